@@ -1,0 +1,44 @@
+/* Adatom: few-shot adaptation of decomposed convolutional networks on Vulkan devices and CPUs.
+ *
+ * Every object belongs to a context. The library never prints, exits, reads the environment or keeps global state: what
+ * it has to say goes to the context's log callback, what went wrong to adatom_context_message().
+ * Params structs: zero-initialised means defaults. Outputs come last. adatom_*_destroy() takes the handle's address, sets
+ * it to NULL and accepts NULL. A context and the objects made from it are used by one thread at a time, except
+ * adatom_context_interrupt(). */
+#ifndef ADATOM_ADATOM_H
+#define ADATOM_ADATOM_H
+
+#include <adatom/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ADATOM_VERSION "0.1.0"
+
+typedef struct adatom_context adatom_context;
+
+typedef enum adatom_log_level { ADATOM_LOG_ERROR, ADATOM_LOG_WARNING, ADATOM_LOG_INFO, ADATOM_LOG_DEBUG } adatom_log_level;
+
+typedef struct adatom_context_params {
+    /* Called for each message, one line without newline; may be NULL (silence). Not called from other threads. */
+    void (*log)(void *user, adatom_log_level level, const char *text);
+    void *user;
+} adatom_context_params;
+
+/* params may be NULL. On failure *out is NULL. The caller owns *out and destroys it last. */
+ADATOM_API adatom_status adatom_context_create(const adatom_context_params *params, adatom_context **out);
+ADATOM_API void adatom_context_destroy(adatom_context **context);
+/* The sentence that explains the last failure in this context; "" if none. Valid until the next call with it. */
+ADATOM_API const char *adatom_context_message(const adatom_context *context);
+/* Asks running work to stop at the next safe point (it returns ADATOM_INTERRUPTED). Async-signal-safe; any thread. */
+ADATOM_API void adatom_context_interrupt(adatom_context *context);
+/* Version of the library, "major.minor.patch". Static storage. */
+ADATOM_API const char *adatom_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* Models: a network description with its parameters, kept as safetensors. */
+#ifndef ADATOM_MODEL_H
+#define ADATOM_MODEL_H
+
+#include <adatom/adatom.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct adatom_model adatom_model;
+
+typedef struct adatom_model_params {
+    const char *arch;     /* conv4, conv6, resnet10, resnet12, resnet18; NULL: conv4 */
+    const char *sharing;  /* none (ordinary kernels), layer, stage, net; NULL: net */
+    int atoms;            /* m, 1..64; 0: 8. Ignored with sharing none */
+    int image_size;       /* square input, pixels; 0: 84 */
+    int width;            /* channels of the first stage, a multiple of 4; 0: the architecture's own (64) */
+    int classes;          /* outputs of the classifier kept in the model; 0: none */
+    bool decompose_first; /* decompose the first convolution too (default: ordinary) */
+    const char *stem;     /* resnet10/18: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
+                             32x32 images); NULL: 7x7 */
+    uint64_t seed;        /* of the initialisation */
+} adatom_model_params;
+
+ADATOM_API adatom_status adatom_model_create(adatom_context *context, const adatom_model_params *params, adatom_model **out);
+/* Reads a safetensors file written by adatom_model_save(). BAD_DATA names the tensor and what was expected. */
+ADATOM_API adatom_status adatom_model_load(adatom_context *context, const char *path, adatom_model **out);
+/* The same from memory; name is used in messages. */
+ADATOM_API adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size, adatom_model **out);
+/* Written to a temporary name and renamed. */
+ADATOM_API adatom_status adatom_model_save(const adatom_model *model, const char *path);
+ADATOM_API void adatom_model_destroy(adatom_model **model);
+
+typedef struct adatom_model_info {
+    const char *arch, *sharing; /* owned by the model */
+    int atoms, image_size, features, classes, layers;
+    uint64_t parameters;   /* all, statistics and head excluded */
+    uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
+    uint64_t macs;         /* multiply-adds of one image, composed */
+    float mean[3], std[3]; /* preprocessing: (pixel/255 - mean)/std */
+    const char *notes;     /* JSON text or NULL */
+    char hash[17];         /* of description and parameters */
+} adatom_model_info;
+ADATOM_API void adatom_model_describe(const adatom_model *model, adatom_model_info *out);
+
+typedef struct adatom_layer_info {
+    const char *name;      /* owned by the model */
+    char kind[16];         /* conv, norm, pool, head */
+    int in_height, in_width, in_channels, out_height, out_width, out_channels;
+    int kernel, stride, padding, dilation, atoms; /* conv; atoms 0: ordinary */
+    const char *coefficients; /* name of the (shared) coefficient tensor or NULL */
+    uint64_t own_parameters;  /* without shared coefficients */
+    uint64_t macs;            /* dense */
+    uint64_t macs_coefficients_first; /* per METHODS.md; 0 for ordinary layers */
+} adatom_layer_info;
+/* USAGE if index is outside 0..layers-1. */
+ADATOM_API adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,81 @@
+/* What every room stands on: the context, errors, allocation, logging, counter-based random numbers. */
+#ifndef AD_BASE_H
+#define AD_BASE_H
+
+#include <adatom/adatom.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AD_MESSAGE_BYTES 1024
+#define AD_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define AD_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define AD_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+struct adatom_context {
+    adatom_context_params params;
+    char message[AD_MESSAGE_BYTES];
+    atomic_bool interrupted;
+};
+
+/* Keeps the formatted sentence as the context's message and returns status: `return ad_fail(ctx, ADATOM_BAD_DATA, ...)`. */
+adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
+void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
+/* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
+adatom_status ad_interrupted(adatom_context *ctx);
+
+/* Evaluates a status expression; on failure leaves through the function's one `done:` label with `status` set. */
+#define AD_TRY(expression)                                  \
+    do {                                                    \
+        status = (expression);                              \
+        if (status != ADATOM_OK) goto done;                 \
+    } while (0)
+
+/* All heap memory of the library comes from these (64-byte aligned, zeroed by ad_calloc). ad_calloc(ctx, 0, x) is not NULL.
+ * A NULL result has already set the context's message; return ADATOM_OUT_OF_MEMORY then. Free with ad_free (NULL is fine).
+ * Sizes that overflow size_t fail. */
+void *ad_calloc(adatom_context *ctx, size_t count, size_t size);
+void *ad_malloc(adatom_context *ctx, size_t count, size_t size);
+/* Grows; the old content stays valid on failure. */
+void *ad_realloc(adatom_context *ctx, void *old, size_t old_count, size_t count, size_t size);
+void ad_free(void *memory);
+char *ad_strdup(adatom_context *ctx, const char *text);
+char *ad_format(adatom_context *ctx, const char *format, ...) ADATOM_PRINTF(2, 3);
+/* Tests only: the n-th allocation from now (0 = the next) fails, once; a negative n turns it off. */
+void ad_test_fail_allocation(long n);
+
+/* Philox4x32-10 [Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011]. shaders/lib/philox.glsl is the same. */
+void ad_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+/* Uniform in [0, 1) from 24 bits; exact in float. */
+static inline float ad_uniform(uint32_t bits) { return (float)(bits >> 8) * 0x1p-24f; }
+
+/* A stream of Philox numbers keyed by (seed, stream, index): the same for any number of threads. */
+typedef struct ad_random {
+    uint32_t key[2], counter[4], block[4];
+    unsigned used;
+} ad_random;
+ad_random ad_random_make(uint64_t seed, uint32_t stream, uint32_t index);
+uint32_t ad_random_bits(ad_random *random);
+/* Uniform integer in [0, bound), unbiased; bound >= 1. */
+uint32_t ad_random_below(ad_random *random, uint32_t bound);
+float ad_random_uniform(ad_random *random);
+/* Standard normal (Box-Muller in double). */
+float ad_random_normal(ad_random *random);
+
+/* Streams in use, so that no two purposes share numbers. */
+enum { AD_STREAM_EPISODE = 1, AD_STREAM_INIT, AD_STREAM_SHUFFLE, AD_STREAM_AUGMENT, AD_STREAM_HEAD, AD_STREAM_SHAPES, AD_STREAM_CHECK };
+
+/* 64-bit hash (XXH3) of bytes; ad_hash_hex writes 16 hex digits and a NUL. */
+uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
+void ad_hash_hex(uint64_t hash, char out[17]);
+
+double ad_seconds(void); /* monotonic clock */
+
+/* Writes bytes to a temporary name beside path, flushes, and renames it to path: never a partial file under the final name.
+ * On failure the temporary is removed. */
+adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size);
+/* Reads a whole file (at most max bytes); ad_free(*out). A NUL follows the bytes. */
+adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
+#endif

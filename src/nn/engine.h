@@ -1,0 +1,58 @@
+/* What an engine (vk, cpu) offers. The rooms above use these functions only and never know which engine runs. */
+#ifndef AD_NN_ENGINE_H
+#define AD_NN_ENGINE_H
+
+#include "nn/plan.h"
+#include <adatom/device.h>
+
+typedef struct ad_engine ad_engine;
+typedef struct ad_buffer ad_buffer;   /* device memory that outlives programs */
+typedef struct ad_program ad_program; /* a compiled plan with its own arenas */
+
+typedef struct ad_limits {
+    size_t tensor_bytes; /* the largest tensor (all tasks) an operation may touch: maxStorageBufferRange */
+    size_t arena_bytes;  /* the largest single allocation */
+    size_t memory_bytes; /* what may be used in total now: memory budget or free host memory */
+} ad_limits;
+
+typedef struct ad_engine_api {
+    const char *name; /* "vulkan", "cpu" */
+    void (*destroy)(ad_engine *);
+    void (*describe)(const ad_engine *, adatom_device_info *out);
+    void (*limits)(const ad_engine *, ad_limits *out);
+
+    adatom_status (*buffer_create)(ad_engine *, size_t bytes, ad_buffer **out); /* contents undefined */
+    adatom_status (*buffer_write)(ad_engine *, ad_buffer *, size_t offset, const void *data, size_t bytes);
+    adatom_status (*buffer_read)(ad_engine *, ad_buffer *, size_t offset, void *data, size_t bytes);
+    void (*buffer_destroy)(ad_engine *, ad_buffer **);
+
+    /* Copies the plan. external[a] is the memory of arena a where plan->arenas[a].external (others ignored; may be NULL if
+     * there is none). Owned arenas start undefined (the kernel check fills them with NaN). */
+    adatom_status (*program_create)(ad_engine *, const ad_plan *, ad_buffer *const *external, ad_program **out);
+    /* Whole or part of a tensor: bytes from its offset, task strides included as they lie. Synchronous. */
+    adatom_status (*program_write)(ad_program *, int tensor, size_t offset, const void *data, size_t bytes);
+    adatom_status (*program_read)(ad_program *, int tensor, size_t offset, void *data, size_t bytes);
+    /* Runs a segment `times` times and waits. */
+    adatom_status (*program_run)(ad_program *, ad_segment_id segment, int times);
+    void (*program_destroy)(ad_program **);
+    /* Nanoseconds the device spent in op number `op` during the last program_run with times = 1 after
+     * program_profile(on); < 0: no device timer. CPU: wall time. */
+    adatom_status (*program_profile)(ad_program *, bool on);
+    double (*program_op_ns)(ad_program *, int op);
+
+    /* Number of variants that can run op in this plan (at least 1 for a supported operation; variant numbers 1..n may have
+     * gaps: variant_name returns NULL for one that does not apply to this op's geometry). */
+    int (*variant_count)(const ad_engine *, int kind);
+    const char *(*variant_name)(const ad_engine *, const ad_plan *, const ad_op *, int variant);
+    /* Sets what variant 0 means for this kind and geometry class from now on (tuner; verified variants only). */
+    void (*variant_prefer)(ad_engine *, const ad_plan *, const ad_op *, int variant);
+} ad_engine_api;
+
+struct ad_engine { /* first member of each engine's own struct */
+    const ad_engine_api *api;
+    adatom_context *ctx;
+};
+
+/* cpu/cpu.h: adatom_status ad_cpu_engine_create(ctx, threads (0: all), out)
+ * vk/vk.h:   adatom_status ad_vk_engine_create(ctx, const adatom_device_params *, int index, out), ad_vk_list(...) */
+#endif

@@ -1,0 +1,84 @@
+/* Networks as data: a table of parameters and a list of nodes. Built from an architecture's name (nn/arch.c), from which
+ * sizes, file format, gradients, optimiser ranges, reports and plans are all derived. */
+#ifndef AD_NN_NETWORK_H
+#define AD_NN_NETWORK_H
+
+#include "base/base.h"
+#include <adatom/model.h>
+
+/* Order of the roles = order in the parameter arena: what adapts is a contiguous range. */
+typedef enum ad_role { AD_ROLE_ATOMS, AD_ROLE_HEAD, AD_ROLE_NORM, AD_ROLE_COEFFICIENTS, AD_ROLE_ORDINARY, AD_ROLE_STATISTICS, AD_ROLE_COUNT } ad_role;
+
+typedef enum ad_param_kind {
+    AD_PARAM_ATOMS,        /* arena [m][k*k]            file [m,k,k] */
+    AD_PARAM_HEAD,         /* arena [way][features]     file [way,features] */
+    AD_PARAM_HEAD_BIAS,    /* arena [way]               file [way] */
+    AD_PARAM_GAMMA,        /* [c] */
+    AD_PARAM_BETA,         /* [c] */
+    AD_PARAM_COEFFICIENTS, /* arena [c][m][o]           file [o,c,m] */
+    AD_PARAM_KERNEL,       /* arena [k*k][c_padded][o]  file [o,c,k,k]; c_padded = c rounded up to 4, padding zero */
+    AD_PARAM_STATISTICS    /* arena [2][c] mean, var    file two tensors NAME.running_mean, NAME.running_var [c] */
+} ad_param_kind;
+
+typedef struct ad_param {
+    char name[64];  /* name in the file, e.g. "layer2.atoms", "shared.coefficients", "layer1.kernel", "layer1.norm.weight" */
+    ad_role role;
+    ad_param_kind kind;
+    int32_t o, c, k, m; /* logical sizes; c not padded */
+    size_t offset;  /* elements from the start of the parameter arena, a multiple of 64 */
+    size_t count;   /* elements in the arena (padding of c included) */
+    size_t logical; /* numbers that count as parameters: without padding */
+} ad_param;
+
+typedef enum ad_node_kind { AD_NODE_INPUT, AD_NODE_CONV, AD_NODE_NORM, AD_NODE_POOL } ad_node_kind;
+
+/* Node 0 is the input. A node reads earlier nodes only. The last node's output, flattened channels-last, is the features. */
+typedef struct ad_node {
+    ad_node_kind kind;
+    char name[48];       /* "layer1.conv" ... */
+    int input;           /* node number */
+    int residual;        /* NORM: node added before the activation, or -1 */
+    int32_t h, w, c;     /* input (c padded to 4) */
+    int32_t oh, ow, o;   /* output */
+    int32_t k, stride, pad, dil;
+    int32_t m;           /* CONV: atoms; 0 = ordinary kernel */
+    int act;             /* NORM: 0 none, 1 relu, 2 leaky */
+    float slope;
+    int average;         /* POOL: 0 maximum, 1 average */
+    int kernel;          /* CONV, m = 0: parameter numbers, -1 absent */
+    int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
+    int gamma, beta, statistics; /* NORM */
+    int stage;           /* for sharing by stage and reports */
+} ad_node;
+
+typedef struct ad_network {
+    char arch[32], sharing[32];
+    adatom_model_params made_from; /* strings not kept: use arch, sharing */
+    ad_node *nodes;
+    int node_count;
+    ad_param *params; /* ordered by role, then by layer */
+    int param_count;
+    size_t role_begin[AD_ROLE_COUNT + 1]; /* elements; role r is [role_begin[r], role_begin[r+1]); multiples of 64 */
+    int32_t image_size;  /* square */
+    int32_t features;
+    int32_t way;         /* classes of the head in the arena (0: none); heads for episodes are made by the plan builder */
+    int head, head_bias; /* parameter numbers or -1 */
+} ad_network;
+
+/* The model: a network, its parameters (host, arena layout) and preprocessing. */
+struct adatom_model {
+    adatom_context *ctx;
+    ad_network net;
+    float *values;        /* role_begin[AD_ROLE_COUNT] floats */
+    float mean[3], std[3]; /* of pixels in [0,1] */
+    char *notes;          /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
+    uint64_t hash;        /* of values and description; recomputed by ad_model_rehash */
+};
+
+/* Builds nodes and params for params->arch etc. way = classes of the head kept in the arena (0: none). BAD: USAGE. */
+adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out);
+void ad_network_clear(ad_network *net);
+void ad_model_rehash(adatom_model *model);
+/* He-correct start (METHODS.md): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0, var 1, head 0. */
+void ad_model_initialise(adatom_model *model, uint64_t seed);
+#endif

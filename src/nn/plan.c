@@ -1,0 +1,223 @@
+#include "nn/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *roles;
+} operations[AD_OP_COUNT] = {
+#define AD_OP(NAME, name, roles) {name, roles},
+#include "nn/ops.def"
+#undef AD_OP
+};
+
+const char *ad_op_name(int kind) { return kind >= 0 && kind < AD_OP_COUNT ? operations[kind].name : "unknown"; }
+
+ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length) {
+    const char *at = operations[kind].roles;
+    while (role-- > 0) {
+        at = strchr(at, ' ');
+        if (!at) return AD_ACCESS_NONE;
+        at++;
+    }
+    const char *colon = strchr(at, ':');
+    if (name) *name = at;
+    if (length) *length = (int)(colon - at);
+    if (optional) *optional = colon[2] == '?';
+    return colon[1] == 'r' ? AD_READ : colon[1] == 'w' ? AD_WRITE : AD_UPDATE;
+}
+
+ad_access ad_op_access(const ad_op *op, int role) {
+    if (role >= AD_OP_TENSORS || op->t[role] < 0) return AD_ACCESS_NONE;
+    ad_access access = ad_op_role(op->kind, role, NULL, NULL, NULL);
+    return access == AD_WRITE && (op->flags & AD_ACCUMULATE) ? AD_UPDATE : access;
+}
+
+ad_plan *ad_plan_create(adatom_context *ctx, int tasks) {
+    ad_plan *plan = ad_calloc(ctx, 1, sizeof *plan);
+    if (plan) plan->tasks = tasks;
+    return plan;
+}
+
+void ad_plan_destroy(ad_plan **plan) {
+    if (!plan || !*plan) return;
+    ad_free((*plan)->tensors);
+    ad_free((*plan)->ops);
+    ad_free(*plan);
+    *plan = NULL;
+}
+
+int ad_plan_arena(adatom_context *ctx, ad_plan *plan, bool external) {
+    if (plan->arena_count == AD_MAX_ARENAS) {
+        ad_fail(ctx, ADATOM_FAILED, "a plan may have at most %d arenas", AD_MAX_ARENAS);
+        return -1;
+    }
+    plan->arenas[plan->arena_count] = (ad_arena){.external = external};
+    return plan->arena_count++;
+}
+
+int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type type, int arena, size_t count, bool tasked) {
+    if (plan->tensor_count == plan->tensor_capacity) {
+        int capacity = plan->tensor_capacity ? 2 * plan->tensor_capacity : 64;
+        ad_tensor *grown = ad_realloc(ctx, plan->tensors, (size_t)plan->tensor_count, (size_t)capacity, sizeof *grown);
+        if (!grown) return -1;
+        plan->tensors = grown;
+        plan->tensor_capacity = capacity;
+    }
+    ad_arena *a = &plan->arenas[arena];
+    ad_tensor *t = &plan->tensors[plan->tensor_count];
+    *t = (ad_tensor){.type = type, .arena = arena, .count = count, .stride = tasked ? (count + 3) / 4 * 4 : 0};
+    snprintf(t->name, sizeof t->name, "%s", name);
+    t->offset = (a->bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
+    a->bytes = t->offset + ad_tensor_bytes(t, plan->tasks);
+    return plan->tensor_count++;
+}
+
+ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int kind) {
+    if (plan->op_count == plan->op_capacity) {
+        int capacity = plan->op_capacity ? 2 * plan->op_capacity : 64;
+        ad_op *grown = ad_realloc(ctx, plan->ops, (size_t)plan->op_count, (size_t)capacity, sizeof *grown);
+        if (!grown) return NULL;
+        plan->ops = grown;
+        plan->op_capacity = capacity;
+    }
+    if (plan->segments[segment].count == 0) plan->segments[segment].first = plan->op_count;
+    plan->segments[segment].count++;
+    ad_op *op = &plan->ops[plan->op_count++];
+    *op = (ad_op){.kind = (uint16_t)kind, .tasks = (int16_t)plan->tasks};
+    for (int r = 0; r < AD_OP_TENSORS; r++) op->t[r] = -1;
+    return op;
+}
+
+/* Elements per task of each role, in the order of ops.def. 0: no demand (optional shapes, int tables). */
+size_t ad_op_elements(const ad_op *op, int role) {
+    const ad_geometry *g = &op->g;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const size_t in = n * (size_t)g->h * (size_t)g->w, out = n * (size_t)g->oh * (size_t)g->ow;
+    const size_t rounds = (size_t)AD_MAX(op->i[7], 1), tasks = (size_t)op->tasks;
+    size_t e[AD_OP_TENSORS] = {0};
+#define SET(...)                                                          \
+    do {                                                                  \
+        const size_t sizes[] = {__VA_ARGS__};                             \
+        memcpy(e, sizes, sizeof sizes);                                   \
+    } while (0)
+    switch ((ad_op_kind)op->kind) {
+    case AD_OP_GATHER: SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4); break;
+    case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
+    case AD_OP_CONV: SET(in * c, k2 * c * o, o, out * o); break;
+    case AD_OP_CONV_DX: SET(out * o, k2 * c * o, in * c); break;
+    case AD_OP_CONV_DW: SET(in * c, out * o, k2 * c * o); break;
+    case AD_OP_CONV_DBIAS: SET(out * o, o); break;
+    case AD_OP_COMPOSE: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2, o, k2 * c * o); break;
+    case AD_OP_COMPOSE_DPSI: SET(k2 * c * o, ((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2); break;
+    case AD_OP_COMPOSE_DALPHA: SET(k2 * c * o, m * k2, (size_t)op->i[1] * m * (size_t)op->i[0]); break;
+    case AD_OP_PACK: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, o, c * m * o); break;
+    case AD_OP_ATOMS: SET(in * m * o, m * k2, o, out * o); break;
+    case AD_OP_ATOMS_DU: SET(out * o, m * k2, in * m * o); break;
+    case AD_OP_ATOMS_DPSI: SET(in * m * o, out * o, m * k2); break;
+    case AD_OP_DEPTH: SET(in * c, m * k2, out * c * m); break;
+    case AD_OP_DEPTH_DX: SET(out * c * m, m * k2, in * c); break;
+    case AD_OP_DEPTH_DPSI: SET(in * c, out * c * m, m * k2); break;
+    case AD_OP_BN_STATS: SET(in * c, 2 * c); break;
+    case AD_OP_BN_FOLD: SET(2 * c, c, c, 2 * c); break;
+    case AD_OP_BN_RUNNING: SET(2 * c, 2 * c); break;
+    case AD_OP_AFFINE: SET(in * c, 2 * c, in * c, in * c); break;
+    case AD_OP_AFFINE_SUMS: SET(in * c, in * c, in * c, 2 * c, 2 * c); break;
+    case AD_OP_BN_BACK: SET(2 * c, 2 * c, c, c, c, 3 * c); break;
+    case AD_OP_AFFINE_BACK: SET(in * c, in * c, op->t[3] >= 0 ? 3 * c : c, in * c, in * c, in * c); break;
+    case AD_OP_ADD: SET(c, c, c); break;
+    case AD_OP_POOL: SET(in * c, out * c); break;
+    case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
+    case AD_OP_LINEAR: SET(n * c, o * c, o, n * o); break;
+    case AD_OP_LINEAR_DX: SET(n * o, o * c, n * c); break;
+    case AD_OP_LINEAR_DW: SET(n * c, n * o, o * c, o); break;
+    case AD_OP_ROW_NORM: SET(n * c, n * c, n); break;
+    case AD_OP_ROW_NORM_BACK: SET(n * c, n, n * c, n * c); break;
+    case AD_OP_CLASS_MEAN: SET(n * c, n * tasks, o * c); break;
+    case AD_OP_MEAN_HEAD: SET(o * c, o * c, o); break;
+    case AD_OP_SOFTMAX_CE: SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n); break;
+    case AD_OP_SGD: SET(c, c, c, 8, 1); break;
+    case AD_OP_ADAM: SET(c, c, c, c, 8, 1); break;
+    case AD_OP_ADVANCE: SET(1); break;
+    case AD_OP_FILL: SET(c); break;
+    case AD_OP_COPY: SET(c, c); break;
+    case AD_OP_COUNT: break;
+    }
+#undef SET
+    return role < AD_OP_TENSORS ? e[role] : 0;
+}
+
+double ad_op_flops(const ad_op *op) {
+    const ad_geometry *g = &op->g;
+    const double t = op->tasks, k2 = (double)g->k * g->k, in = (double)g->n * g->h * g->w, out = (double)g->n * g->oh * g->ow;
+    switch ((ad_op_kind)op->kind) {
+    case AD_OP_CONV:
+    case AD_OP_CONV_DX:
+    case AD_OP_CONV_DW: return 2 * t * out * k2 * g->c * g->o;
+    case AD_OP_COMPOSE:
+    case AD_OP_COMPOSE_DPSI:
+    case AD_OP_COMPOSE_DALPHA: return 2 * t * k2 * g->c * g->o * g->m;
+    case AD_OP_ATOMS:
+    case AD_OP_ATOMS_DU:
+    case AD_OP_ATOMS_DPSI: return 2 * t * out * k2 * g->m * g->o;
+    case AD_OP_DEPTH:
+    case AD_OP_DEPTH_DX:
+    case AD_OP_DEPTH_DPSI: return 2 * t * out * k2 * g->m * g->c;
+    case AD_OP_LINEAR:
+    case AD_OP_LINEAR_DX:
+    case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
+    case AD_OP_AFFINE:
+    case AD_OP_AFFINE_BACK: return 2 * t * in * g->c;
+    default: {
+        double elements = 0;
+        for (int r = 0; r < AD_OP_TENSORS; r++)
+            if (op->t[r] >= 0) elements = AD_MAX(elements, (double)ad_op_elements(op, r));
+        return t * elements;
+    }
+    }
+}
+
+double ad_op_bytes(const ad_plan *plan, const ad_op *op) {
+    double bytes = 0;
+    for (int r = 0; r < AD_OP_TENSORS; r++) {
+        ad_access access = ad_op_access(op, r);
+        if (access == AD_ACCESS_NONE) continue;
+        const ad_tensor *t = &plan->tensors[op->t[r]];
+        double once = (double)ad_op_elements(op, r) * (double)ad_type_bytes(t->type) * (t->stride ? op->tasks : 1);
+        bytes += access == AD_UPDATE ? 2 * once : once;
+    }
+    return bytes;
+}
+
+adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
+    for (int i = 0; i < plan->tensor_count; i++) {
+        const ad_tensor *t = &plan->tensors[i];
+        if (t->arena < 0 || t->arena >= plan->arena_count || t->offset % AD_TENSOR_ALIGN_BYTES ||
+            t->offset + ad_tensor_bytes(t, plan->tasks) > plan->arenas[t->arena].bytes || (t->stride && t->stride < t->count))
+            return ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' does not lie in its arena", i, t->name);
+    }
+    for (int i = 0; i < plan->op_count; i++) {
+        const ad_op *op = &plan->ops[i];
+        if (op->kind >= AD_OP_COUNT || (op->tasks != 1 && op->tasks != plan->tasks))
+            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d has no such kind or tasks", i);
+        for (int r = 0; r < AD_OP_TENSORS; r++) {
+            bool optional = true;
+            const char *role = "";
+            int length = 0;
+            ad_access access = ad_op_role(op->kind, r, &optional, &role, &length);
+            if (access == AD_ACCESS_NONE) break;
+            if (op->t[r] < 0) {
+                if (optional) continue;
+                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) lacks %.*s", i, ad_op_name(op->kind), length, role);
+            }
+            if (op->t[r] >= plan->tensor_count)
+                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): no tensor %d", i, ad_op_name(op->kind), op->t[r]);
+            const ad_tensor *t = &plan->tensors[op->t[r]];
+            size_t need = ad_op_elements(op, r);
+            if (t->count < need)
+                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' has %zu elements, %zu needed", i,
+                               ad_op_name(op->kind), length, role, t->name, t->count, need);
+        }
+    }
+    return ADATOM_OK;
+}

@@ -1,0 +1,102 @@
+/* A plan is pure data: operations over tensors in a few arenas, in segments that are run in order, some many times.
+ * It is built by nn/build.c (networks) or by hand (kernel check: one operation) and run by an engine. */
+#ifndef AD_NN_PLAN_H
+#define AD_NN_PLAN_H
+
+#include "base/base.h"
+
+#define AD_OP_TENSORS 8
+/* Tensors begin at multiples of this inside an arena: the largest minStorageBufferOffsetAlignment a driver may ask for. */
+#define AD_TENSOR_ALIGN_BYTES 256
+
+typedef enum ad_op_kind {
+#define AD_OP(NAME, name, roles) AD_OP_##NAME,
+#include "nn/ops.def"
+#undef AD_OP
+    AD_OP_COUNT
+} ad_op_kind;
+
+typedef enum ad_type { AD_F32, AD_I32, AD_U8 } ad_type;
+static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : 4; }
+
+enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
+
+/* One numeric array per task. Element e of task t is at byte arena base + offset + (t*stride + e)*size. */
+typedef struct ad_tensor {
+    char name[40]; /* for messages */
+    ad_type type;
+    int arena;
+    size_t offset; /* bytes from the start of the arena, a multiple of AD_TENSOR_ALIGN_BYTES */
+    size_t count;  /* elements per task */
+    size_t stride; /* elements from one task to the next; 0: one copy shared by all tasks */
+} ad_tensor;
+
+/* Bytes from the tensor's offset to its end, all tasks included. */
+static inline size_t ad_tensor_bytes(const ad_tensor *t, int tasks) {
+    return ((t->stride ? (size_t)(tasks - 1) * t->stride : 0) + t->count) * ad_type_bytes(t->type);
+}
+
+typedef struct ad_geometry {
+    int32_t n;          /* images per task */
+    int32_t h, w, c;    /* input */
+    int32_t oh, ow, o;  /* output */
+    int32_t k, stride, pad, dil;
+    int32_t m;          /* atoms */
+} ad_geometry;
+
+typedef struct ad_op {
+    uint16_t kind;
+    uint16_t flags;
+    int16_t variant; /* 0: the engine chooses; v > 0: its v-th variant for this kind (an error if that doesn't apply) */
+    int16_t tasks;   /* 1 or plan->tasks */
+    int16_t t[AD_OP_TENSORS]; /* tensor numbers in the order of the roles in ops.def; -1: absent */
+    ad_geometry g;
+    int32_t i[8];
+    float f[8];
+} ad_op;
+
+#define AD_MAX_ARENAS 48
+typedef struct ad_arena {
+    size_t bytes;
+    bool external; /* memory that outlives the program (data set, features, parameters): bound at program creation */
+} ad_arena;
+
+typedef enum ad_segment_id { AD_SEGMENT_INIT, AD_SEGMENT_PREFIX, AD_SEGMENT_STEP, AD_SEGMENT_EVAL, AD_SEGMENT_COUNT } ad_segment_id;
+
+typedef struct ad_plan {
+    int tasks;
+    ad_tensor *tensors;
+    int tensor_count, tensor_capacity;
+    ad_op *ops;
+    int op_count, op_capacity;
+    struct { int first, count; } segments[AD_SEGMENT_COUNT]; /* ranges of ops, in order */
+    ad_arena arenas[AD_MAX_ARENAS];
+    int arena_count;
+} ad_plan;
+
+const char *ad_op_name(int kind);
+typedef enum ad_access { AD_ACCESS_NONE, AD_READ, AD_WRITE, AD_UPDATE } ad_access;
+/* Role r of an operation kind; AD_ACCESS_NONE past the last. *optional and *name (not NUL-ended, *length) may be NULL. */
+ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length);
+/* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
+ad_access ad_op_access(const ad_op *op, int role);
+
+ad_plan *ad_plan_create(adatom_context *ctx, int tasks);
+void ad_plan_destroy(ad_plan **plan);
+/* Adds an arena; returns its number, or -1 (out of memory or arenas, message set). bytes grow with ad_plan_place. */
+int ad_plan_arena(adatom_context *ctx, ad_plan *plan, bool external);
+/* Adds a tensor at the end of an arena (aligned; the arena grows) with stride = count rounded up to 4 elements if tasked,
+ * else 0. Returns its number or -1. */
+int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type type, int arena, size_t count, bool tasked);
+/* Appends an operation to the segment being built; segments must be filled in order. Returns its address or NULL. The
+ * address is valid until the next append. All t[] start at -1. */
+ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int kind);
+/* Checks everything an engine relies on: tensor numbers, roles present, sizes against geometry, arena bounds, alignment,
+ * no forbidden aliasing. Engines call it first. */
+adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan);
+/* The least number of elements role r of op must have per task, from the geometry (0: not known / any). */
+size_t ad_op_elements(const ad_op *op, int role);
+/* Floating-point operations (a multiply-add counts 2) and least bytes moved by one run of op, all tasks. */
+double ad_op_flops(const ad_op *op);
+double ad_op_bytes(const ad_plan *plan, const ad_op *op);
+#endif

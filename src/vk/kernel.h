@@ -1,0 +1,55 @@
+/* How an operation becomes shader dispatches. A family's lower_*.c turns an op into launches (pure arithmetic: no Vulkan
+ * calls); stream.c makes pipelines, descriptor sets and barriers of them. */
+#ifndef AD_VK_KERNEL_H
+#define AD_VK_KERNEL_H
+
+#include "nn/plan.h"
+
+/* kernels.def: AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings) — one SPIR-V module each. CMake reads the same
+ * file to build and embed the modules. */
+typedef enum ad_vk_kernel {
+#define AD_KERNEL(NAME, file, defines, bindings) AD_VK_##NAME,
+#include "vk/kernels.def"
+#undef AD_KERNEL
+    AD_VK_KERNEL_COUNT
+} ad_vk_kernel;
+
+typedef struct ad_vk_caps {
+    uint32_t max_invocations, max_shared_bytes, max_groups[3], subgroup;
+    size_t max_range;
+    bool software; /* llvmpipe, SwiftShader: register tiles, no shared memory, no barriers */
+} ad_vk_caps;
+
+enum { AD_VK_SCRATCH = 64 }; /* bind[] value: the recipe's scratch buffer (partial sums of two-pass reductions) */
+
+typedef struct ad_vk_launch {
+    int kernel;             /* ad_vk_kernel */
+    int16_t bind[8];        /* per storage binding: role number of the op (op.t[]), AD_VK_SCRATCH, or -1 (unused: something
+                               harmless is bound) */
+    uint32_t spec[12];      /* specialization constants 0..spec_count-1 */
+    int spec_count;
+    uint32_t push[32];      /* push constants, <= 128 bytes; floats by memcpy */
+    int push_words;
+    uint32_t grid[3];       /* workgroups; each <= max_groups (stream.c does not split) */
+    bool scratch_read, scratch_write;
+} ad_vk_launch;
+
+typedef struct ad_vk_recipe {
+    size_t scratch_bytes;
+    int count;
+    ad_vk_launch launches[6];
+} ad_vk_recipe;
+
+/* False: this variant does not apply to this op on this device. Variants count from 1. */
+typedef bool (*ad_vk_lower)(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out);
+
+typedef struct ad_vk_family {
+    ad_vk_lower lower;
+    const char *variants[8]; /* names of variants 1.., NULL-ended */
+} ad_vk_family;
+
+/* lower.c: the table by operation kind, assembled from the families' files. */
+const ad_vk_family *ad_vk_family_of(int op_kind);
+/* The variant meant by 0 without tuning: a sound default for this device. */
+int ad_vk_default_variant(const ad_op *op, const ad_vk_caps *caps);
+#endif
