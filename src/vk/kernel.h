@@ -5,8 +5,8 @@
 
 #include "nn/plan.h"
 
-/* kernels.def: AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings) — one SPIR-V module each. CMake reads the same
- * file to build and embed the modules. */
+/* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings), one line
+ * and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake). */
 typedef enum ad_vk_kernel {
 #define AD_KERNEL(NAME, file, defines, bindings) AD_VK_##NAME,
 #include "vk/kernels.def"
@@ -46,10 +46,10 @@ typedef bool (*ad_vk_lower)(const ad_plan *plan, const ad_op *op, int variant, c
 typedef struct ad_vk_family {
     ad_vk_lower lower;
     const char *variants[8]; /* names of variants 1.., NULL-ended */
+    /* The variant meant by 0 without tuning: a sound default for this device. NULL: the first that applies. */
+    int (*preferred)(const ad_op *op, const ad_vk_caps *caps);
 } ad_vk_family;
 
-/* lower.c: the table by operation kind, assembled from the families' files. */
+/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in a lower_*.c; lower.c is the table of them. */
 const ad_vk_family *ad_vk_family_of(int op_kind);
-/* The variant meant by 0 without tuning: a sound default for this device. */
-int ad_vk_default_variant(const ad_op *op, const ad_vk_caps *caps);
 #endif

@@ -1,0 +1,18 @@
+/* Shared by C (src/vk/lower_*.c) and GLSL (shaders/*.comp): push-constant layouts, specialization ids, binding numbers.
+ * Nothing is typed twice. In C, AD_INT is int32_t and AD_FLOAT float; in GLSL int and float; structs of 4-byte members only,
+ * at most 128 bytes. */
+#ifndef AD_ABI_H
+#define AD_ABI_H
+#ifdef __STDC__
+#include <stdint.h>
+#define AD_INT int32_t
+#define AD_UINT uint32_t
+#define AD_FLOAT float
+#else
+#define AD_INT int
+#define AD_UINT uint
+#define AD_FLOAT float
+#endif
+#include "abi_conv.h"
+#include "abi_other.h"
+#endif

@@ -1,0 +1,15 @@
+#include "vk/kernel.h"
+
+/* Weak while families are being written: an operation without a family is unsupported, not a link error. */
+#define AD_OP(NAME, name, roles) extern const ad_vk_family ad_vk_family_##NAME __attribute__((weak));
+#include "nn/ops.def"
+#undef AD_OP
+
+const ad_vk_family *ad_vk_family_of(int op_kind) {
+    static const ad_vk_family *const families[AD_OP_COUNT] = {
+#define AD_OP(NAME, name, roles) &ad_vk_family_##NAME,
+#include "nn/ops.def"
+#undef AD_OP
+    };
+    return families[op_kind];
+}

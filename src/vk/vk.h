@@ -1,0 +1,17 @@
+/* The Vulkan engine. Knows nothing of networks: it runs plans. */
+#ifndef AD_VK_VK_H
+#define AD_VK_VK_H
+
+#include "nn/engine.h"
+
+/* Vulkan devices in enumeration order (index 0..count-1). No loader or driver: count 0, OK. */
+adatom_status ad_vk_list(adatom_context *ctx, adatom_device_info *infos, size_t capacity, size_t *count);
+adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out);
+
+/* Tests only. Runs kernel `kernel` (ad_vk_kernel) from other SPIR-V in this engine from now on; the words must outlive it. */
+void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *words, size_t word_count);
+/* Tests only. Leaves out the barriers of programs created from now on: the positive control of synchronization validation. */
+void ad_vk_test_omit_barriers(ad_engine *engine, bool omit);
+/* Errors the validation layer has reported so far for this engine (params->validate). */
+int ad_vk_validation_errors(const ad_engine *engine);
+#endif
