@@ -17,6 +17,7 @@ typedef enum ad_vk_kernel {
 typedef struct ad_vk_caps {
     uint32_t max_invocations, max_shared_bytes, max_groups[3], subgroup;
     size_t max_range;
+    uint32_t max_texels; /* maxTexelBufferElements */
     bool software; /* llvmpipe, SwiftShader: register tiles, no shared memory, no barriers */
 } ad_vk_caps;
 
@@ -26,6 +27,8 @@ typedef struct ad_vk_launch {
     int kernel;             /* ad_vk_kernel */
     int16_t bind[8];        /* per storage binding: role number of the op (op.t[]), AD_VK_SCRATCH, or -1 (unused: something
                                harmless is bound) */
+    uint8_t texel; /* bit b: binding b is a uniform texel buffer of RGBA32F (whole texels of the tensor) and not a storage
+                      buffer; the same for every launch of a kernel. llvmpipe loads those 3-5 times faster */
     uint32_t spec[12];      /* specialization constants 0..spec_count-1 */
     int spec_count;
     uint32_t push[32];      /* push constants, <= 128 bytes; floats by memcpy */
