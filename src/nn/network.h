@@ -15,7 +15,7 @@ typedef enum ad_param_kind {
     AD_PARAM_HEAD_BIAS,    /* arena [way]               file [way] */
     AD_PARAM_GAMMA,        /* [c] */
     AD_PARAM_BETA,         /* [c] */
-    AD_PARAM_COEFFICIENTS, /* arena [c][m][o]           file [o,c,m] */
+    AD_PARAM_COEFFICIENTS, /* arena [c_padded][m][o]    file [o,c,m]; c_padded as for kernels */
     AD_PARAM_KERNEL,       /* arena [k*k][c_padded][o]  file [o,c,k,k]; c_padded = c rounded up to 4, padding zero */
     AD_PARAM_STATISTICS    /* arena [2][c] mean, var    file two tensors NAME.running_mean, NAME.running_var [c] */
 } ad_param_kind;
@@ -24,7 +24,7 @@ typedef struct ad_param {
     char name[64];  /* name in the file, e.g. "layer2.atoms", "shared.coefficients", "layer1.kernel", "layer1.norm.weight" */
     ad_role role;
     ad_param_kind kind;
-    int32_t o, c, k, m; /* logical sizes; c not padded */
+    int32_t o, c, k, m; /* logical sizes; c not padded (atoms: o and c of their layer) */
     size_t offset;  /* elements from the start of the parameter arena, a multiple of 64 */
     size_t count;   /* elements in the arena (padding of c included) */
     size_t logical; /* numbers that count as parameters: without padding */
@@ -48,12 +48,12 @@ typedef struct ad_node {
     int kernel;          /* CONV, m = 0: parameter numbers, -1 absent */
     int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
     int gamma, beta, statistics; /* NORM */
-    int stage;           /* for sharing by stage and reports */
+    int stage;           /* for sharing by stage and reports; 0: the stem */
 } ad_node;
 
 typedef struct ad_network {
     char arch[32], sharing[32];
-    adatom_model_params made_from; /* strings not kept: use arch, sharing */
+    adatom_model_params made_from; /* defaults filled in; strings are static (stem: NULL where the architecture has none) */
     ad_node *nodes;
     int node_count;
     ad_param *params; /* ordered by role, then by layer */
@@ -75,9 +75,36 @@ struct adatom_model {
     uint64_t hash;        /* of values and description; recomputed by ad_model_rehash */
 };
 
-/* Builds nodes and params for params->arch etc. way = classes of the head kept in the arena (0: none). BAD: USAGE. */
+/* Builds nodes and params for params->arch etc. (nn/arch.c). params->classes = classes of the head kept in the arena (0:
+ * none). Parameters that make no network: USAGE. */
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out);
 void ad_network_clear(ad_network *net);
+
+/* For builders of networks (nn/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is there
+ * already is shared: it grows to the largest o and c asked for. */
+int ad_network_add_node(adatom_context *ctx, ad_network *net, const ad_node *node);
+int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kind, const char *name, int o, int c, int k, int m);
+/* Last step: orders the parameters by role, then by age, and places them in the arena. */
+adatom_status ad_network_layout(adatom_context *ctx, ad_network *net);
+
+/* Numbers that count as parameters in a role. */
+uint64_t ad_network_parameters(const ad_network *net, ad_role role);
+/* Channels a convolution really reads: 3 from the picture, whose fourth channel is padding. */
+int32_t ad_node_channels(const ad_node *node);
+/* Multiply-adds of one image: dense, k^2 c o for each output position; coefficients-first, m c o for each input position and
+ * m k^2 o for each output position (METHODS 1); 0 for other nodes. */
+uint64_t ad_node_macs(const ad_node *node);
+uint64_t ad_node_macs_coefficients_first(const ad_node *node);
+
+/* A parameter's tensors in a file: one, or two for statistics (part 0 mean, 1 variance). Fills name and shape, returns the rank. */
+#define AD_PARAM_NAME 80
+int ad_param_parts(const ad_param *param);
+int ad_param_file(const ad_param *param, int part, char name[AD_PARAM_NAME], int64_t shape[4]);
+/* Where element `index` of the file's tensor lies, counted from the parameter's offset in the arena. */
+size_t ad_param_at(const ad_param *param, int part, size_t index);
+
+/* Default preprocessing, all parameters zero. */
+adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_params *params, adatom_model **out);
 void ad_model_rehash(adatom_model *model);
 /* He-correct start (METHODS.md): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0, var 1, head 0. */
 void ad_model_initialise(adatom_model *model, uint64_t seed);

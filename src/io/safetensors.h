@@ -1,0 +1,51 @@
+/* safetensors: 8 bytes little-endian header length, a JSON header, then the tensors' bytes without gaps.
+ * https://github.com/huggingface/safetensors#format */
+#ifndef AD_IO_SAFETENSORS_H
+#define AD_IO_SAFETENSORS_H
+
+#include "base/base.h"
+
+#define AD_ST_RANK 8
+
+typedef enum ad_st_type { AD_ST_F32, AD_ST_F16, AD_ST_BF16 } ad_st_type;
+
+typedef struct ad_st_tensor {
+    const char *name; /* owned by the file */
+    ad_st_type type;
+    int rank;
+    int64_t shape[AD_ST_RANK];
+    size_t elements;
+    size_t begin, end; /* bytes in the data section */
+} ad_st_tensor;
+
+typedef struct ad_safetensors {
+    const char *name;          /* of the file, for messages; the caller's */
+    const unsigned char *data; /* the caller's bytes */
+    ad_st_tensor *tensors;     /* in the order of their bytes */
+    size_t count;
+    void *header; /* parsed JSON */
+} ad_safetensors;
+
+/* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked: header
+ * length, JSON, types (F32, F16, BF16 only), shape against bytes, offsets without gap, overlap or rest. Else BAD_DATA,
+ * naming file and tensor. ad_safetensors_clear() in every case. */
+adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out);
+void ad_safetensors_clear(ad_safetensors *file);
+/* NULL if there is none of that name. */
+const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name);
+/* The value of a metadata key, or NULL. Owned by the file. */
+const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key);
+/* Element i as float32 (half precision is converted exactly); i < tensor->elements. */
+float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i);
+
+typedef struct ad_st_entry { /* a float32 tensor to write */
+    const char *name;
+    int rank;
+    const int64_t *shape;
+} ad_st_entry;
+
+/* Makes a file in memory. metadata: pairs of key and value, ended by a NULL key (a NULL value is left out). *values is where
+ * the caller then puts the tensors' numbers, one entry after the other without gaps. ad_free(*bytes). */
+adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries, size_t count,
+                                  unsigned char **bytes, size_t *size, float **values);
+#endif
