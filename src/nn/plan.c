@@ -30,6 +30,7 @@ ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int 
 ad_access ad_op_access(const ad_op *op, int role) {
     if (role >= AD_OP_TENSORS || op->t[role] < 0) return AD_ACCESS_NONE;
     ad_access access = ad_op_role(op->kind, role, NULL, NULL, NULL);
+    if (op->kind == AD_OP_AFFINE_BACK && role == 4) return access; /* dx is never added to */
     return access == AD_WRITE && (op->flags & AD_ACCUMULATE) ? AD_UPDATE : access;
 }
 

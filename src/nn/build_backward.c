@@ -1,0 +1,181 @@
+#include "nn/builder.h"
+
+/* The tensor that takes the gradient of node's output; *flags says whether it is added to. */
+static int target(ad_builder *b, const ad_pass *pass, int number, uint16_t *flags) {
+    const ad_node *node = &b->net->nodes[number];
+    *flags = b->grad[number] >= 0 ? AD_ACCUMULATE : 0;
+    if (b->grad[number] < 0)
+        b->grad[number] = ad_builder_tensor(b, "gradient", AD_F32, (size_t)pass->n * node->oh * node->ow * node->o, true);
+    return b->grad[number];
+}
+
+/* One matrix product seen as a 1x1 convolution at h x w. */
+static ad_geometry product(int n, int h, int w, int c, int o) {
+    return (ad_geometry){.n = n, .h = h, .w = w, .c = c, .oh = h, .ow = w, .o = o, .k = 1, .stride = 1, .dil = 1};
+}
+
+static void weight_gradient(ad_builder *b, const ad_node *node, const ad_geometry *g, int x, int dy) {
+    bool ordinary = node->m == 0;
+    int dw = ordinary ? b->gradient[node->kernel]
+                      : ad_builder_tensor(b, "dw", AD_F32, (size_t)node->k * node->k * node->c * node->o, true);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DW);
+    op->g = *g;
+    op->t[0] = (int16_t)x, op->t[1] = (int16_t)dy, op->t[2] = (int16_t)dw;
+    if (ordinary) return;
+    const ad_param *shared = &b->net->params[node->coefficients];
+    int alpha = ad_builder_param(b, node->coefficients), psi = ad_builder_param(b, node->atoms);
+    if (ad_builder_adapts(b, node->atoms)) {
+        op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_COMPOSE_DPSI);
+        op->g = *g;
+        op->i[0] = shared->o;
+        op->t[0] = (int16_t)dw, op->t[1] = (int16_t)alpha, op->t[2] = (int16_t)b->gradient[node->atoms];
+    }
+    if (ad_builder_adapts(b, node->coefficients)) {
+        op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_COMPOSE_DALPHA);
+        op->g = *g;
+        op->i[0] = shared->o;
+        op->i[1] = shared->c;
+        op->flags = b->gradient_written[node->coefficients] ? AD_ACCUMULATE : 0;
+        op->t[0] = (int16_t)dw, op->t[1] = (int16_t)psi, op->t[2] = (int16_t)b->gradient[node->coefficients];
+        b->gradient_written[node->coefficients] = true;
+    }
+}
+
+static void composed_dx(ad_builder *b, const ad_pass *pass, int number, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    uint16_t flags;
+    int dx = target(b, pass, node->input, &flags), w = ad_builder_composed(b, AD_SEGMENT_STEP, number);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
+    op->g = ad_builder_geometry(node, pass->n);
+    op->flags = flags;
+    op->t[0] = (int16_t)dy, op->t[1] = (int16_t)w, op->t[2] = (int16_t)dx;
+}
+
+static void coefficients_first_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    const ad_geometry g = ad_builder_geometry(node, pass->n);
+    int psi = ad_builder_param(b, node->atoms);
+    if (ad_builder_adapts(b, node->atoms)) {
+        ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_ATOMS_DPSI);
+        op->g = g;
+        op->t[0] = (int16_t)pass->u[number], op->t[1] = (int16_t)dy, op->t[2] = (int16_t)b->gradient[node->atoms];
+    }
+    if (!b->dirty[node->input]) return;
+    /* dx takes no u: the dense product k^2 c is cheaper than m c + m k^2 unless m is small, and writes no du. */
+    int k2 = node->k * node->k;
+    if (b->p->path == AD_PATH_AUTO && k2 * node->c <= node->m * node->c + 2 * node->m * k2) {
+        composed_dx(b, pass, number, dy);
+        return;
+    }
+    int du = ad_builder_tensor(b, "du", AD_F32, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_ATOMS_DU);
+    op->g = g;
+    op->t[0] = (int16_t)dy, op->t[1] = (int16_t)psi, op->t[2] = (int16_t)du;
+    uint16_t flags;
+    int dx = target(b, pass, node->input, &flags), packed = ad_builder_packed(b, AD_SEGMENT_STEP, number);
+    op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
+    op->g = product(pass->n, node->h, node->w, node->c, node->m * node->o);
+    op->flags = flags;
+    op->t[0] = (int16_t)du, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)dx;
+}
+
+static void atoms_first_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    const ad_geometry g = ad_builder_geometry(node, pass->n);
+    int packed = ad_builder_packed(b, AD_SEGMENT_STEP, number);
+    int dz = ad_builder_tensor(b, "dz", AD_F32, (size_t)pass->n * node->oh * node->ow * node->c * node->m, true);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
+    op->g = product(pass->n, node->oh, node->ow, node->c * node->m, node->o);
+    op->t[0] = (int16_t)dy, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)dz;
+    if (ad_builder_adapts(b, node->atoms)) {
+        op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_DEPTH_DPSI);
+        op->g = g;
+        op->t[0] = (int16_t)pass->y[node->input], op->t[1] = (int16_t)dz, op->t[2] = (int16_t)b->gradient[node->atoms];
+    }
+    if (!b->dirty[node->input]) return;
+    uint16_t flags;
+    int dx = target(b, pass, node->input, &flags);
+    op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_DEPTH_DX);
+    op->g = g;
+    op->flags = flags;
+    op->t[0] = (int16_t)dz, op->t[1] = (int16_t)ad_builder_param(b, node->atoms), op->t[2] = (int16_t)dx;
+}
+
+static void conv_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    ad_conv_path path = ad_builder_path(b, number, true);
+    if (path == AD_PATH_COEFFICIENTS_FIRST) {
+        coefficients_first_backward(b, pass, number, dy);
+    } else if (path == AD_PATH_ATOMS_FIRST) {
+        atoms_first_backward(b, pass, number, dy);
+    } else {
+        const ad_geometry g = ad_builder_geometry(node, pass->n);
+        bool adapts = node->m ? ad_builder_adapts(b, node->atoms) || ad_builder_adapts(b, node->coefficients)
+                              : ad_builder_adapts(b, node->kernel);
+        if (adapts) weight_gradient(b, node, &g, pass->y[node->input], dy);
+        if (b->dirty[node->input]) composed_dx(b, pass, number, dy);
+    }
+}
+
+static void norm_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    const ad_geometry g = ad_builder_geometry(node, pass->n);
+    bool adapts = ad_builder_adapts(b, node->gamma), below = b->dirty[node->input];
+    bool beside = node->residual >= 0 && b->dirty[node->residual];
+    int x = pass->y[node->input], y = pass->y[number], back = pass->coef[number];
+    if (adapts || (pass->batch_statistics && below)) {
+        int sums = ad_builder_tensor(b, "sums", AD_F32, 2 * (size_t)node->c, true);
+        ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_AFFINE_SUMS);
+        op->g = g;
+        op->i[0] = node->act;
+        op->f[0] = node->slope;
+        op->t[0] = (int16_t)x, op->t[1] = (int16_t)y, op->t[2] = (int16_t)dy;
+        op->t[3] = (int16_t)pass->stats[number], op->t[4] = (int16_t)sums;
+        if (below) back = ad_builder_tensor(b, "back", AD_F32, 3 * (size_t)node->c, true);
+        op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_BN_BACK);
+        op->g = g;
+        op->i[0] = pass->batch_statistics;
+        op->f[0] = 1e-5f;
+        op->t[0] = (int16_t)sums, op->t[1] = (int16_t)pass->stats[number], op->t[2] = (int16_t)ad_builder_param(b, node->gamma);
+        op->t[3] = (int16_t)(adapts ? b->gradient[node->gamma] : -1);
+        op->t[4] = (int16_t)(adapts ? b->gradient[node->beta] : -1);
+        op->t[5] = (int16_t)(below ? back : -1);
+    }
+    if (!below && !beside) return;
+    uint16_t into_below = 0, into_beside = 0;
+    int dx = below ? target(b, pass, node->input, &into_below) : -1;
+    int dresidual = beside ? target(b, pass, node->residual, &into_beside) : -1;
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_AFFINE_BACK);
+    op->g = g;
+    op->i[0] = node->act;
+    op->f[0] = node->slope;
+    op->flags = into_beside; /* dx is always fresh: only this norm reads its convolution */
+    op->t[0] = (int16_t)y, op->t[1] = (int16_t)dy, op->t[2] = (int16_t)(below ? back : -1);
+    op->t[3] = (int16_t)(pass->batch_statistics && below ? x : -1);
+    op->t[4] = (int16_t)dx, op->t[5] = (int16_t)dresidual;
+}
+
+static void pool_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    if (!b->dirty[node->input]) return;
+    uint16_t flags;
+    int dx = target(b, pass, node->input, &flags);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_POOL_BACK);
+    op->g = ad_builder_geometry(node, pass->n);
+    op->i[0] = node->average;
+    op->flags = flags;
+    op->t[0] = (int16_t)pass->y[node->input], op->t[1] = (int16_t)dy, op->t[2] = (int16_t)dx;
+}
+
+void ad_builder_backward(ad_builder *b, const ad_pass *pass) {
+    for (int i = b->net->node_count - 1; i > 0 && b->status == ADATOM_OK; i--) {
+        int dy = b->grad[i];
+        if (!b->dirty[i] || dy < 0) continue;
+        switch (b->net->nodes[i].kind) {
+        case AD_NODE_CONV: conv_backward(b, pass, i, dy); break;
+        case AD_NODE_NORM: norm_backward(b, pass, i, dy); break;
+        case AD_NODE_POOL: pool_backward(b, pass, i, dy); break;
+        case AD_NODE_INPUT: break;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/* Private to nn/build*.c: the state of a plan under construction. */
+#ifndef AD_NN_BUILDER_H
+#define AD_NN_BUILDER_H
+
+#include "nn/build.h"
+
+typedef struct ad_op_list {
+    ad_op *ops;
+    int count, capacity;
+} ad_op_list;
+
+/* One batch going forward through the network. */
+typedef struct ad_pass {
+    int n;                     /* pictures per task */
+    ad_segment_id frozen, live; /* segments of the nodes without and with an adapted tensor at or below them */
+    bool batch_statistics;     /* batch norm uses statistics of this batch */
+    bool wants_gradient;       /* backward follows: keep what it needs */
+    const int *statistics_of;  /* else: statistics tensors per node to use instead of the running ones; NULL: running */
+    int *y;                    /* output tensor per node */
+    int *u;                    /* coefficients-first: u per node; atoms-first: z; -1 */
+    int *stats, *coef;         /* NORM: tensors per node */
+} ad_pass;
+
+typedef struct ad_builder {
+    adatom_context *ctx;
+    const ad_build_params *p;
+    const ad_network *net;
+    ad_built *out;
+    ad_plan *plan;
+    adatom_status status; /* the first failure; later calls do nothing */
+    ad_op_list lists[AD_SEGMENT_COUNT];
+    int arena_host, arena_constant, arena_adapted, arena_work;
+    bool *dirty;          /* node depends on an adapted tensor */
+    int *base, *adapted, *gradient; /* per parameter: tensors; -1 */
+    bool *gradient_written;
+    int *composed[AD_SEGMENT_COUNT], *packed[AD_SEGMENT_COUNT], *folded; /* per node, made at most once per segment */
+    int *grad;            /* per node: gradient of its output */
+    int *storage;         /* the memory behind all those int arrays */
+} ad_builder;
+
+/* One copy per task: placed by liveness. One for all tasks: made once per program, kept. */
+int ad_builder_tensor(ad_builder *b, const char *name, ad_type type, size_t count, bool tasked);
+/* Never NULL: after a failure a scratch operation is returned and nothing is kept. */
+ad_op *ad_builder_op(ad_builder *b, ad_segment_id segment, int kind);
+bool ad_builder_adapts(const ad_builder *b, int param);
+int ad_builder_param(ad_builder *b, int param); /* the tensor the forward pass reads: adapted or base */
+ad_geometry ad_builder_geometry(const ad_node *node, int n);
+/* The way node is computed (never AUTO) when its atoms adapt or not. */
+ad_conv_path ad_builder_path(const ad_builder *b, int node, bool wants_gradient);
+/* The norm that alone follows conv `node` folds into it: frozen, not adapted, coefficients not adapted. */
+bool ad_builder_folds(const ad_builder *b, int node);
+int ad_builder_composed(ad_builder *b, ad_segment_id segment, int node);
+int ad_builder_packed(ad_builder *b, ad_segment_id segment, int node);
+
+void ad_builder_forward(ad_builder *b, ad_pass *pass); /* nodes whose y is -1 */
+/* From b->grad[last node] down to the lowest adapted tensor. */
+void ad_builder_backward(ad_builder *b, const ad_pass *pass);
+#endif
