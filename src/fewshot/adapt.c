@@ -1,0 +1,363 @@
+/* Adaptation to episodes: many tasks in one program, chunk after chunk (METHODS.md, section 3). */
+#include "fewshot/method.h"
+#include "fewshot/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct adatom_evaluation {
+    adatom_evaluation_info info;
+    float *accuracy;
+    int32_t *predictions;
+    char *config;
+    ad_settings settings;
+};
+
+typedef struct job {
+    adatom_device *device;
+    const ad_engine_api *api;
+    const adatom_model *model;
+    const adatom_dataset *dataset;
+    const adatom_episodes *episodes;
+    ad_settings settings;
+    adatom_episodes_info list;
+    int first, count;
+    int32_t *images, *row_of; /* the pictures the episodes use; their row on the device (by picture) */
+    size_t image_count;
+    int32_t chunks[AD_MAX_CHUNKS];
+    int supports, queries;    /* pictures of one task */
+    int batch, rounds;        /* support pictures of one step; rounds of mini-batches (0: none) */
+    int query, query_rounds;  /* pictures of one eval run; runs */
+    int tasks;                /* at once */
+    size_t row_bytes, arena_bytes;
+    ad_built built;
+} job;
+
+static void clear(job *j) {
+    ad_free(j->images);
+    ad_free(j->row_of);
+    ad_built_clear(&j->built);
+}
+
+static adatom_status find_images(job *j) {
+    adatom_context *ctx = j->device->ctx;
+    adatom_dataset_info info;
+    adatom_dataset_describe(j->dataset, &info);
+    j->row_of = ad_malloc(ctx, info.images, sizeof *j->row_of);
+    j->images = ad_malloc(ctx, info.images, sizeof *j->images);
+    if (!j->row_of || !j->images) return ADATOM_OUT_OF_MEMORY;
+    memset(j->row_of, 0, info.images * sizeof *j->row_of);
+    for (int e = j->first; e < j->first + j->count; e++) {
+        const int32_t *support, *query;
+        adatom_status status = adatom_episodes_get(j->episodes, e, &support, &query);
+        if (status != ADATOM_OK) return status;
+        for (int i = 0; i < j->supports; i++) j->row_of[support[i]] = 1;
+        for (int i = 0; i < j->queries; i++) j->row_of[query[i]] = 1;
+    }
+    for (size_t i = 0; i < info.images; i++) {
+        if (!j->row_of[i]) continue;
+        j->row_of[i] = (int32_t)j->image_count;
+        j->images[j->image_count++] = (int32_t)i;
+    }
+    j->row_bytes = j->settings.backbone ? 3 * (size_t)info.size * (size_t)info.size : (size_t)j->model->net.features * sizeof(float);
+    return ADATOM_OK;
+}
+
+/* A step takes `batch` of the support pictures; where that doesn't divide their number, each step's pictures are repeated
+ * so that the smaller last batch has the same size: the mean over repeated pictures is the mean over the pictures. */
+static void choose_batches(job *j) {
+    const ad_settings *s = &j->settings;
+    j->batch = j->supports;
+    if (s->batch && s->batch < j->supports) {
+        int rest = j->supports % s->batch, repeat = rest ? rest : 1;
+        for (int k = 1; rest && k <= rest; k++)
+            if (s->batch * k % rest == 0) {
+                repeat = k;
+                break;
+            }
+        j->batch = s->batch * repeat;
+        j->rounds = s->epochs * ((j->supports + s->batch - 1) / s->batch);
+    } else if (s->batch) {
+        j->rounds = s->epochs;
+    }
+    if (j->rounds) j->settings.steps = j->rounds;
+    j->query = j->queries;
+    if (j->settings.backbone && s->bn != AD_BN_TRANSDUCTIVE) j->query = AD_MIN(j->queries, AD_MAX(j->supports, 25));
+    j->query_rounds = (j->queries + j->query - 1) / j->query;
+}
+
+static adatom_status build(job *j, int tasks) {
+    adatom_dataset_info info;
+    adatom_dataset_describe(j->dataset, &info);
+    ad_rows rows;
+    adatom_status status = ad_rows_plan(j->device->engine, j->image_count, j->row_bytes, &rows);
+    if (status != ADATOM_OK) return status;
+    memcpy(j->chunks, rows.chunks, sizeof j->chunks);
+    ad_built_clear(&j->built);
+    ad_build_params p = {.net = &j->model->net, .from_features = !j->settings.backbone, .tasks = tasks, .way = j->list.way,
+                         .support = j->batch, .support_rounds = j->rounds, .query = j->query, .query_rounds = j->query_rounds,
+                         .data_size = info.size, .chunks = j->chunks, .chunk_count = rows.chunk_count};
+    ad_settings_apply(&j->settings, &p);
+    return ad_build(j->device->ctx, &p, &j->built);
+}
+
+/* As many tasks at once as the device's memory and its largest bindable range allow. */
+static adatom_status choose_tasks(job *j, const adatom_method *method) {
+    ad_limits limits;
+    j->api->limits(j->device->engine, &limits);
+    adatom_status status = build(j, 1);
+    if (status != ADATOM_OK) return status;
+    const size_t data = j->image_count * j->row_bytes, one = AD_MAX(ad_plan_owned_bytes(j->built.plan), (size_t)1);
+    const size_t allowed = method->memory_bytes ? method->memory_bytes : limits.memory_bytes / 2;
+    const size_t largest = AD_MAX(ad_plan_largest_tensor(j->built.plan), (size_t)1);
+    if (one + data > AD_MAX(allowed, limits.memory_bytes) || largest > limits.tensor_bytes)
+        return ad_fail(j->device->ctx, ADATOM_OUT_OF_MEMORY,
+                       "one episode needs %.1f MiB (its largest tensor %.1f MiB) and the pictures %.1f MiB; this device has %.1f MiB (%.1f MiB a tensor)",
+                       (double)one / 0x1p20, (double)largest / 0x1p20, (double)data / 0x1p20, (double)allowed / 0x1p20,
+                       (double)limits.tensor_bytes / 0x1p20);
+    size_t fit = allowed > data ? (allowed - data) / one : 1;
+    fit = AD_MIN(fit, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
+    fit = AD_MIN(fit, AD_MAX(limits.arena_bytes / one, (size_t)1));
+    /* More tasks than this bring nothing: a CPU works through them one after another and wants them in its caches. */
+    const bool cpu = strcmp(j->api->name, "cpu") == 0;
+    size_t useful = method->tasks_at_once > 0 ? (size_t)method->tasks_at_once : cpu ? (j->settings.backbone ? 4 : 16) : 64;
+    j->tasks = (int)AD_MAX(AD_MIN(AD_MIN(fit, useful), (size_t)j->count), (size_t)1);
+    while ((status = build(j, j->tasks)) == ADATOM_OK && j->tasks > 1 &&
+           (ad_plan_owned_bytes(j->built.plan) + data > allowed || ad_plan_largest_tensor(j->built.plan) > limits.tensor_bytes))
+        j->tasks--;
+    j->arena_bytes = status == ADATOM_OK ? ad_plan_owned_bytes(j->built.plan) + data : 0;
+    return status;
+}
+
+static adatom_status prepare(job *j, const adatom_method *method) {
+    adatom_context *ctx = j->device->ctx;
+    adatom_status status = ad_settings_resolve(ctx, method, &j->settings);
+    if (status != ADATOM_OK) return status;
+    adatom_dataset_info info;
+    adatom_dataset_describe(j->dataset, &info);
+    adatom_episodes_describe(j->episodes, &j->list);
+    if (strcmp(info.hash, j->list.dataset_hash) != 0)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)", j->list.dataset_hash, info.hash);
+    if (info.size < j->model->net.image_size)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.size, j->model->net.image_size);
+    if (j->count == 0) j->count = j->list.tasks - j->first;
+    if (j->first < 0 || j->count < 1 || j->first + j->count > j->list.tasks)
+        return ad_fail(ctx, ADATOM_USAGE, "episodes %d..%d are outside the list of %d", j->first, j->first + j->count - 1, j->list.tasks);
+    j->supports = j->list.way * j->list.shot;
+    j->queries = j->list.way * j->list.query;
+    choose_batches(j);
+    status = find_images(j);
+    return status == ADATOM_OK ? choose_tasks(j, method) : status;
+}
+
+/* Support pictures and labels of the tasks at once, [round][task][batch]; episodes past the end repeat the last one. */
+static void fill_support(const job *j, int at, int32_t *index, int32_t *labels) {
+    const int rounds = AD_MAX(j->rounds, 1), per_epoch = j->rounds ? j->rounds / j->settings.epochs : 1;
+    for (int t = 0; t < j->tasks; t++) {
+        const int32_t *support, *query;
+        const int e = j->first + AD_MIN(at + t, j->count - 1);
+        adatom_episodes_get(j->episodes, e, &support, &query);
+        int32_t order[1024];
+        for (int r = 0; r < rounds; r++) {
+            const size_t to = ((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->batch;
+            if (!j->rounds) {
+                for (int i = 0; i < j->batch; i++) index[to + (size_t)i] = j->row_of[support[i]], labels[to + (size_t)i] = i / j->list.shot;
+                continue;
+            }
+            if (r % per_epoch == 0) { /* a new order for each pass over the support set */
+                ad_random random = ad_random_make(j->settings.seed, AD_STREAM_SHUFFLE, (uint32_t)e);
+                random.counter[1] = (uint32_t)(r / per_epoch);
+                for (int i = 0; i < j->supports; i++) order[i] = i;
+                for (int i = j->supports - 1; i > 0; i--) {
+                    int k = (int)ad_random_below(&random, (uint32_t)i + 1);
+                    int32_t swap = order[i];
+                    order[i] = order[k], order[k] = swap;
+                }
+            }
+            const int begin = r % per_epoch * j->settings.batch, n = AD_MIN(j->settings.batch, j->supports - begin);
+            for (int i = 0; i < j->batch; i++) {
+                int32_t one = order[begin + i % n];
+                index[to + (size_t)i] = j->row_of[support[one]], labels[to + (size_t)i] = one / j->list.shot;
+            }
+        }
+    }
+}
+
+/* [round][task][query]; past the end of the queries the last one is repeated. */
+static void fill_query(const job *j, int at, int32_t *index) {
+    for (int r = 0; r < j->query_rounds; r++)
+        for (int t = 0; t < j->tasks; t++) {
+            const int32_t *support, *query;
+            adatom_episodes_get(j->episodes, j->first + AD_MIN(at + t, j->count - 1), &support, &query);
+            for (int i = 0; i < j->query; i++)
+                index[((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->query + (size_t)i] =
+                    j->row_of[query[AD_MIN(r * j->query + i, j->queries - 1)]];
+        }
+}
+
+/* A random start of the linear or cosine head, the same for an episode however many run at once. */
+static adatom_status write_random_heads(const job *j, ad_program *program, int at) {
+    const ad_tensor *head = &j->built.plan->tensors[j->built.head];
+    const int f = j->model->net.features;
+    float *weights = ad_malloc(j->device->ctx, head->count, sizeof *weights);
+    adatom_status status = weights ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
+    for (int t = 0; t < j->tasks && status == ADATOM_OK; t++) {
+        ad_random random = ad_random_make(j->settings.seed, AD_STREAM_HEAD, (uint32_t)(j->first + AD_MIN(at + t, j->count - 1)));
+        const float bound = 1.0f / __builtin_sqrtf((float)f); /* as torch.nn.Linear starts */
+        for (size_t i = 0; i < head->count; i++) weights[i] = (2.0f * ad_random_uniform(&random) - 1.0f) * bound;
+        status = j->api->program_write(program, j->built.head, (size_t)t * head->stride * sizeof(float), weights, head->count * sizeof(float));
+    }
+    ad_free(weights);
+    return status;
+}
+
+static adatom_status run_steps(const job *j, ad_program *program) {
+    /* A few submissions per batch, so that an interrupt is noticed; the engine bounds each of them. */
+    for (int done = 0, n; done < j->settings.steps; done += n) {
+        adatom_status status = ad_interrupted(j->device->ctx);
+        n = AD_MIN(j->settings.steps - done, 16);
+        if (status == ADATOM_OK) status = j->api->program_run(program, AD_SEGMENT_STEP, n);
+        if (status != ADATOM_OK) return status;
+    }
+    return ADATOM_OK;
+}
+
+static adatom_status run_batches(job *j, ad_program *program, const adatom_progress *progress, adatom_evaluation *out) {
+    const ad_engine_api *api = j->api;
+    const ad_built *built = &j->built;
+    const size_t tasks = (size_t)j->tasks, rounds = (size_t)AD_MAX(j->rounds, 1);
+    const size_t supports = rounds * tasks * (size_t)j->batch, queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
+    const int32_t zero = 0;
+    adatom_status status = ADATOM_OK;
+    int32_t *numbers = ad_malloc(j->device->ctx, 2 * supports + 2 * queries, sizeof *numbers);
+    float *schedule = ad_calloc(j->device->ctx, 8 * (size_t)AD_MAX(j->settings.steps, 1), sizeof *schedule);
+    if (!numbers || !schedule) {
+        status = ADATOM_OUT_OF_MEMORY;
+        goto done;
+    }
+    int32_t *support = numbers, *labels = support + supports, *query = labels + supports, *predicted = query + queries;
+    ad_settings_schedule(&j->settings, j->settings.steps, schedule);
+    if (built->schedule >= 0) AD_TRY(api->program_write(program, built->schedule, 0, schedule, 8 * (size_t)j->settings.steps * sizeof *schedule));
+    if (built->norm >= 0) {
+        float norm[8];
+        ad_normalisation(j->model, norm);
+        AD_TRY(api->program_write(program, built->norm, 0, norm, sizeof norm));
+    }
+    for (int at = 0; at < j->count; at += j->tasks) {
+        AD_TRY(ad_interrupted(j->device->ctx));
+        fill_support(j, at, support, labels);
+        fill_query(j, at, query);
+        AD_TRY(api->program_write(program, built->support_index, 0, support, supports * sizeof *support));
+        AD_TRY(api->program_write(program, built->support_labels, 0, labels, supports * sizeof *labels));
+        AD_TRY(api->program_write(program, built->query_index, 0, query, queries * sizeof *query));
+        AD_TRY(api->program_write(program, built->eval_counter, 0, &zero, sizeof zero));
+        if (built->counter >= 0) AD_TRY(api->program_write(program, built->counter, 0, &zero, sizeof zero));
+        AD_TRY(api->program_run(program, AD_SEGMENT_INIT, 1));
+        if (j->settings.head_random) AD_TRY(write_random_heads(j, program, at));
+        AD_TRY(api->program_run(program, AD_SEGMENT_PREFIX, 1));
+        AD_TRY(run_steps(j, program));
+        AD_TRY(api->program_run(program, AD_SEGMENT_EVAL, j->query_rounds));
+        AD_TRY(api->program_read(program, built->query_predicted, 0, predicted, queries * sizeof *predicted));
+        const int n = AD_MIN(j->tasks, j->count - at);
+        for (int t = 0; t < n; t++) {
+            int32_t *to = out->predictions + (size_t)(at + t) * (size_t)j->queries, right = 0;
+            for (int q = 0; q < j->queries; q++) {
+                to[q] = predicted[((size_t)(q / j->query) * tasks + (size_t)t) * (size_t)j->query + (size_t)(q % j->query)];
+                right += to[q] == q / j->list.query;
+            }
+            out->accuracy[at + t] = (float)right / (float)j->queries;
+        }
+        if (progress && progress->call) {
+            double mean, ci95;
+            adatom_mean_interval(out->accuracy, NULL, (size_t)(at + n), &mean, &ci95);
+            progress->call(progress->user, at + n, j->count, mean, ci95);
+        }
+    }
+done:
+    ad_free(numbers);
+    ad_free(schedule);
+    return status;
+}
+
+static char *config_text(const job *j) {
+    json_t *config = ad_settings_json(&j->settings);
+    if (!config) return NULL;
+    adatom_model_info model;
+    adatom_model_describe(j->model, &model);
+    json_object_set_new(config, "model", json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms",
+                                                   model.atoms, "image_size", model.image_size, "hash", model.hash));
+    json_object_set_new(config, "first_episode", json_integer(j->first));
+    json_object_set_new(config, "episodes", json_integer(j->count));
+    json_object_set_new(config, "tasks_at_once", json_integer(j->tasks));
+    char *text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(config);
+    return text;
+}
+
+adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
+                                const adatom_method *method, size_t *arena_bytes, int *tasks_at_once) {
+    job j = {.device = device, .api = device->engine->api, .model = model, .dataset = dataset, .episodes = episodes};
+    adatom_status status = prepare(&j, method);
+    *arena_bytes = j.arena_bytes;
+    *tasks_at_once = j.tasks;
+    clear(&j);
+    return status;
+}
+
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
+                                    const adatom_method *method, int first, int count, const adatom_progress *progress, adatom_evaluation **out) {
+    ad_engine *engine = device->engine;
+    adatom_context *ctx = device->ctx;
+    job j = {.device = device, .api = engine->api, .model = model, .dataset = dataset, .episodes = episodes, .first = first, .count = count};
+    adatom_evaluation *evaluation = NULL;
+    ad_rows rows = {0};
+    ad_buffer *params = NULL;
+    ad_program *program = NULL;
+    *out = NULL;
+    const double start = ad_seconds();
+    adatom_status status;
+    AD_TRY(prepare(&j, method));
+    evaluation = ad_calloc(ctx, 1, sizeof *evaluation);
+    if (evaluation) {
+        evaluation->accuracy = ad_calloc(ctx, (size_t)j.count, sizeof(float));
+        evaluation->predictions = ad_calloc(ctx, (size_t)j.count * (size_t)j.queries, sizeof(int32_t));
+        evaluation->config = config_text(&j);
+    }
+    if (!evaluation || !evaluation->accuracy || !evaluation->predictions || !evaluation->config) {
+        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
+        goto done;
+    }
+    AD_TRY(ad_upload_parameters(engine, model, &params));
+    if (j.settings.backbone) AD_TRY(ad_upload_pictures(engine, dataset, j.images, j.image_count, &rows));
+    else AD_TRY(ad_extract_features(device, model, dataset, j.images, j.image_count, &rows));
+    AD_TRY(ad_program_make(engine, &j.built, params, &rows, &program));
+    AD_TRY(run_batches(&j, program, progress, evaluation));
+    evaluation->settings = j.settings;
+    adatom_evaluation_info *info = &evaluation->info;
+    *info = (adatom_evaluation_info){.method = evaluation->settings.name, .tasks = j.count, .way = j.list.way, .shot = j.list.shot,
+                                     .query = j.list.query, .steps = j.settings.steps, .accuracy = evaluation->accuracy,
+                                     .predictions = evaluation->predictions, .adapted = j.built.adapted_logical,
+                                     .arena_bytes = j.arena_bytes, .tasks_at_once = j.tasks, .config_json = evaluation->config};
+    adatom_mean_interval(evaluation->accuracy, NULL, (size_t)j.count, &info->mean, &info->ci95);
+    info->seconds = ad_seconds() - start;
+    info->episodes_per_s = j.count / info->seconds;
+done:
+    if (program) j.api->program_destroy(&program);
+    if (params) j.api->buffer_destroy(engine, &params);
+    ad_rows_clear(&rows);
+    clear(&j);
+    if (status == ADATOM_OK) *out = evaluation;
+    else adatom_evaluation_destroy(&evaluation);
+    return status;
+}
+
+void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) { *out = evaluation->info; }
+
+void adatom_evaluation_destroy(adatom_evaluation **evaluation) {
+    if (!evaluation || !*evaluation) return;
+    ad_free((*evaluation)->accuracy);
+    ad_free((*evaluation)->predictions);
+    free((*evaluation)->config); /* from jansson */
+    ad_free(*evaluation);
+    *evaluation = NULL;
+}

@@ -1,0 +1,181 @@
+#include "fewshot/method.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BIT(role) (1u << AD_ROLE_##role)
+
+/* Methods and their defaults. The rates were searched on episodes of base classes (README.md, "Methods"). */
+static const struct {
+    const char *name;
+    unsigned adapt;
+    ad_head_kind head;
+    ad_head_init head_init;
+    int steps;
+} methods[] = {
+    {"centroid", 0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0},
+    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, 50},
+    {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
+    {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
+    {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
+    {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
+    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
+};
+
+/* Index of text in a NULL-ended list; 0 for NULL text; -1 if it is not there. */
+static int choose(const char *text, const char *const *list) {
+    if (!text) return 0;
+    for (int i = 0; list[i]; i++)
+        if (strcmp(text, list[i]) == 0) return i;
+    return -1;
+}
+
+static adatom_status refuse(adatom_context *ctx, const char *what, const char *got, const char *const *list) {
+    char known[256] = "";
+    for (int i = 0; list[i]; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", list[i]);
+    }
+    return ad_fail(ctx, ADATOM_USAGE, "%s '%s' is not known; it is one of %s", what, got, known);
+}
+
+static float or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value; }
+
+/* Closer Look's fine-tuning of the Baseline [Chen et al., ICLR 2019]: a fresh linear head, 100 passes over the support set
+ * in batches of 4, SGD. */
+static void closerlook_baseline(ad_settings *s) {
+    s->head = AD_HEAD_LINEAR;
+    s->head_init = AD_HEAD_HOST;
+    s->head_random = true;
+    s->adam = false;
+    s->lr[AD_ROLE_HEAD] = 0.01f;
+    s->momentum = 0.9f, s->dampening = 0.9f, s->weight_decay = 1e-3f;
+    s->nesterov = false;
+    s->batch = 4, s->epochs = 100;
+}
+
+adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, ad_settings *s) {
+    static const char *const heads[] = {"linear", "cosine", NULL}, *const inits[] = {"zero", "random", "means", NULL};
+    static const char *const norms[] = {"frozen", "support", "transductive", NULL}, *const distances[] = {"euclidean", "cosine", NULL};
+    static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
+    static const char *const optimizers[] = {"adam", "sgd", NULL};
+    const char *names[AD_COUNT(methods) + 1] = {0};
+    for (size_t i = 0; i < AD_COUNT(methods); i++) names[i] = methods[i].name;
+    *s = (ad_settings){0};
+    int which = choose(m->adapt ? m->adapt : "atoms", names);
+    if (which < 0) return refuse(ctx, "the method", m->adapt, names);
+    snprintf(s->name, sizeof s->name, "%s", methods[which].name);
+    s->adapt = methods[which].adapt;
+    s->head = methods[which].head;
+    s->head_init = methods[which].head_init;
+    const bool trains = s->head != AD_HEAD_CENTROID;
+
+    int choice = choose(m->head, heads);
+    if (choice < 0) return refuse(ctx, "the head", m->head, heads);
+    if (m->head && trains) {
+        ad_head_kind head = choice ? AD_HEAD_COSINE : AD_HEAD_LINEAR;
+        s->head = head;
+    }
+    choice = choose(m->head_init, inits);
+    if (choice < 0) return refuse(ctx, "the start of the head", m->head_init, inits);
+    if (m->head_init && trains) s->head_init = choice == 0 ? AD_HEAD_ZERO : choice == 1 ? AD_HEAD_HOST : AD_HEAD_MEANS;
+    if (s->head == AD_HEAD_COSINE && s->head_init == AD_HEAD_ZERO) {
+        if (m->head_init) return ad_fail(ctx, ADATOM_USAGE, "a cosine head cannot start from zero: a zero vector has no direction");
+        s->head_init = AD_HEAD_MEANS;
+    }
+    s->head_random = s->head_init == AD_HEAD_HOST;
+    choice = choose(m->distance, distances);
+    if (choice < 0) return refuse(ctx, "the distance", m->distance, distances);
+    if (!trains && choice == 1) s->head = AD_HEAD_CENTROID_COSINE;
+    choice = choose(m->bn, norms);
+    if (choice < 0) return refuse(ctx, "the batch norm policy", m->bn, norms);
+    s->bn = choice == 0 ? AD_BN_FROZEN : choice == 1 ? AD_BN_SUPPORT : AD_BN_TRANSDUCTIVE;
+    choice = choose(m->conv, paths);
+    if (choice < 0) return refuse(ctx, "the convolution", m->conv, paths);
+    s->path = (ad_conv_path)choice;
+    choice = choose(m->optimizer, optimizers);
+    if (choice < 0) return refuse(ctx, "the optimizer", m->optimizer, optimizers);
+    s->adam = choice == 0;
+
+    const bool full = s->adapt & BIT(COEFFICIENTS);
+    s->lr[AD_ROLE_HEAD] = or_default(m->lr, s->adam ? 0.01f : 0.01f);
+    const float lr_full = or_default(m->lr_full, s->adam ? 1e-3f : 0.01f);
+    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 2e-3f : 0.01f);
+    s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : or_default(m->lr_norm, s->adam ? 5e-3f : 0.01f);
+    s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
+    s->momentum = or_default(m->momentum, 0.9f);
+    s->dampening = s->adam ? or_default(m->dampening, 0.999f) : m->dampening;
+    s->nesterov = m->nesterov;
+    s->weight_decay = m->weight_decay;
+    s->label_smoothing = m->label_smoothing;
+    s->cosine_scale = or_default(m->cosine_scale, 10.0f);
+    s->mean_scale = 0.05f;
+    s->steps = m->steps ? m->steps : methods[which].steps;
+    s->seed = m->seed;
+    if (m->recipe) {
+        if (strcmp(m->recipe, "closerlook-baseline") != 0)
+            return ad_fail(ctx, ADATOM_USAGE, "the recipe '%s' is not known; it is closerlook-baseline", m->recipe);
+        if (strcmp(s->name, "head") != 0)
+            return ad_fail(ctx, ADATOM_USAGE, "the recipe closerlook-baseline adapts the head, not '%s'", s->name);
+        closerlook_baseline(s);
+    }
+    if (!trains) s->steps = 0;
+    if (trains && s->steps < 1) return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1", s->steps);
+    for (int r = 0; r < AD_ROLE_COUNT; r++)
+        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f) return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+    if (!(s->label_smoothing >= 0) || s->label_smoothing >= 1)
+        return ad_fail(ctx, ADATOM_USAGE, "label smoothing is %g; it must be in [0, 1)", (double)s->label_smoothing);
+    s->backbone = s->adapt != 0 || s->bn != AD_BN_FROZEN;
+    return ADATOM_OK;
+}
+
+json_t *ad_settings_json(const ad_settings *s) {
+    static const char *const heads[] = {"none", "linear", "cosine", "centroid", "centroid-cosine"};
+    static const char *const inits[] = {"zero", "random", "means", "base"}, *const norms[] = {"frozen", "support", "transductive", "train"};
+    static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed"};
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
+                          "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", (json_int_t)s->seed);
+    if (!o || s->steps == 0) return o;
+    json_object_set_new(o, "optimizer", json_string(s->adam ? "adam" : "sgd"));
+    json_object_set_new(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum));
+    json_object_set_new(o, s->adam ? "beta2" : "dampening", json_real((double)s->dampening));
+    if (!s->adam) json_object_set_new(o, "nesterov", json_boolean(s->nesterov));
+    json_object_set_new(o, "weight_decay", json_real((double)s->weight_decay));
+    json_object_set_new(o, "label_smoothing", json_real((double)s->label_smoothing));
+    json_object_set_new(o, "cosine_scale", json_real((double)s->cosine_scale));
+    static const char *const rates[] = {"lr_atoms", "lr", "lr_norm", "lr_coefficients", "lr_ordinary"};
+    for (int r = 0; r < AD_ROLE_STATISTICS; r++)
+        if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) json_object_set_new(o, rates[r], json_real((double)s->lr[r]));
+    if (s->batch) {
+        json_object_set_new(o, "batch", json_integer(s->batch));
+        json_object_set_new(o, "epochs", json_integer(s->epochs));
+    }
+    return o;
+}
+
+void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
+    build->adapt = s->adapt;
+    build->head = s->head;
+    build->head_init = s->head_init;
+    build->cosine_scale = s->cosine_scale;
+    build->mean_scale = s->mean_scale;
+    build->bn = s->bn;
+    build->path = s->path;
+    build->adam = s->adam;
+    build->momentum = s->momentum;
+    build->dampening = s->dampening;
+    build->nesterov = s->nesterov;
+    build->label_smoothing = s->label_smoothing;
+    for (int r = 0; r < AD_ROLE_COUNT; r++) build->weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : s->weight_decay;
+    build->steps = s->steps;
+}
+
+void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
+    for (int t = 0; t < steps; t++) {
+        float *row = rows + 8 * (size_t)t;
+        for (int r = 0; r < 6; r++) row[r] = r < AD_ROLE_STATISTICS ? s->lr[r] : 0.0f;
+        row[6] = (float)(1.0 - pow((double)s->momentum, t + 1.0));
+        row[7] = (float)(1.0 - pow((double)s->dampening, t + 1.0));
+    }
+}

@@ -1,0 +1,34 @@
+/* From what a user asks for (adatom_method) to what decides the numbers: every default filled in, every name checked. */
+#ifndef AD_FEWSHOT_METHOD_H
+#define AD_FEWSHOT_METHOD_H
+
+#include "nn/build.h"
+#include <adatom/adapt.h>
+#include <jansson.h>
+
+typedef struct ad_settings {
+    char name[64];     /* the method as the user wrote it */
+    unsigned adapt;    /* roles */
+    ad_head_kind head;
+    ad_head_init head_init;
+    bool head_random;  /* drawn on the host (head_init HOST) */
+    ad_bn_mode bn;
+    ad_conv_path path;
+    bool adam;
+    float lr[AD_ROLE_COUNT], momentum, dampening, weight_decay;
+    bool nesterov;
+    float label_smoothing, cosine_scale, mean_scale;
+    int steps;
+    int batch, epochs; /* mini-batches of the support set (recipes); 0: all of it at each step */
+    uint64_t seed;
+    bool backbone;     /* the backbone runs per episode; else features of the frozen one are shared */
+} ad_settings;
+
+adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *method, ad_settings *out);
+/* Everything that decides the result, as a new JSON object; NULL when out of memory. */
+json_t *ad_settings_json(const ad_settings *settings);
+/* The builder's parameters these settings decide. */
+void ad_settings_apply(const ad_settings *settings, ad_build_params *build);
+/* Schedule rows of 8 floats (ops.def): constant rates; Adam's bias corrections. */
+void ad_settings_schedule(const ad_settings *settings, int steps, float *rows);
+#endif
