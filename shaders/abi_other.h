@@ -1,3 +1,96 @@
 /* Push constants of the kernels of kernels_other.def. Members named *_task are the elements from one task to the next of
- * that operand (0: shared). */
-struct ad_push_elementwise { AD_INT a_task, b_task, y_task, count; AD_FLOAT value; };
+ * that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
+
+struct ad_push_elementwise {
+    AD_INT a_task, b_task, y_task, count;
+    AD_FLOAT value;
+};
+
+struct ad_push_gather {
+    AD_INT x_task, images, h, w;                 /* output [images][h][w][4] */
+    AD_INT first, chunk, data_h, data_w;         /* the images [first, first + chunk) of the data set */
+    AD_INT rounds, tasks, pad;
+    AD_UINT seed, stream;
+    AD_FLOAT area_min, area_max, log_ratio_min, log_ratio_max;
+    AD_FLOAT brightness, contrast, saturation, grey;
+};
+
+struct ad_push_gather_rows {
+    AD_INT x_task, rows, columns, first, chunk, rounds, tasks;
+};
+
+/* AFFINE, AFFINE_BACK, AFFINE_SUMS, BN_STATS walk the vec4 elements i, i + slice, i + 2 slice ... < elements4 of a task in one
+ * invocation i < slice; slice is a multiple of channels4, so all of them have the same channels. */
+struct ad_push_affine {
+    AD_INT x_task, coef_task, residual_task, y_task;
+    AD_INT channels4, slice, elements4;
+    AD_FLOAT slope;
+};
+
+struct ad_push_affine_back {
+    AD_INT y_task, dy_task, back_task, x_task, dx_task, dresidual_task;
+    AD_INT channels4, slice, elements4;
+    AD_FLOAT slope;
+};
+
+struct ad_push_affine_sums {
+    AD_INT x_task, y_task, dy_task, stats_task, sums_task;
+    AD_INT channels4, slice, elements4;
+    AD_FLOAT slope;
+};
+
+struct ad_push_bn_stats {
+    AD_INT x_task, stats_task;
+    AD_INT channels4, slice, elements4;
+};
+
+struct ad_push_sum_parts {
+    AD_INT out_task, elements4, parts;
+};
+
+struct ad_push_bn_fold {
+    AD_INT stats_task, gamma_task, beta_task, coef_task, channels;
+    AD_FLOAT epsilon;
+};
+
+struct ad_push_bn_running {
+    AD_INT stats_task, running_task, channels;
+    AD_FLOAT momentum, correction;
+};
+
+struct ad_push_bn_back {
+    AD_INT sums_task, stats_task, gamma_task, dgamma_task, dbeta_task, back_task, channels;
+    AD_FLOAT epsilon, positions;
+};
+
+struct ad_push_pool {
+    AD_INT x_task, y_task, dx_task;
+    AD_INT images, h, w, oh, ow, channels4;
+};
+
+struct ad_push_rows {
+    AD_INT x_task, y_task, inverse_task, rows, columns;
+};
+
+struct ad_push_rows_back {
+    AD_INT y_task, inverse_task, dy_task, dx_task, rows, columns;
+};
+
+struct ad_push_class_mean {
+    AD_INT x_task, mean_task, rows, columns, classes;
+};
+
+struct ad_push_mean_head {
+    AD_INT mean_task, w_task, bias_task, classes, columns;
+    AD_FLOAT scale;
+};
+
+struct ad_push_softmax {
+    AD_INT logits_task, dlogits_task, rows, classes, rounds, tasks;
+    AD_FLOAT smoothing;
+};
+
+struct ad_push_optimiser {
+    AD_INT p_task, grad_task, first_task, second_task, count, column;
+    AD_FLOAT f0, f1, f2, f3; /* f[] of the operation */
+};

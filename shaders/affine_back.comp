@@ -1,0 +1,51 @@
+/* With d = dy*act'(y): dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d; back[3][c] = A, B, C, without BACK A = 1. dresidual = d, with
+ * ACCUMULATE added. dx or dresidual may be dy, not both.
+ * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same channels
+ * (abi_other.h). Grid: lib/grid.glsl, slice items a task. Bytes: 4 an element and tensor.
+ * Reference: AFFINE_BACK. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "abi.h"
+#include "lib/grid.glsl"
+#include "lib/activation.glsl"
+
+layout(push_constant) uniform Push { ad_push_affine_back p; };
+layout(constant_id = 0) const bool ACCUMULATE = false;
+layout(constant_id = 2) const uint ROWS = 4;
+layout(constant_id = 3) const bool BACK = true;
+layout(constant_id = 4) const bool X = true;
+layout(constant_id = 5) const bool DX = true;
+layout(constant_id = 6) const bool DRESIDUAL = false;
+layout(set = 0, binding = 0) readonly buffer Y4 { vec4 y4[]; };
+layout(set = 0, binding = 1) readonly buffer Dy4 { vec4 dy4[]; };
+layout(set = 0, binding = 2) readonly buffer Back4 { vec4 back4[]; };
+layout(set = 0, binding = 3) readonly buffer X4 { vec4 x4[]; };
+layout(set = 0, binding = 4) writeonly buffer Dx4 { vec4 dx4[]; };
+layout(set = 0, binding = 5) buffer Dresidual4 { vec4 dresidual4[]; };
+
+void main() {
+    const uint item = item_index(), task = task_index();
+    if (item >= uint(p.slice)) return;
+    vec4 a = vec4(1.0), b = vec4(0.0), c = vec4(0.0);
+    if (BACK && DX) {
+        const uint back = task * uint(p.back_task) / 4 + item % uint(p.channels4);
+        a = back4[back];
+        if (X) {
+            b = back4[back + uint(p.channels4)];
+            c = back4[back + 2 * uint(p.channels4)];
+        }
+    }
+    for (uint r = 0; r < ROWS; r++) {
+        const uint e = item + r * uint(p.slice);
+        if (e >= uint(p.elements4)) break;
+        vec4 d = dy4[task * uint(p.dy_task) / 4 + e];
+        if (ACT != 0) d *= activation_slope(y4[task * uint(p.y_task) / 4 + e], p.slope);
+        vec4 dx = a * d;
+        if (X && DX) dx += b * x4[task * uint(p.x_task) / 4 + e] + c;
+        if (DX) dx4[task * uint(p.dx_task) / 4 + e] = dx;
+        if (DRESIDUAL) {
+            const uint at = task * uint(p.dresidual_task) / 4 + e;
+            dresidual4[at] = ACCUMULATE ? dresidual4[at] + d : d;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/* w = scale*mean, bias[o] = -scale/2*|mean[o]|^2: the head whose logits are scale*(<x, mean> - |mean|^2/2).
+ * Layout: rows of any length; a workgroup takes a class. Grid: lib/grid.glsl's workgroups, classes a task.
+ * Bytes: 8 an element. Reference: MEAN_HEAD. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "abi.h"
+#include "lib/grid.glsl"
+#define REDUCE_TYPE float
+#include "lib/reduce.glsl"
+
+layout(push_constant) uniform Push { ad_push_mean_head p; };
+layout(set = 0, binding = 0) readonly buffer Mean { float mean[]; };
+layout(set = 0, binding = 1) writeonly buffer W { float w[]; };
+layout(set = 0, binding = 2) writeonly buffer Bias { float bias[]; };
+
+void main() {
+    const uint way = group_index(), task = task_index(), columns = uint(p.columns), lane = gl_LocalInvocationID.x;
+    if (way >= uint(p.classes)) return;
+    const uint from = task * uint(p.mean_task) + way * columns, to = task * uint(p.w_task) + way * columns;
+    float squares = 0.0;
+    for (uint c = lane; c < columns; c += gl_WorkGroupSize.x) {
+        const float m = mean[from + c];
+        squares += m * m;
+        w[to + c] = p.scale * m;
+    }
+    squares = reduce_sum(squares);
+    if (lane == 0) bias[task * uint(p.bias_task) + way] = -0.5 * p.scale * squares;
+}
