@@ -1,0 +1,65 @@
+/* What the files of the CPU engine share: a call (one operation with its memory), kernels, and how they are spread over
+ * threads. A kernel splits its work into items whose size depends on the geometry only, never on the number of threads, and
+ * adds partial sums in the order of the items: the result is the same bytes for any number of threads. */
+#ifndef AD_CPU_INTERNAL_H
+#define AD_CPU_INTERNAL_H
+
+#include "cpu/cpu.h"
+
+typedef struct ad_cpu_call {
+    const ad_op *op;
+    int threads;
+    int variant;                  /* 1.. */
+    char *base[AD_OP_TENSORS];    /* task 0 of each role; NULL: absent */
+    size_t stride[AD_OP_TENSORS]; /* bytes from one task to the next */
+    float *scratch;               /* as many floats as the kernel asked for */
+} ad_cpu_call;
+
+/* Role `role` of task `task`; NULL if absent. */
+static inline void *ad_cpu_at(const ad_cpu_call *call, int role, int task) {
+    return call->base[role] ? call->base[role] + (size_t)task * call->stride[role] : NULL;
+}
+
+typedef struct ad_cpu_kernel {
+    void (*run)(const ad_cpu_call *call);
+    size_t (*scratch)(const ad_op *op, int variant, int threads); /* floats; NULL: none */
+    const char *const *variants; /* names, NULL-ended; NULL: the one way "loops" */
+    int (*preferred)(const ad_op *op); /* what variant 0 means; NULL: 1 */
+} ad_cpu_kernel;
+
+/* Every operation of ops.def has one definition `const ad_cpu_kernel ad_cpu_kernel_NAME`. */
+#define AD_OP(NAME, name, roles) extern const ad_cpu_kernel ad_cpu_kernel_##NAME;
+#include "nn/ops.def"
+#undef AD_OP
+
+/* The items of a kernel's loop, in parallel. Followed by a for statement. A region this small is not worth waking threads. */
+#define AD_CPU_PRAGMA(text) _Pragma(#text)
+#define AD_CPU_PARALLEL(call, work) AD_CPU_PRAGMA(omp parallel for schedule(static) num_threads((call)->threads) if ((work) > 16384))
+
+/* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers cannot
+ * run code that early. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define AD_CPU_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define AD_CPU_CLONES
+#endif
+
+/* y (+)= v: what a 'w' role does without and with AD_ACCUMULATE. */
+static inline void ad_cpu_put(float *y, float v, bool accumulate) { *y = accumulate ? *y + v : v; }
+static inline bool ad_cpu_accumulates(const ad_cpu_call *call) { return call->op->flags & AD_ACCUMULATE; }
+
+float ad_cpu_dot(const float *a, const float *b, size_t count);
+void ad_cpu_add_scaled(float *y, const float *x, float scale, size_t count); /* y += scale x */
+
+/* Sums over rows are cut into this many chunks at most, of at least 256 rows. */
+enum { AD_CPU_CHUNK_ROWS = 256, AD_CPU_CHUNKS = 128 };
+static inline size_t ad_cpu_chunk_rows(size_t rows) {
+    return AD_MAX((rows + AD_CPU_CHUNKS - 1) / AD_CPU_CHUNKS, (size_t)AD_CPU_CHUNK_ROWS);
+}
+static inline size_t ad_cpu_chunk_count(size_t rows) {
+    const size_t size = ad_cpu_chunk_rows(rows);
+    return AD_MAX((rows + size - 1) / size, 1);
+}
+/* y[i] (+)= scale * the sum over chunks of partial[chunk][i], in the order of the chunks, in double. */
+void ad_cpu_reduce(float *y, const float *partial, size_t chunks, size_t count, double scale, bool accumulate);
+#endif

@@ -1,0 +1,88 @@
+/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per input channel. */
+#include "cpu/cpu_internal.h"
+
+#include <string.h>
+
+AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = scale ? scale[i] * x[i] : x[i];
+}
+
+/* y (+)= scale[o] * sum_m psi[m] x[m][o], psi m's `step` apart, x rows `ld` apart. */
+AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *scale, size_t o,
+                                       bool accumulate) {
+    for (size_t k = 0; k < o; k++) {
+        float sum = 0;
+        for (size_t a = 0; a < m; a++) sum += psi[a * step] * x[a * ld + k];
+        if (scale) sum *= scale[k];
+        y[k] = accumulate ? y[k] + sum : sum;
+    }
+}
+
+static void run_compose(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * c * m * o * k2)
+    for (size_t item = 0; item < (size_t)call->op->tasks * c; item++) {
+        const int task = (int)(item / c);
+        const size_t ch = item % c;
+        const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch * m * ld, *psi = ad_cpu_at(call, 1, task);
+        float *w = (float *)ad_cpu_at(call, 3, task) + ch * o;
+        for (size_t ij = 0; ij < k2; ij++)
+            combine_rows(w + ij * c * o, alpha, ld, psi + ij, k2, m, ad_cpu_at(call, 2, task), o, ad_cpu_accumulates(call));
+    }
+}
+
+/* A partial sum per input channel, then their sum. */
+static void run_compose_dpsi(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * c * m * o * k2)
+    for (size_t item = 0; item < (size_t)call->op->tasks * c; item++) {
+        const int task = (int)(item / c);
+        const size_t ch = item % c;
+        const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *alpha = (const float *)ad_cpu_at(call, 1, task) + ch * m * ld;
+        float *partial = call->scratch + item * m * k2;
+        for (size_t a = 0; a < m; a++)
+            for (size_t ij = 0; ij < k2; ij++) partial[a * k2 + ij] = ad_cpu_dot(alpha + a * ld, dw + ij * c * o, o);
+    }
+    for (int task = 0; task < call->op->tasks; task++)
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * c * m * k2, c, m * k2, 1, ad_cpu_accumulates(call));
+}
+
+static size_t compose_dpsi_scratch(const ad_op *op, int variant, int threads) {
+    (void)variant, (void)threads;
+    return (size_t)op->tasks * (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+}
+
+static void run_compose_dalpha(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    const size_t rows = (size_t)call->op->i[1];
+    const bool accumulate = ad_cpu_accumulates(call);
+    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * c * m * o * k2)
+    for (size_t item = 0; item < (size_t)call->op->tasks * rows; item++) {
+        const int task = (int)(item / rows);
+        const size_t ch = item % rows;
+        float *dalpha = (float *)ad_cpu_at(call, 2, task) + ch * m * ld;
+        if (!accumulate) memset(dalpha, 0, m * ld * sizeof *dalpha);
+        if (ch >= c) continue;
+        const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *psi = ad_cpu_at(call, 1, task);
+        for (size_t a = 0; a < m; a++) combine_rows(dalpha + a * ld, dw, c * o, psi + a * k2, 1, k2, NULL, o, accumulate);
+    }
+}
+
+static void run_pack(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t rows = (size_t)g->c * (size_t)g->m, o = (size_t)g->o, ld = (size_t)call->op->i[0];
+    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * rows * o)
+    for (size_t item = 0; item < (size_t)call->op->tasks * rows; item++) {
+        const int task = (int)(item / rows);
+        const float *alpha = (const float *)ad_cpu_at(call, 0, task) + item % rows * ld;
+        scale_row((float *)ad_cpu_at(call, 2, task) + item % rows * o, alpha, ad_cpu_at(call, 1, task), o);
+    }
+}
+
+const ad_cpu_kernel ad_cpu_kernel_COMPOSE = {.run = run_compose};
+const ad_cpu_kernel ad_cpu_kernel_COMPOSE_DPSI = {.run = run_compose_dpsi, .scratch = compose_dpsi_scratch};
+const ad_cpu_kernel ad_cpu_kernel_COMPOSE_DALPHA = {.run = run_compose_dalpha};
+const ad_cpu_kernel ad_cpu_kernel_PACK = {.run = run_pack};

@@ -1,0 +1,107 @@
+/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m]. */
+#include "cpu/cpu_internal.h"
+
+#include <string.h>
+
+/* z[c][m] += x[c] psi[m] */
+AD_CPU_CLONES static void add_outer(float *z, const float *x, const float *psi, size_t step, size_t c, size_t m) {
+    for (size_t ch = 0; ch < c; ch++)
+        for (size_t a = 0; a < m; a++) z[ch * m + a] += x[ch] * psi[a * step];
+}
+
+/* dx[c] += sum_m dz[c][m] psi[m] */
+AD_CPU_CLONES static void add_inner(float *dx, const float *dz, const float *psi, size_t step, size_t c, size_t m) {
+    for (size_t ch = 0; ch < c; ch++) {
+        float sum = 0;
+        for (size_t a = 0; a < m; a++) sum += dz[ch * m + a] * psi[a * step];
+        dx[ch] += sum;
+    }
+}
+
+/* dpsi[m] += sum_c x[c] dz[c][m] */
+AD_CPU_CLONES static void add_across(float *dpsi, size_t step, const float *x, const float *dz, size_t c, size_t m) {
+    for (size_t a = 0; a < m; a++) {
+        float sum = 0;
+        for (size_t ch = 0; ch < c; ch++) sum += x[ch] * dz[ch * m + a];
+        dpsi[a * step] += sum;
+    }
+}
+
+static void run_depth(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
+    AD_CPU_PARALLEL(call, items * (size_t)g->ow * c * m)
+    for (size_t item = 0; item < items; item++) {
+        const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
+        const size_t image = item / (size_t)g->oh % (size_t)g->n;
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * c, *psi = ad_cpu_at(call, 1, task);
+        float *z = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * c * m;
+        for (int q = 0; q < g->ow; q++, z += c * m) {
+            if (!ad_cpu_accumulates(call)) memset(z, 0, c * m * sizeof *z);
+            for (int i = 0; i < g->k; i++)
+                for (int j = 0; j < g->k; j++) {
+                    const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
+                    if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
+                    add_outer(z, x + ((size_t)row * (size_t)g->w + (size_t)column) * c, psi + i * g->k + j, k2, c, m);
+                }
+        }
+    }
+}
+
+static void run_depth_dx(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->h;
+    AD_CPU_PARALLEL(call, items * (size_t)g->w * c * m)
+    for (size_t item = 0; item < items; item++) {
+        const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
+        const size_t image = item / (size_t)g->h % (size_t)g->n;
+        const float *dz = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * c * m, *psi = ad_cpu_at(call, 1, task);
+        float *dx = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->h + (size_t)h) * (size_t)g->w * c;
+        for (int column = 0; column < g->w; column++, dx += c) {
+            if (!ad_cpu_accumulates(call)) memset(dx, 0, c * sizeof *dx);
+            for (int i = 0; i < g->k; i++)
+                for (int j = 0; j < g->k; j++) {
+                    const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
+                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow) continue;
+                    const size_t position = (size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride);
+                    add_inner(dx, dz + position * c * m, psi + i * g->k + j, k2, c, m);
+                }
+        }
+    }
+}
+
+/* A partial sum per image, then their sum. */
+static void run_depth_dpsi(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
+    const size_t items = (size_t)call->op->tasks * n;
+    AD_CPU_PARALLEL(call, items * (size_t)g->oh * (size_t)g->ow * c * m)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / n);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + item % n * (size_t)g->h * (size_t)g->w * c;
+        const float *dz = (const float *)ad_cpu_at(call, 1, task) + item % n * (size_t)g->oh * (size_t)g->ow * c * m;
+        float *partial = call->scratch + item * m * k2;
+        memset(partial, 0, m * k2 * sizeof *partial);
+        for (int p = 0; p < g->oh; p++)
+            for (int q = 0; q < g->ow; q++, dz += c * m)
+                for (int i = 0; i < g->k; i++)
+                    for (int j = 0; j < g->k; j++) {
+                        const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
+                        if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
+                        add_across(partial + i * g->k + j, k2, x + ((size_t)row * (size_t)g->w + (size_t)column) * c, dz, c, m);
+                    }
+    }
+    for (int task = 0; task < call->op->tasks; task++)
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
+}
+
+static size_t depth_dpsi_scratch(const ad_op *op, int variant, int threads) {
+    (void)variant, (void)threads;
+    return (size_t)op->tasks * (size_t)op->g.n * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+}
+
+const ad_cpu_kernel ad_cpu_kernel_DEPTH = {.run = run_depth};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH_DX = {.run = run_depth_dx};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH_DPSI = {.run = run_depth_dpsi, .scratch = depth_dpsi_scratch};

@@ -1,0 +1,82 @@
+/* Whole-tensor operations: ADD, FILL, COPY, ADVANCE; and what other kernels are made of. */
+#include "cpu/cpu_internal.h"
+
+#include <string.h>
+
+/* Numbers per item: 64 KiB of each operand. */
+enum { BLOCK = 16384 };
+
+AD_CPU_CLONES float ad_cpu_dot(const float *a, const float *b, size_t count) {
+    enum { LANES = 16 };
+    float sum[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t e = 0; e < LANES; e++) sum[e] += a[i + e] * b[i + e];
+    for (; i < count; i++) sum[i % LANES] += a[i] * b[i];
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+        for (size_t e = 0; e < width; e++) sum[e] += sum[e + width];
+    return sum[0];
+}
+
+AD_CPU_CLONES void ad_cpu_add_scaled(float *y, const float *x, float scale, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] += scale * x[i];
+}
+
+void ad_cpu_reduce(float *y, const float *partial, size_t chunks, size_t count, double scale, bool accumulate) {
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (size_t chunk = 0; chunk < chunks; chunk++) sum += (double)partial[chunk * count + i];
+        ad_cpu_put(&y[i], (float)(sum * scale), accumulate);
+    }
+}
+
+AD_CPU_CLONES static void add_block(float *y, const float *a, const float *b, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = a[i] + b[i];
+}
+
+AD_CPU_CLONES static void fill_block(float *x, float value, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = value;
+}
+
+static size_t block_count(const ad_cpu_call *call) { return ((size_t)call->op->g.c + BLOCK - 1) / BLOCK; }
+
+static void run_add(const ad_cpu_call *call) {
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->op->tasks;
+    AD_CPU_PARALLEL(call, items * BLOCK)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / blocks);
+        const size_t at = item % blocks * BLOCK;
+        const float *a = ad_cpu_at(call, 0, task), *b = ad_cpu_at(call, 1, task);
+        float *y = ad_cpu_at(call, 2, task);
+        add_block(y + at, a + at, b + at, AD_MIN((size_t)BLOCK, count - at));
+    }
+}
+
+static void run_copy(const ad_cpu_call *call) {
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->op->tasks;
+    AD_CPU_PARALLEL(call, items * BLOCK)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / blocks);
+        const size_t at = item % blocks * BLOCK;
+        const float *x = ad_cpu_at(call, 0, task);
+        float *y = ad_cpu_at(call, 1, task);
+        memcpy(y + at, x + at, AD_MIN((size_t)BLOCK, count - at) * sizeof *y);
+    }
+}
+
+static void run_fill(const ad_cpu_call *call) {
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->op->tasks;
+    AD_CPU_PARALLEL(call, items * BLOCK)
+    for (size_t item = 0; item < items; item++) {
+        float *x = ad_cpu_at(call, 0, (int)(item / blocks));
+        const size_t at = item % blocks * BLOCK;
+        fill_block(x + at, call->op->f[0], AD_MIN((size_t)BLOCK, count - at));
+    }
+}
+
+static void run_advance(const ad_cpu_call *call) { ++*(int32_t *)ad_cpu_at(call, 0, 0); }
+
+const ad_cpu_kernel ad_cpu_kernel_ADD = {.run = run_add};
+const ad_cpu_kernel ad_cpu_kernel_COPY = {.run = run_copy};
+const ad_cpu_kernel ad_cpu_kernel_FILL = {.run = run_fill};
+const ad_cpu_kernel ad_cpu_kernel_ADVANCE = {.run = run_advance};

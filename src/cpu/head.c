@@ -1,0 +1,163 @@
+/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: one item per row or class. */
+#include "cpu/cpu_internal.h"
+
+#include <math.h>
+
+static void start(float *y, size_t count, bool accumulate) {
+    if (!accumulate)
+        for (size_t i = 0; i < count; i++) y[i] = 0;
+}
+
+static void run_linear(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * n;
+    AD_CPU_PARALLEL(call, items * c * o)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / n);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + item % n * c, *w = ad_cpu_at(call, 1, task), *bias = ad_cpu_at(call, 2, task);
+        float *y = (float *)ad_cpu_at(call, 3, task) + item % n * o;
+        for (size_t k = 0; k < o; k++)
+            ad_cpu_put(&y[k], call->op->f[0] * ad_cpu_dot(x, w + k * c, c) + (bias ? bias[k] : 0), ad_cpu_accumulates(call));
+    }
+}
+
+static void run_linear_dx(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * n;
+    AD_CPU_PARALLEL(call, items * c * o)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / n);
+        const float *dy = (const float *)ad_cpu_at(call, 0, task) + item % n * o, *w = ad_cpu_at(call, 1, task);
+        float *dx = (float *)ad_cpu_at(call, 2, task) + item % n * c;
+        start(dx, c, ad_cpu_accumulates(call));
+        for (size_t k = 0; k < o; k++) ad_cpu_add_scaled(dx, w + k * c, call->op->f[0] * dy[k], c);
+    }
+}
+
+static void run_linear_dw(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * o;
+    AD_CPU_PARALLEL(call, items * c * n)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / o);
+        const size_t k = item % o;
+        const float *x = ad_cpu_at(call, 0, task), *dy = ad_cpu_at(call, 1, task);
+        float *dw = (float *)ad_cpu_at(call, 2, task) + k * c, *dbias = ad_cpu_at(call, 3, task);
+        float sum = 0;
+        start(dw, c, ad_cpu_accumulates(call));
+        for (size_t row = 0; row < n; row++) {
+            ad_cpu_add_scaled(dw, x + row * c, call->op->f[0] * dy[row * o + k], c);
+            sum += dy[row * o + k];
+        }
+        if (dbias) ad_cpu_put(&dbias[k], sum, ad_cpu_accumulates(call));
+    }
+}
+
+static void run_row_norm(const ad_cpu_call *call) {
+    const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->op->tasks * n;
+    AD_CPU_PARALLEL(call, items * c)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / n);
+        const size_t row = item % n;
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + row * c;
+        float *y = (float *)ad_cpu_at(call, 1, task) + row * c, *inverse = ad_cpu_at(call, 2, task);
+        const float scale = 1 / AD_MAX(sqrtf(ad_cpu_dot(x, x, c)), 1e-12f);
+        for (size_t e = 0; e < c; e++) y[e] = x[e] * scale;
+        inverse[row] = scale;
+    }
+}
+
+static void run_row_norm_back(const ad_cpu_call *call) {
+    const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->op->tasks * n;
+    AD_CPU_PARALLEL(call, items * c)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / n);
+        const size_t row = item % n;
+        const float *y = (const float *)ad_cpu_at(call, 0, task) + row * c, *inverse = ad_cpu_at(call, 1, task);
+        const float *dy = (const float *)ad_cpu_at(call, 2, task) + row * c;
+        float *dx = (float *)ad_cpu_at(call, 3, task) + row * c;
+        const float along = ad_cpu_dot(y, dy, c);
+        for (size_t e = 0; e < c; e++) dx[e] = inverse[row] * (dy[e] - y[e] * along);
+    }
+}
+
+static void run_class_mean(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * o;
+    AD_CPU_PARALLEL(call, items * c * n)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / o), class = (int)(item % o);
+        const float *x = ad_cpu_at(call, 0, task);
+        const int32_t *labels = (const int32_t *)ad_cpu_at(call, 1, 0) + (size_t)task * n;
+        float *mean = (float *)ad_cpu_at(call, 2, task) + (size_t)class * c;
+        size_t members = 0;
+        for (size_t row = 0; row < n; row++) members += labels[row] == class;
+        start(mean, c, false);
+        for (size_t row = 0; row < n; row++)
+            if (labels[row] == class) ad_cpu_add_scaled(mean, x + row * c, 1 / (float)members, c);
+    }
+}
+
+static void run_mean_head(const ad_cpu_call *call) {
+    const size_t c = (size_t)call->op->g.c, o = (size_t)call->op->g.o;
+    const float scale = call->op->f[0];
+    for (int task = 0; task < call->op->tasks; task++) {
+        const float *mean = ad_cpu_at(call, 0, task);
+        float *w = ad_cpu_at(call, 1, task), *bias = ad_cpu_at(call, 2, task);
+        for (size_t k = 0; k < o; k++, mean += c, w += c) {
+            bias[k] = -scale / 2 * ad_cpu_dot(mean, mean, c);
+            for (size_t e = 0; e < c; e++) w[e] = scale * mean[e];
+        }
+    }
+}
+
+/* One row: its cross-entropy; dlogits unless NULL. */
+static double softmax_row(const float *logits, size_t o, size_t best, int32_t label, float smoothing, float scale, float *dlogits) {
+    double sum = 0, spread = 0;
+    for (size_t k = 0; k < o; k++) {
+        sum += exp((double)logits[k] - (double)logits[best]);
+        spread += (double)logits[best] - (double)logits[k];
+    }
+    if (dlogits)
+        for (size_t k = 0; k < o; k++) {
+            const double p = exp((double)logits[k] - (double)logits[best]) / sum;
+            const double target = (1.0 - (double)smoothing) * ((int32_t)k == label) + (double)smoothing / (double)o;
+            dlogits[k] = (float)((p - target) * (double)scale);
+        }
+    return log(sum) + (1.0 - (double)smoothing) * ((double)logits[best] - (double)logits[label]) + (double)smoothing * spread / (double)o;
+}
+
+static void run_softmax_ce(const ad_cpu_call *call) {
+    const ad_op *op = call->op;
+    const size_t n = (size_t)op->g.n, o = (size_t)op->g.o, tasks = (size_t)op->tasks;
+    const int32_t *counter = ad_cpu_at(call, 2, 0);
+    const size_t round = counter ? (size_t)(counter[0] % AD_MAX(op->i[7], 1)) : 0;
+    AD_CPU_PARALLEL(call, tasks * n * o * 16)
+    for (size_t task = 0; task < tasks; task++) {
+        const float *logits = ad_cpu_at(call, 0, (int)task);
+        const int32_t *labels = ad_cpu_at(call, 1, 0);
+        float *loss = ad_cpu_at(call, 3, 0), *dlogits = ad_cpu_at(call, 4, (int)task);
+        int32_t *predicted = ad_cpu_at(call, 5, 0);
+        const size_t first = (round * tasks + task) * n;
+        double sum = 0;
+        for (size_t row = 0; row < n; row++) {
+            const float *l = logits + row * o;
+            size_t best = 0;
+            for (size_t k = 1; k < o; k++)
+                if (l[k] > l[best]) best = k;
+            if (predicted) predicted[first + row] = (int32_t)best;
+            if (labels)
+                sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n, dlogits ? dlogits + row * o : NULL);
+        }
+        if (loss && labels) loss[round * tasks + task] = (float)(sum / (double)n);
+    }
+}
+
+const ad_cpu_kernel ad_cpu_kernel_LINEAR = {.run = run_linear};
+const ad_cpu_kernel ad_cpu_kernel_LINEAR_DX = {.run = run_linear_dx};
+const ad_cpu_kernel ad_cpu_kernel_LINEAR_DW = {.run = run_linear_dw};
+const ad_cpu_kernel ad_cpu_kernel_ROW_NORM = {.run = run_row_norm};
+const ad_cpu_kernel ad_cpu_kernel_ROW_NORM_BACK = {.run = run_row_norm_back};
+const ad_cpu_kernel ad_cpu_kernel_CLASS_MEAN = {.run = run_class_mean};
+const ad_cpu_kernel ad_cpu_kernel_MEAN_HEAD = {.run = run_mean_head};
+const ad_cpu_kernel ad_cpu_kernel_SOFTMAX_CE = {.run = run_softmax_ce};
