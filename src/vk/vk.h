@@ -12,6 +12,8 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
 void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *words, size_t word_count);
 /* Tests only. Leaves out the barriers of programs created from now on: the positive control of synchronization validation. */
 void ad_vk_test_omit_barriers(ad_engine *engine, bool omit);
+/* Tests only. Buffers made from now on are reached through the staging buffer, as on a GPU with memory of its own. */
+void ad_vk_test_force_staging(ad_engine *engine);
 /* Errors the validation layer has reported so far for this engine (params->validate). */
 int ad_vk_validation_errors(const ad_engine *engine);
 #endif

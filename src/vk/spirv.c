@@ -1,0 +1,21 @@
+/* The SPIR-V modules built from shaders/ and embedded here. */
+#include "vk/internal.h"
+
+#include <string.h>
+
+#include "spv/all.h"
+
+static const vk_module embedded[AD_VK_KERNEL_COUNT + 1] = {
+#define AD_KERNEL(NAME, file, defines, bindings_) {.words = spv_##NAME, .bytes = sizeof spv_##NAME, .bindings = (bindings_), .name = #NAME},
+#include "vk/kernels.def"
+#undef AD_KERNEL
+    {0},
+};
+
+void ad_vk_modules_init(vk_module modules[AD_VK_KERNEL_COUNT + 1]) { memcpy(modules, embedded, sizeof embedded); }
+
+uint64_t ad_vk_modules_hash(void) {
+    uint64_t hash = 0;
+    for (int k = 0; k < AD_VK_KERNEL_COUNT; k++) hash = ad_hash(embedded[k].words, embedded[k].bytes, hash);
+    return hash;
+}
