@@ -1,0 +1,441 @@
+/* Pretraining: adaptation with one task whose adapted set is everything (METHODS.md, section 3). */
+#include "fewshot/checkpoint.h"
+#include "fewshot/run.h"
+#include <adatom/train.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct training {
+    adatom_device *device;
+    const ad_engine_api *api;
+    adatom_context *ctx;
+    const adatom_dataset *data;
+    adatom_dataset_info info;
+    adatom_pretrain_params p; /* defaults filled in */
+    adatom_model *model;
+    ad_built built;
+    ad_program *program;
+    ad_buffer *params;
+    ad_rows rows;
+    int32_t *labels;      /* of all pictures */
+    int32_t *order;       /* of the epoch whose number is order_epoch */
+    long order_epoch;
+    long steps, steps_per_epoch, block; /* block: rounds of pictures on the device at once */
+    int32_t *index, *wanted, *predicted; /* [block][batch] */
+    float *loss;          /* [block] */
+    ad_checkpoint state;
+    char *checkpoint_path;
+    double begin, saved;  /* seconds: of this run's start; of the last checkpoint */
+    adatom_episodes *validation;
+} training;
+
+static adatom_status fill_defaults(training *t, const adatom_pretrain_params *given) {
+    adatom_pretrain_params *p = &t->p;
+    *p = *given;
+    if (!p->epochs) p->epochs = 30;
+    if (!p->batch) p->batch = 64;
+    if (!p->optimizer) p->optimizer = "sgd";
+    const bool adam = strcmp(p->optimizer, "adam") == 0;
+    if (!adam && strcmp(p->optimizer, "sgd") != 0)
+        return ad_fail(t->ctx, ADATOM_USAGE, "the optimizer '%s' is not known; it is one of sgd, adam", p->optimizer);
+    if (p->lr == 0.0f) p->lr = adam ? 1e-3f : 0.1f;
+    if (p->momentum == 0.0f) p->momentum = 0.9f;
+    if (p->weight_decay == 0.0f) p->weight_decay = 5e-4f;
+    if (p->weight_decay < 0.0f) p->weight_decay = 0.0f;
+    if (p->warmup == 0.0f) p->warmup = 0.1f;
+    if (!p->augment) p->augment = "shift+flip";
+    if (!p->model.image_size) p->model.image_size = t->info.size;
+    if (!p->shift) p->shift = AD_MAX(p->model.image_size / 10, 1);
+    if (!p->validation_tasks) p->validation_tasks = 100;
+    if (!p->checkpoint_seconds) p->checkpoint_seconds = 120;
+    p->model.classes = t->info.classes;
+    p->model.seed = p->seed;
+    if (p->epochs < 1 || p->batch < 2 || !(p->lr > 0) || !(p->warmup >= 0 && p->warmup < 1) || p->label_smoothing < 0 || p->label_smoothing >= 1)
+        return ad_fail(t->ctx, ADATOM_USAGE, "pretraining needs epochs >= 1, batch >= 2, lr > 0, 0 <= warmup < 1 and 0 <= label smoothing < 1");
+    if ((size_t)p->batch > t->info.images)
+        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d", t->info.images, p->batch);
+    if (t->info.classes < 2) return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2", t->info.classes);
+    return ADATOM_OK;
+}
+
+/* "shift+flip+jitter" and the like, into the builder's terms. */
+static adatom_status parse_augment(training *t, ad_build_params *b) {
+    char text[64];
+    snprintf(text, sizeof text, "%s", t->p.augment);
+    char *rest = NULL;
+    for (char *word = strtok_r(text, "+", &rest); word; word = strtok_r(NULL, "+", &rest)) {
+        if (strcmp(word, "none") == 0) continue;
+        if (strcmp(word, "shift") == 0) {
+            b->augment_mode = 1;
+            b->augment_pad = t->p.shift;
+        } else if (strcmp(word, "crop") == 0) {
+            b->augment_mode = 2;
+            b->augment[0] = 0.35f, b->augment[1] = 1.0f, b->augment[2] = 0.75f, b->augment[3] = 4.0f / 3.0f;
+        } else if (strcmp(word, "flip") == 0) {
+            b->augment_flags |= AD_FLIP;
+        } else if (strcmp(word, "jitter") == 0) {
+            b->augment[4] = b->augment[5] = b->augment[6] = 0.4f;
+        } else {
+            return ad_fail(t->ctx, ADATOM_USAGE, "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +", word);
+        }
+    }
+    b->augment[7] = (t->model->mean[0] + t->model->mean[1] + t->model->mean[2]) / 3; /* the grey that contrast turns about */
+    b->augment_seed = (int32_t)t->p.seed;
+    return ADATOM_OK;
+}
+
+/* Rate of a step: linear warm-up, then half a cosine down to 0. */
+static double rate(const training *t, long step) {
+    const double warm = floor((double)t->p.warmup * (double)t->steps);
+    if ((double)step < warm) return (double)t->p.lr * ((double)step + 1) / warm;
+    return (double)t->p.lr * 0.5 * (1 + cos(3.141592653589793 * ((double)step - warm) / ((double)t->steps - warm)));
+}
+
+static adatom_status write_schedule(training *t) {
+    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
+    float *rows = ad_calloc(t->ctx, 8 * (size_t)t->steps, sizeof *rows);
+    if (!rows) return ADATOM_OUT_OF_MEMORY;
+    for (long s = 0; s < t->steps; s++) {
+        for (int r = 0; r < 6; r++) rows[8 * s + r] = (float)rate(t, s);
+        rows[8 * s + 6] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
+        rows[8 * s + 7] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
+    }
+    adatom_status status = t->api->program_write(t->program, t->built.schedule, 0, rows, 8 * (size_t)t->steps * sizeof *rows);
+    ad_free(rows);
+    return status;
+}
+
+static void shuffle(training *t, long epoch) {
+    if (t->order_epoch == epoch) return;
+    t->order_epoch = epoch;
+    ad_random random = ad_random_make(t->p.seed, AD_STREAM_SHUFFLE, (uint32_t)epoch);
+    for (size_t i = 0; i < t->info.images; i++) t->order[i] = (int32_t)i;
+    for (size_t i = t->info.images - 1; i > 0; i--) {
+        size_t k = ad_random_below(&random, (uint32_t)i + 1);
+        int32_t swap = t->order[i];
+        t->order[i] = t->order[k], t->order[k] = swap;
+    }
+}
+
+/* The pictures of the block that holds `step`: a function of the step alone, so that resuming needs no state. */
+static adatom_status upload_block(training *t, long step) {
+    const long first = step / t->block * t->block;
+    for (long r = 0; r < t->block; r++) {
+        const long s = AD_MIN(first + r, t->steps - 1), in_epoch = s % t->steps_per_epoch;
+        shuffle(t, s / t->steps_per_epoch);
+        for (int i = 0; i < t->p.batch; i++) {
+            int32_t image = t->order[in_epoch * t->p.batch + i];
+            t->index[r * t->p.batch + i] = image;
+            t->wanted[r * t->p.batch + i] = t->labels[image];
+        }
+    }
+    const size_t bytes = (size_t)t->block * (size_t)t->p.batch * sizeof(int32_t);
+    adatom_status status = t->api->program_write(t->program, t->built.support_index, 0, t->index, bytes);
+    if (status == ADATOM_OK) status = t->api->program_write(t->program, t->built.support_labels, 0, t->wanted, bytes);
+    return status;
+}
+
+/* Everything that decides the numbers; a checkpoint fits only a run with the same hash. */
+static void hash_config(training *t) {
+    char text[1024];
+    const adatom_pretrain_params *p = &t->p;
+    adatom_device_info device;
+    adatom_device_describe(t->device, &device);
+    int n = snprintf(text, sizeof text, "%s|%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s", t->model->net.arch,
+                     t->model->net.sharing, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
+                     p->model.decompose_first, t->info.hash, p->epochs, p->batch, p->optimizer, (double)p->lr, (double)p->momentum,
+                     (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift, (unsigned long long)p->seed,
+                     device.backend, device.name, device.driver_info);
+    ad_hash_hex(ad_hash(text, (size_t)n, 0), t->state.config);
+}
+
+static adatom_status setup(training *t) {
+    adatom_status status;
+    const size_t images = t->info.images;
+    AD_TRY(adatom_model_create(t->ctx, &t->p.model, &t->model));
+    if (t->info.size < t->model->net.image_size) {
+        status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.size, t->model->net.image_size);
+        goto done;
+    }
+    t->steps_per_epoch = (long)images / t->p.batch;
+    t->steps = t->steps_per_epoch * t->p.epochs;
+    t->block = AD_MIN(t->steps_per_epoch, 50);
+    t->order_epoch = -1;
+    const size_t pictures = (size_t)t->block * (size_t)t->p.batch;
+    t->labels = ad_malloc(t->ctx, images, sizeof(int32_t));
+    t->order = ad_malloc(t->ctx, images, sizeof(int32_t));
+    t->index = ad_malloc(t->ctx, 3 * pictures, sizeof(int32_t));
+    t->loss = ad_malloc(t->ctx, (size_t)t->block, sizeof(float));
+    t->checkpoint_path = t->p.checkpoint ? ad_strdup(t->ctx, t->p.checkpoint) : ad_format(t->ctx, "%s.checkpoint", t->p.output);
+    int32_t *all = ad_malloc(t->ctx, images, sizeof *all);
+    if (!t->labels || !t->order || !t->index || !t->loss || !t->checkpoint_path || !all) {
+        ad_free(all);
+        status = ADATOM_OUT_OF_MEMORY;
+        goto done;
+    }
+    t->wanted = t->index + pictures, t->predicted = t->wanted + pictures;
+    for (int c = 0; c < t->info.classes; c++) {
+        const char *name;
+        size_t first, count;
+        adatom_dataset_class(t->data, c, &name, &first, &count);
+        for (size_t i = first; i < first + count; i++) t->labels[i] = c;
+    }
+    for (size_t i = 0; i < images; i++) all[i] = (int32_t)i;
+    status = ad_upload_pictures(t->device->engine, t->data, all, images, &t->rows);
+    ad_free(all);
+    if (status != ADATOM_OK) goto done;
+    AD_TRY(ad_upload_parameters(t->device->engine, t->model, &t->params));
+
+    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
+    ad_build_params b = {.net = &t->model->net, .tasks = 1, .way = t->info.classes, .support = t->p.batch, .support_rounds = (int)t->block,
+                         .steps = (int)t->steps, .head = AD_HEAD_LINEAR, .head_init = AD_HEAD_BASE, .bn = AD_BN_TRAIN,
+                         .adapt = (1u << AD_ROLE_STATISTICS) - 1, .label_smoothing = t->p.label_smoothing, .adam = adam,
+                         .momentum = t->p.momentum, .dampening = adam ? 0.999f : 0.0f, .nesterov = !adam, .data_size = t->info.size,
+                         .chunks = t->rows.chunks, .chunk_count = t->rows.chunk_count};
+    for (int r = 0; r < AD_ROLE_COUNT; r++) b.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
+    AD_TRY(parse_augment(t, &b));
+    AD_TRY(ad_build(t->ctx, &b, &t->built));
+    ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures",
+           (double)ad_plan_owned_bytes(t->built.plan) / 0x1p20, (double)(images * t->rows.row_bytes) / 0x1p20);
+    AD_TRY(ad_program_make(t->device->engine, &t->built, t->params, &t->rows, &t->program));
+    float norm[8];
+    ad_normalisation(t->model, norm);
+    AD_TRY(t->api->program_write(t->program, t->built.norm, 0, norm, sizeof norm));
+    AD_TRY(write_schedule(t));
+    AD_TRY(t->api->program_run(t->program, AD_SEGMENT_INIT, 1));
+    t->state = (ad_checkpoint){.best = -1};
+    t->state.counts[AD_CHECKPOINT_ADAPTED] = t->state.counts[AD_CHECKPOINT_VELOCITY] = t->built.adapted_count;
+    t->state.counts[AD_CHECKPOINT_SECOND] = adam ? t->built.adapted_count : 0;
+    t->state.counts[AD_CHECKPOINT_STATISTICS] =
+        t->model->net.role_begin[AD_ROLE_STATISTICS + 1] - t->model->net.role_begin[AD_ROLE_STATISTICS];
+    for (int i = 0; i < 4; i++)
+        if (t->state.counts[i] && !(t->state.arrays[i] = ad_malloc(t->ctx, t->state.counts[i], sizeof(float)))) status = ADATOM_OUT_OF_MEMORY;
+    hash_config(t);
+done:
+    return status;
+}
+
+/* Device <-> checkpoint arrays. */
+static adatom_status transfer(training *t, bool to_device) {
+    const int tensors[3] = {t->built.adapted, t->built.velocity, t->built.second};
+    const size_t statistics = t->model->net.role_begin[AD_ROLE_STATISTICS] * sizeof(float);
+    adatom_status status = ADATOM_OK;
+    for (int i = 0; i < 4 && status == ADATOM_OK; i++) {
+        size_t bytes = t->state.counts[i] * sizeof(float);
+        if (!bytes) continue;
+        if (i < 3 && to_device) status = t->api->program_write(t->program, tensors[i], 0, t->state.arrays[i], bytes);
+        else if (i < 3) status = t->api->program_read(t->program, tensors[i], 0, t->state.arrays[i], bytes);
+        else if (to_device) status = t->api->buffer_write(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
+        else status = t->api->buffer_read(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
+    }
+    return status;
+}
+
+/* The device's state as host arrays and as the model's values. */
+static adatom_status snapshot(training *t) {
+    adatom_status status = transfer(t, false);
+    const ad_network *net = &t->model->net;
+    const float *adapted = t->state.arrays[AD_CHECKPOINT_ADAPTED];
+    for (int i = 0; i < net->param_count && status == ADATOM_OK; i++) {
+        const ad_param *p = &net->params[i];
+        float *to = t->model->values + p->offset;
+        if (p->role == AD_ROLE_STATISTICS)
+            memcpy(to, t->state.arrays[AD_CHECKPOINT_STATISTICS] + p->offset - net->role_begin[AD_ROLE_STATISTICS], p->count * sizeof(float));
+        else if (p->kind == AD_PARAM_HEAD || p->kind == AD_PARAM_HEAD_BIAS) {
+            int view = p->kind == AD_PARAM_HEAD ? t->built.head : t->built.head_bias;
+            const ad_tensor *tensor = &t->built.plan->tensors[view], *whole = &t->built.plan->tensors[t->built.adapted];
+            memcpy(to, adapted + (tensor->offset - whole->offset) / sizeof(float), p->logical * sizeof(float));
+        } else
+            memcpy(to, adapted + t->built.role_offset[p->role] + p->offset - net->role_begin[p->role], p->count * sizeof(float));
+    }
+    if (status != ADATOM_OK) return status;
+    for (size_t e = 0; e < t->state.counts[AD_CHECKPOINT_ADAPTED]; e++)
+        if (!isfinite(adapted[e]))
+            return ad_fail(t->ctx, ADATOM_FAILED, "training diverged by step %ld (a parameter is not finite); lower the learning rate", t->state.step);
+    ad_model_rehash(t->model);
+    return ADATOM_OK;
+}
+
+static adatom_status save_checkpoint(training *t) {
+    const double now = ad_seconds();
+    t->state.seconds += now - t->begin;
+    t->begin = t->saved = now;
+    adatom_status status = snapshot(t);
+    return status == ADATOM_OK ? ad_checkpoint_write(t->ctx, t->checkpoint_path, &t->state) : status;
+}
+
+static adatom_status save_model(training *t, double validation) {
+    const adatom_pretrain_params *p = &t->p;
+    const double seconds = t->state.seconds + ad_seconds() - t->begin;
+    adatom_device_info device;
+    adatom_device_describe(t->device, &device);
+    json_t *notes = json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:f, s:s, s:s, s:s}", "tool_version",
+                              ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes", t->info.classes, "images",
+                              (int)t->info.images, "seed", (json_int_t)p->seed, "epochs", p->epochs, "epochs_done",
+                              (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer", p->optimizer, "lr", (double)p->lr,
+                              "momentum", (double)p->momentum, "weight_decay", (double)p->weight_decay, "label_smoothing",
+                              (double)p->label_smoothing, "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step, "seconds",
+                              floor(seconds), "device", device.name, "backend", device.backend, "driver", device.driver_info);
+    if (!notes) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
+    if (validation >= 0) json_object_set_new(notes, "validation_accuracy", json_real(validation));
+    if (validation >= 0) json_object_set_new(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks));
+    if (p->command) json_object_set_new(notes, "command", json_string(p->command));
+    char *text = json_dumps(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(notes);
+    ad_free(t->model->notes);
+    t->model->notes = text ? ad_strdup(t->ctx, text) : NULL;
+    free(text);
+    if (!t->model->notes) return ADATOM_OUT_OF_MEMORY;
+    return t->p.output ? adatom_model_save(t->model, t->p.output) : ADATOM_OK;
+}
+
+static adatom_status validate(training *t, double *accuracy) {
+    adatom_evaluation *evaluation = NULL;
+    adatom_evaluation_info info;
+    const adatom_method centroid = {.adapt = "centroid"};
+    adatom_status status;
+    if (!t->validation) {
+        const adatom_episodes_params e = {.way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
+        AD_TRY(adatom_episodes_create(t->ctx, t->p.validation, &e, &t->validation));
+    }
+    AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &centroid, 0, 0, NULL, &evaluation));
+    adatom_evaluation_describe(evaluation, &info);
+    *accuracy = info.mean;
+done:
+    adatom_evaluation_destroy(&evaluation);
+    return status;
+}
+
+static void tell(training *t, long ran, double seconds, double validation, bool epoch_end) {
+    if (!t->p.progress) return;
+    const double seen = t->state.seen ? (double)t->state.seen : 1;
+    const adatom_pretrain_progress now = {.epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1, .epochs = t->p.epochs, .step = t->state.step,
+                                          .steps = t->steps, .loss = t->state.loss * t->p.batch / seen, .accuracy = t->state.right / seen,
+                                          .validation = validation, .images_per_s = (double)(ran * t->p.batch) / seconds, .epoch_end = epoch_end};
+    t->p.progress(t->p.user, &now);
+}
+
+/* Runs to the end of the block or the epoch, whichever comes first. */
+static adatom_status run_block(training *t) {
+    const long step = t->state.step, in_block = step % t->block;
+    long n = AD_MIN(t->block - in_block, t->steps_per_epoch - step % t->steps_per_epoch);
+    const int32_t counter = (int32_t)step;
+    adatom_status status;
+    AD_TRY(upload_block(t, step));
+    AD_TRY(t->api->program_write(t->program, t->built.counter, 0, &counter, sizeof counter));
+    const double start = ad_seconds();
+    long ran = 0;
+    while (ran < n && ad_interrupted(t->ctx) == ADATOM_OK) {
+        AD_TRY(t->api->program_run(t->program, AD_SEGMENT_STEP, 1));
+        ran++;
+    }
+    const size_t bytes = (size_t)t->block * sizeof(float);
+    AD_TRY(t->api->program_read(t->program, t->built.loss, 0, t->loss, bytes));
+    AD_TRY(t->api->program_read(t->program, t->built.support_predicted, 0, t->predicted, bytes * (size_t)t->p.batch));
+    for (long r = in_block; r < in_block + ran; r++) {
+        t->state.loss += (double)t->loss[r];
+        for (int i = 0; i < t->p.batch; i++) t->state.right += t->predicted[r * t->p.batch + i] == t->wanted[r * t->p.batch + i];
+    }
+    t->state.seen += ran * t->p.batch;
+    t->state.step += ran;
+    if (ran) tell(t, ran, ad_seconds() - start, -1, false);
+done:
+    return status;
+}
+
+static adatom_status end_epoch(training *t, double *validation) {
+    adatom_status status = ADATOM_OK;
+    *validation = -1;
+    if (t->p.validation) {
+        AD_TRY(snapshot(t));
+        AD_TRY(validate(t, validation));
+        if (*validation > t->state.best) {
+            t->state.best = *validation;
+            AD_TRY(save_model(t, *validation));
+        }
+    }
+    tell(t, 1, 1, *validation, true);
+    t->state.loss = t->state.right = 0;
+    t->state.seen = 0;
+    if (t->state.step < t->steps) AD_TRY(save_checkpoint(t));
+done:
+    return status;
+}
+
+static adatom_status train(training *t) {
+    adatom_status status = ADATOM_OK;
+    double validation = -1;
+    t->begin = t->saved = ad_seconds();
+    if (t->p.resume && access(t->checkpoint_path, F_OK) == 0) {
+        AD_TRY(ad_checkpoint_read(t->ctx, t->checkpoint_path, &t->state));
+        AD_TRY(transfer(t, true));
+        ad_log(t->ctx, ADATOM_LOG_INFO, "resuming at step %ld of %ld from '%s'", t->state.step, t->steps, t->checkpoint_path);
+    }
+    bool stopped = false;
+    while (!stopped) {
+        /* First, since a run may have been interrupted while it validated. */
+        if (t->state.seen && t->state.step % t->steps_per_epoch == 0) {
+            status = end_epoch(t, &validation);
+            stopped = status == ADATOM_INTERRUPTED;
+            if (!stopped) AD_TRY(status);
+        }
+        if (t->state.step == t->steps || stopped) break;
+        AD_TRY(run_block(t));
+        stopped = ad_interrupted(t->ctx) != ADATOM_OK;
+        if (!stopped && ad_seconds() - t->saved > t->p.checkpoint_seconds) AD_TRY(save_checkpoint(t));
+    }
+    if (stopped) {
+        AD_TRY(save_checkpoint(t));
+        status = ad_fail(t->ctx, ADATOM_INTERRUPTED, "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')", t->state.step,
+                         t->steps, t->checkpoint_path);
+        goto done;
+    }
+    AD_TRY(snapshot(t));
+    if (!t->p.validation) AD_TRY(save_model(t, -1)); /* with validation the best epoch is there already */
+    else if (t->p.output) {
+        adatom_model *best = NULL;
+        AD_TRY(adatom_model_load(t->ctx, t->p.output, &best));
+        adatom_model_destroy(&t->model);
+        t->model = best;
+    }
+    unlink(t->checkpoint_path);
+done:
+    return status;
+}
+
+adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params, adatom_model **out) {
+    training t = {.device = device, .api = device->engine->api, .ctx = device->ctx, .data = base};
+    adatom_status status;
+    if (out) *out = NULL;
+    if (!params->output) {
+        status = ad_fail(t.ctx, ADATOM_USAGE, "pretraining needs a file to write the model to");
+        goto done;
+    }
+    adatom_dataset_describe(base, &t.info);
+    AD_TRY(fill_defaults(&t, params));
+    AD_TRY(setup(&t));
+    AD_TRY(train(&t));
+    if (out) {
+        *out = t.model;
+        t.model = NULL;
+    }
+done:
+    if (t.program) t.api->program_destroy(&t.program);
+    if (t.params) t.api->buffer_destroy(device->engine, &t.params);
+    ad_rows_clear(&t.rows);
+    ad_built_clear(&t.built);
+    for (int i = 0; i < 4; i++) ad_free(t.state.arrays[i]);
+    ad_free(t.labels);
+    ad_free(t.order);
+    ad_free(t.index);
+    ad_free(t.loss);
+    ad_free(t.checkpoint_path);
+    adatom_episodes_destroy(&t.validation);
+    adatom_model_destroy(&t.model);
+    return status;
+}
