@@ -1,0 +1,116 @@
+/* Convolutions, ordinary and decomposed. */
+#include "bench/cases.h"
+
+static const struct {
+    bool quick;
+    int tasks, n, h, w, c, o, k, stride, pad, dil, m;
+} shapes[] = {
+    {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},
+    {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},
+    {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
+    {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},
+    {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},
+    {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
+    {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},
+    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},
+    {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
+    {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9},
+    {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8},
+    {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
+    {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8},
+    {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
+    {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8}, /* only the centre tap is inside */
+};
+
+/* As matrix products: rows and columns around multiples of tiles. */
+static const struct {
+    bool quick;
+    int tasks, n, h, w, c, o;
+} products[] = {
+    {true, 1, 1, 13, 5, 20, 68},  {true, 3, 1, 9, 7, 12, 64}, {false, 1, 1, 8, 8, 64, 128}, {false, 1, 3, 43, 1, 68, 60},
+    {false, 3, 1, 16, 8, 4, 132}, {false, 1, 1, 1, 1, 512, 4}, {false, 1, 2, 1, 127, 256, 12},
+};
+
+/* The variations of one shape: operands shared by the tasks, no bias, adding to the output. shareable: bits of roles. */
+static void add_variations(ad_case_list *list, int kind, int tasks, ad_geometry g, bool quick, int index, uint32_t shareable) {
+    const ad_case plain = ad_case_of(kind, tasks, g);
+    ad_case c = plain;
+    const int bias = 2;
+    if (ad_case_role_is(kind, bias, "bias") && index % 2) ad_case_absent(&c, bias);
+    ad_case_add(list, c, quick, NULL);
+    for (int role = 0; tasks > 1 && role < AD_OP_TENSORS; role++)
+        if ((shareable >> role & 1) && c.op.t[role] >= 0) {
+            ad_case shared = c;
+            ad_case_share(&shared, role);
+            ad_case_add(list, shared, quick, NULL);
+        }
+    if (index % 3 == 1) {
+        c = plain;
+        c.op.flags = AD_ACCUMULATE;
+        ad_case_add(list, c, quick, NULL);
+    }
+}
+
+static void add_convolutions(ad_case_list *list) {
+    static const int kinds[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_CONV_DBIAS};
+    static const uint32_t shareable[] = {7, 2, 1, 0};
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++) {
+        for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+            const ad_geometry g = ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
+                                                   shapes[s].stride, shapes[s].pad, shapes[s].dil, 0);
+            add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
+        }
+        for (size_t s = 0; s < AD_COUNT(products); s++) {
+            const ad_geometry g = ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0);
+            add_variations(list, kinds[kind], products[s].tasks, g, products[s].quick, (int)s, shareable[kind]);
+        }
+    }
+}
+
+static void add_stages(ad_case_list *list) {
+    static const int kinds[] = {AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI, AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
+    static const uint32_t shareable[] = {2, 2, 1, 2, 2, 1};
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
+        for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+            const ad_geometry g = ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
+                                                   shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m);
+            add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
+        }
+}
+
+/* Coefficients of the layer's own size, and a slice of larger ones shared with wider layers. */
+static void add_compositions(ad_case_list *list) {
+    static const struct {
+        bool quick;
+        int tasks, c, o, k, m, more_rows, more_columns;
+    } sizes[] = {
+        {true, 1, 4, 4, 1, 1, 0, 0},     {true, 3, 8, 12, 3, 3, 4, 8},    {true, 1, 12, 20, 3, 8, 0, 0}, {false, 1, 20, 8, 5, 9, 44, 56},
+        {false, 3, 4, 68, 3, 9, 60, 0},  {false, 1, 64, 64, 3, 8, 0, 64}, {false, 1, 4, 8, 7, 8, 8, 4},  {false, 3, 68, 4, 3, 1, 0, 0},
+    };
+    static const int kinds[] = {AD_OP_COMPOSE, AD_OP_COMPOSE_DPSI, AD_OP_COMPOSE_DALPHA, AD_OP_PACK};
+    static const int alpha[] = {0, 1, 2, 0};
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
+        for (size_t s = 0; s < AD_COUNT(sizes); s++) {
+            const int ld = sizes[s].o + sizes[s].more_columns, rows = sizes[s].c + sizes[s].more_rows;
+            const ad_geometry g = {.c = sizes[s].c, .o = sizes[s].o, .k = sizes[s].k, .m = sizes[s].m};
+            ad_case c = ad_case_of(kinds[kind], sizes[s].tasks, g);
+            c.op.i[0] = ld;
+            c.op.i[1] = rows;
+            c.count[alpha[kind]] = (size_t)rows * (size_t)g.m * (size_t)ld;
+            const char *words = ld > g.o || rows > g.c ? "slice" : NULL;
+            ad_case_add(list, c, sizes[s].quick, words);
+            ad_case other = c;
+            if (kinds[kind] == AD_OP_COMPOSE || kinds[kind] == AD_OP_PACK) ad_case_absent(&other, kinds[kind] == AD_OP_PACK ? 1 : 2);
+            if (kinds[kind] != AD_OP_COMPOSE_DALPHA) ad_case_share(&other, alpha[kind]);
+            if (s % 2 && (other.tasks > 1 || kinds[kind] == AD_OP_COMPOSE || kinds[kind] == AD_OP_PACK))
+                ad_case_add(list, other, sizes[s].quick, words);
+            c.op.flags = AD_ACCUMULATE;
+            if (s % 2 && kinds[kind] != AD_OP_PACK) ad_case_add(list, c, sizes[s].quick, words);
+        }
+}
+
+void ad_cases_conv(ad_case_list *list) {
+    add_convolutions(list);
+    add_stages(list);
+    add_compositions(list);
+}

@@ -1,0 +1,10 @@
+/* The kernel check on a bare engine (tests) or an opened device (include/adatom/bench.h). */
+#ifndef AD_BENCH_CHECK_H
+#define AD_BENCH_CHECK_H
+
+#include "nn/engine.h"
+#include <adatom/bench.h>
+
+/* As adatom_check_device. params may be NULL; checks and failures too. */
+adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *params, int *checks, int *failures);
+#endif
