@@ -99,11 +99,11 @@ static void add_compositions(ad_case_list *list) {
             c.count[alpha[kind]] = (size_t)rows * (size_t)g.m * (size_t)ld;
             const char *words = ld > g.o || rows > g.c ? "slice" : NULL;
             ad_case_add(list, c, sizes[s].quick, words);
-            ad_case other = c;
-            if (kinds[kind] == AD_OP_COMPOSE || kinds[kind] == AD_OP_PACK) ad_case_absent(&other, kinds[kind] == AD_OP_PACK ? 1 : 2);
-            if (kinds[kind] != AD_OP_COMPOSE_DALPHA) ad_case_share(&other, alpha[kind]);
-            if (s % 2 && (other.tasks > 1 || kinds[kind] == AD_OP_COMPOSE || kinds[kind] == AD_OP_PACK))
-                ad_case_add(list, other, sizes[s].quick, words);
+            const int scale = kinds[kind] == AD_OP_PACK ? 1 : kinds[kind] == AD_OP_COMPOSE ? 2 : -1;
+            ad_case other = c; /* frozen coefficients without scale */
+            if (scale >= 0) ad_case_absent(&other, scale);
+            if (kinds[kind] != AD_OP_COMPOSE_DALPHA && c.tasks > 1) ad_case_share(&other, alpha[kind]);
+            if (s % 2 && (scale >= 0 || other.shared != c.shared)) ad_case_add(list, other, sizes[s].quick, words);
             c.op.flags = AD_ACCUMULATE;
             if (s % 2 && kinds[kind] != AD_OP_PACK) ad_case_add(list, c, sizes[s].quick, words);
         }
