@@ -14,7 +14,8 @@ typedef struct adatom_episodes_params {
     int way, shot, query; /* classes; support and query pictures per class; 0: 5, 1, 15 */
     int tasks;            /* number of episodes; 0: 600 */
     uint64_t seed;
-    bool without_replacement; /* no picture in two episodes; BAD_DATA if the set is too small for that */
+    bool without_replacement; /* no picture in two episodes: the classes with most pictures left are drawn first (BAD_DATA if
+                                 the set is too small), so an episode depends on those before it, and through them on shot */
 } adatom_episodes_params;
 
 typedef struct adatom_episodes_info {

@@ -1,0 +1,41 @@
+#include <adatom/adapt.h>
+
+#include <math.h>
+
+/* P(|T| <= t) of Student's distribution with v degrees of freedom: the finite series for whole v, Abramowitz & Stegun 26.7.3
+ * and 26.7.4, with theta = atan(t/sqrt(v)). */
+static double student_within(double t, size_t v) {
+    const double theta = atan(t / sqrt((double)v)), cosine = cos(theta), square = cosine * cosine;
+    double sum = 0, term = v % 2 ? cosine : 1;
+    for (size_t j = v % 2 ? 3 : 2; j <= v; j += 2) {
+        sum += term;
+        term *= square * (double)(j - 1) / (double)j;
+    }
+    return v % 2 ? 0.63661977236758134 * (theta + sin(theta) * sum) : sin(theta) * sum;
+}
+
+/* The t with P(|T| <= t) = 0.95, by bisection between the limits of infinitely many and of one degree of freedom. */
+static double student_95(size_t v) {
+    double low = 1.95, high = 12.71;
+    for (int i = 0; i < 60; i++) {
+        const double middle = 0.5 * (low + high);
+        if (student_within(middle, v) < 0.95)
+            low = middle;
+        else
+            high = middle;
+    }
+    return 0.5 * (low + high);
+}
+
+void adatom_mean_interval(const float *a, const float *b, size_t n, double *mean, double *ci95) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] - (b ? (double)b[i] : 0);
+    *mean = sum / (double)n;
+    *ci95 = INFINITY;
+    if (n < 2) return;
+    for (size_t i = 0; i < n; i++) {
+        const double deviation = (double)a[i] - (b ? (double)b[i] : 0) - *mean;
+        squares += deviation * deviation;
+    }
+    *ci95 = student_95(n - 1) * sqrt(squares / (double)(n - 1) / (double)n);
+}
