@@ -9,4 +9,8 @@ struct adatom_device {
     adatom_device_info info;
     char reason[512];
 };
+
+/* The rules of adatom_device_params.select over a list of devices; *index is into infos. */
+adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *infos, int count, const char *select, int *index,
+                               char *reason, size_t reason_size);
 #endif
