@@ -1,0 +1,96 @@
+/* `filename,label` lists, as miniImageNet's splits are published. */
+#include "io/dataset.h"
+
+#include <string.h>
+
+/* Reads one field, unquoting it in place and ending it with NUL. *at moves behind the separator; *ends_row tells whether that
+ * was a line's end. NULL: a quote isn't closed, or text follows one. */
+static char *next_field(char *text, size_t size, size_t *at, size_t *line, bool *ends_row) {
+    size_t i = *at, written = i;
+    char *field = text + i;
+    bool quoted = i < size && text[i] == '"';
+    if (quoted) {
+        for (i++;; i++) {
+            if (i >= size) return NULL;
+            if (text[i] == '"' && (i + 1 >= size || text[i + 1] != '"')) break;
+            if (text[i] == '"') i++;
+            if (text[i] == '\n') ++*line;
+            text[written++] = text[i];
+        }
+        i++;
+        if (i < size && text[i] == '\r') i++;
+        if (i < size && text[i] != ',' && text[i] != '\n') return NULL;
+    } else {
+        while (i < size && text[i] != ',' && text[i] != '\n') text[written++] = text[i++];
+        if (written > *at && text[written - 1] == '\r' && (i >= size || text[i] == '\n')) written--;
+    }
+    *ends_row = i >= size || text[i] == '\n';
+    if (i < size && text[i] == '\n') ++*line;
+    *at = AD_MIN(i + 1, size);
+    text[written] = 0;
+    return field;
+}
+
+static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
+    enum { NONE = -1 };
+    char *text = csv->text;
+    size_t at = 0, line = 1, capacity = 0;
+    int file_column = NONE, label_column = NONE;
+    if (size >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) at = 3;
+    for (bool header = true; at < size || header; header = false) {
+        size_t row_line = line;
+        const char *file = NULL, *label = NULL;
+        bool ends_row = false, blank = false;
+        for (int column = 0; !ends_row; column++) {
+            const char *field = next_field(text, size, &at, &line, &ends_row);
+            if (!field) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: a quoted field isn't closed properly", csv->name, row_line);
+            blank = column == 0 && ends_row && !*field;
+            if (header && !strcmp(field, "filename")) file_column = column;
+            if (header && !strcmp(field, "label")) label_column = column;
+            if (column == file_column) file = field;
+            if (column == label_column) label = field;
+        }
+        if (header && (file_column == NONE || label_column == NONE)) {
+            const char *what = ad_sniff(text, size);
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' %s%s: the first line must name the columns 'filename' and 'label'", csv->name,
+                           what ? "is " : "isn't a list of pictures", what ? what : "");
+        }
+        if (header || blank) continue;
+        if (!file || !*file) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: there is no file name", csv->name, row_line);
+        if (!label || !*label) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: '%s' has no label", csv->name, row_line, file);
+        if (csv->count == capacity) {
+            size_t grown = capacity ? 2 * capacity : 256;
+            ad_csv_row *rows = ad_realloc(ctx, csv->rows, capacity, grown, sizeof *rows);
+            if (!rows) return ADATOM_OUT_OF_MEMORY;
+            csv->rows = rows;
+            capacity = grown;
+        }
+        csv->rows[csv->count++] = (ad_csv_row){file, label, row_line};
+    }
+    return csv->count ? ADATOM_OK : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists no pictures", csv->name);
+}
+
+adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out) {
+    *out = (ad_csv){0};
+    if (size && memchr(text, 0, size)) {
+        const char *what = ad_sniff(text, size);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is %s, not a CSV list", name, what ? what : "a binary file");
+    }
+    adatom_status status = ADATOM_OUT_OF_MEMORY;
+    out->name = ad_strdup(ctx, name);
+    out->text = ad_malloc(ctx, size + 1, 1);
+    if (!out->name || !out->text) goto done;
+    if (size) memcpy(out->text, text, size);
+    out->text[size] = 0;
+    status = parse_rows(ctx, size, out);
+done:
+    if (status != ADATOM_OK) ad_csv_free(out);
+    return status;
+}
+
+void ad_csv_free(ad_csv *csv) {
+    ad_free(csv->name);
+    ad_free(csv->text);
+    ad_free(csv->rows);
+    *csv = (ad_csv){0};
+}

@@ -1,0 +1,280 @@
+/* Which files are pictures of which class: by folder, or by a `filename,label` list. */
+#include "io/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Length of the path's folder part, without the slash. */
+static size_t folder_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+static bool in_folder_named(const char *path, const char *folder) {
+    size_t length = strlen(folder);
+    for (const char *at = path, *slash; (slash = strchr(at, '/')); at = slash + 1) {
+        if ((size_t)(slash - at) == length && !memcmp(at, folder, length)) return true;
+    }
+    return false;
+}
+
+/* Length of the longest folder that all pictures are in. */
+static size_t common_folder(const ad_selection *s) {
+    const char *first = s->pictures[0].path;
+    size_t common = folder_length(first);
+    for (size_t i = 1; i < s->count; i++) {
+        const char *path = s->pictures[i].path;
+        size_t limit = AD_MIN(common, folder_length(path)), same = 0;
+        while (same < limit && path[same] == first[same]) same++;
+        /* "a/bc" and "a/bd" have "a" in common, "a" and "a/b" have "a". */
+        while (same > 0 && !((first[same] == '/') && (path[same] == '/'))) same--;
+        common = same;
+    }
+    return common;
+}
+
+/* Takes every picture of the source (with split: those in a folder of that name). */
+static adatom_status take_pictures(const ad_source *source, const char *split, ad_selection *s) {
+    s->pictures = ad_calloc(source->ctx, source->count, sizeof *s->pictures);
+    if (!s->pictures) return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < source->count; i++) {
+        const ad_entry *entry = &source->entries[i];
+        if (entry->kind != AD_ENTRY_PICTURE || (split && !in_folder_named(entry->path, split))) continue;
+        s->pictures[s->count++] = (ad_picture){.entry = i, .path = entry->path};
+    }
+    return ADATOM_OK;
+}
+
+/* The class is the picture's folder below the folder common to all: "n01532829", "Balinese/character01". Pictures that lie
+ * beside class folders (a montage, a logo) belong to none and are left out. */
+static void label_by_folder(const ad_source *source, ad_selection *s) {
+    size_t common = common_folder(s), left_out = 0;
+    const char *example = NULL;
+    for (;; common = common_folder(s)) {
+        size_t kept = 0, count = s->count;
+        for (size_t i = 0; i < count; i++) kept += folder_length(s->pictures[i].path) > common;
+        if (kept == 0 || kept == count) break;
+        s->count = 0;
+        for (size_t i = 0; i < count; i++) {
+            ad_picture p = s->pictures[i];
+            if (folder_length(p.path) > common) {
+                s->pictures[s->count++] = p;
+            } else {
+                example = p.path;
+            }
+        }
+        left_out += count - kept;
+    }
+    if (left_out) {
+        ad_log(source->ctx, ADATOM_LOG_WARNING, "'%s': %zu picture%s outside the class folders left out, '%s' for one", source->root,
+               left_out, left_out == 1 ? "" : "s", example);
+    }
+    const char *first = s->pictures[0].path;
+    size_t start = 0; /* where the class's name begins */
+    if (folder_length(first) > common) {
+        start = common ? common + 1 : 0;
+    } else { /* one class */
+        for (size_t i = 0; i < common; i++) {
+            if (first[i] == '/') start = i + 1;
+        }
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        ad_picture *p = &s->pictures[i];
+        p->label = p->path + start;
+        p->label_length = folder_length(p->path) - start;
+    }
+}
+
+static int by_base_name(const void *a, const void *b) {
+    const ad_picture *x = a, *y = b;
+    int order = strcmp(base_name(x->path), base_name(y->path));
+    return order ? order : strcmp(x->path, y->path);
+}
+
+static bool ends_in(const char *path, const char *tail) {
+    size_t length = strlen(path), n = strlen(tail);
+    return n <= length && !strcmp(path + length - n, tail) && (n == length || path[length - n - 1] == '/');
+}
+
+/* Rows name a picture by its path or the end of it. */
+static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bool complete, ad_problems *problems, ad_selection *s) {
+    adatom_status status = ADATOM_OK;
+    size_t *lines = ad_calloc(source->ctx, s->count, sizeof *lines); /* of the row that took a picture; 0: none */
+    if (!lines) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    qsort(s->pictures, s->count, sizeof *s->pictures, by_base_name);
+    for (size_t r = 0; r < csv->count; r++) {
+        const ad_csv_row *row = &csv->rows[r];
+        const char *wanted = row->file;
+        while (wanted[0] == '.' && wanted[1] == '/') wanted += 2;
+        size_t low = 0, high = s->count, match = SIZE_MAX;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (strcmp(base_name(s->pictures[middle].path), base_name(wanted)) < 0) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        const char *other = NULL;
+        for (size_t i = low; i < s->count && !strcmp(base_name(s->pictures[i].path), base_name(wanted)); i++) {
+            if (!ends_in(s->pictures[i].path, wanted)) continue;
+            if (match == SIZE_MAX) {
+                match = i;
+            } else if (!other) {
+                other = s->pictures[i].path;
+            }
+        }
+        if (match == SIZE_MAX) {
+            AD_TRY(ad_problem(problems, "'%s', line %zu: picture '%s' is not in '%s'", csv->name, row->line, row->file, source->root));
+            continue;
+        }
+        ad_picture *p = &s->pictures[match];
+        if (other) {
+            AD_TRY(ad_problem(problems, "'%s', line %zu: '%s' could be '%s' or '%s'", csv->name, row->line, row->file, p->path, other));
+        } else if (lines[match]) {
+            AD_TRY(
+                ad_problem(problems, "'%s', line %zu: '%s' is already listed in line %zu", csv->name, row->line, row->file, lines[match]));
+        } else {
+            lines[match] = row->line;
+            p->label = row->label;
+            p->label_length = strlen(row->label);
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (lines[i]) {
+            s->pictures[kept++] = s->pictures[i];
+        } else if (complete && problems->go_on) {
+            AD_TRY(ad_problem(problems, "'%s' has no row for picture '%s'", csv->name, s->pictures[i].path));
+        }
+    }
+    s->count = kept;
+done:
+    ad_free(lines);
+    return status;
+}
+
+static int by_label(const void *a, const void *b) {
+    const ad_picture *x = a, *y = b;
+    int order = memcmp(x->label, y->label, AD_MIN(x->label_length, y->label_length));
+    if (order) return order;
+    if (x->label_length != y->label_length) return x->label_length < y->label_length ? -1 : 1;
+    return strcmp(x->path, y->path);
+}
+
+static bool same_label(const ad_picture *a, const ad_picture *b) {
+    return a->label_length == b->label_length && !memcmp(a->label, b->label, a->label_length);
+}
+
+/* Sorts the pictures and makes the table of classes. */
+static adatom_status make_classes(const ad_source *source, ad_problems *problems, ad_selection *s) {
+    adatom_status status = ADATOM_OK;
+    if (s->count > INT32_MAX) return ad_fail(source->ctx, ADATOM_UNSUPPORTED, "'%s' holds %zu pictures, too many", source->root, s->count);
+    qsort(s->pictures, s->count, sizeof *s->pictures, by_label);
+    int classes = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        ad_picture *p = &s->pictures[i];
+        bool same = i > 0 && same_label(p, p - 1);
+        p->class_index = same ? classes - 1 : classes++;
+        if (same && source->is_archive && !strcmp(p->path, p[-1].path))
+            AD_TRY(ad_problem(problems, "archive '%s' holds '%s' twice", source->root, p->path));
+    }
+    s->names = ad_calloc(source->ctx, (size_t)classes, sizeof *s->names);
+    s->counts = ad_calloc(source->ctx, (size_t)classes, sizeof *s->counts);
+    if (!s->names || !s->counts) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    s->classes = classes;
+    for (size_t i = 0; i < s->count; i++) {
+        const ad_picture *p = &s->pictures[i];
+        if (s->counts[p->class_index]++ > 0) continue;
+        s->names[p->class_index] = ad_format(source->ctx, "%.*s", (int)p->label_length, p->label);
+        if (!s->names[p->class_index]) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    }
+done:
+    return status;
+}
+
+/* The list in the source that split or the layout ask for; *entry SIZE_MAX if none. Pictures in one heap need a list. */
+static adatom_status find_csv(const ad_source *source, const char *split, size_t *found) {
+    *found = SIZE_MAX;
+    size_t lists = 0, only = SIZE_MAX;
+    const char *heap = NULL;
+    bool one_heap = true;
+    for (size_t i = 0; i < source->count; i++) {
+        const char *path = source->entries[i].path;
+        if (source->entries[i].kind == AD_ENTRY_CSV) {
+            const char *base = base_name(path);
+            if (split && strlen(base) == strlen(split) + 4 && !strncmp(base, split, strlen(split))) *found = i;
+            only = i;
+            lists++;
+        } else {
+            if (!heap) heap = path;
+            size_t length = folder_length(path);
+            one_heap = one_heap && length == folder_length(heap) && !memcmp(path, heap, length);
+        }
+    }
+    if (split || !lists || !heap || !one_heap) return ADATOM_OK;
+    if (lists > 1) {
+        return ad_fail(source->ctx, ADATOM_BAD_DATA,
+                       "'%s' holds %zu CSV lists ('%s' is one): choose with a split (train, val, test) or name the list", source->root,
+                       lists, source->entries[only].path);
+    }
+    *found = only;
+    return ADATOM_OK;
+}
+
+adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems, ad_selection *out) {
+    adatom_context *ctx = source->ctx;
+    adatom_status status = ADATOM_OK;
+    ad_csv own = {0};
+    char *bytes = NULL;
+    bool complete = csv != NULL; /* should every picture have a row? Not where other splits have their own lists */
+    *out = (ad_selection){0};
+    if (!csv) {
+        size_t entry = 0, size = 0;
+        AD_TRY(find_csv(source, split, &entry));
+        if (entry != SIZE_MAX) {
+            AD_TRY(ad_source_read(source, entry, &bytes, &size));
+            AD_TRY(ad_csv_parse(ctx, source->entries[entry].path, bytes, size, &own));
+            csv = &own;
+            complete = !split;
+        }
+    }
+    AD_TRY(take_pictures(source, csv ? NULL : split, out));
+    if (out->count == 0 && split && !csv) {
+        AD_TRY(
+            ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has neither a list '%s.csv' nor a folder '%s' with pictures", source->root, split, split));
+    } else if (out->count == 0) {
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
+                       source->root));
+    }
+    if (csv) {
+        AD_TRY(label_by_csv(source, csv, complete, problems, out));
+    } else {
+        label_by_folder(source, out);
+        if (out->pictures[0].label_length == 0)
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "the pictures in '%s' have no classes: a folder for each class or a CSV list is needed",
+                           source->root));
+    }
+    if (out->count == 0) AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists none of the pictures in '%s'", csv->name, source->root));
+    AD_TRY(make_classes(source, problems, out));
+done:
+    /* Labels from a list found in the source point into it; the classes have copies. */
+    for (size_t i = 0; own.text && i < out->count; i++) out->pictures[i].label = NULL;
+    ad_csv_free(&own);
+    ad_free(bytes);
+    if (status != ADATOM_OK) ad_selection_free(out);
+    return status;
+}
+
+void ad_selection_free(ad_selection *selection) {
+    for (int c = 0; c < selection->classes; c++) ad_free(selection->names[c]);
+    ad_free(selection->names);
+    ad_free(selection->counts);
+    ad_free(selection->pictures);
+    *selection = (ad_selection){0};
+}
