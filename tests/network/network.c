@@ -1,0 +1,246 @@
+/* Whole networks: the plan's gradient (double reference, operation by operation) against central differences of its loss, and
+ * the engines' results after a few steps against the reference's. */
+#include "device/device.h"
+#include "nn/build.h"
+#include "tests/support/interpreter.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALL = (1 << AD_ROLE_STATISTICS) - 1, ATOMS = 1 << AD_ROLE_ATOMS, NORM = 1 << AD_ROLE_NORM };
+enum { PICTURES = 24, WAY = 3, SHOT = 2, TASKS = 2, STEPS = 3 };
+
+typedef struct setting {
+    const char *arch, *sharing;
+    int size, width;
+    unsigned adapt;
+    ad_head_kind head;
+    ad_head_init init;
+    ad_bn_mode bn;
+    ad_conv_path path;
+    bool adam;
+} setting;
+
+static const setting settings[] = {
+    {"conv4", "net", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, AD_BN_FROZEN, AD_PATH_AUTO, false},
+    {"conv4", "net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, true},
+    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false}, /* folded norms */
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_COEFFICIENTS_FIRST, true},
+    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_ATOMS_FIRST, false},
+    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_COMPOSED, false},
+    {"conv4", "net", 16, 8, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_TRANSDUCTIVE, AD_PATH_AUTO, false},
+    {"conv4", "none", 16, 8, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false},
+    {"conv4", "net", 16, 8, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, true},
+    {"conv6", "stage", 16, 4, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, false},
+    {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false},
+    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, false},
+    {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, false},
+};
+
+static adatom_context *ctx;
+static int failures;
+
+static void must(adatom_status status, const char *what) {
+    if (status == ADATOM_OK) return;
+    fprintf(stderr, "%s: %s: %s\n", what, adatom_status_name(status), adatom_context_message(ctx));
+    exit(1);
+}
+
+/* Host values of everything a run reads. */
+typedef struct inputs {
+    adatom_model *model;
+    uint8_t *pixels;
+    int32_t support[TASKS * WAY * SHOT], labels[TASKS * WAY * SHOT], query[TASKS * WAY * SHOT];
+    float schedule[STEPS * 8], norm[8];
+} inputs;
+
+static inputs make_inputs(const setting *s, float rate) {
+    inputs in = {0};
+    const adatom_model_params params = {.arch = s->arch, .sharing = s->sharing, .atoms = 3, .image_size = s->size, .width = s->width, .seed = 5};
+    must(adatom_model_create(ctx, &params, &in.model), s->arch);
+    ad_random random = ad_random_make(7, AD_STREAM_CHECK, 0);
+    for (int i = 0; i < in.model->net.param_count; i++) { /* norms that do something */
+        const ad_param *p = &in.model->net.params[i];
+        for (size_t e = 0; e < p->count; e++)
+            if (p->role == AD_ROLE_NORM || p->role == AD_ROLE_STATISTICS)
+                in.model->values[p->offset + e] += 0.3f * ad_random_uniform(&random);
+    }
+    size_t bytes = (size_t)PICTURES * (size_t)s->size * (size_t)s->size * 3;
+    in.pixels = malloc(bytes);
+    for (size_t i = 0; i < bytes; i++) in.pixels[i] = (uint8_t)ad_random_below(&random, 256);
+    for (int i = 0; i < TASKS * WAY * SHOT; i++) {
+        in.support[i] = (int32_t)ad_random_below(&random, PICTURES);
+        in.query[i] = (int32_t)ad_random_below(&random, PICTURES);
+        in.labels[i] = i % (WAY * SHOT) / SHOT;
+    }
+    for (int t = 0; t < STEPS; t++) {
+        for (int r = 0; r < 6; r++) in.schedule[8 * t + r] = rate;
+        in.schedule[8 * t + 6] = 1 - powf(0.9f, (float)t + 1);
+        in.schedule[8 * t + 7] = 1 - powf(0.99f, (float)t + 1);
+    }
+    for (int c = 0; c < 3; c++) in.norm[c] = 1 / in.model->std[c], in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    return in;
+}
+
+static void free_inputs(inputs *in) {
+    adatom_model_destroy(&in->model);
+    free(in->pixels);
+}
+
+static ad_built make_plan(const setting *s, const inputs *in) {
+    static const int32_t chunks[2] = {10, PICTURES - 10};
+    const ad_build_params p = {.net = &in->model->net, .tasks = TASKS, .way = WAY, .adapt = s->adapt, .support = WAY * SHOT, .query = WAY * SHOT,
+                               .query_rounds = 1, .steps = STEPS, .head = s->head, .head_init = s->init, .cosine_scale = 5, .mean_scale = 0.1f,
+                               .bn = s->bn, .path = s->path, .adam = s->adam, .momentum = 0.9f, .dampening = s->adam ? 0.99f : 0.0f,
+                               .label_smoothing = 0.1f, .data_size = s->size, .chunks = chunks, .chunk_count = 2};
+    ad_built built;
+    must(ad_build(ctx, &p, &built), "ad_build");
+    return built;
+}
+
+static interpreter *start(const ad_built *b, const inputs *in) {
+    interpreter *run = interpreter_create(b->plan);
+    for (size_t i = 0; i < in->model->net.role_begin[AD_ROLE_COUNT]; i++) run->arenas[0][i] = (double)in->model->values[i];
+    size_t at = 0;
+    for (int a = 1; a <= 2; a++)
+        for (size_t i = 0; i < b->plan->arenas[a].bytes; i++) run->arenas[a][i] = in->pixels[at++];
+    for (int i = 0; i < TASKS * WAY * SHOT; i++) {
+        interpreter_tensor(run, b->support_index)[i] = in->support[i];
+        interpreter_tensor(run, b->support_labels)[i] = in->labels[i];
+        interpreter_tensor(run, b->query_index)[i] = in->query[i];
+    }
+    for (int i = 0; i < STEPS * 8; i++) interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
+    for (int i = 0; i < 8; i++) interpreter_tensor(run, b->norm)[i] = (double)in->norm[i];
+    interpreter_run(run, AD_SEGMENT_INIT);
+    interpreter_run(run, AD_SEGMENT_PREFIX);
+    return run;
+}
+
+static void check_gradient(const setting *s, int number) {
+    inputs in = make_inputs(s, 0);
+    ad_built b = make_plan(s, &in);
+    interpreter *run = start(&b, &in);
+    interpreter_run(run, AD_SEGMENT_STEP);
+    const int gradient = b.adapted + (s->adam ? 3 : 2);
+    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, gradient), *loss = interpreter_tensor(run, b.loss);
+    ad_random random = ad_random_make(11, AD_STREAM_CHECK, (uint32_t)number);
+    double *kept = malloc(TASKS * b.adapted_count * sizeof *kept);
+    memcpy(kept, g, TASKS * b.adapted_count * sizeof *kept);
+    int compared = 0, nonzero = 0, wrong = 0;
+    for (int k = 0; k < 40; k++) {
+        size_t task = ad_random_below(&random, TASKS), e = ad_random_below(&random, (uint32_t)b.adapted_count);
+        /* Much of the block is padding, which has gradient 0 and changes nothing: three in four draws are moved to the next
+         * number that has a gradient. */
+        while (k % 4 && kept[task * b.adapted_count + e] == 0) e = (e + 1) % b.adapted_count;
+        double *at = &adapted[task * b.adapted_count + e], before = *at, sides[2];
+        const double h = 1e-6;
+        for (int side = 0; side < 2; side++) {
+            *at = before + (side ? h : -h);
+            interpreter_tensor(run, b.counter)[0] = 0;
+            interpreter_run(run, AD_SEGMENT_STEP);
+            sides[side] = loss[task];
+            memcpy(g, kept, TASKS * b.adapted_count * sizeof *kept);
+        }
+        *at = before;
+        double numeric = (sides[1] - sides[0]) / (2 * h), got = kept[task * b.adapted_count + e];
+        compared++;
+        nonzero += fabs(numeric) > 1e-6;
+        if (fabs(numeric - got) > 1e-5 * (1 + fabs(numeric))) {
+            fprintf(stderr, "setting %d (%s %s adapt %x): d loss[%zu] / d adapted[%zu] is %.9g, the plan says %.9g\n", number, s->arch, s->sharing,
+                    s->adapt, task, e, numeric, got);
+            wrong++;
+        }
+    }
+    if (nonzero < 20) fprintf(stderr, "setting %d: only %d of %d differences are not zero\n", number, nonzero, compared);
+    failures += wrong > 0 || nonzero < 20;
+    free(kept);
+    interpreter_destroy(&run);
+    ad_built_clear(&b);
+    free_inputs(&in);
+}
+
+static void write_all(ad_engine *e, ad_program *program, const ad_built *b, const inputs *in) {
+    const ad_engine_api *api = e->api;
+    const int32_t zero = 0;
+    must(api->program_write(program, b->support_index, 0, in->support, sizeof in->support), "write");
+    must(api->program_write(program, b->support_labels, 0, in->labels, sizeof in->labels), "write");
+    must(api->program_write(program, b->query_index, 0, in->query, sizeof in->query), "write");
+    must(api->program_write(program, b->schedule, 0, in->schedule, sizeof in->schedule), "write");
+    must(api->program_write(program, b->norm, 0, in->norm, sizeof in->norm), "write");
+    must(api->program_write(program, b->counter, 0, &zero, 4), "write");
+    must(api->program_write(program, b->eval_counter, 0, &zero, 4), "write");
+}
+
+static void check_engine(ad_engine *e, const setting *s, int number) {
+    inputs in = make_inputs(s, s->adam ? 0.003f : 0.02f);
+    ad_built b = make_plan(s, &in);
+    const ad_engine_api *api = e->api;
+    ad_buffer *external[3] = {0};
+    const size_t bytes[3] = {b.plan->arenas[0].bytes, b.plan->arenas[1].bytes, b.plan->arenas[2].bytes};
+    const void *data[3] = {in.model->values, in.pixels, in.pixels + 10 * 3 * s->size * s->size};
+    for (int a = 0; a < 3; a++) {
+        must(api->buffer_create(e, bytes[a], &external[a]), "buffer");
+        must(api->buffer_write(e, external[a], 0, data[a], bytes[a]), "buffer");
+    }
+    const size_t count = TASKS * b.adapted_count;
+    float *got = malloc(count * sizeof *got), *again = malloc(count * sizeof *again);
+    int32_t predicted[TASKS * WAY * SHOT];
+    for (int repeat = 0; repeat < 2; repeat++) { /* the second time in the same program: replay gives the same bytes */
+        static ad_program *program;
+        if (repeat == 0) must(api->program_create(e, b.plan, external, &program), "program");
+        write_all(e, program, &b, &in);
+        must(api->program_run(program, AD_SEGMENT_INIT, 1), "init");
+        must(api->program_run(program, AD_SEGMENT_PREFIX, 1), "prefix");
+        must(api->program_run(program, AD_SEGMENT_STEP, STEPS), "step");
+        must(api->program_run(program, AD_SEGMENT_EVAL, 1), "eval");
+        must(api->program_read(program, b.adapted, 0, repeat ? again : got, count * sizeof *got), "read");
+        must(api->program_read(program, b.query_predicted, 0, predicted, sizeof predicted), "read");
+        if (repeat == 1) api->program_destroy(&program);
+    }
+    if (memcmp(got, again, count * sizeof *got) != 0) {
+        fprintf(stderr, "%s, setting %d: replay gives other bytes\n", api->name, number);
+        failures++;
+    }
+    interpreter *run = start(&b, &in);
+    for (int t = 0; t < STEPS; t++) interpreter_run(run, AD_SEGMENT_STEP);
+    interpreter_run(run, AD_SEGMENT_EVAL);
+    const double *want = interpreter_tensor(run, b.adapted), *labels = interpreter_tensor(run, b.query_predicted);
+    double worst = 0;
+    /* Three steps through relus and maxima: a rounding near a kink may move a gradient a little. */
+    for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs((double)got[i] - want[i]) / (1e-2 + fabs(want[i])));
+    int differ = 0;
+    for (int i = 0; i < TASKS * WAY * SHOT; i++) differ += predicted[i] != (int)labels[i];
+    if (!(worst < 2e-3) || differ > 1) {
+        fprintf(stderr, "%s, setting %d (%s %s adapt %x bn %d): off by %g relative, %d predictions differ\n", api->name, number, s->arch, s->sharing,
+                s->adapt, s->bn, worst, differ);
+        failures++;
+    }
+    for (int a = 0; a < 3; a++) api->buffer_destroy(e, &external[a]);
+    free(got);
+    free(again);
+    interpreter_destroy(&run);
+    ad_built_clear(&b);
+    free_inputs(&in);
+}
+
+int main(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "gradient";
+    must(adatom_context_create(NULL, &ctx), "context");
+    if (strcmp(what, "gradient") == 0) {
+        for (int i = 0; i < (int)AD_COUNT(settings); i++) check_gradient(&settings[i], i);
+    } else {
+        adatom_device *device = NULL;
+        const adatom_device_params params = {.select = what};
+        adatom_status status = adatom_device_open(ctx, &params, &device);
+        if (status == ADATOM_NO_DEVICE && !getenv("CI")) return 77;
+        must(status, what);
+        for (int i = 0; i < (int)AD_COUNT(settings); i++) check_engine(device->engine, &settings[i], i);
+        adatom_device_destroy(&device);
+    }
+    adatom_context_destroy(&ctx);
+    printf("%s: %zu networks, %d failures\n", what, AD_COUNT(settings), failures);
+    return failures != 0;
+}

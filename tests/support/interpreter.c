@@ -1,0 +1,56 @@
+#include "tests/support/interpreter.h"
+
+#include "tests/reference/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t element_bytes(const ad_plan *plan, int arena) {
+    for (int t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].arena == arena && plan->tensors[t].type == AD_U8) return 1;
+    return 4;
+}
+
+interpreter *interpreter_create(const ad_plan *plan) {
+    interpreter *in = calloc(1, sizeof *in);
+    in->plan = plan;
+    for (int a = 0; a < plan->arena_count; a++) in->arenas[a] = calloc(plan->arenas[a].bytes / element_bytes(plan, a) + 64, sizeof(double));
+    return in;
+}
+
+void interpreter_destroy(interpreter **in) {
+    for (int a = 0; a < AD_MAX_ARENAS; a++) free((*in)->arenas[a]);
+    free(*in);
+    *in = NULL;
+}
+
+double *interpreter_tensor(interpreter *in, int tensor) {
+    const ad_tensor *t = &in->plan->tensors[tensor];
+    return in->arenas[t->arena] + t->offset / element_bytes(in->plan, t->arena);
+}
+
+void interpreter_run(interpreter *in, ad_segment_id segment) {
+    for (int i = 0; i < in->plan->segments[segment].count; i++) {
+        const ad_op *op = &in->plan->ops[in->plan->segments[segment].first + i];
+        ad_reference_role roles[AD_OP_TENSORS] = {0};
+        for (int r = 0; r < AD_OP_TENSORS; r++) {
+            if (op->t[r] < 0) continue;
+            const ad_tensor *t = &in->plan->tensors[op->t[r]];
+            roles[r].stride = t->stride;
+            roles[r].count = (t->stride ? (size_t)(op->tasks - 1) * t->stride : 0) + t->count;
+            roles[r].value = malloc((roles[r].count + 1) * sizeof(double)); /* copies: operands may alias */
+            memcpy(roles[r].value, interpreter_tensor(in, op->t[r]), roles[r].count * sizeof(double));
+        }
+        ad_reference_run(op, roles);
+        for (int r = 0; r < AD_OP_TENSORS; r++) {
+            if (!roles[r].value) continue;
+            const ad_tensor *t = &in->plan->tensors[op->t[r]];
+            /* Between one task and the next lie other tensors of the block: only the elements go back. */
+            for (int task = 0; task < (t->stride ? op->tasks : 1) && ad_op_access(op, r) >= AD_WRITE; task++) {
+                size_t at = (size_t)task * t->stride;
+                memcpy(interpreter_tensor(in, op->t[r]) + at, roles[r].value + at, t->count * sizeof(double));
+            }
+            free(roles[r].value);
+        }
+    }
+}
