@@ -43,7 +43,7 @@ static void record_launch(const vk_program *p, VkCommandBuffer commands, const v
     vk->vkCmdDispatch(commands, launch->grid[0], launch->grid[1], launch->grid[2]);
 }
 
-static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk) {
+static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk, int *barriers) {
     const struct VolkDeviceTable *vk = &p->e->vk;
     adatom_context *ctx = p->e->base.ctx;
     adatom_status status = ADATOM_OK;
@@ -72,6 +72,7 @@ static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk) {
             if (!p->omit_barriers && conflicts(&pending, launch)) {
                 compute_barrier(p, chunk->commands);
                 pending.count = 0;
+                ++*barriers;
             }
             if (!p->omit_barriers) {
                 memcpy(&pending.uses[pending.count], launch->uses, (size_t)launch->use_count * sizeof *launch->uses);
@@ -103,6 +104,7 @@ static adatom_status record_segment(vk_program *p, ad_segment_id id) {
     adatom_status status = ADATOM_OK;
     vk_segment *s = &p->segments[id];
     const int first = p->plan->segments[id].first, end = first + p->plan->segments[id].count;
+    int barriers = 0;
     segment_clear(p, s);
     if (!(s->chunks = ad_calloc(p->e->base.ctx, (size_t)(end - first), sizeof *s->chunks))) return ADATOM_OUT_OF_MEMORY;
     for (int op = first; op < end;) {
@@ -113,9 +115,11 @@ static adatom_status record_segment(vk_program *p, ad_segment_id id) {
             seconds += p->op_seconds[op++];
         } while (op < end && seconds + p->op_seconds[op] <= TARGET_SECONDS / 2);
         chunk->op_count = op - chunk->first_op;
-        AD_TRY(record_chunk(p, chunk));
+        AD_TRY(record_chunk(p, chunk, &barriers));
     }
     s->stale = false;
+    ad_log(p->e->base.ctx, ADATOM_LOG_DEBUG, "segment %d: %d operations, %d barriers, %d command buffers", id, end - first, barriers,
+           s->chunk_count);
 done:
     if (status != ADATOM_OK) segment_clear(p, s);
     return status;
@@ -184,7 +188,9 @@ adatom_status ad_vk_program_run(ad_program *program, ad_segment_id id, int times
         }
         const double began = ad_seconds();
         AD_TRY(ad_vk_submit(e, batch, count));
-        learn(p, s, begin, at, (ad_seconds() - began) / expected);
+        const double took = ad_seconds() - began;
+        learn(p, s, begin, at, took / expected);
+        ad_log(ctx, ADATOM_LOG_DEBUG, "submission of %u command buffers: %.2f ms", count, 1e3 * took);
     }
     if (p->profile && times == 1) AD_TRY(read_timestamps(p, id));
     AD_TRY(ad_vk_validated(e, errors));
