@@ -76,8 +76,8 @@ static void run_atoms_dpsi(const ad_cpu_call *call) {
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
 }
 
-static size_t atoms_dpsi_scratch(const ad_op *op, int variant, int threads) {
-    (void)variant, (void)threads;
+static size_t atoms_dpsi_scratch(const ad_cpu_call *call) {
+    const ad_op *op = call->op;
     return (size_t)op->tasks * (size_t)op->g.n * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
 }
 

@@ -1,73 +1,343 @@
-/* CONV, CONV_DX, CONV_DW. */
+/* CONV, CONV_DX and CONV_DW as products without im2col. The part of an image that a block of outputs reads is copied, with its
+ * zero padding, into a window that stays in the second-level cache; every output position then has a base address there and a
+ * tap is a fixed offset from it. A convolution without padding reads the image itself.
+ * CONV_DX is the same product: at stride s the rows h with equal (h + pad) mod s use the same taps i, those with i*dil equal to
+ * it mod s, and read dy at rows (h + pad - i*dil)/s. Each such phase is a convolution of stride 1 with a subset of the taps. */
 #include "cpu/cpu_internal.h"
 
+#include <omp.h>
 #include <string.h>
 
-static void run_conv(const ad_cpu_call *call) {
-    const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
-    AD_CPU_PARALLEL(call, items * (size_t)g->ow * c * o)
-    for (size_t item = 0; item < items; item++) {
-        const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
-        const size_t image = item / (size_t)g->oh % (size_t)g->n;
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * c, *w = ad_cpu_at(call, 1, task);
-        const float *bias = ad_cpu_at(call, 2, task);
-        float *y = (float *)ad_cpu_at(call, 3, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * o;
-        for (int q = 0; q < g->ow; q++, y += o) {
-            for (size_t k = 0; k < o; k++) ad_cpu_put(&y[k], bias ? bias[k] : 0, ad_cpu_accumulates(call));
-            for (int i = 0; i < g->k; i++)
-                for (int j = 0; j < g->k; j++) {
-                    const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
-                    if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
-                    const float *at = x + ((size_t)row * (size_t)g->w + (size_t)column) * c, *tap = w + (size_t)(i * g->k + j) * c * o;
-                    for (size_t ch = 0; ch < c; ch++) ad_cpu_add_scaled(y, tap + ch * o, at[ch], o);
-                }
+/* Of a window: half a usual second-level cache, the rest is for the weights. */
+enum { WINDOW_BYTES = 128 << 10, SLICE_BYTES = 384 << 10 };
+
+/* One dimension of a phase. Output number n is row out + n*out_step; its taps read rows base + n*base_step + t*tap_stride,
+ * t < taps, of the source, with row index + t*index_step of the kernel. */
+typedef struct axis {
+    int outputs, out, out_step;
+    int base, base_step;
+    int taps, tap_stride, index, index_step;
+    int source; /* rows there are */
+} axis;
+
+static axis forward_axis(const ad_geometry *g, int in, int out) {
+    return (axis){out, 0, 1, -g->pad, g->stride, g->k, g->dil, 0, 1, in};
+}
+
+static axis backward_axis(const ad_geometry *g, int in, int out, int phase) {
+    const int s = g->stride;
+    axis a = {.out = ((phase - g->pad) % s + s) % s, .out_step = s, .base_step = 1, .tap_stride = 1, .source = out};
+    a.outputs = in > a.out ? (in - a.out + s - 1) / s : 0;
+    for (int i = g->k - 1, last = -1; i >= 0; i--) { /* the largest i reads the first row */
+        if ((phase - i * g->dil) % s) continue;
+        if (a.taps == 0) {
+            a.base = (a.out + g->pad - i * g->dil) / s;
+            a.index = i;
+        } else {
+            a.index_step = i - last;
+            a.tap_stride = (last - i) * g->dil / s;
         }
+        last = i;
+        a.taps++;
+    }
+    return a;
+}
+
+/* Source rows that outputs [first, first+count) read. */
+static int span(const axis *a, int count) { return (count - 1) * a->base_step + (a->taps - 1) * a->tap_stride + 1; }
+static bool padded(const axis *a) { return a->base < 0 || a->base + span(a, a->outputs) > a->source; }
+
+/* A product of the convolution: phase, depth per tap (channels of the source), columns. */
+typedef struct shape {
+    axis y, x;
+    size_t depth, columns;
+} shape;
+
+static int phases_of(const ad_op *op) { return op->kind == AD_OP_CONV_DX ? op->g.stride * op->g.stride : 1; }
+
+static shape shape_of(const ad_op *op, int phase) {
+    const ad_geometry *g = &op->g;
+    if (op->kind != AD_OP_CONV_DX)
+        return (shape){forward_axis(g, g->h, g->oh), forward_axis(g, g->w, g->ow), (size_t)g->c, (size_t)g->o};
+    shape s = {backward_axis(g, g->h, g->oh, phase / g->stride), backward_axis(g, g->w, g->ow, phase % g->stride), (size_t)g->o, (size_t)g->c};
+    if (s.y.taps == 0 || s.x.taps == 0) s.y.taps = s.x.taps = 0; /* nothing reaches these outputs */
+    return s;
+}
+
+static bool needs_window(const shape *s) { return s->y.taps && s->y.outputs && s->x.outputs && (padded(&s->y) || padded(&s->x)); }
+
+/* Output rows of a block: as many as have their window in WINDOW_BYTES. */
+static int block_rows(const shape *s) {
+    if (s->y.outputs == 0 || s->x.outputs == 0) return 1;
+    const size_t row = (size_t)AD_MAX(span(&s->x, s->x.outputs), 1) * s->depth * sizeof(float) * (size_t)s->y.base_step;
+    return AD_MAX(AD_MIN((int)(WINDOW_BYTES / row) - s->y.taps + 1, s->y.outputs), 1);
+}
+
+static size_t window_floats(const shape *s, int rows) {
+    return needs_window(s) ? (size_t)span(&s->y, rows) * (size_t)span(&s->x, s->x.outputs) * s->depth : 0;
+}
+
+/* The address of what output (first, 0) reads with its first tap, and the distance of source rows. */
+static const float *window(const shape *s, const float *image, int first, int rows, float *buffer, size_t *line) {
+    const size_t depth = s->depth, width = (size_t)s->x.source * depth;
+    const int top = s->y.base + first * s->y.base_step, left = s->x.base;
+    if (!needs_window(s)) {
+        *line = width;
+        return s->y.taps ? image + (size_t)top * width + (size_t)left * depth : image;
+    }
+    const int columns = span(&s->x, s->x.outputs), height = span(&s->y, rows);
+    const int before = AD_MIN(AD_MAX(-left, 0), columns), end = AD_MAX(AD_MIN(s->x.source - left, columns), before);
+    *line = (size_t)columns * depth;
+    for (int r = 0; r < height; r++) {
+        float *to = buffer + (size_t)r * *line;
+        if (top + r < 0 || top + r >= s->y.source || before == end) {
+            memset(to, 0, *line * sizeof *to);
+            continue;
+        }
+        memset(to, 0, (size_t)before * depth * sizeof *to);
+        memcpy(to + (size_t)before * depth, image + (size_t)(top + r) * width + (size_t)(left + before) * depth,
+               (size_t)(end - before) * depth * sizeof *to);
+        memset(to + (size_t)end * depth, 0, (size_t)(columns - end) * depth * sizeof *to);
+    }
+    return buffer;
+}
+
+/* ---- CONV, CONV_DX ---- */
+
+/* The weights of a phase as panels of `width` columns; rows in the order in which the taps read: [panel][i][j][depth][width]. */
+static void pack_panel(const ad_op *op, const shape *s, const float *w, size_t first, size_t width, float *to) {
+    const size_t c = (size_t)op->g.c, o = (size_t)op->g.o, count = AD_MIN(width, s->columns - first);
+    for (int i = 0; i < s->y.taps; i++)
+        for (int j = 0; j < s->x.taps; j++) {
+            const int tap = (s->y.index + i * s->y.index_step) * op->g.k + s->x.index + j * s->x.index_step;
+            const float *from = w + (size_t)tap * c * o;
+            for (size_t d = 0; d < s->depth; d++, to += width) {
+                if (op->kind == AD_OP_CONV_DX)
+                    for (size_t v = 0; v < count; v++) to[v] = from[(first + v) * o + d];
+                else
+                    memcpy(to, from + d * o + first, count * sizeof *to);
+                memset(to + count, 0, (width - count) * sizeof *to);
+            }
+        }
+}
+
+typedef struct conv_layout {
+    size_t panels, packed, window; /* floats of all packed weights; of a thread's window */
+    int rows, blocks;              /* rows of a block, blocks of an image: the most that a phase has */
+} conv_layout;
+
+static conv_layout layout_of(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    conv_layout l = {.rows = INT32_MAX};
+    int outputs = 0;
+    for (int phase = 0; phase < phases_of(call->op); phase++) {
+        const shape s = shape_of(call->op, phase);
+        l.panels = (s.columns + call->tiles->width - 1) / call->tiles->width;
+        l.packed = l.panels * call->tiles->width * s.depth * (size_t)g->k * (size_t)g->k;
+        if (s.y.outputs == 0 || s.x.outputs == 0) continue;
+        l.rows = AD_MIN(l.rows, block_rows(&s));
+        outputs = AD_MAX(outputs, s.y.outputs);
+    }
+    for (int phase = 0; phase < phases_of(call->op); phase++) {
+        const shape s = shape_of(call->op, phase);
+        l.window = AD_MAX(l.window, window_floats(&s, AD_MIN(l.rows, AD_MAX(s.y.outputs, 1))));
+    }
+    l.window = (l.window + 15) / 16 * 16;
+    l.blocks = (outputs + l.rows - 1) / l.rows;
+    return l;
+}
+
+/* Where the packed weights of a phase begin. */
+static size_t phase_offset(const ad_cpu_call *call, const conv_layout *l, int phase) {
+    size_t offset = 0;
+    for (int before = 0; before < phase; before++) {
+        const shape s = shape_of(call->op, before);
+        offset += l->panels * call->tiles->width * s.depth * (size_t)s.y.taps * (size_t)s.x.taps;
+    }
+    return offset;
+}
+
+/* Rows [first, first+rows) of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
+static void conv_block(const ad_cpu_call *call, const shape *s, const float *image, const float *packed, const float *bias, float *out,
+                       int first, int rows, float *buffer) {
+    const bool merged = s->x.tap_stride == 1 || s->x.taps <= 1; /* the taps of a row are then neighbours in memory */
+    const size_t width = call->tiles->width, tap = s->depth * width, positions = (size_t)rows * (size_t)s->x.outputs;
+    const size_t panel = tap * (size_t)s->y.taps * (size_t)s->x.taps;
+    const size_t out_width = (size_t)(call->op->kind == AD_OP_CONV_DX ? call->op->g.w : call->op->g.ow);
+    size_t line = 0;
+    const float *base = window(s, image, first, rows, buffer, &line);
+    /* A panel too large for the second-level cache is used a row of taps at a time. */
+    const int slices = panel * sizeof(float) > SLICE_BYTES ? s->y.taps : 1;
+    ad_cpu_product p = {.lines = (size_t)(s->y.taps / slices), .line = line * (size_t)s->y.tap_stride};
+    p.steps = merged ? AD_MIN((size_t)s->x.taps, 1) : (size_t)s->x.taps;
+    p.step = s->depth * (size_t)s->x.tap_stride;
+    p.length = merged ? s->depth * (size_t)s->x.taps : s->depth;
+    for (size_t column = 0; column < s->columns; column += width)
+        for (int slice = 0; slice < slices; slice++) {
+            p.columns = AD_MIN(width, s->columns - column);
+            p.b = packed + column / width * panel + (size_t)slice * (size_t)s->x.taps * tap;
+            p.bias = bias && slice == 0 ? bias + column : NULL;
+            p.accumulate = slice > 0 || ad_cpu_accumulates(call);
+            for (size_t at = 0, row = 0, q = 0; at < positions; at += p.rows) {
+                p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
+                for (size_t r = 0; r < AD_CPU_TILE_ROWS; r++) {
+                    if (r >= p.rows) {
+                        p.a[r] = p.a[0];
+                        continue;
+                    }
+                    p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth + (size_t)slice * p.line;
+                    p.out[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
+                                      (size_t)s->x.out + q * (size_t)s->x.out_step) * s->columns + column;
+                    if (++q == (size_t)s->x.outputs) q = 0, row++;
+                }
+                call->tiles->product(&p);
+            }
+        }
+}
+
+static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
+    const ad_op *op = call->op;
+    const ad_geometry *g = &op->g;
+    const conv_layout l = layout_of(call);
+    const size_t phases = (size_t)phases_of(op), width = call->tiles->width, n = (size_t)g->n, blocks = (size_t)l.blocks;
+    const bool back = op->kind == AD_OP_CONV_DX;
+    const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
+    float *packed = call->scratch;
+    AD_CPU_PARALLEL(call, l.packed)
+    for (size_t item = 0; item < phases * l.panels; item++) {
+        const int phase = (int)(item / l.panels);
+        const shape s = shape_of(op, phase);
+        const size_t panel = width * s.depth * (size_t)s.y.taps * (size_t)s.x.taps, number = item % l.panels;
+        pack_panel(op, &s, ad_cpu_at(call, 1, first_task), number * width, width, packed + phase_offset(call, &l, phase) + number * panel);
+    }
+    const size_t items = phases * (size_t)tasks * n * blocks;
+    AD_CPU_PARALLEL(call, (size_t)tasks * n * out * (size_t)g->c)
+    for (size_t item = 0; item < items; item++) {
+        const int phase = (int)(item / blocks / n / (size_t)tasks), task = first_task + (int)(item / blocks / n % (size_t)tasks);
+        const size_t image = item / blocks % n;
+        const int first = (int)(item % blocks) * l.rows;
+        const shape s = shape_of(op, phase);
+        if (first >= s.y.outputs || s.x.outputs == 0) continue;
+        const float *from = (const float *)ad_cpu_at(call, 0, task) + image * (back ? out : in);
+        float *to = (float *)ad_cpu_at(call, back ? 2 : 3, task) + image * (back ? in : out);
+        conv_block(call, &s, from, packed + phase_offset(call, &l, phase), back ? NULL : ad_cpu_at(call, 2, task), to, first,
+                   AD_MIN(l.rows, s.y.outputs - first), call->scratch + l.packed + (size_t)omp_get_thread_num() * l.window);
     }
 }
 
-static void run_conv_dx(const ad_cpu_call *call) {
+/* Weights that differ from task to task are packed, and used, one task after the other. */
+static void run_conv(const ad_cpu_call *call) {
+    if (call->stride[1] == 0)
+        conv_tasks(call, 0, call->op->tasks);
+    else
+        for (int task = 0; task < call->op->tasks; task++) conv_tasks(call, task, 1);
+}
+
+static size_t conv_scratch(const ad_cpu_call *call) {
+    const conv_layout l = layout_of(call);
+    return l.packed + (size_t)call->threads * l.window;
+}
+
+/* ---- CONV_DW ---- */
+
+/* Output rows of all images are cut into chunks; a chunk and a panel of columns make a partial sum of dw. */
+enum { DW_POSITIONS = 64, DW_CHUNKS = 16, DW_PARTIAL_BYTES = 64 << 20 };
+
+typedef struct dw_layout {
+    shape s;
+    size_t width, panels, depth; /* depth: rows of dw, k*k*c */
+    size_t lines, chunk, chunks; /* output rows of a task; of a chunk */
+    int rows;                    /* output rows of a block: their part of dy stays in the first-level cache */
+    size_t window, copy;         /* a thread's floats: window of x, padded columns of dy */
+    size_t partial;              /* floats of all partial sums of a task */
+} dw_layout;
+
+static dw_layout dw_layout_of(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->h;
-    AD_CPU_PARALLEL(call, items * (size_t)g->w * c * o)
-    for (size_t item = 0; item < items; item++) {
-        const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
-        const size_t image = item / (size_t)g->h % (size_t)g->n;
-        const float *dy = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * o, *w = ad_cpu_at(call, 1, task);
-        float *dx = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->h + (size_t)h) * (size_t)g->w * c;
-        for (int column = 0; column < g->w; column++, dx += c) {
-            if (!ad_cpu_accumulates(call)) memset(dx, 0, c * sizeof *dx);
-            for (int i = 0; i < g->k; i++)
-                for (int j = 0; j < g->k; j++) {
-                    const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
-                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow) continue;
-                    const float *at = dy + ((size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride)) * o;
-                    const float *tap = w + (size_t)(i * g->k + j) * c * o;
-                    for (size_t ch = 0; ch < c; ch++) dx[ch] += ad_cpu_dot(tap + ch * o, at, o);
-                }
+    dw_layout l = {.s = shape_of(call->op, 0), .width = call->tiles->width, .lines = (size_t)g->n * (size_t)g->oh};
+    l.panels = ((size_t)g->o + l.width - 1) / l.width;
+    l.depth = (size_t)g->k * (size_t)g->k * (size_t)g->c;
+    const size_t most = AD_MAX(DW_PARTIAL_BYTES / (l.depth * l.panels * l.width * sizeof(float)), 1);
+    l.chunk = (l.lines + AD_MIN(most, (size_t)DW_CHUNKS) - 1) / AD_MIN(most, (size_t)DW_CHUNKS);
+    l.chunks = (l.lines + l.chunk - 1) / l.chunk;
+    l.rows = AD_MAX(AD_MIN(DW_POSITIONS / g->ow, g->oh), 1);
+    l.window = (window_floats(&l.s, l.rows) + 15) / 16 * 16;
+    l.copy = (size_t)g->o % l.width ? (size_t)l.rows * (size_t)g->ow * l.width : 0;
+    l.partial = l.chunks * l.panels * l.depth * l.width;
+    return l;
+}
+
+static void dw_block(const ad_cpu_call *call, const dw_layout *l, const float *image, const float *dy, size_t column, int first, int rows,
+                     float *buffer, float *out) {
+    const ad_geometry *g = &call->op->g;
+    const shape *s = &l->s;
+    const size_t c = s->depth, o = (size_t)g->o, width = l->width, ow = (size_t)g->ow, positions = (size_t)rows * ow;
+    size_t line = 0;
+    const float *base = window(s, image, first, rows, buffer, &line);
+    ad_cpu_outer p = {.a_line = (size_t)s->y.base_step * line, .a_step = (size_t)s->x.base_step * c, .b_line = ow * o, .b_step = o,
+                      .lines = (size_t)rows, .count = ow, .ld = width};
+    p.b = dy + column;
+    if (l->copy) {
+        float *copy = buffer + l->window;
+        const size_t count = AD_MIN(width, o - column);
+        for (size_t at = 0; at < positions; at++) {
+            memcpy(copy + at * width, dy + at * o + column, count * sizeof *copy);
+            memset(copy + at * width + count, 0, (width - count) * sizeof *copy);
+        }
+        p.b = copy;
+        p.b_line = ow * width;
+        p.b_step = width;
+    }
+    const bool merged = s->x.tap_stride == 1 || s->x.taps == 1;
+    const size_t steps = merged ? 1 : (size_t)s->x.taps;
+    p.rows = merged ? c * (size_t)s->x.taps : c;
+    p.out = out;
+    for (size_t i = 0; i < (size_t)s->y.taps; i++)
+        for (size_t j = 0; j < steps; j++, p.out += p.rows * width) {
+            p.a = base + i * (size_t)s->y.tap_stride * line + j * (size_t)s->x.tap_stride * c;
+            call->tiles->outer(&p);
+        }
+}
+
+static void dw_task(const ad_cpu_call *call, const dw_layout *l, int task) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, o = (size_t)g->o, in = (size_t)g->h * (size_t)g->w * c, row = (size_t)g->ow * o;
+    AD_CPU_PARALLEL(call, l->lines * (size_t)g->ow * l->depth * o)
+    for (size_t item = 0; item < l->chunks * l->panels; item++) {
+        const size_t chunk = item / l->panels, panel = item % l->panels;
+        const size_t end = AD_MIN((chunk + 1) * l->chunk, l->lines);
+        const float *x = ad_cpu_at(call, 0, task), *dy = ad_cpu_at(call, 1, task);
+        float *sum = call->scratch + item * l->depth * l->width;
+        float *buffer = call->scratch + l->partial + (size_t)omp_get_thread_num() * (l->window + l->copy);
+        memset(sum, 0, l->depth * l->width * sizeof *sum);
+        for (size_t at = chunk * l->chunk, rows = 0; at < end; at += rows) {
+            const size_t image = at / (size_t)g->oh, first = at % (size_t)g->oh;
+            rows = AD_MIN(AD_MIN(end - at, (size_t)g->oh - first), (size_t)l->rows);
+            dw_block(call, l, x + image * in, dy + at * row, panel * l->width, (int)first, (int)rows, buffer, sum);
+        }
+    }
+    AD_CPU_PARALLEL(call, l->partial)
+    for (size_t d = 0; d < l->depth; d++) {
+        float *dw = (float *)ad_cpu_at(call, 2, task) + d * o;
+        if (!ad_cpu_accumulates(call)) memset(dw, 0, o * sizeof *dw);
+        for (size_t item = 0; item < l->chunks * l->panels; item++) {
+            const size_t column = item % l->panels * l->width;
+            ad_cpu_add_scaled(dw + column, call->scratch + (item * l->depth + d) * l->width, 1, AD_MIN(l->width, o - column));
         }
     }
 }
 
 static void run_conv_dw(const ad_cpu_call *call) {
-    const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, o = (size_t)g->o, rows = (size_t)g->k * (size_t)g->k * c, items = (size_t)call->op->tasks * rows;
-    AD_CPU_PARALLEL(call, items * (size_t)g->n * (size_t)g->oh * (size_t)g->ow * o)
-    for (size_t item = 0; item < items; item++) {
-        const int task = (int)(item / rows), tap = (int)(item % rows / c), i = tap / g->k, j = tap % g->k;
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + item % c, *dy = ad_cpu_at(call, 1, task);
-        float *dw = (float *)ad_cpu_at(call, 2, task) + item % rows * o;
-        if (!ad_cpu_accumulates(call)) memset(dw, 0, o * sizeof *dw);
-        for (int image = 0; image < g->n; image++)
-            for (int p = 0; p < g->oh; p++)
-                for (int q = 0; q < g->ow; q++, dy += o) {
-                    const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
-                    if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
-                    ad_cpu_add_scaled(dw, dy, x[(((size_t)image * (size_t)g->h + (size_t)row) * (size_t)g->w + (size_t)column) * c], o);
-                }
-    }
+    const dw_layout l = dw_layout_of(call);
+    for (int task = 0; task < call->op->tasks; task++) dw_task(call, &l, task);
 }
 
-const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv};
-const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {.run = run_conv_dx};
-const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {.run = run_conv_dw};
+static size_t dw_scratch(const ad_cpu_call *call) {
+    const dw_layout l = dw_layout_of(call);
+    return l.partial + (size_t)call->threads * (l.window + l.copy);
+}
+
+static const char *const variants[] = {"tiles", NULL};
+const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
+const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
+const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {.run = run_conv_dw, .scratch = dw_scratch, .variants = variants};

@@ -5,11 +5,13 @@
 #define AD_CPU_INTERNAL_H
 
 #include "cpu/cpu.h"
+#include "cpu/tile.h"
 
 typedef struct ad_cpu_call {
     const ad_op *op;
     int threads;
     int variant;                  /* 1.. */
+    const ad_cpu_tiles *tiles;
     char *base[AD_OP_TENSORS];    /* task 0 of each role; NULL: absent */
     size_t stride[AD_OP_TENSORS]; /* bytes from one task to the next */
     float *scratch;               /* as many floats as the kernel asked for */
@@ -22,9 +24,9 @@ static inline void *ad_cpu_at(const ad_cpu_call *call, int role, int task) {
 
 typedef struct ad_cpu_kernel {
     void (*run)(const ad_cpu_call *call);
-    size_t (*scratch)(const ad_op *op, int variant, int threads); /* floats; NULL: none */
-    const char *const *variants; /* names, NULL-ended; NULL: the one way "loops" */
-    int (*preferred)(const ad_op *op); /* what variant 0 means; NULL: 1 */
+    size_t (*scratch)(const ad_cpu_call *call); /* floats it needs; NULL: none. call->scratch is not set yet */
+    const char *const *variants; /* names, NULL-ended, the best first; NULL: the one way "loops" */
+    bool (*applies)(const ad_op *op, int variant, const ad_cpu_tiles *tiles); /* NULL: always */
 } ad_cpu_kernel;
 
 /* Every operation of ops.def has one definition `const ad_cpu_kernel ad_cpu_kernel_NAME`. */

@@ -9,6 +9,7 @@
 typedef struct cpu_engine {
     ad_engine base;
     int threads;
+    const ad_cpu_tiles *tiles;
     char model[256];
     uint64_t memory_bytes;
     int16_t prefer[AD_OP_COUNT]; /* 0: the kernel's own choice */
@@ -49,11 +50,17 @@ static int variant_count(const ad_engine *engine, int kind) {
     return count;
 }
 
-static const char *variant_name(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
-    (void)plan;
-    return variant >= 1 && variant <= variant_count(engine, op->kind) ? variants_of(op->kind)[variant - 1] : NULL;
+static bool applies(const cpu_engine *engine, const ad_op *op, int variant) {
+    return variant >= 1 && variant <= variant_count(&engine->base, op->kind) &&
+           (!kernels[op->kind]->applies || kernels[op->kind]->applies(op, variant, engine->tiles));
 }
 
+static const char *variant_name(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
+    (void)plan;
+    return applies((const cpu_engine *)engine, op, variant) ? variants_of(op->kind)[variant - 1] : NULL;
+}
+
+/* One preference per operation: where it does not apply, the first that does is taken. */
 static void variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
     (void)plan;
     ((cpu_engine *)engine)->prefer[op->kind] = (int16_t)variant;
@@ -61,8 +68,10 @@ static void variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *
 
 static int variant_of(const cpu_engine *engine, const ad_op *op) {
     if (op->variant) return op->variant;
-    if (engine->prefer[op->kind]) return engine->prefer[op->kind];
-    return kernels[op->kind]->preferred ? kernels[op->kind]->preferred(op) : 1;
+    if (applies(engine, op, engine->prefer[op->kind])) return engine->prefer[op->kind];
+    int variant = 1;
+    while (variant < variant_count(&engine->base, op->kind) && !applies(engine, op, variant)) variant++;
+    return variant;
 }
 
 /* ---- buffers ---- */
@@ -167,7 +176,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     for (int i = 0; i < p->op_count; i++) {
         const ad_op *op = &p->ops[i];
         ad_cpu_call *call = &p->calls[i];
-        *call = (ad_cpu_call){.op = op, .threads = engine->threads, .variant = variant_of(engine, op)};
+        *call = (ad_cpu_call){.op = op, .threads = engine->threads, .variant = variant_of(engine, op), .tiles = engine->tiles};
         if (!variant_name(base, plan, op, call->variant)) {
             status = ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no variant %d", i, ad_op_name(op->kind), call->variant);
             goto done;
@@ -178,7 +187,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
             call->base[r] = p->arenas[t->arena] + t->offset;
             call->stride[r] = t->stride * ad_type_bytes(t->type);
         }
-        if (kernels[op->kind]->scratch) scratch = AD_MAX(scratch, kernels[op->kind]->scratch(op, call->variant, call->threads));
+        if (kernels[op->kind]->scratch) scratch = AD_MAX(scratch, kernels[op->kind]->scratch(call));
     }
     p->scratch = ad_malloc(ctx, scratch, sizeof *p->scratch);
     if (!p->scratch) {
@@ -265,16 +274,15 @@ static uint64_t meminfo(const char *name) {
     return kilobytes * 1024;
 }
 
-static const char *instruction_set(void) {
+static const ad_cpu_tiles *best_tiles(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) return "avx512";
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
-    return "sse2";
-#elif defined(__aarch64__)
-    return "neon";
-#else
-    return "generic";
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+    if (avx512 && ad_cpu_tiles_avx512) return ad_cpu_tiles_avx512;
+    if (avx2 && ad_cpu_tiles_avx2) return ad_cpu_tiles_avx2;
 #endif
+    return &ad_cpu_tiles_baseline;
 }
 
 static void describe(const ad_engine *base, adatom_device_info *out) {
@@ -283,7 +291,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
     snprintf(out->backend, sizeof out->backend, "cpu");
     snprintf(out->name, sizeof out->name, "%s", engine->model);
     snprintf(out->type, sizeof out->type, "cpu");
-    snprintf(out->api, sizeof out->api, "%s", instruction_set());
+    snprintf(out->api, sizeof out->api, "%s", engine->tiles->name);
 }
 
 static void limits(const ad_engine *base, ad_limits *out) {
@@ -322,6 +330,7 @@ adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine *
     if (!engine) return ADATOM_OUT_OF_MEMORY;
     engine->base = (ad_engine){&api, ctx};
     engine->threads = threads ? threads : omp_get_num_procs();
+    engine->tiles = best_tiles();
     engine->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
     read_model(engine->model, sizeof engine->model);
     *out = &engine->base;

@@ -144,8 +144,8 @@ static void run_stats(const ad_cpu_call *call) {
     }
 }
 
-static size_t stats_scratch(const ad_op *op, int variant, int threads) {
-    (void)variant, (void)threads;
+static size_t stats_scratch(const ad_cpu_call *call) {
+    const ad_op *op = call->op;
     return (size_t)op->tasks * ad_cpu_chunk_count(rows_of(op)) * (size_t)op->g.c;
 }
 
@@ -165,8 +165,8 @@ static void run_affine_sums(const ad_cpu_call *call) {
         ad_cpu_reduce(ad_cpu_at(call, 4, (int)task), call->scratch + task * chunks * 2 * c, chunks, 2 * c, 1, false);
 }
 
-static size_t affine_sums_scratch(const ad_op *op, int variant, int threads) {
-    (void)variant, (void)threads;
+static size_t affine_sums_scratch(const ad_cpu_call *call) {
+    const ad_op *op = call->op;
     return (size_t)op->tasks * ad_cpu_chunk_count(rows_of(op)) * 2 * (size_t)op->g.c;
 }
 
@@ -185,8 +185,8 @@ static void run_dbias(const ad_cpu_call *call) {
         ad_cpu_reduce(ad_cpu_at(call, 1, (int)task), call->scratch + task * chunks * o, chunks, o, 1, ad_cpu_accumulates(call));
 }
 
-static size_t dbias_scratch(const ad_op *op, int variant, int threads) {
-    (void)variant, (void)threads;
+static size_t dbias_scratch(const ad_cpu_call *call) {
+    const ad_op *op = call->op;
     const ad_geometry *g = &op->g;
     return (size_t)op->tasks * ad_cpu_chunk_count((size_t)g->n * (size_t)g->oh * (size_t)g->ow) * (size_t)g->o;
 }
