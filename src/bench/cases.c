@@ -157,6 +157,7 @@ static float number(const ad_case *c, int role, size_t e, bool integers, ad_rand
     if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse")) return positive;
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "logits") && !integers) return 30 * any;
+    if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4); /* E[x^2] - E[x]^2 would not do */
     if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0; /* a row without direction */
     return any;
 }

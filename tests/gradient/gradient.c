@@ -1,0 +1,418 @@
+/* The reference against itself: every backward operation against central differences of its forward operation, and the three
+ * ways of a decomposed convolution against each other. All in double precision. */
+#include "tests/reference/reference.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TASKS = 2, DY = 100, RESULT = 101, NONE = -1 };
+
+typedef struct arrays {
+    ad_reference_role role[AD_OP_TENSORS];
+} arrays;
+
+static double *random_numbers(size_t count, ad_random *random) {
+    double *v = ad_malloc(NULL, count, sizeof *v);
+    ck_assert_ptr_nonnull(v);
+    for (size_t e = 0; e < count; e++) v[e] = ad_random_normal(random);
+    return v;
+}
+
+static ad_op make_op(int kind, ad_geometry g) {
+    ad_op op = {.kind = (uint16_t)kind, .tasks = TASKS, .g = g, .i = {[7] = 1}};
+    return op;
+}
+
+static ad_reference_role make_role(size_t count, ad_random *random) {
+    return (ad_reference_role){.value = random_numbers(TASKS * count, random), .stride = count, .count = TASKS * count};
+}
+
+static arrays make_arrays(const ad_op *op, ad_random *random) {
+    arrays a = {0};
+    for (int r = 0; ad_op_role(op->kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) a.role[r] = make_role(ad_op_elements(op, r), random);
+    return a;
+}
+
+static void clear(arrays *a) {
+    for (int r = 0; r < AD_OP_TENSORS; r++) ad_free(a->role[r].value);
+    *a = (arrays){0};
+}
+
+static void assert_close(const char *what, size_t at, double got, double want, double scale, double tolerance) {
+    ck_assert_msg(fabs(got - want) <= tolerance * fmax(1, scale), "%s[%zu]: %.15g, but %.15g", what, at, got, want);
+}
+
+/* ---- operation by operation ------------------------------------------------------------------------------------- */
+/* from[r]: what role r of the backward operation is: a role of the forward operation, DY, RESULT or NONE. */
+typedef struct pair {
+    int forward, with_respect_to, output, backward;
+    int from[AD_OP_TENSORS];
+} pair;
+
+static double weighted_output(const ad_op *op, const arrays *a, int output, const ad_reference_role *dy) {
+    double loss = 0;
+    ad_reference_run(op, a->role);
+    for (size_t e = 0; e < dy->count; e++) loss += dy->value[e] * a->role[output].value[e];
+    return loss;
+}
+
+/* The gradient of the loss sum(dy * output), for up to 50 elements spread over the operand. */
+static void check_pair(const pair *p, ad_op forward, ad_op backward, uint64_t seed) {
+    ad_random random = ad_random_make(seed, AD_STREAM_CHECK, (uint32_t)(forward.kind * AD_OP_COUNT + backward.kind));
+    arrays a = make_arrays(&forward, &random);
+    const ad_reference_role *operand = &a.role[p->with_respect_to];
+    ad_reference_role dy = make_role(a.role[p->output].stride, &random), gradient = make_role(operand->stride, &random);
+    weighted_output(&forward, &a, p->output, &dy);
+
+    arrays b = {0};
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (p->from[r] != NONE) b.role[r] = p->from[r] == DY ? dy : p->from[r] == RESULT ? gradient : a.role[p->from[r]];
+    ad_reference_run(&backward, b.role);
+
+    const size_t step = operand->count / 50 + 1;
+    for (size_t e = 0; e < operand->count; e += step) {
+        const double h = 1e-5, start = operand->value[e];
+        operand->value[e] = start + h;
+        const double above = weighted_output(&forward, &a, p->output, &dy);
+        operand->value[e] = start - h;
+        const double below = weighted_output(&forward, &a, p->output, &dy);
+        operand->value[e] = start;
+        assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h), fabs(gradient.value[e]), 1e-7);
+    }
+    ad_free(dy.value);
+    ad_free(gradient.value);
+    clear(&a);
+}
+
+static ad_geometry geometry(int k, int stride, int pad, int dil) {
+    const int h = 7, w = 6;
+    return (ad_geometry){.n = 2, .h = h, .w = w, .c = 4, .o = 8, .m = 3, .k = k, .stride = stride, .pad = pad, .dil = dil,
+                         .oh = (h + 2 * pad - dil * (k - 1) - 1) / stride + 1, .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
+}
+
+static const ad_geometry *geometries(size_t *count) {
+    static ad_geometry list[8];
+    static const int sizes[][4] = {{1, 1, 0, 1}, {1, 2, 0, 1}, {3, 1, 1, 1}, {3, 2, 1, 1}, {3, 1, 0, 1}, {5, 2, 2, 1}, {3, 1, 2, 2}, {7, 2, 3, 1}};
+    for (size_t s = 0; s < AD_COUNT(sizes); s++) list[s] = geometry(sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3]);
+    *count = AD_COUNT(sizes);
+    return list;
+}
+
+START_TEST(convolutions) {
+    static const pair pairs[] = {
+        {AD_OP_CONV, 0, 3, AD_OP_CONV_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_CONV, 1, 3, AD_OP_CONV_DW, {0, DY, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_CONV, 2, 3, AD_OP_CONV_DBIAS, {DY, RESULT, -1, -1, -1, -1, -1, -1}},
+        {AD_OP_ATOMS, 0, 3, AD_OP_ATOMS_DU, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_ATOMS, 1, 3, AD_OP_ATOMS_DPSI, {0, DY, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_ATOMS, 2, 3, AD_OP_CONV_DBIAS, {DY, RESULT, -1, -1, -1, -1, -1, -1}},
+        {AD_OP_DEPTH, 0, 2, AD_OP_DEPTH_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_DEPTH, 1, 2, AD_OP_DEPTH_DPSI, {0, DY, RESULT, -1, -1, -1, -1, -1}},
+    };
+    size_t count = 0;
+    const ad_geometry *list = geometries(&count);
+    for (size_t s = 0; s < count; s++)
+        check_pair(&pairs[_i], make_op(pairs[_i].forward, list[s]), make_op(pairs[_i].backward, list[s]), s);
+}
+END_TEST
+
+START_TEST(compositions) {
+    static const pair pairs[] = {
+        {AD_OP_COMPOSE, 0, 3, AD_OP_COMPOSE_DALPHA, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_COMPOSE, 1, 3, AD_OP_COMPOSE_DPSI, {DY, 0, RESULT, -1, -1, -1, -1, -1}},
+    };
+    for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+        ad_op forward = make_op(AD_OP_COMPOSE, geometry(3, 1, 1, 1)), backward = make_op(pairs[p].backward, forward.g);
+        /* Coefficients shared with wider layers; the gradient of what the slice leaves out is zero. The scale is 1 here: it
+         * belongs to frozen batch norms, through which coefficients are not trained. */
+        forward.i[0] = backward.i[0] = forward.g.o + 5;
+        forward.i[1] = backward.i[1] = forward.g.c;
+        ad_random random = ad_random_make(p, AD_STREAM_CHECK, 0);
+        arrays a = make_arrays(&forward, &random);
+        ad_free(a.role[0].value);
+        a.role[0] = make_role((size_t)forward.g.c * (size_t)forward.g.m * (size_t)forward.i[0], &random);
+        for (size_t e = 0; e < a.role[2].count; e++) a.role[2].value[e] = 1;
+        const ad_reference_role *operand = &a.role[pairs[p].with_respect_to];
+        ad_reference_role dy = make_role(a.role[3].stride, &random), gradient = make_role(operand->stride, &random);
+        const arrays b = {{dy, a.role[1 - pairs[p].with_respect_to], gradient}};
+        ad_reference_run(&backward, b.role);
+        for (size_t e = 0; e < operand->count; e++) {
+            const double h = 1e-4, start = operand->value[e];
+            operand->value[e] = start + h;
+            const double above = weighted_output(&forward, &a, 3, &dy);
+            operand->value[e] = start - h;
+            const double below = weighted_output(&forward, &a, 3, &dy);
+            operand->value[e] = start;
+            assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h), fabs(gradient.value[e]), 1e-8);
+        }
+        ad_free(dy.value);
+        ad_free(gradient.value);
+        clear(&a);
+    }
+}
+END_TEST
+
+START_TEST(activations) {
+    static const pair pairs[] = {
+        {AD_OP_AFFINE, 0, 3, AD_OP_AFFINE_BACK, {3, DY, 1, NONE, RESULT, NONE, -1, -1}},
+        {AD_OP_AFFINE, 2, 3, AD_OP_AFFINE_BACK, {3, DY, NONE, NONE, NONE, RESULT, -1, -1}},
+    };
+    for (int activation = 0; activation < 3; activation++)
+        for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+            ad_op forward = make_op(AD_OP_AFFINE, geometry(1, 1, 0, 1)), backward = make_op(AD_OP_AFFINE_BACK, forward.g);
+            forward.i[0] = backward.i[0] = activation;
+            forward.f[0] = backward.f[0] = 0.1f;
+            check_pair(&pairs[p], forward, backward, 40 + (uint64_t)activation);
+        }
+}
+END_TEST
+
+START_TEST(pools) {
+    static const pair pooling = {AD_OP_POOL, 0, 1, AD_OP_POOL_BACK, {0, DY, RESULT, -1, -1, -1, -1, -1}};
+    const ad_geometry list[] = {geometry(2, 2, 0, 1), geometry(3, 2, 1, 1), geometry(3, 1, 1, 1), geometry(6, 6, 0, 1)};
+    for (size_t s = 0; s < AD_COUNT(list); s++)
+        for (int average = 0; average < 2; average++) {
+            ad_op forward = make_op(AD_OP_POOL, list[s]), backward = make_op(AD_OP_POOL_BACK, list[s]);
+            forward.i[0] = backward.i[0] = average;
+            check_pair(&pooling, forward, backward, s);
+        }
+}
+END_TEST
+
+START_TEST(heads) {
+    static const pair pairs[] = {
+        {AD_OP_LINEAR, 0, 3, AD_OP_LINEAR_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_LINEAR, 1, 3, AD_OP_LINEAR_DW, {0, DY, RESULT, NONE, -1, -1, -1, -1}},
+        {AD_OP_LINEAR, 2, 3, AD_OP_LINEAR_DW, {0, DY, NONE, RESULT, -1, -1, -1, -1}},
+        {AD_OP_ROW_NORM, 0, 1, AD_OP_ROW_NORM_BACK, {1, 2, DY, RESULT, -1, -1, -1, -1}},
+    };
+    for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+        const ad_geometry g = {.n = 5, .c = 7, .o = 3};
+        ad_op forward = make_op(pairs[p].forward, g), backward = make_op(pairs[p].backward, g);
+        forward.f[0] = backward.f[0] = 1.5f;
+        check_pair(&pairs[p], forward, backward, p);
+    }
+}
+END_TEST
+
+/* ---- chains ----------------------------------------------------------------------------------------------------- */
+static void run(ad_op op, ad_reference_role a, ad_reference_role b, ad_reference_role c, ad_reference_role d, ad_reference_role e,
+                ad_reference_role f) {
+    const ad_reference_role roles[AD_OP_TENSORS] = {a, b, c, d, e, f};
+    ad_reference_run(&op, roles);
+}
+
+static const ad_reference_role absent = {0};
+
+START_TEST(cross_entropy) {
+    for (int smoothed = 0; smoothed < 2; smoothed++) {
+        ad_op op = make_op(AD_OP_SOFTMAX_CE, (ad_geometry){.n = 4, .o = 5});
+        op.f[0] = smoothed ? 0.1f : 0;
+        ad_random random = ad_random_make(9, AD_STREAM_CHECK, 0);
+        ad_reference_role logits = make_role(20, &random), labels = make_role(4, &random), loss = make_role(1, &random);
+        ad_reference_role dlogits = make_role(20, &random);
+        for (size_t e = 0; e < labels.count; e++) labels.value[e] = ad_random_below(&random, 5);
+        labels.stride = loss.stride = 0; /* addressed as a whole */
+        run(op, logits, labels, absent, loss, dlogits, absent);
+        for (size_t e = 0; e < logits.count; e++) {
+            const double h = 1e-5, start = logits.value[e];
+            logits.value[e] = start + h;
+            run(op, logits, labels, absent, loss, absent, absent);
+            const double above = loss.value[e / 20];
+            logits.value[e] = start - h;
+            run(op, logits, labels, absent, loss, absent, absent);
+            const double below = loss.value[e / 20];
+            logits.value[e] = start;
+            assert_close("dlogits", e, dlogits.value[e], (above - below) / (2 * h), 1, 1e-9);
+        }
+        ad_free(logits.value);
+        ad_free(labels.value);
+        ad_free(loss.value);
+        ad_free(dlogits.value);
+    }
+}
+END_TEST
+
+/* stats -> fold -> affine -> leaky; all of it depends on x where the statistics are the batch's. */
+typedef struct norm {
+    ad_geometry g;
+    bool batch;
+    ad_reference_role x, gamma, beta, stats, coef, residual, y, dy;
+} norm;
+
+static ad_op norm_op(const norm *b, int kind, int integer, float number) {
+    ad_op op = make_op(kind, b->g);
+    op.i[0] = integer;
+    op.f[0] = number;
+    return op;
+}
+
+static double norm_loss(const norm *b) {
+    if (b->batch) run(norm_op(b, AD_OP_BN_STATS, 0, 0), b->x, b->stats, absent, absent, absent, absent);
+    run(norm_op(b, AD_OP_BN_FOLD, 0, 1e-3f), b->stats, b->gamma, b->beta, b->coef, absent, absent);
+    run(norm_op(b, AD_OP_AFFINE, 2, 0.1f), b->x, b->coef, b->residual, b->y, absent, absent);
+    double loss = 0;
+    for (size_t e = 0; e < b->dy.count; e++) loss += b->dy.value[e] * b->y.value[e];
+    return loss;
+}
+
+START_TEST(batch_norm) {
+    ad_random random = ad_random_make(5, AD_STREAM_CHECK, 0);
+    norm b = {.g = {.n = 3, .h = 3, .w = 2, .c = 4}, .batch = _i};
+    const size_t count = 72, channels = 4;
+    ad_reference_role *const whole[] = {&b.x, &b.residual, &b.y, &b.dy};
+    for (size_t r = 0; r < AD_COUNT(whole); r++) *whole[r] = make_role(count, &random);
+    b.gamma = make_role(channels, &random), b.beta = make_role(channels, &random);
+    b.stats = make_role(2 * channels, &random), b.coef = make_role(2 * channels, &random);
+    for (size_t e = 0; e < b.stats.count; e++) b.stats.value[e] = fabs(b.stats.value[e]) + 0.1;
+    ad_reference_role sums = make_role(2 * channels, &random), dgamma = make_role(channels, &random), dbeta = make_role(channels, &random);
+    ad_reference_role back = make_role(3 * channels, &random), dx = make_role(count, &random), dresidual = make_role(count, &random);
+
+    norm_loss(&b);
+    run(norm_op(&b, AD_OP_AFFINE_SUMS, 2, 0.1f), b.x, b.y, b.dy, b.stats, sums, absent);
+    run(norm_op(&b, AD_OP_BN_BACK, b.batch, 1e-3f), sums, b.stats, b.gamma, dgamma, dbeta, back);
+    run(norm_op(&b, AD_OP_AFFINE_BACK, 2, 0.1f), b.y, b.dy, back, b.x, dx, dresidual);
+    const struct {
+        const char *name;
+        const ad_reference_role *operand, *gradient;
+    } checks[] = {{"dx", &b.x, &dx}, {"dgamma", &b.gamma, &dgamma}, {"dbeta", &b.beta, &dbeta}, {"dresidual", &b.residual, &dresidual}};
+    for (size_t k = 0; k < AD_COUNT(checks); k++)
+        for (size_t e = 0; e < checks[k].operand->count; e++) {
+            const double h = 1e-5, start = checks[k].operand->value[e];
+            checks[k].operand->value[e] = start + h;
+            const double above = norm_loss(&b);
+            checks[k].operand->value[e] = start - h;
+            const double below = norm_loss(&b);
+            checks[k].operand->value[e] = start;
+            assert_close(checks[k].name, e, checks[k].gradient->value[e], (above - below) / (2 * h), 1, 1e-7);
+        }
+    ad_reference_role *const all[] = {&b.x, &b.residual, &b.y, &b.dy, &b.gamma, &b.beta, &b.stats, &b.coef,
+                                      &sums, &dgamma, &dbeta, &back, &dx, &dresidual};
+    for (size_t r = 0; r < AD_COUNT(all); r++) ad_free(all[r]->value);
+}
+END_TEST
+
+/* One decomposed convolution: results of one way of computing it. */
+typedef struct results {
+    ad_reference_role y, dx, dpsi, dalpha;
+} results;
+
+static results make_results(ad_geometry g, ad_random *random) {
+    const size_t in = (size_t)(g.n * g.h * g.w), out = (size_t)(g.n * g.oh * g.ow);
+    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random), make_role((size_t)(g.m * g.k * g.k), random),
+                     make_role((size_t)(g.c * g.m * g.o), random)};
+}
+
+static ad_op own_size(int kind, ad_geometry g) {
+    ad_op op = make_op(kind, g);
+    op.i[0] = g.o;
+    op.i[1] = g.c;
+    return op;
+}
+
+/* k = 1, from c channels to o, of images h x w. */
+static ad_geometry product(int n, int h, int w, int c, int o) {
+    return (ad_geometry){.n = n, .h = h, .w = w, .oh = h, .ow = w, .c = c, .o = o, .k = 1, .stride = 1, .dil = 1};
+}
+
+static void composed(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
+    const ad_reference_role x = a->role[0], alpha = a->role[1], psi = a->role[2], bias = a->role[3], dy = a->role[4];
+    ad_reference_role w = make_role((size_t)(g.k * g.k * g.c * g.o), random), dw = make_role(w.stride, random);
+    run(own_size(AD_OP_COMPOSE, g), alpha, psi, absent, w, absent, absent);
+    run(make_op(AD_OP_CONV, g), x, w, bias, r->y, absent, absent);
+    run(make_op(AD_OP_CONV_DX, g), dy, w, r->dx, absent, absent, absent);
+    run(make_op(AD_OP_CONV_DW, g), x, dy, dw, absent, absent, absent);
+    run(own_size(AD_OP_COMPOSE_DPSI, g), dw, alpha, r->dpsi, absent, absent, absent);
+    run(own_size(AD_OP_COMPOSE_DALPHA, g), dw, psi, r->dalpha, absent, absent, absent);
+    ad_free(w.value);
+    ad_free(dw.value);
+}
+
+static void coefficients_first(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
+    const ad_reference_role x = a->role[0], alpha = a->role[1], psi = a->role[2], bias = a->role[3], dy = a->role[4];
+    const ad_geometry one = product(g.n, g.h, g.w, g.c, g.m * g.o);
+    ad_reference_role packed = make_role(alpha.stride, random);
+    ad_reference_role u = make_role((size_t)(g.n * g.h * g.w * g.m * g.o), random), du = make_role(u.stride, random);
+    run(own_size(AD_OP_PACK, g), alpha, absent, packed, absent, absent, absent);
+    run(make_op(AD_OP_CONV, one), x, packed, absent, u, absent, absent);
+    run(make_op(AD_OP_ATOMS, g), u, psi, bias, r->y, absent, absent);
+    run(make_op(AD_OP_ATOMS_DU, g), dy, psi, du, absent, absent, absent);
+    run(make_op(AD_OP_ATOMS_DPSI, g), u, dy, r->dpsi, absent, absent, absent);
+    run(make_op(AD_OP_CONV_DX, one), du, packed, r->dx, absent, absent, absent);
+    run(make_op(AD_OP_CONV_DW, one), x, du, r->dalpha, absent, absent, absent);
+    ad_free(packed.value);
+    ad_free(u.value);
+    ad_free(du.value);
+}
+
+static void atoms_first(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
+    const ad_reference_role x = a->role[0], alpha = a->role[1], psi = a->role[2], bias = a->role[3], dy = a->role[4];
+    const ad_geometry one = product(g.n, g.oh, g.ow, g.c * g.m, g.o);
+    ad_reference_role z = make_role((size_t)(g.n * g.oh * g.ow * g.c * g.m), random), dz = make_role(z.stride, random);
+    run(make_op(AD_OP_DEPTH, g), x, psi, z, absent, absent, absent);
+    run(make_op(AD_OP_CONV, one), z, alpha, bias, r->y, absent, absent);
+    run(make_op(AD_OP_CONV_DX, one), dy, alpha, dz, absent, absent, absent);
+    run(make_op(AD_OP_DEPTH_DPSI, g), x, dz, r->dpsi, absent, absent, absent);
+    run(make_op(AD_OP_DEPTH_DX, g), dz, psi, r->dx, absent, absent, absent);
+    run(make_op(AD_OP_CONV_DW, one), z, dy, r->dalpha, absent, absent, absent);
+    ad_free(z.value);
+    ad_free(dz.value);
+}
+
+static void assert_same(const char *what, ad_reference_role a, ad_reference_role b) {
+    double largest = 0;
+    for (size_t e = 0; e < a.count; e++) largest = fmax(largest, fabs(b.value[e]));
+    for (size_t e = 0; e < a.count; e++) assert_close(what, e, a.value[e], b.value[e], largest, 1e-12);
+}
+
+START_TEST(three_ways_of_a_decomposed_convolution_agree) {
+    size_t count = 0;
+    const ad_geometry *list = geometries(&count);
+    for (size_t s = 0; s < count; s++) {
+        const ad_geometry g = list[s];
+        ad_random random = ad_random_make(s, AD_STREAM_CHECK, 1);
+        arrays a = {0};
+        const size_t sizes[] = {(size_t)(g.n * g.h * g.w * g.c), (size_t)(g.c * g.m * g.o), (size_t)(g.m * g.k * g.k), (size_t)g.o,
+                                (size_t)(g.n * g.oh * g.ow * g.o)};
+        for (size_t r = 0; r < AD_COUNT(sizes); r++) a.role[r] = make_role(sizes[r], &random);
+        results ways[3];
+        static void (*const compute[3])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, coefficients_first, atoms_first};
+        for (int way = 0; way < 3; way++) {
+            ways[way] = make_results(g, &random);
+            compute[way](g, &a, &ways[way], &random);
+            assert_same("y", ways[way].y, ways[0].y);
+            assert_same("dx", ways[way].dx, ways[0].dx);
+            assert_same("dpsi", ways[way].dpsi, ways[0].dpsi);
+            assert_same("dalpha", ways[way].dalpha, ways[0].dalpha);
+        }
+        for (int way = 0; way < 3; way++) {
+            const ad_reference_role all[] = {ways[way].y, ways[way].dx, ways[way].dpsi, ways[way].dalpha};
+            for (size_t r = 0; r < AD_COUNT(all); r++) ad_free(all[r].value);
+        }
+        clear(&a);
+    }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("gradient");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, convolutions, 0, 8);
+    tcase_add_test(tests, compositions);
+    tcase_add_test(tests, activations);
+    tcase_add_test(tests, pools);
+    tcase_add_test(tests, heads);
+    tcase_add_test(tests, cross_entropy);
+    tcase_add_loop_test(tests, batch_norm, 0, 2);
+    tcase_add_test(tests, three_ways_of_a_decomposed_convolution_agree);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

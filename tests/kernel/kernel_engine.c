@@ -1,0 +1,71 @@
+/* The kernel check on a real engine: kernel_engine cpu|vulkan FAMILY. Plain program, one process a family: a Vulkan device does
+ * not survive a fork. Exit 77 where there is no Vulkan device, a failure if CI is set, since a software driver is there. */
+#include "bench/check.h"
+#include "cpu/cpu.h"
+#include "vk/vk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int first, last;
+} families[] = {
+    {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS},      {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS}, {"compose", AD_OP_COMPOSE, AD_OP_PACK},
+    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI},      {"norm", AD_OP_BN_STATS, AD_OP_ADD},    {"pool", AD_OP_POOL, AD_OP_POOL_BACK},
+    {"head", AD_OP_LINEAR, AD_OP_SOFTMAX_CE},       {"optimiser", AD_OP_SGD, AD_OP_COPY},
+};
+
+static void report(void *user, const adatom_check_result *result) {
+    int *shown = user;
+    if (result->passed || (*shown)++ >= 40) return;
+    printf("FAIL %s/%s/%s (%s): %s\n", result->operation, result->variant, result->shape, result->data, result->detail);
+}
+
+static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engine **out) {
+    if (strcmp(name, "cpu") == 0) return ad_cpu_engine_create(ctx, 0, out);
+    size_t count = 0;
+    adatom_status status = ad_vk_list(ctx, NULL, 0, &count);
+    if (status != ADATOM_OK) return status;
+    if (count == 0) return ad_fail(ctx, ADATOM_NO_DEVICE, "no Vulkan device");
+    return ad_vk_engine_create(ctx, &(adatom_device_params){0}, 0, out);
+}
+
+static int check_family(ad_engine *engine, int first, int last) {
+    int all = 0, bad = 0, shown = 0;
+    for (int kind = first; kind <= last; kind++) {
+        char filter[64];
+        snprintf(filter, sizeof filter, "%s/", ad_op_name(kind));
+        const adatom_check_params params = {.filter = filter, .seed = 1, .report = report, .user = &shown};
+        int checks = 0, failures = 0;
+        const double start = ad_seconds();
+        const adatom_status status = ad_check_engine(engine, &params, &checks, &failures);
+        printf("%-16s %4d checks, %d failed, %.1f s\n", ad_op_name(kind), checks, failures, ad_seconds() - start);
+        if (status != ADATOM_OK && status != ADATOM_CHECK_FAILED) {
+            printf("%s\n", adatom_context_message(engine->ctx));
+            bad++;
+        }
+        all += checks;
+        bad += failures;
+    }
+    printf("%d checks, %d failed\n", all, bad);
+    return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+    int result = EXIT_FAILURE;
+    adatom_context *ctx = NULL;
+    ad_engine *engine = NULL;
+    if (argc != 3 || adatom_context_create(NULL, &ctx) != ADATOM_OK) return EXIT_FAILURE;
+    const adatom_status status = open_engine(ctx, argv[1], &engine);
+    if (status != ADATOM_OK) {
+        printf("%s: %s\n", argv[1], adatom_context_message(ctx));
+        result = status == ADATOM_NO_DEVICE && !getenv("CI") ? 77 : EXIT_FAILURE;
+    }
+    for (size_t f = 0; engine && f < AD_COUNT(families); f++)
+        if (strcmp(families[f].name, argv[2]) == 0) result = check_family(engine, families[f].first, families[f].last);
+    if (engine) engine->api->destroy(engine);
+    adatom_context_destroy(&ctx);
+    return result;
+}
