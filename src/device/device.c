@@ -156,8 +156,8 @@ adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *in
         snprintf(rest, left, ", the best Vulkan GPU found");
     } else {
         const int software = best_vulkan(infos, count, 0);
-        snprintf(rest, left, ", because no Vulkan GPU was found%s%s%s", software < 0 ? "" : " (",
-                 software < 0 ? "" : infos[software].name, software < 0 ? "" : " is software and used only when asked for)");
+        snprintf(rest, left, ", because no Vulkan GPU was found%s%s%s", software < 0 ? "" : " (", software < 0 ? "" : infos[software].name,
+                 software < 0 ? "" : " is software and used only when asked for)");
     }
     return ADATOM_OK;
 }
@@ -175,8 +175,10 @@ adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params
     adatom_status status = ADATOM_OK;
     AD_TRY(list_devices(ctx, params->threads, &infos, &count));
     AD_TRY(ad_device_select(ctx, infos, count, params->select, &index, device->reason, sizeof device->reason));
-    if (is_vulkan(&infos[index])) AD_TRY(ad_vk_engine_create(ctx, params, index, &device->engine));
-    else AD_TRY(ad_cpu_engine_create(ctx, params->threads, &device->engine));
+    if (is_vulkan(&infos[index]))
+        AD_TRY(ad_vk_engine_create(ctx, params, index, &device->engine));
+    else
+        AD_TRY(ad_cpu_engine_create(ctx, params->threads, &device->engine));
     device->engine->api->describe(device->engine, &device->info);
     device->info.index = index;
     ad_log(ctx, ADATOM_LOG_INFO, "%s", device->reason);

@@ -52,8 +52,8 @@ adatom_status ad_vk_lower_op(vk_engine *e, const ad_plan *plan, const ad_op *op,
     if (!family) return ad_fail(ctx, ADATOM_UNSUPPORTED, "the Vulkan engine has no kernel for operation '%s'", ad_op_name(op->kind));
     if (op->variant) {
         if (op->variant > 0 && op->variant <= count && lower_variant(e, plan, op, op->variant, out)) return ADATOM_OK;
-        return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s", ad_op_name(op->kind), op->variant,
-                       e->physical.info.name);
+        return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s", ad_op_name(op->kind),
+                       op->variant, e->physical.info.name);
     }
     int variant = chosen_variant(e, geometry_class(plan, op), op->kind);
     if (!variant && family->preferred) variant = family->preferred(op, &e->caps);

@@ -35,8 +35,10 @@ static adatom_status buffer_create(ad_engine *engine, size_t bytes, ad_buffer **
     *out = NULL;
     if (!buffer) return ADATOM_OUT_OF_MEMORY;
     adatom_status status = ad_vk_buffer_init(e, bytes, buffer);
-    if (status != ADATOM_OK) ad_free(buffer);
-    else *out = (ad_buffer *)buffer;
+    if (status != ADATOM_OK)
+        ad_free(buffer);
+    else
+        *out = (ad_buffer *)buffer;
     return status;
 }
 

@@ -13,7 +13,8 @@ static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
 
 const char *ad_vk_result_name(VkResult result) {
     switch (result) {
-#define NAME(x) case x: return #x;
+#define NAME(x)                                                                                                                            \
+    case x: return #x;
         NAME(VK_NOT_READY)
         NAME(VK_TIMEOUT)
         NAME(VK_ERROR_OUT_OF_HOST_MEMORY)
@@ -45,7 +46,8 @@ adatom_status ad_vk_fail(adatom_context *ctx, VkResult result, const char *call,
     switch (result) {
     case VK_ERROR_DEVICE_LOST:
         return ad_fail(ctx, ADATOM_DEVICE_LOST,
-                       "the device was lost (%s): the driver reset it or it was removed; nothing more can run on it in this process", where);
+                       "the device was lost (%s): the driver reset it or it was removed; nothing more can run on it in this process",
+                       where);
     case VK_ERROR_OUT_OF_DEVICE_MEMORY: return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of device memory: %s", where);
     case VK_ERROR_OUT_OF_HOST_MEMORY: return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of host memory: %s", where);
     default: return ad_fail(ctx, ADATOM_FAILED, "%s", where);

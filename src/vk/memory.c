@@ -25,9 +25,8 @@ static adatom_status allocate(vk_engine *e, size_t bytes, bool staging, vk_buffe
     if (out->bytes > e->physical.allocation_bytes || out->bytes < bytes)
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%zu bytes asked for in one piece; %s allows %zu", bytes, e->physical.info.name,
                        e->physical.allocation_bytes);
-    const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                                     .size = out->bytes,
-                                     .usage = staging ? copy_usage : arena_usage};
+    const VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = out->bytes, .usage = staging ? copy_usage : arena_usage};
     VK(e->vk.vkCreateBuffer(e->device, &info, NULL, &out->handle));
     VkMemoryRequirements needs;
     e->vk.vkGetBufferMemoryRequirements(e->device, out->handle, &needs);
@@ -65,8 +64,7 @@ adatom_status ad_vk_memory_init(vk_engine *e) {
     adatom_status status = ADATOM_OK;
     const VkPhysicalDeviceMemoryProperties *memory = &e->physical.memory;
     VkBuffer probe = VK_NULL_HANDLE;
-    const VkBufferCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = AD_TENSOR_ALIGN_BYTES, .usage = arena_usage};
+    const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = AD_TENSOR_ALIGN_BYTES, .usage = arena_usage};
     VK(e->vk.vkCreateBuffer(e->device, &info, NULL, &probe));
     VkMemoryRequirements needs;
     e->vk.vkGetBufferMemoryRequirements(e->device, probe, &needs);
@@ -137,9 +135,8 @@ static adatom_status copy(vk_engine *e, VkBuffer from, VkDeviceSize from_offset,
     const VkMemoryBarrier before = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                     .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
                                     .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT};
-    const VkMemoryBarrier after = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                                   .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-                                   .dstAccessMask = VK_ACCESS_HOST_READ_BIT};
+    const VkMemoryBarrier after = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT, .dstAccessMask = VK_ACCESS_HOST_READ_BIT};
     const VkBufferCopy region = {.srcOffset = from_offset, .dstOffset = to_offset, .size = bytes};
     VK(e->vk.vkBeginCommandBuffer(e->copy_commands, &begin));
     e->vk.vkCmdPipelineBarrier(e->copy_commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,

@@ -77,15 +77,17 @@ static bool describe(adatom_context *ctx, VkPhysicalDevice handle, vk_physical *
     info->vendor_id = p->vendorID;
     info->device_id = p->deviceID;
     for (size_t i = 0; i < VK_UUID_SIZE; i++) snprintf(info->uuid + 2 * i, 3, "%02x", out->uuid[i]);
-    if (pci) snprintf(info->pci, sizeof info->pci, "%04x:%02x:%02x.%x", bus.pciDomain & 0xffff, bus.pciBus & 0xff, bus.pciDevice & 0xff, bus.pciFunction & 0xf);
+    if (pci)
+        snprintf(info->pci, sizeof info->pci, "%04x:%02x:%02x.%x", bus.pciDomain & 0xffff, bus.pciBus & 0xff, bus.pciDevice & 0xff,
+                 bus.pciFunction & 0xf);
     if (driver) {
         snprintf(info->driver_name, sizeof info->driver_name, "%s", drv.driverName);
         snprintf(info->driver_info, sizeof info->driver_info, "%s", drv.driverInfo);
     } else {
         snprintf(info->driver_info, sizeof info->driver_info, "0x%08x", p->driverVersion);
     }
-    snprintf(info->api, sizeof info->api, "%u.%u.%u", VK_API_VERSION_MAJOR(p->apiVersion) & 0x7f, VK_API_VERSION_MINOR(p->apiVersion) & 0x3ff,
-             VK_API_VERSION_PATCH(p->apiVersion) & 0xfff);
+    snprintf(info->api, sizeof info->api, "%u.%u.%u", VK_API_VERSION_MAJOR(p->apiVersion) & 0x7f,
+             VK_API_VERSION_MINOR(p->apiVersion) & 0x3ff, VK_API_VERSION_PATCH(p->apiVersion) & 0xfff);
     for (uint32_t i = 0; i < out->memory.memoryHeapCount; i++)
         if (out->memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
             info->memory_bytes = AD_MAX(info->memory_bytes, out->memory.memoryHeaps[i].size);
@@ -102,8 +104,10 @@ adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out
     *out = NULL;
     *count = 0;
     VkResult enumerated = vkEnumeratePhysicalDevices(instance->handle, &found, handles);
-    if (enumerated == VK_ERROR_INITIALIZATION_FAILED) found = 0; /* every driver refused to start: as if there were none */
-    else if (enumerated < 0) return ad_vk_fail(ctx, enumerated, "vkEnumeratePhysicalDevices", __FILE__, __LINE__);
+    if (enumerated == VK_ERROR_INITIALIZATION_FAILED)
+        found = 0; /* every driver refused to start: as if there were none */
+    else if (enumerated < 0)
+        return ad_vk_fail(ctx, enumerated, "vkEnumeratePhysicalDevices", __FILE__, __LINE__);
     if (!(*out = ad_calloc(ctx, found, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
     for (uint32_t i = 0; i < found && status == ADATOM_OK; i++)
         if (describe(ctx, handles[i], &(*out)[*count], &status)) (*count)++;

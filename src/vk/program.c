@@ -65,13 +65,15 @@ static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *
 }
 
 static adatom_status check_tensors(vk_program *p) {
-    for (int i = 0; i < p->plan->tensor_count; i++) {
-        const ad_tensor *t = &p->plan->tensors[i];
-        const size_t bytes = ad_tensor_bytes(t, p->plan->tasks);
-        if (bytes > p->e->caps.max_range)
-            return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED, "tensor '%s' has %zu bytes; %s can bind at most %zu: use fewer tasks at once",
-                           t->name, bytes, p->e->physical.info.name, p->e->caps.max_range);
-    }
+    for (int i = 0; i < p->plan->op_count; i++)
+        for (int r = 0; r < AD_OP_TENSORS; r++) {
+            if (p->plan->ops[i].t[r] < 0) continue;
+            const ad_tensor *t = &p->plan->tensors[p->plan->ops[i].t[r]];
+            const size_t bytes = ad_tensor_bytes(t, p->plan->tasks);
+            if (bytes > p->e->caps.max_range)
+                return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED, "tensor '%s' of operation '%s' has %zu bytes; %s can bind at most %zu",
+                               t->name, ad_op_name(p->plan->ops[i].kind), bytes, p->e->physical.info.name, p->e->caps.max_range);
+        }
     return ADATOM_OK;
 }
 
@@ -214,7 +216,8 @@ adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_bu
     AD_TRY(make_arenas(p, external));
     AD_TRY(make_launches(p));
     AD_TRY(expect_times(p));
-    const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .queueFamilyIndex = e->physical.queue_family};
+    const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                          .queueFamilyIndex = e->physical.queue_family};
     VK(e->vk.vkCreateCommandPool(e->device, &pool, NULL, &p->command_pool));
     for (int s = 0; s < AD_SEGMENT_COUNT; s++) p->segments[s].stale = true;
     AD_TRY(ad_vk_validated(e, errors));
@@ -253,8 +256,8 @@ static adatom_status locate(vk_program *p, int tensor, size_t offset, size_t byt
     if (!t) return ad_fail(p->e->base.ctx, ADATOM_USAGE, "program: there is no tensor %d", tensor);
     const size_t size = ad_tensor_bytes(t, p->plan->tasks);
     if (offset > size || bytes > size - offset)
-        return ad_fail(p->e->base.ctx, ADATOM_USAGE, "program: bytes %zu..%zu asked for of tensor '%s', which has %zu", offset, offset + bytes,
-                       t->name, size);
+        return ad_fail(p->e->base.ctx, ADATOM_USAGE, "program: bytes %zu..%zu asked for of tensor '%s', which has %zu", offset,
+                       offset + bytes, t->name, size);
     *buffer = p->arenas[t->arena];
     *at = t->offset + offset;
     return ADATOM_OK;

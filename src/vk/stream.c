@@ -184,7 +184,8 @@ adatom_status ad_vk_program_run(ad_program *program, ad_segment_id id, int times
             batch[count++] = chunk->commands;
             expected += chunk_seconds(p, chunk);
             const vk_chunk *next = &s->chunks[at % s->chunk_count];
-            more = at < total && count < MAX_BATCH && chunk->measured && next->measured && expected + chunk_seconds(p, next) <= TARGET_SECONDS;
+            more =
+                at < total && count < MAX_BATCH && chunk->measured && next->measured && expected + chunk_seconds(p, next) <= TARGET_SECONDS;
         }
         const double began = ad_seconds();
         AD_TRY(ad_vk_submit(e, batch, count));

@@ -11,8 +11,18 @@ static adatom_context *ctx;
 enum { LLVMPIPE, IRIS, NVIDIA, VIRTUAL, CPU, COUNT };
 static const adatom_device_info many[COUNT] = {
     {.index = 0, .backend = "vulkan", .name = "llvmpipe (LLVM 15)", .type = "software", .uuid = "6d6573613232000000000000000000ff"},
-    {.index = 1, .backend = "vulkan", .name = "Intel Iris Xe", .type = "integrated", .uuid = "868000000000000000000000000000aa", .pci = "0000:00:02.0"},
-    {.index = 2, .backend = "vulkan", .name = "NVIDIA RTX 2000", .type = "discrete", .uuid = "12345678deadbeef0000000000000000", .pci = "0000:65:00.0"},
+    {.index = 1,
+     .backend = "vulkan",
+     .name = "Intel Iris Xe",
+     .type = "integrated",
+     .uuid = "868000000000000000000000000000aa",
+     .pci = "0000:00:02.0"},
+    {.index = 2,
+     .backend = "vulkan",
+     .name = "NVIDIA RTX 2000",
+     .type = "discrete",
+     .uuid = "12345678deadbeef0000000000000000",
+     .pci = "0000:65:00.0"},
     {.index = 3, .backend = "vulkan", .name = "Virtio NVIDIA", .type = "virtual", .uuid = "bbbb00000000000000000000000000bb"},
     {.index = 4, .backend = "cpu", .name = "AMD EPYC", .type = "cpu", .threads = 2},
 };
@@ -84,7 +94,8 @@ END_TEST
 START_TEST(a_failed_match_lists_what_there_is) {
     ck_assert_int_eq(select_of(few, 2, "radeon", NULL), -1);
     const char *message = adatom_context_message(ctx);
-    ck_assert_msg(strstr(message, "'radeon'") && strstr(message, "0 = llvmpipe (LLVM 15)") && strstr(message, "1 = AMD EPYC"), "%s", message);
+    ck_assert_msg(strstr(message, "'radeon'") && strstr(message, "0 = llvmpipe (LLVM 15)") && strstr(message, "1 = AMD EPYC"), "%s",
+                  message);
 }
 END_TEST
 

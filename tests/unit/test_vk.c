@@ -29,8 +29,10 @@ static void on_log(void *user, adatom_log_level level, const char *text) {
     }
     if (sscanf(text, "segment %*d: %*d operations, %d barriers", &barriers) == 1) logged.barriers = barriers;
     if (level > ADATOM_LOG_WARNING) return;
-    if (level == ADATOM_LOG_ERROR) logged.errors++;
-    else logged.warnings++;
+    if (level == ADATOM_LOG_ERROR)
+        logged.errors++;
+    else
+        logged.warnings++;
     snprintf(logged.last, sizeof logged.last, "%s", text);
 }
 
@@ -256,7 +258,7 @@ START_TEST(another_module_takes_the_place) {
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     int32_t first[2];
-    plan->ops[0].g.c = plan->ops[1].g.c = 4; /* one workgroup: the other module increments its first number */
+    plan->ops[0].g.c = plan->ops[1].g.c = 4;                       /* one workgroup: the other module increments its first number */
     OK(engine->api->program_create(engine, plan, NULL, &program)); /* the true pipelines exist before */
     engine->api->program_destroy(&program);
     ad_vk_test_replace_module(engine, AD_VK_FILL, other_module, AD_COUNT(other_module));
@@ -283,7 +285,7 @@ START_TEST(refusals) {
     plan->ops[0].t[0] = 77;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     plan->ops[0].t[0] = ONE;
-    ad_plan_tensor(ctx, plan, "vast", AD_F32, 0, limits.tensor_bytes / 4 + 1, false);
+    plan->ops[0].t[0] = (int16_t)ad_plan_tensor(ctx, plan, "vast", AD_F32, 0, limits.tensor_bytes / 4 + 1, false);
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_UNSUPPORTED);
     ck_assert_msg(strstr(adatom_context_message(ctx), "tensor 'vast'"), "%s", adatom_context_message(ctx));
     ck_assert_ptr_null(program);
@@ -321,6 +323,16 @@ START_TEST(no_memory_for_a_program) {
     }
     ck_assert_int_gt(n, 5);
     engine->api->program_destroy(&program);
+    ad_plan_destroy(&plan);
+}
+END_TEST
+
+START_TEST(tuner_prefers_what_it_timed) {
+    ad_plan *plan = chain_plan();
+    double seconds = -1;
+    OK(ad_vk_tune(engine, plan, 2, (int[]){1, 7}, 2, &seconds)); /* 7: no such variant, left out */
+    ck_assert(seconds > 0 && seconds < 1);
+    ck_assert_int_eq(ad_vk_tune(engine, plan, 2, (int[]){7}, 1, &seconds), ADATOM_UNSUPPORTED);
     ad_plan_destroy(&plan);
 }
 END_TEST
@@ -416,6 +428,7 @@ static Suite *make_suite(void) {
     tcase_add_test(tests, refusals);
     tcase_add_test(tests, interrupt_stops_a_run);
     tcase_add_test(tests, no_memory_for_a_program);
+    tcase_add_test(tests, tuner_prefers_what_it_timed);
     tcase_add_test(tests, cache_files);
     suite_add_tcase(suite, tests);
     return suite;
