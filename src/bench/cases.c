@@ -41,8 +41,18 @@ bool ad_case_never_tasked(int kind, int role) {
 }
 
 ad_geometry ad_case_geometry(int n, int h, int w, int c, int o, int k, int stride, int pad, int dil, int m) {
-    return (ad_geometry){.n = n, .h = h, .w = w, .c = c, .o = o, .k = k, .stride = stride, .pad = pad, .dil = dil, .m = m,
-                         .oh = (h + 2 * pad - dil * (k - 1) - 1) / stride + 1, .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
+    return (ad_geometry){.n = n,
+                         .h = h,
+                         .w = w,
+                         .c = c,
+                         .o = o,
+                         .k = k,
+                         .stride = stride,
+                         .pad = pad,
+                         .dil = dil,
+                         .m = m,
+                         .oh = (h + 2 * pad - dil * (k - 1) - 1) / stride + 1,
+                         .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
 }
 
 ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
@@ -69,7 +79,7 @@ static void describe(ad_case *c, const char *words) {
     const struct {
         const char *letter;
         int value;
-    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},   {"o", g->o},
+    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},  {"o", g->o},
                  {"m", g->m},     {"k", g->k}, {"s", g->stride}, {"p", g->pad}, {"d", g->dil}};
     char *text = c->shape;
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
@@ -158,7 +168,7 @@ static float number(const ad_case *c, int role, size_t e, bool integers, ad_rand
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "logits") && !integers) return 30 * any;
     if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4); /* E[x^2] - E[x]^2 would not do */
-    if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0; /* a row without direction */
+    if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0;                 /* a row without direction */
     return any;
 }
 

@@ -5,13 +5,13 @@
 #include "nn/plan.h"
 
 typedef struct ad_case {
-    ad_op op;      /* op.t[r]: the role whose tensor role r uses: r, an earlier role (in place), or -1 (absent) */
-    int tasks;     /* of the plan; op.tasks is this or 1 */
+    ad_op op;                    /* op.t[r]: the role whose tensor role r uses: r, an earlier role (in place), or -1 (absent) */
+    int tasks;                   /* of the plan; op.tasks is this or 1 */
     size_t count[AD_OP_TENSORS]; /* elements of each role's tensor, per task */
-    uint32_t shared; /* bit r: role r's tensor is one for all tasks */
-    int32_t counter; /* the value of the counter operand */
-    bool quick;      /* belongs to the quick check */
-    char shape[120]; /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w" */
+    uint32_t shared;             /* bit r: role r's tensor is one for all tasks */
+    int32_t counter;             /* the value of the counter operand */
+    bool quick;                  /* belongs to the quick check */
+    char shape[120];             /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w" */
 } ad_case;
 
 typedef struct ad_case_list {

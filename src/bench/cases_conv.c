@@ -5,22 +5,12 @@ static const struct {
     bool quick;
     int tasks, n, h, w, c, o, k, stride, pad, dil, m;
 } shapes[] = {
-    {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},
-    {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},
-    {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
-    {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},
-    {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},
-    {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
-    {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},
-    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},
-    {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
-    {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9},
-    {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8},
-    {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
+    {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},     {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},   {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
+    {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},   {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},  {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
+    {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},   {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
+    {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9}, {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8}, {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
     {true, 3, 1, 4, 5, 4, 5, 3, 1, 1, 1, 3}, /* rows of outputs that are no multiple of 4 */
-    {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},
-    {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8},
-    {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
+    {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},   {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8}, {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
     {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8}, /* a reduction in many parts */
     {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8}, /* only the centre tap is inside */
 };
@@ -30,8 +20,9 @@ static const struct {
     bool quick;
     int tasks, n, h, w, c, o;
 } products[] = {
-    {true, 1, 1, 13, 5, 20, 68},  {true, 3, 1, 9, 7, 12, 64}, {false, 3, 1, 9, 6, 20, 13}, {false, 1, 1, 8, 8, 64, 128}, {false, 1, 3, 43, 1, 68, 60},
-    {false, 3, 1, 16, 8, 4, 132}, {false, 1, 1, 1, 1, 512, 4}, {false, 1, 2, 1, 127, 256, 12}, {false, 1, 3, 41, 37, 4, 8},
+    {true, 1, 1, 13, 5, 20, 68},  {true, 3, 1, 9, 7, 12, 64},     {false, 3, 1, 9, 6, 20, 13},
+    {false, 1, 1, 8, 8, 64, 128}, {false, 1, 3, 43, 1, 68, 60},   {false, 3, 1, 16, 8, 4, 132},
+    {false, 1, 1, 1, 1, 512, 4},  {false, 1, 2, 1, 127, 256, 12}, {false, 1, 3, 41, 37, 4, 8},
 };
 
 /* The variations of one shape: operands shared by the tasks, no bias, adding to the output. shareable: bits of roles. */
@@ -64,7 +55,8 @@ static void add_convolutions(ad_case_list *list) {
             add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
         }
         for (size_t s = 0; s < AD_COUNT(products); s++) {
-            const ad_geometry g = ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0);
+            const ad_geometry g =
+                ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0);
             add_variations(list, kinds[kind], products[s].tasks, g, products[s].quick, (int)s, shareable[kind]);
         }
     }
@@ -87,9 +79,9 @@ static void add_compositions(ad_case_list *list) {
         bool quick;
         int tasks, c, o, k, m, more_rows, more_columns;
     } sizes[] = {
-        {true, 1, 4, 4, 1, 1, 0, 0},     {true, 3, 8, 12, 3, 3, 4, 8},    {true, 1, 12, 20, 3, 8, 0, 0}, {false, 1, 20, 8, 5, 9, 44, 56},
-        {false, 3, 4, 68, 3, 9, 60, 0},  {false, 1, 64, 64, 3, 8, 0, 64}, {false, 1, 4, 8, 7, 8, 8, 4},  {false, 3, 68, 4, 3, 1, 0, 0},
-        {false, 3, 4, 5, 3, 3, 4, 1},
+        {true, 1, 4, 4, 1, 1, 0, 0},     {true, 3, 8, 12, 3, 3, 4, 8},   {true, 1, 12, 20, 3, 8, 0, 0},
+        {false, 1, 20, 8, 5, 9, 44, 56}, {false, 3, 4, 68, 3, 9, 60, 0}, {false, 1, 64, 64, 3, 8, 0, 64},
+        {false, 1, 4, 8, 7, 8, 8, 4},    {false, 3, 68, 4, 3, 1, 0, 0},  {false, 3, 4, 5, 3, 3, 4, 1},
     };
     static const int kinds[] = {AD_OP_COMPOSE, AD_OP_COMPOSE_DPSI, AD_OP_COMPOSE_DALPHA, AD_OP_PACK};
     static const int alpha[] = {0, 1, 2, 0};

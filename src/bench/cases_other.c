@@ -9,7 +9,7 @@ static void add_linear(ad_case_list *list) {
         int tasks, n, c, o;
         float factor;
     } sizes[] = {
-        {true, 1, 1, 1, 1, 1},     {true, 3, 5, 65, 5, 2},       {true, 1, 25, 64, 7, 1}, {false, 3, 3, 7, 20, 0.5f},
+        {true, 1, 1, 1, 1, 1},     {true, 3, 5, 65, 5, 2},    {true, 1, 25, 64, 7, 1},  {false, 3, 3, 7, 20, 0.5f},
         {false, 1, 75, 100, 5, 1}, {false, 1, 2, 130, 67, 2}, {false, 3, 9, 640, 4, 1},
     };
     static const int kinds[] = {AD_OP_LINEAR, AD_OP_LINEAR_DX, AD_OP_LINEAR_DW};
@@ -52,7 +52,8 @@ static void add_softmax(ad_case_list *list) {
         int tasks, n, o, rounds, counter;
         float smoothing;
     } sizes[] = {
-        {true, 1, 1, 1, 1, 0, 0}, {true, 3, 5, 5, 4, 6, 0.1f}, {true, 1, 75, 5, 1, 0, 0}, {false, 3, 3, 20, 3, 2, 0}, {false, 1, 4, 129, 1, 0, 0.1f},
+        {true, 1, 1, 1, 1, 0, 0},   {true, 3, 5, 5, 4, 6, 0.1f},    {true, 1, 75, 5, 1, 0, 0},
+        {false, 3, 3, 20, 3, 2, 0}, {false, 1, 4, 129, 1, 0, 0.1f},
     };
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         const ad_geometry g = {.n = sizes[s].n, .o = sizes[s].o};

@@ -140,7 +140,8 @@ static bool compare_role(const check *k, const expectation *x, int r, bool integ
         if (!(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
             name_place(k, t->offset + e * ad_type_bytes(t->type), place, sizeof place);
-            snprintf(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want, fabs(got - want), exact ? 0 : bound);
+            snprintf(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want, fabs(got - want),
+                     exact ? 0 : bound);
             return false;
         }
         memcpy(k->scratch + t->offset + 4 * e, k->got + t->offset + 4 * e, 4);
@@ -184,12 +185,16 @@ static void report(check *k, const char *variant, const char *data, const char *
     if (failure) {
         adatom_device_info info = {0};
         k->engine->api->describe(k->engine, &info);
-        snprintf(detail, sizeof detail, "%s; seed %" PRIu64 "; repeat: adatom doctor --device \"%s\" --filter \"%s/%s/%s\" --seed %" PRIu64, failure,
-                 k->params.seed, strcmp(info.backend, "cpu") == 0 ? "cpu" : info.name, ad_op_name(k->c->op.kind), variant, k->c->shape,
-                 k->params.seed);
+        snprintf(detail, sizeof detail, "%s; seed %" PRIu64 "; repeat: adatom doctor --device \"%s\" --filter \"%s/%s/%s\" --seed %" PRIu64,
+                 failure, k->params.seed, strcmp(info.backend, "cpu") == 0 ? "cpu" : info.name, ad_op_name(k->c->op.kind), variant,
+                 k->c->shape, k->params.seed);
     }
-    const adatom_check_result result = {.operation = ad_op_name(k->c->op.kind), .variant = variant, .shape = k->c->shape,
-                                        .data = data, .passed = !failure, .detail = detail};
+    const adatom_check_result result = {.operation = ad_op_name(k->c->op.kind),
+                                        .variant = variant,
+                                        .shape = k->c->shape,
+                                        .data = data,
+                                        .passed = !failure,
+                                        .detail = detail};
     k->params.report(k->params.user, &result);
 }
 
@@ -281,7 +286,8 @@ adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *para
     if (status == ADATOM_OK && k.checks == 0)
         status = ad_fail(k.ctx, ADATOM_USAGE, "no check matches '%s'", k.params.filter ? k.params.filter : "");
     if (status == ADATOM_OK && k.failures > 0)
-        status = ad_fail(k.ctx, ADATOM_CHECK_FAILED, "%d of %d kernel checks failed on the %s engine", k.failures, k.checks, engine->api->name);
+        status =
+            ad_fail(k.ctx, ADATOM_CHECK_FAILED, "%d of %d kernel checks failed on the %s engine", k.failures, k.checks, engine->api->name);
     return status;
 }
 

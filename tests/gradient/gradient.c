@@ -88,13 +88,24 @@ static void check_pair(const pair *p, ad_op forward, ad_op backward, uint64_t se
 
 static ad_geometry geometry(int k, int stride, int pad, int dil) {
     const int h = 7, w = 6;
-    return (ad_geometry){.n = 2, .h = h, .w = w, .c = 4, .o = 8, .m = 3, .k = k, .stride = stride, .pad = pad, .dil = dil,
-                         .oh = (h + 2 * pad - dil * (k - 1) - 1) / stride + 1, .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
+    return (ad_geometry){.n = 2,
+                         .h = h,
+                         .w = w,
+                         .c = 4,
+                         .o = 8,
+                         .m = 3,
+                         .k = k,
+                         .stride = stride,
+                         .pad = pad,
+                         .dil = dil,
+                         .oh = (h + 2 * pad - dil * (k - 1) - 1) / stride + 1,
+                         .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
 }
 
 static const ad_geometry *geometries(size_t *count) {
     static ad_geometry list[8];
-    static const int sizes[][4] = {{1, 1, 0, 1}, {1, 2, 0, 1}, {3, 1, 1, 1}, {3, 2, 1, 1}, {3, 1, 0, 1}, {5, 2, 2, 1}, {3, 1, 2, 2}, {7, 2, 3, 1}};
+    static const int sizes[][4] = {{1, 1, 0, 1}, {1, 2, 0, 1}, {3, 1, 1, 1}, {3, 2, 1, 1},
+                                   {3, 1, 0, 1}, {5, 2, 2, 1}, {3, 1, 2, 2}, {7, 2, 3, 1}};
     for (size_t s = 0; s < AD_COUNT(sizes); s++) list[s] = geometry(sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3]);
     *count = AD_COUNT(sizes);
     return list;
@@ -113,8 +124,7 @@ START_TEST(convolutions) {
     };
     size_t count = 0;
     const ad_geometry *list = geometries(&count);
-    for (size_t s = 0; s < count; s++)
-        check_pair(&pairs[_i], make_op(pairs[_i].forward, list[s]), make_op(pairs[_i].backward, list[s]), s);
+    for (size_t s = 0; s < count; s++) check_pair(&pairs[_i], make_op(pairs[_i].forward, list[s]), make_op(pairs[_i].backward, list[s]), s);
 }
 END_TEST
 
@@ -288,8 +298,8 @@ START_TEST(batch_norm) {
             checks[k].operand->value[e] = start;
             assert_close(checks[k].name, e, checks[k].gradient->value[e], (above - below) / (2 * h), 1, 1e-7);
         }
-    ad_reference_role *const all[] = {&b.x, &b.residual, &b.y, &b.dy, &b.gamma, &b.beta, &b.stats, &b.coef,
-                                      &sums, &dgamma, &dbeta, &back, &dx, &dresidual};
+    ad_reference_role *const all[] = {&b.x,    &b.residual, &b.y,    &b.dy,  &b.gamma, &b.beta, &b.stats,
+                                      &b.coef, &sums,       &dgamma, &dbeta, &back,    &dx,     &dresidual};
     for (size_t r = 0; r < AD_COUNT(all); r++) ad_free(all[r]->value);
 }
 END_TEST
@@ -301,8 +311,8 @@ typedef struct results {
 
 static results make_results(ad_geometry g, ad_random *random) {
     const size_t in = (size_t)(g.n * g.h * g.w), out = (size_t)(g.n * g.oh * g.ow);
-    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random), make_role((size_t)(g.m * g.k * g.k), random),
-                     make_role((size_t)(g.c * g.m * g.o), random)};
+    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random),
+                     make_role((size_t)(g.m * g.k * g.k), random), make_role((size_t)(g.c * g.m * g.o), random)};
 }
 
 static ad_op own_size(int kind, ad_geometry g) {
@@ -378,7 +388,8 @@ START_TEST(three_ways_of_a_decomposed_convolution_agree) {
                                 (size_t)(g.n * g.oh * g.ow * g.o)};
         for (size_t r = 0; r < AD_COUNT(sizes); r++) a.role[r] = make_role(sizes[r], &random);
         results ways[3];
-        static void (*const compute[3])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, coefficients_first, atoms_first};
+        static void (*const compute[3])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, coefficients_first,
+                                                                                                      atoms_first};
         for (int way = 0; way < 3; way++) {
             ways[way] = make_results(g, &random);
             compute[way](g, &a, &ways[way], &random);

@@ -7,9 +7,9 @@
 
 typedef enum fake_fault {
     FAKE_SOUND,
-    FAKE_WRONG_LAST,  /* the last element of each output is off by one */
-    FAKE_WRONG_FIRST, /* the first element is off by 1e-4 of itself */
-    FAKE_UNWRITTEN,   /* the last element of each output is not written */
+    FAKE_WRONG_LAST,   /* the last element of each output is off by one */
+    FAKE_WRONG_FIRST,  /* the first element is off by 1e-4 of itself */
+    FAKE_UNWRITTEN,    /* the last element of each output is not written */
     FAKE_GUARD_BEFORE, /* a word before the first output is written */
     FAKE_GUARD_AFTER,  /* a word after the first output is written */
     FAKE_OPERAND,      /* the first operand is changed */

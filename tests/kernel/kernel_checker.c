@@ -73,7 +73,8 @@ START_TEST(writes_outside_are_seen) {
     static const struct {
         fake_fault fault;
         const char *words;
-    } faults[] = {{FAKE_GUARD_BEFORE, "the guard before y"}, {FAKE_GUARD_AFTER, "the guard"}, {FAKE_OPERAND, "x[task 0, element 0] must not change"}};
+    } faults[] = {
+        {FAKE_GUARD_BEFORE, "the guard before y"}, {FAKE_GUARD_AFTER, "the guard"}, {FAKE_OPERAND, "x[task 0, element 0] must not change"}};
     for (size_t f = 0; f < AD_COUNT(faults); f++) {
         tally t = {.words = faults[f].words};
         int checks = 0, failures = 0;

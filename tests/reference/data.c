@@ -55,9 +55,7 @@ static double resized(const task_op *r, const draws *d, int picture, int p, int 
 /* How far v may be off before jitter. Copied pixels: byte/255. Resized: crop sides go through log, exp, a division and a square
  * root, altogether a relative error below 40 EPS while |log f| < 2, positions through three more products: below 64 EPS of the
  * picture's side, and v changes by at most 1 from one pixel to the next in each direction. */
-static double sample_bound(const ad_op *op) {
-    return op->i[4] == 2 ? (64 * (op->i[2] + op->i[3]) + 8) * EPS : DIVISION;
-}
+static double sample_bound(const ad_op *op) { return op->i[4] == 2 ? (64 * (op->i[2] + op->i[3]) + 8) * EPS : DIVISION; }
 
 /* Each step multiplies the error by its slope and adds a few roundings of its terms. */
 static double jitter(const ad_op *op, const draws *d, double v[3], double bound) {

@@ -76,8 +76,7 @@ void ad_reference_ATOMS(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
-                            for (int m = 0; m < g->m; m++)
-                                add(&s, psi[at3(m, i, j, g->k, g->k)] * u[u_at(g, n, row, column, m, o)]);
+                            for (int m = 0; m < g->m; m++) add(&s, psi[at3(m, i, j, g->k, g->k)] * u[u_at(g, n, row, column, m, o)]);
                         }
                     put_sum(r, 3, at4(n, p, q, o, g->oh, g->ow, g->o), s);
                 }

@@ -126,7 +126,8 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
             const double target = (labels[n] == o ? 1 - smoothing : 0) + smoothing / g->o;
             add(&entropy, -target * z);
             put(r, 4, at2(n, o, g->o), (p - target) / g->n,
-                (p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + 4 * EPS * (p + target) + DIVISION * fabs(p - target)) / g->n);
+                (p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + 4 * EPS * (p + target) + DIVISION * fabs(p - target)) /
+                    g->n);
         }
         loss_error += sum_bound(entropy) + s_error + 0x1p-21 + 6 * EPS * log(s.value);
         add(&loss, entropy.value);

@@ -19,7 +19,7 @@ typedef struct task_op {
     const ad_op *op;
     ad_geometry g;
     int task;
-    double *v[AD_OP_TENSORS];     /* this task's part of each role; NULL: absent */
+    double *v[AD_OP_TENSORS]; /* this task's part of each role; NULL: absent */
     double *bound[AD_OP_TENSORS];
 } task_op;
 
@@ -74,12 +74,8 @@ static inline int round_of(const task_op *r, int counter) {
     return r->v[counter] ? (int)((uint32_t)r->v[counter][0] % (uint32_t)r->op->i[7]) : 0;
 }
 
-static inline double activate(const ad_op *op, double z) {
-    return op->i[0] == 0 || z > 0 ? z : op->i[0] == 1 ? 0 : op->f[0] * z;
-}
-static inline double activate_slope(const ad_op *op, double y) {
-    return op->i[0] == 0 || y > 0 ? 1 : op->i[0] == 1 ? 0 : op->f[0];
-}
+static inline double activate(const ad_op *op, double z) { return op->i[0] == 0 || z > 0 ? z : op->i[0] == 1 ? 0 : op->f[0] * z; }
+static inline double activate_slope(const ad_op *op, double y) { return op->i[0] == 0 || y > 0 ? 1 : op->i[0] == 1 ? 0 : op->f[0]; }
 
 #define AD_OP(NAME, name, roles) void ad_reference_##NAME(const task_op *r);
 #include "nn/ops.def"

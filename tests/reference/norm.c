@@ -18,8 +18,7 @@ void ad_reference_BN_STATS(const task_op *r) {
             carried += 2 * fabs(d) * error + error * error;
         }
         put(r, 1, c, mean, error);
-        put(r, 1, channels + c, squares.value / (double)count,
-            (sum_bound(squares) + DIVISION * squares.value + carried) / (double)count);
+        put(r, 1, channels + c, squares.value / (double)count, (sum_bound(squares) + DIVISION * squares.value + carried) / (double)count);
     }
 }
 

@@ -36,8 +36,7 @@ void ad_reference_ADAM(const task_op *r) {
         const double change = ratio + (decoupled ? decay * p : 0), after = p - lr * change;
         put(r, 2, e, first, first_error);
         put(r, 3, e, second, second_error);
-        put(r, 0, e, after,
-            fabs(lr) * (ratio_error + 4 * EPS * (fabs(ratio) + (decoupled ? fabs(decay * p) : 0))) + 2 * EPS * fabs(after));
+        put(r, 0, e, after, fabs(lr) * (ratio_error + 4 * EPS * (fabs(ratio) + (decoupled ? fabs(decay * p) : 0))) + 2 * EPS * fabs(after));
     }
 }
 
