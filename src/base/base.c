@@ -176,7 +176,10 @@ double ad_seconds(void) {
 }
 
 adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size) {
-    char *temporary = ad_format(ctx, "%s.tmp-%ld", path, (long)getpid());
+    /* A device or pipe is written to: renaming would replace it by a file, and a folder can only fail. */
+    struct stat info;
+    bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    char *temporary = special ? ad_strdup(ctx, path) : ad_format(ctx, "%s.tmp-%ld", path, (long)getpid());
     if (!temporary) return ADATOM_OUT_OF_MEMORY;
     adatom_status status = ADATOM_OK;
     int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -196,9 +199,9 @@ adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *b
     if (status == ADATOM_OK && fsync(file) != 0 && errno != EINVAL && errno != EROFS)
         status = ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
     if (close(file) != 0 && status == ADATOM_OK) status = ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
-    if (status == ADATOM_OK && rename(temporary, path) != 0)
+    if (status == ADATOM_OK && !special && rename(temporary, path) != 0)
         status = ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", path, strerror(errno));
-    if (status != ADATOM_OK) unlink(temporary);
+    if (status != ADATOM_OK && !special) unlink(temporary);
 done:
     ad_free(temporary);
     return status;

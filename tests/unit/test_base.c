@@ -1,0 +1,216 @@
+/* The base room: status codes, errors, allocation, random numbers, files. */
+#include "base/base.h"
+
+#include <check.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static adatom_context *ctx;
+static char folder[] = "/tmp/adatom-base-XXXXXX";
+
+static void setup(void) {
+    ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
+    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+static void teardown(void) {
+    adatom_context_destroy(&ctx);
+    ck_assert_ptr_null(ctx);
+    rmdir(folder);
+}
+
+static const char *path_of(const char *name) {
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+START_TEST(status_codes) {
+    ck_assert_str_eq(adatom_status_name(ADATOM_BAD_DATA), "BAD_DATA");
+    ck_assert_str_eq(adatom_status_name((adatom_status)999), "UNKNOWN");
+    ck_assert_str_eq(adatom_status_name((adatom_status)-1), "UNKNOWN");
+    /* The exit codes that the README promises. */
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_OK), 0);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_IO), 1);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_USAGE), 2);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_NO_DEVICE), 3);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_UNSUPPORTED), 3);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_BAD_DATA), 4);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_CHECK_FAILED), 5);
+    ck_assert_int_eq(adatom_status_exit_code(ADATOM_INTERRUPTED), 130);
+}
+END_TEST
+
+START_TEST(messages) {
+    ck_assert_str_eq(adatom_context_message(ctx), "");
+    ck_assert_int_eq(ad_fail(ctx, ADATOM_BAD_DATA, "file '%s' line %d", "a.csv", 3), ADATOM_BAD_DATA);
+    ck_assert_str_eq(adatom_context_message(ctx), "file 'a.csv' line 3");
+    /* A message may quote the one it replaces. */
+    ad_fail(ctx, ADATOM_BAD_DATA, "in the list: %s", adatom_context_message(ctx));
+    ck_assert_str_eq(adatom_context_message(ctx), "in the list: file 'a.csv' line 3");
+    char longer[2 * AD_MESSAGE_BYTES];
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = 0;
+    ad_fail(ctx, ADATOM_FAILED, "%s", longer);
+    ck_assert_uint_eq(strlen(adatom_context_message(ctx)), AD_MESSAGE_BYTES - 1);
+    ck_assert_int_eq(ad_fail(NULL, ADATOM_IO, "nobody listens"), ADATOM_IO);
+}
+END_TEST
+
+START_TEST(interruption) {
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
+    adatom_context_interrupt(ctx);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_INTERRUPTED);
+}
+END_TEST
+
+START_TEST(allocation) {
+    unsigned char *memory = ad_calloc(ctx, 3, 7);
+    ck_assert_uint_eq((uintptr_t)memory % 64, 0);
+    for (int i = 0; i < 21; i++) ck_assert_int_eq(memory[i], 0);
+    memset(memory, 9, 21);
+    unsigned char *grown = ad_realloc(ctx, memory, 3, 10, 7);
+    ck_assert_int_eq(grown[20], 9);
+    ck_assert_int_eq(grown[21], 0);
+    ck_assert_int_eq(grown[69], 0);
+    ad_free(grown);
+    void *nothing = ad_calloc(ctx, 0, 100);
+    ck_assert_ptr_nonnull(nothing);
+    ad_free(nothing);
+    ck_assert_ptr_null(ad_malloc(ctx, SIZE_MAX / 2, 3));
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "out of memory"));
+    ck_assert_ptr_null(ad_malloc(ctx, SIZE_MAX, 1));
+}
+END_TEST
+
+START_TEST(allocation_failure) {
+    ad_test_fail_allocation(1);
+    void *first = ad_malloc(ctx, 1, 1), *second = ad_malloc(ctx, 1, 1), *third = ad_malloc(ctx, 1, 1);
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(second);
+    ck_assert_ptr_nonnull(third);
+    ad_free(first);
+    ad_free(third);
+    ad_test_fail_allocation(0);
+    adatom_context *none = ctx;
+    ck_assert_int_eq(adatom_context_create(NULL, &none), ADATOM_OUT_OF_MEMORY);
+    ck_assert_ptr_null(none);
+    ad_test_fail_allocation(-1);
+}
+END_TEST
+
+/* Known answers of Philox4x32-10 published with the paper's library (Random123, kat_vectors). */
+START_TEST(philox_known_answers) {
+    static const struct {
+        uint32_t counter[4], key[2], want[4];
+    } vectors[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
+    for (size_t i = 0; i < AD_COUNT(vectors); i++) {
+        uint32_t got[4];
+        ad_philox(vectors[i].counter, vectors[i].key, got);
+        ck_assert_mem_eq(got, vectors[i].want, sizeof got);
+    }
+}
+END_TEST
+
+START_TEST(random_streams) {
+    ad_random a = ad_random_make(1, AD_STREAM_EPISODE, 5), same = a, stream = ad_random_make(1, AD_STREAM_INIT, 5),
+              index = ad_random_make(1, AD_STREAM_EPISODE, 6), seed = ad_random_make(1ull << 32 | 1, AD_STREAM_EPISODE, 5);
+    uint32_t first = ad_random_bits(&a);
+    ck_assert_uint_eq(first, ad_random_bits(&same));
+    ck_assert_uint_ne(first, ad_random_bits(&stream));
+    ck_assert_uint_ne(first, ad_random_bits(&index));
+    ck_assert_uint_ne(first, ad_random_bits(&seed)); /* the upper half of the seed counts */
+}
+END_TEST
+
+START_TEST(random_ranges) {
+    enum { DRAWS = 60000, BOUND = 6 };
+    ad_random r = ad_random_make(3, AD_STREAM_CHECK, 0);
+    int seen[BOUND] = {0};
+    for (int i = 0; i < DRAWS; i++) {
+        uint32_t x = ad_random_below(&r, BOUND);
+        ck_assert_uint_lt(x, BOUND);
+        seen[x]++;
+    }
+    double expected = (double)DRAWS / BOUND, chi2 = 0;
+    for (int i = 0; i < BOUND; i++) chi2 += (seen[i] - expected) * (seen[i] - expected) / expected;
+    ck_assert_double_lt(chi2, 20.5); /* 5 degrees of freedom, p = 0.001 */
+    ck_assert_uint_eq(ad_random_below(&r, 1), 0);
+    double sum = 0, square = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        double x = (double)ad_random_normal(&r);
+        ck_assert(isfinite(x));
+        sum += x, square += x * x;
+    }
+    ck_assert_double_lt(fabs(sum / DRAWS), 4 / sqrt(DRAWS));
+    ck_assert_double_lt(fabs(square / DRAWS - 1), 4 * sqrt(2.0 / DRAWS));
+    ck_assert(ad_uniform(0) == 0.0f && ad_uniform(UINT32_MAX) < 1.0f);
+}
+END_TEST
+
+START_TEST(files) {
+    char *text = NULL;
+    size_t size = 0;
+    const char *path = path_of("file");
+    ck_assert_int_eq(ad_write_file(ctx, path, "abc", 3), ADATOM_OK);
+    ck_assert_int_eq(ad_write_file(ctx, path, "defg", 4), ADATOM_OK);
+    ck_assert_int_eq(ad_read_file(ctx, path, 4, &text, &size), ADATOM_OK);
+    ck_assert_uint_eq(size, 4);
+    ck_assert_str_eq(text, "defg");
+    ad_free(text);
+    ck_assert_int_eq(ad_read_file(ctx, path, 3, &text, &size), ADATOM_BAD_DATA);
+    ck_assert_ptr_null(text);
+    ck_assert_int_eq(ad_read_file(ctx, folder, 100, &text, &size), ADATOM_BAD_DATA);
+    unlink(path);
+    ck_assert_int_eq(ad_read_file(ctx, path, 100, &text, &size), ADATOM_BAD_DATA);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), path));
+}
+END_TEST
+
+START_TEST(failed_writes) {
+    /* The target is a folder: the last step fails, and nothing is left behind (rmdir in teardown would fail). */
+    const char *path = path_of("taken");
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    ck_assert_int_eq(ad_write_file(ctx, path, "abc", 3), ADATOM_IO);
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_int_eq(ad_write_file(ctx, path_of("no/such/folder"), "abc", 3), ADATOM_IO);
+    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    /* A device is written to, not replaced. */
+    struct stat info;
+    ck_assert_int_eq(ad_write_file(ctx, "/dev/full", "abc", 3), ADATOM_IO);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), strerror(ENOSPC)));
+    ck_assert(stat("/dev/full", &info) == 0 && S_ISCHR(info.st_mode));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("base");
+    TCase *tests = tcase_create("base");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, status_codes);
+    tcase_add_test(tests, messages);
+    tcase_add_test(tests, interruption);
+    tcase_add_test(tests, allocation);
+    tcase_add_test(tests, allocation_failure);
+    tcase_add_test(tests, philox_known_answers);
+    tcase_add_test(tests, random_streams);
+    tcase_add_test(tests, random_ranges);
+    tcase_add_test(tests, files);
+    tcase_add_test(tests, failed_writes);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
