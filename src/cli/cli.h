@@ -1,0 +1,78 @@
+/* What every command shares: the context, messages, the option groups that several commands take. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "args.h"
+#include "progress.h"
+#include <adatom/adatom.h>
+#include <adatom/dataset.h>
+#include <adatom/device.h>
+
+struct cli {
+    adatom_context *ctx;
+    char message[1024]; /* what went wrong, if the library did not say it */
+    bool quiet, verbose;
+    progress progress;
+};
+
+/* Every command: reads its arguments (program and command removed), does its work, returns the status that main turns into the
+ * exit code. */
+typedef struct cli_command {
+    const char *name, *summary;
+    adatom_status (*run)(struct cli *cli, int argc, char **argv);
+} cli_command;
+
+adatom_status cmd_devices(struct cli *cli, int argc, char **argv);
+adatom_status cmd_doctor(struct cli *cli, int argc, char **argv);
+adatom_status cmd_data(struct cli *cli, int argc, char **argv);
+adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv);
+adatom_status cmd_episodes(struct cli *cli, int argc, char **argv);
+adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
+
+/* Leaves through the function's `done:` label, as in the library. */
+#define TRY(expression)                                                                                                                    \
+    do {                                                                                                                                   \
+        status = (expression);                                                                                                             \
+        if (status != ADATOM_OK) goto done;                                                                                                \
+    } while (0)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Keeps one sentence and returns status. */
+adatom_status cli_fail(struct cli *cli, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
+/* A line on stderr, unless --quiet. */
+void cli_note(struct cli *cli, const char *format, ...) ADATOM_PRINTF(2, 3);
+
+/* Common options; part of every spec. */
+typedef struct common_options {
+    bool quiet, verbose;
+} common_options;
+arg_group common_group(common_options *values);
+
+typedef struct device_options {
+    const char *device, *cache_dir;
+    int threads;
+    bool cache, validate;
+} device_options;
+arg_group device_group(device_options *values);
+
+typedef struct data_options {
+    const char *data, *split, *csv;
+    uint64_t seed;
+    int per_class;
+} data_options;
+arg_group data_group(data_options *values);
+/* The same without --data: the command takes the data as an argument. */
+arg_group data_group_positional(data_options *values);
+
+/* Parses; help, version and the list of devices are printed here. *run is false when there is nothing more to do. */
+adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run);
+/* The cache folder of these options; "" when there is none. */
+void cli_cache_dir(const device_options *options, char *out, size_t capacity);
+/* Opens the device and says on stderr which and why. */
+adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
+/* size 0: the library's default. cache_dir "": none. The device's options hold cache folder and threads. */
+adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size);
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, adatom_dataset **out);
+/* The list of devices as a result; format and file as in report.h. */
+adatom_status cli_print_devices(struct cli *cli, const char *format, const char *file);
+#endif

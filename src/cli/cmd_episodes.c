@@ -1,0 +1,400 @@
+#include "report.h"
+#include <adatom/adapt.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct episode_options {
+    const char *model;
+    int way, query, tasks, first, count;
+    arg_ints shots;
+    uint64_t seed;
+    bool without_replacement, predictions;
+    arg_texts replayed;
+    const char *save;
+} episode_options;
+
+typedef struct method_options {
+    arg_texts methods;
+    int steps, tasks_at_once;
+    const char *optimizer, *head, *head_init, *distance, *bn, *conv, *recipe;
+    float lr, lr_atoms, lr_norm, lr_full, momentum, dampening, weight_decay, label_smoothing, cosine_scale;
+    bool nesterov;
+    uint64_t memory;
+} method_options;
+
+#define AT(member) .offset = offsetof(episode_options, member)
+static const arg_option episode_table[] = {
+    {.name = "model", .type = ARG_TEXT, .required = true, AT(model), .value = "FILE", .help = "a model written by 'adatom pretrain'"},
+    {.name = "way", .type = ARG_INT, AT(way), .least = 2, .most = 1024, .value = "N", .help = "classes of an episode (default 5)"},
+    {.name = "shot",
+     .type = ARG_INTS,
+     AT(shots),
+     .least = 1,
+     .most = 1024,
+     .value = "K[,K]",
+     .help = "support pictures a class; several give one table over the same classes and queries (default 1)"},
+    {.name = "query", .type = ARG_INT, AT(query), .least = 1, .most = 4096, .value = "Q", .help = "query pictures a class (default 15)"},
+    {.name = "tasks", .type = ARG_INT, AT(tasks), .least = 1, .most = 1e7, .value = "N", .help = "episodes (default 600)"},
+    {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of the episodes and of random heads"},
+    {.name = "without-replacement", .type = ARG_FLAG, AT(without_replacement), .help = "no picture in two episodes"},
+    {.name = "first",
+     .type = ARG_INT,
+     AT(first),
+     .least = 0,
+     .most = 1e7,
+     .initial = "0",
+     .value = "N",
+     .help = "run the list from this episode on"},
+    {.name = "count",
+     .type = ARG_INT,
+     AT(count),
+     .least = 0,
+     .most = 1e7,
+     .initial = "0",
+     .value = "N",
+     .help = "run so many of it; 0: all"},
+    {.name = "save-episodes",
+     .type = ARG_TEXT,
+     AT(save),
+     .value = "FILE",
+     .help = "keep the list; with several shots -1shot, -5shot is added to the name"},
+    {.name = "episodes-file", .type = ARG_TEXTS, AT(replayed), .value = "FILE", .help = "replay a kept list; may be repeated"},
+    {.name = "predictions", .type = ARG_FLAG, AT(predictions), .help = "JSON: the predicted class of every query too"},
+};
+#undef AT
+
+static const char *const methods[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", NULL};
+static const char *const optimizers[] = {"sgd", "adam", NULL};
+static const char *const heads[] = {"linear", "cosine", NULL};
+static const char *const head_inits[] = {"zero", "random", "means", NULL};
+static const char *const distances[] = {"euclidean", "cosine", NULL};
+static const char *const bns[] = {"frozen", "support", "transductive", NULL};
+static const char *const convs[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
+static const char *const recipes[] = {"closerlook-baseline", NULL};
+
+#define AT(member) .offset = offsetof(method_options, member)
+#define REAL(text, member, low, high, words)                                                                                               \
+    { .name = text, .type = ARG_REAL, AT(member), .least = low, .most = high, .value = "X", .help = words }
+#define CHOICE(text, member, list, words)                                                                                                  \
+    { .name = text, .type = ARG_CHOICE, AT(member), .choices = list, .value = "NAME", .help = words }
+static const arg_option method_table[] = {
+    {.name = "adapt",
+     .type = ARG_CHOICES,
+     AT(methods),
+     .choices = methods,
+     .initial = "centroid,atoms",
+     .value = "NAME[,NAME]",
+     .help = "what adapts"},
+    {.name = "steps",
+     .type = ARG_INT,
+     AT(steps),
+     .least = 0,
+     .most = 1e6,
+     .value = "N",
+     .help = "optimiser steps; 0: the method's default"},
+    CHOICE("optimizer", optimizer, optimizers, "of all methods"),
+    REAL("lr", lr, 0, 1000, "learning rate of the head"),
+    REAL("lr-atoms", lr_atoms, 0, 1000, "learning rate of the atoms"),
+    REAL("lr-norm", lr_norm, 0, 1000, "learning rate of batch norm's scale and shift"),
+    REAL("lr-full", lr_full, 0, 1000, "learning rate of everything else with full"),
+    REAL("momentum", momentum, 0, 1, "of sgd"),
+    REAL("dampening", dampening, 0, 1, "of sgd's momentum"),
+    {.name = "nesterov", .type = ARG_FLAG, AT(nesterov), .help = "sgd with Nesterov's momentum"},
+    REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
+    REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
+    CHOICE("head", head, heads, "classifier of the methods that train one"),
+    CHOICE("head-init", head_init, head_inits, "its start"),
+    REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
+    CHOICE("distance", distance, distances, "of centroid"),
+    CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),
+    CHOICE("conv", conv, convs, "how decomposed layers are computed"),
+    CHOICE("recipe", recipe, recipes, "a published procedure exactly"),
+    {.name = "tasks-at-once",
+     .type = ARG_INT,
+     AT(tasks_at_once),
+     .least = 0,
+     .most = 1e6,
+     .initial = "0",
+     .value = "N",
+     .help = "episodes in one submission; 0: as many as fit"},
+    {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
+};
+#undef AT
+#undef REAL
+#undef CHOICE
+
+static const report_column columns[] = {
+    {"method", CELL_TEXT, "method", NULL},
+    {"shot", CELL_COUNT, "episodes.shot", NULL},
+    {"accuracy %", CELL_PERCENT, "accuracy.mean", "accuracy.ci95"},
+    {"to the first %", CELL_DIFFERENCE, "difference.mean", "difference.ci95"},
+    {"episodes/s", CELL_NUMBER, "time.episodes_per_s", NULL},
+    {"adapted", CELL_COUNT, "adapted", NULL},
+    {NULL, CELL_COUNT, "episodes.way", NULL},
+    {NULL, CELL_COUNT, "episodes.query", NULL},
+    {NULL, CELL_COUNT, "episodes.n", NULL},
+    {NULL, CELL_COUNT, "episodes.seed", NULL},
+    {NULL, CELL_TEXT, "episodes.list_hash", NULL},
+    {NULL, CELL_NUMBER, "time.total", NULL},
+};
+
+static const char notes[] = "A method's own defaults are listed in README.md. The interval is Student's over episodes; episodes share "
+                            "pictures, so it speaks of the "
+                            "sampler, not of new data. Differences are paired: every method sees the same episodes.";
+
+struct run {
+    struct cli *cli;
+    const char *name;
+    int shot;
+};
+
+static void on_progress(void *user, int done, int total, double mean, double ci95) {
+    struct run *r = user;
+    char text[96];
+    snprintf(text, sizeof text, isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
+    progress_update(&r->cli->progress, done, total, text);
+}
+
+static adatom_method method_of(const method_options *o, const char *adapt, uint64_t seed) {
+    return (adatom_method){.adapt = adapt,
+                           .steps = o->steps,
+                           .optimizer = o->optimizer,
+                           .lr = o->lr,
+                           .lr_atoms = o->lr_atoms,
+                           .lr_norm = o->lr_norm,
+                           .lr_full = o->lr_full,
+                           .momentum = o->momentum,
+                           .dampening = o->dampening,
+                           .nesterov = o->nesterov,
+                           .weight_decay = o->weight_decay,
+                           .label_smoothing = o->label_smoothing,
+                           .head = o->head,
+                           .head_init = o->head_init,
+                           .cosine_scale = o->cosine_scale,
+                           .distance = o->distance,
+                           .bn = o->bn,
+                           .conv = o->conv,
+                           .seed = seed,
+                           .tasks_at_once = o->tasks_at_once,
+                           .memory_bytes = o->memory,
+                           .recipe = o->recipe};
+}
+
+/* FILE.json becomes FILE-5shot.json where there are several lists. */
+static adatom_status save(struct cli *cli, const adatom_episodes *list, const char *path, int shot, bool several) {
+    char name[4096];
+    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+    size_t stem = dot && dot != path && (!slash || dot > slash + 1) ? (size_t)(dot - path) : strlen(path);
+    int length = several ? snprintf(name, sizeof name, "%.*s-%dshot%s", (int)stem, path, shot, path + stem)
+                         : snprintf(name, sizeof name, "%s", path);
+    if (length < 0 || (size_t)length >= sizeof name) return cli_fail(cli, ADATOM_USAGE, "--save-episodes: the name is too long");
+    return adatom_episodes_save(list, name);
+}
+
+/* The lists of episodes: replayed from files, or one drawn for each shot. */
+static adatom_status make_lists(struct cli *cli, const episode_options *o, const adatom_dataset *dataset, adatom_episodes **lists,
+                                int *count) {
+    adatom_status status = ADATOM_OK;
+    int shots = o->shots.count ? o->shots.count : 1;
+    if (o->replayed.count) {
+        if (o->way || o->shots.count || o->query || o->tasks || o->without_replacement)
+            return cli_fail(cli, ADATOM_USAGE,
+                            "--episodes-file decides way, shot, query and tasks; leave those options out (--first and --count are fine)");
+        for (*count = 0; *count < o->replayed.count; ++*count)
+            TRY(adatom_episodes_load(cli->ctx, o->replayed.items[*count], dataset, &lists[*count]));
+        goto done;
+    }
+    for (*count = 0; *count < shots; ++*count) {
+        adatom_episodes_params params = {.way = o->way,
+                                         .shot = o->shots.count ? o->shots.items[*count] : 0,
+                                         .query = o->query,
+                                         .tasks = o->tasks,
+                                         .seed = o->seed,
+                                         .without_replacement = o->without_replacement};
+        TRY(adatom_episodes_create(cli->ctx, dataset, &params, &lists[*count]));
+    }
+done:
+    for (int i = 0; i < *count && status == ADATOM_OK && o->save; i++) {
+        adatom_episodes_info info;
+        adatom_episodes_describe(lists[i], &info);
+        status = save(cli, lists[i], o->save, info.shot, *count > 1);
+    }
+    return status;
+}
+
+/* An accuracy is a count over way*query: the exact fraction prints shorter than the float. */
+static json_t *accuracies(const adatom_evaluation_info *e) {
+    json_t *values = json_array();
+    double queries = (double)e->way * e->query;
+    for (int i = 0; i < e->tasks; i++) json_array_append_new(values, json_real(round((double)e->accuracy[i] * queries) / queries));
+    return values;
+}
+
+static json_t *predictions(const adatom_evaluation_info *e) {
+    json_t *all = json_array();
+    for (int t = 0; t < e->tasks; t++) {
+        json_t *task = json_array();
+        for (int q = 0; q < e->way * e->query; q++) json_array_append_new(task, json_integer(e->predictions[t * e->way * e->query + q]));
+        json_array_append_new(all, task);
+    }
+    return all;
+}
+
+/* JSON has no infinity: one episode's interval is null. */
+static json_t *interval(double ci95) { return isfinite(ci95) ? json_real(ci95) : json_null(); }
+
+static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
+                          const adatom_evaluation_info *first) {
+    json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
+    json_t *row = json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:s,s:o}", "method",
+                            e->method, "episodes", "seed", (json_int_t)list->seed, "n", list->tasks, "way", list->way, "shot", list->shot,
+                            "query", list->query, "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean",
+                            e->mean, "ci95", interval(e->ci95), "values", accuracies(e), "adapted", (json_int_t)e->adapted, "time", "total",
+                            e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",
+                            (json_int_t)e->arena_bytes, "precision", "float32", "status", "ok", "config", config ? config : json_object());
+    if (row && first != e) {
+        double mean = 0, ci95 = 0;
+        adatom_mean_interval(e->accuracy, first->accuracy, (size_t)e->tasks, &mean, &ci95);
+        json_object_set_new(row, "difference", json_pack("{s:s,s:f,s:o}", "to", first->method, "mean", mean, "ci95", interval(ci95)));
+    }
+    if (row && o->predictions) json_object_set_new(row, "predictions", predictions(e));
+    return row;
+}
+
+static json_t *episodes_document(const adatom_model *model, const adatom_dataset *dataset, const adatom_device *device, const char *path) {
+    adatom_model_info m;
+    adatom_dataset_info d;
+    adatom_device_info i;
+    adatom_model_describe(model, &m);
+    adatom_dataset_describe(dataset, &d);
+    adatom_device_describe(device, &i);
+    json_t *document = report_document("episodes");
+    json_object_set_new(document, "device", report_device(&i));
+    json_object_set_new(document, "dataset", report_dataset(&d));
+    json_object_set_new(document, "model",
+                        json_pack("{s:s,s:s,s:s,s:s,s:i,s:I}", "file", path, "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms",
+                                  m.atoms, "parameters", (json_int_t)m.parameters));
+    return document;
+}
+
+/* Says what every run will need before the first one starts; what cannot run fails here. */
+static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                              adatom_episodes *const *lists, int list_count, const method_options *options, uint64_t seed) {
+    for (int l = 0; l < list_count; l++)
+        for (int m = 0; m < options->methods.count; m++) {
+            adatom_method method = method_of(options, options->methods.items[m], seed);
+            adatom_episodes_info info;
+            size_t bytes = 0;
+            int at_once = 0;
+            adatom_episodes_describe(lists[l], &info);
+            adatom_status status = adatom_adapt_plan(device, model, dataset, lists[l], &method, &bytes, &at_once);
+            if (status != ADATOM_OK) return status;
+            cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once", method.adapt, info.shot, (double)bytes / 1048576,
+                     at_once);
+        }
+    return ADATOM_OK;
+}
+
+static adatom_status evaluate(struct cli *cli, const episode_options *o, const method_options *options, adatom_device *device,
+                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows) {
+    adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL};
+    adatom_evaluation_info first = {0};
+    adatom_episodes_info info;
+    adatom_status status = ADATOM_OK;
+    adatom_episodes_describe(list, &info);
+    for (int m = 0; m < options->methods.count; m++) {
+        adatom_method method = method_of(options, options->methods.items[m], o->seed);
+        struct run r = {cli, method.adapt, info.shot};
+        adatom_progress watch = {on_progress, &r};
+        char label[64];
+        snprintf(label, sizeof label, "%s, %d-shot", r.name, r.shot);
+        progress_start(&cli->progress, label);
+        TRY(adatom_adapt_episodes(device, model, dataset, list, &method, o->first, o->count, &watch, &evaluations[m]));
+        progress_clear(&cli->progress);
+        adatom_evaluation_info e;
+        adatom_evaluation_describe(evaluations[m], &e);
+        if (m == 0) first = e;
+        json_t *row = result_row(o, &info, &e, m == 0 ? &e : &first);
+        if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+    }
+done:
+    for (int m = 0; m < options->methods.count; m++) adatom_evaluation_destroy(&evaluations[m]);
+    return status;
+}
+
+static void caption(const adatom_dataset *dataset, const adatom_model *model, const adatom_episodes *list, const char *device, json_t *rows,
+                    char *out, size_t capacity) {
+    adatom_dataset_info d;
+    adatom_model_info m;
+    adatom_episodes_info e;
+    adatom_dataset_describe(dataset, &d);
+    adatom_model_describe(model, &m);
+    adatom_episodes_describe(list, &e);
+    int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
+    snprintf(out, capacity, "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
+             d.name, d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
+}
+
+adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    device_options device_values;
+    data_options data;
+    output_options output;
+    episode_options values;
+    method_options method_values;
+    arg_group groups[] = {{"Episodes", episode_table, COUNT(episode_table), &values},
+                          data_group(&data),
+                          {"Method (what is not given is the method's default)", method_table, COUNT(method_table), &method_values},
+                          device_group(&device_values),
+                          output_group(&output),
+                          common_group(&common)};
+    arg_spec spec = {.command = "episodes",
+                     .summary =
+                         "Adapts a model to few-shot episodes by one or several methods, on the same episodes, and reports the accuracy.",
+                     .notes = notes,
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
+    bool go = false;
+    adatom_device *device = NULL;
+    adatom_model *model = NULL;
+    adatom_dataset *dataset = NULL;
+    adatom_episodes *lists[ARGS_LIST_MAX] = {NULL};
+    int list_count = 0;
+    json_t *document = NULL, *rows = json_array();
+    char above[1024];
+    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
+    if (!go) goto done;
+    TRY(adatom_model_load(cli->ctx, values.model, &model));
+    adatom_model_info m;
+    adatom_model_describe(model, &m);
+    TRY(cli_open_dataset(cli, &data, &device_values, m.image_size, &dataset));
+    TRY(make_lists(cli, &values, dataset, lists, &list_count));
+    TRY(cli_open_device(cli, &device_values, &device));
+    TRY(announce(cli, device, model, dataset, lists, list_count, &method_values, values.seed));
+    for (int l = 0; l < list_count; l++) TRY(evaluate(cli, &values, &method_values, device, model, dataset, lists[l], rows));
+
+    document = episodes_document(model, dataset, device, values.model);
+    json_object_set(document, "results", rows);
+    adatom_device_info info;
+    adatom_device_describe(device, &info);
+    caption(dataset, model, lists[0], info.name, rows, above, sizeof above);
+    struct report report = {
+        .document = document,
+        .rows = "results",
+        .columns = columns,
+        .column_count = COUNT(columns),
+        .above = above,
+        .below = "\n± half of the 95 % Student interval over episodes; differences are paired. Episodes share pictures: the interval\n"
+                 "speaks of the sampler, not of new data. adapted: numbers that adapt per task.\n"};
+    TRY(report_write(cli, &output, &report));
+done:
+    json_decref(rows);
+    json_decref(document);
+    for (int l = 0; l < ARGS_LIST_MAX; l++) adatom_episodes_destroy(&lists[l]);
+    adatom_dataset_destroy(&dataset);
+    adatom_model_destroy(&model);
+    adatom_device_destroy(&device);
+    return status;
+}

@@ -1,0 +1,92 @@
+#include "report.h"
+#include <adatom/model.h>
+
+#include <string.h>
+
+static const report_column columns[] = {
+    {"layer", CELL_TEXT, "name", NULL},
+    {"kind", CELL_TEXT, "kind", NULL},
+    {"input", CELL_TEXT, "input", NULL},
+    {"output", CELL_TEXT, "output", NULL},
+    {"geometry", CELL_TEXT, "geometry", NULL},
+    {"atoms", CELL_COUNT, "atoms", NULL},
+    {"coefficients", CELL_TEXT, "coefficients", NULL},
+    {"own parameters", CELL_COUNT, "own_parameters", NULL},
+    {"M mult-adds", CELL_MILLIONS, "macs", NULL},
+    {"coefficients-first", CELL_MILLIONS, "macs_coefficients_first", NULL},
+};
+
+static json_t *layer_row(const adatom_layer_info *l) {
+    char input[48], output[48], geometry[64] = "";
+    snprintf(input, sizeof input, "%dx%dx%d", l->in_height, l->in_width, l->in_channels);
+    snprintf(output, sizeof output, "%dx%dx%d", l->out_height, l->out_width, l->out_channels);
+    if (l->kernel > 0)
+        snprintf(geometry, sizeof geometry, "%dx%d stride %d pad %d%s", l->kernel, l->kernel, l->stride, l->padding,
+                 l->dilation > 1 ? " dilated" : "");
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:o,s:s?,s:I,s:I,s:I}", "name", l->name, "kind", l->kind, "input", input,
+                     "output", output, "geometry", geometry, "kernel", l->kernel, "stride", l->stride, "padding", l->padding, "dilation",
+                     l->dilation, "atoms", l->atoms ? json_integer(l->atoms) : json_null(), "coefficients", l->coefficients,
+                     "own_parameters", (json_int_t)l->own_parameters, "macs", (json_int_t)l->macs, "macs_coefficients_first",
+                     (json_int_t)l->macs_coefficients_first);
+}
+
+static json_t *model_summary(const adatom_model_info *m) {
+    json_t *summary = json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch", m->arch,
+                                "sharing", m->sharing, "atoms", m->atoms, "image_size", m->image_size, "features", m->features, "classes",
+                                m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters,
+                                "atoms", (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
+                                (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
+                                (json_int_t)m->head_parameters, "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]),
+                                report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
+    json_t *notes = m->notes ? json_loads(m->notes, JSON_DECODE_ANY, NULL) : NULL;
+    if (summary && notes) json_object_set(summary, "notes", notes);
+    json_decref(notes);
+    return summary;
+}
+
+adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    output_options output;
+    const char *path = NULL;
+    arg_positional positionals[] = {{"MODEL", "a safetensors file written by 'adatom pretrain'", NULL, &path}};
+    arg_group groups[] = {output_group(&output), common_group(&common)};
+    arg_spec spec = {.command = "inspect",
+                     .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image.",
+                     .positionals = positionals,
+                     .positional_count = 1,
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
+    bool run = false;
+    adatom_model *model = NULL;
+    json_t *document = NULL, *layers = json_array();
+    char above[512], below[1024];
+    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
+    if (!run) goto done;
+    TRY(adatom_model_load(cli->ctx, path, &model));
+    adatom_model_info m;
+    adatom_model_describe(model, &m);
+    for (int i = 0; i < m.layers; i++) {
+        adatom_layer_info layer;
+        TRY(adatom_model_layer(model, i, &layer));
+        json_array_append_new(layers, layer_row(&layer));
+    }
+    document = report_document("inspect");
+    json_object_set_new(document, "model", model_summary(&m));
+    json_object_set(document, "layers", layers);
+    snprintf(above, sizeof above, "%s, sharing %s, %d atoms, %dx%d pictures, %d features, %d classes, hash %s\n\n", m.arch, m.sharing,
+             m.atoms, m.image_size, m.image_size, m.features, m.classes, m.hash);
+    snprintf(below, sizeof below,
+             "\nparameters %llu: atoms %llu, coefficients %llu, norm %llu, ordinary %llu; head %llu besides\n"
+             "multiply-adds of one image, composed: %.3f million\n",
+             (unsigned long long)m.parameters, (unsigned long long)m.atoms_parameters, (unsigned long long)m.coefficients_parameters,
+             (unsigned long long)m.norm_parameters, (unsigned long long)m.ordinary_parameters, (unsigned long long)m.head_parameters,
+             (double)m.macs / 1e6);
+    struct report report = {
+        .document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
+    TRY(report_write(cli, &output, &report));
+done:
+    json_decref(layers);
+    json_decref(document);
+    adatom_model_destroy(&model);
+    return status;
+}

@@ -1,0 +1,298 @@
+#include "report.h"
+#include <adatom/train.h>
+
+#include <string.h>
+
+typedef struct pretrain_options {
+    const char *arch, *sharing, *stem;
+    int atoms, image_size, width;
+    bool decompose_first;
+    const char *validation, *validation_split;
+    int validation_tasks, epochs, batch, shift, checkpoint_seconds;
+    const char *optimizer, *augment, *output, *checkpoint, *format;
+    float lr, momentum, weight_decay, label_smoothing, warmup;
+    uint64_t seed;
+    bool resume;
+} pretrain_options;
+
+static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", NULL};
+static const char *const sharings[] = {"none", "layer", "stage", "net", NULL};
+static const char *const stems[] = {"7x7", "3x3", NULL};
+static const char *const optimizers[] = {"sgd", "adam", NULL};
+/* One of three, then any of +flip and +jitter. */
+static const char *const augments[] = {
+    "none", "none+flip", "none+jitter", "none+flip+jitter", "shift", "shift+flip", "shift+jitter", "shift+flip+jitter",
+    "crop", "crop+flip", "crop+jitter", "crop+flip+jitter", NULL};
+
+#define AT(member) .offset = offsetof(pretrain_options, member)
+static const arg_option network_table[] = {
+    {.name = "arch", .type = ARG_CHOICE, AT(arch), .choices = archs, .initial = "conv4", .value = "NAME", .help = "network"},
+    {.name = "sharing",
+     .type = ARG_CHOICE,
+     AT(sharing),
+     .choices = sharings,
+     .initial = "net",
+     .value = "NAME",
+     .help = "what shares coefficients; none: ordinary kernels"},
+    {.name = "atoms", .type = ARG_INT, AT(atoms), .least = 1, .most = 64, .initial = "8", .value = "M", .help = "atoms of a dictionary"},
+    {.name = "image-size",
+     .type = ARG_INT,
+     AT(image_size),
+     .least = 8,
+     .most = 1024,
+     .initial = "84",
+     .value = "PIXELS",
+     .help = "square input"},
+    {.name = "width",
+     .type = ARG_INT,
+     AT(width),
+     .least = 0,
+     .most = 4096,
+     .initial = "0",
+     .value = "N",
+     .help = "channels of the first stage, a multiple of 4; 0: the network's own"},
+    {.name = "stem",
+     .type = ARG_CHOICE,
+     AT(stem),
+     .choices = stems,
+     .value = "NAME",
+     .help = "first layer of resnet10 and resnet18 (default 7x7)"},
+    {.name = "decompose-first", .type = ARG_FLAG, AT(decompose_first), .help = "decompose the first convolution too"},
+};
+static const arg_option training_table[] = {
+    {.name = "output", .type = ARG_TEXT, .required = true, AT(output), .value = "FILE", .help = "the model (safetensors)"},
+    {.name = "epochs",
+     .type = ARG_INT,
+     AT(epochs),
+     .least = 1,
+     .most = 1e6,
+     .initial = "30",
+     .value = "N",
+     .help = "passes over the pictures"},
+    {.name = "batch", .type = ARG_INT, AT(batch), .least = 1, .most = 65536, .initial = "64", .value = "N", .help = "pictures a step"},
+    {.name = "optimizer",
+     .type = ARG_CHOICE,
+     AT(optimizer),
+     .choices = optimizers,
+     .initial = "sgd",
+     .value = "NAME",
+     .help = "sgd has Nesterov's momentum"},
+    {.name = "lr",
+     .type = ARG_REAL,
+     AT(lr),
+     .least = 0,
+     .most = 1000,
+     .value = "X",
+     .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"},
+    {.name = "momentum", .type = ARG_REAL, AT(momentum), .least = 0, .most = 1, .initial = "0.9", .value = "X", .help = "of sgd"},
+    {.name = "weight-decay",
+     .type = ARG_REAL,
+     AT(weight_decay),
+     .least = -1,
+     .most = 100,
+     .initial = "5e-4",
+     .value = "X",
+     .help = "of everything but norms; negative: none"},
+    {.name = "label-smoothing",
+     .type = ARG_REAL,
+     AT(label_smoothing),
+     .least = 0,
+     .most = 0.99,
+     .initial = "0",
+     .value = "X",
+     .help = "of the labels"},
+    {.name = "warmup",
+     .type = ARG_REAL,
+     AT(warmup),
+     .least = 0,
+     .most = 1,
+     .initial = "0.1",
+     .value = "X",
+     .help = "part of the steps in which the rate rises; it then falls as a cosine to 0"},
+    {.name = "augment",
+     .type = ARG_CHOICE,
+     AT(augment),
+     .choices = augments,
+     .initial = "shift+flip",
+     .value = "NAME",
+     .help = "changes to the pictures"},
+    {.name = "shift",
+     .type = ARG_INT,
+     AT(shift),
+     .least = 0,
+     .most = 1024,
+     .initial = "0",
+     .value = "PIXELS",
+     .help = "of shift; 0: a tenth of the size"},
+    {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of start, order and augmentation"},
+    {.name = "val",
+     .type = ARG_TEXT,
+     AT(validation),
+     .value = "DATA",
+     .help = "validate by few-shot episodes on this data after every epoch"},
+    {.name = "val-split", .type = ARG_TEXT, AT(validation_split), .value = "SPLIT", .help = "split for that; alone: of --data"},
+    {.name = "val-tasks",
+     .type = ARG_INT,
+     AT(validation_tasks),
+     .least = 1,
+     .most = 1e6,
+     .initial = "100",
+     .value = "N",
+     .help = "episodes for that"},
+    {.name = "resume", .type = ARG_FLAG, AT(resume), .help = "go on from the checkpoint if it is there"},
+    {.name = "checkpoint", .type = ARG_TEXT, AT(checkpoint), .value = "FILE", .help = "default: the output's name and .checkpoint"},
+    {.name = "checkpoint-seconds",
+     .type = ARG_INT,
+     AT(checkpoint_seconds),
+     .least = 1,
+     .most = 1e6,
+     .initial = "120",
+     .value = "N",
+     .help = "write one that often within an epoch too"},
+    {.name = "format",
+     .letter = 'o',
+     .type = ARG_CHOICE,
+     AT(format),
+     .choices = report_formats,
+     .initial = "table",
+     .value = "FORMAT",
+     .help = "form of the result"},
+};
+#undef AT
+
+static const report_column columns[] = {
+    {"epoch", CELL_COUNT, "epoch", NULL},
+    {"loss", CELL_NUMBER, "loss", NULL},
+    {"accuracy %", CELL_PERCENT, "accuracy", NULL},
+    {"validation %", CELL_PERCENT, "validation", NULL},
+    {"pictures/s", CELL_NUMBER, "images_per_s", NULL},
+};
+
+struct training {
+    struct cli *cli;
+    json_t *epochs;
+    long first_step; /* of this run: a resumed one does not start at 0 */
+};
+
+static void on_progress(void *user, const adatom_pretrain_progress *now) {
+    struct training *t = user;
+    char text[160], validation[48] = "";
+    if (now->validation >= 0) snprintf(validation, sizeof validation, ", validation %.2f %%", 100 * now->validation);
+    if (now->epoch_end) {
+        cli_note(t->cli, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s, %.0f pictures/s", now->epoch, now->epochs, now->loss,
+                 100 * now->accuracy, validation, now->images_per_s);
+        json_array_append_new(
+            t->epochs, json_pack("{s:i,s:f,s:f,s:o,s:f}", "epoch", now->epoch, "loss", now->loss, "accuracy", now->accuracy, "validation",
+                                 now->validation >= 0 ? json_real(now->validation) : json_null(), "images_per_s", now->images_per_s));
+        return;
+    }
+    if (t->first_step < 0) t->first_step = now->step;
+    snprintf(text, sizeof text, "epoch %d/%d, loss %.4f, accuracy %.2f %%, %.0f pictures/s", now->epoch, now->epochs, now->loss,
+             100 * now->accuracy, now->images_per_s);
+    progress_update(&t->cli->progress, (double)(now->step - t->first_step), (double)(now->steps - t->first_step), text);
+}
+
+/* The command as typed, kept in the model's notes. */
+static void command_line(int argc, char **argv, char *out, size_t capacity) {
+    size_t used = (size_t)snprintf(out, capacity, "adatom pretrain");
+    for (int i = 0; i < argc && used < capacity; i++) used += (size_t)snprintf(out + used, capacity - used, " %s", argv[i]);
+}
+
+static adatom_status open_validation(struct cli *cli, const pretrain_options *o, const data_options *data, const device_options *device,
+                                     adatom_dataset **out) {
+    data_options validation = *data;
+    if (!o->validation && !o->validation_split) return ADATOM_OK;
+    if (o->validation) validation.data = o->validation, validation.csv = NULL;
+    validation.split = o->validation_split;
+    return cli_open_dataset(cli, &validation, device, o->image_size, out);
+}
+
+adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    device_options device_values;
+    data_options data;
+    pretrain_options o;
+    arg_group groups[] = {data_group(&data),
+                          {"Network", network_table, COUNT(network_table), &o},
+                          {"Training", training_table, COUNT(training_table), &o},
+                          device_group(&device_values),
+                          common_group(&common)};
+    arg_spec spec = {
+        .command = "pretrain",
+        .summary = "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C writes a checkpoint first; "
+                   "with --resume the run goes on from there and ends with the same bytes.",
+        .groups = groups,
+        .group_count = COUNT(groups)};
+    bool go = false;
+    adatom_device *device = NULL;
+    adatom_dataset *base = NULL, *validation = NULL;
+    adatom_model *model = NULL;
+    struct training t = {.cli = cli, .epochs = json_array(), .first_step = -1};
+    json_t *document = NULL;
+    char command[2048], below[4400];
+    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
+    if (!go) goto done;
+    TRY(cli_open_dataset(cli, &data, &device_values, o.image_size, &base));
+    TRY(open_validation(cli, &o, &data, &device_values, &validation));
+    TRY(cli_open_device(cli, &device_values, &device));
+    command_line(argc, argv, command, sizeof command);
+    adatom_pretrain_params params = {.model = {.arch = o.arch,
+                                               .sharing = o.sharing,
+                                               .atoms = o.atoms,
+                                               .image_size = o.image_size,
+                                               .width = o.width,
+                                               .decompose_first = o.decompose_first,
+                                               .stem = o.stem,
+                                               .seed = o.seed},
+                                     .epochs = o.epochs,
+                                     .batch = o.batch,
+                                     .optimizer = o.optimizer,
+                                     .lr = o.lr,
+                                     .momentum = o.momentum,
+                                     .weight_decay = o.weight_decay,
+                                     .label_smoothing = o.label_smoothing,
+                                     .warmup = o.warmup,
+                                     .augment = o.augment,
+                                     .shift = o.shift,
+                                     .seed = o.seed,
+                                     .validation = validation,
+                                     .validation_tasks = o.validation_tasks,
+                                     .output = o.output,
+                                     .checkpoint = o.checkpoint,
+                                     .checkpoint_seconds = o.checkpoint_seconds,
+                                     .resume = o.resume,
+                                     .command = command,
+                                     .progress = on_progress,
+                                     .user = &t};
+    progress_start(&cli->progress, "pretrain");
+    TRY(adatom_pretrain(device, base, &params, &model));
+    progress_clear(&cli->progress);
+
+    adatom_device_info device_info;
+    adatom_dataset_info data_info;
+    adatom_model_info m;
+    adatom_device_describe(device, &device_info);
+    adatom_dataset_describe(base, &data_info);
+    adatom_model_describe(model, &m);
+    document = report_document("pretrain");
+    json_object_set_new(document, "device", report_device(&device_info));
+    json_object_set_new(document, "dataset", report_dataset(&data_info));
+    json_object_set_new(document, "model",
+                        json_pack("{s:s,s:s,s:s,s:s,s:i,s:I}", "file", o.output, "hash", m.hash, "arch", m.arch, "sharing", m.sharing,
+                                  "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
+    json_object_set_new(document, "training_command", json_string(command));
+    json_object_set(document, "epochs", t.epochs);
+    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", o.output, m.arch, m.sharing, m.atoms,
+             (unsigned long long)m.parameters, m.hash);
+    output_options output = {o.format, NULL};
+    struct report report = {.document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
+    TRY(report_write(cli, &output, &report));
+done:
+    json_decref(t.epochs);
+    json_decref(document);
+    adatom_model_destroy(&model);
+    adatom_dataset_destroy(&validation);
+    adatom_dataset_destroy(&base);
+    adatom_device_destroy(&device);
+    return status;
+}

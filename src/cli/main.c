@@ -1,0 +1,92 @@
+#include "cli.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+static const cli_command commands[] = {
+    {"devices", "List the devices that can be used", cmd_devices},
+    {"doctor", "Check every kernel of a device against double precision", cmd_doctor},
+    {"data", "Describe a data set (info) or look for what is wrong with it (verify)", cmd_data},
+    {"pretrain", "Train a network on base classes", cmd_pretrain},
+    {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},
+    {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
+};
+
+/* The signal handler has no argument to find the context by: the one variable of the program that is global. */
+static adatom_context *volatile interruptible;
+
+static void on_signal(int number) {
+    (void)number;
+    if (interruptible) adatom_context_interrupt(interruptible);
+}
+
+static void on_log(void *user, adatom_log_level level, const char *text) {
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    struct cli *cli = user;
+    adatom_log_level most = cli->verbose ? ADATOM_LOG_DEBUG : cli->quiet ? ADATOM_LOG_ERROR : ADATOM_LOG_WARNING;
+    if (level > most) return;
+    progress_clear(&cli->progress);
+    fprintf(stderr, "%s: %s\n", names[level], text);
+}
+
+static void usage(FILE *out) {
+    fprintf(out,
+            "usage: adatom COMMAND [options]\n\nFew-shot adaptation of decomposed convolutional networks on Vulkan devices and CPUs.\n\n");
+    for (size_t i = 0; i < COUNT(commands); i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n'adatom COMMAND --help' lists a command's options.\n");
+}
+
+static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word) {
+        usage(stderr);
+        return cli_fail(cli, ADATOM_USAGE, "a command is missing");
+    }
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strcmp(word, commands[i].name) == 0) return commands[i].run(cli, argc - 2, argv + 2);
+    if (word[0] == '-' || strcmp(word, "help") == 0) {
+        common_options common = {0};
+        arg_group groups[] = {common_group(&common)};
+        arg_spec spec = {.command = "", .summary = "", .groups = groups, .group_count = 1};
+        char help[] = "--help", *help_argv[] = {help};
+        bool asked = strcmp(word, "help") == 0;
+        switch (args_parse(&spec, asked ? 1 : argc - 1, asked ? help_argv : argv + 1, cli->message, sizeof cli->message)) {
+        case ARGS_HELP: usage(stdout); return ADATOM_OK;
+        case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
+        case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);
+        case ARGS_ERROR: return ADATOM_USAGE;
+        case ARGS_RUN: return cli_fail(cli, ADATOM_USAGE, "a command is missing; 'adatom --help' lists them");
+        }
+    }
+    const char *close = args_nearest(word, &commands[0].name, COUNT(commands), sizeof commands[0]);
+    if (close) return cli_fail(cli, ADATOM_USAGE, "unknown command '%s'; did you mean '%s'?", word, close);
+    return cli_fail(cli, ADATOM_USAGE, "unknown command '%s'; 'adatom --help' lists the commands", word);
+}
+
+int main(int argc, char **argv) {
+    struct cli cli = {0};
+    adatom_context_params params = {.log = on_log, .user = &cli};
+    progress_init(&cli.progress, false);
+    adatom_status status = adatom_context_create(&params, &cli.ctx);
+    if (status == ADATOM_OK) {
+        /* The second Ctrl-C finds the default action again and ends the program at once. */
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+        interruptible = cli.ctx;
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        status = dispatch(&cli, argc, argv);
+        if (status == ADATOM_OK && (fflush(stdout) != 0 || ferror(stdout)))
+            status = cli_fail(&cli, ADATOM_IO, "cannot write to standard output");
+    }
+    progress_clear(&cli.progress);
+    if (status != ADATOM_OK) {
+        const char *message = cli.message[0] ? cli.message : adatom_context_message(cli.ctx);
+        fprintf(stderr, "adatom: %s\n", message[0] ? message : adatom_status_text(status));
+    }
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    interruptible = NULL;
+    adatom_context_destroy(&cli.ctx);
+    return adatom_status_exit_code(status);
+}

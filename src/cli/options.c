@@ -1,0 +1,170 @@
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const arg_option common_table[] = {
+    {.name = "quiet",
+     .letter = 'q',
+     .type = ARG_FLAG,
+     .offset = offsetof(common_options, quiet),
+     .help = "print nothing but results and errors"},
+    {.name = "verbose",
+     .letter = 'v',
+     .type = ARG_FLAG,
+     .offset = offsetof(common_options, verbose),
+     .help = "print what the library reports"},
+    {.name = "list-devices", .type = ARG_ACTION, .action = ARGS_LIST_DEVICES, .help = "list the devices and stop"},
+    {.name = "version", .type = ARG_ACTION, .action = ARGS_VERSION, .help = "print the version and stop"},
+    {.name = "help", .letter = 'h', .type = ARG_ACTION, .action = ARGS_HELP, .help = "print this and stop"},
+};
+arg_group common_group(common_options *values) { return (arg_group){"General", common_table, COUNT(common_table), values}; }
+
+static const arg_option device_table[] = {
+    {.name = "device",
+     .letter = 'd',
+     .type = ARG_TEXT,
+     .offset = offsetof(device_options, device),
+     .initial = "auto",
+     .value = "DEVICE",
+     .help = "auto (the best GPU, else the CPU), cpu, vulkan, an index of 'adatom devices', a UUID, a PCI address or part of the name"},
+    {.name = "threads",
+     .type = ARG_INT,
+     .offset = offsetof(device_options, threads),
+     .least = 0,
+     .most = 1024,
+     .initial = "0",
+     .value = "N",
+     .help = "processors used by the CPU engine and for decoding; 0: all"},
+    {.name = "cache-dir",
+     .type = ARG_TEXT,
+     .offset = offsetof(device_options, cache_dir),
+     .value = "DIR",
+     .help =
+         "where decoded pictures and compiled pipelines are kept (default $ADATOM_CACHE_DIR, $XDG_CACHE_HOME/adatom or ~/.cache/adatom)"},
+    {.name = "cache", .type = ARG_FLAG, .offset = offsetof(device_options, cache), .initial = "yes", .help = "keep them at all"},
+    {.name = "validate", .type = ARG_FLAG, .offset = offsetof(device_options, validate), .help = "run under the Vulkan validation layer"},
+};
+arg_group device_group(device_options *values) { return (arg_group){"Device", device_table, COUNT(device_table), values}; }
+
+static const arg_option data_table[] = {
+    {.name = "data",
+     .type = ARG_TEXT,
+     .required = true,
+     .offset = offsetof(data_options, data),
+     .value = "DATA",
+     .help = "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes"},
+    {.name = "split",
+     .type = ARG_TEXT,
+     .offset = offsetof(data_options, split),
+     .value = "SPLIT",
+     .help = "part of the data: base, val, novel or all of builtin sets; train, val or test where such CSV files lie in the folder"},
+    {.name = "csv",
+     .type = ARG_TEXT,
+     .offset = offsetof(data_options, csv),
+     .value = "FILE",
+     .help = "a `filename,label` list to apply to the folder or archive"},
+    {.name = "data-seed",
+     .type = ARG_SEED,
+     .offset = offsetof(data_options, seed),
+     .initial = "0",
+     .value = "N",
+     .help = "seed of builtin sets"},
+    {.name = "per-class",
+     .type = ARG_INT,
+     .offset = offsetof(data_options, per_class),
+     .least = 1,
+     .most = 100000,
+     .initial = "60",
+     .value = "N",
+     .help = "pictures a class of builtin sets"},
+};
+arg_group data_group(data_options *values) { return (arg_group){"Data", data_table, COUNT(data_table), values}; }
+arg_group data_group_positional(data_options *values) { return (arg_group){"Data", data_table + 1, COUNT(data_table) - 1, values}; }
+
+adatom_status cli_fail(struct cli *cli, adatom_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(cli->message, sizeof cli->message, format, args);
+    va_end(args);
+    return status;
+}
+
+void cli_note(struct cli *cli, const char *format, ...) {
+    if (cli->quiet) return;
+    progress_clear(&cli->progress);
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run) {
+    *run = false;
+    switch (args_parse(spec, argc, argv, cli->message, sizeof cli->message)) {
+    case ARGS_ERROR: return ADATOM_USAGE;
+    case ARGS_HELP: args_help(spec, stdout); return ADATOM_OK;
+    case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
+    case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);
+    case ARGS_RUN: break;
+    }
+    cli->quiet = common->quiet;
+    cli->verbose = common->verbose;
+    progress_init(&cli->progress, cli->quiet);
+    *run = true;
+    return ADATOM_OK;
+}
+
+void cli_cache_dir(const device_options *options, char *out, size_t capacity) {
+    const char *own = getenv("ADATOM_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    out[0] = 0;
+    if (!options->cache) return;
+    int length = 0;
+    if (options->cache_dir)
+        length = snprintf(out, capacity, "%s", options->cache_dir);
+    else if (own && own[0])
+        length = snprintf(out, capacity, "%s", own);
+    else if (xdg && xdg[0] == '/') /* the XDG specification says that relative paths are to be ignored */
+        length = snprintf(out, capacity, "%s/adatom", xdg);
+    else if (home && home[0])
+        length = snprintf(out, capacity, "%s/.cache/adatom", home);
+    if ((size_t)length >= capacity) out[0] = 0;
+}
+
+adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out) {
+    char cache[4096];
+    cli_cache_dir(options, cache, sizeof cache);
+    adatom_device_params params = {
+        .select = options->device, .threads = options->threads, .cache_dir = cache[0] ? cache : NULL, .validate = options->validate};
+    adatom_status status = adatom_device_open(cli->ctx, &params, out);
+    if (status == ADATOM_OK) cli_note(cli, "device: %s", adatom_device_reason(*out));
+    return status;
+}
+
+static void on_decode(void *user, size_t done, size_t total) {
+    progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures decoded");
+}
+
+adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size) {
+    return (adatom_dataset_params){.size = size,
+                                   .split = options->split,
+                                   .csv = options->csv,
+                                   .cache_dir = cache_dir[0] ? cache_dir : NULL,
+                                   .threads = threads,
+                                   .seed = options->seed,
+                                   .builtin_per_class = options->per_class,
+                                   .progress = on_decode,
+                                   .user = cli};
+}
+
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, adatom_dataset **out) {
+    char cache[4096];
+    cli_cache_dir(device, cache, sizeof cache);
+    adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size);
+    progress_start(&cli->progress, "data");
+    adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);
+    progress_clear(&cli->progress);
+    return status;
+}

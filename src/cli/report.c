@@ -1,0 +1,281 @@
+#include "report.h"
+#include "build_commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+/* 15 digits: every decimal fraction that was meant comes back as it was written. */
+#define REAL JSON_REAL_PRECISION(15)
+
+const char *const report_formats[] = {"table", "json", "jsonl", "csv", NULL};
+static const arg_option output_table[] = {
+    {.name = "output",
+     .letter = 'o',
+     .type = ARG_CHOICE,
+     .offset = offsetof(output_options, format),
+     .choices = report_formats,
+     .initial = "table",
+     .value = "FORMAT",
+     .help = "form of the result"},
+    {.name = "output-file",
+     .type = ARG_TEXT,
+     .offset = offsetof(output_options, file),
+     .value = "FILE",
+     .help = "write the result there instead of standard output; the file appears when it is complete"},
+};
+arg_group output_group(output_options *values) { return (arg_group){"Result", output_table, COUNT(output_table), values}; }
+
+json_t *report_document(const char *command) {
+    char when[32];
+    time_t t = time(NULL);
+    struct tm utc;
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &utc));
+    struct utsname host;
+    if (uname(&host) != 0) memset(&host, 0, sizeof host);
+    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s,s:I}}", "format_version", 1, "tool_version", adatom_version(), "build_commit",
+                     ADATOM_BUILD_COMMIT, "command", command, "test_time", when, "host", "system", host.sysname, "release", host.release,
+                     "machine", host.machine, "processors", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+json_t *report_device(const adatom_device_info *d) {
+    return json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:i}", "index", d->index, "backend", d->backend, "name",
+                     d->name, "type", d->type, "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid, "pci", d->pci,
+                     "driverName", d->driver_name, "driverInfo", d->driver_info, "api", d->api, "memory_bytes", (json_int_t)d->memory_bytes,
+                     "tensor_bytes", (json_int_t)d->tensor_bytes, "timer", (int)d->timer, "threads", d->threads);
+}
+
+json_t *report_dataset(const adatom_dataset_info *d) {
+    return json_pack("{s:s,s:s,s:i,s:I,s:i}", "name", d->name, "hash", d->hash, "classes", d->classes, "images", (json_int_t)d->images,
+                     "size", d->size);
+}
+
+json_t *report_float(float value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", (double)value);
+    return json_real(strtod(text, NULL));
+}
+
+json_t *report_get(json_t *row, const char *path) {
+    while (row) {
+        size_t length = strcspn(path, ".");
+        row = json_object_getn(row, path, length);
+        if (!path[length]) break;
+        path += length + 1;
+    }
+    return row;
+}
+
+/* JSON with an object's members on lines of their own and arrays of plain values on one line. */
+static void write_json(FILE *out, json_t *value, int indent) {
+    bool object = json_is_object(value), nested = object && json_object_size(value) > 0;
+    if (json_is_array(value))
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            json_t *item = json_array_get(value, i);
+            nested |= json_is_object(item) || json_is_array(item);
+        }
+    if (!nested) {
+        json_dumpf(value, out, JSON_ENCODE_ANY | REAL);
+        return;
+    }
+    const char *separator = "";
+    fputc(object ? '{' : '[', out);
+    if (object) {
+        const char *key;
+        json_t *member;
+        json_object_foreach(value, key, member) {
+            json_t *name = json_string(key);
+            fprintf(out, "%s\n%*s", separator, indent + 2, "");
+            json_dumpf(name, out, JSON_ENCODE_ANY);
+            fputs(": ", out);
+            write_json(out, member, indent + 2);
+            separator = ",";
+            json_decref(name);
+        }
+    } else {
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            fprintf(out, "%s\n%*s", separator, indent + 2, "");
+            write_json(out, json_array_get(value, i), indent + 2);
+            separator = ",";
+        }
+    }
+    fprintf(out, "\n%*s%c", indent, "", object ? '}' : ']');
+}
+
+/* A line a row, each complete: the document's other members come first. */
+static void write_jsonl(FILE *out, const struct report *r) {
+    size_t i;
+    json_t *row, *rows = json_object_get(r->document, r->rows);
+    json_array_foreach(rows, i, row) {
+        json_t *line = json_copy(r->document);
+        json_object_del(line, r->rows);
+        json_object_update(line, row);
+        json_dumpf(line, out, JSON_COMPACT | REAL);
+        fputc('\n', out);
+        json_decref(line);
+    }
+}
+
+/* RFC 4180: quoted where it holds a comma, a quote or a line end. */
+static void write_csv_text(FILE *out, const char *text) {
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void write_csv_value(FILE *out, json_t *value) {
+    if (json_is_string(value))
+        write_csv_text(out, json_string_value(value));
+    else if (value && !json_is_null(value))
+        json_dumpf(value, out, JSON_ENCODE_ANY | JSON_COMPACT | REAL);
+}
+
+static void write_csv(FILE *out, const struct report *r) {
+    size_t i;
+    json_t *row, *rows = json_object_get(r->document, r->rows);
+    for (size_t c = 0; c < r->column_count; c++) {
+        fprintf(out, "%s%s", c ? "," : "", r->columns[c].path);
+        if (r->columns[c].spread) fprintf(out, ",%s", r->columns[c].spread);
+    }
+    fputc('\n', out);
+    json_array_foreach(rows, i, row) {
+        for (size_t c = 0; c < r->column_count; c++) {
+            if (c) fputc(',', out);
+            write_csv_value(out, report_get(row, r->columns[c].path));
+            if (r->columns[c].spread) {
+                fputc(',', out);
+                write_csv_value(out, report_get(row, r->columns[c].spread));
+            }
+        }
+        fputc('\n', out);
+    }
+}
+
+static void format_cell(const report_column *column, json_t *row, char *out, size_t capacity) {
+    json_t *value = report_get(row, column->path), *spread = column->spread ? report_get(row, column->spread) : NULL;
+    double number = json_number_value(value);
+    int used = 0;
+    if (!value || json_is_null(value)) {
+        snprintf(out, capacity, "-");
+        return;
+    }
+    switch (column->cell) {
+    case CELL_TEXT:
+        used = snprintf(out, capacity, "%s", json_is_string(value) ? json_string_value(value) : json_is_true(value) ? "yes" : "no");
+        break;
+    case CELL_NUMBER: used = snprintf(out, capacity, number != 0 && fabs(number) < 10 ? "%.3g" : "%.1f", number); break;
+    case CELL_PERCENT: used = snprintf(out, capacity, "%.2f", 100 * number); break;
+    case CELL_DIFFERENCE: used = snprintf(out, capacity, "%+.2f", 100 * number); break;
+    case CELL_COUNT: used = snprintf(out, capacity, "%.0f", number); break;
+    case CELL_BYTES: used = snprintf(out, capacity, "%.0f MiB", number / 1048576); break;
+    case CELL_MILLIONS: used = snprintf(out, capacity, "%.3f", number / 1e6); break;
+    }
+    if (spread && json_is_number(spread))
+        snprintf(out + used, capacity - (size_t)used, " ± %.2f", 100 * json_number_value(spread));
+    else if (spread)
+        snprintf(out + used, capacity - (size_t)used, " ± ?"); /* one episode has no interval */
+}
+
+static int width(const char *text) {
+    int points = 0;
+    for (; *text; text++) points += ((unsigned char)*text & 0xC0) != 0x80;
+    return points;
+}
+
+static void write_cell(FILE *out, const char *text, int columns, bool right, bool last) {
+    int space = columns - width(text);
+    if (right)
+        fprintf(out, "%*s%s", space, "", text);
+    else
+        fprintf(out, "%s%*s", text, last ? 0 : space, "");
+    fputs(last ? "\n" : "  ", out);
+}
+
+static void write_table(FILE *out, const struct report *r) {
+    enum { MAX_COLUMNS = 16, CELL = 300 };
+    char cell[CELL];
+    int widths[MAX_COLUMNS] = {0};
+    size_t shown[MAX_COLUMNS], count = 0, i;
+    json_t *row, *rows = json_object_get(r->document, r->rows);
+    for (size_t c = 0; c < r->column_count && count < MAX_COLUMNS; c++)
+        if (r->columns[c].heading) shown[count++] = c;
+    for (size_t c = 0; c < count; c++) {
+        widths[c] = width(r->columns[shown[c]].heading);
+        json_array_foreach(rows, i, row) {
+            format_cell(&r->columns[shown[c]], row, cell, sizeof cell);
+            if (width(cell) > widths[c]) widths[c] = width(cell);
+        }
+    }
+    if (r->above) fputs(r->above, out);
+    for (size_t c = 0; c < count && json_array_size(rows) > 0; c++)
+        write_cell(out, r->columns[shown[c]].heading, widths[c], r->columns[shown[c]].cell != CELL_TEXT, c + 1 == count);
+    json_array_foreach(rows, i, row) for (size_t c = 0; c < count; c++) {
+        format_cell(&r->columns[shown[c]], row, cell, sizeof cell);
+        write_cell(out, cell, widths[c], r->columns[shown[c]].cell != CELL_TEXT, c + 1 == count);
+    }
+    if (r->below) fputs(r->below, out);
+}
+
+static adatom_status write_file(struct cli *cli, const char *path, const char *text, size_t size) {
+    /* A device or pipe cannot be replaced by renaming. */
+    struct stat info;
+    bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    char temporary[4096];
+    int length = snprintf(temporary, sizeof temporary, special ? "%s" : "%s.tmp-%ld", path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof temporary) return cli_fail(cli, ADATOM_USAGE, "--output-file: the name is too long");
+    FILE *file = fopen(temporary, "we");
+    if (!file) return cli_fail(cli, ADATOM_IO, "cannot create '%s': %s", path, strerror(errno));
+    bool written = fwrite(text, 1, size, file) == size && fflush(file) == 0 && (special || fsync(fileno(file)) == 0);
+    int error = errno;
+    if (fclose(file) != 0 && written) written = false, error = errno;
+    if (written && !special && rename(temporary, path) != 0) written = false, error = errno;
+    if (written) return ADATOM_OK;
+    if (!special) unlink(temporary);
+    return cli_fail(cli, ADATOM_IO, "cannot write '%s': %s", path, strerror(error));
+}
+
+adatom_status report_write(struct cli *cli, const output_options *options, const struct report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out || !r->document) {
+        if (out) fclose(out);
+        free(text);
+        return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
+    }
+    if (strcmp(options->format, "json") == 0) {
+        write_json(out, r->document, 0);
+        fputc('\n', out);
+    } else if (strcmp(options->format, "jsonl") == 0) {
+        write_jsonl(out, r);
+    } else if (strcmp(options->format, "csv") == 0) {
+        write_csv(out, r);
+    } else {
+        write_table(out, r);
+    }
+    bool complete = !ferror(out);
+    complete &= fclose(out) == 0;
+    adatom_status status = ADATOM_OK;
+    progress_clear(&cli->progress);
+    if (!complete)
+        status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
+    else if (options->file)
+        status = write_file(cli, options->file, text, size);
+    else if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+        status = cli_fail(cli, ADATOM_IO, "cannot write the result to standard output: %s", strerror(errno));
+    free(text);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* Results: one JSON document, shown as a table, JSON, JSON lines or CSV. Tables and CSV are made from the document's rows by a
+ * table of columns, so that all forms say the same. */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include "cli.h"
+#include <jansson.h>
+
+typedef struct output_options {
+    const char *format, *file;
+} output_options;
+arg_group output_group(output_options *values);
+/* table, json, jsonl, csv, NULL: for a command whose --output means something else. */
+extern const char *const report_formats[];
+
+typedef enum report_cell { CELL_TEXT, CELL_NUMBER, CELL_PERCENT, CELL_DIFFERENCE, CELL_COUNT, CELL_BYTES, CELL_MILLIONS } report_cell;
+
+typedef struct report_column {
+    const char *heading; /* NULL: CSV only */
+    report_cell cell;
+    const char *path;   /* in a row, e.g. "accuracy.mean"; also the heading in CSV */
+    const char *spread; /* path of the half width of an interval, or NULL */
+} report_column;
+
+struct report {
+    json_t *document; /* an object; borrowed */
+    const char *rows; /* name of the array in it */
+    const report_column *columns;
+    size_t column_count;
+    const char *above, *below; /* lines around the table, each ends with a newline; NULL: none */
+};
+
+/* To stdout, or to options->file under a temporary name that is renamed when it is complete. */
+adatom_status report_write(struct cli *cli, const output_options *options, const struct report *report);
+
+/* The fields every result carries: format and tool version, build, time, host, command. A new object. */
+json_t *report_document(const char *command);
+json_t *report_device(const adatom_device_info *info);
+json_t *report_dataset(const adatom_dataset_info *info);
+/* The short decimal number that a float was made from: 0.01, not 0.00999999978. */
+json_t *report_float(float value);
+/* value at a dotted path, or NULL. */
+json_t *report_get(json_t *row, const char *path);
+#endif
