@@ -1,0 +1,66 @@
+#!/bin/sh
+# The rules of ARCHITECTURE.md that a compiler does not check: rules.sh SOURCE [LIBRARY]. Prints each breach; exit 1 if any.
+set -u
+cd "$1" || exit 2
+library=${2-}
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+breach() { sed "s|^|$1: |" >>"$found"; }
+
+# What a room may include, besides itself. Arrows point down only; vk and cpu do not know each other.
+allowed() {
+    case $1 in
+    base) echo base ;;
+    io) echo base io ;;
+    nn) echo base io nn ;;
+    vk) echo base io nn vk shaders spv ;; # spv: generated from shaders
+    cpu) echo base io nn cpu ;;
+    device) echo base io nn vk cpu device ;;
+    bench) echo base io nn device bench tests/reference ;;
+    fewshot) echo base io nn device fewshot ;;
+    cli) echo "" ;;
+    *) return 1 ;;
+    esac
+}
+for directory in src/*/; do
+    room=$(basename "$directory")
+    if ! rooms=$(allowed "$room"); then
+        echo "$directory is no room of this table" | breach "unknown room"
+        continue
+    fi
+    pattern=$(echo "$rooms" | sed 's/ /|/g')
+    # Quoted includes name the room; without a slash they stay in it, which only cli does.
+    grep -rnE '^ *# *include *"' "$directory" | grep -vE "\"(${pattern:-none})/[^\"]*\"" |
+        { if [ "$room" = cli ]; then grep -vE '"[^/"]*"'; else cat; fi; } | breach "include against the arrows"
+done
+grep -rnE '^ *# *include' include | grep -vE '<adatom/[a-z]*\.h>|<std[a-z]*\.h>' | breach "a public header includes more than public and standard headers"
+
+# The library never prints, exits or reads the environment.
+calls='printf|vprintf|puts|putchar|perror|getenv|secure_getenv|setlocale|system|exit|_exit|abort'
+for room in base io nn cpu vk device bench fewshot; do
+    [ -d "src/$room" ] || continue
+    grep -rnE "(^|[^A-Za-z0-9_>.])($calls) *\\(" "src/$room"
+    grep -rnE '(fprintf|fputs|fputc|fwrite|fflush) *\(.*(stdout|stderr)' "src/$room"
+done | breach "the library prints, exits or reads the environment"
+
+# One subject a file, nothing left for later.
+list_sources() {
+    find src include shaders tests tools -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.def' -o -name '*.sh' 2>/dev/null
+}
+list_sources | while read -r file; do
+    lines=$(wc -l <"$file")
+    [ "$lines" -le 600 ] || echo "$file has $lines lines" | breach "over 600 lines"
+done
+list_sources | grep -v '^tests/rules/' | xargs grep -nE 'TODO|FIXME|(^|[^X])XXX([^X]|$)' /dev/null | breach "left for later"
+
+# No global state: nothing writable outside functions. Known and harmless: volk's entry points and the lock around loading them, the
+# text of an error inside stb_image, and the allocation test hook.
+instrumented() { objdump -t "$library" | grep -qE '__asan|__gcov|__sanitizer'; }
+if [ -n "$library" ] && command -v objdump >/dev/null && ! instrumented; then
+    objdump -t "$library" | awk '/^[^ ]*\.o:/ {object = $1}
+        NF < 4 || $(NF-2) !~ /^\.(data|bss)(\.|$)/ || $(NF-2) ~ /rel\.ro/ || $NF ~ /^\./ {next}
+        object !~ /volk\.c/ && $NF !~ /^(fail_countdown|volk_lock|invalid_chunk\.[0-9]+)$/ {print object, $NF}' | breach "global state"
+fi
+
+cat "$found"
+[ ! -s "$found" ]
