@@ -1,0 +1,561 @@
+#include "io/safetensors.h"
+#include "nn/network.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static adatom_context *ctx;
+
+static void setup(void) { ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK); }
+static void teardown(void) { adatom_context_destroy(&ctx); }
+
+static adatom_model *create(adatom_model_params params) {
+    adatom_model *model = NULL;
+    ck_assert_msg(adatom_model_create(ctx, &params, &model) == ADATOM_OK, "%s", adatom_context_message(ctx));
+    return model;
+}
+
+/* ---- counts ------------------------------------------------------------------------------------------------------- */
+
+/* All numbers but statistics; the classifier counts where the model has one. Batch norm: 2 numbers a channel.
+ *
+ * ResNet-18: 16 3x3 convolutions in stages of 64, 128, 256, 512 channels: 4 of 64x64, then 64x128 and 3 of 128x128, 128x256 and 3 of
+ * 256x256, 256x512 and 3 of 512x512: 1 220 608 pairs of channels (x 9 = 10 985 472). Shortcuts: 64*128 + 128*256 + 256*512 = 172 032.
+ * Norms: 2 * (5*64 + 5*128 + 5*256 + 5*512) = 9600. 3x3 stem: 3*64*9 = 1728, 7x7: 3*64*49 = 9408. Classifier: 512*10 + 10 = 5130.
+ * Without the 3x3 convolutions, 32x32 pictures: 172 032 + 9600 + 1728 + 5130 = 188 490. Atoms, m = 8: 16 * 8*9 = 1152.
+ * ResNet-10: 2 of 64x64, 64x128 + 128x128, 128x256 + 256x256, 256x512 + 512x512: 524 288 pairs; norms 2 * (3*64 + 3*(128+256+512)) = 5760.
+ * Conv-4: 3 of 64x64 = 12 288 pairs; 3*64*9 = 1728; norms 2*4*64 = 512. */
+static const struct count {
+    const char *arch, *sharing, *stem;
+    int atoms, classes;
+    uint64_t total, own_atoms;
+} counts[] = {
+    {"resnet18", "none", "3x3", 0, 10, 10985472 + 188490, 0},                                                     /* 11.174 M */
+    {"resnet18", "layer", "3x3", 8, 10, 8 * 1220608 + 1152 + 188490, 1152},                                       /* 9.955 M */
+    {"resnet18", "stage", "3x3", 8, 10, 8 * (64 * 64 + 128 * 128 + 256 * 256 + 512 * 512) + 1152 + 188490, 1152}, /* 2.975 M */
+    {"resnet18", "net", "3x3", 8, 10, 8 * 512 * 512 + 1152 + 188490, 1152},                                       /* 2.287 M */
+    {"resnet18", "net", "3x3", 16, 10, 16 * 512 * 512 + 2304 + 188490, 2304},                                     /* 4.385 M */
+    {"resnet18", "none", NULL, 0, 0, 10985472 + 172032 + 9600 + 9408, 0},                                         /* 11.177 M */
+    {"resnet18", "net", NULL, 8, 0, 8 * 512 * 512 + 1152 + 172032 + 9600 + 9408, 1152},                           /* 2.289 M */
+    {"resnet10", "none", NULL, 0, 0, 9 * 524288 + 172032 + 5760 + 9408, 0},                                       /* 4.906 M */
+    {"resnet10", "net", NULL, 8, 0, 8 * 512 * 512 + 8 * 72 + 172032 + 5760 + 9408, 576},                          /* 2.285 M */
+    {"conv4", "none", NULL, 0, 0, 9 * 12288 + 1728 + 512, 0},                                                     /* 0.113 M */
+    {"conv4", "net", NULL, 8, 0, 8 * 64 * 64 + 3 * 72 + 1728 + 512, 216},                                         /* 0.035 M */
+    /* Widths 64, 160, 320, 640 (Tian et al. 2020 give 12.42 M): 3x3 pairs 3*64 + 2*64^2 + 64*160 + 2*160^2 + 160*320 + 2*320^2 +
+     * 320*640 + 2*640^2 = 1 349 824; shortcuts 3*64 + 64*160 + 160*320 + 320*640 = 266 432; norms 2*4*(64+160+320+640) = 9472. */
+    {"resnet12", "none", NULL, 0, 0, 9 * 1349824 + 266432 + 9472, 0},
+    {"resnet12", "net", NULL, 8, 0, 8 * 640 * 640 + 11 * 72 + 1728 + 266432 + 9472, 792},
+    /* Conv-6: layers 5 and 6 share a stage, layers 2, 3 and 4 are each alone in theirs. */
+    {"conv6", "stage", NULL, 8, 0, 4 * 8 * 64 * 64 + 5 * 72 + 1728 + 2 * 6 * 64, 360},
+};
+
+START_TEST(test_parameter_counts) {
+    const struct count *expected = &counts[_i];
+    adatom_model *model = create((adatom_model_params){.arch = expected->arch,
+                                                       .sharing = expected->sharing,
+                                                       .stem = expected->stem,
+                                                       .atoms = expected->atoms,
+                                                       .classes = expected->classes,
+                                                       .image_size = expected->stem ? 32 : 84});
+    adatom_model_info info;
+    adatom_model_describe(model, &info);
+    ck_assert_uint_eq(info.parameters + info.head_parameters, expected->total);
+    ck_assert_uint_eq(info.atoms_parameters, expected->own_atoms);
+    ck_assert_uint_eq(info.head_parameters, 513 * (uint64_t)expected->classes);
+    ck_assert_int_eq(info.atoms, expected->atoms);
+    ck_assert_uint_eq(info.parameters,
+                      info.atoms_parameters + info.norm_parameters + info.coefficients_parameters + info.ordinary_parameters);
+    /* What the layers own and what they share make up the whole. */
+    uint64_t sum = strcmp(expected->sharing, "layer") != 0 ? info.coefficients_parameters : 0, macs = 0;
+    for (int l = 0; l < info.layers; l++) {
+        adatom_layer_info layer;
+        ck_assert_int_eq(adatom_model_layer(model, l, &layer), ADATOM_OK);
+        sum += layer.own_parameters;
+        macs += layer.macs;
+    }
+    ck_assert_uint_eq(sum, expected->total);
+    ck_assert_uint_eq(macs, info.macs);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+START_TEST(test_defaults) {
+    adatom_model *model = NULL;
+    adatom_model_info info;
+    ck_assert_int_eq(adatom_model_create(ctx, NULL, &model), ADATOM_OK);
+    adatom_model_describe(model, &info);
+    ck_assert_str_eq(info.arch, "conv4");
+    ck_assert_str_eq(info.sharing, "net");
+    ck_assert(info.atoms == 8 && info.image_size == 84 && info.features == 1600 && info.classes == 0 && info.layers == 12);
+    ck_assert_float_eq(info.mean[0], 0.485f);
+    ck_assert_float_eq(info.std[2], 0.225f);
+    adatom_model_destroy(&model);
+    ck_assert_ptr_null(model);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+START_TEST(test_features) {
+    static const struct {
+        const char *arch, *stem;
+        int size, features;
+    } expected[] = {{"conv6", NULL, 84, 1600},    {"conv4", NULL, 16, 64},     {"resnet10", NULL, 224, 512}, {"resnet18", NULL, 84, 512},
+                    {"resnet18", "3x3", 32, 512}, {"resnet12", NULL, 84, 640}, {"resnet12", NULL, 16, 640}};
+    for (size_t i = 0; i < AD_COUNT(expected); i++) {
+        ad_network net;
+        const adatom_model_params params = {.arch = expected[i].arch, .stem = expected[i].stem, .image_size = expected[i].size};
+        ck_assert_int_eq(ad_network_build(ctx, &params, &net), ADATOM_OK);
+        ck_assert_int_eq(net.features, expected[i].features);
+        ad_network_clear(&net);
+    }
+}
+END_TEST
+
+START_TEST(test_layers) {
+    adatom_model *model = create((adatom_model_params){.classes = 64});
+    adatom_layer_info layer;
+    ck_assert_int_eq(adatom_model_layer(model, 3, &layer), ADATOM_OK);
+    ck_assert_str_eq(layer.name, "layer2.conv");
+    ck_assert_str_eq(layer.kind, "conv");
+    ck_assert_str_eq(layer.coefficients, "shared.coefficients");
+    ck_assert(layer.in_height == 42 && layer.in_channels == 64 && layer.out_width == 42 && layer.out_channels == 64);
+    ck_assert(layer.kernel == 3 && layer.stride == 1 && layer.padding == 1 && layer.dilation == 1 && layer.atoms == 8);
+    ck_assert_uint_eq(layer.own_parameters, 72);
+    ck_assert_uint_eq(layer.macs, 42 * 42 * 64 * 64 * 9);                                   /* k^2 c c' a position: 65.0 M */
+    ck_assert_uint_eq(layer.macs_coefficients_first, 42 * 42 * (8 * 64 * 64 + 8 * 9 * 64)); /* m c c' + m k^2 c' */
+    ck_assert_int_eq(adatom_model_layer(model, 0, &layer), ADATOM_OK);
+    ck_assert_int_eq(layer.in_channels, 3);
+    ck_assert_uint_eq(layer.macs, 84 * 84 * 64 * 3 * 9);
+    ck_assert_uint_eq(layer.macs_coefficients_first, 0);
+    ck_assert_ptr_null(layer.coefficients);
+    ck_assert_int_eq(adatom_model_layer(model, 12, &layer), ADATOM_OK);
+    ck_assert_str_eq(layer.kind, "head");
+    ck_assert_uint_eq(layer.macs, 1600 * 64);
+    ck_assert_int_eq(adatom_model_layer(model, 13, &layer), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_model_layer(model, -1, &layer), ADATOM_USAGE);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+/* ---- structure ---------------------------------------------------------------------------------------------------- */
+
+static const adatom_model_params variants[] = {
+    {.arch = "conv4", .sharing = "none", .width = 4, .image_size = 16, .classes = 3},
+    {.arch = "conv4", .sharing = "layer", .decompose_first = true, .width = 8, .image_size = 20, .atoms = 3},
+    {.arch = "conv6", .sharing = "stage", .width = 12, .image_size = 21, .atoms = 9, .classes = 5},
+    {.arch = "resnet10", .sharing = "net", .width = 4, .image_size = 33, .decompose_first = true},
+    {.arch = "resnet12", .sharing = "stage", .width = 4, .image_size = 16, .classes = 2, .atoms = 1},
+    {.arch = "resnet18", .sharing = "net", .width = 8, .image_size = 8, .stem = "3x3", .atoms = 2},
+};
+
+static void check_param(const ad_network *net, int number, ad_param_kind kind, int o, int c, bool exact) {
+    ck_assert(number >= 0 && number < net->param_count);
+    const ad_param *p = &net->params[number];
+    ck_assert_int_eq(p->kind, kind);
+    ck_assert(exact ? p->o == o && p->c == c : p->o >= o && p->c >= c);
+}
+
+START_TEST(test_nodes_fit_together) {
+    ad_network net;
+    ck_assert_int_eq(ad_network_build(ctx, &variants[_i], &net), ADATOM_OK);
+    ck_assert(net.nodes[0].kind == AD_NODE_INPUT && net.nodes[0].o == 4 && net.nodes[0].oh == net.image_size);
+    bool decomposed = false;
+    for (int i = 1; i < net.node_count; i++) {
+        const ad_node *node = &net.nodes[i], *input = &net.nodes[node->input];
+        ck_assert(node->input >= 0 && node->input < i && node->residual < i);
+        ck_assert(node->h == input->oh && node->w == input->ow && node->c == input->o && node->c % 4 == 0 && node->o % 4 == 0);
+        ck_assert_int_eq(node->oh, (node->h + 2 * node->pad - node->dil * (node->k - 1) - 1) / node->stride + 1);
+        ck_assert(node->oh >= 1 && node->ow == node->oh);
+        if (node->kind == AD_NODE_CONV) {
+            const int c = ad_node_channels(node);
+            decomposed |= node->m > 0;
+            ck_assert((node->m == 0) == (node->kernel >= 0) && (node->m > 0) == (node->atoms >= 0));
+            if (node->m == 0) {
+                check_param(&net, node->kernel, AD_PARAM_KERNEL, node->o, c, true);
+            } else {
+                ck_assert_int_eq(node->m, net.made_from.atoms);
+                ck_assert_int_gt(node->k, 1);
+                check_param(&net, node->coefficients, AD_PARAM_COEFFICIENTS, node->o, c, strcmp(net.sharing, "layer") == 0);
+                check_param(&net, node->atoms, AD_PARAM_ATOMS, node->o, c, true);
+            }
+        }
+        if (node->kind == AD_NODE_NORM) {
+            check_param(&net, node->gamma, AD_PARAM_GAMMA, 0, node->c, true);
+            check_param(&net, node->beta, AD_PARAM_BETA, 0, node->c, true);
+            check_param(&net, node->statistics, AD_PARAM_STATISTICS, 0, node->c, true);
+            if (node->residual >= 0) {
+                const ad_node *residual = &net.nodes[node->residual];
+                ck_assert(residual->oh == node->oh && residual->ow == node->ow && residual->o == node->o);
+            }
+        }
+    }
+    ck_assert(decomposed == (strcmp(net.sharing, "none") != 0));
+    const ad_node *last = &net.nodes[net.node_count - 1];
+    ck_assert_int_eq(net.features, last->oh * last->ow * last->o);
+    ad_network_clear(&net);
+}
+END_TEST
+
+START_TEST(test_arena_layout) {
+    ad_network net;
+    ck_assert_int_eq(ad_network_build(ctx, &variants[_i], &net), ADATOM_OK);
+    size_t end = 0;
+    for (int i = 0; i < net.param_count; i++) {
+        const ad_param *p = &net.params[i];
+        ck_assert(i == 0 || p->role >= net.params[i - 1].role);
+        ck_assert(p->offset % 64 == 0 && p->offset >= end && p->offset < end + 64 && p->logical <= p->count);
+        ck_assert(p->offset >= net.role_begin[p->role] && p->offset + p->count <= net.role_begin[p->role + 1]);
+        end = p->offset + p->count;
+        for (int j = 0; j < i; j++) ck_assert_str_ne(p->name, net.params[j].name);
+    }
+    ck_assert_uint_eq(net.role_begin[0], 0);
+    for (int role = 0; role <= AD_ROLE_COUNT; role++) ck_assert_uint_eq(net.role_begin[role] % 64, 0);
+    ck_assert_uint_eq(net.role_begin[AD_ROLE_COUNT], (end + 63) / 64 * 64);
+    ad_network_clear(&net);
+}
+END_TEST
+
+static void check_create_fails(adatom_model_params params, const char *says) {
+    adatom_model *model = (adatom_model *)&params;
+    ck_assert_int_eq(adatom_model_create(ctx, &params, &model), ADATOM_USAGE);
+    ck_assert_ptr_null(model);
+    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx), says);
+}
+
+START_TEST(test_refused_params) {
+    check_create_fails((adatom_model_params){.arch = "conv5"}, "unknown architecture 'conv5'; known: conv4, conv6, resnet10");
+    check_create_fails((adatom_model_params){.sharing = "all"}, "unknown sharing 'all'; known: none, layer, stage, net");
+    check_create_fails((adatom_model_params){.arch = "resnet18", .stem = "5x5"}, "unknown stem '5x5'; known: 7x7, 3x3");
+    check_create_fails((adatom_model_params){.stem = "3x3"}, "conv4 has no stem");
+    check_create_fails((adatom_model_params){.atoms = 65}, "atoms is 65");
+    check_create_fails((adatom_model_params){.atoms = -1}, "atoms is -1");
+    check_create_fails((adatom_model_params){.width = 6}, "multiple of 4");
+    check_create_fails((adatom_model_params){.width = -4}, "width is -4");
+    check_create_fails((adatom_model_params){.classes = -1}, "classes is -1");
+    check_create_fails((adatom_model_params){.image_size = 2000}, "image size is 2000");
+    check_create_fails((adatom_model_params){.image_size = 15}, "too small for conv4: nothing would be left for layer4.pool");
+}
+END_TEST
+
+/* ---- values ------------------------------------------------------------------------------------------------------- */
+
+static int param_number(const ad_network *net, const char *name) {
+    for (int i = 0; i < net->param_count; i++)
+        if (strcmp(net->params[i].name, name) == 0) return i;
+    ck_abort_msg("no parameter %s", name);
+}
+
+/* Mean near 0 and variance as expected, within five standard deviations of what n normal numbers give. */
+static void check_normal(const adatom_model *model, const char *name, double variance) {
+    const ad_param *p = &model->net.params[param_number(&model->net, name)];
+    double sum = 0, squares = 0, n = (double)p->logical;
+    for (size_t i = 0; i < p->count; i++) { /* padding is zero */
+        const double v = (double)model->values[p->offset + i];
+        sum += v, squares += v * v;
+    }
+    ck_assert_double_lt(fabs(sum / n), 5 * sqrt(variance / n));
+    ck_assert_double_lt(fabs(squares / n / variance - 1), 5 * sqrt(2 / n));
+}
+
+START_TEST(test_initialisation) {
+    adatom_model *model = create((adatom_model_params){.arch = "resnet10", .seed = 3, .classes = 4, .atoms = 16, .decompose_first = false});
+    const ad_network *net = &model->net;
+    check_normal(model, "shared.coefficients", 1.0 / 16);
+    check_normal(model, "layer1.kernel", 2.0 / (49 * 3));
+    check_normal(model, "layer8.shortcut.kernel", 2.0 / 256);
+    check_normal(model, "layer2.atoms", 2.0 / (9 * 64));  /* of the layer's own width, not of the shared tensor's: */
+    check_normal(model, "layer8.atoms", 2.0 / (9 * 256)); /* so that every layer composes He-correct kernels */
+    for (int i = 0; i < net->param_count; i++) {
+        const ad_param *p = &net->params[i];
+        for (size_t e = 0; e < p->count; e++) {
+            const float value = model->values[p->offset + e];
+            if (p->kind == AD_PARAM_GAMMA) ck_assert_float_eq(value, 1);
+            if (p->kind == AD_PARAM_BETA || p->role == AD_ROLE_HEAD) ck_assert_float_eq(value, 0);
+            if (p->kind == AD_PARAM_STATISTICS) ck_assert_float_eq(value, e < (size_t)p->c ? 0 : 1);
+        }
+    }
+    adatom_model_info a, b;
+    adatom_model_describe(model, &a);
+    ad_model_initialise(model, 4);
+    adatom_model_describe(model, &b);
+    ck_assert_str_ne(a.hash, b.hash);
+    ad_model_initialise(model, 3);
+    adatom_model_describe(model, &b);
+    ck_assert_str_eq(a.hash, b.hash);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+/* ---- files -------------------------------------------------------------------------------------------------------- */
+
+static char path[] = "/tmp/adatom-model-XXXXXX";
+
+static void file_setup(void) {
+    setup();
+    strcpy(path + strlen(path) - 6, "XXXXXX");
+    const int file = mkstemp(path);
+    ck_assert_int_ge(file, 0);
+    close(file);
+}
+
+static void file_teardown(void) {
+    unlink(path);
+    teardown();
+}
+
+/* Different everywhere, padding of the arena apart. */
+static void number_values(adatom_model *model) {
+    for (int i = 0; i < model->net.param_count; i++) {
+        const ad_param *p = &model->net.params[i];
+        for (int part = 0; part < ad_param_parts(p); part++)
+            for (size_t e = 0; e < p->logical / (size_t)ad_param_parts(p); e++)
+                model->values[p->offset + ad_param_at(p, part, e)] = (float)(1000 * i + 500 * part) + 0.25f * (float)e;
+    }
+    ad_model_rehash(model);
+}
+
+START_TEST(test_round_trip) {
+    adatom_model *model = create(variants[_i]), *again = NULL;
+    model->notes = ad_strdup(ctx, "{\"seed\": 1}");
+    model->mean[0] = 0.1f, model->std[1] = 3;
+    ad_model_rehash(model);
+    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
+    ck_assert_msg(adatom_model_load(ctx, path, &again) == ADATOM_OK, "%s", adatom_context_message(ctx));
+    ck_assert_uint_eq(model->hash, again->hash);
+    ck_assert_mem_eq(model->values, again->values, model->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
+    ck_assert_mem_eq(model->mean, again->mean, sizeof model->mean);
+    ck_assert_mem_eq(model->std, again->std, sizeof model->std);
+    ck_assert_str_eq(again->notes, "{\"seed\": 1}");
+    ck_assert_int_eq(again->net.node_count, model->net.node_count);
+    adatom_model_destroy(&model);
+    adatom_model_destroy(&again);
+}
+END_TEST
+
+/* The file's layouts are the field's: kernels [o][c][i][j], coefficients [o][c][m], atoms [m][i][j]. */
+START_TEST(test_file_layout) {
+    adatom_model *model = create((adatom_model_params){.width = 8, .image_size = 16, .atoms = 3});
+    number_values(model);
+    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
+    char *bytes = NULL;
+    size_t size = 0;
+    ad_safetensors file;
+    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, &size), ADATOM_OK);
+    ck_assert_int_eq(ad_safetensors_parse(ctx, path, bytes, size, &file), ADATOM_OK);
+    const ad_network *net = &model->net;
+    const float *kernel = model->values + net->params[param_number(net, "layer1.kernel")].offset;
+    const float *alpha = model->values + net->params[param_number(net, "shared.coefficients")].offset;
+    const float *psi = model->values + net->params[param_number(net, "layer3.atoms")].offset;
+    const float *statistics = model->values + net->params[param_number(net, "layer2.norm")].offset;
+    const ad_st_tensor *t = ad_safetensors_find(&file, "layer1.kernel");
+    for (size_t o = 0; o < 8; o++)
+        for (size_t c = 0; c < 4; c++)
+            for (size_t ij = 0; ij < 9; ij++)
+                ck_assert_float_eq(kernel[(ij * 4 + c) * 8 + o], c < 3 ? ad_safetensors_float(&file, t, (o * 3 + c) * 9 + ij) : 0);
+    t = ad_safetensors_find(&file, "shared.coefficients");
+    for (size_t o = 0; o < 8; o++)
+        for (size_t c = 0; c < 8; c++)
+            for (size_t m = 0; m < 3; m++)
+                ck_assert_float_eq(alpha[(c * 3 + m) * 8 + o], ad_safetensors_float(&file, t, (o * 8 + c) * 3 + m));
+    t = ad_safetensors_find(&file, "layer3.atoms");
+    for (size_t i = 0; i < 27; i++) ck_assert_float_eq(psi[i], ad_safetensors_float(&file, t, i));
+    for (size_t c = 0; c < 8; c++) {
+        ck_assert_float_eq(statistics[c], ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_mean"), c));
+        ck_assert_float_eq(statistics[8 + c], ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_var"), c));
+    }
+    ad_safetensors_clear(&file);
+    ad_free(bytes);
+
+    if (system("python3 -c 'import numpy, safetensors.numpy' 2>/dev/null") == 0) {
+        char command[1024];
+        snprintf(command, sizeof command,
+                 "python3 -c 'import json, safetensors, sys\n"
+                 "f = safetensors.safe_open(sys.argv[1], \"numpy\")\n"
+                 "assert json.loads(f.metadata()[\"adatom\"])[\"arch\"] == \"conv4\"\n"
+                 "assert f.get_tensor(\"layer1.kernel\")[5, 2, 1, 0] == %.9g\n"
+                 "assert f.get_tensor(\"shared.coefficients\")[5, 2, 1] == %.9g\n"
+                 "assert f.get_tensor(\"layer3.atoms\")[2, 1, 0] == %.9g\n"
+                 "assert f.get_tensor(\"layer2.norm.running_var\")[7] == %.9g\n"
+                 "' %s",
+                 (double)kernel[(3 * 4 + 2) * 8 + 5], (double)alpha[(2 * 3 + 1) * 8 + 5], (double)psi[2 * 9 + 3], (double)statistics[15],
+                 path);
+        ck_assert_int_eq(system(command), 0);
+    }
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+static const adatom_model_params small = {.width = 4, .image_size = 16, .atoms = 2, .classes = 2};
+
+static char *small_file(size_t *size) {
+    adatom_model *model = create(small);
+    model->notes = ad_strdup(ctx, "{\"by\":\"x\"}");
+    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
+    adatom_model_destroy(&model);
+    char *bytes = NULL;
+    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, size), ADATOM_OK);
+    return bytes;
+}
+
+static void check_refused(const char *bytes, size_t size, const char *says) {
+    adatom_model *model = NULL;
+    ck_assert_int_eq(adatom_model_parse(ctx, "m.safetensors", bytes, size, &model), ADATOM_BAD_DATA);
+    ck_assert_ptr_null(model);
+    const char *message = adatom_context_message(ctx);
+    ck_assert_msg(strstr(message, "'m.safetensors'") && strstr(message, says), "'%s' lacks '%s'", message, says);
+}
+
+/* One edit of a good file's header, of the same length, and a part of the sentence that refuses it. */
+static const struct {
+    const char *from, *to, *says;
+} edits[] = {
+    {"\"layer2.atoms\"", "\"layer9.atoms\"", "tensor 'layer2.atoms' of shape [2, 3, 3] is missing"},
+    {"\"head.bias\":{\"dtype\":\"F32\",\"shape\":[2]", "\"head.bias\":{\"dtype\":\"F16\",\"shape\":[4]",
+     "'head.bias' has the shape [4]; [2]"},
+    {"[4,4,2]", "[4,2,4]", "'shared.coefficients' has the shape [4, 2, 4]; [4, 4, 2] was expected"},
+    {"\"format_version\":\"1\"", "\"format_version\":\"2\"", "format version '2'"},
+    {"\"format_version\":\"1\"", "\"format_versiom\":\"1\"", "lacks format_version"},
+    {"\"adatom\":", "\"adatam\":", "lacks the description"},
+    {"{\\\"arch\\\"", "[\\\"arch\\\"", "description of the network is damaged"},
+    {"\\\"atoms\\\":2", "\\\"atoms\\\":x", "description of the network is damaged"},
+    {"\\\"atoms\\\"", "\\\"adoms\\\"", "description of the network is damaged"},
+    {"conv4", "conv5", "describes no network: unknown architecture 'conv5'"},
+    {"\\\"atoms\\\":2", "\\\"atoms\\\":3", "'layer2.atoms' has the shape [2, 3, 3]; [3, 3, 3] was expected"},
+    {"\\\"classes\\\":2", "\\\"classes\\\":0", "tensor 'head.weight' does not belong to a conv4"},
+    {"\\\"image_size\\\":16", "\\\"image_size\\\":-6", "impossible number"},
+    {"\\\"std\\\":[0", "\\\"std\\\":[7", NULL}, /* lawful */
+    {"\\\"std\\\":[0.229000002", "\\\"std\\\":[0.000000000", "mean and std are impossible"},
+    {"\"{\\\"by\\\":\\\"x\\\"}\"", "\"[\\\"by\\\",\\\"x\\\"]\"", "notes are not a JSON object"},
+};
+
+START_TEST(test_edited_files) {
+    size_t size = 0;
+    char *bytes = small_file(&size);
+    ck_assert_uint_eq(strlen(edits[_i].from), strlen(edits[_i].to));
+    char *at = memmem(bytes, size, edits[_i].from, strlen(edits[_i].from));
+    ck_assert_msg(at != NULL, "the file has no %s", edits[_i].from);
+    memcpy(at, edits[_i].to, strlen(edits[_i].to));
+    if (edits[_i].says) {
+        check_refused(bytes, size, edits[_i].says);
+    } else {
+        adatom_model *model = NULL;
+        ck_assert_int_eq(adatom_model_parse(ctx, "m", bytes, size, &model), ADATOM_OK);
+        adatom_model_destroy(&model);
+    }
+    ad_free(bytes);
+}
+END_TEST
+
+START_TEST(test_bad_values) {
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    size_t size = 0;
+    char *bytes = small_file(&size);
+    float *last = (float *)(void *)(bytes + size - sizeof *last), good = *last; /* the last layer's last running variance */
+    for (size_t i = 0; i < AD_COUNT(bad); i++) {
+        *last = bad[i];
+        check_refused(bytes, size, "'layer4.norm.running_var' has the value");
+    }
+    *last = -1;
+    check_refused(bytes, size, "non-negative");
+    *last = good;
+    last[-4] = -1; /* a running mean may be negative */
+    adatom_model *model = NULL;
+    ck_assert_int_eq(adatom_model_parse(ctx, "m", bytes, size, &model), ADATOM_OK);
+    adatom_model_destroy(&model);
+    ad_free(bytes);
+}
+END_TEST
+
+/* Every truncation is refused, and nothing is read past the end (address sanitizer). */
+START_TEST(test_truncated) {
+    size_t size = 0;
+    char *bytes = small_file(&size);
+    for (size_t length = 0; length < size; length++) {
+        char *cut = malloc(length + !length);
+        memcpy(cut, bytes, length);
+        check_refused(cut, length, "");
+        free(cut);
+    }
+    ad_free(bytes);
+    adatom_model *model = NULL;
+    ck_assert_int_eq(adatom_model_load(ctx, "/nonexistent/m.safetensors", &model), ADATOM_BAD_DATA);
+}
+END_TEST
+
+START_TEST(test_unwritable) {
+    adatom_model *model = create(small);
+    ck_assert_int_eq(adatom_model_save(model, "/nonexistent/m.safetensors"), ADATOM_IO);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "/nonexistent/m.safetensors"));
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+START_TEST(test_allocation_failures) {
+    size_t size = 0;
+    char *bytes = small_file(&size);
+    adatom_model *model = NULL;
+    adatom_status status = ADATOM_FAILED;
+    long n = 0;
+    for (n = 0; status != ADATOM_OK; n++) {
+        ad_test_fail_allocation(n);
+        status = adatom_model_create(ctx, &small, &model);
+        ad_test_fail_allocation(-1);
+        ck_assert(status == ADATOM_OK ? model != NULL : status == ADATOM_OUT_OF_MEMORY && !model);
+    }
+    ck_assert_int_gt(n, 30); /* at least one for each node and parameter */
+    unlink(path);
+    status = ADATOM_FAILED;
+    for (n = 0; status != ADATOM_OK; n++) {
+        ad_test_fail_allocation(n);
+        status = adatom_model_save(model, path);
+        ad_test_fail_allocation(-1);
+        ck_assert(status == ADATOM_OK || status == ADATOM_OUT_OF_MEMORY);
+        ck_assert_int_eq(access(path, F_OK), status == ADATOM_OK ? 0 : -1);
+    }
+    adatom_model_destroy(&model);
+    status = ADATOM_FAILED;
+    for (n = 0; status != ADATOM_OK; n++) {
+        ad_test_fail_allocation(n);
+        status = adatom_model_load(ctx, path, &model);
+        ad_test_fail_allocation(-1);
+        ck_assert(status == ADATOM_OK ? model != NULL : status == ADATOM_OUT_OF_MEMORY && !model);
+    }
+    adatom_model_destroy(&model);
+    ad_free(bytes);
+}
+END_TEST
+
+int main(void) {
+    TCase *made = tcase_create("made"), *files = tcase_create("files");
+    tcase_add_checked_fixture(made, setup, teardown);
+    tcase_add_checked_fixture(files, file_setup, file_teardown);
+    tcase_set_timeout(made, 120);
+    tcase_set_timeout(files, 120);
+    tcase_add_loop_test(made, test_parameter_counts, 0, AD_COUNT(counts));
+    tcase_add_test(made, test_defaults);
+    tcase_add_test(made, test_features);
+    tcase_add_test(made, test_layers);
+    tcase_add_loop_test(made, test_nodes_fit_together, 0, AD_COUNT(variants));
+    tcase_add_loop_test(made, test_arena_layout, 0, AD_COUNT(variants));
+    tcase_add_test(made, test_refused_params);
+    tcase_add_test(made, test_initialisation);
+    tcase_add_loop_test(files, test_round_trip, 0, AD_COUNT(variants));
+    tcase_add_test(files, test_file_layout);
+    tcase_add_loop_test(files, test_edited_files, 0, AD_COUNT(edits));
+    tcase_add_test(files, test_bad_values);
+    tcase_add_test(files, test_truncated);
+    tcase_add_test(files, test_unwritable);
+    tcase_add_test(files, test_allocation_failures);
+    Suite *suite = suite_create("model");
+    suite_add_tcase(suite, made);
+    suite_add_tcase(suite, files);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
