@@ -19,8 +19,8 @@ struct ad_push_gather_rows {
     AD_INT x_task, rows, columns, first, chunk, rounds, tasks;
 };
 
-/* AFFINE, AFFINE_BACK, AFFINE_SUMS, BN_STATS walk the vec4 elements i, i + slice, i + 2 slice ... < elements4 of a task in one
- * invocation i < slice; slice is a multiple of channels4, so all of them have the same channels. */
+/* AFFINE and AFFINE_BACK take the vec4 elements i, i + slice, i + 2 slice ... < elements4 of a task in one invocation i < slice;
+ * slice is a multiple of channels4, so all of them have the same channels. */
 struct ad_push_affine {
     AD_INT x_task, coef_task, residual_task, y_task;
     AD_INT channels4, slice, elements4;
@@ -33,19 +33,24 @@ struct ad_push_affine_back {
     AD_FLOAT slope;
 };
 
+/* Reductions over the positions: runs of positions become parts of two numbers per channel, [task][part][2][c], and runs of parts
+ * become parts, until one is left, the result. `to`: first vec4 of the parts that are written; to_task: elements (of the
+ * result) from one task to the next. */
 struct ad_push_affine_sums {
-    AD_INT x_task, y_task, dy_task, stats_task, sums_task;
-    AD_INT channels4, slice, elements4;
+    AD_INT x_task, y_task, dy_task, stats_task, to_task;
+    AD_INT channels4, positions;
     AD_FLOAT slope;
 };
 
 struct ad_push_bn_stats {
-    AD_INT x_task, stats_task;
-    AD_INT channels4, slice, elements4;
+    AD_INT x_task, to_task;
+    AD_INT channels4, positions;
 };
 
-struct ad_push_sum_parts {
-    AD_INT out_task, elements4, parts;
+struct ad_push_merge {
+    AD_INT from, to, to_task; /* from, to: first vec4 of the parts read and written */
+    AD_INT channels4, parts;  /* parts read of a task */
+    AD_INT positions, run;    /* part i read stands for the positions i*run .. min(positions, (i + 1)*run) - 1 */
 };
 
 struct ad_push_bn_fold {

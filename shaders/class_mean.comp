@@ -14,11 +14,11 @@ layout(set = 0, binding = 2) writeonly buffer Mean { float mean[]; };
 
 void main() {
     const uint item = item_index(), task = task_index(), columns = uint(p.columns), rows = uint(p.rows);
-    const uint way = item / columns, from = task * uint(p.x_task) + item % columns;
-    if (way >= uint(p.classes)) return;
+    const uint label = item / columns, from = task * uint(p.x_task) + item % columns;
+    if (label >= uint(p.classes)) return;
     float sum = 0.0, count = 0.0;
     for (uint n = 0; n < rows; n++) {
-        if (uint(labels[task * rows + n]) != way) continue;
+        if (uint(labels[task * rows + n]) != label) continue;
         sum += x[from + n * columns];
         count += 1.0;
     }

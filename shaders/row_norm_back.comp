@@ -5,7 +5,6 @@
 #extension GL_GOOGLE_include_directive : require
 #include "abi.h"
 #include "lib/grid.glsl"
-#define REDUCE_TYPE float
 #include "lib/reduce.glsl"
 
 layout(push_constant) uniform Push { ad_push_rows_back p; };

@@ -1,8 +1,8 @@
-/* Sum of one REDUCE_TYPE per invocation over the workgroup, known to all; the order of additions is fixed. Every invocation of
+/* Sum of a float per invocation over the workgroup, known to all; the order of additions is fixed. Every invocation of
  * the workgroup must take part. */
-shared REDUCE_TYPE reduce_lanes[gl_WorkGroupSize.x];
+shared float reduce_lanes[gl_WorkGroupSize.x];
 
-REDUCE_TYPE reduce_sum(REDUCE_TYPE value) {
+float reduce_sum(float value) {
     const uint lane = gl_LocalInvocationID.x;
     reduce_lanes[lane] = value;
     barrier();
@@ -10,7 +10,7 @@ REDUCE_TYPE reduce_sum(REDUCE_TYPE value) {
         if (lane < half_way) reduce_lanes[lane] += reduce_lanes[lane + half_way];
         barrier();
     }
-    const REDUCE_TYPE total = reduce_lanes[0];
+    const float total = reduce_lanes[0];
     barrier(); /* before the next sum overwrites it */
     return total;
 }

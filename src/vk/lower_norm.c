@@ -58,68 +58,82 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
     return true;
 }
 
-/* Number of partial sums that the positions of a task are cut into for a reduction per channel: enough invocations to fill the
- * device, at least 16 positions each. */
-static size_t parts_of(const ad_op *op, const ad_vk_caps *caps) {
-    const size_t wanted = caps->software ? 512 : 65536, lanes = (size_t)op->g.c / 4 * (size_t)op->tasks;
-    const size_t parts = AD_MIN((wanted + lanes - 1) / lanes, (positions(op) + 15) / 16);
-    return AD_MIN(parts, 1024);
+/* Reductions over positions (abi_other.h): the first launch makes a part of each `run` positions, then MERGE parts become one until
+ * one is left. Binding `to` of each launch: scratch, or role `result` for the last. */
+enum { MERGE = 16 };
+
+static void bind_parts(ad_vk_launch *l, int to, int result, bool last) {
+    l->bind[to] = (int16_t)(last ? result : AD_VK_SCRATCH);
+    l->scratch_write = !last;
+}
+
+static bool add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result, size_t run,
+                       ad_vk_recipe *out) {
+    const size_t channels4 = (size_t)op->g.c / 4, tasks = (size_t)op->tasks;
+    size_t from = 0, parts = (positions(op) + run - 1) / run;
+    while (parts > 1) {
+        if (out->count == (int)AD_COUNT(out->launches)) return false;
+        const size_t groups = (parts + MERGE - 1) / MERGE, to = from + tasks * parts * 2 * channels4;
+        const bool last = groups == 1;
+        const struct ad_push_merge push = {
+            .from = (int32_t)from,
+            .to = last ? 0 : (int32_t)to,
+            .to_task = last ? ad_vk_stride(plan, op, result) : (int32_t)(groups * 8 * channels4),
+            .channels4 = (int32_t)channels4,
+            .parts = (int32_t)parts,
+            .positions = (int32_t)positions(op),
+            .run = (int32_t)run,
+        };
+        ad_vk_launch *l = ad_vk_add(out, op, kernel, &push, sizeof push);
+        ad_vk_spec(l, MERGE);
+        l->bind[0] = AD_VK_SCRATCH;
+        l->scratch_read = true;
+        bind_parts(l, 1, result, last);
+        ad_vk_items(l, caps, groups * channels4 * (kernel == AD_VK_SUM_MERGE ? 2 : 1), op->tasks);
+        out->scratch_bytes = 16 * to;
+        from = to;
+        parts = groups;
+        run *= MERGE;
+    }
+    return true;
 }
 
 static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, slice = parts_of(op, caps) * channels4;
+    const size_t channels4 = (size_t)op->g.c / 4, run = 16, parts = (positions(op) + run - 1) / run;
     const struct ad_push_bn_stats push = {
         .x_task = ad_vk_stride(plan, op, 0),
-        .stats_task = ad_vk_stride(plan, op, 1),
+        .to_task = parts == 1 ? ad_vk_stride(plan, op, 1) : (int32_t)(parts * 8 * channels4),
         .channels4 = (int32_t)channels4,
-        .slice = (int32_t)slice,
-        .elements4 = (int32_t)(positions(op) * channels4),
+        .positions = (int32_t)positions(op),
     };
-    out->scratch_bytes = (size_t)op->tasks * slice * 2 * 16;
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_BN_STATS, &push, sizeof push);
-    l->bind[2] = AD_VK_SCRATCH;
-    l->scratch_write = true;
-    ad_vk_items(l, caps, slice, op->tasks);
-    l = ad_vk_add(out, op, AD_VK_BN_STATS_MERGE, &push, sizeof push);
-    l->bind[2] = AD_VK_SCRATCH;
-    l->scratch_read = true;
-    ad_vk_groups(l, caps, channels4, op->tasks);
-    return true;
+    ad_vk_spec(l, (uint32_t)run);
+    bind_parts(l, 1, 1, parts == 1);
+    ad_vk_items(l, caps, parts * channels4, op->tasks);
+    return add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, run, out);
 }
 
 static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, parts = parts_of(op, caps), slice = parts * channels4;
+    /* Three operands: llvmpipe unrolls no more than about 32 loads. */
+    const size_t channels4 = (size_t)op->g.c / 4, run = caps->software ? 8 : 32, parts = (positions(op) + run - 1) / run;
     const struct ad_push_affine_sums push = {
         .x_task = ad_vk_stride(plan, op, 0),
         .y_task = ad_vk_stride(plan, op, 1),
         .dy_task = ad_vk_stride(plan, op, 2),
         .stats_task = ad_vk_stride(plan, op, 3),
+        .to_task = parts == 1 ? ad_vk_stride(plan, op, 4) : (int32_t)(parts * 8 * channels4),
         .channels4 = (int32_t)channels4,
-        .slice = (int32_t)slice,
-        .elements4 = (int32_t)(positions(op) * channels4),
+        .positions = (int32_t)positions(op),
         .slope = op->f[0],
     };
-    out->scratch_bytes = (size_t)op->tasks * slice * 2 * 16;
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE_SUMS, &push, sizeof push);
-    l->bind[5] = AD_VK_SCRATCH;
-    l->scratch_write = true;
-    ad_vk_spec(l, 0);
+    ad_vk_spec(l, (uint32_t)run);
     ad_vk_spec(l, (uint32_t)op->i[0]);
-    ad_vk_items(l, caps, slice, op->tasks);
-
-    const struct ad_push_sum_parts sum = {
-        .out_task = ad_vk_stride(plan, op, 4),
-        .elements4 = (int32_t)(2 * channels4),
-        .parts = (int32_t)parts,
-    };
-    l = ad_vk_add(out, op, AD_VK_SUM_PARTS, &sum, sizeof sum);
-    l->bind[0] = 4;
-    l->bind[1] = AD_VK_SCRATCH;
-    l->scratch_read = true;
-    ad_vk_groups(l, caps, 2 * channels4, op->tasks);
-    return true;
+    bind_parts(l, 4, 4, parts == 1);
+    ad_vk_items(l, caps, parts * channels4, op->tasks);
+    return add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, run, out);
 }
 
 static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {

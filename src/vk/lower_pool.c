@@ -3,8 +3,7 @@
 #include "shaders/abi.h"
 
 static struct ad_push_pool geometry(const ad_op *op) {
-    return (struct ad_push_pool){
-        .images = op->g.n, .h = op->g.h, .w = op->g.w, .oh = op->g.oh, .ow = op->g.ow, .channels4 = op->g.c / 4};
+    return (struct ad_push_pool){.images = op->g.n, .h = op->g.h, .w = op->g.w, .oh = op->g.oh, .ow = op->g.ow, .channels4 = op->g.c / 4};
 }
 
 static void specialize(ad_vk_launch *l, const ad_op *op) {
