@@ -1,0 +1,30 @@
+/* Convolutions, decomposition and linear heads: one push-constant block and one set of specialization constants. What fixes
+ * the inner loops (kernel, stride, channels, tile) is specialised; sizes that only bound the outer loops are pushed. */
+struct ad_push_conv {
+    AD_INT n, h, w, oh, ow; /* ad_geometry */
+    AD_INT task[4];         /* elements from one task to the next of bindings 0..3 (0: shared by all tasks) */
+    AD_INT count;           /* workgroups or invocations with work; the grid may be larger */
+    AD_INT accumulate;      /* 1: add to the output */
+    AD_INT optional;        /* 1: the optional operand (bias, scale, dbias) is there */
+    AD_INT splits, span;    /* reductions: partial sums per task, and items summed by each */
+    AD_INT ld, rows;        /* shared coefficients: o and c of the shared tensor */
+    AD_FLOAT scale;
+};
+
+/* Specialization constants, in this order in every kernel of kernels_conv.def. */
+#define AD_SPEC_K 0
+#define AD_SPEC_STRIDE 1
+#define AD_SPEC_PAD 2
+#define AD_SPEC_DIL 3
+#define AD_SPEC_C 4
+#define AD_SPEC_O 5
+#define AD_SPEC_M 6
+#define AD_SPEC_LANES 7  /* invocations of a workgroup (fixed in the shared-memory kernels) */
+#define AD_SPEC_TILE_A 8 /* register tile: rows (positions), see each kernel */
+#define AD_SPEC_TILE_V 9 /* register tile: vectors of 4 columns */
+#define AD_SPEC_COUNT 10
+
+/* The shared-memory kernels: 64 x 64 outputs a workgroup of 128 invocations, 8 x 4 of them each, depth 16. */
+#define AD_TILE_ROWS 64
+#define AD_TILE_VECTORS 16
+#define AD_TILE_INVOCATIONS 128

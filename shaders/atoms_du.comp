@@ -1,0 +1,30 @@
+#version 450
+/* ATOMS_DU: du[n][h][w][m][o] = sum over (i,j),(p,q) that read (h,w): psi[m][ij] dy[n][p][q][o]. One invocation an output vector.
+ * dy [task][n][oh][ow][O], psi [task][M][K*K], du [task][n][h][w][M][O]. Without AD_WIDTH=1: O % 4 == 0, task strides of dy
+ * and du multiples of 4. Grid: (n, h, w, m, o) invocations, o fastest, folded over x and y; z = task.
+ * 2 K^2 flops an output; dy read M K^2 times, all but the first from cache. Double reference: ATOMS_DU. */
+#extension GL_GOOGLE_include_directive : require
+#include "lib/conv.glsl"
+#include "lib/conv_place.glsl"
+layout(local_size_x_id = AD_SPEC_LANES) in;
+
+AD_IN_O(0, dy)
+AD_IN1(1, psi)
+AD_OUT(2, ad_o, du)
+
+void main() {
+    int index = ad_invocation();
+    if (index >= p.count) return;
+    int o = index % OW, m = index / OW % M;
+    ad_place pixel = ad_place_of(index / OW / M, p.h, p.w);
+    ad_o sum = ad_o(0);
+    for (int i = 0; i < K; i++) {
+        [[unroll]] for (int j = 0; j < K; j++) {
+            int position = ad_reader(pixel, i, j);
+            ad_o value = ad_keep(dy(ad_task_offset(0, AD_WIDTH) + max(position, 0) * OW + o), position >= 0);
+            sum += psi(ad_task_offset(1, 1) + (m * K + i) * K + j) * value;
+        }
+    }
+    int at = ad_task_offset(2, AD_WIDTH) + index;
+    du[at] = p.accumulate != 0 ? du[at] + sum : sum;
+}

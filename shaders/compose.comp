@@ -1,0 +1,30 @@
+#version 450
+/* COMPOSE: w[ij][c][o] = scale[o] sum_m alpha[c][m][o] psi[m][ij]. An invocation computes all K*K taps of one (c, o), so alpha is
+ * read once.
+ * alpha [task][..][M][ld], psi [task][M][K*K], scale [task][O] or absent, w [task][K*K][C][O].
+ * Grid: (c, o) invocations, o fastest, folded over x and y; z = task. 2 K^2 M flops a (c,o). Double reference: COMPOSE. */
+#extension GL_GOOGLE_include_directive : require
+#include "lib/conv.glsl"
+layout(local_size_x_id = AD_SPEC_LANES) in;
+
+AD_IN1(0, alpha)
+AD_IN1(1, psi)
+AD_IN1(2, scale)
+AD_OUT(3, float, w)
+
+void main() {
+    int index = ad_invocation();
+    if (index >= p.count) return;
+    int o = index % O, c = index / O;
+    float sum[K * K];
+    [[unroll]] for (int tap = 0; tap < K * K; tap++) sum[tap] = 0.0;
+    for (int m = 0; m < M; m++) {
+        float a = alpha(ad_task_offset(0, 1) + (c * M + m) * p.ld + o);
+        [[unroll]] for (int tap = 0; tap < K * K; tap++) sum[tap] += a * psi(ad_task_offset(1, 1) + m * K * K + tap);
+    }
+    float factor = p.optional != 0 ? scale(ad_task_offset(2, 1) + o) : 1.0;
+    [[unroll]] for (int tap = 0; tap < K * K; tap++) {
+        int at = ad_task_offset(3, 1) + tap * C * O + index;
+        w[at] = (p.accumulate != 0 ? w[at] : 0.0) + factor * sum[tap];
+    }
+}

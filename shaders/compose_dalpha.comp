@@ -1,0 +1,24 @@
+#version 450
+/* COMPOSE_DALPHA: dalpha[c][m][o] = sum_ij dw[ij][c][o] psi[m][ij] for c < C, o < O; the rest of dalpha is zeroed, or left alone
+ * with accumulate. One invocation an element of dalpha.
+ * dw [task][K*K][C][O], psi [task][M][K*K], dalpha [task][rows][M][ld]. Grid: (row, m, o) invocations, o fastest, folded over
+ * x and y; z = task. 2 K^2 flops an element. Double reference: COMPOSE_DALPHA. */
+#extension GL_GOOGLE_include_directive : require
+#include "lib/conv.glsl"
+layout(local_size_x_id = AD_SPEC_LANES) in;
+
+AD_IN1(0, dw)
+AD_IN1(1, psi)
+AD_OUT(2, float, dalpha)
+
+void main() {
+    int index = ad_invocation();
+    if (index >= p.count) return;
+    int o = index % p.ld, m = index / p.ld % M, c = index / p.ld / M;
+    float sum = 0.0;
+    if (c < C && o < O)
+        for (int tap = 0; tap < K * K; tap++)
+            sum += dw(ad_task_offset(0, 1) + (tap * C + c) * O + o) * psi(ad_task_offset(1, 1) + m * K * K + tap);
+    int at = ad_task_offset(2, 1) + index;
+    dalpha[at] = p.accumulate != 0 ? dalpha[at] + sum : sum;
+}

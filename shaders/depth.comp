@@ -1,0 +1,34 @@
+#version 450
+/* DEPTH: z[n][p][q][c][m] = sum_ij psi[m][ij] x@(p,q,i,j)[c]. An invocation computes four channels of one position, four atoms at
+ * a time; x is read again for each four atoms (from cache).
+ * x [task][n][h][w][C], psi [task][M][K*K], z [task][n][oh][ow][C][M]. C % 4 == 0, task stride of x a multiple of 4.
+ * Grid: (n, p, q, c/4) invocations, c fastest, folded over x and y; z = task. 2 K^2 M flops a c and position.
+ * Double reference: DEPTH. */
+#extension GL_GOOGLE_include_directive : require
+#include "lib/conv.glsl"
+#include "lib/conv_place.glsl"
+layout(local_size_x_id = AD_SPEC_LANES) in;
+
+AD_IN4(0, x)
+AD_IN1(1, psi)
+AD_OUT(2, float, z)
+
+void main() {
+    int index = ad_invocation();
+    if (index >= p.count) return;
+    int c = index % C4;
+    ad_place window = ad_window_of(index / C4);
+    for (int m = 0; m < M; m += 4) {
+        vec4 sum[4]; /* [m], vec4 over c */
+        [[unroll]] for (int e = 0; e < 4; e++) sum[e] = vec4(0);
+        for (int tap = 0; tap < K * K; tap++) {
+            int pixel = ad_pixel(window, tap / K, tap % K);
+            vec4 value = ad_keep(x(ad_task_offset(0, 4) + max(pixel, 0) * C4 + c), pixel >= 0);
+            [[unroll]] for (int e = 0; e < 4; e++) sum[e] += psi(ad_task_offset(1, 1) + min(m + e, M - 1) * K * K + tap) * value;
+        }
+        int at = ad_task_offset(2, 1) + index * 4 * M + m;
+        [[unroll]] for (int channel = 0; channel < 4; channel++)
+            [[unroll]] for (int e = 0; e < 4; e++)
+                if (m + e < M) z[at + channel * M + e] = (p.accumulate != 0 ? z[at + channel * M + e] : 0.0) + sum[e][channel];
+    }
+}

@@ -1,0 +1,27 @@
+#version 450
+/* DEPTH_DX: dx[n][h][w][c] = sum over m,(i,j),(p,q) that read (h,w): psi[m][ij] dz[n][p][q][c][m]. One invocation an output.
+ * dz [task][n][oh][ow][C][M], psi [task][M][K*K], dx [task][n][h][w][C]. Grid: (n, h, w, c) invocations, c fastest, folded over
+ * x and y; z = task. 2 K^2 M flops an output. Double reference: DEPTH_DX. */
+#extension GL_GOOGLE_include_directive : require
+#include "lib/conv.glsl"
+#include "lib/conv_place.glsl"
+layout(local_size_x_id = AD_SPEC_LANES) in;
+
+AD_IN1(0, dz)
+AD_IN1(1, psi)
+AD_OUT(2, float, dx)
+
+void main() {
+    int index = ad_invocation();
+    if (index >= p.count) return;
+    ad_place pixel = ad_place_of(index / C, p.h, p.w);
+    float sum = 0.0;
+    for (int tap = 0; tap < K * K; tap++) {
+        int position = ad_reader(pixel, tap / K, tap % K);
+        if (position < 0) continue;
+        int from = ad_task_offset(0, 1) + (position * C + index % C) * M;
+        for (int m = 0; m < M; m++) sum += psi(ad_task_offset(1, 1) + m * K * K + tap) * dz(from + m);
+    }
+    int at = ad_task_offset(2, 1) + index;
+    dx[at] = p.accumulate != 0 ? dx[at] + sum : sum;
+}

@@ -1,0 +1,55 @@
+/* What every kernel of kernels_conv.def starts with: constants, operands, places in the grid. */
+#extension GL_EXT_control_flow_attributes : require
+#include "abi.h"
+
+layout(constant_id = AD_SPEC_K) const int K = 3;
+layout(constant_id = AD_SPEC_STRIDE) const int STRIDE = 1;
+layout(constant_id = AD_SPEC_PAD) const int PAD = 1;
+layout(constant_id = AD_SPEC_DIL) const int DIL = 1;
+layout(constant_id = AD_SPEC_C) const int C = 4;
+layout(constant_id = AD_SPEC_O) const int O = 4;
+layout(constant_id = AD_SPEC_M) const int M = 1;
+layout(constant_id = AD_SPEC_TILE_A) const int TILE_A = 1;
+layout(constant_id = AD_SPEC_TILE_V) const int TILE_V = 1;
+layout(push_constant) uniform Push { ad_push_conv p; };
+
+const int C4 = C / 4;
+const int O4 = (O + 3) / 4;
+
+/* A read-only operand of vec4: name(i) is its i-th vec4. AD_TEXEL binds it as a uniform texel buffer. */
+#ifdef AD_TEXEL
+#define AD_IN4(slot, name)                              \
+    layout(binding = slot) uniform samplerBuffer name##_texels; \
+    vec4 name(int i) { return texelFetch(name##_texels, i); }
+#else
+#define AD_IN4(slot, name)                                                              \
+    layout(std430, binding = slot) restrict readonly buffer name##_block { vec4 name##_data[]; }; \
+    vec4 name(int i) { return name##_data[i]; }
+#endif
+#define AD_IN1(slot, name)                                                               \
+    layout(std430, binding = slot) restrict readonly buffer name##_block { float name##_data[]; }; \
+    float name(int i) { return name##_data[i]; }
+/* An output: plain array. */
+#define AD_OUT(slot, type, name) layout(std430, binding = slot) restrict buffer name##_block { type name[]; };
+
+/* Rows of o numbers are read as vec4 where 4 divides o, else number by number: AD_WIDTH says which, and ad_o is the type. */
+#if AD_WIDTH == 1
+#define ad_o float
+#define AD_IN_O AD_IN1
+const int OW = O;
+#else
+#define ad_o vec4
+#define AD_IN_O AD_IN4
+const int OW = O / 4;
+#endif
+
+int ad_task() { return int(gl_WorkGroupID.z); }
+/* Task offset of binding b, in units of width numbers. */
+int ad_task_offset(int b, int width) { return ad_task() * (p.task[b] / width); }
+/* Number of this workgroup or invocation in the grid, which is folded over x and y. */
+int ad_group() { return int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x); }
+int ad_invocation() { return ad_group() * int(gl_WorkGroupSize.x) + int(gl_LocalInvocationID.x); }
+
+/* v where inside, else 0, without a branch (0 * v would keep a NaN). */
+vec4 ad_keep(vec4 v, bool inside) { return mix(vec4(0), v, bvec4(inside)); }
+float ad_keep(float v, bool inside) { return mix(0.0, v, inside); }

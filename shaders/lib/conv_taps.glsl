@@ -1,0 +1,27 @@
+/* Gradients of atoms: a workgroup sums its share of the items into K*K numbers, one workgroup an atom and chunk, and writes
+ * partial[task][chunk][m][ij]; conv_reduce.comp adds the chunks. The grid is (chunk, m), m fastest, folded; z = task.
+ * An item's contribution goes to ad_taps[]; ad_taps_write adds the lanes in order (deterministic) and writes. */
+float ad_taps[K * K];
+shared float ad_taps_shared[K * K * gl_WorkGroupSize.x];
+
+void ad_taps_clear() {
+    [[unroll]] for (int t = 0; t < K * K; t++) ad_taps[t] = 0.0;
+}
+
+int ad_taps_atom() { return ad_group() % M; }
+/* Items begin + lane, begin + lane + LANES, ... < end of this invocation. */
+int ad_taps_begin() { return ad_group() / M * p.span + int(gl_LocalInvocationID.x); }
+int ad_taps_end(int items) { return min((ad_group() / M + 1) * p.span, items); }
+
+#define AD_TAPS_WRITE(partial, binding)                                                           \
+    {                                                                                             \
+        int lanes = int(gl_WorkGroupSize.x), lane = int(gl_LocalInvocationID.x);                  \
+        [[unroll]] for (int t = 0; t < K * K; t++) ad_taps_shared[t * lanes + lane] = ad_taps[t]; \
+        barrier();                                                                                \
+        for (int t = lane; t < K * K; t += lanes) {                                               \
+            float sum = 0.0;                                                                      \
+            for (int l = 0; l < lanes; l++) sum += ad_taps_shared[t * lanes + l];                 \
+            int at = ad_task_offset(binding, 1) + ad_group() * K * K + t;                         \
+            partial[at] = p.accumulate != 0 ? partial[at] + sum : sum;                            \
+        }                                                                                         \
+    }
