@@ -8,7 +8,6 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN_O(0, u)
 AD_IN1(1, psi)

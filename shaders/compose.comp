@@ -5,7 +5,6 @@
  * Grid: (c, o) invocations, o fastest, folded over x and y; z = task. 2 K^2 M flops a (c,o). Double reference: COMPOSE. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, alpha)
 AD_IN1(1, psi)

@@ -5,7 +5,6 @@
  * x and y; z = task. 2 K^2 flops an element. Double reference: COMPOSE_DALPHA. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, dw)
 AD_IN1(1, psi)

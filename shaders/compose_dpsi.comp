@@ -5,7 +5,6 @@
  * Double reference: COMPOSE_DPSI. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 #include "lib/conv_taps.glsl"
 

@@ -7,9 +7,9 @@
  * 2 K^2 C O flops a position; each input read about K^2 O/64 times (mostly from cache), w once per 64 positions.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
+#define AD_TILED
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
-layout(local_size_x = AD_TILE_INVOCATIONS) in;
 
 AD_IN4(0, x)
 AD_IN_O(1, w)

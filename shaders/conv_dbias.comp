@@ -4,7 +4,6 @@
  * One flop and 4 bytes a number of dy. Double reference: CONV_DBIAS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, dy)
 AD_OUT(1, float, partial)

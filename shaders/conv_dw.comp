@@ -6,9 +6,9 @@
  * Grid: (split, tile of 64 (ij,c), tile of 64 o), o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; dy read K^2 C/64 times, x O/64 K^2 times. Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require
+#define AD_TILED
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
-layout(local_size_x = AD_TILE_INVOCATIONS) in;
 
 AD_IN4(0, x)
 AD_IN_O(1, dy)

@@ -6,9 +6,9 @@
  * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See conv_place.glsl.
  * 2 K^2 C O flops an output position. Double reference: CONV_DX. */
 #extension GL_GOOGLE_include_directive : require
+#define AD_TILED
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
-layout(local_size_x = AD_TILE_INVOCATIONS) in;
 
 AD_IN_O(0, dy)
 AD_IN_O(1, w)

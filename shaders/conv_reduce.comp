@@ -4,7 +4,6 @@
  * splits flops and 4 splits bytes an output. Double reference: that of the operation. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, partial)
 AD_OUT(1, float, result)

@@ -6,7 +6,6 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 #include "lib/conv_taps.glsl"
 

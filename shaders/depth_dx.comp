@@ -5,7 +5,6 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, dz)
 AD_IN1(1, psi)

@@ -5,7 +5,6 @@
  * z = task. 2 n flops an output. Double reference: LINEAR_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, x)
 AD_IN1(1, dy)

@@ -4,7 +4,6 @@
  * 2 O flops an output. Double reference: LINEAR_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, dy)
 AD_IN1(1, w)

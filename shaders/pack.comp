@@ -4,7 +4,6 @@
  * x and y; z = task. 8 bytes a number. Double reference: PACK. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-layout(local_size_x_id = AD_SPEC_LANES) in;
 
 AD_IN1(0, alpha)
 AD_IN1(1, scale)

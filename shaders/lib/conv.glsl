@@ -2,6 +2,13 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "abi.h"
 
+/* Before any use of gl_WorkGroupSize, which would otherwise stay 1. */
+#ifdef AD_TILED
+layout(local_size_x = AD_TILE_INVOCATIONS) in;
+#else
+layout(local_size_x_id = AD_SPEC_LANES) in;
+#endif
+
 layout(constant_id = AD_SPEC_K) const int K = 3;
 layout(constant_id = AD_SPEC_STRIDE) const int STRIDE = 1;
 layout(constant_id = AD_SPEC_PAD) const int PAD = 1;

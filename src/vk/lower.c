@@ -1,7 +1,6 @@
 #include "vk/kernel.h"
 
-/* Weak while families are being written: an operation without a family is unsupported, not a link error. */
-#define AD_OP(NAME, name, roles) extern const ad_vk_family ad_vk_family_##NAME __attribute__((weak));
+#define AD_OP(NAME, name, roles) extern const ad_vk_family ad_vk_family_##NAME;
 #include "nn/ops.def"
 #undef AD_OP
 

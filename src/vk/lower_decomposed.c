@@ -1,0 +1,135 @@
+/* COMPOSE, COMPOSE_DPSI, COMPOSE_DALPHA, PACK, ATOMS, ATOMS_DU, ATOMS_DPSI, DEPTH, DEPTH_DX, DEPTH_DPSI. */
+#include "vk/lower_conv.h"
+
+/* Variants of the kernels that read rows of vec4. */
+enum { PLAIN = 1, TEXEL };
+static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.o % 4 == 0 ? TEXEL : PLAIN; }
+
+static size_t inputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->h * (size_t)g->w; }
+static size_t outputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->oh * (size_t)g->ow; }
+
+/* A gradient of atoms, lib/conv_taps.glsl: K*K sums of `items` items for each atom into role 2. */
+static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push, size_t items,
+                              int tile_a) {
+    const size_t m = (size_t)op->g.m, outputs = m * (size_t)(op->g.k * op->g.k);
+    const int lanes = ad_conv_lanes(caps);
+    const size_t chunks = ad_conv_splits(caps, items, m, outputs, 4 * (size_t)lanes, (size_t)lanes, op->tasks, &push.span);
+    push.count = (int32_t)(chunks * m);
+    ad_vk_launch *l = ad_conv_add(out, op, kernel, &push, (ad_conv_tile){.lanes = lanes, .a = tile_a});
+    ad_vk_groups(l, caps, chunks * m, op->tasks);
+    ad_conv_reduce(out, op, caps, 2, 2, chunks, outputs);
+    return &out->launches[0];
+}
+
+static bool lower_compose(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    struct ad_push_conv push = ad_conv_push(plan, op);
+    push.optional = op->t[2] >= 0;
+    ad_conv_items(out, op, caps, AD_VK_COMPOSE, push, (size_t)op->g.c * (size_t)op->g.o, 1);
+    return true;
+}
+
+static bool lower_compose_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    add_taps(out, op, caps, AD_VK_COMPOSE_DPSI, ad_conv_push(plan, op), (size_t)op->g.c * (size_t)op->g.o, 1);
+    return true;
+}
+
+static bool lower_compose_dalpha(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    const size_t items = (size_t)op->i[1] * (size_t)op->g.m * (size_t)op->i[0];
+    ad_conv_items(out, op, caps, AD_VK_COMPOSE_DALPHA, ad_conv_push(plan, op), items, 1);
+    return true;
+}
+
+static bool lower_pack(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    struct ad_push_conv push = ad_conv_push(plan, op);
+    push.optional = op->t[1] >= 0;
+    ad_conv_items(out, op, caps, AD_VK_PACK, push, (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.o, 1);
+    return true;
+}
+
+/* {vec4, number by number, texel buffers}; -1 where the variant does not apply. texels: roles read as texel buffers. */
+static int kernel_of(const int kernels[3], const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, int texels) {
+    const bool wide = op->g.o % 4 == 0 && ad_vk_aligned(plan, op);
+    if (variant == PLAIN) return kernels[wide ? 0 : 1];
+    return variant == TEXEL && wide && ad_conv_texels(caps, plan, op, texels) ? kernels[2] : -1;
+}
+
+static size_t vectors_of(int kernel, const int kernels[3], int o) { return kernel == kernels[1] ? (size_t)o : (size_t)o / 4; }
+
+/* Outputs of a line that an invocation computes: more of them share the inputs they load, within the registers there are. */
+static int strip_of(const ad_geometry *g) {
+    const int reach = (g->k - 1) * g->dil;
+    for (int strip = 8; strip > 1; strip /= 2)
+        if ((strip - 1) * g->stride + reach < 18 && strip / 2 < g->ow) return strip;
+    return 1;
+}
+
+static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    static const int kernels[] = {AD_VK_ATOMS, AD_VK_ATOMS_1, AD_VK_ATOMS_TEXEL};
+    const int kernel = kernel_of(kernels, plan, op, variant, caps, 1), strip = strip_of(&op->g);
+    if (kernel < 0) return false;
+    struct ad_push_conv push = ad_conv_push(plan, op);
+    push.optional = op->t[2] >= 0;
+    const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
+    ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, push, strips * vectors_of(kernel, kernels, op->g.o), strip);
+    l->texel = variant == TEXEL ? 1 : 0;
+    return true;
+}
+
+static bool lower_atoms_du(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    static const int kernels[] = {AD_VK_ATOMS_DU, AD_VK_ATOMS_DU_1, AD_VK_ATOMS_DU_TEXEL};
+    const int kernel = kernel_of(kernels, plan, op, variant, caps, 1);
+    if (kernel < 0) return false;
+    const size_t items = inputs_of(&op->g) * (size_t)op->g.m * vectors_of(kernel, kernels, op->g.o);
+    ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, 1);
+    l->texel = variant == TEXEL ? 1 : 0;
+    return true;
+}
+
+static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    static const int kernels[] = {AD_VK_ATOMS_DPSI, AD_VK_ATOMS_DPSI_1, AD_VK_ATOMS_DPSI_TEXEL};
+    const int kernel = kernel_of(kernels, plan, op, variant, caps, 2), strip = strip_of(&op->g);
+    if (kernel < 0) return false;
+    const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
+    ad_vk_launch *l = add_taps(out, op, caps, kernel, ad_conv_push(plan, op), strips * vectors_of(kernel, kernels, op->g.o), strip);
+    l->texel = variant == TEXEL ? 3 : 0;
+    return true;
+}
+
+static bool lower_depth(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (!ad_vk_aligned(plan, op) || variant > TEXEL || (variant == TEXEL && !ad_conv_texels(caps, plan, op, 1))) return false;
+    const int kernel = variant == TEXEL ? AD_VK_DEPTH_TEXEL : AD_VK_DEPTH;
+    const size_t items = outputs_of(&op->g) * (size_t)op->g.c / 4;
+    ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, 1);
+    l->texel = variant == TEXEL ? 1 : 0;
+    return true;
+}
+
+static bool lower_depth_dx(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    ad_conv_items(out, op, caps, AD_VK_DEPTH_DX, ad_conv_push(plan, op), inputs_of(&op->g) * (size_t)op->g.c, 1);
+    return true;
+}
+
+static bool lower_depth_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (!ad_vk_aligned(plan, op) || variant > TEXEL || (variant == TEXEL && !ad_conv_texels(caps, plan, op, 1))) return false;
+    const int kernel = variant == TEXEL ? AD_VK_DEPTH_DPSI_TEXEL : AD_VK_DEPTH_DPSI;
+    const size_t items = outputs_of(&op->g) * (size_t)op->g.c / 4;
+    ad_vk_launch *l = add_taps(out, op, caps, kernel, ad_conv_push(plan, op), items, 1);
+    l->texel = variant == TEXEL ? 1 : 0;
+    return true;
+}
+
+const ad_vk_family ad_vk_family_COMPOSE = {lower_compose, {"taps"}, NULL};
+const ad_vk_family ad_vk_family_COMPOSE_DPSI = {lower_compose_dpsi, {"taps"}, NULL};
+const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {lower_compose_dalpha, {"single"}, NULL};
+const ad_vk_family ad_vk_family_PACK = {lower_pack, {"single"}, NULL};
+const ad_vk_family ad_vk_family_ATOMS = {lower_atoms, {"strip", "texel"}, preferred};
+const ad_vk_family ad_vk_family_ATOMS_DU = {lower_atoms_du, {"single", "texel"}, preferred};
+const ad_vk_family ad_vk_family_ATOMS_DPSI = {lower_atoms_dpsi, {"strip", "texel"}, preferred};
+const ad_vk_family ad_vk_family_DEPTH = {lower_depth, {"single", "texel"}, preferred};
+const ad_vk_family ad_vk_family_DEPTH_DX = {lower_depth_dx, {"single"}, NULL};
+const ad_vk_family ad_vk_family_DEPTH_DPSI = {lower_depth_dpsi, {"single", "texel"}, preferred};
