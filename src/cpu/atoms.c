@@ -1,9 +1,11 @@
-/* ATOMS*: the second stage of coefficients-first; the atoms act on u[n][h][w][m][o], the same tap for all o. */
+/* ATOMS*: the second stage of coefficients-first; the atoms act on u[n][h][w][m][o], the same tap for all o.
+ * Variant "rows" holds the common geometry, 3 x 3 at stride 1, in registers; u is read once from memory. */
 #include "cpu/cpu_internal.h"
 
+#include <omp.h>
 #include <string.h>
 
-static void run_atoms(const ad_cpu_call *call) {
+static void atoms_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k;
     const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
@@ -27,7 +29,7 @@ static void run_atoms(const ad_cpu_call *call) {
     }
 }
 
-static void run_atoms_du(const ad_cpu_call *call) {
+static void du_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k;
     const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->h;
@@ -51,7 +53,7 @@ static void run_atoms_du(const ad_cpu_call *call) {
 }
 
 /* A partial sum per image, then their sum. */
-static void run_atoms_dpsi(const ad_cpu_call *call) {
+static void dpsi_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
     const size_t items = (size_t)call->op->tasks * n;
@@ -76,11 +78,179 @@ static void run_atoms_dpsi(const ad_cpu_call *call) {
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
 }
 
-static size_t atoms_dpsi_scratch(const ad_cpu_call *call) {
-    const ad_op *op = call->op;
-    return (size_t)op->tasks * (size_t)op->g.n * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+/* ---- rows ---- */
+enum { BLOCK_ROWS = 8 };
+
+static size_t round_up(size_t count, size_t to) { return (count + to - 1) / to * to; }
+
+static void atoms_row(const ad_cpu_call *call, const float *u, const float *psi, const float *bias, const float *zeros, float *y, int p) {
+    enum { COLUMNS = AD_CPU_TILE_ROWS + 2 };
+    const ad_geometry *g = &call->op->g;
+    const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, line = (size_t)g->w * step;
+    ad_cpu_atoms tile = {.psi = psi, .bias = bias, .m = m, .o = o, .accumulate = ad_cpu_accumulates(call)};
+    for (int q = 0; q < g->ow; q += AD_CPU_TILE_ROWS) {
+        for (int i = 0; i < 3; i++)
+            for (int t = 0; t < COLUMNS; t++) {
+                const int row = p - g->pad + i, column = q - g->pad + t;
+                const bool inside = row >= 0 && row < g->h && column >= 0 && column < g->w;
+                tile.at[i * COLUMNS + t] = inside ? u + (size_t)row * line + (size_t)column * step : zeros;
+            }
+        const int ahead = AD_MIN(AD_MAX(p - g->pad + 3, 0), g->h - 1);
+        tile.next = u + (size_t)ahead * line + (size_t)AD_MIN(q, g->w - 1) * step;
+        tile.rows = (size_t)AD_MIN(g->ow - q, AD_CPU_TILE_ROWS);
+        tile.out = y + (size_t)q * o;
+        call->tiles->atoms(&tile);
+    }
 }
 
-const ad_cpu_kernel ad_cpu_kernel_ATOMS = {.run = run_atoms};
-const ad_cpu_kernel ad_cpu_kernel_ATOMS_DU = {.run = run_atoms_du};
-const ad_cpu_kernel ad_cpu_kernel_ATOMS_DPSI = {.run = run_atoms_dpsi, .scratch = atoms_dpsi_scratch};
+static void atoms_rows(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, step = (size_t)g->m * (size_t)g->o, in = (size_t)g->h * (size_t)g->w * step;
+    const size_t row = (size_t)g->ow * (size_t)g->o, blocks = ((size_t)g->oh + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    memset(call->scratch, 0, step * sizeof(float));
+    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * n * in)
+    for (size_t item = 0; item < (size_t)call->op->tasks * n * blocks; item++) {
+        const int task = (int)(item / blocks / n), first = (int)(item % blocks) * BLOCK_ROWS;
+        const size_t image = item / blocks % n;
+        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in;
+        float *y = (float *)ad_cpu_at(call, 3, task) + image * (size_t)g->oh * row;
+        for (int p = first; p < AD_MIN(first + BLOCK_ROWS, g->oh); p++)
+            atoms_row(call, u, ad_cpu_at(call, 1, task), ad_cpu_at(call, 2, task), call->scratch, y + (size_t)p * row, p);
+    }
+}
+
+static size_t atoms_scratch(const ad_cpu_call *call) { return (size_t)call->op->g.m * (size_t)call->op->g.o; }
+
+/* A thread's scratch: psi as [k*k][ld], the addresses of a position's dy, and their taps. */
+typedef struct du_scratch {
+    size_t ld, psi, dy, index, total; /* floats */
+} du_scratch;
+
+static du_scratch du_scratch_of(const ad_op *op) {
+    const size_t k2 = (size_t)op->g.k * (size_t)op->g.k;
+    du_scratch s = {.ld = round_up((size_t)op->g.m, AD_CPU_TILE_ATOMS)};
+    s.psi = round_up(k2 * s.ld, 16);
+    s.dy = round_up(k2 * sizeof(float *) / sizeof(float), 16);
+    s.index = round_up(k2, 16);
+    s.total = s.psi + s.dy + s.index;
+    return s;
+}
+
+/* The output that reads `at` with tap `tap`, or -1. */
+static int output_of(const ad_geometry *g, int at, int tap, int outputs) {
+    const int from = at + g->pad - tap * g->dil;
+    return from >= 0 && from % g->stride == 0 && from / g->stride < outputs ? from / g->stride : -1;
+}
+
+static void du_row(const ad_cpu_call *call, const float *dy, const float *psi, float *du, int h, float *scratch) {
+    const ad_geometry *g = &call->op->g;
+    const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k;
+    const du_scratch s = du_scratch_of(call->op);
+    const float **from = (const float **)(scratch + s.psi);
+    int *index = (int *)(scratch + s.psi + s.dy);
+    for (size_t ij = 0; ij < k2; ij++)
+        for (size_t a = 0; a < s.ld; a++) scratch[ij * s.ld + a] = a < m ? psi[a * k2 + ij] : 0;
+    ad_cpu_spread tile = {.dy = from, .index = index, .psi = scratch, .m = m, .o = o, .ld = s.ld, .accumulate = ad_cpu_accumulates(call)};
+    for (int w = 0; w < g->w; w++) {
+        tile.taps = 0;
+        tile.du = du + (size_t)w * m * o;
+        for (int j = 0; j < g->k; j++) {
+            const int q = output_of(g, w, j, g->ow);
+            if (q < 0) continue;
+            for (int i = 0; i < g->k; i++) {
+                const int p = output_of(g, h, i, g->oh);
+                if (p < 0) continue;
+                from[tile.taps] = dy + ((size_t)p * (size_t)g->ow + (size_t)q) * o;
+                index[tile.taps++] = i * g->k + j;
+            }
+        }
+        call->tiles->spread(&tile);
+    }
+}
+
+static void du_rows(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, h = (size_t)g->h, row = (size_t)g->w * (size_t)g->m * (size_t)g->o;
+    const size_t out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o, items = (size_t)call->op->tasks * n * h;
+    AD_CPU_PARALLEL(call, items * row)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / h / n);
+        const float *dy = (const float *)ad_cpu_at(call, 0, task) + item / h % n * out;
+        float *du = (float *)ad_cpu_at(call, 2, task) + item % (n * h) * row;
+        du_row(call, dy, ad_cpu_at(call, 1, task), du, (int)(item % h),
+               call->scratch + (size_t)omp_get_thread_num() * du_scratch_of(call->op).total);
+    }
+}
+
+static size_t du_scratch_floats(const ad_cpu_call *call) {
+    return call->variant == 1 ? (size_t)call->threads * du_scratch_of(call->op).total : 0;
+}
+
+static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, const float *zeros, int first, float *sums, float *partial) {
+    const ad_geometry *g = &call->op->g;
+    const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, line = (size_t)g->w * step, vector = call->tiles->vector;
+    ad_cpu_correlation tile = {.zeros = zeros, .w = (size_t)g->w, .ow = (size_t)g->ow, .m = m, .o = o, .pad = g->pad, .sum = sums};
+    memset(sums, 0, m * 9 * vector * sizeof *sums);
+    for (int p = first; p < AD_MIN(first + BLOCK_ROWS, g->oh); p++) {
+        for (int i = 0; i < 3; i++) {
+            const int row = p - g->pad + i;
+            const bool inside = row >= 0 && row < g->h;
+            tile.u[i] = inside ? u + (size_t)row * line : zeros;
+            tile.step[i] = inside ? step : 0;
+        }
+        tile.next = u + (size_t)AD_MIN(AD_MAX(p - g->pad + 3, 0), g->h - 1) * line;
+        tile.dy = dy + (size_t)p * (size_t)g->ow * o;
+        call->tiles->correlation(&tile);
+    }
+    for (size_t e = 0; e < m * 9; e++) {
+        partial[e] = 0;
+        for (size_t lane = 0; lane < vector; lane++) partial[e] += sums[e * vector + lane];
+    }
+}
+
+static size_t dpsi_blocks(const ad_op *op) { return (size_t)op->g.n * (((size_t)op->g.oh + BLOCK_ROWS - 1) / BLOCK_ROWS); }
+
+/* A partial sum per block of rows, then their sum. */
+static void dpsi_rows(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, in = (size_t)g->h * (size_t)g->w * step;
+    const size_t out = (size_t)g->oh * (size_t)g->ow * o, all = dpsi_blocks(call->op), blocks = all / (size_t)g->n;
+    const size_t tasks = (size_t)call->op->tasks, lanes = m * 9 * call->tiles->vector;
+    float *zeros = call->scratch + tasks * all * m * 9, *sums = zeros + step;
+    memset(zeros, 0, step * sizeof *zeros);
+    AD_CPU_PARALLEL(call, tasks * (size_t)g->n * in)
+    for (size_t item = 0; item < tasks * all; item++) {
+        const int task = (int)(item / all);
+        const size_t image = item % all / blocks;
+        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in, *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
+        dpsi_block(call, u, dy, zeros, (int)(item % blocks) * BLOCK_ROWS, sums + (size_t)omp_get_thread_num() * lanes,
+                   call->scratch + item * m * 9);
+    }
+    for (size_t task = 0; task < tasks; task++)
+        ad_cpu_reduce(ad_cpu_at(call, 2, (int)task), call->scratch + task * all * m * 9, all, m * 9, 1, ad_cpu_accumulates(call));
+}
+
+static size_t dpsi_scratch(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, tasks = (size_t)call->op->tasks;
+    if (call->variant == 2) return tasks * (size_t)g->n * m * k2;
+    return (tasks * dpsi_blocks(call->op) + (size_t)call->threads * call->tiles->vector) * m * 9 + m * (size_t)g->o;
+}
+
+/* ---- */
+static bool fits_vectors(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
+    return variant == 2 || (size_t)op->g.o % tiles->vector == 0;
+}
+
+static bool fits_rows(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
+    return variant == 2 || (fits_vectors(op, variant, tiles) && op->g.k == 3 && op->g.stride == 1 && op->g.dil == 1);
+}
+
+static void run_atoms(const ad_cpu_call *call) { call->variant == 1 ? atoms_rows(call) : atoms_loops(call); }
+static void run_du(const ad_cpu_call *call) { call->variant == 1 ? du_rows(call) : du_loops(call); }
+static void run_dpsi(const ad_cpu_call *call) { call->variant == 1 ? dpsi_rows(call) : dpsi_loops(call); }
+
+static const char *const variants[] = {"rows", "loops", NULL};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS = {.run = run_atoms, .scratch = atoms_scratch, .variants = variants, .applies = fits_rows};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS_DU = {.run = run_du, .scratch = du_scratch_floats, .variants = variants, .applies = fits_vectors};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS_DPSI = {.run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits_rows};

@@ -29,12 +29,49 @@ typedef struct ad_cpu_outer {
     size_t ld;
 } ad_cpu_outer;
 
+/* ATOMS with 3 x 3 atoms, stride 1, dilation 1: positions r < rows of an output row,
+ * out[r*o + v] (+)= bias[v] + sum over m, i, j: psi[m*9 + i*3 + j] * at[i*(AD_CPU_TILE_ROWS+2) + r + j][m*o + v], v < o.
+ * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m * o. */
+typedef struct ad_cpu_atoms {
+    const float *at[3 * (AD_CPU_TILE_ROWS + 2)];
+    const float *psi, *bias, *next;
+    float *out;
+    size_t rows, m, o; /* o is a multiple of `vector` */
+    bool accumulate;
+} ad_cpu_atoms;
+
+/* ATOMS_DU, any geometry, one position: du[a*o + v] (+)= sum over t < taps: psi[index[t]*ld + a] * dy[t][v], a < m, v < o.
+ * psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros. */
+enum { AD_CPU_TILE_ATOMS = 8 };
+typedef struct ad_cpu_spread {
+    const float *const *dy;
+    const int *index;
+    size_t taps;
+    const float *psi;
+    float *du;
+    size_t m, o, ld; /* o is a multiple of `vector` */
+    bool accumulate;
+} ad_cpu_spread;
+
+/* ATOMS_DPSI under the conditions of ad_cpu_atoms, one output row: with u[i] the input row under tap row i,
+ * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[i][x*step[i] + a*o + v] * dy[(x + pad - j)*o + v],
+ * where dy is zero outside [0, ow). step[i] is m*o, or 0 with u[i] = zeros for a row outside the image. */
+typedef struct ad_cpu_correlation {
+    const float *u[3], *dy, *zeros, *next; /* zeros: m*o of them; next: as in ad_cpu_atoms, a whole row */
+    size_t step[3], w, ow, m, o;
+    int pad;
+    float *sum;
+} ad_cpu_correlation;
+
 typedef struct ad_cpu_tiles {
     const char *name;  /* of the instruction set */
     size_t vector;     /* numbers in a vector */
     size_t width;      /* columns of a product tile */
     void (*product)(const ad_cpu_product *);
     void (*outer)(const ad_cpu_outer *);
+    void (*atoms)(const ad_cpu_atoms *);
+    void (*spread)(const ad_cpu_spread *);
+    void (*correlation)(const ad_cpu_correlation *);
 } ad_cpu_tiles;
 
 /* NULL where the architecture or compiler lacks them. */
