@@ -34,7 +34,7 @@ static void weight_gradient(ad_builder *b, const ad_node *node, const ad_geometr
         op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_COMPOSE_DALPHA);
         op->g = *g;
         op->i[0] = shared->o;
-        op->i[1] = shared->c;
+        op->i[1] = (shared->c + 3) / 4 * 4; /* rows as they lie, padding included */
         op->flags = b->gradient_written[node->coefficients] ? AD_ACCUMULATE : 0;
         op->t[0] = (int16_t)dw, op->t[1] = (int16_t)psi, op->t[2] = (int16_t)b->gradient[node->coefficients];
         b->gradient_written[node->coefficients] = true;
