@@ -1,0 +1,45 @@
+# Accuracy over episodes: the result's form, its numbers, and replayed lists.
+. "$LIB"
+base="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --query 5 --steps 2 --seed 7"
+run="$base --data builtin:shapes/novel --tasks 6"
+expect 0 '^atoms ' $run --shot 1,2 --adapt centroid,head,atoms,full -o json --predictions --output-file a.json --save-episodes list.json
+grep -q 'MiB of device memory, .* tasks at once' err || complain "the memory needed is not printed"
+same "$(get a.json results.#)" 8 "methods x shots"
+for i in 0 1 2 3 4 5 6 7; do
+    same "$(get a.json results.$i.accuracy.values.#)" 6 "values of result $i"
+    same "$(get a.json results.$i.predictions.5.#)" 25 "predictions of result $i"
+    mean=$(get a.json results.$i.accuracy.values | tr -d '[]' | tr , '\n' | awk '{s += $1} END {printf "%.9f", s / NR}')
+    same "$(get a.json results.$i.accuracy.mean | awk '{d = $1 - '"$mean"'; print (d < 1e-6 && d > -1e-6) ? "equal" : $1}')" equal "mean of result $i"
+done
+# Class by class, the share of right predictions is the first value: the labels of the queries are 0 0 0 0 0 1 1 ...
+right=$(get a.json results.2.predictions.0 | tr -d '[]' | tr , '\n' | awk '{n += ($1 == int((NR - 1) / 5))} END {printf "%.2f", n / NR}')
+same "$(get a.json results.2.accuracy.values.0 | awk '{printf "%.2f", $1}')" "$right" "accuracy and predictions"
+same "$(get a.json results.0.method)/$(get a.json results.4.episodes.shot)" centroid/2 "order of the results"
+same "$(get a.json results.0.adapted)" 0 "centroid adapts nothing"
+same "$(get a.json results.3.difference.to)" centroid "paired difference"
+for member in device.name dataset.hash model.hash results.0.config.bn results.0.episodes.list_hash results.0.time.episodes_per_s; do
+    get a.json $member >/dev/null || complain "$member is missing"
+done
+# The same again, from the kept lists, in parts, and one at a time: the same numbers.
+$base --data builtin:shapes/novel --episodes-file list-1shot.json --episodes-file list-2shot.json --adapt centroid,head,atoms,full -o json >b.json 2>err || complain "replay"
+for i in 0 1 2 3 4 5 6 7; do same "$(get b.json results.$i.accuracy.values)" "$(get a.json results.$i.accuracy.values)" "replayed result $i"; done
+same "$(get b.json results.0.episodes.list_hash)" "$(get a.json results.0.episodes.list_hash)" "hash of the list"
+$run --shot 1 --adapt atoms --first 2 --count 3 --tasks-at-once 1 -o json >c.json 2>err || complain "--first --count"
+same "$(get c.json results.0.accuracy.values)" "[$(get a.json results.2.accuracy.values | tr -d '[]' | cut -d, -f3-5)]" "part of the list"
+expect 2 '--episodes-file decides' $run --episodes-file list-1shot.json
+expect 4 'list-1shot.json' $base --data builtin:shapes/val --episodes-file list-1shot.json
+head -c 200 list-1shot.json >cut.json
+expect 4 'cut.json' $base --data builtin:shapes/novel --episodes-file cut.json
+expect 2 'first|episodes' $run --adapt centroid --first 6
+# The other forms.
+$run --adapt centroid,head -o csv >a.csv 2>err || complain "csv"
+same "$(wc -l <a.csv | tr -d ' ')" 3 "lines of CSV"
+same "$(head -n 1 a.csv | tr , '\n' | wc -l)" "$(tail -n 1 a.csv | tr , '\n' | wc -l)" "columns of CSV"
+$run --adapt centroid,head -o jsonl 2>err | tail -n 1 >line.json
+same "$(get line.json method)/$(get line.json device.backend)" head/cpu "a complete record a line"
+expect 0 'head +1 +[0-9.]+ ± [0-9.]+ +[+-][0-9.]+ ± [0-9.]+' $run --adapt centroid,head
+grep -q 'Episodes share pictures' out || complain "the table does not say what the interval means"
+expect 0 'centroid' $run --adapt centroid --quiet
+[ ! -s err ] || complain "--quiet prints on stderr"
+LC_ALL=de_DE.UTF-8 $run --adapt centroid -o csv 2>err | cut -d, -f3 | grep -q '^0\.[0-9]*$' || complain "numbers depend on the locale"
+finish

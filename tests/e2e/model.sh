@@ -1,0 +1,25 @@
+# Model files, whole and broken.
+. "$LIB"
+model=$FIXTURE/model.safetensors
+expect 0 'conv4, sharing net, 8 atoms, 16x16' "$ADATOM" inspect "$model"
+"$ADATOM" inspect "$model" -o json >m.json || complain "inspect -o json"
+# 3 layers of 8 atoms of 3x3; coefficients 8x8x8 shared by layers 2 to 4; 4 norms of 2x8; the first kernel 3x3x3x8.
+same "$(get m.json model.parameters.atoms)" 216 "atoms"
+same "$(get m.json model.parameters.coefficients)" 512 "coefficients"
+same "$(get m.json model.parameters.norm)" 64 "norm"
+same "$(get m.json model.parameters.ordinary)" 216 "ordinary"
+same "$(get m.json model.parameters.all)" 1008 "all"
+get m.json model.notes >/dev/null || complain "the training command is not in the model"
+expect 4 "cannot open 'nothing.safetensors'" "$ADATOM" inspect nothing.safetensors
+for size in 0 7 100 1000; do
+    head -c $size "$model" >cut.safetensors
+    expect 4 'cut.safetensors' "$ADATOM" inspect cut.safetensors
+done
+head -c $(($(wc -c <"$model") - 1)) "$model" >cut.safetensors
+expect 4 'cut.safetensors' "$ADATOM" inspect cut.safetensors
+echo '<!DOCTYPE html><html><body>404</body></html>' >page.safetensors
+expect 4 'page.safetensors' "$ADATOM" inspect page.safetensors
+expect 4 'page.safetensors' "$ADATOM" episodes --model page.safetensors --data builtin:shapes/novel
+mkdir folder.safetensors
+expect 4 'not a regular file' "$ADATOM" inspect folder.safetensors
+finish
