@@ -31,8 +31,9 @@ expect 4 'problems in good' "$ADATOM" data verify good --least 5
 grep -q note.ppm out || complain "verify does not name note.ppm"
 grep -q copy.ppm out || complain "verify does not name copy.ppm"
 # A list with a row whose file is missing.
-printf 'filename,label\n0.ppm,a\nmissing.ppm,a\n' >list.csv
-cp good/class0/0.ppm .
-expect 4 'missing.ppm' "$ADATOM" data info list.csv
+mkdir listed
+printf 'filename,label\n0.ppm,a\nmissing.ppm,a\n' >listed/list.csv
+cp good/class0/0.ppm listed
+expect 4 'missing.ppm' "$ADATOM" data info listed/list.csv
 expect 4 'split' "$ADATOM" data info builtin:shapes --split nosuch
 finish

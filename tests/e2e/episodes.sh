@@ -1,8 +1,8 @@
 # Accuracy over episodes: the result's form, its numbers, and replayed lists.
 . "$LIB"
-base="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --query 5 --steps 2 --seed 7"
-run="$base --data builtin:shapes/novel --tasks 6"
-expect 0 '^atoms ' $run --shot 1,2 --adapt centroid,head,atoms,full -o json --predictions --output-file a.json --save-episodes list.json
+base="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --steps 2 --seed 7"
+run="$base --data builtin:shapes/novel --query 5 --tasks 6"
+expect 0 '^atoms, 2-shot: ' $run --shot 1,2 --adapt centroid,head,atoms,full -o json --predictions --output-file a.json --save-episodes list.json
 grep -q 'MiB of device memory, .* tasks at once' err || complain "the memory needed is not printed"
 same "$(get a.json results.#)" 8 "methods x shots"
 for i in 0 1 2 3 4 5 6 7; do

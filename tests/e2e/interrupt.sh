@@ -25,5 +25,5 @@ tries=0
 until grep -q '^epoch 1/6' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
 kill -INT $child
 wait $child
-expect 2 'checkpoint' $train --batch 32 --output other.safetensors --resume
+expect 4 'checkpoint' $train --batch 32 --output other.safetensors --resume
 finish

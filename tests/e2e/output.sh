@@ -1,6 +1,6 @@
 # Where results go: complete files or none.
 . "$LIB"
-expect 0 '' "$ADATOM" devices --output-file result.csv -o csv
+"$ADATOM" devices --output-file result.csv -o csv >out 2>err || complain "--output-file: $(cat err)"
 [ ! -s out ] || complain "a result in a file is printed too"
 [ "$(head -c 5 result.csv)" = index ] || complain "result.csv"
 expect 1 "cannot create 'no/such/folder/x'" "$ADATOM" devices --output-file no/such/folder/x
@@ -21,6 +21,7 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=16k none small 2>/dev/null; th
     trap 'umount "$work/small"; rm -rf "$work"' EXIT
     expect 1 'No space left' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2000 --device cpu --save-episodes small/list.json
     same "$(ls small)" "" "files left on the full disk"
+    cat /dev/zero >small/full 2>/dev/null
     expect 1 'No space left' "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 --device cpu --output small/m.safetensors
     [ ! -e small/m.safetensors ] || complain "a partial model"
 fi

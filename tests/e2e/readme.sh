@@ -2,11 +2,13 @@
 . "$LIB"
 awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "$SOURCE/README.md" >example.c
 [ -s example.c ] || complain "README.md has no C program"
-$CC -std=c11 -Wall -Wextra -Werror -I"$SOURCE/include" example.c -L"$BUILD" -ladatom -Wl,-rpath,"$BUILD" -o example || complain "it does not compile"
+$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror -I"$SOURCE/include" example.c -L"$BUILD" -ladatom -Wl,-rpath,"$BUILD" -o example || complain "it does not compile"
 expect 0 '^centroid: ' ./example "$FIXTURE/model.safetensors" builtin:shapes/novel
-expect 4 'cannot open' ./example nothing.safetensors builtin:shapes/novel
+./example nothing.safetensors builtin:shapes/novel 2>err
+same $? 4 "exit code without a model"
+grep -q 'nothing.safetensors' err || complain "no message without a model"
 for command in devices doctor data pretrain episodes inspect; do "$ADATOM" $command --help; done >help
-grep -oE -e '--[a-z][a-z-]+' "$SOURCE/README.md" | sort -u | grep -vxE -e '--(preset|workflow|recurse)' | while read -r option; do
+grep -oE -e '--[a-z][a-z-]+' "$SOURCE/README.md" | sort -u | grep -vxE -e '--(preset|build|install|prefix|cflags|libs)' | while read -r option; do
     grep -q -e "--\(\[no-\]\)\{0,1\}$(echo "$option" | sed 's/^--//; s/^no-//')" help || echo "$option"
 done >unknown
 [ ! -s unknown ] || complain "README.md names unknown options: $(tr '\n' ' ' <unknown)"
