@@ -16,7 +16,7 @@ static bool lower_variant(const vk_engine *e, const ad_plan *plan, const ad_op *
 static int variants_of(int kind) {
     const ad_vk_family *family = ad_vk_family_of(kind);
     int count = 0;
-    while (family && count < (int)AD_COUNT(family->variants) && family->variants[count]) count++;
+    while (count < (int)AD_COUNT(family->variants) && family->variants[count]) count++;
     return count;
 }
 
@@ -49,7 +49,6 @@ adatom_status ad_vk_lower_op(vk_engine *e, const ad_plan *plan, const ad_op *op,
     adatom_context *ctx = e->base.ctx;
     const ad_vk_family *family = ad_vk_family_of(op->kind);
     const int count = variants_of(op->kind);
-    if (!family) return ad_fail(ctx, ADATOM_UNSUPPORTED, "the Vulkan engine has no kernel for operation '%s'", ad_op_name(op->kind));
     if (op->variant) {
         if (op->variant > 0 && op->variant <= count && lower_variant(e, plan, op, op->variant, out)) return ADATOM_OK;
         return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s", ad_op_name(op->kind),
