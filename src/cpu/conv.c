@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Of a window: half a usual second-level cache, the rest is for the weights. */
-enum { WINDOW_BYTES = 128 << 10, SLICE_BYTES = 384 << 10 };
+enum { WINDOW_BYTES = 128 << 10, SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10 };
 
 /* One dimension of a phase. Output number n is row out + n*out_step; its taps read rows base + n*base_step + t*tap_stride,
  * t < taps, of the source, with row index + t*index_step of the kernel. */
@@ -172,25 +172,28 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
     p.steps = merged ? AD_MIN((size_t)s->x.taps, 1) : (size_t)s->x.taps;
     p.step = s->depth * (size_t)s->x.tap_stride;
     p.length = merged ? s->depth * (size_t)s->x.taps : s->depth;
-    for (size_t column = 0; column < s->columns; column += width)
+    /* Panels that fit there together are used in turn, so that y is written in the order of memory. */
+    const size_t group = width * (slices > 1 ? 1 : AD_MAX(GROUP_BYTES / AD_MAX(panel * sizeof(float), 1), 1));
+    for (size_t start = 0; start < s->columns; start += group)
         for (int slice = 0; slice < slices; slice++) {
-            p.columns = AD_MIN(width, s->columns - column);
-            p.b = packed + column / width * panel + (size_t)slice * (size_t)s->x.taps * tap;
-            p.bias = bias && slice == 0 ? bias + column : NULL;
             p.accumulate = slice > 0 || ad_cpu_accumulates(call);
             for (size_t at = 0, row = 0, q = 0; at < positions; at += p.rows) {
+                float *to[AD_CPU_TILE_ROWS];
                 p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
-                for (size_t r = 0; r < AD_CPU_TILE_ROWS; r++) {
-                    if (r >= p.rows) {
-                        p.a[r] = p.a[0];
-                        continue;
-                    }
+                for (size_t r = 0; r < p.rows; r++) {
                     p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth + (size_t)slice * p.line;
-                    p.out[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
-                                      (size_t)s->x.out + q * (size_t)s->x.out_step) * s->columns + column;
+                    to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
+                                   (size_t)s->x.out + q * (size_t)s->x.out_step) * s->columns;
                     if (++q == (size_t)s->x.outputs) q = 0, row++;
                 }
-                call->tiles->product(&p);
+                for (size_t r = p.rows; r < AD_CPU_TILE_ROWS; r++) p.a[r] = p.a[0];
+                for (size_t column = start; column < AD_MIN(start + group, s->columns); column += width) {
+                    p.columns = AD_MIN(width, s->columns - column);
+                    p.b = packed + column / width * panel + (size_t)slice * (size_t)s->x.taps * tap;
+                    p.bias = bias && slice == 0 ? bias + column : NULL;
+                    for (size_t r = 0; r < p.rows; r++) p.out[r] = to[r] + column;
+                    call->tiles->product(&p);
+                }
             }
         }
 }

@@ -44,36 +44,45 @@ typedef struct affine_back {
     bool accumulate;
 } affine_back;
 
-AD_CPU_CLONES static void affine_back_rows(const affine_back *a) {
+/* With constant arguments: one loop without conditions for each combination of operands. dy is read before dx and dresidual,
+ * either of which may lie on it, are written. */
+static inline __attribute__((always_inline)) void affine_back_loop(const affine_back *a, bool back, bool x, bool dx, bool dresidual,
+                                                                   bool accumulate) {
     const size_t c = a->c;
-    for (size_t r = 0; r < a->rows; r++) {
-        const size_t at = r * c;
-        const float *y = a->y + at, *dy = a->dy + at, *A = a->back, *x = a->x ? a->x + at : NULL;
-        float *dx = a->dx ? a->dx + at : NULL, *dresidual = a->dresidual ? a->dresidual + at : NULL;
-        if (dresidual == dy && dx) { /* dresidual may overwrite dy: dx first */
-            for (size_t ch = 0; ch < c; ch++) {
-                const float d = y[ch] > 0 ? dy[ch] : a->slope * dy[ch];
-                dx[ch] = (A ? A[ch] * d : d) + (x && A ? A[c + ch] * x[ch] + A[2 * c + ch] : 0);
-                dresidual[ch] = a->accumulate ? dresidual[ch] + d : d;
-            }
-            continue;
+    const float slope = a->slope, *A = a->back, *B = back ? A + c : NULL, *C = back ? A + 2 * c : NULL;
+    for (size_t at = 0; at < a->rows * c; at += c) {
+        const float *y = a->y + at, *dy = a->dy + at, *from = x ? a->x + at : NULL;
+        float *to = dx ? a->dx + at : NULL, *residual = dresidual ? a->dresidual + at : NULL;
+        AD_CPU_PRAGMA(omp simd)
+        for (size_t ch = 0; ch < c; ch++) {
+            const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
+            if (dresidual && accumulate) residual[ch] += d;
+            if (dx) to[ch] = (back ? A[ch] * d : d) + (back && x ? B[ch] * from[ch] + C[ch] : 0);
+            if (dresidual && !accumulate) residual[ch] = d;
         }
-        if (dresidual)
-            for (size_t ch = 0; ch < c; ch++) {
-                const float d = y[ch] > 0 ? dy[ch] : a->slope * dy[ch];
-                dresidual[ch] = a->accumulate ? dresidual[ch] + d : d;
-            }
-        if (dx && x && A)
-            for (size_t ch = 0; ch < c; ch++) {
-                const float d = y[ch] > 0 ? dy[ch] : a->slope * dy[ch];
-                dx[ch] = A[ch] * d + A[c + ch] * x[ch] + A[2 * c + ch];
-            }
-        else if (dx)
-            for (size_t ch = 0; ch < c; ch++) {
-                const float d = y[ch] > 0 ? dy[ch] : a->slope * dy[ch];
-                dx[ch] = A ? A[ch] * d : d;
-            }
     }
+}
+
+AD_CPU_CLONES static void affine_back_dx(const affine_back *a) {
+    if (a->back && a->x)
+        affine_back_loop(a, true, true, true, false, false);
+    else if (a->back)
+        affine_back_loop(a, true, false, true, false, false);
+    else
+        affine_back_loop(a, false, false, true, false, false);
+}
+
+AD_CPU_CLONES static void affine_back_both(const affine_back *a) {
+    if (a->back && a->x && a->accumulate)
+        affine_back_loop(a, true, true, true, true, true);
+    else if (a->back && a->x)
+        affine_back_loop(a, true, true, true, true, false);
+    else
+        affine_back_loop(a, a->back, false, true, true, a->accumulate);
+}
+
+AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) {
+    affine_back_loop(a, false, false, false, true, a->accumulate);
 }
 
 static void run_affine_back(const ad_cpu_call *call) {
@@ -95,7 +104,10 @@ static void run_affine_back(const ad_cpu_call *call) {
                                .c = c,
                                .slope = slope_of(call->op),
                                .accumulate = ad_cpu_accumulates(call)};
-        affine_back_rows(&a);
+        if (a.dresidual)
+            a.dx ? affine_back_both(&a) : affine_back_dresidual(&a);
+        else if (a.dx)
+            affine_back_dx(&a);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "cpu/cpu_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct window {
     int h0, h1, w0, w1; /* the part inside the image */
@@ -77,8 +78,61 @@ static void pool_back_position(float *dx, const float *x, const float *dy, windo
     }
 }
 
+/* Windows of 2 x 2 that neither overlap nor leave the image: every pixel is written once. The gradient goes to the last of
+ * v0, v1, v2, v3 that is larger than all before it. */
+static inline __attribute__((always_inline)) void back_four(float *dabove, float *dbelow, const float *above, const float *below,
+                                                            const float *dy, size_t c, bool average, bool accumulate) {
+    AD_CPU_PRAGMA(omp simd)
+    for (size_t ch = 0; ch < c; ch++) {
+        const float v0 = above[ch], v1 = above[c + ch], v2 = below[ch], v3 = below[c + ch];
+        const float m1 = v1 > v0 ? v1 : v0, m2 = v2 > m1 ? v2 : m1;
+        const float d3 = v3 > m2 ? dy[ch] : 0, left3 = v3 > m2 ? 0 : dy[ch];
+        const float d2 = v2 > m1 ? left3 : 0, left2 = v2 > m1 ? 0 : left3;
+        const float d1 = v1 > v0 ? left2 : 0, d0 = v1 > v0 ? 0 : left2, share = 0.25f * dy[ch];
+        dabove[ch] = (accumulate ? dabove[ch] : 0) + (average ? share : d0);
+        dabove[c + ch] = (accumulate ? dabove[c + ch] : 0) + (average ? share : d1);
+        dbelow[ch] = (accumulate ? dbelow[ch] : 0) + (average ? share : d2);
+        dbelow[c + ch] = (accumulate ? dbelow[c + ch] : 0) + (average ? share : d3);
+    }
+}
+
+AD_CPU_CLONES static void pool_back_four(float *dabove, float *dbelow, const float *above, const float *below, const float *dy, size_t c,
+                                         bool average, bool accumulate) {
+    if (average)
+        back_four(dabove, dbelow, above, below, dy, c, true, accumulate);
+    else if (accumulate)
+        back_four(dabove, dbelow, above, below, dy, c, false, true);
+    else
+        back_four(dabove, dbelow, above, below, dy, c, false, false);
+}
+
+static bool is_fourfold(const ad_geometry *g) { return g->k == 2 && g->stride == 2 && g->pad == 0 && g->oh == g->h / 2 && g->ow == g->w / 2; }
+
+static void back_fourfold(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const bool average = call->op->i[0] == 1, accumulate = ad_cpu_accumulates(call);
+    const size_t c = (size_t)g->c, row = (size_t)g->w * c, pairs = ((size_t)g->h + 1) / 2, ow = (size_t)g->ow;
+    const size_t items = (size_t)call->op->tasks * (size_t)g->n * pairs; /* pairs of rows, the last one perhaps single */
+    AD_CPU_PARALLEL(call, items * 2 * row)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / pairs / (size_t)g->n);
+        const size_t image = item / pairs % (size_t)g->n, p = item % pairs, at = (image * (size_t)g->h + 2 * p) * row;
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + at;
+        float *dx = (float *)ad_cpu_at(call, 2, task) + at;
+        if (p == (size_t)g->oh) {
+            if (!accumulate) memset(dx, 0, row * sizeof *dx);
+            continue;
+        }
+        const float *dy = (const float *)ad_cpu_at(call, 1, task) + (image * (size_t)g->oh + p) * ow * c;
+        for (size_t q = 0; q < ow; q++)
+            pool_back_four(dx + 2 * q * c, dx + row + 2 * q * c, x + 2 * q * c, x + row + 2 * q * c, dy + q * c, c, average, accumulate);
+        if (!accumulate)
+            for (int r = 0; r < 2; r++) memset(dx + (size_t)r * row + 2 * ow * c, 0, (row - 2 * ow * c) * sizeof *dx);
+    }
+}
+
 /* One item per image: overlapping windows add to the same pixels. */
-static void run_pool_back(const ad_cpu_call *call) {
+static void back_overlapping(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const bool average = call->op->i[0] == 1, accumulate = ad_cpu_accumulates(call);
     const size_t c = (size_t)g->c, in = (size_t)g->h * (size_t)g->w * c, out = (size_t)g->oh * (size_t)g->ow * c;
@@ -89,8 +143,7 @@ static void run_pool_back(const ad_cpu_call *call) {
         const size_t image = item % (size_t)g->n;
         const float *x = (const float *)ad_cpu_at(call, 0, task) + image * in, *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
         float *dx = (float *)ad_cpu_at(call, 2, task) + image * in;
-        if (!accumulate)
-            for (size_t e = 0; e < in; e++) dx[e] = 0;
+        if (!accumulate) memset(dx, 0, in * sizeof *dx);
         for (int p = 0; p < g->oh; p++)
             for (int q = 0; q < g->ow; q++) {
                 const window v = window_at(g, p, q);
@@ -99,6 +152,8 @@ static void run_pool_back(const ad_cpu_call *call) {
             }
     }
 }
+
+static void run_pool_back(const ad_cpu_call *call) { is_fourfold(&call->op->g) ? back_fourfold(call) : back_overlapping(call); }
 
 const ad_cpu_kernel ad_cpu_kernel_POOL = {.run = run_pool};
 const ad_cpu_kernel ad_cpu_kernel_POOL_BACK = {.run = run_pool_back};
