@@ -69,8 +69,7 @@ struct ad_push_bn_back {
 };
 
 struct ad_push_pool {
-    AD_INT x_task, y_task, dx_task;
-    AD_INT images, h, w, oh, ow, channels4;
+    AD_INT x_task, y_task, dx_task, images;
 };
 
 struct ad_push_rows {

@@ -7,29 +7,25 @@
 #extension GL_GOOGLE_include_directive : require
 #include "abi.h"
 #include "lib/grid.glsl"
+#include "lib/pool.glsl"
 
 layout(push_constant) uniform Push { ad_push_pool p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
-layout(constant_id = 1) const bool AVERAGE = false;
-layout(constant_id = 2) const int K = 2;
-layout(constant_id = 3) const int STRIDE = 2;
-layout(constant_id = 4) const int PAD = 0;
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) buffer Y4 { vec4 y4[]; };
 
 void main() {
-    const int item = int(item_index()), column = item / p.channels4 % p.ow, row = item / p.channels4 / p.ow % p.oh;
-    const int image = item / p.channels4 / p.ow / p.oh, task = int(task_index());
+    const int item = int(item_index()), column = item / CHANNELS4 % OW, row = item / CHANNELS4 / OW % OH;
+    const int image = item / CHANNELS4 / OW / OH, task = int(task_index());
     if (image >= p.images) return;
-    const int top = row * STRIDE - PAD, left = column * STRIDE - PAD, line = p.w * p.channels4;
-    const int x = task * p.x_task / 4 + image * p.h * line + item % p.channels4;
+    const int top = row * STRIDE - PAD, left = column * STRIDE - PAD;
+    const int x = task * p.x_task / 4 + image * H * LINE + item % CHANNELS4;
     float count = 0.0;
     vec4 value = vec4(0.0);
     for (int i = 0; i < K; i++) {
         for (int j = 0; j < K; j++) {
             const ivec2 at = ivec2(top + i, left + j);
-            if (PAD > 0 && (any(lessThan(at, ivec2(0))) || any(greaterThanEqual(at, ivec2(p.h, p.w))))) continue;
-            const vec4 v = x4[x + at.x * line + at.y * p.channels4];
+            if (PAD > 0 && (any(lessThan(at, ivec2(0))) || any(greaterThanEqual(at, ivec2(H, W))))) continue;
+            const vec4 v = x4[x + at.x * LINE + at.y * CHANNELS4];
             value = AVERAGE ? value + v : count == 0.0 ? v : max(value, v);
             count += 1.0;
         }

@@ -8,31 +8,29 @@
 #extension GL_GOOGLE_include_directive : require
 #include "abi.h"
 #include "lib/grid.glsl"
+#include "lib/pool.glsl"
 
 layout(push_constant) uniform Push { ad_push_pool p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
-layout(constant_id = 2) const int K = 2;
-layout(constant_id = 3) const int STRIDE = 2;
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) readonly buffer Dy4 { vec4 dy4[]; };
 layout(set = 0, binding = 2) buffer Dx4 { vec4 dx4[]; };
 
 void main() {
-    const int item = int(item_index()), rows = (p.h + STRIDE - 1) / STRIDE, columns = (p.w + STRIDE - 1) / STRIDE;
-    const int channel = item % p.channels4, column = item / p.channels4 % columns, row = item / p.channels4 / columns % rows;
-    const int image = item / p.channels4 / columns / rows, task = int(task_index()), line = p.w * p.channels4;
+    const int item = int(item_index()), rows = (H + STRIDE - 1) / STRIDE, columns = (W + STRIDE - 1) / STRIDE;
+    const int channel = item % CHANNELS4, column = item / CHANNELS4 % columns, row = item / CHANNELS4 / columns % rows;
+    const int image = item / CHANNELS4 / columns / rows, task = int(task_index());
     if (image >= p.images) return;
-    const int corner = image * p.h * line + row * STRIDE * line + column * STRIDE * p.channels4 + channel;
+    const int corner = image * H * LINE + row * STRIDE * LINE + column * STRIDE * CHANNELS4 + channel;
     const int x = task * p.x_task / 4 + corner, dx = task * p.dx_task / 4 + corner;
     ivec4 first = ivec4(-1);
     vec4 dy = vec4(0.0);
-    if (row < p.oh && column < p.ow) {
-        dy = dy4[task * p.y_task / 4 + ((image * p.oh + row) * p.ow + column) * p.channels4 + channel];
+    if (row < OH && column < OW) {
+        dy = dy4[task * p.y_task / 4 + ((image * OH + row) * OW + column) * CHANNELS4 + channel];
         vec4 best = x4[x];
         first = ivec4(0);
         for (int i = 0; i < K; i++) {
             for (int j = 0; j < K; j++) {
-                const vec4 v = x4[x + i * line + j * p.channels4];
+                const vec4 v = x4[x + i * LINE + j * CHANNELS4];
                 first = mix(first, ivec4(i * STRIDE + j), greaterThan(v, best));
                 best = max(v, best);
             }
@@ -40,8 +38,8 @@ void main() {
     }
     for (int i = 0; i < STRIDE; i++) {
         for (int j = 0; j < STRIDE; j++) {
-            if (row * STRIDE + i >= p.h || column * STRIDE + j >= p.w) continue;
-            const int to = dx + i * line + j * p.channels4;
+            if (row * STRIDE + i >= H || column * STRIDE + j >= W) continue;
+            const int to = dx + i * LINE + j * CHANNELS4;
             const vec4 share = mix(vec4(0.0), dy, equal(first, ivec4(i * STRIDE + j)));
             dx4[to] = ACCUMULATE ? dx4[to] + share : share;
         }

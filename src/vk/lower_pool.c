@@ -2,16 +2,11 @@
 #include "vk/lower.h"
 #include "shaders/abi.h"
 
-static struct ad_push_pool geometry(const ad_op *op) {
-    return (struct ad_push_pool){.images = op->g.n, .h = op->g.h, .w = op->g.w, .oh = op->g.oh, .ow = op->g.ow, .channels4 = op->g.c / 4};
-}
-
+/* The constants of shaders/lib/pool.glsl. */
 static void specialize(ad_vk_launch *l, const ad_op *op) {
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
-    ad_vk_spec(l, op->i[0] != 0);
-    ad_vk_spec(l, (uint32_t)op->g.k);
-    ad_vk_spec(l, (uint32_t)op->g.stride);
-    ad_vk_spec(l, (uint32_t)op->g.pad);
+    const ad_geometry *g = &op->g;
+    const int32_t constants[] = {op->flags & AD_ACCUMULATE, op->i[0] != 0, g->k, g->stride, g->pad, g->h, g->w, g->oh, g->ow, g->c / 4};
+    for (size_t i = 0; i < AD_COUNT(constants); i++) ad_vk_spec(l, (uint32_t)constants[i]);
 }
 
 /* Every window has a pixel of the image (pad < k). */
@@ -20,9 +15,11 @@ static bool applies(const ad_plan *plan, const ad_op *op) { return op->g.c % 4 =
 static bool lower_pool(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1 || !applies(plan, op)) return false;
     const ad_geometry *g = &op->g;
-    struct ad_push_pool push = geometry(op);
-    push.x_task = ad_vk_stride(plan, op, 0);
-    push.y_task = ad_vk_stride(plan, op, 1);
+    const struct ad_push_pool push = {
+        .x_task = ad_vk_stride(plan, op, 0),
+        .y_task = ad_vk_stride(plan, op, 1),
+        .images = g->n,
+    };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_POOL, &push, sizeof push);
     specialize(l, op);
     ad_vk_items(l, caps, (size_t)g->n * (size_t)g->oh * (size_t)g->ow * (size_t)g->c / 4, op->tasks);
@@ -35,10 +32,12 @@ static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, c
     if (!applies(plan, op)) return false;
     const ad_geometry *g = &op->g;
     if (variant == CELL && (op->i[0] != 0 || g->k > g->stride || g->pad > 0)) return false;
-    struct ad_push_pool push = geometry(op);
-    push.x_task = ad_vk_stride(plan, op, 0);
-    push.y_task = ad_vk_stride(plan, op, 1);
-    push.dx_task = ad_vk_stride(plan, op, 2);
+    const struct ad_push_pool push = {
+        .x_task = ad_vk_stride(plan, op, 0),
+        .y_task = ad_vk_stride(plan, op, 1),
+        .dx_task = ad_vk_stride(plan, op, 2),
+        .images = g->n,
+    };
     ad_vk_launch *l = ad_vk_add(out, op, variant == CELL ? AD_VK_POOL_BACK_CELL : AD_VK_POOL_BACK, &push, sizeof push);
     specialize(l, op);
     const size_t step = variant == CELL ? (size_t)g->stride : 1;
