@@ -13,41 +13,54 @@ typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
     int size;               /* pictures are resized (shorter side, antialiased bilinear) and centre-cropped to size x size; 0: 84 */
-    const char *split;      /* builtin: base, val, novel or all (NULL: all); miniImageNet CSV folders: train, val, test -> that CSV */
-    const char *csv;        /* a `filename,label` list to apply to the folder or archive; NULL: one is used where it is found */
+    const char *split;      /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or archive, or, where
+                               there is none, only the pictures in a folder named SPLIT */
+    const char *csv;        /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but pictures
+                               that all lie in one folder take their labels from the one list beside them */
     const char *cache_dir;  /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept */
     int threads;            /* decoding; 0: all processors */
     uint64_t max_pixels;    /* per picture, checked before decoding; 0: 64 Mi */
     uint64_t seed;          /* builtin sets */
     int builtin_per_class;  /* pictures a class of builtin sets; 0: 60 */
-    void (*progress)(void *user, size_t done, size_t total);
+    void (*progress)(void *user, size_t done, size_t total); /* pictures; called from the opening thread only */
     void *user;
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
     const char *name;   /* the spec it was opened with; owned by the data set */
-    char hash[17];      /* of the decoded pixels, labels and class names */
+    char hash[17];      /* of the decoded pixels, labels and class names: the same for a folder and its archive */
     int classes, size;
     size_t images;
 } adatom_dataset_info;
 
-/* spec: a folder with a folder per class; a folder or archive (zip, tar, tar.gz, tar.xz) of that, also nested
- * alphabet/character (Omniglot); a miniImageNet `filename,label` CSV (its pictures beside it or under images/), or
- * "builtin:shapes" (with a split, also written "builtin:shapes/base"). Pictures are ordered by class name, then by file name.
- * params may be NULL. BAD_DATA: one sentence naming the file or class. */
-ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params, adatom_dataset **out);
+/* spec:
+ *   - a folder, or an archive (zip, tar, tar.gz, tar.xz; read in place), with a folder per class at any depth. The class's name is
+ *     the path below what all pictures have in common: "n01855672", or "Greek/character01" (Omniglot);
+ *   - a miniImageNet `filename,label` CSV with its pictures beside it or under images/;
+ *   - "builtin:shapes", with a split also written "builtin:shapes/base": 104 procedural classes, 64 base, 16 val, 24 novel.
+ * JPEG, PNG, BMP, GIF and PNM pictures are read; greyscale becomes RGB, transparency is laid over white, EXIF rotation is not
+ * applied. Other files, hidden files and __MACOSX are passed over
+ * (with a warning where they are pictures of another kind). Pictures are ordered by class name, then by path (bytewise).
+ * Resizing: shorter side to `size` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
+ * centres), longer side rounded down, then the centre is cropped; size x size pictures stay as they are.
+ * params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of range. A cache that can't
+ * be written is only a warning in the log. */
+ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params,
+                                             adatom_dataset **out);
 ADATOM_API void adatom_dataset_destroy(adatom_dataset **dataset);
 ADATOM_API void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out);
 /* Class c's name and its pictures: numbers first .. first+count-1. USAGE outside 0..classes-1. */
 ADATOM_API adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first, size_t *count);
-/* Pixels of picture `image`: size*size*3 bytes, rows from the top, RGB. NULL outside. Owned by the data set. */
+/* Pixels of picture `image`: size*size*3 bytes, rows from the top, RGB; picture image+1 follows at once. NULL outside. Owned by
+ * the data set. */
 ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image);
-/* Where the picture came from (file or archive member); owned by the data set. */
+/* Where the picture came from: the path below the folder or inside the archive. NULL outside. Owned by the data set. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);
 
-/* Examines a data set without stopping at the first problem: undecodable files, duplicates (same bytes), classes with fewer
- * than `least` pictures, rows without file, files without row. Each problem is one sentence given to report. *problems
- * counts them. Returns OK also when there are some; a data set that can't be read at all fails as in open. */
+/* Examines a data set without stopping at the first problem: undecodable files, pictures of kinds that aren't read (WebP, TIFF,
+ * HEIC, AVIF), duplicates (same bytes), classes with fewer than `least` pictures or equal but for case, rows without file, files
+ * without row (unless a split chose the list). Each problem is one sentence given to report (may be NULL); *problems counts
+ * them. Returns OK also when there are some; a data set that can't be read at all fails as in open. */
 ADATOM_API adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_dataset_params *params, size_t least,
                                                void (*report)(void *user, const char *sentence), void *user, size_t *problems);
 

@@ -21,15 +21,19 @@ static char *cache_path(adatom_context *ctx, const char *folder, uint64_t key) {
     return ad_format(ctx, "%s/pictures-%s.bin", folder, hex);
 }
 
+static uint64_t checksum(const char *bytes, size_t size) {
+    return ad_hash(bytes + sizeof(ad_block_header), size - sizeof(ad_block_header), ad_hash(bytes, offsetof(ad_block_header, checksum), 0));
+}
+
 /* Whether the sizes and texts in a block agree with each other, so that it can be used without looking twice. */
 static bool block_is_whole(const char *bytes, size_t size, uint64_t key, size_t *pixels_at) {
     ad_block_header h;
     if (size < sizeof h) return false;
     memcpy(&h, bytes, sizeof h);
     if (memcmp(h.magic, AD_DATASET_MAGIC, sizeof h.magic) || h.version != AD_DATASET_VERSION || h.key != key) return false;
-    if (h.checksum != ad_hash(bytes + sizeof h, size - sizeof h, 0)) return false;
+    if (h.checksum != checksum(bytes, size)) return false;
     if (h.size < 1 || h.size > 4096 || h.classes < 1 || h.classes > h.images || h.images > INT32_MAX || h.text_bytes > size) return false;
-    size_t text_at = sizeof h + (size_t)h.classes * sizeof(uint64_t);
+    size_t text_at = sizeof h + h.classes * sizeof(uint64_t);
     *pixels_at = (text_at + h.text_bytes + 63) / 64 * 64;
     if (*pixels_at + h.images * h.size * h.size * 3 != size) return false;
     uint64_t images = 0, texts = 0;
@@ -78,7 +82,9 @@ void ad_cache_store(adatom_context *ctx, const char *folder, uint64_t key, ad_bl
     char *path = cache_path(ctx, folder, key);
     if (path) {
         make_folders(path);
-        ad_block_seal(block, key);
+        ad_block_header *header = (ad_block_header *)(void *)block->bytes;
+        header->key = key;
+        header->checksum = checksum(block->bytes, block->size);
         if (ad_write_file(ctx, path, block->bytes, block->size) == ADATOM_OK) {
             ad_free(path);
             return;

@@ -34,7 +34,7 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     out->bytes = ad_malloc(ctx, out->size, 1);
     if (!out->bytes) return ADATOM_OUT_OF_MEMORY;
     ad_block_header header = {
-        .version = AD_DATASET_VERSION, .size = (uint32_t)size, .images = images, .text_bytes = text_bytes, .classes = (uint32_t)classes};
+        .version = AD_DATASET_VERSION, .size = (uint32_t)size, .images = images, .text_bytes = text_bytes, .classes = (uint64_t)classes};
     memcpy(header.magic, AD_DATASET_MAGIC, sizeof header.magic);
     memset(out->bytes, 0, out->pixels_at);
     memcpy(out->bytes, &header, sizeof header);
@@ -43,12 +43,6 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     for (int c = 0; c < classes; c++) at = stpcpy(at, names[c]) + 1;
     for (size_t i = 0; i < images; i++) at = stpcpy(at, path(user, i)) + 1;
     return ADATOM_OK;
-}
-
-void ad_block_seal(ad_block *block, uint64_t key) {
-    ad_block_header *header = (ad_block_header *)(void *)block->bytes;
-    header->key = key;
-    header->checksum = ad_hash(block->bytes + sizeof *header, block->size - sizeof *header, 0);
 }
 
 adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, adatom_dataset **out) {

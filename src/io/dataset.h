@@ -38,7 +38,12 @@ adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *te
 void ad_csv_free(ad_csv *csv);
 
 /* source.c: the pictures and CSV lists in a folder (at any depth) or archive, by path relative to it. */
-typedef enum ad_entry_kind { AD_ENTRY_OTHER, AD_ENTRY_PICTURE, AD_ENTRY_CSV } ad_entry_kind;
+typedef enum ad_entry_kind {
+    AD_ENTRY_OTHER,
+    AD_ENTRY_PICTURE,
+    AD_ENTRY_UNREAD, /* a picture of a kind that isn't read */
+    AD_ENTRY_CSV
+} ad_entry_kind;
 typedef struct ad_entry {
     char *path; /* components separated by single slashes, none of them "." */
     ad_entry_kind kind;
@@ -109,19 +114,17 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
 typedef struct ad_block_header {
     char magic[8];
     uint32_t version, size;
-    uint64_t key;      /* what it was made from: cache.c */
-    uint64_t checksum; /* of everything after the header */
-    uint64_t images, text_bytes;
-    uint32_t classes, reserved[3];
-} ad_block_header; /* then counts: uint64_t[classes]; class names and paths, each ending in NUL; pixels from a multiple of 64 */
+    uint64_t key; /* what it was made from: cache.c */
+    uint64_t images, classes, text_bytes;
+    uint64_t checksum; /* of everything else */
+} ad_block_header;     /* then counts: uint64_t[classes]; class names and paths, each ending in NUL; pixels from a multiple of 64 */
 typedef struct ad_block {
     char *bytes;
     size_t size, pixels_at;
 } ad_block;
-/* Room for images pictures of size x size with everything but the pixels (and the checksum) filled in. */
+/* Room for images pictures of size x size with everything but the pixels, key and checksum filled in. */
 adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const char *const *names, const size_t *counts, size_t images,
                             const char *(*path)(const void *user, size_t image), const void *user, ad_block *out);
-void ad_block_seal(ad_block *block, uint64_t key);
 /* Takes the block (also on failure) and makes the handle. */
 adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, adatom_dataset **out);
 

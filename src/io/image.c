@@ -37,10 +37,12 @@ static adatom_status fail(ad_image_error *error, adatom_status status, const cha
     return status;
 }
 
-/* stb_image fills what is missing of a truncated JPEG, BMP or GIF with zeros and calls that success. Reading through
- * callbacks shows it: a whole picture never makes the decoder ask for bytes behind its end. */
+/* stb_image fills what is missing of a truncated JPEG, BMP, GIF or PNM with anything and calls that success. Reading through
+ * callbacks shows it: a whole picture never makes the decoder ask for bytes behind its end. Only its own buffer, the one it
+ * fills first, may be filled in part. */
 typedef struct reader {
     const char *bytes;
+    const void *buffer;
     size_t size, at;
     bool overrun;
 } reader;
@@ -48,8 +50,10 @@ typedef struct reader {
 static int reader_read(void *user, char *data, int size) {
     reader *r = user;
     size_t n = AD_MIN((size_t)size, r->size - r->at);
-    if (n == 0) r->overrun = true;
+    if (!r->buffer) r->buffer = data;
+    if (n == 0 || (n < (size_t)size && data != r->buffer)) r->overrun = true;
     memcpy(data, r->bytes + r->at, n);
+    memset(data + n, 0, (size_t)size - n);
     r->at += n;
     return (int)n;
 }
@@ -149,6 +153,8 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, ui
     if (bytes_size > INT32_MAX || !stbi_info_from_memory((const stbi_uc *)bytes, (int)bytes_size, &width, &height, &channels)) {
         const char *what = ad_sniff(bytes, bytes_size), *reason = stbi_failure_reason();
         if (reason && !strcmp(reason, "outofmem")) return fail(error, ADATOM_OUT_OF_MEMORY, "does not fit into memory");
+        if (what && (strstr(what, "JPEG") || strstr(what, "PNG")))
+            return fail(error, ADATOM_BAD_DATA, "is %s with a damaged or absurd header", what);
         return fail(error, ADATOM_BAD_DATA, "is %s, not an image of a kind that is read (JPEG, PNG, BMP, GIF, PNM)",
                     what ? what : "damaged or unknown");
     }
@@ -161,7 +167,7 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, ui
         return fail(error, ADATOM_BAD_DATA, "is a strip of %d x %d pixels", width, height);
 
     static const stbi_io_callbacks callbacks = {reader_read, reader_skip, reader_eof};
-    reader source = {bytes, bytes_size, 0, false};
+    reader source = {.bytes = bytes, .size = bytes_size};
     uint8_t *rgba = stbi_load_from_callbacks(&callbacks, &source, &width, &height, &channels, 4);
     if (!rgba) {
         const char *reason = stbi_failure_reason();

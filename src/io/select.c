@@ -90,6 +90,22 @@ static void label_by_folder(const ad_source *source, ad_selection *s) {
     }
 }
 
+static adatom_status tell_unread(const ad_source *source, ad_problems *problems) {
+    adatom_status status = ADATOM_OK;
+    size_t unread = 0, example = 0;
+    for (size_t i = 0; i < source->count; i++) {
+        if (source->entries[i].kind != AD_ENTRY_UNREAD) continue;
+        if (problems->go_on) AD_TRY(ad_problem(problems, "'%s' is a picture of a kind that is not read", source->entries[i].path));
+        if (unread++ == 0) example = i;
+    }
+    if (unread && !problems->go_on) {
+        ad_log(source->ctx, ADATOM_LOG_WARNING, "'%s': %zu picture%s of a kind that is not read left out, '%s' for one", source->root,
+               unread, unread == 1 ? "" : "s", source->entries[example].path);
+    }
+done:
+    return status;
+}
+
 static int by_base_name(const void *a, const void *b) {
     const ad_picture *x = a, *y = b;
     int order = strcmp(base_name(x->path), base_name(y->path));
@@ -211,7 +227,7 @@ static adatom_status find_csv(const ad_source *source, const char *split, size_t
             if (split && strlen(base) == strlen(split) + 4 && !strncmp(base, split, strlen(split))) *found = i;
             only = i;
             lists++;
-        } else {
+        } else if (source->entries[i].kind == AD_ENTRY_PICTURE) {
             if (!heap) heap = path;
             size_t length = folder_length(path);
             one_heap = one_heap && length == folder_length(heap) && !memcmp(path, heap, length);
@@ -244,6 +260,7 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
             complete = !split;
         }
     }
+    AD_TRY(tell_unread(source, problems));
     AD_TRY(take_pictures(source, csv ? NULL : split, out));
     if (out->count == 0 && split && !csv) {
         AD_TRY(

@@ -9,15 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __clang__ /* gcc does so in ISO C mode, where the build puts it */
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 /* Part of the cache's key: to be raised whenever the pictures change. */
 #define SHAPES_VERSION 1u
 
 enum { LATTICE = 8, CLUTTER_MAX = 5, BACKDROPS = 3, PICTURES_MAX = 100000 };
 
-static const char *const form_names[] = {"crescent", "cross",  "disc",   "ell",  "gear",    "aitch",   "halfdisc",
-                                         "ring",     "spiral", "square", "star", "trefoil", "triangle"};
+static const char *const form_names[] = {"aitch", "crescent", "cross",  "disc", "ell",     "gear",    "halfdisc",
+                                         "ring",  "spiral",   "square", "star", "trefoil", "triangle"};
 static const char *const texture_names[] = {"blotches", "bullseye", "checker", "dots", "fine", "hatch", "plain", "stripes"};
-enum form { CRESCENT, CROSS, DISC, ELL, GEAR, AITCH, HALF_DISC, RING, SPIRAL, SQUARE, STAR, TREFOIL, TRIANGLE, FORMS };
+enum form { AITCH, CRESCENT, CROSS, DISC, ELL, GEAR, HALF_DISC, RING, SPIRAL, SQUARE, STAR, TREFOIL, TRIANGLE, FORMS };
 enum texture { BLOTCHES, BULLSEYE, CHECKER, DOTS, FINE, HATCH, PLAIN, STRIPES, TEXTURES };
 enum { CLASSES = FORMS * TEXTURES };
 
@@ -170,7 +174,17 @@ static float texture_value(const scene *s, vec q) {
 
 /* --- the scene of a picture ------------------------------------------------------------------------------------------- */
 
-static rgb random_colour(ad_random *r) { return (rgb){{between(r, 0.05f, 1), between(r, 0.05f, 1), between(r, 0.05f, 1)}}; }
+/* Each number is drawn by a statement of its own: within an expression or initialiser C leaves the order open. */
+static vec random_point(ad_random *r, float low, float high) {
+    float x = between(r, low, high), y = between(r, low, high);
+    return (vec){x, y};
+}
+
+static rgb random_colour(ad_random *r) {
+    rgb colour;
+    for (int i = 0; i < 3; i++) colour.c[i] = between(r, 0.05f, 1);
+    return colour;
+}
 
 static float contrast(rgb a, rgb b) { return fabsf(0.3f * (a.c[0] - b.c[0]) + 0.6f * (a.c[1] - b.c[1]) + 0.1f * (a.c[2] - b.c[2])); }
 
@@ -186,7 +200,8 @@ static rgb different_colour(ad_random *r, const rgb *others, int count, float wa
     return colour;
 }
 
-static placed place(ad_random *r, enum form form, vec centre, float radius, float shear) {
+static placed place(ad_random *r, enum form form, vec centre, float radius_low, float radius_high, float shear) {
+    float radius = between(r, radius_low, radius_high);
     vec d = direction(ad_random_uniform(r));
     float stretch = 1 + between(r, -shear, shear), slant = between(r, -shear, shear);
     float wide = stretch / radius, high = 1 / (stretch * radius);
@@ -204,13 +219,13 @@ static vec to_form(const placed *p, vec at) {
 static void make_scene(scene *s, ad_random *r, int class_index, int size) {
     *s = (scene){.texture = (enum texture)(class_index % TEXTURES)};
     float radius = between(r, 0.42f, 0.68f), reach = 0.85f - radius;
-    vec centre = {between(r, -reach, reach), between(r, -reach, reach)};
-    s->object = place(r, (enum form)(class_index / TEXTURES), centre, radius, 0.15f);
+    vec centre = random_point(r, -reach, reach);
+    s->object = place(r, (enum form)(class_index / TEXTURES), centre, radius, radius, 0.15f);
     s->colours[0] = random_colour(r);
     s->colours[1] = different_colour(r, s->colours, 1, 0.25f);
     s->background[0] = different_colour(r, s->colours, 2, 0.12f);
     s->background[1] = different_colour(r, s->colours, 2, 0.12f);
-    s->phase = (vec){ad_random_uniform(r) * LATTICE, ad_random_uniform(r) * LATTICE};
+    s->phase = random_point(r, 0, LATTICE);
     s->light = direction(ad_random_uniform(r));
     s->slope = direction(ad_random_uniform(r));
     s->shade = between(r, 0.1f, 0.4f);
@@ -228,13 +243,14 @@ static void make_scene(scene *s, ad_random *r, int class_index, int size) {
     s->backdrop_contrast = between(r, 0.1f, 0.6f);
     s->clutter_count = (int)ad_random_below(r, CLUTTER_MAX + 1);
     for (int i = 0; i < s->clutter_count; i++) {
-        vec at = {between(r, -1, 1), between(r, -1, 1)};
-        s->clutter[i] = place(r, (enum form)ad_random_below(r, FORMS), at, between(r, 0.08f, 0.25f), 0.4f);
+        vec at = random_point(r, -1, 1);
+        enum form form = (enum form)ad_random_below(r, FORMS);
+        s->clutter[i] = place(r, form, at, 0.08f, 0.25f, 0.4f);
     }
     s->occluder_count = (int)ad_random_below(r, 3);
     for (int i = 0; i < s->occluder_count; i++) {
-        vec at = {centre.x + between(r, -radius, radius), centre.y + between(r, -radius, radius)};
-        s->occluders[i] = place(r, SQUARE, at, between(r, 0.1f, 0.2f), 0.6f);
+        vec away = random_point(r, -radius, radius);
+        s->occluders[i] = place(r, SQUARE, (vec){centre.x + away.x, centre.y + away.y}, 0.1f, 0.2f, 0.6f);
     }
     s->noise = between(r, 0.02f, 0.12f);
     s->exposure = between(r, 0.7f, 1.2f);

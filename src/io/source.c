@@ -29,12 +29,12 @@ const char *ad_sniff(const char *bytes, size_t size) {
         {4, "ftyphei", "a HEIC picture"},
         {4, "ftypmif1", "a HEIC picture"},
         {0, "%PDF", "a PDF document"},
-        {0, "\x1f\x8b", "a gzip file"},
+        {0, "\x1f\x8b", "a gzip archive"},
         {0, "PK\x03\x04", "a zip archive"},
         {0,
          "\xFD"
          "7zXZ",
-         "an xz file"},
+         "an xz archive"},
         {0, "version https://git-lfs", "a Git LFS pointer"},
         {0, "\xFF\xD8\xFF", "a JPEG picture"},
         {0, "\x89PNG", "a PNG picture"},
@@ -55,13 +55,20 @@ const char *ad_sniff(const char *bytes, size_t size) {
 }
 
 static ad_entry_kind kind_of(const char *path) {
-    static const char *const pictures[] = {"jpg", "jpeg", "jpe", "jfif", "png", "bmp", "gif", "pnm", "ppm", "pgm"};
+    static const struct {
+        const char *extension;
+        ad_entry_kind kind;
+    } table[] = {
+        {"jpg", AD_ENTRY_PICTURE}, {"jpeg", AD_ENTRY_PICTURE}, {"jpe", AD_ENTRY_PICTURE}, {"jfif", AD_ENTRY_PICTURE},
+        {"png", AD_ENTRY_PICTURE}, {"bmp", AD_ENTRY_PICTURE},  {"gif", AD_ENTRY_PICTURE}, {"pnm", AD_ENTRY_PICTURE},
+        {"ppm", AD_ENTRY_PICTURE}, {"pgm", AD_ENTRY_PICTURE},  {"webp", AD_ENTRY_UNREAD}, {"tif", AD_ENTRY_UNREAD},
+        {"tiff", AD_ENTRY_UNREAD}, {"heic", AD_ENTRY_UNREAD},  {"avif", AD_ENTRY_UNREAD}, {"csv", AD_ENTRY_CSV},
+    };
     const char *dot = strrchr(path, '.');
-    if (!dot || strchr(dot, '/')) return AD_ENTRY_OTHER;
-    for (size_t i = 0; i < AD_COUNT(pictures); i++) {
-        if (!strcasecmp(dot + 1, pictures[i])) return AD_ENTRY_PICTURE;
+    for (size_t i = 0; dot && i < AD_COUNT(table); i++) {
+        if (!strcasecmp(dot + 1, table[i].extension)) return table[i].kind;
     }
-    return strcasecmp(dot + 1, "csv") ? AD_ENTRY_OTHER : AD_ENTRY_CSV;
+    return AD_ENTRY_OTHER;
 }
 
 /* What other systems leave behind: hidden files (macOS's ._x among them) and __MACOSX. */
@@ -88,7 +95,7 @@ static char *tidy_path(adatom_context *ctx, const char *name, bool *junk) {
     return path;
 }
 
-/* Adds an entry unless it is junk or neither picture nor CSV; *added is NULL then. Valid until the next one is added. */
+/* Adds an entry unless it is junk or neither picture nor list; *added is NULL then. Valid until the next one is added. */
 static adatom_status add_entry(ad_source *source, const char *name, ad_entry **added) {
     *added = NULL;
     ad_entry_kind kind = kind_of(name);
@@ -208,7 +215,7 @@ static adatom_status open_archive(ad_source *source, struct archive **out) {
     if (!reader) return ad_fail(source->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for reading archive '%s'", source->root);
     /* Named one by one: libarchive's "all" includes filters that run other programs. */
     archive_read_support_format_tar(reader);
-    archive_read_support_format_zip(reader);
+    archive_read_support_format_zip_seekable(reader); /* not "zip": without the directory at its end a zip isn't whole */
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_xz(reader);
     archive_read_support_filter_bzip2(reader);
@@ -244,12 +251,19 @@ done:
     return status;
 }
 
-/* The next regular file's header, or NULL at the end. */
-static adatom_status next_header(ad_source *source, struct archive *reader, const char **name) {
+/* The name of regular file number `member`, the next one, or NULL at the end. */
+static adatom_status next_header(ad_source *source, struct archive *reader, size_t member, const char **name) {
+    *name = NULL;
     for (struct archive_entry *entry = NULL;;) {
+        if ((entry || member > 0) && archive_read_data_skip(reader) != ARCHIVE_OK) return damaged(source, reader, NULL);
+        la_int64_t member_end = archive_filter_bytes(reader, 0);
         int code = archive_read_next_header(reader, &entry);
-        *name = NULL;
-        if (code == ARCHIVE_EOF) return ADATOM_OK;
+        if (code == ARCHIVE_EOF) {
+            /* A tar that was cut between two members looks whole but for the block of zeros at its end. */
+            bool is_tar = (archive_format(reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+            if (!is_tar || archive_filter_bytes(reader, 0) >= member_end + 512) return ADATOM_OK;
+            return ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' is cut short: its end mark is missing", source->root);
+        }
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return damaged(source, reader, NULL);
         if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) continue;
         /* The first is NULL where the name can't be said in the current locale. */
@@ -260,7 +274,7 @@ static adatom_status next_header(ad_source *source, struct archive *reader, cons
 }
 
 /* An archive that libarchive doesn't recognise: says what the file is instead. */
-static adatom_status not_an_archive(const ad_source *source) {
+static adatom_status not_an_archive(const ad_source *source, struct archive *reader) {
     char first[512];
     size_t size = 0;
     int file = open(source->root, O_RDONLY | O_CLOEXEC);
@@ -269,6 +283,7 @@ static adatom_status not_an_archive(const ad_source *source) {
     close(file);
     if (n > 0) size = (size_t)n;
     const char *what = ad_sniff(first, size);
+    if (what && strstr(what, "archive")) return damaged(source, reader, NULL);
     return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' is %s, not a folder, zip or tar archive of pictures", source->root,
                    what ? what : "something unknown");
 }
@@ -279,17 +294,17 @@ adatom_status ad_source_scan(ad_source *source, size_t keep_bytes) {
     adatom_status status = ADATOM_OK;
     const char *name = NULL;
     AD_TRY(open_archive(source, &reader));
-    if (archive_read_open_filename(reader, source->root, 1 << 16) != ARCHIVE_OK) AD_TRY(not_an_archive(source));
+    if (archive_read_open_filename(reader, source->root, 1 << 16) != ARCHIVE_OK) AD_TRY(not_an_archive(source, reader));
     for (size_t member = 0;; member++) {
         if (member % 64 == 0) AD_TRY(ad_interrupted(source->ctx));
-        status = next_header(source, reader, &name);
-        if (status == ADATOM_BAD_DATA && member == 0 && archive_filter_count(reader) <= 1) status = not_an_archive(source);
+        status = next_header(source, reader, member, &name);
+        if (status == ADATOM_BAD_DATA && member == 0 && archive_filter_count(reader) <= 1) status = not_an_archive(source, reader);
         if (status != ADATOM_OK || !name) break;
         ad_entry *entry = NULL;
         AD_TRY(add_entry(source, name, &entry));
         if (!entry) continue;
         entry->member = member;
-        if (keep_bytes == 0) continue;
+        if (keep_bytes == 0 || entry->kind == AD_ENTRY_UNREAD) continue;
         AD_TRY(read_member(source, reader, entry->path, &entry->bytes, &entry->bytes_size));
         keep_bytes -= AD_MIN(keep_bytes, entry->bytes_size);
     }
@@ -311,7 +326,7 @@ static adatom_status read_archived(ad_source *source, const ad_entry *entry, cha
         if (archive_read_open_filename(reader, source->root, 1 << 16) != ARCHIVE_OK) AD_TRY(damaged(source, reader, NULL));
     }
     do {
-        AD_TRY(next_header(source, source->reader, &name));
+        AD_TRY(next_header(source, source->reader, source->next_member, &name));
         if (!name) AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' changed while it was read", source->root));
     } while (source->next_member++ != entry->member);
     AD_TRY(read_member(source, source->reader, entry->path, bytes, size));

@@ -1,0 +1,146 @@
+/* Small data sets on disk for the tests: a temporary folder, pictures, archives. */
+#ifndef DATA_FILES_H
+#define DATA_FILES_H
+
+#include "io/dataset.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <check.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char test_folder[64];
+static adatom_context *ctx;
+static int warnings;
+
+static inline void count_warnings(void *user, adatom_log_level level, const char *text) {
+    (void)user;
+    (void)text;
+    warnings += level == ADATOM_LOG_WARNING;
+}
+
+static inline void set_up(void) {
+    strcpy(test_folder, "/tmp/adatom-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(test_folder));
+    ck_assert_int_eq(adatom_context_create(&(adatom_context_params){.log = count_warnings}, &ctx), ADATOM_OK);
+    warnings = 0;
+}
+
+static inline int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+static inline void tear_down(void) {
+    adatom_context_destroy(&ctx);
+    nftw(test_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Path inside the test's folder. A few are valid at a time. */
+static inline const char *in_test(const char *relative) {
+    static char paths[8][256];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", test_folder, relative);
+    return path;
+}
+
+static inline void put_file(const char *relative, const void *bytes, size_t size) {
+    char path[256];
+    snprintf(path, sizeof path, "%s", in_test(relative));
+    for (char *slash = strchr(path + strlen(test_folder) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(path, 0777);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static inline void put_text(const char *relative, const char *text) { put_file(relative, text, strlen(text)); }
+
+/* A PNM picture of one colour; returns its size. */
+static inline size_t make_pnm(int width, int height, unsigned colour, char out[4096]) {
+    int header = sprintf(out, "P6\n%d %d\n255\n", width, height);
+    for (int i = 0; i < width * height; i++) {
+        for (int c = 0; c < 3; c++) out[header + 3 * i + c] = (char)(colour >> (16 - 8 * c) & 255);
+    }
+    return (size_t)(header + 3 * width * height);
+}
+
+static inline void put_picture(const char *relative, int width, int height, unsigned colour) {
+    char bytes[4096];
+    put_file(relative, bytes, make_pnm(width, height, colour, bytes));
+}
+
+/* An archive with the given files of the test's folder, under their names. kind: zip, tar, tar.gz or tar.xz. */
+static inline void put_archive(const char *relative, const char *kind, const char *const *files, size_t count) {
+    struct archive *a = archive_write_new();
+    if (!strcmp(kind, "zip")) {
+        archive_write_set_format_zip(a);
+    } else {
+        archive_write_set_format_pax_restricted(a);
+    }
+    if (strstr(kind, ".gz")) archive_write_add_filter_gzip(a);
+    if (strstr(kind, ".xz")) archive_write_add_filter_xz(a);
+    ck_assert_int_eq(archive_write_open_filename(a, in_test(relative)), ARCHIVE_OK);
+    for (size_t i = 0; i < count; i++) {
+        char *bytes = NULL;
+        size_t size = 0;
+        ck_assert_int_eq(ad_read_file(ctx, in_test(files[i]), SIZE_MAX, &bytes, &size), ADATOM_OK);
+        struct archive_entry *e = archive_entry_new();
+        archive_entry_set_pathname(e, files[i]);
+        archive_entry_set_size(e, (la_int64_t)size);
+        archive_entry_set_filetype(e, AE_IFREG);
+        archive_entry_set_perm(e, 0644);
+        ck_assert_int_eq(archive_write_header(a, e), ARCHIVE_OK);
+        ck_assert_int_eq(archive_write_data(a, bytes, size), (la_ssize_t)size);
+        archive_entry_free(e);
+        ad_free(bytes);
+    }
+    ck_assert_int_eq(archive_write_close(a), ARCHIVE_OK);
+    archive_write_free(a);
+}
+
+static inline adatom_dataset *open_well(const char *spec, const adatom_dataset_params *params) {
+    adatom_dataset *d = NULL;
+    adatom_status status = adatom_dataset_open(ctx, spec, params, &d);
+    ck_assert_msg(status == ADATOM_OK, "%s: %s", adatom_status_name(status), adatom_context_message(ctx));
+    return d;
+}
+
+/* Opening fails with this status and a sentence that contains `part`. */
+static inline void open_badly(const char *spec, const adatom_dataset_params *params, adatom_status wanted, const char *part) {
+    adatom_dataset *d = NULL;
+    adatom_status status = adatom_dataset_open(ctx, spec, params, &d);
+    ck_assert_ptr_null(d);
+    ck_assert_str_eq(adatom_status_name(status), adatom_status_name(wanted));
+    ck_assert_msg(strstr(adatom_context_message(ctx), part) != NULL, "'%s' doesn't say '%s'", adatom_context_message(ctx), part);
+}
+
+static inline adatom_dataset_info describe(const adatom_dataset *d) {
+    adatom_dataset_info info;
+    adatom_dataset_describe(d, &info);
+    return info;
+}
+
+static inline int run_suite(TCase *tests, const char *name) {
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads don't survive a fork */
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+#endif
