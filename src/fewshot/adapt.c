@@ -150,14 +150,14 @@ static adatom_status prepare(job *j, const adatom_method *method) {
     return status == ADATOM_OK ? choose_tasks(j, method) : status;
 }
 
-/* Support pictures and labels of the tasks at once, [round][task][batch]; episodes past the end repeat the last one. */
-static void fill_support(const job *j, int at, int32_t *index, int32_t *labels) {
+/* Support pictures and labels of the tasks at once, [round][task][batch]; episodes past the end repeat the last one.
+ * order: room for the support pictures of a task. */
+static void fill_support(const job *j, int at, int32_t *order, int32_t *index, int32_t *labels) {
     const int rounds = AD_MAX(j->rounds, 1), per_epoch = j->rounds ? j->rounds / j->settings.epochs : 1;
     for (int t = 0; t < j->tasks; t++) {
         const int32_t *support, *query;
         const int e = j->first + AD_MIN(at + t, j->count - 1);
         adatom_episodes_get(j->episodes, e, &support, &query);
-        int32_t order[1024];
         for (int r = 0; r < rounds; r++) {
             const size_t to = ((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->batch;
             if (!j->rounds) {
@@ -229,13 +229,13 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
     const size_t supports = rounds * tasks * (size_t)j->batch, queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
     const int32_t zero = 0;
     adatom_status status = ADATOM_OK;
-    int32_t *numbers = ad_malloc(j->device->ctx, 2 * supports + 2 * queries, sizeof *numbers);
+    int32_t *numbers = ad_malloc(j->device->ctx, 2 * supports + 2 * queries + (size_t)j->supports, sizeof *numbers);
     float *schedule = ad_calloc(j->device->ctx, 8 * (size_t)AD_MAX(j->settings.steps, 1), sizeof *schedule);
     if (!numbers || !schedule) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
-    int32_t *support = numbers, *labels = support + supports, *query = labels + supports, *predicted = query + queries;
+    int32_t *support = numbers, *labels = support + supports, *query = labels + supports, *predicted = query + queries, *order = predicted + queries;
     ad_settings_schedule(&j->settings, j->settings.steps, schedule);
     if (built->schedule >= 0) AD_TRY(api->program_write(program, built->schedule, 0, schedule, 8 * (size_t)j->settings.steps * sizeof *schedule));
     if (built->norm >= 0) {
@@ -245,7 +245,7 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
     }
     for (int at = 0; at < j->count; at += j->tasks) {
         AD_TRY(ad_interrupted(j->device->ctx));
-        fill_support(j, at, support, labels);
+        fill_support(j, at, order, support, labels);
         fill_query(j, at, query);
         AD_TRY(api->program_write(program, built->support_index, 0, support, supports * sizeof *support));
         AD_TRY(api->program_write(program, built->support_labels, 0, labels, supports * sizeof *labels));
