@@ -1,6 +1,6 @@
 /* ATOMS*: the second stage of coefficients-first; the atoms act on u[n][h][w][m][o], the same tap for all o.
  * Variant "rows" holds the common geometry, 3 x 3 at stride 1, in registers; u is read once from memory. */
-#include "cpu/cpu_internal.h"
+#include "cpu/taps.h"
 
 #include <omp.h>
 #include <string.h>
@@ -81,8 +81,6 @@ static void dpsi_loops(const ad_cpu_call *call) {
 /* ---- rows ---- */
 enum { BLOCK_ROWS = 8 };
 
-static size_t round_up(size_t count, size_t to) { return (count + to - 1) / to * to; }
-
 static void atoms_row(const ad_cpu_call *call, const float *u, const float *psi, const float *bias, const float *zeros, float *y, int p) {
     enum { COLUMNS = AD_CPU_TILE_ROWS + 2 };
     const ad_geometry *g = &call->op->g;
@@ -121,69 +119,27 @@ static void atoms_rows(const ad_cpu_call *call) {
 
 static size_t atoms_scratch(const ad_cpu_call *call) { return (size_t)call->op->g.m * (size_t)call->op->g.o; }
 
-/* A thread's scratch: psi as [k*k][ld], the addresses of a position's dy, and their taps. */
-typedef struct du_scratch {
-    size_t ld, psi, dy, index, total; /* floats */
-} du_scratch;
-
-static du_scratch du_scratch_of(const ad_op *op) {
-    const size_t k2 = (size_t)op->g.k * (size_t)op->g.k;
-    du_scratch s = {.ld = round_up((size_t)op->g.m, AD_CPU_TILE_ATOMS)};
-    s.psi = round_up(k2 * s.ld, 16);
-    s.dy = round_up(k2 * sizeof(float *) / sizeof(float), 16);
-    s.index = round_up(k2, 16);
-    s.total = s.psi + s.dy + s.index;
-    return s;
-}
-
-/* The output that reads `at` with tap `tap`, or -1. */
-static int output_of(const ad_geometry *g, int at, int tap, int outputs) {
-    const int from = at + g->pad - tap * g->dil;
-    return from >= 0 && from % g->stride == 0 && from / g->stride < outputs ? from / g->stride : -1;
-}
-
-static void du_row(const ad_cpu_call *call, const float *dy, const float *psi, float *du, int h, float *scratch) {
-    const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k;
-    const du_scratch s = du_scratch_of(call->op);
-    const float **from = (const float **)(scratch + s.psi);
-    int *index = (int *)(scratch + s.psi + s.dy);
-    for (size_t ij = 0; ij < k2; ij++)
-        for (size_t a = 0; a < s.ld; a++) scratch[ij * s.ld + a] = a < m ? psi[a * k2 + ij] : 0;
-    ad_cpu_spread tile = {.dy = from, .index = index, .psi = scratch, .m = m, .o = o, .ld = s.ld, .accumulate = ad_cpu_accumulates(call)};
-    for (int w = 0; w < g->w; w++) {
-        tile.taps = 0;
-        tile.du = du + (size_t)w * m * o;
-        for (int j = 0; j < g->k; j++) {
-            const int q = output_of(g, w, j, g->ow);
-            if (q < 0) continue;
-            for (int i = 0; i < g->k; i++) {
-                const int p = output_of(g, h, i, g->oh);
-                if (p < 0) continue;
-                from[tile.taps] = dy + ((size_t)p * (size_t)g->ow + (size_t)q) * o;
-                index[tile.taps++] = i * g->k + j;
-            }
-        }
-        call->tiles->spread(&tile);
-    }
-}
-
 static void du_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, h = (size_t)g->h, row = (size_t)g->w * (size_t)g->m * (size_t)g->o;
+    const size_t n = (size_t)g->n, h = (size_t)g->h, step = (size_t)g->m * (size_t)g->o, row = (size_t)g->w * step;
     const size_t out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o, items = (size_t)call->op->tasks * n * h;
     AD_CPU_PARALLEL(call, items * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / h / n);
         const float *dy = (const float *)ad_cpu_at(call, 0, task) + item / h % n * out;
         float *du = (float *)ad_cpu_at(call, 2, task) + item % (n * h) * row;
-        du_row(call, dy, ad_cpu_at(call, 1, task), du, (int)(item % h),
-               call->scratch + (size_t)omp_get_thread_num() * du_scratch_of(call->op).total);
+        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
+        taps.count = (size_t)g->o;
+        for (int w = 0; w < g->w; w++) {
+            ad_cpu_taps_written(g, &taps, dy, (size_t)g->o, (int)(item % h), w);
+            taps.out = du + (size_t)w * step;
+            call->tiles->atoms_du(&taps);
+        }
     }
 }
 
-static size_t du_scratch_floats(const ad_cpu_call *call) {
-    return call->variant == 1 ? (size_t)call->threads * du_scratch_of(call->op).total : 0;
+static size_t du_scratch(const ad_cpu_call *call) {
+    return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0;
 }
 
 static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, const float *zeros, int first, float *sums, float *partial) {
@@ -200,7 +156,7 @@ static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy,
         }
         tile.next = u + (size_t)AD_MIN(AD_MAX(p - g->pad + 3, 0), g->h - 1) * line;
         tile.dy = dy + (size_t)p * (size_t)g->ow * o;
-        call->tiles->correlation(&tile);
+        call->tiles->atoms_dpsi(&tile);
     }
     for (size_t e = 0; e < m * 9; e++) {
         partial[e] = 0;
@@ -252,5 +208,5 @@ static void run_dpsi(const ad_cpu_call *call) { call->variant == 1 ? dpsi_rows(c
 
 static const char *const variants[] = {"rows", "loops", NULL};
 const ad_cpu_kernel ad_cpu_kernel_ATOMS = {.run = run_atoms, .scratch = atoms_scratch, .variants = variants, .applies = fits_rows};
-const ad_cpu_kernel ad_cpu_kernel_ATOMS_DU = {.run = run_du, .scratch = du_scratch_floats, .variants = variants, .applies = fits_vectors};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS_DU = {.run = run_du, .scratch = du_scratch, .variants = variants, .applies = fits_vectors};
 const ad_cpu_kernel ad_cpu_kernel_ATOMS_DPSI = {.run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits_rows};

@@ -1,5 +1,6 @@
-/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m]. */
-#include "cpu/cpu_internal.h"
+/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m].
+ * Variant "rows" keeps vectors of eight atoms in registers. */
+#include "cpu/taps.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ AD_CPU_CLONES static void add_across(float *dpsi, size_t step, const float *x, c
     }
 }
 
-static void run_depth(const ad_cpu_call *call) {
+static void depth_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
     const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
@@ -49,7 +50,7 @@ static void run_depth(const ad_cpu_call *call) {
     }
 }
 
-static void run_depth_dx(const ad_cpu_call *call) {
+static void dx_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
     const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->h;
@@ -73,7 +74,7 @@ static void run_depth_dx(const ad_cpu_call *call) {
 }
 
 /* A partial sum per image, then their sum. */
-static void run_depth_dpsi(const ad_cpu_call *call) {
+static void dpsi_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
     const size_t items = (size_t)call->op->tasks * n;
@@ -97,11 +98,91 @@ static void run_depth_dpsi(const ad_cpu_call *call) {
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
 }
 
-static size_t depth_dpsi_scratch(const ad_cpu_call *call) {
-    const ad_op *op = call->op;
-    return (size_t)op->tasks * (size_t)op->g.n * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+/* ---- rows ---- */
+static void depth_rows(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, oh = (size_t)g->oh, c = (size_t)g->c, step = c * (size_t)g->m, row = (size_t)g->ow * step;
+    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->op->tasks * n * oh;
+    AD_CPU_PARALLEL(call, items * row)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / oh / n);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + item / oh % n * in;
+        float *z = (float *)ad_cpu_at(call, 2, task) + item % (n * oh) * row;
+        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
+        taps.count = c;
+        for (int q = 0; q < g->ow; q++) {
+            ad_cpu_taps_read(g, &taps, x, c, (int)(item % oh), q);
+            taps.out = z + (size_t)q * step;
+            call->tiles->depth(&taps);
+        }
+    }
 }
 
-const ad_cpu_kernel ad_cpu_kernel_DEPTH = {.run = run_depth};
-const ad_cpu_kernel ad_cpu_kernel_DEPTH_DX = {.run = run_depth_dx};
-const ad_cpu_kernel ad_cpu_kernel_DEPTH_DPSI = {.run = run_depth_dpsi, .scratch = depth_dpsi_scratch};
+static void dx_rows(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, h = (size_t)g->h, c = (size_t)g->c, step = c * (size_t)g->m, row = (size_t)g->w * c;
+    const size_t out = (size_t)g->oh * (size_t)g->ow * step, items = (size_t)call->op->tasks * n * h;
+    AD_CPU_PARALLEL(call, items * (size_t)g->w * step)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / h / n);
+        const float *dz = (const float *)ad_cpu_at(call, 0, task) + item / h % n * out;
+        float *dx = (float *)ad_cpu_at(call, 2, task) + item % (n * h) * row;
+        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
+        taps.count = c;
+        for (int w = 0; w < g->w; w++) {
+            ad_cpu_taps_written(g, &taps, dz, step, (int)(item % h), w);
+            taps.out = dx + (size_t)w * c;
+            call->tiles->depth_dx(&taps);
+        }
+    }
+}
+
+/* A partial sum per output row, in the transposed layout of taps.psi, then their sum. */
+static void dpsi_rows(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, oh = (size_t)g->oh, c = (size_t)g->c, m = (size_t)g->m, step = c * m, k2 = (size_t)g->k * (size_t)g->k;
+    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->op->tasks * n * oh;
+    float *lists = call->scratch + items * m * k2;
+    AD_CPU_PARALLEL(call, items * (size_t)g->ow * step)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / oh / n);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + item / oh % n * in;
+        const float *dz = (const float *)ad_cpu_at(call, 1, task) + item % (n * oh) * (size_t)g->ow * step;
+        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, NULL, lists);
+        taps.count = c;
+        taps.out = taps.psi;
+        for (int q = 0; q < g->ow; q++) {
+            ad_cpu_taps_read(g, &taps, x, c, (int)(item % oh), q);
+            taps.dz = dz + (size_t)q * step;
+            call->tiles->depth_dpsi(&taps);
+        }
+        for (size_t a = 0; a < m; a++)
+            for (size_t ij = 0; ij < k2; ij++) call->scratch[item * m * k2 + a * k2 + ij] = taps.psi[ij * taps.ld + a];
+    }
+    for (int task = 0; task < call->op->tasks; task++)
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * oh * m * k2, n * oh, m * k2, 1, ad_cpu_accumulates(call));
+}
+
+static size_t taps_scratch(const ad_cpu_call *call) {
+    return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0;
+}
+
+static size_t dpsi_scratch(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t partial = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->m * (size_t)g->k * (size_t)g->k;
+    return call->variant == 1 ? partial * (size_t)g->oh + taps_scratch(call) : partial;
+}
+
+static bool fits(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
+    (void)tiles;
+    return variant == 2 || op->g.m % AD_CPU_TILE_ATOMS == 0;
+}
+
+static void run_depth(const ad_cpu_call *call) { call->variant == 1 ? depth_rows(call) : depth_loops(call); }
+static void run_dx(const ad_cpu_call *call) { call->variant == 1 ? dx_rows(call) : dx_loops(call); }
+static void run_dpsi(const ad_cpu_call *call) { call->variant == 1 ? dpsi_rows(call) : dpsi_loops(call); }
+
+static const char *const variants[] = {"rows", "loops", NULL};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH = {.run = run_depth, .scratch = taps_scratch, .variants = variants, .applies = fits};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH_DX = {.run = run_dx, .scratch = taps_scratch, .variants = variants, .applies = fits};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH_DPSI = {.run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits};

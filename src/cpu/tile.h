@@ -40,18 +40,23 @@ typedef struct ad_cpu_atoms {
     bool accumulate;
 } ad_cpu_atoms;
 
-/* ATOMS_DU, any geometry, one position: du[a*o + v] (+)= sum over t < taps: psi[index[t]*ld + a] * dy[t][v], a < m, v < o.
- * psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros. */
+/* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or is
+ * read by), outside the image left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros.
+ *   atoms_du   out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count (a multiple of `vector`)
+ * and with m a multiple of AD_CPU_TILE_ATOMS, v < count (a multiple of 4):
+ *   depth      out[v*m + a] (+)= sum over t: psi[index[t]*ld + a] * at[t][v]
+ *   depth_dx   out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
+ *   depth_dpsi out[index[t]*ld + a] += sum over v: at[t][v] * dz[v*m + a] */
 enum { AD_CPU_TILE_ATOMS = 8 };
-typedef struct ad_cpu_spread {
-    const float *const *dy;
-    const int *index;
+typedef struct ad_cpu_taps {
+    const float **at;
+    int *index;
     size_t taps;
-    const float *psi;
-    float *du;
-    size_t m, o, ld; /* o is a multiple of `vector` */
+    float *psi, *out;
+    const float *dz;
+    size_t m, ld, count;
     bool accumulate;
-} ad_cpu_spread;
+} ad_cpu_taps;
 
 /* ATOMS_DPSI under the conditions of ad_cpu_atoms, one output row: with u[i] the input row under tap row i,
  * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[i][x*step[i] + a*o + v] * dy[(x + pad - j)*o + v],
@@ -70,8 +75,11 @@ typedef struct ad_cpu_tiles {
     void (*product)(const ad_cpu_product *);
     void (*outer)(const ad_cpu_outer *);
     void (*atoms)(const ad_cpu_atoms *);
-    void (*spread)(const ad_cpu_spread *);
-    void (*correlation)(const ad_cpu_correlation *);
+    void (*atoms_dpsi)(const ad_cpu_correlation *);
+    void (*atoms_du)(const ad_cpu_taps *);
+    void (*depth)(const ad_cpu_taps *);
+    void (*depth_dx)(const ad_cpu_taps *);
+    void (*depth_dpsi)(const ad_cpu_taps *);
 } ad_cpu_tiles;
 
 /* NULL where the architecture or compiler lacks them. */
