@@ -13,6 +13,8 @@ static const struct {
     {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},   {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8}, {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
     {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8}, /* a reduction in many parts */
     {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8}, /* only the centre tap is inside */
+    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},           /* outputs that are no vec4 */
+    {false, 1, 1, 9, 7, 12, 66, 3, 2, 1, 1, 8},
 };
 
 /* As matrix products: rows and columns around multiples of tiles. */
