@@ -13,7 +13,8 @@ static void atoms_loops(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
         const size_t image = item / (size_t)g->oh % (size_t)g->n;
-        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * m * o, *psi = ad_cpu_at(call, 1, task);
+        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * m * o,
+                    *psi = ad_cpu_at(call, 1, task);
         const float *bias = ad_cpu_at(call, 2, task);
         float *y = (float *)ad_cpu_at(call, 3, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * o;
         for (int q = 0; q < g->ow; q++, y += o) {
@@ -37,14 +38,16 @@ static void du_loops(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
         const size_t image = item / (size_t)g->h % (size_t)g->n;
-        const float *dy = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * o, *psi = ad_cpu_at(call, 1, task);
+        const float *dy = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * o,
+                    *psi = ad_cpu_at(call, 1, task);
         float *du = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->h + (size_t)h) * (size_t)g->w * m * o;
         for (int column = 0; column < g->w; column++, du += m * o) {
             if (!ad_cpu_accumulates(call)) memset(du, 0, m * o * sizeof *du);
             for (int i = 0; i < g->k; i++)
                 for (int j = 0; j < g->k; j++) {
                     const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
-                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow) continue;
+                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow)
+                        continue;
                     const float *at = dy + ((size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride)) * o;
                     for (size_t a = 0; a < m; a++) ad_cpu_add_scaled(du + a * o, at, psi[a * k2 + (size_t)(i * g->k + j)], o);
                 }
@@ -138,11 +141,10 @@ static void du_rows(const ad_cpu_call *call) {
     }
 }
 
-static size_t du_scratch(const ad_cpu_call *call) {
-    return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0;
-}
+static size_t du_scratch(const ad_cpu_call *call) { return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0; }
 
-static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, const float *zeros, int first, float *sums, float *partial) {
+static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, const float *zeros, int first, float *sums,
+                       float *partial) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, line = (size_t)g->w * step, vector = call->tiles->vector;
     ad_cpu_correlation tile = {.zeros = zeros, .w = (size_t)g->w, .ow = (size_t)g->ow, .m = m, .o = o, .pad = g->pad, .sum = sums};

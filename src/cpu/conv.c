@@ -20,9 +20,7 @@ typedef struct axis {
     int source; /* rows there are */
 } axis;
 
-static axis forward_axis(const ad_geometry *g, int in, int out) {
-    return (axis){out, 0, 1, -g->pad, g->stride, g->k, g->dil, 0, 1, in};
-}
+static axis forward_axis(const ad_geometry *g, int in, int out) { return (axis){out, 0, 1, -g->pad, g->stride, g->k, g->dil, 0, 1, in}; }
 
 static axis backward_axis(const ad_geometry *g, int in, int out, int phase) {
     const int s = g->stride;
@@ -57,9 +55,9 @@ static int phases_of(const ad_op *op) { return op->kind == AD_OP_CONV_DX ? op->g
 
 static shape shape_of(const ad_op *op, int phase) {
     const ad_geometry *g = &op->g;
-    if (op->kind != AD_OP_CONV_DX)
-        return (shape){forward_axis(g, g->h, g->oh), forward_axis(g, g->w, g->ow), (size_t)g->c, (size_t)g->o};
-    shape s = {backward_axis(g, g->h, g->oh, phase / g->stride), backward_axis(g, g->w, g->ow, phase % g->stride), (size_t)g->o, (size_t)g->c};
+    if (op->kind != AD_OP_CONV_DX) return (shape){forward_axis(g, g->h, g->oh), forward_axis(g, g->w, g->ow), (size_t)g->c, (size_t)g->o};
+    shape s = {backward_axis(g, g->h, g->oh, phase / g->stride), backward_axis(g, g->w, g->ow, phase % g->stride), (size_t)g->o,
+               (size_t)g->c};
     if (s.y.taps == 0 || s.x.taps == 0) s.y.taps = s.x.taps = 0; /* nothing reaches these outputs */
     return s;
 }
@@ -182,8 +180,9 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
                 p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
                 for (size_t r = 0; r < p.rows; r++) {
                     p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth + (size_t)slice * p.line;
-                    to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
-                                   (size_t)s->x.out + q * (size_t)s->x.out_step) * s->columns;
+                    to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width + (size_t)s->x.out +
+                                   q * (size_t)s->x.out_step) *
+                                      s->columns;
                     if (++q == (size_t)s->x.outputs) q = 0, row++;
                 }
                 for (size_t r = p.rows; r < AD_CPU_TILE_ROWS; r++) p.a[r] = p.a[0];
@@ -277,8 +276,13 @@ static void dw_block(const ad_cpu_call *call, const dw_layout *l, const float *i
     const size_t c = s->depth, o = (size_t)g->o, width = l->width, ow = (size_t)g->ow, positions = (size_t)rows * ow;
     size_t line = 0;
     const float *base = window(s, image, first, rows, buffer, &line);
-    ad_cpu_outer p = {.a_line = (size_t)s->y.base_step * line, .a_step = (size_t)s->x.base_step * c, .b_line = ow * o, .b_step = o,
-                      .lines = (size_t)rows, .count = ow, .ld = width};
+    ad_cpu_outer p = {.a_line = (size_t)s->y.base_step * line,
+                      .a_step = (size_t)s->x.base_step * c,
+                      .b_line = ow * o,
+                      .b_step = o,
+                      .lines = (size_t)rows,
+                      .count = ow,
+                      .ld = width};
     p.b = dy + column;
     if (l->copy) {
         float *copy = buffer + l->window;

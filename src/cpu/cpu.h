@@ -1,4 +1,4 @@
-/* The CPU engine: the operations of nn/ops.def in C, OpenMP and OpenBLAS. */
+/* The CPU engine: the operations of nn/ops.def in C and OpenMP. Its own register tiles (cpu/tile.h) do the products. */
 #ifndef AD_CPU_CPU_H
 #define AD_CPU_CPU_H
 

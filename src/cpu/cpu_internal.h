@@ -10,7 +10,7 @@
 typedef struct ad_cpu_call {
     const ad_op *op;
     int threads;
-    int variant;                  /* 1.. */
+    int variant; /* 1.. */
     const ad_cpu_tiles *tiles;
     char *base[AD_OP_TENSORS];    /* task 0 of each role; NULL: absent */
     size_t stride[AD_OP_TENSORS]; /* bytes from one task to the next */
@@ -25,7 +25,7 @@ static inline void *ad_cpu_at(const ad_cpu_call *call, int role, int task) {
 typedef struct ad_cpu_kernel {
     void (*run)(const ad_cpu_call *call);
     size_t (*scratch)(const ad_cpu_call *call); /* floats it needs; NULL: none. call->scratch is not set yet */
-    const char *const *variants; /* names, NULL-ended, the best first; NULL: the one way "loops" */
+    const char *const *variants;                /* names, NULL-ended, the best first; NULL: the one way "loops" */
     bool (*applies)(const ad_op *op, int variant, const ad_cpu_tiles *tiles); /* NULL: always */
 } ad_cpu_kernel;
 

@@ -8,8 +8,8 @@ AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale
 }
 
 /* y (+)= scale[o] * sum_m psi[m] x[m][o], psi m's `step` apart, x rows `ld` apart. */
-AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *scale, size_t o,
-                                       bool accumulate) {
+AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *scale,
+                                       size_t o, bool accumulate) {
     for (size_t k = 0; k < o; k++) {
         float sum = 0;
         for (size_t a = 0; a < m; a++) sum += psi[a * step] * x[a * ld + k];

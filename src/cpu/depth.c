@@ -58,14 +58,16 @@ static void dx_loops(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
         const size_t image = item / (size_t)g->h % (size_t)g->n;
-        const float *dz = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * c * m, *psi = ad_cpu_at(call, 1, task);
+        const float *dz = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * c * m,
+                    *psi = ad_cpu_at(call, 1, task);
         float *dx = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->h + (size_t)h) * (size_t)g->w * c;
         for (int column = 0; column < g->w; column++, dx += c) {
             if (!ad_cpu_accumulates(call)) memset(dx, 0, c * sizeof *dx);
             for (int i = 0; i < g->k; i++)
                 for (int j = 0; j < g->k; j++) {
                     const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
-                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow) continue;
+                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow)
+                        continue;
                     const size_t position = (size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride);
                     add_inner(dx, dz + position * c * m, psi + i * g->k + j, k2, c, m);
                 }
@@ -160,7 +162,8 @@ static void dpsi_rows(const ad_cpu_call *call) {
             for (size_t ij = 0; ij < k2; ij++) call->scratch[item * m * k2 + a * k2 + ij] = taps.psi[ij * taps.ld + a];
     }
     for (int task = 0; task < call->op->tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * oh * m * k2, n * oh, m * k2, 1, ad_cpu_accumulates(call));
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * oh * m * k2, n * oh, m * k2, 1,
+                      ad_cpu_accumulates(call));
 }
 
 static size_t taps_scratch(const ad_cpu_call *call) {

@@ -30,7 +30,9 @@ struct ad_program {
     bool external[AD_MAX_ARENAS];
     float *scratch;
     int tasks, tensor_count, op_count;
-    struct { int first, count; } segments[AD_SEGMENT_COUNT];
+    struct {
+        int first, count;
+    } segments[AD_SEGMENT_COUNT];
     bool profile;
 };
 
@@ -169,7 +171,8 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     }
     if (tensors) memcpy(p->tensors, plan->tensors, tensors * sizeof *p->tensors);
     if (ops) memcpy(p->ops, plan->ops, ops * sizeof *p->ops);
-    for (int s = 0; s < AD_SEGMENT_COUNT; s++) p->segments[s].first = plan->segments[s].first, p->segments[s].count = plan->segments[s].count;
+    for (int s = 0; s < AD_SEGMENT_COUNT; s++)
+        p->segments[s].first = plan->segments[s].first, p->segments[s].count = plan->segments[s].count;
     AD_TRY(bind_arenas(p, plan, external));
 
     size_t scratch = 0;
@@ -287,7 +290,8 @@ static const ad_cpu_tiles *best_tiles(void) {
 
 static void describe(const ad_engine *base, adatom_device_info *out) {
     const cpu_engine *engine = (const cpu_engine *)base;
-    *out = (adatom_device_info){.memory_bytes = engine->memory_bytes, .tensor_bytes = SIZE_MAX / 2, .timer = true, .threads = engine->threads};
+    *out =
+        (adatom_device_info){.memory_bytes = engine->memory_bytes, .tensor_bytes = SIZE_MAX / 2, .timer = true, .threads = engine->threads};
     snprintf(out->backend, sizeof out->backend, "cpu");
     snprintf(out->name, sizeof out->name, "%s", engine->model);
     snprintf(out->type, sizeof out->type, "cpu");

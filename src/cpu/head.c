@@ -14,7 +14,8 @@ static void run_linear(const ad_cpu_call *call) {
     AD_CPU_PARALLEL(call, items * c * o)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + item % n * c, *w = ad_cpu_at(call, 1, task), *bias = ad_cpu_at(call, 2, task);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + item % n * c, *w = ad_cpu_at(call, 1, task),
+                    *bias = ad_cpu_at(call, 2, task);
         float *y = (float *)ad_cpu_at(call, 3, task) + item % n * o;
         for (size_t k = 0; k < o; k++)
             ad_cpu_put(&y[k], call->op->f[0] * ad_cpu_dot(x, w + k * c, c) + (bias ? bias[k] : 0), ad_cpu_accumulates(call));
@@ -86,15 +87,15 @@ static void run_class_mean(const ad_cpu_call *call) {
     const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * o;
     AD_CPU_PARALLEL(call, items * c * n)
     for (size_t item = 0; item < items; item++) {
-        const int task = (int)(item / o), class = (int)(item % o);
+        const int task = (int)(item / o), label = (int)(item % o);
         const float *x = ad_cpu_at(call, 0, task);
         const int32_t *labels = (const int32_t *)ad_cpu_at(call, 1, 0) + (size_t)task * n;
-        float *mean = (float *)ad_cpu_at(call, 2, task) + (size_t)class * c;
+        float *mean = (float *)ad_cpu_at(call, 2, task) + (size_t)label * c;
         size_t members = 0;
-        for (size_t row = 0; row < n; row++) members += labels[row] == class;
+        for (size_t row = 0; row < n; row++) members += labels[row] == label;
         start(mean, c, false);
         for (size_t row = 0; row < n; row++)
-            if (labels[row] == class) ad_cpu_add_scaled(mean, x + row * c, 1 / (float)members, c);
+            if (labels[row] == label) ad_cpu_add_scaled(mean, x + row * c, 1 / (float)members, c);
     }
 }
 
@@ -146,8 +147,7 @@ static void run_softmax_ce(const ad_cpu_call *call) {
             for (size_t k = 1; k < o; k++)
                 if (l[k] > l[best]) best = k;
             if (predicted) predicted[first + row] = (int32_t)best;
-            if (labels)
-                sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n, dlogits ? dlogits + row * o : NULL);
+            if (labels) sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n, dlogits ? dlogits + row * o : NULL);
         }
         if (loss && labels) loss[round * tasks + task] = (float)(sum / (double)n);
     }

@@ -12,7 +12,8 @@ static size_t rows_of(const ad_op *op) { return (size_t)op->g.n * (size_t)op->g.
 static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] == 1 ? 0.0f : op->f[0]; }
 
 /* ---- y = act(scale x + shift + residual) ---- */
-AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *coef, const float *residual, size_t rows, size_t c, float slope) {
+AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *coef, const float *residual, size_t rows, size_t c,
+                                      float slope) {
     for (size_t r = 0; r < rows; r++, x += c, y += c, residual = residual ? residual + c : NULL)
         for (size_t ch = 0; ch < c; ch++) {
             float v = coef ? coef[ch] * x[ch] + coef[c + ch] : x[ch];
@@ -30,8 +31,7 @@ static void run_affine(const ad_cpu_call *call) {
         const size_t row = item % blocks * AFFINE_ROWS, at = row * c;
         const float *x = ad_cpu_at(call, 0, task), *coef = ad_cpu_at(call, 1, task), *residual = ad_cpu_at(call, 2, task);
         float *y = ad_cpu_at(call, 3, task);
-        affine_rows(y + at, x + at, coef, residual ? residual + at : NULL, AD_MIN((size_t)AFFINE_ROWS, rows - row), c,
-                    slope_of(call->op));
+        affine_rows(y + at, x + at, coef, residual ? residual + at : NULL, AD_MIN((size_t)AFFINE_ROWS, rows - row), c, slope_of(call->op));
     }
 }
 
@@ -81,9 +81,7 @@ AD_CPU_CLONES static void affine_back_both(const affine_back *a) {
         affine_back_loop(a, a->back, false, true, true, a->accumulate);
 }
 
-AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) {
-    affine_back_loop(a, false, false, false, true, a->accumulate);
-}
+AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) { affine_back_loop(a, false, false, false, true, a->accumulate); }
 
 static void run_affine_back(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, blocks = (rows + AFFINE_ROWS - 1) / AFFINE_ROWS;
@@ -122,8 +120,8 @@ AD_CPU_CLONES static void square_rows(float *sum, const float *x, const float *m
         for (size_t ch = 0; ch < c; ch++) sum[ch] += (x[ch] - mean[ch]) * (x[ch] - mean[ch]);
 }
 
-AD_CPU_CLONES static void affine_sum_rows(float *sum, const float *x, const float *y, const float *dy, const float *mean, size_t rows, size_t c,
-                                          float slope) {
+AD_CPU_CLONES static void affine_sum_rows(float *sum, const float *x, const float *y, const float *dy, const float *mean, size_t rows,
+                                          size_t c, float slope) {
     for (size_t r = 0; r < rows; r++, x += c, y += c, dy += c)
         for (size_t ch = 0; ch < c; ch++) {
             const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];

@@ -23,7 +23,8 @@ AD_CPU_CLONES static void pool_position(float *y, const float *image, window v, 
         for (int e = 0; e < 4; e++) r[e] = average ? 0 : -INFINITY;
         for (int h = v.h0; h < v.h1; h++)
             for (int x = v.w0; x < v.w1; x++)
-                for (int e = 0; e < 4; e++) r[e] = combine(r[e], image[((size_t)h * (size_t)w + (size_t)x) * (size_t)c + (size_t)(ch + e)], average);
+                for (int e = 0; e < 4; e++)
+                    r[e] = combine(r[e], image[((size_t)h * (size_t)w + (size_t)x) * (size_t)c + (size_t)(ch + e)], average);
         for (int e = 0; e < 4; e++) y[ch + e] = r[e] * scale;
     }
 }
@@ -106,7 +107,9 @@ AD_CPU_CLONES static void pool_back_four(float *dabove, float *dbelow, const flo
         back_four(dabove, dbelow, above, below, dy, c, false, false);
 }
 
-static bool is_fourfold(const ad_geometry *g) { return g->k == 2 && g->stride == 2 && g->pad == 0 && g->oh == g->h / 2 && g->ow == g->w / 2; }
+static bool is_fourfold(const ad_geometry *g) {
+    return g->k == 2 && g->stride == 2 && g->pad == 0 && g->oh == g->h / 2 && g->ow == g->w / 2;
+}
 
 static void back_fourfold(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;

@@ -25,7 +25,11 @@ ad_cpu_taps ad_cpu_taps_begin(const ad_op *op, const float *psi, float *scratch)
     float *own = scratch + (size_t)omp_get_thread_num() * ad_cpu_taps_floats(op);
     for (size_t ij = 0; ij < k2; ij++)
         for (size_t a = 0; a < l.ld; a++) own[ij * l.ld + a] = psi && a < m ? psi[a * k2 + ij] : 0;
-    return (ad_cpu_taps){.at = (const float **)(own + l.psi), .index = (int *)(own + l.psi + l.at), .psi = own, .m = m, .ld = l.ld,
+    return (ad_cpu_taps){.at = (const float **)(own + l.psi),
+                         .index = (int *)(own + l.psi + l.at),
+                         .psi = own,
+                         .m = m,
+                         .ld = l.ld,
                          .accumulate = op->flags & AD_ACCUMULATE};
 }
 

@@ -69,9 +69,9 @@ typedef struct ad_cpu_correlation {
 } ad_cpu_correlation;
 
 typedef struct ad_cpu_tiles {
-    const char *name;  /* of the instruction set */
-    size_t vector;     /* numbers in a vector */
-    size_t width;      /* columns of a product tile */
+    const char *name; /* of the instruction set */
+    size_t vector;    /* numbers in a vector */
+    size_t width;     /* columns of a product tile */
     void (*product)(const ad_cpu_product *);
     void (*outer)(const ad_cpu_outer *);
     void (*atoms)(const ad_cpu_atoms *);
