@@ -16,7 +16,7 @@
 /* Part of the cache's key: to be raised whenever the pictures change. */
 #define SHAPES_VERSION 1u
 
-enum { LATTICE = 8, CLUTTER_MAX = 5, BACKDROPS = 3, PICTURES_MAX = 100000 };
+enum { LATTICE = 8, CLUTTER_MAX = 3, BACKDROPS = 3, PICTURES_MAX = 100000 };
 
 static const char *const form_names[] = {"aitch", "crescent", "cross",  "disc", "ell",     "gear",    "halfdisc",
                                          "ring",  "spiral",   "square", "star", "trefoil", "triangle"};
@@ -47,9 +47,10 @@ typedef struct scene {
     float shade, shadow_depth, lattice[2][LATTICE][LATTICE];
     float soft;  /* width of edges in object units: one pixel or, out of focus, more */
     float pixel; /* the same in picture units */
-    int backdrop, clutter_count, occluder_count;
+    int backdrop, clutter_count;
+    bool occluded;
     float backdrop_frequency, backdrop_contrast;
-    placed clutter[CLUTTER_MAX], occluders[2];
+    placed clutter[CLUTTER_MAX], occluder;
     float noise, exposure;
 } scene;
 
@@ -200,9 +201,9 @@ static rgb different_colour(ad_random *r, const rgb *others, int count, float wa
     return colour;
 }
 
-static placed place(ad_random *r, enum form form, vec centre, float radius_low, float radius_high, float shear) {
+static placed place(ad_random *r, enum form form, vec centre, float radius_low, float radius_high, float turn, float shear) {
     float radius = between(r, radius_low, radius_high);
-    vec d = direction(ad_random_uniform(r));
+    vec d = direction(between(r, -turn, turn));
     float stretch = 1 + between(r, -shear, shear), slant = between(r, -shear, shear);
     float wide = stretch / radius, high = 1 / (stretch * radius);
     return (placed){.centre = centre,
@@ -218,13 +219,13 @@ static vec to_form(const placed *p, vec at) {
 
 static void make_scene(scene *s, ad_random *r, int class_index, int size) {
     *s = (scene){.texture = (enum texture)(class_index % TEXTURES)};
-    float radius = between(r, 0.42f, 0.68f), reach = 0.85f - radius;
+    float radius = between(r, 0.5f, 0.75f), reach = 0.9f - radius;
     vec centre = random_point(r, -reach, reach);
-    s->object = place(r, (enum form)(class_index / TEXTURES), centre, radius, radius, 0.15f);
+    s->object = place(r, (enum form)(class_index / TEXTURES), centre, radius, radius, 0.1f, 0.15f);
     s->colours[0] = random_colour(r);
     s->colours[1] = different_colour(r, s->colours, 1, 0.25f);
-    s->background[0] = different_colour(r, s->colours, 2, 0.12f);
-    s->background[1] = different_colour(r, s->colours, 2, 0.12f);
+    s->background[0] = different_colour(r, s->colours, 2, 0.15f);
+    s->background[1] = different_colour(r, s->colours, 2, 0.15f);
     s->phase = random_point(r, 0, LATTICE);
     s->light = direction(ad_random_uniform(r));
     s->slope = direction(ad_random_uniform(r));
@@ -240,19 +241,17 @@ static void make_scene(scene *s, ad_random *r, int class_index, int size) {
     s->soft = s->pixel / radius;
     s->backdrop = (int)ad_random_below(r, BACKDROPS);
     s->backdrop_frequency = between(r, 1.0f, 4.0f);
-    s->backdrop_contrast = between(r, 0.1f, 0.6f);
+    s->backdrop_contrast = between(r, 0.05f, 0.4f);
     s->clutter_count = (int)ad_random_below(r, CLUTTER_MAX + 1);
     for (int i = 0; i < s->clutter_count; i++) {
         vec at = random_point(r, -1, 1);
         enum form form = (enum form)ad_random_below(r, FORMS);
-        s->clutter[i] = place(r, form, at, 0.08f, 0.25f, 0.4f);
+        s->clutter[i] = place(r, form, at, 0.08f, 0.22f, 0.5f, 0.4f);
     }
-    s->occluder_count = (int)ad_random_below(r, 3);
-    for (int i = 0; i < s->occluder_count; i++) {
-        vec away = random_point(r, -radius, radius);
-        s->occluders[i] = place(r, SQUARE, (vec){centre.x + away.x, centre.y + away.y}, 0.1f, 0.2f, 0.6f);
-    }
-    s->noise = between(r, 0.02f, 0.12f);
+    s->occluded = ad_random_uniform(r) < 0.4f;
+    vec away = random_point(r, -radius, radius);
+    s->occluder = place(r, SQUARE, (vec){centre.x + away.x, centre.y + away.y}, 0.1f, 0.2f, 0.5f, 0.6f);
+    s->noise = between(r, 0.01f, 0.08f);
     s->exposure = between(r, 0.7f, 1.2f);
 }
 
@@ -296,8 +295,7 @@ static rgb colour_at(const scene *s, vec at) {
             colour = mix(colour, paint, inside);
         }
     }
-    for (int i = 0; i < s->occluder_count; i++) colour = cover(s, &s->occluders[i], at, colour);
-    return colour;
+    return s->occluded ? cover(s, &s->occluder, at, colour) : colour;
 }
 
 void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uint8_t *out) {
