@@ -3,8 +3,8 @@
 
 enum { SHARED = 1, REGISTER, TEXEL };
 
-/* A workgroup's worth of partial results: enough workgroups to fill a large GPU several times over. */
-enum { BUSY_GROUPS = 1024, BUSY_GROUPS_SOFTWARE = 64, MAX_PARTIAL_BYTES = 32 << 20 };
+/* Workgroups wanted: enough to fill a large GPU several times over; on a processor, so that a split's operands stay in cache. */
+enum { BUSY_GROUPS = 1024, BUSY_GROUPS_SOFTWARE = 512, MAX_PARTIAL_BYTES = 32 << 20 };
 
 size_t ad_conv_splits(const ad_vk_caps *caps, size_t items, size_t parallel, size_t outputs, size_t least, size_t multiple, int tasks,
                       int32_t *span) {
@@ -110,8 +110,8 @@ static bool lower_conv_dw(const ad_plan *plan, const ad_op *op, int variant, con
     const size_t rows4 = (size_t)(op->g.k * op->g.k) * (size_t)op->g.c / 4;
     ad_conv_tile tile = shared_tile;
     if (variant != SHARED) {
-        tile = (ad_conv_tile){.lanes = ad_conv_lanes(caps), .a = 2, .v = o4 >= 4 ? 4 : 1};
-        if (rows4 < (size_t)(2 * tile.lanes)) tile.a = 1;
+        tile = (ad_conv_tile){.lanes = ad_conv_lanes(caps), .a = caps->software ? 4 : 2, .v = (int)AD_MIN(o4, caps->software ? 4u : 2u)};
+        while (tile.a > 1 && rows4 <= (size_t)(tile.lanes * tile.a / 2)) tile.a /= 2;
     }
     const size_t tiles = variant == SHARED ? ad_conv_ceil(rows4, AD_TILE_VECTORS) * ad_conv_ceil(o4, AD_TILE_VECTORS)
                                            : ad_conv_ceil(rows4, (size_t)(tile.lanes * tile.a)) * ad_conv_ceil(o4, (size_t)tile.v);

@@ -41,7 +41,7 @@ static inline ad_vk_launch *ad_conv_add(ad_vk_recipe *out, const ad_op *op, int 
     return l;
 }
 
-/* Lanes of a workgroup whose invocations don't cooperate: a SIMD vector on software drivers, two or one waves on GPUs. */
+/* Lanes of a workgroup whose invocations don't cooperate: a SIMD vector on software drivers, one or two waves on GPUs. */
 static inline int ad_conv_lanes(const ad_vk_caps *caps) { return caps->software ? 8 : 64; }
 
 /* A kernel with one invocation an item: push.count = items. */

@@ -9,8 +9,8 @@ static size_t inputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g-
 static size_t outputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->oh * (size_t)g->ow; }
 
 /* A gradient of atoms, lib/conv_taps.glsl: K*K sums of `items` items for each atom into role 2. */
-static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push, size_t items,
-                              int tile_a) {
+static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push,
+                              size_t items, int tile_a) {
     const size_t m = (size_t)op->g.m, outputs = m * (size_t)(op->g.k * op->g.k);
     const int lanes = ad_conv_lanes(caps);
     const size_t chunks = ad_conv_splits(caps, items, m, outputs, 4 * (size_t)lanes, (size_t)lanes, op->tasks, &push.span);
@@ -83,8 +83,10 @@ static bool lower_atoms_du(const ad_plan *plan, const ad_op *op, int variant, co
     static const int kernels[] = {AD_VK_ATOMS_DU, AD_VK_ATOMS_DU_1, AD_VK_ATOMS_DU_TEXEL};
     const int kernel = kernel_of(kernels, plan, op, variant, caps, 1);
     if (kernel < 0) return false;
-    const size_t items = inputs_of(&op->g) * (size_t)op->g.m * vectors_of(kernel, kernels, op->g.o);
-    ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, 1);
+    const int strip = op->g.w >= 4 ? 4 : 1;
+    const size_t strips = (size_t)op->g.n * (size_t)op->g.h * ad_conv_ceil((size_t)op->g.w, (size_t)strip);
+    const size_t items = strips * (size_t)op->g.m * vectors_of(kernel, kernels, op->g.o);
+    ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, strip);
     l->texel = variant == TEXEL ? 1 : 0;
     return true;
 }
@@ -128,7 +130,7 @@ const ad_vk_family ad_vk_family_COMPOSE_DPSI = {lower_compose_dpsi, {"taps"}, NU
 const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {lower_compose_dalpha, {"single"}, NULL};
 const ad_vk_family ad_vk_family_PACK = {lower_pack, {"single"}, NULL};
 const ad_vk_family ad_vk_family_ATOMS = {lower_atoms, {"strip", "texel"}, preferred};
-const ad_vk_family ad_vk_family_ATOMS_DU = {lower_atoms_du, {"single", "texel"}, preferred};
+const ad_vk_family ad_vk_family_ATOMS_DU = {lower_atoms_du, {"strip", "texel"}, preferred};
 const ad_vk_family ad_vk_family_ATOMS_DPSI = {lower_atoms_dpsi, {"strip", "texel"}, preferred};
 const ad_vk_family ad_vk_family_DEPTH = {lower_depth, {"single", "texel"}, preferred};
 const ad_vk_family ad_vk_family_DEPTH_DX = {lower_depth_dx, {"single"}, NULL};
