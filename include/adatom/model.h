@@ -12,14 +12,14 @@ extern "C" {
 typedef struct adatom_model adatom_model;
 
 typedef struct adatom_model_params {
-    const char *arch;     /* conv4, conv6, resnet10, resnet12, resnet18; NULL: conv4 */
+    const char *arch;     /* conv4, conv6, resnet10, resnet12, resnet18, resnet34, vgg16_bn; NULL: conv4 */
     const char *sharing;  /* none (ordinary kernels), layer, stage, net; NULL: net */
     int atoms;            /* m, 1..64; 0: 8. Ignored with sharing none */
     int image_size;       /* square input, pixels; 0: 84 */
     int width;            /* channels of the first stage, a multiple of 4; 0: the architecture's own (64) */
     int classes;          /* outputs of the classifier kept in the model; 0: none */
     bool decompose_first; /* decompose the first convolution too (default: ordinary) */
-    const char *stem;     /* resnet10/18: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
+    const char *stem;     /* resnet10/18/34: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
                              32x32 images); NULL: 7x7 */
     uint64_t seed;        /* of the initialisation */
 } adatom_model_params;

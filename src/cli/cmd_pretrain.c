@@ -15,7 +15,7 @@ typedef struct pretrain_options {
     bool resume;
 } pretrain_options;
 
-static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", NULL};
+static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
 static const char *const sharings[] = {"none", "layer", "stage", "net", NULL};
 static const char *const stems[] = {"7x7", "3x3", NULL};
 static const char *const optimizers[] = {"sgd", "adam", NULL};
@@ -56,7 +56,7 @@ static const arg_option network_table[] = {
      AT(stem),
      .choices = stems,
      .value = "NAME",
-     .help = "first layer of resnet10 and resnet18 (default 7x7)"},
+     .help = "first layer of resnet10, 18 and 34 (default 7x7)"},
     {.name = "decompose-first", .type = ARG_FLAG, AT(decompose_first), .help = "decompose the first convolution too"},
 };
 static const arg_option training_table[] = {

@@ -8,7 +8,7 @@
 
 typedef struct stage {
     int width, blocks, stride; /* the stride is the first block's */
-    bool pool;                 /* 2x2 maximum after each block */
+    bool pool;                 /* 2x2 maximum after the last block */
 } stage;
 
 typedef struct architecture {
@@ -34,6 +34,11 @@ static const architecture architectures[] = {
     /* He et al., CVPR 2016 */
     {"resnet18", .stem = true, .convs = 2, .residual = true, .average = true,
      .stages = {{64, 2, 1, false}, {128, 2, 2, false}, {256, 2, 2, false}, {512, 2, 2, false}}},
+    {"resnet34", .stem = true, .convs = 2, .residual = true, .average = true,
+     .stages = {{64, 3, 1, false}, {128, 4, 2, false}, {256, 6, 2, false}, {512, 3, 2, false}}},
+    /* Simonyan and Zisserman, ICLR 2015, with batch norm; the mean over positions takes the place of the hidden linear layers */
+    {"vgg16_bn", .convs = 1, .average = true,
+     .stages = {{64, 2, 1, true}, {128, 2, 1, true}, {256, 3, 1, true}, {512, 3, 1, true}, {512, 3, 1, true}}},
 };
 
 static const struct stem {
@@ -50,7 +55,7 @@ typedef struct builder {
     ad_network *net;
     adatom_status status;
     float slope;
-    int layer, stage;
+    int layer, stage, block, place;
 } builder;
 
 static int add_param(builder *b, ad_param_kind kind, const char *prefix, const char *suffix, int o, int c, int k, int m) {
@@ -66,7 +71,7 @@ static int add_node(builder *b, const char *prefix, const char *suffix, ad_node 
     if (b->status != ADATOM_OK) return 0;
     const ad_node *input = &b->net->nodes[node.input];
     snprintf(node.name, sizeof node.name, "%s%s", prefix, suffix);
-    node.stage = b->stage;
+    node.stage = b->stage, node.block = b->block, node.place = b->place;
     node.h = input->oh, node.w = input->ow, node.c = input->o;
     if (node.o == 0) node.o = node.c;
     node.dil = 1;
@@ -147,11 +152,15 @@ static int add_block(builder *b, const architecture *arch, int input, int width,
         if (stride != 1 || input == 0 || b->net->nodes[input].o != width) {
             /* Named after the layer it leads around first. */
             snprintf(prefix, sizeof prefix, "layer%d.shortcut", b->layer + 1);
+            b->place = -1;
             residual = add_norm(b, prefix, add_conv(b, prefix, input, width, 1, stride, 0), -1, false);
         }
     }
     int x = input;
-    for (int i = 0; i < arch->convs; i++) x = add_layer(b, x, width, 3, i == 0 ? stride : 1, i == arch->convs - 1 ? residual : -1);
+    for (int i = 0; i < arch->convs; i++) {
+        b->place = i;
+        x = add_layer(b, x, width, 3, i == 0 ? stride : 1, i == arch->convs - 1 ? residual : -1);
+    }
     snprintf(prefix, sizeof prefix, "layer%d", b->layer);
     return pool ? add_pool(b, prefix, x, 2, 2, 0, false) : x;
 }
@@ -179,7 +188,8 @@ static void add_nodes(builder *b, const architecture *arch) {
         b->stage++;
         /* In proportion to the first stage, rounded up to a multiple of 4. */
         const int base = arch->stages[0].width, width = (s->width * p->width + 4 * base - 1) / (4 * base) * 4;
-        for (int i = 0; i < s->blocks; i++) x = add_block(b, arch, x, width, i == 0 ? s->stride : 1, s->pool);
+        for (b->block = 0; b->block < s->blocks; b->block++)
+            x = add_block(b, arch, x, width, b->block == 0 ? s->stride : 1, s->pool && b->block == s->blocks - 1);
     }
     if (arch->average) x = add_pool(b, "", x, net->nodes[x].oh, net->nodes[x].oh, 0, true);
     net->features = net->nodes[x].oh * net->nodes[x].ow * net->nodes[x].o;

@@ -49,6 +49,7 @@ typedef struct ad_node {
     int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
     int gamma, beta, statistics; /* NORM */
     int stage;           /* for sharing by stage and reports; 0: the stem */
+    int block, place;    /* block of the stage, convolution of the block (-1: the shortcut's), from 0: for names in other layouts */
 } ad_node;
 
 typedef struct ad_network {

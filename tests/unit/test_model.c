@@ -49,6 +49,14 @@ static const struct count {
      * 320*640 + 2*640^2 = 1 349 824; shortcuts 3*64 + 64*160 + 160*320 + 320*640 = 266 432; norms 2*4*(64+160+320+640) = 9472. */
     {"resnet12", "none", NULL, 0, 0, 9 * 1349824 + 266432 + 9472, 0},
     {"resnet12", "net", NULL, 8, 0, 8 * 640 * 640 + 11 * 72 + 1728 + 266432 + 9472, 792},
+    /* ResNet-34: 6 of 64x64; 64x128, 7 of 128x128; 128x256, 11 of 256x256; 256x512, 5 of 512x512: 2 342 912 pairs; norms 2 * (7*64 + 9*128 +
+     * 13*256 + 7*512) = 17 024. */
+    {"resnet34", "none", NULL, 0, 10, 9 * 2342912 + 172032 + 17024 + 9408 + 5130, 0},
+    /* VGG-16: 64x64; 64x128, 128x128; 128x256, 2 of 256x256; 256x512, 5 of 512x512: 1 634 304 pairs after the first 3*64*9 = 1728; norms 2 *
+     * (2*64 + 2*128 + 3*256 + 6*512) = 8448. */
+    {"vgg16_bn", "none", NULL, 0, 10, 9 * 1634304 + 1728 + 8448 + 5130, 0},                                       /* 14.724 M */
+    {"vgg16_bn", "net", NULL, 8, 10, 8 * 512 * 512 + 12 * 72 + 1728 + 8448 + 5130, 864},                          /* 2.113 M */
+    {"vgg16_bn", "net", NULL, 16, 10, 16 * 512 * 512 + 12 * 144 + 1728 + 8448 + 5130, 1728},                      /* 4.211 M */
     /* Conv-6: layers 5 and 6 share a stage, layers 2, 3 and 4 are each alone in theirs. */
     {"conv6", "stage", NULL, 8, 0, 4 * 8 * 64 * 64 + 5 * 72 + 1728 + 2 * 6 * 64, 360},
 };
@@ -150,6 +158,7 @@ static const adatom_model_params variants[] = {
     {.arch = "resnet10", .sharing = "net", .width = 4, .image_size = 33, .decompose_first = true},
     {.arch = "resnet12", .sharing = "stage", .width = 4, .image_size = 16, .classes = 2, .atoms = 1},
     {.arch = "resnet18", .sharing = "net", .width = 8, .image_size = 8, .stem = "3x3", .atoms = 2},
+    {.arch = "vgg16_bn", .sharing = "stage", .width = 4, .image_size = 32, .atoms = 2},
 };
 
 static void check_param(const ad_network *net, int number, ad_param_kind kind, int o, int c, bool exact) {
