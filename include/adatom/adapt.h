@@ -57,8 +57,9 @@ typedef struct adatom_evaluation_info {
 /* Plans the run without starting it: bytes of device memory and tasks at once. */
 ADATOM_API adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
                                            const adatom_method *method, size_t *arena_bytes, int *tasks_at_once);
-/* Adapts to every episode and classifies its queries. first..first+count-1 of the list (count 0: all). The device remembers
- * nothing of it. INTERRUPTED leaves *out NULL. */
+/* Adapts to every episode and classifies its queries. first..first+count-1 of the list (count 0: all). Of the last model
+ * and data set whose backbone stayed frozen the device keeps the features (images x features floats on the host), so that
+ * other methods, shots and episodes find them there. INTERRUPTED leaves *out NULL. */
 ADATOM_API adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
                                                const adatom_method *method, int first, int count, const adatom_progress *progress, adatom_evaluation **out);
 ADATOM_API void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out);

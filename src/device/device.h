@@ -8,6 +8,10 @@ struct adatom_device {
     ad_engine *engine; /* owned */
     adatom_device_info info;
     char reason[512];
+    struct {
+        void *data; /* what a room above keeps with the device (fewshot/features.c); freed with it */
+        void (*free)(void *);
+    } kept;
 };
 
 /* The rules of adatom_device_params.select over a list of devices; *index is into infos. */

@@ -1,4 +1,5 @@
 /* Adaptation to episodes: many tasks in one program, chunk after chunk (METHODS.md, section 3). */
+#include "fewshot/features.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"
 
@@ -329,7 +330,7 @@ adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *m
     }
     AD_TRY(ad_upload_parameters(engine, model, &params));
     if (j.settings.backbone) AD_TRY(ad_upload_pictures(engine, dataset, j.images, j.image_count, &rows));
-    else AD_TRY(ad_extract_features(device, model, dataset, j.images, j.image_count, &rows));
+    else AD_TRY(ad_features_rows(device, model, dataset, j.images, j.image_count, &rows));
     AD_TRY(ad_program_make(engine, &j.built, params, &rows, &program));
     AD_TRY(run_batches(&j, program, progress, evaluation));
     evaluation->settings = j.settings;

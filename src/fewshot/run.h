@@ -1,5 +1,4 @@
-/* What every run of a model on a device shares: its parameters and pictures in device memory, features of a frozen
- * backbone. */
+/* What every run of a model on a device shares: its parameters and pictures in device memory. */
 #ifndef AD_FEWSHOT_RUN_H
 #define AD_FEWSHOT_RUN_H
 
@@ -16,8 +15,4 @@ adatom_status ad_upload_pictures(ad_engine *engine, const adatom_dataset *datase
 void ad_normalisation(const adatom_model *model, float out[8]);
 /* Arena 0 = params, 1.. = the chunks of rows. */
 adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffer *params, const ad_rows *rows, ad_program **out);
-
-/* Features of pictures `images[count]` under the frozen backbone, as rows on the device: [count][net.features] floats. */
-adatom_status ad_extract_features(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const int32_t *images,
-                                  size_t count, ad_rows *out);
 #endif
