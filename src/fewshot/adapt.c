@@ -87,45 +87,21 @@ static void choose_batches(job *j) {
     j->query_rounds = (j->queries + j->query - 1) / j->query;
 }
 
-static adatom_status build(job *j, int tasks) {
+/* As many tasks at once as fit, and their plan. */
+static adatom_status build(job *j, const adatom_method *method) {
     adatom_dataset_info info;
     adatom_dataset_describe(j->dataset, &info);
     ad_rows rows;
     adatom_status status = ad_rows_plan(j->device->engine, j->image_count, j->row_bytes, &rows);
     if (status != ADATOM_OK) return status;
     memcpy(j->chunks, rows.chunks, sizeof j->chunks);
-    ad_built_clear(&j->built);
-    ad_build_params p = {.net = &j->model->net, .from_features = !j->settings.backbone, .tasks = tasks, .way = j->list.way,
-                         .support = j->batch, .support_rounds = j->rounds, .query = j->query, .query_rounds = j->query_rounds,
-                         .data_size = info.size, .chunks = j->chunks, .chunk_count = rows.chunk_count};
+    ad_build_params p = {.net = &j->model->net, .from_features = !j->settings.backbone, .way = j->list.way, .support = j->batch,
+                         .support_rounds = j->rounds, .query = j->query, .query_rounds = j->query_rounds, .data_size = info.size,
+                         .chunks = j->chunks, .chunk_count = rows.chunk_count};
     ad_settings_apply(&j->settings, &p);
-    return ad_build(j->device->ctx, &p, &j->built);
-}
-
-/* As many tasks at once as the device's memory and its largest bindable range allow. */
-static adatom_status choose_tasks(job *j, const adatom_method *method) {
-    ad_limits limits;
-    j->api->limits(j->device->engine, &limits);
-    adatom_status status = build(j, 1);
-    if (status != ADATOM_OK) return status;
-    const size_t data = j->image_count * j->row_bytes, one = AD_MAX(ad_plan_owned_bytes(j->built.plan), (size_t)1);
-    const size_t allowed = method->memory_bytes ? method->memory_bytes : limits.memory_bytes / 2;
-    const size_t largest = AD_MAX(ad_plan_largest_tensor(j->built.plan), (size_t)1);
-    if (one + data > AD_MAX(allowed, limits.memory_bytes) || largest > limits.tensor_bytes)
-        return ad_fail(j->device->ctx, ADATOM_OUT_OF_MEMORY,
-                       "one episode needs %.1f MiB (its largest tensor %.1f MiB) and the pictures %.1f MiB; this device has %.1f MiB (%.1f MiB a tensor)",
-                       (double)one / 0x1p20, (double)largest / 0x1p20, (double)data / 0x1p20, (double)allowed / 0x1p20,
-                       (double)limits.tensor_bytes / 0x1p20);
-    size_t fit = allowed > data ? (allowed - data) / one : 1;
-    fit = AD_MIN(fit, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
-    fit = AD_MIN(fit, AD_MAX(limits.arena_bytes / one, (size_t)1));
-    /* More tasks than this bring nothing: a CPU works through them one after another and wants them in its caches. */
-    const bool cpu = strcmp(j->api->name, "cpu") == 0;
-    size_t useful = method->tasks_at_once > 0 ? (size_t)method->tasks_at_once : cpu ? (j->settings.backbone ? 4 : 16) : 64;
-    j->tasks = (int)AD_MAX(AD_MIN(AD_MIN(fit, useful), (size_t)j->count), (size_t)1);
-    while ((status = build(j, j->tasks)) == ADATOM_OK && j->tasks > 1 &&
-           (ad_plan_owned_bytes(j->built.plan) + data > allowed || ad_plan_largest_tensor(j->built.plan) > limits.tensor_bytes))
-        j->tasks--;
+    const size_t data = j->image_count * j->row_bytes;
+    status = ad_fit_tasks(j->device, &p, data, method->memory_bytes, method->tasks_at_once, j->count, &j->built);
+    j->tasks = p.tasks;
     j->arena_bytes = status == ADATOM_OK ? ad_plan_owned_bytes(j->built.plan) + data : 0;
     return status;
 }
@@ -148,7 +124,7 @@ static adatom_status prepare(job *j, const adatom_method *method) {
     j->queries = j->list.way * j->list.query;
     choose_batches(j);
     status = find_images(j);
-    return status == ADATOM_OK ? choose_tasks(j, method) : status;
+    return status == ADATOM_OK ? build(j, method) : status;
 }
 
 /* Support pictures and labels of the tasks at once, [round][task][batch]; episodes past the end repeat the last one.

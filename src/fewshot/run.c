@@ -38,3 +38,36 @@ adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffe
     for (int k = 0; k < rows->chunk_count; k++) external[1 + k] = rows->buffers[k];
     return engine->api->program_create(engine, built->plan, external, out);
 }
+
+adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t data_bytes, size_t memory_bytes, int wanted, int most,
+                           ad_built *out) {
+    const ad_engine_api *api = device->engine->api;
+    ad_limits limits;
+    api->limits(device->engine, &limits);
+    p->tasks = 1;
+    ad_built_clear(out);
+    adatom_status status = ad_build(device->ctx, p, out);
+    if (status != ADATOM_OK) return status;
+    const size_t one = AD_MAX(ad_plan_owned_bytes(out->plan), (size_t)1), largest = AD_MAX(ad_plan_largest_tensor(out->plan), (size_t)1);
+    const size_t allowed = memory_bytes ? memory_bytes : limits.memory_bytes / 2;
+    if (one + data_bytes > AD_MAX(allowed, limits.memory_bytes) || largest > limits.tensor_bytes) {
+        ad_built_clear(out);
+        return ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY,
+                       "one task needs %.1f MiB (its largest tensor %.1f MiB) and the pictures %.1f MiB; this device has %.1f MiB (%.1f MiB a tensor)",
+                       (double)one / 0x1p20, (double)largest / 0x1p20, (double)data_bytes / 0x1p20, (double)allowed / 0x1p20,
+                       (double)limits.tensor_bytes / 0x1p20);
+    }
+    size_t fit = allowed > data_bytes ? (allowed - data_bytes) / one : 1;
+    fit = AD_MIN(fit, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
+    fit = AD_MIN(fit, AD_MAX(limits.arena_bytes / one, (size_t)1));
+    /* More tasks than this bring nothing: a CPU works through them one after another and wants them in its caches. */
+    const bool cpu = strcmp(api->name, "cpu") == 0;
+    const size_t useful = wanted > 0 ? (size_t)wanted : cpu ? (p->from_features ? 16 : 4) : 64;
+    p->tasks = (int)AD_MAX(AD_MIN(AD_MIN(fit, useful), (size_t)most), (size_t)1);
+    for (;; p->tasks--) {
+        ad_built_clear(out);
+        status = ad_build(device->ctx, p, out);
+        if (status != ADATOM_OK || p->tasks == 1) return status;
+        if (ad_plan_owned_bytes(out->plan) + data_bytes <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes) return status;
+    }
+}

@@ -15,4 +15,10 @@ adatom_status ad_upload_pictures(ad_engine *engine, const adatom_dataset *datase
 void ad_normalisation(const adatom_model *model, float out[8]);
 /* Arena 0 = params, 1.. = the chunks of rows. */
 adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffer *params, const ad_rows *rows, ad_program **out);
+
+/* Builds the plan of params for as many tasks at once as the device's memory and its largest bindable range allow beside data_bytes of
+ * pictures, at most `most`; params->tasks becomes their number. memory_bytes: a limit for both together, 0: what is free; wanted: tasks
+ * asked for, 0: as many as are useful. OUT_OF_MEMORY where not even one fits. */
+adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *params, size_t data_bytes, size_t memory_bytes, int wanted, int most,
+                           ad_built *out);
 #endif

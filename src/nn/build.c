@@ -126,10 +126,10 @@ static void mark_dirty(ad_builder *b) {
     if (b->p->from_features) return;
     for (int i = 1; i < b->net->node_count; i++) {
         const ad_node *n = &b->net->nodes[i];
-        const int own[] = {n->kernel, n->coefficients, n->atoms, n->gamma};
+        const int own[] = {n->kernel, n->coefficients, n->atoms, n->gamma, n->statistics};
         bool dirty = b->dirty[n->input] || (n->kind == AD_NODE_NORM && n->residual >= 0 && b->dirty[n->residual]);
         for (size_t k = 0; k < AD_COUNT(own); k++) {
-            bool used = k == 3 ? n->kind == AD_NODE_NORM : n->kind == AD_NODE_CONV && (k == 0) == (n->m == 0);
+            bool used = k >= 3 ? n->kind == AD_NODE_NORM : n->kind == AD_NODE_CONV && (k == 0) == (n->m == 0);
             dirty = dirty || (used && ad_builder_adapts(b, own[k]));
         }
         b->dirty[i] = dirty;
@@ -331,6 +331,18 @@ static void build_support(ad_builder *b, ad_pass *support) {
     update(b);
 }
 
+/* The support set's statistics, tensors per node, where the host can read them: laid out as the network's role. */
+static void keep_statistics(ad_builder *b, const int *stats) {
+    const size_t begin = b->net->role_begin[AD_ROLE_STATISTICS], end = b->net->role_begin[AD_ROLE_STATISTICS + 1];
+    b->out->statistics = tensor_in(b, b->arena_host, "statistics", AD_F32, end - begin, true);
+    for (int i = 0; i < b->net->node_count && b->status == ADATOM_OK; i++) {
+        const ad_node *node = &b->net->nodes[i];
+        if (node->kind != AD_NODE_NORM) continue;
+        int part = view(b, b->out->statistics, node->name, b->net->params[node->statistics].offset - begin, 2 * (size_t)node->c);
+        simple(b, AD_SEGMENT_EVAL, AD_OP_COPY, 1, 2 * node->c, 1, stats[i], part, -1, -1);
+    }
+}
+
 static void build_query(ad_builder *b, const ad_pass *support) {
     const ad_build_params *p = b->p;
     ad_built *out = b->out;
@@ -343,6 +355,7 @@ static void build_query(ad_builder *b, const ad_pass *support) {
     if (p->bn == AD_BN_SUPPORT && !p->from_features) {
         again(b, support, &refreshed, AD_SEGMENT_EVAL); /* the statistics under the adapted parameters */
         query.statistics_of = refreshed.stats;
+        keep_statistics(b, refreshed.stats);
     }
     if (b->status == ADATOM_OK && pass_begin(b, &query)) {
         query.y[0] = gather(b, AD_SEGMENT_EVAL, n, out->query_index, rounds, out->eval_counter, false);
@@ -405,7 +418,7 @@ static bool begin(ad_builder *b) {
 adatom_status ad_build(adatom_context *ctx, const ad_build_params *p, ad_built *out) {
     *out = (ad_built){.support_index = -1, .support_labels = -1, .query_index = -1, .schedule = -1, .counter = -1, .eval_counter = -1,
                       .norm = -1, .support_predicted = -1, .loss = -1, .query_predicted = -1, .features = -1, .adapted = -1,
-                      .velocity = -1, .second = -1, .head = -1, .head_bias = -1};
+                      .velocity = -1, .second = -1, .statistics = -1, .head = -1, .head_bias = -1};
     ad_builder b = {.ctx = ctx, .p = p, .net = p->net, .out = out};
     ad_pass support = {0};
     if (!begin(&b)) b.status = ADATOM_OUT_OF_MEMORY;

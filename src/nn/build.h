@@ -58,6 +58,7 @@ typedef struct ad_built {
     int support_predicted, loss, query_predicted;   /* int32 [rounds][tasks][n]; float [rounds][tasks] */
     int features;                                   /* of the queries, head NONE: float [query][net->features] */
     int adapted, velocity, second;                  /* [tasks][adapted_count], roles in order */
+    int statistics;                                 /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
     int head, head_bias;                            /* views into adapted (or the centroid's own) */
     size_t adapted_count;                           /* floats per task, padding included */
     size_t adapted_logical;                         /* numbers that adapt per task */

@@ -28,6 +28,7 @@ bool ad_builder_folds(const ad_builder *b, int number) {
     /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. */
     return b->p->bn == AD_BN_FROZEN && conv->m > 0 && !coefficients_adapt(b, conv) && number + 1 < b->net->node_count &&
            norm->kind == AD_NODE_NORM && norm->input == number && !ad_builder_adapts(b, norm->gamma) &&
+           !ad_builder_adapts(b, norm->statistics) &&
            (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
 }
 
@@ -157,8 +158,8 @@ static void norm_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
     } else if (pass->statistics_of) {
         stats = pass->statistics_of[number];
     } else {
-        stats = b->base[node->statistics];
-        tasked = ad_builder_adapts(b, node->gamma);
+        stats = ad_builder_param(b, node->statistics);
+        tasked = ad_builder_adapts(b, node->gamma) || ad_builder_adapts(b, node->statistics);
     }
     if (ad_builder_folds(b, node->input)) {
         /* scale and shift are in the convolution already */
