@@ -21,6 +21,7 @@ typedef struct adatom_dataset_params {
     int threads;            /* decoding; 0: all processors */
     uint64_t max_pixels;    /* per picture, checked before decoding; 0: 64 Mi */
     uint64_t seed;          /* builtin sets */
+    bool refuse_empty;      /* a folder without any picture below it is BAD_DATA; else it is passed over */
     int builtin_per_class;  /* pictures a class of builtin sets; 0: 60 */
     void (*progress)(void *user, size_t done, size_t total); /* pictures; called from the opening thread only */
     void *user;
@@ -47,6 +48,10 @@ typedef struct adatom_dataset_info {
  * be written is only a warning in the log. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params,
                                              adatom_dataset **out);
+/* Pictures without classes, to be classified: pictures, folders and archives in the order given (what a folder holds, by path). They form
+ * one class named "". Of params, size, threads, max_pixels and progress count. BAD_DATA names the first that cannot be read. */
+ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
+                                                      const adatom_dataset_params *params, adatom_dataset **out);
 ADATOM_API void adatom_dataset_destroy(adatom_dataset **dataset);
 ADATOM_API void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out);
 /* Class c's name and its pictures: numbers first .. first+count-1. USAGE outside 0..classes-1. */
@@ -57,7 +62,7 @@ ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, s
 /* Where the picture came from: the path below the folder or inside the archive. NULL outside. Owned by the data set. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);
 
-/* Examines a data set without stopping at the first problem: undecodable files, pictures of kinds that aren't read (WebP, TIFF,
+/* Examines a data set without stopping at the first problem: undecodable files, folders without pictures, pictures of kinds that aren't read (WebP, TIFF,
  * HEIC, AVIF), duplicates (same bytes), classes with fewer than `least` pictures or equal but for case, rows without file, files
  * without row (unless a split chose the list). Each problem is one sentence given to report (may be NULL); *problems counts
  * them. Returns OK also when there are some; a data set that can't be read at all fails as in open. */

@@ -179,3 +179,28 @@ void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
         row[7] = (float)(1.0 - pow((double)s->dampening, t + 1.0));
     }
 }
+
+adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3], ad_build_params *b) {
+    char text[64];
+    snprintf(text, sizeof text, "%s", augment);
+    char *rest = NULL;
+    for (char *word = strtok_r(text, "+", &rest); word; word = strtok_r(NULL, "+", &rest)) {
+        if (strcmp(word, "none") == 0) continue;
+        if (strcmp(word, "shift") == 0) {
+            b->augment_mode = 1;
+            b->augment_pad = shift;
+        } else if (strcmp(word, "crop") == 0) {
+            b->augment_mode = 2;
+            b->augment[0] = 0.35f, b->augment[1] = 1.0f, b->augment[2] = 0.75f, b->augment[3] = 4.0f / 3.0f;
+        } else if (strcmp(word, "flip") == 0) {
+            b->augment_flags |= AD_FLIP;
+        } else if (strcmp(word, "jitter") == 0) {
+            b->augment[4] = b->augment[5] = b->augment[6] = 0.4f;
+        } else {
+            return ad_fail(ctx, ADATOM_USAGE, "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +", word);
+        }
+    }
+    b->augment[7] = (mean[0] + mean[1] + mean[2]) / 3; /* the grey that contrast turns about */
+    b->augment_seed = (int32_t)seed;
+    return ADATOM_OK;
+}

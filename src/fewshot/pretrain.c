@@ -1,5 +1,6 @@
 /* Pretraining: adaptation with one task whose adapted set is everything (METHODS.md, section 3). */
 #include "fewshot/checkpoint.h"
+#include "fewshot/method.h"
 #include "fewshot/run.h"
 #include <adatom/train.h>
 
@@ -60,32 +61,6 @@ static adatom_status fill_defaults(training *t, const adatom_pretrain_params *gi
     if ((size_t)p->batch > t->info.images)
         return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d", t->info.images, p->batch);
     if (t->info.classes < 2) return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2", t->info.classes);
-    return ADATOM_OK;
-}
-
-/* "shift+flip+jitter" and the like, into the builder's terms. */
-static adatom_status parse_augment(training *t, ad_build_params *b) {
-    char text[64];
-    snprintf(text, sizeof text, "%s", t->p.augment);
-    char *rest = NULL;
-    for (char *word = strtok_r(text, "+", &rest); word; word = strtok_r(NULL, "+", &rest)) {
-        if (strcmp(word, "none") == 0) continue;
-        if (strcmp(word, "shift") == 0) {
-            b->augment_mode = 1;
-            b->augment_pad = t->p.shift;
-        } else if (strcmp(word, "crop") == 0) {
-            b->augment_mode = 2;
-            b->augment[0] = 0.35f, b->augment[1] = 1.0f, b->augment[2] = 0.75f, b->augment[3] = 4.0f / 3.0f;
-        } else if (strcmp(word, "flip") == 0) {
-            b->augment_flags |= AD_FLIP;
-        } else if (strcmp(word, "jitter") == 0) {
-            b->augment[4] = b->augment[5] = b->augment[6] = 0.4f;
-        } else {
-            return ad_fail(t->ctx, ADATOM_USAGE, "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +", word);
-        }
-    }
-    b->augment[7] = (t->model->mean[0] + t->model->mean[1] + t->model->mean[2]) / 3; /* the grey that contrast turns about */
-    b->augment_seed = (int32_t)t->p.seed;
     return ADATOM_OK;
 }
 
@@ -198,7 +173,7 @@ static adatom_status setup(training *t) {
                          .momentum = t->p.momentum, .dampening = adam ? 0.999f : 0.0f, .nesterov = !adam, .data_size = t->info.size,
                          .chunks = t->rows.chunks, .chunk_count = t->rows.chunk_count};
     for (int r = 0; r < AD_ROLE_COUNT; r++) b.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
-    AD_TRY(parse_augment(t, &b));
+    AD_TRY(ad_augment_apply(t->ctx, t->p.augment, t->p.shift, t->p.seed, t->model->mean, &b));
     AD_TRY(ad_build(t->ctx, &b, &t->built));
     ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures",
            (double)ad_plan_owned_bytes(t->built.plan) / 0x1p20, (double)(images * t->rows.row_bytes) / 0x1p20);

@@ -22,23 +22,27 @@ done:
     return status;
 }
 
-adatom_status ad_rows_write(ad_rows *rows, size_t first, size_t count, const void *data) {
-    const char *from = data;
-    for (int k = 0; k < rows->chunk_count && count; k++) {
-        size_t here = (size_t)rows->chunks[k];
+/* Rows first .. first+count-1 to or from the device, piece by piece. */
+static adatom_status move(ad_rows *rows, size_t first, size_t count, const char *from, char *to) {
+    const ad_engine_api *api = rows->engine->api;
+    adatom_status status = ADATOM_OK;
+    for (int k = 0; k < rows->chunk_count && count && status == ADATOM_OK; k++) {
+        const size_t here = (size_t)rows->chunks[k];
         if (first >= here) {
             first -= here;
             continue;
         }
-        size_t n = AD_MIN(count, here - first);
-        adatom_status status = rows->engine->api->buffer_write(rows->engine, rows->buffers[k], first * rows->row_bytes, from, n * rows->row_bytes);
-        if (status != ADATOM_OK) return status;
-        from += n * rows->row_bytes;
+        const size_t n = AD_MIN(count, here - first), at = first * rows->row_bytes, bytes = n * rows->row_bytes;
+        if (from) status = api->buffer_write(rows->engine, rows->buffers[k], at, from, bytes), from += bytes;
+        else status = api->buffer_read(rows->engine, rows->buffers[k], at, to, bytes), to += bytes;
         count -= n;
         first = 0;
     }
-    return ADATOM_OK;
+    return status;
 }
+
+adatom_status ad_rows_write(ad_rows *rows, size_t first, size_t count, const void *data) { return move(rows, first, count, data, NULL); }
+adatom_status ad_rows_read(ad_rows *rows, size_t first, size_t count, void *data) { return move(rows, first, count, NULL, data); }
 
 void ad_rows_clear(ad_rows *rows) {
     for (int k = 0; k < rows->chunk_count; k++)

@@ -18,5 +18,6 @@ typedef struct ad_rows {
 adatom_status ad_rows_plan(ad_engine *engine, size_t rows, size_t row_bytes, ad_rows *out);
 adatom_status ad_rows_create(ad_engine *engine, size_t rows, size_t row_bytes, ad_rows *out);
 adatom_status ad_rows_write(ad_rows *rows, size_t first, size_t count, const void *data);
+adatom_status ad_rows_read(ad_rows *rows, size_t first, size_t count, void *data);
 void ad_rows_clear(ad_rows *rows);
 #endif

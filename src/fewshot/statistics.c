@@ -1,4 +1,4 @@
-#include <adatom/adapt.h>
+#include <adatom/adapter.h>
 
 #include <math.h>
 
@@ -38,4 +38,15 @@ void adatom_mean_interval(const float *a, const float *b, size_t n, double *mean
         squares += deviation * deviation;
     }
     *ci95 = student_95(n - 1) * sqrt(squares / (double)(n - 1) / (double)n);
+}
+
+void adatom_wilson_interval(uint64_t successes, uint64_t trials, double *low, double *high) {
+    const double n = (double)trials, p = n > 0 ? (double)successes / n : 0.5, z = 1.959963984540054, z2 = z * z;
+    if (trials == 0) {
+        *low = 0, *high = 1;
+        return;
+    }
+    const double middle = p + z2 / (2 * n), half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)), scale = 1 + z2 / n;
+    *low = fmax(0, (middle - half) / scale);
+    *high = fmin(1, (middle + half) / scale);
 }

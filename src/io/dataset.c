@@ -141,6 +141,8 @@ static adatom_status open_pictures(adatom_context *ctx, const char *spec, const 
     ad_problems problems = {.ctx = ctx};
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_dataset_source(ctx, spec, params, &source, &csv));
+    if (source.empty && params->refuse_empty)
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "the folder '%s' in '%s' holds no pictures; fill or remove it", source.empty, spec));
     uint64_t key = ad_cache_key(&source, &csv, params);
     AD_TRY(ad_cache_load(ctx, params->cache_dir, key, block));
     if (block->bytes) goto done;

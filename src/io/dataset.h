@@ -55,7 +55,8 @@ typedef struct ad_entry {
 } ad_entry;
 typedef struct ad_source {
     adatom_context *ctx;
-    char *root;
+    char *root;  /* "": the paths stand by themselves */
+    char *empty; /* a folder below which there is neither a picture nor a list, or NULL */
     bool is_archive;
     uint64_t stamp; /* hash of names, sizes and times: tells whether anything changed */
     ad_entry *entries;
@@ -65,6 +66,10 @@ typedef struct ad_source {
 } ad_source;
 /* Folders are listed (sorted by path); archives are only looked at from outside. Close it also on failure. */
 adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *out);
+/* Single pictures, wherever they lie; they need not exist yet. */
+adatom_status ad_source_files(adatom_context *ctx, const char *const *paths, size_t count, ad_source *out);
+/* A file whose name says that it is a picture. */
+bool ad_source_is_picture(const char *path);
 /* Lists an archive, keeping at most keep_bytes of contents so that they needn't be read again. Folders: nothing to do. */
 adatom_status ad_source_scan(ad_source *source, size_t keep_bytes);
 /* Content of entry i; ad_free(*bytes). Archives: contents that weren't kept must be asked for by rising i. */
@@ -90,6 +95,8 @@ typedef struct ad_selection {
 } ad_selection;
 /* csv: applied to the source; NULL: found in it where split or the layout ask for one, else folders are the classes. */
 adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems, ad_selection *out);
+/* Every picture of the source, in its order, without classes. */
+adatom_status ad_select_all(const ad_source *source, ad_selection *out);
 void ad_selection_free(ad_selection *selection);
 
 /* image.c. Both are safe to call from several threads. */

@@ -52,10 +52,10 @@ static adatom_status decode_batch(batch *b, const ad_source *source, const ad_se
     for (int i = 0; i < b->count; i++) {
         const item *it = &b->items[i];
         if (it->error.status == ADATOM_OK) continue;
-        const char *path = selection->pictures[it->picture].path;
+        const char *path = selection->pictures[it->picture].path, *in = *source->root ? "' in '" : "";
         if (it->error.status != ADATOM_BAD_DATA)
-            AD_TRY(ad_fail(source->ctx, it->error.status, "'%s' in '%s' %s", path, source->root, it->error.text));
-        AD_TRY(ad_problem(problems, "'%s' in '%s' %s", path, source->root, it->error.text));
+            AD_TRY(ad_fail(source->ctx, it->error.status, "'%s%s%s' %s", path, in, source->root, it->error.text));
+        AD_TRY(ad_problem(problems, "'%s%s%s' %s", path, in, source->root, it->error.text));
     }
 done:
     empty_batch(b);

@@ -288,6 +288,17 @@ done:
     return status;
 }
 
+adatom_status ad_select_all(const ad_source *source, ad_selection *out) {
+    ad_problems problems = {.ctx = source->ctx};
+    *out = (ad_selection){0};
+    adatom_status status = tell_unread(source, &problems);
+    if (status == ADATOM_OK) status = take_pictures(source, NULL, out);
+    if (status == ADATOM_OK && out->count == 0)
+        status = ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
+                         source->root);
+    return status;
+}
+
 void ad_selection_free(ad_selection *selection) {
     for (int c = 0; c < selection->classes; c++) ad_free(selection->names[c]);
     ad_free(selection->names);

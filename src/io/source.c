@@ -136,6 +136,7 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
     char *folder = NULL, *name = NULL;
     DIR *stream = NULL;
     ancestor here = {parent, info->st_dev, info->st_ino};
+    const size_t before = source->count;
     for (const ancestor *a = parent; a; a = a->parent) {
         if (a->device == here.device && a->inode == here.inode) return ADATOM_OK;
     }
@@ -166,6 +167,9 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
         ad_free(name);
         name = NULL;
     }
+    bool empty = *relative != 0;
+    for (size_t i = before; i < source->count && empty; i++) empty = source->entries[i].kind == AD_ENTRY_UNREAD;
+    if (empty && !source->empty && !(source->empty = ad_format(ctx, "%.*s", (int)strlen(relative) - 1, relative))) AD_TRY(ADATOM_OUT_OF_MEMORY);
 done:
     if (stream) closedir(stream);
     ad_free(folder);
@@ -200,6 +204,26 @@ adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *o
     }
 done:
     return status;
+}
+
+adatom_status ad_source_files(adatom_context *ctx, const char *const *paths, size_t count, ad_source *out) {
+    adatom_status status = ADATOM_OK;
+    *out = (ad_source){.ctx = ctx, .count = 0};
+    out->entries = ad_calloc(ctx, count, sizeof *out->entries);
+    out->root = ad_strdup(ctx, "");
+    if (!out->entries || !out->root) return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        out->entries[i] = (ad_entry){.path = ad_strdup(ctx, paths[i]), .kind = AD_ENTRY_PICTURE};
+        if (!out->entries[i].path) AD_TRY(ADATOM_OUT_OF_MEMORY);
+        out->count++;
+    }
+done:
+    return status;
+}
+
+bool ad_source_is_picture(const char *path) {
+    struct stat info;
+    return kind_of(path) == AD_ENTRY_PICTURE && stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
 static adatom_status damaged(const ad_source *source, struct archive *reader, const char *member) {
@@ -345,7 +369,7 @@ adatom_status ad_source_read(ad_source *source, size_t i, char **bytes, size_t *
         return ADATOM_OK;
     }
     if (source->is_archive) return read_archived(source, entry, bytes, size);
-    char *path = ad_format(source->ctx, "%s/%s", source->root, entry->path);
+    char *path = ad_format(source->ctx, "%s%s%s", source->root, *source->root ? "/" : "", entry->path);
     if (!path) return ADATOM_OUT_OF_MEMORY;
     adatom_status status = ad_read_file(source->ctx, path, AD_PICTURE_MAX_BYTES, bytes, size);
     ad_free(path);
@@ -359,6 +383,7 @@ void ad_source_close(ad_source *source) {
     }
     ad_free(source->entries);
     ad_free(source->root);
+    ad_free(source->empty);
     archive_read_free(source->reader);
     *source = (ad_source){0};
 }

@@ -58,6 +58,7 @@ static adatom_status verify_pictures(const char *spec, const adatom_dataset_para
     ad_selection selection = {0};
     uint64_t *hashes = NULL;
     AD_TRY(ad_dataset_source(ctx, spec, params, &source, &csv));
+    if (source.empty) AD_TRY(ad_problem(problems, "folder '%s' holds no pictures", source.empty));
     AD_TRY(ad_source_scan(&source, AD_KEEP_BYTES));
     AD_TRY(ad_select(&source, params->split, csv.rows ? &csv : NULL, problems, &selection));
     hashes = ad_calloc(ctx, selection.count, sizeof *hashes);

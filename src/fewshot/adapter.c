@@ -1,0 +1,190 @@
+/* Adapters: what they hold, how they fit a model. Their files are in adapter_file.c, how they are made in fit.c. */
+#include "fewshot/adapter.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, bool cosine, float scale, adatom_adapter **out) {
+    adatom_adapter *a = *out = ad_calloc(ctx, 1, sizeof *a);
+    if (!a) return ADATOM_OUT_OF_MEMORY;
+    a->ctx = ctx;
+    a->cosine = cosine;
+    a->scale = scale;
+    a->info.classes = classes;
+    a->info.features = features;
+    a->head = ad_calloc(ctx, (size_t)classes * (size_t)features, sizeof(float));
+    a->bias = cosine ? NULL : ad_calloc(ctx, (size_t)classes, sizeof(float));
+    if (a->head && (cosine || a->bias)) return ADATOM_OK;
+    adatom_adapter_destroy(out);
+    return ADATOM_OUT_OF_MEMORY;
+}
+
+void adatom_adapter_destroy(adatom_adapter **adapter) {
+    if (!adapter || !*adapter) return;
+    adatom_adapter *a = *adapter;
+    for (int i = 0; i < a->info.tensors; i++) ad_free(a->tensors[i].values);
+    ad_free(a->tensors);
+    ad_free(a->head);
+    ad_free(a->bias);
+    free(a->config_text); /* jansson's */
+    json_decref(a->config);
+    ad_free(a);
+    *adapter = NULL;
+}
+
+adatom_status ad_adapter_add(adatom_adapter *a, const char *name, int rank, const int64_t *shape) {
+    const size_t count = (size_t)a->info.tensors;
+    ad_adapter_tensor *grown = ad_realloc(a->ctx, a->tensors, count, count + 1, sizeof *grown);
+    if (!grown) return ADATOM_OUT_OF_MEMORY;
+    a->tensors = grown;
+    ad_adapter_tensor *t = &grown[count];
+    *t = (ad_adapter_tensor){.rank = rank, .elements = 1};
+    snprintf(t->name, sizeof t->name, "%s", name);
+    for (int i = 0; i < rank; i++) t->elements *= (size_t)(t->shape[i] = shape[i]);
+    if (!(t->values = ad_calloc(a->ctx, t->elements, sizeof(float)))) return ADATOM_OUT_OF_MEMORY;
+    a->info.tensors++;
+    return ADATOM_OK;
+}
+
+uint64_t ad_adapter_hash(const adatom_adapter *a) {
+    const size_t classes = (size_t)a->info.classes;
+    uint64_t hash = ad_hash(a->head, classes * (size_t)a->info.features * sizeof(float), (uint64_t)classes);
+    if (a->bias) hash = ad_hash(a->bias, classes * sizeof(float), hash);
+    for (int i = 0; i < a->info.tensors; i++) {
+        const ad_adapter_tensor *t = &a->tensors[i];
+        hash = ad_hash(t->values, t->elements * sizeof(float), ad_hash(t->name, strlen(t->name), hash));
+    }
+    return hash;
+}
+
+void adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out) { *out = adapter->info; }
+
+adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, adatom_adapter_class *out) {
+    *out = (adatom_adapter_class){0};
+    if (c < 0 || c >= adapter->info.classes)
+        return ad_fail(adapter->ctx, ADATOM_USAGE, "the adapter has no class %d, only 0 to %d", c, adapter->info.classes - 1);
+    json_t *one = json_array_get(json_object_get(adapter->config, "classes"), (size_t)c);
+    out->name = json_string_value(json_object_get(one, "name"));
+    out->images = (int)json_integer_value(json_object_get(one, "images"));
+    out->tested = (int)json_integer_value(json_object_get(one, "tested"));
+    out->right = (int)json_integer_value(json_object_get(one, "right"));
+    return ADATOM_OK;
+}
+
+adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *model, int i, int *param, int *part) {
+    const ad_adapter_tensor *t = &a->tensors[i];
+    for (*param = 0; *param < model->net.param_count; ++*param) {
+        const ad_param *p = &model->net.params[*param];
+        for (*part = 0; p->role != AD_ROLE_HEAD && *part < ad_param_parts(p); ++*part) {
+            char name[AD_PARAM_NAME];
+            int64_t shape[4];
+            const int rank = ad_param_file(p, *part, name, shape);
+            if (strcmp(name, t->name) != 0) continue;
+            if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
+            return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' does not have the shape that it has in the model", name);
+        }
+    }
+    return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' is not in the model", t->name);
+}
+
+adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles) {
+    adatom_status status = ADATOM_OK;
+    char hash[17];
+    *roles = 0;
+    ad_hash_hex(model->hash, hash);
+    if (strcmp(hash, a->info.model_hash) != 0)
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter belongs to another model (hash %s); this one's hash is %s", a->info.model_hash, hash));
+    if (a->info.features != model->net.features)
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, the model has %d", a->info.features, model->net.features));
+    for (int i = 0, param, part; i < a->info.tensors; i++) {
+        AD_TRY(ad_adapter_param(a, model, i, &param, &part));
+        *roles |= 1u << model->net.params[param].role;
+    }
+done:
+    return status;
+}
+
+adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index, adatom_adapter_tensor *out, float *before,
+                                        float *after) {
+    unsigned roles;
+    int param, part;
+    *out = (adatom_adapter_tensor){0};
+    if (index < 0 || index >= a->info.tensors)
+        return ad_fail(a->ctx, ADATOM_USAGE, "the adapter has no tensor %d, only %d", index, a->info.tensors);
+    adatom_status status = ad_adapter_check(a, model, &roles);
+    if (status == ADATOM_OK) status = ad_adapter_param(a, model, index, &param, &part);
+    if (status != ADATOM_OK) return status;
+    const ad_adapter_tensor *t = &a->tensors[index];
+    const ad_param *p = &model->net.params[param];
+    double length = 0, change = 0;
+    for (size_t e = 0; e < t->elements; e++) {
+        const float old = model->values[p->offset + ad_param_at(p, part, e)];
+        const double moved = (double)t->values[e] - (double)old;
+        length += (double)old * (double)old;
+        change += moved * moved;
+        if (before) before[e] = old;
+        if (after) after[e] = t->values[e];
+    }
+    *out = (adatom_adapter_tensor){.name = t->name, .atoms = p->role == AD_ROLE_ATOMS, .rank = t->rank, .elements = t->elements,
+                                   .moved = sqrt(change), .relative = length > 0 ? sqrt(change / length) : INFINITY};
+    memcpy(out->shape, t->shape, sizeof out->shape);
+    return ADATOM_OK;
+}
+
+adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
+    adatom_status status = ADATOM_OK;
+    adatom_model *merged = NULL;
+    unsigned roles;
+    *out = NULL;
+    AD_TRY(ad_adapter_check(a, model, &roles));
+    if (a->cosine)
+        AD_TRY(ad_fail(a->ctx, ADATOM_UNSUPPORTED, "a cosine classifier is no linear layer and cannot be merged; adapt with a linear head"));
+    adatom_model_params params = model->net.made_from;
+    params.classes = a->info.classes;
+    AD_TRY(ad_model_create_blank(model->ctx, &params, &merged));
+    memcpy(merged->mean, model->mean, sizeof merged->mean);
+    memcpy(merged->std, model->std, sizeof merged->std);
+    /* But for the head the two networks have the same parameters in the same order. */
+    for (int i = 0, j = 0; i < merged->net.param_count; i++) {
+        const ad_param *to = &merged->net.params[i];
+        if (to->role == AD_ROLE_HEAD) continue;
+        while (model->net.params[j].role == AD_ROLE_HEAD) j++;
+        memcpy(merged->values + to->offset, model->values + model->net.params[j++].offset, to->count * sizeof(float));
+    }
+    for (int i = 0, param, part; i < a->info.tensors; i++) {
+        AD_TRY(ad_adapter_param(a, merged, i, &param, &part));
+        const ad_param *p = &merged->net.params[param];
+        for (size_t e = 0; e < a->tensors[i].elements; e++) merged->values[p->offset + ad_param_at(p, part, e)] = a->tensors[i].values[e];
+    }
+    const size_t classes = (size_t)a->info.classes, weights = classes * (size_t)a->info.features;
+    float *head = merged->values + merged->net.params[merged->net.head].offset;
+    for (size_t e = 0; e < weights; e++) head[e] = a->scale * a->head[e];
+    memcpy(merged->values + merged->net.params[merged->net.head_bias].offset, a->bias, classes * sizeof(float));
+    if (model->notes && !(merged->notes = ad_strdup(model->ctx, model->notes))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    ad_model_rehash(merged);
+    *out = merged;
+    merged = NULL;
+done:
+    adatom_model_destroy(&merged);
+    return status;
+}
+
+void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *probabilities) {
+    const size_t features = (size_t)a->info.features;
+    const int classes = a->info.classes;
+    double length = 0, largest = -INFINITY, sum = 0;
+    for (size_t f = 0; f < features; f++) length += (double)x[f] * (double)x[f];
+    for (int c = 0; c < classes; c++) {
+        const float *w = a->head + (size_t)c * features;
+        double dot = 0, own = 0;
+        for (size_t f = 0; f < features; f++) dot += (double)w[f] * (double)x[f], own += (double)w[f] * (double)w[f];
+        if (a->cosine) dot /= fmax(sqrt(length), 1e-12) * fmax(sqrt(own), 1e-12); /* as ROW_NORM */
+        const double logit = (double)a->scale * dot + (a->bias ? (double)a->bias[c] : 0);
+        probabilities[c] = (float)logit;
+        largest = fmax(largest, logit);
+    }
+    for (int c = 0; c < classes; c++) sum += (double)(probabilities[c] = (float)exp((double)probabilities[c] - largest));
+    for (int c = 0; c < classes; c++) probabilities[c] = (float)((double)probabilities[c] / sum);
+}

@@ -1,0 +1,265 @@
+/* adapter.safetensors and adapter_config.json. The two are written and read together; each holds what contradicts a stranger. */
+#include "fewshot/adapter.h"
+#include "io/safetensors.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMAT_VERSION 1
+#define TENSORS "adapter.safetensors"
+#define CONFIG "adapter_config.json"
+#define HEAD "head.weight"
+#define BIAS "head.bias"
+#define MAX_CONFIG_BYTES ((size_t)64 << 20)
+#define MAX_TENSORS_BYTES ((size_t)8 << 30)
+
+/* What a configuration says of the tensors. */
+typedef struct claims {
+    json_int_t version, features, steps, tested, right, fitted, fitted_right;
+    const char *model_hash, *method, *head, *estimate, *hash;
+    double scale;
+    json_t *classes, *modules;
+    bool cosine;
+} claims;
+
+static bool count_within(json_int_t value, json_int_t most) { return value >= 0 && value <= most; }
+
+static bool is_hash(const char *text) { return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16; }
+
+static adatom_status read_classes(adatom_context *ctx, const char *name, const claims *c) {
+    json_int_t tested = 0, right = 0;
+    size_t i;
+    json_t *one;
+    if (!json_is_array(c->classes) || json_array_size(c->classes) < 2 || json_array_size(c->classes) > 1000000)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' does not list two or more classes", name);
+    json_array_foreach(c->classes, i, one) {
+        const char *text;
+        json_int_t images, class_tested, class_right;
+        if (json_unpack(one, "{s:s, s:I, s:I, s:I}", "name", &text, "images", &images, "tested", &class_tested, "right", &class_right) ||
+            images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) || !count_within(class_right, class_tested))
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': class %zu lacks a name or has impossible numbers", name, i);
+        tested += class_tested, right += class_right;
+    }
+    if (tested != c->tested || right != c->right)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the estimate (%lld of %lld) is not the sum over the classes (%lld of %lld)", name,
+                       (long long)c->right, (long long)c->tested, (long long)right, (long long)tested);
+    return ADATOM_OK;
+}
+
+static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *config, claims *c) {
+    json_error_t error;
+    if (json_unpack_ex(config, &error, 0, "{s:I, s:{s:s}, s:{s:s, s:I}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}, s:s}",
+                       "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps", &c->steps,
+                       "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes, "target_modules",
+                       &c->modules, "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted", &c->fitted,
+                       "fitted_right", &c->fitted_right, "tensors_hash", &c->hash))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
+    if (c->version != FORMAT_VERSION)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name, (long long)c->version,
+                       FORMAT_VERSION);
+    c->cosine = strcmp(c->head, "cosine") == 0;
+    if (!c->cosine && strcmp(c->head, "linear") != 0)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the classifier '%s' is neither linear nor cosine", name, c->head);
+    if (!is_hash(c->model_hash) || !is_hash(c->hash) || !(fabs(c->scale) <= 1e6) || c->features < 1 || !count_within(c->features, INT_MAX) ||
+        !count_within(c->steps, INT_MAX) || !count_within(c->fitted, INT_MAX) || !count_within(c->fitted_right, c->fitted))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has an impossible hash or number", name);
+    return read_classes(ctx, name, c);
+}
+
+static void fill_info(adatom_adapter *a, const claims *c) {
+    adatom_adapter_info *info = &a->info;
+    info->method = c->method;
+    info->estimate = c->estimate;
+    info->steps = (int)c->steps;
+    info->tested = (int)c->tested, info->right = (int)c->right;
+    info->fitted = (int)c->fitted, info->fitted_right = (int)c->fitted_right;
+    info->accuracy = info->tested ? (double)info->right / info->tested : 0;
+    adatom_wilson_interval((uint64_t)info->right, (uint64_t)info->tested, &info->low, &info->high);
+    memcpy(info->model_hash, c->model_hash, sizeof info->model_hash);
+    memcpy(info->hash, c->hash, sizeof info->hash);
+    info->adapted = 0;
+    for (int i = 0; i < info->tensors; i++) info->adapted += a->tensors[i].elements;
+    info->head = (uint64_t)info->classes * ((uint64_t)info->features + (a->bias != NULL));
+    info->config_json = a->config_text;
+}
+
+adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
+    char hash[17];
+    claims c = {0};
+    a->config = config;
+    ad_hash_hex(ad_adapter_hash(a), hash);
+    json_t *modules = json_array();
+    int bad = json_object_set_new(config, "format_version", json_integer(FORMAT_VERSION));
+    bad |= json_object_set_new(config, "features", json_integer(a->info.features));
+    bad |= json_object_set_new(config, "head", json_pack("{s:s, s:f}", "kind", a->cosine ? "cosine" : "linear", "scale", (double)a->scale));
+    for (int i = 0; i < a->info.tensors; i++) bad |= json_array_append_new(modules, json_string(a->tensors[i].name));
+    bad |= json_object_set_new(config, "target_modules", modules);
+    bad |= json_object_set_new(config, "modules_to_save", json_pack("[s]", "head"));
+    bad |= json_object_set_new(config, "tensors_hash", json_string(hash));
+    /* 9 digits give back a float. */
+    if (!bad) a->config_text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (bad || !a->config_text) return ad_fail(a->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration");
+    adatom_status status = read_claims(a->ctx, CONFIG, config, &c);
+    if (status == ADATOM_OK) fill_info(a, &c);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
+static adatom_status make_tensors(const adatom_adapter *a, unsigned char **bytes, size_t *size) {
+    const size_t count = (size_t)a->info.tensors + (a->bias ? 2 : 1);
+    const int64_t head_shape[2] = {a->info.classes, a->info.features};
+    ad_st_entry *entries = ad_calloc(a->ctx, count, sizeof *entries);
+    float *at = NULL;
+    if (!entries) return ADATOM_OUT_OF_MEMORY;
+    for (int i = 0; i < a->info.tensors; i++)
+        entries[i] = (ad_st_entry){.name = a->tensors[i].name, .rank = a->tensors[i].rank, .shape = a->tensors[i].shape};
+    entries[a->info.tensors] = (ad_st_entry){.name = HEAD, .rank = 2, .shape = head_shape};
+    if (a->bias) entries[count - 1] = (ad_st_entry){.name = BIAS, .rank = 1, .shape = head_shape};
+    const char *metadata[] = {"adatom_base_model", a->info.model_hash, NULL};
+    adatom_status status = ad_safetensors_make(a->ctx, metadata, entries, count, bytes, size, &at);
+    for (int i = 0; i < a->info.tensors && status == ADATOM_OK; i++) {
+        memcpy(at, a->tensors[i].values, a->tensors[i].elements * sizeof(float));
+        at += a->tensors[i].elements;
+    }
+    const size_t classes = (size_t)a->info.classes, weights = classes * (size_t)a->info.features;
+    if (status == ADATOM_OK) {
+        memcpy(at, a->head, weights * sizeof(float));
+        if (a->bias) memcpy(at + weights, a->bias, classes * sizeof(float));
+    }
+    ad_free(entries);
+    return status;
+}
+
+adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
+    adatom_context *ctx = a->ctx;
+    adatom_status status = ADATOM_OK;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    char *paths[2] = {ad_format(ctx, "%s/" TENSORS, folder), ad_format(ctx, "%s/" CONFIG, folder)};
+    char *fresh[2] = {ad_format(ctx, "%s/" TENSORS ".new", folder), ad_format(ctx, "%s/" CONFIG ".new", folder)};
+    bool made = false;
+    if (!paths[0] || !paths[1] || !fresh[0] || !fresh[1]) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(make_tensors(a, &bytes, &size));
+    made = mkdir(folder, 0777) == 0;
+    if (!made && errno != EEXIST) AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno)));
+    /* Both are whole on the disk before either takes its name. */
+    AD_TRY(ad_write_file(ctx, fresh[0], bytes, size));
+    AD_TRY(ad_write_file(ctx, fresh[1], a->config_text, strlen(a->config_text)));
+    for (int i = 0; i < 2; i++)
+        if (rename(fresh[i], paths[i]) != 0) AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", paths[i], strerror(errno)));
+done:
+    for (int i = 0; i < 2; i++) {
+        if (status != ADATOM_OK && fresh[i]) unlink(fresh[i]);
+        ad_free(fresh[i]);
+        ad_free(paths[i]);
+    }
+    if (status != ADATOM_OK && made) rmdir(folder);
+    ad_free(bytes);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+static adatom_status read_values(adatom_context *ctx, const ad_safetensors *file, const ad_st_tensor *tensor, float *to) {
+    for (size_t e = 0; e < tensor->elements; e++)
+        if (!isfinite(to[e] = ad_safetensors_float(file, tensor, e)))
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' is not finite at element %zu", file->name, tensor->name, e);
+    return ADATOM_OK;
+}
+
+/* The classifier's tensors have the shapes that the configuration implies: checked before memory is taken for its word. */
+static adatom_status read_head(adatom_context *ctx, const ad_safetensors *file, const claims *c, adatom_adapter **out) {
+    adatom_status status = ADATOM_OK;
+    const int64_t classes = (int64_t)json_array_size(c->classes);
+    const ad_st_tensor *head = ad_safetensors_find(file, HEAD), *bias = ad_safetensors_find(file, BIAS);
+    if (!head || head->rank != 2 || head->shape[0] != classes || head->shape[1] != c->features)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has no tensor '" HEAD "' of shape [%lld, %lld], as its configuration says", file->name,
+                       (long long)classes, (long long)c->features);
+    if ((bias != NULL) == c->cosine || (bias && (bias->rank != 1 || bias->shape[0] != classes)))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': a tensor '" BIAS "' of shape [%lld] belongs to a linear classifier, and only to it", file->name,
+                       (long long)classes);
+    AD_TRY(ad_adapter_create(ctx, (int)classes, (int)c->features, c->cosine, (float)c->scale, out));
+    AD_TRY(read_values(ctx, file, head, (*out)->head));
+    if (bias) AD_TRY(read_values(ctx, file, bias, (*out)->bias));
+done:
+    return status;
+}
+
+static adatom_status read_modules(adatom_context *ctx, const ad_safetensors *file, const claims *c, adatom_adapter *a) {
+    adatom_status status = ADATOM_OK;
+    size_t i;
+    json_t *module;
+    json_array_foreach(c->modules, i, module) {
+        const char *name = json_string_value(module);
+        const ad_st_tensor *t = name ? ad_safetensors_find(file, name) : NULL;
+        if (!t || t->rank > 4 || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name, name ? name : "(none)"));
+        for (int k = 0; k < a->info.tensors; k++)
+            if (strcmp(a->tensors[k].name, name) == 0)
+                AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the configuration names tensor '%s' twice", file->name, name));
+        AD_TRY(ad_adapter_add(a, name, t->rank, t->shape));
+        AD_TRY(read_values(ctx, file, t, a->tensors[a->info.tensors - 1].values));
+    }
+    if (file->count != (size_t)a->info.tensors + (a->bias ? 2 : 1))
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %zu tensors, its configuration names %d", file->name, file->count,
+                       a->info.tensors + (a->bias ? 2 : 1)));
+done:
+    return status;
+}
+
+adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size, const void *tensors,
+                                   size_t tensors_size, adatom_adapter **out) {
+    adatom_status status = ADATOM_OK;
+    ad_safetensors file = {0};
+    claims c = {0};
+    adatom_adapter *a = NULL;
+    json_error_t error;
+    char hash[17];
+    *out = NULL;
+    json_t *json = json_loadb(config, config_size, JSON_REJECT_DUPLICATES, &error);
+    if (!json) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " CONFIG " is not valid JSON: line %d: %s", name, error.line, error.text));
+    AD_TRY(read_claims(context, name, json, &c));
+    AD_TRY(ad_safetensors_parse(context, name, tensors, tensors_size, &file));
+    AD_TRY(read_head(context, &file, &c, &a));
+    AD_TRY(read_modules(context, &file, &c, a));
+    ad_hash_hex(ad_adapter_hash(a), hash);
+    if (strcmp(hash, c.hash) != 0)
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " TENSORS " and " CONFIG " do not belong together (hash %s, %s expected)", name, hash, c.hash));
+    a->config = json;
+    json = NULL;
+    if (!(a->config_text = json_dumps(a->config, JSON_INDENT(2) | JSON_REAL_PRECISION(9))))
+        AD_TRY(ad_fail(context, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
+    fill_info(a, &c);
+    *out = a;
+    a = NULL;
+done:
+    json_decref(json);
+    ad_safetensors_clear(&file);
+    adatom_adapter_destroy(&a);
+    return status;
+}
+
+adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out) {
+    char *config = NULL, *tensors = NULL;
+    size_t config_size = 0, tensors_size = 0;
+    char *config_path = ad_format(context, "%s/" CONFIG, folder), *tensors_path = ad_format(context, "%s/" TENSORS, folder);
+    adatom_status status = ADATOM_OK;
+    *out = NULL;
+    if (!config_path || !tensors_path) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(ad_read_file(context, config_path, MAX_CONFIG_BYTES, &config, &config_size));
+    AD_TRY(ad_read_file(context, tensors_path, MAX_TENSORS_BYTES, &tensors, &tensors_size));
+    AD_TRY(adatom_adapter_parse(context, folder, config, config_size, tensors, tensors_size, out));
+done:
+    ad_free(config);
+    ad_free(tensors);
+    ad_free(config_path);
+    ad_free(tensors_path);
+    return status;
+}

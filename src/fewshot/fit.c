@@ -1,0 +1,543 @@
+/* From a folder of pictures to an adapter. The estimate of its accuracy is a set of tasks that each leave some pictures out, all of them
+ * adapted at once; the adapter itself is one more task with every picture. */
+#include "fewshot/adapter.h"
+#include "fewshot/features.h"
+#include "fewshot/method.h"
+#include "fewshot/run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LEAVE_ONE_OUT_MOST = 64, EVERYTHING = -1, CHECKPOINTS = 10, QUERY = 32 };
+
+typedef struct fit {
+    adatom_device *device;
+    adatom_context *ctx;
+    const ad_engine_api *api;
+    const adatom_model *model;
+    const adatom_dataset *dataset;
+    adatom_dataset_info info;
+    adatom_fit_params p; /* defaults filled in */
+    ad_settings settings;
+    int images, features;
+    int32_t *labels;     /* of each picture */
+    int32_t *fold;       /* the task that leaves it out and is asked about it; EVERYTHING: none */
+    int folds;           /* tasks of the estimate; 0: none */
+    bool fresh;          /* each step has its own pictures: mini-batches or augmentation */
+    int batch;
+    ad_rows rows;        /* the pictures, or their features where the backbone is as it was */
+    float *table;        /* those features on the host: [images][features]; NULL where batch norm makes them depend on the support set */
+    ad_buffer *params;
+    /* results of the estimate */
+    int checkpoints, steps_at[CHECKPOINTS], right_at[CHECKPOINTS];
+    int *tested, *right; /* by class: [CHECKPOINTS][classes] for right */
+    int done, total;     /* for progress */
+} fit;
+
+/* Some tasks on the device: consecutive folds, or the one with everything. */
+typedef struct batch {
+    fit *f;
+    int first, count, at_once; /* first EVERYTHING: one task */
+    int supports, queries;     /* the most of any task */
+    int size, rounds;          /* pictures of a step; rounds of them, 0: always the same */
+    int query, query_rounds;
+    ad_built built;
+    ad_program *program;
+    int32_t *support, *labels, *index, *predicted, *order;
+} batch;
+
+static int task_of(const batch *b, int slot) { return b->first == EVERYTHING ? EVERYTHING : b->first + slot; }
+static bool supports(const fit *f, int image, int task) { return task == EVERYTHING || f->fold[image] != task; }
+static bool asked(const fit *f, int image, int task) { return task == EVERYTHING || f->fold[image] == task; }
+
+static int list(const fit *f, int task, bool (*belongs)(const fit *, int, int), int32_t *out) {
+    int n = 0;
+    for (int i = 0; i < f->images; i++)
+        if (belongs(f, i, task)) out[n++] = i;
+    return n;
+}
+
+/* ---- what to do --------------------------------------------------------------------------------------------------- */
+
+static adatom_status read_classes(fit *f) {
+    if (f->info.classes < 2) return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more", f->info.name);
+    for (int c = 0; c < f->info.classes; c++) {
+        const char *name, *other;
+        size_t first, count, ignored;
+        adatom_dataset_class(f->dataset, c, &name, &first, &count);
+        for (size_t i = first; i < first + count; i++) f->labels[i] = c;
+        for (int d = 0; d < c; d++) {
+            adatom_dataset_class(f->dataset, d, &other, &ignored, &ignored);
+            if (strcasecmp(name, other) == 0)
+                return ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' differ only in case; rename or merge one of them", other, name);
+        }
+    }
+    return ADATOM_OK;
+}
+
+/* Which task leaves which picture out. Class by class in a drawn order, each class beginning where the one before ended, so that folds
+ * and classes are even. A class keeps at least one picture in every support set. */
+static adatom_status choose_folds(fit *f) {
+    static const char *const kinds[] = {"leave-one-out", "folds", "holdout", "none"};
+    const char **kind = &f->p.estimate;
+    bool known = false;
+    if (!*kind) *kind = f->images <= LEAVE_ONE_OUT_MOST ? kinds[0] : kinds[1];
+    for (size_t i = 0; i < AD_COUNT(kinds); i++)
+        if (strcmp(*kind, kinds[i]) == 0) *kind = kinds[i], known = true;
+    if (!known) return ad_fail(f->ctx, ADATOM_USAGE, "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
+    if (f->p.folds < 2 || !(f->p.holdout > 0 && f->p.holdout < 1))
+        return ad_fail(f->ctx, ADATOM_USAGE, "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)", f->p.folds,
+                       (double)f->p.holdout);
+    int32_t *order = ad_malloc(f->ctx, (size_t)f->images, sizeof *order);
+    if (!order) return ADATOM_OUT_OF_MEMORY;
+    int next = 0;
+    for (int c = 0; c < f->info.classes; c++) {
+        const char *name;
+        size_t first, count;
+        adatom_dataset_class(f->dataset, c, &name, &first, &count);
+        ad_random random = ad_random_make(f->settings.seed, AD_STREAM_EPISODE, (uint32_t)c);
+        for (size_t i = 0; i < count; i++) order[i] = (int32_t)(first + i);
+        for (size_t i = count - 1; i > 0; i--) {
+            const size_t k = ad_random_below(&random, (uint32_t)i + 1);
+            const int32_t swap = order[i];
+            order[i] = order[k], order[k] = swap;
+        }
+        const size_t held = AD_MIN((size_t)ceil((double)f->p.holdout * (double)count), count - 1);
+        for (size_t i = 0; i < count; i++) {
+            int32_t *fold = &f->fold[order[i]];
+            *fold = EVERYTHING;
+            if (count == 1 || *kind == kinds[3]) continue;
+            if (*kind == kinds[0]) *fold = next++;
+            if (*kind == kinds[1]) *fold = next++ % f->p.folds;
+            if (*kind == kinds[2] && i < held) *fold = 0, next = 1;
+        }
+    }
+    f->folds = *kind == kinds[1] ? AD_MIN(next, f->p.folds) : next;
+    if (f->folds == 0) *kind = kinds[3];
+    ad_free(order);
+    return ADATOM_OK;
+}
+
+static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
+    adatom_fit_params *p = &f->p;
+    const adatom_method defaults = {0};
+    if (params) *p = *params;
+    if (!p->method) p->method = &defaults;
+    if (!p->batch) p->batch = 64;
+    if (!p->augment) p->augment = "none";
+    if (!p->shift) p->shift = AD_MAX(f->model->net.image_size / 10, 1);
+    if (!p->folds) p->folds = 5;
+    if (p->holdout == 0.0f) p->holdout = 0.2f;
+    if (p->batch < 1) return ad_fail(f->ctx, ADATOM_USAGE, "a step has %d pictures; at least one is needed", p->batch);
+    if (p->method->recipe) return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
+    adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
+    if (status != ADATOM_OK) return status;
+    if (f->settings.bn == AD_BN_TRANSDUCTIVE)
+        return ad_fail(f->ctx, ADATOM_USAGE, "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
+    if (f->info.size < f->model->net.image_size)
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", f->info.size, f->model->net.image_size);
+    f->images = (int)f->info.images;
+    f->features = f->model->net.features;
+    return ADATOM_OK;
+}
+
+/* Steps of the whole support set where that is possible, mini-batches otherwise. */
+static adatom_status choose_steps(fit *f) {
+    ad_settings *s = &f->settings;
+    const bool augmented = strcmp(f->p.augment, "none") != 0, uneven = strcmp(f->p.estimate, "folds") == 0;
+    const bool trains = s->steps > 0;
+    f->fresh = trains && (augmented || f->images > f->p.batch || uneven);
+    if (augmented && !s->backbone) return ad_fail(f->ctx, ADATOM_USAGE, "'%s' works on features that are computed once; leave the augmentation out", s->name);
+    if (s->bn == AD_BN_SUPPORT && (f->fresh || uneven))
+        return ad_fail(f->ctx, ADATOM_USAGE, "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
+                       "augmentation and folds", f->images, f->p.batch);
+    if (f->fresh && !f->p.method->steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
+    f->checkpoints = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), CHECKPOINTS) : 1;
+    for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = s->steps * (k + 1) / f->checkpoints;
+    /* The class means of a frozen backbone are known beforehand: a head that starts (or stays) there is written by the host. */
+    if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID) s->head = AD_HEAD_LINEAR, s->mean_scale = 2.0f;
+    if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID_COSINE) s->head = AD_HEAD_COSINE;
+    return ADATOM_OK;
+}
+
+static adatom_status upload(fit *f) {
+    adatom_status status;
+    ad_rows features = {0};
+    ad_engine *engine = f->device->engine;
+    int32_t *all = ad_malloc(f->ctx, (size_t)f->images, sizeof *all);
+    if (!all) return ADATOM_OUT_OF_MEMORY;
+    for (int i = 0; i < f->images; i++) all[i] = i;
+    AD_TRY(ad_upload_parameters(engine, f->model, &f->params));
+    if (f->settings.bn == AD_BN_FROZEN) {
+        f->table = ad_malloc(f->ctx, (size_t)f->images, (size_t)f->features * sizeof(float));
+        if (!f->table) AD_TRY(ADATOM_OUT_OF_MEMORY);
+        AD_TRY(ad_features_rows(f->device, f->model, f->dataset, all, (size_t)f->images, &features));
+        AD_TRY(ad_rows_read(&features, 0, (size_t)f->images, f->table));
+    }
+    if (f->settings.backbone) {
+        AD_TRY(ad_upload_pictures(engine, f->dataset, all, (size_t)f->images, &f->rows));
+    } else {
+        f->rows = features;
+        features = (ad_rows){0};
+    }
+done:
+    ad_rows_clear(&features);
+    ad_free(all);
+    return status;
+}
+
+/* ---- some tasks --------------------------------------------------------------------------------------------------- */
+
+static adatom_status begin(batch *b, int first, int count) {
+    fit *f = b->f;
+    adatom_status status;
+    const size_t images = (size_t)f->images;
+    b->first = first, b->count = count;
+    int least = f->images;
+    if (!(b->order = ad_malloc(f->ctx, images, sizeof *b->order))) return ADATOM_OUT_OF_MEMORY;
+    for (int t = 0; t < count; t++) {
+        const int n = list(f, task_of(b, t), supports, b->order);
+        b->supports = AD_MAX(b->supports, n);
+        least = AD_MIN(least, n);
+        b->queries = AD_MAX(b->queries, list(f, task_of(b, t), asked, b->order));
+    }
+    const bool plan_needs_support = f->settings.steps > 0 || f->settings.bn != AD_BN_FROZEN;
+    b->rounds = f->fresh ? f->settings.steps : 0;
+    b->size = !plan_needs_support ? 0 : f->fresh ? AD_MIN(f->p.batch, least) : b->supports;
+    b->query = AD_MIN(b->queries, QUERY);
+    b->query_rounds = (b->queries + b->query - 1) / b->query;
+    ad_build_params p = {.net = &f->model->net, .from_features = !f->settings.backbone, .way = f->info.classes, .support = b->size,
+                         .support_rounds = b->rounds, .query = b->query, .query_rounds = b->query_rounds, .data_size = f->info.size,
+                         .chunks = f->rows.chunks, .chunk_count = f->rows.chunk_count};
+    ad_settings_apply(&f->settings, &p);
+    if (f->table && p.head_init == AD_HEAD_MEANS) p.head_init = AD_HEAD_HOST;
+    if (f->settings.backbone) AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p));
+    AD_TRY(ad_fit_tasks(f->device, &p, images * f->rows.row_bytes, f->p.method->memory_bytes, f->p.method->tasks_at_once, count, &b->built));
+    b->at_once = p.tasks;
+    AD_TRY(ad_program_make(f->device->engine, &b->built, f->params, &f->rows, &b->program));
+    const size_t support = (size_t)AD_MAX(b->rounds, 1) * (size_t)b->at_once * (size_t)b->size;
+    const size_t query = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query;
+    b->support = ad_malloc(f->ctx, support, sizeof *b->support);
+    b->labels = ad_malloc(f->ctx, support, sizeof *b->labels);
+    b->index = ad_malloc(f->ctx, query, sizeof *b->index);
+    b->predicted = ad_malloc(f->ctx, query, sizeof *b->predicted);
+    if (!b->support || !b->labels || !b->index || !b->predicted) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (b->built.norm >= 0) {
+        float norm[8];
+        ad_normalisation(f->model, norm);
+        AD_TRY(f->api->program_write(b->program, b->built.norm, 0, norm, sizeof norm));
+    }
+    if (b->built.schedule >= 0) {
+        float *rows = ad_calloc(f->ctx, 8 * (size_t)f->settings.steps, sizeof *rows);
+        if (!rows) AD_TRY(ADATOM_OUT_OF_MEMORY);
+        ad_settings_schedule(&f->settings, f->settings.steps, rows);
+        status = f->api->program_write(b->program, b->built.schedule, 0, rows, 8 * (size_t)f->settings.steps * sizeof *rows);
+        ad_free(rows);
+    }
+done:
+    return status;
+}
+
+static void end(batch *b) {
+    if (b->program) b->f->api->program_destroy(&b->program);
+    ad_built_clear(&b->built);
+    ad_free(b->support);
+    ad_free(b->labels);
+    ad_free(b->index);
+    ad_free(b->predicted);
+    ad_free(b->order);
+}
+
+/* Pictures of the tasks from `at` on: support [round][task][size], queries [round][task][query]. Slots past the last task repeat it. */
+static void fill(batch *b, int at) {
+    const fit *f = b->f;
+    for (int t = 0; t < b->at_once; t++) {
+        const int task = task_of(b, AD_MIN(at + t, b->count - 1));
+        const int n = list(f, task, supports, b->order);
+        int next = 0;
+        for (int r = 0, pass = 0; b->size && r < AD_MAX(b->rounds, 1); r++)
+            for (int i = 0; i < b->size; i++) {
+                if (next == 0 && f->fresh) { /* a new order for each pass over the support set; a batch may span two passes */
+                    ad_random random = ad_random_make(f->settings.seed, AD_STREAM_SHUFFLE, (uint32_t)(task + 1));
+                    random.counter[1] = (uint32_t)pass++;
+                    for (int k = n - 1; k > 0; k--) {
+                        const uint32_t other = ad_random_below(&random, (uint32_t)k + 1);
+                        const int32_t swap = b->order[k];
+                        b->order[k] = b->order[other], b->order[other] = swap;
+                    }
+                }
+                const size_t to = ((size_t)r * (size_t)b->at_once + (size_t)t) * (size_t)b->size + (size_t)i;
+                b->support[to] = b->order[next];
+                b->labels[to] = f->labels[b->order[next]];
+                next = (next + 1) % n;
+            }
+        const int q = list(f, task, asked, b->order);
+        for (int i = 0; i < b->query_rounds * b->query; i++)
+            b->index[((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query)] = b->order[AD_MIN(i, q - 1)];
+    }
+}
+
+/* Where a task's head starts: its class means under the frozen backbone, or random numbers as torch.nn.Linear starts. */
+static adatom_status write_head(batch *b, int slot, int task) {
+    const fit *f = b->f;
+    const size_t features = (size_t)f->features, classes = (size_t)f->info.classes, count = classes * features;
+    adatom_status status = ADATOM_OK;
+    float *head = ad_calloc(f->ctx, count + 2 * classes, sizeof *head);
+    if (!head) return ADATOM_OUT_OF_MEMORY;
+    float *bias = head + count, *number = bias + classes;
+    const float scale = f->settings.head == AD_HEAD_COSINE ? 1.0f : f->settings.mean_scale;
+    if (f->settings.head_random) {
+        ad_random random = ad_random_make(f->settings.seed, AD_STREAM_HEAD, (uint32_t)(task + 1));
+        const float bound = 1.0f / sqrtf((float)features);
+        for (size_t e = 0; e < count; e++) head[e] = (2.0f * ad_random_uniform(&random) - 1.0f) * bound;
+    } else {
+        for (int i = 0; i < f->images; i++) {
+            if (!supports(f, i, task)) continue;
+            float *row = head + (size_t)f->labels[i] * features;
+            for (size_t e = 0; e < features; e++) row[e] += f->table[(size_t)i * features + e];
+            number[f->labels[i]]++;
+        }
+        for (size_t c = 0; c < classes; c++)
+            for (size_t e = 0; e < features; e++) {
+                const float mean = head[c * features + e] / number[c];
+                head[c * features + e] = scale * mean;
+                bias[c] -= 0.5f * scale * mean * mean; /* as MEAN_HEAD */
+            }
+    }
+    const ad_tensor *tensor = &b->built.plan->tensors[b->built.head];
+    AD_TRY(f->api->program_write(b->program, b->built.head, (size_t)slot * tensor->stride * sizeof(float), head, count * sizeof(float)));
+    if (b->built.head_bias >= 0) {
+        tensor = &b->built.plan->tensors[b->built.head_bias];
+        AD_TRY(f->api->program_write(b->program, b->built.head_bias, (size_t)slot * tensor->stride * sizeof(float), bias, classes * sizeof(float)));
+    }
+done:
+    ad_free(head);
+    return status;
+}
+
+static adatom_status start(batch *b, int at) {
+    const fit *f = b->f;
+    const int32_t zero = 0;
+    adatom_status status;
+    AD_TRY(ad_interrupted(f->ctx));
+    fill(b, at);
+    const size_t support = (size_t)AD_MAX(b->rounds, 1) * (size_t)b->at_once * (size_t)b->size * sizeof(int32_t);
+    if (b->size) {
+        AD_TRY(f->api->program_write(b->program, b->built.support_index, 0, b->support, support));
+        AD_TRY(f->api->program_write(b->program, b->built.support_labels, 0, b->labels, support));
+    }
+    const size_t query = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query * sizeof(int32_t);
+    AD_TRY(f->api->program_write(b->program, b->built.query_index, 0, b->index, query));
+    if (b->built.counter >= 0) AD_TRY(f->api->program_write(b->program, b->built.counter, 0, &zero, sizeof zero));
+    AD_TRY(f->api->program_run(b->program, AD_SEGMENT_INIT, 1));
+    if (f->settings.head_random || (f->table && f->settings.head_init == AD_HEAD_MEANS))
+        for (int t = 0; t < b->at_once; t++) AD_TRY(write_head(b, t, task_of(b, AD_MIN(at + t, b->count - 1))));
+    AD_TRY(f->api->program_run(b->program, AD_SEGMENT_PREFIX, 1));
+done:
+    return status;
+}
+
+static adatom_status step(batch *b, int count) {
+    const fit *f = b->f;
+    adatom_status status = ADATOM_OK;
+    for (int n; count > 0 && status == ADATOM_OK; count -= n) { /* a few at a time, so that an interrupt is noticed */
+        n = AD_MIN(count, 16);
+        AD_TRY(ad_interrupted(f->ctx));
+        status = f->api->program_run(b->program, AD_SEGMENT_STEP, n);
+    }
+done:
+    return status;
+}
+
+/* Counts by class what the tasks from `at` on are asked about and what of it they get right. */
+static adatom_status ask(batch *b, int at, int *tested, int *right) {
+    const fit *f = b->f;
+    const int32_t zero = 0;
+    const size_t bytes = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query * sizeof(int32_t);
+    adatom_status status;
+    AD_TRY(f->api->program_write(b->program, b->built.eval_counter, 0, &zero, sizeof zero));
+    AD_TRY(f->api->program_run(b->program, AD_SEGMENT_EVAL, b->query_rounds));
+    AD_TRY(f->api->program_read(b->program, b->built.query_predicted, 0, b->predicted, bytes));
+    for (int t = 0; t < b->at_once && at + t < b->count; t++) {
+        const int n = list(f, task_of(b, at + t), asked, b->order);
+        for (int i = 0; i < n; i++) {
+            const int label = f->labels[b->order[i]];
+            const size_t from = ((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query);
+            if (tested) tested[label]++;
+            right[label] += b->predicted[from] == label;
+        }
+    }
+done:
+    return status;
+}
+
+static void tell(fit *f, int more) {
+    f->done += more;
+    if (f->p.progress) f->p.progress(f->p.user, f->done, f->total);
+}
+
+static adatom_status estimate(fit *f, int *best) {
+    batch b = {.f = f};
+    adatom_status status;
+    *best = f->checkpoints - 1;
+    if (f->folds == 0) return ADATOM_OK;
+    AD_TRY(begin(&b, 0, f->folds));
+    for (int at = 0; at < f->folds; at += b.at_once) {
+        AD_TRY(start(&b, at));
+        for (int k = 0, before = 0; k < f->checkpoints; before = f->steps_at[k++]) {
+            AD_TRY(step(&b, f->steps_at[k] - before));
+            AD_TRY(ask(&b, at, k == 0 ? f->tested : NULL, f->right + (size_t)k * (size_t)f->info.classes));
+        }
+        tell(f, AD_MIN(b.at_once, f->folds - at));
+    }
+    for (int k = 0; k < f->checkpoints; k++)
+        for (int c = 0; c < f->info.classes; c++) f->right_at[k] += f->right[(size_t)k * (size_t)f->info.classes + (size_t)c];
+    for (int k = 0; k < f->checkpoints; k++) /* the least steps among equals */
+        if (f->right_at[k] > f->right_at[*best] || (f->right_at[k] == f->right_at[*best] && k < *best)) *best = k;
+done:
+    end(&b);
+    return status;
+}
+
+/* ---- the result --------------------------------------------------------------------------------------------------- */
+
+static adatom_status read_tensor(batch *b, int tensor, size_t count, float *to) {
+    return b->f->api->program_read(b->program, tensor, 0, to, count * sizeof(float));
+}
+
+static adatom_status collect(batch *b, adatom_adapter *a) {
+    const fit *f = b->f;
+    const ad_network *net = &f->model->net;
+    adatom_status status = ADATOM_OK;
+    const size_t statistics = net->role_begin[AD_ROLE_STATISTICS + 1] - net->role_begin[AD_ROLE_STATISTICS];
+    float *values = ad_malloc(f->ctx, AD_MAX(b->built.adapted_count + statistics, (size_t)1), sizeof *values);
+    if (!values) return ADATOM_OUT_OF_MEMORY;
+    if (b->built.adapted >= 0) AD_TRY(read_tensor(b, b->built.adapted, b->built.adapted_count, values));
+    if (b->built.statistics >= 0) AD_TRY(read_tensor(b, b->built.statistics, statistics, values + b->built.adapted_count));
+    for (int i = 0; i < net->param_count; i++) {
+        const ad_param *p = &net->params[i];
+        const bool kept = p->role == AD_ROLE_STATISTICS ? b->built.statistics >= 0 : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
+        if (!kept) continue;
+        const size_t block = p->role == AD_ROLE_STATISTICS ? b->built.adapted_count : b->built.role_offset[p->role];
+        const float *from = values + block + p->offset - net->role_begin[p->role];
+        for (int part = 0; part < ad_param_parts(p); part++) {
+            char name[AD_PARAM_NAME];
+            int64_t shape[4];
+            const int rank = ad_param_file(p, part, name, shape);
+            AD_TRY(ad_adapter_add(a, name, rank, shape));
+            const ad_adapter_tensor *t = &a->tensors[a->info.tensors - 1];
+            for (size_t e = 0; e < t->elements; e++)
+                if (!isfinite(t->values[e] = from[ad_param_at(p, part, e)]))
+                    AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (tensor '%s' is not finite); lower the learning rate", name));
+        }
+    }
+    AD_TRY(read_tensor(b, b->built.head, (size_t)f->info.classes * (size_t)f->features, a->head));
+    if (a->bias) AD_TRY(read_tensor(b, b->built.head_bias, (size_t)f->info.classes, a->bias));
+    for (size_t e = 0; e < (size_t)f->info.classes * (size_t)f->features; e++)
+        if (!isfinite(a->head[e])) AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (the classifier is not finite); lower the learning rate"));
+done:
+    ad_free(values);
+    return status;
+}
+
+static json_t *floats3(const float v[3]) { return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]); }
+
+/* What decided the adapter and how good it is; ad_adapter_finish adds what the numbers themselves say. */
+static json_t *configuration(const fit *f, int best, int fitted_right) {
+    adatom_model_info m;
+    adatom_device_info d;
+    adatom_model_describe(f->model, &m);
+    adatom_device_describe(f->device, &d);
+    json_t *classes = json_array(), *c = json_object();
+    int tested = 0;
+    for (int k = 0; k < f->info.classes; k++) {
+        const char *name;
+        size_t first, count;
+        adatom_dataset_class(f->dataset, k, &name, &first, &count);
+        tested += f->tested[k];
+        json_array_append_new(classes, json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", f->tested[k], "right",
+                                                 f->right[(size_t)best * (size_t)f->info.classes + (size_t)k]));
+    }
+    json_object_set_new(c, "tool_version", json_string(ADATOM_VERSION));
+    if (f->p.command) json_object_set_new(c, "command", json_string(f->p.command));
+    if (f->p.base_model) json_object_set_new(c, "base_model_name_or_path", json_string(f->p.base_model));
+    json_object_set_new(c, "base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
+                                                   "image_size", m.image_size));
+    json_object_set_new(c, "preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize", "shorter side, antialiased bilinear, centre crop",
+                                                      "mean", floats3(m.mean), "std", floats3(m.std)));
+    json_t *method = ad_settings_json(&f->settings);
+    if (method) {
+        json_object_set_new(method, "steps", json_integer(f->steps_at[best]));
+        json_object_set_new(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images));
+        json_object_set_new(method, "augment", json_string(f->p.augment));
+        if (strcmp(f->p.augment, "none") != 0) json_object_set_new(method, "shift", json_integer(f->p.shift));
+    }
+    json_object_set_new(c, "method", method);
+    json_object_set_new(c, "dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
+    json_object_set_new(c, "device", json_pack("{s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info));
+    json_object_set_new(c, "classes", classes);
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", tested, "right", f->right_at[best], "fitted", f->images,
+                                 "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
+    if (strcmp(f->p.estimate, "folds") == 0) json_object_set_new(estimate, "folds", json_integer(f->folds));
+    if (strcmp(f->p.estimate, "holdout") == 0) json_object_set_new(estimate, "holdout", json_real((double)f->p.holdout));
+    json_object_set_new(c, "estimate", estimate);
+    return c;
+}
+
+static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
+    const ad_settings *s = &f->settings;
+    const bool cosine = s->head == AD_HEAD_COSINE || s->head == AD_HEAD_CENTROID_COSINE;
+    adatom_adapter *a = NULL;
+    batch b = {.f = f};
+    adatom_status status;
+    int *right = ad_calloc(f->ctx, (size_t)f->info.classes, sizeof *right), fitted = 0;
+    if (!right) return ADATOM_OUT_OF_MEMORY;
+    AD_TRY(ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, &a));
+    AD_TRY(begin(&b, EVERYTHING, 1));
+    AD_TRY(start(&b, 0));
+    AD_TRY(step(&b, f->steps_at[best]));
+    AD_TRY(ask(&b, 0, NULL, right));
+    for (int c = 0; c < f->info.classes; c++) fitted += right[c];
+    AD_TRY(collect(&b, a));
+    AD_TRY(ad_adapter_finish(a, configuration(f, best, fitted)));
+    tell(f, 1);
+    *out = a;
+    a = NULL;
+done:
+    ad_free(right);
+    end(&b);
+    adatom_adapter_destroy(&a);
+    return status;
+}
+
+adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_fit_params *params,
+                                 adatom_adapter **out) {
+    fit f = {.device = device, .ctx = device->ctx, .api = device->engine->api, .model = model, .dataset = dataset};
+    adatom_status status;
+    int best = 0;
+    *out = NULL;
+    adatom_dataset_describe(dataset, &f.info);
+    AD_TRY(fill_defaults(&f, params));
+    f.labels = ad_malloc(f.ctx, f.info.images, sizeof *f.labels);
+    f.fold = ad_malloc(f.ctx, f.info.images, sizeof *f.fold);
+    f.tested = ad_calloc(f.ctx, (CHECKPOINTS + 1) * (size_t)f.info.classes, sizeof *f.tested);
+    if (!f.labels || !f.fold || !f.tested) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    f.right = f.tested + f.info.classes;
+    AD_TRY(read_classes(&f));
+    AD_TRY(choose_folds(&f));
+    AD_TRY(choose_steps(&f));
+    f.total = f.folds + 1;
+    AD_TRY(upload(&f));
+    AD_TRY(estimate(&f, &best));
+    AD_TRY(adapt(&f, best, out));
+done:
+    if (f.params) f.api->buffer_destroy(device->engine, &f.params);
+    ad_rows_clear(&f.rows);
+    ad_free(f.table);
+    ad_free(f.labels);
+    ad_free(f.fold);
+    ad_free(f.tested);
+    return status;
+}
