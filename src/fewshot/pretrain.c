@@ -32,6 +32,8 @@ typedef struct training {
     ad_checkpoint state;
     char *checkpoint_path;
     double begin, saved;  /* seconds: of this run's start; of the last checkpoint */
+    double trained;       /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
+    long trained_pictures;
     adatom_episodes *validation;
 } training;
 
@@ -286,12 +288,12 @@ done:
     return status;
 }
 
-static void tell(training *t, long ran, double seconds, double validation, bool epoch_end) {
+static void tell(training *t, long pictures, double seconds, double validation, bool epoch_end) {
     if (!t->p.progress) return;
     const double seen = t->state.seen ? (double)t->state.seen : 1;
     const adatom_pretrain_progress now = {.epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1, .epochs = t->p.epochs, .step = t->state.step,
                                           .steps = t->steps, .loss = t->state.loss * t->p.batch / seen, .accuracy = t->state.right / seen,
-                                          .validation = validation, .images_per_s = (double)(ran * t->p.batch) / seconds, .epoch_end = epoch_end};
+                                          .validation = validation, .images_per_s = seconds > 0 ? (double)pictures / seconds : 0, .epoch_end = epoch_end};
     t->p.progress(t->p.user, &now);
 }
 
@@ -318,7 +320,10 @@ static adatom_status run_block(training *t) {
     }
     t->state.seen += ran * t->p.batch;
     t->state.step += ran;
-    if (ran) tell(t, ran, ad_seconds() - start, -1, false);
+    const double seconds = ad_seconds() - start;
+    t->trained += seconds;
+    t->trained_pictures += ran * t->p.batch;
+    if (ran) tell(t, ran * t->p.batch, seconds, -1, false);
 done:
     return status;
 }
@@ -334,9 +339,10 @@ static adatom_status end_epoch(training *t, double *validation) {
             AD_TRY(save_model(t, *validation));
         }
     }
-    tell(t, 1, 1, *validation, true);
+    tell(t, t->trained_pictures, t->trained, *validation, true);
     t->state.loss = t->state.right = 0;
-    t->state.seen = 0;
+    t->state.seen = t->trained_pictures = 0;
+    t->trained = 0;
     if (t->state.step < t->steps) AD_TRY(save_checkpoint(t));
 done:
     return status;
