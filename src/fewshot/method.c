@@ -99,9 +99,9 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->adam = choice == 0;
 
     const bool full = s->adapt & BIT(COEFFICIENTS);
-    s->lr[AD_ROLE_HEAD] = or_default(m->lr, s->adam ? 0.01f : 0.01f);
-    const float lr_full = or_default(m->lr_full, s->adam ? 1e-3f : 0.01f);
-    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 2e-3f : 0.01f);
+    s->lr[AD_ROLE_HEAD] = or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 3e-3f : 0.01f);
+    const float lr_full = or_default(m->lr_full, s->adam ? 5e-4f : 0.01f);
+    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 1e-3f : 0.01f);
     s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : or_default(m->lr_norm, s->adam ? 5e-3f : 0.01f);
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
     s->momentum = or_default(m->momentum, 0.9f);
