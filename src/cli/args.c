@@ -222,6 +222,7 @@ static bool set_defaults(parser *p) {
         }
     }
     for (size_t i = 0; i < p->spec->positional_count; i++) *p->spec->positionals[i].value = NULL;
+    if (p->spec->rest_name) *p->spec->rest_count = 0;
     return true;
 }
 
@@ -271,10 +272,15 @@ static bool check_required(parser *p, size_t positionals) {
         if (missing->choices) join(missing->choices, all, sizeof all);
         return fail(p, "%s is missing%s%s", missing->name, missing->choices ? ": one of " : "", all);
     }
+    if (p->spec->rest_name && *p->spec->rest_count == 0) return fail(p, "%s is missing", p->spec->rest_name);
     return true;
 }
 
 static bool add_positional(parser *p, const char *text, size_t *count) {
+    if (*count == p->spec->positional_count && p->spec->rest_name) {
+        p->spec->rest[(*p->spec->rest_count)++] = text;
+        return true;
+    }
     if (*count == p->spec->positional_count) return fail(p, "unexpected argument '%s'", text);
     const arg_positional *positional = &p->spec->positionals[(*count)++];
     *positional->value = positional->choices ? choose(p, positional->name, text, positional->choices) : text;
@@ -381,16 +387,21 @@ static void help_option(const arg_option *option, FILE *out) {
 void args_help(const arg_spec *spec, FILE *out) {
     fprintf(out, "usage: adatom %s", spec->command);
     for (size_t i = 0; i < spec->positional_count; i++) fprintf(out, " %s", spec->positionals[i].name);
+    if (spec->rest_name) fprintf(out, " %s...", spec->rest_name);
     for (size_t g = 0; g < spec->group_count; g++)
         for (size_t i = 0; i < spec->groups[g].count; i++)
             if (spec->groups[g].options[i].required)
                 fprintf(out, " --%s %s", spec->groups[g].options[i].name, spec->groups[g].options[i].value);
     fprintf(out, " [options]\n\n");
     wrap(out, spec->summary, 0, 0);
-    if (spec->positional_count) fputc('\n', out);
+    if (spec->positional_count || spec->rest_name) fputc('\n', out);
     for (size_t i = 0; i < spec->positional_count; i++) {
         fprintf(out, "  %-25s ", spec->positionals[i].name);
         wrap(out, spec->positionals[i].help, 28, 28);
+    }
+    if (spec->rest_name) {
+        fprintf(out, "  %-25s ", spec->rest_name);
+        wrap(out, spec->rest_help, 28, 28);
     }
     for (size_t g = 0; g < spec->group_count; g++) {
         fprintf(out, "\n%s\n", spec->groups[g].title);

@@ -27,6 +27,8 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv);
 adatom_status cmd_data(struct cli *cli, int argc, char **argv);
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv);
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv);
+adatom_status cmd_adapt(struct cli *cli, int argc, char **argv);
+adatom_status cmd_classify(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
 
 /* Leaves through the function's `done:` label, as in the library. */

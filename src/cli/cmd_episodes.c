@@ -1,3 +1,4 @@
+#include "method.h"
 #include "report.h"
 #include <adatom/adapt.h>
 
@@ -15,14 +16,10 @@ typedef struct episode_options {
     const char *save;
 } episode_options;
 
-typedef struct method_options {
+typedef struct list_options {
     arg_texts methods;
-    int steps, tasks_at_once;
-    const char *optimizer, *head, *head_init, *distance, *bn, *conv, *recipe;
-    float lr, lr_atoms, lr_norm, lr_full, momentum, dampening, weight_decay, label_smoothing, cosine_scale;
-    bool nesterov;
-    uint64_t memory;
-} method_options;
+    const char *recipe;
+} list_options;
 
 #define AT(member) .offset = offsetof(episode_options, member)
 static const arg_option episode_table[] = {
@@ -65,65 +62,20 @@ static const arg_option episode_table[] = {
 };
 #undef AT
 
-static const char *const methods[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", NULL};
-static const char *const optimizers[] = {"sgd", "adam", NULL};
-static const char *const heads[] = {"linear", "cosine", NULL};
-static const char *const head_inits[] = {"zero", "random", "means", NULL};
-static const char *const distances[] = {"euclidean", "cosine", NULL};
-static const char *const bns[] = {"frozen", "support", "transductive", NULL};
-static const char *const convs[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
 static const char *const recipes[] = {"closerlook-baseline", NULL};
 
-#define AT(member) .offset = offsetof(method_options, member)
-#define REAL(text, member, low, high, words)                                                                                               \
-    { .name = text, .type = ARG_REAL, AT(member), .least = low, .most = high, .value = "X", .help = words }
-#define CHOICE(text, member, list, words)                                                                                                  \
-    { .name = text, .type = ARG_CHOICE, AT(member), .choices = list, .value = "NAME", .help = words }
-static const arg_option method_table[] = {
+#define AT(member) .offset = offsetof(list_options, member)
+static const arg_option list_table[] = {
     {.name = "adapt",
      .type = ARG_CHOICES,
      AT(methods),
-     .choices = methods,
+     .choices = method_names,
      .initial = "centroid,atoms",
      .value = "NAME[,NAME]",
      .help = "what adapts"},
-    {.name = "steps",
-     .type = ARG_INT,
-     AT(steps),
-     .least = 0,
-     .most = 1e6,
-     .value = "N",
-     .help = "optimiser steps; 0: the method's default"},
-    CHOICE("optimizer", optimizer, optimizers, "of all methods"),
-    REAL("lr", lr, 0, 1000, "learning rate of the head"),
-    REAL("lr-atoms", lr_atoms, 0, 1000, "learning rate of the atoms"),
-    REAL("lr-norm", lr_norm, 0, 1000, "learning rate of batch norm's scale and shift"),
-    REAL("lr-full", lr_full, 0, 1000, "learning rate of everything else with full"),
-    REAL("momentum", momentum, 0, 1, "of sgd"),
-    REAL("dampening", dampening, 0, 1, "of sgd's momentum"),
-    {.name = "nesterov", .type = ARG_FLAG, AT(nesterov), .help = "sgd with Nesterov's momentum"},
-    REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
-    REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
-    CHOICE("head", head, heads, "classifier of the methods that train one"),
-    CHOICE("head-init", head_init, head_inits, "its start"),
-    REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
-    CHOICE("distance", distance, distances, "of centroid"),
-    CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),
-    CHOICE("conv", conv, convs, "how decomposed layers are computed"),
-    CHOICE("recipe", recipe, recipes, "a published procedure exactly"),
-    {.name = "tasks-at-once",
-     .type = ARG_INT,
-     AT(tasks_at_once),
-     .least = 0,
-     .most = 1e6,
-     .initial = "0",
-     .value = "N",
-     .help = "episodes in one submission; 0: as many as fit"},
-    {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
+    {.name = "recipe", .type = ARG_CHOICE, AT(recipe), .choices = recipes, .value = "NAME", .help = "a published procedure exactly"},
 };
 #undef AT
-#undef REAL
-#undef CHOICE
 
 static const report_column columns[] = {
     {"method", CELL_TEXT, "method", NULL},
@@ -157,29 +109,10 @@ static void on_progress(void *user, int done, int total, double mean, double ci9
     progress_update(&r->cli->progress, done, total, text);
 }
 
-static adatom_method method_of(const method_options *o, const char *adapt, uint64_t seed) {
-    return (adatom_method){.adapt = adapt,
-                           .steps = o->steps,
-                           .optimizer = o->optimizer,
-                           .lr = o->lr,
-                           .lr_atoms = o->lr_atoms,
-                           .lr_norm = o->lr_norm,
-                           .lr_full = o->lr_full,
-                           .momentum = o->momentum,
-                           .dampening = o->dampening,
-                           .nesterov = o->nesterov,
-                           .weight_decay = o->weight_decay,
-                           .label_smoothing = o->label_smoothing,
-                           .head = o->head,
-                           .head_init = o->head_init,
-                           .cosine_scale = o->cosine_scale,
-                           .distance = o->distance,
-                           .bn = o->bn,
-                           .conv = o->conv,
-                           .seed = seed,
-                           .tasks_at_once = o->tasks_at_once,
-                           .memory_bytes = o->memory,
-                           .recipe = o->recipe};
+static adatom_method method_of(const list_options *list, const method_options *o, int which, uint64_t seed) {
+    adatom_method method = method_params(o, list->methods.items[which], seed);
+    method.recipe = list->recipe;
+    return method;
 }
 
 /* FILE.json becomes FILE-5shot.json where there are several lists. */
@@ -281,10 +214,10 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
 
 /* Says what every run will need before the first one starts; what cannot run fails here. */
 static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                              adatom_episodes *const *lists, int list_count, const method_options *options, uint64_t seed) {
+                              adatom_episodes *const *lists, int list_count, const list_options *methods, const method_options *options, uint64_t seed) {
     for (int l = 0; l < list_count; l++)
-        for (int m = 0; m < options->methods.count; m++) {
-            adatom_method method = method_of(options, options->methods.items[m], seed);
+        for (int m = 0; m < methods->methods.count; m++) {
+            adatom_method method = method_of(methods, options, m, seed);
             adatom_episodes_info info;
             size_t bytes = 0;
             int at_once = 0;
@@ -297,15 +230,15 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
     return ADATOM_OK;
 }
 
-static adatom_status evaluate(struct cli *cli, const episode_options *o, const method_options *options, adatom_device *device,
+static adatom_status evaluate(struct cli *cli, const episode_options *o, const list_options *methods, const method_options *options, adatom_device *device,
                               const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows) {
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL};
     adatom_evaluation_info first = {0};
     adatom_episodes_info info;
     adatom_status status = ADATOM_OK;
     adatom_episodes_describe(list, &info);
-    for (int m = 0; m < options->methods.count; m++) {
-        adatom_method method = method_of(options, options->methods.items[m], o->seed);
+    for (int m = 0; m < methods->methods.count; m++) {
+        adatom_method method = method_of(methods, options, m, o->seed);
         struct run r = {cli, method.adapt, info.shot};
         adatom_progress watch = {on_progress, &r};
         char label[64];
@@ -320,7 +253,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const m
         if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     }
 done:
-    for (int m = 0; m < options->methods.count; m++) adatom_evaluation_destroy(&evaluations[m]);
+    for (int m = 0; m < methods->methods.count; m++) adatom_evaluation_destroy(&evaluations[m]);
     return status;
 }
 
@@ -343,10 +276,12 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     data_options data;
     output_options output;
     episode_options values;
+    list_options methods;
     method_options method_values;
     arg_group groups[] = {{"Episodes", episode_table, COUNT(episode_table), &values},
                           data_group(&data),
-                          {"Method (what is not given is the method's default)", method_table, COUNT(method_table), &method_values},
+                          {"Methods", list_table, COUNT(list_table), &methods},
+                          method_group(&method_values),
                           device_group(&device_values),
                           output_group(&output),
                           common_group(&common)};
@@ -372,8 +307,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     TRY(cli_open_dataset(cli, &data, &device_values, m.image_size, &dataset));
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
     TRY(cli_open_device(cli, &device_values, &device));
-    TRY(announce(cli, device, model, dataset, lists, list_count, &method_values, values.seed));
-    for (int l = 0; l < list_count; l++) TRY(evaluate(cli, &values, &method_values, device, model, dataset, lists[l], rows));
+    TRY(announce(cli, device, model, dataset, lists, list_count, &methods, &method_values, values.seed));
+    for (int l = 0; l < list_count; l++) TRY(evaluate(cli, &values, &methods, &method_values, device, model, dataset, lists[l], rows));
 
     document = episodes_document(model, dataset, device, values.model);
     json_object_set(document, "results", rows);

@@ -1,6 +1,8 @@
+#include "png.h"
 #include "report.h"
 #include <adatom/model.h>
 
+#include <math.h>
 #include <string.h>
 
 static const report_column columns[] = {
@@ -15,6 +17,61 @@ static const report_column columns[] = {
     {"M mult-adds", CELL_MILLIONS, "macs", NULL},
     {"coefficients-first", CELL_MILLIONS, "macs_coefficients_first", NULL},
 };
+
+typedef struct inspect_options {
+    const char *adapter, *png;
+} inspect_options;
+
+static const arg_option table[] = {
+    {.name = "adapter",
+     .type = ARG_TEXT,
+     .offset = offsetof(inspect_options, adapter),
+     .value = "DIR",
+     .help = "show instead how far an adapter of this model moved each tensor"},
+    {.name = "png",
+     .type = ARG_TEXT,
+     .offset = offsetof(inspect_options, png),
+     .value = "FILE",
+     .help = "draw the atoms of each layer, above before and below after the adapter; zero is grey"},
+};
+
+static const report_column movement_columns[] = {
+    {"tensor", CELL_TEXT, "name", NULL},
+    {"numbers", CELL_COUNT, "elements", NULL},
+    {"moved by", CELL_NUMBER, "moved", NULL},
+    {"relative %", CELL_PERCENT, "relative", NULL},
+};
+
+/* How far the adapter moved each tensor, and its picture. */
+static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, const output_options *output, const adatom_model *model) {
+    adatom_adapter *adapter = NULL;
+    json_t *document = NULL, *rows = json_array();
+    adatom_adapter_info a;
+    char above[256];
+    adatom_status status;
+    TRY(adatom_adapter_load(cli->ctx, o->adapter, &adapter));
+    adatom_adapter_describe(adapter, &a);
+    for (int i = 0; i < a.tensors; i++) {
+        adatom_adapter_tensor t;
+        TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:f,s:o}", "name", t.name, "elements", (json_int_t)t.elements, "moved", t.moved, "relative",
+                                              isfinite(t.relative) ? json_real(t.relative) : json_null()));
+    }
+    if (o->png) TRY(png_atoms(cli, o->png, adapter, model));
+    document = report_document("inspect");
+    json_object_set_new(document, "adapter", json_loads(a.config_json, 0, NULL));
+    json_object_set(document, "tensors", rows);
+    snprintf(above, sizeof above, "%s, %d classes, %d steps, hash %s; relative: length of the change over the length before\n\n", a.method,
+             a.classes, a.steps, a.hash);
+    const struct report report = {
+        .document = document, .rows = "tensors", .columns = movement_columns, .column_count = COUNT(movement_columns), .above = above};
+    TRY(report_write(cli, output, &report));
+done:
+    json_decref(rows);
+    json_decref(document);
+    adatom_adapter_destroy(&adapter);
+    return status;
+}
 
 static json_t *layer_row(const adatom_layer_info *l) {
     char input[48], output[48], geometry[64] = "";
@@ -49,9 +106,10 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     output_options output;
     const char *path = NULL;
     arg_positional positionals[] = {{"MODEL", "a safetensors file written by 'adatom pretrain'", NULL, &path}};
-    arg_group groups[] = {output_group(&output), common_group(&common)};
+    inspect_options o;
+    arg_group groups[] = {{"Adapter", table, COUNT(table), &o}, output_group(&output), common_group(&common)};
     arg_spec spec = {.command = "inspect",
-                     .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image.",
+                     .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image; or what an adapter did to it.",
                      .positionals = positionals,
                      .positional_count = 1,
                      .groups = groups,
@@ -63,6 +121,11 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
+    if (o.png && !o.adapter) TRY(cli_fail(cli, ADATOM_USAGE, "--png draws what an adapter did: --adapter DIR is missing"));
+    if (o.adapter) {
+        status = inspect_adapter(cli, &o, &output, model);
+        goto done;
+    }
     adatom_model_info m;
     adatom_model_describe(model, &m);
     for (int i = 0; i < m.layers; i++) {

@@ -10,6 +10,8 @@ static const cli_command commands[] = {
     {"data", "Describe a data set (info) or look for what is wrong with it (verify)", cmd_data},
     {"pretrain", "Train a network on base classes", cmd_pretrain},
     {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},
+    {"adapt", "Adapt a model to a folder of pictures of new classes", cmd_adapt},
+    {"classify", "Tell the classes of pictures under an adapter", cmd_classify},
     {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
 };
 

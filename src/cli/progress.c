@@ -59,3 +59,5 @@ void progress_clear(progress *p) {
     if (p->drawn) fputs("\r\033[K", stderr);
     p->drawn = false;
 }
+
+double progress_seconds(const progress *p) { return now() - p->started; }

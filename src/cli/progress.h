@@ -17,6 +17,8 @@ void progress_start(progress *p, const char *label);
 /* done of total (0: unknown); text follows the numbers and may be NULL. Cheap: draws at most ten times a second, or prints
  * at most every ten seconds. */
 void progress_update(progress *p, double done, double total, const char *text);
+/* Seconds since progress_start. */
+double progress_seconds(const progress *p);
 /* Removes the bar, so that something else can be printed. */
 void progress_clear(progress *p);
 #endif

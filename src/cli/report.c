@@ -229,16 +229,16 @@ static void write_table(FILE *out, const struct report *r) {
     if (r->below) fputs(r->below, out);
 }
 
-static adatom_status write_file(struct cli *cli, const char *path, const char *text, size_t size) {
+adatom_status report_write_file(struct cli *cli, const char *path, const void *bytes, size_t size) {
     /* A device or pipe cannot be replaced by renaming. */
     struct stat info;
     bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
     char temporary[4096];
     int length = snprintf(temporary, sizeof temporary, special ? "%s" : "%s.tmp-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary) return cli_fail(cli, ADATOM_USAGE, "--output-file: the name is too long");
+    if (length < 0 || (size_t)length >= sizeof temporary) return cli_fail(cli, ADATOM_USAGE, "the name of the file to write is too long");
     FILE *file = fopen(temporary, "we");
     if (!file) return cli_fail(cli, ADATOM_IO, "cannot create '%s': %s", path, strerror(errno));
-    bool written = fwrite(text, 1, size, file) == size && fflush(file) == 0 && (special || fsync(fileno(file)) == 0);
+    bool written = fwrite(bytes, 1, size, file) == size && fflush(file) == 0 && (special || fsync(fileno(file)) == 0);
     int error = errno;
     if (fclose(file) != 0 && written) written = false, error = errno;
     if (written && !special && rename(temporary, path) != 0) written = false, error = errno;
@@ -273,7 +273,7 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
     if (!complete)
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
     else if (options->file)
-        status = write_file(cli, options->file, text, size);
+        status = report_write_file(cli, options->file, text, size);
     else if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
         status = cli_fail(cli, ADATOM_IO, "cannot write the result to standard output: %s", strerror(errno));
     free(text);

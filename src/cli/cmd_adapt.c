@@ -1,0 +1,231 @@
+#include "method.h"
+#include "report.h"
+#include <adatom/adapter.h>
+
+#include <string.h>
+
+typedef struct adapt_options {
+    const char *model, *images, *output, *format, *file, *adapt, *augment, *estimate;
+    int batch, shift, folds;
+    float holdout;
+    bool leave_one_out, estimated, early_stop;
+    uint64_t seed;
+} adapt_options;
+
+static const char *const estimates[] = {"leave-one-out", "folds", "holdout", "none", NULL};
+
+#define AT(member) .offset = offsetof(adapt_options, member)
+static const arg_option table[] = {
+    {.name = "model", .type = ARG_TEXT, .required = true, AT(model), .value = "FILE", .help = "the network to adapt, safetensors"},
+    {.name = "images",
+     .type = ARG_TEXT,
+     .required = true,
+     AT(images),
+     .value = "DIR",
+     .help = "a folder with a folder per class, any numbers of pictures; or an archive, a `filename,label` CSV, or builtin:shapes"},
+    {.name = "output",
+     .type = ARG_TEXT,
+     .required = true,
+     AT(output),
+     .value = "DIR",
+     .help = "folder for adapter.safetensors and adapter_config.json; made where it is missing"},
+    {.name = "adapt", .type = ARG_CHOICE, AT(adapt), .choices = method_names, .initial = "atoms", .value = "NAME", .help = "what adapts"},
+    {.name = "batch",
+     .type = ARG_INT,
+     AT(batch),
+     .least = 1,
+     .most = 65536,
+     .initial = "64",
+     .value = "N",
+     .help = "pictures of a step, where there are more or they are augmented"},
+    {.name = "augment",
+     .type = ARG_TEXT,
+     AT(augment),
+     .initial = "none",
+     .value = "LIST",
+     .help = "none, shift or crop, with +flip and +jitter, e.g. shift+flip"},
+    {.name = "shift", .type = ARG_INT, AT(shift), .least = 0, .most = 1024, .value = "N", .help = "pixels of shift; 0: a tenth of the picture"},
+    {.name = "estimate",
+     .type = ARG_CHOICE,
+     AT(estimate),
+     .choices = estimates,
+     .value = "KIND",
+     .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"},
+    {.name = "leave-one-out", .type = ARG_FLAG, AT(leave_one_out), .help = "short for --estimate leave-one-out"},
+    {.name = "folds", .type = ARG_INT, AT(folds), .least = 2, .most = 1000, .initial = "5", .value = "K", .help = "parts of --estimate folds"},
+    {.name = "holdout",
+     .type = ARG_REAL,
+     AT(holdout),
+     .least = 0,
+     .most = 0.9,
+     .value = "F",
+     .help = "part of each class that is held out; implies --estimate holdout (there 0.2 without it)"},
+    {.name = "early-stop",
+     .type = ARG_FLAG,
+     AT(early_stop),
+     .help = "take the best of ten numbers of steps up to --steps, by the estimate's pictures; the estimate is then optimistic"},
+    {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "of random heads, folds, batches and augmentation"},
+    {.name = "format",
+     .type = ARG_CHOICE,
+     AT(format),
+     .choices = report_formats,
+     .initial = "table",
+     .value = "FORMAT",
+     .help = "form of the report"},
+    {.name = "output-file", .type = ARG_TEXT, AT(file), .value = "FILE", .help = "write the report there instead of standard output"},
+};
+#undef AT
+
+static const report_column columns[] = {
+    {"class", CELL_TEXT, "class", NULL},
+    {"pictures", CELL_COUNT, "images", NULL},
+    {"tested", CELL_COUNT, "tested", NULL},
+    {"right", CELL_COUNT, "right", NULL},
+};
+
+static void on_problem(void *user, const char *sentence) { cli_note(user, "preflight: %s", sentence); }
+
+static void on_task(void *user, int done, int total) { progress_update(&((struct cli *)user)->progress, done, total, "tasks adapted"); }
+
+/* Says what is wrong with the pictures, as far as that can be lived with; what can't fails where the data set is opened. */
+static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
+    const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size);
+    size_t problems = 0;
+    progress_start(&cli->progress, "preflight");
+    adatom_status status = adatom_dataset_verify(cli->ctx, data->data, &params, 2, on_problem, cli, &problems);
+    progress_clear(&cli->progress);
+    return status;
+}
+
+static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *dataset) {
+    adatom_dataset_info info;
+    const char *name, *least_name = NULL, *most_name = NULL;
+    size_t least = SIZE_MAX, most = 0, first, count;
+    adatom_dataset_describe(dataset, &info);
+    for (int c = 0; c < info.classes; c++) {
+        adatom_status status = adatom_dataset_class(dataset, c, &name, &first, &count);
+        if (status != ADATOM_OK) return status;
+        if (count < least) least = count, least_name = name;
+        if (count > most) most = count, most_name = name;
+    }
+    if (most >= 4 * least)
+        cli_note(cli, "preflight: the classes are unbalanced: '%s' has %zu pictures, '%s' has %zu", most_name, most, least_name, least);
+    return ADATOM_OK;
+}
+
+static json_t *class_rows(const adatom_adapter *adapter, int classes) {
+    json_t *rows = json_array();
+    for (int c = 0; c < classes; c++) {
+        adatom_adapter_class one;
+        if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK) break;
+        json_array_append_new(rows, json_pack("{s:s,s:i,s:i,s:i}", "class", one.name, "images", one.images, "tested", one.tested, "right", one.right));
+    }
+    return rows;
+}
+
+static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter, const adatom_dataset *dataset,
+                            const adatom_device *device, double seconds) {
+    adatom_adapter_info a;
+    adatom_dataset_info d;
+    adatom_device_info i;
+    char above[512], below[1024], estimate[256] = "accuracy    not estimated";
+    adatom_adapter_describe(adapter, &a);
+    adatom_dataset_describe(dataset, &d);
+    adatom_device_describe(device, &i);
+    json_t *document = report_document("adapt"), *config = json_loads(a.config_json, 0, NULL);
+    json_object_set_new(document, "device", report_device(&i));
+    json_object_set_new(document, "dataset", report_dataset(&d));
+    json_object_set_new(document, "accuracy", json_pack("{s:s,s:i,s:i,s:f,s:[f,f]}", "estimate", a.estimate, "tested", a.tested, "right", a.right,
+                                                        "mean", a.accuracy, "wilson95", a.low, a.high));
+    json_object_set_new(document, "adapter", json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "folder", o->output, "hash", a.hash, "adapted",
+                                                       (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4,
+                                                       "head_bytes", (json_int_t)a.head * 4));
+    json_object_set_new(document, "seconds", json_real(seconds));
+    json_object_set_new(document, "config", config);
+    json_object_set_new(document, "classes", class_rows(adapter, a.classes));
+    if (a.tested)
+        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s", 100 * a.accuracy, a.right,
+                 a.tested, 100 * a.low, 100 * a.high, a.estimate, o->early_stop ? ", optimistic: the steps were chosen by it" : "");
+    snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images, a.steps, seconds);
+    snprintf(below, sizeof below, "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier %llu (%llu bytes)\n",
+             estimate, a.fitted_right, a.fitted, o->output, (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4,
+             (unsigned long long)a.head, (unsigned long long)a.head * 4);
+    const output_options output = {.format = o->format, .file = o->file};
+    const struct report r = {
+        .document = document, .rows = "classes", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
+    adatom_status status = report_write(cli, &output, &r);
+    json_decref(document);
+    return status;
+}
+
+static adatom_status choose_estimate(struct cli *cli, adapt_options *o) {
+    const bool held = o->holdout > 0;
+    if ((o->leave_one_out && (held || (o->estimate && strcmp(o->estimate, "leave-one-out") != 0))) ||
+        (held && o->estimate && strcmp(o->estimate, "holdout") != 0))
+        return cli_fail(cli, ADATOM_USAGE, "--estimate, --leave-one-out and --holdout contradict each other");
+    if (o->leave_one_out) o->estimate = "leave-one-out";
+    if (held) o->estimate = "holdout";
+    return ADATOM_OK;
+}
+
+adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    device_options device_values;
+    adapt_options o;
+    method_options method_values;
+    arg_group groups[] = {
+        {"Adapter", table, COUNT(table), &o}, method_group(&method_values), device_group(&device_values), common_group(&common)};
+    arg_spec spec = {.command = "adapt",
+                     .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result is, and writes an adapter "
+                                "for 'adatom classify'.",
+                     .notes = "The estimate adapts to the pictures without some of them and asks for those, until each was asked for once; the "
+                              "adapter is then made from all. Its interval is Wilson's for proportions. Pictures that occur twice make it "
+                              "optimistic: the preflight names them. Without --steps there are as many as the method has, or five passes over the "
+                              "pictures where those are more.",
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
+    bool run = false;
+    adatom_device *device = NULL;
+    adatom_model *model = NULL;
+    adatom_dataset *dataset = NULL;
+    adatom_adapter *adapter = NULL;
+    char cache[4096];
+    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
+    if (!run) goto done;
+    TRY(choose_estimate(cli, &o));
+    TRY(adatom_model_load(cli->ctx, o.model, &model));
+    adatom_model_info m;
+    adatom_model_describe(model, &m);
+    const data_options data = {.data = o.images, .per_class = 60};
+    TRY(preflight(cli, &data, &device_values, m.image_size));
+    cli_cache_dir(&device_values, cache, sizeof cache);
+    adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size);
+    dataset_params.refuse_empty = true;
+    TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));
+    TRY(look_at_balance(cli, dataset));
+    TRY(cli_open_device(cli, &device_values, &device));
+    const adatom_method method = method_params(&method_values, o.adapt, o.seed);
+    const adatom_fit_params params = {.method = &method,
+                                      .batch = o.batch,
+                                      .augment = o.augment,
+                                      .shift = o.shift,
+                                      .estimate = o.estimate,
+                                      .folds = o.folds,
+                                      .holdout = o.holdout,
+                                      .early_stop = o.early_stop,
+                                      .base_model = o.model,
+                                      .progress = on_task,
+                                      .user = cli};
+    progress_start(&cli->progress, "adapt");
+    TRY(adatom_adapter_fit(device, model, dataset, &params, &adapter));
+    const double seconds = progress_seconds(&cli->progress);
+    progress_clear(&cli->progress);
+    TRY(adatom_adapter_save(adapter, o.output));
+    TRY(report(cli, &o, adapter, dataset, device, seconds));
+done:
+    adatom_adapter_destroy(&adapter);
+    adatom_dataset_destroy(&dataset);
+    adatom_model_destroy(&model);
+    adatom_device_destroy(&device);
+    return status;
+}

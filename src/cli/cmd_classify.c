@@ -1,0 +1,163 @@
+#include "report.h"
+#include <adatom/adapter.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct classify_options {
+    const char *model, *adapters;
+    int top, batch;
+    uint64_t memory;
+} classify_options;
+
+#define AT(member) .offset = offsetof(classify_options, member)
+static const arg_option table[] = {
+    {.name = "model", .type = ARG_TEXT, .required = true, AT(model), .value = "FILE", .help = "the network, safetensors"},
+    {.name = "adapter",
+     .type = ARG_TEXT,
+     AT(adapters),
+     .value = "DIR[,DIR]",
+     .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"},
+    {.name = "top", .type = ARG_INT, AT(top), .least = 1, .most = 1000, .initial = "1", .value = "K", .help = "most probable classes of each picture"},
+    {.name = "batch", .type = ARG_INT, AT(batch), .least = 1, .most = 65536, .initial = "32", .value = "N", .help = "pictures at once"},
+    {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
+};
+#undef AT
+
+static const report_column columns[] = {
+    {"picture", CELL_TEXT, "picture", NULL},   {"adapter", CELL_TEXT, "adapter", NULL},
+    {"rank", CELL_COUNT, "rank", NULL},        {"class", CELL_TEXT, "class", NULL},
+    {"probability %", CELL_PERCENT, "probability", NULL},
+};
+
+/* The adapters of one command: `texts` is the list cut at its commas. */
+typedef struct adapter_list {
+    char *texts;
+    const char *names[ARGS_LIST_MAX];
+    adatom_adapter *items[ARGS_LIST_MAX];
+    size_t count;
+} adapter_list;
+
+static adatom_status load_adapters(struct cli *cli, const char *list, adapter_list *out) {
+    char *rest = NULL;
+    if (!list) return ADATOM_OK;
+    if (!(out->texts = strdup(list))) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
+    for (char *name = strtok_r(out->texts, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        if (out->count == ARGS_LIST_MAX) return cli_fail(cli, ADATOM_USAGE, "--adapter: at most %d adapters in one run", ARGS_LIST_MAX);
+        adatom_status status = adatom_adapter_load(cli->ctx, name, &out->items[out->count]);
+        if (status != ADATOM_OK) return status;
+        out->names[out->count++] = name;
+    }
+    return out->count ? ADATOM_OK : cli_fail(cli, ADATOM_USAGE, "--adapter names no adapter");
+}
+
+static void on_picture(void *user, size_t done, size_t total) {
+    progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures classified");
+}
+
+/* The K most probable classes, one row each. */
+static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name, const adatom_adapter *adapter,
+                              const float *probabilities, int classes, int top) {
+    int last = -1;
+    for (int rank = 1; rank <= top && rank <= classes; rank++) {
+        /* The next in the order of falling probability, then of number. */
+        int best = -1;
+        for (int c = 0; c < classes; c++) {
+            const bool later = last < 0 || probabilities[c] < probabilities[last] || (probabilities[c] == probabilities[last] && c > last);
+            if (later && (best < 0 || probabilities[c] > probabilities[best])) best = c;
+        }
+        if (best < 0) break;
+        adatom_adapter_class one = {0};
+        char number[16];
+        snprintf(number, sizeof number, "%d", best);
+        if (adapter) adatom_adapter_get_class(adapter, best, &one);
+        json_t *row = json_pack("{s:s,s:s,s:i,s:s,s:i,s:o}", "picture", picture, "adapter", name, "rank", rank, "class", one.name ? one.name : number,
+                                "class_index", best, "probability", report_float(probabilities[best]));
+        if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
+        json_array_append_new(rows, row);
+        last = best;
+    }
+    return ADATOM_OK;
+}
+
+static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output, const adatom_model *model,
+                            const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters, const adatom_predictions *predictions) {
+    adatom_predictions_info p;
+    adatom_model_info m;
+    adatom_device_info d;
+    adatom_predictions_describe(predictions, &p);
+    adatom_model_describe(model, &m);
+    adatom_device_describe(device, &d);
+    json_t *document = report_document("classify"), *rows = json_array();
+    adatom_status status = ADATOM_OK;
+    for (size_t i = 0; i < p.images; i++)
+        for (int r = 0; r < p.results; r++) {
+            int classes = 0;
+            const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
+            TRY(add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own", adapters->items[r], probabilities,
+                         classes, o->top));
+        }
+    json_object_set_new(document, "device", report_device(&d));
+    json_object_set_new(document, "model", json_pack("{s:s,s:s}", "file", o->model, "hash", m.hash));
+    json_object_set_new(document, "time", json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
+    json_object_set(document, "predictions", rows);
+    const struct report r = {.document = document, .rows = "predictions", .columns = columns, .column_count = COUNT(columns)};
+    TRY(report_write(cli, output, &r));
+done:
+    json_decref(rows);
+    json_decref(document);
+    return status;
+}
+
+adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    device_options device_values;
+    output_options output;
+    classify_options o;
+    const char **paths = calloc((size_t)argc + 1, sizeof *paths);
+    size_t path_count = 0;
+    arg_group groups[] = {{"Classification", table, COUNT(table), &o}, device_group(&device_values), output_group(&output), common_group(&common)};
+    arg_spec spec = {.command = "classify",
+                     .summary = "Tells the class of pictures, with its probability, under one or several adapters of a model.",
+                     .rest_name = "IMAGES",
+                     .rest_help = "pictures, folders of pictures (at any depth), zip or tar archives of them",
+                     .rest = paths,
+                     .rest_count = &path_count,
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
+    bool run = false;
+    adatom_device *device = NULL;
+    adatom_model *model = NULL;
+    adatom_dataset *dataset = NULL;
+    adatom_predictions *predictions = NULL;
+    adapter_list adapters = {0};
+    adatom_status status = paths ? cli_parse(cli, &spec, &common, argc, argv, &run) : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
+    if (!run) goto done;
+    TRY(adatom_model_load(cli->ctx, o.model, &model));
+    TRY(load_adapters(cli, o.adapters, &adapters));
+    adatom_model_info m;
+    adatom_model_describe(model, &m);
+    const data_options none = {0};
+    const adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size);
+    progress_start(&cli->progress, "pictures");
+    TRY(adatom_dataset_open_pictures(cli->ctx, paths, path_count, &dataset_params, &dataset));
+    progress_clear(&cli->progress);
+    TRY(cli_open_device(cli, &device_values, &device));
+    const adatom_classify_params params = {.batch = o.batch, .memory_bytes = o.memory, .progress = on_picture, .user = cli};
+    progress_start(&cli->progress, "classify");
+    TRY(adatom_classify(device, model, (const adatom_adapter *const *)adapters.items, adapters.count, dataset, &params, &predictions));
+    progress_clear(&cli->progress);
+    adatom_predictions_info p;
+    adatom_predictions_describe(predictions, &p);
+    cli_note(cli, "%zu pictures in %.2f s, %.1f pictures/s", p.images, p.seconds, p.images_per_s);
+    TRY(report(cli, &o, &output, model, device, dataset, &adapters, predictions));
+done:
+    adatom_predictions_destroy(&predictions);
+    for (size_t i = 0; i < ARGS_LIST_MAX; i++) adatom_adapter_destroy(&adapters.items[i]);
+    free(adapters.texts);
+    free(paths);
+    adatom_dataset_destroy(&dataset);
+    adatom_model_destroy(&model);
+    adatom_device_destroy(&device);
+    return status;
+}

@@ -1,0 +1,81 @@
+/* The options that describe a method, for every command that adapts. */
+#include "method.h"
+
+const char *const method_names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", NULL};
+static const char *const optimizers[] = {"sgd", "adam", NULL};
+static const char *const heads[] = {"linear", "cosine", NULL};
+static const char *const head_inits[] = {"zero", "random", "means", NULL};
+static const char *const distances[] = {"euclidean", "cosine", NULL};
+static const char *const bns[] = {"frozen", "support", "transductive", NULL};
+static const char *const convs[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
+
+#define AT(member) .offset = offsetof(method_options, member)
+#define REAL(text, member, low, high, words)                                                                                               \
+    { .name = text, .type = ARG_REAL, AT(member), .least = low, .most = high, .value = "X", .help = words }
+#define CHOICE(text, member, list, words)                                                                                                  \
+    { .name = text, .type = ARG_CHOICE, AT(member), .choices = list, .value = "NAME", .help = words }
+static const arg_option method_table[] = {
+    {.name = "steps",
+     .type = ARG_INT,
+     AT(steps),
+     .least = 0,
+     .most = 1e6,
+     .value = "N",
+     .help = "optimiser steps; 0: the method's default"},
+    CHOICE("optimizer", optimizer, optimizers, "of all methods"),
+    REAL("lr", lr, 0, 1000, "learning rate of the head"),
+    REAL("lr-atoms", lr_atoms, 0, 1000, "learning rate of the atoms"),
+    REAL("lr-norm", lr_norm, 0, 1000, "learning rate of batch norm's scale and shift"),
+    REAL("lr-full", lr_full, 0, 1000, "learning rate of everything else with full"),
+    REAL("momentum", momentum, 0, 1, "of sgd"),
+    REAL("dampening", dampening, 0, 1, "of sgd's momentum"),
+    {.name = "nesterov", .type = ARG_FLAG, AT(nesterov), .help = "sgd with Nesterov's momentum"},
+    REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
+    REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
+    CHOICE("head", head, heads, "classifier of the methods that train one"),
+    CHOICE("head-init", head_init, head_inits, "its start"),
+    REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
+    CHOICE("distance", distance, distances, "of centroid"),
+    CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),
+    CHOICE("conv", conv, convs, "how decomposed layers are computed"),
+    {.name = "tasks-at-once",
+     .type = ARG_INT,
+     AT(tasks_at_once),
+     .least = 0,
+     .most = 1e6,
+     .initial = "0",
+     .value = "N",
+     .help = "tasks in one submission; 0: as many as fit"},
+    {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
+};
+#undef AT
+#undef REAL
+#undef CHOICE
+
+arg_group method_group(method_options *values) {
+    return (arg_group){"Method (what is not given is the method's default)", method_table, COUNT(method_table), values};
+}
+
+adatom_method method_params(const method_options *o, const char *adapt, uint64_t seed) {
+    return (adatom_method){.adapt = adapt,
+                           .steps = o->steps,
+                           .optimizer = o->optimizer,
+                           .lr = o->lr,
+                           .lr_atoms = o->lr_atoms,
+                           .lr_norm = o->lr_norm,
+                           .lr_full = o->lr_full,
+                           .momentum = o->momentum,
+                           .dampening = o->dampening,
+                           .nesterov = o->nesterov,
+                           .weight_decay = o->weight_decay,
+                           .label_smoothing = o->label_smoothing,
+                           .head = o->head,
+                           .head_init = o->head_init,
+                           .cosine_scale = o->cosine_scale,
+                           .distance = o->distance,
+                           .bn = o->bn,
+                           .conv = o->conv,
+                           .seed = seed,
+                           .tasks_at_once = o->tasks_at_once,
+                           .memory_bytes = o->memory};
+}

@@ -1,0 +1,18 @@
+#ifndef CLI_METHOD_H
+#define CLI_METHOD_H
+
+#include "cli.h"
+#include <adatom/adapt.h>
+
+typedef struct method_options {
+    int steps, tasks_at_once;
+    const char *optimizer, *head, *head_init, *distance, *bn, *conv;
+    float lr, lr_atoms, lr_norm, lr_full, momentum, dampening, weight_decay, label_smoothing, cosine_scale;
+    bool nesterov;
+    uint64_t memory;
+} method_options;
+
+extern const char *const method_names[]; /* ends with NULL */
+arg_group method_group(method_options *values);
+adatom_method method_params(const method_options *options, const char *adapt, uint64_t seed);
+#endif
