@@ -72,6 +72,21 @@ struct ad_push_pool {
     AD_INT x_task, y_task, dx_task, images;
 };
 
+struct ad_push_affine_pool {
+    AD_INT x_task, coef_task, residual_task, y_task, winner_task, images;
+    AD_FLOAT slope;
+};
+
+struct ad_push_affine_pool_back {
+    AD_INT y_task, winner_task, dy_task, back_task, x_task, dx_task, dresidual_task, images;
+    AD_FLOAT slope;
+};
+
+struct ad_push_affine_pool_sums { /* parts as in ad_push_affine_sums, of runs of windows */
+    AD_INT x_task, y_task, winner_task, dy_task, stats_task, to_task, windows;
+    AD_FLOAT slope;
+};
+
 struct ad_push_rows {
     AD_INT x_task, y_task, inverse_task, rows, columns;
 };

@@ -7,6 +7,7 @@ adatom_status ad_case_list_make(adatom_context *ctx, ad_case_list *out) {
     *out = (ad_case_list){.ctx = ctx};
     ad_cases_conv(out);
     ad_cases_norm(out);
+    ad_cases_fused(out);
     ad_cases_other(out);
     return out->failed ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
 }
@@ -30,7 +31,7 @@ static bool role_is_one_of(int kind, int role, const char *const *names, size_t 
 }
 
 ad_type ad_case_type(int kind, int role) {
-    static const char *const integers[] = {"index", "labels", "counter", "predicted"};
+    static const char *const integers[] = {"index", "labels", "counter", "predicted", "winner"};
     if (ad_case_role_is(kind, role, "data")) return AD_U8;
     return role_is_one_of(kind, role, integers, AD_COUNT(integers)) ? AD_I32 : AD_F32;
 }
@@ -176,6 +177,11 @@ static int32_t integer(const ad_case *c, int role, ad_random *random) {
     const ad_op *op = &c->op;
     if (ad_case_role_is(op->kind, role, "counter")) return c->counter;
     if (ad_case_role_is(op->kind, role, "labels")) return (int32_t)ad_random_below(random, (uint32_t)op->g.o);
+    if (ad_case_role_is(op->kind, role, "winner")) { /* four tap numbers */
+        uint32_t taps = 0;
+        for (int b = 0; b < 4; b++) taps |= ad_random_below(random, (uint32_t)(op->g.k * op->g.k)) << 8 * b;
+        return (int32_t)taps;
+    }
     return op->i[0] - 1 + (int32_t)ad_random_below(random, (uint32_t)op->i[1] + 2); /* index: now and then outside the chunk */
 }
 

@@ -50,5 +50,6 @@ void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words);
 ad_geometry ad_case_geometry(int n, int h, int w, int c, int o, int k, int stride, int pad, int dil, int m);
 void ad_cases_conv(ad_case_list *list);
 void ad_cases_norm(ad_case_list *list);
+void ad_cases_fused(ad_case_list *list);
 void ad_cases_other(ad_case_list *list);
 #endif

@@ -96,6 +96,9 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_SUMS:
     case AD_OP_AFFINE_BACK:
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK:
+    case AD_OP_AFFINE_POOL_SUMS:
     case AD_OP_ADD:
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
@@ -133,7 +136,7 @@ static void name_place(const check *k, size_t at, char *out, size_t size) {
 static bool compare_role(const check *k, const expectation *x, int r, bool integers, char *detail, size_t size) {
     const ad_op *op = &k->plan->ops[0];
     const ad_tensor *t = &k->plan->tensors[op->t[r]];
-    const bool exact = t->type == AD_I32 || (integers && exact_on_integers(op));
+    const bool exact = integers && exact_on_integers(op);
     for (size_t e = 0; e < x->roles[r].count; e++) {
         const double bound = x->roles[r].bound[e], want = x->roles[r].value[e], got = element(k->got, t, e);
         if ((t->stride && e % t->stride >= t->count) || bound == AD_REFERENCE_UNTOUCHED) continue;

@@ -173,16 +173,17 @@ static void lay_data(ad_builder *b) {
     if (!p->from_features) b->out->norm = tensor_in(b, b->arena_host, "normalisation", AD_F32, 8, false);
 }
 
-/* Arrays of a pass: node_count ints each of y, u, stats, coef. */
+/* Arrays of a pass: node_count ints each of y, u, stats, coef, winner. */
 static bool pass_begin(ad_builder *b, ad_pass *pass) {
     size_t nodes = (size_t)b->net->node_count;
-    pass->y = ad_malloc(b->ctx, 4 * nodes, sizeof(int));
+    pass->y = ad_malloc(b->ctx, 5 * nodes, sizeof(int));
     if (!pass->y) {
         keep(b, ADATOM_OUT_OF_MEMORY);
         return false;
     }
-    memset(pass->y, 0xff, 4 * nodes * sizeof(int));
+    memset(pass->y, 0xff, 5 * nodes * sizeof(int));
     pass->u = pass->y + nodes, pass->stats = pass->u + nodes, pass->coef = pass->stats + nodes;
+    pass->winner = pass->coef + nodes;
     return true;
 }
 

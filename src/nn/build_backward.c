@@ -117,23 +117,31 @@ static void conv_backward(ad_builder *b, const ad_pass *pass, int number, int dy
     }
 }
 
+/* The operation `kind` of a norm, or of a norm computed with its pool: `pooled_kind`, which has the role winner after y. */
+static ad_op *activated(ad_builder *b, const ad_pass *pass, int number, int kind, int pooled_kind) {
+    const int pool = ad_builder_pooled(b, number);
+    const ad_node *node = &b->net->nodes[number];
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, pool < 0 ? kind : pooled_kind);
+    op->g = ad_builder_geometry(pool < 0 ? node : &b->net->nodes[pool], pass->n);
+    op->i[0] = node->act;
+    op->f[0] = node->slope;
+    return op;
+}
+
 static void norm_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
-    const ad_geometry g = ad_builder_geometry(node, pass->n);
     bool adapts = ad_builder_adapts(b, node->gamma), below = b->dirty[node->input];
     bool beside = node->residual >= 0 && b->dirty[node->residual];
-    int x = pass->y[node->input], y = pass->y[number], back = pass->coef[number];
+    int x = pass->y[node->input], y = pass->y[number], winner = pass->winner[number], back = pass->coef[number];
     if (adapts || (pass->batch_statistics && below)) {
-        int sums = ad_builder_tensor(b, "sums", AD_F32, 2 * (size_t)node->c, true);
-        ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_AFFINE_SUMS);
-        op->g = g;
-        op->i[0] = node->act;
-        op->f[0] = node->slope;
-        op->t[0] = (int16_t)x, op->t[1] = (int16_t)y, op->t[2] = (int16_t)dy;
-        op->t[3] = (int16_t)pass->stats[number], op->t[4] = (int16_t)sums;
+        int sums = ad_builder_tensor(b, "sums", AD_F32, 2 * (size_t)node->c, true), r = 0;
+        ad_op *op = activated(b, pass, number, AD_OP_AFFINE_SUMS, AD_OP_AFFINE_POOL_SUMS);
+        op->t[r++] = (int16_t)x, op->t[r++] = (int16_t)y;
+        if (winner >= 0) op->t[r++] = (int16_t)winner;
+        op->t[r++] = (int16_t)dy, op->t[r++] = (int16_t)pass->stats[number], op->t[r++] = (int16_t)sums;
         if (below) back = ad_builder_tensor(b, "back", AD_F32, 3 * (size_t)node->c, true);
         op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_BN_BACK);
-        op->g = g;
+        op->g = ad_builder_geometry(node, pass->n);
         op->i[0] = pass->batch_statistics;
         op->f[0] = 1e-5f;
         op->t[0] = (int16_t)sums, op->t[1] = (int16_t)pass->stats[number], op->t[2] = (int16_t)ad_builder_param(b, node->gamma);
@@ -144,20 +152,23 @@ static void norm_backward(ad_builder *b, const ad_pass *pass, int number, int dy
     if (!below && !beside) return;
     uint16_t into_below = 0, into_beside = 0;
     int dx = below ? target(b, pass, node->input, &into_below) : -1;
-    int dresidual = beside ? target(b, pass, node->residual, &into_beside) : -1;
-    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_AFFINE_BACK);
-    op->g = g;
-    op->i[0] = node->act;
-    op->f[0] = node->slope;
+    int dresidual = beside ? target(b, pass, node->residual, &into_beside) : -1, r = 0;
+    ad_op *op = activated(b, pass, number, AD_OP_AFFINE_BACK, AD_OP_AFFINE_POOL_BACK);
     op->flags = into_beside; /* dx is always fresh: only this norm reads its convolution */
-    op->t[0] = (int16_t)y, op->t[1] = (int16_t)dy, op->t[2] = (int16_t)(below ? back : -1);
-    op->t[3] = (int16_t)(pass->batch_statistics && below ? x : -1);
-    op->t[4] = (int16_t)dx, op->t[5] = (int16_t)dresidual;
+    op->t[r++] = (int16_t)y;
+    if (winner >= 0) op->t[r++] = (int16_t)winner;
+    op->t[r++] = (int16_t)dy, op->t[r++] = (int16_t)(below ? back : -1);
+    op->t[r++] = (int16_t)(pass->batch_statistics && below ? x : -1);
+    op->t[r++] = (int16_t)dx, op->t[r++] = (int16_t)dresidual;
 }
 
 static void pool_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
     if (!b->dirty[node->input]) return;
+    if (ad_builder_pooled(b, node->input) == number) {
+        b->grad[node->input] = dy; /* the norm takes it from here */
+        return;
+    }
     uint16_t flags;
     int dx = target(b, pass, node->input, &flags);
     ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_POOL_BACK);

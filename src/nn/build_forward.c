@@ -32,6 +32,20 @@ bool ad_builder_folds(const ad_builder *b, int number) {
            (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
 }
 
+int ad_builder_pooled(const ad_builder *b, int number) {
+    int pool = -1, readers = 0;
+    for (int i = number + 1; i < b->net->node_count; i++) {
+        const ad_node *node = &b->net->nodes[i];
+        readers += node->input == number;
+        readers += node->kind == AD_NODE_NORM && node->residual == number;
+        if (node->kind == AD_NODE_POOL && node->input == number) pool = i;
+    }
+    if (pool < 0 || readers > 1 || b->net->nodes[number].kind != AD_NODE_NORM) return -1;
+    const ad_node *node = &b->net->nodes[pool];
+    const int largest = 15; /* tap numbers of AFFINE_POOL are bytes */
+    return !node->average && node->stride == node->k && node->pad == 0 && node->k <= largest ? pool : -1;
+}
+
 /* coef of a frozen, not adapted norm: once per program. */
 static int folded_coef(ad_builder *b, int norm) {
     if (b->folded[norm] >= 0) return b->folded[norm];
@@ -175,15 +189,21 @@ static void norm_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         op->t[3] = (int16_t)coef;
         op->f[0] = 1e-5f;
     }
-    int y = ad_builder_tensor(b, node->name, AD_F32, (size_t)pass->n * node->h * node->w * node->c, true);
-    ad_op *op = ad_builder_op(b, segment, AD_OP_AFFINE);
-    op->g = g;
+    const int pool = ad_builder_pooled(b, number);
+    const ad_node *end = &b->net->nodes[pool < 0 ? number : pool];
+    const size_t count = (size_t)pass->n * end->oh * end->ow * end->o;
+    int y = ad_builder_tensor(b, end->name, AD_F32, count, true), winner = -1;
+    if (pool >= 0 && pass->wants_gradient && b->dirty[number]) winner = ad_builder_tensor(b, "winner", AD_I32, count / 4, true);
+    ad_op *op = ad_builder_op(b, segment, pool < 0 ? AD_OP_AFFINE : AD_OP_AFFINE_POOL);
+    op->g = ad_builder_geometry(end, pass->n);
     op->i[0] = node->act;
     op->f[0] = node->slope;
     op->t[0] = (int16_t)x, op->t[1] = (int16_t)coef;
     op->t[2] = (int16_t)(node->residual >= 0 ? pass->y[node->residual] : -1);
-    op->t[3] = (int16_t)y;
+    op->t[3] = (int16_t)y, op->t[4] = (int16_t)winner;
     pass->y[number] = y;
+    if (pool >= 0) pass->y[pool] = y;
+    pass->winner[number] = winner;
     pass->stats[number] = stats;
     pass->coef[number] = coef;
 }

@@ -19,6 +19,7 @@ typedef struct ad_pass {
     int *y;                    /* output tensor per node */
     int *u;                    /* coefficients-first: u per node; atoms-first: z; -1 */
     int *stats, *coef;         /* NORM: tensors per node */
+    int *winner;               /* NORM computed with its pool, if backward follows: where the maxima are */
 } ad_pass;
 
 typedef struct ad_builder {
@@ -49,6 +50,9 @@ ad_geometry ad_builder_geometry(const ad_node *node, int n);
 ad_conv_path ad_builder_path(const ad_builder *b, int node, bool wants_gradient);
 /* The norm that alone follows conv `node` folds into it: frozen, not adapted, coefficients not adapted. */
 bool ad_builder_folds(const ad_builder *b, int node);
+/* The maximum pool that alone reads norm `node` and is computed with it, as AFFINE_POOL: its windows lie side by side. The y of
+ * both nodes is then the pool's. -1: there is none. */
+int ad_builder_pooled(const ad_builder *b, int node);
 int ad_builder_composed(ad_builder *b, ad_segment_id segment, int node);
 int ad_builder_packed(ad_builder *b, ad_segment_id segment, int node);
 

@@ -30,7 +30,8 @@ ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int 
 ad_access ad_op_access(const ad_op *op, int role) {
     if (role >= AD_OP_TENSORS || op->t[role] < 0) return AD_ACCESS_NONE;
     ad_access access = ad_op_role(op->kind, role, NULL, NULL, NULL);
-    if (op->kind == AD_OP_AFFINE_BACK && role == 4) return access; /* dx is never added to */
+    const int dx = op->kind == AD_OP_AFFINE_BACK ? 4 : op->kind == AD_OP_AFFINE_POOL_BACK ? 5 : -1;
+    if (role == dx) return access; /* never added to */
     return access == AD_WRITE && (op->flags & AD_ACCUMULATE) ? AD_UPDATE : access;
 }
 
@@ -129,6 +130,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_ADD: SET(c, c, c); break;
     case AD_OP_POOL: SET(in * c, out * c); break;
     case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
+    case AD_OP_AFFINE_POOL: SET(in * c, 2 * c, in * c, out * c, out * c / 4); break;
+    case AD_OP_AFFINE_POOL_BACK: SET(out * c, out * c / 4, out * c, op->t[4] >= 0 ? 3 * c : c, in * c, in * c, in * c); break;
+    case AD_OP_AFFINE_POOL_SUMS: SET(in * c, out * c, out * c / 4, out * c, 2 * c, 2 * c); break;
     case AD_OP_LINEAR: SET(n * c, o * c, o, n * o); break;
     case AD_OP_LINEAR_DX: SET(n * o, o * c, n * c); break;
     case AD_OP_LINEAR_DW: SET(n * c, n * o, o * c, o); break;
@@ -168,7 +172,9 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
     case AD_OP_AFFINE:
-    case AD_OP_AFFINE_BACK: return 2 * t * in * g->c;
+    case AD_OP_AFFINE_BACK:
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK: return 2 * t * in * g->c;
     default: {
         double elements = 0;
         for (int r = 0; r < AD_OP_TENSORS; r++)

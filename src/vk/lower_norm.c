@@ -58,19 +58,18 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
     return true;
 }
 
-/* Reductions over positions (abi_other.h): the first launch makes a part of each `run` positions, then MERGE parts become one until
- * one is left. Binding `to` of each launch: scratch, or role `result` for the last. */
+/* Parts that one invocation merges. */
 enum { MERGE = 16 };
 
-static void bind_parts(ad_vk_launch *l, int to, int result, bool last) {
+void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last) {
     l->bind[to] = (int16_t)(last ? result : AD_VK_SCRATCH);
     l->scratch_write = !last;
 }
 
-static bool add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result, size_t run,
-                       ad_vk_recipe *out) {
+bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result, size_t count, size_t run,
+                      ad_vk_recipe *out) {
     const size_t channels4 = (size_t)op->g.c / 4, tasks = (size_t)op->tasks;
-    size_t from = 0, parts = (positions(op) + run - 1) / run;
+    size_t from = 0, parts = (count + run - 1) / run;
     while (parts > 1) {
         if (out->count == (int)AD_COUNT(out->launches)) return false;
         const size_t groups = (parts + MERGE - 1) / MERGE, to = from + tasks * parts * 2 * channels4;
@@ -81,14 +80,14 @@ static bool add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *c
             .to_task = last ? ad_vk_stride(plan, op, result) : (int32_t)(groups * 8 * channels4),
             .channels4 = (int32_t)channels4,
             .parts = (int32_t)parts,
-            .positions = (int32_t)positions(op),
+            .positions = (int32_t)count,
             .run = (int32_t)run,
         };
         ad_vk_launch *l = ad_vk_add(out, op, kernel, &push, sizeof push);
         ad_vk_spec(l, MERGE);
         l->bind[0] = AD_VK_SCRATCH;
         l->scratch_read = true;
-        bind_parts(l, 1, result, last);
+        ad_vk_bind_parts(l, 1, result, last);
         ad_vk_items(l, caps, groups * channels4 * (kernel == AD_VK_SUM_MERGE ? 2 : 1), op->tasks);
         out->scratch_bytes = 16 * to;
         from = to;
@@ -109,9 +108,9 @@ static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, co
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_BN_STATS, &push, sizeof push);
     ad_vk_spec(l, (uint32_t)run);
-    bind_parts(l, 1, 1, parts == 1);
+    ad_vk_bind_parts(l, 1, 1, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, positions(op), run, out);
 }
 
 static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
@@ -131,9 +130,9 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE_SUMS, &push, sizeof push);
     ad_vk_spec(l, (uint32_t)run);
     ad_vk_spec(l, (uint32_t)op->i[0]);
-    bind_parts(l, 4, 4, parts == 1);
+    ad_vk_bind_parts(l, 4, 4, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, positions(op), run, out);
 }
 
 static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {

@@ -191,6 +191,22 @@ START_TEST(pools) {
 }
 END_TEST
 
+START_TEST(activations_with_pool) {
+    static const pair pairs[] = {
+        {AD_OP_AFFINE_POOL, 0, 3, AD_OP_AFFINE_POOL_BACK, {3, 4, DY, 1, NONE, RESULT, NONE, -1}},
+        {AD_OP_AFFINE_POOL, 2, 3, AD_OP_AFFINE_POOL_BACK, {3, 4, DY, NONE, NONE, NONE, RESULT, -1}},
+    };
+    for (int activation = 0; activation < 3; activation++)
+        for (int k = 1; k <= 3; k++)
+            for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+                ad_op forward = make_op(AD_OP_AFFINE_POOL, geometry(k, k, 0, 1)), backward = make_op(AD_OP_AFFINE_POOL_BACK, forward.g);
+                forward.i[0] = backward.i[0] = activation;
+                forward.f[0] = backward.f[0] = 0.1f;
+                check_pair(&pairs[p], forward, backward, 60 + (uint64_t)activation);
+            }
+}
+END_TEST
+
 START_TEST(heads) {
     static const pair pairs[] = {
         {AD_OP_LINEAR, 0, 3, AD_OP_LINEAR_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
@@ -215,6 +231,59 @@ static void run(ad_op op, ad_reference_role a, ad_reference_role b, ad_reference
 }
 
 static const ad_reference_role absent = {0};
+
+static void assert_same(const char *what, ad_reference_role a, ad_reference_role b) {
+    double largest = 0;
+    for (size_t e = 0; e < a.count; e++) largest = fmax(largest, fabs(b.value[e]));
+    for (size_t e = 0; e < a.count; e++) assert_close(what, e, a.value[e], b.value[e], largest, 1e-12);
+}
+
+/* The one operation gives the same numbers as AFFINE and POOL after each other, and so do the gradients. Values are rounded to
+ * halves, so that many windows have several maxima. */
+START_TEST(activation_and_pool_in_one) {
+    const ad_geometry g = geometry(2, 2, 0, 1);
+    ad_random random = ad_random_make((uint64_t)_i, AD_STREAM_CHECK, 2);
+    const size_t in = (size_t)(g.n * g.h * g.w * g.c), out = (size_t)(g.n * g.oh * g.ow * g.c), c = (size_t)g.c;
+    ad_reference_role x = make_role(in, &random), coef = make_role(2 * c, &random), residual = make_role(in, &random);
+    ad_reference_role full = make_role(in, &random), dfull = make_role(in, &random), dy = make_role(out, &random);
+    ad_reference_role stats = make_role(2 * c, &random), back = make_role(3 * c, &random), winner = make_role(out / 4, &random);
+    ad_reference_role y[2], sums[2], dx[2], dresidual[2];
+    for (int way = 0; way < 2; way++) {
+        y[way] = make_role(out, &random), sums[way] = make_role(2 * c, &random);
+        dx[way] = make_role(in, &random), dresidual[way] = make_role(in, &random);
+    }
+    const ad_reference_role rounded[] = {x, coef, residual};
+    for (size_t r = 0; r < AD_COUNT(rounded); r++)
+        for (size_t e = 0; e < rounded[r].count; e++) rounded[r].value[e] = round(2 * rounded[r].value[e]) / 2;
+    ad_op op[7];
+    static const int kinds[] = {AD_OP_AFFINE,      AD_OP_POOL,        AD_OP_POOL_BACK,       AD_OP_AFFINE_SUMS,
+                                AD_OP_AFFINE_BACK, AD_OP_AFFINE_POOL, AD_OP_AFFINE_POOL_SUMS};
+    for (size_t k = 0; k < AD_COUNT(kinds); k++) {
+        op[k] = make_op(kinds[k], g);
+        if (kinds[k] != AD_OP_POOL && kinds[k] != AD_OP_POOL_BACK) op[k].i[0] = _i, op[k].f[0] = 0.5f;
+    }
+    ad_op pool_back = op[6];
+    pool_back.kind = AD_OP_AFFINE_POOL_BACK;
+    const ad_reference_role affine_back[] = {full, dfull, back, x, dx[0], dresidual[0]};
+    ad_reference_role chain[AD_OP_TENSORS] = {0}, fused[AD_OP_TENSORS] = {y[1], winner, dy, back, x, dx[1], dresidual[1]};
+    memcpy(chain, affine_back, sizeof affine_back);
+    run(op[0], x, coef, residual, full, absent, absent);
+    run(op[1], full, y[0], absent, absent, absent, absent);
+    run(op[2], full, dy, dfull, absent, absent, absent);
+    run(op[3], x, full, dfull, stats, sums[0], absent);
+    ad_reference_run(&op[4], chain);
+    run(op[5], x, coef, residual, y[1], winner, absent);
+    run(op[6], x, y[1], winner, dy, stats, sums[1]);
+    ad_reference_run(&pool_back, fused);
+    assert_same("y", y[1], y[0]);
+    assert_same("sums", sums[1], sums[0]);
+    assert_same("dx", dx[1], dx[0]);
+    assert_same("dresidual", dresidual[1], dresidual[0]);
+    const ad_reference_role all[] = {x,    coef, residual, full,    dfull, dy,    stats,        back,        winner,
+                                     y[0], y[1], sums[0],  sums[1], dx[0], dx[1], dresidual[0], dresidual[1]};
+    for (size_t r = 0; r < AD_COUNT(all); r++) ad_free(all[r].value);
+}
+END_TEST
 
 START_TEST(cross_entropy) {
     for (int smoothed = 0; smoothed < 2; smoothed++) {
@@ -371,12 +440,6 @@ static void atoms_first(ad_geometry g, const arrays *a, const results *r, ad_ran
     ad_free(dz.value);
 }
 
-static void assert_same(const char *what, ad_reference_role a, ad_reference_role b) {
-    double largest = 0;
-    for (size_t e = 0; e < a.count; e++) largest = fmax(largest, fabs(b.value[e]));
-    for (size_t e = 0; e < a.count; e++) assert_close(what, e, a.value[e], b.value[e], largest, 1e-12);
-}
-
 START_TEST(three_ways_of_a_decomposed_convolution_agree) {
     size_t count = 0;
     const ad_geometry *list = geometries(&count);
@@ -414,6 +477,8 @@ int main(void) {
     tcase_add_loop_test(tests, convolutions, 0, 8);
     tcase_add_test(tests, compositions);
     tcase_add_test(tests, activations);
+    tcase_add_test(tests, activations_with_pool);
+    tcase_add_loop_test(tests, activation_and_pool_in_one, 0, 3);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, heads);
     tcase_add_test(tests, cross_entropy);

@@ -13,7 +13,7 @@ static const struct {
     int first, last;
 } families[] = {
     {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS}, {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS}, {"compose", AD_OP_COMPOSE, AD_OP_PACK},
-    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI}, {"norm", AD_OP_BN_STATS, AD_OP_ADD},    {"pool", AD_OP_POOL, AD_OP_POOL_BACK},
+    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI}, {"norm", AD_OP_BN_STATS, AD_OP_ADD},    {"pool", AD_OP_POOL, AD_OP_AFFINE_POOL_SUMS},
     {"head", AD_OP_LINEAR, AD_OP_SOFTMAX_CE},  {"optimiser", AD_OP_SGD, AD_OP_COPY},
 };
 
