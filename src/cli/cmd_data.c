@@ -70,7 +70,7 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
     char below[1024];
     adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", values->size);
     adatom_status status;
-    progress_start(&cli->progress, "verify");
+    progress_start(&cli->progress, "verify", 0);
     TRY(adatom_dataset_verify(cli->ctx, data->data, &params, (size_t)values->least, on_problem, found, &problems));
     progress_clear(&cli->progress);
     document = report_document("data verify");

@@ -106,7 +106,7 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
 
     adatom_check_params params = {.filter = values.filter, .quick = values.quick, .seed = values.seed, .report = on_check, .user = &doctor};
     int checks = 0, failures = 0;
-    progress_start(&cli->progress, "checks");
+    progress_start(&cli->progress, "checks", 0);
     checked = adatom_check_device(device, &params, &checks, &failures);
     progress_clear(&cli->progress);
     if (checked != ADATOM_OK && checked != ADATOM_CHECK_FAILED) TRY(checked);

@@ -243,7 +243,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const l
         adatom_progress watch = {on_progress, &r};
         char label[64];
         snprintf(label, sizeof label, "%s, %d-shot", r.name, r.shot);
-        progress_start(&cli->progress, label);
+        progress_start(&cli->progress, label, 0);
         TRY(adatom_adapt_episodes(device, model, dataset, list, &method, o->first, o->count, &watch, &evaluations[m]));
         progress_clear(&cli->progress);
         adatom_evaluation_info e;

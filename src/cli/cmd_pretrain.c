@@ -171,7 +171,7 @@ static const report_column columns[] = {
 struct training {
     struct cli *cli;
     json_t *epochs;
-    long first_step; /* of this run: a resumed one does not start at 0 */
+    bool started;
 };
 
 static void on_progress(void *user, const adatom_pretrain_progress *now) {
@@ -186,10 +186,11 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
                                  now->validation >= 0 ? json_real(now->validation) : json_null(), "images_per_s", now->images_per_s));
         return;
     }
-    if (t->first_step < 0) t->first_step = now->step;
+    if (!t->started) progress_start(&t->cli->progress, "pretrain", (double)now->step);
+    t->started = true;
     snprintf(text, sizeof text, "epoch %d/%d, loss %.4f, accuracy %.2f %%, %.0f pictures/s", now->epoch, now->epochs, now->loss,
              100 * now->accuracy, now->images_per_s);
-    progress_update(&t->cli->progress, (double)(now->step - t->first_step), (double)(now->steps - t->first_step), text);
+    progress_update(&t->cli->progress, (double)now->step, (double)now->steps, text);
 }
 
 /* The command as typed, kept in the model's notes. */
@@ -227,7 +228,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     adatom_device *device = NULL;
     adatom_dataset *base = NULL, *validation = NULL;
     adatom_model *model = NULL;
-    struct training t = {.cli = cli, .epochs = json_array(), .first_step = -1};
+    struct training t = {.cli = cli, .epochs = json_array()};
     json_t *document = NULL;
     char command[2048], below[4400];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
@@ -264,7 +265,6 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .command = command,
                                      .progress = on_progress,
                                      .user = &t};
-    progress_start(&cli->progress, "pretrain");
     TRY(adatom_pretrain(device, base, &params, &model));
     progress_clear(&cli->progress);
 

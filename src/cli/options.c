@@ -163,7 +163,7 @@ adatom_status cli_open_dataset(struct cli *cli, const data_options *options, con
     char cache[4096];
     cli_cache_dir(device, cache, sizeof cache);
     adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size);
-    progress_start(&cli->progress, "data");
+    progress_start(&cli->progress, "data", 0);
     adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);
     progress_clear(&cli->progress);
     return status;

@@ -17,10 +17,11 @@ void progress_init(progress *p, bool quiet) {
     *p = (progress){.quiet = quiet, .bar = !quiet && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0};
 }
 
-void progress_start(progress *p, const char *label) {
+void progress_start(progress *p, const char *label, double from) {
     progress_clear(p);
     snprintf(p->label, sizeof p->label, "%s", label);
     p->started = p->shown = now();
+    p->from = from;
 }
 
 static void duration(double seconds, char out[32]) {
@@ -38,8 +39,8 @@ void progress_update(progress *p, double done, double total, const char *text) {
     if (p->quiet || t - p->shown < (p->bar ? 0.1 : 10)) return;
     p->shown = t;
     char left[32] = "", numbers[64];
-    bool known = total > 0 && done > 0;
-    if (known) duration((t - p->started) * (total - done) / done, left);
+    bool known = total > 0 && done > p->from;
+    if (known) duration((t - p->started) * (total - done) / (done - p->from), left);
     snprintf(numbers, sizeof numbers, total > 0 ? "%.0f/%.0f" : "%.0f", done, total);
     if (p->bar) {
         char cells[21] = "--------------------";

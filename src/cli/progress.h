@@ -9,11 +9,12 @@ typedef struct progress {
     bool bar;   /* redraw one line */
     bool drawn; /* a bar stands on the line */
     double started, shown;
+    double from; /* what was already done at the start: a resumed run */
     char label[64];
 } progress;
 
 void progress_init(progress *p, bool quiet);
-void progress_start(progress *p, const char *label);
+void progress_start(progress *p, const char *label, double from);
 /* done of total (0: unknown); text follows the numbers and may be NULL. Cheap: draws at most ten times a second, or prints
  * at most every ten seconds. */
 void progress_update(progress *p, double done, double total, const char *text);
