@@ -15,4 +15,5 @@
 #endif
 #include "abi_conv.h"
 #include "abi_other.h"
+#include "abi_probe.h"
 #endif

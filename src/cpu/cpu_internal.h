@@ -64,4 +64,6 @@ static inline size_t ad_cpu_chunk_count(size_t rows) {
 }
 /* y[i] (+)= scale * the sum over chunks of partial[chunk][i], in the order of the chunks, in double. */
 void ad_cpu_reduce(float *y, const float *partial, size_t chunks, size_t count, double scale, bool accumulate);
+/* probe.c: ad_engine_api.probe with that many threads. */
+adatom_status ad_cpu_probe(adatom_context *ctx, int threads, ad_probe *probe);
 #endif

@@ -57,11 +57,6 @@ static bool applies(const cpu_engine *engine, const ad_op *op, int variant) {
            (!kernels[op->kind]->applies || kernels[op->kind]->applies(op, variant, engine->tiles));
 }
 
-static const char *variant_name(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
-    (void)plan;
-    return applies((const cpu_engine *)engine, op, variant) ? variants_of(op->kind)[variant - 1] : NULL;
-}
-
 /* One preference per operation: where it does not apply, the first that does is taken. */
 static void variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
     (void)plan;
@@ -74,6 +69,13 @@ static int variant_of(const cpu_engine *engine, const ad_op *op) {
     int variant = 1;
     while (variant < variant_count(&engine->base, op->kind) && !applies(engine, op, variant)) variant++;
     return variant;
+}
+
+static const char *variant_name(const ad_engine *base, const ad_plan *plan, const ad_op *op, int variant) {
+    const cpu_engine *engine = (const cpu_engine *)base;
+    (void)plan;
+    if (!variant) variant = variant_of(engine, op);
+    return applies(engine, op, variant) ? variants_of(op->kind)[variant - 1] : NULL;
 }
 
 /* ---- buffers ---- */
@@ -249,6 +251,8 @@ static adatom_status program_profile(ad_program *p, bool on) {
 static double program_op_ns(ad_program *p, int op) { return op >= 0 && op < p->op_count ? p->op_ns[op] : -1; }
 
 /* ---- the engine ---- */
+static adatom_status probe(ad_engine *base, ad_probe *out) { return ad_cpu_probe(base->ctx, ((cpu_engine *)base)->threads, out); }
+
 static void read_model(char *out, size_t size) {
     snprintf(out, size, "CPU");
     FILE *file = fopen("/proc/cpuinfo", "re");
@@ -322,6 +326,7 @@ static const ad_engine_api api = {
     .program_destroy = program_destroy,
     .program_profile = program_profile,
     .program_op_ns = program_op_ns,
+    .probe = probe,
     .variant_count = variant_count,
     .variant_name = variant_name,
     .variant_prefer = variant_prefer,

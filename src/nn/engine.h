@@ -15,6 +15,25 @@ typedef struct ad_limits {
     size_t memory_bytes; /* what may be used in total now: memory budget or free host memory */
 } ad_limits;
 
+/* What the device can reach at most, measured without a plan. */
+typedef enum ad_probe_kind {
+    AD_PROBE_FMA32,  /* multiply-adds in registers, all processors */
+    AD_PROBE_FMA16,  /* the same in half precision */
+    AD_PROBE_MATRIX, /* matrix units: half-precision operands, float32 sums */
+    AD_PROBE_READ,   /* memory far larger than caches */
+    AD_PROBE_WRITE,
+    AD_PROBE_COPY,
+    AD_PROBE_SGEMM /* BLAS product of the host: C[m][n] = A[m][k] B[k][n] */
+} ad_probe_kind;
+enum { AD_PROBE_SAMPLES = 9 };
+typedef struct ad_probe {
+    ad_probe_kind kind;
+    int m, n, k;
+    double flops, bytes;         /* out: of one sample; a multiply-add counts 2, a copied byte 2 */
+    double ns[AD_PROBE_SAMPLES]; /* out: after a warm-up */
+    bool device_timer;           /* out */
+} ad_probe;
+
 typedef struct ad_engine_api {
     const char *name; /* "vulkan", "cpu" */
     void (*destroy)(ad_engine *);
@@ -40,8 +59,11 @@ typedef struct ad_engine_api {
     adatom_status (*program_profile)(ad_program *, bool on);
     double (*program_op_ns)(ad_program *, int op);
 
+    /* UNSUPPORTED (message set) where the device has no such thing. NULL: the engine can't tell. */
+    adatom_status (*probe)(ad_engine *, ad_probe *);
+
     /* Number of variants that can run op in this plan (at least 1 for a supported operation; variant numbers 1..n may have
-     * gaps: variant_name returns NULL for one that does not apply to this op's geometry). */
+     * gaps: variant_name returns NULL for one that does not apply to this op's geometry; for 0 it names the one that runs). */
     int (*variant_count)(const ad_engine *, int kind);
     const char *(*variant_name)(const ad_engine *, const ad_plan *, const ad_op *, int variant);
     /* Sets what variant 0 means for this kind and geometry class from now on (tuner; verified variants only). */

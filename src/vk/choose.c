@@ -45,20 +45,26 @@ static int chosen_variant(const vk_engine *e, uint64_t geometry, int kind) {
     return 0;
 }
 
+/* What an operation without variant runs as: the tuner's choice, the family's, or the first that applies; 0: nothing does. */
+static int default_variant(const vk_engine *e, const ad_plan *plan, const ad_op *op, ad_vk_recipe *out) {
+    const ad_vk_family *family = ad_vk_family_of(op->kind);
+    int variant = chosen_variant(e, geometry_class(plan, op), op->kind);
+    if (!variant && family->preferred) variant = family->preferred(op, &e->caps);
+    if (variant && lower_variant(e, plan, op, variant, out)) return variant;
+    for (variant = 1; variant <= variants_of(op->kind); variant++)
+        if (lower_variant(e, plan, op, variant, out)) return variant;
+    return 0;
+}
+
 adatom_status ad_vk_lower_op(vk_engine *e, const ad_plan *plan, const ad_op *op, ad_vk_recipe *out) {
     adatom_context *ctx = e->base.ctx;
-    const ad_vk_family *family = ad_vk_family_of(op->kind);
     const int count = variants_of(op->kind);
     if (op->variant) {
         if (op->variant > 0 && op->variant <= count && lower_variant(e, plan, op, op->variant, out)) return ADATOM_OK;
         return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s", ad_op_name(op->kind),
                        op->variant, e->physical.info.name);
     }
-    int variant = chosen_variant(e, geometry_class(plan, op), op->kind);
-    if (!variant && family->preferred) variant = family->preferred(op, &e->caps);
-    if (variant && lower_variant(e, plan, op, variant, out)) return ADATOM_OK;
-    for (variant = 1; variant <= count; variant++)
-        if (lower_variant(e, plan, op, variant, out)) return ADATOM_OK;
+    if (default_variant(e, plan, op, out)) return ADATOM_OK;
     const ad_geometry *g = &op->g;
     return ad_fail(ctx, ADATOM_UNSUPPORTED, "no kernel for operation '%s' with n %d, %dx%dx%d to %dx%dx%d, k %d, stride %d, m %d on %s",
                    ad_op_name(op->kind), g->n, g->h, g->w, g->c, g->oh, g->ow, g->o, g->k, g->stride, g->m, e->physical.info.name);
@@ -71,6 +77,7 @@ int ad_vk_variant_count(const ad_engine *engine, int kind) {
 
 const char *ad_vk_variant_name(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
     ad_vk_recipe recipe;
+    if (!variant) variant = default_variant((const vk_engine *)engine, plan, op, &recipe);
     if (variant < 1 || variant > variants_of(op->kind)) return NULL;
     return lower_variant((const vk_engine *)engine, plan, op, variant, &recipe) ? ad_vk_family_of(op->kind)->variants[variant - 1] : NULL;
 }

@@ -73,6 +73,7 @@ static const ad_engine_api api = {
     .program_destroy = ad_vk_program_destroy,
     .program_profile = ad_vk_program_profile,
     .program_op_ns = ad_vk_program_op_ns,
+    .probe = ad_vk_probe,
     .variant_count = ad_vk_variant_count,
     .variant_name = ad_vk_variant_name,
     .variant_prefer = ad_vk_variant_prefer,
@@ -105,15 +106,31 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
     memcpy(e->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof e->caps.max_groups);
 
     const float priority = 1;
-    const char *extensions[1] = {"VK_KHR_portability_subset"};
+    const char *extensions[4];
+    uint32_t extension_count = 0;
+    if (e->physical.portability_subset) extensions[extension_count++] = "VK_KHR_portability_subset";
+    VkPhysicalDeviceShaderFloat16Int8Features half = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
+                                                      .shaderFloat16 = VK_TRUE};
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .pNext = &half, .vulkanMemoryModel = VK_TRUE};
+    VkPhysicalDeviceCooperativeMatrixFeaturesNV matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV, .pNext = &model, .cooperativeMatrix = VK_TRUE};
+    if (e->physical.half) extensions[extension_count++] = VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME;
+    if (e->physical.matrix) {
+        extensions[extension_count++] = VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME;
+        extensions[extension_count++] = VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    }
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = e->physical.queue_family,
                                            .queueCount = 1,
                                            .pQueuePriorities = &priority};
     const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                     .pNext = e->physical.matrix ? (const void *)&matrix
+                                              : e->physical.half ? &half
+                                                                 : NULL,
                                      .queueCreateInfoCount = 1,
                                      .pQueueCreateInfos = &queue,
-                                     .enabledExtensionCount = e->physical.portability_subset ? 1 : 0,
+                                     .enabledExtensionCount = extension_count,
                                      .ppEnabledExtensionNames = extensions};
     VK(vkCreateDevice(e->physical.handle, &info, NULL, &e->device));
     volkLoadDeviceTable(&e->vk, e->device);

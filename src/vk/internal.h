@@ -44,6 +44,8 @@ typedef struct vk_physical {
     size_t allocation_bytes; /* maxMemoryAllocationSize */
     uint32_t queue_family, timestamp_bits;
     bool software, memory_budget, portability_subset;
+    bool half;   /* shaderFloat16 */
+    bool matrix; /* VK_NV_cooperative_matrix: half-precision squares of AD_PROBE_MATRIX_SIZE with float32 sums */
     adatom_device_info info; /* without index */
 } vk_physical;
 
@@ -150,6 +152,8 @@ adatom_status ad_vk_lower_op(vk_engine *e, const ad_plan *plan, const ad_op *op,
 int ad_vk_variant_count(const ad_engine *engine, int kind);
 const char *ad_vk_variant_name(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant);
 void ad_vk_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant);
+
+adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe); /* probe.c */
 
 /* ---- program.c, stream.c ------------------------------------------------------------------------------------------ */
 typedef struct vk_use { /* a byte range a launch touches */
