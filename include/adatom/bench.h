@@ -32,6 +32,98 @@ typedef struct adatom_check_params {
  * OUT_OF_MEMORY; INTERRUPTED between two cases. */
 ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom_check_params *params, int *checks, int *failures);
 
+/* ---- timing ------------------------------------------------------------------------------------------------------ */
+
+/* Names of cases say what decides their time. Any values are accepted, not only those of the suites; t1 and m8 may be left out.
+ *   peak/fp32 fp16 matrix read write copy        multiply-adds, matrix units (half precision, float32 sums), memory
+ *   peak/launch, peak/submit                     one more operation in a program; one more program run
+ *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM]     C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images each of T tasks:
+ *        composed: forward dx dw                 M atoms (8)
+ *        coefficients-first: forward (product and stage) product stage dpsi du
+ *        atoms-first: forward (stage and product) product stage dpsi dx
+ *   op/NAME/C/SIZE/bN[tT]                        affine affine-back affine-sums bn-stats add copy max-pool max-pool-back
+ *                                                average-pool average-pool-back
+ *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm softmax-ce
+ *   optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
+ *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS  whole adaptation: METHOD as adatom_method.adapt, way, shot, query
+ *   pretrain/ARCH[-SHARING]/SIZE/bN              whole training steps
+ *   startup/cold, startup/warm                   device, pipelines and a first episode, without and with the cache of
+ *                                                pipelines (drivers may keep caches of their own) */
+typedef struct adatom_bench_result {
+    const char *name;
+    const char *status;     /* ok, unsupported, skipped or error */
+    const char *reason;     /* where not ok; else "" */
+    const char *unit;       /* of value: GFLOP/s, GB/s, us, ms, episodes/s or images/s */
+    double value;           /* at the median; more is better but for us and ms */
+    const char *variant;    /* what ran, e.g. "texel" or "texel+registers" */
+    const char *verified;   /* against what, e.g. "double precision, b1"; "" where nothing is computed */
+    const char *timer;      /* "device" (timestamps) or "wall" */
+    const double *samples_ns; /* of one run, one episode or one image, after the warm-up */
+    int sample_count;
+    double min_ns, median_ns, p95_ns;
+    double gflop, gbyte;    /* of one run: work, least traffic; 0: not counted */
+    double gflops, gbytes_per_s;
+    double share_of_peak;   /* of the measured multiply-add rate; 0: not known */
+    double share_of_memory; /* of the measured memory rate; above 1 where caches serve it */
+    double share_of_roofline; /* least time by both rates / median */
+    double share_of_sgemm;  /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
+    double episodes_per_s, images_per_s; /* of adapt and pretrain; else 0 */
+    int tasks_at_once;      /* of adapt; else 0 */
+} adatom_bench_result;
+
+typedef struct adatom_bench_params {
+    const char *suite;      /* quick (ends within 60 s) or full; NULL: quick */
+    /* Each is the full name of a case, which is then made, or part of the names of the suite's cases. Count 0: the whole suite.
+     * The peaks are measured first in any case. */
+    const char *const *filters;
+    size_t filter_count;
+    int tasks_at_once;      /* of adapt; 0: as many as the library would take */
+    uint64_t seed;          /* of operands and episodes */
+    double seconds;         /* for the whole; cases that would end later are skipped. 0: 50 (quick), 3600 (full), and no limit for cases
+                               asked for by their full names, which are also measured longer than those of the quick suite */
+    const char *select;     /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
+    void (*report)(void *user, const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
+    void *user;
+} adatom_bench_params;
+
+/* Verifies and times the cases. A kernel case is first checked like adatom_check_device() on its shape with one image, whole
+ * adaptation and training on the shapes of their networks' convolutions (larger ones cut to 12x12, which is said in `verified`).
+ * *errors (may be NULL): cases that ended in error. OK also when there are such; USAGE: unknown suite, or a filter that is
+ * no case and part of none; INTERRUPTED; DEVICE_LOST; OUT_OF_MEMORY. params may be NULL. */
+ADATOM_API adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_params *params, int *errors);
+
+/* Compares two sets of samples (durations; n >= 1 each) by their spread. Returns 1 if the new ones are slower, -1 if they are faster,
+ * 0 if the difference may be noise. Slower means both
+ *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the median absolute
+ *     deviations of both sets (1.4826 MAD, added as variances): more than the spread explains;
+ *   - even the fastest new sample is slower than the old median: load from elsewhere slows some samples, slower code slows all.
+ * Faster is the same with the sets exchanged. *ratio (may be NULL): new median / old median. */
+ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count, double *ratio);
+
+/* One class of operations the tuner looked at; valid during the callback. */
+typedef struct adatom_tune_result {
+    const char *operation, *shape;
+    const char *before, *best;    /* variants: what ran without tuning, and the fastest that passed the check */
+    double before_ns, best_ns;
+    int candidates, failed;       /* variants that apply; those that failed the check */
+} adatom_tune_result;
+
+typedef struct adatom_tune_params {
+    const char *arch, *sharing;   /* of the network, as in adatom_model_params */
+    int image_size;               /* 0: 84 */
+    int way, shot, query;         /* 0: 5, 5, 15 */
+    int tasks_at_once;            /* 0: 4 */
+    double seconds;               /* no operation is begun later; 0: 60 */
+    void (*report)(void *user, const adatom_tune_result *result);
+    void *user;
+} adatom_tune_params;
+
+/* For each class of operations (kind, shape, work within a factor of two) of adapting atoms, of fine-tuning everything and
+ * of evaluation: checks the variants that apply against double precision, times those that passed, and prefers the fastest from then
+ * on; with a cache folder also in later runs on the same device, driver and shaders. The library never tunes unasked.
+ * *tuned (may be NULL): classes looked at. params may be NULL. */
+ADATOM_API adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params *params, int *tuned);
+
 #ifdef __cplusplus
 }
 #endif

@@ -272,18 +272,16 @@ done:
     return status;
 }
 
-adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *params, int *checks, int *failures) {
+adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const adatom_check_params *params, int *checks, int *failures) {
     check k = {.ctx = engine->ctx, .engine = engine};
     if (params) k.params = *params;
-    ad_case_list list = {0};
-    adatom_status status = ad_case_list_make(k.ctx, &list);
-    for (int i = 0; i < list.count && status == ADATOM_OK; i++) {
-        k.c = &list.cases[i];
+    adatom_status status = ADATOM_OK;
+    for (int i = 0; i < list->count && status == ADATOM_OK; i++) {
+        k.c = &list->cases[i];
         if (k.params.quick && !k.c->quick) continue;
         status = ad_interrupted(k.ctx);
         if (status == ADATOM_OK) status = check_case(&k);
     }
-    ad_case_list_clear(&list);
     if (checks) *checks = k.checks;
     if (failures) *failures = k.failures;
     if (status == ADATOM_OK && k.checks == 0)
@@ -291,6 +289,16 @@ adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *para
     if (status == ADATOM_OK && k.failures > 0)
         status =
             ad_fail(k.ctx, ADATOM_CHECK_FAILED, "%d of %d kernel checks failed on the %s engine", k.failures, k.checks, engine->api->name);
+    return status;
+}
+
+adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *params, int *checks, int *failures) {
+    ad_case_list list = {0};
+    if (checks) *checks = 0;
+    if (failures) *failures = 0;
+    adatom_status status = ad_case_list_make(engine->ctx, &list);
+    if (status == ADATOM_OK) status = ad_check_cases(engine, &list, params, checks, failures);
+    ad_case_list_clear(&list);
     return status;
 }
 

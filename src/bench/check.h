@@ -2,9 +2,12 @@
 #ifndef AD_BENCH_CHECK_H
 #define AD_BENCH_CHECK_H
 
+#include "bench/cases.h"
 #include "nn/engine.h"
 #include <adatom/bench.h>
 
 /* As adatom_check_device. params may be NULL; checks and failures too. */
 adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *params, int *checks, int *failures);
+/* The same with other cases than the usual ones. */
+adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const adatom_check_params *params, int *checks, int *failures);
 #endif

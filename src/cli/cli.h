@@ -24,6 +24,8 @@ typedef struct cli_command {
 
 adatom_status cmd_devices(struct cli *cli, int argc, char **argv);
 adatom_status cmd_doctor(struct cli *cli, int argc, char **argv);
+adatom_status cmd_bench(struct cli *cli, int argc, char **argv);
+adatom_status cmd_tune(struct cli *cli, int argc, char **argv);
 adatom_status cmd_data(struct cli *cli, int argc, char **argv);
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv);
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv);

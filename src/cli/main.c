@@ -7,6 +7,8 @@
 static const cli_command commands[] = {
     {"devices", "List the devices that can be used", cmd_devices},
     {"doctor", "Check every kernel of a device against double precision", cmd_doctor},
+    {"bench", "Measure a device's peaks, kernels and whole adaptation", cmd_bench},
+    {"tune", "Find the fastest kernels for a network on a device", cmd_tune},
     {"data", "Describe a data set (info) or look for what is wrong with it (verify)", cmd_data},
     {"pretrain", "Train a network on base classes", cmd_pretrain},
     {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},

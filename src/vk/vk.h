@@ -8,11 +8,6 @@
 adatom_status ad_vk_list(adatom_context *ctx, adatom_device_info *infos, size_t capacity, size_t *count);
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out);
 
-/* Times those variants of plan->ops[op] that are listed, and prefers the fastest for such operations from now on (kept in
- * params->cache_dir). Only variants that passed the kernel check on this device may be listed. *seconds (may be NULL): one
- * run of the fastest. The operation runs on operands of its own, which need as much memory as the plan's. */
-adatom_status ad_vk_tune(ad_engine *engine, const ad_plan *plan, int op, const int *variants, int count, double *seconds);
-
 /* Tests only. Runs kernel `kernel` (ad_vk_kernel) from other SPIR-V in this engine from now on; the words must outlive it. */
 void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *words, size_t word_count);
 /* Tests only. Leaves out the barriers of programs created from now on: the positive control of synchronization validation. */

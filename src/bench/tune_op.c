@@ -1,5 +1,5 @@
 /* The tuner: times the variants of an operation on operands of its own and prefers the fastest. */
-#include "vk/vk.h"
+#include "bench/tune.h"
 
 #include <math.h>
 
@@ -67,28 +67,27 @@ done:
     return status;
 }
 
-adatom_status ad_vk_tune(ad_engine *engine, const ad_plan *plan, int op, const int *variants, int count, double *seconds) {
+adatom_status ad_tune_op(ad_engine *engine, const ad_plan *plan, int op, const int *variants, int count, double *seconds, int *fastest) {
     adatom_status status = ADATOM_OK;
     double best = INFINITY;
-    int fastest = 0;
+    *fastest = 0;
     ad_plan *trial = alone(engine->ctx, plan, &plan->ops[op]);
     if (!trial) return ADATOM_OUT_OF_MEMORY;
     for (int i = 0; i < count; i++) {
-        double took = 0;
+        seconds[i] = INFINITY;
         if (!engine->api->variant_name(engine, trial, &trial->ops[0], variants[i])) continue;
         trial->ops[0].variant = (int16_t)variants[i];
-        AD_TRY(measure(engine, trial, &took));
-        if (took >= best) continue;
-        best = took;
-        fastest = variants[i];
+        AD_TRY(measure(engine, trial, &seconds[i]));
+        if (seconds[i] >= best) continue;
+        best = seconds[i];
+        *fastest = variants[i];
     }
-    if (!fastest) {
+    if (!*fastest) {
         status = ad_fail(engine->ctx, ADATOM_UNSUPPORTED, "none of %d variants applies to operation '%s'", count,
                          ad_op_name(plan->ops[op].kind));
         goto done;
     }
-    engine->api->variant_prefer(engine, plan, &plan->ops[op], fastest);
-    if (seconds) *seconds = best;
+    engine->api->variant_prefer(engine, plan, &plan->ops[op], *fastest);
 done:
     ad_plan_destroy(&trial);
     return status;

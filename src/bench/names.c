@@ -1,0 +1,298 @@
+/* Cases by name: what their parts mean, and which of them make a suite. */
+#include "bench/bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const quick_suite[] = {"peak/fp32",
+                                          "peak/fp16",
+                                          "peak/matrix",
+                                          "peak/read",
+                                          "peak/write",
+                                          "peak/copy",
+                                          "peak/launch",
+                                          "peak/submit",
+                                          "conv/forward/composed/3x64x3/84/b5",
+                                          "conv/forward/composed/64x64x3/42/b5",
+                                          "conv/dx/composed/64x64x3/42/b5",
+                                          "conv/dw/composed/64x64x3/42/b5",
+                                          "conv/forward/composed/64x64x3/21/b25",
+                                          "conv/dx/composed/64x64x3/21/b25",
+                                          "conv/forward/coefficients-first/64x64x3/21/b25",
+                                          "conv/product/coefficients-first/64x64x3/21/b25",
+                                          "conv/stage/coefficients-first/64x64x3/21/b25",
+                                          "conv/dpsi/coefficients-first/64x64x3/21/b25",
+                                          "conv/du/coefficients-first/64x64x3/21/b25",
+                                          "conv/forward/atoms-first/64x64x3/21/b5",
+                                          "op/affine/64/42/b25",
+                                          "op/max-pool/64/42/b25",
+                                          "op/max-pool-back/64/42/b25",
+                                          "head/linear/1600x5/b25",
+                                          "head/linear-dw/1600x5/b25",
+                                          "head/softmax-ce/1600x5/b25",
+                                          "optimiser/sgd/113088",
+                                          "adapt/atoms/conv4/84/5w1s5q/5",
+                                          "adapt/full/conv4-none/84/5w1s5q/2",
+                                          "adapt/centroid/conv4/42/5w1s5q/0",
+                                          "pretrain/conv4/42/b8",
+                                          "startup/cold",
+                                          "startup/warm",
+                                          NULL};
+
+static const char *const full_suite[] = {
+    "peak/fp32", "peak/fp16", "peak/matrix", "peak/read", "peak/write", "peak/copy", "peak/launch", "peak/submit",
+    /* Conv-4 at 84x84, a 5-way 5-shot support set */
+    "conv/forward/composed/3x64x3/84/b25", "conv/dw/composed/3x64x3/84/b25", "conv/forward/composed/64x64x3/42/b25",
+    "conv/dx/composed/64x64x3/42/b25", "conv/dw/composed/64x64x3/42/b25", "conv/forward/composed/64x64x3/21/b25",
+    "conv/dx/composed/64x64x3/21/b25", "conv/dw/composed/64x64x3/21/b25", "conv/forward/composed/64x64x3/10/b25",
+    "conv/dx/composed/64x64x3/10/b25", "conv/dw/composed/64x64x3/10/b25", "conv/product/coefficients-first/64x64x3/42/b25",
+    "conv/forward/coefficients-first/64x64x3/42/b25", "conv/stage/coefficients-first/64x64x3/42/b25",
+    "conv/dpsi/coefficients-first/64x64x3/42/b25", "conv/product/coefficients-first/64x64x3/21/b25",
+    "conv/forward/coefficients-first/64x64x3/21/b25", "conv/stage/coefficients-first/64x64x3/21/b25",
+    "conv/dpsi/coefficients-first/64x64x3/21/b25", "conv/du/coefficients-first/64x64x3/21/b25",
+    "conv/product/coefficients-first/64x64x3/10/b25", "conv/forward/coefficients-first/64x64x3/10/b25",
+    "conv/stage/coefficients-first/64x64x3/10/b25", "conv/dpsi/coefficients-first/64x64x3/10/b25",
+    "conv/du/coefficients-first/64x64x3/10/b25", "conv/forward/atoms-first/64x64x3/21/b25", "conv/stage/atoms-first/64x64x3/21/b25",
+    "conv/product/atoms-first/64x64x3/21/b25", "conv/dpsi/atoms-first/64x64x3/21/b25", "conv/dx/atoms-first/64x64x3/21/b25",
+    /* many tasks, each with weights of its own */
+    "conv/forward/composed/64x64x3/21/b25t8", "conv/dw/composed/64x64x3/21/b25t8", "conv/forward/coefficients-first/64x64x3/21/b25t8",
+    "conv/dpsi/coefficients-first/64x64x3/21/b25t8",
+    /* ResNet-12 at 84x84 */
+    "conv/forward/composed/64x64x3/84/b5", "conv/forward/composed/64x160x3/42/b5", "conv/forward/composed/160x160x3/42/b5",
+    "conv/forward/composed/320x320x3/21/b5", "conv/dx/composed/320x320x3/21/b5", "conv/dw/composed/320x320x3/21/b5",
+    "conv/forward/composed/640x640x3/10/b5", "conv/forward/composed/320x640x1/10/b5",
+    /* ResNet-10 at 224x224: stem, strides, widths */
+    "conv/forward/composed/3x64x7s2/224/b5", "conv/forward/composed/64x128x3s2/56/b5", "conv/dx/composed/64x128x3s2/56/b5",
+    "conv/forward/composed/512x512x3/7/b25", "conv/forward/coefficients-first/512x512x3/7/b25", "conv/forward/atoms-first/64x128x3s2/56/b5",
+    "op/affine/64/84/b25", "op/affine/64/42/b25", "op/affine-back/64/42/b25", "op/affine-sums/64/42/b25", "op/bn-stats/64/42/b25",
+    "op/max-pool/64/84/b25", "op/max-pool/64/42/b25", "op/max-pool-back/64/42/b25", "op/average-pool/64/42/b25", "op/add/64/42/b25",
+    "op/copy/64/42/b25", "head/linear/1600x5/b25", "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64",
+    "head/linear/640x64/b64", "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25",
+    "optimiser/sgd/113088", "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
+    "adapt/full/conv4-none/84/5w5s15q/50", "adapt/full/conv4/84/5w5s15q/50", "adapt/head/conv4/84/5w5s15q/100",
+    "adapt/centroid/conv4/84/5w5s15q/0", "adapt/atoms/conv4/84/5w1s15q/50", "adapt/atoms+norm/conv4/84/5w5s15q/50",
+    "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold", "startup/warm", NULL};
+
+const char *const *ad_bench_suite(const char *suite) {
+    if (!suite || !strcmp(suite, "quick")) return quick_suite;
+    return !strcmp(suite, "full") ? full_suite : NULL;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+enum { MAX_PARTS = 6, MAX_NUMBER = 1 << 24 };
+typedef struct parts {
+    char text[128];
+    const char *part[MAX_PARTS];
+    int count;
+} parts;
+
+static bool split(const char *name, parts *out) {
+    if (strlen(name) >= sizeof out->text) return false;
+    snprintf(out->text, sizeof out->text, "%s", name);
+    char *rest = NULL;
+    out->count = 0;
+    for (char *at = strtok_r(out->text, "/", &rest); at; at = strtok_r(NULL, "/", &rest)) {
+        if (out->count == MAX_PARTS) return false;
+        out->part[out->count++] = at;
+    }
+    return out->count > 0;
+}
+
+/* A number after each of the letters of `form`, in that order; letters[0] == '#' is a number without letter. Letters after '?'
+ * may be missing (their numbers keep their values). Nothing may follow. */
+static bool read_numbers(const char *text, const char *form, int *const numbers[]) {
+    bool optional = false;
+    for (int i = 0; *form; form++) {
+        if (*form == '?') {
+            optional = true;
+            continue;
+        }
+        int value = 0, digits = 0;
+        const bool here = *form == '#' || *text == *form;
+        if (!here && !optional) return false;
+        if (here) {
+            if (*form != '#') text++;
+            for (; *text >= '0' && *text <= '9' && value <= MAX_NUMBER; text++, digits++) value = 10 * value + (*text - '0');
+            if (!digits || value > MAX_NUMBER) return false;
+            *numbers[i] = value;
+        }
+        i++;
+    }
+    return !*text;
+}
+
+static int find(const char *word, const char *const *words, int count) {
+    for (int i = 0; i < count; i++)
+        if (!strcmp(word, words[i])) return i;
+    return -1;
+}
+
+static bool parse_peak(const parts *p, ad_bench_case *out) {
+    static const char *const names[] = {"fp32", "fp16", "matrix", "read", "write", "copy", "", "launch", "submit"};
+    out->kind = AD_BENCH_PEAK;
+    out->peak = p->count == 2 ? find(p->part[1], names, AD_COUNT(names)) : -1;
+    return out->peak >= 0;
+}
+
+static void add(ad_bench_case *out, int kind, int tasks, ad_geometry g) {
+    out->kind = AD_BENCH_KERNEL;
+    out->steps[out->step_count++] = ad_case_of(kind, tasks, g);
+}
+
+/* What a path is made of. PRODUCT: the product with the coefficients, which all tasks share. */
+enum { PRODUCT = AD_OP_COUNT };
+static const struct {
+    const char *path, *pass;
+    int operations[2], count;
+} conv_passes[] = {
+    {"composed", "forward", {AD_OP_CONV}, 1},
+    {"composed", "dx", {AD_OP_CONV_DX}, 1},
+    {"composed", "dw", {AD_OP_CONV_DW}, 1},
+    {"coefficients-first", "forward", {PRODUCT, AD_OP_ATOMS}, 2},
+    {"coefficients-first", "product", {PRODUCT}, 1},
+    {"coefficients-first", "stage", {AD_OP_ATOMS}, 1},
+    {"coefficients-first", "dpsi", {AD_OP_ATOMS_DPSI}, 1},
+    {"coefficients-first", "du", {AD_OP_ATOMS_DU}, 1},
+    {"atoms-first", "forward", {AD_OP_DEPTH, PRODUCT}, 2},
+    {"atoms-first", "product", {PRODUCT}, 1},
+    {"atoms-first", "stage", {AD_OP_DEPTH}, 1},
+    {"atoms-first", "dpsi", {AD_OP_DEPTH_DPSI}, 1},
+    {"atoms-first", "dx", {AD_OP_DEPTH_DX}, 1},
+};
+
+static bool parse_conv(const parts *p, ad_bench_case *out) {
+    int c = 0, o = 0, k = 0, stride = 1, size = 0, n = 0, tasks = 1, m = 8;
+    if (p->count != 6 || !read_numbers(p->part[3], "#xx?s", (int *const[]){&c, &o, &k, &stride}) ||
+        !read_numbers(p->part[4], "#", (int *const[]){&size}) || !read_numbers(p->part[5], "b?tm", (int *const[]){&n, &tasks, &m}))
+        return false;
+    if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX || m < 1 || m > 64)
+        return false;
+    const ad_geometry g = ad_case_geometry(n, size, size, (c + 3) / 4 * 4, o, k, stride, k / 2, 1, m);
+    for (size_t i = 0; i < AD_COUNT(conv_passes); i++) {
+        if (strcmp(p->part[1], conv_passes[i].pass) || strcmp(p->part[2], conv_passes[i].path)) continue;
+        const bool atoms_first = !strcmp(conv_passes[i].path, "atoms-first");
+        for (int s = 0; s < conv_passes[i].count; s++) {
+            enum { W = 1, BIAS = 2 };
+            const int kind = conv_passes[i].operations[s];
+            add(out, kind == PRODUCT ? AD_OP_CONV : kind, tasks, g);
+            ad_case *step = &out->steps[out->step_count - 1];
+            if (kind != PRODUCT) continue;
+            step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow, g.c * m, o, 1, 1, 0, 1, 0)
+                                     : ad_case_geometry(n, size, size, g.c, m * o, 1, 1, 0, 1, 0);
+            ad_case_share(step, W);
+            if (!atoms_first) ad_case_absent(step, BIAS);
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool parse_op(const parts *p, ad_bench_case *out) {
+    static const char *const names[] = {"affine", "affine-back", "affine-sums",   "bn-stats",     "add",
+                                        "copy",   "max-pool",    "max-pool-back", "average-pool", "average-pool-back"};
+    static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS, AD_OP_BN_STATS, AD_OP_ADD,
+                                AD_OP_COPY,   AD_OP_POOL,        AD_OP_POOL_BACK,   AD_OP_POOL,     AD_OP_POOL_BACK};
+    int c = 0, size = 0, n = 0, tasks = 1;
+    if (p->count != 5 || !read_numbers(p->part[2], "#", (int *const[]){&c}) || !read_numbers(p->part[3], "#", (int *const[]){&size}) ||
+        !read_numbers(p->part[4], "b?t", (int *const[]){&n, &tasks}) || c < 1 || size < 2 || size > 4096 || n < 1 || n > 65536 ||
+        tasks < 1 || tasks > INT16_MAX)
+        return false;
+    const int which = find(p->part[1], names, AD_COUNT(names));
+    if (which < 0) return false;
+    c = (c + 3) / 4 * 4;
+    const bool pool = kinds[which] == AD_OP_POOL || kinds[which] == AD_OP_POOL_BACK;
+    ad_geometry g = pool ? ad_case_geometry(n, size, size, c, c, 2, 2, 0, 1, 0) : ad_case_geometry(n, size, size, c, c, 1, 1, 0, 1, 0);
+    if (kinds[which] == AD_OP_ADD || kinds[which] == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
+    add(out, kinds[which], tasks, g);
+    ad_case *step = &out->steps[0];
+    step->op.i[0] = pool ? !strncmp(p->part[1], "average", 7)
+                         : kinds[which] == AD_OP_AFFINE || kinds[which] == AD_OP_AFFINE_BACK || kinds[which] == AD_OP_AFFINE_SUMS;
+    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, 2);                               /* no residual */
+    if (kinds[which] == AD_OP_AFFINE_BACK) ad_case_absent(step, 3), ad_case_absent(step, 5); /* frozen statistics: no x; no dresidual */
+    return true;
+}
+
+static bool parse_head(const parts *p, ad_bench_case *out) {
+    static const char *const names[] = {"linear", "linear-dx", "linear-dw", "class-mean", "row-norm", "softmax-ce"};
+    static const int kinds[] = {AD_OP_LINEAR, AD_OP_LINEAR_DX, AD_OP_LINEAR_DW, AD_OP_CLASS_MEAN, AD_OP_ROW_NORM, AD_OP_SOFTMAX_CE};
+    int features = 0, way = 0, n = 0, tasks = 1;
+    if (p->count != 4 || !read_numbers(p->part[2], "#x", (int *const[]){&features, &way}) ||
+        !read_numbers(p->part[3], "b?t", (int *const[]){&n, &tasks}) || features < 1 || way < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX)
+        return false;
+    const int which = find(p->part[1], names, AD_COUNT(names));
+    if (which < 0) return false;
+    const bool softmax = kinds[which] == AD_OP_SOFTMAX_CE;
+    add(out, kinds[which], tasks, (ad_geometry){.n = n, .c = softmax ? 0 : features, .o = way});
+    out->steps[0].op.i[7] = softmax;
+    out->steps[0].op.f[0] = softmax ? 0 : 1;
+    return true;
+}
+
+static bool parse_optimiser(const parts *p, ad_bench_case *out) {
+    int count = 0, tasks = 1;
+    if (p->count != 3 || !read_numbers(p->part[2], "#?t", (int *const[]){&count, &tasks}) || count < 1 || tasks < 1 || tasks > INT16_MAX)
+        return false;
+    const bool adam = !strcmp(p->part[1], "adam");
+    if (!adam && strcmp(p->part[1], "sgd")) return false;
+    add(out, adam ? AD_OP_ADAM : AD_OP_SGD, tasks, (ad_geometry){.c = count});
+    ad_case *step = &out->steps[0];
+    const float sgd_f[3] = {0.9f, 0, 1e-3f}, adam_f[4] = {0.9f, 0.999f, 1e-8f, 1e-2f};
+    memcpy(step->op.f, adam ? adam_f : sgd_f, adam ? sizeof adam_f : sizeof sgd_f);
+    return true;
+}
+
+static bool read_network(const char *text, ad_bench_case *out) {
+    static const char *const sharings[] = {"none", "layer", "stage", "net"};
+    const char *dash = strchr(text, '-');
+    const size_t length = dash ? (size_t)(dash - text) : strlen(text);
+    static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18"};
+    if (length >= sizeof out->arch) return false;
+    memcpy(out->arch, text, length);
+    out->arch[length] = 0;
+    snprintf(out->sharing, sizeof out->sharing, "%s", dash ? dash + 1 : "net");
+    return find(out->arch, archs, AD_COUNT(archs)) >= 0 && find(out->sharing, sharings, AD_COUNT(sharings)) >= 0;
+}
+
+static bool parse_adapt(const parts *p, ad_bench_case *out) {
+    static const char *const methods[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full"};
+    out->kind = AD_BENCH_ADAPT;
+    if (p->count != 6 || find(p->part[1], methods, AD_COUNT(methods)) < 0 || !read_network(p->part[2], out) ||
+        !read_numbers(p->part[3], "#", (int *const[]){&out->size}) || !read_numbers(p->part[5], "#", (int *const[]){&out->optimiser_steps}))
+        return false;
+    snprintf(out->method, sizeof out->method, "%s", p->part[1]);
+    char episode[32];
+    const size_t length = strlen(p->part[4]);
+    if (length >= sizeof episode || p->part[4][length - 1] != 'q') return false;
+    memcpy(episode, p->part[4], length - 1);
+    episode[length - 1] = 0; /* the q */
+    return read_numbers(episode, "#ws", (int *const[]){&out->way, &out->shot, &out->query}) && out->way > 0 && out->shot > 0 &&
+           out->query > 0 && out->size > 0;
+}
+
+static bool parse_pretrain(const parts *p, ad_bench_case *out) {
+    out->kind = AD_BENCH_PRETRAIN;
+    return p->count == 4 && read_network(p->part[1], out) && read_numbers(p->part[2], "#", (int *const[]){&out->size}) &&
+           read_numbers(p->part[3], "b", (int *const[]){&out->batch}) && out->size > 0 && out->batch > 0;
+}
+
+static bool parse_startup(const parts *p, ad_bench_case *out) {
+    out->kind = AD_BENCH_STARTUP;
+    out->warm = p->count == 2 && !strcmp(p->part[1], "warm");
+    return p->count == 2 && (out->warm || !strcmp(p->part[1], "cold"));
+}
+
+bool ad_bench_parse(const char *name, ad_bench_case *out) {
+    static const struct {
+        const char *family;
+        bool (*parse)(const parts *p, ad_bench_case *out);
+    } families[] = {{"peak", parse_peak},         {"conv", parse_conv},      {"op", parse_op},
+                    {"head", parse_head},         {"adapt", parse_adapt},    {"optimiser", parse_optimiser},
+                    {"pretrain", parse_pretrain}, {"startup", parse_startup}};
+    parts p;
+    *out = (ad_bench_case){0};
+    if (!split(name, &p)) return false;
+    snprintf(out->name, sizeof out->name, "%s", name);
+    for (size_t f = 0; f < AD_COUNT(families); f++)
+        if (!strcmp(p.part[0], families[f].family)) return families[f].parse(&p, out);
+    return false;
+}

@@ -1,0 +1,247 @@
+/* Whole adaptation, training and start-up, through the public headers as a user's program would. */
+#include "bench/bench.h"
+#include "bench/verify.h"
+#include "nn/network.h"
+#include <adatom/adapt.h>
+#include <adatom/train.h>
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LEAST_SAMPLES = 5 };
+
+static adatom_model_params model_params(const ad_bench_case *c) {
+    return (adatom_model_params){.arch = c->arch, .sharing = c->sharing, .image_size = c->size, .seed = 1};
+}
+
+/* ---- verification: the convolutions of the network ---------------------------------------------------------------- */
+static adatom_status verify_node(ad_bench *b, const ad_node *node) {
+    static const int ordinary[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
+    static const int decomposed[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI};
+    const int *kinds = node->m ? decomposed : ordinary;
+    const int count = node->m ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
+    const ad_geometry g = ad_case_geometry(1, node->h, node->w, node->c, node->o, node->k, node->stride, node->pad, node->dil, node->m);
+    for (int i = 0; i < count; i++) {
+        const ad_case step = ad_case_of(kinds[i], 1, g);
+        adatom_status status = ad_verify_case(b->engine, &step, NULL, b->quick ? 4e7 : 4e8, NULL, 0);
+        if (status != ADATOM_OK) return status;
+    }
+    return ADATOM_OK;
+}
+
+static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
+    const adatom_model_params params = model_params(c);
+    const uint64_t key = ad_hash(c->arch, strlen(c->arch), ad_hash(c->sharing, strlen(c->sharing), (uint64_t)c->size));
+    ad_network net = {0};
+    adatom_status status = ADATOM_OK;
+    snprintf(out->verified, sizeof out->verified, "double precision, convolutions, b1 up to %dx%d", AD_VERIFY_SIZE, AD_VERIFY_SIZE);
+    for (int i = 0; i < b->verified_count; i++)
+        if (b->verified[i] == key) return ADATOM_OK;
+    AD_TRY(ad_network_build(b->ctx, &params, &net));
+    for (int i = 0; i < net.node_count; i++) {
+        const ad_node *node = &net.nodes[i];
+        bool seen = node->kind != AD_NODE_CONV;
+        for (int j = 0; j < i && !seen; j++)
+            seen = net.nodes[j].kind == AD_NODE_CONV && !memcmp(&net.nodes[j].h, &node->h, offsetof(ad_node, act) - offsetof(ad_node, h));
+        if (!seen) AD_TRY(verify_node(b, node));
+    }
+    if (b->verified_count < (int)AD_COUNT(b->verified)) b->verified[b->verified_count++] = key;
+done:
+    ad_network_clear(&net);
+    return status;
+}
+
+/* ---- adaptation --------------------------------------------------------------------------------------------------- */
+typedef struct adapting {
+    ad_bench *b;
+    adatom_model *model;
+    adatom_dataset *dataset;
+    adatom_episodes *episodes;
+    adatom_method method;
+    int tasks;   /* at once */
+    double last; /* when the latest batch ended; 0: none did */
+    double *samples;
+    int count;
+} adapting;
+
+static void clear(adapting *a) {
+    adatom_episodes_destroy(&a->episodes);
+    adatom_dataset_destroy(&a->dataset);
+    adatom_model_destroy(&a->model);
+}
+
+/* The first batch ends the preparation (pictures, features, pipelines); each further one is a sample. */
+static void batch_ended(void *user, int done, int total, double mean, double ci95) {
+    adapting *a = user;
+    const double now = ad_seconds();
+    (void)done, (void)total, (void)mean, (void)ci95;
+    if (a->last > 0 && a->count < AD_BENCH_MAX_SAMPLES) a->samples[a->count++] = 1e9 * (now - a->last) / a->tasks;
+    a->last = now;
+}
+
+static adatom_status adapt(adapting *a, int tasks, int batches) {
+    adatom_evaluation *evaluation = NULL;
+    const adatom_progress progress = {batch_ended, a};
+    a->tasks = a->method.tasks_at_once = tasks;
+    a->last = 0;
+    a->count = 0;
+    const adatom_status status =
+        adatom_adapt_episodes(a->b->device, a->model, a->dataset, a->episodes, &a->method, 0, tasks * batches, &progress, &evaluation);
+    adatom_evaluation_destroy(&evaluation);
+    return status;
+}
+
+static adatom_status prepare(adapting *a, const ad_bench_case *c, int episodes) {
+    static const struct {
+        const char *split;
+        int classes;
+    } splits[] = {{"val", 16}, {"novel", 24}, {"base", 64}, {"all", 104}};
+    adatom_context *ctx = a->b->ctx;
+    adatom_status status = ADATOM_OK;
+    size_t s = 0;
+    while (s < AD_COUNT(splits) && splits[s].classes < c->way) s++;
+    if (s == AD_COUNT(splits)) return ad_fail(ctx, ADATOM_UNSUPPORTED, "the built-in pictures have 104 classes, %d asked for", c->way);
+    const adatom_model_params params = model_params(c);
+    const adatom_dataset_params pictures = {.size = c->size, .split = splits[s].split, .builtin_per_class = c->shot + c->query};
+    const adatom_episodes_params list = {.way = c->way, .shot = c->shot, .query = c->query, .tasks = episodes, .seed = a->b->params.seed};
+    AD_TRY(adatom_model_create(ctx, &params, &a->model));
+    AD_TRY(adatom_dataset_open(ctx, "builtin:shapes", &pictures, &a->dataset));
+    AD_TRY(adatom_episodes_create(ctx, a->dataset, &list, &a->episodes));
+done:
+    return status;
+}
+
+adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
+    enum { AT_ONCE = 64 };
+    adatom_status status = ADATOM_OK;
+    adatom_bench_result *r = &out->result;
+    adapting a = {.b = b, .method = {.adapt = c->method, .steps = c->optimiser_steps}, .samples = out->samples};
+    const int asked = b->params.tasks_at_once;
+    const double seconds = b->quick ? 2 : 20;
+    AD_TRY(verify_network(b, c, out));
+    AD_TRY(prepare(&a, c, AD_MAX(asked, AT_ONCE) * (1 + AD_BENCH_MAX_SAMPLES)));
+    double began = ad_seconds();
+    AD_TRY(adapt(&a, 1, 2));
+    const double once = ad_seconds() - began, one = 1e-9 * out->samples[0];
+    int tasks = asked;
+    if (!tasks) {
+        size_t bytes = 0;
+        a.method.tasks_at_once = 0;
+        AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, &bytes, &tasks));
+        tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)), 1); /* no more than the time allows samples of */
+    }
+    const int count = (int)AD_MAX(AD_MIN(seconds / (one * tasks), AD_BENCH_MAX_SAMPLES), LEAST_SAMPLES);
+    AD_TRY(ad_bench_late(b, once + one * tasks * (1 + LEAST_SAMPLES)));
+    AD_TRY(adapt(&a, tasks, 1 + count));
+    r->sample_count = a.count;
+    r->tasks_at_once = tasks;
+    ad_bench_statistics(r);
+    r->unit = "episodes/s";
+    r->value = r->episodes_per_s = 1e9 / r->median_ns;
+done:
+    clear(&a);
+    return status;
+}
+
+/* ---- folders for what is written on the way ------------------------------------------------------------------------ */
+static adatom_status make_folder(ad_bench *b, char folder[32]) {
+    snprintf(folder, 32, "/tmp/adatom-bench-XXXXXX");
+    if (mkdtemp(folder)) return ADATOM_OK;
+    folder[0] = 0;
+    return ad_fail(b->ctx, ADATOM_IO, "cannot create a folder under /tmp");
+}
+
+static void remove_folder(const char *folder) {
+    DIR *dir = folder[0] ? opendir(folder) : NULL;
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (entry->d_name[0] != '.') unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(folder);
+}
+
+/* ---- training ----------------------------------------------------------------------------------------------------- */
+static void epoch_ran(void *user, const adatom_pretrain_progress *now) {
+    ad_bench_record *out = user;
+    if (now->epoch_end || now->epoch == 1 || out->result.sample_count == AD_BENCH_MAX_SAMPLES) return; /* the first warms up */
+    out->samples[out->result.sample_count++] = 1e9 / now->images_per_s;
+}
+
+adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
+    enum { CLASSES = 16 }; /* of builtin:shapes/val */
+    adatom_status status = ADATOM_OK;
+    adatom_bench_result *r = &out->result;
+    adatom_dataset *dataset = NULL;
+    char folder[32] = "", path[64];
+    /* An epoch is one sample: a step (quick) or four. */
+    const adatom_dataset_params pictures = {
+        .size = c->size, .split = "val", .builtin_per_class = (c->batch * (b->quick ? 1 : 4) + CLASSES - 1) / CLASSES};
+    AD_TRY(verify_network(b, c, out));
+    AD_TRY(ad_bench_late(b, 0));
+    AD_TRY(make_folder(b, folder));
+    AD_TRY(adatom_dataset_open(b->ctx, "builtin:shapes", &pictures, &dataset));
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    const adatom_pretrain_params params = {.model = model_params(c),
+                                           .epochs = 2 + LEAST_SAMPLES,
+                                           .batch = c->batch,
+                                           .seed = 1,
+                                           .output = path,
+                                           .progress = epoch_ran,
+                                           .user = out};
+    AD_TRY(adatom_pretrain(b->device, dataset, &params, NULL));
+    ad_bench_statistics(r);
+    r->unit = "images/s";
+    r->value = r->images_per_s = 1e9 / r->median_ns;
+done:
+    adatom_dataset_destroy(&dataset);
+    remove_folder(folder);
+    return status;
+}
+
+/* ---- start-up ----------------------------------------------------------------------------------------------------- */
+typedef struct starting {
+    adapting a;
+    char folder[32]; /* of the caches; "": none */
+} starting;
+
+/* A device from nothing to the predictions of one episode. */
+static adatom_status start(void *user, double *ns) {
+    starting *s = user;
+    ad_bench *b = s->a.b;
+    const adatom_device_params params = {.select = b->params.select, .cache_dir = s->folder[0] ? s->folder : NULL};
+    adatom_device *device = NULL;
+    adatom_evaluation *evaluation = NULL;
+    const double began = ad_seconds();
+    adatom_status status = adatom_device_open(b->ctx, &params, &device);
+    if (status == ADATOM_OK)
+        status = adatom_adapt_episodes(device, s->a.model, s->a.dataset, s->a.episodes, &s->a.method, 0, 1, NULL, &evaluation);
+    *ns = 1e9 * (ad_seconds() - began);
+    adatom_evaluation_destroy(&evaluation);
+    adatom_device_destroy(&device);
+    return status;
+}
+
+adatom_status ad_bench_startup(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
+    adatom_status status = ADATOM_OK;
+    adatom_bench_result *r = &out->result;
+    starting s = {.a = {.b = b, .method = {.adapt = "atoms", .steps = 1}}};
+    const ad_bench_case first = {.arch = "conv4", .sharing = "net", .size = 84, .way = 5, .shot = 1, .query = 1};
+    if (!b->params.select) return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: it is not known how this device was selected");
+    AD_TRY(prepare(&s.a, &first, 1));
+    if (c->warm) {
+        double ns = 0;
+        AD_TRY(make_folder(b, s.folder));
+        AD_TRY(start(&s, &ns)); /* fills the caches */
+    }
+    AD_TRY(ad_bench_sample(b, start, &s, out));
+    ad_bench_statistics(r);
+    r->unit = "ms";
+    r->value = r->median_ns / 1e6;
+done:
+    clear(&s.a);
+    remove_folder(s.folder);
+    return status;
+}

@@ -1,0 +1,174 @@
+#include "bench_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void set_number(json_t *row, const char *key, double value) {
+    if (value > 0) json_object_set_new(row, key, json_real(value));
+}
+
+json_t *bench_row(const adatom_bench_result *r) {
+    json_t *row = json_pack("{s:s,s:s,s:s}", "name", r->name, "status", r->status, "reason", r->reason);
+    if (!row || strcmp(r->status, "ok") != 0) return row;
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {{"min_ns", r->min_ns},
+                   {"median_ns", r->median_ns},
+                   {"p95_ns", r->p95_ns},
+                   {"gflop", r->gflop},
+                   {"gbyte", r->gbyte},
+                   {"gflops", r->gflops},
+                   {"gbytes_per_s", r->gbytes_per_s},
+                   {"share_of_peak", r->share_of_peak},
+                   {"share_of_memory", r->share_of_memory},
+                   {"share_of_roofline", r->share_of_roofline},
+                   {"share_of_sgemm", r->share_of_sgemm},
+                   {"episodes_per_s", r->episodes_per_s},
+                   {"images_per_s", r->images_per_s}};
+    json_object_set_new(row, "value", json_real(r->value));
+    json_object_set_new(row, "unit", json_string(r->unit));
+    json_object_set_new(row, "variant", json_string(r->variant));
+    json_object_set_new(row, "verified", json_string(r->verified));
+    json_object_set_new(row, "timer", json_string(r->timer));
+    for (size_t i = 0; i < COUNT(numbers); i++) set_number(row, numbers[i].key, numbers[i].value);
+    if (r->tasks_at_once) json_object_set_new(row, "tasks_at_once", json_integer(r->tasks_at_once));
+    json_t *samples = json_array();
+    for (int i = 0; i < r->sample_count; i++) json_array_append_new(samples, json_real(r->samples_ns[i]));
+    json_object_set_new(row, "samples_ns", samples);
+    return row;
+}
+
+adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
+    json_error_t error;
+    *out = json_load_file(path, 0, &error);
+    if (!*out) return cli_fail(cli, ADATOM_BAD_DATA, "%s:%d: %s", path, error.line, error.text);
+    const char *command = json_string_value(json_object_get(*out, "command"));
+    if (command && strcmp(command, "bench") == 0 && json_is_array(json_object_get(*out, "results"))) return ADATOM_OK;
+    json_decref(*out);
+    *out = NULL;
+    return cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench -o json'", path);
+}
+
+static json_t *find_row(json_t *document, const char *name) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(document, "results"), i, row) {
+        const char *other = json_string_value(json_object_get(row, "name"));
+        if (name && other && strcmp(other, name) == 0) return row;
+    }
+    return NULL;
+}
+
+static bool is_ok(json_t *row) {
+    const char *status = json_string_value(json_object_get(row, "status"));
+    return status && strcmp(status, "ok") == 0;
+}
+
+/* The samples as numbers; free(). NULL: none. */
+static double *samples_of(json_t *row, size_t *count) {
+    json_t *samples = json_object_get(row, "samples_ns");
+    *count = json_array_size(samples);
+    double *numbers = *count ? calloc(*count, sizeof *numbers) : NULL;
+    for (size_t i = 0; numbers && i < *count; i++) numbers[i] = json_number_value(json_array_get(samples, i));
+    return numbers;
+}
+
+static const char *judge(json_t *row, json_t *before, double *ratio) {
+    static const char *const verdicts[] = {"faster", "same", "slower"};
+    const char *status = json_string_value(json_object_get(row, "status"));
+    if (!before || !is_ok(before)) return "new";
+    if (!is_ok(row)) return status && strcmp(status, "error") == 0 ? "broken" : "not run";
+    size_t old_count = 0, new_count = 0;
+    double *old = samples_of(before, &old_count), *new = samples_of(row, &new_count);
+    const char *verdict = old && new ? verdicts[1 + adatom_bench_compare(old, old_count, new, new_count, ratio)] : "new";
+    free(old);
+    free(new);
+    return verdict;
+}
+
+void bench_compare(json_t *document, json_t *old, int *regressions, int *compared) {
+    size_t i;
+    json_t *row;
+    *regressions = *compared = 0;
+    json_array_foreach(json_object_get(document, "results"), i, row) {
+        double ratio = 0;
+        json_t *before = find_row(old, json_string_value(json_object_get(row, "name")));
+        const char *verdict = judge(row, before, &ratio);
+        json_t *comparison = json_pack("{s:s}", "verdict", verdict);
+        set_number(comparison, "ratio", ratio);
+        if (ratio > 0) json_object_set(comparison, "old_value", json_object_get(before, "value"));
+        json_object_set_new(row, "comparison", comparison);
+        *compared += ratio > 0;
+        *regressions += strcmp(verdict, "slower") == 0 || strcmp(verdict, "broken") == 0;
+    }
+}
+
+/* ---- several files ------------------------------------------------------------------------------------------------ */
+enum { MOST_FILES = 12 };
+
+static const char *text_at(json_t *document, const char *path) {
+    const char *text = json_string_value(report_get(document, path));
+    return text ? text : "?";
+}
+
+static void add_column(json_t *rows, json_t *document, const char *key) {
+    size_t i, j;
+    json_t *row, *at;
+    json_array_foreach(json_object_get(document, "results"), i, row) {
+        const char *name = json_string_value(json_object_get(row, "name"));
+        json_t *merged = NULL;
+        if (!name) continue;
+        json_array_foreach(rows, j, at) if (strcmp(json_string_value(json_object_get(at, "name")), name) == 0) merged = at;
+        if (!merged) {
+            merged = json_pack("{s:s,s:{},s:{}}", "name", name, "values", "status");
+            json_array_append_new(rows, merged);
+        }
+        json_object_set(json_object_get(merged, "status"), key, json_object_get(row, "status"));
+        if (!is_ok(row)) continue;
+        json_object_set(json_object_get(merged, "values"), key, json_object_get(row, "value"));
+        json_object_set(merged, "unit", json_object_get(row, "unit"));
+    }
+}
+
+adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_options *output) {
+    report_column columns[MOST_FILES + 2] = {{"case", CELL_TEXT, "name", NULL}, {"unit", CELL_TEXT, "unit", NULL}};
+    char headings[MOST_FILES][40], paths[MOST_FILES][16];
+    adatom_status status = ADATOM_OK;
+    json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(), *file = NULL;
+    char *above = NULL;
+    size_t size = 0;
+    FILE *text = open_memstream(&above, &size);
+    if (!text || !document || !rows || !devices) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+    if (files->count > MOST_FILES) TRY(cli_fail(cli, ADATOM_USAGE, "--merge: %d files at most, %d given", MOST_FILES, files->count));
+    for (int f = 0; f < files->count; f++) {
+        TRY(bench_load(cli, files->items[f], &file));
+        const char *name = text_at(file, "device.name");
+        snprintf(headings[f], sizeof headings[f], "%.20s", name);
+        snprintf(paths[f], sizeof paths[f], "values.%d", f);
+        columns[2 + f] = (report_column){headings[f], CELL_NUMBER, paths[f], NULL};
+        add_column(rows, file, paths[f] + strlen("values."));
+        fprintf(text, "%d: %s, %s %s, %s, adatom %s\n", f, name, text_at(file, "device.driverName"), text_at(file, "device.driverInfo"),
+                text_at(file, "test_time"), text_at(file, "build_commit"));
+        json_t *device = json_pack("{s:s,s:O?,s:O?,s:O?}", "file", files->items[f], "device", json_object_get(file, "device"), "test_time",
+                                   json_object_get(file, "test_time"), "build_commit", json_object_get(file, "build_commit"));
+        json_array_append_new(devices, device);
+        json_decref(file);
+        file = NULL;
+    }
+    fclose(text);
+    text = NULL;
+    json_object_set(document, "devices", devices);
+    json_object_set(document, "results", rows);
+    struct report report = {
+        .document = document, .rows = "results", .columns = columns, .column_count = 2 + (size_t)files->count, .above = above};
+    TRY(report_write(cli, output, &report));
+done:
+    if (text) fclose(text);
+    free(above);
+    json_decref(file);
+    json_decref(rows);
+    json_decref(devices);
+    json_decref(document);
+    return status;
+}

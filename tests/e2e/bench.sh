@@ -1,0 +1,46 @@
+# The benchmark: forms of the result, cases made from names, comparison, merging.
+. "$LIB"
+bench="$ADATOM bench --device cpu --threads 1 --no-cache"
+case=conv/forward/composed/8x8x3/9/b2
+$bench --filter $case --filter adapt/head/conv4/16/2w1s1q/3 -o json --output-file a.json || complain "bench -o json"
+same "$(get a.json results.#)" 10 "peaks and two cases"
+same "$(get a.json results.8.name)/$(get a.json results.8.status)" $case/ok "the case asked for"
+same "$(get a.json results.9.unit)" episodes/s "unit of adaptation"
+for member in device.name test_time config.suite precision results.0.value results.8.samples_ns.4 results.8.gflops results.8.share_of_peak results.9.episodes_per_s; do
+    get a.json $member >/dev/null || complain "$member is missing"
+done
+# What does not run has a reason and no number.
+same "$(get a.json results.1.name)/$(get a.json results.1.status)" peak/fp16/unsupported "half precision"
+get a.json results.1.value >/dev/null && complain "a number for what is unsupported"
+get a.json results.1.reason | grep -q float32 || complain "no reason for what is unsupported"
+expect 0 "^$case = [0-9.]+ (GFLOP/s|us)\$" $bench --filter $case --plain
+expect 0 '^peak/fp16 = unsupported: ' $bench --filter $case --plain
+expect 0 '^name,value,unit' $bench --filter $case -o csv
+expect 2 'neither a case' $bench --filter conv/sideways
+expect 2 'did you mean|suite' $bench --suite medium
+
+# scale FACTOR FILE: all samples times FACTOR, as if the device had been that much slower.
+scale() {
+    awk -v factor="$1" '/"samples_ns": \[/ {
+        open = index($0, "["); shut = index($0, "]"); n = split(substr($0, open + 1, shut - open - 1), sample, ","); line = ""
+        for (i = 1; i <= n; i++) line = line (i > 1 ? ", " : "") sprintf("%.3f", sample[i] * factor)
+        $0 = substr($0, 1, open) line substr($0, shut) } {print}' "$2"
+}
+# A kernel that became ten times slower is found; one that became faster is none; so is a file without the case.
+scale 0.1 a.json >fast.json
+scale 10 a.json >slow.json
+expect 5 'became slower' $bench --filter $case --compare fast.json
+grep -q "^$case .*slower" out || complain "the slower case is not named"
+expect 0 "^$case .*faster" $bench --filter $case --compare slow.json
+echo '{"command": "devices"}' >other.json
+expect 4 'other.json: this is no result' $bench --filter $case --compare other.json
+expect 4 'nothing.json' $bench --filter $case --compare nothing.json
+
+# Several results as one table.
+expect 0 "^$case +(GFLOP/s|us) +[0-9.]+ +[0-9.]+\$" "$ADATOM" bench --merge a.json slow.json
+"$ADATOM" bench --merge a.json slow.json -o json >merged.json || complain "--merge -o json"
+same "$(get merged.json devices.#)/$(get merged.json results.#)" 2/10 "merged devices and cases"
+same "$(get merged.json devices.1.file)" slow.json "a merged file"
+expect 4 'other.json' "$ADATOM" bench --merge a.json other.json
+expect 3 'nothing to tune' "$ADATOM" tune --device cpu
+finish

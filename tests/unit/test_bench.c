@@ -1,0 +1,192 @@
+/* The benchmark: names, the rule of comparison, and runs of small cases on the CPU engine. */
+#include "bench/bench.h"
+#include "bench/verify.h"
+
+#include <check.h>
+#include <string.h>
+
+static adatom_context *ctx;
+static adatom_device *device;
+
+static void open_device(void) {
+    ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .threads = 1}, &device), ADATOM_OK);
+}
+
+static void close_device(void) {
+    adatom_device_destroy(&device);
+    adatom_context_destroy(&ctx);
+}
+
+START_TEST(suites_are_cases) {
+    static const char *const suites[] = {"quick", "full"};
+    ad_bench_case c;
+    for (size_t s = 0; s < AD_COUNT(suites); s++)
+        for (const char *const *name = ad_bench_suite(suites[s]); *name; name++) {
+            ck_assert_msg(ad_bench_parse(*name, &c), "%s", *name);
+            for (const char *const *other = ad_bench_suite(suites[s]); other < name; other++) ck_assert_str_ne(*other, *name);
+        }
+    ck_assert_ptr_null(ad_bench_suite("other"));
+}
+END_TEST
+
+START_TEST(names_decide_shapes) {
+    ad_bench_case c;
+    ck_assert(ad_bench_parse("conv/forward/coefficients-first/60x64x3s2/21/b25t7m9", &c));
+    ck_assert_int_eq(c.step_count, 2);
+    ck_assert_int_eq(c.steps[0].op.kind, AD_OP_CONV);
+    ck_assert_int_eq(c.steps[0].op.g.k, 1);
+    ck_assert_int_eq(c.steps[0].op.g.o, 9 * 64);
+    ck_assert_int_eq(c.steps[1].op.kind, AD_OP_ATOMS);
+    ck_assert_int_eq(c.steps[1].op.g.oh, 11);
+    ck_assert_int_eq(c.steps[1].op.g.n, 25);
+    ck_assert_int_eq(c.steps[1].tasks, 7);
+    /* 2 flops a multiply-add: 25 images x 21^2 positions x 60 x 576 in the product */
+    ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 7 * 25 * 441 * 60 * 576);
+    ck_assert(ad_bench_parse("conv/forward/composed/3x64x3/84/b5", &c));
+    ck_assert_int_eq(c.steps[0].op.g.c, 4); /* pictures are padded to four channels */
+    ck_assert(ad_bench_parse("adapt/atoms+norm/resnet12-stage/84/20w1s15q/7", &c));
+    ck_assert_str_eq(c.method, "atoms+norm");
+    ck_assert_str_eq(c.arch, "resnet12");
+    ck_assert_str_eq(c.sharing, "stage");
+    ck_assert_int_eq(c.way * 10000 + c.shot * 100 + c.query, 200115);
+    ck_assert_int_eq(c.optimiser_steps, 7);
+}
+END_TEST
+
+START_TEST(what_is_no_name) {
+    static const char *const names[] = {"",
+                                        "/",
+                                        "conv",
+                                        "peak/fp64",
+                                        "conv/forward/composed/64x64x3/21/b25/more",
+                                        "conv/forward/composed/64x64/21/b25",
+                                        "conv/forward/composed/64x64x3/21/b",
+                                        "conv/forward/composed/0x64x3/21/b1",
+                                        "conv/dw/atoms-first/64x64x3/21/b25",
+                                        "conv/forward/composed/64x64x3/21/25",
+                                        "conv/forward/composed/64x64x3/21/b2 5",
+                                        "adapt/atoms/conv5/84/5w5s15q/50",
+                                        "adapt/atom/conv4/84/5w5s15q/50",
+                                        "adapt/atoms/conv4/84/5w5s15/50",
+                                        "adapt/atoms/conv4/84/5w5s15qq/50",
+                                        "adapt/atoms/conv4-all/84/5w5s15q/50",
+                                        "adapt/atoms/conv4/84/5w0s15q/50",
+                                        "pretrain/conv4/84/64",
+                                        "op/affine/64/42/b99999999999",
+                                        "startup/hot"};
+    ad_bench_case c;
+    for (size_t i = 0; i < AD_COUNT(names); i++) ck_assert_msg(!ad_bench_parse(names[i], &c), "%s", names[i]);
+}
+END_TEST
+
+START_TEST(slower_means_beyond_the_noise) {
+    const double quiet[] = {100, 101, 99, 100, 102}, slow[] = {200, 201, 199, 203, 200}, little[] = {103, 104, 102, 103, 105};
+    const double noisy[] = {100, 180, 95, 190, 150}, load[] = {99, 240, 250, 245, 260}, one[] = {100}, twice[] = {200};
+    double ratio = 0;
+    ck_assert_int_eq(adatom_bench_compare(quiet, 5, slow, 5, &ratio), 1);
+    ck_assert_double_eq(ratio, 2);
+    ck_assert_int_eq(adatom_bench_compare(slow, 5, quiet, 5, NULL), -1);
+    ck_assert_int_eq(adatom_bench_compare(quiet, 5, quiet, 5, NULL), 0);
+    ck_assert_int_eq(adatom_bench_compare(quiet, 5, little, 5, NULL), 0); /* 3 %: below the floor */
+    ck_assert_int_eq(adatom_bench_compare(noisy, 5, slow, 5, NULL), 0);   /* the spread of the old run explains it */
+    ck_assert_int_eq(adatom_bench_compare(quiet, 5, load, 5, NULL), 0);   /* one sample was as fast as before */
+    ck_assert_int_eq(adatom_bench_compare(one, 1, twice, 1, NULL), 1);
+}
+END_TEST
+
+typedef struct tally {
+    int ok, other;
+    char name[128], reason[400];
+} tally;
+
+static void on_result(void *user, const adatom_bench_result *r) {
+    tally *t = user;
+    if (strncmp(r->name, "peak/", 5) == 0) {
+        if (strcmp(r->name, "peak/fp32") == 0) ck_assert_double_gt(r->value, 0);
+        return;
+    }
+    strncpy(t->name, r->name, sizeof t->name - 1);
+    if (strcmp(r->status, "ok") != 0) {
+        t->other++;
+        strncpy(t->reason, r->reason, sizeof t->reason - 1);
+        ck_assert_int_eq(r->sample_count, 0);
+        ck_assert_double_eq(r->value, 0);
+        return;
+    }
+    t->ok++;
+    ck_assert_int_ge(r->sample_count, 5);
+    ck_assert(r->min_ns > 0 && r->min_ns <= r->median_ns && r->median_ns <= r->p95_ns);
+    for (int i = 0; i < r->sample_count; i++) ck_assert_double_ge(r->samples_ns[i], r->min_ns);
+    ck_assert_msg(strncmp(r->verified, "double precision", 16) == 0, "%s: %s", r->name, r->verified);
+    ck_assert_double_gt(r->value, 0);
+}
+
+static adatom_status bench(const char *filter, tally *t, int *errors) {
+    const adatom_bench_params params = {.filters = &filter, .filter_count = 1, .seed = 1, .report = on_result, .user = t};
+    return adatom_bench_device(device, &params, errors);
+}
+
+START_TEST(cases_are_verified_and_timed) {
+    static const char *const names[] = {"conv/forward/atoms-first/4x8x3/7/b2",
+                                        "conv/dpsi/coefficients-first/8x8x3/9/b1t2m3",
+                                        "op/max-pool-back/8/9/b2",
+                                        "head/softmax-ce/64x5/b5",
+                                        "optimiser/adam/100t2",
+                                        "adapt/atoms/conv4/16/2w1s1q/2"};
+    for (size_t i = 0; i < AD_COUNT(names); i++) {
+        tally t = {0};
+        int errors = -1;
+        ck_assert_msg(bench(names[i], &t, &errors) == ADATOM_OK, "%s", adatom_context_message(ctx));
+        ck_assert_msg(t.ok == 1 && t.other == 0 && errors == 0, "%s: %s", names[i], t.reason);
+        ck_assert_str_eq(t.name, names[i]);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_run_says_why) {
+    tally t = {0};
+    int errors = -1;
+    ck_assert_int_eq(bench("adapt/atoms/conv4/16/200w1s1q/2", &t, &errors), ADATOM_OK);
+    ck_assert_int_eq(t.other, 1);
+    ck_assert_int_eq(errors, 0);
+    ck_assert_ptr_nonnull(strstr(t.reason, "104 classes"));
+    ck_assert_int_eq(bench("nothing like this", &t, NULL), ADATOM_USAGE);
+    const adatom_bench_params params = {.suite = "slow"};
+    ck_assert_int_eq(adatom_bench_device(device, &params, NULL), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_tune_device(device, NULL, NULL), ADATOM_UNSUPPORTED);
+}
+END_TEST
+
+START_TEST(large_shapes_are_cut_for_the_reference) {
+    ad_bench_case c;
+    char what[80];
+    ck_assert(ad_bench_parse("conv/forward/composed/8x8x3/30/b50", &c));
+    ck_assert_int_eq(ad_verify_case(device->engine, &c.steps[0], NULL, 1e5, what, sizeof what), ADATOM_OK);
+    ck_assert_str_eq(what, "double precision, b1 12x12");
+    ck_assert_int_eq(ad_verify_case(device->engine, &c.steps[0], NULL, 1e9, what, sizeof what), ADATOM_OK);
+    ck_assert_str_eq(what, "double precision, b1");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("bench");
+    TCase *rules = tcase_create("rules"), *runs = tcase_create("runs");
+    tcase_add_test(rules, suites_are_cases);
+    tcase_add_test(rules, names_decide_shapes);
+    tcase_add_test(rules, what_is_no_name);
+    tcase_add_test(rules, slower_means_beyond_the_noise);
+    tcase_add_checked_fixture(runs, open_device, close_device);
+    tcase_set_timeout(runs, 300);
+    tcase_add_test(runs, cases_are_verified_and_timed);
+    tcase_add_test(runs, what_cannot_run_says_why);
+    tcase_add_test(runs, large_shapes_are_cut_for_the_reference);
+    suite_add_tcase(suite, rules);
+    suite_add_tcase(suite, runs);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
