@@ -109,6 +109,11 @@ struct ad_push_softmax {
     AD_FLOAT smoothing;
 };
 
+struct ad_push_weights {
+    AD_INT w_task, gain_task, norms_task, dy_task, y_task, dgain_task; /* y: what is written, norms, y or dw */
+    AD_INT taps, inputs, outputs;                                      /* kernels [taps][inputs][outputs] */
+};
+
 struct ad_push_optimiser {
     AD_INT p_task, grad_task, first_task, second_task, count, column;
     AD_FLOAT f0, f1, f2, f3; /* f[] of the operation */

@@ -165,11 +165,12 @@ static float number(const ad_case *c, int role, size_t e, bool integers, ad_rand
     const float any = integers ? (float)ad_random_below(random, 7) - 3 : 2 * ad_random_uniform(random) - 1;
     const float positive = integers ? 1 + (float)ad_random_below(random, 3) : 0.01f + 3 * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "stats") && e >= channels) return positive; /* a variance */
-    if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse")) return positive;
+    if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse") || ad_case_role_is(kind, role, "norms")) return positive;
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "logits") && !integers) return 30 * any;
     if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4); /* E[x^2] - E[x]^2 would not do */
     if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0;                 /* a row without direction */
+    if (kind == AD_OP_WEIGHT_NORM && e % (size_t)c->op.g.o == 0) return 0;                 /* a channel without direction */
     return any;
 }
 

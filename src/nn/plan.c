@@ -120,6 +120,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_DEPTH: SET(in * c, m * k2, out * c * m); break;
     case AD_OP_DEPTH_DX: SET(out * c * m, m * k2, in * c); break;
     case AD_OP_DEPTH_DPSI: SET(in * c, out * c * m, m * k2); break;
+    case AD_OP_WEIGHT_NORM: SET(k2 * c * o, op->i[0] ? c : o); break;
+    case AD_OP_WEIGHT_SCALE: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o); break;
+    case AD_OP_WEIGHT_SCALE_BACK: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o, k2 * c * o, op->i[0] ? c : o); break;
     case AD_OP_BN_STATS: SET(in * c, 2 * c); break;
     case AD_OP_BN_FOLD: SET(2 * c, c, c, 2 * c); break;
     case AD_OP_BN_RUNNING: SET(2 * c, 2 * c); break;

@@ -223,6 +223,20 @@ START_TEST(heads) {
 }
 END_TEST
 
+START_TEST(scaled_weights) {
+    static const pair pairs[] = {
+        {AD_OP_WEIGHT_SCALE, 0, 3, AD_OP_WEIGHT_SCALE_BACK, {0, 1, 2, DY, RESULT, NONE, -1, -1}},
+        {AD_OP_WEIGHT_SCALE, 1, 3, AD_OP_WEIGHT_SCALE_BACK, {0, 1, 2, DY, NONE, RESULT, -1, -1}},
+    };
+    for (int axis = 0; axis < 2; axis++)
+        for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+            ad_op forward = make_op(AD_OP_WEIGHT_SCALE, geometry(3, 1, 1, 1)), backward = make_op(AD_OP_WEIGHT_SCALE_BACK, forward.g);
+            forward.i[0] = backward.i[0] = axis;
+            check_pair(&pairs[p], forward, backward, (uint64_t)axis);
+        }
+}
+END_TEST
+
 /* ---- chains ----------------------------------------------------------------------------------------------------- */
 static void run(ad_op op, ad_reference_role a, ad_reference_role b, ad_reference_role c, ad_reference_role d, ad_reference_role e,
                 ad_reference_role f) {
@@ -481,6 +495,7 @@ int main(void) {
     tcase_add_loop_test(tests, activation_and_pool_in_one, 0, 3);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, heads);
+    tcase_add_test(tests, scaled_weights);
     tcase_add_test(tests, cross_entropy);
     tcase_add_loop_test(tests, batch_norm, 0, 2);
     tcase_add_test(tests, three_ways_of_a_decomposed_convolution_agree);
