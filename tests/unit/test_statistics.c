@@ -1,4 +1,4 @@
-#include <adatom/adapt.h>
+#include <adatom/adapter.h>
 #include <check.h>
 #include <math.h>
 
@@ -56,12 +56,32 @@ START_TEST(test_single_value) {
 }
 END_TEST
 
+START_TEST(test_wilson) {
+    /* The bounds are the p where |p - right/n| is 1.96 standard errors of p itself. */
+    static const struct {
+        uint64_t right, n;
+    } cases[] = {{13, 25}, {0, 25}, {25, 25}, {1, 1}, {81, 263}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const double n = (double)cases[i].n, p = (double)cases[i].right / n;
+        double low, high;
+        adatom_wilson_interval(cases[i].right, cases[i].n, &low, &high);
+        ck_assert(low >= 0 && low <= p && p <= high && high <= 1);
+        if (cases[i].right > 0) ck_assert_double_eq_tol((p - low) / sqrt(low * (1 - low) / n), 1.959963984540054, 1e-9);
+        if (cases[i].right < cases[i].n) ck_assert_double_eq_tol((high - p) / sqrt(high * (1 - high) / n), 1.959963984540054, 1e-9);
+    }
+    double low, high;
+    adatom_wilson_interval(0, 0, &low, &high);
+    ck_assert(low == 0 && high == 1);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("statistics");
     tcase_add_test(tests, test_student_quantiles);
     tcase_add_test(tests, test_even_degrees);
     tcase_add_test(tests, test_paired_difference);
     tcase_add_test(tests, test_single_value);
+    tcase_add_test(tests, test_wilson);
     Suite *suite = suite_create("statistics");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,89 @@
+# A folder of new classes: adapt, classify, inspect; and everything that can be wrong with it.
+. "$LIB"
+model=$FIXTURE/model.safetensors
+"$SHAPES" few 5 0 5 16 && "$SHAPES" new 5 20 8 16 || complain "no pictures"
+adapt="$ADATOM adapt --model $model --device cpu"
+classify="$ADATOM classify --model $model --device cpu"
+
+# Far more than chance (20 %), from 5 pictures a class and a network of one epoch.
+expect 0 'accuracy +[0-9.]+ % \([0-9]+ of 25; 95 % interval' $adapt --images few --output atoms
+$adapt --images few --output atoms --format json >atoms.json 2>err || complain "adapt --format json"
+same "$(get atoms.json accuracy.estimate)/$(get atoms.json accuracy.tested)" leave-one-out/25 "estimate"
+same "$(get atoms.json adapter.adapted)" 216 "adapted numbers"
+[ "$(get atoms.json adapter.adapted_bytes)" -le 4096 ] || complain "the adapter without its classifier is over 4 KiB"
+same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" -o json >m.json; get m.json model.hash)" "model's hash"
+same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
+$classify --adapter atoms new -o csv >new.csv 2>err || complain "classify: $(tail -n 1 err)"
+grep -q 'pictures/s' err || complain "classify shows no throughput"
+right=$(awk -F, 'NR > 1 {split($1, part, "/"); n += part[2] == $4} END {print n + 0}' new.csv)
+same "$(wc -l <new.csv | tr -d ' ')" 41 "rows"
+[ "$right" -ge 20 ] || complain "$right of 40 right; chance is 8"
+
+# The same adapter twice is the same; several adapters in one run give what each gives alone.
+$adapt --images few --output again --quiet >out 2>err || complain "adapt again"
+cmp -s atoms/adapter.safetensors again/adapter.safetensors || complain "the same command gave another adapter"
+for method in centroid head norm full; do
+    expect 0 "^$method, 5 classes, 25 pictures" $adapt --images few --output $method --adapt $method --steps 3 --holdout 0.4
+done
+expect 0 'folds' $adapt --images few --output folded --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
+expect 0 'leave-one-out' $adapt --images few --output supported --adapt norm --bn support --leave-one-out --steps 3
+$classify --adapter atoms,head,full,norm,supported new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
+for method in atoms head full norm supported; do
+    $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
+    grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
+done
+tar cf new.tar new
+same "$($classify --adapter head new.tar -o csv 2>err | cut -d, -f2- | sort)" "$($classify --adapter head new -o csv 2>err | cut -d, -f2- | sort)" "archive and folder"
+expect 0 '^new/' $classify --adapter head new/*/20.ppm
+$classify --adapter atoms --top 9 new/*/20.ppm -o jsonl 2>err >top.jsonl || complain "--top"
+same "$(wc -l <top.jsonl | tr -d ' ')" 25 "five classes a picture"
+head -n 1 top.jsonl >line.json
+same "$(get line.json rank)" 1 "rank"
+expect 0 '^new/.* own ' $classify new/*/20.ppm # the model's own classifier
+
+# How far the atoms moved, and their picture.
+expect 0 'layer2.atoms +72' "$ADATOM" inspect "$model" --adapter atoms --png atoms.png
+same "$(od -A n -t x1 -N 8 atoms.png | tr -d ' ')" 89504e470d0a1a0a "a PNG"
+mkdir drawn && cp atoms.png drawn && expect 0 'drawn/atoms.png' $classify drawn # our own decoder checks its data
+expect 1 'no atoms' "$ADATOM" inspect "$model" --adapter head --png none.png
+expect 2 '--adapter' "$ADATOM" inspect "$model" --png none.png
+[ ! -e none.png ] || complain "a picture of nothing was written"
+
+# Another model's adapter, damaged files, folders with something wrong: one sentence, nothing written.
+"$ADATOM" pretrain --data builtin:shapes --split base --per-class 4 --image-size 16 --width 8 --epochs 1 --seed 9 --output other.safetensors \
+    --device cpu --no-cache >out 2>err || complain "pretrain"
+expect 4 'another model' "$ADATOM" classify --model other.safetensors --device cpu --adapter atoms new
+expect 4 'another model' "$ADATOM" inspect other.safetensors --adapter atoms
+expect 4 'adapter_config.json' $classify --adapter few new
+for keep in 7 100 1000; do
+    rm -rf cut && cp -r atoms cut && head -c $keep atoms/adapter.safetensors >cut/adapter.safetensors
+    expect 4 "'cut'" $classify --adapter cut new
+    cp atoms/adapter.safetensors cut && head -c $keep atoms/adapter_config.json >cut/adapter_config.json
+    expect 4 "'cut'" $classify --adapter cut new
+done
+rm -rf mixed && cp -r atoms mixed && cp head/adapter_config.json mixed
+expect 4 "'mixed'" $classify --adapter mixed new
+cp folded/adapter_config.json mixed
+expect 4 'do not belong together' $classify --adapter mixed new
+bad() { # bad PATTERN: adapting to the folder 'bad' is refused
+    expect 4 "$1" $adapt --images bad --output bad_out
+    [ ! -e bad_out ] || complain "an adapter of bad pictures was written"
+    rm -rf bad
+}
+cp -r few bad && mkdir bad/nothing && bad "'nothing'"
+cp -r few bad && echo hello >bad/note.ppm && mkdir bad/text && mv bad/note.ppm bad/text && bad 'note.ppm'
+cp -r few bad && first=$(ls bad | head -n 1) && cp -r "bad/$first" "bad/$(echo "$first" | tr a-z A-Z)" && bad 'only in case'
+mkdir bad && cp -r "few/$first" bad && bad 'one class'
+cp -r few warned && cp "warned/$first/0.ppm" "warned/$(ls few | tail -n 1)/copy.ppm"
+expect 0 'preflight: .*copy.ppm.*in different classes' $adapt --images warned --output warned_out --adapt head --steps 2
+for class in few/*; do mkdir -p "one/${class#few/}" && cp "$class/0.ppm" "one/${class#few/}"; done
+expect 0 'accuracy +not estimated' $adapt --images one --output one_out --adapt centroid
+expect 2 'transductive' $adapt --images few --output no --bn transductive
+expect 2 'contradict' $adapt --images few --output no --holdout 0.2 --leave-one-out
+expect 2 'IMAGES is missing' $classify --adapter atoms
+expect 4 "cannot open 'nowhere.ppm'" $classify --adapter atoms nowhere.ppm
+echo hello >broken.ppm
+expect 4 'broken.ppm' $classify --adapter atoms new broken.ppm
+expect 1 'cannot make the folder' $adapt --images few --output nowhere/deep --adapt centroid --estimate none
+[ ! -e no ] || complain "a refused command wrote something"
+finish

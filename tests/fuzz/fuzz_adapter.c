@@ -1,0 +1,30 @@
+/* adapter_config.json and adapter.safetensors: the input is the one, a NUL, and the other. What is accepted must be whole. */
+#include <adatom/adapter.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    adatom_context *context = NULL;
+    adatom_adapter *adapter = NULL;
+    if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
+    const uint8_t *cut = size ? memchr(data, 0, size) : NULL, *tensors = cut ? cut + 1 : data + size;
+    const size_t config_size = cut ? (size_t)(cut - data) : size;
+    const adatom_status status =
+        adatom_adapter_parse(context, "fuzz", (const char *)data, config_size, tensors, (size_t)(data + size - tensors), &adapter);
+    if ((status == ADATOM_OK) != (adapter != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0])) abort();
+    if (adapter) {
+        adatom_adapter_info info;
+        adatom_adapter_describe(adapter, &info);
+        if (info.classes < 2 || info.features < 1 || info.right > info.tested || !info.config_json) abort();
+        for (int c = 0; c < info.classes; c++) {
+            adatom_adapter_class one;
+            if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK || !one.name) abort();
+        }
+    }
+    adatom_adapter_destroy(&adapter);
+    adatom_context_destroy(&context);
+    return 0;
+}

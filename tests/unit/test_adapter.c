@@ -1,0 +1,198 @@
+/* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers. */
+#include <adatom/adapter.h>
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static adatom_context *ctx;
+static adatom_device *device;
+static adatom_dataset *pictures;
+static adatom_model *model, *other;
+
+static void ok(adatom_status status) { ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx)); }
+
+static void setup(void) {
+    ok(adatom_context_create(NULL, &ctx));
+    const adatom_device_params cpu = {.select = "cpu"};
+    ok(adatom_device_open(ctx, &cpu, &device));
+    const adatom_dataset_params p = {.size = 16, .split = "val", .builtin_per_class = 3};
+    ok(adatom_dataset_open(ctx, "builtin:shapes", &p, &pictures));
+    adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    ok(adatom_model_create(ctx, &m, &model));
+    m.seed = 4;
+    ok(adatom_model_create(ctx, &m, &other));
+}
+
+static void teardown(void) {
+    adatom_model_destroy(&model);
+    adatom_model_destroy(&other);
+    adatom_dataset_destroy(&pictures);
+    adatom_device_destroy(&device);
+    adatom_context_destroy(&ctx);
+}
+
+static adatom_adapter *fit(const adatom_method *method, const char *estimate) {
+    const adatom_fit_params p = {.method = method, .estimate = estimate};
+    adatom_adapter *adapter;
+    ok(adatom_adapter_fit(device, model, pictures, &p, &adapter));
+    return adapter;
+}
+
+static adatom_predictions *classify(const adatom_model *of, const adatom_adapter *adapter) {
+    adatom_predictions *predictions;
+    ok(adatom_classify(device, of, &adapter, adapter ? 1 : 0, pictures, NULL, &predictions));
+    return predictions;
+}
+
+/* Largest difference of any probability. */
+static double difference(const adatom_predictions *a, const adatom_predictions *b) {
+    adatom_predictions_info info;
+    double most = 0;
+    adatom_predictions_describe(a, &info);
+    for (size_t i = 0; i < info.images; i++) {
+        int n, m;
+        const float *x = adatom_predictions_get(a, 0, i, &n), *y = adatom_predictions_get(b, 0, i, &m);
+        double sum = 0;
+        ck_assert_int_eq(n, m);
+        for (int c = 0; c < n; c++) most = fmax(most, fabs((double)x[c] - (double)y[c])), sum += (double)x[c];
+        ck_assert_double_eq_tol(sum, 1, 1e-5);
+    }
+    return most;
+}
+
+static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full"};
+
+START_TEST(test_fitted_as_classified) {
+    /* What the program of adaptation says of its own pictures, classification says too: parameters, statistics and head arrived. */
+    static const char *const policies[] = {"frozen", "support"};
+    for (int b = 0; b < 2; b++) {
+        const adatom_method method = {.adapt = names[_i], .steps = 3, .bn = policies[b]};
+        adatom_adapter *adapter = fit(&method, "none");
+        adatom_adapter_info a;
+        adatom_adapter_describe(adapter, &a);
+        ck_assert_int_eq(a.fitted, 48);
+        adatom_predictions *predictions = classify(model, adapter);
+        int right = 0;
+        for (int i = 0; i < 48; i++) {
+            int classes, best = 0;
+            const float *p = adatom_predictions_get(predictions, 0, (size_t)i, &classes);
+            ck_assert_int_eq(classes, 16);
+            for (int c = 1; c < classes; c++)
+                if (p[c] > p[best]) best = c;
+            right += best == i / 3;
+        }
+        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting", names[_i], policies[b], right, a.fitted_right);
+        adatom_predictions_destroy(&predictions);
+        adatom_adapter_destroy(&adapter);
+    }
+}
+END_TEST
+
+START_TEST(test_save_load_merge) {
+    char folder[64], command[96];
+    snprintf(folder, sizeof folder, "/tmp/adatom-adapter-%d", (int)getpid());
+    const adatom_method method = {.adapt = names[_i], .steps = 3, .head = "linear"};
+    adatom_adapter *adapter = fit(&method, "leave-one-out"), *loaded;
+    ok(adatom_adapter_save(adapter, folder));
+    ok(adatom_adapter_load(ctx, folder, &loaded));
+    adatom_adapter_info a, b;
+    adatom_adapter_describe(adapter, &a);
+    adatom_adapter_describe(loaded, &b);
+    ck_assert_str_eq(a.hash, b.hash);
+    ck_assert_str_eq(a.config_json, b.config_json);
+    ck_assert_int_eq(a.tested, 48);
+    ck_assert(a.low <= a.accuracy && a.accuracy <= a.high);
+    adatom_predictions *x = classify(model, adapter), *y = classify(model, loaded);
+    ck_assert_double_eq(difference(x, y), 0);
+    adatom_predictions_destroy(&y);
+
+    adatom_model *merged;
+    ok(adatom_adapter_merge(adapter, model, &merged));
+    y = classify(merged, NULL);
+    ck_assert_double_le(difference(x, y), 1e-5);
+    const adatom_adapter *const one[] = {adapter};
+    adatom_predictions *none;
+    ck_assert_int_eq(adatom_classify(device, other, one, 1, pictures, NULL, &none), ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_adapter_merge(adapter, other, &merged), ADATOM_BAD_DATA);
+    adatom_predictions_destroy(&x);
+    adatom_predictions_destroy(&y);
+    adatom_model_destroy(&merged);
+    adatom_adapter_destroy(&adapter);
+    adatom_adapter_destroy(&loaded);
+    snprintf(command, sizeof command, "%s/adapter.safetensors", folder);
+    unlink(command);
+    snprintf(command, sizeof command, "%s/adapter_config.json", folder);
+    unlink(command);
+    ck_assert_int_eq(rmdir(folder), 0); /* nothing else was left there */
+}
+END_TEST
+
+START_TEST(test_movement) {
+    const adatom_method method = {.adapt = "atoms", .steps = 2};
+    adatom_adapter *adapter = fit(&method, "none");
+    adatom_adapter_info a;
+    adatom_adapter_describe(adapter, &a);
+    ck_assert_int_eq(a.tensors, 3);
+    ck_assert_uint_eq(a.adapted, 3 * 4 * 9);
+    for (int i = 0; i < a.tensors; i++) {
+        adatom_adapter_tensor t;
+        float before[36], after[36];
+        double moved = 0, length = 0;
+        ok(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        ck_assert(t.atoms && t.elements == 36);
+        for (int e = 0; e < 36; e++) {
+            moved += ((double)after[e] - (double)before[e]) * ((double)after[e] - (double)before[e]);
+            length += (double)before[e] * (double)before[e];
+            /* Adam's first steps are as long as the rate. */
+            ck_assert_double_le(fabs((double)after[e] - (double)before[e]), 2 * 0.002 * 1.01);
+        }
+        ck_assert(moved > 0);
+        ck_assert_double_eq_tol(t.moved, sqrt(moved), 1e-9);
+        ck_assert_double_eq_tol(t.relative, sqrt(moved / length), 1e-9);
+    }
+    adatom_adapter_tensor t;
+    ck_assert_int_eq(adatom_adapter_get_tensor(adapter, model, 3, &t, NULL, NULL), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapter_get_tensor(adapter, other, 0, &t, NULL, NULL), ADATOM_BAD_DATA);
+    adatom_model *merged;
+    ck_assert_int_eq(adatom_adapter_merge(adapter, model, &merged), ADATOM_UNSUPPORTED); /* a cosine head */
+    adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
+START_TEST(test_tasks_at_once) {
+    /* The estimate does not depend on how many of its parts run at once. */
+    static const char *const estimates[] = {"leave-one-out", "folds", "holdout"};
+    char first[4096] = "";
+    for (int at_once = 1; at_once <= 5; at_once += 2) {
+        const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = at_once};
+        adatom_adapter *adapter = fit(&method, estimates[_i]);
+        adatom_adapter_info a;
+        adatom_adapter_describe(adapter, &a);
+        ck_assert_int_eq(a.tested, _i < 2 ? 48 : 16);
+        if (at_once == 1) snprintf(first, sizeof first, "%s", a.config_json);
+        else ck_assert_int_eq(strncmp(first, a.config_json, sizeof first - 1), 0);
+        adatom_adapter_destroy(&adapter);
+    }
+}
+END_TEST
+
+int main(void) {
+    TCase *tests = tcase_create("adapter");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, test_fitted_as_classified, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_loop_test(tests, test_save_load_merge, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_test(tests, test_movement);
+    tcase_add_loop_test(tests, test_tasks_at_once, 0, 3);
+    Suite *suite = suite_create("adapter");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads do not survive a fork */
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
