@@ -91,7 +91,7 @@ static void on_task(void *user, int done, int total) { progress_update(&((struct
 static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
     const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size);
     size_t problems = 0;
-    progress_start(&cli->progress, "preflight");
+    progress_start(&cli->progress, "preflight", 0);
     adatom_status status = adatom_dataset_verify(cli->ctx, data->data, &params, 2, on_problem, cli, &problems);
     progress_clear(&cli->progress);
     return status;
@@ -216,7 +216,7 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
                                       .base_model = o.model,
                                       .progress = on_task,
                                       .user = cli};
-    progress_start(&cli->progress, "adapt");
+    progress_start(&cli->progress, "adapt", 0);
     TRY(adatom_adapter_fit(device, model, dataset, &params, &adapter));
     const double seconds = progress_seconds(&cli->progress);
     progress_clear(&cli->progress);

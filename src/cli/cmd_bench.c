@@ -201,7 +201,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
                                   .select = device_values.device,
                                   .report = on_result,
                                   .user = &bench};
-    progress_start(&cli->progress, "bench");
+    progress_start(&cli->progress, "bench", 0);
     TRY(adatom_bench_device(device, &params, &errors));
     progress_clear(&cli->progress);
 

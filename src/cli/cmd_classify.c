@@ -139,12 +139,12 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_model_describe(model, &m);
     const data_options none = {0};
     const adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size);
-    progress_start(&cli->progress, "pictures");
+    progress_start(&cli->progress, "pictures", 0);
     TRY(adatom_dataset_open_pictures(cli->ctx, paths, path_count, &dataset_params, &dataset));
     progress_clear(&cli->progress);
     TRY(cli_open_device(cli, &device_values, &device));
     const adatom_classify_params params = {.batch = o.batch, .memory_bytes = o.memory, .progress = on_picture, .user = cli};
-    progress_start(&cli->progress, "classify");
+    progress_start(&cli->progress, "classify", 0);
     TRY(adatom_classify(device, model, (const adatom_adapter *const *)adapters.items, adapters.count, dataset, &params, &predictions));
     progress_clear(&cli->progress);
     adatom_predictions_info p;

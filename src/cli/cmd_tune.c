@@ -95,7 +95,7 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
                                  .seconds = (double)values.seconds,
                                  .report = on_result,
                                  .user = &tune};
-    progress_start(&cli->progress, "tune");
+    progress_start(&cli->progress, "tune", 0);
     TRY(adatom_tune_device(device, &params, &tuned));
     progress_clear(&cli->progress);
     adatom_device_info info;
