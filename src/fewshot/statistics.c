@@ -47,6 +47,7 @@ void adatom_wilson_interval(uint64_t successes, uint64_t trials, double *low, do
         return;
     }
     const double middle = p + z2 / (2 * n), half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)), scale = 1 + z2 / n;
-    *low = fmax(0, (middle - half) / scale);
-    *high = fmin(1, (middle + half) / scale);
+    /* The bounds of none and of all are exactly 0 and 1; rounding may miss them. */
+    *low = successes == 0 ? 0 : (middle - half) / scale;
+    *high = successes == trials ? 1 : (middle + half) / scale;
 }
