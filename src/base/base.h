@@ -65,7 +65,8 @@ float ad_random_uniform(ad_random *random);
 float ad_random_normal(ad_random *random);
 
 /* Streams in use, so that no two purposes share numbers. */
-enum { AD_STREAM_EPISODE = 1, AD_STREAM_INIT, AD_STREAM_SHUFFLE, AD_STREAM_AUGMENT, AD_STREAM_HEAD, AD_STREAM_SHAPES, AD_STREAM_CHECK };
+enum { AD_STREAM_EPISODE = 1, AD_STREAM_INIT, AD_STREAM_SHUFFLE, AD_STREAM_AUGMENT, AD_STREAM_HEAD, AD_STREAM_SHAPES, AD_STREAM_CHECK,
+       AD_STREAM_ADAPTER };
 
 /* 64-bit hash (XXH3) of bytes; ad_hash_hex writes 16 hex digits and a NUL. */
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);

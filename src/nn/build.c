@@ -48,8 +48,7 @@ int ad_builder_param(ad_builder *b, int param) { return b->adapted[param] >= 0 ?
 
 /* ---- parameters --------------------------------------------------------------------------------------------------- */
 
-/* A view of part of a per-task block. */
-static int view(ad_builder *b, int block, const char *name, size_t offset, size_t count) {
+int ad_builder_view(ad_builder *b, int block, const char *name, size_t offset, size_t count) {
     int t = tensor_in(b, b->plan->tensors[block < 0 ? 0 : block].arena, name, AD_F32, 0, false);
     if (t < 0) return -1;
     ad_tensor *v = &b->plan->tensors[t];
@@ -59,8 +58,6 @@ static int view(ad_builder *b, int block, const char *name, size_t offset, size_
     v->stride = whole->stride;
     return t;
 }
-
-static size_t round64(size_t n) { return (n + 63) / 64 * 64; }
 
 /* Base parameters as they lie in the model's arena (external arena 0). */
 static void lay_base(ad_builder *b) {
@@ -79,13 +76,14 @@ static bool head_adapts(const ad_builder *b) { return b->p->head == AD_HEAD_LINE
 static void lay_adapted(ad_builder *b) {
     const ad_build_params *p = b->p;
     ad_built *out = b->out;
-    const size_t head = round64((size_t)p->way * (size_t)b->net->features), head_bias = round64((size_t)p->way);
+    const size_t head = ad_builder_round((size_t)p->way * (size_t)b->net->features), head_bias = ad_builder_round((size_t)p->way);
     size_t end = 0;
     for (int role = 0; role < AD_ROLE_COUNT; role++) {
         out->role_offset[role] = end;
         if (role == AD_ROLE_HEAD && head_adapts(b)) end += head + head_bias;
         else if (role != AD_ROLE_HEAD && (p->adapt >> role & 1)) end += b->net->role_begin[role + 1] - b->net->role_begin[role];
     }
+    end = ad_builder_lowrank_layout(b, end);
     out->adapted_count = end;
     if (end == 0) return;
     int gradient = -1;
@@ -102,17 +100,18 @@ static void lay_adapted(ad_builder *b) {
         const ad_param *q = &b->net->params[i];
         if (!ad_builder_adapts(b, i) || q->role == AD_ROLE_HEAD) continue;
         size_t at = out->role_offset[q->role] + q->offset - b->net->role_begin[q->role];
-        b->adapted[i] = view(b, out->adapted, q->name, at, q->count);
-        if (gradient >= 0) b->gradient[i] = view(b, gradient, q->name, at, q->count);
+        b->adapted[i] = ad_builder_view(b, out->adapted, q->name, at, q->count);
+        if (gradient >= 0) b->gradient[i] = ad_builder_view(b, gradient, q->name, at, q->count);
         out->adapted_logical += q->logical;
         simple(b, AD_SEGMENT_INIT, AD_OP_COPY, 1, (int)q->count, 1, b->base[i], b->adapted[i], -1, -1);
     }
+    ad_builder_lowrank_begin(b, gradient);
     if (!head_adapts(b)) return;
     const size_t at = out->role_offset[AD_ROLE_HEAD], weights = (size_t)p->way * (size_t)b->net->features;
-    out->head = view(b, out->adapted, "head", at, weights);
+    out->head = ad_builder_view(b, out->adapted, "head", at, weights);
     out->adapted_logical += weights;
     if (p->head == AD_HEAD_LINEAR) {
-        out->head_bias = view(b, out->adapted, "head bias", at + head, (size_t)p->way);
+        out->head_bias = ad_builder_view(b, out->adapted, "head bias", at + head, (size_t)p->way);
         out->adapted_logical += (size_t)p->way;
     }
     if (p->head_init == AD_HEAD_BASE) {
@@ -132,7 +131,7 @@ static void mark_dirty(ad_builder *b) {
             bool used = k >= 3 ? n->kind == AD_NODE_NORM : n->kind == AD_NODE_CONV && (k == 0) == (n->m == 0);
             dirty = dirty || (used && ad_builder_adapts(b, own[k]));
         }
-        b->dirty[i] = dirty;
+        b->dirty[i] = dirty || ad_builder_lowrank(b, i);
     }
 }
 
@@ -234,8 +233,8 @@ static void head_backward(ad_builder *b, const head_pass *h, int n, int dlogits,
     const size_t at = b->out->role_offset[AD_ROLE_HEAD];
     const bool cosine = p->head == AD_HEAD_COSINE;
     int gradient = b->out->adapted + (p->adam ? 3 : 2); /* laid down in this order by lay_adapted */
-    int dhead = view(b, gradient, "head gradient", at, (size_t)way * f);
-    int dbias = cosine ? -1 : view(b, gradient, "head bias gradient", at + round64((size_t)way * f), (size_t)way);
+    int dhead = ad_builder_view(b, gradient, "head gradient", at, (size_t)way * f);
+    int dbias = cosine ? -1 : ad_builder_view(b, gradient, "head bias gradient", at + ad_builder_round((size_t)way * f), (size_t)way);
     int dw = cosine ? ad_builder_tensor(b, "unit head gradient", AD_F32, (size_t)way * f, true) : dhead;
     ad_op *op = simple(b, s, AD_OP_LINEAR_DW, n, f, way, h->x, dlogits, dw, dbias);
     op->f[0] = cosine ? p->cosine_scale : 1.0f;
@@ -267,26 +266,34 @@ static void head_from_means(ad_builder *b, int n, int features) {
     op->f[0] = centroid ? 2.0f : p->mean_scale;
 }
 
+static void update_part(ad_builder *b, size_t begin, size_t end, int column, float decay) {
+    const ad_build_params *p = b->p;
+    const ad_built *out = b->out;
+    const size_t count = end - begin;
+    if (count == 0 || b->status != ADATOM_OK) return;
+    const int value = ad_builder_view(b, out->adapted, "parameters", begin, count);
+    const int gradient = ad_builder_view(b, out->adapted + (p->adam ? 3 : 2), "gradients", begin, count);
+    const int first = ad_builder_view(b, out->velocity, "momentum", begin, count);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, p->adam ? AD_OP_ADAM : AD_OP_SGD);
+    int r = 0;
+    op->t[r++] = (int16_t)value, op->t[r++] = (int16_t)gradient, op->t[r++] = (int16_t)first;
+    if (p->adam) op->t[r++] = (int16_t)ad_builder_view(b, out->second, "second moment", begin, count);
+    op->t[r++] = (int16_t)out->schedule, op->t[r++] = (int16_t)out->counter;
+    op->g = (ad_geometry){.n = 1, .h = 1, .w = 1, .c = (int32_t)count, .k = 1};
+    op->i[1] = column;
+    op->f[0] = p->momentum, op->f[1] = p->dampening;
+    if (p->adam) op->f[2] = 1e-8f, op->f[3] = decay;
+    else op->f[2] = decay, op->i[0] = p->nesterov;
+}
+
 static void update(ad_builder *b) {
     const ad_build_params *p = b->p;
     const ad_built *out = b->out;
-    int gradient = out->adapted + (p->adam ? 3 : 2);
-    for (int role = 0; role < AD_ROLE_STATISTICS && b->status == ADATOM_OK; role++) {
-        size_t begin = out->role_offset[role], end = role + 1 < AD_ROLE_COUNT ? out->role_offset[role + 1] : out->adapted_count;
-        if (end == begin) continue;
-        int value = view(b, out->adapted, "parameters", begin, end - begin), grad = view(b, gradient, "gradients", begin, end - begin);
-        int first = view(b, out->velocity, "momentum", begin, end - begin);
-        ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, p->adam ? AD_OP_ADAM : AD_OP_SGD);
-        int r = 0;
-        op->t[r++] = (int16_t)value, op->t[r++] = (int16_t)grad, op->t[r++] = (int16_t)first;
-        if (p->adam) op->t[r++] = (int16_t)view(b, out->second, "second moment", begin, end - begin);
-        op->t[r++] = (int16_t)out->schedule, op->t[r++] = (int16_t)out->counter;
-        op->g = (ad_geometry){.n = 1, .h = 1, .w = 1, .c = (int32_t)(end - begin), .k = 1};
-        op->i[1] = role;
-        op->f[0] = p->momentum, op->f[1] = p->dampening;
-        if (p->adam) op->f[2] = 1e-8f, op->f[3] = p->weight_decay[role];
-        else op->f[2] = p->weight_decay[role], op->i[0] = p->nesterov;
-    }
+    const int column = AD_ROLE_STATISTICS; /* of low-rank adapters: statistics have no gradient */
+    for (int role = 0; role < AD_ROLE_STATISTICS; role++)
+        update_part(b, out->role_offset[role], out->role_offset[role + 1], role, p->weight_decay[role]);
+    update_part(b, out->lowrank_offset, out->gains_offset, column, p->lowrank_decay);
+    update_part(b, out->gains_offset, out->adapted_count, column, 0);
     simple(b, AD_SEGMENT_STEP, AD_OP_ADVANCE, 1, 1, 1, out->counter, -1, -1, -1)->tasks = 1;
 }
 
@@ -339,7 +346,7 @@ static void keep_statistics(ad_builder *b, const int *stats) {
     for (int i = 0; i < b->net->node_count && b->status == ADATOM_OK; i++) {
         const ad_node *node = &b->net->nodes[i];
         if (node->kind != AD_NODE_NORM) continue;
-        int part = view(b, b->out->statistics, node->name, b->net->params[node->statistics].offset - begin, 2 * (size_t)node->c);
+        int part = ad_builder_view(b, b->out->statistics, node->name, b->net->params[node->statistics].offset - begin, 2 * (size_t)node->c);
         simple(b, AD_SEGMENT_EVAL, AD_OP_COPY, 1, 2 * node->c, 1, stats[i], part, -1, -1);
     }
 }
@@ -390,7 +397,8 @@ static void finish(ad_builder *b) {
 
 static bool begin(ad_builder *b) {
     const size_t params = (size_t)b->net->param_count, nodes = (size_t)b->net->node_count;
-    const size_t ints = 3 * params + (2 * AD_SEGMENT_COUNT + 2) * nodes;
+    const size_t adapters = sizeof(ad_lowrank_node) / sizeof(int);
+    const size_t ints = 3 * params + (2 * AD_SEGMENT_COUNT + 2 + adapters) * nodes;
     b->plan = b->out->plan = ad_plan_create(b->ctx, b->p->tasks);
     b->storage = ad_malloc(b->ctx, ints, sizeof(int));
     b->dirty = ad_calloc(b->ctx, nodes, sizeof(bool));
@@ -407,6 +415,7 @@ static bool begin(ad_builder *b) {
         b->composed[s] = at, at += nodes;
         b->packed[s] = at, at += nodes;
     }
+    b->lowrank = (ad_lowrank_node *)at;
     for (int a = 0; a < 1 + b->p->chunk_count; a++)
         if (ad_plan_arena(b->ctx, b->plan, true) < 0) return false;
     b->arena_host = ad_plan_arena(b->ctx, b->plan, false);
@@ -422,7 +431,8 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *p, ad_built *
                       .velocity = -1, .second = -1, .statistics = -1, .head = -1, .head_bias = -1};
     ad_builder b = {.ctx = ctx, .p = p, .net = p->net, .out = out};
     ad_pass support = {0};
-    if (!begin(&b)) b.status = ADATOM_OUT_OF_MEMORY;
+    b.status = ad_builder_lowrank_check(&b);
+    if (b.status == ADATOM_OK && !begin(&b)) b.status = ADATOM_OUT_OF_MEMORY;
     if (b.status == ADATOM_OK) {
         lay_base(&b);
         lay_data(&b);
@@ -445,4 +455,9 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *p, ad_built *
     return b.status;
 }
 
-void ad_built_clear(ad_built *built) { ad_plan_destroy(&built->plan); }
+void ad_built_clear(ad_built *built) {
+    ad_plan_destroy(&built->plan);
+    ad_free(built->lowrank);
+    built->lowrank = NULL;
+    built->lowrank_count = 0;
+}

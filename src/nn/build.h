@@ -4,6 +4,7 @@
 #ifndef AD_NN_BUILD_H
 #define AD_NN_BUILD_H
 
+#include "nn/lowrank.h"
 #include "nn/network.h"
 #include "nn/plan.h"
 
@@ -23,6 +24,7 @@ typedef struct ad_build_params {
     bool from_features; /* the input is rows of a feature table (net->features floats), not pictures */
     int tasks, way;
     unsigned adapt;     /* bit 1 << role */
+    ad_lowrank lowrank; /* besides; whoever runs the program writes A of each layer and task after the init segment */
     int support;        /* pictures per task and step; 0: the plan only evaluates */
     int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
     int query;          /* pictures per task and run of the eval segment; 0: no eval segment */
@@ -38,7 +40,7 @@ typedef struct ad_build_params {
     bool adam;
     float momentum, dampening;  /* Adam: beta1, beta2 */
     bool nesterov;
-    float weight_decay[AD_ROLE_COUNT];
+    float weight_decay[AD_ROLE_COUNT], lowrank_decay;
     /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
     int data_size;          /* side of the stored pictures */
     const int32_t *chunks;  /* pictures in each chunk */
@@ -57,12 +59,15 @@ typedef struct ad_built {
     int norm;                                       /* float [2][4]: scale, shift of pixels; the host writes it */
     int support_predicted, loss, query_predicted;   /* int32 [rounds][tasks][n]; float [rounds][tasks] */
     int features;                                   /* of the queries, head NONE: float [query][net->features] */
-    int adapted, velocity, second;                  /* [tasks][adapted_count], roles in order */
+    int adapted, velocity, second;                  /* [tasks][adapted_count]: roles in order, then low-rank adapters */
     int statistics;                                 /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
     int head, head_bias;                            /* views into adapted (or the centroid's own) */
     size_t adapted_count;                           /* floats per task, padding included */
     size_t adapted_logical;                         /* numbers that adapt per task */
     size_t role_offset[AD_ROLE_COUNT];              /* of the adapted roles, in floats from the start of adapted */
+    size_t lowrank_offset, gains_offset;            /* of A and B of the low-rank adapters, and of their gains */
+    ad_lowrank_layer *lowrank;
+    int lowrank_count;
 } ad_built;
 
 adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_built *out);

@@ -44,7 +44,7 @@ static void weight_gradient(ad_builder *b, const ad_node *node, const ad_geometr
 static void composed_dx(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
     uint16_t flags;
-    int dx = target(b, pass, node->input, &flags), w = ad_builder_composed(b, AD_SEGMENT_STEP, number);
+    int dx = target(b, pass, node->input, &flags), w = ad_builder_kernel(b, AD_SEGMENT_STEP, number);
     ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
     op->g = ad_builder_geometry(node, pass->n);
     op->flags = flags;
@@ -113,6 +113,7 @@ static void conv_backward(ad_builder *b, const ad_pass *pass, int number, int dy
         bool adapts = node->m ? ad_builder_adapts(b, node->atoms) || ad_builder_adapts(b, node->coefficients)
                               : ad_builder_adapts(b, node->kernel);
         if (adapts) weight_gradient(b, node, &g, pass->y[node->input], dy);
+        if (ad_builder_lowrank(b, number)) ad_builder_lowrank_backward(b, number, &g, pass->y[node->input], dy);
         if (b->dirty[node->input]) composed_dx(b, pass, number, dy);
     }
 }

@@ -15,7 +15,7 @@ static bool weights_adapt(const ad_builder *b, const ad_node *node) {
 
 ad_conv_path ad_builder_path(const ad_builder *b, int number, bool wants_gradient) {
     const ad_node *node = &b->net->nodes[number];
-    if (node->m == 0 || coefficients_adapt(b, node)) return AD_PATH_COMPOSED;
+    if (node->m == 0 || coefficients_adapt(b, node) || ad_builder_lowrank(b, number)) return AD_PATH_COMPOSED;
     if (b->p->path != AD_PATH_AUTO) return b->p->path;
     /* Only the atoms' gradient profits from the two stages. At the lowest adapted layer u is computed once, whatever the
      * stride; elsewhere the product should run at the smaller of the two resolutions. */
@@ -26,7 +26,7 @@ ad_conv_path ad_builder_path(const ad_builder *b, int number, bool wants_gradien
 bool ad_builder_folds(const ad_builder *b, int number) {
     const ad_node *conv = &b->net->nodes[number], *norm = conv + 1;
     /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. */
-    return b->p->bn == AD_BN_FROZEN && conv->m > 0 && !coefficients_adapt(b, conv) && number + 1 < b->net->node_count &&
+    return b->p->bn == AD_BN_FROZEN && conv->m > 0 && !coefficients_adapt(b, conv) && !ad_builder_lowrank(b, number) && number + 1 < b->net->node_count &&
            norm->kind == AD_NODE_NORM && norm->input == number && !ad_builder_adapts(b, norm->gamma) &&
            !ad_builder_adapts(b, norm->statistics) &&
            (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
@@ -118,7 +118,7 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
     int y = ad_builder_tensor(b, node->name, AD_F32, out * node->o, true);
     ad_conv_path path = ad_builder_path(b, number, pass->wants_gradient);
     if (path == AD_PATH_COMPOSED) {
-        int w = ad_builder_composed(b, segment, number);
+        int w = ad_builder_kernel(b, segment, number);
         ad_op *op = ad_builder_op(b, segment, AD_OP_CONV);
         op->g = g;
         op->t[0] = (int16_t)x, op->t[1] = (int16_t)w, op->t[2] = (int16_t)bias, op->t[3] = (int16_t)y;

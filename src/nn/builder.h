@@ -22,6 +22,12 @@ typedef struct ad_pass {
     int *winner;               /* NORM computed with its pool, if backward follows: where the maxima are */
 } ad_pass;
 
+/* Tensors of a layer with a low-rank adapter; -1. w, norms: what the step segment scales to each gain. */
+typedef struct ad_lowrank_node {
+    int a, b, da, db;
+    int gain[AD_LOWRANK_GAINS], dgain[AD_LOWRANK_GAINS], w[AD_LOWRANK_GAINS], norms[AD_LOWRANK_GAINS];
+} ad_lowrank_node;
+
 typedef struct ad_builder {
     adatom_context *ctx;
     const ad_build_params *p;
@@ -36,6 +42,7 @@ typedef struct ad_builder {
     bool *gradient_written;
     int *composed[AD_SEGMENT_COUNT], *packed[AD_SEGMENT_COUNT], *folded; /* per node, made at most once per segment */
     int *grad;            /* per node: gradient of its output */
+    ad_lowrank_node *lowrank; /* per node */
     int *storage;         /* the memory behind all those int arrays */
 } ad_builder;
 
@@ -43,6 +50,10 @@ typedef struct ad_builder {
 int ad_builder_tensor(ad_builder *b, const char *name, ad_type type, size_t count, bool tasked);
 /* Never NULL: after a failure a scratch operation is returned and nothing is kept. */
 ad_op *ad_builder_op(ad_builder *b, ad_segment_id segment, int kind);
+/* A view of part of a per-task block. */
+int ad_builder_view(ad_builder *b, int block, const char *name, size_t offset, size_t count);
+/* Elements up to the next tensor of a block. */
+static inline size_t ad_builder_round(size_t n) { return (n + 63) / 64 * 64; }
 bool ad_builder_adapts(const ad_builder *b, int param);
 int ad_builder_param(ad_builder *b, int param); /* the tensor the forward pass reads: adapted or base */
 ad_geometry ad_builder_geometry(const ad_node *node, int n);
@@ -53,10 +64,19 @@ bool ad_builder_folds(const ad_builder *b, int node);
 /* The maximum pool that alone reads norm `node` and is computed with it, as AFFINE_POOL: its windows lie side by side. The y of
  * both nodes is then the pool's. -1: there is none. */
 int ad_builder_pooled(const ad_builder *b, int node);
+/* The kernel of convolution `node` as it is applied, with a low-rank adapter where there is one. */
+int ad_builder_kernel(ad_builder *b, ad_segment_id segment, int node);
 int ad_builder_composed(ad_builder *b, ad_segment_id segment, int node);
 int ad_builder_packed(ad_builder *b, ad_segment_id segment, int node);
 
 void ad_builder_forward(ad_builder *b, ad_pass *pass); /* nodes whose y is -1 */
 /* From b->grad[last node] down to the lowest adapted tensor. */
 void ad_builder_backward(ad_builder *b, const ad_pass *pass);
+
+/* nn/build_lowrank.c */
+bool ad_builder_lowrank(const ad_builder *b, int node);
+adatom_status ad_builder_lowrank_check(const ad_builder *b); /* USAGE: the combination is not supported */
+size_t ad_builder_lowrank_layout(ad_builder *b, size_t end); /* places the tensors from `end` on in the adapted block; its new end */
+void ad_builder_lowrank_begin(ad_builder *b, int gradient);  /* views, gains at their start; gradient: the block or -1 */
+void ad_builder_lowrank_backward(ad_builder *b, int node, const ad_geometry *g, int x, int dy);
 #endif

@@ -21,23 +21,30 @@ typedef struct setting {
     ad_bn_mode bn;
     ad_conv_path path;
     bool adam;
+    ad_lowrank lowrank;
 } setting;
 
 static const setting settings[] = {
-    {"conv4", "net", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, AD_BN_FROZEN, AD_PATH_AUTO, false},
-    {"conv4", "net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, true},
-    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false},
-    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false}, /* folded norms */
-    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_COEFFICIENTS_FIRST, true},
-    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_ATOMS_FIRST, false},
-    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_COMPOSED, false},
-    {"conv4", "net", 16, 8, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_TRANSDUCTIVE, AD_PATH_AUTO, false},
-    {"conv4", "none", 16, 8, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false},
-    {"conv4", "net", 16, 8, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, true},
-    {"conv6", "stage", 16, 4, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, false},
-    {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, AD_PATH_AUTO, false},
-    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, false},
-    {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, AD_PATH_AUTO, false},
+    {"conv4", "net", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .adam = true},
+    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO}, /* folded norms */
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COEFFICIENTS_FIRST, .adam = true},
+    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_ATOMS_FIRST},
+    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_COMPOSED},
+    {"conv4", "net", 16, 8, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_TRANSDUCTIVE, .path = AD_PATH_AUTO},
+    {"conv4", "none", 16, 8, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 8, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .adam = true},
+    {"conv6", "stage", 16, 4, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
+    {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_AUTO, .adam = true, .lowrank = {AD_LOWRANK_DORA, 4, 2}},
+    {"resnet10", "layer", 33, 4, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT,
+     .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_BORA, 2, 1}},
 };
 
 static adatom_context *ctx;
@@ -95,13 +102,55 @@ static ad_built make_plan(const setting *s, const inputs *in) {
     const ad_build_params p = {.net = &in->model->net, .tasks = TASKS, .way = WAY, .adapt = s->adapt, .support = WAY * SHOT, .query = WAY * SHOT,
                                .query_rounds = 1, .steps = STEPS, .head = s->head, .head_init = s->init, .cosine_scale = 5, .mean_scale = 0.1f,
                                .bn = s->bn, .path = s->path, .adam = s->adam, .momentum = 0.9f, .dampening = s->adam ? 0.99f : 0.0f,
-                               .label_smoothing = 0.1f, .data_size = s->size, .chunks = chunks, .chunk_count = 2};
+                               .label_smoothing = 0.1f, .lowrank = s->lowrank, .data_size = s->size, .chunks = chunks, .chunk_count = 2};
     ad_built built;
     must(ad_build(ctx, &p, &built), "ad_build");
     return built;
 }
 
-static interpreter *start(const ad_built *b, const inputs *in) {
+/* The numbers that the host writes for a layer of a task: A from its start, B as if steps had been taken. */
+static void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a, float *b) {
+    const ad_node *node = &in->model->net.nodes[layer->node];
+    ad_random random = ad_random_make(3, AD_STREAM_ADAPTER, (uint32_t)(100 * task + layer->node));
+    ad_lowrank_start(node, s->lowrank.rank, &random, a);
+    for (int i = 0; i < node->o * s->lowrank.rank; i++) b[i] = 0.05f * ad_random_normal(&random);
+}
+
+/* Room for A and B of a layer. */
+static float *adapter_room(const setting *s, const ad_built *b, const inputs *in, size_t *a_count, size_t *b_count, int layer) {
+    const ad_node *node = &in->model->net.nodes[b->lowrank[layer].node];
+    *a_count = ad_lowrank_a_count(node, s->lowrank.rank);
+    *b_count = (size_t)node->o * (size_t)s->lowrank.rank;
+    return malloc((*a_count + *b_count) * sizeof(float));
+}
+
+static void interpret_adapters(const setting *s, const ad_built *b, const inputs *in, interpreter *run) {
+    for (int l = 0; l < b->lowrank_count; l++)
+        for (int task = 0; task < TASKS; task++) {
+            size_t a, rest;
+            float *numbers = adapter_room(s, b, in, &a, &rest, l);
+            double *block = interpreter_tensor(run, b->adapted) + (size_t)task * b->adapted_count;
+            adapter_numbers(s, in, &b->lowrank[l], task, numbers, numbers + a);
+            for (size_t i = 0; i < a; i++) block[b->lowrank[l].a + i] = (double)numbers[i];
+            for (size_t i = 0; i < rest; i++) block[b->lowrank[l].b + i] = (double)numbers[a + i];
+            free(numbers);
+        }
+}
+
+static void write_adapters(const setting *s, const ad_built *b, const inputs *in, const ad_engine_api *api, ad_program *program) {
+    for (int l = 0; l < b->lowrank_count; l++)
+        for (int task = 0; task < TASKS; task++) {
+            size_t a, rest;
+            float *numbers = adapter_room(s, b, in, &a, &rest, l);
+            const size_t block = (size_t)task * b->adapted_count;
+            adapter_numbers(s, in, &b->lowrank[l], task, numbers, numbers + a);
+            must(api->program_write(program, b->adapted, (block + b->lowrank[l].a) * 4, numbers, a * 4), "write");
+            must(api->program_write(program, b->adapted, (block + b->lowrank[l].b) * 4, numbers + a, rest * 4), "write");
+            free(numbers);
+        }
+}
+
+static interpreter *start(const setting *s, const ad_built *b, const inputs *in) {
     interpreter *run = interpreter_create(b->plan);
     for (size_t i = 0; i < in->model->net.role_begin[AD_ROLE_COUNT]; i++) run->arenas[0][i] = (double)in->model->values[i];
     size_t at = 0;
@@ -115,6 +164,7 @@ static interpreter *start(const ad_built *b, const inputs *in) {
     for (int i = 0; i < STEPS * 8; i++) interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
     for (int i = 0; i < 8; i++) interpreter_tensor(run, b->norm)[i] = (double)in->norm[i];
     interpreter_run(run, AD_SEGMENT_INIT);
+    interpret_adapters(s, b, in, run);
     interpreter_run(run, AD_SEGMENT_PREFIX);
     return run;
 }
@@ -122,8 +172,9 @@ static interpreter *start(const ad_built *b, const inputs *in) {
 static void check_gradient(const setting *s, int number) {
     inputs in = make_inputs(s, 0);
     ad_built b = make_plan(s, &in);
-    interpreter *run = start(&b, &in);
+    interpreter *run = start(s, &b, &in);
     interpreter_run(run, AD_SEGMENT_STEP);
+    run->hold = true;
     const int gradient = b.adapted + (s->adam ? 3 : 2);
     double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, gradient), *loss = interpreter_tensor(run, b.loss);
     ad_random random = ad_random_make(11, AD_STREAM_CHECK, (uint32_t)number);
@@ -193,6 +244,7 @@ static void check_engine(ad_engine *e, const setting *s, int number) {
         if (repeat == 0) must(api->program_create(e, b.plan, external, &program), "program");
         write_all(e, program, &b, &in);
         must(api->program_run(program, AD_SEGMENT_INIT, 1), "init");
+        write_adapters(s, &b, &in, api, program);
         must(api->program_run(program, AD_SEGMENT_PREFIX, 1), "prefix");
         must(api->program_run(program, AD_SEGMENT_STEP, STEPS), "step");
         must(api->program_run(program, AD_SEGMENT_EVAL, 1), "eval");
@@ -204,7 +256,7 @@ static void check_engine(ad_engine *e, const setting *s, int number) {
         fprintf(stderr, "%s, setting %d: replay gives other bytes\n", api->name, number);
         failures++;
     }
-    interpreter *run = start(&b, &in);
+    interpreter *run = start(s, &b, &in);
     for (int t = 0; t < STEPS; t++) interpreter_run(run, AD_SEGMENT_STEP);
     interpreter_run(run, AD_SEGMENT_EVAL);
     const double *want = interpreter_tensor(run, b.adapted), *labels = interpreter_tensor(run, b.query_predicted);

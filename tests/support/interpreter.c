@@ -14,12 +14,15 @@ static size_t element_bytes(const ad_plan *plan, int arena) {
 interpreter *interpreter_create(const ad_plan *plan) {
     interpreter *in = calloc(1, sizeof *in);
     in->plan = plan;
+    in->held = calloc((size_t)plan->op_count + 1, sizeof *in->held);
     for (int a = 0; a < plan->arena_count; a++) in->arenas[a] = calloc(plan->arenas[a].bytes / element_bytes(plan, a) + 64, sizeof(double));
     return in;
 }
 
 void interpreter_destroy(interpreter **in) {
     for (int a = 0; a < AD_MAX_ARENAS; a++) free((*in)->arenas[a]);
+    for (int i = 0; i < (*in)->plan->op_count; i++) free((*in)->held[i]);
+    free((*in)->held);
     free(*in);
     *in = NULL;
 }
@@ -27,6 +30,16 @@ void interpreter_destroy(interpreter **in) {
 double *interpreter_tensor(interpreter *in, int tensor) {
     const ad_tensor *t = &in->plan->tensors[tensor];
     return in->arenas[t->arena] + t->offset / element_bytes(in->plan, t->arena);
+}
+
+static void hold(interpreter *in, int op, const ad_reference_role *norms) {
+    const size_t bytes = norms->count * sizeof(double);
+    if (in->hold) {
+        memcpy(norms->value, in->held[op], bytes);
+        return;
+    }
+    if (!in->held[op]) in->held[op] = malloc(bytes);
+    memcpy(in->held[op], norms->value, bytes);
 }
 
 void interpreter_run(interpreter *in, ad_segment_id segment) {
@@ -42,6 +55,7 @@ void interpreter_run(interpreter *in, ad_segment_id segment) {
             memcpy(roles[r].value, interpreter_tensor(in, op->t[r]), roles[r].count * sizeof(double));
         }
         ad_reference_run(op, roles);
+        if (op->kind == AD_OP_WEIGHT_NORM) hold(in, (int)(op - in->plan->ops), &roles[1]);
         for (int r = 0; r < AD_OP_TENSORS; r++) {
             if (!roles[r].value) continue;
             const ad_tensor *t = &in->plan->tensors[op->t[r]];
