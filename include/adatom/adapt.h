@@ -12,11 +12,14 @@ extern "C" {
 
 /* Zero or NULL means the default, which depends on the method and is written in README.md. */
 typedef struct adatom_method {
-    const char *adapt;      /* centroid, head, cosine, atoms, norm, atoms+norm, full; NULL: atoms */
+    const char *adapt;      /* centroid, head, cosine, atoms, norm, atoms+norm, full, lora, dora, bora; NULL: atoms */
     int steps;              /* 0: the method's default */
     const char *optimizer;  /* sgd or adam; NULL: the method's default */
     float lr;               /* of the head */
     float lr_atoms, lr_norm, lr_full; /* of atoms, batch-norm affine, everything else (full) */
+    float lr_adapter;       /* of low-rank adapters (lora, dora, bora) */
+    int rank;               /* of them, 1..256; 0: 4 */
+    float adapter_scale;    /* a: kernels change by a/rank times the product of the adapter's matrices; 0: the rank */
     float momentum, dampening; bool nesterov;
     float weight_decay;
     float label_smoothing;

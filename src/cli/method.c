@@ -1,7 +1,7 @@
 /* The options that describe a method, for every command that adapts. */
 #include "method.h"
 
-const char *const method_names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", NULL};
+const char *const method_names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", "lora", "dora", "bora", NULL};
 static const char *const optimizers[] = {"sgd", "adam", NULL};
 static const char *const heads[] = {"linear", "cosine", NULL};
 static const char *const head_inits[] = {"zero", "random", "means", NULL};
@@ -27,6 +27,9 @@ static const arg_option method_table[] = {
     REAL("lr-atoms", lr_atoms, 0, 1000, "learning rate of the atoms"),
     REAL("lr-norm", lr_norm, 0, 1000, "learning rate of batch norm's scale and shift"),
     REAL("lr-full", lr_full, 0, 1000, "learning rate of everything else with full"),
+    REAL("lr-adapter", lr_adapter, 0, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
+    {.name = "rank", .type = ARG_INT, AT(rank), .least = 0, .most = 256, .value = "R", .help = "of low-rank adapters; 0: 4"},
+    REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
     REAL("momentum", momentum, 0, 1, "of sgd"),
     REAL("dampening", dampening, 0, 1, "of sgd's momentum"),
     {.name = "nesterov", .type = ARG_FLAG, AT(nesterov), .help = "sgd with Nesterov's momentum"},
@@ -64,6 +67,9 @@ adatom_method method_params(const method_options *o, const char *adapt, uint64_t
                            .lr_atoms = o->lr_atoms,
                            .lr_norm = o->lr_norm,
                            .lr_full = o->lr_full,
+                           .lr_adapter = o->lr_adapter,
+                           .rank = o->rank,
+                           .adapter_scale = o->adapter_scale,
                            .momentum = o->momentum,
                            .dampening = o->dampening,
                            .nesterov = o->nesterov,

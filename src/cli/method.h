@@ -5,9 +5,9 @@
 #include <adatom/adapt.h>
 
 typedef struct method_options {
-    int steps, tasks_at_once;
+    int steps, rank, tasks_at_once;
     const char *optimizer, *head, *head_init, *distance, *bn, *conv;
-    float lr, lr_atoms, lr_norm, lr_full, momentum, dampening, weight_decay, label_smoothing, cosine_scale;
+    float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing, cosine_scale;
     bool nesterov;
     uint64_t memory;
 } method_options;

@@ -188,6 +188,14 @@ static adatom_status write_random_heads(const job *j, ad_program *program, int a
     return status;
 }
 
+static adatom_status write_adapters(const job *j, ad_program *program, int at) {
+    adatom_status status = ADATOM_OK;
+    for (int t = 0; t < j->tasks && status == ADATOM_OK; t++)
+        status = ad_write_lowrank(j->device->engine, program, &j->built, &j->model->net, j->settings.lowrank.rank, j->settings.seed,
+                                  j->first + AD_MIN(at + t, j->count - 1), t);
+    return status;
+}
+
 static adatom_status run_steps(const job *j, ad_program *program) {
     /* A few submissions per batch, so that an interrupt is noticed; the engine bounds each of them. */
     for (int done = 0, n; done < j->settings.steps; done += n) {
@@ -231,6 +239,7 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
         if (built->counter >= 0) AD_TRY(api->program_write(program, built->counter, 0, &zero, sizeof zero));
         AD_TRY(api->program_run(program, AD_SEGMENT_INIT, 1));
         if (j->settings.head_random) AD_TRY(write_random_heads(j, program, at));
+        AD_TRY(write_adapters(j, program, at));
         AD_TRY(api->program_run(program, AD_SEGMENT_PREFIX, 1));
         AD_TRY(run_steps(j, program));
         AD_TRY(api->program_run(program, AD_SEGMENT_EVAL, j->query_rounds));

@@ -134,6 +134,8 @@ static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
     if (p->method->recipe) return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
     adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
     if (status != ADATOM_OK) return status;
+    if (f->settings.lowrank.kind != AD_LOWRANK_NONE)
+        return ad_fail(f->ctx, ADATOM_USAGE, "'%s' is for comparison on episodes; the files of an adapter hold no low-rank tensors", f->settings.name);
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
         return ad_fail(f->ctx, ADATOM_USAGE, "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
     if (f->info.size < f->model->net.image_size)

@@ -13,14 +13,18 @@ static const struct {
     ad_head_kind head;
     ad_head_init head_init;
     int steps;
+    ad_lowrank_kind lowrank;
 } methods[] = {
-    {"centroid", 0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0},
-    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, 50},
-    {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
-    {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
-    {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
-    {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
-    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 20},
+    {"centroid", 0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0, AD_LOWRANK_NONE},
+    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, 50, AD_LOWRANK_NONE},
+    {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
+    {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
+    {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
+    {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
+    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
+    {"lora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_LORA},
+    {"dora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_DORA},
+    {"bora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_BORA},
 };
 
 /* Index of text in a NULL-ended list; 0 for NULL text; -1 if it is not there. */
@@ -104,6 +108,9 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 1e-3f : 0.01f);
     s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : or_default(m->lr_norm, s->adam ? 5e-3f : 0.01f);
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
+    s->lr_adapter = or_default(m->lr_adapter, s->adam ? 2e-3f : 0.01f);
+    const int rank = m->rank ? m->rank : 4;
+    s->lowrank = (ad_lowrank){.kind = methods[which].lowrank, .rank = rank, .scale = or_default(m->adapter_scale, (float)rank) / (float)rank};
     s->momentum = or_default(m->momentum, 0.9f);
     s->dampening = s->adam ? or_default(m->dampening, 0.999f) : m->dampening;
     s->nesterov = m->nesterov;
@@ -124,9 +131,12 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     if (trains && s->steps < 1) return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1", s->steps);
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f) return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+    if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
+        return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
+    if (!(fabsf(s->lowrank.scale) <= 1e3f)) return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
     if (!(s->label_smoothing >= 0) || s->label_smoothing >= 1)
         return ad_fail(ctx, ADATOM_USAGE, "label smoothing is %g; it must be in [0, 1)", (double)s->label_smoothing);
-    s->backbone = s->adapt != 0 || s->bn != AD_BN_FROZEN;
+    s->backbone = s->adapt != 0 || s->lowrank.kind != AD_LOWRANK_NONE || s->bn != AD_BN_FROZEN;
     return ADATOM_OK;
 }
 
@@ -147,6 +157,11 @@ json_t *ad_settings_json(const ad_settings *s) {
     static const char *const rates[] = {"lr_atoms", "lr", "lr_norm", "lr_coefficients", "lr_ordinary"};
     for (int r = 0; r < AD_ROLE_STATISTICS; r++)
         if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) json_object_set_new(o, rates[r], json_real((double)s->lr[r]));
+    if (s->lowrank.kind != AD_LOWRANK_NONE) {
+        json_object_set_new(o, "lr_adapter", json_real((double)s->lr_adapter));
+        json_object_set_new(o, "rank", json_integer(s->lowrank.rank));
+        json_object_set_new(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)));
+    }
     if (s->batch) {
         json_object_set_new(o, "batch", json_integer(s->batch));
         json_object_set_new(o, "epochs", json_integer(s->epochs));
@@ -156,6 +171,8 @@ json_t *ad_settings_json(const ad_settings *s) {
 
 void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
     build->adapt = s->adapt;
+    build->lowrank = s->lowrank;
+    build->lowrank_decay = s->weight_decay;
     build->head = s->head;
     build->head_init = s->head_init;
     build->cosine_scale = s->cosine_scale;
@@ -174,7 +191,7 @@ void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
 void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
     for (int t = 0; t < steps; t++) {
         float *row = rows + 8 * (size_t)t;
-        for (int r = 0; r < 6; r++) row[r] = r < AD_ROLE_STATISTICS ? s->lr[r] : 0.0f;
+        for (int r = 0; r < 6; r++) row[r] = r < AD_ROLE_STATISTICS ? s->lr[r] : s->lr_adapter;
         row[6] = (float)(1.0 - pow((double)s->momentum, t + 1.0));
         row[7] = (float)(1.0 - pow((double)s->dampening, t + 1.0));
     }

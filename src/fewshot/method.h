@@ -9,13 +9,14 @@
 typedef struct ad_settings {
     char name[64];     /* the method as the user wrote it */
     unsigned adapt;    /* roles */
+    ad_lowrank lowrank;
     ad_head_kind head;
     ad_head_init head_init;
     bool head_random;  /* drawn on the host (head_init HOST) */
     ad_bn_mode bn;
     ad_conv_path path;
     bool adam;
-    float lr[AD_ROLE_COUNT], momentum, dampening, weight_decay;
+    float lr[AD_ROLE_COUNT], lr_adapter, momentum, dampening, weight_decay;
     bool nesterov;
     float label_smoothing, cosine_scale, mean_scale;
     int steps;

@@ -39,6 +39,24 @@ adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffe
     return engine->api->program_create(engine, built->plan, external, out);
 }
 
+adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built, const ad_network *net, int rank,
+                               uint64_t seed, int task, int slot) {
+    adatom_status status = ADATOM_OK;
+    for (int l = 0; l < built->lowrank_count && status == ADATOM_OK; l++) {
+        const ad_lowrank_layer *layer = &built->lowrank[l];
+        const ad_node *node = &net->nodes[layer->node];
+        const size_t count = ad_lowrank_a_count(node, rank), block = (size_t)slot * built->plan->tensors[built->adapted].stride;
+        ad_random random = ad_random_make(seed, AD_STREAM_ADAPTER, (uint32_t)task);
+        random.counter[1] = (uint32_t)l;
+        float *a = ad_malloc(engine->ctx, count, sizeof *a);
+        if (!a) return ADATOM_OUT_OF_MEMORY;
+        ad_lowrank_start(node, rank, &random, a);
+        status = engine->api->program_write(program, built->adapted, (block + layer->a) * sizeof *a, a, count * sizeof *a);
+        ad_free(a);
+    }
+    return status;
+}
+
 adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t data_bytes, size_t memory_bytes, int wanted, int most,
                            ad_built *out) {
     const ad_engine_api *api = device->engine->api;

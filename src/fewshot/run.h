@@ -16,6 +16,10 @@ void ad_normalisation(const adatom_model *model, float out[8]);
 /* Arena 0 = params, 1.. = the chunks of rows. */
 adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffer *params, const ad_rows *rows, ad_program **out);
 
+/* The start of the low-rank adapters of the task in place `slot` (nn/lowrank.h); `task` chooses the random numbers. After the init segment. */
+adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built, const ad_network *net, int rank,
+                               uint64_t seed, int task, int slot);
+
 /* Builds the plan of params for as many tasks at once as the device's memory and its largest bindable range allow beside data_bytes of
  * pictures, at most `most`; params->tasks becomes their number. memory_bytes: a limit for both together, 0: what is free; wanted: tasks
  * asked for, 0: as many as are useful. OUT_OF_MEMORY where not even one fits. */

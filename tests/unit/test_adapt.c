@@ -42,7 +42,7 @@ static adatom_episodes *episodes(int tasks, int shot) {
     return list;
 }
 
-static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full"};
+static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", "lora", "dora", "bora"};
 
 START_TEST(test_tasks_at_once) {
     /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked for. */
@@ -72,7 +72,9 @@ END_TEST
 START_TEST(test_adapted_numbers) {
     /* conv4, width 8, m 4: features 8 (16 pixels, four poolings), 3 classes. */
     const uint64_t head = 3 * 8, atoms = 3 * 4 * 9, norm = 4 * 2 * 8, ordinary = 8 * 3 * 9, coefficients = 8 * 8 * 4;
-    const uint64_t want[] = {0, head + 3, head, head + atoms, head + norm, head + atoms + norm, head + atoms + norm + ordinary + coefficients};
+    const uint64_t lora = 4 * ((3 + 3 * 8) * 9 + 4 * 8); /* rank 4: [9 c][4] and [8][4] of each layer */
+    const uint64_t want[] = {0, head + 3, head, head + atoms, head + norm, head + atoms + norm, head + atoms + norm + ordinary + coefficients,
+                             head + lora, head + lora + 4 * 8, head + lora + 4 * 8 + 3 + 3 * 8};
     adatom_episodes *list = episodes(1, 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const adatom_method method = {.adapt = names[i], .steps = 1};
@@ -154,6 +156,7 @@ START_TEST(test_refusals) {
     static const adatom_method wrong[] = {
         {.adapt = "atom"}, {.head = "cosin"}, {.bn = "none"}, {.optimizer = "lbfgs"}, {.steps = -1}, {.lr = -1.0f},
         {.adapt = "cosine", .head_init = "zero"}, {.conv = "direct"}, {.recipe = "mine"}, {.label_smoothing = 1.0f},
+        {.adapt = "lora", .rank = -1}, {.adapt = "dora", .rank = 257}, {.adapt = "bora", .conv = "atoms-first"}, {.adapt = "lora", .lr_adapter = -1.0f},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &wrong[i], 0, 0, NULL, &e), ADATOM_USAGE);
