@@ -112,7 +112,7 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     const char *const *suite = ad_bench_suite(b.params.suite);
     if (!suite) return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick and full", b.params.suite);
     b.quick = !b.params.suite || !strcmp(b.params.suite, "quick");
-    b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : b.quick ? 50 : 3600);
+    b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : b.quick ? 45 : 3600);
     adatom_status status = check_filters(&b, suite);
     ad_bench_case c;
     for (const char *const *name = suite; *name && status == ADATOM_OK; name++)

@@ -140,6 +140,8 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
     adatom_status status = ADATOM_OK;
     adatom_bench_result *r = &out->result;
     kernel k = {.b = b, .c = c};
+    for (int s = 0; s < c->step_count; s++) r->gflop += 1e-9 * ad_op_flops(&c->steps[s].op);
+    if (b->flops > 0) AD_TRY(ad_bench_late(b, 8e9 * r->gflop / (0.1 * b->flops))); /* eight runs at a tenth of the peak */
     AD_TRY(make(&k, 1));
     for (int s = 0; s < c->step_count; s++) {
         const char *name = b->engine->api->variant_name(b->engine, k.plan, &k.plan->ops[s], 0);
@@ -147,7 +149,6 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
         const size_t used = strlen(out->variant);
         snprintf(out->variant + used, sizeof out->variant - used, "%s%s", s ? "+" : "", name);
         AD_TRY(ad_verify_case(b->engine, &c->steps[s], name, b->quick ? 4e7 : 4e8, out->verified, sizeof out->verified));
-        r->gflop += 1e-9 * ad_op_flops(&c->steps[s].op);
         r->gbyte += 1e-9 * ad_op_bytes(k.plan, &k.plan->ops[s]);
     }
     double first = 0, ns = 0;

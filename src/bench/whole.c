@@ -54,6 +54,13 @@ done:
     return status;
 }
 
+/* Whether there is time for `images` forward passes' worth of work at a tenth of the peak. */
+static adatom_status check_time(ad_bench *b, const adatom_model *model, double images) {
+    adatom_model_info info;
+    adatom_model_describe(model, &info);
+    return b->flops > 0 ? ad_bench_late(b, images * 2 * (double)info.macs / (0.1 * b->flops)) : ADATOM_OK;
+}
+
 /* ---- adaptation --------------------------------------------------------------------------------------------------- */
 typedef struct adapting {
     ad_bench *b;
@@ -121,8 +128,10 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     adapting a = {.b = b, .method = {.adapt = c->method, .steps = c->optimiser_steps}, .samples = out->samples};
     const int asked = b->params.tasks_at_once;
     const double seconds = b->quick ? 2 : 20;
-    AD_TRY(verify_network(b, c, out));
     AD_TRY(prepare(&a, c, AD_MAX(asked, AT_ONCE) * (1 + AD_BENCH_MAX_SAMPLES)));
+    const bool backbone = strcmp(c->method, "centroid") && strcmp(c->method, "head") && strcmp(c->method, "cosine");
+    AD_TRY(check_time(b, a.model, (2 + LEAST_SAMPLES) * c->way * (3.0 * c->shot * c->optimiser_steps * backbone + c->query)));
+    AD_TRY(verify_network(b, c, out));
     double began = ad_seconds();
     AD_TRY(adapt(&a, 1, 2));
     const double once = ad_seconds() - began, one = 1e-9 * out->samples[0];
@@ -175,28 +184,27 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     adatom_status status = ADATOM_OK;
     adatom_bench_result *r = &out->result;
     adatom_dataset *dataset = NULL;
+    adatom_model *model = NULL;
     char folder[32] = "", path[64];
     /* An epoch is one sample: a step (quick) or four. */
     const adatom_dataset_params pictures = {
         .size = c->size, .split = "val", .builtin_per_class = (c->batch * (b->quick ? 1 : 4) + CLASSES - 1) / CLASSES};
+    const adatom_model_params network = model_params(c);
+    AD_TRY(adatom_model_create(b->ctx, &network, &model));
+    AD_TRY(check_time(b, model, 3.0 * (2 + LEAST_SAMPLES) * c->batch * (b->quick ? 1 : 4)));
     AD_TRY(verify_network(b, c, out));
-    AD_TRY(ad_bench_late(b, 0));
     AD_TRY(make_folder(b, folder));
     AD_TRY(adatom_dataset_open(b->ctx, "builtin:shapes", &pictures, &dataset));
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    const adatom_pretrain_params params = {.model = model_params(c),
-                                           .epochs = 2 + LEAST_SAMPLES,
-                                           .batch = c->batch,
-                                           .seed = 1,
-                                           .output = path,
-                                           .progress = epoch_ran,
-                                           .user = out};
+    const adatom_pretrain_params params = {
+        .model = network, .epochs = 2 + LEAST_SAMPLES, .batch = c->batch, .seed = 1, .output = path, .progress = epoch_ran, .user = out};
     AD_TRY(adatom_pretrain(b->device, dataset, &params, NULL));
     ad_bench_statistics(r);
     r->unit = "images/s";
     r->value = r->images_per_s = 1e9 / r->median_ns;
 done:
     adatom_dataset_destroy(&dataset);
+    adatom_model_destroy(&model);
     remove_folder(folder);
     return status;
 }
