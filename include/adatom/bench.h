@@ -94,8 +94,8 @@ ADATOM_API adatom_status adatom_bench_device(adatom_device *device, const adatom
 
 /* Compares two sets of samples (durations; n >= 1 each) by their spread. Returns 1 if the new ones are slower, -1 if they are faster,
  * 0 if the difference may be noise. Slower means both
- *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the median absolute
- *     deviations of both sets (1.4826 MAD, added as variances): more than the spread explains;
+ *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the samples below each
+ *     median (1.4826 times their median distance from it, both sets added as variances): more than the spread explains;
  *   - even the fastest new sample is slower than the old median: load from elsewhere slows some samples, slower code slows all.
  * Faster is the same with the sets exchanged. *ratio (may be NULL): new median / old median. */
 ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count, double *ratio);

@@ -172,8 +172,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
         .notes = "Names say what decides a case: conv/forward/composed/64x64x3/21/b25 is channels in x out x kernel, image size, images; "
                  "adapt/atoms/conv4/84/5w5s15q/50 is method, network, image size, way, shot, query, steps. Any such values may be given "
                  "to --filter.\n"
-                 "A case is slower (--compare) if its median grew by more than 5 % and by more than three standard deviations estimated "
-                 "from both runs' median absolute deviations, and even its fastest sample is slower than the old median.",
+                 "A case is slower (--compare) if its median grew by more than 5 % and by more than three standard deviations (estimated "
+                 "from the samples below the medians of both runs), and even its fastest sample is slower than the old median.",
         .groups = groups,
         .group_count = COUNT(groups)};
     bool run = false;
