@@ -134,13 +134,12 @@ START_TEST(cases_are_verified_and_timed) {
                                         "head/softmax-ce/64x5/b5",
                                         "optimiser/adam/100t2",
                                         "adapt/atoms/conv4/16/2w1s1q/2"};
-    for (size_t i = 0; i < AD_COUNT(names); i++) {
-        tally t = {0};
-        int errors = -1;
-        ck_assert_msg(bench(names[i], &t, &errors) == ADATOM_OK, "%s", adatom_context_message(ctx));
-        ck_assert_msg(t.ok == 1 && t.other == 0 && errors == 0, "%s: %s", names[i], t.reason);
-        ck_assert_str_eq(t.name, names[i]);
-    }
+    tally t = {0};
+    int errors = -1;
+    const adatom_bench_params params = {.filters = names, .filter_count = AD_COUNT(names), .seed = 1, .report = on_result, .user = &t};
+    ck_assert_msg(adatom_bench_device(device, &params, &errors) == ADATOM_OK, "%s", adatom_context_message(ctx));
+    ck_assert_msg(t.ok == (int)AD_COUNT(names) && t.other == 0 && errors == 0, "%s: %s", t.name, t.reason);
+    ck_assert_str_eq(t.name, names[AD_COUNT(names) - 1]); /* in the order asked for */
 }
 END_TEST
 
