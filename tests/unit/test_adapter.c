@@ -115,8 +115,9 @@ START_TEST(test_save_load_merge) {
     ck_assert_double_le(difference(x, y), 1e-5);
     const adatom_adapter *const one[] = {adapter};
     adatom_predictions *none;
+    adatom_model *nothing;
     ck_assert_int_eq(adatom_classify(device, other, one, 1, pictures, NULL, &none), ADATOM_BAD_DATA);
-    ck_assert_int_eq(adatom_adapter_merge(adapter, other, &merged), ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_adapter_merge(adapter, other, &nothing), ADATOM_BAD_DATA);
     adatom_predictions_destroy(&x);
     adatom_predictions_destroy(&y);
     adatom_model_destroy(&merged);
