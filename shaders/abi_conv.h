@@ -2,14 +2,17 @@
  * the inner loops (kernel, stride, channels, tile) is specialised; sizes that only bound the outer loops are pushed. */
 struct ad_push_conv {
     AD_INT n, h, w, oh, ow; /* ad_geometry */
-    AD_INT task[4];         /* elements from one task to the next of bindings 0..3 (0: shared by all tasks) */
+    AD_INT task[5];         /* elements from one task to the next of bindings 0..4 (0: shared by all tasks) */
     AD_INT count;           /* workgroups or invocations with work; the grid may be larger */
     AD_INT accumulate;      /* 1: add to the output */
-    AD_INT optional;        /* 1: the optional operand (bias, scale, dbias) is there */
+    AD_INT optional;        /* 1: the optional operand (bias, scale, dbias) is there; COMPOSE: AD_COMPOSE_* */
     AD_INT splits, span;    /* reductions: partial sums per task, and items summed by each */
     AD_INT ld, rows;        /* shared coefficients: o and c of the shared tensor */
     AD_FLOAT scale;
 };
+
+#define AD_COMPOSE_SCALE 1
+#define AD_COMPOSE_BASE 2
 
 /* Specialization constants, in this order in every kernel of kernels_conv.def. */
 #define AD_SPEC_K 0

@@ -21,6 +21,7 @@ typedef struct adatom_model_params {
     bool decompose_first; /* decompose the first convolution too (default: ordinary) */
     const char *stem;     /* resnet10/18/34: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
                              32x32 images); NULL: 7x7 */
+    bool residual;        /* decomposed layers keep an ordinary kernel to which atoms are added (adatom_model_decompose) */
     uint64_t seed;        /* of the initialisation */
 } adatom_model_params;
 
@@ -36,6 +37,7 @@ ADATOM_API void adatom_model_destroy(adatom_model **model);
 typedef struct adatom_model_info {
     const char *arch, *sharing; /* owned by the model */
     int atoms, image_size, features, classes, layers;
+    bool residual;
     uint64_t parameters;   /* all, statistics and head excluded */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
     uint64_t macs;         /* multiply-adds of one image, composed */

@@ -98,8 +98,16 @@ static void add_compositions(ad_case_list *list) {
             const char *words = ld > g.o || rows > g.c ? "slice" : NULL;
             ad_case_add(list, c, sizes[s].quick, words);
             const int scale = kinds[kind] == AD_OP_PACK ? 1 : kinds[kind] == AD_OP_COMPOSE ? 2 : -1;
-            ad_case other = c; /* frozen coefficients without scale */
+            ad_case other = c; /* frozen coefficients without scale or base */
             if (scale >= 0) ad_case_absent(&other, scale);
+            if (kinds[kind] == AD_OP_COMPOSE) {
+                ad_case_absent(&other, 4);
+                ad_case frozen = c; /* a residual layer: all but the atoms is shared */
+                ad_case_share(&frozen, 0);
+                ad_case_share(&frozen, 2);
+                ad_case_share(&frozen, 4);
+                if (c.tasks > 1) ad_case_add(list, frozen, sizes[s].quick, words);
+            }
             if (kinds[kind] != AD_OP_COMPOSE_DALPHA && c.tasks > 1) ad_case_share(&other, alpha[kind]);
             if (s % 2 && (scale >= 0 || other.shared != c.shared)) ad_case_add(list, other, sizes[s].quick, words);
             c.op.flags = AD_ACCUMULATE;

@@ -7,11 +7,11 @@ AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale
     for (size_t i = 0; i < count; i++) y[i] = scale ? scale[i] * x[i] : x[i];
 }
 
-/* y (+)= scale[o] * sum_m psi[m] x[m][o], psi m's `step` apart, x rows `ld` apart. */
-AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *scale,
-                                       size_t o, bool accumulate) {
+/* y (+)= scale[o] * (base[o] + sum_m psi[m] x[m][o]), psi m's `step` apart, x rows `ld` apart. */
+AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *base,
+                                       const float *scale, size_t o, bool accumulate) {
     for (size_t k = 0; k < o; k++) {
-        float sum = 0;
+        float sum = base ? base[k] : 0;
         for (size_t a = 0; a < m; a++) sum += psi[a * step] * x[a * ld + k];
         if (scale) sum *= scale[k];
         y[k] = accumulate ? y[k] + sum : sum;
@@ -26,9 +26,11 @@ static void run_compose(const ad_cpu_call *call) {
         const int task = (int)(item / c);
         const size_t ch = item % c;
         const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch * m * ld, *psi = ad_cpu_at(call, 1, task);
+        const float *base = ad_cpu_at(call, 4, task);
         float *w = (float *)ad_cpu_at(call, 3, task) + ch * o;
         for (size_t ij = 0; ij < k2; ij++)
-            combine_rows(w + ij * c * o, alpha, ld, psi + ij, k2, m, ad_cpu_at(call, 2, task), o, ad_cpu_accumulates(call));
+            combine_rows(w + ij * c * o, alpha, ld, psi + ij, k2, m, base ? base + (ij * c + ch) * o : NULL, ad_cpu_at(call, 2, task), o,
+                         ad_cpu_accumulates(call));
     }
 }
 
@@ -67,7 +69,7 @@ static void run_compose_dalpha(const ad_cpu_call *call) {
         if (!accumulate) memset(dalpha, 0, m * ld * sizeof *dalpha);
         if (ch >= c) continue;
         const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *psi = ad_cpu_at(call, 1, task);
-        for (size_t a = 0; a < m; a++) combine_rows(dalpha + a * ld, dw, c * o, psi + a * k2, 1, k2, NULL, o, accumulate);
+        for (size_t a = 0; a < m; a++) combine_rows(dalpha + a * ld, dw, c * o, psi + a * k2, 1, k2, NULL, NULL, o, accumulate);
     }
 }
 

@@ -106,9 +106,8 @@ static int add_conv(builder *b, const char *prefix, int input, int o, int k, int
     node.k = k, node.stride = stride, node.pad = k / 2;
     node.o = o, node.m = m;
     const int c = input == 0 ? 3 : b->net->nodes[input].o;
-    if (m == 0) {
-        node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
-    } else {
+    if (m == 0 || b->net->made_from.residual) node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
+    if (m > 0) {
         char owner[40];
         if (strcmp(b->net->sharing, "net") == 0)
             snprintf(owner, sizeof owner, "shared");
@@ -241,7 +240,10 @@ static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const 
     AD_TRY(check_range(ctx, "the width", p->width, 4, 1024));
     AD_TRY(check_range(ctx, "the number of classes", p->classes, 0, 65536));
     if (p->width % 4) return ad_fail(ctx, ADATOM_USAGE, "the width is %d; it must be a multiple of 4", p->width);
-    if (strcmp(p->sharing, "none") == 0) p->atoms = 0;
+    if (strcmp(p->sharing, "none") == 0) {
+        if (p->residual) return ad_fail(ctx, ADATOM_USAGE, "a residual network has atoms; sharing none was asked for");
+        p->atoms = 0;
+    }
 done:
     return status;
 }

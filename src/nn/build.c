@@ -127,10 +127,7 @@ static void mark_dirty(ad_builder *b) {
         const ad_node *n = &b->net->nodes[i];
         const int own[] = {n->kernel, n->coefficients, n->atoms, n->gamma, n->statistics};
         bool dirty = b->dirty[n->input] || (n->kind == AD_NODE_NORM && n->residual >= 0 && b->dirty[n->residual]);
-        for (size_t k = 0; k < AD_COUNT(own); k++) {
-            bool used = k >= 3 ? n->kind == AD_NODE_NORM : n->kind == AD_NODE_CONV && (k == 0) == (n->m == 0);
-            dirty = dirty || (used && ad_builder_adapts(b, own[k]));
-        }
+        for (size_t k = 0; k < AD_COUNT(own); k++) dirty = dirty || ad_builder_adapts(b, own[k]);
         b->dirty[i] = dirty || ad_builder_lowrank(b, i);
     }
 }

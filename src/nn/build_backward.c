@@ -14,20 +14,22 @@ static ad_geometry product(int n, int h, int w, int c, int o) {
     return (ad_geometry){.n = n, .h = h, .w = w, .c = c, .oh = h, .ow = w, .o = o, .k = 1, .stride = 1, .dil = 1};
 }
 
-static void weight_gradient(ad_builder *b, const ad_node *node, const ad_geometry *g, int x, int dy) {
-    bool ordinary = node->m == 0;
-    int dw = ordinary ? b->gradient[node->kernel]
-                      : ad_builder_tensor(b, "dw", AD_F32, (size_t)node->k * node->k * node->c * node->o, true);
+static void weight_gradient(ad_builder *b, int number, const ad_geometry *g, int x, int dy) {
+    const ad_node *node = &b->net->nodes[number];
+    int dw = ad_builder_adapts(b, node->kernel) ? b->gradient[node->kernel]
+                                                : ad_builder_tensor(b, "dw", AD_F32, (size_t)node->k * node->k * node->c * node->o, true);
     ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DW);
     op->g = *g;
     op->t[0] = (int16_t)x, op->t[1] = (int16_t)dy, op->t[2] = (int16_t)dw;
-    if (ordinary) return;
+    if (node->m == 0) return;
     const ad_param *shared = &b->net->params[node->coefficients];
-    int alpha = ad_builder_param(b, node->coefficients), psi = ad_builder_param(b, node->atoms);
     if (ad_builder_adapts(b, node->atoms)) {
+        /* dw speaks of the kernel with the batch norm's scale folded in, and so do the packed coefficients. */
+        const bool folds = ad_builder_folds(b, number);
+        int alpha = folds ? ad_builder_packed(b, AD_SEGMENT_STEP, number) : ad_builder_param(b, node->coefficients);
         op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_COMPOSE_DPSI);
         op->g = *g;
-        op->i[0] = shared->o;
+        op->i[0] = folds ? node->o : shared->o;
         op->t[0] = (int16_t)dw, op->t[1] = (int16_t)alpha, op->t[2] = (int16_t)b->gradient[node->atoms];
     }
     if (ad_builder_adapts(b, node->coefficients)) {
@@ -36,7 +38,8 @@ static void weight_gradient(ad_builder *b, const ad_node *node, const ad_geometr
         op->i[0] = shared->o;
         op->i[1] = (shared->c + 3) / 4 * 4; /* rows as they lie, padding included */
         op->flags = b->gradient_written[node->coefficients] ? AD_ACCUMULATE : 0;
-        op->t[0] = (int16_t)dw, op->t[1] = (int16_t)psi, op->t[2] = (int16_t)b->gradient[node->coefficients];
+        op->t[0] = (int16_t)dw, op->t[1] = (int16_t)ad_builder_param(b, node->atoms);
+        op->t[2] = (int16_t)b->gradient[node->coefficients];
         b->gradient_written[node->coefficients] = true;
     }
 }
@@ -110,9 +113,7 @@ static void conv_backward(ad_builder *b, const ad_pass *pass, int number, int dy
         atoms_first_backward(b, pass, number, dy);
     } else {
         const ad_geometry g = ad_builder_geometry(node, pass->n);
-        bool adapts = node->m ? ad_builder_adapts(b, node->atoms) || ad_builder_adapts(b, node->coefficients)
-                              : ad_builder_adapts(b, node->kernel);
-        if (adapts) weight_gradient(b, node, &g, pass->y[node->input], dy);
+        if (ad_builder_weights_adapt(b, node)) weight_gradient(b, number, &g, pass->y[node->input], dy);
         if (ad_builder_lowrank(b, number)) ad_builder_lowrank_backward(b, number, &g, pass->y[node->input], dy);
         if (b->dirty[node->input]) composed_dx(b, pass, number, dy);
     }

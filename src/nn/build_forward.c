@@ -5,17 +5,19 @@ ad_geometry ad_builder_geometry(const ad_node *node, int n) {
                          .k = node->k, .stride = node->stride, .pad = node->pad, .dil = node->dil, .m = node->m};
 }
 
+/* More than the atoms of a decomposed layer. */
 static bool coefficients_adapt(const ad_builder *b, const ad_node *node) {
-    return node->m > 0 && ad_builder_adapts(b, node->coefficients);
+    return ad_builder_adapts(b, node->coefficients) || ad_builder_adapts(b, node->kernel);
 }
 
-static bool weights_adapt(const ad_builder *b, const ad_node *node) {
-    return node->m > 0 ? coefficients_adapt(b, node) || ad_builder_adapts(b, node->atoms) : ad_builder_adapts(b, node->kernel);
+bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node) {
+    return coefficients_adapt(b, node) || ad_builder_adapts(b, node->atoms);
 }
 
 ad_conv_path ad_builder_path(const ad_builder *b, int number, bool wants_gradient) {
     const ad_node *node = &b->net->nodes[number];
-    if (node->m == 0 || coefficients_adapt(b, node) || ad_builder_lowrank(b, number)) return AD_PATH_COMPOSED;
+    /* A residual layer would need a dense convolution beside its two stages: adding the kernels costs less. */
+    if (node->m == 0 || node->kernel >= 0 || coefficients_adapt(b, node) || ad_builder_lowrank(b, number)) return AD_PATH_COMPOSED;
     if (b->p->path != AD_PATH_AUTO) return b->p->path;
     /* Only the atoms' gradient profits from the two stages. At the lowest adapted layer u is computed once, whatever the
      * stride; elsewhere the product should run at the smaller of the two resolutions. */
@@ -77,7 +79,7 @@ static int folded_bias(ad_builder *b, int conv) {
 int ad_builder_composed(ad_builder *b, ad_segment_id segment, int number) {
     const ad_node *node = &b->net->nodes[number];
     if (node->m == 0) return ad_builder_param(b, node->kernel);
-    bool tasked = weights_adapt(b, node);
+    bool tasked = ad_builder_weights_adapt(b, node);
     if (!tasked) segment = AD_SEGMENT_INIT;
     if (b->composed[segment][number] >= 0) return b->composed[segment][number];
     int scale = ad_builder_folds(b, number) ? folded_coef(b, number + 1) : -1;
@@ -90,6 +92,7 @@ int ad_builder_composed(ad_builder *b, ad_segment_id segment, int number) {
     op->t[1] = (int16_t)ad_builder_param(b, node->atoms);
     op->t[2] = (int16_t)scale;
     op->t[3] = (int16_t)w;
+    op->t[4] = (int16_t)(node->kernel >= 0 ? ad_builder_param(b, node->kernel) : -1);
     return b->composed[segment][number] = w;
 }
 

@@ -59,7 +59,9 @@ int ad_builder_param(ad_builder *b, int param); /* the tensor the forward pass r
 ad_geometry ad_builder_geometry(const ad_node *node, int n);
 /* The way node is computed (never AUTO) when its atoms adapt or not. */
 ad_conv_path ad_builder_path(const ad_builder *b, int node, bool wants_gradient);
-/* The norm that alone follows conv `node` folds into it: frozen, not adapted, coefficients not adapted. */
+/* Whether any of a convolution's parameters adapts. */
+bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node);
+/* The norm that alone follows conv `node` folds into it: frozen, not adapted, nothing but atoms adapted. */
 bool ad_builder_folds(const ad_builder *b, int node);
 /* The maximum pool that alone reads norm `node` and is computed with it, as AFFINE_POOL: its windows lie side by side. The y of
  * both nodes is then the pool's. -1: there is none. */

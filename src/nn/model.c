@@ -85,7 +85,7 @@ void ad_model_rehash(adatom_model *model) {
     const ad_network *net = &model->net;
     const adatom_model_params *p = &net->made_from;
     const char *stem = p->stem ? p->stem : "";
-    const int32_t numbers[] = {p->atoms, p->image_size, p->width, p->classes, p->decompose_first};
+    const int32_t numbers[] = {p->atoms, p->image_size, p->width, p->classes, p->decompose_first, p->residual};
     uint64_t hash = ad_hash(net->arch, strlen(net->arch), 0);
     hash = ad_hash(net->sharing, strlen(net->sharing), hash);
     hash = ad_hash(stem, strlen(stem), hash);
@@ -109,6 +109,7 @@ void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
         .features = net->features,
         .classes = net->way,
         .layers = net->node_count - 1 + (net->way > 0),
+        .residual = net->made_from.residual,
         .atoms_parameters = ad_network_parameters(net, AD_ROLE_ATOMS),
         .head_parameters = ad_network_parameters(net, AD_ROLE_HEAD),
         .norm_parameters = ad_network_parameters(net, AD_ROLE_NORM),

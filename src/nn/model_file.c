@@ -16,9 +16,9 @@
 static char *describe(const adatom_model *model) {
     const adatom_model_params *p = &model->net.made_from;
     const float *mean = model->mean, *std = model->std;
-    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:s*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch, "sharing", p->sharing,
+    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch, "sharing", p->sharing,
                              "atoms", p->atoms, "image_size", p->image_size, "width", p->width, "classes", p->classes, "decompose_first",
-                             p->decompose_first, "stem", p->stem, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+                             p->decompose_first, "residual", p->residual, "stem", p->stem, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
@@ -75,11 +75,11 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
                        version);
     json_error_t error;
     json_int_t atoms, image_size, width, classes;
-    int decompose_first;
+    int decompose_first, residual = 0;
     if (!(*json = json_loads(text, JSON_REJECT_DUPLICATES, &error)) ||
-        json_unpack_ex(*json, &error, 0, "{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s?s, s:[F, F, F!], s:[F, F, F!]!}", "arch", &params->arch,
+        json_unpack_ex(*json, &error, 0, "{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s?b, s?s, s:[F, F, F!], s:[F, F, F!]!}", "arch", &params->arch,
                        "sharing", &params->sharing, "atoms", &atoms, "image_size", &image_size, "width", &width, "classes", &classes,
-                       "decompose_first", &decompose_first, "stem", &params->stem, "mean", &mean[0], &mean[1], &mean[2], "std", &std[0],
+                       "decompose_first", &decompose_first, "residual", &residual, "stem", &params->stem, "mean", &mean[0], &mean[1], &mean[2], "std", &std[0],
                        &std[1], &std[2]))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name, error.text);
     const json_int_t numbers[] = {atoms, image_size, width, classes};
@@ -90,6 +90,7 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         *fields[i] = (int)numbers[i];
     }
     params->decompose_first = decompose_first;
+    params->residual = residual;
     for (int i = 0; i < 3; i++)
         if (!(fabs(mean[i]) <= 1e6) || !(std[i] >= 1e-6 && std[i] <= 1e6))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the preprocessing's mean and std are impossible", file->name);

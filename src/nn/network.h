@@ -41,11 +41,11 @@ typedef struct ad_node {
     int32_t h, w, c;     /* input (c padded to 4) */
     int32_t oh, ow, o;   /* output */
     int32_t k, stride, pad, dil;
-    int32_t m;           /* CONV: atoms; 0 = ordinary kernel */
+    int32_t m;           /* CONV: atoms; 0 = ordinary kernel only */
     int act;             /* NORM: 0 none, 1 relu, 2 leaky */
     float slope;
     int average;         /* POOL: 0 maximum, 1 average */
-    int kernel;          /* CONV, m = 0: parameter numbers, -1 absent */
+    int kernel;          /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
     int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
     int gamma, beta, statistics; /* NORM */
     int stage;           /* for sharing by stage and reports; 0: the stem */

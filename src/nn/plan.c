@@ -110,7 +110,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_CONV_DX: SET(out * o, k2 * c * o, in * c); break;
     case AD_OP_CONV_DW: SET(in * c, out * o, k2 * c * o); break;
     case AD_OP_CONV_DBIAS: SET(out * o, o); break;
-    case AD_OP_COMPOSE: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2, o, k2 * c * o); break;
+    case AD_OP_COMPOSE: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2, o, k2 * c * o, k2 * c * o); break;
     case AD_OP_COMPOSE_DPSI: SET(k2 * c * o, ((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2); break;
     case AD_OP_COMPOSE_DALPHA: SET(k2 * c * o, m * k2, (size_t)op->i[1] * m * (size_t)op->i[0]); break;
     case AD_OP_PACK: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, o, c * m * o); break;

@@ -11,7 +11,7 @@ typedef struct ad_conv_tile {
     int lanes, a, v;
 } ad_conv_tile;
 
-/* Geometry, task strides of the operation's roles 0..3, accumulation; count and the rest are the caller's. */
+/* Geometry, task strides of the operation's roles 0..4, accumulation; count and the rest are the caller's. */
 static inline struct ad_push_conv ad_conv_push(const ad_plan *plan, const ad_op *op) {
     struct ad_push_conv push = {.n = op->g.n,
                                 .h = op->g.h,
@@ -23,7 +23,7 @@ static inline struct ad_push_conv ad_conv_push(const ad_plan *plan, const ad_op 
                                 .ld = op->i[0],
                                 .rows = op->i[1],
                                 .scale = op->f[0]};
-    for (int r = 0; r < 4; r++) push.task[r] = ad_vk_stride(plan, op, r);
+    for (int r = 0; r < 5; r++) push.task[r] = ad_vk_stride(plan, op, r);
     return push;
 }
 

@@ -24,7 +24,7 @@ static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_ca
 static bool lower_compose(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1) return false;
     struct ad_push_conv push = ad_conv_push(plan, op);
-    push.optional = op->t[2] >= 0;
+    push.optional = (op->t[2] >= 0 ? AD_COMPOSE_SCALE : 0) | (op->t[4] >= 0 ? AD_COMPOSE_BASE : 0);
     ad_conv_items(out, op, caps, AD_VK_COMPOSE, push, (size_t)op->g.c * (size_t)op->g.o, 1);
     return true;
 }

@@ -20,7 +20,7 @@ typedef struct setting {
     ad_head_init init;
     ad_bn_mode bn;
     ad_conv_path path;
-    bool adam;
+    bool adam, residual;
     ad_lowrank lowrank;
 } setting;
 
@@ -45,6 +45,10 @@ static const setting settings[] = {
      .path = AD_PATH_AUTO, .adam = true, .lowrank = {AD_LOWRANK_DORA, 4, 2}},
     {"resnet10", "layer", 33, 4, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT,
      .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_BORA, 2, 1}},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COMPOSED}, /* folded norms */
+    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
+    {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .residual = true},
+    {"resnet12", "stage", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
 };
 
 static adatom_context *ctx;
@@ -66,7 +70,8 @@ typedef struct inputs {
 
 static inputs make_inputs(const setting *s, float rate) {
     inputs in = {0};
-    const adatom_model_params params = {.arch = s->arch, .sharing = s->sharing, .atoms = 3, .image_size = s->size, .width = s->width, .seed = 5};
+    const adatom_model_params params = {.arch = s->arch, .sharing = s->sharing, .atoms = 3, .image_size = s->size, .width = s->width,
+                                        .residual = s->residual, .seed = 5};
     must(adatom_model_create(ctx, &params, &in.model), s->arch);
     ad_random random = ad_random_make(7, AD_STREAM_CHECK, 0);
     for (int i = 0; i < in.model->net.param_count; i++) { /* norms that do something */

@@ -7,12 +7,13 @@ static size_t alpha_at(const ad_geometry *g, int c, int m, int o, int ld) { retu
 
 void ad_reference_COMPOSE(const task_op *r) {
     const ad_geometry *g = &r->g;
-    const double *alpha = r->v[0], *psi = r->v[1], *scale = r->v[2];
+    const double *alpha = r->v[0], *psi = r->v[1], *scale = r->v[2], *base = r->v[4];
     const int taps = g->k * g->k;
     for (int ij = 0; ij < taps; ij++)
         for (int c = 0; c < g->c; c++)
             for (int o = 0; o < g->o; o++) {
                 sum s = {0};
+                if (base) add(&s, (scale ? scale[o] : 1) * base[at3(ij, c, o, g->c, g->o)]);
                 for (int m = 0; m < g->m; m++)
                     add(&s, (scale ? scale[o] : 1) * alpha[alpha_at(g, c, m, o, r->op->i[0])] * psi[at2(m, ij, taps)]);
                 put_sum(r, 3, at3(ij, c, o, g->c, g->o), s);

@@ -158,6 +158,7 @@ static const adatom_model_params variants[] = {
     {.arch = "resnet10", .sharing = "net", .width = 4, .image_size = 33, .decompose_first = true},
     {.arch = "resnet12", .sharing = "stage", .width = 4, .image_size = 16, .classes = 2, .atoms = 1},
     {.arch = "resnet18", .sharing = "net", .width = 8, .image_size = 8, .stem = "3x3", .atoms = 2},
+    {.arch = "resnet10", .sharing = "stage", .width = 4, .image_size = 33, .atoms = 12, .residual = true, .classes = 2},
     {.arch = "vgg16_bn", .sharing = "stage", .width = 4, .image_size = 32, .atoms = 2},
 };
 
@@ -182,10 +183,9 @@ START_TEST(test_nodes_fit_together) {
         if (node->kind == AD_NODE_CONV) {
             const int c = ad_node_channels(node);
             decomposed |= node->m > 0;
-            ck_assert((node->m == 0) == (node->kernel >= 0) && (node->m > 0) == (node->atoms >= 0));
-            if (node->m == 0) {
-                check_param(&net, node->kernel, AD_PARAM_KERNEL, node->o, c, true);
-            } else {
+            ck_assert((node->m == 0 || net.made_from.residual) == (node->kernel >= 0) && (node->m > 0) == (node->atoms >= 0));
+            if (node->kernel >= 0) check_param(&net, node->kernel, AD_PARAM_KERNEL, node->o, c, true);
+            if (node->m > 0) {
                 ck_assert_int_eq(node->m, net.made_from.atoms);
                 ck_assert_int_gt(node->k, 1);
                 check_param(&net, node->coefficients, AD_PARAM_COEFFICIENTS, node->o, c, strcmp(net.sharing, "layer") == 0);
