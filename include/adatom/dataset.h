@@ -12,7 +12,9 @@ extern "C" {
 typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
-    int size;               /* pictures are resized (shorter side, antialiased bilinear) and centre-cropped to size x size; 0: 84 */
+    int size;               /* pictures are resized (antialiased bilinear) and centre-cropped to size x size; 0: 84 */
+    int resize;             /* their shorter side becomes this before size x size is cropped from the centre; 0: size. Builtin sets are
+                               made in their size and not resized */
     const char *split;      /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or archive, or, where
                                there is none, only the pictures in a folder named SPLIT */
     const char *csv;        /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but pictures
@@ -42,8 +44,8 @@ typedef struct adatom_dataset_info {
  * JPEG, PNG, BMP, GIF and PNM pictures are read; greyscale becomes RGB, transparency is laid over white, EXIF rotation is not
  * applied. Other files, hidden files and __MACOSX are passed over
  * (with a warning where they are pictures of another kind). Pictures are ordered by class name, then by path (bytewise).
- * Resizing: shorter side to `size` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
- * centres), longer side rounded down, then the centre is cropped; size x size pictures stay as they are.
+ * Resizing: shorter side to `resize` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
+ * centres), longer side rounded down, then the centre is cropped; size x size pictures stay as they are where resize is size.
  * params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of range. A cache that can't
  * be written is only a warning in the log. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params,

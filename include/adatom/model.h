@@ -38,6 +38,8 @@ typedef struct adatom_model_info {
     const char *arch, *sharing; /* owned by the model */
     int atoms, image_size, features, classes, layers;
     bool residual;
+    int resize;            /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
+    const char *layout;    /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
     uint64_t parameters;   /* all, statistics and head excluded */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
     uint64_t macs;         /* multiply-adds of one image, composed */

@@ -31,6 +31,9 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv);
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv);
 adatom_status cmd_adapt(struct cli *cli, int argc, char **argv);
 adatom_status cmd_classify(struct cli *cli, int argc, char **argv);
+adatom_status cmd_import(struct cli *cli, int argc, char **argv);
+adatom_status cmd_decompose(struct cli *cli, int argc, char **argv);
+adatom_status cmd_export(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
 
 /* Leaves through the function's `done:` label, as in the library. */
@@ -74,9 +77,11 @@ adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_opti
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
 /* Opens the device and says on stderr which and why. */
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
-/* size 0: the library's default. cache_dir "": none. The device's options hold cache folder and threads. */
-adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size);
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, adatom_dataset **out);
+/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold cache folder and threads. */
+adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size,
+                                         int resize);
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, int resize,
+                               adatom_dataset **out);
 /* The list of devices as a result; format and file as in report.h. */
 adatom_status cli_print_devices(struct cli *cli, const char *format, const char *file);
 #endif

@@ -89,7 +89,7 @@ static void on_task(void *user, int done, int total) { progress_update(&((struct
 
 /* Says what is wrong with the pictures, as far as that can be lived with; what can't fails where the data set is opened. */
 static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
-    const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size);
+    const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size, 0);
     size_t problems = 0;
     progress_start(&cli->progress, "preflight", 0);
     adatom_status status = adatom_dataset_verify(cli->ctx, data->data, &params, 2, on_problem, cli, &problems);
@@ -199,7 +199,7 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     const data_options data = {.data = o.images, .per_class = 60};
     TRY(preflight(cli, &data, &device_values, m.image_size));
     cli_cache_dir(&device_values, cache, sizeof cache);
-    adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size);
+    adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
     dataset_params.refuse_empty = true;
     TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));
     TRY(look_at_balance(cli, dataset));

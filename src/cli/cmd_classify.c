@@ -138,7 +138,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_model_info m;
     adatom_model_describe(model, &m);
     const data_options none = {0};
-    const adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size);
+    const adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
     progress_start(&cli->progress, "pictures", 0);
     TRY(adatom_dataset_open_pictures(cli->ctx, paths, path_count, &dataset_params, &dataset));
     progress_clear(&cli->progress);

@@ -34,7 +34,7 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     json_t *document = NULL, *classes = json_array();
     char above[1024];
     adatom_status status;
-    TRY(cli_open_dataset(cli, data, device, size, &dataset));
+    TRY(cli_open_dataset(cli, data, device, size, 0, &dataset));
     adatom_dataset_info d;
     adatom_dataset_describe(dataset, &d);
     size_t least = SIZE_MAX, most = 0;
@@ -68,7 +68,7 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
     json_t *document = NULL, *found = json_array();
     size_t problems = 0;
     char below[1024];
-    adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", values->size);
+    adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", values->size, 0);
     adatom_status status;
     progress_start(&cli->progress, "verify", 0);
     TRY(adatom_dataset_verify(cli->ctx, data->data, &params, (size_t)values->least, on_problem, found, &problems));

@@ -1,8 +1,9 @@
 #include "png.h"
 #include "report.h"
-#include <adatom/model.h>
+#include <adatom/transfer.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const report_column columns[] = {
@@ -19,10 +20,15 @@ static const report_column columns[] = {
 };
 
 typedef struct inspect_options {
+    bool singular_values;
     const char *adapter, *png;
 } inspect_options;
 
 static const arg_option table[] = {
+    {.name = "singular-values",
+     .type = ARG_FLAG,
+     .offset = offsetof(inspect_options, singular_values),
+     .help = "show instead how many atoms of its own each convolution needs: the error left with the m largest singular values"},
     {.name = "adapter",
      .type = ARG_TEXT,
      .offset = offsetof(inspect_options, adapter),
@@ -33,6 +39,18 @@ static const arg_option table[] = {
      .offset = offsetof(inspect_options, png),
      .value = "FILE",
      .help = "draw the atoms of each layer, above before and below after the adapter; zero is grey"},
+};
+
+static const report_column singular_columns[] = {
+    {"layer", CELL_TEXT, "name", NULL},
+    {"geometry", CELL_TEXT, "geometry", NULL},
+    {"error % m=1", CELL_PERCENT, "errors.1", NULL},
+    {"2", CELL_PERCENT, "errors.2", NULL},
+    {"4", CELL_PERCENT, "errors.4", NULL},
+    {"8", CELL_PERCENT, "errors.8", NULL},
+    {"m for 10 %", CELL_COUNT, "atoms_for.10", NULL},
+    {"5 %", CELL_COUNT, "atoms_for.5", NULL},
+    {"1 %", CELL_COUNT, "atoms_for.1", NULL},
 };
 
 static const report_column movement_columns[] = {
@@ -73,6 +91,37 @@ done:
     return status;
 }
 
+/* Singular values, the relative error with the m largest, and the fewest m for some errors. */
+static adatom_status add_singular_values(struct cli *cli, const adatom_model *model, int layer, json_t *row) {
+    static const int percents[] = {10, 5, 1};
+    size_t count = 0;
+    adatom_status status = adatom_model_singular_values(model, layer, NULL, 0, &count);
+    if (status != ADATOM_OK) return status;
+    float *s = malloc(count * sizeof *s);
+    if (!s) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for %zu singular values", count);
+    json_t *values = json_array(), *errors = json_object(), *atoms_for = json_object();
+    status = adatom_model_singular_values(model, layer, s, count, &count);
+    double all = 0, rest = 0;
+    for (size_t m = 0; m < count && status == ADATOM_OK; m++) all += (double)s[m] * (double)s[m];
+    for (size_t m = count; m > 0 && status == ADATOM_OK; m--) { /* from the smallest, so that nothing cancels */
+        char key[24];
+        const double error = all > 0 ? sqrt(rest / all) : 0;
+        snprintf(key, sizeof key, "%zu", m);
+        json_object_set_new(errors, key, json_real(error));
+        for (size_t p = 0; p < COUNT(percents); p++) {
+            snprintf(key, sizeof key, "%d", percents[p]);
+            if (error <= percents[p] / 100.0) json_object_set_new(atoms_for, key, json_integer((json_int_t)m));
+        }
+        json_array_insert_new(values, 0, report_float(s[m - 1]));
+        rest += (double)s[m - 1] * (double)s[m - 1];
+    }
+    json_object_set_new(row, "singular_values", values);
+    json_object_set_new(row, "errors", errors);
+    json_object_set_new(row, "atoms_for", atoms_for);
+    free(s);
+    return status;
+}
+
 static json_t *layer_row(const adatom_layer_info *l) {
     char input[48], output[48], geometry[64] = "";
     snprintf(input, sizeof input, "%dx%dx%d", l->in_height, l->in_width, l->in_channels);
@@ -88,8 +137,8 @@ static json_t *layer_row(const adatom_layer_info *l) {
 }
 
 static json_t *model_summary(const adatom_model_info *m) {
-    json_t *summary = json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch", m->arch,
-                                "sharing", m->sharing, "atoms", m->atoms, "image_size", m->image_size, "features", m->features, "classes",
+    json_t *summary = json_pack("{s:s,s:s,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch", m->arch,
+                                "sharing", m->sharing, "atoms", m->atoms, "residual", (int)m->residual, "layout", m->layout, "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes",
                                 m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters,
                                 "atoms", (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
                                 (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
@@ -105,9 +154,9 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     common_options common;
     output_options output;
     const char *path = NULL;
-    arg_positional positionals[] = {{"MODEL", "a safetensors file written by 'adatom pretrain'", NULL, &path}};
+    arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
     inspect_options o;
-    arg_group groups[] = {{"Adapter", table, COUNT(table), &o}, output_group(&output), common_group(&common)};
+    arg_group groups[] = {{"Instead of the layers", table, COUNT(table), &o}, output_group(&output), common_group(&common)};
     arg_spec spec = {.command = "inspect",
                      .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image; or what an adapter did to it.",
                      .positionals = positionals,
@@ -131,13 +180,16 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     for (int i = 0; i < m.layers; i++) {
         adatom_layer_info layer;
         TRY(adatom_model_layer(model, i, &layer));
-        json_array_append_new(layers, layer_row(&layer));
+        if (o.singular_values && strcmp(layer.kind, "conv") != 0) continue;
+        json_t *row = layer_row(&layer);
+        json_array_append_new(layers, row);
+        if (o.singular_values) TRY(add_singular_values(cli, model, i, row));
     }
     document = report_document("inspect");
     json_object_set_new(document, "model", model_summary(&m));
     json_object_set(document, "layers", layers);
-    snprintf(above, sizeof above, "%s, sharing %s, %d atoms, %dx%d pictures, %d features, %d classes, hash %s\n\n", m.arch, m.sharing,
-             m.atoms, m.image_size, m.image_size, m.features, m.classes, m.hash);
+    snprintf(above, sizeof above, "%s, sharing %s, %d atoms%s, %dx%d pictures, %d features, %d classes, hash %s\n\n", m.arch, m.sharing,
+             m.atoms, m.residual ? " beside the kernels" : "", m.image_size, m.image_size, m.features, m.classes, m.hash);
     snprintf(below, sizeof below,
              "\nparameters %llu: atoms %llu, coefficients %llu, norm %llu, ordinary %llu; head %llu besides\n"
              "multiply-adds of one image, composed: %.3f million\n",
@@ -146,6 +198,7 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
              (double)m.macs / 1e6);
     struct report report = {
         .document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
+    if (o.singular_values) report.columns = singular_columns, report.column_count = COUNT(singular_columns);
     TRY(report_write(cli, &output, &report));
 done:
     json_decref(layers);

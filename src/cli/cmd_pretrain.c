@@ -205,7 +205,7 @@ static adatom_status open_validation(struct cli *cli, const pretrain_options *o,
     if (!o->validation && !o->validation_split) return ADATOM_OK;
     if (o->validation) validation.data = o->validation, validation.csv = NULL;
     validation.split = o->validation_split;
-    return cli_open_dataset(cli, &validation, device, o->image_size, out);
+    return cli_open_dataset(cli, &validation, device, o->image_size, 0, out);
 }
 
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
@@ -233,7 +233,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     char command[2048], below[4400];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
-    TRY(cli_open_dataset(cli, &data, &device_values, o.image_size, &base));
+    TRY(cli_open_dataset(cli, &data, &device_values, o.image_size, 0, &base));
     TRY(open_validation(cli, &o, &data, &device_values, &validation));
     TRY(cli_open_device(cli, &device_values, &device));
     command_line(argc, argv, command, sizeof command);

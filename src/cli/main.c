@@ -14,6 +14,9 @@ static const cli_command commands[] = {
     {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},
     {"adapt", "Adapt a model to a folder of pictures of new classes", cmd_adapt},
     {"classify", "Tell the classes of pictures under an adapter", cmd_classify},
+    {"import", "Make a model of a network trained elsewhere", cmd_import},
+    {"decompose", "Turn a model's kernels into coefficients and atoms", cmd_decompose},
+    {"export", "Write a model's weights for another program", cmd_export},
     {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
 };
 

@@ -147,8 +147,10 @@ static void on_decode(void *user, size_t done, size_t total) {
     progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures decoded");
 }
 
-adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size) {
+adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size,
+                                         int resize) {
     return (adatom_dataset_params){.size = size,
+                                   .resize = resize,
                                    .split = options->split,
                                    .csv = options->csv,
                                    .cache_dir = cache_dir[0] ? cache_dir : NULL,
@@ -159,10 +161,11 @@ adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *op
                                    .user = cli};
 }
 
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, adatom_dataset **out) {
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, int resize,
+                               adatom_dataset **out) {
     char cache[4096];
     cli_cache_dir(device, cache, sizeof cache);
-    adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size);
+    adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size, resize);
     progress_start(&cli->progress, "data", 0);
     adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);
     progress_clear(&cli->progress);

@@ -144,8 +144,7 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     adatom_model_params params = model->net.made_from;
     params.classes = a->info.classes;
     AD_TRY(ad_model_create_blank(model->ctx, &params, &merged));
-    memcpy(merged->mean, model->mean, sizeof merged->mean);
-    memcpy(merged->std, model->std, sizeof merged->std);
+    AD_TRY(ad_model_inherit(merged, model));
     /* But for the head the two networks have the same parameters in the same order. */
     for (int i = 0, j = 0; i < merged->net.param_count; i++) {
         const ad_param *to = &merged->net.params[i];
@@ -162,7 +161,6 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     float *head = merged->values + merged->net.params[merged->net.head].offset;
     for (size_t e = 0; e < weights; e++) head[e] = a->scale * a->head[e];
     memcpy(merged->values + merged->net.params[merged->net.head_bias].offset, a->bias, classes * sizeof(float));
-    if (model->notes && !(merged->notes = ad_strdup(model->ctx, model->notes))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     ad_model_rehash(merged);
     *out = merged;
     merged = NULL;

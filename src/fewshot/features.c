@@ -43,14 +43,12 @@ static features *cache_of(adatom_device *device, const adatom_model *model, cons
     return f;
 }
 
-/* Runs pictures `images[count]` through the network, a batch at a time. */
-static adatom_status extract(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_dataset_info *info,
-                             const int32_t *images, size_t count, features *to) {
+adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const ad_rows *pictures, int size,
+                                  void (*take)(void *user, size_t first, size_t count, const float *values), void *user) {
     ad_engine *engine = device->engine;
     const ad_engine_api *api = engine->api;
-    const size_t batch = AD_MIN(count, (size_t)32), width = to->width;
+    const size_t count = pictures->rows, batch = AD_MIN(count, (size_t)32), width = (size_t)model->net.features;
     adatom_status status;
-    ad_rows pictures = {0};
     ad_buffer *params = NULL;
     ad_program *program = NULL;
     ad_built built = {0};
@@ -60,12 +58,11 @@ static adatom_status extract(adatom_device *device, const adatom_model *model, c
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
-    AD_TRY(ad_upload_pictures(engine, dataset, images, count, &pictures));
     AD_TRY(ad_upload_parameters(engine, model, &params));
     const ad_build_params p = {.net = &model->net, .tasks = 1, .query = (int)batch, .query_rounds = 1, .head = AD_HEAD_NONE,
-                               .data_size = info->size, .chunks = pictures.chunks, .chunk_count = pictures.chunk_count};
+                               .data_size = size, .chunks = pictures->chunks, .chunk_count = pictures->chunk_count};
     AD_TRY(ad_build(device->ctx, &p, &built));
-    AD_TRY(ad_program_make(engine, &built, params, &pictures, &program));
+    AD_TRY(ad_program_make(engine, &built, params, pictures, &program));
     float norm[8];
     const int32_t zero = 0;
     ad_normalisation(model, norm);
@@ -79,18 +76,38 @@ static adatom_status extract(adatom_device *device, const adatom_model *model, c
         AD_TRY(api->program_write(program, built.query_index, 0, index, batch * sizeof *index));
         AD_TRY(api->program_run(program, AD_SEGMENT_EVAL, 1));
         AD_TRY(api->program_read(program, built.features, 0, values, n * width * sizeof *values));
-        for (size_t i = 0; i < n; i++) {
-            memcpy(to->values + (size_t)images[at + i] * width, values + i * width, width * sizeof *values);
-            to->present[images[at + i]] = true;
-        }
+        take(user, at, n, values);
     }
 done:
     if (program) api->program_destroy(&program);
     if (params) api->buffer_destroy(engine, &params);
-    ad_rows_clear(&pictures);
     ad_built_clear(&built);
     ad_free(values);
     ad_free(index);
+    return status;
+}
+
+typedef struct wanted {
+    features *to;
+    const int32_t *images;
+} wanted;
+
+static void keep(void *user, size_t first, size_t count, const float *values) {
+    const wanted *w = user;
+    for (size_t i = 0; i < count; i++) {
+        const size_t image = (size_t)w->images[first + i];
+        memcpy(w->to->values + image * w->to->width, values + i * w->to->width, w->to->width * sizeof *values);
+        w->to->present[image] = true;
+    }
+}
+
+/* Runs pictures `images[count]` through the network. */
+static adatom_status extract(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_dataset_info *info,
+                             const int32_t *images, size_t count, features *to) {
+    ad_rows pictures = {0};
+    adatom_status status = ad_upload_pictures(device->engine, dataset, images, count, &pictures);
+    if (status == ADATOM_OK) status = ad_features_compute(device, model, &pictures, info->size, keep, &(wanted){to, images});
+    ad_rows_clear(&pictures);
     return status;
 }
 

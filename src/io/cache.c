@@ -8,7 +8,7 @@
 static uint64_t hash_text(const char *text, uint64_t seed) { return text ? ad_hash(text, strlen(text) + 1, seed) : seed; }
 
 uint64_t ad_cache_key(const ad_source *source, const ad_csv *csv, const adatom_dataset_params *params) {
-    uint32_t facts[2] = {AD_DATASET_VERSION, (uint32_t)params->size};
+    uint32_t facts[3] = {AD_DATASET_VERSION, (uint32_t)params->size, (uint32_t)params->resize};
     uint64_t key = ad_hash(facts, sizeof facts, source->stamp);
     key = hash_text(params->split, key);
     for (size_t i = 0; i < csv->count; i++) key = hash_text(csv->rows[i].label, hash_text(csv->rows[i].file, key));

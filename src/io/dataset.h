@@ -104,11 +104,11 @@ typedef struct ad_image_error {
     adatom_status status;
     char text[160]; /* predicate: "is truncated" */
 } ad_image_error;
-/* Decodes JPEG, PNG, BMP, GIF (first frame) or PNM, lays transparency over white, scales the shorter side to size and crops
- * the centre. out: size*size*3. */
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, uint64_t max_pixels, uint8_t *out, ad_image_error *error);
+/* Decodes JPEG, PNG, BMP, GIF (first frame) or PNM, lays transparency over white, scales the shorter side to resize and crops
+ * size x size from the centre. out: size*size*3. */
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out, ad_image_error *error);
 /* Antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres; then centre crop. */
-adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, uint8_t *out);
+adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
 
 /* load.c: reads and decodes the selected pictures, in parallel, into pixels (count*size*size*3). With hashes (count) the
  * encoded bytes are hashed, too. pixels may be NULL: decode only to see whether it works. */

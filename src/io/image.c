@@ -103,13 +103,13 @@ static adatom_status axis_make(int in, int out, int offset, int count, axis *a) 
     return ADATOM_OK;
 }
 
-adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, uint8_t *out) {
-    if (width == size && height == size) {
+adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out) {
+    if (width == size && height == size && resize == size) {
         memcpy(out, rgb, (size_t)size * (size_t)size * 3);
         return ADATOM_OK;
     }
     int shorter = AD_MIN(width, height);
-    int scaled_width = (int)((int64_t)width * size / shorter), scaled_height = (int)((int64_t)height * size / shorter);
+    int scaled_width = (int)((int64_t)width * resize / shorter), scaled_height = (int)((int64_t)height * resize / shorter);
     axis x = {0}, y = {0};
     float *rows = NULL;
     adatom_status status = ADATOM_OK;
@@ -146,7 +146,7 @@ done:
     return status;
 }
 
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, uint64_t max_pixels, uint8_t *out, ad_image_error *error) {
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out, ad_image_error *error) {
     int width = 0, height = 0, channels = 0;
     *error = (ad_image_error){0};
     if (bytes_size == 0) return fail(error, ADATOM_BAD_DATA, "is empty");
@@ -184,7 +184,7 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, ui
             unsigned alpha = rgba[4 * i + 3];
             for (size_t c = 0; c < 3; c++) rgba[3 * i + c] = (uint8_t)((rgba[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
         }
-        status = ad_image_fit(rgba, width, height, size, out);
+        status = ad_image_fit(rgba, width, height, size, resize, out);
         if (status != ADATOM_OK) fail(error, status, "does not fit into memory");
     }
     ad_free(rgba);

@@ -46,7 +46,7 @@ static adatom_status decode_batch(batch *b, const ad_source *source, const ad_se
     for (int i = 0; i < b->count; i++) {
         item *it = &b->items[i];
         uint8_t *out = pixels ? pixels + it->picture * stride : scratch + (size_t)omp_get_thread_num() * stride;
-        ad_image_decode(it->bytes, it->size, params->size, params->max_pixels, out, &it->error);
+        ad_image_decode(it->bytes, it->size, params->size, params->resize, params->max_pixels, out, &it->error);
         if (hashes) hashes[it->picture] = ad_hash(it->bytes, it->size, 0);
     }
     for (int i = 0; i < b->count; i++) {

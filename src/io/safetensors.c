@@ -11,7 +11,7 @@
 static const struct {
     const char *name;
     size_t bytes;
-} types[] = {[AD_ST_F32] = {"F32", 4}, [AD_ST_F16] = {"F16", 2}, [AD_ST_BF16] = {"BF16", 2}};
+} types[] = {[AD_ST_F32] = {"F32", 4}, [AD_ST_F16] = {"F16", 2}, [AD_ST_BF16] = {"BF16", 2}, [AD_ST_I64] = {"I64", 8}};
 
 static adatom_status parse_type(adatom_context *ctx, const char *file, const char *name, const json_t *json, ad_st_type *out) {
     const char *text = json_string_value(json);
@@ -20,7 +20,7 @@ static adatom_status parse_type(adatom_context *ctx, const char *file, const cha
             *out = (ad_st_type)i;
             return ADATOM_OK;
         }
-    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the type %s; F32, F16 or BF16 was expected", file, name,
+    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the type %s; F32, F16, BF16 or I64 was expected", file, name,
                    text ? text : "(none)");
 }
 
@@ -148,7 +148,7 @@ float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tenso
 }
 
 /* The header as a JSON value; NULL when out of memory. */
-static json_t *make_header(const char *const *metadata, const ad_st_entry *entries, size_t count, size_t *data_bytes) {
+static json_t *make_header(const char *const *metadata, const ad_st_entry *entries, size_t count, size_t *integer_bytes, size_t *data_bytes) {
     json_t *header = json_object(), *pairs = json_object();
     int bad = json_object_set_new(header, METADATA, pairs);
     for (; metadata && metadata[0]; metadata += 2)
@@ -156,15 +156,16 @@ static json_t *make_header(const char *const *metadata, const ad_st_entry *entri
     size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
         json_t *shape = json_array();
-        size_t bytes = sizeof(float);
+        size_t bytes = types[entries[i].type].bytes;
         for (int r = 0; r < entries[i].rank; r++) {
             bytes *= (size_t)entries[i].shape[r];
             bad |= json_array_append_new(shape, json_integer(entries[i].shape[r]));
         }
-        json_t *tensor = json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[AD_ST_F32].name, "shape", shape, "data_offsets",
+        json_t *tensor = json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[entries[i].type].name, "shape", shape, "data_offsets",
                                    (json_int_t)offset, (json_int_t)(offset + bytes));
         bad |= json_object_set_new(header, entries[i].name, tensor);
         offset += bytes;
+        if (entries[i].type == AD_ST_I64) *integer_bytes = offset;
     }
     *data_bytes = offset;
     if (!bad) return header;
@@ -176,10 +177,10 @@ adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metada
                                   unsigned char **bytes, size_t *size, float **values) {
     adatom_status status = ADATOM_OK;
     char *text = NULL;
-    size_t data_bytes = 0;
+    size_t integer_bytes = 0, data_bytes = 0;
     *bytes = NULL;
     *size = 0;
-    json_t *header = make_header(metadata, entries, count, &data_bytes);
+    json_t *header = make_header(metadata, entries, count, &integer_bytes, &data_bytes);
     if (!header || !(text = json_dumps(header, JSON_COMPACT))) {
         status =
             ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", count);
@@ -195,7 +196,7 @@ adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metada
     memcpy(*bytes + 8, text, length);
     memset(*bytes + 8 + length, ' ', padded - length);
     *size = 8 + padded + data_bytes;
-    *values = (float *)(void *)(*bytes + 8 + padded);
+    *values = (float *)(void *)(*bytes + 8 + padded + integer_bytes);
 done:
     free(text); /* jansson's */
     json_decref(header);

@@ -7,7 +7,7 @@
 
 #define AD_ST_RANK 8
 
-typedef enum ad_st_type { AD_ST_F32, AD_ST_F16, AD_ST_BF16 } ad_st_type;
+typedef enum ad_st_type { AD_ST_F32, AD_ST_F16, AD_ST_BF16, AD_ST_I64 } ad_st_type; /* I64: counters of other programs */
 
 typedef struct ad_st_tensor {
     const char *name; /* owned by the file */
@@ -27,7 +27,7 @@ typedef struct ad_safetensors {
 } ad_safetensors;
 
 /* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked: header
- * length, JSON, types (F32, F16, BF16 only), shape against bytes, offsets without gap, overlap or rest. Else BAD_DATA,
+ * length, JSON, types (F32, F16, BF16, I64 only), shape against bytes, offsets without gap, overlap or rest. Else BAD_DATA,
  * naming file and tensor. ad_safetensors_clear() in every case. */
 adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out);
 void ad_safetensors_clear(ad_safetensors *file);
@@ -35,17 +35,19 @@ void ad_safetensors_clear(ad_safetensors *file);
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name);
 /* The value of a metadata key, or NULL. Owned by the file. */
 const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key);
-/* Element i as float32 (half precision is converted exactly); i < tensor->elements. */
+static inline bool ad_safetensors_is_float(const ad_st_tensor *tensor) { return tensor->type != AD_ST_I64; }
+/* Element i of a tensor of floats as float32 (half precision is converted exactly); i < tensor->elements. */
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i);
 
-typedef struct ad_st_entry { /* a float32 tensor to write */
+typedef struct ad_st_entry { /* a tensor to write */
     const char *name;
     int rank;
     const int64_t *shape;
+    ad_st_type type; /* F32 or I64 */
 } ad_st_entry;
 
-/* Makes a file in memory. metadata: pairs of key and value, ended by a NULL key (a NULL value is left out). *values is where
- * the caller then puts the tensors' numbers, one entry after the other without gaps. ad_free(*bytes). */
+/* Makes a file in memory. metadata: pairs of key and value, ended by a NULL key (a NULL value is left out). I64 entries
+ * come first and are zero. *values is where the caller then puts the numbers of the others, one after the other without gaps. ad_free(*bytes). */
 adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries, size_t count,
                                   unsigned char **bytes, size_t *size, float **values);
 #endif

@@ -29,6 +29,7 @@ adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_para
     memcpy(model->mean, mean, sizeof mean);
     memcpy(model->std, std, sizeof std);
     AD_TRY(ad_network_build(ctx, params, &model->net));
+    model->resize = model->net.image_size;
     if (!(model->values = ad_calloc(ctx, model->net.role_begin[AD_ROLE_COUNT], sizeof *model->values))) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
@@ -81,11 +82,21 @@ void ad_model_initialise(adatom_model *model, uint64_t seed) {
     ad_model_rehash(model);
 }
 
+adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from) {
+    memcpy(model->mean, from->mean, sizeof model->mean);
+    memcpy(model->std, from->std, sizeof model->std);
+    memcpy(model->layout, from->layout, sizeof model->layout);
+    model->resize = from->resize;
+    ad_free(model->notes);
+    model->notes = from->notes ? ad_strdup(model->ctx, from->notes) : NULL;
+    return from->notes && !model->notes ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
+}
+
 void ad_model_rehash(adatom_model *model) {
     const ad_network *net = &model->net;
     const adatom_model_params *p = &net->made_from;
     const char *stem = p->stem ? p->stem : "";
-    const int32_t numbers[] = {p->atoms, p->image_size, p->width, p->classes, p->decompose_first, p->residual};
+    const int32_t numbers[] = {p->atoms, p->image_size, p->width, p->classes, p->decompose_first, p->residual, model->resize};
     uint64_t hash = ad_hash(net->arch, strlen(net->arch), 0);
     hash = ad_hash(net->sharing, strlen(net->sharing), hash);
     hash = ad_hash(stem, strlen(stem), hash);
@@ -106,6 +117,8 @@ void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
         .sharing = net->sharing,
         .atoms = net->made_from.atoms,
         .image_size = net->image_size,
+        .resize = model->resize,
+        .layout = model->layout[0] ? model->layout : NULL,
         .features = net->features,
         .classes = net->way,
         .layers = net->node_count - 1 + (net->way > 0),

@@ -11,14 +11,15 @@
 
 #define FORMAT_VERSION "1"
 #define MAX_FILE_BYTES ((size_t)8 << 30)
+#define MAX_RESIZE 4096
 
 /* The description as JSON text (jansson's: free()); NULL when out of memory. */
 static char *describe(const adatom_model *model) {
     const adatom_model_params *p = &model->net.made_from;
     const float *mean = model->mean, *std = model->std;
-    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch, "sharing", p->sharing,
-                             "atoms", p->atoms, "image_size", p->image_size, "width", p->width, "classes", p->classes, "decompose_first",
-                             p->decompose_first, "residual", p->residual, "stem", p->stem, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:s*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch, "sharing", p->sharing,
+                             "atoms", p->atoms, "image_size", p->image_size, "resize", model->resize, "width", p->width, "classes", p->classes, "decompose_first",
+                             p->decompose_first, "residual", p->residual, "stem", p->stem, "layout", model->layout[0] ? model->layout : NULL, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
@@ -63,27 +64,35 @@ done:
     return status;
 }
 
-/* The description in the metadata. Strings of *params belong to *json. */
-static adatom_status read_description(adatom_context *ctx, const ad_safetensors *file, json_t **json, adatom_model_params *params,
-                                      double mean[3], double std[3]) {
+/* The description in the metadata; strings belong to json. */
+typedef struct description {
+    json_t *json;
+    adatom_model_params params;
+    double mean[3], std[3];
+    int resize;         /* 0: not given */
+    const char *layout; /* or NULL */
+} description;
+
+static adatom_status read_description(adatom_context *ctx, const ad_safetensors *file, description *d) {
     const char *version = ad_safetensors_metadata(file, "format_version"), *text = ad_safetensors_metadata(file, "adatom");
     if (!version || !text)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a model of this program: its metadata lacks %s", file->name,
-                       text ? "format_version" : "the description 'adatom'");
+                       text ? "format_version" : "the description 'adatom' ('adatom import' reads those of other programs)");
     if (strcmp(version, FORMAT_VERSION) != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version '%s'; this program reads version " FORMAT_VERSION, file->name,
                        version);
     json_error_t error;
-    json_int_t atoms, image_size, width, classes;
+    json_int_t atoms, image_size, width, classes, resize = 0;
+    adatom_model_params *params = &d->params;
     int decompose_first, residual = 0;
-    if (!(*json = json_loads(text, JSON_REJECT_DUPLICATES, &error)) ||
-        json_unpack_ex(*json, &error, 0, "{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s?b, s?s, s:[F, F, F!], s:[F, F, F!]!}", "arch", &params->arch,
-                       "sharing", &params->sharing, "atoms", &atoms, "image_size", &image_size, "width", &width, "classes", &classes,
-                       "decompose_first", &decompose_first, "residual", &residual, "stem", &params->stem, "mean", &mean[0], &mean[1], &mean[2], "std", &std[0],
-                       &std[1], &std[2]))
+    if (!(d->json = json_loads(text, JSON_REJECT_DUPLICATES, &error)) ||
+        json_unpack_ex(d->json, &error, 0, "{s:s, s:s, s:I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?s, s:[F, F, F!], s:[F, F, F!]!}", "arch",
+                       &params->arch, "sharing", &params->sharing, "atoms", &atoms, "image_size", &image_size, "resize", &resize, "width",
+                       &width, "classes", &classes, "decompose_first", &decompose_first, "residual", &residual, "stem", &params->stem,
+                       "layout", &d->layout, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2]))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name, error.text);
-    const json_int_t numbers[] = {atoms, image_size, width, classes};
-    int *const fields[] = {&params->atoms, &params->image_size, &params->width, &params->classes};
+    const json_int_t numbers[] = {atoms, image_size, width, classes, resize};
+    int *const fields[] = {&params->atoms, &params->image_size, &params->width, &params->classes, &d->resize};
     for (size_t i = 0; i < AD_COUNT(fields); i++) {
         if (numbers[i] < 0 || numbers[i] > INT_MAX)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network has an impossible number", file->name);
@@ -92,8 +101,11 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
     params->decompose_first = decompose_first;
     params->residual = residual;
     for (int i = 0; i < 3; i++)
-        if (!(fabs(mean[i]) <= 1e6) || !(std[i] >= 1e-6 && std[i] <= 1e6))
+        if (!(fabs(d->mean[i]) <= 1e6) || !(d->std[i] >= 1e-6 && d->std[i] <= 1e6))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the preprocessing's mean and std are impossible", file->name);
+    if (d->resize && (d->resize < params->image_size || d->resize > MAX_RESIZE))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': pictures cannot be scaled to %d before %d x %d are cropped from them", file->name, d->resize,
+                       params->image_size, params->image_size);
     return ADATOM_OK;
 }
 
@@ -123,6 +135,8 @@ static adatom_status find_tensor(adatom_context *ctx, const ad_safetensors *file
     const int rank = ad_param_file(param, part, name, shape);
     shape_text(expected, sizeof expected, rank, shape);
     const ad_st_tensor *tensor = *out = ad_safetensors_find(file, name);
+    if (tensor && !ad_safetensors_is_float(tensor))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected", file->name, name);
     if (!tensor) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' of shape %s is missing", file->name, name, expected);
     if (tensor->rank == rank && memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
     shape_text(is, sizeof is, tensor->rank, tensor->shape);
@@ -170,28 +184,28 @@ adatom_status adatom_model_parse(adatom_context *context, const char *name, cons
     adatom_status status = ADATOM_OK;
     ad_safetensors file = {0};
     ad_network net = {0};
-    json_t *json = NULL;
+    description d = {0};
     adatom_model *model = NULL;
-    adatom_model_params params = {0};
-    double mean[3], std[3];
     *out = NULL;
     AD_TRY(ad_safetensors_parse(context, name, bytes, size, &file));
-    AD_TRY(read_description(context, &file, &json, &params, mean, std));
-    status = ad_network_build(context, &params, &net);
+    AD_TRY(read_description(context, &file, &d));
+    status = ad_network_build(context, &d.params, &net);
     if (status == ADATOM_USAGE) status = ad_fail(context, ADATOM_BAD_DATA, "'%s' describes no network: %s", name, context->message);
     AD_TRY(status);
     AD_TRY(check_tensors(context, &file, &net));
-    AD_TRY(ad_model_create_blank(context, &params, &model));
+    AD_TRY(ad_model_create_blank(context, &d.params, &model));
     for (int i = 0; i < model->net.param_count; i++) AD_TRY(read_values(context, &file, &model->net.params[i], model->values));
     AD_TRY(read_notes(context, &file, &model->notes));
-    for (int i = 0; i < 3; i++) model->mean[i] = (float)mean[i], model->std[i] = (float)std[i];
+    for (int i = 0; i < 3; i++) model->mean[i] = (float)d.mean[i], model->std[i] = (float)d.std[i];
+    if (d.resize) model->resize = d.resize;
+    if (d.layout) snprintf(model->layout, sizeof model->layout, "%s", d.layout);
     ad_model_rehash(model);
     *out = model;
     model = NULL;
 done:
     adatom_model_destroy(&model);
     ad_network_clear(&net);
-    json_decref(json);
+    json_decref(d.json);
     ad_safetensors_clear(&file);
     return status;
 }

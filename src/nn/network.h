@@ -72,6 +72,8 @@ struct adatom_model {
     ad_network net;
     float *values;        /* role_begin[AD_ROLE_COUNT] floats */
     float mean[3], std[3]; /* of pixels in [0,1] */
+    int resize;            /* shorter side of a picture before image_size is cropped from it */
+    char layout[16];       /* whose names the tensors had where the model came from; empty: made here */
     char *notes;          /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
     uint64_t hash;        /* of values and description; recomputed by ad_model_rehash */
 };
@@ -106,6 +108,8 @@ size_t ad_param_at(const ad_param *param, int part, size_t index);
 
 /* Default preprocessing, all parameters zero. */
 adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_params *params, adatom_model **out);
+/* Preprocessing, layout and notes of another model. */
+adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from);
 void ad_model_rehash(adatom_model *model);
 /* He-correct start (METHODS.md): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0, var 1, head 0. */
 void ad_model_initialise(adatom_model *model, uint64_t seed);

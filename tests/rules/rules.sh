@@ -18,6 +18,7 @@ allowed() {
     device) echo base io nn vk cpu device ;;
     bench) echo base io nn device bench tests/reference ;;
     fewshot) echo base io nn device fewshot ;;
+    transfer) echo base io nn transfer ;;
     cli) echo "" ;;
     *) return 1 ;;
     esac
@@ -37,7 +38,7 @@ grep -rnE '^ *# *include' include | grep -vE '<adatom/[a-z]*\.h>|<std[a-z]*\.h>'
 
 # The library never prints, exits or reads the environment.
 calls='printf|vprintf|puts|putchar|perror|getenv|secure_getenv|setlocale|system|exit|_exit|abort'
-for room in base io nn cpu vk device bench fewshot; do
+for room in base io nn cpu vk device bench fewshot transfer; do
     [ -d "src/$room" ] || continue
     grep -rnE "(^|[^A-Za-z0-9_>.])($calls) *\\(" "src/$room"
     grep -rnE '(fprintf|fputs|fputc|fwrite|fflush) *\(.*(stdout|stderr)' "src/$room"

@@ -40,7 +40,7 @@ static uint8_t noise(uint32_t i) {
 }
 
 static adatom_status decode(const buffer *b, int size, uint8_t *out, ad_image_error *error) {
-    return ad_image_decode(b->bytes, b->size, size, PIXELS, out, error);
+    return ad_image_decode(b->bytes, b->size, size, size, PIXELS, out, error);
 }
 
 START_TEST(lossless_formats_are_exact) {
@@ -139,13 +139,14 @@ static double resized(const uint8_t *in, int width, int height, int scaled_width
 }
 
 START_TEST(resize_is_antialiased_bilinear) {
-    static const int cases[][3] = {{20, 20, 7}, {33, 21, 8}, {21, 33, 8}, {5, 9, 12}, {84, 60, 32}, {64, 64, 32}, {3, 1, 4}, {40, 40, 1}};
+    static const int cases[][4] = {{20, 20, 7, 7}, {33, 21, 8, 8},   {21, 33, 8, 10}, {5, 9, 12, 12}, {84, 60, 32, 32}, {64, 64, 32, 36},
+                                   {3, 1, 4, 4},   {40, 40, 1, 1},   {20, 20, 20, 20}, {16, 16, 16, 18}};
     for (size_t k = 0; k < AD_COUNT(cases); k++) {
-        int width = cases[k][0], height = cases[k][1], size = cases[k][2], shorter = AD_MIN(width, height);
+        int width = cases[k][0], height = cases[k][1], size = cases[k][2], resize = cases[k][3], shorter = AD_MIN(width, height);
         uint8_t in[84 * 84 * 3], out[32 * 32 * 3];
         for (int i = 0; i < width * height * 3; i++) in[i] = noise((uint32_t)i);
-        ck_assert_int_eq(ad_image_fit(in, width, height, size, out), ADATOM_OK);
-        int scaled_width = width * size / shorter, scaled_height = height * size / shorter;
+        ck_assert_int_eq(ad_image_fit(in, width, height, size, resize, out), ADATOM_OK);
+        int scaled_width = width * resize / shorter, scaled_height = height * resize / shorter;
         for (int y = 0; y < size; y++) {
             for (int x = 0; x < size; x++) {
                 for (int c = 0; c < 3; c++) {

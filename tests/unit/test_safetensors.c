@@ -36,7 +36,7 @@ static void check_refused(const char *header, size_t data_bytes, const char *say
 
 START_TEST(test_round_trip) {
     const int64_t a[] = {2, 3}, b[] = {0, 5}, c[] = {4};
-    const ad_st_entry entries[] = {{"a", 2, a}, {"none", 2, b}, {"scalar", 0, NULL}, {"c\"\xc3\xa4", 1, c}};
+    const ad_st_entry entries[] = {{"a", 2, a, AD_ST_F32}, {"none", 2, b, AD_ST_F32}, {"scalar", 0, NULL, AD_ST_F32}, {"c\"\xc3\xa4", 1, c, AD_ST_F32}};
     const char *metadata[] = {"key", "value", "left out", NULL, "notes", "{\"x\": 1}", NULL};
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -110,7 +110,7 @@ START_TEST(test_lying_headers) {
     check_refused("{\"__metadata__\":[]}", 0, "__metadata__");
     check_refused("{\"__metadata__\":{\"k\":1}}", 0, "'k' is not a string");
     check_refused("{}", 4, "4 bytes follow");
-    check_refused("{\"a\":" T("I64", "[1]", "[0,8]") "}", 8, "'a' has the type I64");
+    check_refused("{\"a\":" T("F64", "[1]", "[0,8]") "}", 8, "'a' has the type F64");
     check_refused("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "(none)");
     check_refused("{\"a\":" T("F32", "4", "[0,4]") "}", 4, "'a' has no shape");
     check_refused("{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "'a' has no shape");
@@ -161,7 +161,7 @@ END_TEST
 
 START_TEST(test_not_utf8) {
     const int64_t shape[] = {1};
-    const ad_st_entry entry = {"a\xff", 1, shape};
+    const ad_st_entry entry = {"a\xff", 1, shape, AD_ST_F32};
     unsigned char *bytes = NULL;
     size_t size = 0;
     float *values = NULL;

@@ -1,0 +1,116 @@
+#include "report.h"
+#include <adatom/transfer.h>
+
+#include <string.h>
+
+typedef struct decompose_options {
+    const char *output, *format, *mode, *sharing;
+    int atoms, iterations;
+    bool decompose_first;
+} decompose_options;
+
+static const char *const modes[] = {"replace", "residual", NULL};
+static const char *const sharings[] = {"layer", "stage", "net", NULL};
+
+#define AT(member) .offset = offsetof(decompose_options, member)
+static const arg_option decompose_table[] = {
+    {.name = "output", .letter = 'o', .type = ARG_TEXT, .required = true, AT(output), .value = "FILE", .help = "the model (safetensors)"},
+    {.name = "mode",
+     .type = ARG_CHOICE,
+     AT(mode),
+     .choices = modes,
+     .initial = "replace",
+     .value = "NAME",
+     .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are added to them"},
+    {.name = "sharing", .type = ARG_CHOICE, AT(sharing), .choices = sharings, .initial = "layer", .value = "NAME", .help = "what shares coefficients"},
+    {.name = "atoms",
+     .type = ARG_INT,
+     AT(atoms),
+     .least = 1,
+     .most = 64,
+     .initial = "8",
+     .value = "M",
+     .help = "atoms of a dictionary; at most the numbers of a kernel (9 for 3x3) unless residual"},
+    {.name = "decompose-first", .type = ARG_FLAG, AT(decompose_first), .help = "decompose the first convolution too"},
+    {.name = "iterations",
+     .type = ARG_INT,
+     AT(iterations),
+     .least = 1,
+     .most = 1e6,
+     .initial = "100",
+     .value = "N",
+     .help = "of alternating least squares, for shared coefficients"},
+    {.name = "format", .type = ARG_CHOICE, AT(format), .choices = report_formats, .initial = "table", .value = "FORMAT", .help = "form of the result"},
+};
+
+static const report_column columns[] = {
+    {"layer", CELL_TEXT, "name", NULL},
+    {"atoms", CELL_COUNT, "atoms", NULL},
+    {"coefficients", CELL_TEXT, "coefficients", NULL},
+    {"error %", CELL_PERCENT, "error", NULL},
+};
+
+static adatom_status add_layers(const adatom_model *before, const adatom_model *after, int count, json_t *layers) {
+    for (int i = 0; i < count; i++) {
+        adatom_layer_info layer;
+        double error = 0;
+        adatom_status status = adatom_model_layer(after, i, &layer);
+        if (status != ADATOM_OK) return status;
+        if (strcmp(layer.kind, "conv") != 0 || layer.atoms == 0) continue;
+        if ((status = adatom_model_distance(before, after, i, &error)) != ADATOM_OK) return status;
+        json_array_append_new(layers, json_pack("{s:s,s:i,s:s,s:f}", "name", layer.name, "atoms", layer.atoms, "coefficients",
+                                                layer.coefficients, "error", error));
+    }
+    return ADATOM_OK;
+}
+
+adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    decompose_options o;
+    const char *path = NULL;
+    arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
+    arg_group groups[] = {{"Decomposition", decompose_table, COUNT(decompose_table), &o}, common_group(&common)};
+    arg_spec spec = {.command = "decompose",
+                     .summary = "Makes a network of coefficients and atoms of one with any kernels, and tells each layer's relative error "
+                                "|W - W'| / |W|.",
+                     .positionals = positionals,
+                     .positional_count = 1,
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
+    bool run = false;
+    adatom_model *model = NULL, *out = NULL;
+    json_t *document = NULL, *layers = json_array();
+    char below[256];
+    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
+    if (!run) goto done;
+    TRY(adatom_model_load(cli->ctx, path, &model));
+    const adatom_decompose_params params = {.sharing = o.sharing,
+                                            .atoms = o.atoms,
+                                            .residual = strcmp(o.mode, "residual") == 0,
+                                            .decompose_first = o.decompose_first,
+                                            .iterations = o.iterations};
+    TRY(adatom_model_decompose(model, &params, &out));
+    TRY(adatom_model_save(out, o.output));
+    adatom_model_info before, after;
+    adatom_model_describe(model, &before);
+    adatom_model_describe(out, &after);
+    TRY(add_layers(model, out, after.layers, layers));
+    document = report_document("decompose");
+    json_object_set_new(document, "model", json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", o.output, "arch", after.arch, "source_hash",
+                                                     before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
+                                                     "sharing", after.sharing, "atoms", after.atoms, "residual", (int)after.residual,
+                                                     "parameters", (json_int_t)after.parameters, "atoms_parameters",
+                                                     (json_int_t)after.atoms_parameters));
+    json_object_set(document, "layers", layers);
+    snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,
+             (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);
+    struct report report = {.document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .below = below};
+    const output_options output = {.format = o.format};
+    TRY(report_write(cli, &output, &report));
+done:
+    json_decref(layers);
+    json_decref(document);
+    adatom_model_destroy(&model);
+    adatom_model_destroy(&out);
+    return status;
+}

@@ -1,0 +1,46 @@
+#include "cli.h"
+#include <adatom/transfer.h>
+
+typedef struct export_options {
+    const char *output, *layout, *map;
+} export_options;
+
+static const char *const layouts[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
+
+#define AT(member) .offset = offsetof(export_options, member)
+static const arg_option export_table[] = {
+    {.name = "output", .letter = 'o', .type = ARG_TEXT, .required = true, AT(output), .value = "FILE", .help = "dense weights (safetensors)"},
+    {.name = "layout",
+     .type = ARG_CHOICE,
+     AT(layout),
+     .choices = layouts,
+     .initial = "auto",
+     .value = "NAME",
+     .help = "whose names to write; auto: those it was imported with"},
+    {.name = "map", .type = ARG_TEXT, AT(map), .value = "FILE", .help = "the map it was imported with"},
+};
+
+adatom_status cmd_export(struct cli *cli, int argc, char **argv) {
+    common_options common;
+    export_options o;
+    const char *path = NULL;
+    arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
+    arg_group groups[] = {{"Export", export_table, COUNT(export_table), &o}, common_group(&common)};
+    arg_spec spec = {.command = "export",
+                     .summary = "Writes a model's composed weights under the names of another program, for load_state_dict(strict=True).",
+                     .positionals = positionals,
+                     .positional_count = 1,
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
+    bool run = false;
+    adatom_model *model = NULL;
+    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
+    if (!run) goto done;
+    TRY(adatom_model_load(cli->ctx, path, &model));
+    const adatom_export_params params = {.layout = o.layout, .map = o.map};
+    TRY(adatom_model_export(model, o.output, &params));
+    cli_note(cli, "%s is written", o.output);
+done:
+    adatom_model_destroy(&model);
+    return status;
+}

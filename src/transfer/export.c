@@ -1,0 +1,82 @@
+/* A model's composed weights under the names of other programs. */
+#include "io/safetensors.h"
+#include "transfer/dense.h"
+#include "transfer/layout.h"
+
+#include <adatom/transfer.h>
+#include <stdio.h>
+#include <string.h>
+
+static adatom_status choose(const adatom_model *model, const char *wish, const ad_layout **out) {
+    const bool automatic = !wish || strcmp(wish, "auto") == 0;
+    const char *arch = model->net.arch;
+    *out = NULL;
+    for (int i = 0; i < ad_layout_count; i++) {
+        if (!ad_layout_knows(&ad_layouts[i], arch)) continue;
+        if (strcmp(ad_layouts[i].name, automatic ? model->layout : wish) == 0) *out = &ad_layouts[i];
+        if (automatic && !model->layout[0] && !*out) *out = &ad_layouts[i];
+    }
+    if (*out) return ADATOM_OK;
+    return ad_fail(model->ctx, ADATOM_USAGE, "the layout '%s' has no names for %s", automatic ? model->layout : wish, arch);
+}
+
+static void write_tensor(const adatom_model *model, const ad_outer *outer, const double *kernel, float *out) {
+    const size_t count = ad_outer_elements(outer);
+    for (size_t e = 0; e < count; e++)
+        out[e] = outer->kind == AD_OUTER_KERNEL ? (float)kernel[e]
+                 : outer->kind == AD_OUTER_BIAS ? 0
+                                                : model->values[model->net.params[outer->param].offset + ad_outer_at(&model->net, outer, e)];
+}
+
+adatom_status adatom_model_export(const adatom_model *model, const char *path, const adatom_export_params *params) {
+    adatom_context *ctx = model->ctx;
+    const adatom_export_params p = params ? *params : (adatom_export_params){0};
+    const ad_layout *layout = NULL;
+    ad_outer_list list = {0};
+    ad_name_map map = {0};
+    ad_st_entry *entries = NULL;
+    unsigned char *bytes = NULL;
+    double *kernel = NULL;
+    float *at = NULL;
+    size_t size = 0, largest = 1;
+    int order = 0;
+    adatom_status status;
+    AD_TRY(choose(model, p.layout, &layout));
+    AD_TRY(ad_name_map_read(ctx, p.map, &map));
+    AD_TRY(ad_layout_list(ctx, layout, &model->net, &list));
+    AD_TRY(ad_name_map_check(ctx, &map, p.map, &list));
+    for (int i = 0; i < list.count; i++)
+        if (list.items[i].kind == AD_OUTER_KERNEL) largest = AD_MAX(largest, ad_outer_elements(&list.items[i]));
+    entries = ad_calloc(ctx, (size_t)list.count, sizeof *entries);
+    kernel = ad_malloc(ctx, largest, sizeof *kernel);
+    if (!entries || !kernel) {
+        status = ADATOM_OUT_OF_MEMORY;
+        goto done;
+    }
+    /* The integers, of 8 bytes, come first: then everything is aligned. They stay zero. */
+    for (int counters = 1; counters >= 0; counters--)
+        for (int i = 0; i < list.count; i++) {
+            const ad_outer *outer = &list.items[i];
+            if ((outer->kind == AD_OUTER_COUNTER) != counters) continue;
+            const char *mapped = ad_name_map_source(&map, outer->own);
+            entries[order++] = (ad_st_entry){.name = mapped ? mapped : outer->name, .type = counters ? AD_ST_I64 : AD_ST_F32,
+                                             .rank = outer->rank, .shape = outer->shape};
+        }
+    const char *metadata[] = {"format", "pt", NULL}; /* what the transformers library looks for */
+    AD_TRY(ad_safetensors_make(ctx, metadata, entries, (size_t)list.count, &bytes, &size, &at));
+    for (int i = 0; i < list.count; i++) {
+        const ad_outer *outer = &list.items[i];
+        if (outer->kind == AD_OUTER_COUNTER) continue;
+        if (outer->kind == AD_OUTER_KERNEL) ad_dense_kernel(model, &model->net.nodes[outer->node], kernel);
+        write_tensor(model, outer, kernel, at);
+        at += ad_outer_elements(outer);
+    }
+    AD_TRY(ad_write_file(ctx, path, bytes, size));
+done:
+    ad_name_map_clear(&map);
+    ad_free(list.items);
+    ad_free(entries);
+    ad_free(kernel);
+    ad_free(bytes);
+    return status;
+}

@@ -1,0 +1,298 @@
+/* A state_dict from elsewhere, as safetensors, becomes a model. */
+#include "io/safetensors.h"
+#include "transfer/layout.h"
+
+#include <adatom/transfer.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_FILE_BYTES ((size_t)8 << 30)
+#define USUAL_SIZE 224
+#define MAX_NAMES 5 /* of the missing or left-over tensors that a message lists */
+
+typedef struct import {
+    adatom_context *ctx;
+    adatom_import_params params;
+    ad_safetensors file;
+    ad_name_map map;
+} import;
+
+/* One way of reading the file: a layout, a network, and what stands before the layout's names. */
+typedef struct reading {
+    const ad_layout *layout;
+    adatom_model_params network;
+    char prefix[AD_LAYOUT_NAME];
+    int score; /* tensors found, less those missing or left over */
+} reading;
+
+/* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the backbone
+ * ("feature.trunk...", "classifier"), behind a shorter one. */
+static const ad_st_tensor *find(const import *in, const char *prefix, const ad_outer *outer) {
+    char name[2 * AD_LAYOUT_NAME];
+    const char *mapped = ad_name_map_source(&in->map, outer->own);
+    if (mapped) return ad_safetensors_find(&in->file, mapped);
+    for (size_t length = strlen(prefix);; length--) {
+        if (length && prefix[length - 1] != '.') continue;
+        snprintf(name, sizeof name, "%.*s%s", (int)length, prefix, outer->name);
+        const ad_st_tensor *tensor = ad_name_map_omits(&in->map, name) ? NULL : ad_safetensors_find(&in->file, name);
+        if (tensor || length == 0 || outer->kind != AD_OUTER_HEAD) return tensor;
+    }
+}
+
+/* A tensor that nothing needs and nobody misses. */
+static bool ignored(const import *in, const reading *r, const char *name) {
+    static const char counter[] = "num_batches_tracked";
+    const size_t length = strlen(name), prefix = strlen(r->prefix);
+    if (length >= sizeof counter - 1 && strcmp(name + length - (sizeof counter - 1), counter) == 0) return true;
+    for (int i = 0; r->layout->ignored[i]; i++)
+        if (strncmp(name, r->prefix, prefix) == 0 && ad_layout_matches(r->layout->ignored[i], name + prefix)) return true;
+    return ad_name_map_omits(&in->map, name);
+}
+
+/* Which tensors of the file the list uses (used, or NULL), and how many of the list are found and missing. */
+static void match(const import *in, const reading *r, const ad_outer_list *list, bool *taken, int *found, int *missing) {
+    *found = *missing = 0;
+    for (int i = 0; i < list->count; i++) {
+        const ad_outer *outer = &list->items[i];
+        const ad_st_tensor *tensor = find(in, r->prefix, outer);
+        if (tensor) taken[tensor - in->file.tensors] = true;
+        if (outer->again || outer->kind == AD_OUTER_COUNTER) continue;
+        *(tensor ? found : missing) += 1;
+    }
+}
+
+/* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such convolution. */
+static bool measure(const import *in, reading *r, const ad_network *guess, ad_outer_list *list) {
+    const ad_st_tensor *first = NULL, *head = NULL;
+    const ad_outer *outer = &list->items[0];
+    const char *mapped = ad_name_map_source(&in->map, outer->own);
+    const size_t length = strlen(outer->name);
+    r->prefix[0] = 0;
+    if (mapped) first = ad_safetensors_find(&in->file, mapped);
+    for (size_t i = 0; i < in->file.count && !first; i++) {
+        const char *name = in->file.tensors[i].name;
+        const size_t all = strlen(name);
+        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof r->prefix) continue;
+        if (all > length && name[all - length - 1] != '.') continue;
+        first = &in->file.tensors[i];
+        snprintf(r->prefix, sizeof r->prefix, "%.*s", (int)(all - length), name);
+    }
+    if (!first || first->rank != 4 || first->shape[0] < 4 || first->shape[0] > 1024 || first->shape[0] % 4) return false;
+    r->network.width = (int)first->shape[0];
+    if (guess->made_from.stem) r->network.stem = first->shape[2] == 3 ? "3x3" : "7x7";
+    for (int i = 0; i < list->count; i++)
+        if (list->items[i].kind == AD_OUTER_HEAD && list->items[i].rank == 2) head = find(in, r->prefix, &list->items[i]);
+    r->network.classes = head && head->rank == 2 && head->shape[0] <= 65536 ? (int)head->shape[0] : 0;
+    return true;
+}
+
+/* How well the file fits layout and arch; score INT_MIN where it does not at all. */
+static adatom_status try_reading(const import *in, const ad_layout *layout, const char *arch, reading *r) {
+    ad_network net = {0};
+    ad_outer_list list = {0};
+    adatom_status status;
+    int found, missing;
+    *r = (reading){.layout = layout, .score = INT_MIN};
+    r->network = (adatom_model_params){.arch = arch, .sharing = "none", .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
+    bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
+    if (!taken) return ADATOM_OUT_OF_MEMORY;
+    AD_TRY(ad_network_build(in->ctx, &r->network, &net));
+    AD_TRY(ad_layout_list(in->ctx, layout, &net, &list));
+    if (!measure(in, r, &net, &list)) goto done;
+    ad_network_clear(&net);
+    ad_free(list.items);
+    list.items = NULL;
+    AD_TRY(ad_network_build(in->ctx, &r->network, &net));
+    AD_TRY(ad_layout_list(in->ctx, layout, &net, &list));
+    match(in, r, &list, taken, &found, &missing);
+    if (found == 0) goto done;
+    r->score = found - missing;
+    for (size_t i = 0; i < in->file.count; i++) r->score -= !taken[i] && !ignored(in, r, in->file.tensors[i].name);
+done:
+    ad_free(taken);
+    ad_free(list.items);
+    ad_network_clear(&net);
+    return status;
+}
+
+static bool asked(const char *wish, const char *name) { return !wish || strcmp(wish, "auto") == 0 || strcmp(wish, name) == 0; }
+
+static adatom_status recognise(const import *in, reading *best) {
+    bool possible = false;
+    *best = (reading){.score = INT_MIN};
+    for (int l = 0; l < ad_layout_count; l++)
+        for (int a = 0; a < AD_LAYOUT_ARCHS && ad_layouts[l].archs[a]; a++) {
+            reading r;
+            if (!asked(in->params.layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a])) continue;
+            possible = true;
+            adatom_status status = try_reading(in, &ad_layouts[l], ad_layouts[l].archs[a], &r);
+            if (status != ADATOM_OK) return status;
+            if (r.score > best->score) *best = r;
+        }
+    if (!possible)
+        return ad_fail(in->ctx, ADATOM_USAGE, "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
+                       "closerlook (conv4, conv6, resnet10, resnet18, resnet34) and rfs (resnet12)",
+                       in->params.layout ? in->params.layout : "auto", in->params.arch ? in->params.arch : "auto");
+    if (best->score == INT_MIN)
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': none of its %zu tensors has the name of a first convolution of a network that is known (its first "
+                       "tensor is '%s'); give the names with a map",
+                       in->file.name, in->file.count, in->file.count ? in->file.tensors[0].name : "");
+    return ADATOM_OK;
+}
+
+/* Adds a name to a message of at most MAX_NAMES. */
+static void mention(char *text, size_t capacity, int number, const char *name) {
+    const size_t used = strlen(text);
+    if (number < MAX_NAMES) snprintf(text + used, capacity - used, "%s'%.100s'", number ? ", " : "", name);
+    else if (number == MAX_NAMES) snprintf(text + used, capacity - used, ", ...");
+}
+
+static adatom_status check_complete(const import *in, const reading *r, const ad_outer_list *list) {
+    char absent[800] = "", left[800] = "", name[2 * AD_LAYOUT_NAME];
+    int found, missing, spare = 0, number = 0;
+    bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
+    if (!taken) return ADATOM_OUT_OF_MEMORY;
+    match(in, r, list, taken, &found, &missing);
+    for (int i = 0; i < list->count && missing; i++) {
+        const ad_outer *outer = &list->items[i];
+        if (outer->again || outer->kind == AD_OUTER_COUNTER || find(in, r->prefix, outer)) continue;
+        const char *mapped = ad_name_map_source(&in->map, outer->own);
+        snprintf(name, sizeof name, "%s%s", mapped ? "" : r->prefix, mapped ? mapped : outer->name);
+        mention(absent, sizeof absent, number++, name);
+    }
+    for (size_t i = 0; i < in->file.count; i++)
+        if (!taken[i] && !ignored(in, r, in->file.tensors[i].name)) mention(left, sizeof left, spare++, in->file.tensors[i].name);
+    ad_free(taken);
+    if (missing && spare)
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %.300s; and %d are left over: %.300s", in->file.name,
+                       r->network.arch, r->layout->name, missing, absent, spare, left);
+    if (missing)
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %s", in->file.name, r->network.arch,
+                       r->layout->name, missing, absent);
+    if (spare)
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are left over: %s (a map can leave them out)", in->file.name,
+                       r->network.arch, r->layout->name, spare, left);
+    return ADATOM_OK;
+}
+
+static void shape_text(char *out, size_t capacity, int rank, const int64_t *shape) {
+    size_t used = (size_t)snprintf(out, capacity, "[");
+    for (int i = 0; i < rank && used < capacity; i++)
+        used += (size_t)snprintf(out + used, capacity - used, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    if (used < capacity) snprintf(out + used, capacity - used, "]");
+}
+
+static adatom_status check_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor) {
+    char is[200], expected[100];
+    if (!ad_safetensors_is_float(tensor))
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected", in->file.name, tensor->name);
+    if (tensor->rank == outer->rank && memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0) return ADATOM_OK;
+    shape_text(is, sizeof is, tensor->rank, tensor->shape);
+    shape_text(expected, sizeof expected, outer->rank, outer->shape);
+    return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name, tensor->name, is, expected);
+}
+
+static adatom_status read_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor, adatom_model *model) {
+    const ad_network *net = &model->net;
+    adatom_status status = check_tensor(in, outer, tensor);
+    if (status != ADATOM_OK) return status;
+    const bool variance = outer->kind == AD_OUTER_PARAM && outer->part == 1;
+    for (size_t e = 0; e < tensor->elements; e++) {
+        const float value = ad_safetensors_float(&in->file, tensor, e);
+        if (!isfinite(value) || (variance && value < 0))
+            return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected", in->file.name,
+                           tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
+        if (outer->kind == AD_OUTER_KERNEL) {
+            const ad_param *p = &net->params[net->nodes[outer->node].kernel];
+            model->values[p->offset + ad_param_at(p, 0, e)] = value;
+        } else if (outer->kind == AD_OUTER_BIAS) {
+            /* norm(x + b) with mean m is norm(x) with mean m - b. The mean was read before: see read_all. */
+            const ad_param *p = &net->params[net->nodes[outer->node + 1].statistics];
+            model->values[p->offset + ad_param_at(p, 0, e)] -= value;
+        } else {
+            model->values[net->params[outer->param].offset + ad_outer_at(net, outer, e)] = value;
+        }
+    }
+    return ADATOM_OK;
+}
+
+static adatom_status read_all(const import *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
+    for (int biases = 0; biases < 2; biases++)
+        for (int i = 0; i < list->count; i++) {
+            const ad_outer *outer = &list->items[i];
+            const ad_st_tensor *tensor = find(in, r->prefix, outer);
+            if (outer->again || outer->kind == AD_OUTER_COUNTER || (outer->kind == AD_OUTER_BIAS) != biases) continue;
+            adatom_status status = read_tensor(in, outer, tensor, model);
+            if (status != ADATOM_OK) return status;
+        }
+    return ADATOM_OK;
+}
+
+static adatom_status preprocessing(const import *in, adatom_model *model) {
+    const adatom_import_params *p = &in->params;
+    const int size = model->net.image_size;
+    model->resize = p->resize ? p->resize : size == USUAL_SIZE ? 256 : size;
+    if (model->resize < size || model->resize > 4096)
+        return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", model->resize, size, size);
+    if (p->std[0] == 0 && p->std[1] == 0 && p->std[2] == 0) return ADATOM_OK;
+    for (int i = 0; i < 3; i++) {
+        if (!(fabsf(p->mean[i]) <= 1e6f) || !(p->std[i] >= 1e-6f && p->std[i] <= 1e6f))
+            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible", (double)p->mean[i], (double)p->std[i]);
+        model->mean[i] = p->mean[i], model->std[i] = p->std[i];
+    }
+    return ADATOM_OK;
+}
+
+/* torch.save writes a zip archive, before 2020 a bare pickle of protocol 2. */
+static bool is_pickle(const unsigned char *bytes, size_t size) {
+    if (size < 9 || bytes[8] == '{') return false;
+    return memcmp(bytes, "PK\3\4", 4) == 0 || (bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5);
+}
+
+adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
+                                        const adatom_import_params *params, adatom_model **out) {
+    import in = {.ctx = context, .params = params ? *params : (adatom_import_params){0}};
+    ad_outer_list list = {0};
+    adatom_model *model = NULL;
+    reading r;
+    adatom_status status;
+    *out = NULL;
+    if (is_pickle(bytes, size))
+        return ad_fail(context, ADATOM_BAD_DATA, "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
+                       "elsewhere', has two lines of Python that make a safetensors file of it", name);
+    AD_TRY(ad_safetensors_parse(context, name, bytes, size, &in.file));
+    if (ad_safetensors_metadata(&in.file, "adatom"))
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", name));
+    AD_TRY(ad_name_map_read(context, in.params.map, &in.map));
+    AD_TRY(recognise(&in, &r));
+    const bool small = strncmp(r.network.arch, "conv", 4) == 0 || strcmp(r.network.arch, "resnet12") == 0;
+    r.network.image_size = in.params.image_size ? in.params.image_size : small ? 84 : USUAL_SIZE;
+    AD_TRY(ad_model_create_blank(context, &r.network, &model));
+    AD_TRY(ad_layout_list(context, r.layout, &model->net, &list));
+    AD_TRY(ad_name_map_check(context, &in.map, in.params.map, &list));
+    AD_TRY(check_complete(&in, &r, &list));
+    AD_TRY(read_all(&in, &r, &list, model));
+    AD_TRY(preprocessing(&in, model));
+    snprintf(model->layout, sizeof model->layout, "%s", r.layout->name);
+    ad_model_rehash(model);
+    *out = model;
+    model = NULL;
+done:
+    adatom_model_destroy(&model);
+    ad_free(list.items);
+    ad_name_map_clear(&in.map);
+    ad_safetensors_clear(&in.file);
+    return status;
+}
+
+adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params, adatom_model **out) {
+    char *bytes = NULL;
+    size_t size = 0;
+    *out = NULL;
+    adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &bytes, &size);
+    if (status == ADATOM_OK) status = adatom_model_import_bytes(context, path, bytes, size, params, out);
+    ad_free(bytes);
+    return status;
+}

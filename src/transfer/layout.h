@@ -1,0 +1,67 @@
+/* The names and shapes that other programs give a network's tensors. */
+#ifndef AD_TRANSFER_LAYOUT_H
+#define AD_TRANSFER_LAYOUT_H
+
+#include "nn/network.h"
+
+#define AD_LAYOUT_NAME 160
+enum { AD_LAYOUT_ARCHS = 4, AD_LAYOUT_IGNORED = 4 };
+
+/* A way of naming. Patterns: %s stage from 1, %b block of the stage from 0, %p convolution of the block from 1, %u the block's place in a
+ * flat list that begins with the stem's modules, %f the convolution's place in a flat list of all modules, %g the one after it. */
+typedef struct ad_layout {
+    const char *name;
+    const char *archs[AD_LAYOUT_ARCHS];
+    const char *stem[2], *layer[2], *shortcut[2]; /* convolution and batch norm; NULL: there are none */
+    const char *again[2];                         /* second names under which a state_dict lists the layers' tensors */
+    const char *head;
+    bool bias;                                 /* the convolutions have biases */
+    const char *ignored[AD_LAYOUT_IGNORED + 1]; /* left out on import; a * at the end stands for anything */
+} ad_layout;
+
+extern const ad_layout ad_layouts[];
+extern const int ad_layout_count;
+
+typedef enum ad_outer_kind { AD_OUTER_KERNEL, AD_OUTER_BIAS, AD_OUTER_PARAM, AD_OUTER_COUNTER, AD_OUTER_HEAD } ad_outer_kind;
+
+/* A tensor as the layout has it. */
+typedef struct ad_outer {
+    ad_outer_kind kind;
+    bool again;                /* a second name of one that came before */
+    char name[AD_LAYOUT_NAME]; /* there; prefix not included */
+    char own[AD_PARAM_NAME];   /* in a model without decomposition */
+    int rank;
+    int64_t shape[4];
+    int node;  /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
+    int param, part; /* of a PARAM or HEAD */
+} ad_outer;
+
+typedef struct ad_outer_list {
+    ad_outer *items;
+    int count;
+} ad_outer_list;
+
+/* Every tensor that this layout has for a network. ad_free(out->items). layout NULL: own names. */
+adatom_status ad_layout_list(adatom_context *ctx, const ad_layout *layout, const ad_network *net, ad_outer_list *out);
+bool ad_layout_knows(const ad_layout *layout, const char *arch);
+/* Whether name is pattern, or begins with what stands before its *. */
+bool ad_layout_matches(const char *pattern, const char *name);
+/* Numbers of a tensor. */
+size_t ad_outer_elements(const ad_outer *outer);
+/* Where element `index` of a HEAD or PARAM lies, from the parameter's offset: other programs flatten features channels-first. */
+size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index);
+
+/* A JSON map (include/adatom/transfer.h). */
+typedef struct ad_name_map {
+    void *json;
+} ad_name_map;
+/* path NULL: empty. */
+adatom_status ad_name_map_read(adatom_context *ctx, const char *path, ad_name_map *out);
+void ad_name_map_clear(ad_name_map *map);
+/* The source's name for our `own`, or NULL. */
+const char *ad_name_map_source(const ad_name_map *map, const char *own);
+/* Whether the map says that the source's tensor is to be left out. */
+bool ad_name_map_omits(const ad_name_map *map, const char *source);
+/* Every name of ours in it is one of the list's: else BAD_DATA. */
+adatom_status ad_name_map_check(adatom_context *ctx, const ad_name_map *map, const char *path, const ad_outer_list *list);
+#endif
