@@ -85,7 +85,7 @@ void ad_model_initialise(adatom_model *model, uint64_t seed) {
 adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from) {
     memcpy(model->mean, from->mean, sizeof model->mean);
     memcpy(model->std, from->std, sizeof model->std);
-    memcpy(model->layout, from->layout, sizeof model->layout);
+    model->origin = from->origin;
     model->resize = from->resize;
     ad_free(model->notes);
     model->notes = from->notes ? ad_strdup(model->ctx, from->notes) : NULL;
@@ -118,7 +118,7 @@ void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
         .atoms = net->made_from.atoms,
         .image_size = net->image_size,
         .resize = model->resize,
-        .layout = model->layout[0] ? model->layout : NULL,
+        .layout = model->origin.layout[0] ? model->origin.layout : NULL,
         .features = net->features,
         .classes = net->way,
         .layers = net->node_count - 1 + (net->way > 0),

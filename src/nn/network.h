@@ -66,6 +66,12 @@ typedef struct ad_network {
     int head, head_bias; /* parameter numbers or -1 */
 } ad_network;
 
+/* Whose names the tensors had where a model was imported from, and what stood before those of the backbone and of the classifier. */
+typedef struct ad_origin {
+    char layout[16]; /* empty: made here */
+    char prefix[64], head_prefix[64];
+} ad_origin;
+
 /* The model: a network, its parameters (host, arena layout) and preprocessing. */
 struct adatom_model {
     adatom_context *ctx;
@@ -73,7 +79,7 @@ struct adatom_model {
     float *values;        /* role_begin[AD_ROLE_COUNT] floats */
     float mean[3], std[3]; /* of pixels in [0,1] */
     int resize;            /* shorter side of a picture before image_size is cropped from it */
-    char layout[16];       /* whose names the tensors had where the model came from; empty: made here */
+    ad_origin origin;
     char *notes;          /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
     uint64_t hash;        /* of values and description; recomputed by ad_model_rehash */
 };
@@ -108,7 +114,7 @@ size_t ad_param_at(const ad_param *param, int part, size_t index);
 
 /* Default preprocessing, all parameters zero. */
 adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_params *params, adatom_model **out);
-/* Preprocessing, layout and notes of another model. */
+/* Preprocessing, origin and notes of another model. */
 adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from);
 void ad_model_rehash(adatom_model *model);
 /* He-correct start (METHODS.md): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0, var 1, head 0. */

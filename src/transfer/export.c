@@ -13,11 +13,11 @@ static adatom_status choose(const adatom_model *model, const char *wish, const a
     *out = NULL;
     for (int i = 0; i < ad_layout_count; i++) {
         if (!ad_layout_knows(&ad_layouts[i], arch)) continue;
-        if (strcmp(ad_layouts[i].name, automatic ? model->layout : wish) == 0) *out = &ad_layouts[i];
-        if (automatic && !model->layout[0] && !*out) *out = &ad_layouts[i];
+        if (strcmp(ad_layouts[i].name, automatic ? model->origin.layout : wish) == 0) *out = &ad_layouts[i];
+        if (automatic && !model->origin.layout[0] && !*out) *out = &ad_layouts[i];
     }
     if (*out) return ADATOM_OK;
-    return ad_fail(model->ctx, ADATOM_USAGE, "the layout '%s' has no names for %s", automatic ? model->layout : wish, arch);
+    return ad_fail(model->ctx, ADATOM_USAGE, "the layout '%s' has no names for %s", automatic ? model->origin.layout : wish, arch);
 }
 
 static void write_tensor(const adatom_model *model, const ad_outer *outer, const double *kernel, float *out) {
@@ -28,6 +28,15 @@ static void write_tensor(const adatom_model *model, const ad_outer *outer, const
                                                 : model->values[model->net.params[outer->param].offset + ad_outer_at(&model->net, outer, e)];
 }
 
+/* By the map, or by the layout behind the prefix that the model came with. */
+static void name_of(const adatom_model *model, const ad_layout *layout, const ad_name_map *map, const ad_outer *outer, char *out, size_t capacity) {
+    const ad_origin *origin = &model->origin;
+    const char *mapped = ad_name_map_source(map, outer), *prefix = outer->kind == AD_OUTER_HEAD ? origin->head_prefix : origin->prefix;
+    const bool same = strcmp(origin->layout, layout->name) == 0;
+    if (mapped) snprintf(out, capacity, "%s", mapped);
+    else snprintf(out, capacity, "%s%s", same ? prefix : "", outer->name);
+}
+
 adatom_status adatom_model_export(const adatom_model *model, const char *path, const adatom_export_params *params) {
     adatom_context *ctx = model->ctx;
     const adatom_export_params p = params ? *params : (adatom_export_params){0};
@@ -35,6 +44,7 @@ adatom_status adatom_model_export(const adatom_model *model, const char *path, c
     ad_outer_list list = {0};
     ad_name_map map = {0};
     ad_st_entry *entries = NULL;
+    char(*names)[2 * AD_LAYOUT_NAME] = NULL;
     unsigned char *bytes = NULL;
     double *kernel = NULL;
     float *at = NULL;
@@ -48,8 +58,9 @@ adatom_status adatom_model_export(const adatom_model *model, const char *path, c
     for (int i = 0; i < list.count; i++)
         if (list.items[i].kind == AD_OUTER_KERNEL) largest = AD_MAX(largest, ad_outer_elements(&list.items[i]));
     entries = ad_calloc(ctx, (size_t)list.count, sizeof *entries);
+    names = ad_calloc(ctx, (size_t)list.count, sizeof *names);
     kernel = ad_malloc(ctx, largest, sizeof *kernel);
-    if (!entries || !kernel) {
+    if (!entries || !names || !kernel) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
@@ -58,9 +69,10 @@ adatom_status adatom_model_export(const adatom_model *model, const char *path, c
         for (int i = 0; i < list.count; i++) {
             const ad_outer *outer = &list.items[i];
             if ((outer->kind == AD_OUTER_COUNTER) != counters) continue;
-            const char *mapped = ad_name_map_source(&map, outer->own);
-            entries[order++] = (ad_st_entry){.name = mapped ? mapped : outer->name, .type = counters ? AD_ST_I64 : AD_ST_F32,
+            name_of(model, layout, &map, outer, names[order], sizeof *names);
+            entries[order] = (ad_st_entry){.name = names[order], .type = counters ? AD_ST_I64 : AD_ST_F32,
                                              .rank = outer->rank, .shape = outer->shape};
+            order++;
         }
     const char *metadata[] = {"format", "pt", NULL}; /* what the transformers library looks for */
     AD_TRY(ad_safetensors_make(ctx, metadata, entries, (size_t)list.count, &bytes, &size, &at));
@@ -76,6 +88,7 @@ done:
     ad_name_map_clear(&map);
     ad_free(list.items);
     ad_free(entries);
+    ad_free(names);
     ad_free(kernel);
     ad_free(bytes);
     return status;

@@ -23,7 +23,7 @@ typedef struct import {
 typedef struct reading {
     const ad_layout *layout;
     adatom_model_params network;
-    char prefix[AD_LAYOUT_NAME];
+    char prefix[64];
     int score; /* tensors found, less those missing or left over */
 } reading;
 
@@ -31,7 +31,7 @@ typedef struct reading {
  * ("feature.trunk...", "classifier"), behind a shorter one. */
 static const ad_st_tensor *find(const import *in, const char *prefix, const ad_outer *outer) {
     char name[2 * AD_LAYOUT_NAME];
-    const char *mapped = ad_name_map_source(&in->map, outer->own);
+    const char *mapped = ad_name_map_source(&in->map, outer);
     if (mapped) return ad_safetensors_find(&in->file, mapped);
     for (size_t length = strlen(prefix);; length--) {
         if (length && prefix[length - 1] != '.') continue;
@@ -67,14 +67,14 @@ static void match(const import *in, const reading *r, const ad_outer_list *list,
 static bool measure(const import *in, reading *r, const ad_network *guess, ad_outer_list *list) {
     const ad_st_tensor *first = NULL, *head = NULL;
     const ad_outer *outer = &list->items[0];
-    const char *mapped = ad_name_map_source(&in->map, outer->own);
+    const char *mapped = ad_name_map_source(&in->map, outer);
     const size_t length = strlen(outer->name);
     r->prefix[0] = 0;
     if (mapped) first = ad_safetensors_find(&in->file, mapped);
     for (size_t i = 0; i < in->file.count && !first; i++) {
         const char *name = in->file.tensors[i].name;
         const size_t all = strlen(name);
-        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof r->prefix) continue;
+        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof r->prefix - 1) continue;
         if (all > length && name[all - length - 1] != '.') continue;
         first = &in->file.tensors[i];
         snprintf(r->prefix, sizeof r->prefix, "%.*s", (int)(all - length), name);
@@ -158,7 +158,7 @@ static adatom_status check_complete(const import *in, const reading *r, const ad
     for (int i = 0; i < list->count && missing; i++) {
         const ad_outer *outer = &list->items[i];
         if (outer->again || outer->kind == AD_OUTER_COUNTER || find(in, r->prefix, outer)) continue;
-        const char *mapped = ad_name_map_source(&in->map, outer->own);
+        const char *mapped = ad_name_map_source(&in->map, outer);
         snprintf(name, sizeof name, "%s%s", mapped ? "" : r->prefix, mapped ? mapped : outer->name);
         mention(absent, sizeof absent, number++, name);
     }
@@ -251,6 +251,20 @@ static bool is_pickle(const unsigned char *bytes, size_t size) {
     return memcmp(bytes, "PK\3\4", 4) == 0 || (bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5);
 }
 
+/* The names to export under. "module." is what DataParallel puts before a network's own names. */
+static void remember(const import *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
+    static const char parallel[] = "module.";
+    ad_origin *origin = &model->origin;
+    const size_t skip = strncmp(r->prefix, parallel, sizeof parallel - 1) == 0 ? sizeof parallel - 1 : 0;
+    snprintf(origin->layout, sizeof origin->layout, "%s", r->layout->name);
+    snprintf(origin->prefix, sizeof origin->prefix, "%s", r->prefix + skip);
+    for (int i = 0; i < list->count; i++) {
+        const ad_st_tensor *tensor = list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
+        const size_t all = tensor ? strlen(tensor->name) : 0, own = strlen(list->items[i].name);
+        if (all > own + skip) snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip), tensor->name + skip);
+    }
+}
+
 adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
                                         const adatom_import_params *params, adatom_model **out) {
     import in = {.ctx = context, .params = params ? *params : (adatom_import_params){0}};
@@ -275,7 +289,7 @@ adatom_status adatom_model_import_bytes(adatom_context *context, const char *nam
     AD_TRY(check_complete(&in, &r, &list));
     AD_TRY(read_all(&in, &r, &list, model));
     AD_TRY(preprocessing(&in, model));
-    snprintf(model->layout, sizeof model->layout, "%s", r.layout->name);
+    remember(&in, &r, &list, model);
     ad_model_rehash(model);
     *out = model;
     model = NULL;

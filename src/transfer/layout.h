@@ -58,8 +58,8 @@ typedef struct ad_name_map {
 /* path NULL: empty. */
 adatom_status ad_name_map_read(adatom_context *ctx, const char *path, ad_name_map *out);
 void ad_name_map_clear(ad_name_map *map);
-/* The source's name for our `own`, or NULL. */
-const char *ad_name_map_source(const ad_name_map *map, const char *own);
+/* The source's name for a tensor, or NULL; second names have none. */
+const char *ad_name_map_source(const ad_name_map *map, const ad_outer *outer);
 /* Whether the map says that the source's tensor is to be left out. */
 bool ad_name_map_omits(const ad_name_map *map, const char *source);
 /* Every name of ours in it is one of the list's: else BAD_DATA. */

@@ -33,11 +33,11 @@ void ad_name_map_clear(ad_name_map *map) {
     map->json = NULL;
 }
 
-const char *ad_name_map_source(const ad_name_map *map, const char *own) {
+const char *ad_name_map_source(const ad_name_map *map, const ad_outer *outer) {
     const char *source;
     json_t *value;
     json_object_foreach((json_t *)map->json, source, value) {
-        if (json_is_string(value) && strcmp(json_string_value(value), own) == 0) return source;
+        if (json_is_string(value) && !outer->again && strcmp(json_string_value(value), outer->own) == 0) return source;
     }
     return NULL;
 }

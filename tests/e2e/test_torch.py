@@ -1,0 +1,337 @@
+"""Networks of PyTorch go through import, decomposition and export and come back, with the same logits at every step.
+
+Run by ctest as e2e_torch with ADATOM and RUN_MODEL in the environment; exit code 77 where torch cannot be imported. The modules below
+have the parameter names and the arithmetic of torchvision's, CloserLookFewShot's and RFS's.
+"""
+import ctypes
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+try:
+    import torch
+    from torch import nn
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+ADATOM, RUN_MODEL = os.environ["ADATOM"], os.environ["RUN_MODEL"]
+MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)
+TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
+
+
+# safetensors, https://github.com/huggingface/safetensors#format
+def save(path, tensors, metadata=None):
+    header, data = ({"__metadata__": metadata} if metadata else {}), b""
+    for name, tensor in sorted(tensors.items(), key=lambda item: -item[1].element_size()):
+        tensor = tensor.detach().contiguous()
+        content = ctypes.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size())
+        header[name] = {"dtype": TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def load(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    metadata, types = header.pop("__metadata__", {}), {name: dtype for dtype, name in TYPES.items()}
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        tensors[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=types[entry["dtype"]]).reshape(entry["shape"]).clone()
+    return tensors, metadata
+
+
+# torchvision.models.resnet
+class BasicBlock(nn.Module):
+    def __init__(self, inside, outside, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outside)
+        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
+        self.downsample = None
+        if stride != 1 or inside != outside:
+            self.downsample = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+        return torch.relu(y + (self.downsample(x) if self.downsample else x))
+
+
+class ResNet(nn.Module):
+    def __init__(self, blocks, width, classes):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        inside = width
+        for stage in range(4):
+            outside, layers = width << stage, []
+            for block in range(blocks[stage]):
+                layers.append(BasicBlock(inside, outside, 2 if stage and block == 0 else 1))
+                inside = outside
+            setattr(self, "layer%d" % (stage + 1), nn.Sequential(*layers))
+        self.fc = nn.Linear(inside, classes)
+
+    def features(self, x):
+        x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
+
+    def forward(self, x):
+        return self.fc(self.features(x))
+
+
+# torchvision.models.vgg16_bn: its features, the mean over positions, and one linear layer; or its own classifier
+class VGG(nn.Module):
+    def __init__(self, width, classes, own=False):
+        super().__init__()
+        layers, inside = [], 3
+        for item in (1, 1, 0, 2, 2, 0, 4, 4, 4, 0, 8, 8, 8, 0, 8, 8, 8, 0):
+            if item == 0:
+                layers.append(nn.MaxPool2d(2, 2))
+                continue
+            layers += [nn.Conv2d(inside, item * width, 3, padding=1), nn.BatchNorm2d(item * width), nn.ReLU(True)]
+            inside = item * width
+        self.features_ = inside
+        self.features = nn.Sequential(*layers)
+        hidden = (nn.Linear(inside * 49, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, classes))
+        self.classifier = nn.Sequential(*hidden) if own else nn.Linear(inside, classes)
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean((2, 3)))
+
+
+# CloserLookFewShot, backbone.py and baselinetrain.py
+class ConvBlock(nn.Module):
+    def __init__(self, inside, outside, pool):
+        super().__init__()
+        self.C = nn.Conv2d(inside, outside, 3, padding=1)
+        self.BN = nn.BatchNorm2d(outside)
+        self.relu = nn.ReLU(inplace=True)
+        layers = [self.C, self.BN, self.relu] + ([nn.MaxPool2d(2)] if pool else [])
+        self.trunk = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.trunk(x)
+
+
+class SimpleBlock(nn.Module):
+    def __init__(self, inside, outside, half):
+        super().__init__()
+        self.C1 = nn.Conv2d(inside, outside, 3, 2 if half else 1, 1, bias=False)
+        self.BN1 = nn.BatchNorm2d(outside)
+        self.C2 = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
+        self.BN2 = nn.BatchNorm2d(outside)
+        self.same = inside == outside
+        if not self.same:
+            self.shortcut = nn.Conv2d(inside, outside, 1, 2 if half else 1, bias=False)
+            self.BNshortcut = nn.BatchNorm2d(outside)
+
+    def forward(self, x):
+        y = self.BN2(self.C2(torch.relu(self.BN1(self.C1(x)))))
+        return torch.relu(y + (x if self.same else self.BNshortcut(self.shortcut(x))))
+
+
+class Trunk(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.trunk = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.trunk(x)
+
+
+class Baseline(nn.Module):
+    def __init__(self, layers, features, classes):
+        super().__init__()
+        self.feature = Trunk(layers)
+        self.classifier = nn.Linear(features, classes)
+
+    def forward(self, x):
+        return self.classifier(self.feature(x))
+
+
+def conv4(depth, width, classes):
+    return Baseline([ConvBlock(width if i else 3, width, i < 4) for i in range(depth)] + [nn.Flatten()], width * 4, classes)
+
+
+def resnet10(width, classes):
+    stem = [nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    blocks = [SimpleBlock(width << max(i - 1, 0), width << i, i > 0) for i in range(4)]
+    return Baseline(stem + blocks + [nn.AdaptiveAvgPool2d(1), nn.Flatten()], width * 8, classes)
+
+
+# RFS, models/resnet.py
+class RfsBlock(nn.Module):
+    def __init__(self, inside, outside):
+        super().__init__()
+        for i in range(3):
+            setattr(self, "conv%d" % (i + 1), nn.Conv2d(outside if i else inside, outside, 3, 1, 1, bias=False))
+            setattr(self, "bn%d" % (i + 1), nn.BatchNorm2d(outside))
+        self.downsample = nn.Sequential(nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside))
+        self.relu, self.maxpool = nn.LeakyReLU(0.1), nn.MaxPool2d(2)
+
+    def forward(self, x):
+        y = self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+        return self.maxpool(self.relu(self.bn3(self.conv3(y)) + self.downsample(x)))
+
+
+class ResNet12(nn.Module):
+    def __init__(self, width, classes):
+        super().__init__()
+        widths = (3, width, width * 5 // 2, width * 5, width * 10)
+        for i in range(4):
+            setattr(self, "layer%d" % (i + 1), nn.Sequential(RfsBlock(widths[i], widths[i + 1])))
+        self.classifier = nn.Linear(widths[4], classes)
+
+    def forward(self, x):
+        return self.classifier(self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3)))
+
+
+def adatom(*arguments):
+    done = subprocess.run((ADATOM,) + arguments, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("%s: %s" % (" ".join(arguments), done.stderr))
+    return done.stdout
+
+
+failures = 0
+
+
+def compare(what, got, wanted):
+    global failures
+    error = ((got - wanted).abs().max() / wanted.abs().max()).item()
+    print("%-60s %.2e" % (what, error))
+    if not error <= 1e-4 or got.shape != wanted.shape:
+        print("FAILED: %s: %g relative" % (what, error))
+        failures += 1
+
+
+def run(model, pictures, classes, of_features=False):
+    with open("pictures", "wb") as file:
+        file.write(ctypes.string_at(pictures.data_ptr(), pictures.numel()))
+    done = subprocess.run((RUN_MODEL, "cpu", model, "pictures", "results"), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("%s: %s" % (model, done.stderr))
+    with open("results", "rb") as file:
+        values = torch.frombuffer(bytearray(file.read()), dtype=torch.float32)
+    count = len(pictures)
+    if of_features:
+        return values.reshape(count, -1)
+    return values[len(values) - count * classes:].reshape(count, classes)
+
+
+def whole_trip(name, make, size, classes, sharing="layer", dtype=torch.float32, prefix="", arch="auto"):
+    torch.manual_seed(1)
+    pictures = torch.randint(0, 256, (6, size, size, 3), dtype=torch.uint8)
+    inputs = (pictures.permute(0, 3, 1, 2).float() / 255 - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    module = make()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.dim() == 1:
+                parameter.add_(0.2 * torch.rand_like(parameter))
+        module.train()
+        for _ in range(3):
+            module(inputs)  # running statistics that mean something
+        if dtype != torch.float32:
+            for tensor in list(module.parameters()) + [b for b in module.buffers() if b.dim()]:
+                tensor.copy_(tensor.to(dtype).float())
+        module.eval()
+        wanted = module(inputs)
+    state = {prefix + key: value.to(dtype) if value.is_floating_point() else value for key, value in module.state_dict().items()}
+    save("source", state)
+    adatom("import", "source", "-o", "imported", "--arch", arch, "--size", str(size), "--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD)))
+    compare(name + ": imported", run("imported", pictures, classes), wanted)
+
+    def exported(model, what, wanted):
+        adatom("export", model, "-o", "exported")
+        tensors, _ = load("exported")
+        again = make()
+        again.load_state_dict(tensors, strict=True)
+        again.eval()
+        with torch.no_grad():
+            compare("%s: %s, exported" % (name, what), again(inputs), wanted)
+
+    exported("imported", "imported", wanted)
+    adatom("decompose", "imported", "--mode", "residual", "--atoms", "8", "--sharing", sharing, "-o", "residual")
+    compare(name + ": residual", run("residual", pictures, classes), wanted)
+    exported("residual", "residual", wanted)
+    adatom("decompose", "imported", "--atoms", "9", "-o", "exact")
+    compare(name + ": nine atoms", run("exact", pictures, classes), wanted)
+    exported("exact", "nine atoms", wanted)
+
+    # Atoms that moved: the logits are others, and the export agrees with them.
+    tensors, metadata = load("residual")
+    for key, value in tensors.items():
+        if key.endswith(".atoms"):
+            value.add_(0.02 * torch.randn_like(value))
+    save("moved", tensors, metadata)
+    moved = run("moved", pictures, classes)
+    if ((moved - wanted).abs().max() / wanted.abs().max()).item() < 1e-3:
+        sys.exit(name + ": the atoms did nothing")
+    exported("moved", "moved atoms", moved)
+
+
+def refusals():
+    module = ResNet((2, 2, 2, 2), 4, 3)
+    torch.save(module.state_dict(), "model.pth")
+    torch.save(module.state_dict(), "legacy.pth", _use_new_zipfile_serialization=False)
+    for path in ("model.pth", "legacy.pth"):
+        done = subprocess.run((ADATOM, "import", path, "-o", "nothing"), capture_output=True, text=True)
+        if done.returncode != 4 or "pickle" not in done.stderr or os.path.exists("nothing"):
+            sys.exit("%s was not refused: %d %s" % (path, done.returncode, done.stderr))
+
+
+def torchvision_classifier():
+    """VGG with its three-layer classifier: the features come through."""
+    module = VGG(4, 5, own=True)
+    module.eval()
+    pictures = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
+    inputs = (pictures.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.25
+    save("source", module.state_dict())
+    adatom("import", "source", "-o", "imported", "--size", "64", "--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25")
+    with torch.no_grad():
+        compare("vgg16_bn of torchvision: features", run("imported", pictures, 0, True), module.features(inputs).mean((2, 3)))
+
+
+def mapped():
+    """Names that nobody knows, given by a map, there and back."""
+    module = conv4(4, 8, 3)
+    module.eval()
+    state = {key.replace("feature.trunk.2.C.", "third."): value for key, value in module.state_dict().items()}
+    save("source", state)
+    with open("map", "w") as file:
+        json.dump({"third.weight": "layer3.kernel", "third.bias": "layer3.bias"}, file)
+    adatom("import", "source", "-o", "imported", "--size", "32", "--map", "map")
+    adatom("export", "imported", "-o", "exported", "--map", "map")
+    tensors, _ = load("exported")
+    compare("a map", tensors["third.weight"], state["third.weight"])
+
+
+def main():
+    torch.set_num_threads(2)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        refusals()
+        torchvision_classifier()
+        mapped()
+        whole_trip("resnet18 of torchvision", lambda: ResNet((2, 2, 2, 2), 64, 10), 48, 10)
+        whole_trip("resnet34 of timm, bfloat16", lambda: ResNet((3, 4, 6, 3), 8, 7), 64, 7, dtype=torch.bfloat16, prefix="module.")
+        whole_trip("vgg16_bn", lambda: VGG(8, 5), 32, 5, sharing="net")
+        whole_trip("conv4 of closerlook", lambda: conv4(4, 16, 6), 32, 6, sharing="net")
+        whole_trip("conv6 of closerlook", lambda: conv4(6, 8, 6), 32, 6, sharing="stage")
+        whole_trip("resnet10 of closerlook, float16", lambda: resnet10(8, 6), 64, 6, sharing="stage", dtype=torch.float16)
+        whole_trip("resnet12 of rfs", lambda: ResNet12(8, 4), 32, 4)
+        os.chdir("/")
+    sys.exit(failures != 0)
+
+
+main()
