@@ -29,6 +29,7 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv);
 adatom_status cmd_data(struct cli *cli, int argc, char **argv);
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv);
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv);
+adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv);
 adatom_status cmd_adapt(struct cli *cli, int argc, char **argv);
 adatom_status cmd_classify(struct cli *cli, int argc, char **argv);
 adatom_status cmd_import(struct cli *cli, int argc, char **argv);

@@ -12,6 +12,7 @@ static const cli_command commands[] = {
     {"data", "Describe a data set (info) or look for what is wrong with it (verify)", cmd_data},
     {"pretrain", "Train a network on base classes", cmd_pretrain},
     {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},
+    {"reproduce", "Run a recipe and say whether its result holds", cmd_reproduce},
     {"adapt", "Adapt a model to a folder of pictures of new classes", cmd_adapt},
     {"classify", "Tell the classes of pictures under an adapter", cmd_classify},
     {"import", "Make a model of a network trained elsewhere", cmd_import},
