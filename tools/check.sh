@@ -1,9 +1,10 @@
 #!/bin/sh
 # Configures, builds with warnings as errors, and runs every test. The last lines are ctest's summary.
-# Under CI (environment variable CI) a skipped test is a failure: the software Vulkan driver is a package, so nothing is missing.
+# Under CI (environment variable CI) a skipped test is a failure: the software Vulkan driver and PyTorch are packages, so nothing is
+# missing.
 set -eu
 cd "$(dirname "$0")/.."
-sh tools/setup.sh
+sh tools/setup.sh ${CI:+python3-torch}
 cmake --preset check
 cmake --build --preset check
 log=build-check/ctest.log
