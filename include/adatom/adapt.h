@@ -12,27 +12,28 @@ extern "C" {
 
 /* Zero or NULL means the default, which depends on the method and is written in README.md. */
 typedef struct adatom_method {
-    const char *adapt;      /* centroid, head, cosine, atoms, norm, atoms+norm, full, lora, dora, bora; NULL: atoms */
-    int steps;              /* 0: the method's default */
-    const char *optimizer;  /* sgd or adam; NULL: the method's default */
-    float lr;               /* of the head */
+    const char *adapt;                /* centroid, head, cosine, atoms, norm, atoms+norm, full, lora, dora, bora; NULL: atoms */
+    int steps;                        /* 0: the method's default */
+    const char *optimizer;            /* sgd or adam; NULL: the method's default */
+    float lr;                         /* of the head */
     float lr_atoms, lr_norm, lr_full; /* of atoms, batch-norm affine, everything else (full) */
-    float lr_adapter;       /* of low-rank adapters (lora, dora, bora) */
-    int rank;               /* of them, 1..256; 0: 4 */
-    float adapter_scale;    /* a: kernels change by a/rank times the product of the adapter's matrices; 0: the rank */
-    float momentum, dampening; bool nesterov;
+    float lr_adapter;                 /* of low-rank adapters (lora, dora, bora) */
+    int rank;                         /* of them, 1..256; 0: 4 */
+    float adapter_scale;              /* a: kernels change by a/rank times the product of the adapter's matrices; 0: the rank */
+    float momentum, dampening;
+    bool nesterov;
     float weight_decay;
     float label_smoothing;
-    const char *head;       /* linear or cosine; NULL: the method's default */
-    const char *head_init;  /* zero, random, means; NULL: the method's default */
-    float cosine_scale;     /* tau; 0: 10 */
-    const char *distance;   /* centroid: euclidean or cosine; NULL: euclidean */
-    const char *bn;         /* frozen, support, transductive; NULL: frozen */
-    const char *conv;       /* decomposed layers: auto, coefficients-first, atoms-first, composed */
-    uint64_t seed;          /* random head */
-    int tasks_at_once;      /* 0: as many as fit the device */
-    size_t memory_bytes;    /* limit for arenas; 0: what the device has free */
-    const char *recipe;     /* NULL, or "closerlook-baseline": Closer Look's exact fine-tuning (batches of 4, 100 epochs) */
+    const char *head;      /* linear or cosine; NULL: the method's default */
+    const char *head_init; /* zero, random, means; NULL: the method's default */
+    float cosine_scale;    /* tau; 0: 10 */
+    const char *distance;  /* centroid: euclidean or cosine; NULL: euclidean */
+    const char *bn;        /* frozen, support, transductive; NULL: frozen */
+    const char *conv;      /* decomposed layers: auto, coefficients-first, atoms-first, composed */
+    uint64_t seed;         /* random head */
+    int tasks_at_once;     /* 0: as many as fit the device */
+    size_t memory_bytes;   /* limit for arenas; 0: what the device has free */
+    const char *recipe;    /* NULL, or "closerlook-baseline": Closer Look's exact fine-tuning (batches of 4, 100 epochs) */
 } adatom_method;
 
 typedef struct adatom_progress {
@@ -44,7 +45,7 @@ typedef struct adatom_progress {
 typedef struct adatom_evaluation adatom_evaluation;
 
 typedef struct adatom_evaluation_info {
-    const char *method;         /* as given */
+    const char *method; /* as given */
     int tasks, way, shot, query, steps;
     double mean, ci95;          /* accuracy 0..1; half width of the 95 % interval (Student t over episodes) */
     const float *accuracy;      /* [tasks] in the order of the episodes */
@@ -52,19 +53,21 @@ typedef struct adatom_evaluation_info {
     uint64_t adapted;           /* numbers adapted per task */
     double seconds;             /* wall, this method, feature extraction included */
     double episodes_per_s;
-    size_t arena_bytes;         /* device memory of the arenas */
+    size_t arena_bytes; /* device memory of the arenas */
     int tasks_at_once;
-    const char *config_json;    /* everything that decided the numbers, as a JSON object */
+    const char *config_json; /* everything that decided the numbers, as a JSON object */
 } adatom_evaluation_info;
 
 /* Plans the run without starting it: bytes of device memory and tasks at once. */
-ADATOM_API adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
-                                           const adatom_method *method, size_t *arena_bytes, int *tasks_at_once);
+ADATOM_API adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                           const adatom_episodes *episodes, const adatom_method *method, size_t *arena_bytes,
+                                           int *tasks_at_once);
 /* Adapts to every episode and classifies its queries. first..first+count-1 of the list (count 0: all). Of the last model
  * and data set whose backbone stayed frozen the device keeps the features (images x features floats on the host), so that
  * other methods, shots and episodes find them there. INTERRUPTED leaves *out NULL. */
-ADATOM_API adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
-                                               const adatom_method *method, int first, int count, const adatom_progress *progress, adatom_evaluation **out);
+ADATOM_API adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                               const adatom_episodes *episodes, const adatom_method *method, int first, int count,
+                                               const adatom_progress *progress, adatom_evaluation **out);
 ADATOM_API void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out);
 ADATOM_API void adatom_evaluation_destroy(adatom_evaluation **evaluation);
 

@@ -14,15 +14,15 @@ typedef struct adatom_adapter adatom_adapter;
 /* Zero-initialised means the defaults. */
 typedef struct adatom_fit_params {
     const adatom_method *method; /* NULL: atoms. bn transductive and recipes are USAGE: a picture is classified by itself */
-    int batch;             /* pictures of a step where there are more of them or they are augmented; 0: 64 */
-    const char *augment;   /* none, shift, crop; with +flip and +jitter, of the support pictures at each step; NULL: none */
-    int shift;             /* pixels; 0: image size / 10 */
-    const char *estimate;  /* how the accuracy is estimated before all pictures are used: leave-one-out, folds, holdout, none; NULL:
-                              leave-one-out with at most 64 pictures, else folds. Pictures whose class has no other one are left out */
-    int folds;             /* 0: 5; classes are spread evenly over the folds */
-    float holdout;         /* part of each class that is held out; 0: 0.2; at least one picture of each class remains */
-    bool early_stop;       /* tries ten numbers of steps on the estimate's pictures and takes the best; the estimate is then optimistic */
-    const char *base_model, *command; /* kept in the configuration: the model's file, the command; NULL: not kept */
+    int batch;                   /* pictures of a step where there are more of them or they are augmented; 0: 64 */
+    const char *augment;         /* none, shift, crop; with +flip and +jitter, of the support pictures at each step; NULL: none */
+    int shift;                   /* pixels; 0: image size / 10 */
+    const char *estimate;        /* how the accuracy is estimated before all pictures are used: leave-one-out, folds, holdout, none; NULL:
+                                    leave-one-out with at most 64 pictures, else folds. Pictures whose class has no other one are left out */
+    int folds;                   /* 0: 5; classes are spread evenly over the folds */
+    float holdout;               /* part of each class that is held out; 0: 0.2; at least one picture of each class remains */
+    bool early_stop; /* tries ten numbers of steps on the estimate's pictures and takes the best; the estimate is then optimistic */
+    const char *base_model, *command;                  /* kept in the configuration: the model's file, the command; NULL: not kept */
     void (*progress)(void *user, int done, int total); /* tasks of the estimate and the final one */
     void *user;
 } adatom_fit_params;
@@ -44,17 +44,17 @@ ADATOM_API adatom_status adatom_adapter_parse(adatom_context *context, const cha
 ADATOM_API void adatom_adapter_destroy(adatom_adapter **adapter);
 
 typedef struct adatom_adapter_info {
-    const char *method;      /* owned by the adapter, as all texts here */
-    char model_hash[17];     /* of the model it belongs to */
-    char hash[17];           /* of its numbers */
+    const char *method;  /* owned by the adapter, as all texts here */
+    char model_hash[17]; /* of the model it belongs to */
+    char hash[17];       /* of its numbers */
     int classes, features, tensors, steps;
-    uint64_t adapted;        /* numbers that adapted, classifier excluded */
-    uint64_t head;           /* numbers of the classifier */
-    const char *estimate;    /* leave-one-out, folds, holdout, none */
-    int tested, right;       /* pictures of the estimate */
+    uint64_t adapted;           /* numbers that adapted, classifier excluded */
+    uint64_t head;              /* numbers of the classifier */
+    const char *estimate;       /* leave-one-out, folds, holdout, none */
+    int tested, right;          /* pictures of the estimate */
     double accuracy, low, high; /* right/tested and its 95 % interval (Wilson); 0, 0, 1 if nothing was tested */
     int fitted_right, fitted;   /* of the pictures it was adapted to */
-    const char *config_json; /* everything that decided it: the text of adapter_config.json */
+    const char *config_json;    /* everything that decided it: the text of adapter_config.json */
 } adatom_adapter_info;
 ADATOM_API void adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out);
 
@@ -66,13 +66,13 @@ typedef struct adatom_adapter_class {
 ADATOM_API adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, adatom_adapter_class *out);
 
 typedef struct adatom_adapter_tensor {
-    const char *name;  /* the model's, e.g. "layer2.atoms"; owned by the adapter */
+    const char *name; /* the model's, e.g. "layer2.atoms"; owned by the adapter */
     bool atoms;
     int rank;
-    int64_t shape[4];  /* atoms: [m][k][k] */
+    int64_t shape[4]; /* atoms: [m][k][k] */
     size_t elements;
-    double moved;      /* Euclidean length of the change */
-    double relative;   /* the same over the length before; infinite where that is 0 */
+    double moved;    /* Euclidean length of the change */
+    double relative; /* the same over the length before; infinite where that is 0 */
 } adatom_adapter_tensor;
 /* An adapted tensor, without the classifier; before and after (may be NULL) take `elements` numbers. BAD_DATA: the adapter belongs to
  * another model; USAGE outside 0..tensors-1. */
@@ -85,16 +85,16 @@ ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, con
 typedef struct adatom_predictions adatom_predictions;
 
 typedef struct adatom_classify_params {
-    int batch;            /* pictures at once; 0: 32 */
-    size_t memory_bytes;  /* limit; 0: what the device has free */
+    int batch;                                               /* pictures at once; 0: 32 */
+    size_t memory_bytes;                                     /* limit; 0: what the device has free */
     void (*progress)(void *user, size_t done, size_t total); /* pictures */
     void *user;
 } adatom_classify_params;
 
 typedef struct adatom_predictions_info {
     size_t images;
-    int results;          /* adapters, or 1: the model's own classifier */
-    int shared;           /* of them, how many use the model's features as they are, which are computed once */
+    int results; /* adapters, or 1: the model's own classifier */
+    int shared;  /* of them, how many use the model's features as they are, which are computed once */
     double seconds, images_per_s;
 } adatom_predictions_info;
 

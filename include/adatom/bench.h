@@ -11,17 +11,17 @@ extern "C" {
 /* One check: an operation, a variant of it, a shape, one kind of operands. Valid during the callback only. */
 typedef struct adatom_check_result {
     const char *operation, *variant;
-    const char *shape;  /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w": tasks, images, sizes, kernel, stride ... */
-    const char *data;   /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
+    const char *shape; /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w": tasks, images, sizes, kernel, stride ... */
+    const char *data;  /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
     bool passed;
     const char *detail; /* on failure: tensor, index, got, wanted, bound, seed, command that repeats it; else "" */
 } adatom_check_result;
 
 /* Zero-initialised: every case, seed 0, no callback. */
 typedef struct adatom_check_params {
-    const char *filter;  /* part of "operation/variant/shape"; NULL: all */
-    bool quick;          /* only the few small shapes that find most mistakes; a quarter of the time */
-    uint64_t seed;       /* of the operands; a case has the same operands whatever else is run */
+    const char *filter; /* part of "operation/variant/shape"; NULL: all */
+    bool quick;         /* only the few small shapes that find most mistakes; a quarter of the time */
+    uint64_t seed;      /* of the operands; a case has the same operands whatever else is run */
     void (*report)(void *user, const adatom_check_result *result); /* after each check; NULL: none */
     void *user;
 } adatom_check_params;
@@ -51,37 +51,37 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *                                                pipelines (drivers may keep caches of their own) */
 typedef struct adatom_bench_result {
     const char *name;
-    const char *status;     /* ok, unsupported, skipped or error */
-    const char *reason;     /* where not ok; else "" */
-    const char *unit;       /* of value: GFLOP/s, GB/s, us, ms, episodes/s or images/s */
-    double value;           /* at the median; more is better but for us and ms */
-    const char *variant;    /* what ran, e.g. "texel" or "texel+registers" */
-    const char *verified;   /* against what, e.g. "double precision, b1"; "" where nothing is computed */
-    const char *timer;      /* "device" (timestamps) or "wall" */
+    const char *status;       /* ok, unsupported, skipped or error */
+    const char *reason;       /* where not ok; else "" */
+    const char *unit;         /* of value: GFLOP/s, GB/s, us, ms, episodes/s or images/s */
+    double value;             /* at the median; more is better but for us and ms */
+    const char *variant;      /* what ran, e.g. "texel" or "texel+registers" */
+    const char *verified;     /* against what, e.g. "double precision, b1"; "" where nothing is computed */
+    const char *timer;        /* "device" (timestamps) or "wall" */
     const double *samples_ns; /* of one run, one episode or one image, after the warm-up */
     int sample_count;
     double min_ns, median_ns, p95_ns;
-    double gflop, gbyte;    /* of one run: work, least traffic; 0: not counted */
+    double gflop, gbyte; /* of one run: work, least traffic; 0: not counted */
     double gflops, gbytes_per_s;
-    double share_of_peak;   /* of the measured multiply-add rate; 0: not known */
-    double share_of_memory; /* of the measured memory rate; above 1 where caches serve it */
-    double share_of_roofline; /* least time by both rates / median */
-    double share_of_sgemm;  /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
+    double share_of_peak;                /* of the measured multiply-add rate; 0: not known */
+    double share_of_memory;              /* of the measured memory rate; above 1 where caches serve it */
+    double share_of_roofline;            /* least time by both rates / median */
+    double share_of_sgemm;               /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
     double episodes_per_s, images_per_s; /* of adapt and pretrain; else 0 */
-    int tasks_at_once;      /* of adapt; else 0 */
+    int tasks_at_once;                   /* of adapt; else 0 */
 } adatom_bench_result;
 
 typedef struct adatom_bench_params {
-    const char *suite;      /* quick (ends within 60 s) or full; NULL: quick */
+    const char *suite; /* quick (ends within 60 s) or full; NULL: quick */
     /* Each is the full name of a case, which is then made, or part of the names of the suite's cases. Count 0: the whole suite.
      * The peaks are measured first in any case. */
     const char *const *filters;
     size_t filter_count;
-    int tasks_at_once;      /* of adapt; 0: as many as the library would take */
-    uint64_t seed;          /* of operands and episodes */
-    double seconds;         /* for the whole; cases that would end later are skipped. 0: 45 (quick), 3600 (full), and no limit for cases
-                               asked for by their full names, which are also measured longer than those of the quick suite */
-    const char *select;     /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
+    int tasks_at_once;  /* of adapt; 0: as many as the library would take */
+    uint64_t seed;      /* of operands and episodes */
+    double seconds;     /* for the whole; cases that would end later are skipped. 0: 45 (quick), 3600 (full), and no limit for cases
+                           asked for by their full names, which are also measured longer than those of the quick suite */
+    const char *select; /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
     void (*report)(void *user, const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
     void *user;
 } adatom_bench_params;
@@ -98,22 +98,23 @@ ADATOM_API adatom_status adatom_bench_device(adatom_device *device, const adatom
  *     median (1.4826 times their median distance from it, both sets added as variances): more than the spread explains;
  *   - even the fastest new sample is slower than the old median: load from elsewhere slows some samples, slower code slows all.
  * Faster is the same with the sets exchanged. *ratio (may be NULL): new median / old median. */
-ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count, double *ratio);
+ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count,
+                                    double *ratio);
 
 /* One class of operations the tuner looked at; valid during the callback. */
 typedef struct adatom_tune_result {
     const char *operation, *shape;
-    const char *before, *best;    /* variants: what ran without tuning, and the fastest that passed the check */
+    const char *before, *best; /* variants: what ran without tuning, and the fastest that passed the check */
     double before_ns, best_ns;
-    int candidates, failed;       /* variants that apply; those that failed the check */
+    int candidates, failed; /* variants that apply; those that failed the check */
 } adatom_tune_result;
 
 typedef struct adatom_tune_params {
-    const char *arch, *sharing;   /* of the network, as in adatom_model_params */
-    int image_size;               /* 0: 84 */
-    int way, shot, query;         /* 0: 5, 5, 15 */
-    int tasks_at_once;            /* 0: 4 */
-    double seconds;               /* no operation is begun later; 0: 60 */
+    const char *arch, *sharing; /* of the network, as in adatom_model_params */
+    int image_size;             /* 0: 84 */
+    int way, shot, query;       /* 0: 5, 5, 15 */
+    int tasks_at_once;          /* 0: 4 */
+    double seconds;             /* no operation is begun later; 0: 60 */
     void (*report)(void *user, const adatom_tune_result *result);
     void *user;
 } adatom_tune_params;

@@ -12,26 +12,26 @@ extern "C" {
 typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
-    int size;               /* pictures are resized (antialiased bilinear) and centre-cropped to size x size; 0: 84 */
-    int resize;             /* their shorter side becomes this before size x size is cropped from the centre; 0: size. Builtin sets are
-                               made in their size and not resized */
-    const char *split;      /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or archive, or, where
-                               there is none, only the pictures in a folder named SPLIT */
-    const char *csv;        /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but pictures
-                               that all lie in one folder take their labels from the one list beside them */
-    const char *cache_dir;  /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept */
-    int threads;            /* decoding; 0: all processors */
-    uint64_t max_pixels;    /* per picture, checked before decoding; 0: 64 Mi */
-    uint64_t seed;          /* builtin sets */
-    bool refuse_empty;      /* a folder without any picture below it is BAD_DATA; else it is passed over */
-    int builtin_per_class;  /* pictures a class of builtin sets; 0: 60 */
+    int size;              /* pictures are resized (antialiased bilinear) and centre-cropped to size x size; 0: 84 */
+    int resize;            /* their shorter side becomes this before size x size is cropped from the centre; 0: size. Builtin sets are
+                              made in their size and not resized */
+    const char *split;     /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or archive, or, where
+                              there is none, only the pictures in a folder named SPLIT */
+    const char *csv;       /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but pictures
+                              that all lie in one folder take their labels from the one list beside them */
+    const char *cache_dir; /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept */
+    int threads;           /* decoding; 0: all processors */
+    uint64_t max_pixels;   /* per picture, checked before decoding; 0: 64 Mi */
+    uint64_t seed;         /* builtin sets */
+    bool refuse_empty;     /* a folder without any picture below it is BAD_DATA; else it is passed over */
+    int builtin_per_class; /* pictures a class of builtin sets; 0: 60 */
     void (*progress)(void *user, size_t done, size_t total); /* pictures; called from the opening thread only */
     void *user;
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
-    const char *name;   /* the spec it was opened with; owned by the data set */
-    char hash[17];      /* of the decoded pixels, labels and class names: the same for a folder and its archive */
+    const char *name; /* the spec it was opened with; owned by the data set */
+    char hash[17];    /* of the decoded pixels, labels and class names: the same for a folder and its archive */
     int classes, size;
     size_t images;
 } adatom_dataset_info;
@@ -64,9 +64,9 @@ ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, s
 /* Where the picture came from: the path below the folder or inside the archive. NULL outside. Owned by the data set. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);
 
-/* Examines a data set without stopping at the first problem: undecodable files, folders without pictures, pictures of kinds that aren't read (WebP, TIFF,
- * HEIC, AVIF), duplicates (same bytes), classes with fewer than `least` pictures or equal but for case, rows without file, files
- * without row (unless a split chose the list). Each problem is one sentence given to report (may be NULL); *problems counts
+/* Examines a data set without stopping at the first problem: undecodable files, folders without pictures, pictures of kinds that aren't
+ * read (WebP, TIFF, HEIC, AVIF), duplicates (same bytes), classes with fewer than `least` pictures or equal but for case, rows without
+ * file, files without row (unless a split chose the list). Each problem is one sentence given to report (may be NULL); *problems counts
  * them. Returns OK also when there are some; a data set that can't be read at all fails as in open. */
 ADATOM_API adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_dataset_params *params, size_t least,
                                                void (*report)(void *user, const char *sentence), void *user, size_t *problems);

@@ -12,19 +12,19 @@ extern "C" {
 typedef struct adatom_device adatom_device;
 
 typedef struct adatom_device_info {
-    int index;           /* position in adatom_device_list(); Vulkan devices first, the CPU engine last */
-    char backend[16];    /* "vulkan" or "cpu" */
-    char name[256];      /* as the driver gives it; for the CPU engine the processor's model */
-    char type[16];       /* discrete, integrated, virtual, software, cpu */
+    int index;        /* position in adatom_device_list(); Vulkan devices first, the CPU engine last */
+    char backend[16]; /* "vulkan" or "cpu" */
+    char name[256];   /* as the driver gives it; for the CPU engine the processor's model */
+    char type[16];    /* discrete, integrated, virtual, software, cpu */
     uint32_t vendor_id, device_id;
-    char uuid[33];       /* 32 hex digits; empty for the CPU engine */
-    char pci[16];        /* "0000:65:00.0" where the driver tells, else empty */
+    char uuid[33]; /* 32 hex digits; empty for the CPU engine */
+    char pci[16];  /* "0000:65:00.0" where the driver tells, else empty */
     char driver_name[256], driver_info[256];
-    char api[16];        /* Vulkan version, e.g. "1.3.230"; CPU: instruction set, e.g. "avx512" */
-    uint64_t memory_bytes;     /* device-local memory; CPU: physical memory */
-    uint64_t tensor_bytes;     /* largest buffer range an operation can use */
-    bool timer;          /* device timestamps */
-    int threads;         /* CPU engine only */
+    char api[16];          /* Vulkan version, e.g. "1.3.230"; CPU: instruction set, e.g. "avx512" */
+    uint64_t memory_bytes; /* device-local memory; CPU: physical memory */
+    uint64_t tensor_bytes; /* largest buffer range an operation can use */
+    bool timer;            /* device timestamps */
+    int threads;           /* CPU engine only */
 } adatom_device_info;
 
 typedef struct adatom_device_params {
@@ -32,9 +32,9 @@ typedef struct adatom_device_params {
      * "cpu"; "vulkan": the best Vulkan device, software ones included; an index; a UUID (or its first 8+ digits); a PCI
      * address; or part of the name, case ignored. */
     const char *select;
-    int threads;            /* CPU engine; 0: all processors */
-    const char *cache_dir;  /* pipeline and tuning caches; NULL: none are kept */
-    bool validate;          /* Vulkan validation layer with synchronization checks; its errors make calls fail */
+    int threads;           /* CPU engine; 0: all processors */
+    const char *cache_dir; /* pipeline and tuning caches; NULL: none are kept */
+    bool validate;         /* Vulkan validation layer with synchronization checks; its errors make calls fail */
 } adatom_device_params;
 
 /* Writes up to capacity entries and the total number to *count. infos may be NULL when capacity is 0. No Vulkan loader or

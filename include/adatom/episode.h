@@ -21,21 +21,24 @@ typedef struct adatom_episodes_params {
 typedef struct adatom_episodes_info {
     int way, shot, query, tasks;
     uint64_t seed;
-    char hash[17];         /* of the list: the same pictures in the same order give the same hash */
+    char hash[17]; /* of the list: the same pictures in the same order give the same hash */
     char dataset_hash[17];
 } adatom_episodes_info;
 
 /* Draws from a generator keyed by (seed, episode): episode e is the same whatever `tasks` and threads are. The queries and
  * the classes of an episode do not depend on shot: an episode's classes and queries are drawn first, then its support; the
  * 1-shot support is the beginning of the 5-shot support. A class with fewer than shot+query pictures: BAD_DATA, named. */
-ADATOM_API adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset, const adatom_episodes_params *params, adatom_episodes **out);
+ADATOM_API adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset,
+                                                const adatom_episodes_params *params, adatom_episodes **out);
 ADATOM_API void adatom_episodes_destroy(adatom_episodes **episodes);
 ADATOM_API void adatom_episodes_describe(const adatom_episodes *episodes, adatom_episodes_info *out);
 /* JSON: parameters, hash of the data set, and for each episode the pictures' numbers. Temporary name, then renamed. */
 ADATOM_API adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *path);
 /* BAD_DATA when the list was drawn from another data set (by hash) or is damaged. */
-ADATOM_API adatom_status adatom_episodes_load(adatom_context *context, const char *path, const adatom_dataset *dataset, adatom_episodes **out);
-ADATOM_API adatom_status adatom_episodes_parse(adatom_context *context, const char *name, const char *text, size_t size, const adatom_dataset *dataset, adatom_episodes **out);
+ADATOM_API adatom_status adatom_episodes_load(adatom_context *context, const char *path, const adatom_dataset *dataset,
+                                              adatom_episodes **out);
+ADATOM_API adatom_status adatom_episodes_parse(adatom_context *context, const char *name, const char *text, size_t size,
+                                               const adatom_dataset *dataset, adatom_episodes **out);
 /* Pictures of episode e: support[way*shot] and query[way*query], class by class (label = index / shot or / query). Owned by
  * the list. USAGE outside 0..tasks-1. */
 ADATOM_API adatom_status adatom_episodes_get(const adatom_episodes *episodes, int e, const int32_t **support, const int32_t **query);

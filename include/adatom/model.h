@@ -38,9 +38,9 @@ typedef struct adatom_model_info {
     const char *arch, *sharing; /* owned by the model */
     int atoms, image_size, features, classes, layers;
     bool residual;
-    int resize;            /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
-    const char *layout;    /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
-    uint64_t parameters;   /* all, statistics and head excluded */
+    int resize;          /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
+    const char *layout;  /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
+    uint64_t parameters; /* all, statistics and head excluded */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
     uint64_t macs;         /* multiply-adds of one image, composed */
     float mean[3], std[3]; /* preprocessing: (pixel/255 - mean)/std */
@@ -50,14 +50,14 @@ typedef struct adatom_model_info {
 ADATOM_API void adatom_model_describe(const adatom_model *model, adatom_model_info *out);
 
 typedef struct adatom_layer_info {
-    const char *name;      /* owned by the model */
-    char kind[16];         /* conv, norm, pool, head */
+    const char *name; /* owned by the model */
+    char kind[16];    /* conv, norm, pool, head */
     int in_height, in_width, in_channels, out_height, out_width, out_channels;
     int kernel, stride, padding, dilation, atoms; /* conv; atoms 0: ordinary */
-    const char *coefficients; /* name of the (shared) coefficient tensor or NULL */
-    uint64_t own_parameters;  /* without shared coefficients */
-    uint64_t macs;            /* dense */
-    uint64_t macs_coefficients_first; /* per METHODS.md; 0 for ordinary layers */
+    const char *coefficients;                     /* name of the (shared) coefficient tensor or NULL */
+    uint64_t own_parameters;                      /* without shared coefficients */
+    uint64_t macs;                                /* dense */
+    uint64_t macs_coefficients_first;             /* per METHODS.md; 0 for ordinary layers */
 } adatom_layer_info;
 /* USAGE if index is outside 0..layers-1. */
 ADATOM_API adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out);

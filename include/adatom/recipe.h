@@ -19,12 +19,10 @@ typedef struct adatom_recipe adatom_recipe;
  *   data            an object: [spec], [split], [csv] as of adatom_dataset_open(); [seed], [per_class] of builtin sets; [supply] says what
  *                   the user must bring, and is needed where there is no spec; [hash] of the decoded pictures
  *   episodes        an object: way 2..1024, shot 1..1024, query 1..4096, tasks 2..1e6, seed 0..2^53 (of random heads too),
- *                   [without_replacement], [first], [count] (the part of the list that is run, two or more; 0: all), [list_hash] of the whole list
- *   results         1..64 objects of
- *       method      an object of adatom_method's members by their names: adapt, and optionally the others but seed, tasks_at_once and
- *                   memory_bytes
- *       expected    an object: accuracy 0..1, ci95 (half width of its 95 % interval) 0..1, [tolerance] 0..1, which
- *                   needs data.hash and episodes.list_hash */
+ *                   [without_replacement], [first], [count] (the part of the list that is run, two or more; 0: all), [list_hash] of the
+ * whole list results         1..64 objects of method      an object of adatom_method's members by their names: adapt, and optionally the
+ * others but seed, tasks_at_once and memory_bytes expected    an object: accuracy 0..1, ci95 (half width of its 95 % interval) 0..1,
+ * [tolerance] 0..1, which needs data.hash and episodes.list_hash */
 ADATOM_API adatom_status adatom_recipe_load(adatom_context *context, const char *path, adatom_recipe **out);
 /* The same from memory; name is used in messages, and its folder is the recipe's. */
 ADATOM_API adatom_status adatom_recipe_parse(adatom_context *context, const char *name, const char *text, size_t size, adatom_recipe **out);
@@ -33,7 +31,7 @@ ADATOM_API void adatom_recipe_destroy(adatom_recipe **recipe);
 /* Texts are owned by the recipe; those that the file does not give are NULL. */
 typedef struct adatom_recipe_info {
     const char *name, *source, *notes;
-    const char *model, *model_hash;                     /* model: resolved against the recipe's folder */
+    const char *model, *model_hash;                      /* model: resolved against the recipe's folder */
     const char *spec, *split, *csv, *supply, *data_hash; /* spec and csv: resolved; spec NULL: the user brings the data */
     uint64_t data_seed;
     int per_class;
@@ -45,9 +43,9 @@ typedef struct adatom_recipe_info {
 ADATOM_API void adatom_recipe_describe(const adatom_recipe *recipe, adatom_recipe_info *out);
 
 typedef struct adatom_recipe_result {
-    adatom_method method;    /* texts are owned by the recipe; the seed is the episodes' */
-    double accuracy, ci95;   /* expected */
-    double tolerance;        /* over the same list; 0: by the rule of adatom_recipe_run() */
+    adatom_method method;  /* texts are owned by the recipe; the seed is the episodes' */
+    double accuracy, ci95; /* expected */
+    double tolerance;      /* over the same list; 0: by the rule of adatom_recipe_run() */
 } adatom_recipe_result;
 /* USAGE outside 0..results-1. */
 ADATOM_API adatom_status adatom_recipe_get(const adatom_recipe *recipe, int result, adatom_recipe_result *out);
@@ -76,7 +74,7 @@ typedef struct adatom_reproduction_result {
     const adatom_evaluation *evaluation; /* owned by the reproduction */
     double difference;                   /* measured - expected */
     double tolerance;
-    bool passed;                         /* |difference| <= tolerance */
+    bool passed; /* |difference| <= tolerance */
 } adatom_reproduction_result;
 
 /* Opens the recipe's model and data, draws its episodes and runs every result. A result passes when the accuracy differs from the

@@ -9,41 +9,42 @@ extern "C" {
 #endif
 
 typedef struct adatom_pretrain_progress {
-    int epoch, epochs;       /* epoch counts from 1 */
-    long step, steps;        /* of the whole run */
-    double loss, accuracy;   /* running, this epoch, training images */
-    double validation;       /* accuracy of class means on validation episodes after this epoch; < 0: not now */
+    int epoch, epochs;     /* epoch counts from 1 */
+    long step, steps;      /* of the whole run */
+    double loss, accuracy; /* running, this epoch, training images */
+    double validation;     /* accuracy of class means on validation episodes after this epoch; < 0: not now */
     double images_per_s;
     bool epoch_end;
 } adatom_pretrain_progress;
 
 typedef struct adatom_pretrain_params {
-    adatom_model_params model;   /* classes is set from the data */
-    int epochs;                  /* 0: 30 */
-    int batch;                   /* 0: 64 */
-    const char *optimizer;       /* sgd (Nesterov) or adam; NULL: sgd */
-    float lr;                    /* peak; 0: 0.1 (sgd), 0.001 (adam) */
-    float momentum;              /* 0: 0.9 */
-    float weight_decay;          /* 0: 5e-4; negative: none. Norms are never decayed */
-    float label_smoothing;       /* 0: none */
-    float warmup;                /* part of the steps; 0: 0.1. then cosine to 0 */
-    const char *augment;         /* none, shift, crop (random resized crop); with +flip and +jitter, e.g. "shift+flip"; NULL: shift+flip */
-    int shift;                   /* pixels; 0: image size / 10 */
+    adatom_model_params model; /* classes is set from the data */
+    int epochs;                /* 0: 30 */
+    int batch;                 /* 0: 64 */
+    const char *optimizer;     /* sgd (Nesterov) or adam; NULL: sgd */
+    float lr;                  /* peak; 0: 0.1 (sgd), 0.001 (adam) */
+    float momentum;            /* 0: 0.9 */
+    float weight_decay;        /* 0: 5e-4; negative: none. Norms are never decayed */
+    float label_smoothing;     /* 0: none */
+    float warmup;              /* part of the steps; 0: 0.1. then cosine to 0 */
+    const char *augment;       /* none, shift, crop (random resized crop); with +flip and +jitter, e.g. "shift+flip"; NULL: shift+flip */
+    int shift;                 /* pixels; 0: image size / 10 */
     uint64_t seed;
     const adatom_dataset *validation; /* NULL: no validation */
-    int validation_tasks;        /* 0: 100 episodes 5-way 1- and 5-shot, class means */
-    const char *output;          /* model file, written at the end (and after each better epoch if validated) */
-    const char *checkpoint;      /* NULL: output + ".checkpoint"; removed at the end */
-    int checkpoint_seconds;      /* at least after each epoch; 0: 120 s within an epoch */
-    bool resume;                 /* continue from the checkpoint if it is there (its settings must agree) */
-    const char *command;         /* kept in the model's notes */
+    int validation_tasks;             /* 0: 100 episodes 5-way 1- and 5-shot, class means */
+    const char *output;               /* model file, written at the end (and after each better epoch if validated) */
+    const char *checkpoint;           /* NULL: output + ".checkpoint"; removed at the end */
+    int checkpoint_seconds;           /* at least after each epoch; 0: 120 s within an epoch */
+    bool resume;                      /* continue from the checkpoint if it is there (its settings must agree) */
+    const char *command;              /* kept in the model's notes */
     void (*progress)(void *user, const adatom_pretrain_progress *now);
     void *user;
 } adatom_pretrain_params;
 
 /* Trains on all classes of `base` and writes params->output. INTERRUPTED: a checkpoint was written first; resuming gives the
  * same bytes as an uninterrupted run on the same device and driver. out may be NULL. */
-ADATOM_API adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params, adatom_model **out);
+ADATOM_API adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params,
+                                         adatom_model **out);
 
 #ifdef __cplusplus
 }

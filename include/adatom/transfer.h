@@ -11,15 +11,15 @@ extern "C" {
 
 /* Zero-initialised: everything is found out from the file. */
 typedef struct adatom_import_params {
-    const char *arch;     /* resnet18, resnet34, vgg16_bn, conv4, conv6, resnet10, resnet12; NULL or "auto": by the tensors' names */
-    const char *layout;   /* torchvision, timm, closerlook or rfs; NULL or "auto": by the tensors' names */
-    const char *map;      /* a JSON file, or NULL: {"name in the source": "name here" or null (leave it out), ...}. It goes before the
-                             layout's names. A name here is that of a model without decomposition: "layer1.kernel", "layer1.bias" (of the
-                             convolution), "layer1.norm.weight", ".bias", ".running_mean", ".running_var", "head.weight", "head.bias".
-                             A name in the source that ends with * stands for all that begin so; it can only be left out */
-    int image_size;       /* of the preprocessing; 0: 224, or 84 for conv4, conv6 and resnet12 */
-    int resize;           /* pictures are scaled so that their shorter side is this, then image_size is cropped from the centre; 0: 256 for
-                             224, else image_size */
+    const char *arch;      /* resnet18, resnet34, vgg16_bn, conv4, conv6, resnet10, resnet12; NULL or "auto": by the tensors' names */
+    const char *layout;    /* torchvision, timm, closerlook or rfs; NULL or "auto": by the tensors' names */
+    const char *map;       /* a JSON file, or NULL: {"name in the source": "name here" or null (leave it out), ...}. It goes before the
+                              layout's names. A name here is that of a model without decomposition: "layer1.kernel", "layer1.bias" (of the
+                              convolution), "layer1.norm.weight", ".bias", ".running_mean", ".running_var", "head.weight", "head.bias".
+                              A name in the source that ends with * stands for all that begin so; it can only be left out */
+    int image_size;        /* of the preprocessing; 0: 224, or 84 for conv4, conv6 and resnet12 */
+    int resize;            /* pictures are scaled so that their shorter side is this, then image_size is cropped from the centre; 0: 256 for
+                              224, else image_size */
     float mean[3], std[3]; /* of pixels in [0,1]; std all 0: ImageNet's (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) */
 } adatom_import_params;
 
@@ -27,9 +27,10 @@ typedef struct adatom_import_params {
  * CloserLookFewShot (conv4, conv6, resnet10, resnet18, resnet34) or of Tian et al.'s RFS (resnet12). A prefix common to all names
  * ("module.", "feature.") is found. The network's width, stem and classes come from the tensors' shapes. Biases of convolutions move into
  * the running means of the batch norms that follow, which changes nothing. The three-layer classifier of torchvision's VGG is left out: the
- * features are the 512 means over positions. num_batches_tracked is passed over. BAD_DATA: every other tensor that is missing, left over, of
- * another shape or type is named; a pickle (.pth) is refused. params may be NULL. */
-ADATOM_API adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params, adatom_model **out);
+ * features are the 512 means over positions. num_batches_tracked is passed over. BAD_DATA: every other tensor that is missing, left over,
+ * of another shape or type is named; a pickle (.pth) is refused. params may be NULL. */
+ADATOM_API adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params,
+                                             adatom_model **out);
 /* The same from memory; name is used in messages. */
 ADATOM_API adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
                                                    const adatom_import_params *params, adatom_model **out);

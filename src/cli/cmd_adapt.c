@@ -44,7 +44,13 @@ static const arg_option table[] = {
      .initial = "none",
      .value = "LIST",
      .help = "none, shift or crop, with +flip and +jitter, e.g. shift+flip"},
-    {.name = "shift", .type = ARG_INT, AT(shift), .least = 0, .most = 1024, .value = "N", .help = "pixels of shift; 0: a tenth of the picture"},
+    {.name = "shift",
+     .type = ARG_INT,
+     AT(shift),
+     .least = 0,
+     .most = 1024,
+     .value = "N",
+     .help = "pixels of shift; 0: a tenth of the picture"},
     {.name = "estimate",
      .type = ARG_CHOICE,
      AT(estimate),
@@ -52,7 +58,14 @@ static const arg_option table[] = {
      .value = "KIND",
      .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"},
     {.name = "leave-one-out", .type = ARG_FLAG, AT(leave_one_out), .help = "short for --estimate leave-one-out"},
-    {.name = "folds", .type = ARG_INT, AT(folds), .least = 2, .most = 1000, .initial = "5", .value = "K", .help = "parts of --estimate folds"},
+    {.name = "folds",
+     .type = ARG_INT,
+     AT(folds),
+     .least = 2,
+     .most = 1000,
+     .initial = "5",
+     .value = "K",
+     .help = "parts of --estimate folds"},
     {.name = "holdout",
      .type = ARG_REAL,
      AT(holdout),
@@ -118,7 +131,8 @@ static json_t *class_rows(const adatom_adapter *adapter, int classes) {
     for (int c = 0; c < classes; c++) {
         adatom_adapter_class one;
         if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK) break;
-        json_array_append_new(rows, json_pack("{s:s,s:i,s:i,s:i}", "class", one.name, "images", one.images, "tested", one.tested, "right", one.right));
+        json_array_append_new(
+            rows, json_pack("{s:s,s:i,s:i,s:i}", "class", one.name, "images", one.images, "tested", one.tested, "right", one.right));
     }
     return rows;
 }
@@ -135,19 +149,24 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     json_t *document = report_document("adapt"), *config = json_loads(a.config_json, 0, NULL);
     json_object_set_new(document, "device", report_device(&i));
     json_object_set_new(document, "dataset", report_dataset(&d));
-    json_object_set_new(document, "accuracy", json_pack("{s:s,s:i,s:i,s:f,s:[f,f]}", "estimate", a.estimate, "tested", a.tested, "right", a.right,
-                                                        "mean", a.accuracy, "wilson95", a.low, a.high));
-    json_object_set_new(document, "adapter", json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "folder", o->output, "hash", a.hash, "adapted",
-                                                       (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4,
-                                                       "head_bytes", (json_int_t)a.head * 4));
+    json_object_set_new(document, "accuracy",
+                        json_pack("{s:s,s:i,s:i,s:f,s:[f,f]}", "estimate", a.estimate, "tested", a.tested, "right", a.right, "mean",
+                                  a.accuracy, "wilson95", a.low, a.high));
+    json_object_set_new(document, "adapter",
+                        json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "folder", o->output, "hash", a.hash, "adapted", (json_int_t)a.adapted,
+                                  "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4, "head_bytes",
+                                  (json_int_t)a.head * 4));
     json_object_set_new(document, "seconds", json_real(seconds));
     json_object_set_new(document, "config", config);
     json_object_set_new(document, "classes", class_rows(adapter, a.classes));
     if (a.tested)
-        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s", 100 * a.accuracy, a.right,
-                 a.tested, 100 * a.low, 100 * a.high, a.estimate, o->early_stop ? ", optimistic: the steps were chosen by it" : "");
+        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s", 100 * a.accuracy,
+                 a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
+                 o->early_stop ? ", optimistic: the steps were chosen by it" : "");
     snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images, a.steps, seconds);
-    snprintf(below, sizeof below, "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier %llu (%llu bytes)\n",
+    snprintf(below, sizeof below,
+             "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "
+             "%llu (%llu bytes)\n",
              estimate, a.fitted_right, a.fitted, o->output, (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4,
              (unsigned long long)a.head, (unsigned long long)a.head * 4);
     const output_options output = {.format = o->format, .file = o->file};
@@ -175,15 +194,16 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     method_options method_values;
     arg_group groups[] = {
         {"Adapter", table, COUNT(table), &o}, method_group(&method_values), device_group(&device_values), common_group(&common)};
-    arg_spec spec = {.command = "adapt",
-                     .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result is, and writes an adapter "
-                                "for 'adatom classify'.",
-                     .notes = "The estimate adapts to the pictures without some of them and asks for those, until each was asked for once; the "
-                              "adapter is then made from all. Its interval is Wilson's for proportions. Pictures that occur twice make it "
-                              "optimistic: the preflight names them. Without --steps there are as many as the method has, or five passes over the "
-                              "pictures where those are more.",
-                     .groups = groups,
-                     .group_count = COUNT(groups)};
+    arg_spec spec = {
+        .command = "adapt",
+        .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result is, and writes an adapter "
+                   "for 'adatom classify'.",
+        .notes = "The estimate adapts to the pictures without some of them and asks for those, until each was asked for once; the "
+                 "adapter is then made from all. Its interval is Wilson's for proportions. Pictures that occur twice make it "
+                 "optimistic: the preflight names them. Without --steps there are as many as the method has, or five passes over the "
+                 "pictures where those are more.",
+        .groups = groups,
+        .group_count = COUNT(groups)};
     bool run = false;
     adatom_device *device = NULL;
     adatom_model *model = NULL;

@@ -18,15 +18,24 @@ static const arg_option table[] = {
      AT(adapters),
      .value = "DIR[,DIR]",
      .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"},
-    {.name = "top", .type = ARG_INT, AT(top), .least = 1, .most = 1000, .initial = "1", .value = "K", .help = "most probable classes of each picture"},
+    {.name = "top",
+     .type = ARG_INT,
+     AT(top),
+     .least = 1,
+     .most = 1000,
+     .initial = "1",
+     .value = "K",
+     .help = "most probable classes of each picture"},
     {.name = "batch", .type = ARG_INT, AT(batch), .least = 1, .most = 65536, .initial = "32", .value = "N", .help = "pictures at once"},
     {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
 };
 #undef AT
 
 static const report_column columns[] = {
-    {"picture", CELL_TEXT, "picture", NULL},   {"adapter", CELL_TEXT, "adapter", NULL},
-    {"rank", CELL_COUNT, "rank", NULL},        {"class", CELL_TEXT, "class", NULL},
+    {"picture", CELL_TEXT, "picture", NULL},
+    {"adapter", CELL_TEXT, "adapter", NULL},
+    {"rank", CELL_COUNT, "rank", NULL},
+    {"class", CELL_TEXT, "class", NULL},
     {"probability %", CELL_PERCENT, "probability", NULL},
 };
 
@@ -71,8 +80,8 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
         char number[16];
         snprintf(number, sizeof number, "%d", best);
         if (adapter) adatom_adapter_get_class(adapter, best, &one);
-        json_t *row = json_pack("{s:s,s:s,s:i,s:s,s:i,s:o}", "picture", picture, "adapter", name, "rank", rank, "class", one.name ? one.name : number,
-                                "class_index", best, "probability", report_float(probabilities[best]));
+        json_t *row = json_pack("{s:s,s:s,s:i,s:s,s:i,s:o}", "picture", picture, "adapter", name, "rank", rank, "class",
+                                one.name ? one.name : number, "class_index", best, "probability", report_float(probabilities[best]));
         if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
         json_array_append_new(rows, row);
         last = best;
@@ -81,7 +90,8 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
 }
 
 static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output, const adatom_model *model,
-                            const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters, const adatom_predictions *predictions) {
+                            const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters,
+                            const adatom_predictions *predictions) {
     adatom_predictions_info p;
     adatom_model_info m;
     adatom_device_info d;
@@ -94,8 +104,8 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
         for (int r = 0; r < p.results; r++) {
             int classes = 0;
             const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
-            TRY(add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own", adapters->items[r], probabilities,
-                         classes, o->top));
+            TRY(add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own", adapters->items[r],
+                         probabilities, classes, o->top));
         }
     json_object_set_new(document, "device", report_device(&d));
     json_object_set_new(document, "model", json_pack("{s:s,s:s}", "file", o->model, "hash", m.hash));
@@ -116,7 +126,8 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     classify_options o;
     const char **paths = calloc((size_t)argc + 1, sizeof *paths);
     size_t path_count = 0;
-    arg_group groups[] = {{"Classification", table, COUNT(table), &o}, device_group(&device_values), output_group(&output), common_group(&common)};
+    arg_group groups[] = {
+        {"Classification", table, COUNT(table), &o}, device_group(&device_values), output_group(&output), common_group(&common)};
     arg_spec spec = {.command = "classify",
                      .summary = "Tells the class of pictures, with its probability, under one or several adapters of a model.",
                      .rest_name = "IMAGES",

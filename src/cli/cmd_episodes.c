@@ -214,7 +214,8 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
 
 /* Says what every run will need before the first one starts; what cannot run fails here. */
 static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                              adatom_episodes *const *lists, int list_count, const list_options *methods, const method_options *options, uint64_t seed) {
+                              adatom_episodes *const *lists, int list_count, const list_options *methods, const method_options *options,
+                              uint64_t seed) {
     for (int l = 0; l < list_count; l++)
         for (int m = 0; m < methods->methods.count; m++) {
             adatom_method method = method_of(methods, options, m, seed);
@@ -230,8 +231,9 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
     return ADATOM_OK;
 }
 
-static adatom_status evaluate(struct cli *cli, const episode_options *o, const list_options *methods, const method_options *options, adatom_device *device,
-                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows) {
+static adatom_status evaluate(struct cli *cli, const episode_options *o, const list_options *methods, const method_options *options,
+                              adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list,
+                              json_t *rows) {
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL};
     adatom_evaluation_info first = {0};
     adatom_episodes_info info;

@@ -72,8 +72,8 @@ static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, 
     for (int i = 0; i < a.tensors; i++) {
         adatom_adapter_tensor t;
         TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:f,s:o}", "name", t.name, "elements", (json_int_t)t.elements, "moved", t.moved, "relative",
-                                              isfinite(t.relative) ? json_real(t.relative) : json_null()));
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:f,s:o}", "name", t.name, "elements", (json_int_t)t.elements, "moved", t.moved,
+                                              "relative", isfinite(t.relative) ? json_real(t.relative) : json_null()));
     }
     if (o->png) TRY(png_atoms(cli, o->png, adapter, model));
     document = report_document("inspect");
@@ -137,10 +137,11 @@ static json_t *layer_row(const adatom_layer_info *l) {
 }
 
 static json_t *model_summary(const adatom_model_info *m) {
-    json_t *summary = json_pack("{s:s,s:s,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch", m->arch,
-                                "sharing", m->sharing, "atoms", m->atoms, "residual", (int)m->residual, "layout", m->layout, "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes",
-                                m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters,
-                                "atoms", (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
+    json_t *summary = json_pack("{s:s,s:s,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch",
+                                m->arch, "sharing", m->sharing, "atoms", m->atoms, "residual", (int)m->residual, "layout", m->layout,
+                                "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes", m->classes, "hash",
+                                m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters, "atoms",
+                                (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
                                 (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
                                 (json_int_t)m->head_parameters, "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]),
                                 report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
@@ -157,12 +158,13 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
     inspect_options o;
     arg_group groups[] = {{"Instead of the layers", table, COUNT(table), &o}, output_group(&output), common_group(&common)};
-    arg_spec spec = {.command = "inspect",
-                     .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image; or what an adapter did to it.",
-                     .positionals = positionals,
-                     .positional_count = 1,
-                     .groups = groups,
-                     .group_count = COUNT(groups)};
+    arg_spec spec = {
+        .command = "inspect",
+        .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image; or what an adapter did to it.",
+        .positionals = positionals,
+        .positional_count = 1,
+        .groups = groups,
+        .group_count = COUNT(groups)};
     bool run = false;
     adatom_model *model = NULL;
     json_t *document = NULL, *layers = json_array();

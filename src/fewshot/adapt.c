@@ -26,10 +26,10 @@ typedef struct job {
     int32_t *images, *row_of; /* the pictures the episodes use; their row on the device (by picture) */
     size_t image_count;
     int32_t chunks[AD_MAX_CHUNKS];
-    int supports, queries;    /* pictures of one task */
-    int batch, rounds;        /* support pictures of one step; rounds of mini-batches (0: none) */
-    int query, query_rounds;  /* pictures of one eval run; runs */
-    int tasks;                /* at once */
+    int supports, queries;   /* pictures of one task */
+    int batch, rounds;       /* support pictures of one step; rounds of mini-batches (0: none) */
+    int query, query_rounds; /* pictures of one eval run; runs */
+    int tasks;               /* at once */
     size_t row_bytes, arena_bytes;
     ad_built built;
 } job;
@@ -95,9 +95,16 @@ static adatom_status build(job *j, const adatom_method *method) {
     adatom_status status = ad_rows_plan(j->device->engine, j->image_count, j->row_bytes, &rows);
     if (status != ADATOM_OK) return status;
     memcpy(j->chunks, rows.chunks, sizeof j->chunks);
-    ad_build_params p = {.net = &j->model->net, .from_features = !j->settings.backbone, .way = j->list.way, .support = j->batch,
-                         .support_rounds = j->rounds, .query = j->query, .query_rounds = j->query_rounds, .data_size = info.size,
-                         .chunks = j->chunks, .chunk_count = rows.chunk_count};
+    ad_build_params p = {.net = &j->model->net,
+                         .from_features = !j->settings.backbone,
+                         .way = j->list.way,
+                         .support = j->batch,
+                         .support_rounds = j->rounds,
+                         .query = j->query,
+                         .query_rounds = j->query_rounds,
+                         .data_size = info.size,
+                         .chunks = j->chunks,
+                         .chunk_count = rows.chunk_count};
     ad_settings_apply(&j->settings, &p);
     const size_t data = j->image_count * j->row_bytes;
     status = ad_fit_tasks(j->device, &p, data, method->memory_bytes, method->tasks_at_once, j->count, &j->built);
@@ -114,9 +121,11 @@ static adatom_status prepare(job *j, const adatom_method *method) {
     adatom_dataset_describe(j->dataset, &info);
     adatom_episodes_describe(j->episodes, &j->list);
     if (strcmp(info.hash, j->list.dataset_hash) != 0)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)", j->list.dataset_hash, info.hash);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
+                       j->list.dataset_hash, info.hash);
     if (info.size < j->model->net.image_size)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.size, j->model->net.image_size);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.size,
+                       j->model->net.image_size);
     if (j->count == 0) j->count = j->list.tasks - j->first;
     if (j->first < 0 || j->count < 1 || j->first + j->count > j->list.tasks)
         return ad_fail(ctx, ADATOM_USAGE, "episodes %d..%d are outside the list of %d", j->first, j->first + j->count - 1, j->list.tasks);
@@ -182,7 +191,8 @@ static adatom_status write_random_heads(const job *j, ad_program *program, int a
         ad_random random = ad_random_make(j->settings.seed, AD_STREAM_HEAD, (uint32_t)(j->first + AD_MIN(at + t, j->count - 1)));
         const float bound = 1.0f / __builtin_sqrtf((float)f); /* as torch.nn.Linear starts */
         for (size_t i = 0; i < head->count; i++) weights[i] = (2.0f * ad_random_uniform(&random) - 1.0f) * bound;
-        status = j->api->program_write(program, j->built.head, (size_t)t * head->stride * sizeof(float), weights, head->count * sizeof(float));
+        status =
+            j->api->program_write(program, j->built.head, (size_t)t * head->stride * sizeof(float), weights, head->count * sizeof(float));
     }
     ad_free(weights);
     return status;
@@ -220,9 +230,11 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
-    int32_t *support = numbers, *labels = support + supports, *query = labels + supports, *predicted = query + queries, *order = predicted + queries;
+    int32_t *support = numbers, *labels = support + supports, *query = labels + supports, *predicted = query + queries,
+            *order = predicted + queries;
     ad_settings_schedule(&j->settings, j->settings.steps, schedule);
-    if (built->schedule >= 0) AD_TRY(api->program_write(program, built->schedule, 0, schedule, 8 * (size_t)j->settings.steps * sizeof *schedule));
+    if (built->schedule >= 0)
+        AD_TRY(api->program_write(program, built->schedule, 0, schedule, 8 * (size_t)j->settings.steps * sizeof *schedule));
     if (built->norm >= 0) {
         float norm[8];
         ad_normalisation(j->model, norm);
@@ -270,8 +282,9 @@ static char *config_text(const job *j) {
     if (!config) return NULL;
     adatom_model_info model;
     adatom_model_describe(j->model, &model);
-    json_object_set_new(config, "model", json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms",
-                                                   model.atoms, "image_size", model.image_size, "hash", model.hash));
+    json_object_set_new(config, "model",
+                        json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms", model.atoms,
+                                  "image_size", model.image_size, "hash", model.hash));
     json_object_set_new(config, "first_episode", json_integer(j->first));
     json_object_set_new(config, "episodes", json_integer(j->count));
     json_object_set_new(config, "tasks_at_once", json_integer(j->tasks));
@@ -280,8 +293,8 @@ static char *config_text(const job *j) {
     return text;
 }
 
-adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
-                                const adatom_method *method, size_t *arena_bytes, int *tasks_at_once) {
+adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                const adatom_episodes *episodes, const adatom_method *method, size_t *arena_bytes, int *tasks_at_once) {
     job j = {.device = device, .api = device->engine->api, .model = model, .dataset = dataset, .episodes = episodes};
     adatom_status status = prepare(&j, method);
     *arena_bytes = j.arena_bytes;
@@ -290,11 +303,13 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
     return status;
 }
 
-adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes,
-                                    const adatom_method *method, int first, int count, const adatom_progress *progress, adatom_evaluation **out) {
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                    const adatom_episodes *episodes, const adatom_method *method, int first, int count,
+                                    const adatom_progress *progress, adatom_evaluation **out) {
     ad_engine *engine = device->engine;
     adatom_context *ctx = device->ctx;
-    job j = {.device = device, .api = engine->api, .model = model, .dataset = dataset, .episodes = episodes, .first = first, .count = count};
+    job j = {
+        .device = device, .api = engine->api, .model = model, .dataset = dataset, .episodes = episodes, .first = first, .count = count};
     adatom_evaluation *evaluation = NULL;
     ad_rows rows = {0};
     ad_buffer *params = NULL;
@@ -314,16 +329,26 @@ adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *m
         goto done;
     }
     AD_TRY(ad_upload_parameters(engine, model, &params));
-    if (j.settings.backbone) AD_TRY(ad_upload_pictures(engine, dataset, j.images, j.image_count, &rows));
-    else AD_TRY(ad_features_rows(device, model, dataset, j.images, j.image_count, &rows));
+    if (j.settings.backbone)
+        AD_TRY(ad_upload_pictures(engine, dataset, j.images, j.image_count, &rows));
+    else
+        AD_TRY(ad_features_rows(device, model, dataset, j.images, j.image_count, &rows));
     AD_TRY(ad_program_make(engine, &j.built, params, &rows, &program));
     AD_TRY(run_batches(&j, program, progress, evaluation));
     evaluation->settings = j.settings;
     adatom_evaluation_info *info = &evaluation->info;
-    *info = (adatom_evaluation_info){.method = evaluation->settings.name, .tasks = j.count, .way = j.list.way, .shot = j.list.shot,
-                                     .query = j.list.query, .steps = j.settings.steps, .accuracy = evaluation->accuracy,
-                                     .predictions = evaluation->predictions, .adapted = j.built.adapted_logical,
-                                     .arena_bytes = j.arena_bytes, .tasks_at_once = j.tasks, .config_json = evaluation->config};
+    *info = (adatom_evaluation_info){.method = evaluation->settings.name,
+                                     .tasks = j.count,
+                                     .way = j.list.way,
+                                     .shot = j.list.shot,
+                                     .query = j.list.query,
+                                     .steps = j.settings.steps,
+                                     .accuracy = evaluation->accuracy,
+                                     .predictions = evaluation->predictions,
+                                     .adapted = j.built.adapted_logical,
+                                     .arena_bytes = j.arena_bytes,
+                                     .tasks_at_once = j.tasks,
+                                     .config_json = evaluation->config};
     adatom_mean_interval(evaluation->accuracy, NULL, (size_t)j.count, &info->mean, &info->ci95);
     info->seconds = ad_seconds() - start;
     info->episodes_per_s = j.count / info->seconds;
@@ -332,8 +357,10 @@ done:
     if (params) j.api->buffer_destroy(engine, &params);
     ad_rows_clear(&rows);
     clear(&j);
-    if (status == ADATOM_OK) *out = evaluation;
-    else adatom_evaluation_destroy(&evaluation);
+    if (status == ADATOM_OK)
+        *out = evaluation;
+    else
+        adatom_evaluation_destroy(&evaluation);
     return status;
 }
 

@@ -95,9 +95,11 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
     *roles = 0;
     ad_hash_hex(model->hash, hash);
     if (strcmp(hash, a->info.model_hash) != 0)
-        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter belongs to another model (hash %s); this one's hash is %s", a->info.model_hash, hash));
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter belongs to another model (hash %s); this one's hash is %s", a->info.model_hash,
+                       hash));
     if (a->info.features != model->net.features)
-        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, the model has %d", a->info.features, model->net.features));
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, the model has %d", a->info.features,
+                       model->net.features));
     for (int i = 0, param, part; i < a->info.tensors; i++) {
         AD_TRY(ad_adapter_param(a, model, i, &param, &part));
         *roles |= 1u << model->net.params[param].role;
@@ -106,8 +108,8 @@ done:
     return status;
 }
 
-adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index, adatom_adapter_tensor *out, float *before,
-                                        float *after) {
+adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index, adatom_adapter_tensor *out,
+                                        float *before, float *after) {
     unsigned roles;
     int param, part;
     *out = (adatom_adapter_tensor){0};
@@ -127,8 +129,12 @@ adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_mo
         if (before) before[e] = old;
         if (after) after[e] = t->values[e];
     }
-    *out = (adatom_adapter_tensor){.name = t->name, .atoms = p->role == AD_ROLE_ATOMS, .rank = t->rank, .elements = t->elements,
-                                   .moved = sqrt(change), .relative = length > 0 ? sqrt(change / length) : INFINITY};
+    *out = (adatom_adapter_tensor){.name = t->name,
+                                   .atoms = p->role == AD_ROLE_ATOMS,
+                                   .rank = t->rank,
+                                   .elements = t->elements,
+                                   .moved = sqrt(change),
+                                   .relative = length > 0 ? sqrt(change / length) : INFINITY};
     memcpy(out->shape, t->shape, sizeof out->shape);
     return ADATOM_OK;
 }
@@ -140,7 +146,8 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     *out = NULL;
     AD_TRY(ad_adapter_check(a, model, &roles));
     if (a->cosine)
-        AD_TRY(ad_fail(a->ctx, ADATOM_UNSUPPORTED, "a cosine classifier is no linear layer and cannot be merged; adapt with a linear head"));
+        AD_TRY(
+            ad_fail(a->ctx, ADATOM_UNSUPPORTED, "a cosine classifier is no linear layer and cannot be merged; adapt with a linear head"));
     adatom_model_params params = model->net.made_from;
     params.classes = a->info.classes;
     AD_TRY(ad_model_create_blank(model->ctx, &params, &merged));

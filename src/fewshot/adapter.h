@@ -16,10 +16,10 @@ typedef struct ad_adapter_tensor {
 
 struct adatom_adapter {
     adatom_context *ctx;
-    json_t *config;    /* everything else: adapter_config.json */
+    json_t *config; /* everything else: adapter_config.json */
     char *config_text;
     adatom_adapter_info info;
-    bool cosine;       /* logits: scale * cosine, else scale * <w, x> + bias */
+    bool cosine; /* logits: scale * cosine, else scale * <w, x> + bias */
     float scale;
     float *head, *bias; /* [classes][features], [classes]; cosine heads have no bias */
     ad_adapter_tensor *tensors;

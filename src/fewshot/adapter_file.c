@@ -55,10 +55,10 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
 static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *config, claims *c) {
     json_error_t error;
     if (json_unpack_ex(config, &error, 0, "{s:I, s:{s:s}, s:{s:s, s:I}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}, s:s}",
-                       "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps", &c->steps,
-                       "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes, "target_modules",
-                       &c->modules, "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted", &c->fitted,
-                       "fitted_right", &c->fitted_right, "tensors_hash", &c->hash))
+                       "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps",
+                       &c->steps, "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes,
+                       "target_modules", &c->modules, "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted",
+                       &c->fitted, "fitted_right", &c->fitted_right, "tensors_hash", &c->hash))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
     if (c->version != FORMAT_VERSION)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name, (long long)c->version,
@@ -66,8 +66,9 @@ static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *
     c->cosine = strcmp(c->head, "cosine") == 0;
     if (!c->cosine && strcmp(c->head, "linear") != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the classifier '%s' is neither linear nor cosine", name, c->head);
-    if (!is_hash(c->model_hash) || !is_hash(c->hash) || !(fabs(c->scale) <= 1e6) || c->features < 1 || !count_within(c->features, INT_MAX) ||
-        !count_within(c->steps, INT_MAX) || !count_within(c->fitted, INT_MAX) || !count_within(c->fitted_right, c->fitted))
+    if (!is_hash(c->model_hash) || !is_hash(c->hash) || !(fabs(c->scale) <= 1e6) || c->features < 1 ||
+        !count_within(c->features, INT_MAX) || !count_within(c->steps, INT_MAX) || !count_within(c->fitted, INT_MAX) ||
+        !count_within(c->fitted_right, c->fitted))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has an impossible hash or number", name);
     return read_classes(ctx, name, c);
 }
@@ -153,7 +154,8 @@ adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
     AD_TRY(ad_write_file(ctx, fresh[0], bytes, size));
     AD_TRY(ad_write_file(ctx, fresh[1], a->config_text, strlen(a->config_text)));
     for (int i = 0; i < 2; i++)
-        if (rename(fresh[i], paths[i]) != 0) AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", paths[i], strerror(errno)));
+        if (rename(fresh[i], paths[i]) != 0)
+            AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", paths[i], strerror(errno)));
 done:
     for (int i = 0; i < 2; i++) {
         if (status != ADATOM_OK && fresh[i]) unlink(fresh[i]);
@@ -183,8 +185,8 @@ static adatom_status read_head(adatom_context *ctx, const ad_safetensors *file, 
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has no tensor '" HEAD "' of shape [%lld, %lld], as its configuration says", file->name,
                        (long long)classes, (long long)c->features);
     if ((bias != NULL) == c->cosine || (bias && (bias->rank != 1 || bias->shape[0] != classes)))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': a tensor '" BIAS "' of shape [%lld] belongs to a linear classifier, and only to it", file->name,
-                       (long long)classes);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': a tensor '" BIAS "' of shape [%lld] belongs to a linear classifier, and only to it",
+                       file->name, (long long)classes);
     AD_TRY(ad_adapter_create(ctx, (int)classes, (int)c->features, c->cosine, (float)c->scale, out));
     AD_TRY(read_values(ctx, file, head, (*out)->head));
     if (bias) AD_TRY(read_values(ctx, file, bias, (*out)->bias));
@@ -200,7 +202,8 @@ static adatom_status read_modules(adatom_context *ctx, const ad_safetensors *fil
         const char *name = json_string_value(module);
         const ad_st_tensor *t = name ? ad_safetensors_find(file, name) : NULL;
         if (!t || t->rank > 4 || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
-            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name, name ? name : "(none)"));
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name,
+                           name ? name : "(none)"));
         for (int k = 0; k < a->info.tensors; k++)
             if (strcmp(a->tensors[k].name, name) == 0)
                 AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the configuration names tensor '%s' twice", file->name, name));
@@ -231,7 +234,8 @@ adatom_status adatom_adapter_parse(adatom_context *context, const char *name, co
     AD_TRY(read_modules(context, &file, &c, a));
     ad_hash_hex(ad_adapter_hash(a), hash);
     if (strcmp(hash, c.hash) != 0)
-        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " TENSORS " and " CONFIG " do not belong together (hash %s, %s expected)", name, hash, c.hash));
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " TENSORS " and " CONFIG " do not belong together (hash %s, %s expected)", name,
+                       hash, c.hash));
     a->config = json;
     json = NULL;
     if (!(a->config_text = json_dumps(a->config, JSON_INDENT(2) | JSON_REAL_PRECISION(9))))

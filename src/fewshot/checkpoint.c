@@ -21,8 +21,8 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
         entries[count] = (ad_st_entry){.name = names[i], .rank = 1, .shape = &shapes[count]};
         count++;
     }
-    json_t *state = json_pack("{s:I, s:f, s:f, s:f, s:f, s:I, s:s}", "step", (json_int_t)c->step, "best", c->best, "seconds", c->seconds, "loss",
-                              c->loss, "right", c->right, "seen", (json_int_t)c->seen, "config", c->config);
+    json_t *state = json_pack("{s:I, s:f, s:f, s:f, s:f, s:I, s:s}", "step", (json_int_t)c->step, "best", c->best, "seconds", c->seconds,
+                              "loss", c->loss, "right", c->right, "seen", (json_int_t)c->seen, "config", c->config);
     char *text = state ? json_dumps(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
     if (!text) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
@@ -60,8 +60,8 @@ adatom_status ad_checkpoint_read(adatom_context *ctx, const char *path, ad_check
         goto done;
     }
     if (strcmp(config, c->config) != 0) {
-        status = ad_fail(ctx, ADATOM_BAD_DATA,
-                         "'%s' belongs to a run with other settings, data or device; give the same ones or remove it", path);
+        status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' belongs to a run with other settings, data or device; give the same ones or remove it",
+                         path);
         goto done;
     }
     c->step = (long)step;

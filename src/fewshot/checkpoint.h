@@ -5,14 +5,14 @@
 #include "base/base.h"
 
 typedef struct ad_checkpoint {
-    long step;           /* steps done */
-    double best;         /* best validation accuracy so far, < 0: none */
-    double seconds;      /* spent training so far */
-    double loss, right;  /* sums over the running epoch */
-    long seen;           /* pictures of the running epoch */
-    char config[17];     /* hash of everything that decides the run */
-    size_t counts[4];    /* floats of each array below */
-    float *arrays[4];    /* adapted parameters, velocity, second moment (may be absent), model values (statistics, best model) */
+    long step;          /* steps done */
+    double best;        /* best validation accuracy so far, < 0: none */
+    double seconds;     /* spent training so far */
+    double loss, right; /* sums over the running epoch */
+    long seen;          /* pictures of the running epoch */
+    char config[17];    /* hash of everything that decides the run */
+    size_t counts[4];   /* floats of each array below */
+    float *arrays[4];   /* adapted parameters, velocity, second moment (may be absent), model values (statistics, best model) */
 } ad_checkpoint;
 
 enum { AD_CHECKPOINT_ADAPTED, AD_CHECKPOINT_VELOCITY, AD_CHECKPOINT_SECOND, AD_CHECKPOINT_STATISTICS };

@@ -43,7 +43,8 @@ static adatom_status write_adapted(const classification *c, ad_program *program,
         for (size_t e = 0; e < a->tensors[i].elements; e++) to[ad_param_at(p, part, e)] = a->tensors[i].values[e];
     }
     const size_t stride = built->plan->tensors[built->adapted].stride;
-    status = c->api->program_write(program, built->adapted, (size_t)slot * stride * sizeof(float), block, built->adapted_count * sizeof(float));
+    status =
+        c->api->program_write(program, built->adapted, (size_t)slot * stride * sizeof(float), block, built->adapted_count * sizeof(float));
 done:
     ad_free(block);
     return status;
@@ -58,8 +59,13 @@ static adatom_status run(classification *c, unsigned roles, const size_t *which,
     ad_program *program = NULL;
     int32_t *index = NULL;
     float *features = NULL;
-    ad_build_params p = {.net = &c->model->net, .adapt = roles, .query = (int)AD_MIN((size_t)c->p.batch, c->images), .query_rounds = 1,
-                         .head = AD_HEAD_NONE, .data_size = c->model->net.image_size, .chunks = c->rows.chunks,
+    ad_build_params p = {.net = &c->model->net,
+                         .adapt = roles,
+                         .query = (int)AD_MIN((size_t)c->p.batch, c->images),
+                         .query_rounds = 1,
+                         .head = AD_HEAD_NONE,
+                         .data_size = c->model->net.image_size,
+                         .chunks = c->rows.chunks,
                          .chunk_count = c->rows.chunk_count};
     AD_TRY(ad_fit_tasks(c->device, &p, c->images * c->rows.row_bytes, c->p.memory_bytes, 0, roles ? (int)count : 1, &built));
     AD_TRY(ad_program_make(c->device->engine, &built, c->params, &c->rows, &program));
@@ -167,8 +173,10 @@ adatom_status adatom_classify(adatom_device *device, const adatom_model *model, 
     for (size_t i = 0; i < adapter_count; i++) {
         unsigned held;
         AD_TRY(ad_adapter_check(adapters[i], model, &held));
-        if (held) which[results + moved++] = i;
-        else which[shared++] = i;
+        if (held)
+            which[results + moved++] = i;
+        else
+            which[shared++] = i;
         roles |= held;
     }
     AD_TRY(make_room(&c, results));

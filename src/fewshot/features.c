@@ -8,8 +8,8 @@ typedef struct features {
     uint64_t model;
     char dataset[17];
     size_t images, width;
-    float *values;  /* [images][width] */
-    bool *present;  /* [images] */
+    float *values; /* [images][width] */
+    bool *present; /* [images] */
 } features;
 
 static void features_free(void *data) {
@@ -59,8 +59,14 @@ adatom_status ad_features_compute(adatom_device *device, const adatom_model *mod
         goto done;
     }
     AD_TRY(ad_upload_parameters(engine, model, &params));
-    const ad_build_params p = {.net = &model->net, .tasks = 1, .query = (int)batch, .query_rounds = 1, .head = AD_HEAD_NONE,
-                               .data_size = size, .chunks = pictures->chunks, .chunk_count = pictures->chunk_count};
+    const ad_build_params p = {.net = &model->net,
+                               .tasks = 1,
+                               .query = (int)batch,
+                               .query_rounds = 1,
+                               .head = AD_HEAD_NONE,
+                               .data_size = size,
+                               .chunks = pictures->chunks,
+                               .chunk_count = pictures->chunk_count};
     AD_TRY(ad_build(device->ctx, &p, &built));
     AD_TRY(ad_program_make(engine, &built, params, pictures, &program));
     float norm[8];
@@ -102,8 +108,8 @@ static void keep(void *user, size_t first, size_t count, const float *values) {
 }
 
 /* Runs pictures `images[count]` through the network. */
-static adatom_status extract(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_dataset_info *info,
-                             const int32_t *images, size_t count, features *to) {
+static adatom_status extract(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                             const adatom_dataset_info *info, const int32_t *images, size_t count, features *to) {
     ad_rows pictures = {0};
     adatom_status status = ad_upload_pictures(device->engine, dataset, images, count, &pictures);
     if (status == ADATOM_OK) status = ad_features_compute(device, model, &pictures, info->size, keep, &(wanted){to, images});

@@ -22,13 +22,13 @@ typedef struct fit {
     adatom_fit_params p; /* defaults filled in */
     ad_settings settings;
     int images, features;
-    int32_t *labels;     /* of each picture */
-    int32_t *fold;       /* the task that leaves it out and is asked about it; EVERYTHING: none */
-    int folds;           /* tasks of the estimate; 0: none */
-    bool fresh;          /* each step has its own pictures: mini-batches or augmentation */
+    int32_t *labels; /* of each picture */
+    int32_t *fold;   /* the task that leaves it out and is asked about it; EVERYTHING: none */
+    int folds;       /* tasks of the estimate; 0: none */
+    bool fresh;      /* each step has its own pictures: mini-batches or augmentation */
     int batch;
-    ad_rows rows;        /* the pictures, or their features where the backbone is as it was */
-    float *table;        /* those features on the host: [images][features]; NULL where batch norm makes them depend on the support set */
+    ad_rows rows; /* the pictures, or their features where the backbone is as it was */
+    float *table; /* those features on the host: [images][features]; NULL where batch norm makes them depend on the support set */
     ad_buffer *params;
     /* results of the estimate */
     int checkpoints, steps_at[CHECKPOINTS], right_at[CHECKPOINTS];
@@ -62,7 +62,8 @@ static int list(const fit *f, int task, bool (*belongs)(const fit *, int, int), 
 /* ---- what to do --------------------------------------------------------------------------------------------------- */
 
 static adatom_status read_classes(fit *f) {
-    if (f->info.classes < 2) return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more", f->info.name);
+    if (f->info.classes < 2)
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more", f->info.name);
     for (int c = 0; c < f->info.classes; c++) {
         const char *name, *other;
         size_t first, count, ignored;
@@ -71,7 +72,8 @@ static adatom_status read_classes(fit *f) {
         for (int d = 0; d < c; d++) {
             adatom_dataset_class(f->dataset, d, &other, &ignored, &ignored);
             if (strcasecmp(name, other) == 0)
-                return ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' differ only in case; rename or merge one of them", other, name);
+                return ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' differ only in case; rename or merge one of them", other,
+                               name);
         }
     }
     return ADATOM_OK;
@@ -86,10 +88,11 @@ static adatom_status choose_folds(fit *f) {
     if (!*kind) *kind = f->images <= LEAVE_ONE_OUT_MOST ? kinds[0] : kinds[1];
     for (size_t i = 0; i < AD_COUNT(kinds); i++)
         if (strcmp(*kind, kinds[i]) == 0) *kind = kinds[i], known = true;
-    if (!known) return ad_fail(f->ctx, ADATOM_USAGE, "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
+    if (!known)
+        return ad_fail(f->ctx, ADATOM_USAGE, "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
     if (f->p.folds < 2 || !(f->p.holdout > 0 && f->p.holdout < 1))
-        return ad_fail(f->ctx, ADATOM_USAGE, "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)", f->p.folds,
-                       (double)f->p.holdout);
+        return ad_fail(f->ctx, ADATOM_USAGE, "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)",
+                       f->p.folds, (double)f->p.holdout);
     int32_t *order = ad_malloc(f->ctx, (size_t)f->images, sizeof *order);
     if (!order) return ADATOM_OUT_OF_MEMORY;
     int next = 0;
@@ -135,11 +138,14 @@ static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
     adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
     if (status != ADATOM_OK) return status;
     if (f->settings.lowrank.kind != AD_LOWRANK_NONE)
-        return ad_fail(f->ctx, ADATOM_USAGE, "'%s' is for comparison on episodes; the files of an adapter hold no low-rank tensors", f->settings.name);
+        return ad_fail(f->ctx, ADATOM_USAGE, "'%s' is for comparison on episodes; the files of an adapter hold no low-rank tensors",
+                       f->settings.name);
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
-        return ad_fail(f->ctx, ADATOM_USAGE, "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
+        return ad_fail(f->ctx, ADATOM_USAGE,
+                       "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
     if (f->info.size < f->model->net.image_size)
-        return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", f->info.size, f->model->net.image_size);
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", f->info.size,
+                       f->model->net.image_size);
     f->images = (int)f->info.images;
     f->features = f->model->net.features;
     return ADATOM_OK;
@@ -151,10 +157,13 @@ static adatom_status choose_steps(fit *f) {
     const bool augmented = strcmp(f->p.augment, "none") != 0, uneven = strcmp(f->p.estimate, "folds") == 0;
     const bool trains = s->steps > 0;
     f->fresh = trains && (augmented || f->images > f->p.batch || uneven);
-    if (augmented && !s->backbone) return ad_fail(f->ctx, ADATOM_USAGE, "'%s' works on features that are computed once; leave the augmentation out", s->name);
+    if (augmented && !s->backbone)
+        return ad_fail(f->ctx, ADATOM_USAGE, "'%s' works on features that are computed once; leave the augmentation out", s->name);
     if (s->bn == AD_BN_SUPPORT && (f->fresh || uneven))
-        return ad_fail(f->ctx, ADATOM_USAGE, "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
-                       "augmentation and folds", f->images, f->p.batch);
+        return ad_fail(f->ctx, ADATOM_USAGE,
+                       "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
+                       "augmentation and folds",
+                       f->images, f->p.batch);
     if (f->fresh && !f->p.method->steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
     f->checkpoints = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), CHECKPOINTS) : 1;
     for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = s->steps * (k + 1) / f->checkpoints;
@@ -210,13 +219,21 @@ static adatom_status begin(batch *b, int first, int count) {
     b->size = !plan_needs_support ? 0 : f->fresh ? AD_MIN(f->p.batch, least) : b->supports;
     b->query = AD_MIN(b->queries, QUERY);
     b->query_rounds = (b->queries + b->query - 1) / b->query;
-    ad_build_params p = {.net = &f->model->net, .from_features = !f->settings.backbone, .way = f->info.classes, .support = b->size,
-                         .support_rounds = b->rounds, .query = b->query, .query_rounds = b->query_rounds, .data_size = f->info.size,
-                         .chunks = f->rows.chunks, .chunk_count = f->rows.chunk_count};
+    ad_build_params p = {.net = &f->model->net,
+                         .from_features = !f->settings.backbone,
+                         .way = f->info.classes,
+                         .support = b->size,
+                         .support_rounds = b->rounds,
+                         .query = b->query,
+                         .query_rounds = b->query_rounds,
+                         .data_size = f->info.size,
+                         .chunks = f->rows.chunks,
+                         .chunk_count = f->rows.chunk_count};
     ad_settings_apply(&f->settings, &p);
     if (f->table && p.head_init == AD_HEAD_MEANS) p.head_init = AD_HEAD_HOST;
     if (f->settings.backbone) AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p));
-    AD_TRY(ad_fit_tasks(f->device, &p, images * f->rows.row_bytes, f->p.method->memory_bytes, f->p.method->tasks_at_once, count, &b->built));
+    AD_TRY(
+        ad_fit_tasks(f->device, &p, images * f->rows.row_bytes, f->p.method->memory_bytes, f->p.method->tasks_at_once, count, &b->built));
     b->at_once = p.tasks;
     AD_TRY(ad_program_make(f->device->engine, &b->built, f->params, &f->rows, &b->program));
     const size_t support = (size_t)AD_MAX(b->rounds, 1) * (size_t)b->at_once * (size_t)b->size;
@@ -277,7 +294,8 @@ static void fill(batch *b, int at) {
             }
         const int q = list(f, task, asked, b->order);
         for (int i = 0; i < b->query_rounds * b->query; i++)
-            b->index[((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query)] = b->order[AD_MIN(i, q - 1)];
+            b->index[((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query)] =
+                b->order[AD_MIN(i, q - 1)];
     }
 }
 
@@ -312,7 +330,8 @@ static adatom_status write_head(batch *b, int slot, int task) {
     AD_TRY(f->api->program_write(b->program, b->built.head, (size_t)slot * tensor->stride * sizeof(float), head, count * sizeof(float)));
     if (b->built.head_bias >= 0) {
         tensor = &b->built.plan->tensors[b->built.head_bias];
-        AD_TRY(f->api->program_write(b->program, b->built.head_bias, (size_t)slot * tensor->stride * sizeof(float), bias, classes * sizeof(float)));
+        AD_TRY(f->api->program_write(b->program, b->built.head_bias, (size_t)slot * tensor->stride * sizeof(float), bias,
+                                     classes * sizeof(float)));
     }
 done:
     ad_free(head);
@@ -420,7 +439,8 @@ static adatom_status collect(batch *b, adatom_adapter *a) {
     if (b->built.statistics >= 0) AD_TRY(read_tensor(b, b->built.statistics, statistics, values + b->built.adapted_count));
     for (int i = 0; i < net->param_count; i++) {
         const ad_param *p = &net->params[i];
-        const bool kept = p->role == AD_ROLE_STATISTICS ? b->built.statistics >= 0 : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
+        const bool kept =
+            p->role == AD_ROLE_STATISTICS ? b->built.statistics >= 0 : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
         if (!kept) continue;
         const size_t block = p->role == AD_ROLE_STATISTICS ? b->built.adapted_count : b->built.role_offset[p->role];
         const float *from = values + block + p->offset - net->role_begin[p->role];
@@ -438,7 +458,8 @@ static adatom_status collect(batch *b, adatom_adapter *a) {
     AD_TRY(read_tensor(b, b->built.head, (size_t)f->info.classes * (size_t)f->features, a->head));
     if (a->bias) AD_TRY(read_tensor(b, b->built.head_bias, (size_t)f->info.classes, a->bias));
     for (size_t e = 0; e < (size_t)f->info.classes * (size_t)f->features; e++)
-        if (!isfinite(a->head[e])) AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (the classifier is not finite); lower the learning rate"));
+        if (!isfinite(a->head[e]))
+            AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (the classifier is not finite); lower the learning rate"));
 done:
     ad_free(values);
     return status;
@@ -459,16 +480,18 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
         size_t first, count;
         adatom_dataset_class(f->dataset, k, &name, &first, &count);
         tested += f->tested[k];
-        json_array_append_new(classes, json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", f->tested[k], "right",
-                                                 f->right[(size_t)best * (size_t)f->info.classes + (size_t)k]));
+        json_array_append_new(classes, json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", f->tested[k],
+                                                 "right", f->right[(size_t)best * (size_t)f->info.classes + (size_t)k]));
     }
     json_object_set_new(c, "tool_version", json_string(ADATOM_VERSION));
     if (f->p.command) json_object_set_new(c, "command", json_string(f->p.command));
     if (f->p.base_model) json_object_set_new(c, "base_model_name_or_path", json_string(f->p.base_model));
-    json_object_set_new(c, "base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
-                                                   "image_size", m.image_size));
-    json_object_set_new(c, "preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize", "shorter side, antialiased bilinear, centre crop",
-                                                      "mean", floats3(m.mean), "std", floats3(m.std)));
+    json_object_set_new(c, "base_model",
+                        json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
+                                  "image_size", m.image_size));
+    json_object_set_new(c, "preprocessing",
+                        json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize", "shorter side, antialiased bilinear, centre crop",
+                                  "mean", floats3(m.mean), "std", floats3(m.std)));
     json_t *method = ad_settings_json(&f->settings);
     if (method) {
         json_object_set_new(method, "steps", json_integer(f->steps_at[best]));
@@ -480,8 +503,8 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     json_object_set_new(c, "dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
     json_object_set_new(c, "device", json_pack("{s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info));
     json_object_set_new(c, "classes", classes);
-    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", tested, "right", f->right_at[best], "fitted", f->images,
-                                 "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", tested, "right", f->right_at[best],
+                                 "fitted", f->images, "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
     if (strcmp(f->p.estimate, "folds") == 0) json_object_set_new(estimate, "folds", json_integer(f->folds));
     if (strcmp(f->p.estimate, "holdout") == 0) json_object_set_new(estimate, "holdout", json_real((double)f->p.holdout));
     json_object_set_new(c, "estimate", estimate);
@@ -514,8 +537,8 @@ done:
     return status;
 }
 
-adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_fit_params *params,
-                                 adatom_adapter **out) {
+adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                 const adatom_fit_params *params, adatom_adapter **out) {
     fit f = {.device = device, .ctx = device->ctx, .api = device->engine->api, .model = model, .dataset = dataset};
     adatom_status status;
     int best = 0;

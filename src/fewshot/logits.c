@@ -25,7 +25,8 @@ static void take(void *user, size_t first, size_t count, const float *values) {
         }
 }
 
-adatom_status adatom_model_run(adatom_device *device, const adatom_model *model, const uint8_t *pixels, size_t count, float *features, float *logits) {
+adatom_status adatom_model_run(adatom_device *device, const adatom_model *model, const uint8_t *pixels, size_t count, float *features,
+                               float *logits) {
     const int size = model->net.image_size;
     if (count == 0 || count > INT32_MAX) return ad_fail(device->ctx, ADATOM_USAGE, "%zu pictures cannot be run", count);
     if (logits && model->net.way == 0) return ad_fail(device->ctx, ADATOM_USAGE, "the model has no classifier, and so no logits");

@@ -110,7 +110,8 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
     s->lr_adapter = or_default(m->lr_adapter, s->adam ? 2e-3f : 0.01f);
     const int rank = m->rank ? m->rank : 4;
-    s->lowrank = (ad_lowrank){.kind = methods[which].lowrank, .rank = rank, .scale = or_default(m->adapter_scale, (float)rank) / (float)rank};
+    s->lowrank =
+        (ad_lowrank){.kind = methods[which].lowrank, .rank = rank, .scale = or_default(m->adapter_scale, (float)rank) / (float)rank};
     s->momentum = or_default(m->momentum, 0.9f);
     s->dampening = s->adam ? or_default(m->dampening, 0.999f) : m->dampening;
     s->nesterov = m->nesterov;
@@ -130,10 +131,12 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     if (!trains) s->steps = 0;
     if (trains && s->steps < 1) return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1", s->steps);
     for (int r = 0; r < AD_ROLE_COUNT; r++)
-        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f) return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
+            return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
     if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
         return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
-    if (!(fabsf(s->lowrank.scale) <= 1e3f)) return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
+    if (!(fabsf(s->lowrank.scale) <= 1e3f))
+        return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
     if (!(s->label_smoothing >= 0) || s->label_smoothing >= 1)
         return ad_fail(ctx, ADATOM_USAGE, "label smoothing is %g; it must be in [0, 1)", (double)s->label_smoothing);
     s->backbone = s->adapt != 0 || s->lowrank.kind != AD_LOWRANK_NONE || s->bn != AD_BN_FROZEN;
@@ -197,7 +200,8 @@ void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
     }
 }
 
-adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3], ad_build_params *b) {
+adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
+                               ad_build_params *b) {
     char text[64];
     snprintf(text, sizeof text, "%s", augment);
     char *rest = NULL;
@@ -214,7 +218,8 @@ adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shi
         } else if (strcmp(word, "jitter") == 0) {
             b->augment[4] = b->augment[5] = b->augment[6] = 0.4f;
         } else {
-            return ad_fail(ctx, ADATOM_USAGE, "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +", word);
+            return ad_fail(ctx, ADATOM_USAGE,
+                           "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +", word);
         }
     }
     b->augment[7] = (mean[0] + mean[1] + mean[2]) / 3; /* the grey that contrast turns about */

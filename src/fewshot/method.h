@@ -7,12 +7,12 @@
 #include <jansson.h>
 
 typedef struct ad_settings {
-    char name[64];     /* the method as the user wrote it */
-    unsigned adapt;    /* roles */
+    char name[64];  /* the method as the user wrote it */
+    unsigned adapt; /* roles */
     ad_lowrank lowrank;
     ad_head_kind head;
     ad_head_init head_init;
-    bool head_random;  /* drawn on the host (head_init HOST) */
+    bool head_random; /* drawn on the host (head_init HOST) */
     ad_bn_mode bn;
     ad_conv_path path;
     bool adam;
@@ -22,7 +22,7 @@ typedef struct ad_settings {
     int steps;
     int batch, epochs; /* mini-batches of the support set (recipes); 0: all of it at each step */
     uint64_t seed;
-    bool backbone;     /* the backbone runs per episode; else features of the frozen one are shared */
+    bool backbone; /* the backbone runs per episode; else features of the frozen one are shared */
 } ad_settings;
 
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *method, ad_settings *out);
@@ -32,6 +32,8 @@ json_t *ad_settings_json(const ad_settings *settings);
 void ad_settings_apply(const ad_settings *settings, ad_build_params *build);
 /* Schedule rows of 8 floats (ops.def): constant rates; Adam's bias corrections. */
 void ad_settings_schedule(const ad_settings *settings, int steps, float *rows);
-/* "shift+flip+jitter" and the like (none, shift, crop, flip, jitter joined by +) in the builder's terms. shift: pixels; mean: the model's. */
-adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3], ad_build_params *build);
+/* "shift+flip+jitter" and the like (none, shift, crop, flip, jitter joined by +) in the builder's terms. shift: pixels; mean: the model's.
+ */
+adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
+                               ad_build_params *build);
 #endif

@@ -23,16 +23,16 @@ typedef struct training {
     ad_program *program;
     ad_buffer *params;
     ad_rows rows;
-    int32_t *labels;      /* of all pictures */
-    int32_t *order;       /* of the epoch whose number is order_epoch */
+    int32_t *labels; /* of all pictures */
+    int32_t *order;  /* of the epoch whose number is order_epoch */
     long order_epoch;
-    long steps, steps_per_epoch, block; /* block: rounds of pictures on the device at once */
+    long steps, steps_per_epoch, block;  /* block: rounds of pictures on the device at once */
     int32_t *index, *wanted, *predicted; /* [block][batch] */
-    float *loss;          /* [block] */
+    float *loss;                         /* [block] */
     ad_checkpoint state;
     char *checkpoint_path;
-    double begin, saved;  /* seconds: of this run's start; of the last checkpoint */
-    double trained;       /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
+    double begin, saved; /* seconds: of this run's start; of the last checkpoint */
+    double trained;      /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
     long trained_pictures;
     adatom_episodes *validation;
 } training;
@@ -58,11 +58,14 @@ static adatom_status fill_defaults(training *t, const adatom_pretrain_params *gi
     if (!p->checkpoint_seconds) p->checkpoint_seconds = 120;
     p->model.classes = t->info.classes;
     p->model.seed = p->seed;
-    if (p->epochs < 1 || p->batch < 2 || !(p->lr > 0) || !(p->warmup >= 0 && p->warmup < 1) || p->label_smoothing < 0 || p->label_smoothing >= 1)
-        return ad_fail(t->ctx, ADATOM_USAGE, "pretraining needs epochs >= 1, batch >= 2, lr > 0, 0 <= warmup < 1 and 0 <= label smoothing < 1");
+    if (p->epochs < 1 || p->batch < 2 || !(p->lr > 0) || !(p->warmup >= 0 && p->warmup < 1) || p->label_smoothing < 0 ||
+        p->label_smoothing >= 1)
+        return ad_fail(t->ctx, ADATOM_USAGE,
+                       "pretraining needs epochs >= 1, batch >= 2, lr > 0, 0 <= warmup < 1 and 0 <= label smoothing < 1");
     if ((size_t)p->batch > t->info.images)
         return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d", t->info.images, p->batch);
-    if (t->info.classes < 2) return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2", t->info.classes);
+    if (t->info.classes < 2)
+        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2", t->info.classes);
     return ADATOM_OK;
 }
 
@@ -126,8 +129,8 @@ static void hash_config(training *t) {
     int n = snprintf(text, sizeof text, "%s|%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s", t->model->net.arch,
                      t->model->net.sharing, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
                      p->model.decompose_first, t->info.hash, p->epochs, p->batch, p->optimizer, (double)p->lr, (double)p->momentum,
-                     (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift, (unsigned long long)p->seed,
-                     device.backend, device.name, device.driver_info);
+                     (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift,
+                     (unsigned long long)p->seed, device.backend, device.name, device.driver_info);
     ad_hash_hex(ad_hash(text, (size_t)n, 0), t->state.config);
 }
 
@@ -136,7 +139,8 @@ static adatom_status setup(training *t) {
     const size_t images = t->info.images;
     AD_TRY(adatom_model_create(t->ctx, &t->p.model, &t->model));
     if (t->info.size < t->model->net.image_size) {
-        status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.size, t->model->net.image_size);
+        status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.size,
+                         t->model->net.image_size);
         goto done;
     }
     t->steps_per_epoch = (long)images / t->p.batch;
@@ -169,11 +173,24 @@ static adatom_status setup(training *t) {
     AD_TRY(ad_upload_parameters(t->device->engine, t->model, &t->params));
 
     const bool adam = strcmp(t->p.optimizer, "adam") == 0;
-    ad_build_params b = {.net = &t->model->net, .tasks = 1, .way = t->info.classes, .support = t->p.batch, .support_rounds = (int)t->block,
-                         .steps = (int)t->steps, .head = AD_HEAD_LINEAR, .head_init = AD_HEAD_BASE, .bn = AD_BN_TRAIN,
-                         .adapt = (1u << AD_ROLE_STATISTICS) - 1, .label_smoothing = t->p.label_smoothing, .adam = adam,
-                         .momentum = t->p.momentum, .dampening = adam ? 0.999f : 0.0f, .nesterov = !adam, .data_size = t->info.size,
-                         .chunks = t->rows.chunks, .chunk_count = t->rows.chunk_count};
+    ad_build_params b = {.net = &t->model->net,
+                         .tasks = 1,
+                         .way = t->info.classes,
+                         .support = t->p.batch,
+                         .support_rounds = (int)t->block,
+                         .steps = (int)t->steps,
+                         .head = AD_HEAD_LINEAR,
+                         .head_init = AD_HEAD_BASE,
+                         .bn = AD_BN_TRAIN,
+                         .adapt = (1u << AD_ROLE_STATISTICS) - 1,
+                         .label_smoothing = t->p.label_smoothing,
+                         .adam = adam,
+                         .momentum = t->p.momentum,
+                         .dampening = adam ? 0.999f : 0.0f,
+                         .nesterov = !adam,
+                         .data_size = t->info.size,
+                         .chunks = t->rows.chunks,
+                         .chunk_count = t->rows.chunk_count};
     for (int r = 0; r < AD_ROLE_COUNT; r++) b.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
     AD_TRY(ad_augment_apply(t->ctx, t->p.augment, t->p.shift, t->p.seed, t->model->mean, &b));
     AD_TRY(ad_build(t->ctx, &b, &t->built));
@@ -191,7 +208,8 @@ static adatom_status setup(training *t) {
     t->state.counts[AD_CHECKPOINT_STATISTICS] =
         t->model->net.role_begin[AD_ROLE_STATISTICS + 1] - t->model->net.role_begin[AD_ROLE_STATISTICS];
     for (int i = 0; i < 4; i++)
-        if (t->state.counts[i] && !(t->state.arrays[i] = ad_malloc(t->ctx, t->state.counts[i], sizeof(float)))) status = ADATOM_OUT_OF_MEMORY;
+        if (t->state.counts[i] && !(t->state.arrays[i] = ad_malloc(t->ctx, t->state.counts[i], sizeof(float))))
+            status = ADATOM_OUT_OF_MEMORY;
     hash_config(t);
 done:
     return status;
@@ -205,10 +223,14 @@ static adatom_status transfer(training *t, bool to_device) {
     for (int i = 0; i < 4 && status == ADATOM_OK; i++) {
         size_t bytes = t->state.counts[i] * sizeof(float);
         if (!bytes) continue;
-        if (i < 3 && to_device) status = t->api->program_write(t->program, tensors[i], 0, t->state.arrays[i], bytes);
-        else if (i < 3) status = t->api->program_read(t->program, tensors[i], 0, t->state.arrays[i], bytes);
-        else if (to_device) status = t->api->buffer_write(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
-        else status = t->api->buffer_read(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
+        if (i < 3 && to_device)
+            status = t->api->program_write(t->program, tensors[i], 0, t->state.arrays[i], bytes);
+        else if (i < 3)
+            status = t->api->program_read(t->program, tensors[i], 0, t->state.arrays[i], bytes);
+        else if (to_device)
+            status = t->api->buffer_write(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
+        else
+            status = t->api->buffer_read(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
     }
     return status;
 }
@@ -222,7 +244,8 @@ static adatom_status snapshot(training *t) {
         const ad_param *p = &net->params[i];
         float *to = t->model->values + p->offset;
         if (p->role == AD_ROLE_STATISTICS)
-            memcpy(to, t->state.arrays[AD_CHECKPOINT_STATISTICS] + p->offset - net->role_begin[AD_ROLE_STATISTICS], p->count * sizeof(float));
+            memcpy(to, t->state.arrays[AD_CHECKPOINT_STATISTICS] + p->offset - net->role_begin[AD_ROLE_STATISTICS],
+                   p->count * sizeof(float));
         else if (p->kind == AD_PARAM_HEAD || p->kind == AD_PARAM_HEAD_BIAS) {
             int view = p->kind == AD_PARAM_HEAD ? t->built.head : t->built.head_bias;
             const ad_tensor *tensor = &t->built.plan->tensors[view], *whole = &t->built.plan->tensors[t->built.adapted];
@@ -233,7 +256,8 @@ static adatom_status snapshot(training *t) {
     if (status != ADATOM_OK) return status;
     for (size_t e = 0; e < t->state.counts[AD_CHECKPOINT_ADAPTED]; e++)
         if (!isfinite(adapted[e]))
-            return ad_fail(t->ctx, ADATOM_FAILED, "training diverged by step %ld (a parameter is not finite); lower the learning rate", t->state.step);
+            return ad_fail(t->ctx, ADATOM_FAILED, "training diverged by step %ld (a parameter is not finite); lower the learning rate",
+                           t->state.step);
     ad_model_rehash(t->model);
     return ADATOM_OK;
 }
@@ -251,16 +275,17 @@ static adatom_status save_model(training *t, double validation) {
     const double seconds = t->state.seconds + ad_seconds() - t->begin;
     adatom_device_info device;
     adatom_device_describe(t->device, &device);
-    json_t *notes = json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:f, s:s, s:s, s:s}", "tool_version",
-                              ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes", t->info.classes, "images",
-                              (int)t->info.images, "seed", (json_int_t)p->seed, "epochs", p->epochs, "epochs_done",
-                              (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer", p->optimizer, "lr", (double)p->lr,
-                              "momentum", (double)p->momentum, "weight_decay", (double)p->weight_decay, "label_smoothing",
-                              (double)p->label_smoothing, "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step, "seconds",
-                              floor(seconds), "device", device.name, "backend", device.backend, "driver", device.driver_info);
+    json_t *notes = json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:f, s:s, s:s, s:s}",
+                              "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes",
+                              t->info.classes, "images", (int)t->info.images, "seed", (json_int_t)p->seed, "epochs", p->epochs,
+                              "epochs_done", (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer", p->optimizer, "lr",
+                              (double)p->lr, "momentum", (double)p->momentum, "weight_decay", (double)p->weight_decay, "label_smoothing",
+                              (double)p->label_smoothing, "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step,
+                              "seconds", floor(seconds), "device", device.name, "backend", device.backend, "driver", device.driver_info);
     if (!notes) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
     if (validation >= 0) json_object_set_new(notes, "validation_accuracy", json_real(validation));
-    if (validation >= 0) json_object_set_new(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks));
+    if (validation >= 0)
+        json_object_set_new(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks));
     if (p->command) json_object_set_new(notes, "command", json_string(p->command));
     char *text = json_dumps(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(notes);
@@ -291,9 +316,15 @@ done:
 static void tell(training *t, long pictures, double seconds, double validation, bool epoch_end) {
     if (!t->p.progress) return;
     const double seen = t->state.seen ? (double)t->state.seen : 1;
-    const adatom_pretrain_progress now = {.epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1, .epochs = t->p.epochs, .step = t->state.step,
-                                          .steps = t->steps, .loss = t->state.loss * t->p.batch / seen, .accuracy = t->state.right / seen,
-                                          .validation = validation, .images_per_s = seconds > 0 ? (double)pictures / seconds : 0, .epoch_end = epoch_end};
+    const adatom_pretrain_progress now = {.epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1,
+                                          .epochs = t->p.epochs,
+                                          .step = t->state.step,
+                                          .steps = t->steps,
+                                          .loss = t->state.loss * t->p.batch / seen,
+                                          .accuracy = t->state.right / seen,
+                                          .validation = validation,
+                                          .images_per_s = seconds > 0 ? (double)pictures / seconds : 0,
+                                          .epoch_end = epoch_end};
     t->p.progress(t->p.user, &now);
 }
 
@@ -372,12 +403,13 @@ static adatom_status train(training *t) {
     }
     if (stopped) {
         AD_TRY(save_checkpoint(t));
-        status = ad_fail(t->ctx, ADATOM_INTERRUPTED, "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')", t->state.step,
-                         t->steps, t->checkpoint_path);
+        status = ad_fail(t->ctx, ADATOM_INTERRUPTED, "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')",
+                         t->state.step, t->steps, t->checkpoint_path);
         goto done;
     }
     AD_TRY(snapshot(t));
-    if (!t->p.validation) AD_TRY(save_model(t, -1)); /* with validation the best epoch is there already */
+    if (!t->p.validation)
+        AD_TRY(save_model(t, -1)); /* with validation the best epoch is there already */
     else if (t->p.output) {
         adatom_model *best = NULL;
         AD_TRY(adatom_model_load(t->ctx, t->p.output, &best));

@@ -33,8 +33,10 @@ static adatom_status move(ad_rows *rows, size_t first, size_t count, const char 
             continue;
         }
         const size_t n = AD_MIN(count, here - first), at = first * rows->row_bytes, bytes = n * rows->row_bytes;
-        if (from) status = api->buffer_write(rows->engine, rows->buffers[k], at, from, bytes), from += bytes;
-        else status = api->buffer_read(rows->engine, rows->buffers[k], at, to, bytes), to += bytes;
+        if (from)
+            status = api->buffer_write(rows->engine, rows->buffers[k], at, from, bytes), from += bytes;
+        else
+            status = api->buffer_read(rows->engine, rows->buffers[k], at, to, bytes), to += bytes;
         count -= n;
         first = 0;
     }

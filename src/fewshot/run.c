@@ -70,10 +70,11 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t dat
     const size_t allowed = memory_bytes ? memory_bytes : limits.memory_bytes / 2;
     if (one + data_bytes > AD_MAX(allowed, limits.memory_bytes) || largest > limits.tensor_bytes) {
         ad_built_clear(out);
-        return ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY,
-                       "one task needs %.1f MiB (its largest tensor %.1f MiB) and the pictures %.1f MiB; this device has %.1f MiB (%.1f MiB a tensor)",
-                       (double)one / 0x1p20, (double)largest / 0x1p20, (double)data_bytes / 0x1p20, (double)allowed / 0x1p20,
-                       (double)limits.tensor_bytes / 0x1p20);
+        return ad_fail(
+            device->ctx, ADATOM_OUT_OF_MEMORY,
+            "one task needs %.1f MiB (its largest tensor %.1f MiB) and the pictures %.1f MiB; this device has %.1f MiB (%.1f MiB a tensor)",
+            (double)one / 0x1p20, (double)largest / 0x1p20, (double)data_bytes / 0x1p20, (double)allowed / 0x1p20,
+            (double)limits.tensor_bytes / 0x1p20);
     }
     size_t fit = allowed > data_bytes ? (allowed - data_bytes) / one : 1;
     fit = AD_MIN(fit, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
@@ -86,6 +87,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t dat
         ad_built_clear(out);
         status = ad_build(device->ctx, p, out);
         if (status != ADATOM_OK || p->tasks == 1) return status;
-        if (ad_plan_owned_bytes(out->plan) + data_bytes <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes) return status;
+        if (ad_plan_owned_bytes(out->plan) + data_bytes <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes)
+            return status;
     }
 }

@@ -26,8 +26,10 @@ ad_op *ad_builder_op(ad_builder *b, ad_segment_id segment, int kind) {
     if (b->status == ADATOM_OK && list->count == list->capacity) {
         int capacity = list->capacity ? 2 * list->capacity : 64;
         ad_op *grown = ad_realloc(b->ctx, list->ops, (size_t)list->count, (size_t)capacity, sizeof *grown);
-        if (grown) list->ops = grown, list->capacity = capacity;
-        else keep(b, ADATOM_OUT_OF_MEMORY);
+        if (grown)
+            list->ops = grown, list->capacity = capacity;
+        else
+            keep(b, ADATOM_OUT_OF_MEMORY);
     }
     if (b->status == ADATOM_OK) op = &list->ops[list->count++];
     *op = (ad_op){.kind = (uint16_t)kind, .tasks = (int16_t)b->p->tasks};
@@ -80,8 +82,10 @@ static void lay_adapted(ad_builder *b) {
     size_t end = 0;
     for (int role = 0; role < AD_ROLE_COUNT; role++) {
         out->role_offset[role] = end;
-        if (role == AD_ROLE_HEAD && head_adapts(b)) end += head + head_bias;
-        else if (role != AD_ROLE_HEAD && (p->adapt >> role & 1)) end += b->net->role_begin[role + 1] - b->net->role_begin[role];
+        if (role == AD_ROLE_HEAD && head_adapts(b))
+            end += head + head_bias;
+        else if (role != AD_ROLE_HEAD && (p->adapt >> role & 1))
+            end += b->net->role_begin[role + 1] - b->net->role_begin[role];
     }
     end = ad_builder_lowrank_layout(b, end);
     out->adapted_count = end;
@@ -193,9 +197,7 @@ static void again(ad_builder *b, const ad_pass *first, ad_pass *pass, ad_segment
     ad_builder_forward(b, pass);
 }
 
-static int features_of(const ad_builder *b, const ad_pass *pass) {
-    return pass->y[b->p->from_features ? 0 : b->net->node_count - 1];
-}
+static int features_of(const ad_builder *b, const ad_pass *pass) { return pass->y[b->p->from_features ? 0 : b->net->node_count - 1]; }
 
 /* ---- heads -------------------------------------------------------------------------------------------------------- */
 
@@ -279,8 +281,10 @@ static void update_part(ad_builder *b, size_t begin, size_t end, int column, flo
     op->g = (ad_geometry){.n = 1, .h = 1, .w = 1, .c = (int32_t)count, .k = 1};
     op->i[1] = column;
     op->f[0] = p->momentum, op->f[1] = p->dampening;
-    if (p->adam) op->f[2] = 1e-8f, op->f[3] = decay;
-    else op->f[2] = decay, op->i[0] = p->nesterov;
+    if (p->adam)
+        op->f[2] = 1e-8f, op->f[3] = decay;
+    else
+        op->f[2] = decay, op->i[0] = p->nesterov;
 }
 
 static void update(ad_builder *b) {
@@ -304,8 +308,11 @@ static void build_support(ad_builder *b, ad_pass *support) {
     const bool fresh = p->support_rounds > 0, trains = head_adapts(b) && p->steps > 0;
     out->support_index = tensor_in(b, b->arena_host, "support index", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
     out->support_labels = tensor_in(b, b->arena_host, "support labels", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
-    *support = (ad_pass){.n = n, .frozen = fresh ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX, .live = AD_SEGMENT_STEP,
-                         .batch_statistics = p->bn != AD_BN_FROZEN, .wants_gradient = trains};
+    *support = (ad_pass){.n = n,
+                         .frozen = fresh ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
+                         .live = AD_SEGMENT_STEP,
+                         .batch_statistics = p->bn != AD_BN_FROZEN,
+                         .wants_gradient = trains};
     if (!trains) support->live = AD_SEGMENT_PREFIX;
     if (!pass_begin(b, support)) return;
     support->y[0] = gather(b, support->frozen, n, out->support_index, rounds, fresh ? out->counter : -1, true);
@@ -327,7 +334,8 @@ static void build_support(ad_builder *b, ad_pass *support) {
     int dlogits = ad_builder_tensor(b, "logit gradient", AD_F32, (size_t)n * p->way, true);
     out->loss = tensor_in(b, b->arena_host, "loss", AD_F32, (size_t)rounds * tasks, false);
     if (fresh) out->support_predicted = tensor_in(b, b->arena_host, "support predicted", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
-    ad_op *op = simple(b, AD_SEGMENT_STEP, AD_OP_SOFTMAX_CE, n, 1, p->way, h.logits, out->support_labels, fresh ? out->counter : -1, out->loss);
+    ad_op *op =
+        simple(b, AD_SEGMENT_STEP, AD_OP_SOFTMAX_CE, n, 1, p->way, h.logits, out->support_labels, fresh ? out->counter : -1, out->loss);
     op->t[4] = (int16_t)dlogits, op->t[5] = (int16_t)out->support_predicted;
     op->f[0] = p->label_smoothing;
     op->i[7] = rounds;
@@ -355,8 +363,8 @@ static void build_query(ad_builder *b, const ad_pass *support) {
     const size_t tasks = (size_t)p->tasks;
     out->query_index = tensor_in(b, b->arena_host, "query index", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
     out->eval_counter = tensor_in(b, b->arena_host, "eval counter", AD_I32, 1, false);
-    ad_pass refreshed = {0}, query = {.n = n, .frozen = AD_SEGMENT_EVAL, .live = AD_SEGMENT_EVAL,
-                                      .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
+    ad_pass refreshed = {0},
+            query = {.n = n, .frozen = AD_SEGMENT_EVAL, .live = AD_SEGMENT_EVAL, .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
     if (p->bn == AD_BN_SUPPORT && !p->from_features) {
         again(b, support, &refreshed, AD_SEGMENT_EVAL); /* the statistics under the adapted parameters */
         query.statistics_of = refreshed.stats;
@@ -385,8 +393,10 @@ static void finish(ad_builder *b) {
     for (int s = 0; s < AD_SEGMENT_COUNT; s++)
         for (int i = 0; i < b->lists[s].count && b->status == ADATOM_OK; i++) {
             ad_op *op = ad_plan_op(b->ctx, b->plan, (ad_segment_id)s, b->lists[s].ops[i].kind);
-            if (op) *op = b->lists[s].ops[i];
-            else keep(b, ADATOM_OUT_OF_MEMORY);
+            if (op)
+                *op = b->lists[s].ops[i];
+            else
+                keep(b, ADATOM_OUT_OF_MEMORY);
         }
     if (b->status == ADATOM_OK) keep(b, ad_plan_place(b->ctx, b->plan, b->arena_work));
     if (b->status == ADATOM_OK) keep(b, ad_plan_validate(b->ctx, b->plan));
@@ -423,9 +433,23 @@ static bool begin(ad_builder *b) {
 }
 
 adatom_status ad_build(adatom_context *ctx, const ad_build_params *p, ad_built *out) {
-    *out = (ad_built){.support_index = -1, .support_labels = -1, .query_index = -1, .schedule = -1, .counter = -1, .eval_counter = -1,
-                      .norm = -1, .support_predicted = -1, .loss = -1, .query_predicted = -1, .features = -1, .adapted = -1,
-                      .velocity = -1, .second = -1, .statistics = -1, .head = -1, .head_bias = -1};
+    *out = (ad_built){.support_index = -1,
+                      .support_labels = -1,
+                      .query_index = -1,
+                      .schedule = -1,
+                      .counter = -1,
+                      .eval_counter = -1,
+                      .norm = -1,
+                      .support_predicted = -1,
+                      .loss = -1,
+                      .query_predicted = -1,
+                      .features = -1,
+                      .adapted = -1,
+                      .velocity = -1,
+                      .second = -1,
+                      .statistics = -1,
+                      .head = -1,
+                      .head_bias = -1};
     ad_builder b = {.ctx = ctx, .p = p, .net = p->net, .out = out};
     ad_pass support = {0};
     b.status = ad_builder_lowrank_check(&b);

@@ -29,7 +29,7 @@ typedef struct ad_build_params {
     int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
     int query;          /* pictures per task and run of the eval segment; 0: no eval segment */
     int query_rounds;
-    int steps;          /* rows of the schedule */
+    int steps; /* rows of the schedule */
     ad_head_kind head;
     ad_head_init head_init;
     float cosine_scale; /* logits = cosine_scale * cosine */
@@ -38,12 +38,12 @@ typedef struct ad_build_params {
     ad_conv_path path;
     float label_smoothing;
     bool adam;
-    float momentum, dampening;  /* Adam: beta1, beta2 */
+    float momentum, dampening; /* Adam: beta1, beta2 */
     bool nesterov;
     float weight_decay[AD_ROLE_COUNT], lowrank_decay;
     /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
-    int data_size;          /* side of the stored pictures */
-    const int32_t *chunks;  /* pictures in each chunk */
+    int data_size;         /* side of the stored pictures */
+    const int32_t *chunks; /* pictures in each chunk */
     int chunk_count;
     /* augmentation of support pictures, as i[4], i[5], flags, i[6], f[] of GATHER */
     int augment_mode, augment_pad, augment_flags;

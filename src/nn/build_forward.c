@@ -1,8 +1,18 @@
 #include "nn/builder.h"
 
 ad_geometry ad_builder_geometry(const ad_node *node, int n) {
-    return (ad_geometry){.n = n, .h = node->h, .w = node->w, .c = node->c, .oh = node->oh, .ow = node->ow, .o = node->o,
-                         .k = node->k, .stride = node->stride, .pad = node->pad, .dil = node->dil, .m = node->m};
+    return (ad_geometry){.n = n,
+                         .h = node->h,
+                         .w = node->w,
+                         .c = node->c,
+                         .oh = node->oh,
+                         .ow = node->ow,
+                         .o = node->o,
+                         .k = node->k,
+                         .stride = node->stride,
+                         .pad = node->pad,
+                         .dil = node->dil,
+                         .m = node->m};
 }
 
 /* More than the atoms of a decomposed layer. */
@@ -28,10 +38,9 @@ ad_conv_path ad_builder_path(const ad_builder *b, int number, bool wants_gradien
 bool ad_builder_folds(const ad_builder *b, int number) {
     const ad_node *conv = &b->net->nodes[number], *norm = conv + 1;
     /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. */
-    return b->p->bn == AD_BN_FROZEN && conv->m > 0 && !coefficients_adapt(b, conv) && !ad_builder_lowrank(b, number) && number + 1 < b->net->node_count &&
-           norm->kind == AD_NODE_NORM && norm->input == number && !ad_builder_adapts(b, norm->gamma) &&
-           !ad_builder_adapts(b, norm->statistics) &&
-           (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
+    return b->p->bn == AD_BN_FROZEN && conv->m > 0 && !coefficients_adapt(b, conv) && !ad_builder_lowrank(b, number) &&
+           number + 1 < b->net->node_count && norm->kind == AD_NODE_NORM && norm->input == number && !ad_builder_adapts(b, norm->gamma) &&
+           !ad_builder_adapts(b, norm->statistics) && (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
 }
 
 int ad_builder_pooled(const ad_builder *b, int number) {
@@ -133,8 +142,16 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         if (u < 0) {
             u = pass->u[number] = ad_builder_tensor(b, "u", AD_F32, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
             ad_op *op = ad_builder_op(b, product, AD_OP_CONV);
-            op->g = (ad_geometry){.n = pass->n, .h = node->h, .w = node->w, .c = node->c, .oh = node->h, .ow = node->w,
-                                  .o = node->m * node->o, .k = 1, .stride = 1, .dil = 1};
+            op->g = (ad_geometry){.n = pass->n,
+                                  .h = node->h,
+                                  .w = node->w,
+                                  .c = node->c,
+                                  .oh = node->h,
+                                  .ow = node->w,
+                                  .o = node->m * node->o,
+                                  .k = 1,
+                                  .stride = 1,
+                                  .dil = 1};
             op->t[0] = (int16_t)x, op->t[1] = (int16_t)packed, op->t[3] = (int16_t)u;
         }
         ad_op *op = ad_builder_op(b, segment, AD_OP_ATOMS);
@@ -147,8 +164,16 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         op->g = g;
         op->t[0] = (int16_t)x, op->t[1] = (int16_t)ad_builder_param(b, node->atoms), op->t[2] = (int16_t)z;
         op = ad_builder_op(b, segment, AD_OP_CONV);
-        op->g = (ad_geometry){.n = pass->n, .h = node->oh, .w = node->ow, .c = node->c * node->m, .oh = node->oh, .ow = node->ow,
-                              .o = node->o, .k = 1, .stride = 1, .dil = 1};
+        op->g = (ad_geometry){.n = pass->n,
+                              .h = node->oh,
+                              .w = node->ow,
+                              .c = node->c * node->m,
+                              .oh = node->oh,
+                              .ow = node->ow,
+                              .o = node->o,
+                              .k = 1,
+                              .stride = 1,
+                              .dil = 1};
         op->t[0] = (int16_t)z, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)bias, op->t[3] = (int16_t)y;
     }
     pass->y[number] = y;

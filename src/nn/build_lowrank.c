@@ -15,9 +15,11 @@ adatom_status ad_builder_lowrank_check(const ad_builder *b) {
     if (p->lowrank.rank < 1 || p->lowrank.rank > AD_LOWRANK_MOST)
         return ad_fail(b->ctx, ADATOM_USAGE, "the rank of an adapter is %d; it must be 1 to %d", (int)p->lowrank.rank, AD_LOWRANK_MOST);
     if (p->adapt & weights)
-        return ad_fail(b->ctx, ADATOM_USAGE, "a low-rank adapter adds to kernels that stay as they are; their atoms or weights cannot adapt too");
+        return ad_fail(b->ctx, ADATOM_USAGE,
+                       "a low-rank adapter adds to kernels that stay as they are; their atoms or weights cannot adapt too");
     if (p->path != AD_PATH_AUTO && p->path != AD_PATH_COMPOSED)
-        return ad_fail(b->ctx, ADATOM_USAGE, "a low-rank adapter adds to composed kernels; no other way of computing them can be asked for");
+        return ad_fail(b->ctx, ADATOM_USAGE,
+                       "a low-rank adapter adds to composed kernels; no other way of computing them can be asked for");
     for (int i = 0; i < b->net->node_count; i++)
         if (ad_lowrank_adapts(&b->net->nodes[i])) return ADATOM_OK;
     return ad_fail(b->ctx, ADATOM_USAGE, "a low-rank adapter needs a convolution larger than 1x1; this network has none");
@@ -84,8 +86,8 @@ void ad_builder_lowrank_begin(ad_builder *b, int gradient) {
 static ad_op *product(ad_builder *b, ad_segment_id segment, int kind, const ad_node *node, int t0, int t1, int t2, int t3) {
     const ad_lowrank *how = &b->p->lowrank;
     ad_op *op = ad_builder_op(b, segment, kind);
-    op->g = (ad_geometry){.n = node->k * node->k * node->c, .h = 1, .w = 1, .c = how->rank, .oh = 1, .ow = 1, .o = node->o, .k = 1,
-                          .stride = 1, .dil = 1};
+    op->g = (ad_geometry){
+        .n = node->k * node->k * node->c, .h = 1, .w = 1, .c = how->rank, .oh = 1, .ow = 1, .o = node->o, .k = 1, .stride = 1, .dil = 1};
     op->f[0] = how->scale;
     op->t[0] = (int16_t)t0, op->t[1] = (int16_t)t1, op->t[2] = (int16_t)t2, op->t[3] = (int16_t)t3;
     return op;

@@ -11,15 +11,15 @@ typedef struct ad_op_list {
 
 /* One batch going forward through the network. */
 typedef struct ad_pass {
-    int n;                     /* pictures per task */
+    int n;                      /* pictures per task */
     ad_segment_id frozen, live; /* segments of the nodes without and with an adapted tensor at or below them */
-    bool batch_statistics;     /* batch norm uses statistics of this batch */
-    bool wants_gradient;       /* backward follows: keep what it needs */
-    const int *statistics_of;  /* else: statistics tensors per node to use instead of the running ones; NULL: running */
-    int *y;                    /* output tensor per node */
-    int *u;                    /* coefficients-first: u per node; atoms-first: z; -1 */
-    int *stats, *coef;         /* NORM: tensors per node */
-    int *winner;               /* NORM computed with its pool, if backward follows: where the maxima are */
+    bool batch_statistics;      /* batch norm uses statistics of this batch */
+    bool wants_gradient;        /* backward follows: keep what it needs */
+    const int *statistics_of;   /* else: statistics tensors per node to use instead of the running ones; NULL: running */
+    int *y;                     /* output tensor per node */
+    int *u;                     /* coefficients-first: u per node; atoms-first: z; -1 */
+    int *stats, *coef;          /* NORM: tensors per node */
+    int *winner;                /* NORM computed with its pool, if backward follows: where the maxima are */
 } ad_pass;
 
 /* Tensors of a layer with a low-rank adapter; -1. w, norms: what the step segment scales to each gain. */
@@ -37,13 +37,13 @@ typedef struct ad_builder {
     adatom_status status; /* the first failure; later calls do nothing */
     ad_op_list lists[AD_SEGMENT_COUNT];
     int arena_host, arena_constant, arena_adapted, arena_work;
-    bool *dirty;          /* node depends on an adapted tensor */
+    bool *dirty;                    /* node depends on an adapted tensor */
     int *base, *adapted, *gradient; /* per parameter: tensors; -1 */
     bool *gradient_written;
     int *composed[AD_SEGMENT_COUNT], *packed[AD_SEGMENT_COUNT], *folded; /* per node, made at most once per segment */
-    int *grad;            /* per node: gradient of its output */
-    ad_lowrank_node *lowrank; /* per node */
-    int *storage;         /* the memory behind all those int arrays */
+    int *grad;                                                           /* per node: gradient of its output */
+    ad_lowrank_node *lowrank;                                            /* per node */
+    int *storage;                                                        /* the memory behind all those int arrays */
 } ad_builder;
 
 /* One copy per task: placed by liveness. One for all tasks: made once per program, kept. */

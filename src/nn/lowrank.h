@@ -20,8 +20,8 @@ typedef struct ad_lowrank {
 /* Where the tensors of a layer lie: floats from the start of a task's block of adapted numbers. */
 typedef struct ad_lowrank_layer {
     int node;
-    size_t a, b;                    /* [k*k][c][rank], [o][rank] */
-    size_t gain[AD_LOWRANK_GAINS];  /* DoRA, BoRA: [o]; BoRA: [c] */
+    size_t a, b;                   /* [k*k][c][rank], [o][rank] */
+    size_t gain[AD_LOWRANK_GAINS]; /* DoRA, BoRA: [o]; BoRA: [c] */
 } ad_lowrank_layer;
 
 /* Convolutions of one pixel, shortcuts among them, have no such adapter. */

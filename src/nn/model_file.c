@@ -20,9 +20,10 @@ static char *describe(const adatom_model *model) {
     json_t *origin = !model->origin.layout[0] ? NULL
                                               : json_pack("{s:s, s:s, s:s}", "layout", model->origin.layout, "prefix", model->origin.prefix,
                                                           "head_prefix", model->origin.head_prefix);
-    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch, "sharing", p->sharing,
-                             "atoms", p->atoms, "image_size", p->image_size, "resize", model->resize, "width", p->width, "classes", p->classes, "decompose_first",
-                             p->decompose_first, "residual", p->residual, "stem", p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
+                             "sharing", p->sharing, "atoms", p->atoms, "image_size", p->image_size, "resize", model->resize, "width",
+                             p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual, "stem",
+                             p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
@@ -72,7 +73,7 @@ typedef struct description {
     json_t *json;
     adatom_model_params params;
     double mean[3], std[3];
-    int resize;         /* 0: not given */
+    int resize;                                /* 0: not given */
     const char *layout, *prefix, *head_prefix; /* of the origin, or NULL */
 } description;
 
@@ -89,11 +90,12 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
     adatom_model_params *params = &d->params;
     int decompose_first, residual = 0;
     if (!(d->json = json_loads(text, JSON_REJECT_DUPLICATES, &error)) ||
-        json_unpack_ex(d->json, &error, 0, "{s:s, s:s, s:I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}", "arch",
+        json_unpack_ex(d->json, &error, 0,
+                       "{s:s, s:s, s:I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}", "arch",
                        &params->arch, "sharing", &params->sharing, "atoms", &atoms, "image_size", &image_size, "resize", &resize, "width",
                        &width, "classes", &classes, "decompose_first", &decompose_first, "residual", &residual, "stem", &params->stem,
-                       "origin", "layout", &d->layout, "prefix",
-                       &d->prefix, "head_prefix", &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2]))
+                       "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix", &d->head_prefix, "mean", &d->mean[0],
+                       &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2]))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name, error.text);
     const json_int_t numbers[] = {atoms, image_size, width, classes, resize};
     int *const fields[] = {&params->atoms, &params->image_size, &params->width, &params->classes, &d->resize};
@@ -108,8 +110,8 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         if (!(fabs(d->mean[i]) <= 1e6) || !(d->std[i] >= 1e-6 && d->std[i] <= 1e6))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the preprocessing's mean and std are impossible", file->name);
     if (d->resize && (d->resize < params->image_size || d->resize > MAX_RESIZE))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': pictures cannot be scaled to %d before %d x %d are cropped from them", file->name, d->resize,
-                       params->image_size, params->image_size);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': pictures cannot be scaled to %d before %d x %d are cropped from them", file->name,
+                       d->resize, params->image_size, params->image_size);
     return ADATOM_OK;
 }
 

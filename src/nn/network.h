@@ -7,7 +7,15 @@
 #include <adatom/model.h>
 
 /* Order of the roles = order in the parameter arena: what adapts is a contiguous range. */
-typedef enum ad_role { AD_ROLE_ATOMS, AD_ROLE_HEAD, AD_ROLE_NORM, AD_ROLE_COEFFICIENTS, AD_ROLE_ORDINARY, AD_ROLE_STATISTICS, AD_ROLE_COUNT } ad_role;
+typedef enum ad_role {
+    AD_ROLE_ATOMS,
+    AD_ROLE_HEAD,
+    AD_ROLE_NORM,
+    AD_ROLE_COEFFICIENTS,
+    AD_ROLE_ORDINARY,
+    AD_ROLE_STATISTICS,
+    AD_ROLE_COUNT
+} ad_role;
 
 typedef enum ad_param_kind {
     AD_PARAM_ATOMS,        /* arena [m][k*k]            file [m,k,k] */
@@ -21,13 +29,13 @@ typedef enum ad_param_kind {
 } ad_param_kind;
 
 typedef struct ad_param {
-    char name[64];  /* name in the file, e.g. "layer2.atoms", "shared.coefficients", "layer1.kernel", "layer1.norm.weight" */
+    char name[64]; /* name in the file, e.g. "layer2.atoms", "shared.coefficients", "layer1.kernel", "layer1.norm.weight" */
     ad_role role;
     ad_param_kind kind;
     int32_t o, c, k, m; /* logical sizes; c not padded (atoms: o and c of their layer) */
-    size_t offset;  /* elements from the start of the parameter arena, a multiple of 64 */
-    size_t count;   /* elements in the arena (padding of c included) */
-    size_t logical; /* numbers that count as parameters: without padding */
+    size_t offset;      /* elements from the start of the parameter arena, a multiple of 64 */
+    size_t count;       /* elements in the arena (padding of c included) */
+    size_t logical;     /* numbers that count as parameters: without padding */
 } ad_param;
 
 typedef enum ad_node_kind { AD_NODE_INPUT, AD_NODE_CONV, AD_NODE_NORM, AD_NODE_POOL } ad_node_kind;
@@ -35,21 +43,21 @@ typedef enum ad_node_kind { AD_NODE_INPUT, AD_NODE_CONV, AD_NODE_NORM, AD_NODE_P
 /* Node 0 is the input. A node reads earlier nodes only. The last node's output, flattened channels-last, is the features. */
 typedef struct ad_node {
     ad_node_kind kind;
-    char name[48];       /* "layer1.conv" ... */
-    int input;           /* node number */
-    int residual;        /* NORM: node added before the activation, or -1 */
-    int32_t h, w, c;     /* input (c padded to 4) */
-    int32_t oh, ow, o;   /* output */
+    char name[48];     /* "layer1.conv" ... */
+    int input;         /* node number */
+    int residual;      /* NORM: node added before the activation, or -1 */
+    int32_t h, w, c;   /* input (c padded to 4) */
+    int32_t oh, ow, o; /* output */
     int32_t k, stride, pad, dil;
-    int32_t m;           /* CONV: atoms; 0 = ordinary kernel only */
-    int act;             /* NORM: 0 none, 1 relu, 2 leaky */
+    int32_t m; /* CONV: atoms; 0 = ordinary kernel only */
+    int act;   /* NORM: 0 none, 1 relu, 2 leaky */
     float slope;
-    int average;         /* POOL: 0 maximum, 1 average */
-    int kernel;          /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
-    int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
+    int average;                 /* POOL: 0 maximum, 1 average */
+    int kernel;                  /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
+    int coefficients, atoms;     /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
     int gamma, beta, statistics; /* NORM */
-    int stage;           /* for sharing by stage and reports; 0: the stem */
-    int block, place;    /* block of the stage, convolution of the block (-1: the shortcut's), from 0: for names in other layouts */
+    int stage;                   /* for sharing by stage and reports; 0: the stem */
+    int block, place;            /* block of the stage, convolution of the block (-1: the shortcut's), from 0: for names in other layouts */
 } ad_node;
 
 typedef struct ad_network {
@@ -60,7 +68,7 @@ typedef struct ad_network {
     ad_param *params; /* ordered by role, then by layer */
     int param_count;
     size_t role_begin[AD_ROLE_COUNT + 1]; /* elements; role r is [role_begin[r], role_begin[r+1]); multiples of 64 */
-    int32_t image_size;  /* square */
+    int32_t image_size;                   /* square */
     int32_t features;
     int32_t way;         /* classes of the head in the arena (0: none); heads for episodes are made by the plan builder */
     int head, head_bias; /* parameter numbers or -1 */
@@ -76,12 +84,12 @@ typedef struct ad_origin {
 struct adatom_model {
     adatom_context *ctx;
     ad_network net;
-    float *values;        /* role_begin[AD_ROLE_COUNT] floats */
+    float *values;         /* role_begin[AD_ROLE_COUNT] floats */
     float mean[3], std[3]; /* of pixels in [0,1] */
     int resize;            /* shorter side of a picture before image_size is cropped from it */
     ad_origin origin;
-    char *notes;          /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
-    uint64_t hash;        /* of values and description; recomputed by ad_model_rehash */
+    char *notes;   /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
+    uint64_t hash; /* of values and description; recomputed by ad_model_rehash */
 };
 
 /* Builds nodes and params for params->arch etc. (nn/arch.c). params->classes = classes of the head kept in the arena (0:

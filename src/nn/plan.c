@@ -98,10 +98,10 @@ size_t ad_op_elements(const ad_op *op, int role) {
     const size_t in = n * (size_t)g->h * (size_t)g->w, out = n * (size_t)g->oh * (size_t)g->ow;
     const size_t rounds = (size_t)AD_MAX(op->i[7], 1), tasks = (size_t)op->tasks;
     size_t e[AD_OP_TENSORS] = {0};
-#define SET(...)                                                          \
-    do {                                                                  \
-        const size_t sizes[] = {__VA_ARGS__};                             \
-        memcpy(e, sizes, sizeof sizes);                                   \
+#define SET(...)                                                                                                                           \
+    do {                                                                                                                                   \
+        const size_t sizes[] = {__VA_ARGS__};                                                                                              \
+        memcpy(e, sizes, sizeof sizes);                                                                                                    \
     } while (0)
     switch ((ad_op_kind)op->kind) {
     case AD_OP_GATHER: SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4); break;

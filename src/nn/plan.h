@@ -37,18 +37,18 @@ static inline size_t ad_tensor_bytes(const ad_tensor *t, int tasks) {
 }
 
 typedef struct ad_geometry {
-    int32_t n;          /* images per task */
-    int32_t h, w, c;    /* input */
-    int32_t oh, ow, o;  /* output */
+    int32_t n;         /* images per task */
+    int32_t h, w, c;   /* input */
+    int32_t oh, ow, o; /* output */
     int32_t k, stride, pad, dil;
-    int32_t m;          /* atoms */
+    int32_t m; /* atoms */
 } ad_geometry;
 
 typedef struct ad_op {
     uint16_t kind;
     uint16_t flags;
-    int16_t variant; /* 0: the engine chooses; v > 0: its v-th variant for this kind (an error if that doesn't apply) */
-    int16_t tasks;   /* 1 or plan->tasks */
+    int16_t variant;          /* 0: the engine chooses; v > 0: its v-th variant for this kind (an error if that doesn't apply) */
+    int16_t tasks;            /* 1 or plan->tasks */
     int16_t t[AD_OP_TENSORS]; /* tensor numbers in the order of the roles in ops.def; -1: absent */
     ad_geometry g;
     int32_t i[8];
@@ -69,7 +69,9 @@ typedef struct ad_plan {
     int tensor_count, tensor_capacity;
     ad_op *ops;
     int op_count, op_capacity;
-    struct { int first, count; } segments[AD_SEGMENT_COUNT]; /* ranges of ops, in order */
+    struct {
+        int first, count;
+    } segments[AD_SEGMENT_COUNT]; /* ranges of ops, in order */
     ad_arena arenas[AD_MAX_ARENAS];
     int arena_count;
 } ad_plan;

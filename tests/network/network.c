@@ -39,12 +39,11 @@ static const setting settings[] = {
     {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
     {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
     {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
-    {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
-     .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
-    {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN,
-     .path = AD_PATH_AUTO, .adam = true, .lowrank = {AD_LOWRANK_DORA, 4, 2}},
-    {"resnet10", "layer", 33, 4, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT,
-     .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_BORA, 2, 1}},
+    {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
+    {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .adam = true,
+     .lowrank = {AD_LOWRANK_DORA, 4, 2}},
+    {"resnet10", "layer", 33, 4, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_BORA, 2, 1}},
     {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COMPOSED}, /* folded norms */
     {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
     {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .residual = true},
@@ -70,8 +69,8 @@ typedef struct inputs {
 
 static inputs make_inputs(const setting *s, float rate) {
     inputs in = {0};
-    const adatom_model_params params = {.arch = s->arch, .sharing = s->sharing, .atoms = 3, .image_size = s->size, .width = s->width,
-                                        .residual = s->residual, .seed = 5};
+    const adatom_model_params params = {
+        .arch = s->arch, .sharing = s->sharing, .atoms = 3, .image_size = s->size, .width = s->width, .residual = s->residual, .seed = 5};
     must(adatom_model_create(ctx, &params, &in.model), s->arch);
     ad_random random = ad_random_make(7, AD_STREAM_CHECK, 0);
     for (int i = 0; i < in.model->net.param_count; i++) { /* norms that do something */
@@ -104,10 +103,28 @@ static void free_inputs(inputs *in) {
 
 static ad_built make_plan(const setting *s, const inputs *in) {
     static const int32_t chunks[2] = {10, PICTURES - 10};
-    const ad_build_params p = {.net = &in->model->net, .tasks = TASKS, .way = WAY, .adapt = s->adapt, .support = WAY * SHOT, .query = WAY * SHOT,
-                               .query_rounds = 1, .steps = STEPS, .head = s->head, .head_init = s->init, .cosine_scale = 5, .mean_scale = 0.1f,
-                               .bn = s->bn, .path = s->path, .adam = s->adam, .momentum = 0.9f, .dampening = s->adam ? 0.99f : 0.0f,
-                               .label_smoothing = 0.1f, .lowrank = s->lowrank, .data_size = s->size, .chunks = chunks, .chunk_count = 2};
+    const ad_build_params p = {.net = &in->model->net,
+                               .tasks = TASKS,
+                               .way = WAY,
+                               .adapt = s->adapt,
+                               .support = WAY * SHOT,
+                               .query = WAY * SHOT,
+                               .query_rounds = 1,
+                               .steps = STEPS,
+                               .head = s->head,
+                               .head_init = s->init,
+                               .cosine_scale = 5,
+                               .mean_scale = 0.1f,
+                               .bn = s->bn,
+                               .path = s->path,
+                               .adam = s->adam,
+                               .momentum = 0.9f,
+                               .dampening = s->adam ? 0.99f : 0.0f,
+                               .label_smoothing = 0.1f,
+                               .lowrank = s->lowrank,
+                               .data_size = s->size,
+                               .chunks = chunks,
+                               .chunk_count = 2};
     ad_built built;
     must(ad_build(ctx, &p, &built), "ad_build");
     return built;
@@ -205,8 +222,8 @@ static void check_gradient(const setting *s, int number) {
         compared++;
         nonzero += fabs(numeric) > 1e-6;
         if (fabs(numeric - got) > 1e-5 * (1 + fabs(numeric))) {
-            fprintf(stderr, "setting %d (%s %s adapt %x): d loss[%zu] / d adapted[%zu] is %.9g, the plan says %.9g\n", number, s->arch, s->sharing,
-                    s->adapt, task, e, numeric, got);
+            fprintf(stderr, "setting %d (%s %s adapt %x): d loss[%zu] / d adapted[%zu] is %.9g, the plan says %.9g\n", number, s->arch,
+                    s->sharing, s->adapt, task, e, numeric, got);
             wrong++;
         }
     }
@@ -318,7 +335,9 @@ static void check_merge(const setting *original, int number) {
     for (int task = 0; task < TASKS; task++) base = fmax(base, features_differ(&s, &in, &b, run, plain, task));
     adatom_model_destroy(&plain);
     if (!(moved > 1e-2) || !(merged < 1e-5) || !(base < 1e-6)) {
-        fprintf(stderr, "setting %d (%s %s): features off by %g from the adapters merged, by %g from the model at the start; adapters move them by %g\n",
+        fprintf(stderr,
+                "setting %d (%s %s): features off by %g from the adapters merged, by %g from the model at the start; adapters move them by "
+                "%g\n",
                 number, s.arch, s.sharing, merged, base, moved);
         failures++;
     }
@@ -381,8 +400,8 @@ static void check_engine(ad_engine *e, const setting *s, int number) {
     int differ = 0;
     for (int i = 0; i < TASKS * WAY * SHOT; i++) differ += predicted[i] != (int)labels[i];
     if (!(worst < 2e-3) || differ > 1) {
-        fprintf(stderr, "%s, setting %d (%s %s adapt %x bn %d): off by %g relative, %d predictions differ\n", api->name, number, s->arch, s->sharing,
-                s->adapt, s->bn, worst, differ);
+        fprintf(stderr, "%s, setting %d (%s %s adapt %x bn %d): off by %g relative, %d predictions differ\n", api->name, number, s->arch,
+                s->sharing, s->adapt, s->bn, worst, differ);
         failures++;
     }
     for (int a = 0; a < 3; a++) api->buffer_destroy(e, &external[a]);

@@ -20,7 +20,8 @@ static void setup(void) {
     ok(adatom_context_create(NULL, &ctx));
     const adatom_device_params cpu = {.select = "cpu"};
     ok(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params b = {.size = 16, .split = "base", .builtin_per_class = 8}, n = {.size = 16, .split = "novel", .builtin_per_class = 8};
+    const adatom_dataset_params b = {.size = 16, .split = "base", .builtin_per_class = 8},
+                                n = {.size = 16, .split = "novel", .builtin_per_class = 8};
     ok(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
     ok(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
     const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
@@ -73,8 +74,16 @@ START_TEST(test_adapted_numbers) {
     /* conv4, width 8, m 4: features 8 (16 pixels, four poolings), 3 classes. */
     const uint64_t head = 3 * 8, atoms = 3 * 4 * 9, norm = 4 * 2 * 8, ordinary = 8 * 3 * 9, coefficients = 8 * 8 * 4;
     const uint64_t lora = 4 * ((3 + 3 * 8) * 9 + 4 * 8); /* rank 4: [9 c][4] and [8][4] of each layer */
-    const uint64_t want[] = {0, head + 3, head, head + atoms, head + norm, head + atoms + norm, head + atoms + norm + ordinary + coefficients,
-                             head + lora, head + lora + 4 * 8, head + lora + 4 * 8 + 3 + 3 * 8};
+    const uint64_t want[] = {0,
+                             head + 3,
+                             head,
+                             head + atoms,
+                             head + norm,
+                             head + atoms + norm,
+                             head + atoms + norm + ordinary + coefficients,
+                             head + lora,
+                             head + lora + 4 * 8,
+                             head + lora + 4 * 8 + 3 + 3 * 8};
     adatom_episodes *list = episodes(1, 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const adatom_method method = {.adapt = names[i], .steps = 1};
@@ -154,9 +163,20 @@ START_TEST(test_refusals) {
     adatom_episodes *list = episodes(2, 1);
     adatom_evaluation *e;
     static const adatom_method wrong[] = {
-        {.adapt = "atom"}, {.head = "cosin"}, {.bn = "none"}, {.optimizer = "lbfgs"}, {.steps = -1}, {.lr = -1.0f},
-        {.adapt = "cosine", .head_init = "zero"}, {.conv = "direct"}, {.recipe = "mine"}, {.label_smoothing = 1.0f},
-        {.adapt = "lora", .rank = -1}, {.adapt = "dora", .rank = 257}, {.adapt = "bora", .conv = "atoms-first"}, {.adapt = "lora", .lr_adapter = -1.0f},
+        {.adapt = "atom"},
+        {.head = "cosin"},
+        {.bn = "none"},
+        {.optimizer = "lbfgs"},
+        {.steps = -1},
+        {.lr = -1.0f},
+        {.adapt = "cosine", .head_init = "zero"},
+        {.conv = "direct"},
+        {.recipe = "mine"},
+        {.label_smoothing = 1.0f},
+        {.adapt = "lora", .rank = -1},
+        {.adapt = "dora", .rank = 257},
+        {.adapt = "bora", .conv = "atoms-first"},
+        {.adapt = "lora", .lr_adapter = -1.0f},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &wrong[i], 0, 0, NULL, &e), ADATOM_USAGE);
@@ -195,8 +215,15 @@ START_TEST(test_resume_is_exact) {
     snprintf(parts, sizeof parts, "/tmp/adatom-parts-%d.safetensors", (int)getpid());
     snprintf(left, sizeof left, "%s.checkpoint", parts);
     stop s = {.at = -1};
-    adatom_pretrain_params p = {.model = {.arch = "conv4", .image_size = 16, .width = 8, .atoms = 4}, .epochs = 2, .batch = 40, .seed = 4,
-                                .optimizer = optimizers[_i], .augment = augments[_i], .output = whole, .progress = stop_at, .user = &s};
+    adatom_pretrain_params p = {.model = {.arch = "conv4", .image_size = 16, .width = 8, .atoms = 4},
+                                .epochs = 2,
+                                .batch = 40,
+                                .seed = 4,
+                                .optimizer = optimizers[_i],
+                                .augment = augments[_i],
+                                .output = whole,
+                                .progress = stop_at,
+                                .user = &s};
     adatom_model *a = NULL, *b = NULL;
     ok(adatom_pretrain(device, base, &p, &a));
     ck_assert_int_gt(s.calls, 2);
@@ -244,8 +271,15 @@ START_TEST(test_pretraining_learns) {
     adatom_dataset *pictures;
     ok(adatom_dataset_open(ctx, "builtin:shapes", &b, &pictures));
     double seen[2] = {0};
-    const adatom_pretrain_params p = {.model = {.width = 16}, .epochs = 8, .batch = 32, .seed = 1, .output = path, .validation = pictures,
-                                      .validation_tasks = 50, .progress = remember, .user = seen};
+    const adatom_pretrain_params p = {.model = {.width = 16},
+                                      .epochs = 8,
+                                      .batch = 32,
+                                      .seed = 1,
+                                      .output = path,
+                                      .validation = pictures,
+                                      .validation_tasks = 50,
+                                      .progress = remember,
+                                      .user = seen};
     ok(adatom_pretrain(device, pictures, &p, NULL));
     last = seen[0], accuracy = seen[1];
     ck_assert_msg(last < 3.9, "loss %.3f after 8 epochs; chance is 4.16", last);
