@@ -22,7 +22,13 @@ static const arg_option decompose_table[] = {
      .initial = "replace",
      .value = "NAME",
      .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are added to them"},
-    {.name = "sharing", .type = ARG_CHOICE, AT(sharing), .choices = sharings, .initial = "layer", .value = "NAME", .help = "what shares coefficients"},
+    {.name = "sharing",
+     .type = ARG_CHOICE,
+     AT(sharing),
+     .choices = sharings,
+     .initial = "layer",
+     .value = "NAME",
+     .help = "what shares coefficients"},
     {.name = "atoms",
      .type = ARG_INT,
      AT(atoms),
@@ -40,7 +46,13 @@ static const arg_option decompose_table[] = {
      .initial = "100",
      .value = "N",
      .help = "of alternating least squares, for shared coefficients"},
-    {.name = "format", .type = ARG_CHOICE, AT(format), .choices = report_formats, .initial = "table", .value = "FORMAT", .help = "form of the result"},
+    {.name = "format",
+     .type = ARG_CHOICE,
+     AT(format),
+     .choices = report_formats,
+     .initial = "table",
+     .value = "FORMAT",
+     .help = "form of the result"},
 };
 
 static const report_column columns[] = {
@@ -96,11 +108,11 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     adatom_model_describe(out, &after);
     TRY(add_layers(model, out, after.layers, layers));
     document = report_document("decompose");
-    json_object_set_new(document, "model", json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", o.output, "arch", after.arch, "source_hash",
-                                                     before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
-                                                     "sharing", after.sharing, "atoms", after.atoms, "residual", (int)after.residual,
-                                                     "parameters", (json_int_t)after.parameters, "atoms_parameters",
-                                                     (json_int_t)after.atoms_parameters));
+    json_object_set_new(document, "model",
+                        json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", o.output, "arch", after.arch, "source_hash",
+                                  before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash, "sharing",
+                                  after.sharing, "atoms", after.atoms, "residual", (int)after.residual, "parameters",
+                                  (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
     json_object_set(document, "layers", layers);
     snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,
              (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);

@@ -1,15 +1,27 @@
 #include "cli.h"
+#include <adatom/adapter.h>
 #include <adatom/transfer.h>
 
 typedef struct export_options {
-    const char *output, *layout, *map;
+    const char *output, *adapter, *layout, *map;
 } export_options;
 
 static const char *const layouts[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
 
 #define AT(member) .offset = offsetof(export_options, member)
 static const arg_option export_table[] = {
-    {.name = "output", .letter = 'o', .type = ARG_TEXT, .required = true, AT(output), .value = "FILE", .help = "dense weights (safetensors)"},
+    {.name = "output",
+     .letter = 'o',
+     .type = ARG_TEXT,
+     .required = true,
+     AT(output),
+     .value = "FILE",
+     .help = "dense weights (safetensors)"},
+    {.name = "adapter",
+     .type = ARG_TEXT,
+     AT(adapter),
+     .value = "DIR",
+     .help = "an adapter of this model, with a linear classifier ('adatom adapt --head linear'), to be merged into it"},
     {.name = "layout",
      .type = ARG_CHOICE,
      AT(layout),
@@ -33,14 +45,21 @@ adatom_status cmd_export(struct cli *cli, int argc, char **argv) {
                      .groups = groups,
                      .group_count = COUNT(groups)};
     bool run = false;
-    adatom_model *model = NULL;
+    adatom_model *model = NULL, *merged = NULL;
+    adatom_adapter *adapter = NULL;
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
     const adatom_export_params params = {.layout = o.layout, .map = o.map};
-    TRY(adatom_model_export(model, o.output, &params));
+    if (o.adapter) {
+        TRY(adatom_adapter_load(cli->ctx, o.adapter, &adapter));
+        TRY(adatom_adapter_merge(adapter, model, &merged));
+    }
+    TRY(adatom_model_export(merged ? merged : model, o.output, &params));
     cli_note(cli, "%s is written", o.output);
 done:
+    adatom_adapter_destroy(&adapter);
+    adatom_model_destroy(&merged);
     adatom_model_destroy(&model);
     return status;
 }

@@ -16,7 +16,13 @@ static const char *const layouts[] = {"auto", "torchvision", "timm", "closerlook
 static const arg_option import_table[] = {
     {.name = "output", .letter = 'o', .type = ARG_TEXT, .required = true, AT(output), .value = "FILE", .help = "the model (safetensors)"},
     {.name = "arch", .type = ARG_CHOICE, AT(arch), .choices = archs, .initial = "auto", .value = "NAME", .help = "network"},
-    {.name = "layout", .type = ARG_CHOICE, AT(layout), .choices = layouts, .initial = "auto", .value = "NAME", .help = "whose names the tensors have"},
+    {.name = "layout",
+     .type = ARG_CHOICE,
+     AT(layout),
+     .choices = layouts,
+     .initial = "auto",
+     .value = "NAME",
+     .help = "whose names the tensors have"},
     {.name = "map",
      .type = ARG_TEXT,
      AT(map),
@@ -79,8 +85,8 @@ adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
     TRY(adatom_model_save(model, o.output));
     adatom_model_info m;
     adatom_model_describe(model, &m);
-    cli_note(cli, "%s: %s with %s's names, %d classes, %d features, pictures of %d x %d cropped from %d, hash %s", o.output, m.arch, m.layout,
-             m.classes, m.features, m.image_size, m.image_size, m.resize, m.hash);
+    cli_note(cli, "%s: %s with %s's names, %d classes, %d features, pictures of %d x %d cropped from %d, hash %s", o.output, m.arch,
+             m.layout, m.classes, m.features, m.image_size, m.image_size, m.resize, m.hash);
 done:
     adatom_model_destroy(&model);
     return status;

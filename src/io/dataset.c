@@ -89,7 +89,8 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const a
         return ad_fail(ctx, ADATOM_USAGE, "pictures of %d x %d pixels: 1 to 4096 are possible", out->size, out->size);
     if (out->resize == 0) out->resize = out->size;
     if (out->resize < out->size || out->resize > 4096)
-        return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", out->resize, out->size, out->size);
+        return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", out->resize, out->size,
+                       out->size);
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;

@@ -106,7 +106,8 @@ typedef struct ad_image_error {
 } ad_image_error;
 /* Decodes JPEG, PNG, BMP, GIF (first frame) or PNM, lays transparency over white, scales the shorter side to resize and crops
  * size x size from the centre. out: size*size*3. */
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out, ad_image_error *error);
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out,
+                              ad_image_error *error);
 /* Antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres; then centre crop. */
 adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
 

@@ -146,7 +146,8 @@ done:
     return status;
 }
 
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out, ad_image_error *error) {
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out,
+                              ad_image_error *error) {
     int width = 0, height = 0, channels = 0;
     *error = (ad_image_error){0};
     if (bytes_size == 0) return fail(error, ADATOM_BAD_DATA, "is empty");

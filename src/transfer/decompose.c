@@ -46,7 +46,8 @@ static adatom_status alternate(ad_fit *fit, int iterations) {
     if (status != ADATOM_OK || fit->count == 1) return status; /* singular vectors are the best already */
     double whole = 0, error = ad_fit_error(fit);
     for (int l = 0; l < fit->count; l++)
-        for (int e = 0; e < fit->layers[l].o * fit->layers[l].c * fit->layers[l].k2; e++) whole += fit->layers[l].w[e] * fit->layers[l].w[e];
+        for (int e = 0; e < fit->layers[l].o * fit->layers[l].c * fit->layers[l].k2; e++)
+            whole += fit->layers[l].w[e] * fit->layers[l].w[e];
     for (int i = 0; i < iterations && error > NOTHING * whole; i++) {
         AD_TRY(ad_interrupted(fit->ctx));
         AD_TRY(ad_fit_coefficients(fit));
@@ -65,7 +66,8 @@ static void store(adatom_model *to, int shared, const ad_fit *fit, const int *no
     for (int l = 0; l < fit->count; l++) {
         const ad_param *atoms = &to->net.params[to->net.nodes[nodes[l]].atoms];
         /* The atoms of a residual network are what is added: nothing yet. */
-        for (size_t e = 0; e < atoms->count && !to->net.made_from.residual; e++) to->values[atoms->offset + e] = (float)fit->layers[l].psi[e];
+        for (size_t e = 0; e < atoms->count && !to->net.made_from.residual; e++)
+            to->values[atoms->offset + e] = (float)fit->layers[l].psi[e];
     }
 }
 
@@ -107,7 +109,8 @@ static adatom_status copy_rest(const adatom_model *from, adatom_model *to) {
 static adatom_status check_atoms(adatom_context *ctx, const ad_network *net) {
     for (int i = 0; i < net->node_count; i++)
         if (net->nodes[i].m > net->nodes[i].k * net->nodes[i].k && !net->made_from.residual)
-            return ad_fail(ctx, ADATOM_USAGE, "%d atoms are more than the %d x %d kernels of %s have numbers; %d are exact, more need the residual mode",
+            return ad_fail(ctx, ADATOM_USAGE,
+                           "%d atoms are more than the %d x %d kernels of %s have numbers; %d are exact, more need the residual mode",
                            net->nodes[i].m, net->nodes[i].k, net->nodes[i].k, net->nodes[i].name, net->nodes[i].k * net->nodes[i].k);
     return ADATOM_OK;
 }
@@ -124,13 +127,16 @@ adatom_status adatom_model_decompose(const adatom_model *model, const adatom_dec
     to_make.decompose_first = p.decompose_first;
     int *nodes = ad_malloc(model->ctx, (size_t)model->net.node_count, sizeof *nodes);
     if (!nodes) return ADATOM_OUT_OF_MEMORY;
-    if (strcmp(to_make.sharing, "none") == 0) AD_TRY(ad_fail(model->ctx, ADATOM_USAGE, "sharing none is no decomposition; known: layer, stage, net"));
-    if (p.iterations < 0) AD_TRY(ad_fail(model->ctx, ADATOM_USAGE, "the number of iterations is %d; it must not be negative", p.iterations));
+    if (strcmp(to_make.sharing, "none") == 0)
+        AD_TRY(ad_fail(model->ctx, ADATOM_USAGE, "sharing none is no decomposition; known: layer, stage, net"));
+    if (p.iterations < 0)
+        AD_TRY(ad_fail(model->ctx, ADATOM_USAGE, "the number of iterations is %d; it must not be negative", p.iterations));
     AD_TRY(ad_model_create_blank(model->ctx, &to_make, &to));
     AD_TRY(check_atoms(model->ctx, &to->net));
     AD_TRY(copy_rest(model, to));
     for (int i = 0; i < to->net.param_count; i++)
-        if (to->net.params[i].kind == AD_PARAM_COEFFICIENTS) AD_TRY(fit_coefficients(model, to, i, p.iterations ? p.iterations : 100, nodes));
+        if (to->net.params[i].kind == AD_PARAM_COEFFICIENTS)
+            AD_TRY(fit_coefficients(model, to, i, p.iterations ? p.iterations : 100, nodes));
     AD_TRY(ad_model_inherit(to, model));
     ad_model_rehash(to);
     *out = to;
@@ -147,7 +153,8 @@ adatom_status adatom_model_singular_values(const adatom_model *model, int layer,
     const int k2 = node->k * node->k, pairs = node->o * ad_node_channels(node), rows = AD_MAX(pairs, k2);
     *count = (size_t)AD_MIN(k2, pairs);
     if (!values) return ADATOM_OK;
-    if (capacity < *count) return ad_fail(model->ctx, ADATOM_USAGE, "%s has %zu singular values; there is room for %zu", node->name, *count, capacity);
+    if (capacity < *count)
+        return ad_fail(model->ctx, ADATOM_USAGE, "%s has %zu singular values; there is room for %zu", node->name, *count, capacity);
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     double *w = ad_calloc(model->ctx, (size_t)rows * (size_t)k2, sizeof *w), *s = ad_malloc(model->ctx, (size_t)k2, sizeof *s);
     if (w && s) {

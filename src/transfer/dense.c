@@ -3,9 +3,7 @@
 #include <adatom/transfer.h>
 #include <math.h>
 
-size_t ad_dense_count(const ad_node *node) {
-    return (size_t)node->o * (size_t)ad_node_channels(node) * (size_t)node->k * (size_t)node->k;
-}
+size_t ad_dense_count(const ad_node *node) { return (size_t)node->o * (size_t)ad_node_channels(node) * (size_t)node->k * (size_t)node->k; }
 
 void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out) {
     const size_t o = (size_t)node->o, c = (size_t)ad_node_channels(node), k2 = (size_t)node->k * (size_t)node->k, m = (size_t)node->m;

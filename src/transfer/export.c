@@ -24,17 +24,21 @@ static void write_tensor(const adatom_model *model, const ad_outer *outer, const
     const size_t count = ad_outer_elements(outer);
     for (size_t e = 0; e < count; e++)
         out[e] = outer->kind == AD_OUTER_KERNEL ? (float)kernel[e]
-                 : outer->kind == AD_OUTER_BIAS ? 0
-                                                : model->values[model->net.params[outer->param].offset + ad_outer_at(&model->net, outer, e)];
+                 : outer->kind == AD_OUTER_BIAS
+                     ? 0
+                     : model->values[model->net.params[outer->param].offset + ad_outer_at(&model->net, outer, e)];
 }
 
 /* By the map, or by the layout behind the prefix that the model came with. */
-static void name_of(const adatom_model *model, const ad_layout *layout, const ad_name_map *map, const ad_outer *outer, char *out, size_t capacity) {
+static void name_of(const adatom_model *model, const ad_layout *layout, const ad_name_map *map, const ad_outer *outer, char *out,
+                    size_t capacity) {
     const ad_origin *origin = &model->origin;
     const char *mapped = ad_name_map_source(map, outer), *prefix = outer->kind == AD_OUTER_HEAD ? origin->head_prefix : origin->prefix;
     const bool same = strcmp(origin->layout, layout->name) == 0;
-    if (mapped) snprintf(out, capacity, "%s", mapped);
-    else snprintf(out, capacity, "%s%s", same ? prefix : "", outer->name);
+    if (mapped)
+        snprintf(out, capacity, "%s", mapped);
+    else
+        snprintf(out, capacity, "%s%s", same ? prefix : "", outer->name);
 }
 
 adatom_status adatom_model_export(const adatom_model *model, const char *path, const adatom_export_params *params) {
@@ -70,8 +74,8 @@ adatom_status adatom_model_export(const adatom_model *model, const char *path, c
             const ad_outer *outer = &list.items[i];
             if ((outer->kind == AD_OUTER_COUNTER) != counters) continue;
             name_of(model, layout, &map, outer, names[order], sizeof *names);
-            entries[order] = (ad_st_entry){.name = names[order], .type = counters ? AD_ST_I64 : AD_ST_F32,
-                                             .rank = outer->rank, .shape = outer->shape};
+            entries[order] =
+                (ad_st_entry){.name = names[order], .type = counters ? AD_ST_I64 : AD_ST_F32, .rank = outer->rank, .shape = outer->shape};
             order++;
         }
     const char *metadata[] = {"format", "pt", NULL}; /* what the transformers library looks for */

@@ -12,7 +12,9 @@ adatom_status ad_svd(adatom_context *ctx, double *w, int rows, int columns, bool
     const lapack_int info =
         LAPACKE_dgesdd(LAPACK_ROW_MAJOR, vectors ? 'O' : 'N', rows, columns, w, columns, s, &dummy, columns, vectors ? v : &dummy, columns);
     ad_free(v);
-    return info == 0 ? ADATOM_OK : ad_fail(ctx, ADATOM_FAILED, "the singular value decomposition of a %d x %d matrix failed (%d)", rows, columns, (int)info);
+    return info == 0
+               ? ADATOM_OK
+               : ad_fail(ctx, ADATOM_FAILED, "the singular value decomposition of a %d x %d matrix failed (%d)", rows, columns, (int)info);
 }
 
 /* Column `a` of alpha, normalised and orthogonal to the columns before it; false if nothing is left of it. */
@@ -53,8 +55,7 @@ static adatom_status start_single(ad_fit *fit, int *found) {
     }
     memcpy(u, l->w, (size_t)pairs * (size_t)k2 * sizeof *u); /* rows of zeros, where there are too few, change nothing */
     AD_TRY(ad_svd(fit->ctx, u, AD_MAX(pairs, k2), k2, true, s));
-    for (*found = 0; *found < most && s[*found] > 1e-12 * s[0]; ++*found)
-        cblas_dcopy(pairs, u + *found, k2, fit->alpha + *found, fit->m);
+    for (*found = 0; *found < most && s[*found] > 1e-12 * s[0]; ++*found) cblas_dcopy(pairs, u + *found, k2, fit->alpha + *found, fit->m);
 done:
     ad_free(u);
     ad_free(s);
@@ -127,7 +128,8 @@ static adatom_status solve(adatom_context *ctx, double *a, int n, double *b, int
     for (int i = 0; i < n; i++) a[i * n + i] += 1e-13 * trace;
     /* The rows of a symmetric system are the columns of the same system in the other order. */
     const lapack_int info = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', n, rows, a, n, b, n);
-    return info == 0 ? ADATOM_OK : ad_fail(ctx, ADATOM_FAILED, "a least-squares system of %d unknowns could not be solved (%d)", n, (int)info);
+    return info == 0 ? ADATOM_OK
+                     : ad_fail(ctx, ADATOM_FAILED, "a least-squares system of %d unknowns could not be solved (%d)", n, (int)info);
 }
 
 adatom_status ad_fit_atoms(ad_fit *fit) {
@@ -169,7 +171,8 @@ static adatom_status row_coefficients(ad_fit *fit, int row, double *normal) {
         for (int l = 0; l < fit->count; l++) {
             const ad_fit_layer *layer = &fit->layers[l];
             if (row >= layer->o || from >= layer->c) continue;
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, m, layer->k2, 1, layer->psi, layer->k2, layer->psi, layer->k2, 1, normal, m);
+            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, m, layer->k2, 1, layer->psi, layer->k2, layer->psi, layer->k2, 1,
+                        normal, m);
             cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, to - from, m, layer->k2, 1,
                         layer->w + ((size_t)row * (size_t)layer->c + (size_t)from) * (size_t)layer->k2, layer->k2, layer->psi, layer->k2, 1,
                         alpha, m);

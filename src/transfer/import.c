@@ -95,7 +95,8 @@ static adatom_status try_reading(const import *in, const ad_layout *layout, cons
     adatom_status status;
     int found, missing;
     *r = (reading){.layout = layout, .score = INT_MIN};
-    r->network = (adatom_model_params){.arch = arch, .sharing = "none", .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
+    r->network =
+        (adatom_model_params){.arch = arch, .sharing = "none", .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
     if (!taken) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_network_build(in->ctx, &r->network, &net));
@@ -132,11 +133,13 @@ static adatom_status recognise(const import *in, reading *best) {
             if (r.score > best->score) *best = r;
         }
     if (!possible)
-        return ad_fail(in->ctx, ADATOM_USAGE, "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
+        return ad_fail(in->ctx, ADATOM_USAGE,
+                       "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
                        "closerlook (conv4, conv6, resnet10, resnet18, resnet34) and rfs (resnet12)",
                        in->params.layout ? in->params.layout : "auto", in->params.arch ? in->params.arch : "auto");
     if (best->score == INT_MIN)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': none of its %zu tensors has the name of a first convolution of a network that is known (its first "
+        return ad_fail(in->ctx, ADATOM_BAD_DATA,
+                       "'%s': none of its %zu tensors has the name of a first convolution of a network that is known (its first "
                        "tensor is '%s'); give the names with a map",
                        in->file.name, in->file.count, in->file.count ? in->file.tensors[0].name : "");
     return ADATOM_OK;
@@ -145,8 +148,10 @@ static adatom_status recognise(const import *in, reading *best) {
 /* Adds a name to a message of at most MAX_NAMES. */
 static void mention(char *text, size_t capacity, int number, const char *name) {
     const size_t used = strlen(text);
-    if (number < MAX_NAMES) snprintf(text + used, capacity - used, "%s'%.100s'", number ? ", " : "", name);
-    else if (number == MAX_NAMES) snprintf(text + used, capacity - used, ", ...");
+    if (number < MAX_NAMES)
+        snprintf(text + used, capacity - used, "%s'%.100s'", number ? ", " : "", name);
+    else if (number == MAX_NAMES)
+        snprintf(text + used, capacity - used, ", ...");
 }
 
 static adatom_status check_complete(const import *in, const reading *r, const ad_outer_list *list) {
@@ -166,14 +171,14 @@ static adatom_status check_complete(const import *in, const reading *r, const ad
         if (!taken[i] && !ignored(in, r, in->file.tensors[i].name)) mention(left, sizeof left, spare++, in->file.tensors[i].name);
     ad_free(taken);
     if (missing && spare)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %.300s; and %d are left over: %.300s", in->file.name,
-                       r->network.arch, r->layout->name, missing, absent, spare, left);
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %.300s; and %d are left over: %.300s",
+                       in->file.name, r->network.arch, r->layout->name, missing, absent, spare, left);
     if (missing)
         return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %s", in->file.name, r->network.arch,
                        r->layout->name, missing, absent);
     if (spare)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are left over: %s (a map can leave them out)", in->file.name,
-                       r->network.arch, r->layout->name, spare, left);
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are left over: %s (a map can leave them out)",
+                       in->file.name, r->network.arch, r->layout->name, spare, left);
     return ADATOM_OK;
 }
 
@@ -187,23 +192,34 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
 static adatom_status check_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor) {
     char is[200], expected[100];
     if (!ad_safetensors_is_float(tensor))
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected", in->file.name, tensor->name);
-    if (tensor->rank == outer->rank && memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0) return ADATOM_OK;
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected", in->file.name,
+                       tensor->name);
+    if (tensor->rank == outer->rank && memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0)
+        return ADATOM_OK;
     shape_text(is, sizeof is, tensor->rank, tensor->shape);
     shape_text(expected, sizeof expected, outer->rank, outer->shape);
-    return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name, tensor->name, is, expected);
+    return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name, tensor->name, is,
+                   expected);
+}
+
+static adatom_status check_tensors(const import *in, const reading *r, const ad_outer_list *list) {
+    for (int i = 0; i < list->count; i++) {
+        const ad_outer *outer = &list->items[i];
+        if (outer->again || outer->kind == AD_OUTER_COUNTER) continue;
+        adatom_status status = check_tensor(in, outer, find(in, r->prefix, outer));
+        if (status != ADATOM_OK) return status;
+    }
+    return ADATOM_OK;
 }
 
 static adatom_status read_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor, adatom_model *model) {
     const ad_network *net = &model->net;
-    adatom_status status = check_tensor(in, outer, tensor);
-    if (status != ADATOM_OK) return status;
     const bool variance = outer->kind == AD_OUTER_PARAM && outer->part == 1;
     for (size_t e = 0; e < tensor->elements; e++) {
         const float value = ad_safetensors_float(&in->file, tensor, e);
         if (!isfinite(value) || (variance && value < 0))
-            return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected", in->file.name,
-                           tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
+            return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected",
+                           in->file.name, tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
         if (outer->kind == AD_OUTER_KERNEL) {
             const ad_param *p = &net->params[net->nodes[outer->node].kernel];
             model->values[p->offset + ad_param_at(p, 0, e)] = value;
@@ -235,11 +251,13 @@ static adatom_status preprocessing(const import *in, adatom_model *model) {
     const int size = model->net.image_size;
     model->resize = p->resize ? p->resize : size == USUAL_SIZE ? 256 : size;
     if (model->resize < size || model->resize > 4096)
-        return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", model->resize, size, size);
+        return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", model->resize, size,
+                       size);
     if (p->std[0] == 0 && p->std[1] == 0 && p->std[2] == 0) return ADATOM_OK;
     for (int i = 0; i < 3; i++) {
         if (!(fabsf(p->mean[i]) <= 1e6f) || !(p->std[i] >= 1e-6f && p->std[i] <= 1e6f))
-            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible", (double)p->mean[i], (double)p->std[i]);
+            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible", (double)p->mean[i],
+                           (double)p->std[i]);
         model->mean[i] = p->mean[i], model->std[i] = p->std[i];
     }
     return ADATOM_OK;
@@ -261,21 +279,25 @@ static void remember(const import *in, const reading *r, const ad_outer_list *li
     for (int i = 0; i < list->count; i++) {
         const ad_st_tensor *tensor = list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
         const size_t all = tensor ? strlen(tensor->name) : 0, own = strlen(list->items[i].name);
-        if (all > own + skip) snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip), tensor->name + skip);
+        if (all > own + skip)
+            snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip), tensor->name + skip);
     }
 }
 
 adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
                                         const adatom_import_params *params, adatom_model **out) {
-    import in = {.ctx = context, .params = params ? *params : (adatom_import_params){0}};
+import in = {.ctx = context, .params = params ? * params: (adatom_import_params) { 0 } };
+    ad_network net = {0};
     ad_outer_list list = {0};
     adatom_model *model = NULL;
     reading r;
     adatom_status status;
     *out = NULL;
     if (is_pickle(bytes, size))
-        return ad_fail(context, ADATOM_BAD_DATA, "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
-                       "elsewhere', has two lines of Python that make a safetensors file of it", name);
+        return ad_fail(context, ADATOM_BAD_DATA,
+                       "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
+                       "elsewhere', has two lines of Python that make a safetensors file of it",
+                       name);
     AD_TRY(ad_safetensors_parse(context, name, bytes, size, &in.file));
     if (ad_safetensors_metadata(&in.file, "adatom"))
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", name));
@@ -283,10 +305,12 @@ adatom_status adatom_model_import_bytes(adatom_context *context, const char *nam
     AD_TRY(recognise(&in, &r));
     const bool small = strncmp(r.network.arch, "conv", 4) == 0 || strcmp(r.network.arch, "resnet12") == 0;
     r.network.image_size = in.params.image_size ? in.params.image_size : small ? 84 : USUAL_SIZE;
-    AD_TRY(ad_model_create_blank(context, &r.network, &model));
-    AD_TRY(ad_layout_list(context, r.layout, &model->net, &list));
+    AD_TRY(ad_network_build(context, &r.network, &net));
+    AD_TRY(ad_layout_list(context, r.layout, &net, &list));
     AD_TRY(ad_name_map_check(context, &in.map, in.params.map, &list));
     AD_TRY(check_complete(&in, &r, &list));
+    AD_TRY(check_tensors(&in, &r, &list)); /* before memory is taken for the first tensor's word */
+    AD_TRY(ad_model_create_blank(context, &r.network, &model));
     AD_TRY(read_all(&in, &r, &list, model));
     AD_TRY(preprocessing(&in, model));
     remember(&in, &r, &list, model);
@@ -296,6 +320,7 @@ adatom_status adatom_model_import_bytes(adatom_context *context, const char *nam
 done:
     adatom_model_destroy(&model);
     ad_free(list.items);
+    ad_network_clear(&net);
     ad_name_map_clear(&in.map);
     ad_safetensors_clear(&in.file);
     return status;

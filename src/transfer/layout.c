@@ -3,21 +3,36 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESNET_BLOCKS                                                                                    \
-    .layer = {"layer%s.%b.conv%p", "layer%s.%b.bn%p"}, .shortcut = {"layer%s.%b.downsample.0", "layer%s.%b.downsample.1"}
+#define RESNET_BLOCKS .layer = {"layer%s.%b.conv%p", "layer%s.%b.bn%p"}, .shortcut = {"layer%s.%b.downsample.0", "layer%s.%b.downsample.1"}
 
 const ad_layout ad_layouts[] = {
     {"torchvision", {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
-    {"torchvision", {"vgg16_bn"}, .layer = {"features.%f", "features.%g"}, .head = "classifier", .bias = true,
+    {"torchvision",
+     {"vgg16_bn"},
+     .layer = {"features.%f", "features.%g"},
+     .head = "classifier",
+     .bias = true,
      .ignored = {"classifier.0.*", "classifier.3.*", "classifier.6.*"}},
     {"timm", {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
-    {"timm", {"vgg16_bn"}, .layer = {"features.%f", "features.%g"}, .head = "classifier", .bias = true,
+    {"timm",
+     {"vgg16_bn"},
+     .layer = {"features.%f", "features.%g"},
+     .head = "classifier",
+     .bias = true,
      .ignored = {"pre_logits.*", "head.*"}},
     /* https://github.com/wyharveychen/CloserLookFewShot */
-    {"closerlook", {"conv4", "conv6"}, .layer = {"trunk.%u.C", "trunk.%u.BN"}, .again = {"trunk.%u.trunk.0", "trunk.%u.trunk.1"},
-     .head = "classifier", .bias = true},
-    {"closerlook", {"resnet10", "resnet18", "resnet34"}, .stem = {"trunk.%f", "trunk.%g"}, .layer = {"trunk.%u.C%p", "trunk.%u.BN%p"},
-     .shortcut = {"trunk.%u.shortcut", "trunk.%u.BNshortcut"}, .head = "classifier"},
+    {"closerlook",
+     {"conv4", "conv6"},
+     .layer = {"trunk.%u.C", "trunk.%u.BN"},
+     .again = {"trunk.%u.trunk.0", "trunk.%u.trunk.1"},
+     .head = "classifier",
+     .bias = true},
+    {"closerlook",
+     {"resnet10", "resnet18", "resnet34"},
+     .stem = {"trunk.%f", "trunk.%g"},
+     .layer = {"trunk.%u.C%p", "trunk.%u.BN%p"},
+     .shortcut = {"trunk.%u.shortcut", "trunk.%u.BNshortcut"},
+     .head = "classifier"},
     /* https://github.com/WangYueFt/rfs */
     {"rfs", {"resnet12"}, RESNET_BLOCKS, .head = "classifier"},
 };
@@ -71,8 +86,8 @@ static ad_outer *add(lister *l, ad_outer_kind kind, const char *base, const char
     return outer;
 }
 
-static void add_param(lister *l, ad_outer_kind kind, const char *base, const char *suffix, const char *own, const char *own_suffix, int param,
-                      int part) {
+static void add_param(lister *l, ad_outer_kind kind, const char *base, const char *suffix, const char *own, const char *own_suffix,
+                      int param, int part) {
     char name[AD_PARAM_NAME];
     ad_outer *outer = add(l, kind, base, suffix, own, own_suffix);
     outer->param = param, outer->part = part;

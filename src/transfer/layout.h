@@ -15,7 +15,7 @@ typedef struct ad_layout {
     const char *stem[2], *layer[2], *shortcut[2]; /* convolution and batch norm; NULL: there are none */
     const char *again[2];                         /* second names under which a state_dict lists the layers' tensors */
     const char *head;
-    bool bias;                                 /* the convolutions have biases */
+    bool bias;                                  /* the convolutions have biases */
     const char *ignored[AD_LAYOUT_IGNORED + 1]; /* left out on import; a * at the end stands for anything */
 } ad_layout;
 
@@ -32,7 +32,7 @@ typedef struct ad_outer {
     char own[AD_PARAM_NAME];   /* in a model without decomposition */
     int rank;
     int64_t shape[4];
-    int node;  /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
+    int node;        /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
     int param, part; /* of a PARAM or HEAD */
 } ad_outer;
 

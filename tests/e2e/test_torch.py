@@ -280,6 +280,45 @@ def whole_trip(name, make, size, classes, sharing="layer", dtype=torch.float32, 
     exported("moved", "moved atoms", moved)
 
 
+def adapted():
+    """New classes: an adapter's classes and probabilities, and the same from PyTorch after export."""
+    torch.manual_seed(2)
+    module, classes, size = ResNet((2, 2, 2, 2), 8, 10), ("circles", "noise", "stripes"), 48
+    module.eval()
+    save("source", module.state_dict())
+    adatom("import", "source", "-o", "imported", "--size", str(size), "--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD)))
+    adatom("decompose", "imported", "--mode", "residual", "--atoms", "8", "-o", "residual")
+    row, column = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    pictures = []
+    for label, name in enumerate(classes):
+        os.makedirs(os.path.join("classes", name))
+        for i in range(5):
+            wave = (row - 20 - i).square() + (column - 24).square() if label == 0 else (i + 1) * row + 3 * column
+            grey = torch.rand(size, size) if label == 1 else 0.5 + 0.5 * torch.sin((wave.float() / (60 if label == 0 else 4)))
+            picture = (grey[..., None] * torch.tensor([255.0, 200.0, 120.0]) * (0.8 + 0.04 * i)).to(torch.uint8)
+            pictures.append(picture)
+            with open(os.path.join("classes", name, "%d.ppm" % i), "wb") as file:
+                file.write(b"P6 %d %d 255\n" % (size, size) + ctypes.string_at(picture.data_ptr(), picture.numel()))
+    adatom("adapt", "--model", "residual", "--images", "classes", "--output", "adapter", "--head", "linear", "--lr-atoms", "0.01", "--device", "cpu",
+           "--no-cache")
+    result = json.loads(adatom("classify", "classes", "--model", "residual", "--adapter", "adapter", "--top", "3", "--device", "cpu", "--no-cache",
+                               "-o", "json"))
+    adatom("export", "residual", "--adapter", "adapter", "-o", "exported")
+    tensors, _ = load("exported")
+    again = ResNet((2, 2, 2, 2), 8, len(classes))
+    again.load_state_dict(tensors, strict=True)
+    again.eval()
+    if (again.conv1.weight - module.conv1.weight).abs().max() != 0 or (again.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max() < 1e-5:
+        sys.exit("atoms must have moved, and nothing else")
+    inputs = (torch.stack(pictures).permute(0, 3, 1, 2).float() / 255 - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    with torch.no_grad():
+        wanted = torch.softmax(again(inputs), 1)
+    shown = {(row["picture"], row["class"]): row["probability"] for row in result["predictions"]}
+    names = sorted({picture for picture, _ in shown})  # as they were written: by class, then number
+    got = torch.tensor([[shown[name, label] for label in classes] for name in names])
+    compare("an adapter: classified, exported", got, wanted)
+
+
 def refusals():
     module = ResNet((2, 2, 2, 2), 4, 3)
     torch.save(module.state_dict(), "model.pth")
@@ -323,6 +362,7 @@ def main():
         refusals()
         torchvision_classifier()
         mapped()
+        adapted()
         whole_trip("resnet18 of torchvision", lambda: ResNet((2, 2, 2, 2), 64, 10), 48, 10)
         whole_trip("resnet34 of timm, bfloat16", lambda: ResNet((3, 4, 6, 3), 8, 7), 64, 7, dtype=torch.bfloat16, prefix="module.")
         whole_trip("vgg16_bn", lambda: VGG(8, 5), 32, 5, sharing="net")

@@ -37,8 +37,9 @@ static void refused(adatom_status status, adatom_status expected, const char *te
 /* A dense network whose norms do something. */
 static adatom_model *dense(const char *arch, int size, int width, int classes) {
     adatom_model *model = NULL;
-    ok(adatom_model_create(ctx, &(adatom_model_params){.arch = arch, .sharing = "none", .image_size = size, .width = width,
-                                                       .classes = classes, .seed = 3}, &model));
+    ok(adatom_model_create(
+        ctx, &(adatom_model_params){.arch = arch, .sharing = "none", .image_size = size, .width = width, .classes = classes, .seed = 3},
+        &model));
     ad_random random = ad_random_make(9, AD_STREAM_CHECK, 0);
     for (int i = 0; i < model->net.param_count; i++) {
         const ad_param *p = &model->net.params[i];
@@ -103,8 +104,10 @@ static void same_rest(const adatom_model *a, const adatom_model *b) {
 }
 
 START_TEST(test_residual_starts_as_the_dense_network) {
-    static const struct { const char *arch, *sharing; int atoms; } cases[] = {
-        {"conv4", "layer", 8}, {"conv4", "net", 12}, {"resnet10", "stage", 8}, {"resnet10", "layer", 40}};
+    static const struct {
+        const char *arch, *sharing;
+        int atoms;
+    } cases[] = {{"conv4", "layer", 8}, {"conv4", "net", 12}, {"resnet10", "stage", 8}, {"resnet10", "layer", 40}};
     adatom_model *model = dense(cases[_i].arch, 33, 4, 5);
     model->mean[0] = 0.25f, model->resize = 40;
     adatom_model *d = decomposed(model, cases[_i].sharing, cases[_i].atoms, true);
@@ -126,7 +129,8 @@ START_TEST(test_residual_starts_as_the_dense_network) {
                 double product = 0;
                 for (int c = 0; c < p->c; c++)
                     for (size_t k = 0; k < o; k++)
-                        product += (double)d->values[p->offset + ((size_t)c * m + a) * o + k] * (double)d->values[p->offset + ((size_t)c * m + b) * o + k];
+                        product += (double)d->values[p->offset + ((size_t)c * m + a) * o + k] *
+                                   (double)d->values[p->offset + ((size_t)c * m + b) * o + k];
                 ck_assert_double_eq_tol(product, a == b ? (double)(p->o * p->c) / p->m : 0, 1e-4 * p->o * p->c);
             }
     }
@@ -216,8 +220,10 @@ START_TEST(test_shared_decomposition) {
         for (int i = 0; i < d->net.node_count; i++) {
             if (d->net.nodes[i].kind != AD_NODE_CONV) continue;
             ok(adatom_model_distance(model, d, i - 1, &error));
-            if (d->net.nodes[i].m == 0) ck_assert_double_eq(error, 0);
-            else sum += error * error;
+            if (d->net.nodes[i].m == 0)
+                ck_assert_double_eq(error, 0);
+            else
+                sum += error * error;
         }
         ck_assert_double_lt(sum, last * 8);
         last = sum / 8;
@@ -229,7 +235,8 @@ END_TEST
 
 START_TEST(test_decompose_refuses) {
     adatom_model *model = dense("conv4", 16, 4, 0), *out = model;
-    refused(adatom_model_decompose(model, &(adatom_decompose_params){.atoms = 10}, &out), ADATOM_USAGE, "10 atoms are more than the 3 x 3 kernels");
+    refused(adatom_model_decompose(model, &(adatom_decompose_params){.atoms = 10}, &out), ADATOM_USAGE,
+            "10 atoms are more than the 3 x 3 kernels");
     ck_assert_ptr_null(out);
     refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "none"}, &out), ADATOM_USAGE, "known: layer, stage, net");
     refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "group"}, &out), ADATOM_USAGE, "unknown sharing 'group'");
@@ -244,10 +251,16 @@ END_TEST
 
 /* ---- import and export -------------------------------------------------------------------------------------------- */
 
-static const struct { const char *arch, *layout, *tensor; int size; } trips[] = {
-    {"resnet18", "torchvision", "layer2.0.downsample.1.running_var", 33}, {"resnet34", "timm", "layer3.5.bn2.weight", 33},
-    {"vgg16_bn", "torchvision", "features.40.weight", 32},                {"conv4", "closerlook", "trunk.3.trunk.1.num_batches_tracked", 32},
-    {"conv6", "closerlook", "trunk.5.BN.bias", 20},                       {"resnet10", "closerlook", "trunk.7.BNshortcut.weight", 33},
+static const struct {
+    const char *arch, *layout, *tensor;
+    int size;
+} trips[] = {
+    {"resnet18", "torchvision", "layer2.0.downsample.1.running_var", 33},
+    {"resnet34", "timm", "layer3.5.bn2.weight", 33},
+    {"vgg16_bn", "torchvision", "features.40.weight", 32},
+    {"conv4", "closerlook", "trunk.3.trunk.1.num_batches_tracked", 32},
+    {"conv6", "closerlook", "trunk.5.BN.bias", 20},
+    {"resnet10", "closerlook", "trunk.7.BNshortcut.weight", 33},
     {"resnet12", "rfs", "layer4.0.downsample.0.weight", 16},
 };
 
@@ -314,12 +327,16 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &size), ADATOM_BAD_DATA,
             "1 tensors are missing: 'trunk.2.BN.bias'; and 1 are left over: 'trunk.2.BN.Bias'");
     refused(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.trunk.9\"", &size), ADATOM_BAD_DATA, "'trunk.2.BN.bias'");
-    refused(import_edited("\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3]", "\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,9,3,1]", &size),
+    refused(import_edited("\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3]",
+                          "\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,9,3,1]", &size),
             ADATOM_BAD_DATA, "tensor 'trunk.0.C.weight' has the shape [4, 9, 3, 1]; [4, 3, 3, 3] was expected");
-    refused(import_edited("\"dtype\":\"I64\"", "\"dtype\":\"F64\"", &size), ADATOM_BAD_DATA, "has the type F64; F32, F16, BF16 or I64 was expected");
+    refused(import_edited("\"dtype\":\"I64\"", "\"dtype\":\"F64\"", &size), ADATOM_BAD_DATA,
+            "has the type F64; F32, F16, BF16 or I64 was expected");
     refused(import_edited("trunk.", "lower.", &size), ADATOM_BAD_DATA, "none of its");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "resnet34"}), ADATOM_BAD_DATA, "read as resnet34 of closerlook");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "alexnet"}), ADATOM_USAGE, "no layout 'auto' of a network 'alexnet'");
+    refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "resnet34"}), ADATOM_BAD_DATA,
+            "read as resnet34 of closerlook");
+    refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "alexnet"}), ADATOM_USAGE,
+            "no layout 'auto' of a network 'alexnet'");
     refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .resize = 8}), ADATOM_USAGE, "cannot be scaled to 8");
     refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .std = {1, 1, 0}}), ADATOM_USAGE, "impossible");
     /* Maps. */

@@ -1,0 +1,45 @@
+# Import, decomposition and export from outside; tests/e2e/test_torch.py has PyTorch at the other end.
+. "$LIB"
+model=$FIXTURE/model.safetensors
+
+# A model made here goes out under CloserLook's names and comes back.
+expect 0 'dense.safetensors is written' "$ADATOM" export "$model" --output dense.safetensors
+expect 0 "conv4 with closerlook's names, 64 classes, 8 features, pictures of 16 x 16 cropped from 20" \
+    "$ADATOM" import dense.safetensors -o back.safetensors --size 16 --resize 20
+expect 0 'conv4, sharing none' "$ADATOM" inspect back.safetensors
+"$ADATOM" inspect back.safetensors -o json >m.json
+same "$(get m.json model.layout)" closerlook layout
+same "$(get m.json model.resize)" 20 resize
+
+# Decomposition: the errors fall with the atoms and reach rounding at nine; residual has none.
+expect 0 'layer2.conv +8 +layer2' "$ADATOM" decompose back.safetensors -o eight.safetensors
+"$ADATOM" decompose back.safetensors -o nine.safetensors --atoms 9 --format json >nine.json || complain "decompose"
+"$ADATOM" decompose back.safetensors -o residual.safetensors --mode residual --atoms 12 --sharing stage --format json >residual.json || complain "residual"
+awk -v e="$(get nine.json layers.0.error)" 'BEGIN {exit !(e >= 0 && e < 1e-5)}' || complain "nine atoms are not exact: $(get nine.json layers.0.error)"
+awk -v e="$(get residual.json layers.0.error)" 'BEGIN {exit !(e == 0)}' || complain "residual is not the same: $(get residual.json layers.0.error)"
+same "$(get residual.json model.residual)" true residual
+expect 0 'beside the kernels' "$ADATOM" inspect residual.safetensors
+expect 0 'm for 10 %' "$ADATOM" inspect back.safetensors --singular-values
+"$ADATOM" inspect back.safetensors --singular-values -o json >s.json || complain "singular values"
+awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)" -v c="$(get s.json layers.1.errors.9)" \
+    'BEGIN {exit !(a > b && b > 0 && c == 0)}' || complain "errors do not fall with the atoms"
+
+# Atoms of a residual model adapt like others.
+expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 --tasks 4 \
+    --adapt centroid,atoms --device cpu --no-cache
+
+# Refusals: one sentence, nothing written.
+expect 2 '10 atoms are more than the 3 x 3 kernels' "$ADATOM" decompose "$model" --atoms 10 -o no.safetensors
+expect 2 'residual' "$ADATOM" decompose "$model" --mode residul -o no.safetensors
+expect 2 'three numbers' "$ADATOM" import dense.safetensors --mean 1,2 -o no.safetensors
+expect 2 "'rfs' has no names for conv4" "$ADATOM" export "$model" --layout rfs -o no.safetensors
+expect 4 'a model of this program already' "$ADATOM" import "$model" -o no.safetensors
+expect 4 'read as resnet34' "$ADATOM" import dense.safetensors --arch resnet34 -o no.safetensors
+printf 'PK\003\004 and so on, a zip archive' >model.pth
+expect 4 'is a pickle of PyTorch' "$ADATOM" import model.pth -o no.safetensors
+head -c 2000 dense.safetensors >cut.safetensors
+expect 4 'cut.safetensors' "$ADATOM" import cut.safetensors -o no.safetensors
+echo '{"a": 1}' >map.json
+expect 4 "map.json.*'a' must be given a name" "$ADATOM" import dense.safetensors --map map.json -o no.safetensors
+[ ! -e no.safetensors ] || complain "something was written"
+finish
