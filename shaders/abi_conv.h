@@ -22,12 +22,19 @@ struct ad_push_conv {
 #define AD_SPEC_C 4
 #define AD_SPEC_O 5
 #define AD_SPEC_M 6
-#define AD_SPEC_LANES 7  /* invocations of a workgroup (fixed in the shared-memory kernels) */
-#define AD_SPEC_TILE_A 8 /* register tile: rows (positions), see each kernel */
-#define AD_SPEC_TILE_V 9 /* register tile: vectors of 4 columns */
-#define AD_SPEC_COUNT 10
+#define AD_SPEC_LANES 7     /* invocations of a workgroup (fixed in the shared-memory kernels) */
+#define AD_SPEC_TILE_A 8    /* register tile: rows (positions), see each kernel */
+#define AD_SPEC_TILE_V 9    /* register tile: vectors of 4 columns */
+#define AD_SPEC_MATRIX_K 10 /* lib/matrix.glsl: fragments are TILE_A x MATRIX_K by MATRIX_K x TILE_V */
+#define AD_SPEC_MATRIX_ROWS 11
+#define AD_SPEC_MATRIX_COLUMNS 12
+#define AD_SPEC_COUNT 13
 
 /* The shared-memory kernels: 64 x 64 outputs a workgroup of 128 invocations, 8 x 4 of them each, depth 16. */
 #define AD_TILE_ROWS 64
 #define AD_TILE_VECTORS 16
 #define AD_TILE_INVOCATIONS 128
+
+/* The kernels for matrix units: 2 x 2 subgroups make a tile of MATRIX_ROWS x MATRIX_COLUMNS, a step of the depth at a time. */
+#define AD_MATRIX_DEPTH 32
+#define AD_MATRIX_SUBGROUPS 4

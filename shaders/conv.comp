@@ -4,6 +4,7 @@
  * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0; without
  * AD_WIDTH=1 also O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
  * Grid: tiles of 64 positions x 64 outputs, o fastest, folded over x and y; z = task.
+ * AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops a position; each input read about K^2 O/64 times (mostly from cache), w once per 64 positions.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
@@ -23,8 +24,8 @@ const int UNITS = K * K * C4; /* depth of the product, in vec4 */
 #endif
 const int ROW = AD_TILE_ROWS + 1; /* one vec4 of padding: four depths are stored at once, without bank conflicts */
 
-shared vec4 tile_x[4 * ROW];             /* [depth/4][position], vec4 over depth */
-shared vec4 tile_w[16 * AD_TILE_VECTORS]; /* [depth][o/4] */
+shared ad_staged tile_x[4 * ROW];             /* [depth/4][position], vec4 over depth */
+shared ad_staged tile_w[16 * AD_TILE_VECTORS]; /* [depth][o/4] */
 
 vec4 load_x(ad_place window, int unit) {
     int tap = unit / C4;
@@ -60,10 +61,10 @@ void main() {
     [[unroll]] for (int r = 0; r < 8; r++) sum[r] = vec4(0);
     for (int at = 0; at < UNITS; at += 4) {
         barrier();
-        tile_x[unit * ROW + row] = x0;
-        tile_x[unit * ROW + row + 32] = x1;
-        tile_w[depth * AD_TILE_VECTORS + column] = w0;
-        tile_w[(depth + 8) * AD_TILE_VECTORS + column] = w1;
+        tile_x[unit * ROW + row] = ad_stage(x0);
+        tile_x[unit * ROW + row + 32] = ad_stage(x1);
+        tile_w[depth * AD_TILE_VECTORS + column] = ad_stage(w0);
+        tile_w[(depth + 8) * AD_TILE_VECTORS + column] = ad_stage(w1);
         barrier();
         if (at + 4 < UNITS) { /* in flight while this tile is multiplied */
             x0 = load_x(window0, at + 4 + unit);
@@ -72,10 +73,11 @@ void main() {
             w1 = load_w(4 * at + 24 + depth, first_column + column);
         }
         [[unroll]] for (int u = 0; u < 4; u++) {
-            vec4 b0 = tile_w[(4 * u + 0) * AD_TILE_VECTORS + column], b1 = tile_w[(4 * u + 1) * AD_TILE_VECTORS + column];
-            vec4 b2 = tile_w[(4 * u + 2) * AD_TILE_VECTORS + column], b3 = tile_w[(4 * u + 3) * AD_TILE_VECTORS + column];
+            int at_w = 4 * u * AD_TILE_VECTORS + column;
+            vec4 b0 = ad_value(tile_w[at_w]), b1 = ad_value(tile_w[at_w + AD_TILE_VECTORS]);
+            vec4 b2 = ad_value(tile_w[at_w + 2 * AD_TILE_VECTORS]), b3 = ad_value(tile_w[at_w + 3 * AD_TILE_VECTORS]);
             [[unroll]] for (int r = 0; r < 8; r++) {
-                vec4 a = tile_x[u * ROW + rows + r];
+                vec4 a = ad_value(tile_x[u * ROW + rows + r]);
                 sum[r] += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3;
             }
         }

@@ -4,6 +4,7 @@
  * x [task][n][h][w][C], dy [task][n][oh][ow][O], partial [task][split][K*K][C][O]. C % 4 == 0; without AD_WIDTH=1 also
  * O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
  * Grid: (split, tile of 64 (ij,c), tile of 64 o), o fastest, folded over x and y; z = task.
+ * AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops a position; dy read K^2 C/64 times, x O/64 K^2 times. Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
@@ -15,8 +16,8 @@ AD_IN_O(1, dy)
 AD_OUT(2, ad_o, partial)
 
 const int UNITS = K * K * C4; /* rows of the result, in vec4 */
-shared vec4 tile_x[16 * AD_TILE_VECTORS];  /* [position][(ij,c)/4] */
-shared vec4 tile_dy[16 * AD_TILE_VECTORS]; /* [position][o/4] */
+shared ad_staged tile_x[16 * AD_TILE_VECTORS];  /* [position][(ij,c)/4] */
+shared ad_staged tile_dy[16 * AD_TILE_VECTORS]; /* [position][o/4] */
 
 vec4 load_x(int position, int unit) {
     int tap = unit / C4;
@@ -52,14 +53,14 @@ void main() {
         vec4 x0 = load_x(at + depth, first_unit + lane), x1 = load_x(at + depth + 8, first_unit + lane);
         vec4 dy0 = load_dy(at + depth, first_column + lane), dy1 = load_dy(at + depth + 8, first_column + lane);
         barrier();
-        tile_x[depth * AD_TILE_VECTORS + lane] = x0;
-        tile_x[(depth + 8) * AD_TILE_VECTORS + lane] = x1;
-        tile_dy[depth * AD_TILE_VECTORS + lane] = dy0;
-        tile_dy[(depth + 8) * AD_TILE_VECTORS + lane] = dy1;
+        tile_x[depth * AD_TILE_VECTORS + lane] = ad_stage(x0);
+        tile_x[(depth + 8) * AD_TILE_VECTORS + lane] = ad_stage(x1);
+        tile_dy[depth * AD_TILE_VECTORS + lane] = ad_stage(GRADIENT * dy0);
+        tile_dy[(depth + 8) * AD_TILE_VECTORS + lane] = ad_stage(GRADIENT * dy1);
         barrier();
         [[unroll]] for (int d = 0; d < 16; d++) {
-            vec4 a0 = tile_x[d * AD_TILE_VECTORS + 2 * depth], a1 = tile_x[d * AD_TILE_VECTORS + 2 * depth + 1];
-            vec4 b = tile_dy[d * AD_TILE_VECTORS + lane];
+            vec4 a0 = ad_value(tile_x[d * AD_TILE_VECTORS + 2 * depth]), a1 = ad_value(tile_x[d * AD_TILE_VECTORS + 2 * depth + 1]);
+            vec4 b = ad_value(tile_dy[d * AD_TILE_VECTORS + lane]);
             [[unroll]] for (int e = 0; e < 4; e++) {
                 sum[e] += a0[e] * b;
                 sum[4 + e] += a1[e] * b;
@@ -70,6 +71,7 @@ void main() {
     if (column >= O4) return;
     [[unroll]] for (int r = 0; r < 8; r++) {
         if (row + r >= 4 * UNITS) return;
+        sum[r] *= UNSCALE;
         int line = split * 4 * UNITS + row + r;
 #if AD_WIDTH == 1
         for (int o = 4 * column; o < min(4 * column + 4, O); o++) {

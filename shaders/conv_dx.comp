@@ -4,6 +4,7 @@
  * dy [task][n][oh][ow][O], w [task][K*K][C][O], dx [task][n][h][w][C]. C % 4 == 0; without AD_WIDTH=1 also O % 4 == 0.
  * Task strides are multiples of 4 where vec4 are read.
  * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See conv_place.glsl.
+ * AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops an output position. Double reference: CONV_DX. */
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
@@ -15,8 +16,8 @@ AD_IN_O(1, w)
 AD_OUT(2, float, dx)
 
 const int ROW = AD_TILE_ROWS + 1;
-shared vec4 tile_dy[4 * ROW]; /* [o/4][pixel] */
-shared vec4 tile_w[4 * ROW];  /* [o/4][c] */
+shared ad_staged tile_dy[4 * ROW]; /* [o/4][pixel] */
+shared ad_staged tile_w[4 * ROW];  /* [o/4][c] */
 
 #if AD_WIDTH == 1
 #define LOAD_O(operand, binding, row, unit)                             \
@@ -56,16 +57,16 @@ void main() {
             vec4 dy0 = load_dy(pixel0, tap, at), dy1 = load_dy(pixel1, tap, at);
             vec4 w0 = load_w(tap, first_column + row, at), w1 = load_w(tap, first_column + row + 32, at);
             barrier();
-            tile_dy[unit * ROW + row] = dy0;
-            tile_dy[unit * ROW + row + 32] = dy1;
-            tile_w[unit * ROW + row] = w0;
-            tile_w[unit * ROW + row + 32] = w1;
+            tile_dy[unit * ROW + row] = ad_stage(GRADIENT * dy0);
+            tile_dy[unit * ROW + row + 32] = ad_stage(GRADIENT * dy1);
+            tile_w[unit * ROW + row] = ad_stage(w0);
+            tile_w[unit * ROW + row + 32] = ad_stage(w1);
             barrier();
             [[unroll]] for (int u = 0; u < 4; u++) {
-                vec4 b0 = tile_w[u * ROW + column], b1 = tile_w[u * ROW + column + 16];
-                vec4 b2 = tile_w[u * ROW + column + 32], b3 = tile_w[u * ROW + column + 48];
+                vec4 b0 = ad_value(tile_w[u * ROW + column]), b1 = ad_value(tile_w[u * ROW + column + 16]);
+                vec4 b2 = ad_value(tile_w[u * ROW + column + 32]), b3 = ad_value(tile_w[u * ROW + column + 48]);
                 [[unroll]] for (int r = 0; r < 8; r++) {
-                    vec4 a = tile_dy[u * ROW + rows + r];
+                    vec4 a = ad_value(tile_dy[u * ROW + rows + r]);
                     sum[r] += vec4(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
                 }
             }
@@ -76,6 +77,6 @@ void main() {
         if (!pixel.inside) return;
         int at = ad_task_offset(2, 1) + ((pixel.image * p.h + pixel.row) * p.w + pixel.col) * C + first_column + column;
         [[unroll]] for (int j = 0; j < 4; j++)
-            if (first_column + column + 16 * j < C) dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j];
+            if (first_column + column + 16 * j < C) dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j] * UNSCALE;
     }
 }

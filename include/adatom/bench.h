@@ -14,6 +14,8 @@ typedef struct adatom_check_result {
     const char *shape; /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w": tasks, images, sizes, kernel, stride ... */
     const char *data;  /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
     bool passed;
+    bool not_offered;   /* nothing was checked: a variant that this device lacks or that needs precision "fp16" (device.h). Told once for
+                           each, with shape and data empty and passed true, and not counted */
     const char *detail; /* on failure: tensor, index, got, wanted, bound, seed, command that repeats it; else "" */
 } adatom_check_result;
 

@@ -25,6 +25,9 @@ typedef struct adatom_device_info {
     uint64_t tensor_bytes; /* largest buffer range an operation can use */
     bool timer;            /* device timestamps */
     int threads;           /* CPU engine only */
+    char precision[8];     /* of an open device: "fp32" or "fp16" */
+    char features[96];     /* of an open device, separated by ", ": what fp16 makes use of, e.g. "half-operands,
+                              VK_KHR_cooperative_matrix 16x16x16"; else empty */
 } adatom_device_info;
 
 typedef struct adatom_device_params {
@@ -34,7 +37,11 @@ typedef struct adatom_device_params {
     const char *select;
     int threads;           /* CPU engine; 0: all processors */
     const char *cache_dir; /* pipeline and tuning caches; NULL: none are kept */
-    bool validate;         /* Vulkan validation layer with synchronization checks; its errors make calls fail */
+    /* NULL or "fp32"; "fp16": convolutions may round their operands to half precision (sums and everything in memory stay float32) and use
+     * matrix units. Kernels that do so are first checked on this device, a second or so, unless cache_dir holds the verdicts; only those
+     * that pass are used. UNSUPPORTED on the CPU engine, which has none; CHECK_FAILED if none passes. */
+    const char *precision;
+    bool validate; /* Vulkan validation layer with synchronization checks; its errors make calls fail */
 } adatom_device_params;
 
 /* Writes up to capacity entries and the total number to *count. infos may be NULL when capacity is 0. No Vulkan loader or

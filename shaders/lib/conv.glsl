@@ -39,6 +39,22 @@ const int O4 = (O + 3) / 4;
 /* An output: plain array. */
 #define AD_OUT(slot, type, name) layout(std430, binding = slot) restrict buffer name##_block { type name[]; };
 
+/* What shared-memory tiles hold. AD_HALF: operands rounded to half precision; they are multiplied and summed in float32, and the product
+ * of two halves is exact there. Gradients shrink with the number of images and places they are a mean over, down to where half
+ * precision loses digits (6e-5) or has nothing (3e-8): they are scaled by a power of two, which is exact, and the sums scaled back. What
+ * is past 65504 (gradients: 64) becomes infinite, which shows in the loss. */
+#ifdef AD_HALF
+#define ad_staged uvec2
+const float GRADIENT = 1024.0, UNSCALE = 1.0 / 1024.0;
+uvec2 ad_stage(vec4 v) { return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw)); }
+vec4 ad_value(uvec2 v) { return vec4(unpackHalf2x16(v.x), unpackHalf2x16(v.y)); }
+#else
+#define ad_staged vec4
+const float GRADIENT = 1.0, UNSCALE = 1.0;
+vec4 ad_stage(vec4 v) { return v; }
+vec4 ad_value(vec4 v) { return v; }
+#endif
+
 /* Rows of o numbers are read as vec4 where 4 divides o, else number by number: AD_WIDTH says which, and ad_o is the type. */
 #if AD_WIDTH == 1
 #define ad_o float

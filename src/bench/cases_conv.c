@@ -13,7 +13,7 @@ static const struct {
     {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},   {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8}, {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
     {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8}, /* a reduction in many parts */
     {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8}, /* only the centre tap is inside */
-    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},           /* outputs that are no vec4 */
+    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},    /* outputs that are no vec4 */
     {false, 1, 1, 9, 7, 12, 66, 3, 2, 1, 1, 8},
 };
 
@@ -23,7 +23,7 @@ static const struct {
     int tasks, n, h, w, c, o;
 } products[] = {
     {true, 1, 1, 13, 5, 20, 68},  {true, 3, 1, 9, 7, 12, 64},     {false, 3, 1, 9, 6, 20, 13},
-    {false, 1, 1, 8, 8, 64, 128}, {false, 1, 3, 43, 1, 68, 60},   {false, 3, 1, 16, 8, 4, 132},
+    {false, 1, 1, 8, 8, 64, 128}, {true, 1, 3, 43, 1, 68, 60},    {false, 3, 1, 16, 8, 4, 132},
     {false, 1, 1, 1, 1, 512, 4},  {false, 1, 2, 1, 127, 256, 12}, {false, 1, 3, 41, 37, 4, 8},
 };
 
@@ -120,7 +120,8 @@ static void add_weights(ad_case_list *list) {
     static const struct {
         bool quick;
         int tasks, c, o, k;
-    } sizes[] = {{true, 1, 4, 1, 1}, {true, 3, 8, 20, 3}, {true, 1, 4, 64, 3}, {false, 1, 68, 5, 3}, {false, 3, 20, 33, 5}, {false, 1, 512, 64, 3}};
+    } sizes[] = {{true, 1, 4, 1, 1},   {true, 3, 8, 20, 3},   {true, 1, 4, 64, 3},
+                 {false, 1, 68, 5, 3}, {false, 3, 20, 33, 5}, {false, 1, 512, 64, 3}};
     static const char *const axes[] = {"outputs", "inputs"};
     for (size_t s = 0; s < AD_COUNT(sizes); s++)
         for (int axis = 0; axis < 2; axis++) {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_VARIANTS = 9 };
 enum { INTEGERS, REALS, REPEAT, DATA_COUNT };
 static const char *const data_names[DATA_COUNT] = {"integers", "reals", "repeat"};
 
@@ -22,6 +23,7 @@ static const char *const data_names[DATA_COUNT] = {"integers", "reals", "repeat"
 typedef struct expectation {
     uint8_t *start; /* image of the arena */
     ad_reference_role roles[AD_OP_TENSORS];
+    double *half[AD_OP_TENSORS]; /* bounds for operands in half precision; made when needed */
 } expectation;
 
 typedef struct check {
@@ -35,6 +37,10 @@ typedef struct check {
     expectation expected[REPEAT];
     uint8_t *got, *again, *scratch;
     int checks, failures;
+    struct {
+        const char *name; /* NULL: not of reduced precision, or not asked for */
+        bool offered;     /* for some case */
+    } halves[AD_OP_COUNT][MAX_VARIANTS];
 } check;
 
 static size_t role_elements(const ad_tensor *t, int tasks) { return ad_tensor_bytes(t, tasks) / ad_type_bytes(t->type); }
@@ -53,6 +59,7 @@ static void expectation_clear(expectation *x) {
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         ad_free(x->roles[r].value);
         ad_free(x->roles[r].bound);
+        ad_free(x->half[r]);
     }
     *x = (expectation){0};
 }
@@ -74,6 +81,48 @@ static adatom_status expectation_make(const check *k, bool integers, expectation
     }
     ad_reference_run(op, out->roles);
     return ADATOM_OK;
+}
+
+/* Relative error of a number rounded to half precision, whichever way (Vulkan leaves the direction open: one unit in the last of 11
+ * binary places), and the absolute one where halves have no more such places: those below 2^-14 may be flushed to zero. */
+#define HALF_RELATIVE 0x1p-10
+#define HALF_ABSOLUTE 0x1p-14
+
+/* Bounds where the first two operands of a sum of products are rounded to half precision first and the rest is float32. With a' = a + da,
+ * |da| <= e(a) = HALF_RELATIVE |a| + HALF_ABSOLUTE, and b' likewise, |a'b' - ab| <= (|a| + e(a)) (|b| + e(b)) - |a| |b|. Summed over the
+ * products, this is the difference of the operation itself on |a| + e(a), |b| + e(b) and on |a|, |b|, everything else made positive too.
+ * The products of halves are exact in float32; what float32 adds grows with the operands by less than 1 %. */
+static adatom_status half_bounds(const check *k, expectation *x) {
+    const ad_op *op = &k->plan->ops[0];
+    ad_reference_role sides[2][AD_OP_TENSORS] = {0};
+    adatom_status status = ADATOM_OUT_OF_MEMORY;
+    for (int side = 0; side < 2; side++) {
+        for (int r = 0; r < AD_OP_TENSORS; r++) {
+            if (op->t[r] < 0) continue;
+            const ad_tensor *t = &k->plan->tensors[op->t[r]];
+            ad_reference_role *role = &sides[side][r];
+            *role = (ad_reference_role){.stride = x->roles[r].stride, .count = x->roles[r].count};
+            if (!(role->value = ad_malloc(k->ctx, role->count, sizeof *role->value))) goto done;
+            for (size_t e = 0; e < role->count; e++) {
+                const double v = fabs(element(x->start, t, e));
+                role->value[e] = side == 1 && r < 2 ? v + HALF_RELATIVE * v + HALF_ABSOLUTE : v;
+            }
+        }
+        ad_reference_run(op, sides[side]);
+    }
+    for (int r = 0; r < AD_OP_TENSORS; r++) {
+        if (!x->roles[r].bound) continue;
+        if (!(x->half[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->half[r]))) goto done;
+        for (size_t e = 0; e < x->roles[r].count; e++) {
+            const double bound = x->roles[r].bound[e];
+            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * bound + sides[1][r].value[e] - sides[0][r].value[e];
+        }
+    }
+    status = ADATOM_OK;
+done:
+    for (int side = 0; side < 2; side++)
+        for (int r = 0; r < AD_OP_TENSORS; r++) ad_free(sides[side][r].value);
+    return status;
 }
 
 /* Operations whose results on small integers are integers (or quarters) that float32 holds exactly in any order of summation. */
@@ -133,12 +182,12 @@ static void name_place(const check *k, size_t at, char *out, size_t size) {
 
 /* False and a sentence in detail if role r of the result differs from what is expected. Elements that were rightly written are
  * copied into scratch (which holds the start) for the comparison of the rest. */
-static bool compare_role(const check *k, const expectation *x, int r, bool integers, char *detail, size_t size) {
+static bool compare_role(const check *k, const expectation *x, int r, bool integers, bool half, char *detail, size_t size) {
     const ad_op *op = &k->plan->ops[0];
     const ad_tensor *t = &k->plan->tensors[op->t[r]];
     const bool exact = integers && exact_on_integers(op);
     for (size_t e = 0; e < x->roles[r].count; e++) {
-        const double bound = x->roles[r].bound[e], want = x->roles[r].value[e], got = element(k->got, t, e);
+        const double bound = half ? x->half[r][e] : x->roles[r].bound[e], want = x->roles[r].value[e], got = element(k->got, t, e);
         if ((t->stride && e % t->stride >= t->count) || bound == AD_REFERENCE_UNTOUCHED) continue;
         if (!(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
@@ -152,10 +201,10 @@ static bool compare_role(const check *k, const expectation *x, int r, bool integ
     return true;
 }
 
-static bool compare(const check *k, const expectation *x, bool integers, char *detail, size_t size) {
+static bool compare(const check *k, const expectation *x, bool integers, bool half, char *detail, size_t size) {
     memcpy(k->scratch, x->start, k->bytes);
     for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (x->roles[r].bound && !compare_role(k, x, r, integers, detail, size)) return false;
+        if (x->roles[r].bound && !compare_role(k, x, r, integers, half, detail, size)) return false;
     for (size_t at = 0; at < k->bytes; at++)
         if (k->scratch[at] != k->got[at]) {
             char place[96];
@@ -209,8 +258,14 @@ static adatom_status run_once(const check *k, ad_program *program, const uint8_t
     return status;
 }
 
+static bool half_known(const expectation *x) {
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (x->half[r]) return true;
+    return false;
+}
+
 /* Failures of the engine itself are failures of the check; only what would make every further check fail too ends it. */
-static adatom_status check_variant(check *k, int variant, const char *name) {
+static adatom_status check_variant(check *k, int variant, const char *name, bool half) {
     const ad_engine_api *api = k->engine->api;
     char detail[400];
     ad_program *program = NULL;
@@ -220,7 +275,9 @@ static adatom_status check_variant(check *k, int variant, const char *name) {
     AD_TRY(api->program_create(k->engine, k->plan, NULL, &program));
     for (; data < REPEAT; data++) {
         AD_TRY(run_once(k, program, k->expected[data].start, k->got));
-        report(k, name, data_names[data], compare(k, &k->expected[data], data == INTEGERS, detail, sizeof detail) ? NULL : detail);
+        if (half && !half_known(&k->expected[data])) AD_TRY(half_bounds(k, &k->expected[data]));
+        const bool same = compare(k, &k->expected[data], data == INTEGERS, half, detail, sizeof detail);
+        report(k, name, data_names[data], same ? NULL : detail);
     }
     AD_TRY(run_once(k, program, k->expected[REALS].start, k->again));
     report(k, name, data_names[REPEAT], same_bytes(k, detail, sizeof detail) ? NULL : detail);
@@ -246,6 +303,12 @@ static adatom_status check_case(check *k) {
     int applicable = 0;
     for (int variant = 1, count = api->variant_count(k->engine, k->c->op.kind); variant <= count; variant++) {
         const char *name = api->variant_name(k->engine, k->plan, &k->plan->ops[0], variant);
+        ad_half_variant half = {0};
+        const bool is_half = api->variant_half && api->variant_half(k->engine, k->plan, &k->plan->ops[0], variant, &half);
+        if (is_half && variant < MAX_VARIANTS && wanted(k, half.name)) {
+            k->halves[k->c->op.kind][variant].name = half.name;
+            k->halves[k->c->op.kind][variant].offered |= half.offered;
+        }
         if (!name) continue;
         applicable++;
         if (!wanted(k, name)) continue;
@@ -258,7 +321,7 @@ static adatom_status check_case(check *k) {
                 if (expectation_make(k, data == INTEGERS, &k->expected[data]) != ADATOM_OK) goto done;
             prepared = true;
         }
-        AD_TRY(check_variant(k, variant, name));
+        AD_TRY(check_variant(k, variant, name, is_half));
     }
     if (applicable == 0 && wanted(k, "none")) report(k, "none", data_names[INTEGERS], "no variant of this engine can run it");
     status = ADATOM_OK;
@@ -282,6 +345,16 @@ adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const 
         status = ad_interrupted(k.ctx);
         if (status == ADATOM_OK) status = check_case(&k);
     }
+    for (int kind = 0; kind < AD_OP_COUNT && k.params.report; kind++)
+        for (int v = 0; v < MAX_VARIANTS; v++)
+            if (k.halves[kind][v].name && !k.halves[kind][v].offered)
+                k.params.report(k.params.user, &(adatom_check_result){.operation = ad_op_name(kind),
+                                                                      .variant = k.halves[kind][v].name,
+                                                                      .shape = "",
+                                                                      .data = "",
+                                                                      .passed = true,
+                                                                      .not_offered = true,
+                                                                      .detail = ""});
     if (checks) *checks = k.checks;
     if (failures) *failures = k.failures;
     if (status == ADATOM_OK && k.checks == 0)

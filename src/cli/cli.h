@@ -57,7 +57,7 @@ typedef struct common_options {
 arg_group common_group(common_options *values);
 
 typedef struct device_options {
-    const char *device, *cache_dir;
+    const char *device, *cache_dir, *precision;
     int threads;
     bool cache, validate;
 } device_options;
@@ -78,7 +78,8 @@ adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_opti
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
 /* Opens the device and says on stderr which and why. */
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
-/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold cache folder and threads. */
+/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold cache folder and
+ * threads. */
 adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size,
                                          int resize);
 adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, int resize,

@@ -148,6 +148,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     adatom_device_describe(device, &i);
     json_t *document = report_document("adapt"), *config = json_loads(a.config_json, 0, NULL);
     json_object_set_new(document, "device", report_device(&i));
+    report_precision(document, &i);
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "accuracy",
                         json_pack("{s:s,s:i,s:i,s:f,s:[f,f]}", "estimate", a.estimate, "tested", a.tested, "right", a.right, "mean",

@@ -150,6 +150,7 @@ static json_t *make_document(const bench_options *values, const device_options *
     if (!document || !filters) return NULL;
     for (int f = 0; f < values->filters.count; f++) json_array_append_new(filters, json_string(values->filters.items[f]));
     json_object_set_new(document, "device", report_device(info));
+    report_precision(document, info);
     json_object_set_new(document, "precision", json_string("float32"));
     json_object_set_new(document, "config",
                         json_pack("{s:s,s:o,s:i,s:I,s:i}", "suite", values->suite, "filters", filters, "tasks", values->tasks, "seed",

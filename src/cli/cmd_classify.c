@@ -108,6 +108,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
                          probabilities, classes, o->top));
         }
     json_object_set_new(document, "device", report_device(&d));
+    report_precision(document, &d);
     json_object_set_new(document, "model", json_pack("{s:s,s:s}", "file", o->model, "hash", m.hash));
     json_object_set_new(document, "time", json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
     json_object_set(document, "predictions", rows);

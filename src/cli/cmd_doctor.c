@@ -49,11 +49,15 @@ static void on_check(void *user, const adatom_check_result *result) {
     struct doctor *d = user;
     json_t *row = row_of(d, result);
     char text[128];
-    d->checks++;
     if (!row) {
         d->out_of_memory = true;
         return;
     }
+    if (result->not_offered) {
+        json_object_set_new(row, "status", json_string("not offered"));
+        return;
+    }
+    d->checks++;
     json_object_set_new(row, "checks", json_integer(json_integer_value(json_object_get(row, "checks")) + 1));
     if (!result->passed) {
         d->failures++;
@@ -92,7 +96,8 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
     arg_spec spec = {
         .command = "doctor",
         .summary = "Runs every operation, variant and shape on the device and compares with double precision: integers must be equal, "
-                   "reals within the error bound, and a repeated run must give the same bytes. Exit code 5 if a check fails.",
+                   "reals within the error bound, and a repeated run must give the same bytes. Kernels in half precision are checked with "
+                   "--precision fp16 only. Exit code 5 if a check fails.",
         .groups = groups,
         .group_count = COUNT(groups)};
     bool run = false;
@@ -118,6 +123,7 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
     below = failure_text(&doctor);
     if (!document || !below || doctor.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     json_object_set_new(document, "device", report_device(&info));
+    report_precision(document, &info);
     json_object_set_new(document, "seed", json_integer((json_int_t)values.seed));
     json_object_set_new(document, "checks", json_integer(checks));
     json_object_set_new(document, "failed", json_integer(failures));

@@ -181,12 +181,12 @@ static json_t *interval(double ci95) { return isfinite(ci95) ? json_real(ci95) :
 static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
-    json_t *row = json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:s,s:o}", "method",
+    json_t *row = json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
                             e->method, "episodes", "seed", (json_int_t)list->seed, "n", list->tasks, "way", list->way, "shot", list->shot,
                             "query", list->query, "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean",
                             e->mean, "ci95", interval(e->ci95), "values", accuracies(e), "adapted", (json_int_t)e->adapted, "time", "total",
                             e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",
-                            (json_int_t)e->arena_bytes, "precision", "float32", "status", "ok", "config", config ? config : json_object());
+                            (json_int_t)e->arena_bytes, "status", "ok", "config", config ? config : json_object());
     if (row && first != e) {
         double mean = 0, ci95 = 0;
         adatom_mean_interval(e->accuracy, first->accuracy, (size_t)e->tasks, &mean, &ci95);
@@ -237,8 +237,10 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const l
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL};
     adatom_evaluation_info first = {0};
     adatom_episodes_info info;
+    adatom_device_info about;
     adatom_status status = ADATOM_OK;
     adatom_episodes_describe(list, &info);
+    adatom_device_describe(device, &about);
     for (int m = 0; m < methods->methods.count; m++) {
         adatom_method method = method_of(methods, options, m, o->seed);
         struct run r = {cli, method.adapt, info.shot};
@@ -252,6 +254,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const l
         adatom_evaluation_describe(evaluations[m], &e);
         if (m == 0) first = e;
         json_t *row = result_row(o, &info, &e, m == 0 ? &e : &first);
+        report_precision(row, &about);
         if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     }
 done:

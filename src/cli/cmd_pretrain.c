@@ -276,6 +276,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     adatom_model_describe(model, &m);
     document = report_document("pretrain");
     json_object_set_new(document, "device", report_device(&device_info));
+    report_precision(document, &device_info);
     json_object_set_new(document, "dataset", report_dataset(&data_info));
     json_object_set_new(document, "model",
                         json_pack("{s:s,s:s,s:s,s:s,s:i,s:I}", "file", o.output, "hash", m.hash, "arch", m.arch, "sharing", m.sharing,

@@ -102,6 +102,7 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
     adatom_device_describe(device, &info);
     if (!(document = report_document("tune"))) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     json_object_set_new(document, "device", report_device(&info));
+    report_precision(document, &info);
     json_object_set(document, "results", tune.rows);
     struct report report = {.document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     TRY(report_write(cli, &output, &report));

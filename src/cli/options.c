@@ -21,6 +21,7 @@ static const arg_option common_table[] = {
 };
 arg_group common_group(common_options *values) { return (arg_group){"General", common_table, COUNT(common_table), values}; }
 
+static const char *const precisions[] = {"fp32", "fp16", NULL};
 static const arg_option device_table[] = {
     {.name = "device",
      .letter = 'd',
@@ -29,6 +30,14 @@ static const arg_option device_table[] = {
      .initial = "auto",
      .value = "DEVICE",
      .help = "auto (the best GPU, else the CPU), cpu, vulkan, an index of 'adatom devices', a UUID, a PCI address or part of the name"},
+    {.name = "precision",
+     .type = ARG_CHOICE,
+     .offset = offsetof(device_options, precision),
+     .choices = precisions,
+     .initial = "fp32",
+     .value = "NAME",
+     .help = "fp16: convolutions may round their operands to half precision and use matrix units, once that has passed the kernel check on "
+             "the device"},
     {.name = "threads",
      .type = ARG_INT,
      .offset = offsetof(device_options, threads),
@@ -136,8 +145,11 @@ void cli_cache_dir(const device_options *options, char *out, size_t capacity) {
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out) {
     char cache[4096];
     cli_cache_dir(options, cache, sizeof cache);
-    adatom_device_params params = {
-        .select = options->device, .threads = options->threads, .cache_dir = cache[0] ? cache : NULL, .validate = options->validate};
+    adatom_device_params params = {.select = options->device,
+                                   .precision = options->precision,
+                                   .threads = options->threads,
+                                   .cache_dir = cache[0] ? cache : NULL,
+                                   .validate = options->validate};
     adatom_status status = adatom_device_open(cli->ctx, &params, out);
     if (status == ADATOM_OK) cli_note(cli, "device: %s", adatom_device_reason(*out));
     return status;

@@ -51,6 +51,18 @@ json_t *report_device(const adatom_device_info *d) {
                      "tensor_bytes", (json_int_t)d->tensor_bytes, "timer", (int)d->timer, "threads", d->threads);
 }
 
+void report_precision(json_t *record, const adatom_device_info *info) {
+    json_t *features = json_array();
+    for (const char *at = info->features; *at;) {
+        const size_t length = strcspn(at, ",");
+        json_array_append_new(features, json_stringn(at, length));
+        at += length;
+        at += strspn(at, ", ");
+    }
+    json_object_set_new(record, "precision", json_string(info->precision));
+    json_object_set_new(record, "features_used", features);
+}
+
 json_t *report_dataset(const adatom_dataset_info *d) {
     return json_pack("{s:s,s:s,s:i,s:I,s:i}", "name", d->name, "hash", d->hash, "classes", d->classes, "images", (json_int_t)d->images,
                      "size", d->size);

@@ -39,6 +39,8 @@ adatom_status report_write_file(struct cli *cli, const char *path, const void *b
 /* The fields every result carries: format and tool version, build, time, host, command. A new object. */
 json_t *report_document(const char *command);
 json_t *report_device(const adatom_device_info *info);
+/* Adds "precision" and "features_used". */
+void report_precision(json_t *record, const adatom_device_info *info);
 json_t *report_dataset(const adatom_dataset_info *info);
 /* The short decimal number that a float was made from: 0.01, not 0.00999999978. */
 json_t *report_float(float value);

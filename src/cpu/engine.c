@@ -299,6 +299,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
     snprintf(out->backend, sizeof out->backend, "cpu");
     snprintf(out->name, sizeof out->name, "%s", engine->model);
     snprintf(out->type, sizeof out->type, "cpu");
+    snprintf(out->precision, sizeof out->precision, "fp32");
     snprintf(out->api, sizeof out->api, "%s", engine->tiles->name);
 }
 

@@ -169,16 +169,24 @@ adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params
     int count = 0, index = 0;
     *out = NULL;
     if (params->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "threads must be at least 0 (all processors), not %d", params->threads);
+    const bool half = params->precision && !strcmp(params->precision, "fp16");
+    if (params->precision && !half && strcmp(params->precision, "fp32"))
+        return ad_fail(ctx, ADATOM_USAGE, "precision must be fp32 or fp16, not '%s'", params->precision);
     adatom_device *device = ad_calloc(ctx, 1, sizeof *device);
     if (!device) return ADATOM_OUT_OF_MEMORY;
     device->ctx = ctx;
     adatom_status status = ADATOM_OK;
     AD_TRY(list_devices(ctx, params->threads, &infos, &count));
     AD_TRY(ad_device_select(ctx, infos, count, params->select, &index, device->reason, sizeof device->reason));
+    if (half && !is_vulkan(&infos[index])) {
+        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "fp16 needs a Vulkan device; the CPU engine computes in fp32 only");
+        goto done;
+    }
     if (is_vulkan(&infos[index]))
         AD_TRY(ad_vk_engine_create(ctx, params, index, &device->engine));
     else
         AD_TRY(ad_cpu_engine_create(ctx, params->threads, &device->engine));
+    if (half) AD_TRY(ad_device_check_half(device->engine, infos[index].name));
     device->engine->api->describe(device->engine, &device->info);
     device->info.index = index;
     ad_log(ctx, ADATOM_LOG_INFO, "%s", device->reason);

@@ -34,6 +34,14 @@ typedef struct ad_probe {
     bool device_timer;           /* out */
 } ad_probe;
 
+/* A variant that rounds its operands to half precision (sums stay float32). It is chosen only after it was judged. */
+typedef enum ad_verdict { AD_VERDICT_NONE, AD_VERDICT_PASSED, AD_VERDICT_FAILED } ad_verdict;
+typedef struct ad_half_variant {
+    const char *name;
+    bool offered; /* the device was opened for half precision, has what it needs, and it applies to the operation */
+    ad_verdict verdict;
+} ad_half_variant;
+
 typedef struct ad_engine_api {
     const char *name; /* "vulkan", "cpu" */
     void (*destroy)(ad_engine *);
@@ -68,6 +76,10 @@ typedef struct ad_engine_api {
     const char *(*variant_name)(const ad_engine *, const ad_plan *, const ad_op *, int variant);
     /* Sets what variant 0 means for this kind and geometry class from now on (tuner; verified variants only). */
     void (*variant_prefer)(ad_engine *, const ad_plan *, const ad_op *, int variant);
+    /* Whether the variant is one of reduced precision, offered or not. NULL: the engine has none. */
+    bool (*variant_half)(const ad_engine *, const ad_plan *, const ad_op *, int variant, ad_half_variant *out);
+    /* Tells the result of the kernel check of a variant of reduced precision; kept with the caches. */
+    void (*variant_judge)(ad_engine *, int kind, int variant, bool passed);
 } ad_engine_api;
 
 struct ad_engine { /* first member of each engine's own struct */

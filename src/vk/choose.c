@@ -49,10 +49,17 @@ static int chosen_variant(const vk_engine *e, uint64_t geometry, int kind) {
 static int default_variant(const vk_engine *e, const ad_plan *plan, const ad_op *op, ad_vk_recipe *out) {
     const ad_vk_family *family = ad_vk_family_of(op->kind);
     int variant = chosen_variant(e, geometry_class(plan, op), op->kind);
-    if (!variant && family->preferred) variant = family->preferred(op, &e->caps);
-    if (variant && lower_variant(e, plan, op, variant, out)) return variant;
+    if (variant && ad_vk_half_usable(e, op->kind, variant) && lower_variant(e, plan, op, variant, out)) return variant;
+    /* What has not passed its check is as if the device had it not. */
+    ad_vk_caps caps = e->caps;
+    for (int without = 0; family->preferred && without < 3; without++) {
+        if (without == 1) caps.matrix = (ad_vk_matrix){0};
+        if (without == 2) caps.half = false;
+        variant = family->preferred(op, &caps);
+        if (ad_vk_half_usable(e, op->kind, variant) && lower_variant(e, plan, op, variant, out)) return variant;
+    }
     for (variant = 1; variant <= variants_of(op->kind); variant++)
-        if (lower_variant(e, plan, op, variant, out)) return variant;
+        if (ad_vk_half_usable(e, op->kind, variant) && lower_variant(e, plan, op, variant, out)) return variant;
     return 0;
 }
 
@@ -110,7 +117,7 @@ adatom_status ad_vk_choices_load(vk_engine *e) {
     char *text = NULL;
     size_t size = 0;
     adatom_status status = ADATOM_OK;
-    AD_TRY(ad_vk_cache_read(e, "tuning", &text, &size));
+    AD_TRY(ad_vk_cache_read(e, e->caps.half ? "tuning-fp16" : "tuning", &text, &size));
     for (const char *line = text; line && *line;) {
         unsigned long long geometry = 0;
         vk_choice read = {0};
@@ -138,6 +145,6 @@ void ad_vk_choices_save(vk_engine *e) {
     size_t size = 0;
     for (int i = 0; text && i < e->choice_count; i++)
         size += (size_t)snprintf(text + size, LINE, "%016llx %s\n", (unsigned long long)e->choices[i].geometry, e->choices[i].variant);
-    if (text) ad_vk_cache_write(e, "tuning", text, size);
+    if (text) ad_vk_cache_write(e, e->caps.half ? "tuning-fp16" : "tuning", text, size);
     ad_free(text);
 }

@@ -21,7 +21,10 @@ static void engine_destroy(ad_engine *engine) {
     ad_free(e);
 }
 
-static void engine_describe(const ad_engine *engine, adatom_device_info *out) { *out = ((const vk_engine *)engine)->physical.info; }
+static void engine_describe(const ad_engine *engine, adatom_device_info *out) {
+    *out = ((const vk_engine *)engine)->physical.info;
+    ad_vk_half_describe((const vk_engine *)engine, out);
+}
 
 static void engine_limits(const ad_engine *engine, ad_limits *out) {
     const vk_engine *e = (const vk_engine *)engine;
@@ -77,10 +80,12 @@ static const ad_engine_api api = {
     .variant_count = ad_vk_variant_count,
     .variant_name = ad_vk_variant_name,
     .variant_prefer = ad_vk_variant_prefer,
+    .variant_half = ad_vk_variant_half,
+    .variant_judge = ad_vk_variant_judge,
 };
 
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out) {
-    const bool validate = params && params->validate;
+    const bool validate = params && params->validate, half = params && params->precision && !strcmp(params->precision, "fp16");
     vk_physical *devices = NULL;
     int count = 0;
     *out = NULL;
@@ -102,32 +107,23 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
                            .subgroup = e->physical.subgroup,
                            .max_range = limits->maxStorageBufferRange,
                            .max_texels = limits->maxTexelBufferElements,
-                           .software = e->physical.software};
+                           .software = e->physical.software,
+                           .half = half};
+    if (half) e->caps.matrix = e->physical.matrix;
     memcpy(e->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof e->caps.max_groups);
 
     const float priority = 1;
-    const char *extensions[4];
+    const char *extensions[1 + VK_ARITHMETIC_EXTENSIONS];
     uint32_t extension_count = 0;
+    vk_arithmetic arithmetic = {0};
     if (e->physical.portability_subset) extensions[extension_count++] = "VK_KHR_portability_subset";
-    VkPhysicalDeviceShaderFloat16Int8Features half = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
-                                                      .shaderFloat16 = VK_TRUE};
-    VkPhysicalDeviceVulkanMemoryModelFeatures model = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .pNext = &half, .vulkanMemoryModel = VK_TRUE};
-    VkPhysicalDeviceCooperativeMatrixFeaturesNV matrix = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV, .pNext = &model, .cooperativeMatrix = VK_TRUE};
-    if (e->physical.half) extensions[extension_count++] = VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME;
-    if (e->physical.matrix) {
-        extensions[extension_count++] = VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME;
-        extensions[extension_count++] = VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME;
-    }
+    const void *features = ad_vk_arithmetic_enable(&e->physical, half, &arithmetic, extensions, &extension_count);
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                            .queueFamilyIndex = e->physical.queue_family,
                                            .queueCount = 1,
                                            .pQueuePriorities = &priority};
     const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                     .pNext = e->physical.matrix ? (const void *)&matrix
-                                              : e->physical.half ? &half
-                                                                 : NULL,
+                                     .pNext = features,
                                      .queueCreateInfoCount = 1,
                                      .pQueueCreateInfos = &queue,
                                      .enabledExtensionCount = extension_count,
@@ -152,6 +148,7 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
     AD_TRY(ad_vk_cache_init(e, params ? params->cache_dir : NULL));
     AD_TRY(ad_vk_pipelines_init(e));
     AD_TRY(ad_vk_choices_load(e));
+    AD_TRY(ad_vk_half_load(e));
     *out = &e->base;
 done:
     ad_free(devices);
@@ -180,6 +177,14 @@ int ad_vk_validation_errors(const ad_engine *engine) { return atomic_load(&((con
 void ad_vk_test_omit_barriers(ad_engine *engine, bool omit) { vk_engine_of(engine)->omit_barriers = omit; }
 
 void ad_vk_test_force_staging(ad_engine *engine) { vk_engine_of(engine)->mapped = false; }
+
+bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k) {
+    vk_engine *e = vk_engine_of(engine);
+    if (!e->caps.half || !e->physical.full_subgroup) return false;
+    e->caps.matrix =
+        (ad_vk_matrix){.m = (uint32_t)m, .n = (uint32_t)n, .k = (uint32_t)k, .subgroup = e->physical.full_subgroup, .khr = true};
+    return true;
+}
 
 void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *words, size_t word_count) {
     vk_module *module = &vk_engine_of(engine)->modules[kernel];

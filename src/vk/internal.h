@@ -5,9 +5,10 @@
 #include "vk/kernel.h"
 #include "vk/vk.h"
 
-#include <volk.h>
+#include "vk/coopmat.h"
 
-enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 12, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
+enum { VK_MAX_VARIANTS = 9 }; /* [variant]; 0 is unused */
+enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 16, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
 
 /* Runs a Vulkan call; a failure sets `status` and the message of `ctx` (both in scope) and leaves through `done:`. */
 #define VK(call)                                                                                                                           \
@@ -44,13 +45,29 @@ typedef struct vk_physical {
     size_t allocation_bytes; /* maxMemoryAllocationSize */
     uint32_t queue_family, timestamp_bits;
     bool software, memory_budget, portability_subset;
-    bool half;   /* shaderFloat16 */
-    bool matrix; /* VK_NV_cooperative_matrix: half-precision squares of AD_PROBE_MATRIX_SIZE with float32 sums */
+    bool half;      /* shaderFloat16 */
+    bool matrix_nv; /* VK_NV_cooperative_matrix: half-precision squares of AD_PROBE_MATRIX_SIZE with float32 sums */
+    ad_vk_matrix matrix;
+    uint32_t full_subgroup;  /* smallest size that full subgroups can be asked for in; 0: they can't */
     adatom_device_info info; /* without index */
 } vk_physical;
 
 /* Usable devices (Vulkan 1.1, a compute queue) in enumeration order; ad_free(*out). */
 adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out, int *count);
+
+/* ---- arithmetic.c: half precision and matrix units -------------------------------------------------------------- */
+typedef struct vk_arithmetic { /* what vkCreateDevice reads */
+    VkPhysicalDeviceShaderFloat16Int8Features half;
+    VkPhysicalDeviceVulkanMemoryModelFeatures model;
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control;
+    VkPhysicalDeviceCooperativeMatrixFeaturesNV nv;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr;
+} vk_arithmetic;
+enum { VK_ARITHMETIC_EXTENSIONS = 5 };
+
+void ad_vk_arithmetic_find(VkInstance instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out);
+/* Adds to the extensions and returns the chain of features in *a; half: the kernels of reduced precision are wanted too. */
+const void *ad_vk_arithmetic_enable(const vk_physical *physical, bool half, vk_arithmetic *a, const char **extensions, uint32_t *count);
 
 /* ---- device.c --------------------------------------------------------------------------------------------------- */
 typedef struct vk_buffer {
@@ -112,6 +129,7 @@ typedef struct vk_engine {
     vk_choice *choices;
     int choice_count, choice_capacity;
     bool choices_changed;
+    ad_verdict half_verdicts[AD_OP_COUNT][VK_MAX_VARIANTS];
     char *cache_path; /* directory/prefix of the cache files of this device, driver and SPIR-V; NULL: none */
 } vk_engine;
 
@@ -134,6 +152,7 @@ adatom_status ad_vk_buffer_read(vk_engine *e, vk_buffer *buffer, size_t offset, 
 /* ---- spirv.c, pipeline.c, cache.c ------------------------------------------------------------------------------- */
 void ad_vk_modules_init(vk_module modules[AD_VK_KERNEL_COUNT + 1]);
 uint64_t ad_vk_modules_hash(void);
+bool ad_vk_module_present(int kernel); /* false: left out of this build (cmake/Shaders.cmake) */
 adatom_status ad_vk_pipelines_init(vk_engine *e);
 void ad_vk_pipelines_clear(vk_engine *e);
 adatom_status ad_vk_pipeline_get(vk_engine *e, const ad_vk_launch *launch, const vk_layout **layout, VkPipeline *out);
@@ -143,6 +162,13 @@ adatom_status ad_vk_pipeline_get(vk_engine *e, const ad_vk_launch *launch, const
 adatom_status ad_vk_cache_init(vk_engine *e, const char *directory);
 adatom_status ad_vk_cache_read(vk_engine *e, const char *suffix, char **out, size_t *size);
 void ad_vk_cache_write(vk_engine *e, const char *suffix, const void *bytes, size_t size);
+
+/* ---- half.c: variants of reduced precision ------------------------------------------------------------------------ */
+adatom_status ad_vk_half_load(vk_engine *e);
+bool ad_vk_half_usable(const vk_engine *e, int kind, int variant); /* true for all others */
+bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant, ad_half_variant *out);
+void ad_vk_variant_judge(ad_engine *engine, int kind, int variant, bool passed);
+void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out); /* precision and features */
 
 /* ---- choose.c: which variant -------------------------------------------------------------------------------------- */
 adatom_status ad_vk_choices_load(vk_engine *e);

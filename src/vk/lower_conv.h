@@ -9,6 +9,7 @@
 /* Tile of an invocation and lanes of a workgroup: specialization constants. */
 typedef struct ad_conv_tile {
     int lanes, a, v;
+    int k, rows, columns; /* of kernels for matrix units: depth of a fragment (a and v are its rows and columns), tile of a workgroup */
 } ad_conv_tile;
 
 /* Geometry, task strides of the operation's roles 0..4, accumulation; count and the rest are the caller's. */
@@ -31,11 +32,19 @@ static inline ad_vk_launch *ad_conv_add(ad_vk_recipe *out, const ad_op *op, int 
                                         ad_conv_tile tile) {
     ad_vk_launch *l = ad_vk_add(out, op, kernel, push, sizeof *push);
     const int32_t spec[AD_SPEC_COUNT] = {
-        [AD_SPEC_K] = AD_MAX(op->g.k, 1),           [AD_SPEC_STRIDE] = AD_MAX(op->g.stride, 1),
-        [AD_SPEC_PAD] = op->g.pad,                  [AD_SPEC_DIL] = AD_MAX(op->g.dil, 1),
-        [AD_SPEC_C] = op->g.c,                      [AD_SPEC_O] = op->g.o,
-        [AD_SPEC_M] = AD_MAX(op->g.m, 1),           [AD_SPEC_LANES] = tile.lanes,
-        [AD_SPEC_TILE_A] = AD_MAX(tile.a, 1),       [AD_SPEC_TILE_V] = AD_MAX(tile.v, 1),
+        [AD_SPEC_K] = AD_MAX(op->g.k, 1),
+        [AD_SPEC_STRIDE] = AD_MAX(op->g.stride, 1),
+        [AD_SPEC_PAD] = op->g.pad,
+        [AD_SPEC_DIL] = AD_MAX(op->g.dil, 1),
+        [AD_SPEC_C] = op->g.c,
+        [AD_SPEC_O] = op->g.o,
+        [AD_SPEC_M] = AD_MAX(op->g.m, 1),
+        [AD_SPEC_LANES] = tile.lanes,
+        [AD_SPEC_TILE_A] = AD_MAX(tile.a, 1),
+        [AD_SPEC_TILE_V] = AD_MAX(tile.v, 1),
+        [AD_SPEC_MATRIX_K] = AD_MAX(tile.k, 1),
+        [AD_SPEC_MATRIX_ROWS] = AD_MAX(tile.rows, 1),
+        [AD_SPEC_MATRIX_COLUMNS] = AD_MAX(tile.columns, 1),
     };
     for (int i = 0; i < AD_SPEC_COUNT; i++) ad_vk_spec(l, (uint32_t)spec[i]);
     return l;

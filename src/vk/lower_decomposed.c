@@ -125,13 +125,13 @@ static bool lower_depth_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_COMPOSE = {lower_compose, {"taps"}, NULL};
-const ad_vk_family ad_vk_family_COMPOSE_DPSI = {lower_compose_dpsi, {"taps"}, NULL};
-const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {lower_compose_dalpha, {"single"}, NULL};
-const ad_vk_family ad_vk_family_PACK = {lower_pack, {"single"}, NULL};
-const ad_vk_family ad_vk_family_ATOMS = {lower_atoms, {"strip", "texel"}, preferred};
-const ad_vk_family ad_vk_family_ATOMS_DU = {lower_atoms_du, {"strip", "texel"}, preferred};
-const ad_vk_family ad_vk_family_ATOMS_DPSI = {lower_atoms_dpsi, {"strip", "texel"}, preferred};
-const ad_vk_family ad_vk_family_DEPTH = {lower_depth, {"single", "texel"}, preferred};
-const ad_vk_family ad_vk_family_DEPTH_DX = {lower_depth_dx, {"single"}, NULL};
-const ad_vk_family ad_vk_family_DEPTH_DPSI = {lower_depth_dpsi, {"single", "texel"}, preferred};
+const ad_vk_family ad_vk_family_COMPOSE = {.lower = lower_compose, .variants = {"taps"}};
+const ad_vk_family ad_vk_family_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .variants = {"taps"}};
+const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {.lower = lower_compose_dalpha, .variants = {"single"}};
+const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"single"}};
+const ad_vk_family ad_vk_family_ATOMS = {.lower = lower_atoms, .variants = {"strip", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_ATOMS_DU = {.lower = lower_atoms_du, .variants = {"strip", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_ATOMS_DPSI = {.lower = lower_atoms_dpsi, .variants = {"strip", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_DEPTH = {.lower = lower_depth, .variants = {"single", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_DEPTH_DX = {.lower = lower_depth_dx, .variants = {"single"}};
+const ad_vk_family ad_vk_family_DEPTH_DPSI = {.lower = lower_depth_dpsi, .variants = {"single", "texel"}, .preferred = preferred};

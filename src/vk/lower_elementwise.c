@@ -32,7 +32,7 @@ static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, con
     return variant == 1;
 }
 
-const ad_vk_family ad_vk_family_FILL = {lower_elementwise, {"vec4"}, NULL};
-const ad_vk_family ad_vk_family_COPY = {lower_elementwise, {"vec4"}, NULL};
-const ad_vk_family ad_vk_family_ADD = {lower_elementwise, {"vec4"}, NULL};
-const ad_vk_family ad_vk_family_ADVANCE = {lower_advance, {"single"}, NULL};
+const ad_vk_family ad_vk_family_FILL = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_family ad_vk_family_COPY = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_family ad_vk_family_ADD = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_family ad_vk_family_ADVANCE = {.lower = lower_advance, .variants = {"single"}};

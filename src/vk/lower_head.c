@@ -89,8 +89,8 @@ static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_ROW_NORM = {lower_row_norm, {"workgroup"}, NULL};
-const ad_vk_family ad_vk_family_ROW_NORM_BACK = {lower_row_norm_back, {"workgroup"}, NULL};
-const ad_vk_family ad_vk_family_CLASS_MEAN = {lower_class_mean, {"element"}, NULL};
-const ad_vk_family ad_vk_family_MEAN_HEAD = {lower_mean_head, {"workgroup"}, NULL};
-const ad_vk_family ad_vk_family_SOFTMAX_CE = {lower_softmax_ce, {"row"}, NULL};
+const ad_vk_family ad_vk_family_ROW_NORM = {.lower = lower_row_norm, .variants = {"workgroup"}};
+const ad_vk_family ad_vk_family_ROW_NORM_BACK = {.lower = lower_row_norm_back, .variants = {"workgroup"}};
+const ad_vk_family ad_vk_family_CLASS_MEAN = {.lower = lower_class_mean, .variants = {"element"}};
+const ad_vk_family ad_vk_family_MEAN_HEAD = {.lower = lower_mean_head, .variants = {"workgroup"}};
+const ad_vk_family ad_vk_family_SOFTMAX_CE = {.lower = lower_softmax_ce, .variants = {"row"}};

@@ -27,6 +27,6 @@ static bool lower_linear_dw(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
-const ad_vk_family ad_vk_family_LINEAR = {lower_linear, {"lanes"}, NULL};
-const ad_vk_family ad_vk_family_LINEAR_DX = {lower_linear_dx, {"single"}, NULL};
-const ad_vk_family ad_vk_family_LINEAR_DW = {lower_linear_dw, {"single"}, NULL};
+const ad_vk_family ad_vk_family_LINEAR = {.lower = lower_linear, .variants = {"lanes"}};
+const ad_vk_family ad_vk_family_LINEAR_DX = {.lower = lower_linear_dx, .variants = {"single"}};
+const ad_vk_family ad_vk_family_LINEAR_DW = {.lower = lower_linear_dw, .variants = {"single"}};

@@ -46,5 +46,5 @@ static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
-const ad_vk_family ad_vk_family_POOL = {lower_pool, {"vec4"}, NULL};
-const ad_vk_family ad_vk_family_POOL_BACK = {lower_pool_back, {"cell", "windows"}, NULL};
+const ad_vk_family ad_vk_family_POOL = {.lower = lower_pool, .variants = {"vec4"}};
+const ad_vk_family ad_vk_family_POOL_BACK = {.lower = lower_pool_back, .variants = {"cell", "windows"}};

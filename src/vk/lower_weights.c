@@ -45,6 +45,6 @@ static bool lower_scale_back(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_WEIGHT_NORM = {lower_norm, {"workgroup"}, NULL};
-const ad_vk_family ad_vk_family_WEIGHT_SCALE = {lower_scale, {"element"}, NULL};
-const ad_vk_family ad_vk_family_WEIGHT_SCALE_BACK = {lower_scale_back, {"workgroup"}, NULL};
+const ad_vk_family ad_vk_family_WEIGHT_NORM = {.lower = lower_norm, .variants = {"workgroup"}};
+const ad_vk_family ad_vk_family_WEIGHT_SCALE = {.lower = lower_scale, .variants = {"element"}};
+const ad_vk_family ad_vk_family_WEIGHT_SCALE_BACK = {.lower = lower_scale_back, .variants = {"workgroup"}};

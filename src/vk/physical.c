@@ -1,6 +1,5 @@
 /* Physical devices: what they are and what they can do. */
 #include "vk/internal.h"
-#include "shaders/abi.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,36 +30,8 @@ static bool find_queue(VkPhysicalDevice handle, uint32_t *family, uint32_t *time
     return best >= 0;
 }
 
-/* Optional arithmetic. What is found here is enabled when the device is opened (device.c). */
-static void find_arithmetic(vk_physical *out, bool float16, bool matrix, bool memory_model) {
-    VkPhysicalDeviceShaderFloat16Int8Features half = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
-    VkPhysicalDeviceCooperativeMatrixFeaturesNV products = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
-    VkPhysicalDeviceVulkanMemoryModelFeatures model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
-    VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-    if (float16) half.pNext = all.pNext, all.pNext = &half;
-    if (matrix) products.pNext = all.pNext, all.pNext = &products;
-    if (memory_model) model.pNext = all.pNext, all.pNext = &model;
-    vkGetPhysicalDeviceFeatures2(out->handle, &all);
-    out->half = half.shaderFloat16;
-    if (!half.shaderFloat16 || !products.cooperativeMatrix || !model.vulkanMemoryModel) return;
-
-    VkCooperativeMatrixPropertiesNV kinds[64];
-    for (size_t i = 0; i < AD_COUNT(kinds); i++)
-        kinds[i] = (VkCooperativeMatrixPropertiesNV){.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_NV};
-    uint32_t count = AD_COUNT(kinds);
-    if (!vkGetPhysicalDeviceCooperativeMatrixPropertiesNV ||
-        vkGetPhysicalDeviceCooperativeMatrixPropertiesNV(out->handle, &count, kinds) < 0)
-        return;
-    for (uint32_t i = 0; i < count; i++) {
-        const VkCooperativeMatrixPropertiesNV *p = &kinds[i];
-        out->matrix |= p->MSize == AD_PROBE_MATRIX_SIZE && p->NSize == AD_PROBE_MATRIX_SIZE && p->KSize == AD_PROBE_MATRIX_SIZE &&
-                       p->AType == VK_COMPONENT_TYPE_FLOAT16_NV && p->BType == VK_COMPONENT_TYPE_FLOAT16_NV &&
-                       p->CType == VK_COMPONENT_TYPE_FLOAT32_NV && p->DType == VK_COMPONENT_TYPE_FLOAT32_NV &&
-                       p->scope == VK_SCOPE_SUBGROUP_NV;
-    }
-}
-
-static bool describe(adatom_context *ctx, VkPhysicalDevice handle, vk_physical *out, adatom_status *status) {
+static bool describe(const vk_instance *instance, VkPhysicalDevice handle, vk_physical *out, adatom_status *status) {
+    adatom_context *ctx = instance->ctx;
     memset(out, 0, sizeof *out);
     out->handle = handle;
     vkGetPhysicalDeviceProperties(handle, &out->properties);
@@ -73,18 +44,16 @@ static bool describe(adatom_context *ctx, VkPhysicalDevice handle, vk_physical *
         *status = ADATOM_OUT_OF_MEMORY;
         return false;
     }
-    bool pci = false, driver = false, float16 = false, matrix = false, memory_model = false;
+    bool pci = false, driver = false;
     if (vkEnumerateDeviceExtensionProperties(handle, NULL, &count, extensions) < 0) count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const char *name = extensions[i].extensionName;
         pci |= !strcmp(name, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
         driver |= !strcmp(name, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
         out->memory_budget |= !strcmp(name, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
-        float16 |= !strcmp(name, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME);
-        matrix |= !strcmp(name, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
-        memory_model |= !strcmp(name, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME);
         out->portability_subset |= !strcmp(name, "VK_KHR_portability_subset");
     }
+    ad_vk_arithmetic_find(instance->handle, extensions, count, out);
     ad_free(extensions);
 
     VkPhysicalDevicePCIBusInfoPropertiesEXT bus = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
@@ -99,7 +68,6 @@ static bool describe(adatom_context *ctx, VkPhysicalDevice handle, vk_physical *
     vkGetPhysicalDeviceMemoryProperties(handle, &out->memory);
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
     out->subgroup = AD_MAX(subgroup.subgroupSize, 1);
-    find_arithmetic(out, float16, matrix, memory_model);
     out->allocation_bytes = (size_t)AD_MIN(maintenance.maxMemoryAllocationSize, (VkDeviceSize)SIZE_MAX);
 
     const VkPhysicalDeviceProperties *p = &out->properties;
@@ -144,7 +112,7 @@ adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out
         return ad_vk_fail(ctx, enumerated, "vkEnumeratePhysicalDevices", __FILE__, __LINE__);
     if (!(*out = ad_calloc(ctx, found, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
     for (uint32_t i = 0; i < found && status == ADATOM_OK; i++)
-        if (describe(ctx, handles[i], &(*out)[*count], &status)) (*count)++;
+        if (describe(instance, handles[i], &(*out)[*count], &status)) (*count)++;
     if (status != ADATOM_OK) {
         ad_free(*out);
         *out = NULL;

@@ -123,13 +123,20 @@ adatom_status ad_vk_pipeline_get(vk_engine *e, const ad_vk_launch *launch, const
                                        .pMapEntries = entries,
                                        .dataSize = sizeof *key.spec * (size_t)key.spec_count,
                                        .pData = key.spec};
-    const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-                                              .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                        .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                        .module = shader,
-                                                        .pName = "main",
-                                                        .pSpecializationInfo = &spec},
-                                              .layout = (*layout)->pipeline};
+    /* The number of invocations, a specialization constant, tells kernels of one subgroup size from those of another: no part of the key.
+     */
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT, .requiredSubgroupSize = launch->subgroup};
+    const VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = launch->subgroup ? &subgroup : NULL,
+                  .flags = launch->subgroup ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = shader,
+                  .pName = "main",
+                  .pSpecializationInfo = &spec},
+        .layout = (*layout)->pipeline};
     const double began = ad_seconds();
     VK(e->vk.vkCreateComputePipelines(e->device, e->pipeline_cache, 1, &info, NULL, &key.handle));
     ad_log(ctx, ADATOM_LOG_DEBUG, "pipeline %s made in %.1f ms", module->name, 1e3 * (ad_seconds() - began));

@@ -174,7 +174,7 @@ adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe) {
         status = probe_arithmetic(&p, probe);
         break;
     case AD_PROBE_MATRIX:
-        if (!e->physical.matrix)
+        if (!e->physical.matrix_nv)
             return ad_fail(engine->ctx, status, "%s has no VK_NV_cooperative_matrix with %dx%d half-precision matrices", name,
                            AD_PROBE_MATRIX_SIZE, AD_PROBE_MATRIX_SIZE);
         status = probe_arithmetic(&p, probe);

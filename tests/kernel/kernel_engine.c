@@ -1,5 +1,6 @@
-/* The kernel check on a real engine: kernel_engine cpu|vulkan FAMILY. Plain program, one process a family: a Vulkan device does
- * not survive a fork. Exit 77 where there is no Vulkan device, a failure if CI is set, since a software driver is there. */
+/* The kernel check on a real engine: kernel_engine cpu|vulkan|half FAMILY; half: the half variants of the Vulkan engine. Plain program, one
+ * process a family: a Vulkan device does not survive a fork. Exit 77 where there is no Vulkan device, a failure if CI is set, since a
+ * software driver is there. */
 #include "bench/check.h"
 #include "cpu/cpu.h"
 #include "vk/vk.h"
@@ -12,9 +13,11 @@ static const struct {
     const char *name;
     int first, last;
 } families[] = {
-    {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS}, {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS}, {"compose", AD_OP_COMPOSE, AD_OP_PACK},
-    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI}, {"norm", AD_OP_BN_STATS, AD_OP_ADD},    {"pool", AD_OP_POOL, AD_OP_AFFINE_POOL_SUMS},
+    {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS}, {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS},
+    {"compose", AD_OP_COMPOSE, AD_OP_PACK},    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI},
+    {"norm", AD_OP_BN_STATS, AD_OP_ADD},       {"pool", AD_OP_POOL, AD_OP_AFFINE_POOL_SUMS},
     {"head", AD_OP_LINEAR, AD_OP_SOFTMAX_CE},  {"optimiser", AD_OP_SGD, AD_OP_COPY},
+    {"products", AD_OP_CONV, AD_OP_CONV_DW}, /* what has half variants */
 };
 
 static void report(void *user, const adatom_check_result *result) {
@@ -29,14 +32,16 @@ static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engin
     adatom_status status = ad_vk_list(ctx, NULL, 0, &count);
     if (status != ADATOM_OK) return status;
     if (count == 0) return ad_fail(ctx, ADATOM_NO_DEVICE, "no Vulkan device");
-    return ad_vk_engine_create(ctx, &(adatom_device_params){0}, 0, out);
+    const bool half = strcmp(name, "half") == 0;
+    return ad_vk_engine_create(ctx, &(adatom_device_params){.precision = half ? "fp16" : NULL}, 0, out);
 }
 
-static int check_family(ad_engine *engine, int first, int last) {
+/* variant: "" for all of them. */
+static int check_family(ad_engine *engine, const char *variant, int first, int last) {
     int all = 0, bad = 0, shown = 0;
     for (int kind = first; kind <= last; kind++) {
         char filter[64];
-        snprintf(filter, sizeof filter, "%s/", ad_op_name(kind));
+        snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), variant);
         const adatom_check_params params = {.filter = filter, .seed = 1, .report = report, .user = &shown};
         int checks = 0, failures = 0;
         const double start = ad_seconds();
@@ -63,8 +68,9 @@ int main(int argc, char **argv) {
         printf("%s: %s\n", argv[1], adatom_context_message(ctx));
         result = status == ADATOM_NO_DEVICE && !getenv("CI") ? 77 : EXIT_FAILURE;
     }
+    const bool half = strcmp(argv[1], "half") == 0;
     for (size_t f = 0; engine && f < AD_COUNT(families); f++)
-        if (strcmp(families[f].name, argv[2]) == 0) result = check_family(engine, families[f].first, families[f].last);
+        if (strcmp(families[f].name, argv[2]) == 0) result = check_family(engine, half ? "half/" : "", families[f].first, families[f].last);
     if (engine) engine->api->destroy(engine);
     adatom_context_destroy(&ctx);
     return result;

@@ -139,6 +139,21 @@ START_TEST(list_and_open) {
 }
 END_TEST
 
+START_TEST(open_with_precision) {
+    adatom_device *device = NULL;
+    adatom_device_info info;
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &device), ADATOM_UNSUPPORTED);
+    ck_assert_ptr_null(device);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "fp16"));
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "half"}, &device), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp32"}, &device), ADATOM_OK);
+    adatom_device_describe(device, &info);
+    ck_assert_str_eq(info.precision, "fp32");
+    ck_assert_str_eq(info.features, "");
+    adatom_device_destroy(&device);
+}
+END_TEST
+
 /* Every allocation in turn fails: an error, never a crash or a half-open device. */
 START_TEST(open_without_memory) {
     adatom_device *device = NULL;
@@ -164,6 +179,7 @@ int main(void) {
     tcase_add_test(tests, automatic_never_takes_software);
     tcase_add_test(tests, a_failed_match_lists_what_there_is);
     tcase_add_test(tests, list_and_open);
+    tcase_add_test(tests, open_with_precision);
     tcase_add_test(tests, open_without_memory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

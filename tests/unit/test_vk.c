@@ -1,4 +1,5 @@
 /* The Vulkan engine itself: memory, replay, barriers, submissions, caches. What kernels compute is tests/kernel's matter. */
+#include "bench/cases.h"
 #include "bench/tune.h"
 #include "vk/vk.h"
 #include "vk/kernel.h"
@@ -416,6 +417,48 @@ START_TEST(cache_files) {
 }
 END_TEST
 
+/* Variants of reduced precision: none without being asked for, none before it was judged, and verdicts are kept. */
+START_TEST(half_precision_waits_for_its_verdict) {
+    char folder[] = "/tmp/adatom-test-XXXXXX";
+    close_engine();
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry(2, 5, 5, 8, 8, 3, 1, 1, 1, 0));
+    ad_case_list list = {.ctx = ctx};
+    ad_case_add(&list, c, true, NULL);
+    int whole, half = 0;
+    ad_plan *plan = ad_case_plan(ctx, &list.cases[0], &whole);
+    ck_assert_ptr_nonnull(plan);
+    const ad_op *op = &plan->ops[0];
+    for (int round = 0; round < 4; round++) { /* not asked for; asked for; opened again; not asked for again */
+        const bool asked = round == 1 || round == 2;
+        open_engine(&(adatom_device_params){.cache_dir = folder, .precision = asked ? "fp16" : NULL});
+        ad_half_variant about = {0};
+        for (half = 1; !engine->api->variant_half(engine, plan, op, half, &about) || strcmp(about.name, "half"); half++)
+            ck_assert_int_lt(half, 8);
+        const char *chosen = engine->api->variant_name(engine, plan, op, 0);
+        ck_assert_int_eq(about.offered, asked);
+        ck_assert_int_eq(about.verdict, round < 2 ? AD_VERDICT_NONE : AD_VERDICT_PASSED);
+        ck_assert_int_eq(!strcmp(chosen, "half"), round == 2);
+        if (round == 1) {
+            engine->api->variant_prefer(engine, plan, op, half); /* a tuner that did not verify is not believed either */
+            ck_assert_str_ne(engine->api->variant_name(engine, plan, op, 0), "half");
+            engine->api->variant_judge(engine, AD_OP_CONV, half, false);
+            ck_assert_str_ne(engine->api->variant_name(engine, plan, op, 0), "half");
+            engine->api->variant_judge(engine, AD_OP_CONV, half, true);
+            ck_assert_str_eq(engine->api->variant_name(engine, plan, op, 0), "half");
+        }
+        close_engine();
+    }
+    ad_plan_destroy(&plan);
+    ad_case_list_clear(&list);
+    char path[512];
+    static const char *const suffixes[] = {".half", ".tuning-fp16", ".pipelines", ".tuning"};
+    for (size_t i = 0; i < AD_COUNT(suffixes); i++)
+        if (find_cache(folder, suffixes[i], path)) unlink(path);
+    rmdir(folder);
+}
+END_TEST
+
 static Suite *make_suite(void) {
     Suite *suite = suite_create("vk");
     TCase *tests = tcase_create("engine");
@@ -433,6 +476,7 @@ static Suite *make_suite(void) {
     tcase_add_test(tests, no_memory_for_a_program);
     tcase_add_test(tests, tuner_prefers_what_it_timed);
     tcase_add_test(tests, cache_files);
+    tcase_add_test(tests, half_precision_waits_for_its_verdict);
     suite_add_tcase(suite, tests);
     return suite;
 }
