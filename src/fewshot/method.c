@@ -6,7 +6,7 @@
 
 #define BIT(role) (1u << AD_ROLE_##role)
 
-/* Methods and their defaults. The rates were searched on episodes of base classes (README.md, "Methods"). */
+/* Methods and their defaults. docs/accuracy.md says which rates were searched, and how. */
 static const struct {
     const char *name;
     unsigned adapt;
