@@ -36,6 +36,10 @@ typedef struct adatom_method {
     const char *recipe;    /* NULL, or "closerlook-baseline": Closer Look's exact fine-tuning (batches of 4, 100 epochs) */
 } adatom_method;
 
+/* What the method comes to with its defaults filled in, as a JSON object. Two methods with the same text give the same numbers.
+ * USAGE: a name or number that is not known or out of range, or the text is longer than capacity - 1. */
+ADATOM_API adatom_status adatom_method_text(adatom_context *context, const adatom_method *method, char *out, size_t capacity);
+
 typedef struct adatom_progress {
     /* Called now and then: done of total episodes, running mean accuracy (0..1) and half width of its 95 % interval. */
     void (*call)(void *user, int done, int total, double mean, double ci95);
@@ -58,16 +62,24 @@ typedef struct adatom_evaluation_info {
     const char *config_json; /* everything that decided the numbers, as a JSON object */
 } adatom_evaluation_info;
 
-/* Plans the run without starting it: bytes of device memory and tasks at once. */
+/* Plans the run without starting it: bytes of device memory and tasks at once. on_the_way: for adatom_adapt_steps with several
+ * numbers of steps, which needs more memory. */
 ADATOM_API adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                           const adatom_episodes *episodes, const adatom_method *method, size_t *arena_bytes,
-                                           int *tasks_at_once);
+                                           const adatom_episodes *episodes, const adatom_method *method, bool on_the_way,
+                                           size_t *arena_bytes, int *tasks_at_once);
 /* Adapts to every episode and classifies its queries. first..first+count-1 of the list (count 0: all). Of the last model
  * and data set whose backbone stayed frozen the device keeps the features (images x features floats on the host), so that
  * other methods, shots and episodes find them there. INTERRUPTED leaves *out NULL. */
 ADATOM_API adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                                const adatom_episodes *episodes, const adatom_method *method, int first, int count,
                                                const adatom_progress *progress, adatom_evaluation **out);
+/* One run evaluated on its way: out[k] is what adatom_adapt_episodes gives with method->steps = steps[k] (rates are constant, so
+ * that a shorter run is the beginning of a longer one), its time that of the run up to there, earlier evaluations included.
+ * steps[0..step_count-1]: ascending, >= 1; method->steps is ignored. USAGE for a method without steps and for recipes.
+ * out: room for step_count; on failure all NULL. */
+ADATOM_API adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                            const adatom_episodes *episodes, const adatom_method *method, const int *steps, int step_count,
+                                            int first, int count, const adatom_progress *progress, adatom_evaluation **out);
 ADATOM_API void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out);
 ADATOM_API void adatom_evaluation_destroy(adatom_evaluation **evaluation);
 

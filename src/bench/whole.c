@@ -139,7 +139,7 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     if (!tasks) {
         size_t bytes = 0;
         a.method.tasks_at_once = 0;
-        AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, &bytes, &tasks));
+        AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, false, &bytes, &tasks));
         tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)), 1); /* no more than the time allows samples of */
     }
     const int count = (int)AD_MAX(AD_MIN(seconds / (one * tasks), AD_BENCH_MAX_SAMPLES), LEAST_SAMPLES);

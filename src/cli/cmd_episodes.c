@@ -1,5 +1,6 @@
 #include "method.h"
 #include "report.h"
+#include "sweep.h"
 #include <adatom/adapt.h>
 
 #include <math.h>
@@ -79,6 +80,7 @@ static const arg_option list_table[] = {
 
 static const report_column columns[] = {
     {"method", CELL_TEXT, "method", NULL},
+    {"settings", CELL_TEXT, "settings", NULL},
     {"shot", CELL_COUNT, "episodes.shot", NULL},
     {"accuracy %", CELL_PERCENT, "accuracy.mean", "accuracy.ci95"},
     {"to the first %", CELL_DIFFERENCE, "difference.mean", "difference.ci95"},
@@ -92,7 +94,9 @@ static const report_column columns[] = {
     {NULL, CELL_NUMBER, "time.total", NULL},
 };
 
-static const char notes[] = "A method's own defaults are listed in README.md. The interval is Student's over episodes; episodes share "
+static const char notes[] = "A method's own defaults are listed in README.md. Numbers of the method may be comma lists: every "
+                            "combination is tried (--lr-atoms 0.001,0.002 --steps 10,20), steps within one run. The interval is Student's "
+                            "over episodes; episodes share "
                             "pictures, so it speaks of the "
                             "sampler, not of new data. Differences are paired: every method sees the same episodes.";
 
@@ -102,6 +106,19 @@ struct run {
     int shot;
 };
 
+/* One run: a method, and if several numbers of steps are tried, those after which it is evaluated. */
+typedef struct trial {
+    adatom_method method;
+    int combination; /* of the sweep: the first that this run stands for */
+    int step_count, steps[ARGS_LIST_MAX];
+} trial;
+
+typedef struct trials {
+    trial *items;
+    int count;
+    const struct sweep *sweep;
+} trials;
+
 static void on_progress(void *user, int done, int total, double mean, double ci95) {
     struct run *r = user;
     char text[96];
@@ -109,10 +126,37 @@ static void on_progress(void *user, int done, int total, double mean, double ci9
     progress_update(&r->cli->progress, done, total, text);
 }
 
-static adatom_method method_of(const list_options *list, const method_options *o, int which, uint64_t seed) {
-    adatom_method method = method_params(o, list->methods.items[which], seed);
-    method.recipe = list->recipe;
-    return method;
+/* Every method with every combination of settings that makes a difference to it. */
+static adatom_status make_trials(struct cli *cli, const list_options *list, const method_options *settings, const struct sweep *sweep,
+                                 uint64_t seed, trials *out) {
+    const struct sweep_list *last = sweep->count ? &sweep->lists[sweep->count - 1] : NULL;
+    const int block = last && strcmp(last->name, "steps") == 0 ? last->count : 1, blocks = sweep->combinations / block;
+    adatom_status status = ADATOM_OK;
+    typedef char text[2048];
+    text *seen = calloc((size_t)blocks, sizeof *seen), next;
+    *out = (trials){.items = calloc((size_t)list->methods.count * (size_t)blocks, sizeof *out->items), .sweep = sweep};
+    if (!seen || !out->items) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory"));
+    for (int m = 0; m < list->methods.count; m++)
+        for (int b = 0, kept = 0; b < blocks; b++) {
+            const int at = b * block;
+            trial t = {.method = method_params(&settings[at], list->methods.items[m], seed), .combination = at};
+            t.method.recipe = list->recipe;
+            TRY(adatom_method_text(cli->ctx, &t.method, seen[kept], sizeof(text)));
+            bool known = false;
+            for (int k = 0; k < kept; k++) known = known || strcmp(seen[k], seen[kept]) == 0;
+            if (known) continue;
+            if (block > 1) { /* a method that takes no steps is the same with any number of them */
+                adatom_method other = t.method;
+                other.steps = settings[at + 1].steps;
+                TRY(adatom_method_text(cli->ctx, &other, next, sizeof next));
+                for (int k = 0; k < block && strcmp(next, seen[kept]) != 0; k++) t.steps[t.step_count++] = settings[at + k].steps;
+            }
+            kept++;
+            out->items[out->count++] = t;
+        }
+done:
+    free(seen);
+    return status;
 }
 
 /* FILE.json becomes FILE-5shot.json where there are several lists. */
@@ -214,51 +258,65 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
 
 /* Says what every run will need before the first one starts; what cannot run fails here. */
 static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                              adatom_episodes *const *lists, int list_count, const list_options *methods, const method_options *options,
-                              uint64_t seed) {
+                              adatom_episodes *const *lists, int list_count, const trials *all) {
     for (int l = 0; l < list_count; l++)
-        for (int m = 0; m < methods->methods.count; m++) {
-            adatom_method method = method_of(methods, options, m, seed);
+        for (int k = 0; k < all->count; k++) {
+            trial *t = &all->items[k];
             adatom_episodes_info info;
             size_t bytes = 0;
             int at_once = 0;
             adatom_episodes_describe(lists[l], &info);
-            adatom_status status = adatom_adapt_plan(device, model, dataset, lists[l], &method, &bytes, &at_once);
+            adatom_status status = adatom_adapt_plan(device, model, dataset, lists[l], &t->method, t->step_count > 1, &bytes, &at_once);
             if (status != ADATOM_OK) return status;
-            cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once", method.adapt, info.shot, (double)bytes / 1048576,
-                     at_once);
+            /* Rates change nothing: once for each method is enough. */
+            if (k == 0 || strcmp(all->items[k - 1].method.adapt, t->method.adapt) != 0)
+                cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once", t->method.adapt, info.shot,
+                         (double)bytes / 1048576, at_once);
         }
     return ADATOM_OK;
 }
 
-static adatom_status evaluate(struct cli *cli, const episode_options *o, const list_options *methods, const method_options *options,
-                              adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list,
-                              json_t *rows) {
-    adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL};
-    adatom_evaluation_info first = {0};
+static adatom_status evaluate(struct cli *cli, const episode_options *o, const trials *all, adatom_device *device,
+                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows) {
+    adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL; /* first: what the others are compared to */
+    adatom_evaluation_info base = {0};
     adatom_episodes_info info;
     adatom_device_info about;
     adatom_status status = ADATOM_OK;
     adatom_episodes_describe(list, &info);
     adatom_device_describe(device, &about);
-    for (int m = 0; m < methods->methods.count; m++) {
-        adatom_method method = method_of(methods, options, m, o->seed);
-        struct run r = {cli, method.adapt, info.shot};
+    for (int k = 0; k < all->count; k++) {
+        const trial *t = &all->items[k];
+        struct run r = {cli, t->method.adapt, info.shot};
         adatom_progress watch = {on_progress, &r};
-        char label[64];
-        snprintf(label, sizeof label, "%s, %d-shot", r.name, r.shot);
+        char label[512], settings[256];
+        sweep_label(all->sweep, t->combination, settings, sizeof settings);
+        snprintf(label, sizeof label, "%s%s%s, %d-shot", r.name, settings[0] ? ", " : "", settings, r.shot);
         progress_start(&cli->progress, label, 0);
-        TRY(adatom_adapt_episodes(device, model, dataset, list, &method, o->first, o->count, &watch, &evaluations[m]));
+        if (t->step_count)
+            TRY(adatom_adapt_steps(device, model, dataset, list, &t->method, t->steps, t->step_count, o->first, o->count, &watch,
+                                   evaluations));
+        else
+            TRY(adatom_adapt_episodes(device, model, dataset, list, &t->method, o->first, o->count, &watch, evaluations));
         progress_clear(&cli->progress);
-        adatom_evaluation_info e;
-        adatom_evaluation_describe(evaluations[m], &e);
-        if (m == 0) first = e;
-        json_t *row = result_row(o, &info, &e, m == 0 ? &e : &first);
-        report_precision(row, &about);
-        if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+        for (int s = 0; s < (t->step_count ? t->step_count : 1); s++) {
+            adatom_evaluation_info e;
+            adatom_evaluation_describe(evaluations[s], &e);
+            if (!first) base = e;
+            json_t *row = result_row(o, &info, &e, first ? &base : &e);
+            report_precision(row, &about);
+            sweep_label(all->sweep, t->combination + s, settings, sizeof settings);
+            if (all->sweep->count) json_object_set_new(row, "settings", json_string(settings));
+            if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+            if (!first)
+                first = evaluations[s], evaluations[s] = NULL;
+            else
+                adatom_evaluation_destroy(&evaluations[s]);
+        }
     }
 done:
-    for (int m = 0; m < methods->methods.count; m++) adatom_evaluation_destroy(&evaluations[m]);
+    for (int s = 0; s < ARGS_LIST_MAX; s++) adatom_evaluation_destroy(&evaluations[s]);
+    adatom_evaluation_destroy(&first);
     return status;
 }
 
@@ -304,32 +362,53 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     int list_count = 0;
     json_t *document = NULL, *rows = json_array();
     char above[1024];
-    adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
-    if (!go) goto done;
+    struct sweep sweep;
+    trials all = {0};
+    char **line = calloc((size_t)argc + 1, sizeof *line);
+    method_options *settings = NULL;
+    adatom_status status = ADATOM_OK;
+    if (!sweep_find(&groups[3], "steps", argc, argv, &sweep, cli->message, sizeof cli->message)) TRY(ADATOM_USAGE);
+    settings = calloc((size_t)sweep.combinations, sizeof *settings);
+    if (!line || !settings) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory"));
+    for (int k = 0; k < sweep.combinations; k++) {
+        sweep_pick(&sweep, k, argc, argv, line);
+        status = cli_parse(cli, &spec, &common, argc, line, &go);
+        if (!go) goto done;
+        settings[k] = method_values;
+    }
+    TRY(make_trials(cli, &methods, settings, &sweep, values.seed, &all));
     TRY(adatom_model_load(cli->ctx, values.model, &model));
     adatom_model_info m;
     adatom_model_describe(model, &m);
     TRY(cli_open_dataset(cli, &data, &device_values, m.image_size, m.resize, &dataset));
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
     TRY(cli_open_device(cli, &device_values, &device));
-    TRY(announce(cli, device, model, dataset, lists, list_count, &methods, &method_values, values.seed));
-    for (int l = 0; l < list_count; l++) TRY(evaluate(cli, &values, &methods, &method_values, device, model, dataset, lists[l], rows));
+    TRY(announce(cli, device, model, dataset, lists, list_count, &all));
+    for (int l = 0; l < list_count; l++) TRY(evaluate(cli, &values, &all, device, model, dataset, lists[l], rows));
 
     document = episodes_document(model, dataset, device, values.model);
     json_object_set(document, "results", rows);
     adatom_device_info info;
     adatom_device_describe(device, &info);
     caption(dataset, model, lists[0], info.name, rows, above, sizeof above);
+    report_column shown[COUNT(columns)];
+    size_t column_count = 0;
+    for (size_t c = 0; c < COUNT(columns); c++) /* without a sweep the settings are the same in all rows */
+        if (sweep.count || strcmp(columns[c].path, "settings") != 0) shown[column_count++] = columns[c];
     struct report report = {
         .document = document,
         .rows = "results",
-        .columns = columns,
-        .column_count = COUNT(columns),
+        .columns = shown,
+        .column_count = column_count,
         .above = above,
         .below = "\n± half of the 95 % Student interval over episodes; differences are paired. Episodes share pictures: the interval\n"
                  "speaks of the sampler, not of new data. adapted: numbers that adapt per task.\n"};
     TRY(report_write(cli, &output, &report));
 done:
+    sweep_clear(&sweep);
+    free(line);
+    free(settings);
+    free(all.items);
     json_decref(rows);
     json_decref(document);
     for (int l = 0; l < ARGS_LIST_MAX; l++) adatom_episodes_destroy(&lists[l]);

@@ -30,6 +30,8 @@ typedef struct job {
     int batch, rounds;       /* support pictures of one step; rounds of mini-batches (0: none) */
     int query, query_rounds; /* pictures of one eval run; runs */
     int tasks;               /* at once */
+    const int *stops;        /* the numbers of steps after which the queries are classified, ascending; the last is settings.steps */
+    int stop_count;
     size_t row_bytes, arena_bytes;
     ad_built built;
 } job;
@@ -102,6 +104,7 @@ static adatom_status build(job *j, const adatom_method *method) {
                          .support_rounds = j->rounds,
                          .query = j->query,
                          .query_rounds = j->query_rounds,
+                         .eval_between = j->stop_count > 1,
                          .data_size = info.size,
                          .chunks = j->chunks,
                          .chunk_count = rows.chunk_count};
@@ -206,18 +209,39 @@ static adatom_status write_adapters(const job *j, ad_program *program, int at) {
     return status;
 }
 
-static adatom_status run_steps(const job *j, ad_program *program) {
+static adatom_status run_steps(const job *j, ad_program *program, int steps) {
     /* A few submissions per batch, so that an interrupt is noticed; the engine bounds each of them. */
-    for (int done = 0, n; done < j->settings.steps; done += n) {
+    for (int done = 0, n; done < steps; done += n) {
         adatom_status status = ad_interrupted(j->device->ctx);
-        n = AD_MIN(j->settings.steps - done, 16);
+        n = AD_MIN(steps - done, 16);
         if (status == ADATOM_OK) status = j->api->program_run(program, AD_SEGMENT_STEP, n);
         if (status != ADATOM_OK) return status;
     }
     return ADATOM_OK;
 }
 
-static adatom_status run_batches(job *j, ad_program *program, const adatom_progress *progress, adatom_evaluation *out) {
+/* The classes of the queries of the tasks from `at` on, as they are now. predicted: room for those of all tasks at once. */
+static adatom_status classify(const job *j, ad_program *program, int at, int32_t *predicted, adatom_evaluation *out) {
+    const size_t tasks = (size_t)j->tasks, queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
+    const int32_t zero = 0;
+    adatom_status status;
+    AD_TRY(j->api->program_write(program, j->built.eval_counter, 0, &zero, sizeof zero));
+    AD_TRY(j->api->program_run(program, AD_SEGMENT_EVAL, j->query_rounds));
+    AD_TRY(j->api->program_read(program, j->built.query_predicted, 0, predicted, queries * sizeof *predicted));
+    for (int t = 0; t < AD_MIN(j->tasks, j->count - at); t++) {
+        int32_t *to = out->predictions + (size_t)(at + t) * (size_t)j->queries, right = 0;
+        for (int q = 0; q < j->queries; q++) {
+            to[q] = predicted[((size_t)(q / j->query) * tasks + (size_t)t) * (size_t)j->query + (size_t)(q % j->query)];
+            right += to[q] == q / j->list.query;
+        }
+        out->accuracy[at + t] = (float)right / (float)j->queries;
+    }
+done:
+    return status;
+}
+
+/* out: an evaluation for each stop. */
+static adatom_status run_batches(job *j, ad_program *program, const adatom_progress *progress, adatom_evaluation *const *out) {
     const ad_engine_api *api = j->api;
     const ad_built *built = &j->built;
     const size_t tasks = (size_t)j->tasks, rounds = (size_t)AD_MAX(j->rounds, 1);
@@ -242,33 +266,27 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
     }
     for (int at = 0; at < j->count; at += j->tasks) {
         AD_TRY(ad_interrupted(j->device->ctx));
+        const double start = ad_seconds();
         fill_support(j, at, order, support, labels);
         fill_query(j, at, query);
         AD_TRY(api->program_write(program, built->support_index, 0, support, supports * sizeof *support));
         AD_TRY(api->program_write(program, built->support_labels, 0, labels, supports * sizeof *labels));
         AD_TRY(api->program_write(program, built->query_index, 0, query, queries * sizeof *query));
-        AD_TRY(api->program_write(program, built->eval_counter, 0, &zero, sizeof zero));
         if (built->counter >= 0) AD_TRY(api->program_write(program, built->counter, 0, &zero, sizeof zero));
         AD_TRY(api->program_run(program, AD_SEGMENT_INIT, 1));
         if (j->settings.head_random) AD_TRY(write_random_heads(j, program, at));
         AD_TRY(write_adapters(j, program, at));
         AD_TRY(api->program_run(program, AD_SEGMENT_PREFIX, 1));
-        AD_TRY(run_steps(j, program));
-        AD_TRY(api->program_run(program, AD_SEGMENT_EVAL, j->query_rounds));
-        AD_TRY(api->program_read(program, built->query_predicted, 0, predicted, queries * sizeof *predicted));
-        const int n = AD_MIN(j->tasks, j->count - at);
-        for (int t = 0; t < n; t++) {
-            int32_t *to = out->predictions + (size_t)(at + t) * (size_t)j->queries, right = 0;
-            for (int q = 0; q < j->queries; q++) {
-                to[q] = predicted[((size_t)(q / j->query) * tasks + (size_t)t) * (size_t)j->query + (size_t)(q % j->query)];
-                right += to[q] == q / j->list.query;
-            }
-            out->accuracy[at + t] = (float)right / (float)j->queries;
+        for (int k = 0, before = 0; k < j->stop_count; before = j->stops[k++]) {
+            AD_TRY(run_steps(j, program, j->stops[k] - before));
+            AD_TRY(classify(j, program, at, predicted, out[k]));
+            out[k]->info.seconds += ad_seconds() - start;
         }
         if (progress && progress->call) {
+            const int n = AD_MIN(at + j->tasks, j->count);
             double mean, ci95;
-            adatom_mean_interval(out->accuracy, NULL, (size_t)(at + n), &mean, &ci95);
-            progress->call(progress->user, at + n, j->count, mean, ci95);
+            adatom_mean_interval(out[j->stop_count - 1]->accuracy, NULL, (size_t)n, &mean, &ci95);
+            progress->call(progress->user, n, j->count, mean, ci95);
         }
     }
 done:
@@ -277,8 +295,8 @@ done:
     return status;
 }
 
-static char *config_text(const job *j) {
-    json_t *config = ad_settings_json(&j->settings);
+static char *config_text(const job *j, const ad_settings *settings) {
+    json_t *config = ad_settings_json(settings);
     if (!config) return NULL;
     adatom_model_info model;
     adatom_model_describe(j->model, &model);
@@ -293,9 +311,43 @@ static char *config_text(const job *j) {
     return text;
 }
 
+static adatom_evaluation *evaluation_create(const job *j, int steps) {
+    adatom_context *ctx = j->device->ctx;
+    adatom_evaluation *e = ad_calloc(ctx, 1, sizeof *e);
+    if (!e) return NULL;
+    e->settings = j->settings;
+    e->settings.steps = steps;
+    e->accuracy = ad_calloc(ctx, (size_t)j->count, sizeof(float));
+    e->predictions = ad_calloc(ctx, (size_t)j->count * (size_t)j->queries, sizeof(int32_t));
+    e->config = config_text(j, &e->settings);
+    e->info = (adatom_evaluation_info){.method = e->settings.name,
+                                       .tasks = j->count,
+                                       .way = j->list.way,
+                                       .shot = j->list.shot,
+                                       .query = j->list.query,
+                                       .steps = steps,
+                                       .accuracy = e->accuracy,
+                                       .predictions = e->predictions,
+                                       .adapted = j->built.adapted_logical,
+                                       .arena_bytes = j->arena_bytes,
+                                       .tasks_at_once = j->tasks,
+                                       .config_json = e->config};
+    if (!e->accuracy || !e->predictions || !e->config) {
+        ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
+        adatom_evaluation_destroy(&e);
+    }
+    return e;
+}
+
 adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                const adatom_episodes *episodes, const adatom_method *method, size_t *arena_bytes, int *tasks_at_once) {
-    job j = {.device = device, .api = device->engine->api, .model = model, .dataset = dataset, .episodes = episodes};
+                                const adatom_episodes *episodes, const adatom_method *method, bool on_the_way, size_t *arena_bytes,
+                                int *tasks_at_once) {
+    job j = {.device = device,
+             .api = device->engine->api,
+             .model = model,
+             .dataset = dataset,
+             .episodes = episodes,
+             .stop_count = on_the_way ? 2 : 1};
     adatom_status status = prepare(&j, method);
     *arena_bytes = j.arena_bytes;
     *tasks_at_once = j.tasks;
@@ -303,65 +355,83 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
     return status;
 }
 
-adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                    const adatom_episodes *episodes, const adatom_method *method, int first, int count,
-                                    const adatom_progress *progress, adatom_evaluation **out) {
-    ad_engine *engine = device->engine;
-    adatom_context *ctx = device->ctx;
-    job j = {
-        .device = device, .api = engine->api, .model = model, .dataset = dataset, .episodes = episodes, .first = first, .count = count};
-    adatom_evaluation *evaluation = NULL;
+/* out[0..j->stop_count-1]: all or none. */
+static adatom_status adapt(job *j, const adatom_method *method, const adatom_progress *progress, adatom_evaluation **out) {
+    ad_engine *engine = j->device->engine;
     ad_rows rows = {0};
     ad_buffer *params = NULL;
     ad_program *program = NULL;
-    *out = NULL;
     const double start = ad_seconds();
     adatom_status status;
-    AD_TRY(prepare(&j, method));
-    evaluation = ad_calloc(ctx, 1, sizeof *evaluation);
-    if (evaluation) {
-        evaluation->accuracy = ad_calloc(ctx, (size_t)j.count, sizeof(float));
-        evaluation->predictions = ad_calloc(ctx, (size_t)j.count * (size_t)j.queries, sizeof(int32_t));
-        evaluation->config = config_text(&j);
-    }
-    if (!evaluation || !evaluation->accuracy || !evaluation->predictions || !evaluation->config) {
-        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
-        goto done;
-    }
-    AD_TRY(ad_upload_parameters(engine, model, &params));
-    if (j.settings.backbone)
-        AD_TRY(ad_upload_pictures(engine, dataset, j.images, j.image_count, &rows));
+    for (int k = 0; k < j->stop_count; k++) out[k] = NULL;
+    AD_TRY(prepare(j, method));
+    if (!j->stops) j->stops = &j->settings.steps;
+    for (int k = 0; k < j->stop_count; k++)
+        if (!(out[k] = evaluation_create(j, j->stops[k]))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(ad_upload_parameters(engine, j->model, &params));
+    if (j->settings.backbone)
+        AD_TRY(ad_upload_pictures(engine, j->dataset, j->images, j->image_count, &rows));
     else
-        AD_TRY(ad_features_rows(device, model, dataset, j.images, j.image_count, &rows));
-    AD_TRY(ad_program_make(engine, &j.built, params, &rows, &program));
-    AD_TRY(run_batches(&j, program, progress, evaluation));
-    evaluation->settings = j.settings;
-    adatom_evaluation_info *info = &evaluation->info;
-    *info = (adatom_evaluation_info){.method = evaluation->settings.name,
-                                     .tasks = j.count,
-                                     .way = j.list.way,
-                                     .shot = j.list.shot,
-                                     .query = j.list.query,
-                                     .steps = j.settings.steps,
-                                     .accuracy = evaluation->accuracy,
-                                     .predictions = evaluation->predictions,
-                                     .adapted = j.built.adapted_logical,
-                                     .arena_bytes = j.arena_bytes,
-                                     .tasks_at_once = j.tasks,
-                                     .config_json = evaluation->config};
-    adatom_mean_interval(evaluation->accuracy, NULL, (size_t)j.count, &info->mean, &info->ci95);
-    info->seconds = ad_seconds() - start;
-    info->episodes_per_s = j.count / info->seconds;
+        AD_TRY(ad_features_rows(j->device, j->model, j->dataset, j->images, j->image_count, &rows));
+    AD_TRY(ad_program_make(engine, &j->built, params, &rows, &program));
+    const double begun = ad_seconds();
+    AD_TRY(run_batches(j, program, progress, out));
+    for (int k = 0; k < j->stop_count; k++) {
+        adatom_evaluation_info *info = &out[k]->info;
+        adatom_mean_interval(out[k]->accuracy, NULL, (size_t)j->count, &info->mean, &info->ci95);
+        info->seconds += begun - start;
+        info->episodes_per_s = j->count / info->seconds;
+    }
 done:
-    if (program) j.api->program_destroy(&program);
-    if (params) j.api->buffer_destroy(engine, &params);
+    if (program) j->api->program_destroy(&program);
+    if (params) j->api->buffer_destroy(engine, &params);
     ad_rows_clear(&rows);
-    clear(&j);
-    if (status == ADATOM_OK)
-        *out = evaluation;
-    else
-        adatom_evaluation_destroy(&evaluation);
+    clear(j);
+    if (status != ADATOM_OK)
+        for (int k = 0; k < j->stop_count; k++) adatom_evaluation_destroy(&out[k]);
     return status;
+}
+
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                    const adatom_episodes *episodes, const adatom_method *method, int first, int count,
+                                    const adatom_progress *progress, adatom_evaluation **out) {
+    job j = {.device = device,
+             .api = device->engine->api,
+             .model = model,
+             .dataset = dataset,
+             .episodes = episodes,
+             .first = first,
+             .count = count,
+             .stop_count = 1};
+    return adapt(&j, method, progress, out);
+}
+
+adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                 const adatom_episodes *episodes, const adatom_method *method, const int *steps, int step_count, int first,
+                                 int count, const adatom_progress *progress, adatom_evaluation **out) {
+    adatom_context *ctx = device->ctx;
+    adatom_method longest = *method;
+    for (int k = 0; k < step_count; k++) out[k] = NULL;
+    if (step_count < 1) return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
+    for (int k = 0; k < step_count; k++)
+        if (steps[k] < 1 || (k > 0 && steps[k] <= steps[k - 1]))
+            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not", steps[k]);
+    if (method->recipe) return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps", method->recipe);
+    longest.steps = steps[step_count - 1];
+    ad_settings settings;
+    adatom_status status = ad_settings_resolve(ctx, &longest, &settings);
+    if (status != ADATOM_OK) return status;
+    if (settings.steps == 0) return ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name);
+    job j = {.device = device,
+             .api = device->engine->api,
+             .model = model,
+             .dataset = dataset,
+             .episodes = episodes,
+             .first = first,
+             .count = count,
+             .stops = steps,
+             .stop_count = step_count};
+    return adapt(&j, &longest, progress, out);
 }
 
 void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) { *out = evaluation->info; }

@@ -226,6 +226,7 @@ static adatom_status begin(batch *b, int first, int count) {
                          .support_rounds = b->rounds,
                          .query = b->query,
                          .query_rounds = b->query_rounds,
+                         .eval_between = f->checkpoints > 1,
                          .data_size = f->info.size,
                          .chunks = f->rows.chunks,
                          .chunk_count = f->rows.chunk_count};

@@ -172,6 +172,20 @@ json_t *ad_settings_json(const ad_settings *s) {
     return o;
 }
 
+adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *method, char *out, size_t capacity) {
+    ad_settings settings;
+    adatom_status status = ad_settings_resolve(ctx, method, &settings);
+    if (status != ADATOM_OK) return status;
+    json_t *config = ad_settings_json(&settings);
+    const size_t length = config ? json_dumpb(config, out, capacity, JSON_COMPACT | JSON_REAL_PRECISION(9)) : 0;
+    json_decref(config);
+    if (length == 0) return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
+    if (length >= capacity)
+        return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", length + 1, capacity);
+    out[length] = 0;
+    return ADATOM_OK;
+}
+
 void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
     build->adapt = s->adapt;
     build->lowrank = s->lowrank;

@@ -398,6 +398,7 @@ static void finish(ad_builder *b) {
             else
                 keep(b, ADATOM_OUT_OF_MEMORY);
         }
+    b->plan->eval_between = b->p->eval_between;
     if (b->status == ADATOM_OK) keep(b, ad_plan_place(b->ctx, b->plan, b->arena_work));
     if (b->status == ADATOM_OK) keep(b, ad_plan_validate(b->ctx, b->plan));
 }

@@ -29,7 +29,8 @@ typedef struct ad_build_params {
     int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
     int query;          /* pictures per task and run of the eval segment; 0: no eval segment */
     int query_rounds;
-    int steps; /* rows of the schedule */
+    int steps;         /* rows of the schedule */
+    bool eval_between; /* the eval segment runs between steps too */
     ad_head_kind head;
     ad_head_init head_init;
     float cosine_scale; /* logits = cosine_scale * cosine */

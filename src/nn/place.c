@@ -37,7 +37,10 @@ static void find_intervals(const ad_plan *plan, interval *live) {
         for (int r = 0; r < AD_OP_TENSORS; r++)
             if (op->t[r] == t) carried = carried && ad_op_access(op, r) == AD_WRITE;
         carried = !carried;
-        if (from != to || carried) live[t].last = plan->segments[to].first + plan->segments[to].count - 1;
+        if (from != to || carried) {
+            if (plan->eval_between && to == AD_SEGMENT_STEP) to = AD_SEGMENT_EVAL;
+            live[t].last = plan->segments[to].first + plan->segments[to].count - 1;
+        }
         if (carried) live[t].first = 0;
     }
 }

@@ -72,6 +72,7 @@ typedef struct ad_plan {
     struct {
         int first, count;
     } segments[AD_SEGMENT_COUNT]; /* ranges of ops, in order */
+    bool eval_between;            /* EVAL also runs between runs of STEP: what STEP needs survives it */
     ad_arena arenas[AD_MAX_ARENAS];
     int arena_count;
 } ad_plan;

@@ -103,9 +103,9 @@ START_TEST(test_memory_limit_chunks) {
     adatom_method method = {.adapt = "full", .steps = 2};
     size_t many_bytes, few_bytes;
     int many, few;
-    ok(adatom_adapt_plan(device, model, novel, list, &method, &many_bytes, &many));
+    ok(adatom_adapt_plan(device, model, novel, list, &method, false, &many_bytes, &many));
     method.memory_bytes = many_bytes / 2;
-    ok(adatom_adapt_plan(device, model, novel, list, &method, &few_bytes, &few));
+    ok(adatom_adapt_plan(device, model, novel, list, &method, false, &few_bytes, &few));
     ck_assert_int_lt(few, many);
     ck_assert_int_ge(few, 1);
     ck_assert_uint_le(few_bytes, method.memory_bytes);
@@ -116,6 +116,37 @@ START_TEST(test_memory_limit_chunks) {
     ck_assert_int_eq(info.tasks, 6);
     ck_assert_int_eq(info.tasks_at_once, few);
     adatom_evaluation_destroy(&e);
+    adatom_episodes_destroy(&list);
+}
+END_TEST
+
+/* Evaluating on the way changes nothing: each number of steps gives what a run of its own gives. */
+START_TEST(test_steps_on_the_way) {
+    static const int steps[] = {1, 2, 5};
+    adatom_episodes *list = episodes(5, 2);
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++) {
+        adatom_method method = {.adapt = names[i], .tasks_at_once = 2};
+        adatom_evaluation *on_the_way[3], *alone;
+        adatom_evaluation_info a, b;
+        ok(adatom_adapt_steps(device, model, novel, list, &method, steps, 3, 0, 0, NULL, on_the_way));
+        for (int k = 0; k < 3; k++) {
+            method.steps = steps[k];
+            ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &alone));
+            adatom_evaluation_describe(on_the_way[k], &a);
+            adatom_evaluation_describe(alone, &b);
+            ck_assert_mem_eq(a.predictions, b.predictions, 5 * 9 * sizeof(int32_t));
+            ck_assert_str_eq(a.config_json, b.config_json);
+            ck_assert_int_eq(a.steps, steps[k]);
+            adatom_evaluation_destroy(&alone);
+            adatom_evaluation_destroy(&on_the_way[k]);
+        }
+    }
+    adatom_evaluation *none[2];
+    const adatom_method centroid = {.adapt = "centroid"}, recipe = {.adapt = "head", .recipe = "closerlook-baseline"}, atoms = {0};
+    const int descending[] = {2, 1};
+    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &centroid, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &recipe, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &atoms, descending, 2, 0, 0, NULL, none), ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -299,6 +330,7 @@ int main(void) {
     tcase_add_loop_test(adapt, test_tasks_at_once, 0, (int)(sizeof names / sizeof *names));
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);
+    tcase_add_test(adapt, test_steps_on_the_way);
     tcase_add_test(adapt, test_batch_norm_policies);
     tcase_add_test(adapt, test_closerlook_recipe);
     tcase_add_test(adapt, test_refusals);
