@@ -82,7 +82,7 @@ void sweep_label(const struct sweep *sweep, int which, char *out, size_t capacit
     for (int k = 0; k < sweep->count; k++) {
         const char *value = value_of(sweep, k, which), *joined = strncmp(value, "--", 2) == 0 ? strchr(value, '=') : NULL;
         const size_t used = strlen(out);
-        snprintf(out + used, capacity - used, "%s%s %s", k ? ", " : "", sweep->lists[k].name, joined ? joined + 1 : value);
+        snprintf(out + used, capacity - used, "%s%s=%s", k ? " " : "", sweep->lists[k].name, joined ? joined + 1 : value);
     }
 }
 

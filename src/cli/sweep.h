@@ -22,7 +22,7 @@ struct sweep {
 bool sweep_find(const arg_group *group, const char *last, int argc, char *const *argv, struct sweep *out, char *message, size_t capacity);
 /* argv with the values of combination `which`, 0..combinations-1: room for argc pointers. */
 void sweep_pick(const struct sweep *sweep, int which, int argc, char *const *argv, char **out);
-/* "lr-atoms 0.001, steps 20"; empty without lists. */
+/* "lr-atoms=0.001 steps=20"; empty without lists. */
 void sweep_label(const struct sweep *sweep, int which, char *out, size_t capacity);
 void sweep_clear(struct sweep *sweep);
 #endif

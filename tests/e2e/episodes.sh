@@ -35,11 +35,11 @@ expect 2 'first|episodes' $run --adapt centroid --first 6
 sweep="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --seed 7 --data builtin:shapes/novel --query 5 --tasks 6"
 $sweep --adapt centroid,head,atoms --lr-atoms 0.01,0.1 --steps=1,3 -o json >s.json 2>err || complain "a sweep"
 same "$(get s.json results.#)" 7 "centroid once, head for two numbers of steps, atoms for four settings"
-same "$(get s.json results.5.settings)" "lr-atoms 0.1, steps 1" "settings of a row"
+same "$(get s.json results.5.settings)" "lr-atoms=0.1 steps=1" "settings of a row"
 $sweep --adapt atoms --lr-atoms 0.1 --steps 3 -o json >t.json 2>err || complain "a setting alone"
 same "$(get s.json results.6.accuracy.values)" "$(get t.json results.0.accuracy.values)" "a setting of a sweep and alone"
 same "$(get s.json results.6.config)" "$(get t.json results.0.config)" "their configuration"
-expect 0 'atoms +lr-atoms 0.1, steps 3' $sweep --adapt centroid,atoms --lr-atoms 0.01,0.1 --steps 1,3
+expect 0 'atoms +lr-atoms=0.1 steps=3' $sweep --adapt centroid,atoms --lr-atoms 0.01,0.1 --steps 1,3
 expect 2 'lr-atoms.*number' $sweep --lr-atoms 0.1,x
 expect 2 'ascending' $sweep --adapt atoms --steps 3,1
 expect 2 'twice' $sweep --lr 0.1,0.2 --lr 0.3,0.4
