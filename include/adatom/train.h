@@ -19,6 +19,8 @@ typedef struct adatom_pretrain_progress {
 
 typedef struct adatom_pretrain_params {
     adatom_model_params model; /* classes is set from the data */
+    const adatom_model *from;  /* NULL: a new network. Else training starts from this model's parameters: its network and preprocessing,
+                                  which  `model` may only repeat (zero: the same), and its classifier if the data has as many classes */
     int epochs;                /* 0: 30 */
     int batch;                 /* 0: 64 */
     const char *optimizer;     /* sgd (Nesterov) or adam; NULL: sgd */

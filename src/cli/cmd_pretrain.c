@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef struct pretrain_options {
-    const char *arch, *sharing, *stem;
+    const char *from, *arch, *sharing, *stem;
     int atoms, image_size, width;
     bool decompose_first;
     const char *validation, *validation_split;
@@ -26,29 +26,31 @@ static const char *const augments[] = {
 
 #define AT(member) .offset = offsetof(pretrain_options, member)
 static const arg_option network_table[] = {
-    {.name = "arch", .type = ARG_CHOICE, AT(arch), .choices = archs, .initial = "conv4", .value = "NAME", .help = "network"},
+    {.name = "from",
+     .type = ARG_TEXT,
+     AT(from),
+     .value = "MODEL",
+     .help = "start from this model's parameters, a decomposed or imported one too; the options below are then the model's"},
+    {.name = "arch", .type = ARG_CHOICE, AT(arch), .choices = archs, .value = "NAME", .help = "network (default conv4)"},
     {.name = "sharing",
      .type = ARG_CHOICE,
      AT(sharing),
      .choices = sharings,
-     .initial = "net",
      .value = "NAME",
-     .help = "what shares coefficients; none: ordinary kernels"},
-    {.name = "atoms", .type = ARG_INT, AT(atoms), .least = 1, .most = 64, .initial = "8", .value = "M", .help = "atoms of a dictionary"},
+     .help = "what shares coefficients; none: ordinary kernels (default net)"},
+    {.name = "atoms", .type = ARG_INT, AT(atoms), .least = 1, .most = 64, .value = "M", .help = "atoms of a dictionary (default 8)"},
     {.name = "image-size",
      .type = ARG_INT,
      AT(image_size),
      .least = 8,
      .most = 1024,
-     .initial = "84",
      .value = "PIXELS",
-     .help = "square input"},
+     .help = "square input (default 84)"},
     {.name = "width",
      .type = ARG_INT,
      AT(width),
      .least = 0,
      .most = 4096,
-     .initial = "0",
      .value = "N",
      .help = "channels of the first stage, a multiple of 4; 0: the network's own"},
     {.name = "stem",
@@ -200,12 +202,23 @@ static void command_line(int argc, char **argv, char *out, size_t capacity) {
 }
 
 static adatom_status open_validation(struct cli *cli, const pretrain_options *o, const data_options *data, const device_options *device,
-                                     adatom_dataset **out) {
+                                     int size, int resize, adatom_dataset **out) {
     data_options validation = *data;
     if (!o->validation && !o->validation_split) return ADATOM_OK;
     if (o->validation) validation.data = o->validation, validation.csv = NULL;
     validation.split = o->validation_split;
-    return cli_open_dataset(cli, &validation, device, o->image_size, 0, out);
+    return cli_open_dataset(cli, &validation, device, size, resize, out);
+}
+
+static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_model *from, const adatom_dataset *base) {
+    adatom_model_info m;
+    adatom_dataset_info data;
+    adatom_model_describe(from, &m);
+    adatom_dataset_describe(base, &data);
+    if (m.classes == data.classes)
+        cli_note(cli, "start: %s with its classifier of %d classes", o->from, m.classes);
+    else
+        cli_note(cli, "start: %s with a new classifier: it has %d classes, the data %d", o->from, m.classes, data.classes);
 }
 
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
@@ -227,15 +240,23 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     bool go = false;
     adatom_device *device = NULL;
     adatom_dataset *base = NULL, *validation = NULL;
-    adatom_model *model = NULL;
+    adatom_model *from = NULL, *model = NULL;
     struct training t = {.cli = cli, .epochs = json_array()};
     json_t *document = NULL;
     char command[2048], below[4400];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
-    TRY(cli_open_dataset(cli, &data, &device_values, o.image_size, 0, &base));
-    TRY(open_validation(cli, &o, &data, &device_values, &validation));
+    int size = o.image_size ? o.image_size : 84, resize = 0;
+    if (o.from) {
+        adatom_model_info start;
+        TRY(adatom_model_load(cli->ctx, o.from, &from));
+        adatom_model_describe(from, &start);
+        size = start.image_size, resize = start.resize;
+    }
+    TRY(cli_open_dataset(cli, &data, &device_values, size, resize, &base));
+    TRY(open_validation(cli, &o, &data, &device_values, size, resize, &validation));
     TRY(cli_open_device(cli, &device_values, &device));
+    if (from) tell_start(cli, &o, from, base);
     command_line(argc, argv, command, sizeof command);
     adatom_pretrain_params params = {.model = {.arch = o.arch,
                                                .sharing = o.sharing,
@@ -245,6 +266,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                                .decompose_first = o.decompose_first,
                                                .stem = o.stem,
                                                .seed = o.seed},
+                                     .from = from,
                                      .epochs = o.epochs,
                                      .batch = o.batch,
                                      .optimizer = o.optimizer,
@@ -292,6 +314,7 @@ done:
     json_decref(t.epochs);
     json_decref(document);
     adatom_model_destroy(&model);
+    adatom_model_destroy(&from);
     adatom_dataset_destroy(&validation);
     adatom_dataset_destroy(&base);
     adatom_device_destroy(&device);

@@ -37,9 +37,39 @@ typedef struct training {
     adatom_episodes *validation;
 } training;
 
+/* The network to start from, which the caller's description must not contradict. */
+static adatom_status describe_start(training *t) {
+    adatom_model_params *wanted = &t->p.model;
+    const adatom_model_params *is = &t->p.from->net.made_from;
+    const struct {
+        const char *what, *is, *wanted;
+    } texts[] = {{"architecture", is->arch, wanted->arch},
+                 {"sharing", is->sharing, wanted->sharing},
+                 {"stem", is->stem ? is->stem : "none", wanted->stem}};
+    const struct {
+        const char *what;
+        int is, wanted;
+    } numbers[] = {
+        {"image size", is->image_size, wanted->image_size}, {"atoms", is->atoms, wanted->atoms}, {"width", is->width, wanted->width}};
+    for (size_t i = 0; i < AD_COUNT(texts); i++)
+        if (texts[i].wanted && strcmp(texts[i].wanted, texts[i].is) != 0)
+            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %s, not %s", texts[i].what, texts[i].is, texts[i].wanted);
+    for (size_t i = 0; i < AD_COUNT(numbers); i++)
+        if (numbers[i].wanted && numbers[i].wanted != numbers[i].is)
+            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %d, not %d", numbers[i].what, numbers[i].is,
+                           numbers[i].wanted);
+    if ((wanted->decompose_first && !is->decompose_first) || (wanted->residual && !is->residual))
+        return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s",
+                       wanted->residual && !is->residual ? "no residual layers" : "an ordinary first convolution");
+    *wanted = *is;
+    return ADATOM_OK;
+}
+
 static adatom_status fill_defaults(training *t, const adatom_pretrain_params *given) {
     adatom_pretrain_params *p = &t->p;
     *p = *given;
+    adatom_status status = p->from ? describe_start(t) : ADATOM_OK;
+    if (status != ADATOM_OK) return status;
     if (!p->epochs) p->epochs = 30;
     if (!p->batch) p->batch = 64;
     if (!p->optimizer) p->optimizer = "sgd";
@@ -122,15 +152,16 @@ static adatom_status upload_block(training *t, long step) {
 
 /* Everything that decides the numbers; a checkpoint fits only a run with the same hash. */
 static void hash_config(training *t) {
-    char text[1024];
+    char text[1024], start[20] = "";
     const adatom_pretrain_params *p = &t->p;
     adatom_device_info device;
     adatom_device_describe(t->device, &device);
-    int n = snprintf(text, sizeof text, "%s|%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s", t->model->net.arch,
+    if (p->from) snprintf(start, sizeof start, "|%016llx", (unsigned long long)p->from->hash);
+    int n = snprintf(text, sizeof text, "%s|%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s%s", t->model->net.arch,
                      t->model->net.sharing, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
                      p->model.decompose_first, t->info.hash, p->epochs, p->batch, p->optimizer, (double)p->lr, (double)p->momentum,
                      (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift,
-                     (unsigned long long)p->seed, device.backend, device.name, device.driver_info);
+                     (unsigned long long)p->seed, device.backend, device.name, device.driver_info, start);
     ad_hash_hex(ad_hash(text, (size_t)n, 0), t->state.config);
 }
 
@@ -138,6 +169,10 @@ static adatom_status setup(training *t) {
     adatom_status status;
     const size_t images = t->info.images;
     AD_TRY(adatom_model_create(t->ctx, &t->p.model, &t->model));
+    if (t->p.from) {
+        AD_TRY(ad_model_inherit(t->model, t->p.from));
+        ad_model_copy_values(t->model, t->p.from);
+    }
     if (t->info.size < t->model->net.image_size) {
         status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.size,
                          t->model->net.image_size);
@@ -286,6 +321,7 @@ static adatom_status save_model(training *t, double validation) {
     if (validation >= 0) json_object_set_new(notes, "validation_accuracy", json_real(validation));
     if (validation >= 0)
         json_object_set_new(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks));
+    if (p->from) json_object_set_new(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash));
     if (p->command) json_object_set_new(notes, "command", json_string(p->command));
     char *text = json_dumps(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(notes);

@@ -92,6 +92,15 @@ adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from) {
     return from->notes && !model->notes ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
 }
 
+void ad_model_copy_values(adatom_model *model, const adatom_model *from) {
+    for (int i = 0; i < model->net.param_count; i++)
+        for (int j = 0; j < from->net.param_count; j++) {
+            const ad_param *p = &model->net.params[i], *q = &from->net.params[j];
+            if (strcmp(p->name, q->name) == 0 && p->count == q->count)
+                memcpy(model->values + p->offset, from->values + q->offset, p->count * sizeof *model->values);
+        }
+}
+
 void ad_model_rehash(adatom_model *model) {
     const ad_network *net = &model->net;
     const adatom_model_params *p = &net->made_from;

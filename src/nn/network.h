@@ -124,6 +124,8 @@ size_t ad_param_at(const ad_param *param, int part, size_t index);
 adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_params *params, adatom_model **out);
 /* Preprocessing, origin and notes of another model. */
 adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from);
+/* Values of the parameters that have the same name and size in another model. */
+void ad_model_copy_values(adatom_model *model, const adatom_model *from);
 void ad_model_rehash(adatom_model *model);
 /* He-correct start (METHODS.md): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0, var 1, head 0. */
 void ad_model_initialise(adatom_model *model, uint64_t seed);

@@ -28,6 +28,17 @@ awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)
 expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 --tasks 4 \
     --adapt centroid,atoms --device cpu --no-cache
 
+# An epoch of repair after the decomposition: the classifier stays where the classes are as many, and so do names and preprocessing.
+train="$ADATOM pretrain --data builtin:shapes --per-class 4 --epochs 1 --batch 32 --device cpu --no-cache"
+expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --from eight.safetensors --split base --output repaired.safetensors
+expect 0 'residual.safetensors with a new classifier: it has 64 classes, the data [0-9]+' $train --from residual.safetensors --split novel \
+    --output moved.safetensors
+"$ADATOM" inspect repaired.safetensors -o json >m.json
+same "$(get m.json model.layout)/$(get m.json model.resize)/$(get m.json model.atoms)" closerlook/20/8 "what the start had"
+expect 2 'has sharing layer, not net' $train --from eight.safetensors --sharing net --output no.safetensors
+expect 2 'has atoms 8, not 9' $train --from eight.safetensors --atoms 9 --output no.safetensors
+expect 4 'nothing.safetensors' $train --from nothing.safetensors --output no.safetensors
+
 # Refusals: one sentence, nothing written.
 expect 2 '10 atoms are more than the 3 x 3 kernels' "$ADATOM" decompose "$model" --atoms 10 -o no.safetensors
 expect 2 'residual' "$ADATOM" decompose "$model" --mode residul -o no.safetensors

@@ -1,6 +1,9 @@
 /* Adaptation and pretraining through the public API, on the CPU engine and small pictures. */
+#include "nn/network.h"
+
 #include <adatom/adapt.h>
 #include <adatom/train.h>
+#include <adatom/transfer.h>
 
 #include <check.h>
 #include <math.h>
@@ -239,8 +242,8 @@ static void fresh_context(void) { /* an interrupt is for good */
 }
 
 START_TEST(test_resume_is_exact) {
-    static const char *const optimizers[] = {"sgd", "adam"};
-    static const char *const augments[] = {"shift+flip", "crop+flip+jitter"};
+    static const char *const optimizers[] = {"sgd", "adam", "sgd"};
+    static const char *const augments[] = {"shift+flip", "crop+flip+jitter", "none"};
     char whole[64], parts[64], left[96];
     snprintf(whole, sizeof whole, "/tmp/adatom-whole-%d.safetensors", (int)getpid());
     snprintf(parts, sizeof parts, "/tmp/adatom-parts-%d.safetensors", (int)getpid());
@@ -256,6 +259,8 @@ START_TEST(test_resume_is_exact) {
                                 .progress = stop_at,
                                 .user = &s};
     adatom_model *a = NULL, *b = NULL;
+    adatom_model *other = NULL;
+    if (_i == 2) p.from = model;
     ok(adatom_pretrain(device, base, &p, &a));
     ck_assert_int_gt(s.calls, 2);
     adatom_model_info x, y;
@@ -272,9 +277,18 @@ START_TEST(test_resume_is_exact) {
     adatom_model_destroy(&a);
     fresh_context();
 
+    if (p.from) p.from = model;
     p.lr = 0.05f; /* another run's settings do not fit the checkpoint */
     ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_BAD_DATA);
     p.lr = 0;
+    if (p.from) { /* nor does another start */
+        const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 33};
+        ok(adatom_model_create(ctx, &m, &other));
+        p.from = other;
+        ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_BAD_DATA);
+        p.from = model;
+        adatom_model_destroy(&other);
+    }
     s.at = -1;
     ok(adatom_pretrain(device, base, &p, &b));
     adatom_model_describe(b, &y);
@@ -293,6 +307,92 @@ static void remember(void *user, const adatom_pretrain_progress *now) {
     seen[0] = now->loss;
     seen[1] = now->validation;
 }
+
+/* Whether every convolution of the model differs from that of the other, or every one is the same. */
+static void check_kernels(const adatom_model *one, const adatom_model *other, bool moved) {
+    adatom_model_info info;
+    adatom_model_describe(one, &info);
+    for (int i = 0; i < info.layers; i++) {
+        adatom_layer_info layer;
+        double distance;
+        ok(adatom_model_layer(one, i, &layer));
+        if (strcmp(layer.kind, "conv") != 0) continue;
+        ok(adatom_model_distance(one, other, i, &distance));
+        ck_assert_msg((distance > 0) == moved, "%s: distance %g", layer.name, distance);
+    }
+}
+
+START_TEST(test_start_from_a_model) {
+    char path[64];
+    double seen[2] = {0};
+    snprintf(path, sizeof path, "/tmp/adatom-from-%d.safetensors", (int)getpid());
+    adatom_model *starts[3] = {0}, *after = NULL;
+    const adatom_decompose_params replace = {.sharing = "net", .atoms = 6}, residual = {.atoms = 12, .residual = true};
+    adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8, .sharing = "none"},
+                                .epochs = 6,
+                                .batch = 32,
+                                .optimizer = "adam",
+                                .lr = 0.02f,
+                                .weight_decay = -1,
+                                .augment = "none",
+                                .seed = 5,
+                                .output = path,
+                                .progress = remember,
+                                .user = seen};
+    ok(adatom_pretrain(device, base, &p, &starts[0]));
+    const double chance = log(64);
+    ok(adatom_model_decompose(starts[0], &replace, &starts[1]));
+    ok(adatom_model_decompose(starts[0], &residual, &starts[2]));
+    p.epochs = 1;
+    for (int i = 0; i < 3; i++) {
+        p.model = (adatom_model_params){0};
+        p.from = starts[i];
+        p.lr = 1e-30f; /* nothing moves: the loss is that of the start, its classifier included */
+        ok(adatom_pretrain(device, base, &p, &after));
+        check_kernels(after, starts[i], false);
+        ck_assert_msg(seen[0] < chance - 0.1, "start %d: loss %.3f, a new classifier has %.3f", i, seen[0], chance);
+        adatom_model_destroy(&after);
+        p.lr = 3e-3f; /* everything trains */
+        ok(adatom_pretrain(device, base, &p, &after));
+        check_kernels(after, starts[i], true);
+        adatom_model_destroy(&after);
+    }
+    /* The kernels that a residual model keeps train along with its atoms. */
+    ok(adatom_pretrain(device, base, &p, &after));
+    for (int i = 0; i < after->net.param_count; i++) {
+        const ad_param *param = &after->net.params[i];
+        ck_assert_msg(memcmp(after->values + param->offset, starts[2]->values + param->offset, param->count * sizeof(float)) != 0,
+                      "%s did not train", param->name);
+    }
+    adatom_model_destroy(&after);
+
+    /* Other classes: a new classifier. */
+    adatom_dataset_info info;
+    adatom_dataset_describe(novel, &info);
+    p.lr = 1e-30f;
+    ok(adatom_pretrain(device, novel, &p, NULL));
+    ck_assert_double_eq_tol(seen[0], log(info.classes), 1e-3);
+
+    static const struct {
+        adatom_model_params model;
+        const char *says;
+    } wrong[] = {{{.arch = "resnet10"}, "architecture conv4, not resnet10"},
+                 {{.sharing = "net"}, "sharing layer, not net"},
+                 {{.stem = "3x3"}, "stem none, not 3x3"},
+                 {{.atoms = 8}, "atoms 12, not 8"},
+                 {{.image_size = 20}, "image size 16, not 20"},
+                 {{.width = 16}, "width 8, not 16"},
+                 {{.decompose_first = true}, "ordinary first convolution"}};
+    unlink(path);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        p.model = wrong[i].model;
+        ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_USAGE);
+        ck_assert_msg(strstr(adatom_context_message(ctx), wrong[i].says) != NULL, "%s", adatom_context_message(ctx));
+    }
+    ck_assert_int_ne(access(path, F_OK), 0);
+    for (int i = 0; i < 3; i++) adatom_model_destroy(&starts[i]);
+}
+END_TEST
 
 START_TEST(test_pretraining_learns) {
     char path[64];
@@ -322,9 +422,12 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("adapt");
-    TCase *adapt = tcase_create("adapt"), *train = tcase_create("pretrain");
+    TCase *adapt = tcase_create("adapt"), *train = tcase_create("pretrain"), *start = tcase_create("start");
     tcase_add_checked_fixture(adapt, setup, teardown);
     tcase_add_checked_fixture(train, setup, teardown);
+    tcase_add_checked_fixture(start, setup, teardown);
+    tcase_add_test(start, test_start_from_a_model);
+    tcase_set_timeout(start, 300);
     tcase_set_timeout(adapt, 120);
     tcase_set_timeout(train, 300);
     tcase_add_loop_test(adapt, test_tasks_at_once, 0, (int)(sizeof names / sizeof *names));
@@ -334,10 +437,11 @@ int main(void) {
     tcase_add_test(adapt, test_batch_norm_policies);
     tcase_add_test(adapt, test_closerlook_recipe);
     tcase_add_test(adapt, test_refusals);
-    tcase_add_loop_test(train, test_resume_is_exact, 0, 2);
+    tcase_add_loop_test(train, test_resume_is_exact, 0, 3);
     tcase_add_test(train, test_pretraining_learns);
     suite_add_tcase(suite, adapt);
     suite_add_tcase(suite, train);
+    suite_add_tcase(suite, start);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads do not survive a fork */
     srunner_run_all(runner, CK_NORMAL);
