@@ -33,8 +33,10 @@ typedef struct adatom_fit_params {
  * BAD_DATA: fewer than two classes, or two whose names differ in case only; FAILED: it diverged; INTERRUPTED; OUT_OF_MEMORY. */
 ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                             const adatom_fit_params *params, adatom_adapter **out);
-/* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias) and FOLDER/adapter_config.json, as PEFT lays them
- * out. The folder is made where it is missing; on failure neither file is there (or the old ones are). */
+/* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias; of low-rank adapters LAYER.conv.lora_A.weight [rank]
+ * [in][k][k], .lora_B.weight [out][rank][1][1], .lora_magnitude_vector [out] and, for bora, .lora_magnitude_vector_in [in]) and
+ * FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where it is missing; on failure neither file is there (or the old
+ * ones are). */
 ADATOM_API adatom_status adatom_adapter_save(const adatom_adapter *adapter, const char *folder);
 /* BAD_DATA: a file is missing, damaged, or they contradict each other. */
 ADATOM_API adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out);
@@ -47,7 +49,9 @@ typedef struct adatom_adapter_info {
     const char *method;  /* owned by the adapter, as all texts here */
     char model_hash[17]; /* of the model it belongs to */
     char hash[17];       /* of its numbers */
-    int classes, features, tensors, steps;
+    int classes, features, steps;
+    int tensors;                /* that adapted; of a low-rank adapter: kernels */
+    bool cosine;                /* the classifier: scale times the cosine between features and weights; else linear */
     uint64_t adapted;           /* numbers that adapted, classifier excluded */
     uint64_t head;              /* numbers of the classifier */
     const char *estimate;       /* leave-one-out, folds, holdout, none */
@@ -74,12 +78,13 @@ typedef struct adatom_adapter_tensor {
     double moved;    /* Euclidean length of the change */
     double relative; /* the same over the length before; infinite where that is 0 */
 } adatom_adapter_tensor;
-/* An adapted tensor, without the classifier; before and after (may be NULL) take `elements` numbers. BAD_DATA: the adapter belongs to
- * another model; USAGE outside 0..tensors-1. */
+/* An adapted tensor, without the classifier, or a composed kernel [out][in][k][k] under its low-rank adapter (name: its layer); before and
+ * after (may be NULL) take `elements` numbers. BAD_DATA: the adapter belongs to another model; USAGE outside 0..tensors-1. */
 ADATOM_API adatom_status adatom_adapter_get_tensor(const adatom_adapter *adapter, const adatom_model *model, int index,
                                                    adatom_adapter_tensor *out, float *before, float *after);
-/* The model with the adapter's numbers and its classifier in place of the model's own. BAD_DATA: another model's adapter; UNSUPPORTED: a
- * cosine classifier, which is no linear layer (adapt with a linear head). The caller owns *out. */
+/* The model with the adapter's numbers and its classifier in place of the model's own; under a low-rank adapter it has ordinary kernels. A
+ * cosine classifier becomes a linear one with the weights scale*w/|w| and no bias: the same classes, and the same logits where features
+ * are divided by their length before it. BAD_DATA: another model's adapter. The caller owns *out. */
 ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, const adatom_model *model, adatom_model **out);
 
 typedef struct adatom_predictions adatom_predictions;

@@ -17,11 +17,7 @@ static const arg_option export_table[] = {
      AT(output),
      .value = "FILE",
      .help = "dense weights (safetensors)"},
-    {.name = "adapter",
-     .type = ARG_TEXT,
-     AT(adapter),
-     .value = "DIR",
-     .help = "an adapter of this model, with a linear classifier ('adatom adapt --head linear'), to be merged into it"},
+    {.name = "adapter", .type = ARG_TEXT, AT(adapter), .value = "DIR", .help = "an adapter of this model, to be merged into it"},
     {.name = "layout",
      .type = ARG_CHOICE,
      AT(layout),
@@ -51,12 +47,19 @@ adatom_status cmd_export(struct cli *cli, int argc, char **argv) {
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
     const adatom_export_params params = {.layout = o.layout, .map = o.map};
+    adatom_adapter_info a = {0};
     if (o.adapter) {
         TRY(adatom_adapter_load(cli->ctx, o.adapter, &adapter));
         TRY(adatom_adapter_merge(adapter, model, &merged));
+        adatom_adapter_describe(adapter, &a);
     }
     TRY(adatom_model_export(merged ? merged : model, o.output, &params));
     cli_note(cli, "%s is written", o.output);
+    if (a.cosine)
+        cli_note(
+            cli,
+            "the adapter's classifier is a cosine one: as a linear layer it gives the same classes, and the same logits if the features "
+            "are normalised before it (torch.nn.functional.normalize)");
 done:
     adatom_adapter_destroy(&adapter);
     adatom_model_destroy(&merged);

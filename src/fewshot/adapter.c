@@ -1,4 +1,5 @@
-/* Adapters: what they hold, how they fit a model. Their files are in adapter_file.c, how they are made in fit.c. */
+/* Adapters: what they hold, whether they fit a model. What they do to it is in adapter_merge.c, their files in adapter_file.c, how they are
+ * made in fit.c. */
 #include "fewshot/adapter.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, 
 void adatom_adapter_destroy(adatom_adapter **adapter) {
     if (!adapter || !*adapter) return;
     adatom_adapter *a = *adapter;
-    for (int i = 0; i < a->info.tensors; i++) ad_free(a->tensors[i].values);
+    for (int i = 0; i < a->count; i++) ad_free(a->tensors[i].values);
     ad_free(a->tensors);
     ad_free(a->head);
     ad_free(a->bias);
@@ -34,17 +35,18 @@ void adatom_adapter_destroy(adatom_adapter **adapter) {
     *adapter = NULL;
 }
 
-adatom_status ad_adapter_add(adatom_adapter *a, const char *name, int rank, const int64_t *shape) {
-    const size_t count = (size_t)a->info.tensors;
+adatom_status ad_adapter_add(adatom_adapter *a, const char *module, const char *name, int rank, const int64_t *shape) {
+    const size_t count = (size_t)a->count;
     ad_adapter_tensor *grown = ad_realloc(a->ctx, a->tensors, count, count + 1, sizeof *grown);
     if (!grown) return ADATOM_OUT_OF_MEMORY;
     a->tensors = grown;
     ad_adapter_tensor *t = &grown[count];
     *t = (ad_adapter_tensor){.rank = rank, .elements = 1};
     snprintf(t->name, sizeof t->name, "%s", name);
+    snprintf(t->module, sizeof t->module, "%s", module);
     for (int i = 0; i < rank; i++) t->elements *= (size_t)(t->shape[i] = shape[i]);
     if (!(t->values = ad_calloc(a->ctx, t->elements, sizeof(float)))) return ADATOM_OUT_OF_MEMORY;
-    a->info.tensors++;
+    a->count++;
     return ADATOM_OK;
 }
 
@@ -52,7 +54,7 @@ uint64_t ad_adapter_hash(const adatom_adapter *a) {
     const size_t classes = (size_t)a->info.classes;
     uint64_t hash = ad_hash(a->head, classes * (size_t)a->info.features * sizeof(float), (uint64_t)classes);
     if (a->bias) hash = ad_hash(a->bias, classes * sizeof(float), hash);
-    for (int i = 0; i < a->info.tensors; i++) {
+    for (int i = 0; i < a->count; i++) {
         const ad_adapter_tensor *t = &a->tensors[i];
         hash = ad_hash(t->values, t->elements * sizeof(float), ad_hash(t->name, strlen(t->name), hash));
     }
@@ -89,6 +91,30 @@ adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *mode
     return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' is not in the model", t->name);
 }
 
+int ad_adapter_module(const adatom_adapter *a, int module) {
+    int i = 0;
+    for (; module > 0; module--) i += ad_adapter_is_lowrank(&a->tensors[i]) ? ad_lowrank_parts(a->lowrank.kind) : 1;
+    return i;
+}
+
+const ad_node *ad_adapter_node(const adatom_model *model, const char *module) {
+    for (int i = 0; i < model->net.node_count; i++)
+        if (ad_lowrank_adapts(&model->net.nodes[i]) && strcmp(model->net.nodes[i].name, module) == 0) return &model->net.nodes[i];
+    return NULL;
+}
+
+/* A tensor of a low-rank adapter. */
+static adatom_status check_lowrank(const adatom_adapter *a, const adatom_model *model, const ad_adapter_tensor *t, int part) {
+    char name[AD_PARAM_NAME];
+    int64_t shape[4];
+    const ad_node *node = ad_adapter_node(model, t->module);
+    if (!node) return ad_fail(a->ctx, ADATOM_BAD_DATA, "the model has no convolution '%s' that could have a low-rank adapter", t->module);
+    const int rank = ad_lowrank_file(node, a->lowrank.rank, part, name, shape);
+    if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
+    return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' does not have the shape that the model's kernel and rank %d ask for",
+                   name, (int)a->lowrank.rank);
+}
+
 adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles) {
     adatom_status status = ADATOM_OK;
     char hash[17];
@@ -100,79 +126,17 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
     if (a->info.features != model->net.features)
         AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, the model has %d", a->info.features,
                        model->net.features));
-    for (int i = 0, param, part; i < a->info.tensors; i++) {
-        AD_TRY(ad_adapter_param(a, model, i, &param, &part));
-        *roles |= 1u << model->net.params[param].role;
+    for (int i = 0, param, part; i < a->count; i++) {
+        const ad_adapter_tensor *t = &a->tensors[i];
+        if (ad_adapter_is_lowrank(t)) {
+            for (part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) AD_TRY(check_lowrank(a, model, t + part, part));
+            i += part - 1;
+        } else {
+            AD_TRY(ad_adapter_param(a, model, i, &param, &part));
+            *roles |= 1u << model->net.params[param].role;
+        }
     }
 done:
-    return status;
-}
-
-adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index, adatom_adapter_tensor *out,
-                                        float *before, float *after) {
-    unsigned roles;
-    int param, part;
-    *out = (adatom_adapter_tensor){0};
-    if (index < 0 || index >= a->info.tensors)
-        return ad_fail(a->ctx, ADATOM_USAGE, "the adapter has no tensor %d, only %d", index, a->info.tensors);
-    adatom_status status = ad_adapter_check(a, model, &roles);
-    if (status == ADATOM_OK) status = ad_adapter_param(a, model, index, &param, &part);
-    if (status != ADATOM_OK) return status;
-    const ad_adapter_tensor *t = &a->tensors[index];
-    const ad_param *p = &model->net.params[param];
-    double length = 0, change = 0;
-    for (size_t e = 0; e < t->elements; e++) {
-        const float old = model->values[p->offset + ad_param_at(p, part, e)];
-        const double moved = (double)t->values[e] - (double)old;
-        length += (double)old * (double)old;
-        change += moved * moved;
-        if (before) before[e] = old;
-        if (after) after[e] = t->values[e];
-    }
-    *out = (adatom_adapter_tensor){.name = t->name,
-                                   .atoms = p->role == AD_ROLE_ATOMS,
-                                   .rank = t->rank,
-                                   .elements = t->elements,
-                                   .moved = sqrt(change),
-                                   .relative = length > 0 ? sqrt(change / length) : INFINITY};
-    memcpy(out->shape, t->shape, sizeof out->shape);
-    return ADATOM_OK;
-}
-
-adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
-    adatom_status status = ADATOM_OK;
-    adatom_model *merged = NULL;
-    unsigned roles;
-    *out = NULL;
-    AD_TRY(ad_adapter_check(a, model, &roles));
-    if (a->cosine)
-        AD_TRY(
-            ad_fail(a->ctx, ADATOM_UNSUPPORTED, "a cosine classifier is no linear layer and cannot be merged; adapt with a linear head"));
-    adatom_model_params params = model->net.made_from;
-    params.classes = a->info.classes;
-    AD_TRY(ad_model_create_blank(model->ctx, &params, &merged));
-    AD_TRY(ad_model_inherit(merged, model));
-    /* But for the head the two networks have the same parameters in the same order. */
-    for (int i = 0, j = 0; i < merged->net.param_count; i++) {
-        const ad_param *to = &merged->net.params[i];
-        if (to->role == AD_ROLE_HEAD) continue;
-        while (model->net.params[j].role == AD_ROLE_HEAD) j++;
-        memcpy(merged->values + to->offset, model->values + model->net.params[j++].offset, to->count * sizeof(float));
-    }
-    for (int i = 0, param, part; i < a->info.tensors; i++) {
-        AD_TRY(ad_adapter_param(a, merged, i, &param, &part));
-        const ad_param *p = &merged->net.params[param];
-        for (size_t e = 0; e < a->tensors[i].elements; e++) merged->values[p->offset + ad_param_at(p, part, e)] = a->tensors[i].values[e];
-    }
-    const size_t classes = (size_t)a->info.classes, weights = classes * (size_t)a->info.features;
-    float *head = merged->values + merged->net.params[merged->net.head].offset;
-    for (size_t e = 0; e < weights; e++) head[e] = a->scale * a->head[e];
-    memcpy(merged->values + merged->net.params[merged->net.head_bias].offset, a->bias, classes * sizeof(float));
-    ad_model_rehash(merged);
-    *out = merged;
-    merged = NULL;
-done:
-    adatom_model_destroy(&merged);
     return status;
 }
 

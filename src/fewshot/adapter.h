@@ -2,12 +2,14 @@
 #ifndef AD_FEWSHOT_ADAPTER_H
 #define AD_FEWSHOT_ADAPTER_H
 
-#include "nn/network.h"
+#include "nn/lowrank.h"
 #include <adatom/adapter.h>
 #include <jansson.h>
+#include <string.h>
 
 typedef struct ad_adapter_tensor {
     char name[AD_PARAM_NAME];
+    char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts (nn/lowrank.h) in order */
     int rank;
     int64_t shape[4];
     size_t elements;
@@ -22,20 +24,27 @@ struct adatom_adapter {
     bool cosine; /* logits: scale * cosine, else scale * <w, x> + bias */
     float scale;
     float *head, *bias; /* [classes][features], [classes]; cosine heads have no bias */
+    ad_lowrank lowrank; /* kind NONE: all tensors are the model's */
     ad_adapter_tensor *tensors;
+    int count; /* of them; info.tensors counts modules */
 };
 
 /* An adapter with room for its classifier; no tensors, no configuration. */
 adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, bool cosine, float scale, adatom_adapter **out);
 /* Adds a tensor of zeros. */
-adatom_status ad_adapter_add(adatom_adapter *adapter, const char *name, int rank, const int64_t *shape);
+adatom_status ad_adapter_add(adatom_adapter *adapter, const char *module, const char *name, int rank, const int64_t *shape);
 /* adapter_config.json from the members that `config` (taken) holds already and those the adapter knows; fills info. */
 adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
 uint64_t ad_adapter_hash(const adatom_adapter *adapter);
 
-/* Parameter and part of the model that tensor i stands for. BAD_DATA where there is none of that name and shape. */
+static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) { return strcmp(tensor->name, tensor->module) != 0; }
+/* The tensor with which module number `module` begins. */
+int ad_adapter_module(const adatom_adapter *adapter, int module);
+/* The model's convolution of that name, or NULL: there is none that can have a low-rank adapter. */
+const ad_node *ad_adapter_node(const adatom_model *model, const char *module);
+/* Parameter and part of the model that tensor i, no low-rank one, stands for. BAD_DATA where there is none of that name and shape. */
 adatom_status ad_adapter_param(const adatom_adapter *adapter, const adatom_model *model, int i, int *param, int *part);
-/* The adapter belongs to the model; *roles: bits of the roles that it holds. */
+/* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds. */
 adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles);
 
 /* probabilities[classes] of one row of features. */

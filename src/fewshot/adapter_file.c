@@ -26,6 +26,7 @@ typedef struct claims {
     double scale;
     json_t *classes, *modules;
     bool cosine;
+    ad_lowrank lowrank;
 } claims;
 
 static bool count_within(json_int_t value, json_int_t most) { return value >= 0 && value <= most; }
@@ -52,6 +53,27 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
     return ADATOM_OK;
 }
 
+/* PEFT's members; those of another type of adapter have none of them. */
+static adatom_status read_lowrank(adatom_context *ctx, const char *name, json_t *config, claims *c) {
+    const char *type = NULL;
+    json_int_t rank = 0;
+    double alpha = 0;
+    int dora = 0, bora = 0;
+    if (!json_object_get(config, "peft_type")) return ADATOM_OK;
+    if (json_unpack(config, "{s:s, s:I, s:F, s:b, s:b}", "peft_type", &type, "r", &rank, "lora_alpha", &alpha, "use_dora", &dora,
+                    "use_bora", &bora) ||
+        strcmp(type, "LORA") != 0 || rank < 1 || rank > AD_LOWRANK_MOST || !(fabs(alpha) <= 1e6) || (dora && bora))
+        return ad_fail(ctx, ADATOM_BAD_DATA,
+                       "'%s': its low-rank adapter lacks a member or has an impossible one (peft_type, r, lora_alpha, use_dora, use_bora)",
+                       name);
+    c->lowrank = (ad_lowrank){.kind = bora   ? AD_LOWRANK_BORA
+                                      : dora ? AD_LOWRANK_DORA
+                                             : AD_LOWRANK_LORA,
+                              .rank = (int32_t)rank,
+                              .scale = (float)(alpha / (double)rank)};
+    return ADATOM_OK;
+}
+
 static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *config, claims *c) {
     json_error_t error;
     if (json_unpack_ex(config, &error, 0, "{s:I, s:{s:s}, s:{s:s, s:I}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}, s:s}",
@@ -70,7 +92,8 @@ static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *
         !count_within(c->features, INT_MAX) || !count_within(c->steps, INT_MAX) || !count_within(c->fitted, INT_MAX) ||
         !count_within(c->fitted_right, c->fitted))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has an impossible hash or number", name);
-    return read_classes(ctx, name, c);
+    adatom_status status = read_lowrank(ctx, name, config, c);
+    return status == ADATOM_OK ? read_classes(ctx, name, c) : status;
 }
 
 static void fill_info(adatom_adapter *a, const claims *c) {
@@ -84,8 +107,10 @@ static void fill_info(adatom_adapter *a, const claims *c) {
     adatom_wilson_interval((uint64_t)info->right, (uint64_t)info->tested, &info->low, &info->high);
     memcpy(info->model_hash, c->model_hash, sizeof info->model_hash);
     memcpy(info->hash, c->hash, sizeof info->hash);
+    info->cosine = a->cosine;
     info->adapted = 0;
-    for (int i = 0; i < info->tensors; i++) info->adapted += a->tensors[i].elements;
+    for (int i = 0; i < a->count; i++) info->adapted += a->tensors[i].elements;
+    info->tensors = (int)json_array_size(c->modules);
     info->head = (uint64_t)info->classes * ((uint64_t)info->features + (a->bias != NULL));
     info->config_json = a->config_text;
 }
@@ -99,7 +124,17 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     int bad = json_object_set_new(config, "format_version", json_integer(FORMAT_VERSION));
     bad |= json_object_set_new(config, "features", json_integer(a->info.features));
     bad |= json_object_set_new(config, "head", json_pack("{s:s, s:f}", "kind", a->cosine ? "cosine" : "linear", "scale", (double)a->scale));
-    for (int i = 0; i < a->info.tensors; i++) bad |= json_array_append_new(modules, json_string(a->tensors[i].name));
+    for (int i = 0; i < a->count; i++)
+        if (i == 0 || strcmp(a->tensors[i].module, a->tensors[i - 1].module) != 0)
+            bad |= json_array_append_new(modules, json_string(a->tensors[i].module));
+    if (a->lowrank.kind != AD_LOWRANK_NONE) {
+        const double rank = a->lowrank.rank;
+        json_t *peft = json_pack("{s:s, s:i, s:f, s:b, s:b, s:s}", "peft_type", "LORA", "r", (int)a->lowrank.rank, "lora_alpha",
+                                 (double)a->lowrank.scale * rank, "use_dora", a->lowrank.kind == AD_LOWRANK_DORA, "use_bora",
+                                 a->lowrank.kind == AD_LOWRANK_BORA, "bias", "none");
+        bad |= json_object_update(config, peft);
+        json_decref(peft);
+    }
     bad |= json_object_set_new(config, "target_modules", modules);
     bad |= json_object_set_new(config, "modules_to_save", json_pack("[s]", "head"));
     bad |= json_object_set_new(config, "tensors_hash", json_string(hash));
@@ -114,18 +149,18 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
 static adatom_status make_tensors(const adatom_adapter *a, unsigned char **bytes, size_t *size) {
-    const size_t count = (size_t)a->info.tensors + (a->bias ? 2 : 1);
+    const size_t count = (size_t)a->count + (a->bias ? 2 : 1);
     const int64_t head_shape[2] = {a->info.classes, a->info.features};
     ad_st_entry *entries = ad_calloc(a->ctx, count, sizeof *entries);
     float *at = NULL;
     if (!entries) return ADATOM_OUT_OF_MEMORY;
-    for (int i = 0; i < a->info.tensors; i++)
+    for (int i = 0; i < a->count; i++)
         entries[i] = (ad_st_entry){.name = a->tensors[i].name, .rank = a->tensors[i].rank, .shape = a->tensors[i].shape};
-    entries[a->info.tensors] = (ad_st_entry){.name = HEAD, .rank = 2, .shape = head_shape};
+    entries[a->count] = (ad_st_entry){.name = HEAD, .rank = 2, .shape = head_shape};
     if (a->bias) entries[count - 1] = (ad_st_entry){.name = BIAS, .rank = 1, .shape = head_shape};
     const char *metadata[] = {"adatom_base_model", a->info.model_hash, NULL};
     adatom_status status = ad_safetensors_make(a->ctx, metadata, entries, count, bytes, size, &at);
-    for (int i = 0; i < a->info.tensors && status == ADATOM_OK; i++) {
+    for (int i = 0; i < a->count && status == ADATOM_OK; i++) {
         memcpy(at, a->tensors[i].values, a->tensors[i].elements * sizeof(float));
         at += a->tensors[i].elements;
     }
@@ -194,25 +229,43 @@ done:
     return status;
 }
 
+static adatom_status read_tensor(adatom_context *ctx, const ad_safetensors *file, const char *module, const char *name, adatom_adapter *a) {
+    adatom_status status = ADATOM_OK;
+    const ad_st_tensor *t = ad_safetensors_find(file, name);
+    if (!t || t->rank > 4 || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name, name));
+    for (int k = 0; k < a->count; k++)
+        if (strcmp(a->tensors[k].name, name) == 0)
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the configuration names tensor '%s' twice", file->name, name));
+    AD_TRY(ad_adapter_add(a, module, name, t->rank, t->shape));
+    AD_TRY(read_values(ctx, file, t, a->tensors[a->count - 1].values));
+done:
+    return status;
+}
+
+/* A module is a tensor of the model, or in a low-rank adapter also a convolution. */
 static adatom_status read_modules(adatom_context *ctx, const ad_safetensors *file, const claims *c, adatom_adapter *a) {
     adatom_status status = ADATOM_OK;
     size_t i;
     json_t *module;
+    a->lowrank = c->lowrank;
     json_array_foreach(c->modules, i, module) {
-        const char *name = json_string_value(module);
-        const ad_st_tensor *t = name ? ad_safetensors_find(file, name) : NULL;
-        if (!t || t->rank > 4 || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
-            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name,
-                           name ? name : "(none)"));
-        for (int k = 0; k < a->info.tensors; k++)
-            if (strcmp(a->tensors[k].name, name) == 0)
-                AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the configuration names tensor '%s' twice", file->name, name));
-        AD_TRY(ad_adapter_add(a, name, t->rank, t->shape));
-        AD_TRY(read_values(ctx, file, t, a->tensors[a->info.tensors - 1].values));
+        const char *text = json_string_value(module);
+        char name[AD_PARAM_NAME];
+        if (!text || strlen(text) + sizeof ".lora_magnitude_vector_in" > sizeof name)
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': module %zu of the configuration has no possible name", file->name, i));
+        if (a->lowrank.kind == AD_LOWRANK_NONE || ad_safetensors_find(file, text)) {
+            AD_TRY(read_tensor(ctx, file, text, text, a));
+            continue;
+        }
+        for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
+            snprintf(name, sizeof name, "%s%s", text, ad_lowrank_suffix(part));
+            AD_TRY(read_tensor(ctx, file, text, name, a));
+        }
     }
-    if (file->count != (size_t)a->info.tensors + (a->bias ? 2 : 1))
+    if (file->count != (size_t)a->count + (a->bias ? 2 : 1))
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %zu tensors, its configuration names %d", file->name, file->count,
-                       a->info.tensors + (a->bias ? 2 : 1)));
+                       a->count + (a->bias ? 2 : 1)));
 done:
     return status;
 }

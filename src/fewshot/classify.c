@@ -1,6 +1,6 @@
 /* Classifying pictures under one or several adapters. The network gives features on the device; the classifiers, a few thousand products a
  * picture, are applied on the host. Adapters that leave the network as it is share one pass; those that move parameters are the tasks of
- * one plan, each with its own copy of what moved. */
+ * one plan, each with its own copy of what moved. Low-rank ones run one after the other, merged into their kernels. */
 #include "fewshot/adapter.h"
 #include "fewshot/run.h"
 
@@ -36,7 +36,7 @@ static adatom_status write_adapted(const classification *c, ad_program *program,
         if (roles >> role & 1)
             memcpy(block + built->role_offset[role], c->model->values + net->role_begin[role],
                    (net->role_begin[role + 1] - net->role_begin[role]) * sizeof(float));
-    for (int i = 0, param, part; i < a->info.tensors; i++) {
+    for (int i = 0, param, part; i < a->count; i++) {
         AD_TRY(ad_adapter_param(a, c->model, i, &param, &part));
         const ad_param *p = &net->params[param];
         float *to = block + built->role_offset[p->role] + p->offset - net->role_begin[p->role];
@@ -108,6 +108,22 @@ done:
     return status;
 }
 
+static adatom_status run_merged(classification *c, size_t which) {
+    classification own = *c;
+    adatom_model *merged = NULL;
+    adatom_status status;
+    own.params = NULL;
+    AD_TRY(adatom_adapter_merge(c->adapters[which], c->model, &merged));
+    own.model = merged;
+    AD_TRY(ad_upload_parameters(c->device->engine, merged, &own.params));
+    AD_TRY(run(&own, 0, &which, 1));
+    c->done = own.done;
+done:
+    if (own.params) c->api->buffer_destroy(c->device->engine, &own.params);
+    adatom_model_destroy(&merged);
+    return status;
+}
+
 /* The model's own classifier in an adapter's form. */
 static adatom_status own_classifier(const adatom_model *model, adatom_adapter **out) {
     const ad_network *net = &model->net;
@@ -173,6 +189,7 @@ adatom_status adatom_classify(adatom_device *device, const adatom_model *model, 
     for (size_t i = 0; i < adapter_count; i++) {
         unsigned held;
         AD_TRY(ad_adapter_check(adapters[i], model, &held));
+        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
         if (held)
             which[results + moved++] = i;
         else
@@ -183,6 +200,8 @@ adatom_status adatom_classify(adatom_device *device, const adatom_model *model, 
     AD_TRY(upload(&c, dataset));
     if (shared) AD_TRY(run(&c, 0, which, shared));
     if (moved) AD_TRY(run(&c, roles, which + results, moved));
+    for (size_t i = 0; i < adapter_count; i++)
+        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(run_merged(&c, i));
     c.out->info.shared = (int)shared;
     c.out->info.seconds = ad_seconds() - start;
     c.out->info.images_per_s = (double)c.images / c.out->info.seconds;

@@ -137,9 +137,6 @@ static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
     if (p->method->recipe) return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
     adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
     if (status != ADATOM_OK) return status;
-    if (f->settings.lowrank.kind != AD_LOWRANK_NONE)
-        return ad_fail(f->ctx, ADATOM_USAGE, "'%s' is for comparison on episodes; the files of an adapter hold no low-rank tensors",
-                       f->settings.name);
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
         return ad_fail(f->ctx, ADATOM_USAGE,
                        "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
@@ -356,6 +353,9 @@ static adatom_status start(batch *b, int at) {
     AD_TRY(f->api->program_run(b->program, AD_SEGMENT_INIT, 1));
     if (f->settings.head_random || (f->table && f->settings.head_init == AD_HEAD_MEANS))
         for (int t = 0; t < b->at_once; t++) AD_TRY(write_head(b, t, task_of(b, AD_MIN(at + t, b->count - 1))));
+    for (int t = 0; t < b->at_once; t++)
+        AD_TRY(ad_write_lowrank(f->device->engine, b->program, &b->built, &f->model->net, f->settings.lowrank.rank, f->settings.seed,
+                                task_of(b, AD_MIN(at + t, b->count - 1)) + 1, t));
     AD_TRY(f->api->program_run(b->program, AD_SEGMENT_PREFIX, 1));
 done:
     return status;
@@ -429,6 +429,32 @@ static adatom_status read_tensor(batch *b, int tensor, size_t count, float *to) 
     return b->f->api->program_read(b->program, tensor, 0, to, count * sizeof(float));
 }
 
+static adatom_status check_finite(const fit *f, const ad_adapter_tensor *t) {
+    for (size_t e = 0; e < t->elements; e++)
+        if (!isfinite(t->values[e]))
+            return ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (tensor '%s' is not finite); lower the learning rate", t->name);
+    return ADATOM_OK;
+}
+
+static adatom_status collect_lowrank(const batch *b, const float *values, adatom_adapter *a) {
+    adatom_status status = ADATOM_OK;
+    for (int l = 0; l < b->built.lowrank_count; l++) {
+        const ad_lowrank_layer *layer = &b->built.lowrank[l];
+        const ad_node *node = &b->f->model->net.nodes[layer->node];
+        for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
+            char name[AD_PARAM_NAME];
+            int64_t shape[4];
+            const int rank = ad_lowrank_file(node, a->lowrank.rank, part, name, shape);
+            AD_TRY(ad_adapter_add(a, node->name, name, rank, shape));
+            const ad_adapter_tensor *t = &a->tensors[a->count - 1];
+            for (size_t e = 0; e < t->elements; e++) t->values[e] = values[ad_lowrank_at(node, a->lowrank.rank, layer, part, e)];
+            AD_TRY(check_finite(b->f, t));
+        }
+    }
+done:
+    return status;
+}
+
 static adatom_status collect(batch *b, adatom_adapter *a) {
     const fit *f = b->f;
     const ad_network *net = &f->model->net;
@@ -449,13 +475,14 @@ static adatom_status collect(batch *b, adatom_adapter *a) {
             char name[AD_PARAM_NAME];
             int64_t shape[4];
             const int rank = ad_param_file(p, part, name, shape);
-            AD_TRY(ad_adapter_add(a, name, rank, shape));
-            const ad_adapter_tensor *t = &a->tensors[a->info.tensors - 1];
-            for (size_t e = 0; e < t->elements; e++)
-                if (!isfinite(t->values[e] = from[ad_param_at(p, part, e)]))
-                    AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (tensor '%s' is not finite); lower the learning rate", name));
+            AD_TRY(ad_adapter_add(a, name, name, rank, shape));
+            const ad_adapter_tensor *t = &a->tensors[a->count - 1];
+            for (size_t e = 0; e < t->elements; e++) t->values[e] = from[ad_param_at(p, part, e)];
+            AD_TRY(check_finite(f, t));
         }
     }
+    a->lowrank = f->settings.lowrank;
+    AD_TRY(collect_lowrank(b, values, a));
     AD_TRY(read_tensor(b, b->built.head, (size_t)f->info.classes * (size_t)f->features, a->head));
     if (a->bias) AD_TRY(read_tensor(b, b->built.head_bias, (size_t)f->info.classes, a->bias));
     for (size_t e = 0; e < (size_t)f->info.classes * (size_t)f->features; e++)

@@ -1,12 +1,37 @@
 #include "nn/lowrank.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV && node->k > 1; }
 
 int ad_lowrank_gains(ad_lowrank_kind kind) { return kind == AD_LOWRANK_BORA ? 2 : kind == AD_LOWRANK_DORA; }
 
 size_t ad_lowrank_a_count(const ad_node *node, int rank) { return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)rank; }
+
+int ad_lowrank_parts(ad_lowrank_kind kind) { return 2 + ad_lowrank_gains(kind); }
+
+const char *ad_lowrank_suffix(int part) {
+    static const char *const suffixes[] = {".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".lora_magnitude_vector_in"};
+    return suffixes[part];
+}
+
+int ad_lowrank_file(const ad_node *node, int rank, int part, char name[AD_PARAM_NAME], int64_t shape[4]) {
+    const int64_t c = ad_node_channels(node), o = node->o, k = node->k;
+    snprintf(name, AD_PARAM_NAME, "%s%s", node->name, ad_lowrank_suffix(part));
+    switch (part) {
+    case 0: return memcpy(shape, (int64_t[]){rank, c, k, k}, 4 * sizeof *shape), 4;
+    case 1: return memcpy(shape, (int64_t[]){o, rank, 1, 1}, 4 * sizeof *shape), 4;
+    default: return shape[0] = part == 2 ? o : c, 1;
+    }
+}
+
+size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *layer, int part, size_t index) {
+    const size_t k2 = (size_t)(node->k * node->k), c = (size_t)ad_node_channels(node);
+    if (part == 0) return layer->a + (index % k2 * (size_t)node->c + index / k2 % c) * (size_t)rank + index / (k2 * c);
+    return (part == 1 ? layer->b : layer->gain[part - 2]) + index;
+}
 
 uint64_t ad_lowrank_parameters(const ad_node *node, const ad_lowrank *how) {
     const uint64_t c = (uint64_t)ad_node_channels(node), o = (uint64_t)node->o, gains = (uint64_t)ad_lowrank_gains(how->kind);

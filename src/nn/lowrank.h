@@ -24,6 +24,15 @@ typedef struct ad_lowrank_layer {
     size_t gain[AD_LOWRANK_GAINS]; /* DoRA, BoRA: [o]; BoRA: [c] */
 } ad_lowrank_layer;
 
+/* The same layer in a file, named after its convolution: part 0 is A [rank][c][k][k], 1 is B [o][rank][1][1] (both as PEFT has them), then
+ * come the gains [o] and [c]. */
+int ad_lowrank_parts(ad_lowrank_kind kind);
+const char *ad_lowrank_suffix(int part);
+/* Fills name and shape, returns the rank. */
+int ad_lowrank_file(const ad_node *node, int rank, int part, char name[AD_PARAM_NAME], int64_t shape[4]);
+/* Where element `index` of the file's tensor lies in the block. */
+size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *layer, int part, size_t index);
+
 /* Convolutions of one pixel, shortcuts among them, have no such adapter. */
 bool ad_lowrank_adapts(const ad_node *node);
 /* Gains of a layer, the outputs' first: 0, 1 or 2. */

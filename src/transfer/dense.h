@@ -8,6 +8,8 @@
 size_t ad_dense_count(const ad_node *node);
 /* W = W0 + sum_m alpha[o,c,m] psi[m], whichever of both the node has; out: ad_dense_count numbers. */
 void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out);
+/* The same network with these kernels, without decomposition. */
+adatom_status ad_model_compose(const adatom_model *model, adatom_model **out);
 /* The convolution that adatom_model_layer(index) speaks of; NULL with a message (USAGE) for another layer. */
 const ad_node *ad_dense_layer(const adatom_model *model, int index);
 #endif

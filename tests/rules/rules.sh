@@ -17,7 +17,7 @@ allowed() {
     cpu) echo base io nn cpu ;;
     device) echo base io nn vk cpu device ;;
     bench) echo base io nn device bench tests/reference ;;
-    fewshot) echo base io nn device fewshot ;;
+    fewshot) echo base io nn device transfer fewshot ;;
     transfer) echo base io nn transfer ;;
     cli) echo "" ;;
     *) return 1 ;;

@@ -1,5 +1,6 @@
 /* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers. */
 #include <adatom/adapter.h>
+#include <adatom/transfer.h>
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -63,7 +64,23 @@ static double difference(const adatom_predictions *a, const adatom_predictions *
     return most;
 }
 
-static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full"};
+static int best(const adatom_predictions *predictions, int image) {
+    int classes, found = 0;
+    const float *p = adatom_predictions_get(predictions, 0, (size_t)image, &classes);
+    ck_assert_int_eq(classes, 16);
+    for (int c = 1; c < classes; c++)
+        if (p[c] > p[found]) found = c;
+    return found;
+}
+
+/* Pictures of which they say different things. */
+static int best_differ(const adatom_predictions *a, const adatom_predictions *b) {
+    int count = 0;
+    for (int i = 0; i < 48; i++) count += best(a, i) != best(b, i);
+    return count;
+}
+
+static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", "lora", "dora", "bora"};
 
 START_TEST(test_fitted_as_classified) {
     /* What the program of adaptation says of its own pictures, classification says too: parameters, statistics and head arrived. */
@@ -76,15 +93,9 @@ START_TEST(test_fitted_as_classified) {
         ck_assert_int_eq(a.fitted, 48);
         adatom_predictions *predictions = classify(model, adapter);
         int right = 0;
-        for (int i = 0; i < 48; i++) {
-            int classes, best = 0;
-            const float *p = adatom_predictions_get(predictions, 0, (size_t)i, &classes);
-            ck_assert_int_eq(classes, 16);
-            for (int c = 1; c < classes; c++)
-                if (p[c] > p[best]) best = c;
-            right += best == i / 3;
-        }
-        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting", names[_i], policies[b], right, a.fitted_right);
+        for (int i = 0; i < 48; i++) right += best(predictions, i) == i / 3;
+        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting", names[_i], policies[b], right,
+                      a.fitted_right);
         adatom_predictions_destroy(&predictions);
         adatom_adapter_destroy(&adapter);
     }
@@ -157,8 +168,108 @@ START_TEST(test_movement) {
     adatom_adapter_tensor t;
     ck_assert_int_eq(adatom_adapter_get_tensor(adapter, model, 3, &t, NULL, NULL), ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapter_get_tensor(adapter, other, 0, &t, NULL, NULL), ADATOM_BAD_DATA);
+    adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
+START_TEST(test_lowrank_movement) {
+    /* What a low-rank adapter moves are kernels, those that have no atoms too: here 3x3x3x8 and three times 8x8x3x3. */
+    const adatom_method method = {.adapt = names[_i], .steps = 3, .rank = 2};
+    adatom_adapter *adapter = fit(&method, "none");
+    adatom_adapter_info a;
+    adatom_adapter_describe(adapter, &a);
+    const uint64_t gains = _i == 7 ? 0 : _i == 8 ? 4 * 8 : 4 * 8 + 3 + 3 * 8;
+    ck_assert_int_eq(a.tensors, 4);
+    ck_assert_uint_eq(a.adapted, 2 * (9 * (3 + 3 * 8) + 4 * 8) + gains);
     adatom_model *merged;
-    ck_assert_int_eq(adatom_adapter_merge(adapter, model, &merged), ADATOM_UNSUPPORTED); /* a cosine head */
+    ok(adatom_adapter_merge(adapter, model, &merged));
+    for (int i = 0; i < 4; i++) {
+        static const char *const layers[] = {"layer1.conv", "layer2.conv", "layer3.conv", "layer4.conv"};
+        adatom_adapter_tensor t;
+        float before[576], after[576], kernel[576];
+        double distance;
+        size_t count;
+        ok(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        ck_assert_str_eq(t.name, layers[i]);
+        ck_assert(!t.atoms && t.rank == 4 && t.shape[0] == 8 && t.shape[1] == (i ? 8 : 3) && t.shape[2] == 3 && t.shape[3] == 3);
+        ck_assert(t.relative > 1e-4 && t.relative < 0.2);
+        for (int layer = 0, conv = 0; conv <= i; layer++) { /* the same as the merged model says */
+            adatom_layer_info info;
+            ok(adatom_model_layer(model, layer, &info));
+            if (strcmp(info.kind, "conv") != 0 || conv++ < i) continue;
+            ok(adatom_model_kernel(model, layer, kernel, 576, &count));
+            ck_assert(count == t.elements && memcmp(kernel, before, count * sizeof *kernel) == 0);
+            ok(adatom_model_kernel(merged, layer, kernel, 576, &count));
+            ck_assert(count == t.elements && memcmp(kernel, after, count * sizeof *kernel) == 0);
+            ok(adatom_model_distance(model, merged, layer, &distance));
+            ck_assert_double_eq_tol(distance, t.relative, 1e-6);
+        }
+    }
+    adatom_model_destroy(&merged);
+    adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
+START_TEST(test_lowrank_of_residual) {
+    /* Where the kernel is the sum of a kept one and of atoms; statistics of the support set besides. */
+    const adatom_decompose_params residual = {.residual = true, .atoms = 5};
+    const adatom_method atoms = {.adapt = "atoms", .steps = 4, .head = "linear"}, lora = {.adapt = "lora", .steps = 3, .bn = "support"};
+    adatom_model *start, *moved, *merged;
+    adatom_adapter *adapter;
+    ok(adatom_model_decompose(model, &residual, &start));
+    const adatom_fit_params p = {.method = &atoms, .estimate = "none"}, q = {.method = &lora, .estimate = "none"};
+    ok(adatom_adapter_fit(device, start, pictures, &p, &adapter));
+    ok(adatom_adapter_merge(adapter, start, &moved));
+    adatom_adapter_destroy(&adapter);
+    ok(adatom_adapter_fit(device, moved, pictures, &q, &adapter));
+    adatom_adapter_info a;
+    adatom_adapter_describe(adapter, &a);
+    ck_assert_int_eq(a.tensors, 4 + 8); /* kernels; means and variances */
+    ok(adatom_adapter_merge(adapter, moved, &merged));
+    adatom_predictions *x = classify(moved, adapter), *y = classify(merged, NULL);
+    ck_assert_int_eq(best_differ(x, y), 0);
+    int right = 0;
+    for (int i = 0; i < 48; i++) right += best(x, i) == i / 3;
+    ck_assert_int_eq(right, a.fitted_right);
+    adatom_predictions_destroy(&x);
+    adatom_predictions_destroy(&y);
+    adatom_model_destroy(&start);
+    adatom_model_destroy(&moved);
+    adatom_model_destroy(&merged);
+    adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
+START_TEST(test_merged_cosine) {
+    /* As a linear layer: the same classes, and the same logits of normalised features. */
+    const char *const methods[] = {"atoms", "centroid", "lora"};
+    const adatom_method method = {.adapt = methods[_i], .steps = 5, .distance = "cosine"};
+    adatom_adapter *adapter = fit(&method, "none");
+    adatom_adapter_info a;
+    adatom_adapter_describe(adapter, &a);
+    ck_assert(a.cosine);
+    adatom_model *merged;
+    ok(adatom_adapter_merge(adapter, model, &merged));
+    adatom_predictions *x = classify(model, adapter), *y = classify(merged, NULL);
+    ck_assert_int_eq(best_differ(x, y), 0);
+    float features[48 * 8], logits[48 * 16];
+    uint8_t *pixels = malloc(48 * 16 * 16 * 3);
+    for (size_t i = 0; i < 48; i++) memcpy(pixels + i * 16 * 16 * 3, adatom_dataset_pixels(pictures, i), 16 * 16 * 3);
+    ck_assert_int_eq(a.features, 8);
+    ok(adatom_model_run(device, merged, pixels, 48, features, logits));
+    free(pixels);
+    for (size_t i = 0; i < 48; i++) {
+        int classes;
+        const float *p = adatom_predictions_get(x, 0, i, &classes);
+        double length = 0, sum = 0;
+        for (int f = 0; f < 8; f++) length += (double)features[8 * i + (size_t)f] * (double)features[8 * i + (size_t)f];
+        for (int c = 0; c < 16; c++) sum += exp((double)logits[16 * i + (size_t)c] / sqrt(length));
+        for (int c = 0; c < 16; c++)
+            ck_assert_double_eq_tol((double)p[c], exp((double)logits[16 * i + (size_t)c] / sqrt(length)) / sum, 1e-5);
+    }
+    adatom_predictions_destroy(&x);
+    adatom_predictions_destroy(&y);
+    adatom_model_destroy(&merged);
     adatom_adapter_destroy(&adapter);
 }
 END_TEST
@@ -173,8 +284,10 @@ START_TEST(test_tasks_at_once) {
         adatom_adapter_info a;
         adatom_adapter_describe(adapter, &a);
         ck_assert_int_eq(a.tested, _i < 2 ? 48 : 16);
-        if (at_once == 1) snprintf(first, sizeof first, "%s", a.config_json);
-        else ck_assert_int_eq(strncmp(first, a.config_json, sizeof first - 1), 0);
+        if (at_once == 1)
+            snprintf(first, sizeof first, "%s", a.config_json);
+        else
+            ck_assert_int_eq(strncmp(first, a.config_json, sizeof first - 1), 0);
         adatom_adapter_destroy(&adapter);
     }
 }
@@ -187,6 +300,9 @@ int main(void) {
     tcase_add_loop_test(tests, test_fitted_as_classified, 0, (int)(sizeof names / sizeof *names));
     tcase_add_loop_test(tests, test_save_load_merge, 0, (int)(sizeof names / sizeof *names));
     tcase_add_test(tests, test_movement);
+    tcase_add_loop_test(tests, test_lowrank_movement, 7, 10);
+    tcase_add_test(tests, test_lowrank_of_residual);
+    tcase_add_loop_test(tests, test_merged_cosine, 0, 3);
     tcase_add_loop_test(tests, test_tasks_at_once, 0, 3);
     Suite *suite = suite_create("adapter");
     suite_add_tcase(suite, tests);

@@ -1,0 +1,143 @@
+/* What an adapter does to a model's tensors: how far it moves them, and the model that has them in place of its own. */
+#include "fewshot/adapter.h"
+#include "transfer/dense.h"
+
+#include <math.h>
+
+/* Adds the low-rank adapter whose tensors begin at `first` to the kernel w of a convolution, which lies as an ordinary one in a model. */
+static adatom_status merge_kernel(const adatom_adapter *a, int first, const ad_node *node, float *w) {
+    const int rank = a->lowrank.rank;
+    ad_lowrank_layer layer = {.b = ad_lowrank_a_count(node, rank)};
+    layer.gain[0] = layer.b + (size_t)node->o * (size_t)rank;
+    layer.gain[1] = layer.gain[0] + (size_t)node->o;
+    float *block = ad_calloc(a->ctx, layer.gain[1] + (size_t)node->c, sizeof *block);
+    if (!block) return ADATOM_OUT_OF_MEMORY;
+    for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
+        const ad_adapter_tensor *t = &a->tensors[first + part];
+        for (size_t e = 0; e < t->elements; e++) block[ad_lowrank_at(node, rank, &layer, part, e)] = t->values[e];
+    }
+    ad_lowrank_merge(node, &a->lowrank, &layer, block, w, w);
+    ad_free(block);
+    return ADATOM_OK;
+}
+
+/* The network under the adapter, the classifier excluded. A low-rank adapter needs ordinary kernels. */
+static adatom_status merge_network(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
+    adatom_status status = ADATOM_OK;
+    adatom_model *composed = NULL, *to = NULL;
+    const bool lowrank = a->lowrank.kind != AD_LOWRANK_NONE;
+    if (lowrank) AD_TRY(ad_model_compose(model, &composed));
+    const adatom_model *from = lowrank ? composed : model;
+    adatom_model_params params = from->net.made_from;
+    params.classes = a->info.classes;
+    AD_TRY(ad_model_create_blank(model->ctx, &params, &to));
+    AD_TRY(ad_model_inherit(to, model));
+    ad_model_copy_values(to, from);
+    for (int module = 0, param, part; module < a->info.tensors; module++) {
+        const int i = ad_adapter_module(a, module);
+        const ad_adapter_tensor *t = &a->tensors[i];
+        if (ad_adapter_is_lowrank(t)) {
+            const ad_node *node = ad_adapter_node(to, t->module);
+            AD_TRY(merge_kernel(a, i, node, to->values + to->net.params[node->kernel].offset));
+            continue;
+        }
+        AD_TRY(ad_adapter_param(a, to, i, &param, &part));
+        const ad_param *p = &to->net.params[param];
+        for (size_t e = 0; e < t->elements; e++) to->values[p->offset + ad_param_at(p, part, e)] = t->values[e];
+    }
+    *out = to;
+    to = NULL;
+done:
+    adatom_model_destroy(&composed);
+    adatom_model_destroy(&to);
+    return status;
+}
+
+adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
+    adatom_status status = ADATOM_OK;
+    unsigned roles;
+    const size_t classes = (size_t)a->info.classes, features = (size_t)a->info.features;
+    *out = NULL;
+    AD_TRY(ad_adapter_check(a, model, &roles));
+    AD_TRY(merge_network(a, model, out));
+    const ad_network *net = &(*out)->net;
+    float *head = (*out)->values + net->params[net->head].offset, *bias = (*out)->values + net->params[net->head_bias].offset;
+    for (size_t c = 0; c < classes; c++) {
+        const float *w = a->head + c * features;
+        double squares = 0;
+        for (size_t f = 0; f < features; f++) squares += (double)w[f] * (double)w[f];
+        const double factor = (double)a->scale / (a->cosine ? fmax(sqrt(squares), 1e-12) : 1);
+        for (size_t f = 0; f < features; f++) head[c * features + f] = (float)(factor * (double)w[f]);
+        bias[c] = a->bias ? a->bias[c] : 0;
+    }
+    ad_model_rehash(*out);
+done:
+    return status;
+}
+
+/* A parameter's part before and after. */
+static void tensor_change(const ad_param *p, int part, const adatom_model *model, const ad_adapter_tensor *t, float *before, float *after) {
+    for (size_t e = 0; e < t->elements; e++) {
+        before[e] = model->values[p->offset + ad_param_at(p, part, e)];
+        after[e] = t->values[e];
+    }
+}
+
+/* A kernel [o][c][k][k] before and after its low-rank adapter, whose tensors begin at `first`. */
+static adatom_status kernel_change(const adatom_adapter *a, int first, const adatom_model *model, const ad_node *node, float *before,
+                                   float *after) {
+    const ad_param as_ordinary = {.kind = AD_PARAM_KERNEL, .o = node->o, .c = ad_node_channels(node), .k = node->k};
+    const size_t count = ad_dense_count(node), taps = (size_t)(node->k * node->k);
+    adatom_status status = ADATOM_OUT_OF_MEMORY;
+    double *kernel = ad_malloc(a->ctx, count, sizeof *kernel);
+    float *w = ad_calloc(a->ctx, taps * (size_t)node->c * (size_t)node->o, sizeof *w);
+    if (!kernel || !w) goto done;
+    ad_dense_kernel(model, node, kernel);
+    for (size_t e = 0; e < count; e++) w[ad_param_at(&as_ordinary, 0, e)] = before[e] = (float)kernel[e];
+    AD_TRY(merge_kernel(a, first, node, w));
+    for (size_t e = 0; e < count; e++) after[e] = w[ad_param_at(&as_ordinary, 0, e)];
+done:
+    ad_free(kernel);
+    ad_free(w);
+    return status;
+}
+
+adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index, adatom_adapter_tensor *out,
+                                        float *before, float *after) {
+    unsigned roles;
+    int param, part;
+    float *values = NULL;
+    adatom_status status;
+    *out = (adatom_adapter_tensor){0};
+    if (index < 0 || index >= a->info.tensors)
+        return ad_fail(a->ctx, ADATOM_USAGE, "the adapter has no tensor %d, only %d", index, a->info.tensors);
+    AD_TRY(ad_adapter_check(a, model, &roles));
+    const int i = ad_adapter_module(a, index);
+    const ad_adapter_tensor *t = &a->tensors[i];
+    const ad_node *node = ad_adapter_is_lowrank(t) ? ad_adapter_node(model, t->module) : NULL;
+    const size_t count = node ? ad_dense_count(node) : t->elements;
+    if (!(values = ad_malloc(a->ctx, 2 * count, sizeof *values))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    *out = (adatom_adapter_tensor){.name = t->module, .rank = t->rank, .elements = count};
+    memcpy(out->shape, t->shape, sizeof out->shape);
+    if (node) {
+        AD_TRY(kernel_change(a, i, model, node, values, values + count));
+        out->shape[0] = node->o;
+    } else {
+        AD_TRY(ad_adapter_param(a, model, i, &param, &part));
+        tensor_change(&model->net.params[param], part, model, t, values, values + count);
+        out->atoms = model->net.params[param].role == AD_ROLE_ATOMS;
+    }
+    double length = 0, change = 0;
+    for (size_t e = 0; e < count; e++) {
+        const double old = (double)values[e], moved = (double)values[count + e] - old;
+        length += old * old;
+        change += moved * moved;
+    }
+    out->moved = sqrt(change);
+    out->relative = length > 0 ? sqrt(change / length) : INFINITY;
+    if (before) memcpy(before, values, count * sizeof *before);
+    if (after) memcpy(after, values + count, count * sizeof *after);
+done:
+    ad_free(values);
+    return status;
+}
