@@ -4,8 +4,8 @@
 # missing.
 set -eu
 cd "$(dirname "$0")/.."
-sh tools/setup.sh ${CI:+python3-torch}
-# The package is for Debian's own Python, which need not be the first in the path.
+sh tools/setup.sh ${CI:+python3-torch python3-torchvision}
+# The packages are for Debian's own Python, which need not be the first in the path.
 cmake --preset check ${CI:+-DADATOM_PYTHON=/usr/bin/python3}
 cmake --build --preset check
 log=build-check/ctest.log

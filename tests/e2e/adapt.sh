@@ -26,13 +26,13 @@ same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.
 # The same adapter twice is the same; several adapters in one run give what each gives alone.
 $adapt --images few --output again --quiet >out 2>err || complain "adapt again"
 cmp -s atoms/adapter.safetensors again/adapter.safetensors || complain "the same command gave another adapter"
-for method in centroid head norm full; do
+for method in centroid head norm full lora dora bora; do
     expect 0 "^$method, 5 classes, 25 pictures" $adapt --images few --output $method --adapt $method --steps 3 --holdout 0.4
 done
 expect 0 'folds' $adapt --images few --output folded --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
 expect 0 'leave-one-out' $adapt --images few --output supported --adapt norm --bn support --leave-one-out --steps 3
-$classify --adapter atoms,head,full,norm,supported new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
-for method in atoms head full norm supported; do
+$classify --adapter atoms,head,dora,full,norm,supported,lora,bora new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
+for method in atoms head full norm supported lora dora bora; do
     $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
     grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
 done
@@ -52,6 +52,26 @@ mkdir drawn && cp atoms.png drawn && expect 0 'drawn/atoms.png' $classify drawn 
 expect 1 'no atoms' "$ADATOM" inspect "$model" --adapter head --png none.png
 expect 2 '--adapter' "$ADATOM" inspect "$model" --png none.png
 [ ! -e none.png ] || complain "a picture of nothing was written"
+
+# Low-rank adapters move kernels; a merged cosine classifier is said to be one.
+expect 0 'layer1.conv +216' "$ADATOM" inspect "$model" --adapter bora
+expect 1 'no atoms' "$ADATOM" inspect "$model" --adapter lora --png none.png
+same "$(get dora/adapter_config.json peft_type)/$(get dora/adapter_config.json r)/$(get dora/adapter_config.json use_dora)" LORA/4/true "PEFT's members"
+same "$(get dora/adapter_config.json target_modules)" '["layer1.conv","layer2.conv","layer3.conv","layer4.conv"]' "layers"
+expect 0 'cosine one' "$ADATOM" export "$model" --adapter lora --output lora.safetensors
+expect 0 'is written' "$ADATOM" export "$model" --adapter centroid --output centroid.safetensors
+! grep -q 'cosine' err || complain "a linear classifier is called a cosine one"
+expect 2 'composed kernels' $adapt --images few --output no --adapt lora --conv atoms-first
+expect 2 '257' $adapt --images few --output no --adapt lora --rank 257
+for wrong in 's/"r": 4/"r": 0/' 's/"use_dora": true/"use_dora": 1/' 's/"LORA"/"LOHA"/' 's/"use_bora": false/"use_bora": true/' 's/"lora_alpha": 4.0,//'; do
+    rm -rf cut && cp -r dora cut && sed -i "$wrong" cut/adapter_config.json
+    ! cmp -s cut/adapter_config.json dora/adapter_config.json || complain "$wrong changed nothing"
+    expect 4 "'cut': its low-rank adapter" $classify --adapter cut new
+done
+rm -rf cut && cp -r dora cut && sed -i 's/"r": 4/"r": 5/' cut/adapter_config.json
+expect 4 "layer1.conv.lora_A.weight' does not have the shape" $classify --adapter cut new
+rm -rf cut && cp -r lora cut && sed -i 's/"use_dora": false/"use_dora": true/' cut/adapter_config.json
+expect 4 "lacks the tensor 'layer1.conv.lora_magnitude_vector'" $classify --adapter cut new
 
 # Another model's adapter, damaged files, folders with something wrong: one sentence, nothing written.
 "$ADATOM" pretrain --data builtin:shapes --split base --per-class 4 --image-size 16 --width 8 --epochs 1 --seed 9 --output other.safetensors \

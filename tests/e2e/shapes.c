@@ -1,5 +1,5 @@
-/* shapes FOLDER CLASSES FIRST COUNT SIZE: writes pictures FIRST .. FIRST+COUNT-1 of CLASSES novel classes of builtin:shapes, spread over them,
- * as FOLDER/CLASS/NUMBER.ppm. */
+/* shapes FOLDER CLASSES FIRST COUNT SIZE [SPLIT]: writes pictures FIRST .. FIRST+COUNT-1 of CLASSES classes of a split (novel) of builtin:shapes,
+ * spread over it, as FOLDER/CLASS/NUMBER.ppm. */
 #include <adatom/dataset.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +14,11 @@ static int write_picture(const char *path, const uint8_t *pixels, int size) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 6) return 2;
+    if (argc != 6 && argc != 7) return 2;
     const int classes = atoi(argv[2]), begin = atoi(argv[3]), count = atoi(argv[4]), size = atoi(argv[5]);
     adatom_context *context = NULL;
     adatom_dataset *dataset = NULL;
-    const adatom_dataset_params params = {.size = size, .split = "novel", .builtin_per_class = begin + count};
+    const adatom_dataset_params params = {.size = size, .split = argc == 7 ? argv[6] : "novel", .builtin_per_class = begin + count};
     int failed = adatom_context_create(NULL, &context) || adatom_dataset_open(context, "builtin:shapes", &params, &dataset);
     adatom_dataset_info info = {0};
     if (!failed) {
