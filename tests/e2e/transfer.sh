@@ -50,6 +50,15 @@ printf 'PK\003\004 and so on, a zip archive' >model.pth
 expect 4 'is a pickle of PyTorch' "$ADATOM" import model.pth -o no.safetensors
 head -c 2000 dense.safetensors >cut.safetensors
 expect 4 'cut.safetensors' "$ADATOM" import cut.safetensors -o no.safetensors
+head -c 3000 "$model" >cut.safetensors
+expect 4 'cut.safetensors' "$ADATOM" decompose cut.safetensors -o no.safetensors
+expect 4 'cut.safetensors' "$ADATOM" export cut.safetensors -o no.safetensors
+# A header that promises more than there is, numbers that are none, a network that nobody knows.
+printf '\377\377\377\377\377\377\377\177{}' >hostile.safetensors
+expect 4 'hostile.safetensors' "$ADATOM" import hostile.safetensors -o no.safetensors
+printf '\120\0\0\0\0\0\0\0{"some.layer":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}                 \0\0\0\0' >unknown.safetensors
+expect 4 "first tensor is 'some.layer'" "$ADATOM" import unknown.safetensors -o no.safetensors
+expect 2 'alexnet' "$ADATOM" import dense.safetensors --arch alexnet -o no.safetensors
 echo '{"a": 1}' >map.json
 expect 4 "map.json.*'a' must be given a name" "$ADATOM" import dense.safetensors --map map.json -o no.safetensors
 [ ! -e no.safetensors ] || complain "something was written"
