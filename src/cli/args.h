@@ -48,6 +48,10 @@ typedef struct arg_option {
     const char *help;
 } arg_option;
 
+/* A row of a table whose values lie in the struct that OPTIONS names; then the other members. */
+#define OPTION(text, kind, member, ...)                                                                                                    \
+    { .name = text, .type = kind, .offset = offsetof(OPTIONS, member), __VA_ARGS__ }
+
 typedef struct arg_group {
     const char *title;
     const arg_option *options;
@@ -64,7 +68,7 @@ typedef struct arg_positional {
 typedef struct arg_spec {
     const char *command; /* "" for the program itself */
     const char *summary;
-    const char *notes; /* printed below the options; may be NULL */
+    const char *notes;                 /* printed below the options; may be NULL */
     const char *rest_name, *rest_help; /* any number of further arguments, at least one; NULL: there are none */
     const char **rest;                 /* room for argc of them */
     size_t *rest_count;

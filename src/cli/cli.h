@@ -63,6 +63,9 @@ typedef struct device_options {
 } device_options;
 arg_group device_group(device_options *values);
 
+/* Whose names a network's tensors have, "auto" first; ends with NULL. */
+extern const char *const layout_names[];
+
 typedef struct data_options {
     const char *data, *split, *csv;
     uint64_t seed;

@@ -10,26 +10,16 @@ typedef struct classify_options {
     uint64_t memory;
 } classify_options;
 
-#define AT(member) .offset = offsetof(classify_options, member)
+#define OPTIONS classify_options
 static const arg_option table[] = {
-    {.name = "model", .type = ARG_TEXT, .required = true, AT(model), .value = "FILE", .help = "the network, safetensors"},
-    {.name = "adapter",
-     .type = ARG_TEXT,
-     AT(adapters),
-     .value = "DIR[,DIR]",
-     .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"},
-    {.name = "top",
-     .type = ARG_INT,
-     AT(top),
-     .least = 1,
-     .most = 1000,
-     .initial = "1",
-     .value = "K",
-     .help = "most probable classes of each picture"},
-    {.name = "batch", .type = ARG_INT, AT(batch), .least = 1, .most = 65536, .initial = "32", .value = "N", .help = "pictures at once"},
-    {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
+    OPTION("model", ARG_TEXT, model, .required = true, .value = "FILE", .help = "the network, safetensors"),
+    OPTION("adapter", ARG_TEXT, adapters, .value = "DIR[,DIR]",
+           .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
+    OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K", .help = "most probable classes of each picture"),
+    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "32", .value = "N", .help = "pictures at once"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"),
 };
-#undef AT
+#undef OPTIONS
 
 static const report_column columns[] = {
     {"picture", CELL_TEXT, "picture", NULL},

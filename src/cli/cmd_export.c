@@ -6,26 +6,13 @@ typedef struct export_options {
     const char *output, *adapter, *layout, *map;
 } export_options;
 
-static const char *const layouts[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
-
-#define AT(member) .offset = offsetof(export_options, member)
+#define OPTIONS export_options
 static const arg_option export_table[] = {
-    {.name = "output",
-     .letter = 'o',
-     .type = ARG_TEXT,
-     .required = true,
-     AT(output),
-     .value = "FILE",
-     .help = "dense weights (safetensors)"},
-    {.name = "adapter", .type = ARG_TEXT, AT(adapter), .value = "DIR", .help = "an adapter of this model, to be merged into it"},
-    {.name = "layout",
-     .type = ARG_CHOICE,
-     AT(layout),
-     .choices = layouts,
-     .initial = "auto",
-     .value = "NAME",
-     .help = "whose names to write; auto: those it was imported with"},
-    {.name = "map", .type = ARG_TEXT, AT(map), .value = "FILE", .help = "the map it was imported with"},
+    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE", .help = "dense weights (safetensors)"),
+    OPTION("adapter", ARG_TEXT, adapter, .value = "DIR", .help = "an adapter of this model, to be merged into it"),
+    OPTION("layout", ARG_CHOICE, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
+           .help = "whose names to write; auto: those it was imported with"),
+    OPTION("map", ARG_TEXT, map, .value = "FILE", .help = "the map it was imported with"),
 };
 
 adatom_status cmd_export(struct cli *cli, int argc, char **argv) {

@@ -10,42 +10,21 @@ typedef struct import_options {
 } import_options;
 
 static const char *const archs[] = {"auto", "resnet18", "resnet34", "vgg16_bn", "conv4", "conv6", "resnet10", "resnet12", NULL};
-static const char *const layouts[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
 
-#define AT(member) .offset = offsetof(import_options, member)
+#define OPTIONS import_options
 static const arg_option import_table[] = {
-    {.name = "output", .letter = 'o', .type = ARG_TEXT, .required = true, AT(output), .value = "FILE", .help = "the model (safetensors)"},
-    {.name = "arch", .type = ARG_CHOICE, AT(arch), .choices = archs, .initial = "auto", .value = "NAME", .help = "network"},
-    {.name = "layout",
-     .type = ARG_CHOICE,
-     AT(layout),
-     .choices = layouts,
-     .initial = "auto",
-     .value = "NAME",
-     .help = "whose names the tensors have"},
-    {.name = "map",
-     .type = ARG_TEXT,
-     AT(map),
-     .value = "FILE",
-     .help = "JSON: {\"name in the source\": \"name here\" or null to leave it out}; goes before the layout's names"},
-    {.name = "size",
-     .type = ARG_INT,
-     AT(size),
-     .least = 0,
-     .most = 1024,
-     .initial = "0",
-     .value = "PIXELS",
-     .help = "square input; 0: 224, or 84 for conv4, conv6 and resnet12"},
-    {.name = "resize",
-     .type = ARG_INT,
-     AT(resize),
-     .least = 0,
-     .most = 4096,
-     .initial = "0",
-     .value = "PIXELS",
-     .help = "shorter side of a picture before the input is cropped from its centre; 0: 256 for 224, else the size"},
-    {.name = "mean", .type = ARG_TEXT, AT(mean), .initial = "0.485,0.456,0.406", .value = "R,G,B", .help = "of pixels from 0 to 1"},
-    {.name = "std", .type = ARG_TEXT, AT(std), .initial = "0.229,0.224,0.225", .value = "R,G,B", .help = "of pixels from 0 to 1"},
+    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE", .help = "the model (safetensors)"),
+    OPTION("arch", ARG_CHOICE, arch, .choices = archs, .initial = "auto", .value = "NAME", .help = "network"),
+    OPTION("layout", ARG_CHOICE, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
+           .help = "whose names the tensors have"),
+    OPTION("map", ARG_TEXT, map, .value = "FILE",
+           .help = "JSON: {\"name in the source\": \"name here\" or null to leave it out}; goes before the layout's names"),
+    OPTION("size", ARG_INT, size, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
+           .help = "square input; 0: 224, or 84 for conv4, conv6 and resnet12"),
+    OPTION("resize", ARG_INT, resize, .least = 0, .most = 4096, .initial = "0", .value = "PIXELS",
+           .help = "shorter side of a picture before the input is cropped from its centre; 0: 256 for 224, else the size"),
+    OPTION("mean", ARG_TEXT, mean, .initial = "0.485,0.456,0.406", .value = "R,G,B", .help = "of pixels from 0 to 1"),
+    OPTION("std", ARG_TEXT, std, .initial = "0.229,0.224,0.225", .value = "R,G,B", .help = "of pixels from 0 to 1"),
 };
 
 static adatom_status parse_colour(struct cli *cli, const char *option, const char *text, float out[3]) {

@@ -9,30 +9,22 @@ static const char *const distances[] = {"euclidean", "cosine", NULL};
 static const char *const bns[] = {"frozen", "support", "transductive", NULL};
 static const char *const convs[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
 
-#define AT(member) .offset = offsetof(method_options, member)
-#define REAL(text, member, low, high, words)                                                                                               \
-    { .name = text, .type = ARG_REAL, AT(member), .least = low, .most = high, .value = "X", .help = words }
-#define CHOICE(text, member, list, words)                                                                                                  \
-    { .name = text, .type = ARG_CHOICE, AT(member), .choices = list, .value = "NAME", .help = words }
+#define OPTIONS method_options
+#define REAL(text, member, low, high, words) OPTION(text, ARG_REAL, member, .least = low, .most = high, .value = "X", .help = words)
+#define CHOICE(text, member, list, words) OPTION(text, ARG_CHOICE, member, .choices = list, .value = "NAME", .help = words)
 static const arg_option method_table[] = {
-    {.name = "steps",
-     .type = ARG_INT,
-     AT(steps),
-     .least = 0,
-     .most = 1e6,
-     .value = "N",
-     .help = "optimiser steps; 0: the method's default"},
+    OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N", .help = "optimiser steps; 0: the method's default"),
     CHOICE("optimizer", optimizer, optimizers, "of all methods"),
     REAL("lr", lr, 0, 1000, "learning rate of the head"),
     REAL("lr-atoms", lr_atoms, 0, 1000, "learning rate of the atoms"),
     REAL("lr-norm", lr_norm, 0, 1000, "learning rate of batch norm's scale and shift"),
     REAL("lr-full", lr_full, 0, 1000, "learning rate of everything else with full"),
     REAL("lr-adapter", lr_adapter, 0, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
-    {.name = "rank", .type = ARG_INT, AT(rank), .least = 0, .most = 256, .value = "R", .help = "of low-rank adapters; 0: 4"},
+    OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "of low-rank adapters; 0: 4"),
     REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
     REAL("momentum", momentum, 0, 1, "of sgd"),
     REAL("dampening", dampening, 0, 1, "of sgd's momentum"),
-    {.name = "nesterov", .type = ARG_FLAG, AT(nesterov), .help = "sgd with Nesterov's momentum"},
+    OPTION("nesterov", ARG_FLAG, nesterov, .help = "sgd with Nesterov's momentum"),
     REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
     REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
     CHOICE("head", head, heads, "classifier of the methods that train one"),
@@ -41,17 +33,11 @@ static const arg_option method_table[] = {
     CHOICE("distance", distance, distances, "of centroid"),
     CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),
     CHOICE("conv", conv, convs, "how decomposed layers are computed"),
-    {.name = "tasks-at-once",
-     .type = ARG_INT,
-     AT(tasks_at_once),
-     .least = 0,
-     .most = 1e6,
-     .initial = "0",
-     .value = "N",
-     .help = "tasks in one submission; 0: as many as fit"},
-    {.name = "memory", .type = ARG_BYTES, AT(memory), .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"},
+    OPTION("tasks-at-once", ARG_INT, tasks_at_once, .least = 0, .most = 1e6, .initial = "0", .value = "N",
+           .help = "tasks in one submission; 0: as many as fit"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"),
 };
-#undef AT
+#undef OPTIONS
 #undef REAL
 #undef CHOICE
 

@@ -57,6 +57,8 @@ static const arg_option device_table[] = {
 };
 arg_group device_group(device_options *values) { return (arg_group){"Device", device_table, COUNT(device_table), values}; }
 
+const char *const layout_names[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
+
 static const arg_option data_table[] = {
     {.name = "data",
      .type = ARG_TEXT,

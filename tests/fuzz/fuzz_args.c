@@ -18,19 +18,19 @@ typedef struct values {
 } values;
 
 static const char *const words[] = {"centroid", "head", "atoms", "atoms+norm", "full", NULL};
-#define OPTION(text, kind, member, ...)                                                                                                    \
-    { .name = text, .type = kind, .offset = offsetof(values, member), .value = "X", .help = "h", __VA_ARGS__ }
+#define OPTIONS values
+#define ROW(text, kind, member, ...) OPTION(text, kind, member, .value = "X", .help = "h", __VA_ARGS__)
 static const arg_option table[] = {
-    OPTION("cache", ARG_FLAG, flag, .initial = "yes"),
-    OPTION("way", ARG_INT, integer, .least = 2, .most = 1000, .initial = "5"),
-    OPTION("seed", ARG_SEED, seed, .letter = 's'),
-    OPTION("memory", ARG_BYTES, bytes),
-    OPTION("lr", ARG_REAL, real, .least = 0, .most = 10),
-    OPTION("data", ARG_TEXT, text, .required = true),
-    OPTION("output", ARG_CHOICE, choice, .letter = 'o', .choices = words),
-    OPTION("shot", ARG_INTS, integers, .least = 1, .most = 64),
-    OPTION("adapt", ARG_CHOICES, choices, .choices = words),
-    OPTION("episodes-file", ARG_TEXTS, texts),
+    ROW("cache", ARG_FLAG, flag, .initial = "yes"),
+    ROW("way", ARG_INT, integer, .least = 2, .most = 1000, .initial = "5"),
+    ROW("seed", ARG_SEED, seed, .letter = 's'),
+    ROW("memory", ARG_BYTES, bytes),
+    ROW("lr", ARG_REAL, real, .least = 0, .most = 10),
+    ROW("data", ARG_TEXT, text, .required = true),
+    ROW("output", ARG_CHOICE, choice, .letter = 'o', .choices = words),
+    ROW("shot", ARG_INTS, integers, .least = 1, .most = 64),
+    ROW("adapt", ARG_CHOICES, choices, .choices = words),
+    ROW("episodes-file", ARG_TEXTS, texts),
     {.name = "help", .letter = 'h', .type = ARG_ACTION, .action = ARGS_HELP, .help = "h"},
 };
 
