@@ -115,6 +115,14 @@ static adatom_status check_lowrank(const adatom_adapter *a, const adatom_model *
                    name, (int)a->lowrank.rank);
 }
 
+static adatom_status check_variance(const adatom_adapter *a, const ad_adapter_tensor *t) {
+    for (size_t e = 0; e < t->elements; e++)
+        if (t->values[e] < 0)
+            return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' has the variance %g at element %zu; none is negative",
+                           t->name, (double)t->values[e], e);
+    return ADATOM_OK;
+}
+
 adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles) {
     adatom_status status = ADATOM_OK;
     char hash[17];
@@ -134,6 +142,7 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
         } else {
             AD_TRY(ad_adapter_param(a, model, i, &param, &part));
             *roles |= 1u << model->net.params[param].role;
+            if (model->net.params[param].role == AD_ROLE_STATISTICS && part == 1) AD_TRY(check_variance(a, t));
         }
     }
 done:

@@ -18,6 +18,8 @@ static adatom_status merge_kernel(const adatom_adapter *a, int first, const ad_n
     }
     ad_lowrank_merge(node, &a->lowrank, &layer, block, w, w);
     ad_free(block);
+    for (size_t e = 0; e < (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o; e++)
+        if (!isfinite(w[e])) return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter makes the kernel of '%s' infinite", node->name);
     return ADATOM_OK;
 }
 

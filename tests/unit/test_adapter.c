@@ -1,5 +1,6 @@
 /* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers. */
-#include <adatom/adapter.h>
+#include "fewshot/adapter.h"
+
 #include <adatom/transfer.h>
 #include <check.h>
 #include <math.h>
@@ -240,6 +241,29 @@ START_TEST(test_lowrank_of_residual) {
 }
 END_TEST
 
+START_TEST(test_hostile_numbers) {
+    /* Finite one by one, as the loader asks for, and yet no network. */
+    const adatom_method lora = {.adapt = "lora", .steps = 1}, norm = {.adapt = "norm", .steps = 1, .bn = "support"};
+    adatom_adapter *adapter = fit(&lora, "none");
+    const adatom_adapter *const *list = (const adatom_adapter *const *)&adapter;
+    adatom_predictions *predictions;
+    adatom_model *merged;
+    for (size_t e = 0; e < adapter->tensors[0].elements; e++) adapter->tensors[0].values[e] = 3e38f;
+    for (size_t e = 0; e < adapter->tensors[1].elements; e++) adapter->tensors[1].values[e] = 3e38f;
+    ck_assert_int_eq(adatom_adapter_merge(adapter, model, &merged), ADATOM_BAD_DATA);
+    ck_assert(merged == NULL && strstr(adatom_context_message(ctx), "layer1.conv") != NULL);
+    ck_assert_int_eq(adatom_classify(device, model, list, 1, pictures, NULL, &predictions), ADATOM_BAD_DATA);
+    adatom_adapter_destroy(&adapter);
+    adapter = fit(&norm, "none");
+    for (int i = 0; i < adapter->count; i++)
+        if (strcmp(adapter->tensors[i].name, "layer3.norm.running_var") == 0) adapter->tensors[i].values[5] = -1;
+    ck_assert_int_eq(adatom_classify(device, model, list, 1, pictures, NULL, &predictions), ADATOM_BAD_DATA);
+    ck_assert_msg(strstr(adatom_context_message(ctx), "'layer3.norm.running_var' has the variance -1 at element 5") != NULL, "%s",
+                  adatom_context_message(ctx));
+    adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
 START_TEST(test_merged_cosine) {
     /* As a linear layer: the same classes, and the same logits of normalised features. */
     const char *const methods[] = {"atoms", "centroid", "lora"};
@@ -302,6 +326,7 @@ int main(void) {
     tcase_add_test(tests, test_movement);
     tcase_add_loop_test(tests, test_lowrank_movement, 7, 10);
     tcase_add_test(tests, test_lowrank_of_residual);
+    tcase_add_test(tests, test_hostile_numbers);
     tcase_add_loop_test(tests, test_merged_cosine, 0, 3);
     tcase_add_loop_test(tests, test_tasks_at_once, 0, 3);
     Suite *suite = suite_create("adapter");
