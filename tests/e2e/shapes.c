@@ -1,5 +1,5 @@
-/* shapes FOLDER CLASSES FIRST COUNT SIZE [SPLIT]: writes pictures FIRST .. FIRST+COUNT-1 of CLASSES classes of a split (novel) of builtin:shapes,
- * spread over it, as FOLDER/CLASS/NUMBER.ppm. */
+/* shapes FOLDER CLASSES FIRST COUNT SIZE [SPLIT]: writes pictures FIRST .. FIRST+COUNT-1 of CLASSES classes of a split (novel) of
+ * builtin:shapes, spread over it, as FOLDER/CLASS/NUMBER.ppm. */
 #include <adatom/dataset.h>
 #include <stdio.h>
 #include <stdlib.h>
