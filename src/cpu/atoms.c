@@ -8,7 +8,7 @@
 static void atoms_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
+    const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->oh;
     AD_CPU_PARALLEL(call, items * (size_t)g->ow * m * o)
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
@@ -33,7 +33,7 @@ static void atoms_loops(const ad_cpu_call *call) {
 static void du_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->h;
+    const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->h;
     AD_CPU_PARALLEL(call, items * (size_t)g->w * m * o)
     for (size_t item = 0; item < items; item++) {
         const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
@@ -59,7 +59,7 @@ static void du_loops(const ad_cpu_call *call) {
 static void dpsi_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
-    const size_t items = (size_t)call->op->tasks * n;
+    const size_t items = (size_t)call->tasks * n;
     AD_CPU_PARALLEL(call, items * (size_t)g->oh * (size_t)g->ow * m * o)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
@@ -77,7 +77,7 @@ static void dpsi_loops(const ad_cpu_call *call) {
                         for (size_t a = 0; a < m; a++) partial[a * k2 + (size_t)(i * g->k + j)] += ad_cpu_dot(at + a * o, dy, o);
                     }
     }
-    for (int task = 0; task < call->op->tasks; task++)
+    for (int task = 0; task < call->tasks; task++)
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
 }
 
@@ -109,8 +109,8 @@ static void atoms_rows(const ad_cpu_call *call) {
     const size_t n = (size_t)g->n, step = (size_t)g->m * (size_t)g->o, in = (size_t)g->h * (size_t)g->w * step;
     const size_t row = (size_t)g->ow * (size_t)g->o, blocks = ((size_t)g->oh + BLOCK_ROWS - 1) / BLOCK_ROWS;
     memset(call->scratch, 0, step * sizeof(float));
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * n * in)
-    for (size_t item = 0; item < (size_t)call->op->tasks * n * blocks; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * n * in)
+    for (size_t item = 0; item < (size_t)call->tasks * n * blocks; item++) {
         const int task = (int)(item / blocks / n), first = (int)(item % blocks) * BLOCK_ROWS;
         const size_t image = item / blocks % n;
         const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in;
@@ -125,7 +125,7 @@ static size_t atoms_scratch(const ad_cpu_call *call) { return (size_t)call->op->
 static void du_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t n = (size_t)g->n, h = (size_t)g->h, step = (size_t)g->m * (size_t)g->o, row = (size_t)g->w * step;
-    const size_t out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o, items = (size_t)call->op->tasks * n * h;
+    const size_t out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o, items = (size_t)call->tasks * n * h;
     AD_CPU_PARALLEL(call, items * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / h / n);
@@ -173,7 +173,7 @@ static void dpsi_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, in = (size_t)g->h * (size_t)g->w * step;
     const size_t out = (size_t)g->oh * (size_t)g->ow * o, all = dpsi_blocks(call->op), blocks = all / (size_t)g->n;
-    const size_t tasks = (size_t)call->op->tasks, lanes = m * 9 * call->tiles->vector;
+    const size_t tasks = (size_t)call->tasks, lanes = m * 9 * call->tiles->vector;
     float *zeros = call->scratch + tasks * all * m * 9, *sums = zeros + step;
     memset(zeros, 0, step * sizeof *zeros);
     AD_CPU_PARALLEL(call, tasks * (size_t)g->n * in)
@@ -190,7 +190,7 @@ static void dpsi_rows(const ad_cpu_call *call) {
 
 static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, tasks = (size_t)call->op->tasks;
+    const size_t m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, tasks = (size_t)call->tasks;
     if (call->variant == 2) return tasks * (size_t)g->n * m * k2;
     return (tasks * dpsi_blocks(call->op) + (size_t)call->threads * call->tiles->vector) * m * 9 + m * (size_t)g->o;
 }

@@ -230,9 +230,9 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
 /* Weights that differ from task to task are packed, and used, one task after the other. */
 static void run_conv(const ad_cpu_call *call) {
     if (call->stride[1] == 0)
-        conv_tasks(call, 0, call->op->tasks);
+        conv_tasks(call, 0, call->tasks);
     else
-        for (int task = 0; task < call->op->tasks; task++) conv_tasks(call, task, 1);
+        for (int task = 0; task < call->tasks; task++) conv_tasks(call, task, 1);
 }
 
 static size_t conv_scratch(const ad_cpu_call *call) {
@@ -336,7 +336,7 @@ static void dw_task(const ad_cpu_call *call, const dw_layout *l, int task) {
 
 static void run_conv_dw(const ad_cpu_call *call) {
     const dw_layout l = dw_layout_of(call);
-    for (int task = 0; task < call->op->tasks; task++) dw_task(call, &l, task);
+    for (int task = 0; task < call->tasks; task++) dw_task(call, &l, task);
 }
 
 static size_t dw_scratch(const ad_cpu_call *call) {

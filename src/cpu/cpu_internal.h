@@ -1,6 +1,6 @@
-/* What the files of the CPU engine share: a call (one operation with its memory), kernels, and how they are spread over
- * threads. A kernel splits its work into items whose size depends on the geometry only, never on the number of threads, and
- * adds partial sums in the order of the items: the result is the same bytes for any number of threads. */
+/* What the files of the CPU engine share: a call (one operation with its memory, for some or all of its tasks), kernels, and how
+ * they are spread over threads. A kernel splits its work into items whose size depends on the geometry only, never on the numbers
+ * of threads and tasks, and adds partial sums in the order of the items: the result is the same bytes for any of them. */
 #ifndef AD_CPU_INTERNAL_H
 #define AD_CPU_INTERNAL_H
 
@@ -9,15 +9,16 @@
 
 typedef struct ad_cpu_call {
     const ad_op *op;
+    int first, tasks; /* the tasks it is for; kernels count them from 0. Tables [round][task] hold all op->tasks of them */
     int threads;
     int variant; /* 1.. */
     const ad_cpu_tiles *tiles;
-    char *base[AD_OP_TENSORS];    /* task 0 of each role; NULL: absent */
+    char *base[AD_OP_TENSORS];    /* the first task's part of each role; NULL: absent */
     size_t stride[AD_OP_TENSORS]; /* bytes from one task to the next */
     float *scratch;               /* as many floats as the kernel asked for */
 } ad_cpu_call;
 
-/* Role `role` of task `task`; NULL if absent. */
+/* Role `role` of task first + `task`; NULL if absent. */
 static inline void *ad_cpu_at(const ad_cpu_call *call, int role, int task) {
     return call->base[role] ? call->base[role] + (size_t)task * call->stride[role] : NULL;
 }

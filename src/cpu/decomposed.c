@@ -21,8 +21,8 @@ AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, cons
 static void run_compose(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * c * m * o * k2)
-    for (size_t item = 0; item < (size_t)call->op->tasks * c; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
+    for (size_t item = 0; item < (size_t)call->tasks * c; item++) {
         const int task = (int)(item / c);
         const size_t ch = item % c;
         const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch * m * ld, *psi = ad_cpu_at(call, 1, task);
@@ -38,8 +38,8 @@ static void run_compose(const ad_cpu_call *call) {
 static void run_compose_dpsi(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * c * m * o * k2)
-    for (size_t item = 0; item < (size_t)call->op->tasks * c; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
+    for (size_t item = 0; item < (size_t)call->tasks * c; item++) {
         const int task = (int)(item / c);
         const size_t ch = item % c;
         const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *alpha = (const float *)ad_cpu_at(call, 1, task) + ch * m * ld;
@@ -47,13 +47,13 @@ static void run_compose_dpsi(const ad_cpu_call *call) {
         for (size_t a = 0; a < m; a++)
             for (size_t ij = 0; ij < k2; ij++) partial[a * k2 + ij] = ad_cpu_dot(alpha + a * ld, dw + ij * c * o, o);
     }
-    for (int task = 0; task < call->op->tasks; task++)
+    for (int task = 0; task < call->tasks; task++)
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * c * m * k2, c, m * k2, 1, ad_cpu_accumulates(call));
 }
 
 static size_t compose_dpsi_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    return (size_t)op->tasks * (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+    return (size_t)call->tasks * (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
 }
 
 static void run_compose_dalpha(const ad_cpu_call *call) {
@@ -61,8 +61,8 @@ static void run_compose_dalpha(const ad_cpu_call *call) {
     const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
     const size_t rows = (size_t)call->op->i[1];
     const bool accumulate = ad_cpu_accumulates(call);
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * c * m * o * k2)
-    for (size_t item = 0; item < (size_t)call->op->tasks * rows; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
+    for (size_t item = 0; item < (size_t)call->tasks * rows; item++) {
         const int task = (int)(item / rows);
         const size_t ch = item % rows;
         float *dalpha = (float *)ad_cpu_at(call, 2, task) + ch * m * ld;
@@ -76,8 +76,8 @@ static void run_compose_dalpha(const ad_cpu_call *call) {
 static void run_pack(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t rows = (size_t)g->c * (size_t)g->m, o = (size_t)g->o, ld = (size_t)call->op->i[0];
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * rows * o)
-    for (size_t item = 0; item < (size_t)call->op->tasks * rows; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * rows * o)
+    for (size_t item = 0; item < (size_t)call->tasks * rows; item++) {
         const int task = (int)(item / rows);
         const float *alpha = (const float *)ad_cpu_at(call, 0, task) + item % rows * ld;
         scale_row((float *)ad_cpu_at(call, 2, task) + item % rows * o, alpha, ad_cpu_at(call, 1, task), o);

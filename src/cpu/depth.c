@@ -31,7 +31,7 @@ AD_CPU_CLONES static void add_across(float *dpsi, size_t step, const float *x, c
 static void depth_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
+    const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->oh;
     AD_CPU_PARALLEL(call, items * (size_t)g->ow * c * m)
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
@@ -53,7 +53,7 @@ static void depth_loops(const ad_cpu_call *call) {
 static void dx_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->h;
+    const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->h;
     AD_CPU_PARALLEL(call, items * (size_t)g->w * c * m)
     for (size_t item = 0; item < items; item++) {
         const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
@@ -79,7 +79,7 @@ static void dx_loops(const ad_cpu_call *call) {
 static void dpsi_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
-    const size_t items = (size_t)call->op->tasks * n;
+    const size_t items = (size_t)call->tasks * n;
     AD_CPU_PARALLEL(call, items * (size_t)g->oh * (size_t)g->ow * c * m)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
@@ -96,7 +96,7 @@ static void dpsi_loops(const ad_cpu_call *call) {
                         add_across(partial + i * g->k + j, k2, x + ((size_t)row * (size_t)g->w + (size_t)column) * c, dz, c, m);
                     }
     }
-    for (int task = 0; task < call->op->tasks; task++)
+    for (int task = 0; task < call->tasks; task++)
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
 }
 
@@ -104,7 +104,7 @@ static void dpsi_loops(const ad_cpu_call *call) {
 static void depth_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t n = (size_t)g->n, oh = (size_t)g->oh, c = (size_t)g->c, step = c * (size_t)g->m, row = (size_t)g->ow * step;
-    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->op->tasks * n * oh;
+    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->tasks * n * oh;
     AD_CPU_PARALLEL(call, items * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / oh / n);
@@ -123,7 +123,7 @@ static void depth_rows(const ad_cpu_call *call) {
 static void dx_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t n = (size_t)g->n, h = (size_t)g->h, c = (size_t)g->c, step = c * (size_t)g->m, row = (size_t)g->w * c;
-    const size_t out = (size_t)g->oh * (size_t)g->ow * step, items = (size_t)call->op->tasks * n * h;
+    const size_t out = (size_t)g->oh * (size_t)g->ow * step, items = (size_t)call->tasks * n * h;
     AD_CPU_PARALLEL(call, items * (size_t)g->w * step)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / h / n);
@@ -143,7 +143,7 @@ static void dx_rows(const ad_cpu_call *call) {
 static void dpsi_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t n = (size_t)g->n, oh = (size_t)g->oh, c = (size_t)g->c, m = (size_t)g->m, step = c * m, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->op->tasks * n * oh;
+    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->tasks * n * oh;
     float *lists = call->scratch + items * m * k2;
     AD_CPU_PARALLEL(call, items * (size_t)g->ow * step)
     for (size_t item = 0; item < items; item++) {
@@ -161,7 +161,7 @@ static void dpsi_rows(const ad_cpu_call *call) {
         for (size_t a = 0; a < m; a++)
             for (size_t ij = 0; ij < k2; ij++) call->scratch[item * m * k2 + a * k2 + ij] = taps.psi[ij * taps.ld + a];
     }
-    for (int task = 0; task < call->op->tasks; task++)
+    for (int task = 0; task < call->tasks; task++)
         ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * oh * m * k2, n * oh, m * k2, 1,
                       ad_cpu_accumulates(call));
 }
@@ -172,7 +172,7 @@ static size_t taps_scratch(const ad_cpu_call *call) {
 
 static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t partial = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->m * (size_t)g->k * (size_t)g->k;
+    const size_t partial = (size_t)call->tasks * (size_t)g->n * (size_t)g->m * (size_t)g->k * (size_t)g->k;
     return call->variant == 1 ? partial * (size_t)g->oh + taps_scratch(call) : partial;
 }
 

@@ -41,7 +41,7 @@ AD_CPU_CLONES static void fill_block(float *x, float value, size_t count) {
 static size_t block_count(const ad_cpu_call *call) { return ((size_t)call->op->g.c + BLOCK - 1) / BLOCK; }
 
 static void run_add(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->op->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->tasks;
     AD_CPU_PARALLEL(call, items * BLOCK)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
@@ -53,7 +53,7 @@ static void run_add(const ad_cpu_call *call) {
 }
 
 static void run_copy(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->op->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->tasks;
     AD_CPU_PARALLEL(call, items * BLOCK)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
@@ -65,7 +65,7 @@ static void run_copy(const ad_cpu_call *call) {
 }
 
 static void run_fill(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->op->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->tasks;
     AD_CPU_PARALLEL(call, items * BLOCK)
     for (size_t item = 0; item < items; item++) {
         float *x = ad_cpu_at(call, 0, (int)(item / blocks));

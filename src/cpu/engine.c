@@ -1,10 +1,14 @@
 /* The engine: buffers, programs (a plan with its memory resolved to addresses) and their running. */
 #include "cpu/cpu_internal.h"
+#include "nn/build.h"
 
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Of one task's memory: about a usual second-level cache. */
+enum { CACHE_BYTES = 2 << 20 };
 
 typedef struct cpu_engine {
     ad_engine base;
@@ -20,6 +24,12 @@ struct ad_buffer {
     size_t bytes;
 };
 
+typedef struct segment {
+    int first, count;
+    bool by_task;     /* whether each task may go through it alone */
+    int32_t *counter; /* what its last operation advances; NULL: nothing */
+} segment;
+
 struct ad_program {
     cpu_engine *engine;
     ad_tensor *tensors;
@@ -29,10 +39,10 @@ struct ad_program {
     char *arenas[AD_MAX_ARENAS]; /* base addresses */
     bool external[AD_MAX_ARENAS];
     float *scratch;
+    size_t task_scratch; /* floats of a thread that runs single tasks */
+    size_t task_bytes;   /* memory of one task */
     int tasks, tensor_count, op_count;
-    struct {
-        int first, count;
-    } segments[AD_SEGMENT_COUNT];
+    segment segments[AD_SEGMENT_COUNT];
     bool profile;
 };
 
@@ -150,6 +160,27 @@ static adatom_status bind_arenas(ad_program *p, const ad_plan *plan, ad_buffer *
     return ADATOM_OK;
 }
 
+/* One task of a call, on the calling thread. */
+static ad_cpu_call call_of_task(const ad_cpu_call *call, int task) {
+    ad_cpu_call one = *call;
+    one.first = task;
+    one.tasks = one.threads = 1;
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (one.base[r]) one.base[r] += (size_t)task * one.stride[r];
+    return one;
+}
+
+/* Whether the tasks of a segment need not wait for each other, and enough threads would be busy. */
+static void find_by_task(ad_program *p, const ad_plan *plan, segment *s) {
+    const int threads = p->engine->threads, rounds = (p->tasks + threads - 1) / threads;
+    s->by_task = plan->by_task && 4 * p->tasks >= 3 * threads * rounds;
+    for (int i = s->first; i < s->first + s->count; i++) {
+        const bool advance = p->ops[i].kind == AD_OP_ADVANCE && i == s->first + s->count - 1;
+        if (advance) s->counter = (int32_t *)p->calls[i].base[0];
+        s->by_task = s->by_task && (advance || p->ops[i].tasks == p->tasks);
+    }
+}
+
 static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external, ad_program **out) {
     cpu_engine *engine = (cpu_engine *)base;
     adatom_context *ctx = base->ctx;
@@ -181,7 +212,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     for (int i = 0; i < p->op_count; i++) {
         const ad_op *op = &p->ops[i];
         ad_cpu_call *call = &p->calls[i];
-        *call = (ad_cpu_call){.op = op, .threads = engine->threads, .variant = variant_of(engine, op), .tiles = engine->tiles};
+        *call = (ad_cpu_call){.op = op, .tasks = op->tasks, .threads = engine->threads, .variant = variant_of(engine, op), .tiles = engine->tiles};
         if (!variant_name(base, plan, op, call->variant)) {
             status = ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no variant %d", i, ad_op_name(op->kind), call->variant);
             goto done;
@@ -192,8 +223,16 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
             call->base[r] = p->arenas[t->arena] + t->offset;
             call->stride[r] = t->stride * ad_type_bytes(t->type);
         }
-        if (kernels[op->kind]->scratch) scratch = AD_MAX(scratch, kernels[op->kind]->scratch(call));
+        if (!kernels[op->kind]->scratch) continue;
+        const ad_cpu_call one = call_of_task(call, 0);
+        scratch = AD_MAX(scratch, kernels[op->kind]->scratch(call));
+        p->task_scratch = AD_MAX(p->task_scratch, (kernels[op->kind]->scratch(&one) + 15) / 16 * 16);
     }
+    for (int s = 0; s < AD_SEGMENT_COUNT; s++) {
+        find_by_task(p, plan, &p->segments[s]);
+        if (p->segments[s].by_task) scratch = AD_MAX(scratch, (size_t)engine->threads * p->task_scratch);
+    }
+    p->task_bytes = ad_plan_owned_bytes(plan) / (size_t)plan->tasks;
     p->scratch = ad_malloc(ctx, scratch, sizeof *p->scratch);
     if (!p->scratch) {
         status = ADATOM_OUT_OF_MEMORY;
@@ -229,16 +268,44 @@ static adatom_status program_read(ad_program *p, int tensor, size_t offset, void
     return status;
 }
 
-static adatom_status program_run(ad_program *p, ad_segment_id segment, int times) {
-    const int first = p->segments[segment].first, count = p->segments[segment].count;
-    for (int turn = 0; turn < times; turn++) {
+/* Runs a segment `turns` times for one task, with a counter of its own. */
+static void run_task(const ad_program *p, const segment *s, int task, int turns, float *scratch) {
+    int32_t counter = s->counter ? *s->counter : 0;
+    for (int turn = 0; turn < turns; turn++, counter++)
+        for (int i = s->first; i < s->first + s->count - (s->counter != NULL); i++) {
+            ad_cpu_call call = call_of_task(&p->calls[i], task);
+            call.scratch = scratch;
+            for (int r = 0; r < AD_OP_TENSORS; r++)
+                if (s->counter && call.base[r] == (char *)s->counter) call.base[r] = (char *)&counter;
+            kernels[p->ops[i].kind]->run(&call);
+        }
+}
+
+static void run_ops(ad_program *p, const segment *s) {
+    for (int i = s->first; i < s->first + s->count; i++) {
+        const double start = p->profile ? ad_seconds() : 0;
+        kernels[p->ops[i].kind]->run(&p->calls[i]);
+        if (p->profile) p->op_ns[i] = 1e9 * (ad_seconds() - start);
+    }
+}
+
+/* Each thread takes a task through the whole segment before the next: what an operation writes is still in the cache when the
+ * next one reads it, and no thread waits between operations. A task that fits there as a whole makes all its turns at once. */
+static adatom_status program_run(ad_program *p, ad_segment_id number, int times) {
+    const segment *s = &p->segments[number];
+    const bool by_task = s->by_task && !p->profile;
+    const int turns = by_task && p->task_bytes <= CACHE_BYTES ? times : 1;
+    for (int done = 0; done < times; done += turns) {
         adatom_status status = ad_interrupted(p->engine->base.ctx);
         if (status != ADATOM_OK) return status;
-        for (int i = first; i < first + count; i++) {
-            const double start = p->profile ? ad_seconds() : 0;
-            kernels[p->ops[i].kind]->run(&p->calls[i]);
-            if (p->profile) p->op_ns[i] = 1e9 * (ad_seconds() - start);
+        if (!by_task) {
+            run_ops(p, s);
+            continue;
         }
+        AD_CPU_PRAGMA(omp parallel for schedule(dynamic) num_threads(p->engine->threads))
+        for (int task = 0; task < p->tasks; task++)
+            run_task(p, s, task, turns, p->scratch + (size_t)omp_get_thread_num() * p->task_scratch);
+        if (s->counter) *s->counter += turns;
     }
     return ADATOM_OK;
 }
@@ -305,7 +372,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
 
 static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = meminfo("MemAvailable");
-    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2};
+    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .by_task = true};
     out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
 }
 

@@ -66,7 +66,7 @@ AD_CPU_CLONES static void pool_any(const windows *a) { pool_combination(a, a->k)
 static void run_affine_pool(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k, n = (size_t)g->n;
-    const size_t items = (size_t)call->op->tasks * n * oh;
+    const size_t items = (size_t)call->tasks * n * oh;
     AD_CPU_PARALLEL(call, items * ow * c)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / oh / n);
@@ -139,7 +139,7 @@ AD_CPU_CLONES static void back_dresidual(const windows *a, size_t i) { back_loop
 static void run_affine_pool_back(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k, n = (size_t)g->n;
-    const size_t h = (size_t)g->h, bands = (h + k - 1) / k, items = (size_t)call->op->tasks * n * bands; /* the last one may lie below */
+    const size_t h = (size_t)g->h, bands = (h + k - 1) / k, items = (size_t)call->tasks * n * bands; /* the last one may lie below */
     AD_CPU_PARALLEL(call, items * k * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / bands / n);
@@ -205,7 +205,7 @@ static void run_affine_pool_sums(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k;
     const size_t rows = (size_t)g->n * oh, size = chunk_rows(g), chunks = chunk_count(g);
-    const size_t tasks = (size_t)call->op->tasks, items = tasks * chunks;
+    const size_t tasks = (size_t)call->tasks, items = tasks * chunks;
     AD_CPU_PARALLEL(call, tasks * rows * ow * c)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / chunks);
@@ -232,7 +232,7 @@ static void run_affine_pool_sums(const ad_cpu_call *call) {
 }
 
 static size_t affine_pool_sums_scratch(const ad_cpu_call *call) {
-    return (size_t)call->op->tasks * chunk_count(&call->op->g) * 2 * (size_t)call->op->g.c;
+    return (size_t)call->tasks * chunk_count(&call->op->g) * 2 * (size_t)call->op->g.c;
 }
 
 const ad_cpu_kernel ad_cpu_kernel_AFFINE_POOL = {.run = run_affine_pool};

@@ -84,20 +84,21 @@ static void jitter(const ad_op *op, const view *v, float rgb[3]) {
 static void run_gather(const ad_cpu_call *call) {
     const ad_op *op = call->op;
     const ad_geometry *g = &op->g;
-    const size_t n = (size_t)g->n, tasks = (size_t)op->tasks, pixels = (size_t)g->h * (size_t)g->w;
+    const size_t n = (size_t)g->n, items = (size_t)call->tasks * n, pixels = (size_t)g->h * (size_t)g->w;
     const size_t source = (size_t)op->i[2] * (size_t)op->i[3] * 3;
     const int32_t *counter = ad_cpu_at(call, 2, 0);
     const uint32_t value = counter ? (uint32_t)counter[0] : 0;
-    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + value % (uint32_t)AD_MAX(op->i[7], 1) * tasks * n;
+    const size_t first = (size_t)call->first * n, round = value % (uint32_t)AD_MAX(op->i[7], 1);
+    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + round * (size_t)op->tasks * n + first;
     const bool jitters = op->f[4] != 0 || op->f[5] != 0 || op->f[6] != 0;
     const uint8_t *data = ad_cpu_at(call, 0, 0);
-    AD_CPU_PARALLEL(call, tasks * n * pixels)
-    for (size_t item = 0; item < tasks * n; item++) {
+    AD_CPU_PARALLEL(call, items * pixels)
+    for (size_t item = 0; item < items; item++) {
         const int32_t which = index[item] - op->i[0];
         if (which < 0 || which >= op->i[1]) continue;
         const float *norm = ad_cpu_at(call, 3, (int)(item / n));
         float *x = (float *)ad_cpu_at(call, 4, (int)(item / n)) + item % n * pixels * 4;
-        const view v = choose(op, value, (uint32_t)item);
+        const view v = choose(op, value, (uint32_t)(first + item));
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++, x += 4) {
                 float rgb[3];
@@ -111,12 +112,12 @@ static void run_gather(const ad_cpu_call *call) {
 
 static void run_gather_rows(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    const size_t n = (size_t)op->g.n, c = (size_t)op->g.c, tasks = (size_t)op->tasks;
+    const size_t n = (size_t)op->g.n, c = (size_t)op->g.c, items = (size_t)call->tasks * n;
     const int32_t *counter = ad_cpu_at(call, 2, 0);
     const size_t round = counter ? (size_t)(counter[0] % AD_MAX(op->i[7], 1)) : 0;
-    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + round * tasks * n;
-    AD_CPU_PARALLEL(call, tasks * n * c)
-    for (size_t item = 0; item < tasks * n; item++) {
+    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + (round * (size_t)op->tasks + (size_t)call->first) * n;
+    AD_CPU_PARALLEL(call, items * c)
+    for (size_t item = 0; item < items; item++) {
         const int32_t row = index[item] - op->i[0];
         if (row < 0 || row >= op->i[1]) continue;
         const float *from = (const float *)ad_cpu_at(call, 0, 0) + (size_t)row * c;

@@ -1,7 +1,10 @@
-/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: one item per row or class. */
+/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: mostly one item per row or class. */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>
+#include <omp.h>
+
+enum { BLOCK_ROWS = 8 };
 
 static void start(float *y, size_t count, bool accumulate) {
     if (!accumulate)
@@ -10,21 +13,26 @@ static void start(float *y, size_t count, bool accumulate) {
 
 static void run_linear(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * n;
-    AD_CPU_PARALLEL(call, items * c * o)
-    for (size_t item = 0; item < items; item++) {
-        const int task = (int)(item / n);
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + item % n * c, *w = ad_cpu_at(call, 1, task),
-                    *bias = ad_cpu_at(call, 2, task);
-        float *y = (float *)ad_cpu_at(call, 3, task) + item % n * o;
-        for (size_t k = 0; k < o; k++)
-            ad_cpu_put(&y[k], call->op->f[0] * ad_cpu_dot(x, w + k * c, c) + (bias ? bias[k] : 0), ad_cpu_accumulates(call));
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, blocks = (n + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * n * c * o)
+    for (size_t item = 0; item < (size_t)call->tasks * blocks; item++) {
+        const int task = (int)(item / blocks);
+        const size_t row = item % blocks * BLOCK_ROWS;
+        call->tiles->dots(&(ad_cpu_dots){.a = (const float *)ad_cpu_at(call, 0, task) + row * c,
+                                         .b = ad_cpu_at(call, 1, task),
+                                         .bias = ad_cpu_at(call, 2, task),
+                                         .out = (float *)ad_cpu_at(call, 3, task) + row * o,
+                                         .scale = call->op->f[0],
+                                         .rows = AD_MIN((size_t)BLOCK_ROWS, n - row),
+                                         .columns = o,
+                                         .count = c,
+                                         .accumulate = ad_cpu_accumulates(call)});
     }
 }
 
 static void run_linear_dx(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * n;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->tasks * n;
     AD_CPU_PARALLEL(call, items * c * o)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
@@ -35,27 +43,36 @@ static void run_linear_dx(const ad_cpu_call *call) {
     }
 }
 
+/* One item: some columns of x, all classes; the first also adds up dbias. */
 static void run_linear_dw(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * o;
-    AD_CPU_PARALLEL(call, items * c * n)
-    for (size_t item = 0; item < items; item++) {
-        const int task = (int)(item / o);
-        const size_t k = item % o;
-        const float *x = ad_cpu_at(call, 0, task), *dy = ad_cpu_at(call, 1, task);
-        float *dw = (float *)ad_cpu_at(call, 2, task) + k * c, *dbias = ad_cpu_at(call, 3, task);
-        float sum = 0;
-        start(dw, c, ad_cpu_accumulates(call));
-        for (size_t row = 0; row < n; row++) {
-            ad_cpu_add_scaled(dw, x + row * c, call->op->f[0] * dy[row * o + k], c);
-            sum += dy[row * o + k];
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, width = call->tiles->width, panels = (c + width - 1) / width;
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * n * c * o)
+    for (size_t item = 0; item < (size_t)call->tasks * panels; item++) {
+        const int task = (int)(item / panels);
+        const size_t column = item % panels * width, columns = AD_MIN(width, c - column);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + column, *dy = ad_cpu_at(call, 1, task);
+        float *dw = (float *)ad_cpu_at(call, 2, task) + column, *dbias = ad_cpu_at(call, 3, task);
+        float *scaled = call->scratch + (size_t)omp_get_thread_num() * n * o;
+        for (size_t i = 0; i < n * o; i++) scaled[i] = call->op->f[0] * dy[i];
+        for (size_t k = 0; k < o; k++) start(dw + k * c, columns, ad_cpu_accumulates(call));
+        if (columns == width)
+            call->tiles->outer(&(ad_cpu_outer){
+                .a = scaled, .b = x, .a_step = o, .b_step = c, .lines = 1, .count = n, .rows = o, .out = dw, .ld = c});
+        else
+            for (size_t i = 0; i < n * o; i++) ad_cpu_add_scaled(dw + i % o * c, x + i / o * c, scaled[i], columns);
+        for (size_t k = 0; dbias && column == 0 && k < o; k++) {
+            float sum = 0;
+            for (size_t row = 0; row < n; row++) sum += dy[row * o + k];
+            ad_cpu_put(&dbias[k], sum, ad_cpu_accumulates(call));
         }
-        if (dbias) ad_cpu_put(&dbias[k], sum, ad_cpu_accumulates(call));
     }
 }
 
+static size_t linear_dw_scratch(const ad_cpu_call *call) { return (size_t)call->threads * (size_t)call->op->g.n * (size_t)call->op->g.o; }
+
 static void run_row_norm(const ad_cpu_call *call) {
-    const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->op->tasks * n;
+    const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->tasks * n;
     AD_CPU_PARALLEL(call, items * c)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
@@ -69,7 +86,7 @@ static void run_row_norm(const ad_cpu_call *call) {
 }
 
 static void run_row_norm_back(const ad_cpu_call *call) {
-    const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->op->tasks * n;
+    const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->tasks * n;
     AD_CPU_PARALLEL(call, items * c)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
@@ -84,12 +101,12 @@ static void run_row_norm_back(const ad_cpu_call *call) {
 
 static void run_class_mean(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->op->tasks * o;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, items = (size_t)call->tasks * o;
     AD_CPU_PARALLEL(call, items * c * n)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / o), label = (int)(item % o);
         const float *x = ad_cpu_at(call, 0, task);
-        const int32_t *labels = (const int32_t *)ad_cpu_at(call, 1, 0) + (size_t)task * n;
+        const int32_t *labels = (const int32_t *)ad_cpu_at(call, 1, 0) + (size_t)(call->first + task) * n;
         float *mean = (float *)ad_cpu_at(call, 2, task) + (size_t)label * c;
         size_t members = 0;
         for (size_t row = 0; row < n; row++) members += labels[row] == label;
@@ -102,7 +119,7 @@ static void run_class_mean(const ad_cpu_call *call) {
 static void run_mean_head(const ad_cpu_call *call) {
     const size_t c = (size_t)call->op->g.c, o = (size_t)call->op->g.o;
     const float scale = call->op->f[0];
-    for (int task = 0; task < call->op->tasks; task++) {
+    for (int task = 0; task < call->tasks; task++) {
         const float *mean = ad_cpu_at(call, 0, task);
         float *w = ad_cpu_at(call, 1, task), *bias = ad_cpu_at(call, 2, task);
         for (size_t k = 0; k < o; k++, mean += c, w += c) {
@@ -116,12 +133,14 @@ static void run_mean_head(const ad_cpu_call *call) {
 static double softmax_row(const float *logits, size_t o, size_t best, int32_t label, float smoothing, float scale, float *dlogits) {
     double sum = 0, spread = 0;
     for (size_t k = 0; k < o; k++) {
-        sum += exp((double)logits[k] - (double)logits[best]);
+        const double power = exp((double)logits[k] - (double)logits[best]);
+        if (dlogits) dlogits[k] = (float)power;
+        sum += power;
         spread += (double)logits[best] - (double)logits[k];
     }
     if (dlogits)
         for (size_t k = 0; k < o; k++) {
-            const double p = exp((double)logits[k] - (double)logits[best]) / sum;
+            const double p = (double)dlogits[k] / sum;
             const double target = (1.0 - (double)smoothing) * ((int32_t)k == label) + (double)smoothing / (double)o;
             dlogits[k] = (float)((p - target) * (double)scale);
         }
@@ -130,7 +149,7 @@ static double softmax_row(const float *logits, size_t o, size_t best, int32_t la
 
 static void run_softmax_ce(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    const size_t n = (size_t)op->g.n, o = (size_t)op->g.o, tasks = (size_t)op->tasks;
+    const size_t n = (size_t)op->g.n, o = (size_t)op->g.o, tasks = (size_t)call->tasks;
     const int32_t *counter = ad_cpu_at(call, 2, 0);
     const size_t round = counter ? (size_t)(counter[0] % AD_MAX(op->i[7], 1)) : 0;
     AD_CPU_PARALLEL(call, tasks * n * o * 16)
@@ -139,7 +158,7 @@ static void run_softmax_ce(const ad_cpu_call *call) {
         const int32_t *labels = ad_cpu_at(call, 1, 0);
         float *loss = ad_cpu_at(call, 3, 0), *dlogits = ad_cpu_at(call, 4, (int)task);
         int32_t *predicted = ad_cpu_at(call, 5, 0);
-        const size_t first = (round * tasks + task) * n;
+        const size_t number = round * (size_t)op->tasks + (size_t)call->first + task, first = number * n;
         double sum = 0;
         for (size_t row = 0; row < n; row++) {
             const float *l = logits + row * o;
@@ -149,13 +168,14 @@ static void run_softmax_ce(const ad_cpu_call *call) {
             if (predicted) predicted[first + row] = (int32_t)best;
             if (labels) sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n, dlogits ? dlogits + row * o : NULL);
         }
-        if (loss && labels) loss[round * tasks + task] = (float)(sum / (double)n);
+        if (loss && labels) loss[number] = (float)(sum / (double)n);
     }
 }
 
-const ad_cpu_kernel ad_cpu_kernel_LINEAR = {.run = run_linear};
+static const char *const tiles[] = {"tiles", NULL};
+const ad_cpu_kernel ad_cpu_kernel_LINEAR = {.run = run_linear, .variants = tiles};
 const ad_cpu_kernel ad_cpu_kernel_LINEAR_DX = {.run = run_linear_dx};
-const ad_cpu_kernel ad_cpu_kernel_LINEAR_DW = {.run = run_linear_dw};
+const ad_cpu_kernel ad_cpu_kernel_LINEAR_DW = {.run = run_linear_dw, .scratch = linear_dw_scratch, .variants = tiles};
 const ad_cpu_kernel ad_cpu_kernel_ROW_NORM = {.run = run_row_norm};
 const ad_cpu_kernel ad_cpu_kernel_ROW_NORM_BACK = {.run = run_row_norm_back};
 const ad_cpu_kernel ad_cpu_kernel_CLASS_MEAN = {.run = run_class_mean};

@@ -24,8 +24,8 @@ AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *coe
 
 static void run_affine(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, blocks = (rows + AFFINE_ROWS - 1) / AFFINE_ROWS;
-    const size_t items = blocks * (size_t)call->op->tasks;
-    AD_CPU_PARALLEL(call, rows * c * (size_t)call->op->tasks)
+    const size_t items = blocks * (size_t)call->tasks;
+    AD_CPU_PARALLEL(call, rows * c * (size_t)call->tasks)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
         const size_t row = item % blocks * AFFINE_ROWS, at = row * c;
@@ -85,8 +85,8 @@ AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) { affine_b
 
 static void run_affine_back(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, blocks = (rows + AFFINE_ROWS - 1) / AFFINE_ROWS;
-    const size_t items = blocks * (size_t)call->op->tasks;
-    AD_CPU_PARALLEL(call, rows * c * (size_t)call->op->tasks)
+    const size_t items = blocks * (size_t)call->tasks;
+    AD_CPU_PARALLEL(call, rows * c * (size_t)call->tasks)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
         const size_t row = item % blocks * AFFINE_ROWS, at = row * c;
@@ -132,7 +132,7 @@ AD_CPU_CLONES static void affine_sum_rows(float *sum, const float *x, const floa
 
 static void run_stats(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows), chunks = ad_cpu_chunk_count(rows);
-    const size_t tasks = (size_t)call->op->tasks, items = tasks * chunks;
+    const size_t tasks = (size_t)call->tasks, items = tasks * chunks;
     float *partial = call->scratch;
     for (int moment = 0; moment < 2; moment++) {
         AD_CPU_PARALLEL(call, rows * c * tasks)
@@ -156,12 +156,12 @@ static void run_stats(const ad_cpu_call *call) {
 
 static size_t stats_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    return (size_t)op->tasks * ad_cpu_chunk_count(rows_of(op)) * (size_t)op->g.c;
+    return (size_t)call->tasks * ad_cpu_chunk_count(rows_of(op)) * (size_t)op->g.c;
 }
 
 static void run_affine_sums(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows), chunks = ad_cpu_chunk_count(rows);
-    const size_t tasks = (size_t)call->op->tasks, items = tasks * chunks;
+    const size_t tasks = (size_t)call->tasks, items = tasks * chunks;
     AD_CPU_PARALLEL(call, rows * c * tasks)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / chunks);
@@ -177,13 +177,13 @@ static void run_affine_sums(const ad_cpu_call *call) {
 
 static size_t affine_sums_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    return (size_t)op->tasks * ad_cpu_chunk_count(rows_of(op)) * 2 * (size_t)op->g.c;
+    return (size_t)call->tasks * ad_cpu_chunk_count(rows_of(op)) * 2 * (size_t)op->g.c;
 }
 
 static void run_dbias(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t rows = (size_t)g->n * (size_t)g->oh * (size_t)g->ow, o = (size_t)g->o, size = ad_cpu_chunk_rows(rows);
-    const size_t chunks = ad_cpu_chunk_count(rows), tasks = (size_t)call->op->tasks, items = tasks * chunks;
+    const size_t chunks = ad_cpu_chunk_count(rows), tasks = (size_t)call->tasks, items = tasks * chunks;
     AD_CPU_PARALLEL(call, rows * o * tasks)
     for (size_t item = 0; item < items; item++) {
         const size_t first = item % chunks * size;
@@ -198,13 +198,13 @@ static void run_dbias(const ad_cpu_call *call) {
 static size_t dbias_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
     const ad_geometry *g = &op->g;
-    return (size_t)op->tasks * ad_cpu_chunk_count((size_t)g->n * (size_t)g->oh * (size_t)g->ow) * (size_t)g->o;
+    return (size_t)call->tasks * ad_cpu_chunk_count((size_t)g->n * (size_t)g->oh * (size_t)g->ow) * (size_t)g->o;
 }
 
 /* ---- a few numbers per channel ---- */
 static void run_fold(const ad_cpu_call *call) {
     const size_t c = (size_t)call->op->g.c;
-    for (int task = 0; task < call->op->tasks; task++) {
+    for (int task = 0; task < call->tasks; task++) {
         const float *stats = ad_cpu_at(call, 0, task), *gamma = ad_cpu_at(call, 1, task), *beta = ad_cpu_at(call, 2, task);
         float *coef = ad_cpu_at(call, 3, task);
         for (size_t ch = 0; ch < c; ch++) {
@@ -218,7 +218,7 @@ static void run_fold(const ad_cpu_call *call) {
 static void run_running(const ad_cpu_call *call) {
     const size_t c = (size_t)call->op->g.c;
     const float fresh = call->op->f[0], unbiased = call->op->f[1];
-    for (int task = 0; task < call->op->tasks; task++) {
+    for (int task = 0; task < call->tasks; task++) {
         const float *stats = ad_cpu_at(call, 0, task);
         float *running = ad_cpu_at(call, 1, task);
         for (size_t e = 0; e < 2 * c; e++) running[e] = (1 - fresh) * running[e] + fresh * (e < c ? stats[e] : stats[e] * unbiased);
@@ -229,7 +229,7 @@ static void run_back(const ad_cpu_call *call) {
     const size_t c = (size_t)call->op->g.c;
     const float count = (float)rows_of(call->op);
     const bool batch = call->op->i[0] != 0;
-    for (int task = 0; task < call->op->tasks; task++) {
+    for (int task = 0; task < call->tasks; task++) {
         const float *sums = ad_cpu_at(call, 0, task), *stats = ad_cpu_at(call, 1, task), *gamma = ad_cpu_at(call, 2, task);
         float *dgamma = ad_cpu_at(call, 3, task), *dbeta = ad_cpu_at(call, 4, task), *back = ad_cpu_at(call, 5, task);
         for (size_t ch = 0; ch < c; ch++) {

@@ -23,18 +23,18 @@ AD_CPU_CLONES static void sgd_block(float *p, const float *grad, float *velocity
 }
 
 AD_CPU_CLONES static void adam_block(float *p, const float *grad, float *first, float *second, size_t count, const float *f, float lr,
-                                     const float *correction, bool decoupled) {
+                                     float scale1, float scale2, bool decoupled) {
     const float beta1 = f[0], beta2 = f[1], eps = f[2], coupled = decoupled ? 0 : f[3], decay = decoupled ? f[3] : 0;
     for (size_t i = 0; i < count; i++) {
         const float d = grad[i] + coupled * p[i];
         first[i] = beta1 * first[i] + (1 - beta1) * d;
         second[i] = beta2 * second[i] + (1 - beta2) * d * d;
-        p[i] -= lr * (first[i] / correction[0] / (sqrtf(second[i] / correction[1]) + eps) + decay * p[i]);
+        p[i] -= lr * (first[i] * scale1 / (sqrtf(second[i] * scale2) + eps) + decay * p[i]);
     }
 }
 
 static void run_sgd(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK, items = blocks * (size_t)call->op->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK, items = blocks * (size_t)call->tasks;
     const float lr = schedule_row(call, 3, 4)[call->op->i[1]];
     const bool first = *(const int32_t *)ad_cpu_at(call, 4, 0) == 0;
     AD_CPU_PARALLEL(call, items * BLOCK)
@@ -48,9 +48,9 @@ static void run_sgd(const ad_cpu_call *call) {
 }
 
 static void run_adam(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK, items = blocks * (size_t)call->op->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK, items = blocks * (size_t)call->tasks;
     const float *row = schedule_row(call, 4, 5);
-    const float correction[2] = {row[BETA1_COLUMN], row[BETA2_COLUMN]};
+    const float scale1 = 1 / row[BETA1_COLUMN], scale2 = 1 / row[BETA2_COLUMN];
     AD_CPU_PARALLEL(call, items * BLOCK)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
@@ -58,7 +58,7 @@ static void run_adam(const ad_cpu_call *call) {
         float *p = ad_cpu_at(call, 0, task), *first = ad_cpu_at(call, 2, task), *second = ad_cpu_at(call, 3, task);
         const float *grad = ad_cpu_at(call, 1, task);
         adam_block(p + at, grad + at, first + at, second + at, AD_MIN((size_t)BLOCK, count - at), call->op->f, row[call->op->i[1]],
-                   correction, call->op->i[0] != 0);
+                   scale1, scale2, call->op->i[0] != 0);
     }
 }
 

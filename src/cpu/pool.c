@@ -41,7 +41,7 @@ AD_CPU_CLONES static void pool_four(float *y, const float *above, const float *b
 static void run_pool(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const bool average = call->op->i[0] == 1;
-    const size_t c = (size_t)g->c, row = (size_t)g->w * c, items = (size_t)call->op->tasks * (size_t)g->n * (size_t)g->oh;
+    const size_t c = (size_t)g->c, row = (size_t)g->w * c, items = (size_t)call->tasks * (size_t)g->n * (size_t)g->oh;
     AD_CPU_PARALLEL(call, items * (size_t)g->ow * c)
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
@@ -115,7 +115,7 @@ static void back_fourfold(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const bool average = call->op->i[0] == 1, accumulate = ad_cpu_accumulates(call);
     const size_t c = (size_t)g->c, row = (size_t)g->w * c, pairs = ((size_t)g->h + 1) / 2, ow = (size_t)g->ow;
-    const size_t items = (size_t)call->op->tasks * (size_t)g->n * pairs; /* pairs of rows, the last one perhaps single */
+    const size_t items = (size_t)call->tasks * (size_t)g->n * pairs; /* pairs of rows, the last one perhaps single */
     AD_CPU_PARALLEL(call, items * 2 * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / pairs / (size_t)g->n);
@@ -139,7 +139,7 @@ static void back_overlapping(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const bool average = call->op->i[0] == 1, accumulate = ad_cpu_accumulates(call);
     const size_t c = (size_t)g->c, in = (size_t)g->h * (size_t)g->w * c, out = (size_t)g->oh * (size_t)g->ow * c;
-    const size_t items = (size_t)call->op->tasks * (size_t)g->n;
+    const size_t items = (size_t)call->tasks * (size_t)g->n;
     AD_CPU_PARALLEL(call, items * in)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / (size_t)g->n);

@@ -29,6 +29,14 @@ typedef struct ad_cpu_outer {
     size_t ld;
 } ad_cpu_outer;
 
+/* Inner products: out[r*columns + k] (+)= scale * (sum over e < count: a[r*count + e] * b[k*count + e]) + bias[k]. */
+typedef struct ad_cpu_dots {
+    const float *a, *b, *bias; /* bias: may be NULL */
+    float *out, scale;
+    size_t rows, columns, count;
+    bool accumulate;
+} ad_cpu_dots;
+
 /* ATOMS with 3 x 3 atoms, stride 1, dilation 1: positions r < rows of an output row,
  * out[r*o + v] (+)= bias[v] + sum over m, i, j: psi[m*9 + i*3 + j] * at[i*(AD_CPU_TILE_ROWS+2) + r + j][m*o + v], v < o.
  * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m * o. */
@@ -74,6 +82,7 @@ typedef struct ad_cpu_tiles {
     size_t width;     /* columns of a product tile */
     void (*product)(const ad_cpu_product *);
     void (*outer)(const ad_cpu_outer *);
+    void (*dots)(const ad_cpu_dots *);
     void (*atoms)(const ad_cpu_atoms *);
     void (*atoms_dpsi)(const ad_cpu_correlation *);
     void (*atoms_du)(const ad_cpu_taps *);

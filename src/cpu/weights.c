@@ -49,8 +49,8 @@ static void scale_channels(shape s, size_t first, size_t count, const float *x, 
 
 static void run_norm(const ad_cpu_call *call) {
     const shape s = shape_of(call);
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * s.taps * s.c * s.o)
-    for (size_t item = 0; item < (size_t)call->op->tasks * s.blocks; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * s.taps * s.c * s.o)
+    for (size_t item = 0; item < (size_t)call->tasks * s.blocks; item++) {
         const int task = (int)(item / s.blocks);
         const size_t first = item % s.blocks * BLOCK, count = AD_MIN((size_t)BLOCK, s.channels - first);
         const float *w = ad_cpu_at(call, 0, task);
@@ -63,8 +63,8 @@ static void run_norm(const ad_cpu_call *call) {
 
 static void run_scale(const ad_cpu_call *call) {
     const shape s = shape_of(call);
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * s.taps * s.c * s.o)
-    for (size_t item = 0; item < (size_t)call->op->tasks * s.blocks; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * s.taps * s.c * s.o)
+    for (size_t item = 0; item < (size_t)call->tasks * s.blocks; item++) {
         const int task = (int)(item / s.blocks);
         const size_t first = item % s.blocks * BLOCK, count = AD_MIN((size_t)BLOCK, s.channels - first);
         const float *gain = ad_cpu_at(call, 1, task), *norms = ad_cpu_at(call, 2, task);
@@ -76,8 +76,8 @@ static void run_scale(const ad_cpu_call *call) {
 
 static void run_scale_back(const ad_cpu_call *call) {
     const shape s = shape_of(call);
-    AD_CPU_PARALLEL(call, (size_t)call->op->tasks * s.taps * s.c * s.o)
-    for (size_t item = 0; item < (size_t)call->op->tasks * s.blocks; item++) {
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * s.taps * s.c * s.o)
+    for (size_t item = 0; item < (size_t)call->tasks * s.blocks; item++) {
         const int task = (int)(item / s.blocks);
         const size_t first = item % s.blocks * BLOCK, count = AD_MIN((size_t)BLOCK, s.channels - first);
         const float *gain = ad_cpu_at(call, 1, task), *norms = ad_cpu_at(call, 2, task), *dy = ad_cpu_at(call, 3, task);

@@ -63,6 +63,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t dat
     ad_limits limits;
     api->limits(device->engine, &limits);
     p->tasks = 1;
+    p->by_task = limits.by_task;
     ad_built_clear(out);
     adatom_status status = ad_build(device->ctx, p, out);
     if (status != ADATOM_OK) return status;
@@ -79,9 +80,8 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t dat
     size_t fit = allowed > data_bytes ? (allowed - data_bytes) / one : 1;
     fit = AD_MIN(fit, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
     fit = AD_MIN(fit, AD_MAX(limits.arena_bytes / one, (size_t)1));
-    /* More tasks than this bring nothing: a CPU works through them one after another and wants them in its caches. */
-    const bool cpu = strcmp(api->name, "cpu") == 0;
-    const size_t useful = wanted > 0 ? (size_t)wanted : cpu ? (p->from_features ? 16 : 4) : 64;
+    /* More tasks than this bring nothing where they are worked through one after another. */
+    const size_t useful = wanted > 0 ? (size_t)wanted : limits.by_task && !p->from_features ? 4 : 64;
     p->tasks = (int)AD_MAX(AD_MIN(AD_MIN(fit, useful), (size_t)most), (size_t)1);
     for (;; p->tasks--) {
         ad_built_clear(out);

@@ -46,11 +46,12 @@ static void find_intervals(const ad_plan *plan, interval *live) {
 }
 
 adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena) {
-    size_t count = (size_t)plan->tensor_count;
+    const size_t count = (size_t)plan->tensor_count;
+    const int together = plan->by_task ? 1 : plan->tasks;
     interval *live = ad_calloc(ctx, count, sizeof *live);
     if (!live) return ADATOM_OUT_OF_MEMORY;
     for (size_t t = 0; t < count; t++)
-        live[t] = (interval){.tensor = (int)t, .first = -1, .last = -1, .bytes = ad_tensor_bytes(&plan->tensors[t], plan->tasks)};
+        live[t] = (interval){.tensor = (int)t, .first = -1, .last = -1, .bytes = ad_tensor_bytes(&plan->tensors[t], together)};
     find_intervals(plan, live);
     qsort(live, count, sizeof *live, by_size);
 
@@ -73,6 +74,12 @@ adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena) {
         }
         tensor->offset = at;
         end = AD_MAX(end, at + live[i].bytes);
+    }
+    if (plan->by_task) {
+        end = (end + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
+        for (size_t t = 0; t < count; t++)
+            if (plan->tensors[t].arena == arena) plan->tensors[t].stride = end / ad_type_bytes(plan->tensors[t].type);
+        end *= (size_t)plan->tasks;
     }
     plan->arenas[arena].bytes = end;
     ad_free(live);

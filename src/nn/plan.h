@@ -65,6 +65,9 @@ typedef enum ad_segment_id { AD_SEGMENT_INIT, AD_SEGMENT_PREFIX, AD_SEGMENT_STEP
 
 typedef struct ad_plan {
     int tasks;
+    /* A task's tensors share memory with each other only: the tasks need not go through a segment side by side, operation by
+     * operation. Otherwise a tensor's tasks lie together, so that what an operation binds is small. */
+    bool by_task;
     ad_tensor *tensors;
     int tensor_count, tensor_capacity;
     ad_op *ops;
