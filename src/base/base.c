@@ -175,6 +175,16 @@ double ad_seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+uint64_t ad_available_bytes(void) {
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long kilobytes = 0;
+    char line[128];
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) break;
+    if (file) fclose(file);
+    return kilobytes * 1024;
+}
+
 adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size) {
     /* A device or pipe is written to: renaming would replace it by a file, and a folder can only fail. */
     struct stat info;

@@ -72,7 +72,8 @@ enum { AD_STREAM_EPISODE = 1, AD_STREAM_INIT, AD_STREAM_SHUFFLE, AD_STREAM_AUGME
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
 
-double ad_seconds(void); /* monotonic clock */
+double ad_seconds(void);           /* monotonic clock */
+uint64_t ad_available_bytes(void); /* host memory that programs can still have; 0: the system does not tell */
 
 /* Writes bytes to a temporary name beside path, flushes, and renames it to path: never a partial file under the final name.
  * On failure the temporary is removed. */

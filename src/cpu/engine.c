@@ -212,7 +212,8 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     for (int i = 0; i < p->op_count; i++) {
         const ad_op *op = &p->ops[i];
         ad_cpu_call *call = &p->calls[i];
-        *call = (ad_cpu_call){.op = op, .tasks = op->tasks, .threads = engine->threads, .variant = variant_of(engine, op), .tiles = engine->tiles};
+        *call = (ad_cpu_call){
+            .op = op, .tasks = op->tasks, .threads = engine->threads, .variant = variant_of(engine, op), .tiles = engine->tiles};
         if (!variant_name(base, plan, op, call->variant)) {
             status = ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no variant %d", i, ad_op_name(op->kind), call->variant);
             goto done;
@@ -336,18 +337,6 @@ static void read_model(char *out, size_t size) {
     fclose(file);
 }
 
-/* A line "name: N kB" of /proc/meminfo in bytes; 0 if there is none. */
-static uint64_t meminfo(const char *name) {
-    FILE *file = fopen("/proc/meminfo", "re");
-    if (!file) return 0;
-    unsigned long long kilobytes = 0;
-    char line[256];
-    while (fgets(line, sizeof line, file))
-        if (strncmp(line, name, strlen(name)) == 0 && sscanf(line + strlen(name), ": %llu", &kilobytes) == 1) break;
-    fclose(file);
-    return kilobytes * 1024;
-}
-
 static const ad_cpu_tiles *best_tiles(void) {
 #if defined(__x86_64__)
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -371,7 +360,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
 }
 
 static void limits(const ad_engine *base, ad_limits *out) {
-    const uint64_t available = meminfo("MemAvailable");
+    const uint64_t available = ad_available_bytes();
     *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .by_task = true};
     out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
 }

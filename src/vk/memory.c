@@ -1,7 +1,6 @@
 /* Device memory. Buffers are few and large (arenas, data sets, parameters), so each has its own allocation. */
 #include "vk/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { STAGING_BYTES = 16 << 20 };
@@ -103,13 +102,8 @@ size_t ad_vk_memory_free_bytes(const vk_engine *e) {
         bytes -= AD_MIN(bytes, (VkDeviceSize)e->allocated_bytes);
     }
     /* The memory of software devices is the host's, which is shared with everything else that runs. */
-    unsigned long long available = 0;
-    FILE *file = e->physical.software ? fopen("/proc/meminfo", "re") : NULL;
-    char line[128];
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %llu kB", &available) == 1) break;
-    if (file) fclose(file);
-    if (available) bytes = AD_MIN(bytes, (VkDeviceSize)available * 1024 / 5 * 4);
+    const uint64_t available = e->physical.software ? ad_available_bytes() : 0;
+    if (available) bytes = AD_MIN(bytes, (VkDeviceSize)available / 5 * 4);
     return (size_t)AD_MIN(bytes, (VkDeviceSize)SIZE_MAX);
 }
 

@@ -157,6 +157,12 @@ START_TEST(random_ranges) {
 }
 END_TEST
 
+START_TEST(available_memory) {
+    const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE), available = ad_available_bytes();
+    ck_assert(available > 1 << 20 && available < all);
+}
+END_TEST
+
 START_TEST(files) {
     char *text = NULL;
     size_t size = 0;
@@ -206,6 +212,7 @@ int main(void) {
     tcase_add_test(tests, random_streams);
     tcase_add_test(tests, random_ranges);
     tcase_add_test(tests, files);
+    tcase_add_test(tests, available_memory);
     tcase_add_test(tests, failed_writes);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
