@@ -1,8 +1,9 @@
-/* What opening a device for half precision asks of the kernel check: no variant of reduced precision is used before it has passed. */
+/* Opening a device. For half precision that asks the kernel check: no variant of reduced precision is used before it has passed. */
 #include "bench/check.h"
 #include "device/device.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { MAX_VARIANTS = 9, DETAIL = 400 };
 
@@ -23,7 +24,9 @@ static adatom_status judge(ad_engine *engine, const ad_case_list *list, int kind
     return ADATOM_OK;
 }
 
-adatom_status ad_device_check_half(ad_engine *engine, const char *device) {
+/* Runs the check of the engine's variants of reduced precision that have no verdict yet, and tells it the verdicts. UNSUPPORTED: the
+ * engine offers no such variant; CHECK_FAILED: none passes. device: its name, for messages. */
+static adatom_status check_half(ad_engine *engine, const char *device) {
     const ad_engine_api *api = engine->api;
     ad_case_list list = {0};
     bool judged[AD_OP_COUNT][MAX_VARIANTS] = {0};
@@ -56,5 +59,13 @@ adatom_status ad_device_check_half(ad_engine *engine, const char *device) {
                          device, detail[0] ? ": " : "", detail);
 done:
     ad_case_list_clear(&list);
+    return status;
+}
+
+adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
+    adatom_status status = ad_device_open(ctx, params, out);
+    if (status != ADATOM_OK || !params || !params->precision || strcmp(params->precision, "fp16") != 0) return status;
+    status = check_half((*out)->engine, (*out)->info.name);
+    if (status != ADATOM_OK) adatom_device_destroy(out);
     return status;
 }

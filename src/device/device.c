@@ -162,7 +162,7 @@ adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *in
     return ADATOM_OK;
 }
 
-adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
+adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
     const adatom_device_params defaults = {0};
     if (!params) params = &defaults;
     adatom_device_info *infos = NULL;
@@ -186,7 +186,6 @@ adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params
         AD_TRY(ad_vk_engine_create(ctx, params, index, &device->engine));
     else
         AD_TRY(ad_cpu_engine_create(ctx, params->threads, &device->engine));
-    if (half) AD_TRY(ad_device_check_half(device->engine, infos[index].name));
     device->engine->api->describe(device->engine, &device->info);
     device->info.index = index;
     ad_log(ctx, ADATOM_LOG_INFO, "%s", device->reason);

@@ -14,10 +14,8 @@ struct adatom_device {
     } kept;
 };
 
-/* Runs the kernel check of the engine's variants of reduced precision that have no verdict yet, and tells it the verdicts. Whoever opens a
- * device needs this judge, but the check is a matter of a room above: it is defined in bench/half.c. UNSUPPORTED: the engine offers no
- * such variant; CHECK_FAILED: none passes. device: its name, for messages. */
-adatom_status ad_device_check_half(ad_engine *engine, const char *device);
+/* As adatom_device_open, which is a matter of a room above (bench/half.c), without the check that half precision asks for. */
+adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out);
 
 /* The rules of adatom_device_params.select over a list of devices; *index is into infos. */
 adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *infos, int count, const char *select, int *index,
