@@ -10,11 +10,17 @@ AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale
 /* y (+)= scale[o] * (base[o] + sum_m psi[m] x[m][o]), psi m's `step` apart, x rows `ld` apart. */
 AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *base,
                                        const float *scale, size_t o, bool accumulate) {
-    for (size_t k = 0; k < o; k++) {
-        float sum = base ? base[k] : 0;
-        for (size_t a = 0; a < m; a++) sum += psi[a * step] * x[a * ld + k];
-        if (scale) sum *= scale[k];
-        y[k] = accumulate ? y[k] + sum : sum;
+    enum { COLUMNS = 64 };
+    for (size_t first = 0; first < o; first += COLUMNS) {
+        const size_t count = AD_MIN((size_t)COLUMNS, o - first);
+        float sum[COLUMNS];
+        for (size_t k = 0; k < count; k++) sum[k] = base ? base[first + k] : 0;
+        for (size_t a = 0; a < m; a++)
+            for (size_t k = 0; k < count; k++) sum[k] += psi[a * step] * x[a * ld + first + k];
+        for (size_t k = 0; k < count; k++) {
+            const float value = scale ? scale[first + k] * sum[k] : sum[k];
+            y[first + k] = accumulate ? y[first + k] + value : value;
+        }
     }
 }
 
