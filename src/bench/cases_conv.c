@@ -11,10 +11,13 @@ static const struct {
     {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9}, {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8}, {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
     {true, 3, 1, 4, 5, 4, 5, 3, 1, 1, 1, 3}, /* rows of outputs that are no multiple of 4 */
     {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},   {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8}, {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
-    {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8}, /* a reduction in many parts */
-    {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8}, /* only the centre tap is inside */
-    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},    /* outputs that are no vec4 */
-    {false, 1, 1, 9, 7, 12, 66, 3, 2, 1, 1, 8},
+    {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8},                                              /* a reduction in many parts */
+    {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8},                                              /* only the centre tap is inside */
+    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},                                                 /* outputs that are no vec4 */
+    {false, 1, 1, 9, 7, 12, 66, 3, 2, 1, 1, 8},  {false, 3, 2, 19, 7, 8, 32, 3, 1, 1, 1, 8}, /* whole vectors of outputs, several blocks of
+                                                                                                rows */
+    {false, 1, 1, 3, 13, 4, 16, 3, 1, 0, 1, 3},  {true, 1, 2, 9, 6, 4, 64, 3, 1, 2, 1, 5},   {false, 1, 1, 4, 5, 4, 16, 3, 1, 3, 1, 2},
+    {false, 1, 1, 1, 2, 4, 16, 3, 1, 1, 1, 2},
 };
 
 /* As matrix products: rows and columns around multiples of tiles. */

@@ -82,41 +82,49 @@ static void dpsi_loops(const ad_cpu_call *call) {
 }
 
 /* ---- rows ---- */
-enum { BLOCK_ROWS = 8 };
+enum { BLOCK_ROWS = 8, ATOMS_ROWS = 16 };
 
-static void atoms_row(const ad_cpu_call *call, const float *u, const float *psi, const float *bias, const float *zeros, float *y, int p) {
+/* What row h of u adds to the output rows [first, end) of an image. */
+static void atoms_row(const ad_cpu_call *call, const float *u, const float *psi, const float *zeros, float *y, int h, int first, int end) {
     enum { COLUMNS = AD_CPU_TILE_ROWS + 2 };
     const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, line = (size_t)g->w * step;
-    ad_cpu_atoms tile = {.psi = psi, .bias = bias, .m = m, .o = o, .accumulate = ad_cpu_accumulates(call)};
+    const size_t o = (size_t)g->o, step = (size_t)g->m * o, line = (size_t)g->w * step, row = (size_t)g->ow * o;
+    const int tap = AD_MAX(h + g->pad - (end - 1), 0), last = AD_MIN(h + g->pad - first, 2); /* tap rows that meet it there */
+    ad_cpu_atoms tile = {.psi = psi + 3 * tap, .lines = (size_t)(last - tap + 1), .m = (size_t)g->m, .o = o};
+    const float *at = u + (size_t)h * line, *next = u + (size_t)AD_MIN(h + 1, g->h - 1) * line;
     for (int q = 0; q < g->ow; q += AD_CPU_TILE_ROWS) {
-        for (int i = 0; i < 3; i++)
-            for (int t = 0; t < COLUMNS; t++) {
-                const int row = p - g->pad + i, column = q - g->pad + t;
-                const bool inside = row >= 0 && row < g->h && column >= 0 && column < g->w;
-                tile.at[i * COLUMNS + t] = inside ? u + (size_t)row * line + (size_t)column * step : zeros;
-            }
-        const int ahead = AD_MIN(AD_MAX(p - g->pad + 3, 0), g->h - 1);
-        tile.next = u + (size_t)ahead * line + (size_t)AD_MIN(q, g->w - 1) * step;
+        for (int t = 0; t < COLUMNS; t++) {
+            const int column = q - g->pad + t;
+            tile.at[t] = column >= 0 && column < g->w ? at + (size_t)column * step : zeros;
+        }
+        tile.next = next + (size_t)AD_MIN(q, g->w - 1) * step;
         tile.rows = (size_t)AD_MIN(g->ow - q, AD_CPU_TILE_ROWS);
-        tile.out = y + (size_t)q * o;
+        for (size_t l = 0; l < tile.lines; l++) tile.out[l] = y + (size_t)(h + g->pad - tap - (int)l) * row + (size_t)q * o;
         call->tiles->atoms(&tile);
     }
+}
+
+/* Where the sums of an output row start. */
+static void start_row(float *y, const float *bias, size_t columns, size_t o, bool accumulate) {
+    for (size_t q = 0; q < columns; q++, y += o)
+        for (size_t k = 0; k < o; k++) ad_cpu_put(&y[k], bias ? bias[k] : 0, accumulate);
 }
 
 static void atoms_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t n = (size_t)g->n, step = (size_t)g->m * (size_t)g->o, in = (size_t)g->h * (size_t)g->w * step;
-    const size_t row = (size_t)g->ow * (size_t)g->o, blocks = ((size_t)g->oh + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const size_t row = (size_t)g->ow * (size_t)g->o, blocks = ((size_t)g->oh + ATOMS_ROWS - 1) / ATOMS_ROWS;
     memset(call->scratch, 0, step * sizeof(float));
     AD_CPU_PARALLEL(call, (size_t)call->tasks * n * in)
     for (size_t item = 0; item < (size_t)call->tasks * n * blocks; item++) {
-        const int task = (int)(item / blocks / n), first = (int)(item % blocks) * BLOCK_ROWS;
+        const int task = (int)(item / blocks / n), first = (int)(item % blocks) * ATOMS_ROWS, end = AD_MIN(first + ATOMS_ROWS, g->oh);
         const size_t image = item / blocks % n;
         const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in;
         float *y = (float *)ad_cpu_at(call, 3, task) + image * (size_t)g->oh * row;
-        for (int p = first; p < AD_MIN(first + BLOCK_ROWS, g->oh); p++)
-            atoms_row(call, u, ad_cpu_at(call, 1, task), ad_cpu_at(call, 2, task), call->scratch, y + (size_t)p * row, p);
+        for (int p = first; p < end; p++)
+            start_row(y + (size_t)p * row, ad_cpu_at(call, 2, task), (size_t)g->ow, (size_t)g->o, ad_cpu_accumulates(call));
+        for (int h = AD_MAX(first - g->pad, 0); h < AD_MIN(end - g->pad + 2, g->h); h++)
+            atoms_row(call, u, ad_cpu_at(call, 1, task), call->scratch, y, h, first, end);
     }
 }
 
@@ -143,21 +151,37 @@ static void du_rows(const ad_cpu_call *call) {
 
 static size_t du_scratch(const ad_cpu_call *call) { return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0; }
 
-static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, const float *zeros, int first, float *sums,
-                       float *partial) {
+/* Row p of dy as the row of u below it meets it, w + 2 positions: zeros outside the image. */
+static void pad_row(const ad_geometry *g, const float *dy, int p, float *to) {
+    const size_t o = (size_t)g->o, all = (size_t)g->w + 2, before = (size_t)AD_MAX(2 - g->pad, 0), skipped = (size_t)AD_MAX(g->pad - 2, 0);
+    if (p < 0 || p >= g->oh) {
+        memset(to, 0, all * o * sizeof *to);
+        return;
+    }
+    const size_t count = AD_MIN((size_t)g->ow - skipped, all - before);
+    memset(to, 0, before * o * sizeof *to);
+    memcpy(to + before * o, dy + ((size_t)p * (size_t)g->ow + skipped) * o, count * o * sizeof *to);
+    memset(to + (before + count) * o, 0, (all - before - count) * o * sizeof *to);
+}
+
+static size_t padded_floats(const ad_op *op) { return ((size_t)op->g.w + 2) * (size_t)op->g.o; }
+
+/* Rows [first, end) of u; room: the sums by lane and three rows of dy. */
+static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, int first, int end, float *room, float *partial) {
     const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, line = (size_t)g->w * step, vector = call->tiles->vector;
-    ad_cpu_correlation tile = {.zeros = zeros, .w = (size_t)g->w, .ow = (size_t)g->ow, .m = m, .o = o, .pad = g->pad, .sum = sums};
+    const size_t m = (size_t)g->m, o = (size_t)g->o, line = (size_t)g->w * m * o, vector = call->tiles->vector;
+    float *sums = room, *rows = room + m * 9 * vector;
+    ad_cpu_correlation tile = {.w = (size_t)g->w, .m = m, .o = o, .sum = sums};
     memset(sums, 0, m * 9 * vector * sizeof *sums);
-    for (int p = first; p < AD_MIN(first + BLOCK_ROWS, g->oh); p++) {
-        for (int i = 0; i < 3; i++) {
-            const int row = p - g->pad + i;
-            const bool inside = row >= 0 && row < g->h;
-            tile.u[i] = inside ? u + (size_t)row * line : zeros;
-            tile.step[i] = inside ? step : 0;
+    for (int h = first; h < end; h++) {
+        for (int i = 0; i < 3; i++) { /* row p stays in place p mod 3 until the last row of u has met it */
+            const int p = h + g->pad - i;
+            float *padded = rows + (size_t)((p + 3) % 3) * padded_floats(call->op);
+            if (i == 0 || h == first) pad_row(g, dy, p, padded);
+            tile.dy[i] = padded;
         }
-        tile.next = u + (size_t)AD_MIN(AD_MAX(p - g->pad + 3, 0), g->h - 1) * line;
-        tile.dy = dy + (size_t)p * (size_t)g->ow * o;
+        tile.u = u + (size_t)h * line;
+        tile.next = u + (size_t)AD_MIN(h + 1, g->h - 1) * line;
         call->tiles->atoms_dpsi(&tile);
     }
     for (size_t e = 0; e < m * 9; e++) {
@@ -166,22 +190,21 @@ static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy,
     }
 }
 
-static size_t dpsi_blocks(const ad_op *op) { return (size_t)op->g.n * (((size_t)op->g.oh + BLOCK_ROWS - 1) / BLOCK_ROWS); }
+static size_t dpsi_blocks(const ad_op *op) { return (size_t)op->g.n * (((size_t)op->g.h + BLOCK_ROWS - 1) / BLOCK_ROWS); }
+static size_t dpsi_room(const ad_cpu_call *call) { return (size_t)call->op->g.m * 9 * call->tiles->vector + 3 * padded_floats(call->op); }
 
 /* A partial sum per block of rows, then their sum. */
 static void dpsi_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, o = (size_t)g->o, step = m * o, in = (size_t)g->h * (size_t)g->w * step;
-    const size_t out = (size_t)g->oh * (size_t)g->ow * o, all = dpsi_blocks(call->op), blocks = all / (size_t)g->n;
-    const size_t tasks = (size_t)call->tasks, lanes = m * 9 * call->tiles->vector;
-    float *zeros = call->scratch + tasks * all * m * 9, *sums = zeros + step;
-    memset(zeros, 0, step * sizeof *zeros);
+    const size_t m = (size_t)g->m, in = (size_t)g->h * (size_t)g->w * m * (size_t)g->o, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
+    const size_t tasks = (size_t)call->tasks, all = dpsi_blocks(call->op), blocks = all / (size_t)g->n;
+    float *rooms = call->scratch + (tasks * all * m * 9 + 15) / 16 * 16;
     AD_CPU_PARALLEL(call, tasks * (size_t)g->n * in)
     for (size_t item = 0; item < tasks * all; item++) {
-        const int task = (int)(item / all);
+        const int task = (int)(item / all), first = (int)(item % blocks) * BLOCK_ROWS;
         const size_t image = item % all / blocks;
         const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in, *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
-        dpsi_block(call, u, dy, zeros, (int)(item % blocks) * BLOCK_ROWS, sums + (size_t)omp_get_thread_num() * lanes,
+        dpsi_block(call, u, dy, first, AD_MIN(first + BLOCK_ROWS, g->h), rooms + (size_t)omp_get_thread_num() * dpsi_room(call),
                    call->scratch + item * m * 9);
     }
     for (size_t task = 0; task < tasks; task++)
@@ -192,7 +215,7 @@ static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, tasks = (size_t)call->tasks;
     if (call->variant == 2) return tasks * (size_t)g->n * m * k2;
-    return (tasks * dpsi_blocks(call->op) + (size_t)call->threads * call->tiles->vector) * m * 9 + m * (size_t)g->o;
+    return (tasks * dpsi_blocks(call->op) * m * 9 + 15) / 16 * 16 + (size_t)call->threads * dpsi_room(call);
 }
 
 /* ---- */

@@ -57,8 +57,8 @@ static void run_adam(const ad_cpu_call *call) {
         const size_t at = item % blocks * BLOCK;
         float *p = ad_cpu_at(call, 0, task), *first = ad_cpu_at(call, 2, task), *second = ad_cpu_at(call, 3, task);
         const float *grad = ad_cpu_at(call, 1, task);
-        adam_block(p + at, grad + at, first + at, second + at, AD_MIN((size_t)BLOCK, count - at), call->op->f, row[call->op->i[1]],
-                   scale1, scale2, call->op->i[0] != 0);
+        adam_block(p + at, grad + at, first + at, second + at, AD_MIN((size_t)BLOCK, count - at), call->op->f, row[call->op->i[1]], scale1,
+                   scale2, call->op->i[0] != 0);
     }
 }
 

@@ -37,15 +37,13 @@ typedef struct ad_cpu_dots {
     bool accumulate;
 } ad_cpu_dots;
 
-/* ATOMS with 3 x 3 atoms, stride 1, dilation 1: positions r < rows of an output row,
- * out[r*o + v] (+)= bias[v] + sum over m, i, j: psi[m*9 + i*3 + j] * at[i*(AD_CPU_TILE_ROWS+2) + r + j][m*o + v], v < o.
+/* ATOMS with 3 x 3 atoms, stride 1, dilation 1: what a row of u adds to positions r < rows of up to three output rows,
+ * out[l][r*o + v] += sum over m, j: psi[m*9 + l*3 + j] * at[r + j][m*o + v], l < lines, v < o.
  * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m * o. */
 typedef struct ad_cpu_atoms {
-    const float *at[3 * (AD_CPU_TILE_ROWS + 2)];
-    const float *psi, *bias, *next;
-    float *out;
-    size_t rows, m, o; /* o is a multiple of `vector` */
-    bool accumulate;
+    const float *at[AD_CPU_TILE_ROWS + 2], *psi, *next;
+    float *out[3];
+    size_t lines, rows, m, o; /* o is a multiple of `vector` */
 } ad_cpu_atoms;
 
 /* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or is
@@ -66,13 +64,11 @@ typedef struct ad_cpu_taps {
     bool accumulate;
 } ad_cpu_taps;
 
-/* ATOMS_DPSI under the conditions of ad_cpu_atoms, one output row: with u[i] the input row under tap row i,
- * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[i][x*step[i] + a*o + v] * dy[(x + pad - j)*o + v],
- * where dy is zero outside [0, ow). step[i] is m*o, or 0 with u[i] = zeros for a row outside the image. */
+/* ATOMS_DPSI under the conditions of ad_cpu_atoms, one row of u:
+ * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[x*m*o + a*o + v] * dy[i][(x + 2 - j)*o + v]. */
 typedef struct ad_cpu_correlation {
-    const float *u[3], *dy, *zeros, *next; /* zeros: m*o of them; next: as in ad_cpu_atoms, a whole row */
-    size_t step[3], w, ow, m, o;
-    int pad;
+    const float *u, *dy[3], *next; /* dy: rows of w + 2 positions; next: as in ad_cpu_atoms, a whole row */
+    size_t w, m, o;
     float *sum;
 } ad_cpu_correlation;
 
