@@ -139,6 +139,12 @@ done:
     return status;
 }
 
+static adatom_status program_profile(ad_program *program, bool on) {
+    (void)program;
+    (void)on;
+    return ADATOM_OK;
+}
+
 static int variant_count(const ad_engine *engine, int kind) {
     (void)engine;
     (void)kind;
@@ -162,6 +168,7 @@ adatom_status fake_engine_create(adatom_context *ctx, fake_fault fault, ad_engin
         .program_read = program_read,
         .program_run = program_run,
         .program_destroy = program_destroy,
+        .program_profile = program_profile,
         .variant_count = variant_count,
         .variant_name = variant_name,
     };

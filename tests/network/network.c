@@ -105,6 +105,7 @@ static ad_built make_plan(const setting *s, const inputs *in) {
     static const int32_t chunks[2] = {10, PICTURES - 10};
     const ad_build_params p = {.net = &in->model->net,
                                .tasks = TASKS,
+                               .by_task = s->adam, /* some of them */
                                .way = WAY,
                                .adapt = s->adapt,
                                .support = WAY * SHOT,
