@@ -14,6 +14,8 @@ typedef struct adatom_pretrain_progress {
     double loss, accuracy; /* running, this epoch, training images */
     double validation;     /* accuracy of class means on validation episodes after this epoch; < 0: not now */
     double images_per_s;
+    size_t arena_bytes; /* device memory of the arenas: parameters, state, activations, pictures */
+    bool streamed;      /* not all pictures fit: the next batches' are copied to the device while it computes */
     bool epoch_end;
 } adatom_pretrain_progress;
 
@@ -38,6 +40,8 @@ typedef struct adatom_pretrain_params {
     const char *checkpoint;           /* NULL: output + ".checkpoint"; removed at the end */
     int checkpoint_seconds;           /* at least after each epoch; 0: 120 s within an epoch */
     bool resume;                      /* continue from the checkpoint if it is there (its settings must agree) */
+    size_t memory_bytes;              /* limit for the arenas, of which validation, if any, gets a quarter; 0: half of what is free, or
+                                         more where that is too little. Changes nothing but where the pictures are */
     const char *command;              /* kept in the model's notes */
     void (*progress)(void *user, const adatom_pretrain_progress *now);
     void *user;

@@ -11,7 +11,7 @@ typedef struct pretrain_options {
     int validation_tasks, epochs, batch, shift, checkpoint_seconds;
     const char *optimizer, *augment, *output, *checkpoint, *format;
     float lr, momentum, weight_decay, label_smoothing, warmup;
-    uint64_t seed;
+    uint64_t seed, memory;
     bool resume;
 } pretrain_options;
 
@@ -63,6 +63,8 @@ static const arg_option training_table[] = {
     OPTION("checkpoint", ARG_TEXT, checkpoint, .value = "FILE", .help = "default: the output's name and .checkpoint"),
     OPTION("checkpoint-seconds", ARG_INT, checkpoint_seconds, .least = 1, .most = 1e6, .initial = "120", .value = "N",
            .help = "write one that often within an epoch too"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
+           .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
     OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the result"),
 };
@@ -79,12 +81,15 @@ static const report_column columns[] = {
 struct training {
     struct cli *cli;
     json_t *epochs;
-    bool started;
+    size_t arena_bytes;
+    bool started, streamed;
 };
 
 static void on_progress(void *user, const adatom_pretrain_progress *now) {
     struct training *t = user;
     char text[160], validation[48] = "";
+    t->arena_bytes = now->arena_bytes;
+    t->streamed = now->streamed;
     if (now->validation >= 0) snprintf(validation, sizeof validation, ", validation %.2f %%", 100 * now->validation);
     if (now->epoch_end) {
         cli_note(t->cli, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s, %.0f pictures/s", now->epoch, now->epochs, now->loss,
@@ -190,6 +195,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .checkpoint = o.checkpoint,
                                      .checkpoint_seconds = o.checkpoint_seconds,
                                      .resume = o.resume,
+                                     .memory_bytes = o.memory,
                                      .command = command,
                                      .progress = on_progress,
                                      .user = &t};
@@ -210,6 +216,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                         json_pack("{s:s,s:s,s:s,s:s,s:i,s:I}", "file", o.output, "hash", m.hash, "arch", m.arch, "sharing", m.sharing,
                                   "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
     json_object_set_new(document, "training_command", json_string(command));
+    json_object_set_new(document, "memory",
+                        json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures", t.streamed ? "streamed" : "resident"));
     json_object_set(document, "epochs", t.epochs);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", o.output, m.arch, m.sharing, m.atoms,
              (unsigned long long)m.parameters, m.hash);

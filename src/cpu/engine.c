@@ -130,6 +130,12 @@ static adatom_status buffer_read(ad_engine *engine, ad_buffer *buffer, size_t of
     return status;
 }
 
+/* What buffer_send begins, a copy by the same processors, it also ends. */
+static adatom_status buffer_wait(ad_engine *engine) {
+    (void)engine;
+    return ADATOM_OK;
+}
+
 static void buffer_destroy(ad_engine *engine, ad_buffer **buffer) {
     (void)engine;
     if (!buffer || !*buffer) return;
@@ -386,6 +392,8 @@ static const ad_engine_api api = {
     .buffer_create = buffer_create,
     .buffer_write = buffer_write,
     .buffer_read = buffer_read,
+    .buffer_send = buffer_write,
+    .buffer_wait = buffer_wait,
     .buffer_destroy = buffer_destroy,
     .program_create = program_create,
     .program_write = program_write,

@@ -23,16 +23,16 @@ typedef struct job {
     ad_settings settings;
     adatom_episodes_info list;
     int first, count;
-    int32_t *images, *row_of; /* the pictures the episodes use; their row on the device (by picture) */
+    ad_rows rows;             /* pictures, or features where the backbone is as it was */
+    int32_t *images, *row_of; /* the pictures some episodes use; their row on the device (by picture) */
     size_t image_count;
-    int32_t chunks[AD_MAX_CHUNKS];
     int supports, queries;   /* pictures of one task */
     int batch, rounds;       /* support pictures of one step; rounds of mini-batches (0: none) */
     int query, query_rounds; /* pictures of one eval run; runs */
     int tasks;               /* at once */
     const int *stops;        /* the numbers of steps after which the queries are classified, ascending; the last is settings.steps */
     int stop_count;
-    size_t row_bytes, arena_bytes;
+    size_t memory_bytes, arena_bytes;
     ad_built built;
 } job;
 
@@ -42,28 +42,51 @@ static void clear(job *j) {
     ad_built_clear(&j->built);
 }
 
-static adatom_status find_images(job *j) {
+/* The pictures of tasks first .. first + count - 1, whose rows begin with `row`. */
+static adatom_status list_images(job *j, int first, int count, size_t row) {
     adatom_context *ctx = j->device->ctx;
     adatom_dataset_info info;
     adatom_dataset_describe(j->dataset, &info);
-    j->row_of = ad_malloc(ctx, info.images, sizeof *j->row_of);
-    j->images = ad_malloc(ctx, info.images, sizeof *j->images);
+    if (!j->row_of) j->row_of = ad_malloc(ctx, info.images, sizeof *j->row_of);
+    if (!j->images) j->images = ad_malloc(ctx, info.images, sizeof *j->images);
     if (!j->row_of || !j->images) return ADATOM_OUT_OF_MEMORY;
     memset(j->row_of, 0, info.images * sizeof *j->row_of);
-    for (int e = j->first; e < j->first + j->count; e++) {
+    for (int e = j->first + first; e < j->first + first + count; e++) {
         const int32_t *support, *query;
         adatom_status status = adatom_episodes_get(j->episodes, e, &support, &query);
         if (status != ADATOM_OK) return status;
         for (int i = 0; i < j->supports; i++) j->row_of[support[i]] = 1;
         for (int i = 0; i < j->queries; i++) j->row_of[query[i]] = 1;
     }
+    j->image_count = 0;
     for (size_t i = 0; i < info.images; i++) {
         if (!j->row_of[i]) continue;
-        j->row_of[i] = (int32_t)j->image_count;
+        j->row_of[i] = (int32_t)(row + j->image_count);
         j->images[j->image_count++] = (int32_t)i;
     }
-    j->row_bytes = j->settings.backbone ? 3 * (size_t)info.size * (size_t)info.size : (size_t)j->model->net.features * sizeof(float);
     return ADATOM_OK;
+}
+
+/* The pictures of the tasks from `at` on, or, where all stay on the device, of all tasks. */
+static adatom_status send(job *j, int at) {
+    const bool stay = j->rows.parts == 1;
+    const long number = stay ? 0 : at / j->tasks;
+    adatom_status status =
+        list_images(j, stay ? 0 : at, stay ? j->count : AD_MIN(j->tasks, j->count - at), ad_rows_first(&j->rows, number));
+    return status == ADATOM_OK ? ad_rows_send(&j->rows, number, j->images, 0, j->image_count) : status;
+}
+
+/* Those of the tasks from `at` on are there, and row_of tells where; those of the tasks after them are on their way. */
+static adatom_status load(job *j, int at) {
+    adatom_status status = ADATOM_OK;
+    if (j->rows.parts == 1 && at > 0) return ADATOM_OK;
+    AD_TRY(send(j, at));
+    AD_TRY(ad_rows_wait(&j->rows));
+    if (j->rows.parts == 1 || at + j->tasks >= j->count) goto done;
+    AD_TRY(send(j, at + j->tasks));
+    AD_TRY(send(j, at)); /* only row_of */
+done:
+    return status;
 }
 
 /* A step takes `batch` of the support pictures; where that doesn't divide their number, each step's pictures are repeated
@@ -93,10 +116,8 @@ static void choose_batches(job *j) {
 static adatom_status build(job *j, const adatom_method *method) {
     adatom_dataset_info info;
     adatom_dataset_describe(j->dataset, &info);
-    ad_rows rows;
-    adatom_status status = ad_rows_plan(j->device->engine, j->image_count, j->row_bytes, &rows);
-    if (status != ADATOM_OK) return status;
-    memcpy(j->chunks, rows.chunks, sizeof j->chunks);
+    j->rows = ad_picture_rows(j->device->engine, j->dataset);
+    if (!j->settings.backbone) j->rows.row_bytes = (size_t)j->model->net.features * sizeof(float);
     ad_build_params p = {.net = &j->model->net,
                          .from_features = !j->settings.backbone,
                          .way = j->list.way,
@@ -105,14 +126,12 @@ static adatom_status build(job *j, const adatom_method *method) {
                          .query = j->query,
                          .query_rounds = j->query_rounds,
                          .eval_between = j->stop_count > 1,
-                         .data_size = info.size,
-                         .chunks = j->chunks,
-                         .chunk_count = rows.chunk_count};
+                         .data_size = info.size};
     ad_settings_apply(&j->settings, &p);
-    const size_t data = j->image_count * j->row_bytes;
-    status = ad_fit_tasks(j->device, &p, data, method->memory_bytes, method->tasks_at_once, j->count, &j->built);
+    adatom_status status = ad_fit_tasks(j->device, &p, &j->rows, j->image_count, (size_t)(j->supports + j->queries), j->memory_bytes,
+                                        method->tasks_at_once, j->count, &j->built);
     j->tasks = p.tasks;
-    j->arena_bytes = status == ADATOM_OK ? ad_plan_owned_bytes(j->built.plan) + data : 0;
+    j->arena_bytes = status == ADATOM_OK ? ad_plan_bytes(j->built.plan) : 0;
     return status;
 }
 
@@ -135,7 +154,8 @@ static adatom_status prepare(job *j, const adatom_method *method) {
     j->supports = j->list.way * j->list.shot;
     j->queries = j->list.way * j->list.query;
     choose_batches(j);
-    status = find_images(j);
+    j->memory_bytes = method->memory_bytes;
+    status = list_images(j, 0, j->count, 0);
     return status == ADATOM_OK ? build(j, method) : status;
 }
 
@@ -267,6 +287,7 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
     for (int at = 0; at < j->count; at += j->tasks) {
         AD_TRY(ad_interrupted(j->device->ctx));
         const double start = ad_seconds();
+        AD_TRY(load(j, at));
         fill_support(j, at, order, support, labels);
         fill_query(j, at, query);
         AD_TRY(api->program_write(program, built->support_index, 0, support, supports * sizeof *support));
@@ -306,6 +327,7 @@ static char *config_text(const job *j, const ad_settings *settings) {
     json_object_set_new(config, "first_episode", json_integer(j->first));
     json_object_set_new(config, "episodes", json_integer(j->count));
     json_object_set_new(config, "tasks_at_once", json_integer(j->tasks));
+    json_object_set_new(config, "pictures", json_string(j->rows.parts == 1 ? "resident" : "streamed"));
     char *text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(config);
     return text;
@@ -358,7 +380,6 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
 /* out[0..j->stop_count-1]: all or none. */
 static adatom_status adapt(job *j, const adatom_method *method, const adatom_progress *progress, adatom_evaluation **out) {
     ad_engine *engine = j->device->engine;
-    ad_rows rows = {0};
     ad_buffer *params = NULL;
     ad_program *program = NULL;
     const double start = ad_seconds();
@@ -369,11 +390,10 @@ static adatom_status adapt(job *j, const adatom_method *method, const adatom_pro
     for (int k = 0; k < j->stop_count; k++)
         if (!(out[k] = evaluation_create(j, j->stops[k]))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     AD_TRY(ad_upload_parameters(engine, j->model, &params));
-    if (j->settings.backbone)
-        AD_TRY(ad_upload_pictures(engine, j->dataset, j->images, j->image_count, &rows));
-    else
-        AD_TRY(ad_features_rows(j->device, j->model, j->dataset, j->images, j->image_count, &rows));
-    AD_TRY(ad_program_make(engine, &j->built, params, &rows, &program));
+    if (!j->settings.backbone)
+        AD_TRY(ad_features_table(j->device, j->model, j->dataset, j->images, j->image_count, j->memory_bytes, &j->rows.table));
+    AD_TRY(ad_rows_create(&j->rows));
+    AD_TRY(ad_program_make(engine, &j->built, params, &j->rows, &program));
     const double begun = ad_seconds();
     AD_TRY(run_batches(j, program, progress, out));
     for (int k = 0; k < j->stop_count; k++) {
@@ -385,7 +405,7 @@ static adatom_status adapt(job *j, const adatom_method *method, const adatom_pro
 done:
     if (program) j->api->program_destroy(&program);
     if (params) j->api->buffer_destroy(engine, &params);
-    ad_rows_clear(&rows);
+    ad_rows_clear(&j->rows);
     clear(j);
     if (status != ADATOM_OK)
         for (int k = 0; k < j->stop_count; k++) adatom_evaluation_destroy(&out[k]);

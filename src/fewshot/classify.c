@@ -61,13 +61,11 @@ static adatom_status run(classification *c, unsigned roles, const size_t *which,
     float *features = NULL;
     ad_build_params p = {.net = &c->model->net,
                          .adapt = roles,
-                         .query = (int)AD_MIN((size_t)c->p.batch, c->images),
+                         .query = (int)c->rows.part,
                          .query_rounds = 1,
                          .head = AD_HEAD_NONE,
-                         .data_size = c->model->net.image_size,
-                         .chunks = c->rows.chunks,
-                         .chunk_count = c->rows.chunk_count};
-    AD_TRY(ad_fit_tasks(c->device, &p, c->images * c->rows.row_bytes, c->p.memory_bytes, 0, roles ? (int)count : 1, &built));
+                         .data_size = c->model->net.image_size};
+    AD_TRY(ad_fit_tasks(c->device, &p, &c->rows, 0, 0, c->p.memory_bytes, 0, roles ? (int)count : 1, &built));
     AD_TRY(ad_program_make(c->device->engine, &built, c->params, &c->rows, &program));
     const size_t tasks = (size_t)p.tasks, batch = (size_t)p.query, stride = built.plan->tensors[built.features].stride;
     index = ad_malloc(c->ctx, tasks * batch, sizeof *index);
@@ -84,7 +82,8 @@ static adatom_status run(classification *c, unsigned roles, const size_t *which,
             AD_TRY(write_adapted(c, program, &built, roles, (int)t, c->adapters[which[AD_MIN(group + t, count - 1)]]));
         for (size_t at = 0; at < c->images; at += batch) {
             AD_TRY(ad_interrupted(c->ctx));
-            for (size_t i = 0; i < tasks * batch; i++) index[i] = (int32_t)AD_MIN(at + i % batch, c->images - 1);
+            AD_TRY(ad_rows_next(&c->rows, NULL, c->images, at, index));
+            for (size_t t = 1; t < tasks; t++) memcpy(index + t * batch, index, batch * sizeof *index);
             AD_TRY(c->api->program_write(program, built.query_index, 0, index, tasks * batch * sizeof *index));
             AD_TRY(c->api->program_run(program, AD_SEGMENT_EVAL, 1));
             AD_TRY(c->api->program_read(program, built.features, 0, features, ((tasks - 1) * stride + batch * width) * sizeof(float)));
@@ -150,13 +149,14 @@ static adatom_status make_room(classification *c, size_t results) {
     return ADATOM_OK;
 }
 
+/* Room for two batches of pictures, which each run passes through. */
 static adatom_status upload(classification *c, const adatom_dataset *dataset) {
-    int32_t *all = ad_malloc(c->ctx, c->images, sizeof *all);
-    if (!all) return ADATOM_OUT_OF_MEMORY;
-    for (size_t i = 0; i < c->images; i++) all[i] = (int32_t)i;
-    adatom_status status = ad_upload_parameters(c->device->engine, c->model, &c->params);
-    if (status == ADATOM_OK) status = ad_upload_pictures(c->device->engine, dataset, all, c->images, &c->rows);
-    ad_free(all);
+    adatom_status status;
+    c->rows = ad_picture_rows(c->device->engine, dataset);
+    AD_TRY(ad_rows_plan(&c->rows, 2, AD_MIN((size_t)c->p.batch, c->images)));
+    AD_TRY(ad_rows_create(&c->rows));
+    AD_TRY(ad_upload_parameters(c->device->engine, c->model, &c->params));
+done:
     return status;
 }
 

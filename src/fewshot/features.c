@@ -43,32 +43,54 @@ static features *cache_of(adatom_device *device, const adatom_model *model, cons
     return f;
 }
 
-adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const ad_rows *pictures, int size,
-                                  void (*take)(void *user, size_t first, size_t count, const float *values), void *user) {
+/* The largest batch that memory allows, and its plan. */
+static adatom_status plan(adatom_device *device, const adatom_model *model, int size, size_t count, size_t memory_bytes, ad_rows *rows,
+                          ad_built *out) {
+    enum { LARGEST = 32 };
+    adatom_status status = ADATOM_OK;
+    const size_t allowed = ad_memory_allowed(device->engine, memory_bytes);
+    for (size_t batch = AD_MIN(count, (size_t)LARGEST); batch; batch /= 2) {
+        AD_TRY(ad_rows_plan(rows, 2, batch));
+        const ad_build_params p = {.net = &model->net,
+                                   .tasks = 1,
+                                   .query = (int)batch,
+                                   .query_rounds = 1,
+                                   .head = AD_HEAD_NONE,
+                                   .data_size = size,
+                                   .chunks = rows->chunks,
+                                   .chunk_count = rows->chunk_count};
+        ad_built_clear(out);
+        AD_TRY(ad_build(device->ctx, &p, out));
+        if (ad_plan_bytes(out->plan) <= allowed) goto done;
+    }
+    if (memory_bytes)
+        status = ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY, "the features of one picture need %.1f MiB; allowed are %.1f MiB",
+                         (double)ad_plan_bytes(out->plan) / 0x1p20, (double)allowed / 0x1p20);
+done:
+    return status;
+}
+
+adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const uint8_t *pixels, int size, const int32_t *images,
+                                  size_t count, size_t memory_bytes, void (*take)(void *user, size_t first, size_t n, const float *values),
+                                  void *user) {
     ad_engine *engine = device->engine;
     const ad_engine_api *api = engine->api;
-    const size_t count = pictures->rows, batch = AD_MIN(count, (size_t)32), width = (size_t)model->net.features;
+    const size_t width = (size_t)model->net.features;
     adatom_status status;
     ad_buffer *params = NULL;
     ad_program *program = NULL;
     ad_built built = {0};
-    float *values = ad_malloc(device->ctx, batch * width, sizeof *values);
-    int32_t *index = ad_malloc(device->ctx, batch, sizeof *index);
-    if (!values || !index) {
-        status = ADATOM_OUT_OF_MEMORY;
-        goto done;
-    }
+    ad_rows rows = {.engine = engine, .table = pixels, .row_bytes = 3 * (size_t)size * (size_t)size};
+    float *values = NULL;
+    int32_t *index = NULL;
     AD_TRY(ad_upload_parameters(engine, model, &params));
-    const ad_build_params p = {.net = &model->net,
-                               .tasks = 1,
-                               .query = (int)batch,
-                               .query_rounds = 1,
-                               .head = AD_HEAD_NONE,
-                               .data_size = size,
-                               .chunks = pictures->chunks,
-                               .chunk_count = pictures->chunk_count};
-    AD_TRY(ad_build(device->ctx, &p, &built));
-    AD_TRY(ad_program_make(engine, &built, params, pictures, &program));
+    AD_TRY(plan(device, model, size, count, memory_bytes, &rows, &built));
+    const size_t batch = rows.part;
+    values = ad_malloc(device->ctx, batch * width, sizeof *values);
+    index = ad_malloc(device->ctx, batch, sizeof *index);
+    if (!values || !index) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(ad_rows_create(&rows));
+    AD_TRY(ad_program_make(engine, &built, params, &rows, &program));
     float norm[8];
     const int32_t zero = 0;
     ad_normalisation(model, norm);
@@ -77,16 +99,17 @@ adatom_status ad_features_compute(adatom_device *device, const adatom_model *mod
     AD_TRY(api->program_run(program, AD_SEGMENT_INIT, 1));
     for (size_t at = 0; at < count; at += batch) {
         AD_TRY(ad_interrupted(device->ctx));
-        const size_t n = AD_MIN(batch, count - at);
-        for (size_t i = 0; i < batch; i++) index[i] = (int32_t)AD_MIN(at + i, count - 1);
+        AD_TRY(ad_rows_next(&rows, images, count, at, index));
         AD_TRY(api->program_write(program, built.query_index, 0, index, batch * sizeof *index));
         AD_TRY(api->program_run(program, AD_SEGMENT_EVAL, 1));
+        const size_t n = AD_MIN(batch, count - at);
         AD_TRY(api->program_read(program, built.features, 0, values, n * width * sizeof *values));
         take(user, at, n, values);
     }
 done:
     if (program) api->program_destroy(&program);
     if (params) api->buffer_destroy(engine, &params);
+    ad_rows_clear(&rows);
     ad_built_clear(&built);
     ad_free(values);
     ad_free(index);
@@ -107,39 +130,24 @@ static void keep(void *user, size_t first, size_t count, const float *values) {
     }
 }
 
-/* Runs pictures `images[count]` through the network. */
-static adatom_status extract(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                             const adatom_dataset_info *info, const int32_t *images, size_t count, features *to) {
-    ad_rows pictures = {0};
-    adatom_status status = ad_upload_pictures(device->engine, dataset, images, count, &pictures);
-    if (status == ADATOM_OK) status = ad_features_compute(device, model, &pictures, info->size, keep, &(wanted){to, images});
-    ad_rows_clear(&pictures);
-    return status;
-}
-
-adatom_status ad_features_rows(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const int32_t *images,
-                               size_t count, ad_rows *out) {
+adatom_status ad_features_table(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const int32_t *images,
+                                size_t count, size_t memory_bytes, const void **table) {
     adatom_dataset_info info;
     adatom_dataset_describe(dataset, &info);
-    adatom_status status;
-    *out = (ad_rows){0};
+    adatom_status status = ADATOM_OK;
     features *cache = cache_of(device, model, &info);
     int32_t *missing = ad_malloc(device->ctx, count, sizeof *missing);
     size_t missing_count = 0;
-    if (!cache || !missing) {
-        status = ADATOM_OUT_OF_MEMORY;
-        goto done;
+    if (!cache || !missing) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    for (size_t i = 0; i < count; i++) {
+        const int32_t image = images ? images[i] : (int32_t)i;
+        if (!cache->present[image]) missing[missing_count++] = image;
     }
-    for (size_t i = 0; i < count; i++)
-        if (!cache->present[images[i]]) missing[missing_count++] = images[i];
-    if (missing_count) AD_TRY(extract(device, model, dataset, &info, missing, missing_count, cache));
-    AD_TRY(ad_rows_create(device->engine, count, cache->width * sizeof(float), out));
-    for (size_t i = 0, run; i < count; i += run) {
-        for (run = 1; i + run < count && images[i + run] == images[i] + (int32_t)run;) run++;
-        AD_TRY(ad_rows_write(out, i, run, cache->values + (size_t)images[i] * cache->width));
-    }
+    if (missing_count)
+        AD_TRY(ad_features_compute(device, model, adatom_dataset_pixels(dataset, 0), info.size, missing, missing_count, memory_bytes, keep,
+                                   &(wanted){cache, missing}));
+    *table = cache->values;
 done:
-    if (status != ADATOM_OK) ad_rows_clear(out);
     ad_free(missing);
     return status;
 }

@@ -27,8 +27,8 @@ typedef struct fit {
     int folds;       /* tasks of the estimate; 0: none */
     bool fresh;      /* each step has its own pictures: mini-batches or augmentation */
     int batch;
-    ad_rows rows; /* the pictures, or their features where the backbone is as it was */
-    float *table; /* those features on the host: [images][features]; NULL where batch norm makes them depend on the support set */
+    ad_rows rows;       /* the pictures, or their features where the backbone is as it was */
+    const float *table; /* features on the host (the device's): [images][features]; NULL where they depend on the support set */
     ad_buffer *params;
     /* results of the estimate */
     int checkpoints, steps_at[CHECKPOINTS], right_at[CHECKPOINTS];
@@ -172,27 +172,15 @@ static adatom_status choose_steps(fit *f) {
 
 static adatom_status upload(fit *f) {
     adatom_status status;
-    ad_rows features = {0};
-    ad_engine *engine = f->device->engine;
-    int32_t *all = ad_malloc(f->ctx, (size_t)f->images, sizeof *all);
-    if (!all) return ADATOM_OUT_OF_MEMORY;
-    for (int i = 0; i < f->images; i++) all[i] = i;
-    AD_TRY(ad_upload_parameters(engine, f->model, &f->params));
-    if (f->settings.bn == AD_BN_FROZEN) {
-        f->table = ad_malloc(f->ctx, (size_t)f->images, (size_t)f->features * sizeof(float));
-        if (!f->table) AD_TRY(ADATOM_OUT_OF_MEMORY);
-        AD_TRY(ad_features_rows(f->device, f->model, f->dataset, all, (size_t)f->images, &features));
-        AD_TRY(ad_rows_read(&features, 0, (size_t)f->images, f->table));
-    }
-    if (f->settings.backbone) {
-        AD_TRY(ad_upload_pictures(engine, f->dataset, all, (size_t)f->images, &f->rows));
-    } else {
-        f->rows = features;
-        features = (ad_rows){0};
-    }
+    const void *table = NULL;
+    f->rows = ad_picture_rows(f->device->engine, f->dataset);
+    AD_TRY(ad_upload_parameters(f->device->engine, f->model, &f->params));
+    if (f->settings.bn == AD_BN_FROZEN)
+        AD_TRY(ad_features_table(f->device, f->model, f->dataset, NULL, (size_t)f->images, f->p.method->memory_bytes, &table));
+    f->table = table;
+    if (!f->settings.backbone) f->rows.table = table, f->rows.row_bytes = (size_t)f->features * sizeof(float);
+    AD_TRY(ad_rows_upload(&f->rows, NULL, (size_t)f->images));
 done:
-    ad_rows_clear(&features);
-    ad_free(all);
     return status;
 }
 
@@ -224,14 +212,11 @@ static adatom_status begin(batch *b, int first, int count) {
                          .query = b->query,
                          .query_rounds = b->query_rounds,
                          .eval_between = f->checkpoints > 1,
-                         .data_size = f->info.size,
-                         .chunks = f->rows.chunks,
-                         .chunk_count = f->rows.chunk_count};
+                         .data_size = f->info.size};
     ad_settings_apply(&f->settings, &p);
     if (f->table && p.head_init == AD_HEAD_MEANS) p.head_init = AD_HEAD_HOST;
     if (f->settings.backbone) AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p));
-    AD_TRY(
-        ad_fit_tasks(f->device, &p, images * f->rows.row_bytes, f->p.method->memory_bytes, f->p.method->tasks_at_once, count, &b->built));
+    AD_TRY(ad_fit_tasks(f->device, &p, &f->rows, 0, 0, f->p.method->memory_bytes, f->p.method->tasks_at_once, count, &b->built));
     b->at_once = p.tasks;
     AD_TRY(ad_program_make(f->device->engine, &b->built, f->params, &f->rows, &b->program));
     const size_t support = (size_t)AD_MAX(b->rounds, 1) * (size_t)b->at_once * (size_t)b->size;
@@ -588,7 +573,6 @@ adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *mode
 done:
     if (f.params) f.api->buffer_destroy(device->engine, &f.params);
     ad_rows_clear(&f.rows);
-    ad_free(f.table);
     ad_free(f.labels);
     ad_free(f.fold);
     ad_free(f.tested);

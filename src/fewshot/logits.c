@@ -30,12 +30,5 @@ adatom_status adatom_model_run(adatom_device *device, const adatom_model *model,
     const int size = model->net.image_size;
     if (count == 0 || count > INT32_MAX) return ad_fail(device->ctx, ADATOM_USAGE, "%zu pictures cannot be run", count);
     if (logits && model->net.way == 0) return ad_fail(device->ctx, ADATOM_USAGE, "the model has no classifier, and so no logits");
-    ad_rows pictures = {0};
-    adatom_status status;
-    AD_TRY(ad_rows_create(device->engine, count, 3 * (size_t)size * (size_t)size, &pictures));
-    AD_TRY(ad_rows_write(&pictures, 0, count, pixels));
-    AD_TRY(ad_features_compute(device, model, &pictures, size, take, &(results){model, features, logits}));
-done:
-    ad_rows_clear(&pictures);
-    return status;
+    return ad_features_compute(device, model, pixels, size, NULL, count, 0, take, &(results){model, features, logits});
 }

@@ -132,21 +132,39 @@ static void shuffle(training *t, long epoch) {
     }
 }
 
-/* The pictures of the block that holds `step`: a function of the step alone, so that resuming needs no state. */
-static adatom_status upload_block(training *t, long step) {
-    const long first = step / t->block * t->block;
+/* The pictures of a block: a function of its number alone, so that resuming needs no state. */
+static void list_block(training *t, long number) {
     for (long r = 0; r < t->block; r++) {
-        const long s = AD_MIN(first + r, t->steps - 1), in_epoch = s % t->steps_per_epoch;
+        const long s = AD_MIN(number * t->block + r, t->steps - 1), in_epoch = s % t->steps_per_epoch;
         shuffle(t, s / t->steps_per_epoch);
-        for (int i = 0; i < t->p.batch; i++) {
-            int32_t image = t->order[in_epoch * t->p.batch + i];
-            t->index[r * t->p.batch + i] = image;
-            t->wanted[r * t->p.batch + i] = t->labels[image];
-        }
+        memcpy(t->index + r * t->p.batch, t->order + in_epoch * t->p.batch, (size_t)t->p.batch * sizeof *t->index);
     }
-    const size_t bytes = (size_t)t->block * (size_t)t->p.batch * sizeof(int32_t);
-    adatom_status status = t->api->program_write(t->program, t->built.support_index, 0, t->index, bytes);
-    if (status == ADATOM_OK) status = t->api->program_write(t->program, t->built.support_labels, 0, t->wanted, bytes);
+}
+
+static adatom_status send_block(training *t, long number) {
+    list_block(t, number);
+    return ad_rows_send(&t->rows, number, t->index, 0, t->rows.part);
+}
+
+/* The block that holds `step` is ready; the pictures of the next one are on their way. */
+static adatom_status load_block(training *t, long step) {
+    const long number = step / t->block;
+    const bool streamed = t->rows.parts == 2;
+    const size_t pictures = (size_t)t->block * (size_t)t->p.batch, bytes = pictures * sizeof(int32_t);
+    adatom_status status = ADATOM_OK;
+    if (streamed) {
+        AD_TRY(send_block(t, number));
+        AD_TRY(ad_rows_wait(&t->rows));
+        if ((number + 1) * t->block < t->steps) AD_TRY(send_block(t, number + 1));
+    }
+    list_block(t, number);
+    for (size_t i = 0; i < pictures; i++) {
+        t->wanted[i] = t->labels[t->index[i]];
+        if (streamed) t->index[i] = (int32_t)(ad_rows_first(&t->rows, number) + i);
+    }
+    AD_TRY(t->api->program_write(t->program, t->built.support_index, 0, t->index, bytes));
+    AD_TRY(t->api->program_write(t->program, t->built.support_labels, 0, t->wanted, bytes));
+done:
     return status;
 }
 
@@ -163,6 +181,69 @@ static void hash_config(training *t) {
                      (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift,
                      (unsigned long long)p->seed, device.backend, device.name, device.driver_info, start);
     ad_hash_hex(ad_hash(text, (size_t)n, 0), t->state.config);
+}
+
+/* The plan, with all pictures on the device where memory allows that, else with two blocks of them. */
+static adatom_status plan(training *t) {
+    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
+    const size_t allowed = ad_memory_allowed(t->device->engine, t->p.memory_bytes) / 4 * (t->p.validation ? 3 : 4);
+    ad_build_params b = {.net = &t->model->net,
+                         .tasks = 1,
+                         .way = t->info.classes,
+                         .support = t->p.batch,
+                         .support_rounds = (int)t->block,
+                         .steps = (int)t->steps,
+                         .head = AD_HEAD_LINEAR,
+                         .head_init = AD_HEAD_BASE,
+                         .bn = AD_BN_TRAIN,
+                         .adapt = (1u << AD_ROLE_STATISTICS) - 1,
+                         .label_smoothing = t->p.label_smoothing,
+                         .adam = adam,
+                         .momentum = t->p.momentum,
+                         .dampening = adam ? 0.999f : 0.0f,
+                         .nesterov = !adam,
+                         .data_size = t->info.size};
+    adatom_status status;
+    for (int r = 0; r < AD_ROLE_COUNT; r++) b.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
+    AD_TRY(ad_augment_apply(t->ctx, t->p.augment, t->p.shift, t->p.seed, t->model->mean, &b));
+    t->rows = ad_picture_rows(t->device->engine, t->data);
+    bool fits = ad_rows_plan(&t->rows, 1, t->info.images) == ADATOM_OK;
+    for (;;) {
+        if (!fits) AD_TRY(ad_rows_plan(&t->rows, 2, (size_t)t->block * (size_t)t->p.batch));
+        b.support_rounds = (int)t->block, b.chunks = t->rows.chunks, b.chunk_count = t->rows.chunk_count;
+        ad_built_clear(&t->built);
+        AD_TRY(ad_build(t->ctx, &b, &t->built));
+        const size_t bytes = ad_plan_bytes(t->built.plan);
+        if (bytes <= allowed) break;
+        if (!fits && t->block == 1) {
+            if (!t->p.memory_bytes) break; /* half of what is free is not enough: more may be */
+            status =
+                ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "training with batches of %d needs %.1f MiB; allowed are %.1f MiB%s", t->p.batch,
+                        (double)bytes / 0x1p20, (double)allowed / 0x1p20, t->p.validation ? ", a quarter being left to validation" : "");
+            goto done;
+        }
+        if (!fits) t->block = (t->block + 1) / 2;
+        fits = false;
+    }
+    ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures (%s)",
+           (double)(ad_plan_bytes(t->built.plan) - ad_rows_bytes(&t->rows)) / 0x1p20, (double)ad_rows_bytes(&t->rows) / 0x1p20,
+           t->rows.parts == 1 ? "resident: all of them" : "streamed while it computes");
+done:
+    return status;
+}
+
+static adatom_status make_state(training *t) {
+    adatom_status status = ADATOM_OK;
+    t->state = (ad_checkpoint){.best = -1};
+    t->state.counts[AD_CHECKPOINT_ADAPTED] = t->state.counts[AD_CHECKPOINT_VELOCITY] = t->built.adapted_count;
+    t->state.counts[AD_CHECKPOINT_SECOND] = t->built.second >= 0 ? t->built.adapted_count : 0;
+    t->state.counts[AD_CHECKPOINT_STATISTICS] =
+        t->model->net.role_begin[AD_ROLE_STATISTICS + 1] - t->model->net.role_begin[AD_ROLE_STATISTICS];
+    for (int i = 0; i < 4; i++)
+        if (t->state.counts[i] && !(t->state.arrays[i] = ad_malloc(t->ctx, t->state.counts[i], sizeof(float))))
+            status = ADATOM_OUT_OF_MEMORY;
+    hash_config(t);
+    return status;
 }
 
 static adatom_status setup(training *t) {
@@ -188,12 +269,7 @@ static adatom_status setup(training *t) {
     t->index = ad_malloc(t->ctx, 3 * pictures, sizeof(int32_t));
     t->loss = ad_malloc(t->ctx, (size_t)t->block, sizeof(float));
     t->checkpoint_path = t->p.checkpoint ? ad_strdup(t->ctx, t->p.checkpoint) : ad_format(t->ctx, "%s.checkpoint", t->p.output);
-    int32_t *all = ad_malloc(t->ctx, images, sizeof *all);
-    if (!t->labels || !t->order || !t->index || !t->loss || !t->checkpoint_path || !all) {
-        ad_free(all);
-        status = ADATOM_OUT_OF_MEMORY;
-        goto done;
-    }
+    if (!t->labels || !t->order || !t->index || !t->loss || !t->checkpoint_path) AD_TRY(ADATOM_OUT_OF_MEMORY);
     t->wanted = t->index + pictures, t->predicted = t->wanted + pictures;
     for (int c = 0; c < t->info.classes; c++) {
         const char *name;
@@ -201,51 +277,20 @@ static adatom_status setup(training *t) {
         adatom_dataset_class(t->data, c, &name, &first, &count);
         for (size_t i = first; i < first + count; i++) t->labels[i] = c;
     }
-    for (size_t i = 0; i < images; i++) all[i] = (int32_t)i;
-    status = ad_upload_pictures(t->device->engine, t->data, all, images, &t->rows);
-    ad_free(all);
-    if (status != ADATOM_OK) goto done;
+    AD_TRY(plan(t));
+    AD_TRY(ad_rows_create(&t->rows));
+    if (t->rows.parts == 1) {
+        AD_TRY(ad_rows_send(&t->rows, 0, NULL, 0, images));
+        AD_TRY(ad_rows_wait(&t->rows));
+    }
     AD_TRY(ad_upload_parameters(t->device->engine, t->model, &t->params));
-
-    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
-    ad_build_params b = {.net = &t->model->net,
-                         .tasks = 1,
-                         .way = t->info.classes,
-                         .support = t->p.batch,
-                         .support_rounds = (int)t->block,
-                         .steps = (int)t->steps,
-                         .head = AD_HEAD_LINEAR,
-                         .head_init = AD_HEAD_BASE,
-                         .bn = AD_BN_TRAIN,
-                         .adapt = (1u << AD_ROLE_STATISTICS) - 1,
-                         .label_smoothing = t->p.label_smoothing,
-                         .adam = adam,
-                         .momentum = t->p.momentum,
-                         .dampening = adam ? 0.999f : 0.0f,
-                         .nesterov = !adam,
-                         .data_size = t->info.size,
-                         .chunks = t->rows.chunks,
-                         .chunk_count = t->rows.chunk_count};
-    for (int r = 0; r < AD_ROLE_COUNT; r++) b.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
-    AD_TRY(ad_augment_apply(t->ctx, t->p.augment, t->p.shift, t->p.seed, t->model->mean, &b));
-    AD_TRY(ad_build(t->ctx, &b, &t->built));
-    ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures",
-           (double)ad_plan_owned_bytes(t->built.plan) / 0x1p20, (double)(images * t->rows.row_bytes) / 0x1p20);
     AD_TRY(ad_program_make(t->device->engine, &t->built, t->params, &t->rows, &t->program));
     float norm[8];
     ad_normalisation(t->model, norm);
     AD_TRY(t->api->program_write(t->program, t->built.norm, 0, norm, sizeof norm));
     AD_TRY(write_schedule(t));
     AD_TRY(t->api->program_run(t->program, AD_SEGMENT_INIT, 1));
-    t->state = (ad_checkpoint){.best = -1};
-    t->state.counts[AD_CHECKPOINT_ADAPTED] = t->state.counts[AD_CHECKPOINT_VELOCITY] = t->built.adapted_count;
-    t->state.counts[AD_CHECKPOINT_SECOND] = adam ? t->built.adapted_count : 0;
-    t->state.counts[AD_CHECKPOINT_STATISTICS] =
-        t->model->net.role_begin[AD_ROLE_STATISTICS + 1] - t->model->net.role_begin[AD_ROLE_STATISTICS];
-    for (int i = 0; i < 4; i++)
-        if (t->state.counts[i] && !(t->state.arrays[i] = ad_malloc(t->ctx, t->state.counts[i], sizeof(float))))
-            status = ADATOM_OUT_OF_MEMORY;
-    hash_config(t);
+    AD_TRY(make_state(t));
 done:
     return status;
 }
@@ -335,7 +380,7 @@ static adatom_status save_model(training *t, double validation) {
 static adatom_status validate(training *t, double *accuracy) {
     adatom_evaluation *evaluation = NULL;
     adatom_evaluation_info info;
-    const adatom_method centroid = {.adapt = "centroid"};
+    const adatom_method centroid = {.adapt = "centroid", .memory_bytes = t->p.memory_bytes / 4};
     adatom_status status;
     if (!t->validation) {
         const adatom_episodes_params e = {.way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
@@ -360,6 +405,8 @@ static void tell(training *t, long pictures, double seconds, double validation, 
                                           .accuracy = t->state.right / seen,
                                           .validation = validation,
                                           .images_per_s = seconds > 0 ? (double)pictures / seconds : 0,
+                                          .arena_bytes = ad_plan_bytes(t->built.plan),
+                                          .streamed = t->rows.parts == 2,
                                           .epoch_end = epoch_end};
     t->p.progress(t->p.user, &now);
 }
@@ -369,10 +416,10 @@ static adatom_status run_block(training *t) {
     const long step = t->state.step, in_block = step % t->block;
     long n = AD_MIN(t->block - in_block, t->steps_per_epoch - step % t->steps_per_epoch);
     const int32_t counter = (int32_t)step;
-    adatom_status status;
-    AD_TRY(upload_block(t, step));
-    AD_TRY(t->api->program_write(t->program, t->built.counter, 0, &counter, sizeof counter));
     const double start = ad_seconds();
+    adatom_status status;
+    AD_TRY(load_block(t, step));
+    AD_TRY(t->api->program_write(t->program, t->built.counter, 0, &counter, sizeof counter));
     long ran = 0;
     while (ran < n && ad_interrupted(t->ctx) == ADATOM_OK) {
         AD_TRY(t->api->program_run(t->program, AD_SEGMENT_STEP, 1));

@@ -1,52 +1,89 @@
 #include "fewshot/rows.h"
 
-adatom_status ad_rows_plan(ad_engine *engine, size_t rows, size_t row_bytes, ad_rows *out) {
-    *out = (ad_rows){.engine = engine, .row_bytes = row_bytes, .rows = rows};
+adatom_status ad_rows_plan(ad_rows *rows, int parts, size_t part) {
+    const size_t count = (size_t)parts * part;
     ad_limits limits;
-    engine->api->limits(engine, &limits);
-    size_t most = AD_MIN(limits.tensor_bytes, limits.arena_bytes) / row_bytes;
-    most = AD_MIN(most, (size_t)INT32_MAX / row_bytes); /* shaders index with 32 bits */
-    if (most == 0 || (rows + most - 1) / most > AD_MAX_CHUNKS)
-        return ad_fail(engine->ctx, ADATOM_FAILED, "%zu rows of %zu bytes do not fit this device's buffers", rows, row_bytes);
-    for (size_t at = 0; at < rows; at += most) out->chunks[out->chunk_count++] = (int32_t)AD_MIN(most, rows - at);
+    rows->engine->api->limits(rows->engine, &limits);
+    size_t most = AD_MIN(limits.tensor_bytes, limits.arena_bytes) / rows->row_bytes;
+    most = AD_MIN(most, (size_t)INT32_MAX / rows->row_bytes); /* shaders index with 32 bits */
+    if (most == 0 || (count + most - 1) / most > AD_MAX_CHUNKS)
+        return ad_fail(rows->engine->ctx, ADATOM_FAILED, "%zu rows of %zu bytes do not fit this device's buffers", count, rows->row_bytes);
+    rows->parts = parts;
+    rows->part = part;
+    rows->there[0] = rows->there[1] = -1;
+    rows->chunk_count = 0;
+    for (size_t at = 0; at < count; at += most) rows->chunks[rows->chunk_count++] = (int32_t)AD_MIN(most, count - at);
     return ADATOM_OK;
 }
 
-adatom_status ad_rows_create(ad_engine *engine, size_t rows, size_t row_bytes, ad_rows *out) {
-    adatom_status status;
-    AD_TRY(ad_rows_plan(engine, rows, row_bytes, out));
-    for (int k = 0; k < out->chunk_count; k++)
-        AD_TRY(engine->api->buffer_create(engine, (size_t)out->chunks[k] * row_bytes, &out->buffers[k]));
+adatom_status ad_rows_create(ad_rows *rows) {
+    adatom_status status = ADATOM_OK;
+    for (int k = 0; k < rows->chunk_count; k++)
+        AD_TRY(rows->engine->api->buffer_create(rows->engine, (size_t)rows->chunks[k] * rows->row_bytes, &rows->buffers[k]));
 done:
-    if (status != ADATOM_OK) ad_rows_clear(out);
+    if (status != ADATOM_OK) ad_rows_clear(rows);
     return status;
 }
 
-/* Rows first .. first+count-1 to or from the device, piece by piece. */
-static adatom_status move(ad_rows *rows, size_t first, size_t count, const char *from, char *to) {
-    const ad_engine_api *api = rows->engine->api;
+/* Neighbours in the table that are neighbours on the device too, chunk by chunk. */
+static adatom_status send(ad_rows *rows, size_t to, size_t from, size_t count) {
     adatom_status status = ADATOM_OK;
     for (int k = 0; k < rows->chunk_count && count && status == ADATOM_OK; k++) {
         const size_t here = (size_t)rows->chunks[k];
-        if (first >= here) {
-            first -= here;
+        if (to >= here) {
+            to -= here;
             continue;
         }
-        const size_t n = AD_MIN(count, here - first), at = first * rows->row_bytes, bytes = n * rows->row_bytes;
-        if (from)
-            status = api->buffer_write(rows->engine, rows->buffers[k], at, from, bytes), from += bytes;
-        else
-            status = api->buffer_read(rows->engine, rows->buffers[k], at, to, bytes), to += bytes;
-        count -= n;
-        first = 0;
+        const size_t n = AD_MIN(count, here - to);
+        status = rows->engine->api->buffer_send(rows->engine, rows->buffers[k], to * rows->row_bytes,
+                                                (const char *)rows->table + from * rows->row_bytes, n * rows->row_bytes);
+        from += n, count -= n;
+        to = 0;
     }
     return status;
 }
 
-adatom_status ad_rows_write(ad_rows *rows, size_t first, size_t count, const void *data) { return move(rows, first, count, data, NULL); }
-adatom_status ad_rows_read(ad_rows *rows, size_t first, size_t count, void *data) { return move(rows, first, count, NULL, data); }
+adatom_status ad_rows_send(ad_rows *rows, long number, const int32_t *which, size_t first, size_t count) {
+    const size_t to = ad_rows_first(rows, number);
+    adatom_status status = ADATOM_OK;
+    if (rows->there[number % rows->parts] == number) return ADATOM_OK;
+    if (which) which += first;
+    for (size_t i = 0, run; i < count && status == ADATOM_OK; i += run) {
+        run = which ? 1 : count;
+        while (which && i + run < count && which[i + run] == which[i] + (int32_t)run) run++;
+        status = send(rows, to + i, which ? (size_t)which[i] : first, run);
+    }
+    rows->there[number % rows->parts] = status == ADATOM_OK ? number : -1;
+    return status;
+}
+
+adatom_status ad_rows_wait(ad_rows *rows) { return rows->engine->api->buffer_wait(rows->engine); }
+
+adatom_status ad_rows_upload(ad_rows *rows, const int32_t *which, size_t count) {
+    adatom_status status;
+    AD_TRY(ad_rows_plan(rows, 1, count));
+    AD_TRY(ad_rows_create(rows));
+    AD_TRY(ad_rows_send(rows, 0, which, 0, count));
+    AD_TRY(ad_rows_wait(rows));
+done:
+    if (status != ADATOM_OK) ad_rows_clear(rows);
+    return status;
+}
+
+adatom_status ad_rows_next(ad_rows *rows, const int32_t *which, size_t count, size_t at, int32_t *index) {
+    const long number = (long)(at / rows->part);
+    const size_t n = AD_MIN(rows->part, count - at), next = at + n;
+    adatom_status status;
+    AD_TRY(ad_rows_send(rows, number, which, at, n));
+    AD_TRY(ad_rows_wait(rows));
+    if (next < count) AD_TRY(ad_rows_send(rows, number + 1, which, next, AD_MIN(rows->part, count - next)));
+    for (size_t i = 0; i < rows->part; i++) index[i] = (int32_t)(ad_rows_first(rows, number) + AD_MIN(i, n - 1));
+done:
+    return status;
+}
 
 void ad_rows_clear(ad_rows *rows) {
+    if (rows->chunk_count) ad_rows_wait(rows); /* what is on its way must not arrive where no memory is */
     for (int k = 0; k < rows->chunk_count; k++)
         if (rows->buffers[k]) rows->engine->api->buffer_destroy(rows->engine, &rows->buffers[k]);
     rows->chunk_count = 0;

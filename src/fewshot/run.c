@@ -11,18 +11,10 @@ adatom_status ad_upload_parameters(ad_engine *engine, const adatom_model *model,
     return status;
 }
 
-adatom_status ad_upload_pictures(ad_engine *engine, const adatom_dataset *dataset, const int32_t *images, size_t count, ad_rows *out) {
+ad_rows ad_picture_rows(ad_engine *engine, const adatom_dataset *dataset) {
     adatom_dataset_info info;
     adatom_dataset_describe(dataset, &info);
-    const size_t bytes = 3 * (size_t)info.size * (size_t)info.size;
-    adatom_status status = ad_rows_create(engine, count, bytes, out);
-    /* Neighbours in the data set are neighbours here mostly: write them in runs. */
-    for (size_t i = 0, run; i < count && status == ADATOM_OK; i += run) {
-        for (run = 1; i + run < count && images[i + run] == images[i] + (int32_t)run;) run++;
-        status = ad_rows_write(out, i, run, adatom_dataset_pixels(dataset, (size_t)images[i]));
-    }
-    if (status != ADATOM_OK) ad_rows_clear(out);
-    return status;
+    return (ad_rows){.engine = engine, .table = adatom_dataset_pixels(dataset, 0), .row_bytes = 3 * (size_t)info.size * (size_t)info.size};
 }
 
 void ad_normalisation(const adatom_model *model, float out[8]) {
@@ -57,37 +49,62 @@ adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, con
     return status;
 }
 
-adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, size_t data_bytes, size_t memory_bytes, int wanted, int most,
-                           ad_built *out) {
+size_t ad_memory_allowed(ad_engine *engine, size_t memory_bytes) {
+    ad_limits limits;
+    engine->api->limits(engine, &limits);
+    return memory_bytes ? memory_bytes : limits.memory_bytes / 2;
+}
+
+/* part: rows of a task, to be planned anew for so many tasks; 0: rows are planned. */
+static adatom_status build(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t part, size_t tasks, ad_built *out) {
+    ad_built_clear(out);
+    if (part) {
+        adatom_status status = ad_rows_plan(rows, 2, part * tasks);
+        if (status != ADATOM_OK) return status;
+    }
+    p->tasks = (int)tasks;
+    p->chunks = rows->chunks;
+    p->chunk_count = rows->chunk_count;
+    return ad_build(device->ctx, p, out);
+}
+
+static size_t room(size_t allowed, size_t taken, size_t each) { return allowed > taken ? (allowed - taken) / each : 0; }
+
+adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t count, size_t per_task, size_t memory_bytes,
+                           int wanted, int most, ad_built *out) {
     const ad_engine_api *api = device->engine->api;
+    adatom_status status;
     ad_limits limits;
     api->limits(device->engine, &limits);
-    p->tasks = 1;
     p->by_task = limits.by_task;
-    ad_built_clear(out);
-    adatom_status status = ad_build(device->ctx, p, out);
-    if (status != ADATOM_OK) return status;
+    const bool whole = !per_task || ad_rows_plan(rows, 1, count) == ADATOM_OK;
+    AD_TRY(build(device, p, rows, whole ? 0 : per_task, 1, out));
     const size_t one = AD_MAX(ad_plan_owned_bytes(out->plan), (size_t)1), largest = AD_MAX(ad_plan_largest_tensor(out->plan), (size_t)1);
-    const size_t allowed = memory_bytes ? memory_bytes : limits.memory_bytes / 2;
-    if (one + data_bytes > AD_MAX(allowed, limits.memory_bytes) || largest > limits.tensor_bytes) {
-        ad_built_clear(out);
-        return ad_fail(
-            device->ctx, ADATOM_OUT_OF_MEMORY,
-            "one task needs %.1f MiB (its largest tensor %.1f MiB) and the pictures %.1f MiB; this device has %.1f MiB (%.1f MiB a tensor)",
-            (double)one / 0x1p20, (double)largest / 0x1p20, (double)data_bytes / 0x1p20, (double)allowed / 0x1p20,
-            (double)limits.tensor_bytes / 0x1p20);
+    const size_t params = out->plan->arenas[0].bytes, streaming = one + 2 * per_task * rows->row_bytes;
+    const size_t all = params + (per_task ? count * rows->row_bytes : ad_rows_bytes(rows));
+    const size_t least = per_task ? AD_MIN(all + one, params + streaming) : all + one;
+    size_t allowed = ad_memory_allowed(device->engine, memory_bytes);
+    if (!memory_bytes && least > allowed) allowed = limits.memory_bytes;
+    if (least > allowed || largest > limits.tensor_bytes) {
+        status =
+            ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY,
+                    "one task needs %.1f MiB with parameters and pictures (its largest tensor %.1f MiB); %s %.1f MiB (%.1f MiB a tensor)",
+                    (double)least / 0x1p20, (double)largest / 0x1p20, memory_bytes ? "allowed are" : "this device has",
+                    (double)allowed / 0x1p20, (double)limits.tensor_bytes / 0x1p20);
+        goto done;
     }
-    size_t fit = allowed > data_bytes ? (allowed - data_bytes) / one : 1;
-    fit = AD_MIN(fit, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
-    fit = AD_MIN(fit, AD_MAX(limits.arena_bytes / one, (size_t)1));
     /* More tasks than this bring nothing where they are worked through one after another. */
-    const size_t useful = wanted > 0 ? (size_t)wanted : limits.by_task && !p->from_features ? 4 : 64;
-    p->tasks = (int)AD_MAX(AD_MIN(AD_MIN(fit, useful), (size_t)most), (size_t)1);
-    for (;; p->tasks--) {
-        ad_built_clear(out);
-        status = ad_build(device->ctx, p, out);
-        if (status != ADATOM_OK || p->tasks == 1) return status;
-        if (ad_plan_owned_bytes(out->plan) + data_bytes <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes)
-            return status;
+    size_t useful = wanted > 0 ? (size_t)wanted : limits.by_task && !p->from_features ? 4 : 64;
+    useful = AD_MIN(useful, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
+    useful = AD_MAX(AD_MIN(AD_MIN(useful, limits.arena_bytes / one), (size_t)most), (size_t)1);
+    /* All rows stay where that costs no task. */
+    const size_t staying = whole ? room(allowed, all, one) : 0, streamed = per_task ? room(allowed, params, streaming) : 0;
+    const bool stream = staying < AD_MIN(streamed, useful);
+    for (size_t tasks = AD_MIN(stream ? streamed : staying, useful); tasks; tasks--) {
+        AD_TRY(build(device, p, rows, stream ? per_task : 0, tasks, out));
+        if (tasks == 1 || (ad_plan_bytes(out->plan) <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes)) break;
     }
+done:
+    if (status != ADATOM_OK) ad_built_clear(out);
+    return status;
 }

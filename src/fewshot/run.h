@@ -9,8 +9,8 @@
 
 /* The model's parameter arena on the device (external arena 0 of plans). */
 adatom_status ad_upload_parameters(ad_engine *engine, const adatom_model *model, ad_buffer **out);
-/* Pictures `images[count]` of the data set as rows 0..count-1. */
-adatom_status ad_upload_pictures(ad_engine *engine, const adatom_dataset *dataset, const int32_t *images, size_t count, ad_rows *out);
+/* Rows of the data set's pictures; nothing is planned yet. */
+ad_rows ad_picture_rows(ad_engine *engine, const adatom_dataset *dataset);
 /* scale and shift of GATHER: (pixel/255 - mean)/std. */
 void ad_normalisation(const adatom_model *model, float out[8]);
 /* Arena 0 = params, 1.. = the chunks of rows. */
@@ -21,9 +21,12 @@ adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffe
 adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built, const ad_network *net, int rank,
                                uint64_t seed, int task, int slot);
 
-/* Builds the plan of params for as many tasks at once as the device's memory and its largest bindable range allow beside data_bytes of
- * pictures, at most `most`; params->tasks becomes their number. memory_bytes: a limit for both together, 0: what is free; wanted: tasks
- * asked for, 0: as many as are useful. OUT_OF_MEMORY where not even one fits. */
-adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *params, size_t data_bytes, size_t memory_bytes, int wanted, int most,
-                           ad_built *out);
+/* Bytes of device memory that a run may take: memory_bytes, or, where that is 0, half of what is free. */
+size_t ad_memory_allowed(ad_engine *engine, size_t memory_bytes);
+/* Builds the plan of params for as many tasks at once as that memory and the device's largest bindable range allow, at most `most`;
+ * params->tasks becomes their number. wanted: tasks asked for, 0: as many as are useful. per_task 0: rows are as they were planned.
+ * Otherwise rows are planned here: `count` of them to stay, or, where that would cost tasks, in parts of per_task rows for each task.
+ * OUT_OF_MEMORY where not even one task fits (without a limit by the caller, into all that is free). */
+adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *params, ad_rows *rows, size_t count, size_t per_task,
+                           size_t memory_bytes, int wanted, int most, ad_built *out);
 #endif

@@ -80,6 +80,8 @@ void ad_built_clear(ad_built *built);
 adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena);
 /* Bytes of all owned arenas. */
 size_t ad_plan_owned_bytes(const ad_plan *plan);
-/* Bytes of the largest tensor that an operation binds, all tasks included. */
+/* Of all arenas: parameters and data too. */
+size_t ad_plan_bytes(const ad_plan *plan);
+/* Bytes of the largest tensor in an owned arena that an operation binds, all tasks included. */
 size_t ad_plan_largest_tensor(const ad_plan *plan);
 #endif

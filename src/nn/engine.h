@@ -52,6 +52,11 @@ typedef struct ad_engine_api {
     adatom_status (*buffer_create)(ad_engine *, size_t bytes, ad_buffer **out); /* contents undefined */
     adatom_status (*buffer_write)(ad_engine *, ad_buffer *, size_t offset, const void *data, size_t bytes);
     adatom_status (*buffer_read)(ad_engine *, ad_buffer *, size_t offset, void *data, size_t bytes);
+    /* As buffer_write, but returns before the bytes are there: they move while programs run, and have arrived after buffer_wait. Until then
+     * data stays as it is, no program touches these bytes and the buffer is not destroyed. */
+    adatom_status (*buffer_send)(ad_engine *, ad_buffer *, size_t offset, const void *data, size_t bytes);
+    /* For everything that was sent. After a failure nothing is on its way any more. */
+    adatom_status (*buffer_wait)(ad_engine *);
     void (*buffer_destroy)(ad_engine *, ad_buffer **);
 
     /* Copies the plan. external[a] is the memory of arena a where plan->arenas[a].external (others ignored; may be NULL if

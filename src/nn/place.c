@@ -93,10 +93,19 @@ size_t ad_plan_owned_bytes(const ad_plan *plan) {
     return bytes;
 }
 
+size_t ad_plan_bytes(const ad_plan *plan) {
+    size_t bytes = 0;
+    for (int a = 0; a < plan->arena_count; a++) bytes += plan->arenas[a].bytes;
+    return bytes;
+}
+
 size_t ad_plan_largest_tensor(const ad_plan *plan) {
     size_t bytes = 0;
     for (int i = 0; i < plan->op_count; i++)
         for (int r = 0; r < AD_OP_TENSORS; r++)
-            if (plan->ops[i].t[r] >= 0) bytes = AD_MAX(bytes, ad_tensor_bytes(&plan->tensors[plan->ops[i].t[r]], plan->tasks));
+            if (plan->ops[i].t[r] >= 0) {
+                const ad_tensor *t = &plan->tensors[plan->ops[i].t[r]];
+                if (!plan->arenas[t->arena].external) bytes = AD_MAX(bytes, ad_tensor_bytes(t, plan->tasks));
+            }
     return bytes;
 }

@@ -10,6 +10,7 @@ static void engine_destroy(ad_engine *engine) {
         e->vk.vkDeviceWaitIdle(e->device);
         ad_vk_choices_save(e);
         ad_vk_pipelines_clear(e);
+        ad_vk_send_clear(e);
         ad_vk_memory_clear(e);
         e->vk.vkDestroyCommandPool(e->device, e->command_pool, NULL);
         e->vk.vkDestroyFence(e->device, e->fence, NULL);
@@ -53,6 +54,12 @@ static adatom_status buffer_read(ad_engine *engine, ad_buffer *buffer, size_t of
     return ad_vk_buffer_read(vk_engine_of(engine), (vk_buffer *)buffer, offset, data, bytes);
 }
 
+static adatom_status buffer_send(ad_engine *engine, ad_buffer *buffer, size_t offset, const void *data, size_t bytes) {
+    return ad_vk_send(vk_engine_of(engine), (vk_buffer *)buffer, offset, data, bytes);
+}
+
+static adatom_status buffer_wait(ad_engine *engine) { return ad_vk_send_wait(vk_engine_of(engine)); }
+
 static void buffer_destroy(ad_engine *engine, ad_buffer **buffer) {
     if (!buffer || !*buffer) return;
     ad_vk_buffer_clear(vk_engine_of(engine), (vk_buffer *)*buffer);
@@ -68,6 +75,8 @@ static const ad_engine_api api = {
     .buffer_create = buffer_create,
     .buffer_write = buffer_write,
     .buffer_read = buffer_read,
+    .buffer_send = buffer_send,
+    .buffer_wait = buffer_wait,
     .buffer_destroy = buffer_destroy,
     .program_create = ad_vk_program_create,
     .program_write = ad_vk_program_write,
@@ -159,10 +168,14 @@ done:
 adatom_status ad_vk_submit(vk_engine *e, const VkCommandBuffer *commands, uint32_t count) {
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
-    const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = commands};
-    VK(e->vk.vkQueueSubmit(e->queue, 1, &submit, e->fence));
+    const VkCommandBuffer sent = ad_vk_send_take(e); /* before the others, which begin with a barrier against copies */
+    const VkSubmitInfo submits[2] = {{.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &sent},
+                                     {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = commands}};
+    VK(e->vk.vkQueueSubmit(e->queue, sent ? 2 : 1, sent ? submits : submits + 1, e->fence));
+    const adatom_status next = ad_vk_send_piece(e); /* while the device computes */
     VK(e->vk.vkWaitForFences(e->device, 1, &e->fence, VK_TRUE, UINT64_MAX));
     VK(e->vk.vkResetFences(e->device, 1, &e->fence));
+    status = next;
 done:
     return status;
 }

@@ -77,6 +77,21 @@ typedef struct vk_buffer {
     char *mapped; /* NULL: through the staging buffer */
 } vk_buffer;
 
+typedef struct vk_send { /* bytes on their way (send.c) */
+    vk_buffer *to;
+    size_t offset, bytes;
+    const char *data;
+} vk_send;
+
+typedef struct vk_sender {
+    vk_send *list;
+    size_t first, count, capacity; /* list[first .. count-1] wait */
+    vk_buffer staging;             /* two halves */
+    VkCommandBuffer commands[2];   /* from either half to where the bytes belong */
+    int half;                      /* the next to be filled */
+    bool filled;                   /* the other one is, and goes with the next submission */
+} vk_sender;
+
 typedef struct vk_pipeline {
     const uint32_t *words; /* with the specialization constants: the key */
     uint32_t spec[VK_MAX_SPEC];
@@ -118,6 +133,7 @@ typedef struct vk_engine {
     bool mapped;          /* that memory is used through its mapping: no staging */
     size_t allocated_bytes;
     vk_buffer staging;
+    vk_sender sender;
 
     vk_module modules[AD_VK_KERNEL_COUNT + 1];
     vk_layout layouts[VK_MAX_BINDINGS + 1][1 << VK_MAX_BINDINGS]; /* by bindings and ad_vk_launch.texel; made when needed */
@@ -145,9 +161,18 @@ adatom_status ad_vk_memory_init(vk_engine *e);
 void ad_vk_memory_clear(vk_engine *e);
 size_t ad_vk_memory_free_bytes(const vk_engine *e);
 adatom_status ad_vk_buffer_init(vk_engine *e, size_t bytes, vk_buffer *out);
+adatom_status ad_vk_staging_init(vk_engine *e, size_t bytes, vk_buffer *out);
 void ad_vk_buffer_clear(vk_engine *e, vk_buffer *buffer);
 adatom_status ad_vk_buffer_write(vk_engine *e, vk_buffer *buffer, size_t offset, const void *data, size_t bytes);
 adatom_status ad_vk_buffer_read(vk_engine *e, vk_buffer *buffer, size_t offset, void *data, size_t bytes);
+adatom_status ad_vk_buffer_check(vk_engine *e, const vk_buffer *buffer, size_t offset, size_t bytes); /* USAGE: not inside */
+
+/* ---- send.c: bytes that move while programs run ------------------------------------------------------------------- */
+adatom_status ad_vk_send(vk_engine *e, vk_buffer *to, size_t offset, const void *data, size_t bytes);
+adatom_status ad_vk_send_wait(vk_engine *e);
+VkCommandBuffer ad_vk_send_take(vk_engine *e); /* what the next submission has to begin with; VK_NULL_HANDLE: nothing */
+adatom_status ad_vk_send_piece(vk_engine *e);  /* the host's part of the work, some milliseconds of it */
+void ad_vk_send_clear(vk_engine *e);
 
 /* ---- spirv.c, pipeline.c, cache.c ------------------------------------------------------------------------------- */
 void ad_vk_modules_init(vk_module modules[AD_VK_KERNEL_COUNT + 1]);

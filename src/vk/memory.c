@@ -108,6 +108,7 @@ size_t ad_vk_memory_free_bytes(const vk_engine *e) {
 }
 
 adatom_status ad_vk_buffer_init(vk_engine *e, size_t bytes, vk_buffer *out) { return allocate(e, bytes, false, out); }
+adatom_status ad_vk_staging_init(vk_engine *e, size_t bytes, vk_buffer *out) { return allocate(e, bytes, true, out); }
 
 void ad_vk_buffer_clear(vk_engine *e, vk_buffer *buffer) {
     if (buffer->memory) e->allocated_bytes -= buffer->bytes;
@@ -116,7 +117,7 @@ void ad_vk_buffer_clear(vk_engine *e, vk_buffer *buffer) {
     *buffer = (vk_buffer){0};
 }
 
-static adatom_status check_range(vk_engine *e, const vk_buffer *buffer, size_t offset, size_t bytes) {
+adatom_status ad_vk_buffer_check(vk_engine *e, const vk_buffer *buffer, size_t offset, size_t bytes) {
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset) return ADATOM_OK;
     return ad_fail(e->base.ctx, ADATOM_USAGE, "bytes %zu..%zu asked for of a buffer of %zu", offset, offset + bytes, buffer->bytes);
 }
@@ -146,7 +147,7 @@ done:
 
 adatom_status ad_vk_buffer_write(vk_engine *e, vk_buffer *buffer, size_t offset, const void *data, size_t bytes) {
     adatom_status status = ADATOM_OK;
-    AD_TRY(check_range(e, buffer, offset, bytes));
+    AD_TRY(ad_vk_buffer_check(e, buffer, offset, bytes));
     if (buffer->mapped) {
         if (bytes) memcpy(buffer->mapped + offset, data, bytes);
         goto done;
@@ -163,7 +164,7 @@ done:
 
 adatom_status ad_vk_buffer_read(vk_engine *e, vk_buffer *buffer, size_t offset, void *data, size_t bytes) {
     adatom_status status = ADATOM_OK;
-    AD_TRY(check_range(e, buffer, offset, bytes));
+    AD_TRY(ad_vk_buffer_check(e, buffer, offset, bytes));
     if (buffer->mapped) {
         if (bytes) memcpy(data, buffer->mapped + offset, bytes);
         goto done;
