@@ -47,8 +47,8 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *                                                average-pool average-pool-back
  *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm softmax-ce
  *   optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
- *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS  whole adaptation: METHOD as adatom_method.adapt, way, shot, query
- *   pretrain/ARCH[-SHARING]/SIZE/bN              whole training steps
+ *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]  whole adaptation: METHOD as adatom_method.adapt, way, shot, query; T at once
+ *   pretrain/ARCH[-SHARING]/SIZE/bN[dD][mM]      whole training steps: batches of N out of D pictures, in M MiB of device memory
  *   startup/cold, startup/warm                   device, pipelines and a first episode, without and with the cache of
  *                                                pipelines (drivers may keep caches of their own) */
 typedef struct adatom_bench_result {
@@ -70,18 +70,19 @@ typedef struct adatom_bench_result {
     double share_of_roofline;            /* least time by both rates / median */
     double share_of_sgemm;               /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
     double episodes_per_s, images_per_s; /* of adapt and pretrain; else 0 */
+    double arena_bytes;                  /* device memory of their arenas */
     int tasks_at_once;                   /* of adapt; else 0 */
 } adatom_bench_result;
 
 typedef struct adatom_bench_params {
-    const char *suite; /* quick (ends within 60 s) or full; NULL: quick */
+    const char *suite; /* quick (ends within 60 s), full, or scaling: one number at a time grows; NULL: quick */
     /* Each is the full name of a case, which is then made, or part of the names of the suite's cases. Count 0: the whole suite.
      * The peaks are measured first in any case. */
     const char *const *filters;
     size_t filter_count;
-    int tasks_at_once;  /* of adapt; 0: as many as the library would take */
+    int tasks_at_once;  /* of adapt where the name doesn't say; 0: as many as the library would take */
     uint64_t seed;      /* of operands and episodes */
-    double seconds;     /* for the whole; cases that would end later are skipped. 0: 45 (quick), 3600 (full), and no limit for cases
+    double seconds;     /* for the whole; cases that would end later are skipped. 0: 45 (quick), 600 (scaling), 3600 (full), and no limit for cases
                            asked for by their full names, which are also measured longer than those of the quick suite */
     const char *select; /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
     void (*report)(void *user, const adatom_bench_result *result); /* after each case; its texts are valid during the call only */

@@ -94,7 +94,7 @@ static adatom_status check_filters(ad_bench *b, const char *const *suite) {
                 b->ctx, ADATOM_USAGE,
                 "'%s' is neither a case (e.g. conv/forward/composed/64x64x3/21/b25 or adapt/atoms/conv4/84/5w5s15q/50) nor part of "
                 "the name of one in the %s suite",
-                b->params.filters[f], b->quick ? "quick" : "full");
+                b->params.filters[f], b->params.suite ? b->params.suite : "quick");
     }
     return ADATOM_OK;
 }
@@ -110,9 +110,13 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     if (errors) *errors = 0;
     if (params) b.params = *params;
     const char *const *suite = ad_bench_suite(b.params.suite);
-    if (!suite) return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick and full", b.params.suite);
-    b.quick = !b.params.suite || !strcmp(b.params.suite, "quick");
-    b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : b.quick ? 45 : 3600);
+    if (!suite) return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick, full and scaling", b.params.suite);
+    const char *which = b.params.suite ? b.params.suite : "quick";
+    b.quick = strcmp(which, "full") != 0;
+    b.deadline = ad_seconds() + (b.params.seconds > 0        ? b.params.seconds
+                                 : !strcmp(which, "quick")   ? 45
+                                 : !strcmp(which, "scaling") ? 600
+                                                             : 3600);
     adatom_status status = check_filters(&b, suite);
     ad_bench_case c;
     for (const char *const *name = suite; *name && status == ADATOM_OK; name++)

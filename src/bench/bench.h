@@ -18,8 +18,9 @@ typedef struct ad_bench_case {
     ad_case steps[2]; /* KERNEL: one operation, or two of which the second's role 0 is the first's output */
     int step_count;
     char method[32], arch[32], sharing[32]; /* ADAPT, PRETRAIN */
-    int size, way, shot, query, optimiser_steps, batch;
-    bool warm; /* STARTUP */
+    int size, way, shot, query, optimiser_steps, tasks, batch;
+    int pictures, memory_mib; /* PRETRAIN; 0: as many as are needed, no limit */
+    bool warm;                /* STARTUP */
 } ad_bench_case;
 enum { AD_BENCH_LAUNCH = AD_PROBE_SGEMM + 1, AD_BENCH_SUBMIT };
 

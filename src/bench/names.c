@@ -77,8 +77,40 @@ static const char *const full_suite[] = {
     "adapt/centroid/conv4/84/5w5s15q/0", "adapt/atoms/conv4/84/5w1s15q/50", "adapt/atoms+norm/conv4/84/5w5s15q/50",
     "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold", "startup/warm", NULL};
 
+/* One number at a time grows: tasks, shots, image size, classes, pictures of the data set, these once more with little memory. */
+static const char *const scaling_suite[] = {"peak/fp32",
+                                            "peak/read",
+                                            "adapt/atoms/conv4/28/5w1s5q/5t1",
+                                            "adapt/atoms/conv4/28/5w1s5q/5t2",
+                                            "adapt/atoms/conv4/28/5w1s5q/5t4",
+                                            "adapt/atoms/conv4/28/5w1s5q/5t8",
+                                            "adapt/atoms/conv4/28/5w1s5q/5t16",
+                                            "adapt/atoms/conv4/28/5w1s5q/5t32",
+                                            "adapt/atoms/conv4/28/5w2s5q/5t2",
+                                            "adapt/atoms/conv4/28/5w4s5q/5t2",
+                                            "adapt/atoms/conv4/28/5w8s5q/5t2",
+                                            "adapt/atoms/conv4/28/5w16s5q/5t2",
+                                            "adapt/atoms/conv4/16/5w1s5q/5t2",
+                                            "adapt/atoms/conv4/40/5w1s5q/5t2",
+                                            "adapt/atoms/conv4/56/5w1s5q/5t2",
+                                            "adapt/atoms/conv4/84/5w1s5q/5t2",
+                                            "adapt/atoms/conv4/28/2w1s5q/5t2",
+                                            "adapt/atoms/conv4/28/10w1s5q/5t2",
+                                            "adapt/atoms/conv4/28/20w1s5q/5t2",
+                                            "adapt/atoms/conv4/28/40w1s5q/5t2",
+                                            "pretrain/conv4/28/b16d128",
+                                            "pretrain/conv4/28/b16d512",
+                                            "pretrain/conv4/28/b16d1024",
+                                            "pretrain/conv4/28/b16d2048",
+                                            "pretrain/conv4/28/b16d128m10",
+                                            "pretrain/conv4/28/b16d512m10",
+                                            "pretrain/conv4/28/b16d1024m10",
+                                            "pretrain/conv4/28/b16d2048m10",
+                                            NULL};
+
 const char *const *ad_bench_suite(const char *suite) {
     if (!suite || !strcmp(suite, "quick")) return quick_suite;
+    if (!strcmp(suite, "scaling")) return scaling_suite;
     return !strcmp(suite, "full") ? full_suite : NULL;
 }
 
@@ -261,7 +293,8 @@ static bool parse_adapt(const parts *p, ad_bench_case *out) {
     static const char *const methods[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full"};
     out->kind = AD_BENCH_ADAPT;
     if (p->count != 6 || find(p->part[1], methods, AD_COUNT(methods)) < 0 || !read_network(p->part[2], out) ||
-        !read_numbers(p->part[3], "#", (int *const[]){&out->size}) || !read_numbers(p->part[5], "#", (int *const[]){&out->optimiser_steps}))
+        !read_numbers(p->part[3], "#", (int *const[]){&out->size}) ||
+        !read_numbers(p->part[5], "#?t", (int *const[]){&out->optimiser_steps, &out->tasks}))
         return false;
     snprintf(out->method, sizeof out->method, "%s", p->part[1]);
     char episode[32];
@@ -276,7 +309,8 @@ static bool parse_adapt(const parts *p, ad_bench_case *out) {
 static bool parse_pretrain(const parts *p, ad_bench_case *out) {
     out->kind = AD_BENCH_PRETRAIN;
     return p->count == 4 && read_network(p->part[1], out) && read_numbers(p->part[2], "#", (int *const[]){&out->size}) &&
-           read_numbers(p->part[3], "b", (int *const[]){&out->batch}) && out->size > 0 && out->batch > 0;
+           read_numbers(p->part[3], "b?dm", (int *const[]){&out->batch, &out->pictures, &out->memory_mib}) && out->size > 0 &&
+           out->batch > 0;
 }
 
 static bool parse_startup(const parts *p, ad_bench_case *out) {

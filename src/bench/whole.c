@@ -68,10 +68,11 @@ typedef struct adapting {
     adatom_dataset *dataset;
     adatom_episodes *episodes;
     adatom_method method;
-    int tasks;   /* at once */
-    double last; /* when the latest batch ended; 0: none did */
+    int done;    /* episodes of the batches that have ended */
+    double last; /* when the latest of them did */
     double *samples;
     int count;
+    adatom_evaluation_info info;
 } adapting;
 
 static void clear(adapting *a) {
@@ -84,19 +85,20 @@ static void clear(adapting *a) {
 static void batch_ended(void *user, int done, int total, double mean, double ci95) {
     adapting *a = user;
     const double now = ad_seconds();
-    (void)done, (void)total, (void)mean, (void)ci95;
-    if (a->last > 0 && a->count < AD_BENCH_MAX_SAMPLES) a->samples[a->count++] = 1e9 * (now - a->last) / a->tasks;
+    (void)total, (void)mean, (void)ci95;
+    if (a->done && a->count < AD_BENCH_MAX_SAMPLES) a->samples[a->count++] = 1e9 * (now - a->last) / (done - a->done);
+    a->done = done;
     a->last = now;
 }
 
 static adatom_status adapt(adapting *a, int tasks, int batches) {
     adatom_evaluation *evaluation = NULL;
     const adatom_progress progress = {batch_ended, a};
-    a->tasks = a->method.tasks_at_once = tasks;
-    a->last = 0;
-    a->count = 0;
+    a->method.tasks_at_once = tasks;
+    a->done = a->count = 0;
     const adatom_status status =
         adatom_adapt_episodes(a->b->device, a->model, a->dataset, a->episodes, &a->method, 0, tasks * batches, &progress, &evaluation);
+    if (status == ADATOM_OK) adatom_evaluation_describe(evaluation, &a->info);
     adatom_evaluation_destroy(&evaluation);
     return status;
 }
@@ -126,7 +128,7 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     adatom_status status = ADATOM_OK;
     adatom_bench_result *r = &out->result;
     adapting a = {.b = b, .method = {.adapt = c->method, .steps = c->optimiser_steps}, .samples = out->samples};
-    const int asked = b->params.tasks_at_once;
+    const int asked = c->tasks ? c->tasks : b->params.tasks_at_once;
     const double seconds = b->quick ? 2 : 20;
     AD_TRY(prepare(&a, c, AD_MAX(asked, AT_ONCE) * (1 + AD_BENCH_MAX_SAMPLES)));
     const bool backbone = strcmp(c->method, "centroid") && strcmp(c->method, "head") && strcmp(c->method, "cosine");
@@ -146,7 +148,8 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     AD_TRY(ad_bench_late(b, once + one * tasks * (1 + LEAST_SAMPLES)));
     AD_TRY(adapt(&a, tasks, 1 + count));
     r->sample_count = a.count;
-    r->tasks_at_once = tasks;
+    r->tasks_at_once = a.info.tasks_at_once;
+    r->arena_bytes = (double)a.info.arena_bytes;
     ad_bench_statistics(r);
     r->unit = "episodes/s";
     r->value = r->episodes_per_s = 1e9 / r->median_ns;
@@ -173,9 +176,10 @@ static void remove_folder(const char *folder) {
 }
 
 /* ---- training ----------------------------------------------------------------------------------------------------- */
-static void epoch_ran(void *user, const adatom_pretrain_progress *now) {
+static void block_ran(void *user, const adatom_pretrain_progress *now) {
     ad_bench_record *out = user;
-    if (now->epoch_end || now->epoch == 1 || out->result.sample_count == AD_BENCH_MAX_SAMPLES) return; /* the first warms up */
+    out->result.arena_bytes = (double)now->arena_bytes;
+    if (now->epoch_end || now->epoch == 1 || out->result.sample_count == AD_BENCH_MAX_SAMPLES) return; /* the first epoch warms up */
     out->samples[out->result.sample_count++] = 1e9 / now->images_per_s;
 }
 
@@ -186,18 +190,25 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     adatom_dataset *dataset = NULL;
     adatom_model *model = NULL;
     char folder[32] = "", path[64];
-    /* An epoch is one sample: a step (quick) or four. */
-    const adatom_dataset_params pictures = {
-        .size = c->size, .split = "val", .builtin_per_class = (c->batch * (b->quick ? 1 : 4) + CLASSES - 1) / CLASSES};
+    /* Unless the name says otherwise an epoch is a step (quick) or four. A sample is an epoch or 50 steps of it. */
+    const int count = c->pictures ? c->pictures : c->batch * (b->quick ? 1 : 4);
+    const int blocks = AD_MAX((count / c->batch + 49) / 50, 1), epochs = 1 + (LEAST_SAMPLES + blocks - 1) / blocks;
+    const adatom_dataset_params pictures = {.size = c->size, .split = "val", .builtin_per_class = (count + CLASSES - 1) / CLASSES};
     const adatom_model_params network = model_params(c);
     AD_TRY(adatom_model_create(b->ctx, &network, &model));
-    AD_TRY(check_time(b, model, 3.0 * (2 + LEAST_SAMPLES) * c->batch * (b->quick ? 1 : 4)));
+    AD_TRY(check_time(b, model, 3.0 * epochs * count));
     AD_TRY(verify_network(b, c, out));
     AD_TRY(make_folder(b, folder));
     AD_TRY(adatom_dataset_open(b->ctx, "builtin:shapes", &pictures, &dataset));
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    const adatom_pretrain_params params = {
-        .model = network, .epochs = 2 + LEAST_SAMPLES, .batch = c->batch, .seed = 1, .output = path, .progress = epoch_ran, .user = out};
+    const adatom_pretrain_params params = {.model = network,
+                                           .epochs = epochs,
+                                           .batch = c->batch,
+                                           .seed = 1,
+                                           .memory_bytes = (size_t)c->memory_mib << 20,
+                                           .output = path,
+                                           .progress = block_ran,
+                                           .user = out};
     AD_TRY(adatom_pretrain(b->device, dataset, &params, NULL));
     ad_bench_statistics(r);
     r->unit = "images/s";

@@ -25,7 +25,8 @@ json_t *bench_row(const adatom_bench_result *r) {
                    {"share_of_roofline", r->share_of_roofline},
                    {"share_of_sgemm", r->share_of_sgemm},
                    {"episodes_per_s", r->episodes_per_s},
-                   {"images_per_s", r->images_per_s}};
+                   {"images_per_s", r->images_per_s},
+                   {"arena_bytes", r->arena_bytes}};
     json_object_set_new(row, "value", json_real(r->value));
     json_object_set_new(row, "unit", json_string(r->unit));
     json_object_set_new(row, "variant", json_string(r->variant));

@@ -1,10 +1,10 @@
-#include "bench_files.h"
+#include "bench_plot.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct bench_options {
-    const char *suite, *compare;
+    const char *suite, *compare, *plot;
     arg_texts filters, merge;
     int tasks;
     float seconds;
@@ -12,7 +12,7 @@ typedef struct bench_options {
     bool plain;
 } bench_options;
 
-static const char *const suites[] = {"quick", "full", NULL};
+static const char *const suites[] = {"quick", "full", "scaling", NULL};
 #define AT(member) .offset = offsetof(bench_options, member)
 static const arg_option table[] = {
     {.name = "suite",
@@ -21,7 +21,7 @@ static const arg_option table[] = {
      .choices = suites,
      .initial = "quick",
      .value = "NAME",
-     .help = "which cases; quick ends within 60 s"},
+     .help = "which cases; quick ends within 60 s; scaling: one number at a time grows"},
     {.name = "filter",
      .type = ARG_TEXTS,
      AT(filters),
@@ -41,7 +41,7 @@ static const arg_option table[] = {
      .least = 0,
      .most = 1e6,
      .value = "X",
-     .help = "cases that would begin later are skipped (default 45 for quick, 3600 for full)"},
+     .help = "cases that would begin later are skipped (default 45 for quick, 600 for scaling, 3600 for full)"},
     {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of operands and episodes"},
     {.name = "compare",
      .type = ARG_TEXT,
@@ -53,6 +53,11 @@ static const arg_option table[] = {
      AT(merge),
      .value = "FILE...",
      .help = "measure nothing: show several results (-o json), of other devices too, as one table"},
+    {.name = "plot",
+     .type = ARG_TEXT,
+     AT(plot),
+     .value = "FILE.svg",
+     .help = "draw cases whose names differ in one number as curves, those of this run or of the --merge files"},
     {.name = "plain", .type = ARG_FLAG, AT(plain), .help = "one line 'name = value unit' a case, as the table"},
 };
 #undef AT
@@ -78,6 +83,7 @@ static const report_column columns[] = {
     {NULL, CELL_NUMBER, "share_of_roofline", NULL},
     {NULL, CELL_NUMBER, "episodes_per_s", NULL},
     {NULL, CELL_NUMBER, "images_per_s", NULL},
+    {NULL, CELL_BYTES, "arena_bytes", NULL},
     {NULL, CELL_TEXT, "verified", NULL},
 };
 static const report_column compare_columns[] = {
@@ -187,6 +193,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
                                      : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the arguments");
     if (!run) goto done;
     if (values.merge.count) {
+        if (values.plot) TRY(bench_plot_files(cli, values.plot, &values.merge));
         TRY(bench_merge(cli, &values.merge, &output));
         goto done;
     }
@@ -226,6 +233,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
         report = (struct report){.document = document, .rows = "", .above = plain};
     }
     TRY(report_write(cli, &output, &report));
+    if (values.plot) TRY(bench_plot(cli, values.plot, &document, 1));
     if (old && !compared) TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s has no case of this run", values.compare));
     if (regressions)
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d cases became slower beyond the noise, or fail now", regressions, compared));

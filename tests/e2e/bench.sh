@@ -49,5 +49,16 @@ expect 0 "^$case +(GFLOP/s|us) +[0-9.]+ +[0-9.]+\$" "$ADATOM" bench --merge a.js
 same "$(get merged.json devices.#)/$(get merged.json results.#)" 2/10 "merged devices and cases"
 same "$(get merged.json devices.1.file)" slow.json "a merged file"
 expect 4 'other.json' "$ADATOM" bench --merge a.json other.json
+
+# Curves: three cases that differ in one number; two do not make one.
+three="--filter adapt/head/conv4/16/2w1s1q/3t1 --filter adapt/head/conv4/16/2w1s1q/3t2 --filter adapt/head/conv4/16/2w1s1q/3t4"
+$bench $three -o json --output-file three.json --plot three.svg || complain "bench --plot"
+same "$(grep -c '<circle' three.svg)" 2 "curves of three cases: time and memory"
+grep -q '>tasks<' three.svg || complain "the axis has no name"
+same "$(get three.json results.10.tasks_at_once)" 4 "tasks at once, from the name"
+"$ADATOM" bench --merge three.json three.json --plot both.svg >/dev/null || complain "bench --merge --plot"
+same "$(grep -c '<circle' both.svg)" 4 "curves of two files"
+expect 4 'nothing to plot' "$ADATOM" bench --merge a.json --plot none.svg
+[ ! -e none.svg ] || complain "a picture of nothing"
 expect 3 'nothing to tune' "$ADATOM" tune --device cpu
 finish

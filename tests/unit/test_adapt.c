@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static adatom_context *ctx;
@@ -150,6 +151,54 @@ START_TEST(test_steps_on_the_way) {
     ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &centroid, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &recipe, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &atoms, descending, 2, 0, 0, NULL, none), ADATOM_USAGE);
+    adatom_episodes_destroy(&list);
+}
+END_TEST
+
+typedef struct stopwatch {
+    double last, best; /* seconds: when the latest batch ended; of an episode in the fastest batch */
+    int done;
+} stopwatch;
+
+static void batch_ended(void *user, int done, int total, double mean, double ci95) {
+    stopwatch *w = user;
+    struct timespec now;
+    (void)total, (void)mean, (void)ci95;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    if (w->done) w->best = fmin(w->best, (seconds - w->last) / (done - w->done));
+    w->last = seconds;
+    w->done = done;
+}
+
+/* So many tasks at once; of the fastest batch but the first, seconds an episode. */
+static double measure(const adatom_episodes *list, int tasks, size_t *arena_bytes) {
+    const adatom_method method = {.adapt = "atoms", .steps = 10, .tasks_at_once = tasks};
+    stopwatch w = {.best = INFINITY};
+    const adatom_progress progress = {batch_ended, &w};
+    adatom_evaluation *e;
+    adatom_evaluation_info info;
+    ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e));
+    adatom_evaluation_describe(e, &info);
+    ck_assert_int_eq(info.tasks_at_once, tasks);
+    if (arena_bytes) *arena_bytes = info.arena_bytes;
+    adatom_evaluation_destroy(&e);
+    return w.best;
+}
+
+START_TEST(test_cost_is_linear_in_tasks) {
+    adatom_episodes *list = episodes(96, 1);
+    size_t four = 0, eight = 0, many = 0;
+    double few_s = measure(list, 4, &four), many_s = measure(list, 32, &many);
+    measure(list, 8, &eight);
+    const double step = (double)(eight - four) / 4, last = (double)(many - eight) / 24;
+    ck_assert_uint_gt(eight, four);
+    ck_assert_msg(fabs(last / step - 1) < 0.01, "another task takes %g bytes of few, %g of many", step, last);
+    for (int again = 0; again < 8 && many_s > 1.3 * few_s; again++) { /* other load disturbs: the best of a few */
+        few_s = fmin(few_s, measure(list, 4, NULL));
+        many_s = fmin(many_s, measure(list, 32, NULL));
+    }
+    ck_assert_msg(many_s <= 1.3 * few_s, "%g ms an episode where 32 run at once, %g where 4 do", 1e3 * many_s, 1e3 * few_s);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -433,6 +482,7 @@ int main(void) {
     tcase_add_loop_test(adapt, test_tasks_at_once, 0, (int)(sizeof names / sizeof *names));
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);
+    tcase_add_test(adapt, test_cost_is_linear_in_tasks);
     tcase_add_test(adapt, test_steps_on_the_way);
     tcase_add_test(adapt, test_batch_norm_policies);
     tcase_add_test(adapt, test_closerlook_recipe);

@@ -19,7 +19,7 @@ static void close_device(void) {
 }
 
 START_TEST(suites_are_cases) {
-    static const char *const suites[] = {"quick", "full"};
+    static const char *const suites[] = {"quick", "full", "scaling"};
     ad_bench_case c;
     for (size_t s = 0; s < AD_COUNT(suites); s++)
         for (const char *const *name = ad_bench_suite(suites[s]); *name; name++) {
@@ -51,6 +51,19 @@ START_TEST(names_decide_shapes) {
     ck_assert_str_eq(c.sharing, "stage");
     ck_assert_int_eq(c.way * 10000 + c.shot * 100 + c.query, 200115);
     ck_assert_int_eq(c.optimiser_steps, 7);
+}
+END_TEST
+
+START_TEST(names_of_whole_runs) {
+    ad_bench_case c;
+    ck_assert(ad_bench_parse("adapt/atoms/conv4/28/5w2s3q/7t16", &c));
+    ck_assert(c.size == 28 && c.way == 5 && c.shot == 2 && c.query == 3 && c.optimiser_steps == 7 && c.tasks == 16);
+    ck_assert(ad_bench_parse("adapt/atoms/conv4/28/5w2s3q/7", &c));
+    ck_assert_int_eq(c.tasks, 0);
+    ck_assert(ad_bench_parse("pretrain/conv4/28/b16d512m10", &c));
+    ck_assert(c.batch == 16 && c.pictures == 512 && c.memory_mib == 10);
+    ck_assert(ad_bench_parse("pretrain/conv4/28/b16m10", &c));
+    ck_assert(c.pictures == 0 && c.memory_mib == 10);
 }
 END_TEST
 
@@ -173,6 +186,7 @@ int main(void) {
     TCase *rules = tcase_create("rules"), *runs = tcase_create("runs");
     tcase_add_test(rules, suites_are_cases);
     tcase_add_test(rules, names_decide_shapes);
+    tcase_add_test(rules, names_of_whole_runs);
     tcase_add_test(rules, what_is_no_name);
     tcase_add_test(rules, slower_means_beyond_the_noise);
     tcase_add_checked_fixture(runs, open_device, close_device);

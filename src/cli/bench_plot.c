@@ -1,0 +1,241 @@
+#include "bench_plot.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_NUMBERS = 12, MOST_POINTS = 32, MOST_CURVES = 48, TIME = 0, MEMORY = 1 };
+
+/* What a number in a case's name is, by the family and the characters around it ('/' at the ends; 0: any). */
+static const struct meaning {
+    const char *family;
+    char before, after;
+    const char *axis, *time;
+    bool total; /* the time of one is multiplied by the number */
+} meanings[] = {
+    {"adapt", 't', '/', "tasks", "time of all tasks, ms", true},
+    {"adapt", 0, 's', "pictures a class (shots)", "time of a task, ms", false},
+    {"adapt", '/', 'w', "classes (ways)", "time of a task, ms", false},
+    {"adapt", 0, 'q', "queries a class", "time of a task, ms", false},
+    {"adapt", '/', '/', "image side, pixels", "time of a task, ms", false},
+    {"adapt", '/', 't', "steps", "time of a task, ms", false},
+    {"pretrain", 'd', 0, "pictures of the data set", "time of an epoch, ms", true},
+    {"pretrain", 'b', 0, "pictures of a batch", "time of a picture, ms", false},
+    {"pretrain", 'm', 0, "device memory allowed, MiB", "time of a picture, ms", false},
+    {"pretrain", '/', '/', "image side, pixels", "time of a picture, ms", false},
+    {"", 't', 0, "tasks", "time, ms", false},
+    {"", 'b', 0, "images", "time, ms", false},
+    {"", '/', '/', "image side, pixels", "time, ms", false},
+    {"", 0, 0, "the number that grows", "time, ms", false},
+};
+
+typedef struct point {
+    double x, y[2]; /* time in ms, memory in MiB; 0: not measured */
+} point;
+
+typedef struct curve {
+    const struct meaning *meaning;
+    char label[160];
+    point points[MOST_POINTS];
+    int count;
+} curve;
+
+typedef struct numbers {
+    char words[128]; /* the name, numbers cut out */
+    int at[MOST_NUMBERS], end[MOST_NUMBERS], count;
+    double value[MOST_NUMBERS];
+} numbers;
+
+static numbers numbers_of(const char *name) {
+    numbers n = {.count = 0};
+    size_t words = 0;
+    for (const char *c = name; *c && words + 2 < sizeof n.words;) {
+        if (!isdigit((unsigned char)*c) || n.count == MOST_NUMBERS) {
+            n.words[words++] = *c++;
+            continue;
+        }
+        char *end;
+        n.at[n.count] = (int)(c - name);
+        n.value[n.count] = strtod(c, &end);
+        n.end[n.count++] = (int)(end - name);
+        n.words[words++] = '#';
+        c = end;
+    }
+    return n;
+}
+
+static const struct meaning *meaning_of(const char *name, int at, int end) {
+    const char before = at ? name[at - 1] : '/', after = name[end] ? name[end] : '/';
+    const struct meaning *m = meanings;
+    while (strncmp(name, m->family, strlen(m->family)) || (m->before && m->before != before) || (m->after && m->after != after)) m++;
+    return m;
+}
+
+/* The curve of the cases that differ from rows[first] in its number k only. */
+static void trace(json_t *rows, size_t first, int k, const char *device, curve *out) {
+    const char *name = json_string_value(json_object_get(json_array_get(rows, first), "name"));
+    const numbers n = numbers_of(name);
+    size_t i;
+    json_t *row;
+    out->count = 0;
+    out->meaning = meaning_of(name, n.at[k], n.end[k]);
+    snprintf(out->label, sizeof out->label, "%.28s: %.*sN%s", device, n.at[k], name, name + n.end[k]);
+    json_array_foreach(rows, i, row) {
+        const char *other = json_string_value(json_object_get(row, "name"));
+        const double ns = json_number_value(json_object_get(row, "median_ns"));
+        const numbers o = numbers_of(other ? other : "");
+        bool same = ns > 0 && strcmp(o.words, n.words) == 0 && o.count == n.count;
+        for (int j = 0; j < n.count && same; j++) same = j == k || o.value[j] == n.value[j];
+        if (!same || out->count == MOST_POINTS || o.value[k] <= 0) continue;
+        point p = {.x = o.value[k]};
+        p.y[TIME] = ns * 1e-6 * (out->meaning->total ? p.x : 1);
+        p.y[MEMORY] = json_number_value(json_object_get(row, "arena_bytes")) / 0x1p20;
+        int at = out->count++;
+        for (; at > 0 && out->points[at - 1].x > p.x; at--) out->points[at] = out->points[at - 1];
+        out->points[at] = p;
+    }
+}
+
+static int find_curves(json_t *document, curve *curves, int count) {
+    json_t *rows = json_object_get(document, "results"), *row;
+    const char *device = json_string_value(report_get(document, "device.name"));
+    size_t i;
+    json_array_foreach(rows, i, row) {
+        const char *name = json_string_value(json_object_get(row, "name"));
+        const numbers n = numbers_of(name ? name : "");
+        for (int k = 0; k < n.count && count < MOST_CURVES; k++) {
+            curve *c = &curves[count];
+            trace(rows, i, k, device ? device : "?", c);
+            if (c->count >= 3 && c->points[0].x == n.value[k]) count++; /* once: at its first point */
+        }
+    }
+    return count;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------------------------------ */
+
+enum { WIDTH = 400, HEIGHT = 270, LEFT = 58, RIGHT = 14, TOP = 10, BOTTOM = 42, LINE = 13 };
+static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d", "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
+
+typedef struct axis {
+    double least, most; /* of the data; then logarithms of the ends */
+    double at, length;  /* on the page; y goes up */
+} axis;
+
+static void widen(axis *a, double value) {
+    if (value <= 0) return;
+    a->least = a->least > 0 ? fmin(a->least, value) : value;
+    a->most = fmax(a->most, value);
+}
+
+static double place(const axis *a, double value) { return a->at + a->length * (log10(value) - a->least) / (a->most - a->least); }
+
+static void settle(axis *a) {
+    const double margin = 0.05 * fmax(log10(a->most / a->least), 0.5);
+    a->least = log10(a->least) - margin;
+    a->most = log10(a->most) + margin;
+}
+
+/* Lines with numbers: the wider the axis, the fewer. */
+static void grid(FILE *out, const axis *x, const axis *y) {
+    static const double steps[] = {1, 2, 5, 1.2, 1.5, 3, 4, 6, 8};
+    for (int vertical = 0; vertical < 2; vertical++) {
+        const axis *a = vertical ? x : y;
+        const size_t used = a->most - a->least > 2.5 ? 1 : a->most - a->least > 0.7 ? 3 : COUNT(steps);
+        for (int power = (int)floor(a->least); power <= (int)ceil(a->most); power++)
+            for (size_t s = 0; s < used; s++) {
+                const double value = steps[s] * pow(10, power), at = place(a, value);
+                if (log10(value) < a->least || log10(value) > a->most) continue;
+                if (vertical)
+                    fprintf(out, "<path class='g' d='M%.1f %.1fv%.1f'/><text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n", at, y->at,
+                            y->length, at, y->at + 14, value);
+                else
+                    fprintf(out, "<path class='g' d='M%.1f %.1fh%.1f'/><text x='%.1f' y='%.1f' text-anchor='end'>%g</text>\n", x->at, at,
+                            x->length, x->at - 4, at + 4, value);
+            }
+    }
+}
+
+static void diagram(FILE *out, double left, double top, const curve *curves, int count, const struct meaning *m, int what) {
+    axis x = {.at = left + LEFT, .length = WIDTH - LEFT - RIGHT}, y = {0};
+    int used = 0;
+    for (int c = 0; c < count; c++) {
+        if (curves[c].meaning != m) continue;
+        used++;
+        for (int i = 0; i < curves[c].count; i++) widen(&x, curves[c].points[i].x), widen(&y, curves[c].points[i].y[what]);
+    }
+    if (y.most <= 0) return;
+    settle(&x);
+    settle(&y);
+    y.at = top + HEIGHT - BOTTOM;
+    y.length = TOP + LINE * used - (HEIGHT - BOTTOM); /* below the legend */
+    grid(out, &x, &y);
+    fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", x.at + x.length / 2, top + HEIGHT - 10, m->axis);
+    fprintf(out, "<text transform='translate(%.1f %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", left + 14, y.at + y.length / 2,
+            what == TIME ? m->time : "device memory, MiB");
+    for (int c = 0, line = 0; c < count; c++) {
+        if (curves[c].meaning != m) continue;
+        const char *colour = colours[line % (int)COUNT(colours)];
+        fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>%s</text>\n<path fill='none' stroke='%s' d='", x.at, top + TOP + LINE * line++,
+                colour, curves[c].label, colour);
+        for (int pass = 0; pass < 2; pass++) {
+            for (int i = 0, drawn = 0; i < curves[c].count; i++) {
+                const point *p = &curves[c].points[i];
+                if (p->y[what] <= 0) continue;
+                const double px = place(&x, p->x), py = place(&y, p->y[what]);
+                if (pass)
+                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='2.5' fill='%s'/>", px, py, colour);
+                else
+                    fprintf(out, "%c%.1f %.1f", drawn++ ? 'L' : 'M', px, py);
+            }
+            fprintf(out, pass ? "\n" : "'/>");
+        }
+    }
+}
+
+adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *documents, int count) {
+    curve *curves = calloc(MOST_CURVES + 1, sizeof *curves);
+    char *text = NULL;
+    size_t size = 0;
+    int found = 0, rows = 0, row = 0;
+    adatom_status status = ADATOM_OK;
+    FILE *out = open_memstream(&text, &size);
+    if (!curves || !out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    for (int d = 0; d < count; d++) found = find_curves(documents[d], curves, found);
+    if (!found)
+        TRY(cli_fail(cli, ADATOM_BAD_DATA, "nothing to plot: no three cases differ in one number of their names only (--suite scaling)"));
+    bool there[COUNT(meanings)] = {false};
+    for (int c = 0; c < found; c++) there[curves[c].meaning - meanings] = true;
+    for (size_t m = 0; m < COUNT(meanings); m++) rows += there[m];
+    fprintf(out,
+            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='11'>\n"
+            "<style>.g{stroke:#ddd;fill:none}</style><rect width='100%%' height='100%%' fill='#fff'/>\n",
+            2 * WIDTH, rows * HEIGHT);
+    for (size_t m = 0; m < COUNT(meanings); m++) {
+        for (int what = TIME; there[m] && what <= MEMORY; what++)
+            diagram(out, what * WIDTH, row * HEIGHT + 4, curves, found, &meanings[m], what);
+        row += there[m];
+    }
+    fprintf(out, "</svg>\n");
+    fclose(out);
+    out = NULL;
+    status = report_write_file(cli, path, text, size);
+done:
+    if (out) fclose(out);
+    free(text);
+    free(curves);
+    return status;
+}
+
+adatom_status bench_plot_files(struct cli *cli, const char *path, const arg_texts *files) {
+    adatom_status status = ADATOM_OK;
+    json_t **documents = calloc((size_t)files->count, sizeof *documents);
+    if (!documents) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    for (int f = 0; f < files->count; f++) TRY(bench_load(cli, files->items[f], &documents[f]));
+    TRY(bench_plot(cli, path, documents, files->count));
+done:
+    for (int f = 0; documents && f < files->count; f++) json_decref(documents[f]);
+    free(documents);
+    return status;
+}
