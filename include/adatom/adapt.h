@@ -32,7 +32,7 @@ typedef struct adatom_method {
     const char *conv;      /* decomposed layers: auto, coefficients-first, atoms-first, composed */
     uint64_t seed;         /* random head */
     int tasks_at_once;     /* 0: as many as fit the device */
-    size_t memory_bytes;   /* limit for arenas; 0: what the device has free */
+    size_t memory_bytes;   /* limit for arenas; 0: half of what the device has free, more if one task needs it */
     const char *recipe;    /* NULL, or "closerlook-baseline": Closer Look's exact fine-tuning (batches of 4, 100 epochs) */
 } adatom_method;
 

@@ -91,7 +91,7 @@ typedef struct adatom_predictions adatom_predictions;
 
 typedef struct adatom_classify_params {
     int batch;                                               /* pictures at once; 0: 32 */
-    size_t memory_bytes;                                     /* limit; 0: what the device has free */
+    size_t memory_bytes;                                     /* limit; 0: half of what the device has free */
     void (*progress)(void *user, size_t done, size_t total); /* pictures */
     void *user;
 } adatom_classify_params;

@@ -17,7 +17,7 @@ static const arg_option table[] = {
            .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
     OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K", .help = "most probable classes of each picture"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "32", .value = "N", .help = "pictures at once"),
-    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };
 #undef OPTIONS
 

@@ -35,7 +35,7 @@ static const arg_option method_table[] = {
     CHOICE("conv", conv, convs, "how decomposed layers are computed"),
     OPTION("tasks-at-once", ARG_INT, tasks_at_once, .least = 0, .most = 1e6, .initial = "0", .value = "N",
            .help = "tasks in one submission; 0: as many as fit"),
-    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: what is free"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };
 #undef OPTIONS
 #undef REAL

@@ -392,6 +392,8 @@ static adatom_status adapt(job *j, const adatom_method *method, const adatom_pro
     AD_TRY(ad_upload_parameters(engine, j->model, &params));
     if (!j->settings.backbone)
         AD_TRY(ad_features_table(j->device, j->model, j->dataset, j->images, j->image_count, j->memory_bytes, &j->rows.table));
+    ad_log(j->device->ctx, ADATOM_LOG_INFO, "%s: %.1f MiB of %s, %s", j->settings.name, (double)ad_rows_bytes(&j->rows) / 0x1p20,
+           j->settings.backbone ? "pictures" : "features", j->rows.parts == 1 ? "resident" : "streamed while it computes");
     AD_TRY(ad_rows_create(&j->rows));
     AD_TRY(ad_program_make(engine, &j->built, params, &j->rows, &program));
     const double begun = ad_seconds();

@@ -227,7 +227,7 @@ static adatom_status plan(training *t) {
     }
     ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures (%s)",
            (double)(ad_plan_bytes(t->built.plan) - ad_rows_bytes(&t->rows)) / 0x1p20, (double)ad_rows_bytes(&t->rows) / 0x1p20,
-           t->rows.parts == 1 ? "resident: all of them" : "streamed while it computes");
+           t->rows.parts == 1 ? "resident" : "streamed while it computes");
 done:
     return status;
 }
