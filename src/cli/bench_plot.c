@@ -31,7 +31,7 @@ static const struct meaning {
 };
 
 typedef struct point {
-    double x, y[2]; /* time in ms, memory in MiB; 0: not measured */
+    double x, y[2]; /* time in ms, of the fastest sample, since other load only ever adds; memory in MiB; 0: not measured */
 } point;
 
 typedef struct curve {
@@ -83,7 +83,7 @@ static void trace(json_t *rows, size_t first, int k, const char *device, curve *
     snprintf(out->label, sizeof out->label, "%.28s: %.*sN%s", device, n.at[k], name, name + n.end[k]);
     json_array_foreach(rows, i, row) {
         const char *other = json_string_value(json_object_get(row, "name"));
-        const double ns = json_number_value(json_object_get(row, "median_ns"));
+        const double ns = json_number_value(json_object_get(row, "min_ns"));
         const numbers o = numbers_of(other ? other : "");
         bool same = ns > 0 && strcmp(o.words, n.words) == 0 && o.count == n.count;
         for (int j = 0; j < n.count && same; j++) same = j == k || o.value[j] == n.value[j];
