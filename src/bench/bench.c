@@ -104,6 +104,11 @@ static bool in_suite(const char *const *suite, const char *name) {
     return *suite != NULL;
 }
 
+static double default_seconds(const char *suite) {
+    if (!suite || !strcmp(suite, "quick")) return 40;
+    return !strcmp(suite, "scaling") ? 600 : 3600;
+}
+
 adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_params *params, int *errors) {
     ad_bench b = {.device = device, .ctx = device->ctx, .engine = device->engine};
     int failed = 0;
@@ -111,12 +116,8 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     if (params) b.params = *params;
     const char *const *suite = ad_bench_suite(b.params.suite);
     if (!suite) return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick, full and scaling", b.params.suite);
-    const char *which = b.params.suite ? b.params.suite : "quick";
-    b.quick = strcmp(which, "full") != 0;
-    b.deadline = ad_seconds() + (b.params.seconds > 0        ? b.params.seconds
-                                 : !strcmp(which, "quick")   ? 45
-                                 : !strcmp(which, "scaling") ? 600
-                                                             : 3600);
+    b.quick = !b.params.suite || strcmp(b.params.suite, "full") != 0;
+    b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : default_seconds(b.params.suite));
     adatom_status status = check_filters(&b, suite);
     ad_bench_case c;
     for (const char *const *name = suite; *name && status == ADATOM_OK; name++)

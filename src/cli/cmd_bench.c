@@ -41,7 +41,7 @@ static const arg_option table[] = {
      .least = 0,
      .most = 1e6,
      .value = "X",
-     .help = "cases that would begin later are skipped (default 45 for quick, 600 for scaling, 3600 for full)"},
+     .help = "cases that would begin later are skipped (default 40 for quick, 600 for scaling, 3600 for full)"},
     {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of operands and episodes"},
     {.name = "compare",
      .type = ARG_TEXT,
