@@ -80,7 +80,7 @@ static void trace(json_t *rows, size_t first, int k, const char *device, curve *
     json_t *row;
     out->count = 0;
     out->meaning = meaning_of(name, n.at[k], n.end[k]);
-    snprintf(out->label, sizeof out->label, "%.28s: %.*sN%s", device, n.at[k], name, name + n.end[k]);
+    snprintf(out->label, sizeof out->label, "%.20s: %.*sN%s", device, n.at[k], name, name + n.end[k]);
     json_array_foreach(rows, i, row) {
         const char *other = json_string_value(json_object_get(row, "name"));
         const double ns = json_number_value(json_object_get(row, "min_ns"));
@@ -179,13 +179,13 @@ static void diagram(FILE *out, double left, double top, const curve *curves, int
         const char *colour = colours[line % (int)COUNT(colours)];
         fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>%s</text>\n<path fill='none' stroke='%s' d='", x.at, top + TOP + LINE * line++,
                 colour, curves[c].label, colour);
-        for (int pass = 0; pass < 2; pass++) {
+        for (int pass = 0; pass < 2; pass++) { /* the line, then points, smaller ones above larger ones where curves meet */
             for (int i = 0, drawn = 0; i < curves[c].count; i++) {
                 const point *p = &curves[c].points[i];
                 if (p->y[what] <= 0) continue;
                 const double px = place(&x, p->x), py = place(&y, p->y[what]);
                 if (pass)
-                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='2.5' fill='%s'/>", px, py, colour);
+                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='%.1f' fill='%s'/>", px, py, 2.5 + used - line, colour);
                 else
                     fprintf(out, "%c%.1f %.1f", drawn++ ? 'L' : 'M', px, py);
             }
