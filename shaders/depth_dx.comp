@@ -1,10 +1,12 @@
 #version 450
-/* DEPTH_DX: dx[n][h][w][c] = sum over m,(i,j),(p,q) that read (h,w): psi[m][ij] dz[n][p][q][c][m]. One invocation an output.
- * dz [task][n][oh][ow][C][M], psi [task][M][K*K], dx [task][n][h][w][C]. Grid: (n, h, w, c) invocations, c fastest, folded over
- * x and y; z = task. 2 K^2 M flops an output. Double reference: DEPTH_DX. */
+/* DEPTH_DX: dx[n][h][w][from][c] = sum over to,m,(i,j),(p,q) that read (h,w): psi[to][from][m][ij] dz[n][p][q][to][c][m], groups as in
+ * lib/groups.glsl. One invocation an output.
+ * dz [task][n][oh][ow][TO][IN][M], psi [task][TO][FROM][M][K*K], dx [task][n][h][w][FROM][IN]. Grid: (n, h, w, from, c) invocations, c
+ * fastest, folded over x and y; z = task. 2 K^2 M TO flops an output. Double reference: DEPTH_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
+#include "lib/groups.glsl"
 
 AD_IN1(0, dz)
 AD_IN1(1, psi)
@@ -18,8 +20,11 @@ void main() {
     for (int tap = 0; tap < K * K; tap++) {
         int position = ad_reader(pixel, tap / K, tap % K);
         if (position < 0) continue;
-        int from = ad_task_offset(0, 1) + (position * C + index % C) * M;
-        for (int m = 0; m < M; m++) sum += psi(ad_task_offset(1, 1) + m * K * K + tap) * dz(from + m);
+        for (int to = 0; to < TO; to++) {
+            int atoms = ad_task_offset(1, 1) + ad_atoms_of(to, index % C / IN) + tap;
+            int at = ad_task_offset(0, 1) + ((position * TO + to) * IN + index % IN) * M;
+            for (int m = 0; m < M; m++) sum += psi(atoms + m * K * K) * dz(at + m);
+        }
     }
     int at = ad_task_offset(2, 1) + index;
     dx[at] = p.accumulate != 0 ? dx[at] + sum : sum;

@@ -73,7 +73,7 @@ typedef struct adatom_adapter_tensor {
     const char *name; /* the model's, e.g. "layer2.atoms"; owned by the adapter */
     bool atoms;
     int rank;
-    int64_t shape[4]; /* atoms: [m][k][k] */
+    int64_t shape[5]; /* atoms: [m][k][k], of groups [out group][in group][m][k][k] */
     size_t elements;
     double moved;    /* Euclidean length of the change */
     double relative; /* the same over the length before; infinite where that is 0 */

@@ -13,7 +13,7 @@ typedef struct adatom_model adatom_model;
 
 typedef struct adatom_model_params {
     const char *arch;     /* conv4, conv6, resnet10, resnet12, resnet18, resnet34, vgg16_bn; NULL: conv4 */
-    const char *sharing;  /* none (ordinary kernels), layer, stage, net; NULL: net */
+    const char *sharing;  /* none (ordinary kernels), layer, stage, net; group-layer, group-stage, group-net; NULL: net */
     int atoms;            /* m, 1..64; 0: 8. Ignored with sharing none */
     int image_size;       /* square input, pixels; 0: 84 */
     int width;            /* channels of the first stage, a multiple of 4; 0: the architecture's own (64) */
@@ -22,6 +22,8 @@ typedef struct adatom_model_params {
     const char *stem;     /* resnet10/18/34: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
                              32x32 images); NULL: 7x7 */
     bool residual;        /* decomposed layers keep an ordinary kernel to which atoms are added (adatom_model_decompose) */
+    int group;            /* with sharing group-*: channels of a group, a multiple of 4 that divides the width of every decomposed
+                             layer; 0: the largest of these up to 64. Else 0 */
     uint64_t seed;        /* of the initialisation */
 } adatom_model_params;
 
@@ -35,8 +37,8 @@ ADATOM_API adatom_status adatom_model_save(const adatom_model *model, const char
 ADATOM_API void adatom_model_destroy(adatom_model **model);
 
 typedef struct adatom_model_info {
-    const char *arch, *sharing; /* owned by the model */
-    int atoms, image_size, features, classes, layers;
+    const char *arch, *sharing;                              /* owned by the model */
+    int atoms, group, image_size, features, classes, layers; /* group: channels of one, 0 where there are none */
     bool residual;
     int resize;          /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
     const char *layout;  /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
@@ -57,7 +59,8 @@ typedef struct adatom_layer_info {
     const char *coefficients;                     /* name of the (shared) coefficient tensor or NULL */
     uint64_t own_parameters;                      /* without shared coefficients */
     uint64_t macs;                                /* dense */
-    uint64_t macs_coefficients_first;             /* per METHODS.md; 0 for ordinary layers */
+    uint64_t macs_coefficients_first;             /* coefficients before atoms; 0 for ordinary layers and with groups */
+    uint64_t macs_sum_first;                      /* atoms, summed over groups of inputs, before coefficients; 0 without groups */
 } adatom_layer_info;
 /* USAGE if index is outside 0..layers-1. */
 ADATOM_API adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out);

@@ -1,6 +1,10 @@
+#include "lib/groups.glsl"
+
 /* Gradients of atoms: a workgroup sums its share of the items into K*K numbers, one workgroup an atom and chunk, and writes
- * partial[task][chunk][m][ij]; conv_reduce.comp adds the chunks. The grid is (chunk, m), m fastest, folded; z = task.
+ * partial[task][chunk][atom][ij], atoms of all pairs of groups; conv_reduce.comp adds the chunks. The grid is (chunk, atom), atoms
+ * fastest, folded; z = task.
  * An item's contribution goes to ad_taps[]; ad_taps_write adds the lanes in order (deterministic) and writes. */
+const int ATOMS = TO * FROM * M;
 float ad_taps[K * K];
 shared float ad_taps_shared[K * K * gl_WorkGroupSize.x];
 
@@ -8,10 +12,10 @@ void ad_taps_clear() {
     [[unroll]] for (int t = 0; t < K * K; t++) ad_taps[t] = 0.0;
 }
 
-int ad_taps_atom() { return ad_group() % M; }
+int ad_taps_atom() { return ad_group() % ATOMS; }
 /* Items begin + lane, begin + lane + LANES, ... < end of this invocation. */
-int ad_taps_begin() { return ad_group() / M * p.span + int(gl_LocalInvocationID.x); }
-int ad_taps_end(int items) { return min((ad_group() / M + 1) * p.span, items); }
+int ad_taps_begin() { return ad_group() / ATOMS * p.span + int(gl_LocalInvocationID.x); }
+int ad_taps_end(int items) { return min((ad_group() / ATOMS + 1) * p.span, items); }
 
 #define AD_TAPS_WRITE(partial, binding)                                                           \
     {                                                                                             \

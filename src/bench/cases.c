@@ -80,8 +80,8 @@ static void describe(ad_case *c, const char *words) {
     const struct {
         const char *letter;
         int value;
-    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},  {"o", g->o},
-                 {"m", g->m},     {"k", g->k}, {"s", g->stride}, {"p", g->pad}, {"d", g->dil}};
+    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},   {"o", g->o},
+                 {"m", g->m},     {"k", g->k}, {"s", g->stride}, {"p", g->pad}, {"d", g->dil}, {"g", g->group}};
     char *text = c->shape;
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         char number[16];
@@ -166,7 +166,8 @@ static float number(const ad_case *c, int role, size_t e, bool integers, ad_rand
     const float any = integers ? (float)ad_random_below(random, 7) - 3 : 2 * ad_random_uniform(random) - 1;
     const float positive = integers ? 1 + (float)ad_random_below(random, 3) : 0.01f + 3 * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "stats") && e >= channels) return positive; /* a variance */
-    if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse") || ad_case_role_is(kind, role, "norms")) return positive;
+    if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse") || ad_case_role_is(kind, role, "norms"))
+        return positive;
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "logits") && !integers) return 30 * any;
     if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4); /* E[x^2] - E[x]^2 would not do */

@@ -20,6 +20,18 @@ static const struct {
     {false, 1, 1, 1, 2, 4, 16, 3, 1, 1, 1, 2},
 };
 
+/* Pairs of groups of channels, each with atoms of its own: stages of sum-first, and compositions. */
+static const struct {
+    bool quick;
+    int tasks, n, h, w, c, o, k, stride, pad, dil, m, group;
+} grouped[] = {
+    {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3, 4},    {true, 1, 3, 9, 8, 16, 8, 3, 2, 1, 1, 8, 8},
+    {false, 3, 1, 6, 5, 24, 8, 5, 2, 2, 1, 16, 8},  {false, 1, 2, 7, 7, 32, 64, 3, 1, 1, 1, 8, 16},
+    {false, 1, 1, 11, 9, 12, 12, 3, 1, 2, 2, 9, 4}, {false, 3, 1, 4, 5, 20, 60, 1, 1, 0, 1, 8, 20},
+    {false, 1, 7, 10, 9, 8, 4, 3, 1, 1, 1, 24, 4},  /* a reduction in many parts */
+    {false, 1, 1, 3, 3, 64, 64, 3, 2, 1, 1, 4, 64}, /* a single group */
+};
+
 /* As matrix products: rows and columns around multiples of tiles. */
 static const struct {
     bool quick;
@@ -67,6 +79,13 @@ static void add_convolutions(ad_case_list *list) {
     }
 }
 
+static ad_geometry grouped_geometry(size_t s) {
+    ad_geometry g = ad_case_geometry(grouped[s].n, grouped[s].h, grouped[s].w, grouped[s].c, grouped[s].o, grouped[s].k, grouped[s].stride,
+                                     grouped[s].pad, grouped[s].dil, grouped[s].m);
+    g.group = grouped[s].group;
+    return g;
+}
+
 static void add_stages(ad_case_list *list) {
     static const int kinds[] = {AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI, AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
     static const uint32_t shareable[] = {2, 2, 1, 2, 2, 1};
@@ -76,9 +95,39 @@ static void add_stages(ad_case_list *list) {
                                                    shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m);
             add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
         }
+    for (size_t kind = 3; kind < AD_COUNT(kinds); kind++)
+        for (size_t s = 0; s < AD_COUNT(grouped); s++)
+            add_variations(list, kinds[kind], grouped[s].tasks, grouped_geometry(s), grouped[s].quick, (int)s, shareable[kind]);
 }
 
-/* Coefficients of the layer's own size, and a slice of larger ones shared with wider layers. */
+/* One composition, or what belongs to it, with coefficients of `rows` rows and `ld` columns. */
+static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry g, int rows, int ld, bool quick, bool more) {
+    enum { BASE = 4 };
+    const int alpha = kind == AD_OP_COMPOSE_DPSI ? 1 : kind == AD_OP_COMPOSE_DALPHA ? 2 : 0;
+    const int scale = kind == AD_OP_PACK ? 1 : kind == AD_OP_COMPOSE ? 2 : -1;
+    const char *words = !g.group && (ld > g.o || rows > g.c) ? "slice" : NULL;
+    ad_case c = ad_case_of(kind, tasks, g);
+    c.op.i[0] = ld;
+    c.op.i[1] = rows;
+    c.count[alpha] = (size_t)rows * (size_t)g.m * (size_t)ld;
+    ad_case_add(list, c, quick, words);
+    ad_case other = c; /* frozen coefficients without scale or base */
+    if (scale >= 0) ad_case_absent(&other, scale);
+    if (kind == AD_OP_COMPOSE) {
+        ad_case_absent(&other, BASE);
+        ad_case frozen = c; /* a residual layer: all but the atoms is shared */
+        ad_case_share(&frozen, alpha);
+        ad_case_share(&frozen, scale);
+        ad_case_share(&frozen, BASE);
+        if (tasks > 1) ad_case_add(list, frozen, quick, words);
+    }
+    if (kind != AD_OP_COMPOSE_DALPHA && tasks > 1) ad_case_share(&other, alpha);
+    if (more && (scale >= 0 || other.shared != c.shared)) ad_case_add(list, other, quick, words);
+    c.op.flags = AD_ACCUMULATE;
+    if (more && kind != AD_OP_PACK) ad_case_add(list, c, quick, words);
+}
+
+/* Coefficients of the layer's own size, and a slice of larger ones shared with wider layers; those of groups. */
 static void add_compositions(ad_case_list *list) {
     static const struct {
         bool quick;
@@ -89,33 +138,17 @@ static void add_compositions(ad_case_list *list) {
         {false, 1, 4, 8, 7, 8, 8, 4},    {false, 3, 68, 4, 3, 1, 0, 0},  {false, 3, 4, 5, 3, 3, 4, 1},
     };
     static const int kinds[] = {AD_OP_COMPOSE, AD_OP_COMPOSE_DPSI, AD_OP_COMPOSE_DALPHA, AD_OP_PACK};
-    static const int alpha[] = {0, 1, 2, 0};
-    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++) {
         for (size_t s = 0; s < AD_COUNT(sizes); s++) {
-            const int ld = sizes[s].o + sizes[s].more_columns, rows = sizes[s].c + sizes[s].more_rows;
             const ad_geometry g = {.c = sizes[s].c, .o = sizes[s].o, .k = sizes[s].k, .m = sizes[s].m};
-            ad_case c = ad_case_of(kinds[kind], sizes[s].tasks, g);
-            c.op.i[0] = ld;
-            c.op.i[1] = rows;
-            c.count[alpha[kind]] = (size_t)rows * (size_t)g.m * (size_t)ld;
-            const char *words = ld > g.o || rows > g.c ? "slice" : NULL;
-            ad_case_add(list, c, sizes[s].quick, words);
-            const int scale = kinds[kind] == AD_OP_PACK ? 1 : kinds[kind] == AD_OP_COMPOSE ? 2 : -1;
-            ad_case other = c; /* frozen coefficients without scale or base */
-            if (scale >= 0) ad_case_absent(&other, scale);
-            if (kinds[kind] == AD_OP_COMPOSE) {
-                ad_case_absent(&other, 4);
-                ad_case frozen = c; /* a residual layer: all but the atoms is shared */
-                ad_case_share(&frozen, 0);
-                ad_case_share(&frozen, 2);
-                ad_case_share(&frozen, 4);
-                if (c.tasks > 1) ad_case_add(list, frozen, sizes[s].quick, words);
-            }
-            if (kinds[kind] != AD_OP_COMPOSE_DALPHA && c.tasks > 1) ad_case_share(&other, alpha[kind]);
-            if (s % 2 && (scale >= 0 || other.shared != c.shared)) ad_case_add(list, other, sizes[s].quick, words);
-            c.op.flags = AD_ACCUMULATE;
-            if (s % 2 && kinds[kind] != AD_OP_PACK) ad_case_add(list, c, sizes[s].quick, words);
+            add_composition(list, kinds[kind], sizes[s].tasks, g, g.c + sizes[s].more_rows, g.o + sizes[s].more_columns, sizes[s].quick,
+                            s % 2);
         }
+        for (size_t s = 0; s < AD_COUNT(grouped) && kinds[kind] != AD_OP_PACK; s++) {
+            const ad_geometry g = {.c = grouped[s].c, .o = grouped[s].o, .k = grouped[s].k, .m = grouped[s].m, .group = grouped[s].group};
+            add_composition(list, kinds[kind], grouped[s].tasks, g, g.group, g.group, grouped[s].quick, s % 2 == 0);
+        }
+    }
 }
 
 /* Kernels scaled by channel; c, o beside what a workgroup or a cache line takes. */

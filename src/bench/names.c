@@ -197,23 +197,26 @@ static const struct {
 };
 
 static bool parse_conv(const parts *p, ad_bench_case *out) {
-    int c = 0, o = 0, k = 0, stride = 1, size = 0, n = 0, tasks = 1, m = 8;
+    int c = 0, o = 0, k = 0, stride = 1, size = 0, n = 0, tasks = 1, m = 8, group = 0;
     if (p->count != 6 || !read_numbers(p->part[3], "#xx?s", (int *const[]){&c, &o, &k, &stride}) ||
-        !read_numbers(p->part[4], "#", (int *const[]){&size}) || !read_numbers(p->part[5], "b?tm", (int *const[]){&n, &tasks, &m}))
+        !read_numbers(p->part[4], "#", (int *const[]){&size}) || !read_numbers(p->part[5], "b?tmg", (int *const[]){&n, &tasks, &m, &group}))
         return false;
     if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX || m < 1 || m > 64)
         return false;
-    const ad_geometry g = ad_case_geometry(n, size, size, (c + 3) / 4 * 4, o, k, stride, k / 2, 1, m);
+    ad_geometry g = ad_case_geometry(n, size, size, (c + 3) / 4 * 4, o, k, stride, k / 2, 1, m);
+    const bool atoms_first = !strcmp(p->part[2], "atoms-first");
+    if (group && (!atoms_first || group % 4 || g.c % group || o % group)) return false;
+    g.group = group;
     for (size_t i = 0; i < AD_COUNT(conv_passes); i++) {
         if (strcmp(p->part[1], conv_passes[i].pass) || strcmp(p->part[2], conv_passes[i].path)) continue;
-        const bool atoms_first = !strcmp(conv_passes[i].path, "atoms-first");
         for (int s = 0; s < conv_passes[i].count; s++) {
             enum { W = 1, BIAS = 2 };
             const int kind = conv_passes[i].operations[s];
             add(out, kind == PRODUCT ? AD_OP_CONV : kind, tasks, g);
             ad_case *step = &out->steps[out->step_count - 1];
             if (kind != PRODUCT) continue;
-            step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow, g.c * m, o, 1, 1, 0, 1, 0)
+            const int groups = group ? o / group : 1;
+            step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow * groups, (group ? group : g.c) * m, o / groups, 1, 1, 0, 1, 0)
                                      : ad_case_geometry(n, size, size, g.c, m * o, 1, 1, 0, 1, 0);
             ad_case_share(step, W);
             if (!atoms_first) ad_case_absent(step, BIAS);
@@ -278,7 +281,7 @@ static bool parse_optimiser(const parts *p, ad_bench_case *out) {
 }
 
 static bool read_network(const char *text, ad_bench_case *out) {
-    static const char *const sharings[] = {"none", "layer", "stage", "net"};
+    static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net"};
     const char *dash = strchr(text, '-');
     const size_t length = dash ? (size_t)(dash - text) : strlen(text);
     static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18"};

@@ -26,8 +26,9 @@ static ad_case shrink(const ad_case *c, double most_flops, char *what, size_t si
         if (what) snprintf(what, size, "double precision, %d numbers", g->c);
     }
     if (g->h > AD_VERIFY_SIZE && g->k < AD_VERIFY_SIZE && ad_op_flops(&small.op) > most_flops) {
-        const ad_geometry cut = ad_case_geometry(g->n, AD_VERIFY_SIZE, AD_VERIFY_SIZE, g->c, g->o, AD_MAX(g->k, 1), AD_MAX(g->stride, 1),
-                                                 g->pad, AD_MAX(g->dil, 1), g->m);
+        ad_geometry cut = ad_case_geometry(g->n, AD_VERIFY_SIZE, AD_VERIFY_SIZE, g->c, g->o, AD_MAX(g->k, 1), AD_MAX(g->stride, 1), g->pad,
+                                           AD_MAX(g->dil, 1), g->m);
+        cut.group = g->group;
         *g = cut;
         if (what) snprintf(what, size, "double precision, b%d %dx%d", g->n, g->h, g->w);
     }

@@ -21,9 +21,11 @@ static adatom_model_params model_params(const ad_bench_case *c) {
 static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     static const int ordinary[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
     static const int decomposed[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI};
-    const int *kinds = node->m ? decomposed : ordinary;
+    static const int grouped[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
+    const int *kinds = node->group ? grouped : node->m ? decomposed : ordinary;
     const int count = node->m ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
-    const ad_geometry g = ad_case_geometry(1, node->h, node->w, node->c, node->o, node->k, node->stride, node->pad, node->dil, node->m);
+    ad_geometry g = ad_case_geometry(1, node->h, node->w, node->c, node->o, node->k, node->stride, node->pad, node->dil, node->m);
+    g.group = node->group;
     for (int i = 0; i < count; i++) {
         const ad_case step = ad_case_of(kinds[i], 1, g);
         adatom_status status = ad_bench_late(b, 0);

@@ -73,7 +73,7 @@ adatom_status png_atoms(struct cli *cli, const char *path, const adatom_adapter 
     for (int i = 0; i < info.tensors; i++) {
         TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
         if (!t.atoms) continue;
-        const size_t m = (size_t)t.shape[0], side = (size_t)t.shape[1] * CELL, across = GAP + m * (side + GAP);
+        const size_t k = (size_t)t.shape[t.rank - 1], side = k * CELL, across = GAP + t.elements / (k * k) * (side + GAP);
         width = across > width ? across : width;
         height += 2 * side + 3 * GAP;
         elements = t.elements > elements ? t.elements : elements;
@@ -89,7 +89,7 @@ adatom_status png_atoms(struct cli *cli, const char *path, const adatom_adapter 
         if (!t.atoms) continue;
         float most = 0;
         for (size_t e = 0; e < t.elements; e++) most = fmaxf(most, fmaxf(fabsf(before[e]), fabsf(after[e])));
-        const size_t m = (size_t)t.shape[0], k = (size_t)t.shape[1];
+        const size_t k = (size_t)t.shape[t.rank - 1], m = t.elements / (k * k);
         draw_strip(grey, width, top, before, m, k, most);
         draw_strip(grey, width, top + k * CELL + GAP, after, m, k, most);
         top += 2 * k * CELL + 3 * GAP;

@@ -51,6 +51,15 @@ typedef struct ad_cpu_kernel {
 static inline void ad_cpu_put(float *y, float v, bool accumulate) { *y = accumulate ? *y + v : v; }
 static inline bool ad_cpu_accumulates(const ad_cpu_call *call) { return call->op->flags & AD_ACCUMULATE; }
 
+/* COMPOSE*, DEPTH*: channels of a group of inputs and of outputs, and the numbers of such groups: one of everything without groups. */
+typedef struct ad_cpu_groups {
+    size_t c, o, inputs, outputs;
+} ad_cpu_groups;
+static inline ad_cpu_groups ad_cpu_groups_of(const ad_geometry *g) {
+    const size_t c = (size_t)g->c, o = (size_t)g->o, group = (size_t)g->group;
+    return g->group ? (ad_cpu_groups){group, group, c / group, o / group} : (ad_cpu_groups){c, o, 1, 1};
+}
+
 float ad_cpu_dot(const float *a, const float *b, size_t count);
 void ad_cpu_add_scaled(float *y, const float *x, float scale, size_t count); /* y += scale x */
 

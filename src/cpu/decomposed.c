@@ -27,55 +27,68 @@ AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, cons
 static void run_compose(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
     AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
     for (size_t item = 0; item < (size_t)call->tasks * c; item++) {
         const int task = (int)(item / c);
         const size_t ch = item % c;
-        const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch * m * ld, *psi = ad_cpu_at(call, 1, task);
-        const float *base = ad_cpu_at(call, 4, task);
-        float *w = (float *)ad_cpu_at(call, 3, task) + ch * o;
+        const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch % s.c * m * ld, *psi = ad_cpu_at(call, 1, task);
+        const float *scale = ad_cpu_at(call, 2, task), *base = ad_cpu_at(call, 4, task);
+        float *w = ad_cpu_at(call, 3, task);
         for (size_t ij = 0; ij < k2; ij++)
-            combine_rows(w + ij * c * o, alpha, ld, psi + ij, k2, m, base ? base + (ij * c + ch) * o : NULL, ad_cpu_at(call, 2, task), o,
-                         ad_cpu_accumulates(call));
+            for (size_t to = 0; to < s.outputs; to++) {
+                const size_t at = (ij * c + ch) * o + to * s.o, pair = to * s.inputs + ch / s.c;
+                combine_rows(w + at, alpha, ld, psi + pair * m * k2 + ij, k2, m, base ? base + at : NULL, scale ? scale + to * s.o : NULL,
+                             s.o, ad_cpu_accumulates(call));
+            }
     }
 }
 
-/* A partial sum per input channel, then their sum. */
+/* A partial sum per input channel and group of outputs, then their sum over the channels of a group. */
 static void run_compose_dpsi(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
     const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
-    AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
-    for (size_t item = 0; item < (size_t)call->tasks * c; item++) {
-        const int task = (int)(item / c);
-        const size_t ch = item % c;
-        const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *alpha = (const float *)ad_cpu_at(call, 1, task) + ch * m * ld;
+    const size_t tasks = (size_t)call->tasks, pairs = s.inputs * s.outputs;
+    AD_CPU_PARALLEL(call, tasks * c * m * o * k2)
+    for (size_t item = 0; item < tasks * s.outputs * c; item++) {
+        const int task = (int)(item / c / s.outputs);
+        const size_t ch = item % c, to = item / c % s.outputs;
+        const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o + to * s.o;
+        const float *alpha = (const float *)ad_cpu_at(call, 1, task) + ch % s.c * m * ld;
         float *partial = call->scratch + item * m * k2;
         for (size_t a = 0; a < m; a++)
-            for (size_t ij = 0; ij < k2; ij++) partial[a * k2 + ij] = ad_cpu_dot(alpha + a * ld, dw + ij * c * o, o);
+            for (size_t ij = 0; ij < k2; ij++) partial[a * k2 + ij] = ad_cpu_dot(alpha + a * ld, dw + ij * c * o, s.o);
     }
-    for (int task = 0; task < call->tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * c * m * k2, c, m * k2, 1, ad_cpu_accumulates(call));
+    for (size_t pair = 0; pair < tasks * pairs; pair++) {
+        float *dpsi = (float *)ad_cpu_at(call, 2, (int)(pair / pairs)) + pair % pairs * m * k2;
+        ad_cpu_reduce(dpsi, call->scratch + pair * s.c * m * k2, s.c, m * k2, 1, ad_cpu_accumulates(call));
+    }
 }
 
 static size_t compose_dpsi_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    return (size_t)call->tasks * (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+    return (size_t)call->tasks * ad_cpu_groups_of(&op->g).outputs * (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
 }
 
 static void run_compose_dalpha(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
     const size_t rows = (size_t)call->op->i[1];
-    const bool accumulate = ad_cpu_accumulates(call);
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
     AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
     for (size_t item = 0; item < (size_t)call->tasks * rows; item++) {
         const int task = (int)(item / rows);
         const size_t ch = item % rows;
         float *dalpha = (float *)ad_cpu_at(call, 2, task) + ch * m * ld;
-        if (!accumulate) memset(dalpha, 0, m * ld * sizeof *dalpha);
-        if (ch >= c) continue;
+        if (!ad_cpu_accumulates(call)) memset(dalpha, 0, m * ld * sizeof *dalpha);
+        if (ch >= s.c) continue;
         const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *psi = ad_cpu_at(call, 1, task);
-        for (size_t a = 0; a < m; a++) combine_rows(dalpha + a * ld, dw, c * o, psi + a * k2, 1, k2, NULL, NULL, o, accumulate);
+        for (size_t pair = 0; pair < s.inputs * s.outputs; pair++) {
+            const float *of = dw + pair % s.inputs * s.c * o + pair / s.inputs * s.o;
+            for (size_t a = 0; a < m; a++)
+                combine_rows(dalpha + a * ld, of, c * o, psi + (pair * m + a) * k2, 1, k2, NULL, NULL, s.o, true);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m].
- * Variant "rows" keeps vectors of eight atoms in registers. */
+/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m]. With groups, every pair of them
+ * likewise with atoms of its own, summed over the groups of inputs. Variant "rows" keeps vectors of eight atoms in registers. */
 #include "cpu/taps.h"
 
 #include <string.h>
@@ -30,21 +30,25 @@ AD_CPU_CLONES static void add_across(float *dpsi, size_t step, const float *x, c
 
 static void depth_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, step = s.c * m, pixel = s.outputs * step;
     const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->oh;
-    AD_CPU_PARALLEL(call, items * (size_t)g->ow * c * m)
+    AD_CPU_PARALLEL(call, items * (size_t)g->ow * pixel)
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
         const size_t image = item / (size_t)g->oh % (size_t)g->n;
         const float *x = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * c, *psi = ad_cpu_at(call, 1, task);
-        float *z = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * c * m;
-        for (int q = 0; q < g->ow; q++, z += c * m) {
-            if (!ad_cpu_accumulates(call)) memset(z, 0, c * m * sizeof *z);
+        float *z = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * pixel;
+        for (int q = 0; q < g->ow; q++, z += pixel) {
+            if (!ad_cpu_accumulates(call)) memset(z, 0, pixel * sizeof *z);
             for (int i = 0; i < g->k; i++)
                 for (int j = 0; j < g->k; j++) {
                     const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
                     if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
-                    add_outer(z, x + ((size_t)row * (size_t)g->w + (size_t)column) * c, psi + i * g->k + j, k2, c, m);
+                    const float *at = x + ((size_t)row * (size_t)g->w + (size_t)column) * c;
+                    for (size_t pair = 0; pair < s.inputs * s.outputs; pair++)
+                        add_outer(z + pair / s.inputs * step, at + pair % s.inputs * s.c, psi + pair * m * k2 + (size_t)(i * g->k + j), k2,
+                                  s.c, m);
                 }
         }
     }
@@ -52,13 +56,14 @@ static void depth_loops(const ad_cpu_call *call) {
 
 static void dx_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, step = s.c * m, pixel = s.outputs * step;
     const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->h;
     AD_CPU_PARALLEL(call, items * (size_t)g->w * c * m)
     for (size_t item = 0; item < items; item++) {
         const int h = (int)(item % (size_t)g->h), task = (int)(item / (size_t)g->h / (size_t)g->n);
         const size_t image = item / (size_t)g->h % (size_t)g->n;
-        const float *dz = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * c * m,
+        const float *dz = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->oh * (size_t)g->ow * pixel,
                     *psi = ad_cpu_at(call, 1, task);
         float *dx = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->h + (size_t)h) * (size_t)g->w * c;
         for (int column = 0; column < g->w; column++, dx += c) {
@@ -68,8 +73,10 @@ static void dx_loops(const ad_cpu_call *call) {
                     const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
                     if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow)
                         continue;
-                    const size_t position = (size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride);
-                    add_inner(dx, dz + position * c * m, psi + i * g->k + j, k2, c, m);
+                    const float *at = dz + ((size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride)) * pixel;
+                    for (size_t pair = 0; pair < s.inputs * s.outputs; pair++)
+                        add_inner(dx + pair % s.inputs * s.c, at + pair / s.inputs * step, psi + pair * m * k2 + (size_t)(i * g->k + j), k2,
+                                  s.c, m);
                 }
         }
     }
@@ -78,91 +85,119 @@ static void dx_loops(const ad_cpu_call *call) {
 /* A partial sum per image, then their sum. */
 static void dpsi_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
-    const size_t items = (size_t)call->tasks * n;
-    AD_CPU_PARALLEL(call, items * (size_t)g->oh * (size_t)g->ow * c * m)
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n, step = s.c * m;
+    const size_t items = (size_t)call->tasks * n, pixel = s.outputs * step, numbers = s.inputs * s.outputs * m * k2;
+    AD_CPU_PARALLEL(call, items * (size_t)g->oh * (size_t)g->ow * pixel)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
         const float *x = (const float *)ad_cpu_at(call, 0, task) + item % n * (size_t)g->h * (size_t)g->w * c;
-        const float *dz = (const float *)ad_cpu_at(call, 1, task) + item % n * (size_t)g->oh * (size_t)g->ow * c * m;
-        float *partial = call->scratch + item * m * k2;
-        memset(partial, 0, m * k2 * sizeof *partial);
+        const float *dz = (const float *)ad_cpu_at(call, 1, task) + item % n * (size_t)g->oh * (size_t)g->ow * pixel;
+        float *partial = call->scratch + item * numbers;
+        memset(partial, 0, numbers * sizeof *partial);
         for (int p = 0; p < g->oh; p++)
-            for (int q = 0; q < g->ow; q++, dz += c * m)
+            for (int q = 0; q < g->ow; q++, dz += pixel)
                 for (int i = 0; i < g->k; i++)
                     for (int j = 0; j < g->k; j++) {
                         const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
                         if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
-                        add_across(partial + i * g->k + j, k2, x + ((size_t)row * (size_t)g->w + (size_t)column) * c, dz, c, m);
+                        const float *at = x + ((size_t)row * (size_t)g->w + (size_t)column) * c;
+                        for (size_t pair = 0; pair < s.inputs * s.outputs; pair++)
+                            add_across(partial + pair * m * k2 + (size_t)(i * g->k + j), k2, at + pair % s.inputs * s.c,
+                                       dz + pair / s.inputs * step, s.c, m);
                     }
     }
     for (int task = 0; task < call->tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * numbers, n, numbers, 1, ad_cpu_accumulates(call));
 }
 
 /* ---- rows ---- */
 static void depth_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, oh = (size_t)g->oh, c = (size_t)g->c, step = c * (size_t)g->m, row = (size_t)g->ow * step;
-    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->tasks * n * oh;
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t n = (size_t)g->n, oh = (size_t)g->oh, step = s.c * (size_t)g->m, row = (size_t)g->ow * s.outputs * step;
+    const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, items = (size_t)call->tasks * n * oh;
     AD_CPU_PARALLEL(call, items * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / oh / n);
         const float *x = (const float *)ad_cpu_at(call, 0, task) + item / oh % n * in;
         float *z = (float *)ad_cpu_at(call, 2, task) + item % (n * oh) * row;
-        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
-        taps.count = c;
+        const ad_cpu_taps first = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
+        ad_cpu_taps taps = first;
+        taps.count = s.c;
         for (int q = 0; q < g->ow; q++) {
-            ad_cpu_taps_read(g, &taps, x, c, (int)(item % oh), q);
-            taps.out = z + (size_t)q * step;
-            call->tiles->depth(&taps);
+            ad_cpu_taps_read(g, &taps, x, (int)(item % oh), q);
+            for (size_t to = 0; to < s.outputs; to++, z += step) {
+                taps.psi = first.psi + to * s.inputs * (size_t)(g->k * g->k) * taps.ld;
+                taps.out = z;
+                call->tiles->depth(&taps);
+            }
         }
     }
 }
 
 static void dx_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, h = (size_t)g->h, c = (size_t)g->c, step = c * (size_t)g->m, row = (size_t)g->w * c;
-    const size_t out = (size_t)g->oh * (size_t)g->ow * step, items = (size_t)call->tasks * n * h;
-    AD_CPU_PARALLEL(call, items * (size_t)g->w * step)
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t n = (size_t)g->n, h = (size_t)g->h, c = (size_t)g->c, step = s.c * (size_t)g->m, row = (size_t)g->w * c;
+    const size_t out = (size_t)g->oh * (size_t)g->ow * s.outputs * step, items = (size_t)call->tasks * n * h;
+    AD_CPU_PARALLEL(call, items * row * (size_t)g->m)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / h / n);
         const float *dz = (const float *)ad_cpu_at(call, 0, task) + item / h % n * out;
         float *dx = (float *)ad_cpu_at(call, 2, task) + item % (n * h) * row;
-        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
-        taps.count = c;
+        const ad_cpu_taps first = ad_cpu_taps_begin(call->op, ad_cpu_at(call, 1, task), call->scratch);
+        ad_cpu_taps taps = first;
+        taps.count = s.c;
         for (int w = 0; w < g->w; w++) {
             ad_cpu_taps_written(g, &taps, dz, step, (int)(item % h), w);
-            taps.out = dx + (size_t)w * c;
-            call->tiles->depth_dx(&taps);
+            for (size_t from = 0; from < s.inputs; from++, dx += s.c) {
+                taps.psi = first.psi + from * (size_t)(g->k * g->k) * taps.ld;
+                taps.out = dx;
+                call->tiles->depth_dx(&taps);
+            }
         }
     }
 }
 
-/* A partial sum per output row, in the transposed layout of taps.psi, then their sum. */
+/* Output rows of one partial sum: more of them where the sums of all pairs of groups take more memory. */
+static size_t dpsi_rows_each(const ad_geometry *g) {
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t rows = (size_t)g->n * (size_t)g->oh, least_items = 16;
+    return AD_MAX(AD_MIN(s.inputs * s.outputs, rows / least_items), 1);
+}
+
+/* Partial sums in the transposed layout of taps.psi, then their sum. */
 static void dpsi_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, oh = (size_t)g->oh, c = (size_t)g->c, m = (size_t)g->m, step = c * m, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->tasks * n * oh;
-    float *lists = call->scratch + items * m * k2;
-    AD_CPU_PARALLEL(call, items * (size_t)g->ow * step)
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t rows = (size_t)g->n * (size_t)g->oh, oh = (size_t)g->oh, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const size_t step = s.c * m, row = (size_t)g->ow * s.outputs * step, in = (size_t)g->h * (size_t)g->w * (size_t)g->c;
+    const size_t numbers = s.inputs * s.outputs * m * k2, each = dpsi_rows_each(g), blocks = (rows + each - 1) / each;
+    const size_t items = (size_t)call->tasks * blocks;
+    float *lists = call->scratch + items * numbers;
+    AD_CPU_PARALLEL(call, (size_t)call->tasks * rows * row)
     for (size_t item = 0; item < items; item++) {
-        const int task = (int)(item / oh / n);
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + item / oh % n * in;
-        const float *dz = (const float *)ad_cpu_at(call, 1, task) + item % (n * oh) * (size_t)g->ow * step;
-        ad_cpu_taps taps = ad_cpu_taps_begin(call->op, NULL, lists);
-        taps.count = c;
-        taps.out = taps.psi;
-        for (int q = 0; q < g->ow; q++) {
-            ad_cpu_taps_read(g, &taps, x, c, (int)(item % oh), q);
-            taps.dz = dz + (size_t)q * step;
-            call->tiles->depth_dpsi(&taps);
-        }
-        for (size_t a = 0; a < m; a++)
-            for (size_t ij = 0; ij < k2; ij++) call->scratch[item * m * k2 + a * k2 + ij] = taps.psi[ij * taps.ld + a];
+        const int task = (int)(item / blocks);
+        const float *x = ad_cpu_at(call, 0, task), *dz = ad_cpu_at(call, 1, task);
+        const ad_cpu_taps first = ad_cpu_taps_begin(call->op, NULL, lists);
+        ad_cpu_taps taps = first;
+        taps.count = s.c;
+        const size_t begin = item % blocks * each, end = AD_MIN(begin + each, rows);
+        taps.dz = dz + begin * row;
+        for (size_t r = begin; r < end; r++)
+            for (int q = 0; q < g->ow; q++) {
+                ad_cpu_taps_read(g, &taps, x + r / oh * in, (int)(r % oh), q);
+                for (size_t to = 0; to < s.outputs; to++, taps.dz += step) {
+                    taps.out = first.psi + to * s.inputs * k2 * taps.ld;
+                    call->tiles->depth_dpsi(&taps);
+                }
+            }
+        for (size_t e = 0; e < numbers; e++)
+            call->scratch[item * numbers + e] = first.psi[(e / k2 / m * k2 + e % k2) * taps.ld + e / k2 % m];
     }
     for (int task = 0; task < call->tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * oh * m * k2, n * oh, m * k2, 1,
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * blocks * numbers, blocks, numbers, 1,
                       ad_cpu_accumulates(call));
 }
 
@@ -172,8 +207,10 @@ static size_t taps_scratch(const ad_cpu_call *call) {
 
 static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t partial = (size_t)call->tasks * (size_t)g->n * (size_t)g->m * (size_t)g->k * (size_t)g->k;
-    return call->variant == 1 ? partial * (size_t)g->oh + taps_scratch(call) : partial;
+    const ad_cpu_groups s = ad_cpu_groups_of(g);
+    const size_t sums = (size_t)call->tasks * s.inputs * s.outputs * (size_t)g->m * (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
+    const size_t each = dpsi_rows_each(g), blocks = (n * (size_t)g->oh + each - 1) / each;
+    return call->variant == 1 ? sums * blocks + taps_scratch(call) : sums * n;
 }
 
 static bool fits(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {

@@ -81,7 +81,7 @@ adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *mode
         const ad_param *p = &model->net.params[*param];
         for (*part = 0; p->role != AD_ROLE_HEAD && *part < ad_param_parts(p); ++*part) {
             char name[AD_PARAM_NAME];
-            int64_t shape[4];
+            int64_t shape[AD_PARAM_RANK];
             const int rank = ad_param_file(p, *part, name, shape);
             if (strcmp(name, t->name) != 0) continue;
             if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;

@@ -11,7 +11,7 @@ typedef struct ad_adapter_tensor {
     char name[AD_PARAM_NAME];
     char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts (nn/lowrank.h) in order */
     int rank;
-    int64_t shape[4];
+    int64_t shape[AD_PARAM_RANK];
     size_t elements;
     float *values;
 } ad_adapter_tensor;

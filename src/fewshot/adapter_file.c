@@ -232,7 +232,7 @@ done:
 static adatom_status read_tensor(adatom_context *ctx, const ad_safetensors *file, const char *module, const char *name, adatom_adapter *a) {
     adatom_status status = ADATOM_OK;
     const ad_st_tensor *t = ad_safetensors_find(file, name);
-    if (!t || t->rank > 4 || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
+    if (!t || t->rank > AD_PARAM_RANK || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name, name));
     for (int k = 0; k < a->count; k++)
         if (strcmp(a->tensors[k].name, name) == 0)

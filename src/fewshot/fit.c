@@ -458,7 +458,7 @@ static adatom_status collect(batch *b, adatom_adapter *a) {
         const float *from = values + block + p->offset - net->role_begin[p->role];
         for (int part = 0; part < ad_param_parts(p); part++) {
             char name[AD_PARAM_NAME];
-            int64_t shape[4];
+            int64_t shape[AD_PARAM_RANK];
             const int rank = ad_param_file(p, part, name, shape);
             AD_TRY(ad_adapter_add(a, name, name, rank, shape));
             const ad_adapter_tensor *t = &a->tensors[a->count - 1];

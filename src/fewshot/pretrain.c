@@ -49,8 +49,10 @@ static adatom_status describe_start(training *t) {
     const struct {
         const char *what;
         int is, wanted;
-    } numbers[] = {
-        {"image size", is->image_size, wanted->image_size}, {"atoms", is->atoms, wanted->atoms}, {"width", is->width, wanted->width}};
+    } numbers[] = {{"image size", is->image_size, wanted->image_size},
+                   {"atoms", is->atoms, wanted->atoms},
+                   {"group size", is->group, wanted->group},
+                   {"width", is->width, wanted->width}};
     for (size_t i = 0; i < AD_COUNT(texts); i++)
         if (texts[i].wanted && strcmp(texts[i].wanted, texts[i].is) != 0)
             return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %s, not %s", texts[i].what, texts[i].is, texts[i].wanted);
@@ -170,13 +172,14 @@ done:
 
 /* Everything that decides the numbers; a checkpoint fits only a run with the same hash. */
 static void hash_config(training *t) {
-    char text[1024], start[20] = "";
+    char text[1024], group[16] = "", start[20] = "";
     const adatom_pretrain_params *p = &t->p;
     adatom_device_info device;
     adatom_device_describe(t->device, &device);
+    if (t->model->net.made_from.group > 0) snprintf(group, sizeof group, "-%d", t->model->net.made_from.group);
     if (p->from) snprintf(start, sizeof start, "|%016llx", (unsigned long long)p->from->hash);
-    int n = snprintf(text, sizeof text, "%s|%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s%s", t->model->net.arch,
-                     t->model->net.sharing, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
+    int n = snprintf(text, sizeof text, "%s|%s%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s%s", t->model->net.arch,
+                     t->model->net.sharing, group, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
                      p->model.decompose_first, t->info.hash, p->epochs, p->batch, p->optimizer, (double)p->lr, (double)p->momentum,
                      (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift,
                      (unsigned long long)p->seed, device.backend, device.name, device.driver_info, start);

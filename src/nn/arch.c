@@ -47,7 +47,7 @@ static const struct stem {
     bool pool; /* 3x3 maximum, stride 2 */
 } stems[] = {{"7x7", 7, 2, true}, {"3x3", 3, 1, false}};
 
-static const char *const sharings[] = {"none", "layer", "stage", "net"};
+static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net"};
 
 /* The first failure stays in status; node and parameter numbers are then 0 and whatever follows is harmless. */
 typedef struct builder {
@@ -98,6 +98,13 @@ static int add_pool(builder *b, const char *prefix, int input, int k, int stride
     return add_node(b, prefix, prefix[0] ? ".pool" : "pool", node);
 }
 
+static void check_groups(builder *b, const char *prefix, int c, int o) {
+    const int group = b->net->made_from.group;
+    if (b->status != ADATOM_OK || (c % group == 0 && o % group == 0)) return;
+    b->status =
+        ad_fail(b->ctx, ADATOM_USAGE, "groups of %d channels do not divide the %d channels of %s", group, c % group ? c : o, prefix);
+}
+
 /* m = 0: an ordinary kernel. "Same" padding. */
 static int add_conv(builder *b, const char *prefix, int input, int o, int k, int stride, int m) {
     ad_node node = bare;
@@ -108,15 +115,19 @@ static int add_conv(builder *b, const char *prefix, int input, int o, int k, int
     const int c = input == 0 ? 3 : b->net->nodes[input].o;
     if (m == 0 || b->net->made_from.residual) node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
     if (m > 0) {
+        const int group = node.group = b->net->made_from.group;
+        const char *scope = ad_network_scope(b->net);
         char owner[40];
-        if (strcmp(b->net->sharing, "net") == 0)
+        if (strcmp(scope, "net") == 0)
             snprintf(owner, sizeof owner, "shared");
-        else if (strcmp(b->net->sharing, "stage") == 0)
+        else if (strcmp(scope, "stage") == 0)
             snprintf(owner, sizeof owner, "stage%d", b->stage);
         else
             snprintf(owner, sizeof owner, "%s", prefix);
-        node.coefficients = add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", o, c, 0, m);
+        if (group > 0) check_groups(b, prefix, c, o);
+        node.coefficients = add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", group ? group : o, group ? group : c, 0, m);
         node.atoms = add_param(b, AD_PARAM_ATOMS, prefix, ".atoms", o, c, k, m);
+        if (b->status == ADATOM_OK) b->net->params[node.atoms].group = group;
     }
     return add_node(b, prefix, ".conv", node);
 }
@@ -164,6 +175,12 @@ static int add_block(builder *b, const architecture *arch, int input, int width,
     return pool ? add_pool(b, prefix, x, 2, 2, 0, false) : x;
 }
 
+/* Channels of a stage: in proportion to the first, rounded up to a multiple of 4. */
+static int stage_width(const architecture *arch, const stage *s, int first) {
+    const int base = arch->stages[0].width;
+    return (s->width * first + 4 * base - 1) / (4 * base) * 4;
+}
+
 static void add_nodes(builder *b, const architecture *arch) {
     ad_network *net = b->net;
     const adatom_model_params *p = &net->made_from;
@@ -185,8 +202,7 @@ static void add_nodes(builder *b, const architecture *arch) {
     }
     for (const stage *s = arch->stages; s < arch->stages + MAX_STAGES && s->blocks > 0; s++) {
         b->stage++;
-        /* In proportion to the first stage, rounded up to a multiple of 4. */
-        const int base = arch->stages[0].width, width = (s->width * p->width + 4 * base - 1) / (4 * base) * 4;
+        const int width = stage_width(arch, s, p->width);
         for (b->block = 0; b->block < s->blocks; b->block++)
             x = add_block(b, arch, x, width, b->block == 0 ? s->stride : 1, s->pool && b->block == s->blocks - 1);
     }
@@ -217,6 +233,26 @@ static adatom_status check_range(adatom_context *ctx, const char *what, int valu
     return ad_fail(ctx, ADATOM_USAGE, "%s is %d; it must be %d to %d", what, value, least, most);
 }
 
+/* The size of the groups where coefficients are shared by groups of channels; 0 elsewhere. */
+static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, const architecture *arch) {
+    enum { USUAL_GROUP = 64 };
+    if (strncmp(p->sharing, "group-", 6) != 0)
+        return p->group == 0
+                   ? ADATOM_OK
+                   : ad_fail(ctx, ADATOM_USAGE, "groups of %d channels were asked for, but sharing %s has no groups", p->group, p->sharing);
+    if (p->decompose_first)
+        return ad_fail(ctx, ADATOM_USAGE, "the first convolution reads 3 channels, which make no groups: it stays ordinary with sharing %s",
+                       p->sharing);
+    if (p->group < 0 || p->group % 4) return ad_fail(ctx, ADATOM_USAGE, "the size of groups is %d; it must be a multiple of 4", p->group);
+    for (int group = USUAL_GROUP; group >= 4 && p->group == 0; group -= 4) {
+        bool divides = true;
+        for (const stage *s = arch->stages; s < arch->stages + MAX_STAGES && s->blocks > 0; s++)
+            divides = divides && stage_width(arch, s, p->width) % group == 0;
+        if (divides) p->group = group;
+    }
+    return ADATOM_OK;
+}
+
 /* Fills in defaults and replaces the strings by static ones. */
 static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const architecture **arch) {
     adatom_status status = ADATOM_OK;
@@ -244,6 +280,7 @@ static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const 
         if (p->residual) return ad_fail(ctx, ADATOM_USAGE, "a residual network has atoms; sharing none was asked for");
         p->atoms = 0;
     }
+    AD_TRY(resolve_group(ctx, p, *arch));
 done:
     return status;
 }

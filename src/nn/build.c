@@ -454,7 +454,8 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *p, ad_built *
                       .head_bias = -1};
     ad_builder b = {.ctx = ctx, .p = p, .net = p->net, .out = out};
     ad_pass support = {0};
-    b.status = ad_builder_lowrank_check(&b);
+    b.status = ad_builder_path_check(&b);
+    if (b.status == ADATOM_OK) b.status = ad_builder_lowrank_check(&b);
     if (b.status == ADATOM_OK && !begin(&b)) b.status = ADATOM_OUT_OF_MEMORY;
     if (b.status == ADATOM_OK) {
         lay_base(&b);

@@ -82,13 +82,25 @@ static void coefficients_first_backward(ad_builder *b, const ad_pass *pass, int 
     op->t[0] = (int16_t)du, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)dx;
 }
 
+/* Of groups: those of a product. */
+static void coefficients_gradient(ad_builder *b, int number, const ad_geometry *rows, int z, int dy) {
+    const int coefficients = b->net->nodes[number].coefficients;
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DW);
+    op->g = *rows;
+    op->flags = b->gradient_written[coefficients] ? AD_ACCUMULATE : 0;
+    op->t[0] = (int16_t)z, op->t[1] = (int16_t)dy, op->t[2] = (int16_t)b->gradient[coefficients];
+    b->gradient_written[coefficients] = true;
+}
+
 static void atoms_first_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
     const ad_geometry g = ad_builder_geometry(node, pass->n);
+    const ad_geometry rows = ad_builder_product(node, pass->n);
+    if (ad_builder_adapts(b, node->coefficients)) coefficients_gradient(b, number, &rows, pass->u[number], dy);
     int packed = ad_builder_packed(b, AD_SEGMENT_STEP, number);
-    int dz = ad_builder_tensor(b, "dz", AD_F32, (size_t)pass->n * node->oh * node->ow * node->c * node->m, true);
+    int dz = ad_builder_tensor(b, "dz", AD_F32, (size_t)rows.n * rows.h * rows.w * rows.c, true);
     ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
-    op->g = product(pass->n, node->oh, node->ow, node->c * node->m, node->o);
+    op->g = rows;
     op->t[0] = (int16_t)dy, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)dz;
     if (ad_builder_adapts(b, node->atoms)) {
         op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_DEPTH_DPSI);

@@ -57,8 +57,12 @@ static inline size_t ad_builder_round(size_t n) { return (n + 63) / 64 * 64; }
 bool ad_builder_adapts(const ad_builder *b, int param);
 int ad_builder_param(ad_builder *b, int param); /* the tensor the forward pass reads: adapted or base */
 ad_geometry ad_builder_geometry(const ad_node *node, int n);
+/* The matrix product of atoms-first (y = z a) as a 1x1 convolution: one row a position, with groups one for each group of outputs. */
+ad_geometry ad_builder_product(const ad_node *node, int n);
 /* The way node is computed (never AUTO) when its atoms adapt or not. */
 ad_conv_path ad_builder_path(const ad_builder *b, int node, bool wants_gradient);
+/* USAGE: a way of computing convolutions that this network has not. */
+adatom_status ad_builder_path_check(const ad_builder *b);
 /* Whether any of a convolution's parameters adapts. */
 bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node);
 /* The norm that alone follows conv `node` folds into it: frozen, not adapted, nothing but atoms adapted. */

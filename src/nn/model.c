@@ -110,6 +110,7 @@ void ad_model_rehash(adatom_model *model) {
     hash = ad_hash(net->sharing, strlen(net->sharing), hash);
     hash = ad_hash(stem, strlen(stem), hash);
     hash = ad_hash(numbers, sizeof numbers, hash);
+    if (p->group > 0) hash = ad_hash(&p->group, sizeof p->group, hash);
     hash = ad_hash(model->mean, sizeof model->mean, hash);
     hash = ad_hash(model->std, sizeof model->std, hash);
     for (int i = 0; i < net->param_count; i++)
@@ -125,6 +126,7 @@ void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
         .arch = net->arch,
         .sharing = net->sharing,
         .atoms = net->made_from.atoms,
+        .group = net->made_from.group,
         .image_size = net->image_size,
         .resize = model->resize,
         .layout = model->origin.layout[0] ? model->origin.layout : NULL,
@@ -183,12 +185,13 @@ adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_la
         .own_parameters = logical(net, node->kernel) + logical(net, node->atoms) + logical(net, node->gamma) + logical(net, node->beta),
         .macs = ad_node_macs(node),
         .macs_coefficients_first = ad_node_macs_coefficients_first(node),
+        .macs_sum_first = ad_node_macs_group_sums(node) + ad_node_macs_group_product(node),
     };
     snprintf(out->kind, sizeof out->kind, "%s", kinds[node->kind]);
     if (node->kind != AD_NODE_NORM) {
         out->kernel = node->k, out->stride = node->stride, out->padding = node->pad, out->dilation = node->dil;
         out->atoms = node->m;
     }
-    if (node->coefficients >= 0 && strcmp(net->sharing, "layer") == 0) out->own_parameters += logical(net, node->coefficients);
+    if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0) out->own_parameters += logical(net, node->coefficients);
     return ADATOM_OK;
 }

@@ -20,10 +20,11 @@ static char *describe(const adatom_model *model) {
     json_t *origin = !model->origin.layout[0] ? NULL
                                               : json_pack("{s:s, s:s, s:s}", "layout", model->origin.layout, "prefix", model->origin.prefix,
                                                           "head_prefix", model->origin.head_prefix);
-    json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
-                             "sharing", p->sharing, "atoms", p->atoms, "image_size", p->image_size, "resize", model->resize, "width",
-                             p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual, "stem",
-                             p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+    json_t *group = p->group > 0 ? json_integer(p->group) : NULL;
+    json_t *json = json_pack("{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
+                             "sharing", p->sharing, "atoms", p->atoms, "group", group, "image_size", p->image_size, "resize", model->resize,
+                             "width", p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual,
+                             "stem", p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
@@ -39,7 +40,7 @@ adatom_status adatom_model_save(const adatom_model *model, const char *path) {
     float *at = NULL;
     char *description = describe(model);
     char(*names)[AD_PARAM_NAME] = ad_calloc(ctx, capacity, sizeof *names);
-    int64_t(*shapes)[4] = ad_calloc(ctx, capacity, sizeof *shapes);
+    int64_t(*shapes)[AD_PARAM_RANK] = ad_calloc(ctx, capacity, sizeof *shapes);
     ad_st_entry *entries = ad_calloc(ctx, capacity, sizeof *entries);
     if (!description || !names || !shapes || !entries) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for writing '%s'", path);
@@ -86,19 +87,19 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version '%s'; this program reads version " FORMAT_VERSION, file->name,
                        version);
     json_error_t error;
-    json_int_t atoms, image_size, width, classes, resize = 0;
+    json_int_t atoms, group = 0, image_size, width, classes, resize = 0;
     adatom_model_params *params = &d->params;
     int decompose_first, residual = 0;
     if (!(d->json = json_loads(text, JSON_REJECT_DUPLICATES, &error)) ||
         json_unpack_ex(d->json, &error, 0,
-                       "{s:s, s:s, s:I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}", "arch",
-                       &params->arch, "sharing", &params->sharing, "atoms", &atoms, "image_size", &image_size, "resize", &resize, "width",
-                       &width, "classes", &classes, "decompose_first", &decompose_first, "residual", &residual, "stem", &params->stem,
-                       "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix", &d->head_prefix, "mean", &d->mean[0],
-                       &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2]))
+                       "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}", "arch",
+                       &params->arch, "sharing", &params->sharing, "atoms", &atoms, "group", &group, "image_size", &image_size, "resize",
+                       &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first, "residual", &residual, "stem",
+                       &params->stem, "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix", &d->head_prefix, "mean",
+                       &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2]))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name, error.text);
-    const json_int_t numbers[] = {atoms, image_size, width, classes, resize};
-    int *const fields[] = {&params->atoms, &params->image_size, &params->width, &params->classes, &d->resize};
+    const json_int_t numbers[] = {atoms, group, image_size, width, classes, resize};
+    int *const fields[] = {&params->atoms, &params->group, &params->image_size, &params->width, &params->classes, &d->resize};
     for (size_t i = 0; i < AD_COUNT(fields); i++) {
         if (numbers[i] < 0 || numbers[i] > INT_MAX)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network has an impossible number", file->name);
@@ -136,8 +137,8 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
 
 static adatom_status find_tensor(adatom_context *ctx, const ad_safetensors *file, const ad_param *param, int part,
                                  const ad_st_tensor **out) {
-    char name[AD_PARAM_NAME], is[200], expected[100];
-    int64_t shape[4];
+    char name[AD_PARAM_NAME], is[200], expected[120];
+    int64_t shape[AD_PARAM_RANK];
     const int rank = ad_param_file(param, part, name, shape);
     shape_text(expected, sizeof expected, rank, shape);
     const ad_st_tensor *tensor = *out = ad_safetensors_find(file, name);

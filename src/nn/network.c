@@ -41,8 +41,9 @@ int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kin
 
 static void set_counts(ad_param *p) {
     const size_t o = (size_t)p->o, c = (size_t)p->c, k2 = (size_t)p->k * (size_t)p->k, m = (size_t)p->m;
+    const size_t pairs = p->group ? o / (size_t)p->group * (c / (size_t)p->group) : 1;
     switch (p->kind) {
-    case AD_PARAM_ATOMS: p->logical = p->count = m * k2; break;
+    case AD_PARAM_ATOMS: p->logical = p->count = pairs * m * k2; break;
     case AD_PARAM_HEAD: p->logical = p->count = o * c; break;
     case AD_PARAM_HEAD_BIAS: p->logical = p->count = o; break;
     case AD_PARAM_GAMMA:
@@ -107,6 +108,11 @@ uint64_t ad_network_parameters(const ad_network *net, ad_role role) {
     return count;
 }
 
+const char *ad_network_scope(const ad_network *net) {
+    const char *dash = strchr(net->sharing, '-');
+    return dash ? dash + 1 : net->sharing;
+}
+
 int32_t ad_node_channels(const ad_node *node) { return node->input == 0 ? 3 : node->c; }
 
 uint64_t ad_node_macs(const ad_node *node) {
@@ -115,20 +121,30 @@ uint64_t ad_node_macs(const ad_node *node) {
 }
 
 uint64_t ad_node_macs_coefficients_first(const ad_node *node) {
-    if (node->kind != AD_NODE_CONV || node->m == 0) return 0;
+    if (node->kind != AD_NODE_CONV || node->m == 0 || node->group > 0) return 0;
     const uint64_t in = (uint64_t)node->h * (uint64_t)node->w, out = (uint64_t)node->oh * (uint64_t)node->ow;
     const uint64_t mo = (uint64_t)node->m * (uint64_t)node->o;
     return in * mo * (uint64_t)ad_node_channels(node) + out * mo * (uint64_t)(node->k * node->k);
 }
 
+uint64_t ad_node_macs_group_sums(const ad_node *node) {
+    return node->group > 0 ? ad_node_macs(node) / (uint64_t)node->group * (uint64_t)node->m : 0;
+}
+
+uint64_t ad_node_macs_group_product(const ad_node *node) {
+    return (uint64_t)node->oh * (uint64_t)node->ow * (uint64_t)node->m * (uint64_t)node->group * (uint64_t)node->o;
+}
+
 int ad_param_parts(const ad_param *param) { return param->kind == AD_PARAM_STATISTICS ? 2 : 1; }
 
-int ad_param_file(const ad_param *p, int part, char name[AD_PARAM_NAME], int64_t shape[4]) {
+int ad_param_file(const ad_param *p, int part, char name[AD_PARAM_NAME], int64_t shape[AD_PARAM_RANK]) {
     const char *suffix = p->kind != AD_PARAM_STATISTICS ? "" : part == 0 ? ".running_mean" : ".running_var";
     snprintf(name, AD_PARAM_NAME, "%s%s", p->name, suffix);
     const int64_t o = p->o, c = p->c, k = p->k, m = p->m;
     switch (p->kind) {
-    case AD_PARAM_ATOMS: return memcpy(shape, (int64_t[]){m, k, k}, 3 * sizeof *shape), 3;
+    case AD_PARAM_ATOMS:
+        if (p->group > 0) return memcpy(shape, (int64_t[]){o / p->group, c / p->group, m, k, k}, 5 * sizeof *shape), 5;
+        return memcpy(shape, (int64_t[]){m, k, k}, 3 * sizeof *shape), 3;
     case AD_PARAM_HEAD: return memcpy(shape, (int64_t[]){o, c}, 2 * sizeof *shape), 2;
     case AD_PARAM_COEFFICIENTS: return memcpy(shape, (int64_t[]){o, c, m}, 3 * sizeof *shape), 3;
     case AD_PARAM_KERNEL: return memcpy(shape, (int64_t[]){o, c, k, k}, 4 * sizeof *shape), 4;

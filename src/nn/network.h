@@ -18,7 +18,7 @@ typedef enum ad_role {
 } ad_role;
 
 typedef enum ad_param_kind {
-    AD_PARAM_ATOMS,        /* arena [m][k*k]            file [m,k,k] */
+    AD_PARAM_ATOMS,        /* arena [m][k*k]            file [m,k,k]; with groups before it [o/group][c/group], [o/group,c/group] */
     AD_PARAM_HEAD,         /* arena [way][features]     file [way,features] */
     AD_PARAM_HEAD_BIAS,    /* arena [way]               file [way] */
     AD_PARAM_GAMMA,        /* [c] */
@@ -33,6 +33,7 @@ typedef struct ad_param {
     ad_role role;
     ad_param_kind kind;
     int32_t o, c, k, m; /* logical sizes; c not padded (atoms: o and c of their layer) */
+    int32_t group;      /* ATOMS: channels of a group, 0: one dictionary */
     size_t offset;      /* elements from the start of the parameter arena, a multiple of 64 */
     size_t count;       /* elements in the arena (padding of c included) */
     size_t logical;     /* numbers that count as parameters: without padding */
@@ -49,8 +50,9 @@ typedef struct ad_node {
     int32_t h, w, c;   /* input (c padded to 4) */
     int32_t oh, ow, o; /* output */
     int32_t k, stride, pad, dil;
-    int32_t m; /* CONV: atoms; 0 = ordinary kernel only */
-    int act;   /* NORM: 0 none, 1 relu, 2 leaky */
+    int32_t m;     /* CONV: atoms; 0 = ordinary kernel only */
+    int32_t group; /* CONV, m > 0: channels of the groups that share coefficients, a multiple of 4; 0: no groups */
+    int act;       /* NORM: 0 none, 1 relu, 2 leaky */
     float slope;
     int average;                 /* POOL: 0 maximum, 1 average */
     int kernel;                  /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
@@ -106,17 +108,23 @@ adatom_status ad_network_layout(adatom_context *ctx, ad_network *net);
 
 /* Numbers that count as parameters in a role. */
 uint64_t ad_network_parameters(const ad_network *net, ad_role role);
+/* What shares coefficients, as sharing without "group-": none, layer, stage or net. */
+const char *ad_network_scope(const ad_network *net);
 /* Channels a convolution really reads: 3 from the picture, whose fourth channel is padding. */
 int32_t ad_node_channels(const ad_node *node);
 /* Multiply-adds of one image: dense, k^2 c o for each output position; coefficients-first, m c o for each input position and
- * m k^2 o for each output position (METHODS 1); 0 for other nodes. */
+ * m k^2 o for each output position (METHODS 1); 0 for other nodes. The two stages of sum-first, for groups of s channels: m k^2 c o/s
+ * and m s o for each output position; 0 without groups. */
 uint64_t ad_node_macs(const ad_node *node);
 uint64_t ad_node_macs_coefficients_first(const ad_node *node);
+uint64_t ad_node_macs_group_sums(const ad_node *node);
+uint64_t ad_node_macs_group_product(const ad_node *node);
 
 /* A parameter's tensors in a file: one, or two for statistics (part 0 mean, 1 variance). Fills name and shape, returns the rank. */
 #define AD_PARAM_NAME 80
+#define AD_PARAM_RANK 5
 int ad_param_parts(const ad_param *param);
-int ad_param_file(const ad_param *param, int part, char name[AD_PARAM_NAME], int64_t shape[4]);
+int ad_param_file(const ad_param *param, int part, char name[AD_PARAM_NAME], int64_t shape[AD_PARAM_RANK]);
 /* Where element `index` of the file's tensor lies, counted from the parameter's offset in the arena. */
 size_t ad_param_at(const ad_param *param, int part, size_t index);
 

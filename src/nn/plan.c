@@ -97,6 +97,10 @@ size_t ad_op_elements(const ad_op *op, int role) {
     const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
     const size_t in = n * (size_t)g->h * (size_t)g->w, out = n * (size_t)g->oh * (size_t)g->ow;
     const size_t rounds = (size_t)AD_MAX(op->i[7], 1), tasks = (size_t)op->tasks;
+    /* Channels of a group, groups of outputs, atoms of all pairs of groups; of one large group where there are none. */
+    const size_t gc = g->group ? (size_t)g->group : c, go = g->group ? (size_t)g->group : o, groups = g->group ? o / go : 1;
+    const size_t alpha = ((gc - 1) * m + m - 1) * (size_t)op->i[0] + go, z = out * groups * gc * m;
+    const size_t psi = (g->group ? groups * (c / gc) : 1) * m * k2;
     size_t e[AD_OP_TENSORS] = {0};
 #define SET(...)                                                                                                                           \
     do {                                                                                                                                   \
@@ -110,16 +114,16 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_CONV_DX: SET(out * o, k2 * c * o, in * c); break;
     case AD_OP_CONV_DW: SET(in * c, out * o, k2 * c * o); break;
     case AD_OP_CONV_DBIAS: SET(out * o, o); break;
-    case AD_OP_COMPOSE: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2, o, k2 * c * o, k2 * c * o); break;
-    case AD_OP_COMPOSE_DPSI: SET(k2 * c * o, ((c - 1) * m + m - 1) * (size_t)op->i[0] + o, m * k2); break;
-    case AD_OP_COMPOSE_DALPHA: SET(k2 * c * o, m * k2, (size_t)op->i[1] * m * (size_t)op->i[0]); break;
-    case AD_OP_PACK: SET(((c - 1) * m + m - 1) * (size_t)op->i[0] + o, o, c * m * o); break;
+    case AD_OP_COMPOSE: SET(alpha, psi, o, k2 * c * o, k2 * c * o); break;
+    case AD_OP_COMPOSE_DPSI: SET(k2 * c * o, alpha, psi); break;
+    case AD_OP_COMPOSE_DALPHA: SET(k2 * c * o, psi, (size_t)op->i[1] * m * (size_t)op->i[0]); break;
+    case AD_OP_PACK: SET(alpha, o, c * m * o); break;
     case AD_OP_ATOMS: SET(in * m * o, m * k2, o, out * o); break;
     case AD_OP_ATOMS_DU: SET(out * o, m * k2, in * m * o); break;
     case AD_OP_ATOMS_DPSI: SET(in * m * o, out * o, m * k2); break;
-    case AD_OP_DEPTH: SET(in * c, m * k2, out * c * m); break;
-    case AD_OP_DEPTH_DX: SET(out * c * m, m * k2, in * c); break;
-    case AD_OP_DEPTH_DPSI: SET(in * c, out * c * m, m * k2); break;
+    case AD_OP_DEPTH: SET(in * c, psi, z); break;
+    case AD_OP_DEPTH_DX: SET(z, psi, in * c); break;
+    case AD_OP_DEPTH_DPSI: SET(in * c, z, psi); break;
     case AD_OP_WEIGHT_NORM: SET(k2 * c * o, op->i[0] ? c : o); break;
     case AD_OP_WEIGHT_SCALE: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o); break;
     case AD_OP_WEIGHT_SCALE_BACK: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o, k2 * c * o, op->i[0] ? c : o); break;
@@ -170,7 +174,7 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_ATOMS_DPSI: return 2 * t * out * k2 * g->m * g->o;
     case AD_OP_DEPTH:
     case AD_OP_DEPTH_DX:
-    case AD_OP_DEPTH_DPSI: return 2 * t * out * k2 * g->m * g->c;
+    case AD_OP_DEPTH_DPSI: return 2 * t * out * k2 * g->m * g->c * (g->group ? g->o / g->group : 1);
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
@@ -199,6 +203,11 @@ double ad_op_bytes(const ad_plan *plan, const ad_op *op) {
     return bytes;
 }
 
+/* Whether an operation on atoms knows no groups. */
+static bool one_dictionary(int kind) {
+    return kind == AD_OP_PACK || kind == AD_OP_ATOMS || kind == AD_OP_ATOMS_DU || kind == AD_OP_ATOMS_DPSI;
+}
+
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
     for (int i = 0; i < plan->tensor_count; i++) {
         const ad_tensor *t = &plan->tensors[i];
@@ -210,6 +219,10 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
         const ad_op *op = &plan->ops[i];
         if (op->kind >= AD_OP_COUNT || (op->tasks != 1 && op->tasks != plan->tasks))
             return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d has no such kind or tasks", i);
+        const int32_t group = op->g.group;
+        if (group && (group < 0 || group % 4 || op->g.c % group || op->g.o % group || one_dictionary(op->kind)))
+            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot have groups of %d channels", i, ad_op_name(op->kind),
+                           (int)group);
         for (int r = 0; r < AD_OP_TENSORS; r++) {
             bool optional = true;
             const char *role = "";

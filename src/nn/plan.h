@@ -41,7 +41,8 @@ typedef struct ad_geometry {
     int32_t h, w, c;   /* input */
     int32_t oh, ow, o; /* output */
     int32_t k, stride, pad, dil;
-    int32_t m; /* atoms */
+    int32_t m;     /* atoms */
+    int32_t group; /* COMPOSE*, DEPTH*: channels of a group that shares coefficients, a multiple of 4; 0: no groups */
 } ad_geometry;
 
 typedef struct ad_op {

@@ -31,7 +31,7 @@ typedef struct ad_outer {
     char name[AD_LAYOUT_NAME]; /* there; prefix not included */
     char own[AD_PARAM_NAME];   /* in a model without decomposition */
     int rank;
-    int64_t shape[4];
+    int64_t shape[AD_PARAM_RANK];
     int node;        /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
     int param, part; /* of a PARAM or HEAD */
 } ad_outer;

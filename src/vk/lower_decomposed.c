@@ -8,15 +8,28 @@ static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->sof
 static size_t inputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->h * (size_t)g->w; }
 static size_t outputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->oh * (size_t)g->ow; }
 
+/* Channels of a group of inputs and of outputs, and groups: one of everything where there are none. */
+static int group_in(const ad_geometry *g) { return g->group ? g->group : g->c; }
+static int group_out(const ad_geometry *g) { return g->group ? g->group : AD_MAX(g->o, 1); }
+static size_t groups_in(const ad_geometry *g) { return (size_t)(g->c / group_in(g)); }
+static size_t groups_out(const ad_geometry *g) { return (size_t)AD_MAX(g->o / group_out(g), 1); }
+
+/* The constants of lib/groups.glsl. */
+static ad_vk_launch *add_groups(ad_vk_launch *l, const ad_geometry *g) {
+    ad_vk_spec(l, (uint32_t)group_in(g));
+    ad_vk_spec(l, (uint32_t)group_out(g));
+    return l;
+}
+
 /* A gradient of atoms, lib/conv_taps.glsl: K*K sums of `items` items for each atom into role 2. */
 static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push,
                               size_t items, int tile_a) {
-    const size_t m = (size_t)op->g.m, outputs = m * (size_t)(op->g.k * op->g.k);
+    const size_t atoms = groups_in(&op->g) * groups_out(&op->g) * (size_t)op->g.m, outputs = atoms * (size_t)(op->g.k * op->g.k);
     const int lanes = ad_conv_lanes(caps);
-    const size_t chunks = ad_conv_splits(caps, items, m, outputs, 4 * (size_t)lanes, (size_t)lanes, op->tasks, &push.span);
-    push.count = (int32_t)(chunks * m);
-    ad_vk_launch *l = ad_conv_add(out, op, kernel, &push, (ad_conv_tile){.lanes = lanes, .a = tile_a});
-    ad_vk_groups(l, caps, chunks * m, op->tasks);
+    const size_t chunks = ad_conv_splits(caps, items, atoms, outputs, 4 * (size_t)lanes, (size_t)lanes, op->tasks, &push.span);
+    push.count = (int32_t)(chunks * atoms);
+    ad_vk_launch *l = add_groups(ad_conv_add(out, op, kernel, &push, (ad_conv_tile){.lanes = lanes, .a = tile_a}), &op->g);
+    ad_vk_groups(l, caps, chunks * atoms, op->tasks);
     ad_conv_reduce(out, op, caps, 2, 2, chunks, outputs);
     return &out->launches[0];
 }
@@ -25,20 +38,20 @@ static bool lower_compose(const ad_plan *plan, const ad_op *op, int variant, con
     if (variant != 1) return false;
     struct ad_push_conv push = ad_conv_push(plan, op);
     push.optional = (op->t[2] >= 0 ? AD_COMPOSE_SCALE : 0) | (op->t[4] >= 0 ? AD_COMPOSE_BASE : 0);
-    ad_conv_items(out, op, caps, AD_VK_COMPOSE, push, (size_t)op->g.c * (size_t)op->g.o, 1);
+    add_groups(ad_conv_items(out, op, caps, AD_VK_COMPOSE, push, (size_t)op->g.c * (size_t)op->g.o, 1), &op->g);
     return true;
 }
 
 static bool lower_compose_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1) return false;
-    add_taps(out, op, caps, AD_VK_COMPOSE_DPSI, ad_conv_push(plan, op), (size_t)op->g.c * (size_t)op->g.o, 1);
+    add_taps(out, op, caps, AD_VK_COMPOSE_DPSI, ad_conv_push(plan, op), (size_t)group_in(&op->g) * (size_t)group_out(&op->g), 1);
     return true;
 }
 
 static bool lower_compose_dalpha(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1) return false;
     const size_t items = (size_t)op->i[1] * (size_t)op->g.m * (size_t)op->i[0];
-    ad_conv_items(out, op, caps, AD_VK_COMPOSE_DALPHA, ad_conv_push(plan, op), items, 1);
+    add_groups(ad_conv_items(out, op, caps, AD_VK_COMPOSE_DALPHA, ad_conv_push(plan, op), items, 1), &op->g);
     return true;
 }
 
@@ -104,22 +117,22 @@ static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
 static bool lower_depth(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (!ad_vk_aligned(plan, op) || variant > TEXEL || (variant == TEXEL && !ad_conv_texels(caps, plan, op, 1))) return false;
     const int kernel = variant == TEXEL ? AD_VK_DEPTH_TEXEL : AD_VK_DEPTH;
-    const size_t items = outputs_of(&op->g) * (size_t)op->g.c / 4;
-    ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, 1);
+    const size_t items = outputs_of(&op->g) * groups_out(&op->g) * (size_t)group_in(&op->g) / 4;
+    ad_vk_launch *l = add_groups(ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, 1), &op->g);
     l->texel = variant == TEXEL ? 1 : 0;
     return true;
 }
 
 static bool lower_depth_dx(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1) return false;
-    ad_conv_items(out, op, caps, AD_VK_DEPTH_DX, ad_conv_push(plan, op), inputs_of(&op->g) * (size_t)op->g.c, 1);
+    add_groups(ad_conv_items(out, op, caps, AD_VK_DEPTH_DX, ad_conv_push(plan, op), inputs_of(&op->g) * (size_t)op->g.c, 1), &op->g);
     return true;
 }
 
 static bool lower_depth_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (!ad_vk_aligned(plan, op) || variant > TEXEL || (variant == TEXEL && !ad_conv_texels(caps, plan, op, 1))) return false;
     const int kernel = variant == TEXEL ? AD_VK_DEPTH_DPSI_TEXEL : AD_VK_DEPTH_DPSI;
-    const size_t items = outputs_of(&op->g) * (size_t)op->g.c / 4;
+    const size_t items = outputs_of(&op->g) * (size_t)group_in(&op->g) / 4;
     ad_vk_launch *l = add_taps(out, op, caps, kernel, ad_conv_push(plan, op), items, 1);
     l->texel = variant == TEXEL ? 1 : 0;
     return true;

@@ -1,4 +1,4 @@
-/* The reference against itself: every backward operation against central differences of its forward operation, and the three
+/* The reference against itself: every backward operation against central differences of its forward operation, and the
  * ways of a decomposed convolution against each other. All in double precision. */
 #include "tests/reference/reference.h"
 
@@ -111,6 +111,12 @@ static const ad_geometry *geometries(size_t *count) {
     return list;
 }
 
+/* More channels, in groups that share coefficients. */
+static ad_geometry in_groups(ad_geometry g) {
+    g.c = 8, g.o = 12, g.group = 4;
+    return g;
+}
+
 START_TEST(convolutions) {
     static const pair pairs[] = {
         {AD_OP_CONV, 0, 3, AD_OP_CONV_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
@@ -124,7 +130,12 @@ START_TEST(convolutions) {
     };
     size_t count = 0;
     const ad_geometry *list = geometries(&count);
-    for (size_t s = 0; s < count; s++) check_pair(&pairs[_i], make_op(pairs[_i].forward, list[s]), make_op(pairs[_i].backward, list[s]), s);
+    for (size_t s = 0; s < count; s++) {
+        check_pair(&pairs[_i], make_op(pairs[_i].forward, list[s]), make_op(pairs[_i].backward, list[s]), s);
+        if (pairs[_i].forward != AD_OP_DEPTH) continue;
+        const ad_geometry g = in_groups(list[s]);
+        check_pair(&pairs[_i], make_op(pairs[_i].forward, g), make_op(pairs[_i].backward, g), s);
+    }
 }
 END_TEST
 
@@ -133,20 +144,23 @@ START_TEST(compositions) {
         {AD_OP_COMPOSE, 0, 3, AD_OP_COMPOSE_DALPHA, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_COMPOSE, 1, 3, AD_OP_COMPOSE_DPSI, {DY, 0, RESULT, -1, -1, -1, -1, -1}},
     };
-    for (size_t p = 0; p < AD_COUNT(pairs); p++) {
-        ad_op forward = make_op(AD_OP_COMPOSE, geometry(3, 1, 1, 1)), backward = make_op(pairs[p].backward, forward.g);
+    for (size_t p = 0; p < 2 * AD_COUNT(pairs); p++) {
+        const bool groups = p >= AD_COUNT(pairs);
+        const pair *of = &pairs[p % AD_COUNT(pairs)];
+        const ad_geometry g = groups ? in_groups(geometry(3, 1, 1, 1)) : geometry(3, 1, 1, 1);
+        ad_op forward = make_op(AD_OP_COMPOSE, g), backward = make_op(of->backward, g);
         /* Coefficients shared with wider layers; the gradient of what the slice leaves out is zero. The scale is 1 here: it
          * belongs to frozen batch norms, through which coefficients are not trained. */
-        forward.i[0] = backward.i[0] = forward.g.o + 5;
-        forward.i[1] = backward.i[1] = forward.g.c;
+        forward.i[0] = backward.i[0] = groups ? g.group : g.o + 5;
+        forward.i[1] = backward.i[1] = groups ? g.group : g.c;
         ad_random random = ad_random_make(p, AD_STREAM_CHECK, 0);
         arrays a = make_arrays(&forward, &random);
         ad_free(a.role[0].value);
-        a.role[0] = make_role((size_t)forward.g.c * (size_t)forward.g.m * (size_t)forward.i[0], &random);
+        a.role[0] = make_role((size_t)forward.i[1] * (size_t)g.m * (size_t)forward.i[0], &random);
         for (size_t e = 0; e < a.role[2].count; e++) a.role[2].value[e] = 1;
-        const ad_reference_role *operand = &a.role[pairs[p].with_respect_to];
+        const ad_reference_role *operand = &a.role[of->with_respect_to];
         ad_reference_role dy = make_role(a.role[3].stride, &random), gradient = make_role(operand->stride, &random);
-        const arrays b = {{dy, a.role[1 - pairs[p].with_respect_to], gradient}};
+        const arrays b = {{dy, a.role[1 - of->with_respect_to], gradient}};
         ad_reference_run(&backward, b.role);
         for (size_t e = 0; e < operand->count; e++) {
             const double h = 1e-4, start = operand->value[e];
@@ -392,16 +406,19 @@ typedef struct results {
     ad_reference_role y, dx, dpsi, dalpha;
 } results;
 
+static size_t atoms_count(ad_geometry g) { return (size_t)(g.m * g.k * g.k) * (g.group ? (size_t)(g.c / g.group * (g.o / g.group)) : 1); }
+static size_t coefficients_count(ad_geometry g) { return (size_t)(g.group ? g.group * g.m * g.group : g.c * g.m * g.o); }
+
 static results make_results(ad_geometry g, ad_random *random) {
     const size_t in = (size_t)(g.n * g.h * g.w), out = (size_t)(g.n * g.oh * g.ow);
-    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random),
-                     make_role((size_t)(g.m * g.k * g.k), random), make_role((size_t)(g.c * g.m * g.o), random)};
+    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random), make_role(atoms_count(g), random),
+                     make_role(coefficients_count(g), random)};
 }
 
 static ad_op own_size(int kind, ad_geometry g) {
     ad_op op = make_op(kind, g);
-    op.i[0] = g.o;
-    op.i[1] = g.c;
+    op.i[0] = g.group ? g.group : g.o;
+    op.i[1] = g.group ? g.group : g.c;
     return op;
 }
 
@@ -410,11 +427,16 @@ static ad_geometry product(int n, int h, int w, int c, int o) {
     return (ad_geometry){.n = n, .h = h, .w = w, .oh = h, .ow = w, .c = c, .o = o, .k = 1, .stride = 1, .dil = 1};
 }
 
+/* The product of atoms-first, with groups of sum-first: a row for each group of outputs. */
+static ad_geometry second_stage(ad_geometry g) {
+    return g.group ? product(g.n, g.oh, g.ow * (g.o / g.group), g.group * g.m, g.group) : product(g.n, g.oh, g.ow, g.c * g.m, g.o);
+}
+
 static void composed(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
     const ad_reference_role x = a->role[0], alpha = a->role[1], psi = a->role[2], bias = a->role[3], dy = a->role[4];
     ad_reference_role w = make_role((size_t)(g.k * g.k * g.c * g.o), random), dw = make_role(w.stride, random);
     run(own_size(AD_OP_COMPOSE, g), alpha, psi, absent, w, absent, absent);
-    run(make_op(AD_OP_CONV, g), x, w, bias, r->y, absent, absent);
+    run(make_op(AD_OP_CONV, g), x, w, g.group ? absent : bias, r->y, absent, absent);
     run(make_op(AD_OP_CONV_DX, g), dy, w, r->dx, absent, absent, absent);
     run(make_op(AD_OP_CONV_DW, g), x, dy, dw, absent, absent, absent);
     run(own_size(AD_OP_COMPOSE_DPSI, g), dw, alpha, r->dpsi, absent, absent, absent);
@@ -442,10 +464,10 @@ static void coefficients_first(ad_geometry g, const arrays *a, const results *r,
 
 static void atoms_first(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
     const ad_reference_role x = a->role[0], alpha = a->role[1], psi = a->role[2], bias = a->role[3], dy = a->role[4];
-    const ad_geometry one = product(g.n, g.oh, g.ow, g.c * g.m, g.o);
-    ad_reference_role z = make_role((size_t)(g.n * g.oh * g.ow * g.c * g.m), random), dz = make_role(z.stride, random);
+    const ad_geometry one = second_stage(g);
+    ad_reference_role z = make_role((size_t)(one.n * one.h * one.w * one.c), random), dz = make_role(z.stride, random);
     run(make_op(AD_OP_DEPTH, g), x, psi, z, absent, absent, absent);
-    run(make_op(AD_OP_CONV, one), z, alpha, bias, r->y, absent, absent);
+    run(make_op(AD_OP_CONV, one), z, alpha, g.group ? absent : bias, r->y, absent, absent);
     run(make_op(AD_OP_CONV_DX, one), dy, alpha, dz, absent, absent, absent);
     run(make_op(AD_OP_DEPTH_DPSI, g), x, dz, r->dpsi, absent, absent, absent);
     run(make_op(AD_OP_DEPTH_DX, g), dz, psi, r->dx, absent, absent, absent);
@@ -454,20 +476,23 @@ static void atoms_first(ad_geometry g, const arrays *a, const results *r, ad_ran
     ad_free(dz.value);
 }
 
-START_TEST(three_ways_of_a_decomposed_convolution_agree) {
+/* Coefficients-first is not for groups, whose biases are not part of the product. */
+START_TEST(ways_of_a_decomposed_convolution_agree) {
+    const bool groups = _i;
     size_t count = 0;
     const ad_geometry *list = geometries(&count);
     for (size_t s = 0; s < count; s++) {
-        const ad_geometry g = list[s];
+        const ad_geometry g = groups ? in_groups(list[s]) : list[s];
         ad_random random = ad_random_make(s, AD_STREAM_CHECK, 1);
         arrays a = {0};
-        const size_t sizes[] = {(size_t)(g.n * g.h * g.w * g.c), (size_t)(g.c * g.m * g.o), (size_t)(g.m * g.k * g.k), (size_t)g.o,
+        const size_t sizes[] = {(size_t)(g.n * g.h * g.w * g.c), coefficients_count(g), atoms_count(g), (size_t)g.o,
                                 (size_t)(g.n * g.oh * g.ow * g.o)};
         for (size_t r = 0; r < AD_COUNT(sizes); r++) a.role[r] = make_role(sizes[r], &random);
         results ways[3];
-        static void (*const compute[3])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, coefficients_first,
-                                                                                                      atoms_first};
-        for (int way = 0; way < 3; way++) {
+        static void (*const compute[3])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, atoms_first,
+                                                                                                      coefficients_first};
+        const int way_count = groups ? 2 : 3;
+        for (int way = 0; way < way_count; way++) {
             ways[way] = make_results(g, &random);
             compute[way](g, &a, &ways[way], &random);
             assert_same("y", ways[way].y, ways[0].y);
@@ -475,7 +500,7 @@ START_TEST(three_ways_of_a_decomposed_convolution_agree) {
             assert_same("dpsi", ways[way].dpsi, ways[0].dpsi);
             assert_same("dalpha", ways[way].dalpha, ways[0].dalpha);
         }
-        for (int way = 0; way < 3; way++) {
+        for (int way = 0; way < way_count; way++) {
             const ad_reference_role all[] = {ways[way].y, ways[way].dx, ways[way].dpsi, ways[way].dalpha};
             for (size_t r = 0; r < AD_COUNT(all); r++) ad_free(all[r].value);
         }
@@ -498,7 +523,7 @@ int main(void) {
     tcase_add_test(tests, scaled_weights);
     tcase_add_test(tests, cross_entropy);
     tcase_add_loop_test(tests, batch_norm, 0, 2);
-    tcase_add_test(tests, three_ways_of_a_decomposed_convolution_agree);
+    tcase_add_loop_test(tests, ways_of_a_decomposed_convolution_agree, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -22,6 +22,7 @@ typedef struct setting {
     ad_conv_path path;
     bool adam, residual;
     ad_lowrank lowrank;
+    int group;
 } setting;
 
 static const setting settings[] = {
@@ -48,6 +49,15 @@ static const setting settings[] = {
     {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
     {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .residual = true},
     {"resnet12", "stage", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
+    {"conv4", "group-net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .group = 16},
+    {"conv4", "group-layer", 16, 12, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST, .group = 4},
+    {"conv4", "group-net", 16, 8, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST, .adam = true, .group = 4},
+    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST, .group = 4},
+    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .group = 8},
+    {"resnet10", "group-stage", 33, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .group = 4},
+    {"conv4", "group-net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true, .group = 4},
+    {"conv4", "group-net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_DORA, 3, 1},
+     .group = 4},
 };
 
 static adatom_context *ctx;
@@ -69,8 +79,14 @@ typedef struct inputs {
 
 static inputs make_inputs(const setting *s, float rate) {
     inputs in = {0};
-    const adatom_model_params params = {
-        .arch = s->arch, .sharing = s->sharing, .atoms = 3, .image_size = s->size, .width = s->width, .residual = s->residual, .seed = 5};
+    const adatom_model_params params = {.arch = s->arch,
+                                        .sharing = s->sharing,
+                                        .atoms = 3,
+                                        .image_size = s->size,
+                                        .width = s->width,
+                                        .residual = s->residual,
+                                        .group = s->group,
+                                        .seed = 5};
     must(adatom_model_create(ctx, &params, &in.model), s->arch);
     ad_random random = ad_random_make(7, AD_STREAM_CHECK, 0);
     for (int i = 0; i < in.model->net.param_count; i++) { /* norms that do something */
@@ -247,12 +263,13 @@ static void base_kernel(const adatom_model *model, const ad_node *node, float *w
         return;
     }
     const float *alpha = model->values + params[node->coefficients].offset, *psi = model->values + params[node->atoms].offset;
-    const size_t ld = (size_t)params[node->coefficients].o;
+    const size_t ld = (size_t)params[node->coefficients].o, gc = node->group ? (size_t)node->group : c, go = node->group ? gc : o;
     for (size_t ij = 0; ij < taps; ij++)
         for (size_t row = 0; row < c; row++)
             for (size_t k = 0; k < o; k++) {
                 double sum = 0;
-                for (size_t a = 0; a < m; a++) sum += (double)alpha[(row * m + a) * ld + k] * (double)psi[a * taps + ij];
+                const float *atoms = psi + (k / go * (c / gc) + row / gc) * m * taps;
+                for (size_t a = 0; a < m; a++) sum += (double)alpha[(row % gc * m + a) * ld + k % go] * (double)atoms[a * taps + ij];
                 w[(ij * c + row) * o + k] = (float)sum;
             }
 }

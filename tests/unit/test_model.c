@@ -33,32 +33,41 @@ static const struct count {
     const char *arch, *sharing, *stem;
     int atoms, classes;
     uint64_t total, own_atoms;
+    int group;
 } counts[] = {
-    {"resnet18", "none", "3x3", 0, 10, 10985472 + 188490, 0},                                                     /* 11.174 M */
-    {"resnet18", "layer", "3x3", 8, 10, 8 * 1220608 + 1152 + 188490, 1152},                                       /* 9.955 M */
-    {"resnet18", "stage", "3x3", 8, 10, 8 * (64 * 64 + 128 * 128 + 256 * 256 + 512 * 512) + 1152 + 188490, 1152}, /* 2.975 M */
-    {"resnet18", "net", "3x3", 8, 10, 8 * 512 * 512 + 1152 + 188490, 1152},                                       /* 2.287 M */
-    {"resnet18", "net", "3x3", 16, 10, 16 * 512 * 512 + 2304 + 188490, 2304},                                     /* 4.385 M */
-    {"resnet18", "none", NULL, 0, 0, 10985472 + 172032 + 9600 + 9408, 0},                                         /* 11.177 M */
-    {"resnet18", "net", NULL, 8, 0, 8 * 512 * 512 + 1152 + 172032 + 9600 + 9408, 1152},                           /* 2.289 M */
-    {"resnet10", "none", NULL, 0, 0, 9 * 524288 + 172032 + 5760 + 9408, 0},                                       /* 4.906 M */
-    {"resnet10", "net", NULL, 8, 0, 8 * 512 * 512 + 8 * 72 + 172032 + 5760 + 9408, 576},                          /* 2.285 M */
-    {"conv4", "none", NULL, 0, 0, 9 * 12288 + 1728 + 512, 0},                                                     /* 0.113 M */
-    {"conv4", "net", NULL, 8, 0, 8 * 64 * 64 + 3 * 72 + 1728 + 512, 216},                                         /* 0.035 M */
+    {"resnet18", "none", "3x3", 0, 10, 10985472 + 188490, 0, 0},                                                     /* 11.174 M */
+    {"resnet18", "layer", "3x3", 8, 10, 8 * 1220608 + 1152 + 188490, 1152, 0},                                       /* 9.955 M */
+    {"resnet18", "stage", "3x3", 8, 10, 8 * (64 * 64 + 128 * 128 + 256 * 256 + 512 * 512) + 1152 + 188490, 1152, 0}, /* 2.975 M */
+    {"resnet18", "net", "3x3", 8, 10, 8 * 512 * 512 + 1152 + 188490, 1152, 0},                                       /* 2.287 M */
+    {"resnet18", "net", "3x3", 16, 10, 16 * 512 * 512 + 2304 + 188490, 2304, 0},                                     /* 4.385 M */
+    {"resnet18", "none", NULL, 0, 0, 10985472 + 172032 + 9600 + 9408, 0, 0},                                         /* 11.177 M */
+    {"resnet18", "net", NULL, 8, 0, 8 * 512 * 512 + 1152 + 172032 + 9600 + 9408, 1152, 0},                           /* 2.289 M */
+    {"resnet10", "none", NULL, 0, 0, 9 * 524288 + 172032 + 5760 + 9408, 0, 0},                                       /* 4.906 M */
+    {"resnet10", "net", NULL, 8, 0, 8 * 512 * 512 + 8 * 72 + 172032 + 5760 + 9408, 576, 0},                          /* 2.285 M */
+    {"conv4", "none", NULL, 0, 0, 9 * 12288 + 1728 + 512, 0, 0},                                                     /* 0.113 M */
+    {"conv4", "net", NULL, 8, 0, 8 * 64 * 64 + 3 * 72 + 1728 + 512, 216, 0},                                         /* 0.035 M */
     /* Widths 64, 160, 320, 640 (Tian et al. 2020 give 12.42 M): 3x3 pairs 3*64 + 2*64^2 + 64*160 + 2*160^2 + 160*320 + 2*320^2 +
      * 320*640 + 2*640^2 = 1 349 824; shortcuts 3*64 + 64*160 + 160*320 + 320*640 = 266 432; norms 2*4*(64+160+320+640) = 9472. */
-    {"resnet12", "none", NULL, 0, 0, 9 * 1349824 + 266432 + 9472, 0},
-    {"resnet12", "net", NULL, 8, 0, 8 * 640 * 640 + 11 * 72 + 1728 + 266432 + 9472, 792},
-    /* ResNet-34: 6 of 64x64; 64x128, 7 of 128x128; 128x256, 11 of 256x256; 256x512, 5 of 512x512: 2 342 912 pairs; norms 2 * (7*64 + 9*128 +
-     * 13*256 + 7*512) = 17 024. */
-    {"resnet34", "none", NULL, 0, 10, 9 * 2342912 + 172032 + 17024 + 9408 + 5130, 0},
-    /* VGG-16: 64x64; 64x128, 128x128; 128x256, 2 of 256x256; 256x512, 5 of 512x512: 1 634 304 pairs after the first 3*64*9 = 1728; norms 2 *
-     * (2*64 + 2*128 + 3*256 + 6*512) = 8448. */
-    {"vgg16_bn", "none", NULL, 0, 10, 9 * 1634304 + 1728 + 8448 + 5130, 0},                                       /* 14.724 M */
-    {"vgg16_bn", "net", NULL, 8, 10, 8 * 512 * 512 + 12 * 72 + 1728 + 8448 + 5130, 864},                          /* 2.113 M */
-    {"vgg16_bn", "net", NULL, 16, 10, 16 * 512 * 512 + 12 * 144 + 1728 + 8448 + 5130, 1728},                      /* 4.211 M */
+    {"resnet12", "none", NULL, 0, 0, 9 * 1349824 + 266432 + 9472, 0, 0},
+    {"resnet12", "net", NULL, 8, 0, 8 * 640 * 640 + 11 * 72 + 1728 + 266432 + 9472, 792, 0},
+    /* ResNet-34: 6 of 64x64; 64x128, 7 of 128x128; 128x256, 11 of 256x256; 256x512, 5 of 512x512: 2 342 912 pairs; norms 2 * (7*64 + 9*128
+     * + 13*256 + 7*512) = 17 024. */
+    {"resnet34", "none", NULL, 0, 10, 9 * 2342912 + 172032 + 17024 + 9408 + 5130, 0, 0},
+    /* VGG-16: 64x64; 64x128, 128x128; 128x256, 2 of 256x256; 256x512, 5 of 512x512: 1 634 304 pairs after the first 3*64*9 = 1728; norms 2
+     * * (2*64 + 2*128 + 3*256 + 6*512) = 8448. */
+    {"vgg16_bn", "none", NULL, 0, 10, 9 * 1634304 + 1728 + 8448 + 5130, 0, 0},                  /* 14.724 M */
+    {"vgg16_bn", "net", NULL, 8, 10, 8 * 512 * 512 + 12 * 72 + 1728 + 8448 + 5130, 864, 0},     /* 2.113 M */
+    {"vgg16_bn", "net", NULL, 16, 10, 16 * 512 * 512 + 12 * 144 + 1728 + 8448 + 5130, 1728, 0}, /* 4.211 M */
+    /* Groups of s channels: m s s numbers for each that shares, and m k^2 atoms for each pair of groups. ResNet-18 with s = 64: 4 of 1x1
+     * pairs; 1x2 and 3 of 2x2; 2x4 and 3 of 4x4; 4x8 and 3 of 8x8: 298; with s = 32 four times as many. ResNet-12 and its widths have 32
+     * in common: 2 of 2x2; 2x5, 2 of 5x5; 5x10, 2 of 10x10; 10x20, 2 of 20x20: 1318. */
+    {"resnet18", "group-net", "3x3", 16, 10, 16 * 64 * 64 + 144 * 298 + 188490, 144 * 298, 64},          /* 0.297 M */
+    {"resnet18", "group-stage", "3x3", 16, 10, 4 * 16 * 64 * 64 + 144 * 298 + 188490, 144 * 298, 64},    /* 0.494 M */
+    {"resnet18", "group-layer", "3x3", 16, 10, 16 * 16 * 32 * 32 + 144 * 1192 + 188490, 144 * 1192, 32}, /* 0.622 M */
+    {"resnet12", "group-net", NULL, 8, 0, 8 * 32 * 32 + 72 * 1318 + 1728 + 266432 + 9472, 72 * 1318, 0},
+    {"conv4", "group-net", NULL, 8, 0, 8 * 64 * 64 + 3 * 72 + 1728 + 512, 216, 0},
     /* Conv-6: layers 5 and 6 share a stage, layers 2, 3 and 4 are each alone in theirs. */
-    {"conv6", "stage", NULL, 8, 0, 4 * 8 * 64 * 64 + 5 * 72 + 1728 + 2 * 6 * 64, 360},
+    {"conv6", "stage", NULL, 8, 0, 4 * 8 * 64 * 64 + 5 * 72 + 1728 + 2 * 6 * 64, 360, 0},
 };
 
 START_TEST(test_parameter_counts) {
@@ -67,6 +76,7 @@ START_TEST(test_parameter_counts) {
                                                        .sharing = expected->sharing,
                                                        .stem = expected->stem,
                                                        .atoms = expected->atoms,
+                                                       .group = expected->group,
                                                        .classes = expected->classes,
                                                        .image_size = expected->stem ? 32 : 84});
     adatom_model_info info;
@@ -78,7 +88,7 @@ START_TEST(test_parameter_counts) {
     ck_assert_uint_eq(info.parameters,
                       info.atoms_parameters + info.norm_parameters + info.coefficients_parameters + info.ordinary_parameters);
     /* What the layers own and what they share make up the whole. */
-    uint64_t sum = strcmp(expected->sharing, "layer") != 0 ? info.coefficients_parameters : 0, macs = 0;
+    uint64_t sum = strcmp(ad_network_scope(&model->net), "layer") != 0 ? info.coefficients_parameters : 0, macs = 0;
     for (int l = 0; l < info.layers; l++) {
         adatom_layer_info layer;
         ck_assert_int_eq(adatom_model_layer(model, l, &layer), ADATOM_OK);
@@ -160,6 +170,9 @@ static const adatom_model_params variants[] = {
     {.arch = "resnet18", .sharing = "net", .width = 8, .image_size = 8, .stem = "3x3", .atoms = 2},
     {.arch = "resnet10", .sharing = "stage", .width = 4, .image_size = 33, .atoms = 12, .residual = true, .classes = 2},
     {.arch = "vgg16_bn", .sharing = "stage", .width = 4, .image_size = 32, .atoms = 2},
+    {.arch = "conv4", .sharing = "group-layer", .width = 24, .image_size = 16, .atoms = 3, .classes = 2, .group = 8},
+    {.arch = "resnet10", .sharing = "group-stage", .width = 8, .image_size = 33, .atoms = 2},
+    {.arch = "resnet12", .sharing = "group-net", .width = 8, .image_size = 16, .atoms = 4, .residual = true, .group = 4},
 };
 
 static void check_param(const ad_network *net, int number, ad_param_kind kind, int o, int c, bool exact) {
@@ -188,7 +201,12 @@ START_TEST(test_nodes_fit_together) {
             if (node->m > 0) {
                 ck_assert_int_eq(node->m, net.made_from.atoms);
                 ck_assert_int_gt(node->k, 1);
-                check_param(&net, node->coefficients, AD_PARAM_COEFFICIENTS, node->o, c, strcmp(net.sharing, "layer") == 0);
+                const int group = net.made_from.group;
+                ck_assert_int_eq(node->group, group);
+                ck_assert((group > 0) == (strncmp(net.sharing, "group-", 6) == 0));
+                ck_assert(group == 0 || (group % 4 == 0 && node->o % group == 0 && c % group == 0));
+                check_param(&net, node->coefficients, AD_PARAM_COEFFICIENTS, group ? group : node->o, group ? group : c,
+                            group || strcmp(net.sharing, "layer") == 0);
                 check_param(&net, node->atoms, AD_PARAM_ATOMS, node->o, c, true);
             }
         }
@@ -246,6 +264,14 @@ START_TEST(test_refused_params) {
     check_create_fails((adatom_model_params){.width = -4}, "width is -4");
     check_create_fails((adatom_model_params){.classes = -1}, "classes is -1");
     check_create_fails((adatom_model_params){.image_size = 2000}, "image size is 2000");
+    check_create_fails((adatom_model_params){.sharing = "group-net", .group = 6}, "size of groups is 6; it must be a multiple of 4");
+    check_create_fails((adatom_model_params){.sharing = "group-net", .group = -4}, "size of groups is -4");
+    check_create_fails((adatom_model_params){.sharing = "group-net", .group = 128},
+                       "groups of 128 channels do not divide the 64 channels of layer2");
+    check_create_fails((adatom_model_params){.arch = "resnet12", .sharing = "group-stage", .group = 64},
+                       "groups of 64 channels do not divide the 160 channels of layer4");
+    check_create_fails((adatom_model_params){.sharing = "net", .group = 8}, "sharing net has no groups");
+    check_create_fails((adatom_model_params){.sharing = "group-layer", .decompose_first = true}, "reads 3 channels, which make no groups");
     check_create_fails((adatom_model_params){.image_size = 15}, "too small for conv4: nothing would be left for layer4.pool");
 }
 END_TEST
