@@ -46,8 +46,9 @@ typedef struct adatom_export_params {
 ADATOM_API adatom_status adatom_model_export(const adatom_model *model, const char *path, const adatom_export_params *params);
 
 typedef struct adatom_decompose_params {
-    const char *sharing;  /* layer, stage or net; NULL: layer */
-    int atoms;            /* m; 0: 8. At most k*k of the smallest decomposed kernel, unless residual */
+    const char *sharing;  /* layer, stage, net, group-layer, group-stage or group-net; NULL: layer */
+    int atoms;            /* m; 0: 8. At most k*k of the smallest decomposed kernel, unless residual; with groups of s channels s*s */
+    int group;            /* as in adatom_model_params */
     bool residual;        /* keep the kernels and add atoms of zero to them: W = W0 + sum alpha dpsi */
     bool decompose_first; /* the first convolution too */
     int iterations;       /* of alternating least squares, for shared coefficients; 0: 100 (it ends earlier where nothing improves) */
@@ -55,9 +56,10 @@ typedef struct adatom_decompose_params {
 
 /* A decomposed network with nearly the same kernels. sharing layer: truncated singular value decompositions, exact with k*k atoms. Shared:
  * alternating least squares between the coefficients (each layer uses its slice) and the layers' atoms, from the singular vectors of all
- * layers together. residual: the kernels stay, the atoms are zero, and the coefficients are those singular vectors; atoms beyond their
- * number get directions at random, orthogonal to the others. Coefficients are scaled to a mean square of 1/m for each atom, as in a new
- * network, so that learning rates mean the same. Everything else is copied. params may be NULL. */
+ * layers together. Groups: the truncated singular value decomposition of all pairs of groups that share, side by side. residual: the
+ * kernels stay, the atoms are zero, and the coefficients are those singular vectors; atoms beyond their number get directions at random,
+ * orthogonal to the others. Coefficients are scaled to a mean square of 1/m for each atom, as in a new network, so that learning rates mean
+ * the same. Everything else is copied. params may be NULL. */
 ADATOM_API adatom_status adatom_model_decompose(const adatom_model *model, const adatom_decompose_params *params, adatom_model **out);
 
 /* Below: layer is an index of adatom_model_layer(); USAGE if it is no convolution. values NULL: only *count is set; USAGE if there are
@@ -65,7 +67,7 @@ ADATOM_API adatom_status adatom_model_decompose(const adatom_model *model, const
 
 /* The composed kernel [out][in][k][k]. */
 ADATOM_API adatom_status adatom_model_kernel(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count);
-/* The atoms [m][k][k]; none in an ordinary layer. */
+/* The atoms [m][k][k], of groups [out group][in group][m][k][k]; none in an ordinary layer. */
 ADATOM_API adatom_status adatom_model_atoms(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count);
 /* Singular values of the composed kernel as a matrix [out*in][k*k], falling: of m atoms of its own, a layer keeps the first m, and
  * the relative error is sqrt(sum of the other squares / sum of all squares). */

@@ -12,12 +12,17 @@ void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out
         out[e] = node->kernel < 0 ? 0 : (double)model->values[params[node->kernel].offset + ad_param_at(&params[node->kernel], 0, e)];
     if (m == 0) return;
     const ad_param *shared = &params[node->coefficients];
-    const float *alpha = model->values + shared->offset, *psi = model->values + params[node->atoms].offset;
-    for (size_t pair = 0; pair < o * c; pair++)
+    /* Channels of a group: all where there are no groups. */
+    const size_t group_o = node->group ? (size_t)node->group : o, group_c = node->group ? group_o : c;
+    const float *alpha = model->values + shared->offset, *atoms = model->values + params[node->atoms].offset;
+    for (size_t pair = 0; pair < o * c; pair++) {
+        const size_t to = pair / c, from = pair % c;
+        const float *psi = atoms + (to / group_o * (c / group_c) + from / group_c) * m * k2;
         for (size_t a = 0; a < m; a++) {
-            const double coefficient = (double)alpha[(pair % c * m + a) * (size_t)shared->o + pair / c];
+            const double coefficient = (double)alpha[(from % group_c * m + a) * (size_t)shared->o + to % group_o];
             for (size_t ij = 0; ij < k2; ij++) out[pair * k2 + ij] += coefficient * (double)psi[a * k2 + ij];
         }
+    }
 }
 
 const ad_node *ad_dense_layer(const adatom_model *model, int index) {

@@ -70,11 +70,46 @@ static void inner_products(const ad_fit_layer *a, const ad_fit_layer *b, double 
                     b->w + (size_t)row * (size_t)(b->c * b->k2), b->k2, 1, gram, ld);
 }
 
+/* The eigenvalues of a symmetric matrix, rising, and the vectors in its columns. */
+static adatom_status eigenvectors(adatom_context *ctx, double *matrix, int n, double *values) {
+    if (LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'U', n, matrix, n, values) == 0) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_FAILED, "the eigenvalues of a %d x %d matrix were not found", n, n);
+}
+
+bool ad_fit_equal(const ad_fit *fit) {
+    for (int l = 0; l < fit->count; l++)
+        if (fit->layers[l].o != fit->o || fit->layers[l].c != fit->c) return false;
+    return true;
+}
+
+/* More columns, of equal layers, than rows: X X^T = U S^2 U^T. */
+static adatom_status start_wide(ad_fit *fit, int *found) {
+    const int pairs = fit->o * fit->c;
+    adatom_status status = ADATOM_OK;
+    double *gram = ad_calloc(fit->ctx, (size_t)pairs * (size_t)pairs, sizeof *gram);
+    double *values = ad_malloc(fit->ctx, (size_t)pairs, sizeof *values);
+    if (!gram || !values) {
+        status = ADATOM_OUT_OF_MEMORY;
+        goto done;
+    }
+    for (int l = 0; l < fit->count; l++)
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, pairs, fit->layers[l].k2, 1, fit->layers[l].w, fit->layers[l].k2, 1, gram,
+                    pairs);
+    AD_TRY(eigenvectors(fit->ctx, gram, pairs, values));
+    for (; *found < AD_MIN(fit->m, pairs) && values[pairs - 1 - *found] > 1e-12 * values[pairs - 1]; ++*found)
+        cblas_dcopy(pairs, gram + (pairs - 1 - *found), pairs, fit->alpha + *found, fit->m);
+done:
+    ad_free(gram);
+    ad_free(values);
+    return status;
+}
+
 /* Several: the columns of all layers side by side are too large to keep; their inner products are not. X = U S V^T gives X^T X =
  * V S^2 V^T and U = X V / S. */
 static adatom_status start_shared(ad_fit *fit, int *found) {
     int n = 0, at = 0;
     for (int l = 0; l < fit->count; l++) n += fit->layers[l].k2;
+    if (n > fit->o * fit->c && ad_fit_equal(fit)) return start_wide(fit, found);
     adatom_status status = ADATOM_OK;
     double *gram = ad_calloc(fit->ctx, (size_t)n * (size_t)n, sizeof *gram), *values = ad_malloc(fit->ctx, (size_t)n, sizeof *values);
     if (!gram || !values) {
@@ -84,8 +119,7 @@ static adatom_status start_shared(ad_fit *fit, int *found) {
     for (int a = 0; a < fit->count; at += fit->layers[a++].k2)
         for (int b = 0, to = 0; b < fit->count; to += fit->layers[b++].k2)
             inner_products(&fit->layers[a], &fit->layers[b], gram + (size_t)at * (size_t)n + to, n);
-    if (LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'U', n, gram, n, values) != 0)
-        AD_TRY(ad_fail(fit->ctx, ADATOM_FAILED, "the eigenvalues of a %d x %d matrix were not found", n, n));
+    AD_TRY(eigenvectors(fit->ctx, gram, n, values));
     for (int a = 0; a < AD_MIN(fit->m, n) && values[n - 1 - a] > 1e-12 * values[n - 1]; a++) { /* eigenvalues rise */
         at = 0;
         for (int l = 0; l < fit->count; at += fit->layers[l++].k2) {

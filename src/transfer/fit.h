@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-/* A kernel [o][c][k2] and its atoms [m][k2] to be found. */
+/* A kernel [o][c][k2], of a layer or a pair of groups, and its atoms [m][k2] to be found. */
 typedef struct ad_fit_layer {
     int o, c, k2;
     double *w, *psi;
@@ -18,6 +18,8 @@ typedef struct ad_fit {
     double *alpha;
 } ad_fit;
 
+/* Whether every layer has all pairs of channels: then ad_fit_start finds the best coefficients there are. */
+bool ad_fit_equal(const ad_fit *fit);
 /* Orthonormal coefficients: the leading left singular vectors of the layers' kernels side by side, zero where a layer has no pair. What is
  * missing of m directions is drawn at random (seed) and made orthogonal. */
 adatom_status ad_fit_start(ad_fit *fit, uint64_t seed);
