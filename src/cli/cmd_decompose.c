@@ -5,24 +5,27 @@
 
 typedef struct decompose_options {
     const char *output, *format, *mode, *sharing;
-    int atoms, iterations;
+    int atoms, group, iterations;
     bool decompose_first;
 } decompose_options;
 
 static const char *const modes[] = {"replace", "residual", NULL};
-static const char *const sharings[] = {"layer", "stage", "net", NULL};
+static const char *const sharings[] = {"layer", "stage", "net", "group-layer", "group-stage", "group-net", NULL};
 
 #define OPTIONS decompose_options
 static const arg_option decompose_table[] = {
     OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE", .help = "the model (safetensors)"),
     OPTION("mode", ARG_CHOICE, mode, .choices = modes, .initial = "replace", .value = "NAME",
            .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are added to them"),
-    OPTION("sharing", ARG_CHOICE, sharing, .choices = sharings, .initial = "layer", .value = "NAME", .help = "what shares coefficients"),
+    OPTION("sharing", ARG_CHOICE, sharing, .choices = sharings, .initial = "layer", .value = "NAME",
+           .help = "what shares coefficients; group-*: the groups of its channels do"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .initial = "8", .value = "M",
-           .help = "atoms of a dictionary; at most the numbers of a kernel (9 for 3x3) unless residual"),
+           .help = "atoms of a dictionary; at most the numbers of a kernel (9 for 3x3) unless residual; S*S in groups"),
+    OPTION("group", ARG_INT, group, .least = 4, .most = 1024, .value = "S",
+           .help = "channels of a group with sharing group-* (default: the most up to 64 that divide every width)"),
     OPTION("decompose-first", ARG_FLAG, decompose_first, .help = "decompose the first convolution too"),
     OPTION("iterations", ARG_INT, iterations, .least = 1, .most = 1e6, .initial = "100", .value = "N",
-           .help = "of alternating least squares, for shared coefficients"),
+           .help = "of alternating least squares, for coefficients shared by a stage or the net"),
     OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT", .help = "form of the result"),
 };
 
@@ -69,6 +72,7 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     TRY(adatom_model_load(cli->ctx, path, &model));
     const adatom_decompose_params params = {.sharing = o.sharing,
                                             .atoms = o.atoms,
+                                            .group = o.group,
                                             .residual = strcmp(o.mode, "residual") == 0,
                                             .decompose_first = o.decompose_first,
                                             .iterations = o.iterations};

@@ -19,6 +19,9 @@ static const report_column columns[] = {
     {"coefficients-first", CELL_MILLIONS, "macs_coefficients_first", NULL},
 };
 
+/* Instead of the last with groups. */
+static const report_column sum_first_column = {"sum-first", CELL_MILLIONS, "macs_sum_first", NULL};
+
 typedef struct inspect_options {
     bool singular_values;
     const char *adapter, *png;
@@ -129,19 +132,19 @@ static json_t *layer_row(const adatom_layer_info *l) {
     if (l->kernel > 0)
         snprintf(geometry, sizeof geometry, "%dx%d stride %d pad %d%s", l->kernel, l->kernel, l->stride, l->padding,
                  l->dilation > 1 ? " dilated" : "");
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:o,s:s?,s:I,s:I,s:I}", "name", l->name, "kind", l->kind, "input", input,
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:o,s:s?,s:I,s:I,s:I,s:I}", "name", l->name, "kind", l->kind, "input", input,
                      "output", output, "geometry", geometry, "kernel", l->kernel, "stride", l->stride, "padding", l->padding, "dilation",
                      l->dilation, "atoms", l->atoms ? json_integer(l->atoms) : json_null(), "coefficients", l->coefficients,
                      "own_parameters", (json_int_t)l->own_parameters, "macs", (json_int_t)l->macs, "macs_coefficients_first",
-                     (json_int_t)l->macs_coefficients_first);
+                     (json_int_t)l->macs_coefficients_first, "macs_sum_first", (json_int_t)l->macs_sum_first);
 }
 
 static json_t *model_summary(const adatom_model_info *m) {
-    json_t *summary = json_pack("{s:s,s:s,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch",
-                                m->arch, "sharing", m->sharing, "atoms", m->atoms, "residual", (int)m->residual, "layout", m->layout,
-                                "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes", m->classes, "hash",
-                                m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters, "atoms",
-                                (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
+    json_t *summary = json_pack("{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}",
+                                "arch", m->arch, "sharing", m->sharing, "atoms", m->atoms, "group", m->group, "residual", (int)m->residual,
+                                "layout", m->layout, "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes",
+                                m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters,
+                                "atoms", (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
                                 (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
                                 (json_int_t)m->head_parameters, "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]),
                                 report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
@@ -168,7 +171,7 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     bool run = false;
     adatom_model *model = NULL;
     json_t *document = NULL, *layers = json_array();
-    char above[512], below[1024];
+    char above[512], below[1024], channels[32] = "";
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
@@ -190,16 +193,20 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     document = report_document("inspect");
     json_object_set_new(document, "model", model_summary(&m));
     json_object_set(document, "layers", layers);
-    snprintf(above, sizeof above, "%s, sharing %s, %d atoms%s, %dx%d pictures, %d features, %d classes, hash %s\n\n", m.arch, m.sharing,
-             m.atoms, m.residual ? " beside the kernels" : "", m.image_size, m.image_size, m.features, m.classes, m.hash);
+    if (m.group) snprintf(channels, sizeof channels, " of %d channels", m.group);
+    snprintf(above, sizeof above, "%s, sharing %s%s, %d atoms%s, %dx%d pictures, %d features, %d classes, hash %s\n\n", m.arch, m.sharing,
+             channels, m.atoms, m.residual ? " beside the kernels" : "", m.image_size, m.image_size, m.features, m.classes, m.hash);
     snprintf(below, sizeof below,
              "\nparameters %llu: atoms %llu, coefficients %llu, norm %llu, ordinary %llu; head %llu besides\n"
              "multiply-adds of one image, composed: %.3f million\n",
              (unsigned long long)m.parameters, (unsigned long long)m.atoms_parameters, (unsigned long long)m.coefficients_parameters,
              (unsigned long long)m.norm_parameters, (unsigned long long)m.ordinary_parameters, (unsigned long long)m.head_parameters,
              (double)m.macs / 1e6);
+    report_column shown[COUNT(columns)];
+    memcpy(shown, columns, sizeof columns);
+    if (m.group) shown[COUNT(columns) - 1] = sum_first_column;
     struct report report = {
-        .document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
+        .document = document, .rows = "layers", .columns = shown, .column_count = COUNT(columns), .above = above, .below = below};
     if (o.singular_values) report.columns = singular_columns, report.column_count = COUNT(singular_columns);
     TRY(report_write(cli, &output, &report));
 done:

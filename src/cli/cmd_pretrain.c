@@ -5,7 +5,7 @@
 
 typedef struct pretrain_options {
     const char *from, *arch, *sharing, *stem;
-    int atoms, image_size, width;
+    int atoms, group, image_size, width;
     bool decompose_first;
     const char *validation, *validation_split;
     int validation_tasks, epochs, batch, shift, checkpoint_seconds;
@@ -16,7 +16,7 @@ typedef struct pretrain_options {
 } pretrain_options;
 
 static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
-static const char *const sharings[] = {"none", "layer", "stage", "net", NULL};
+static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net", NULL};
 static const char *const stems[] = {"7x7", "3x3", NULL};
 static const char *const optimizers[] = {"sgd", "adam", NULL};
 /* One of three, then any of +flip and +jitter. */
@@ -30,8 +30,10 @@ static const arg_option network_table[] = {
            .help = "start from this model's parameters, a decomposed or imported one too; the options below are then the model's"),
     OPTION("arch", ARG_CHOICE, arch, .choices = archs, .value = "NAME", .help = "network (default conv4)"),
     OPTION("sharing", ARG_CHOICE, sharing, .choices = sharings, .value = "NAME",
-           .help = "what shares coefficients; none: ordinary kernels (default net)"),
+           .help = "what shares coefficients; group-*: the groups of its channels do; none: ordinary kernels (default net)"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .value = "M", .help = "atoms of a dictionary (default 8)"),
+    OPTION("group", ARG_INT, group, .least = 4, .most = 1024, .value = "S",
+           .help = "channels of a group with sharing group-* (default: the most up to 64 that divide every width)"),
     OPTION("image-size", ARG_INT, image_size, .least = 8, .most = 1024, .value = "PIXELS", .help = "square input (default 84)"),
     OPTION("width", ARG_INT, width, .least = 0, .most = 4096, .value = "N",
            .help = "channels of the first stage, a multiple of 4; 0: the network's own"),
@@ -172,6 +174,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     adatom_pretrain_params params = {.model = {.arch = o.arch,
                                                .sharing = o.sharing,
                                                .atoms = o.atoms,
+                                               .group = o.group,
                                                .image_size = o.image_size,
                                                .width = o.width,
                                                .decompose_first = o.decompose_first,

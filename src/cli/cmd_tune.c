@@ -9,7 +9,7 @@ typedef struct tune_options {
     float seconds;
 } tune_options;
 
-static const char *const sharings[] = {"none", "layer", "stage", "net", NULL};
+static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net", NULL};
 #define AT(member) .offset = offsetof(tune_options, member)
 static const arg_option table[] = {
     {.name = "arch", .type = ARG_TEXT, AT(arch), .initial = "conv4", .value = "NAME", .help = "architecture, as in 'adatom pretrain'"},
