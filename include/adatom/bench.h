@@ -39,10 +39,10 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
 /* Names of cases say what decides their time. Any values are accepted, not only those of the suites; t1 and m8 may be left out.
  *   peak/fp32 fp16 matrix read write copy        multiply-adds, matrix units (half precision, float32 sums), memory
  *   peak/launch, peak/submit                     one more operation in a program; one more program run
- *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM]     C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images each of T tasks:
+ *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM][gG] C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images each of T tasks:
  *        composed: forward dx dw                 M atoms (8)
  *        coefficients-first: forward (product and stage) product stage dpsi du
- *        atoms-first: forward (stage and product) product stage dpsi dx
+ *        atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels sum-first
  *   op/NAME/C/SIZE/bN[tT]                        affine affine-back affine-sums bn-stats add copy max-pool max-pool-back
  *                                                average-pool average-pool-back
  *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm softmax-ce

@@ -43,6 +43,13 @@ START_TEST(names_decide_shapes) {
     ck_assert_int_eq(c.steps[1].tasks, 7);
     /* 2 flops a multiply-add: 25 images x 21^2 positions x 60 x 576 in the product */
     ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 7 * 25 * 441 * 60 * 576);
+    ck_assert(ad_bench_parse("conv/forward/atoms-first/32x64x3s2/21/b5m9g16", &c));
+    ck_assert_int_eq(c.steps[0].op.kind, AD_OP_DEPTH);
+    ck_assert_int_eq(c.steps[0].op.g.group, 16);
+    ck_assert(c.steps[1].op.g.c == 16 * 9 && c.steps[1].op.g.o == 16 && c.steps[1].op.g.w == 11 * 4); /* a row for each group of outputs */
+    ck_assert_uint_eq(ad_op_elements(&c.steps[0].op, 2), ad_op_elements(&c.steps[1].op, 0));
+    ck_assert(ad_bench_parse("pretrain/resnet10-group-stage/84/b2", &c));
+    ck_assert_str_eq(c.sharing, "group-stage");
     ck_assert(ad_bench_parse("conv/forward/composed/3x64x3/84/b5", &c));
     ck_assert_int_eq(c.steps[0].op.g.c, 4); /* pictures are padded to four channels */
     ck_assert(ad_bench_parse("adapt/atoms+norm/resnet12-stage/84/20w1s15q/7", &c));
@@ -76,6 +83,8 @@ START_TEST(what_is_no_name) {
                                         "conv/forward/composed/64x64/21/b25",
                                         "conv/forward/composed/64x64x3/21/b",
                                         "conv/forward/composed/0x64x3/21/b1",
+                                        "conv/forward/atoms-first/64x64x3/21/b1g24",
+                                        "conv/forward/composed/64x64x3/21/b1g16",
                                         "conv/dw/atoms-first/64x64x3/21/b25",
                                         "conv/forward/composed/64x64x3/21/25",
                                         "conv/forward/composed/64x64x3/21/b2 5",

@@ -1,6 +1,7 @@
 /* Coefficients shared by groups of channels: files, counts, decomposition of ordinary kernels. Their totals are in test_model.c. */
 #include "io/safetensors.h"
 #include "nn/network.h"
+#include "nn/plan.h"
 #include "transfer/dense.h"
 #include "transfer/fit.h"
 
@@ -236,6 +237,24 @@ START_TEST(test_refused) {
 }
 END_TEST
 
+/* Engines rely on it: groups divide the channels and are a multiple of 4; some operations have none. */
+START_TEST(test_refused_plans) {
+    static const struct {
+        int kind;
+        ad_geometry g;
+    } bad[] = {{AD_OP_DEPTH, {.c = 8, .o = 12, .group = 8}},     {AD_OP_COMPOSE, {.c = 12, .o = 8, .group = 8}},
+               {AD_OP_DEPTH_DX, {.c = 12, .o = 12, .group = 6}}, {AD_OP_DEPTH_DPSI, {.c = 8, .o = 8, .group = -4}},
+               {AD_OP_ATOMS, {.c = 8, .o = 8, .group = 4}},      {AD_OP_PACK, {.c = 8, .o = 8, .group = 4}}};
+    for (size_t i = 0; i < AD_COUNT(bad); i++) {
+        ad_plan *plan = ad_plan_create(ctx, 1);
+        ad_plan_op(ctx, plan, AD_SEGMENT_STEP, bad[i].kind)->g = bad[i].g;
+        ck_assert_int_eq(ad_plan_validate(ctx, plan), ADATOM_USAGE);
+        ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "cannot have groups"));
+        ad_plan_destroy(&plan);
+    }
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("groups");
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -245,6 +264,7 @@ int main(void) {
     tcase_add_loop_test(tests, test_decomposition_is_the_best, 0, AD_COUNT(cases));
     tcase_add_test(tests, test_residual);
     tcase_add_test(tests, test_refused);
+    tcase_add_test(tests, test_refused_plans);
     Suite *suite = suite_create("groups");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
