@@ -51,7 +51,7 @@ typedef struct adatom_decompose_params {
     int group;            /* as in adatom_model_params */
     bool residual;        /* keep the kernels and add atoms of zero to them: W = W0 + sum alpha dpsi */
     bool decompose_first; /* the first convolution too */
-    int iterations;       /* of alternating least squares, for shared coefficients; 0: 100 (it ends earlier where nothing improves) */
+    int iterations;       /* of alternating least squares, for sharing stage and net; 0: 100 (it ends earlier where nothing improves) */
 } adatom_decompose_params;
 
 /* A decomposed network with nearly the same kernels. sharing layer: truncated singular value decompositions, exact with k*k atoms. Shared:
