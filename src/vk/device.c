@@ -117,6 +117,7 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
                            .max_range = limits->maxStorageBufferRange,
                            .max_texels = limits->maxTexelBufferElements,
                            .software = e->physical.software,
+                           .shuffle = e->physical.shuffle,
                            .half = half};
     if (half) e->caps.matrix = e->physical.matrix;
     memcpy(e->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof e->caps.max_groups);

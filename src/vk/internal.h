@@ -44,7 +44,7 @@ typedef struct vk_physical {
     uint32_t subgroup;
     size_t allocation_bytes; /* maxMemoryAllocationSize */
     uint32_t queue_family, timestamp_bits;
-    bool software, memory_budget, portability_subset;
+    bool software, shuffle, memory_budget, portability_subset;
     bool half;      /* shaderFloat16 */
     bool matrix_nv; /* VK_NV_cooperative_matrix: half-precision squares of AD_PROBE_MATRIX_SIZE with float32 sums */
     ad_vk_matrix matrix;

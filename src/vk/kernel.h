@@ -26,6 +26,7 @@ typedef struct ad_vk_caps {
     size_t max_range;
     uint32_t max_texels; /* maxTexelBufferElements */
     bool software;       /* llvmpipe, SwiftShader: register tiles, no shared memory, no barriers */
+    bool shuffle;        /* subgroupShuffle */
     bool half;           /* variants of reduced precision were asked for */
     ad_vk_matrix matrix; /* only where half */
 } ad_vk_caps;

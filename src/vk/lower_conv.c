@@ -1,7 +1,7 @@
 /* CONV, CONV_DX, CONV_DW, CONV_DBIAS. */
 #include "vk/lower_conv.h"
 
-enum { SHARED = 1, REGISTER, TEXEL, HALF, MATRIX };
+enum { SHARED = 1, REGISTER, TEXEL, HALF, MATRIX, SPREAD };
 enum { REDUCED = 1 << HALF | 1 << MATRIX }; /* operands in half precision */
 
 /* Workgroups wanted: enough to fill a large GPU several times over; on a processor, so that a split's operands stay in cache. */
@@ -37,7 +37,11 @@ void ad_conv_reduce(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, 
     memcpy(first->push, &push, sizeof push);
     first->bind[binding] = AD_VK_SCRATCH;
     first->scratch_write = true;
-    ad_vk_launch *l = ad_conv_items(out, op, caps, AD_VK_CONV_REDUCE, second, outputs, 1);
+    const bool texel =
+        caps->software && outputs % 4 == 0 && second.task[1] % 4 == 0 && splits * outputs * (size_t)op->tasks / 4 < caps->max_texels;
+    ad_vk_launch *l = texel ? ad_conv_items(out, op, caps, AD_VK_CONV_REDUCE_TEXEL, second, outputs / 4, 1)
+                            : ad_conv_items(out, op, caps, AD_VK_CONV_REDUCE, second, outputs, 1);
+    l->texel = texel ? 1 : 0;
     l->bind[0] = AD_VK_SCRATCH;
     l->bind[1] = (int16_t)role;
     l->scratch_read = true;
@@ -49,7 +53,7 @@ static bool wide(const ad_plan *plan, const ad_op *op) { return op->g.o % 4 == 0
 
 /* The kernels of an operation's variants; [1]: for rows of o numbers that are no vec4. */
 typedef struct kernels {
-    int shared[2], registers, texel, half[2], matrix_khr, matrix_nv;
+    int shared[2], registers, texel, half[2], matrix_khr, matrix_nv, spread;
 } kernels;
 
 /* The tile of a workgroup on matrix units. Software drivers, which only emulate them, compile minutes for the sums of a large one. */
@@ -85,6 +89,7 @@ static int kernel_of(const kernels *k, const ad_plan *plan, const ad_op *op, int
     case TEXEL: return !narrow && ad_conv_texels(caps, plan, op, 2) ? k->texel : -1;
     case HALF: return caps->half ? k->half[narrow] : -1;
     case MATRIX: return narrow || !caps->half || !matrix_fits(caps) ? -1 : caps->matrix.khr ? k->matrix_khr : k->matrix_nv;
+    case SPREAD: return !narrow && ad_conv_spreads(caps) && ad_conv_texels(caps, plan, op, 2) ? k->spread : -1;
     default: return -1;
     }
 }
@@ -103,16 +108,20 @@ static block block_of(int variant, ad_conv_tile tile) {
 static ad_vk_launch *add(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, int variant,
                          const struct ad_push_conv *push, ad_conv_tile tile) {
     ad_vk_launch *l = ad_conv_add(out, op, kernel, push, tile);
-    l->texel = variant == TEXEL ? 3 : 0;
+    l->texel = variant == TEXEL || variant == SPREAD ? 3 : 0;
     l->subgroup = variant == MATRIX ? caps->matrix.subgroup : 0;
     ad_vk_groups(l, caps, (size_t)push->count, op->tasks);
     return l;
 }
 
+/* The least number of equal tiles of at most `most`: its size. */
+static int balanced(size_t count, size_t most) { return (int)ad_conv_ceil(count, ad_conv_ceil(count, most)); }
+
 /* Register tiles want 16 x (vec4) to 32 x (vec4) sums; 8 x 4 where there is work enough for them. */
 static ad_conv_tile tile_of(const ad_vk_caps *caps, int variant, size_t columns4) {
     if (variant == SHARED || variant == HALF) return (ad_conv_tile){.lanes = AD_TILE_INVOCATIONS};
     if (variant == MATRIX) return matrix_tile(caps);
+    if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = 4, .v = balanced(columns4, 8)};
     const int v = columns4 >= 4 ? 4 : columns4 >= 2 ? 2 : 1;
     return caps->software ? (ad_conv_tile){.lanes = 8, .a = 8, .v = v} : (ad_conv_tile){.lanes = 64, .a = 4, .v = AD_MIN(v, 2)};
 }
@@ -122,9 +131,16 @@ static int preferred(const ad_op *op, const ad_vk_caps *caps) {
     return caps->software && op->g.o % 4 == 0 ? TEXEL : SHARED;
 }
 
+/* Where half of the lanes or more have work. */
+static int preferred_spread(const ad_op *op, const ad_vk_caps *caps) {
+    const int variant = preferred(op, caps);
+    return variant == TEXEL && ad_conv_spreads(caps) && (op->kind == AD_OP_CONV || op->g.o >= 2 * (int)caps->subgroup) ? SPREAD : variant;
+}
+
 static bool lower_conv(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    static const kernels k = {{AD_VK_CONV, AD_VK_CONV_1},           AD_VK_CONV_REGISTER,   AD_VK_CONV_REGISTER_TEXEL,
-                              {AD_VK_CONV_HALF, AD_VK_CONV_HALF_1}, AD_VK_CONV_MATRIX_KHR, AD_VK_CONV_MATRIX_NV};
+    static const kernels k = {
+        {AD_VK_CONV, AD_VK_CONV_1}, AD_VK_CONV_REGISTER,  AD_VK_CONV_REGISTER_TEXEL, {AD_VK_CONV_HALF, AD_VK_CONV_HALF_1},
+        AD_VK_CONV_MATRIX_KHR,      AD_VK_CONV_MATRIX_NV, AD_VK_CONV_SPREAD};
     const int kernel = kernel_of(&k, plan, op, variant, caps);
     if (kernel < 0) return false;
     const size_t positions = (size_t)op->g.n * (size_t)op->g.oh * (size_t)op->g.ow, o4 = ad_conv_ceil((size_t)op->g.o, 4);
@@ -138,8 +154,13 @@ static bool lower_conv(const ad_plan *plan, const ad_op *op, int variant, const 
 }
 
 static bool lower_conv_dx(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    static const kernels k = {{AD_VK_CONV_DX, AD_VK_CONV_DX_1},           AD_VK_CONV_DX_REGISTER,   AD_VK_CONV_DX_REGISTER_TEXEL,
-                              {AD_VK_CONV_DX_HALF, AD_VK_CONV_DX_HALF_1}, AD_VK_CONV_DX_MATRIX_KHR, AD_VK_CONV_DX_MATRIX_NV};
+    static const kernels k = {{AD_VK_CONV_DX, AD_VK_CONV_DX_1},
+                              AD_VK_CONV_DX_REGISTER,
+                              AD_VK_CONV_DX_REGISTER_TEXEL,
+                              {AD_VK_CONV_DX_HALF, AD_VK_CONV_DX_HALF_1},
+                              AD_VK_CONV_DX_MATRIX_KHR,
+                              AD_VK_CONV_DX_MATRIX_NV,
+                              -1};
     const int kernel = kernel_of(&k, plan, op, variant, caps);
     if (kernel < 0) return false;
     /* Pixels of the largest class: conv_place.glsl. */
@@ -155,6 +176,7 @@ static bool lower_conv_dx(const ad_plan *plan, const ad_op *op, int variant, con
 
 /* Few rows leave lanes idle: then fewer of them for each. */
 static ad_conv_tile dw_tile(const ad_vk_caps *caps, int variant, size_t rows4, size_t o4) {
+    if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = balanced(rows4, 16)};
     if (variant != REGISTER && variant != TEXEL) return tile_of(caps, variant, o4);
     ad_conv_tile tile = {.lanes = ad_conv_lanes(caps), .a = caps->software ? 4 : 2, .v = (int)AD_MIN(o4, caps->software ? 4u : 2u)};
     while (tile.a > 1 && rows4 <= (size_t)(tile.lanes * tile.a / 2)) tile.a /= 2;
@@ -162,20 +184,21 @@ static ad_conv_tile dw_tile(const ad_vk_caps *caps, int variant, size_t rows4, s
 }
 
 static bool lower_conv_dw(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    static const kernels k = {{AD_VK_CONV_DW, AD_VK_CONV_DW_1},           AD_VK_CONV_DW_REGISTER,   AD_VK_CONV_DW_REGISTER_TEXEL,
-                              {AD_VK_CONV_DW_HALF, AD_VK_CONV_DW_HALF_1}, AD_VK_CONV_DW_MATRIX_KHR, AD_VK_CONV_DW_MATRIX_NV};
+    static const kernels k = {
+        {AD_VK_CONV_DW, AD_VK_CONV_DW_1}, AD_VK_CONV_DW_REGISTER,  AD_VK_CONV_DW_REGISTER_TEXEL, {AD_VK_CONV_DW_HALF, AD_VK_CONV_DW_HALF_1},
+        AD_VK_CONV_DW_MATRIX_KHR,         AD_VK_CONV_DW_MATRIX_NV, AD_VK_CONV_DW_SPREAD};
     const int kernel = kernel_of(&k, plan, op, variant, caps);
     if (kernel < 0) return false;
     const size_t positions = (size_t)op->g.n * (size_t)op->g.oh * (size_t)op->g.ow, o4 = ad_conv_ceil((size_t)op->g.o, 4);
     const size_t rows4 = (size_t)(op->g.k * op->g.k) * (size_t)op->g.c / 4;
     const ad_conv_tile tile = dw_tile(caps, variant, rows4, o4);
     /* Rows of the result are vec4 too, where an invocation makes its own; else a workgroup's rows count singly. */
-    const block each = block_of(variant, tile);
-    const bool by_vector = variant == REGISTER || variant == TEXEL;
+    const block each = variant == SPREAD ? (block){(size_t)tile.a, (size_t)tile.lanes} : block_of(variant, tile);
+    const bool by_vector = variant == REGISTER || variant == TEXEL || variant == SPREAD;
     const size_t tiles = ad_conv_ceil(by_vector ? rows4 : 4 * rows4, each.rows) * ad_conv_ceil(o4, each.columns4);
     const size_t outputs = 4 * rows4 * (size_t)op->g.o, multiple = variant == MATRIX ? AD_MATRIX_DEPTH : 16;
     struct ad_push_conv push = ad_conv_push(plan, op);
-    const size_t splits = ad_conv_splits(caps, positions, tiles, outputs, 128, multiple, op->tasks, &push.span);
+    const size_t splits = ad_conv_splits(caps, positions, tiles, outputs, variant == SPREAD ? 1024 : 128, multiple, op->tasks, &push.span);
     push.count = (int32_t)(tiles * splits);
     add(out, op, caps, kernel, variant, &push, tile);
     ad_conv_reduce(out, op, caps, 2, 2, splits, outputs);
@@ -193,8 +216,8 @@ static bool lower_conv_dbias(const ad_plan *plan, const ad_op *op, int variant, 
 }
 
 #define VARIANTS                                                                                                                           \
-    { "shared", "register", "texel", "half", "matrix" }
-const ad_vk_family ad_vk_family_CONV = {.lower = lower_conv, .variants = VARIANTS, .preferred = preferred, .half = REDUCED};
+    { "shared", "register", "texel", "half", "matrix", "spread" }
+const ad_vk_family ad_vk_family_CONV = {.lower = lower_conv, .variants = VARIANTS, .preferred = preferred_spread, .half = REDUCED};
 const ad_vk_family ad_vk_family_CONV_DX = {.lower = lower_conv_dx, .variants = VARIANTS, .preferred = preferred, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DW = {.lower = lower_conv_dw, .variants = VARIANTS, .preferred = preferred, .half = REDUCED};
+const ad_vk_family ad_vk_family_CONV_DW = {.lower = lower_conv_dw, .variants = VARIANTS, .preferred = preferred_spread, .half = REDUCED};
 const ad_vk_family ad_vk_family_CONV_DBIAS = {.lower = lower_conv_dbias, .variants = {"columns"}};

@@ -63,6 +63,15 @@ static inline ad_vk_launch *ad_conv_items(ad_vk_recipe *out, const ad_op *op, co
     return l;
 }
 
+/* The same for a kernel of lib/spread.glsl. */
+static inline ad_vk_launch *ad_conv_spread(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push,
+                                           size_t items, int tile_a) {
+    push.count = (int32_t)items;
+    ad_vk_launch *l = ad_conv_add(out, op, kernel, &push, (ad_conv_tile){.lanes = (int)caps->subgroup, .a = tile_a});
+    ad_vk_groups(l, caps, (items + caps->subgroup - 1) / caps->subgroup, op->tasks);
+    return l;
+}
+
 static inline size_t ad_conv_ceil(size_t a, size_t b) { return (a + b - 1) / b; }
 
 /* Turns the first launch, which writes `splits` partial results of `outputs` numbers a task to binding `binding`, into the first
@@ -73,6 +82,11 @@ void ad_conv_reduce(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, 
  * partial sums stay small. Returns their number and sets *span, a multiple of `multiple`. */
 size_t ad_conv_splits(const ad_vk_caps *caps, size_t items, size_t parallel, size_t outputs, size_t least, size_t multiple, int tasks,
                       int32_t *span);
+
+/* Whether the kernels of lib/spread.glsl apply: a workgroup as large as a subgroup is one, and loads cost more than passing on. */
+static inline bool ad_conv_spreads(const ad_vk_caps *caps) {
+    return caps->software && caps->shuffle && caps->subgroup >= 4 && caps->subgroup <= 16;
+}
 
 /* Whether n numbers fit a texel buffer of vec4. */
 static inline bool ad_conv_texels(const ad_vk_caps *caps, const ad_plan *plan, const ad_op *op, int roles) {

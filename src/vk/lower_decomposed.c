@@ -2,8 +2,18 @@
 #include "vk/lower_conv.h"
 
 /* Variants of the kernels that read rows of vec4. */
-enum { PLAIN = 1, TEXEL };
+enum { PLAIN = 1, TEXEL, SPREAD };
 static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.o % 4 == 0 ? TEXEL : PLAIN; }
+
+/* All atoms in one invocation: as long as its code and sums stay small. */
+static bool small(const ad_geometry *g) { return g->k * g->k * g->m <= 144; }
+static bool spreads(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps) {
+    return op->g.o % 4 == 0 && small(&op->g) && ad_vk_aligned(plan, op) && ad_conv_spreads(caps) && ad_conv_texels(caps, plan, op, 2);
+}
+static int preferred_spread(const ad_op *op, const ad_vk_caps *caps) {
+    const int variant = preferred(op, caps);
+    return variant == TEXEL && ad_conv_spreads(caps) && small(&op->g) ? SPREAD : variant;
+}
 
 static size_t inputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->h * (size_t)g->w; }
 static size_t outputs_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->oh * (size_t)g->ow; }
@@ -94,11 +104,17 @@ static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const
 
 static bool lower_atoms_du(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     static const int kernels[] = {AD_VK_ATOMS_DU, AD_VK_ATOMS_DU_1, AD_VK_ATOMS_DU_TEXEL};
+    const int strip = op->g.w >= 4 ? 4 : 1;
+    const size_t lines = (size_t)op->g.n * (size_t)op->g.h, o4 = (size_t)op->g.o / 4;
+    if (variant == SPREAD && spreads(plan, op, caps)) {
+        const struct ad_push_conv push = ad_conv_push(plan, op);
+        ad_conv_spread(out, op, caps, AD_VK_ATOMS_DU_SPREAD, push, lines * ad_conv_ceil((size_t)op->g.w, (size_t)strip) * o4, strip)
+            ->texel = 3;
+        return true;
+    }
     const int kernel = kernel_of(kernels, plan, op, variant, caps, 1);
     if (kernel < 0) return false;
-    const int strip = op->g.w >= 4 ? 4 : 1;
-    const size_t strips = (size_t)op->g.n * (size_t)op->g.h * ad_conv_ceil((size_t)op->g.w, (size_t)strip);
-    const size_t items = strips * (size_t)op->g.m * vectors_of(kernel, kernels, op->g.o);
+    const size_t items = lines * ad_conv_ceil((size_t)op->g.w, (size_t)strip) * (size_t)op->g.m * vectors_of(kernel, kernels, op->g.o);
     ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, ad_conv_push(plan, op), items, strip);
     l->texel = variant == TEXEL ? 1 : 0;
     return true;
@@ -143,7 +159,8 @@ const ad_vk_family ad_vk_family_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .va
 const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {.lower = lower_compose_dalpha, .variants = {"single"}};
 const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"single"}};
 const ad_vk_family ad_vk_family_ATOMS = {.lower = lower_atoms, .variants = {"strip", "texel"}, .preferred = preferred};
-const ad_vk_family ad_vk_family_ATOMS_DU = {.lower = lower_atoms_du, .variants = {"strip", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_ATOMS_DU = {
+    .lower = lower_atoms_du, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
 const ad_vk_family ad_vk_family_ATOMS_DPSI = {.lower = lower_atoms_dpsi, .variants = {"strip", "texel"}, .preferred = preferred};
 const ad_vk_family ad_vk_family_DEPTH = {.lower = lower_depth, .variants = {"single", "texel"}, .preferred = preferred};
 const ad_vk_family ad_vk_family_DEPTH_DX = {.lower = lower_depth_dx, .variants = {"single"}};

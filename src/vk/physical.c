@@ -68,6 +68,8 @@ static bool describe(const vk_instance *instance, VkPhysicalDevice handle, vk_ph
     vkGetPhysicalDeviceMemoryProperties(handle, &out->memory);
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
     out->subgroup = AD_MAX(subgroup.subgroupSize, 1);
+    out->shuffle =
+        (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
     out->allocation_bytes = (size_t)AD_MIN(maintenance.maxMemoryAllocationSize, (VkDeviceSize)SIZE_MAX);
 
     const VkPhysicalDeviceProperties *p = &out->properties;
