@@ -18,6 +18,18 @@ AD_OUT(2, vec4, partial)
 const int UNITS = K * K * C4;
 const int COLUMN_TILES = (O4 + LANES - 1) / LANES, ROW_TILES = (UNITS + TILE_A - 1) / TILE_A;
 
+/* The place LANES after this one, past the last, too. */
+ad_place next(ad_place at) {
+    at.col += LANES % p.ow;
+    int line_end = int(at.col >= p.ow);
+    at.col -= line_end * p.ow;
+    at.row += LANES / p.ow % p.oh + line_end;
+    int image_end = int(at.row >= p.oh);
+    at.row -= image_end * p.oh;
+    at.image += LANES / p.ow / p.oh + image_end;
+    return at;
+}
+
 void main() {
     int lane = int(gl_LocalInvocationID.x), column = ad_group() % COLUMN_TILES * LANES + lane;
     int first = ad_group() / COLUMN_TILES % ROW_TILES * TILE_A, split = ad_group() / COLUMN_TILES / ROW_TILES;
@@ -45,7 +57,7 @@ void main() {
             [[unroll]] for (int e = 0; e < 4; e++)
                 [[unroll]] for (int l = 0; l < LANES; l++) sum[4 * a + e] += subgroupShuffle(mine[e], l) * d[l];
         }
-        at = ad_place_after(at, LANES, p.oh, p.ow);
+        at = next(at);
     }
 
     [[unroll]] for (int a = 0; a < TILE_A; a++)

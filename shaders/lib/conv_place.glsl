@@ -11,18 +11,6 @@ ad_place ad_place_of(int index, int height, int width) {
     return ad_place(line / height, line % height, at % width, inside);
 }
 
-/* The place `steps` after this one, past the last, too. The divisions are of numbers that all invocations have in common. */
-ad_place ad_place_after(ad_place at, int steps, int height, int width) {
-    at.col += steps % width;
-    int line_end = int(at.col >= width);
-    at.col -= line_end * width;
-    at.row += steps / width % height + line_end;
-    int image_end = int(at.row >= height);
-    at.row -= image_end * height;
-    at.image += steps / width / height + image_end;
-    return at;
-}
-
 /* Forward: row and col become those of tap (0,0) in the input. */
 ad_place ad_window_of(int index) {
     ad_place at = ad_place_of(index, p.oh, p.ow);

@@ -114,14 +114,11 @@ static ad_vk_launch *add(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *c
     return l;
 }
 
-/* The least number of equal tiles of at most `most`: its size. */
-static int balanced(size_t count, size_t most) { return (int)ad_conv_ceil(count, ad_conv_ceil(count, most)); }
-
 /* Register tiles want 16 x (vec4) to 32 x (vec4) sums; 8 x 4 where there is work enough for them. */
 static ad_conv_tile tile_of(const ad_vk_caps *caps, int variant, size_t columns4) {
     if (variant == SHARED || variant == HALF) return (ad_conv_tile){.lanes = AD_TILE_INVOCATIONS};
     if (variant == MATRIX) return matrix_tile(caps);
-    if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = 4, .v = balanced(columns4, 8)};
+    if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = 4, .v = ad_conv_balanced(columns4, 8)};
     const int v = columns4 >= 4 ? 4 : columns4 >= 2 ? 2 : 1;
     return caps->software ? (ad_conv_tile){.lanes = 8, .a = 8, .v = v} : (ad_conv_tile){.lanes = 64, .a = 4, .v = AD_MIN(v, 2)};
 }
@@ -176,7 +173,7 @@ static bool lower_conv_dx(const ad_plan *plan, const ad_op *op, int variant, con
 
 /* Few rows leave lanes idle: then fewer of them for each. */
 static ad_conv_tile dw_tile(const ad_vk_caps *caps, int variant, size_t rows4, size_t o4) {
-    if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = balanced(rows4, 16)};
+    if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = ad_conv_balanced(rows4, 16)};
     if (variant != REGISTER && variant != TEXEL) return tile_of(caps, variant, o4);
     ad_conv_tile tile = {.lanes = ad_conv_lanes(caps), .a = caps->software ? 4 : 2, .v = (int)AD_MIN(o4, caps->software ? 4u : 2u)};
     while (tile.a > 1 && rows4 <= (size_t)(tile.lanes * tile.a / 2)) tile.a /= 2;

@@ -74,6 +74,9 @@ static inline ad_vk_launch *ad_conv_spread(ad_vk_recipe *out, const ad_op *op, c
 
 static inline size_t ad_conv_ceil(size_t a, size_t b) { return (a + b - 1) / b; }
 
+/* The size of the fewest tiles of at most `most` items, all alike. */
+static inline int ad_conv_balanced(size_t items, size_t most) { return (int)ad_conv_ceil(items, ad_conv_ceil(items, most)); }
+
 /* Turns the first launch, which writes `splits` partial results of `outputs` numbers a task to binding `binding`, into the first
  * of two passes: the second adds them up into role `role`. With one split the first writes the result itself. */
 void ad_conv_reduce(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int binding, int role, size_t splits, size_t outputs);

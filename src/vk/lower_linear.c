@@ -1,18 +1,29 @@
 /* LINEAR, LINEAR_DX, LINEAR_DW. */
 #include "vk/lower_conv.h"
 
-enum { CLASSES = 4 }; /* classes a workgroup of LINEAR computes: they share the loads of x */
+/* Classes that a workgroup of LINEAR computes: they share the loads of x. In the variant for software drivers rows share those of w. */
+enum { CLASSES = 4, TEXEL_CLASSES = 8, TEXEL_ROWS = 4 };
+/* Variants for software drivers: LINEAR's "texel", LINEAR_DW's "spread". */
+enum { PLAIN = 1, SOFTWARE };
 
 static bool lower_linear(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (variant != 1) return false;
-    const size_t groups = (size_t)op->g.n * ad_conv_ceil((size_t)op->g.o, CLASSES);
+    const size_t n = (size_t)op->g.n, o = (size_t)op->g.o;
     struct ad_push_conv push = ad_conv_push(plan, op);
     push.optional = op->t[2] >= 0;
-    push.count = (int32_t)groups;
-    ad_vk_launch *l = ad_conv_add(out, op, AD_VK_LINEAR, &push, (ad_conv_tile){.lanes = ad_conv_lanes(caps), .a = CLASSES});
-    ad_vk_groups(l, caps, groups, op->tasks);
-    return true;
+    if (variant == SOFTWARE) {
+        if (op->g.c % 4 || !ad_vk_aligned(plan, op) || !ad_conv_texels(caps, plan, op, 2)) return false;
+        const ad_conv_tile tile = {.lanes = ad_conv_lanes(caps), .a = (int)AD_MIN(n, TEXEL_ROWS), .v = ad_conv_balanced(o, TEXEL_CLASSES)};
+        push.count = (int32_t)(ad_conv_ceil(n, (size_t)tile.a) * ad_conv_ceil(o, (size_t)tile.v));
+        ad_conv_add(out, op, AD_VK_LINEAR_TEXEL, &push, tile)->texel = 3;
+    } else {
+        push.count = (int32_t)(n * ad_conv_ceil(o, CLASSES));
+        ad_conv_add(out, op, AD_VK_LINEAR, &push, (ad_conv_tile){.lanes = ad_conv_lanes(caps), .a = CLASSES});
+    }
+    ad_vk_groups(&out->launches[0], caps, (size_t)push.count, op->tasks);
+    return variant == PLAIN || variant == SOFTWARE;
 }
+
+static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.c % 4 == 0 ? SOFTWARE : PLAIN; }
 
 static bool lower_linear_dx(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1) return false;
@@ -20,13 +31,24 @@ static bool lower_linear_dx(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
+/* All classes in one invocation: as long as its code and sums stay small. */
+static bool spreads(const ad_op *op, const ad_vk_caps *caps) { return op->g.c % 4 == 0 && op->g.o <= 16 && ad_conv_spreads(caps); }
+
+static int preferred_dw(const ad_op *op, const ad_vk_caps *caps) { return spreads(op, caps) ? SOFTWARE : PLAIN; }
+
 static bool lower_linear_dw(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (variant != 1) return false;
+    if (variant == SOFTWARE && spreads(op, caps) && ad_vk_aligned(plan, op) && ad_conv_texels(caps, plan, op, 2)) {
+        struct ad_push_conv push = ad_conv_push(plan, op);
+        push.optional = op->t[3] >= 0;
+        ad_conv_spread(out, op, caps, AD_VK_LINEAR_DW_SPREAD, push, (size_t)op->g.c / 4, 1)->texel = 3;
+        return true;
+    }
+    if (variant != PLAIN) return false;
     const size_t o = (size_t)op->g.o, items = o * (size_t)op->g.c + (op->t[3] >= 0 ? o : 0);
     ad_conv_items(out, op, caps, AD_VK_LINEAR_DW, ad_conv_push(plan, op), items, 1);
     return true;
 }
 
-const ad_vk_family ad_vk_family_LINEAR = {.lower = lower_linear, .variants = {"lanes"}};
+const ad_vk_family ad_vk_family_LINEAR = {.lower = lower_linear, .variants = {"lanes", "texel"}, .preferred = preferred};
 const ad_vk_family ad_vk_family_LINEAR_DX = {.lower = lower_linear_dx, .variants = {"single"}};
-const ad_vk_family ad_vk_family_LINEAR_DW = {.lower = lower_linear_dw, .variants = {"single"}};
+const ad_vk_family ad_vk_family_LINEAR_DW = {.lower = lower_linear_dw, .variants = {"single", "spread"}, .preferred = preferred_dw};
