@@ -92,11 +92,16 @@ static int strip_of(const ad_geometry *g) {
 
 static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     static const int kernels[] = {AD_VK_ATOMS, AD_VK_ATOMS_1, AD_VK_ATOMS_TEXEL};
-    const int kernel = kernel_of(kernels, plan, op, variant, caps, 1), strip = strip_of(&op->g);
-    if (kernel < 0) return false;
+    const int strip = strip_of(&op->g);
+    const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
     struct ad_push_conv push = ad_conv_push(plan, op);
     push.optional = op->t[2] >= 0;
-    const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
+    if (variant == SPREAD && spreads(plan, op, caps)) {
+        ad_conv_spread(out, op, caps, AD_VK_ATOMS_SPREAD, push, strips * (size_t)op->g.o / 4, strip)->texel = 3;
+        return true;
+    }
+    const int kernel = kernel_of(kernels, plan, op, variant, caps, 1);
+    if (kernel < 0) return false;
     ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, push, strips * vectors_of(kernel, kernels, op->g.o), strip);
     l->texel = variant == TEXEL ? 1 : 0;
     return true;
@@ -158,7 +163,7 @@ const ad_vk_family ad_vk_family_COMPOSE = {.lower = lower_compose, .variants = {
 const ad_vk_family ad_vk_family_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .variants = {"taps"}};
 const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {.lower = lower_compose_dalpha, .variants = {"single"}};
 const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"single"}};
-const ad_vk_family ad_vk_family_ATOMS = {.lower = lower_atoms, .variants = {"strip", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_ATOMS = {.lower = lower_atoms, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
 const ad_vk_family ad_vk_family_ATOMS_DU = {
     .lower = lower_atoms_du, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
 const ad_vk_family ad_vk_family_ATOMS_DPSI = {.lower = lower_atoms_dpsi, .variants = {"strip", "texel"}, .preferred = preferred};

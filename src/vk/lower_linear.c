@@ -25,19 +25,28 @@ static bool lower_linear(const ad_plan *plan, const ad_op *op, int variant, cons
 
 static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.c % 4 == 0 ? SOFTWARE : PLAIN; }
 
+/* All classes in one invocation: as long as its code and sums stay small. */
+static int preferred_spread(const ad_op *op, const ad_vk_caps *caps) {
+    return op->g.c % 4 == 0 && op->g.o <= 16 && ad_conv_spreads(caps) ? SOFTWARE : PLAIN;
+}
+static bool spreads(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps) {
+    return preferred_spread(op, caps) == SOFTWARE && ad_vk_aligned(plan, op) && ad_conv_texels(caps, plan, op, 2);
+}
+
 static bool lower_linear_dx(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (variant != 1) return false;
-    ad_conv_items(out, op, caps, AD_VK_LINEAR_DX, ad_conv_push(plan, op), (size_t)op->g.n * (size_t)op->g.c, 1);
+    const size_t n = (size_t)op->g.n, c = (size_t)op->g.c;
+    if (variant == SOFTWARE && spreads(plan, op, caps)) {
+        const size_t lanes = caps->subgroup, groups = ad_conv_ceil(n, 4) * ad_conv_ceil(c / 4, lanes);
+        ad_conv_spread(out, op, caps, AD_VK_LINEAR_DX_SPREAD, ad_conv_push(plan, op), groups * lanes, 1)->texel = 3;
+        return true;
+    }
+    if (variant != PLAIN) return false;
+    ad_conv_items(out, op, caps, AD_VK_LINEAR_DX, ad_conv_push(plan, op), n * c, 1);
     return true;
 }
 
-/* All classes in one invocation: as long as its code and sums stay small. */
-static bool spreads(const ad_op *op, const ad_vk_caps *caps) { return op->g.c % 4 == 0 && op->g.o <= 16 && ad_conv_spreads(caps); }
-
-static int preferred_dw(const ad_op *op, const ad_vk_caps *caps) { return spreads(op, caps) ? SOFTWARE : PLAIN; }
-
 static bool lower_linear_dw(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (variant == SOFTWARE && spreads(op, caps) && ad_vk_aligned(plan, op) && ad_conv_texels(caps, plan, op, 2)) {
+    if (variant == SOFTWARE && spreads(plan, op, caps)) {
         struct ad_push_conv push = ad_conv_push(plan, op);
         push.optional = op->t[3] >= 0;
         ad_conv_spread(out, op, caps, AD_VK_LINEAR_DW_SPREAD, push, (size_t)op->g.c / 4, 1)->texel = 3;
@@ -50,5 +59,5 @@ static bool lower_linear_dw(const ad_plan *plan, const ad_op *op, int variant, c
 }
 
 const ad_vk_family ad_vk_family_LINEAR = {.lower = lower_linear, .variants = {"lanes", "texel"}, .preferred = preferred};
-const ad_vk_family ad_vk_family_LINEAR_DX = {.lower = lower_linear_dx, .variants = {"single"}};
-const ad_vk_family ad_vk_family_LINEAR_DW = {.lower = lower_linear_dw, .variants = {"single", "spread"}, .preferred = preferred_dw};
+const ad_vk_family ad_vk_family_LINEAR_DX = {.lower = lower_linear_dx, .variants = {"single", "spread"}, .preferred = preferred_spread};
+const ad_vk_family ad_vk_family_LINEAR_DW = {.lower = lower_linear_dw, .variants = {"single", "spread"}, .preferred = preferred_spread};
