@@ -7,6 +7,7 @@
  * buffer. Double reference: ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN_O(0, u)
@@ -52,5 +53,5 @@ void main() {
     }
     int at = ad_task_offset(3, AD_WIDTH) + (line * p.ow + first) * OW + o;
     [[unroll]] for (int q = 0; q < TILE_A; q++)
-        if (first + q < p.ow) y[at + q * OW] = (p.accumulate != 0 ? y[at + q * OW] : ad_o(0)) + sum[q] + add;
+        if (first + q < p.ow) y[at + q * OW] = (ACCUMULATE ? y[at + q * OW] : ad_o(0)) + sum[q] + add;
 }

@@ -6,6 +6,7 @@
  * 2 K^2 flops an output; dy read M K^2 times, all but the first from cache. Double reference: ATOMS_DU. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN_O(0, dy)
@@ -32,6 +33,6 @@ void main() {
     [[unroll]] for (int s = 0; s < TILE_A; s++) {
         if (first + s >= p.w) return;
         int at = ad_task_offset(2, AD_WIDTH) + ((line * p.w + first + s) * M + m) * OW + o;
-        du[at] = p.accumulate != 0 ? du[at] + sum[s] : sum[s];
+        du[at] = ACCUMULATE ? du[at] + sum[s] : sum[s];
     }
 }

@@ -6,6 +6,7 @@
  * 2 K^2 flops an output; dy read K (1 + (K-1)/TILE_A) times (stride 1). dy and psi are texel buffers. Double reference: ATOMS_DU. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 #include "lib/spread.glsl"
 
@@ -32,6 +33,6 @@ void main() {
     [[unroll]] for (int s = 0; s < TILE_A; s++) {
         int at = ad_task_offset(2, 4) + (line * p.w + first + s) * M * O4 + o;
         [[unroll]] for (int m = 0; m < M; m++)
-            if (index < p.count && first + s < p.w) du[at + m * O4] = p.accumulate != 0 ? du[at + m * O4] + sum[s * M + m] : sum[s * M + m];
+            if (index < p.count && first + s < p.w) du[at + m * O4] = ACCUMULATE ? du[at + m * O4] + sum[s * M + m] : sum[s * M + m];
     }
 }

@@ -7,6 +7,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/groups.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, alpha)
 AD_IN1(1, psi)
@@ -28,6 +29,6 @@ void main() {
     float factor = (p.optional & AD_COMPOSE_SCALE) != 0 ? scale(ad_task_offset(2, 1) + o) : 1.0;
     [[unroll]] for (int tap = 0; tap < K * K; tap++) {
         int at = ad_task_offset(3, 1) + tap * C * O + index;
-        w[at] = (p.accumulate != 0 ? w[at] : 0.0) + factor * sum[tap];
+        w[at] = (ACCUMULATE ? w[at] : 0.0) + factor * sum[tap];
     }
 }

@@ -7,6 +7,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/groups.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, dw)
 AD_IN1(1, psi)
@@ -23,5 +24,5 @@ void main() {
         for (int tap = 0; tap < K * K; tap++) sum += dw(at + tap * C * O) * psi(atoms + tap);
     }
     int at = ad_task_offset(2, 1) + index;
-    dalpha[at] = p.accumulate != 0 ? dalpha[at] + sum : sum;
+    dalpha[at] = ACCUMULATE ? dalpha[at] + sum : sum;
 }

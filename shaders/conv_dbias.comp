@@ -4,6 +4,7 @@
  * One flop and 4 bytes a number of dy. Double reference: CONV_DBIAS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, dy)
 AD_OUT(1, float, partial)
@@ -15,5 +16,5 @@ void main() {
     float sum = 0.0;
     for (int position = begin; position < end; position++) sum += dy(ad_task_offset(0, 1) + position * O + index % O);
     int at = ad_task_offset(1, 1) + index;
-    partial[at] = p.accumulate != 0 ? partial[at] + sum : sum;
+    partial[at] = ACCUMULATE ? partial[at] + sum : sum;
 }

@@ -6,6 +6,7 @@
  * 2 K^2 C O flops a position. AD_TEXEL: x and dy are texel buffers. Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN4(0, x)
@@ -61,7 +62,7 @@ void main() {
             [[unroll]] for (int e = 0; e < 4; e++) {
                 int to = ad_task_offset(2, 4) + (4 * (split * UNITS + first + a * lanes) + e) * O4 + column + v;
                 vec4 result = sum[(a * TILE_V + v) * 4 + e];
-                partial[to] = p.accumulate != 0 ? partial[to] + result : result;
+                partial[to] = ACCUMULATE ? partial[to] + result : result;
             }
         }
     }

@@ -8,6 +8,7 @@
  * Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 #include "lib/spread.glsl"
 
@@ -64,6 +65,6 @@ void main() {
         [[unroll]] for (int e = 0; e < 4; e++) {
             int to = ad_task_offset(2, 4) + (4 * (split * UNITS + first + a) + e) * O4 + column;
             if (ad_group() < p.count && first + a < UNITS && column < O4)
-                partial[to] = p.accumulate != 0 ? partial[to] + sum[4 * a + e] : sum[4 * a + e];
+                partial[to] = ACCUMULATE ? partial[to] + sum[4 * a + e] : sum[4 * a + e];
         }
 }

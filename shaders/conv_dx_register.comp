@@ -5,6 +5,7 @@
  * 2 K^2 C O flops an output position. AD_TEXEL: dy and w are texel buffers. Double reference: CONV_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN4(0, dy)
@@ -49,6 +50,6 @@ void main() {
         if (!pixel[a].inside) return;
         int at = ad_task_offset(2, 4) + ((pixel[a].image * p.h + pixel[a].row) * p.w + pixel[a].col) * C4 + column;
         [[unroll]] for (int v = 0; v < TILE_V; v++)
-            if (column + v < C4) dx[at + v] = p.accumulate != 0 ? dx[at + v] + sum[a * TILE_V + v] : sum[a * TILE_V + v];
+            if (column + v < C4) dx[at + v] = ACCUMULATE ? dx[at + v] + sum[a * TILE_V + v] : sum[a * TILE_V + v];
     }
 }

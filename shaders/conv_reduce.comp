@@ -5,6 +5,7 @@
  * splits flops and 4 splits bytes an output. AD_TEXEL: partial is a texel buffer. Double reference: that of the operation. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN_O(0, partial)
 AD_OUT(1, ad_o, result)
@@ -15,5 +16,5 @@ void main() {
     ad_o sum = ad_o(0);
     for (int s = 0; s < p.splits; s++) sum += partial(ad_task_offset(0, AD_WIDTH) + s * span + j);
     int at = ad_task_offset(1, AD_WIDTH) + j;
-    result[at] = p.accumulate != 0 ? result[at] + sum : sum;
+    result[at] = ACCUMULATE ? result[at] + sum : sum;
 }

@@ -7,6 +7,7 @@
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN4(0, x)
@@ -60,7 +61,7 @@ void main() {
             if (position >= p.n * p.oh * p.ow) continue;
             int at = ad_task_offset(3, 4) + position * O4 + column + v;
             vec4 result = sum[a * TILE_V + v] + add;
-            y[at] = p.accumulate != 0 ? y[at] + result : result;
+            y[at] = ACCUMULATE ? y[at] + result : result;
         }
     }
 }

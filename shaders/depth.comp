@@ -7,6 +7,7 @@
  * Double reference: DEPTH. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 #include "lib/groups.glsl"
 
@@ -33,6 +34,6 @@ void main() {
         int at = ad_task_offset(2, 1) + index * 4 * M + m;
         [[unroll]] for (int channel = 0; channel < 4; channel++)
             [[unroll]] for (int e = 0; e < 4; e++)
-                if (m + e < M) z[at + channel * M + e] = (p.accumulate != 0 ? z[at + channel * M + e] : 0.0) + sum[e][channel];
+                if (m + e < M) z[at + channel * M + e] = (ACCUMULATE ? z[at + channel * M + e] : 0.0) + sum[e][channel];
     }
 }

@@ -5,6 +5,7 @@
  * fastest, folded over x and y; z = task. 2 K^2 M TO flops an output. Double reference: DEPTH_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 #include "lib/groups.glsl"
 
@@ -27,5 +28,5 @@ void main() {
         }
     }
     int at = ad_task_offset(2, 1) + index;
-    dx[at] = p.accumulate != 0 ? dx[at] + sum : sum;
+    dx[at] = ACCUMULATE ? dx[at] + sum : sum;
 }

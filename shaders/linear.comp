@@ -4,6 +4,7 @@
  * x and y; z = task. 2 C flops an output. Double reference: LINEAR. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, x)
 AD_IN1(1, w)
@@ -30,6 +31,6 @@ void main() {
         for (int l = 0; l < lanes; l++) total += sums[(o - first) * lanes + l];
         total = p.scale * total + (p.optional != 0 ? bias(ad_task_offset(2, 1) + o) : 0.0);
         int at = ad_task_offset(3, 1) + n * O + o;
-        y[at] = p.accumulate != 0 ? y[at] + total : total;
+        y[at] = ACCUMULATE ? y[at] + total : total;
     }
 }

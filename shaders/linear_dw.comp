@@ -5,6 +5,7 @@
  * z = task. 2 n flops an output. Double reference: LINEAR_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, x)
 AD_IN1(1, dy)
@@ -23,9 +24,9 @@ void main() {
     }
     if (is_bias) {
         int at = ad_task_offset(3, 1) + o;
-        dbias[at] = (p.accumulate != 0 ? dbias[at] : 0.0) + sum;
+        dbias[at] = (ACCUMULATE ? dbias[at] : 0.0) + sum;
     } else {
         int at = ad_task_offset(2, 1) + index;
-        dw[at] = (p.accumulate != 0 ? dw[at] : 0.0) + p.scale * sum;
+        dw[at] = (ACCUMULATE ? dw[at] : 0.0) + p.scale * sum;
     }
 }

@@ -6,6 +6,7 @@
  * 2 n flops an output; x read once. x and dy are texel buffers. Double reference: LINEAR_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/spread.glsl"
 
 AD_IN4(0, x)
@@ -38,7 +39,7 @@ void main() {
     }
     [[unroll]] for (int o = 0; o < O; o++) {
         int at = ad_task_offset(2, 4) + o * C4 + column, b = ad_task_offset(3, 1) + o;
-        if (column < C4) dw[at] = (p.accumulate != 0 ? dw[at] : vec4(0)) + p.scale * sum[o];
-        if (column == 0 && p.optional != 0) dbias[b] = (p.accumulate != 0 ? dbias[b] : 0.0) + bias[o];
+        if (column < C4) dw[at] = (ACCUMULATE ? dw[at] : vec4(0)) + p.scale * sum[o];
+        if (column == 0 && p.optional != 0) dbias[b] = (ACCUMULATE ? dbias[b] : 0.0) + bias[o];
     }
 }

@@ -4,6 +4,7 @@
  * 2 O flops an output. Double reference: LINEAR_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, dy)
 AD_IN1(1, w)
@@ -16,5 +17,5 @@ void main() {
     float sum = 0.0;
     for (int o = 0; o < O; o++) sum += dy(ad_task_offset(0, 1) + n * O + o) * w(ad_task_offset(1, 1) + o * C + c);
     int at = ad_task_offset(2, 1) + index;
-    dx[at] = (p.accumulate != 0 ? dx[at] : 0.0) + p.scale * sum;
+    dx[at] = (ACCUMULATE ? dx[at] : 0.0) + p.scale * sum;
 }

@@ -5,6 +5,7 @@
  * 2 O flops an output; w read n/4 times. dy and w are texel buffers. Double reference: LINEAR_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/spread.glsl"
 
 AD_IN4(0, dy)
@@ -24,6 +25,6 @@ void main() {
     }
     [[unroll]] for (int row = 0; row < 4; row++) {
         int at = ad_task_offset(2, 4) + (n + row) * C4 + column;
-        if (n + row < p.n && column < C4) dx[at] = (p.accumulate != 0 ? dx[at] : vec4(0)) + p.scale * sum[row];
+        if (n + row < p.n && column < C4) dx[at] = (ACCUMULATE ? dx[at] : vec4(0)) + p.scale * sum[row];
     }
 }

@@ -5,6 +5,7 @@
  * 2 C flops an output; x read O/TILE_V times, w n/TILE_A times. x and w are texel buffers. Double reference: LINEAR. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, w)
@@ -37,6 +38,6 @@ void main() {
         for (int l = 0; l < lanes; l++) total += sums[s * lanes + l];
         total = p.scale * total + (p.optional != 0 ? bias(ad_task_offset(2, 1) + o) : 0.0);
         int at = ad_task_offset(3, 1) + row * O + o;
-        y[at] = p.accumulate != 0 ? y[at] + total : total;
+        y[at] = ACCUMULATE ? y[at] + total : total;
     }
 }

@@ -4,6 +4,7 @@
  * x and y; z = task. 8 bytes a number. Double reference: PACK. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 
 AD_IN1(0, alpha)
 AD_IN1(1, scale)
@@ -16,5 +17,5 @@ void main() {
     float value = alpha(ad_task_offset(0, 1) + index / O * p.ld + o);
     if (p.optional != 0) value *= scale(ad_task_offset(1, 1) + o);
     int at = ad_task_offset(2, 1) + index;
-    packed[at] = p.accumulate != 0 ? packed[at] + value : value;
+    packed[at] = ACCUMULATE ? packed[at] + value : value;
 }

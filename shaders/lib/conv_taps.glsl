@@ -1,3 +1,4 @@
+#include "lib/accumulate.glsl"
 #include "lib/groups.glsl"
 
 /* Gradients of atoms: a workgroup sums its share of the items into K*K numbers, one workgroup an atom and chunk, and writes
@@ -26,6 +27,6 @@ int ad_taps_end(int items) { return min((ad_group() / ATOMS + 1) * p.span, items
             float sum = 0.0;                                                                      \
             for (int l = 0; l < lanes; l++) sum += ad_taps_shared[t * lanes + l];                 \
             int at = ad_task_offset(binding, 1) + ad_group() * K * K + t;                         \
-            partial[at] = p.accumulate != 0 ? partial[at] + sum : sum;                            \
+            partial[at] = ACCUMULATE ? partial[at] + sum : sum;                                   \
         }                                                                                         \
     }

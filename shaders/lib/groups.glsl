@@ -1,7 +1,7 @@
 /* Groups of channels that share coefficients (COMPOSE*, DEPTH*): pair number to*FROM + from of a group of outputs and one of inputs has
- * atoms of its own. Without groups one of each: IN = C, OUT = O. The constants come after those of abi_conv.h. */
-layout(constant_id = AD_SPEC_COUNT) const int IN = 4;
-layout(constant_id = AD_SPEC_COUNT + 1) const int OUT = 4;
+ * atoms of its own. Without groups one of each: IN = C, OUT = O. */
+layout(constant_id = AD_SPEC_GROUP_IN) const int IN = 4;
+layout(constant_id = AD_SPEC_GROUP_OUT) const int OUT = 4;
 const int IN4 = IN / 4;
 const int FROM = C / IN;
 const int TO = O / OUT;

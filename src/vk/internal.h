@@ -8,7 +8,7 @@
 #include "vk/coopmat.h"
 
 enum { VK_MAX_VARIANTS = 9 }; /* [variant]; 0 is unused */
-enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 16, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
+enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 20, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
 
 /* Runs a Vulkan call; a failure sets `status` and the message of `ctx` (both in scope) and leaves through `done:`. */
 #define VK(call)                                                                                                                           \

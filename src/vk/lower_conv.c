@@ -33,6 +33,7 @@ void ad_conv_reduce(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, 
                                         .splits = (int32_t)splits,
                                         .span = (int32_t)outputs};
     push.accumulate = 0;
+    first->spec[AD_SPEC_ACCUMULATE] = 0;
     push.task[binding] = (int32_t)(splits * outputs);
     memcpy(first->push, &push, sizeof push);
     first->bind[binding] = AD_VK_SCRATCH;
@@ -89,7 +90,7 @@ static int kernel_of(const kernels *k, const ad_plan *plan, const ad_op *op, int
     case TEXEL: return !narrow && ad_conv_texels(caps, plan, op, 2) ? k->texel : -1;
     case HALF: return caps->half ? k->half[narrow] : -1;
     case MATRIX: return narrow || !caps->half || !matrix_fits(caps) ? -1 : caps->matrix.khr ? k->matrix_khr : k->matrix_nv;
-    case SPREAD: return !narrow && ad_conv_spreads(caps) && ad_conv_texels(caps, plan, op, 2) ? k->spread : -1;
+    case SPREAD: return !narrow && ad_conv_spreads(caps) && ad_conv_texels(caps, plan, op, AD_OP_TENSORS) ? k->spread : -1;
     default: return -1;
     }
 }
@@ -146,7 +147,8 @@ static bool lower_conv(const ad_plan *plan, const ad_op *op, int variant, const 
     struct ad_push_conv push = ad_conv_push(plan, op);
     push.optional = op->t[2] >= 0;
     push.count = (int32_t)(ad_conv_ceil(positions, each.rows) * ad_conv_ceil(o4, each.columns4));
-    add(out, op, caps, kernel, variant, &push, tile);
+    ad_vk_launch *l = add(out, op, caps, kernel, variant, &push, tile);
+    if (variant == SPREAD) l->texel = 7;
     return true;
 }
 

@@ -31,7 +31,7 @@ static inline struct ad_push_conv ad_conv_push(const ad_plan *plan, const ad_op 
 static inline ad_vk_launch *ad_conv_add(ad_vk_recipe *out, const ad_op *op, int kernel, const struct ad_push_conv *push,
                                         ad_conv_tile tile) {
     ad_vk_launch *l = ad_vk_add(out, op, kernel, push, sizeof *push);
-    const int32_t spec[AD_SPEC_COUNT] = {
+    const int32_t spec[AD_SPEC_ACCUMULATE + 1] = {
         [AD_SPEC_K] = AD_MAX(op->g.k, 1),
         [AD_SPEC_STRIDE] = AD_MAX(op->g.stride, 1),
         [AD_SPEC_PAD] = op->g.pad,
@@ -45,8 +45,9 @@ static inline ad_vk_launch *ad_conv_add(ad_vk_recipe *out, const ad_op *op, int 
         [AD_SPEC_MATRIX_K] = AD_MAX(tile.k, 1),
         [AD_SPEC_MATRIX_ROWS] = AD_MAX(tile.rows, 1),
         [AD_SPEC_MATRIX_COLUMNS] = AD_MAX(tile.columns, 1),
+        [AD_SPEC_ACCUMULATE] = push->accumulate,
     };
-    for (int i = 0; i < AD_SPEC_COUNT; i++) ad_vk_spec(l, (uint32_t)spec[i]);
+    for (int i = 0; i < (int)AD_COUNT(spec); i++) ad_vk_spec(l, (uint32_t)spec[i]);
     return l;
 }
 
