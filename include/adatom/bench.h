@@ -43,6 +43,7 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *        composed: forward dx dw                 M atoms (8)
  *        coefficients-first: forward (product and stage) product stage dpsi du
  *        atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels sum-first
+ *        atoms-first-fused: forward dx           both stages in one operation, without groups
  *   op/NAME/C/SIZE/bN[tT]                        affine affine-back affine-sums bn-stats add copy max-pool max-pool-back
  *                                                average-pool average-pool-back
  *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm softmax-ce

@@ -8,6 +8,7 @@ adatom_status ad_case_list_make(adatom_context *ctx, ad_case_list *out) {
     ad_cases_conv(out);
     ad_cases_norm(out);
     ad_cases_fused(out);
+    ad_cases_fused_atoms(out);
     ad_cases_other(out);
     return out->failed ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
 }

@@ -51,5 +51,6 @@ ad_geometry ad_case_geometry(int n, int h, int w, int c, int o, int k, int strid
 void ad_cases_conv(ad_case_list *list);
 void ad_cases_norm(ad_case_list *list);
 void ad_cases_fused(ad_case_list *list);
+void ad_cases_fused_atoms(ad_case_list *list);
 void ad_cases_other(ad_case_list *list);
 #endif

@@ -142,6 +142,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTH:
     case AD_OP_DEPTH_DX:
     case AD_OP_DEPTH_DPSI:
+    case AD_OP_FUSED_ATOMS:
+    case AD_OP_FUSED_ATOMS_DX:
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_SUMS:
     case AD_OP_AFFINE_BACK:

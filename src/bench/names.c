@@ -58,6 +58,9 @@ static const char *const full_suite[] = {
     "conv/stage/coefficients-first/64x64x3/10/b25", "conv/dpsi/coefficients-first/64x64x3/10/b25",
     "conv/du/coefficients-first/64x64x3/10/b25", "conv/forward/atoms-first/64x64x3/21/b25", "conv/stage/atoms-first/64x64x3/21/b25",
     "conv/product/atoms-first/64x64x3/21/b25", "conv/dpsi/atoms-first/64x64x3/21/b25", "conv/dx/atoms-first/64x64x3/21/b25",
+    "conv/forward/atoms-first-fused/64x64x3/21/b25", "conv/forward/atoms-first-fused/64x64x3/21/b25m4",
+    "conv/forward/atoms-first-fused/64x128x3s2/56/b5", "conv/dx/atoms-first-fused/64x64x3/21/b25",
+    "conv/dx/atoms-first-fused/64x64x3/21/b25m4",
     /* many tasks, each with weights of its own */
     "conv/forward/composed/64x64x3/21/b25t8", "conv/dw/composed/64x64x3/21/b25t8", "conv/forward/coefficients-first/64x64x3/21/b25t8",
     "conv/dpsi/coefficients-first/64x64x3/21/b25t8",
@@ -194,6 +197,8 @@ static const struct {
     {"atoms-first", "stage", {AD_OP_DEPTH}, 1},
     {"atoms-first", "dpsi", {AD_OP_DEPTH_DPSI}, 1},
     {"atoms-first", "dx", {AD_OP_DEPTH_DX}, 1},
+    {"atoms-first-fused", "forward", {AD_OP_FUSED_ATOMS}, 1},
+    {"atoms-first-fused", "dx", {AD_OP_FUSED_ATOMS_DX}, 1},
 };
 
 static bool parse_conv(const parts *p, ad_bench_case *out) {
@@ -214,6 +219,7 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
             const int kind = conv_passes[i].operations[s];
             add(out, kind == PRODUCT ? AD_OP_CONV : kind, tasks, g);
             ad_case *step = &out->steps[out->step_count - 1];
+            if (kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX) ad_case_share(step, W); /* coefficients, as below */
             if (kind != PRODUCT) continue;
             const int groups = group ? o / group : 1;
             step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow * groups, (group ? group : g.c) * m, o / groups, 1, 1, 0, 1, 0)

@@ -124,6 +124,8 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_DEPTH: SET(in * c, psi, z); break;
     case AD_OP_DEPTH_DX: SET(z, psi, in * c); break;
     case AD_OP_DEPTH_DPSI: SET(in * c, z, psi); break;
+    case AD_OP_FUSED_ATOMS: SET(in * c, c * m * o, m * k2, o, out * o); break;
+    case AD_OP_FUSED_ATOMS_DX: SET(out * o, c * m * o, m * k2, in * c); break;
     case AD_OP_WEIGHT_NORM: SET(k2 * c * o, op->i[0] ? c : o); break;
     case AD_OP_WEIGHT_SCALE: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o); break;
     case AD_OP_WEIGHT_SCALE_BACK: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o, k2 * c * o, op->i[0] ? c : o); break;
@@ -175,6 +177,8 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_DEPTH:
     case AD_OP_DEPTH_DX:
     case AD_OP_DEPTH_DPSI: return 2 * t * out * k2 * g->m * g->c * (g->group ? g->o / g->group : 1);
+    case AD_OP_FUSED_ATOMS: return 2 * t * out * g->m * g->c * (k2 + g->o);
+    case AD_OP_FUSED_ATOMS_DX: return 2 * t * g->m * g->o * (out * k2 + in * g->c);
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;

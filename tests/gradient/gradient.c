@@ -127,6 +127,8 @@ START_TEST(convolutions) {
         {AD_OP_ATOMS, 2, 3, AD_OP_CONV_DBIAS, {DY, RESULT, -1, -1, -1, -1, -1, -1}},
         {AD_OP_DEPTH, 0, 2, AD_OP_DEPTH_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_DEPTH, 1, 2, AD_OP_DEPTH_DPSI, {0, DY, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_FUSED_ATOMS, 0, 4, AD_OP_FUSED_ATOMS_DX, {DY, 1, 2, RESULT, -1, -1, -1, -1}},
+        {AD_OP_FUSED_ATOMS, 3, 4, AD_OP_CONV_DBIAS, {DY, RESULT, -1, -1, -1, -1, -1, -1}},
     };
     size_t count = 0;
     const ad_geometry *list = geometries(&count);
@@ -476,7 +478,15 @@ static void atoms_first(ad_geometry g, const arrays *a, const results *r, ad_ran
     ad_free(dz.value);
 }
 
-/* Coefficients-first is not for groups, whose biases are not part of the product. */
+/* The atoms' gradient is that of another way: this one keeps nothing of the forward pass. */
+static void fused(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
+    const ad_reference_role x = a->role[0], alpha = a->role[1], psi = a->role[2], bias = a->role[3], dy = a->role[4];
+    atoms_first(g, a, r, random);
+    run(make_op(AD_OP_FUSED_ATOMS, g), x, alpha, psi, bias, r->y, absent);
+    run(make_op(AD_OP_FUSED_ATOMS_DX, g), dy, alpha, psi, r->dx, absent, absent);
+}
+
+/* Coefficients-first and both stages in one are not for groups, whose biases are not part of the product. */
 START_TEST(ways_of_a_decomposed_convolution_agree) {
     const bool groups = _i;
     size_t count = 0;
@@ -488,10 +498,10 @@ START_TEST(ways_of_a_decomposed_convolution_agree) {
         const size_t sizes[] = {(size_t)(g.n * g.h * g.w * g.c), coefficients_count(g), atoms_count(g), (size_t)g.o,
                                 (size_t)(g.n * g.oh * g.ow * g.o)};
         for (size_t r = 0; r < AD_COUNT(sizes); r++) a.role[r] = make_role(sizes[r], &random);
-        results ways[3];
-        static void (*const compute[3])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, atoms_first,
-                                                                                                      coefficients_first};
-        const int way_count = groups ? 2 : 3;
+        results ways[4];
+        static void (*const compute[4])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, atoms_first,
+                                                                                                      coefficients_first, fused};
+        const int way_count = groups ? 2 : 4;
         for (int way = 0; way < way_count; way++) {
             ways[way] = make_results(g, &random);
             compute[way](g, &a, &ways[way], &random);
@@ -513,7 +523,7 @@ int main(void) {
     Suite *suite = suite_create("gradient");
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, convolutions, 0, 8);
+    tcase_add_loop_test(tests, convolutions, 0, 10);
     tcase_add_test(tests, compositions);
     tcase_add_test(tests, activations);
     tcase_add_test(tests, activations_with_pool);

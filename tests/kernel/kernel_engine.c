@@ -13,10 +13,15 @@ static const struct {
     const char *name;
     int first, last;
 } families[] = {
-    {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS}, {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS},
-    {"compose", AD_OP_COMPOSE, AD_OP_PACK},    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI},
-    {"norm", AD_OP_BN_STATS, AD_OP_ADD},       {"pool", AD_OP_POOL, AD_OP_AFFINE_POOL_SUMS},
-    {"head", AD_OP_LINEAR, AD_OP_SOFTMAX_CE},  {"optimiser", AD_OP_SGD, AD_OP_COPY},
+    {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS},
+    {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS},
+    {"compose", AD_OP_COMPOSE, AD_OP_PACK},
+    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI},
+    {"fused", AD_OP_FUSED_ATOMS, AD_OP_FUSED_ATOMS_DX},
+    {"norm", AD_OP_BN_STATS, AD_OP_ADD},
+    {"pool", AD_OP_POOL, AD_OP_AFFINE_POOL_SUMS},
+    {"head", AD_OP_LINEAR, AD_OP_SOFTMAX_CE},
+    {"optimiser", AD_OP_SGD, AD_OP_COPY},
     {"products", AD_OP_CONV, AD_OP_CONV_DW}, /* what has half variants */
 };
 

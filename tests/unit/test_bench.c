@@ -86,6 +86,7 @@ START_TEST(what_is_no_name) {
                                         "conv/forward/atoms-first/64x64x3/21/b1g24",
                                         "conv/forward/composed/64x64x3/21/b1g16",
                                         "conv/dw/atoms-first/64x64x3/21/b25",
+                                        "conv/stage/atoms-first-fused/64x64x3/21/b25",
                                         "conv/forward/composed/64x64x3/21/25",
                                         "conv/forward/composed/64x64x3/21/b2 5",
                                         "adapt/atoms/conv5/84/5w5s15q/50",
@@ -152,6 +153,8 @@ static adatom_status bench(const char *filter, tally *t, int *errors) {
 START_TEST(cases_are_verified_and_timed) {
     static const char *const names[] = {"conv/forward/atoms-first/4x8x3/7/b2",
                                         "conv/dpsi/coefficients-first/8x8x3/9/b1t2m3",
+                                        "conv/forward/atoms-first-fused/8x12x3/9/b1t2m3",
+                                        "conv/dx/atoms-first-fused/8x12x3s2/9/b1m4",
                                         "op/max-pool-back/8/9/b2",
                                         "head/softmax-ce/64x5/b5",
                                         "optimiser/adam/100t2",
