@@ -20,7 +20,7 @@ static adatom_model_params model_params(const ad_bench_case *c) {
 /* ---- verification: the convolutions of the network ---------------------------------------------------------------- */
 static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     static const int ordinary[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
-    static const int decomposed[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI};
+    static const int decomposed[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_ATOMS, AD_OP_ATOMS_DPSI, AD_OP_FUSED_ATOMS};
     static const int grouped[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
     const int *kinds = node->group ? grouped : node->m ? decomposed : ordinary;
     const int count = node->m ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);

@@ -413,7 +413,7 @@ adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine *
     if (threads < 0) return ad_fail(ctx, ADATOM_USAGE, "the CPU engine cannot use %d threads", threads);
     cpu_engine *engine = ad_calloc(ctx, 1, sizeof *engine);
     if (!engine) return ADATOM_OUT_OF_MEMORY;
-    engine->base = (ad_engine){&api, ctx};
+    engine->base = (ad_engine){&api, ctx, &ad_conv_costs_cpu};
     engine->threads = threads ? threads : omp_get_num_procs();
     engine->tiles = best_tiles();
     engine->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);

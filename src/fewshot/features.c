@@ -56,6 +56,7 @@ static adatom_status plan(adatom_device *device, const adatom_model *model, int 
                                    .query = (int)batch,
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
+                                   .costs = device->engine->costs,
                                    .data_size = size,
                                    .chunks = rows->chunks,
                                    .chunk_count = rows->chunk_count};

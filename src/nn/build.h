@@ -4,6 +4,7 @@
 #ifndef AD_NN_BUILD_H
 #define AD_NN_BUILD_H
 
+#include "nn/engine.h"
 #include "nn/lowrank.h"
 #include "nn/network.h"
 #include "nn/plan.h"
@@ -38,6 +39,7 @@ typedef struct ad_build_params {
     float mean_scale;   /* f[0] of MEAN_HEAD for a linear head started from class means */
     ad_bn_mode bn;
     ad_conv_path path;
+    const ad_conv_costs *costs; /* of the engine: what path AUTO goes by */
     float label_smoothing;
     bool adam;
     float momentum, dampening; /* Adam: beta1, beta2 */

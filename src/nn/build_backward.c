@@ -9,11 +9,6 @@ static int target(ad_builder *b, const ad_pass *pass, int number, uint16_t *flag
     return b->grad[number];
 }
 
-/* One matrix product seen as a 1x1 convolution at h x w. */
-static ad_geometry product(int n, int h, int w, int c, int o) {
-    return (ad_geometry){.n = n, .h = h, .w = w, .c = c, .oh = h, .ow = w, .o = o, .k = 1, .stride = 1, .dil = 1};
-}
-
 static void weight_gradient(ad_builder *b, int number, const ad_geometry *g, int x, int dy) {
     const ad_node *node = &b->net->nodes[number];
     int dw = ad_builder_adapts(b, node->kernel) ? b->gradient[node->kernel]
@@ -44,42 +39,18 @@ static void weight_gradient(ad_builder *b, int number, const ad_geometry *g, int
     }
 }
 
-static void composed_dx(ad_builder *b, const ad_pass *pass, int number, int dy) {
+static void input_gradient(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
+    const bool fused = ad_builder_fused_dx(b, number);
     uint16_t flags;
-    int dx = target(b, pass, node->input, &flags), w = ad_builder_kernel(b, AD_SEGMENT_STEP, number);
-    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
+    int dx = target(b, pass, node->input, &flags), r = 0;
+    int weights = fused ? ad_builder_packed(b, AD_SEGMENT_STEP, number) : ad_builder_kernel(b, AD_SEGMENT_STEP, number);
+    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, fused ? AD_OP_FUSED_ATOMS_DX : AD_OP_CONV_DX);
     op->g = ad_builder_geometry(node, pass->n);
     op->flags = flags;
-    op->t[0] = (int16_t)dy, op->t[1] = (int16_t)w, op->t[2] = (int16_t)dx;
-}
-
-static void coefficients_first_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
-    const ad_node *node = &b->net->nodes[number];
-    const ad_geometry g = ad_builder_geometry(node, pass->n);
-    int psi = ad_builder_param(b, node->atoms);
-    if (ad_builder_adapts(b, node->atoms)) {
-        ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_ATOMS_DPSI);
-        op->g = g;
-        op->t[0] = (int16_t)pass->u[number], op->t[1] = (int16_t)dy, op->t[2] = (int16_t)b->gradient[node->atoms];
-    }
-    if (!b->dirty[node->input]) return;
-    /* dx takes no u: the dense product k^2 c is cheaper than m c + m k^2 unless m is small, and writes no du. */
-    int k2 = node->k * node->k;
-    if (b->p->path == AD_PATH_AUTO && k2 * node->c <= node->m * node->c + 2 * node->m * k2) {
-        composed_dx(b, pass, number, dy);
-        return;
-    }
-    int du = ad_builder_tensor(b, "du", AD_F32, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
-    ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_ATOMS_DU);
-    op->g = g;
-    op->t[0] = (int16_t)dy, op->t[1] = (int16_t)psi, op->t[2] = (int16_t)du;
-    uint16_t flags;
-    int dx = target(b, pass, node->input, &flags), packed = ad_builder_packed(b, AD_SEGMENT_STEP, number);
-    op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DX);
-    op->g = product(pass->n, node->h, node->w, node->c, node->m * node->o);
-    op->flags = flags;
-    op->t[0] = (int16_t)du, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)dx;
+    op->t[r++] = (int16_t)dy, op->t[r++] = (int16_t)weights;
+    if (fused) op->t[r++] = (int16_t)ad_builder_param(b, node->atoms);
+    op->t[r++] = (int16_t)dx;
 }
 
 /* Of groups: those of a product. */
@@ -92,6 +63,7 @@ static void coefficients_gradient(ad_builder *b, int number, const ad_geometry *
     b->gradient_written[coefficients] = true;
 }
 
+/* The atoms' gradient takes dz, from where the input's is not far. */
 static void atoms_first_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
     const ad_geometry g = ad_builder_geometry(node, pass->n);
@@ -118,17 +90,21 @@ static void atoms_first_backward(ad_builder *b, const ad_pass *pass, int number,
 
 static void conv_backward(ad_builder *b, const ad_pass *pass, int number, int dy) {
     const ad_node *node = &b->net->nodes[number];
-    ad_conv_path path = ad_builder_path(b, number, true);
-    if (path == AD_PATH_COEFFICIENTS_FIRST) {
-        coefficients_first_backward(b, pass, number, dy);
-    } else if (path == AD_PATH_ATOMS_FIRST) {
+    const ad_geometry g = ad_builder_geometry(node, pass->n);
+    const ad_conv_path path = ad_builder_path(b, number, true);
+    if (path == AD_PATH_ATOMS_FIRST && (node->group || ad_builder_adapts(b, node->atoms))) {
         atoms_first_backward(b, pass, number, dy);
-    } else {
-        const ad_geometry g = ad_builder_geometry(node, pass->n);
+        return;
+    }
+    if (path == AD_PATH_COEFFICIENTS_FIRST && ad_builder_adapts(b, node->atoms)) {
+        ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_ATOMS_DPSI);
+        op->g = g;
+        op->t[0] = (int16_t)pass->u[number], op->t[1] = (int16_t)dy, op->t[2] = (int16_t)b->gradient[node->atoms];
+    } else if (path == AD_PATH_COMPOSED) {
         if (ad_builder_weights_adapt(b, node)) weight_gradient(b, number, &g, pass->y[node->input], dy);
         if (ad_builder_lowrank(b, number)) ad_builder_lowrank_backward(b, number, &g, pass->y[node->input], dy);
-        if (b->dirty[node->input]) composed_dx(b, pass, number, dy);
     }
+    if (b->dirty[node->input]) input_gradient(b, pass, number, dy);
 }
 
 /* The operation `kind` of a norm, or of a norm computed with its pool: `pooled_kind`, which has the role winner after y. */

@@ -30,55 +30,22 @@ ad_geometry ad_builder_product(const ad_node *node, int n) {
                          .dil = 1};
 }
 
-/* More than the atoms of a decomposed layer. */
-static bool coefficients_adapt(const ad_builder *b, const ad_node *node) {
+bool ad_builder_coefficients_adapt(const ad_builder *b, const ad_node *node) {
     return ad_builder_adapts(b, node->coefficients) || ad_builder_adapts(b, node->kernel);
 }
 
 bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node) {
-    return coefficients_adapt(b, node) || ad_builder_adapts(b, node->atoms);
-}
-
-/* The work of a step that adapts atoms of groups, in multiply-adds of a dense product: forward, the atoms' gradient and, where something
- * below adapts, dx go through the atoms (or the dense kernel) once each, the product with the coefficients forward and backward; kernels
- * are composed, and dpsi taken from dw, once a task. A multiply-add with atoms shares fewer operands and takes about three times as long
- * (CPU, 64 to 256 channels, groups of 16 and 64). */
-static bool sum_first_is_less(const ad_builder *b, const ad_node *node) {
-    enum { ATOMS_COST = 3 };
-    const uint64_t passes = b->dirty[node->input] ? 3 : 2, n = (uint64_t)b->p->support;
-    const uint64_t compose = (uint64_t)(node->k * node->k) * (uint64_t)node->c * (uint64_t)node->o * (uint64_t)node->m;
-    return n * (ATOMS_COST * passes * ad_node_macs_group_sums(node) + 2 * ad_node_macs_group_product(node)) <
-           n * passes * ad_node_macs(node) + 2 * compose;
-}
-
-ad_conv_path ad_builder_path(const ad_builder *b, int number, bool wants_gradient) {
-    const ad_node *node = &b->net->nodes[number];
-    /* A residual layer would need a dense convolution beside its two stages: adding the kernels costs less. */
-    if (node->m == 0 || node->kernel >= 0 || ad_builder_lowrank(b, number)) return AD_PATH_COMPOSED;
-    /* Coefficients of groups are few, and their gradient is that of one product. */
-    if (coefficients_adapt(b, node) && !(node->group && b->p->path == AD_PATH_ATOMS_FIRST)) return AD_PATH_COMPOSED;
-    if (b->p->path != AD_PATH_AUTO) return b->p->path;
-    /* Only the atoms' gradient profits from the two stages. At the lowest adapted layer u is computed once, whatever the
-     * stride; elsewhere the product should run at the smaller of the two resolutions. */
-    if (!wants_gradient || !ad_builder_adapts(b, node->atoms)) return AD_PATH_COMPOSED;
-    if (node->group) return sum_first_is_less(b, node) ? AD_PATH_ATOMS_FIRST : AD_PATH_COMPOSED;
-    return node->stride == 1 || !b->dirty[node->input] ? AD_PATH_COEFFICIENTS_FIRST : AD_PATH_ATOMS_FIRST;
-}
-
-adatom_status ad_builder_path_check(const ad_builder *b) {
-    if (b->p->path != AD_PATH_COEFFICIENTS_FIRST || b->net->made_from.group == 0) return ADATOM_OK;
-    return ad_fail(b->ctx, ADATOM_USAGE,
-                   "coefficients shared by groups of channels cannot be applied first; atoms-first (their sums first) or composed can be "
-                   "asked for");
+    return ad_builder_coefficients_adapt(b, node) || ad_builder_adapts(b, node->atoms);
 }
 
 bool ad_builder_folds(const ad_builder *b, int number) {
     const ad_node *conv = &b->net->nodes[number], *norm = conv + 1;
     /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. The outputs of groups share
      * coefficients, but not scales. */
-    return b->p->bn == AD_BN_FROZEN && conv->m > 0 && conv->group == 0 && !coefficients_adapt(b, conv) && !ad_builder_lowrank(b, number) &&
-           number + 1 < b->net->node_count && norm->kind == AD_NODE_NORM && norm->input == number && !ad_builder_adapts(b, norm->gamma) &&
-           !ad_builder_adapts(b, norm->statistics) && (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
+    return b->p->bn == AD_BN_FROZEN && conv->m > 0 && conv->group == 0 && !ad_builder_coefficients_adapt(b, conv) &&
+           !ad_builder_lowrank(b, number) && number + 1 < b->net->node_count && norm->kind == AD_NODE_NORM && norm->input == number &&
+           !ad_builder_adapts(b, norm->gamma) && !ad_builder_adapts(b, norm->statistics) &&
+           (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
 }
 
 int ad_builder_pooled(const ad_builder *b, int number) {
@@ -146,7 +113,7 @@ int ad_builder_composed(ad_builder *b, ad_segment_id segment, int number) {
 int ad_builder_packed(ad_builder *b, ad_segment_id segment, int number) {
     const ad_node *node = &b->net->nodes[number];
     if (node->group) return ad_builder_param(b, node->coefficients); /* no slice, and packed as they are */
-    bool tasked = coefficients_adapt(b, node);
+    bool tasked = ad_builder_coefficients_adapt(b, node);
     if (!tasked) segment = AD_SEGMENT_INIT;
     if (b->packed[segment][number] >= 0) return b->packed[segment][number];
     int scale = ad_builder_folds(b, number) ? folded_coef(b, number + 1) : -1;
@@ -196,9 +163,9 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         ad_op *op = ad_builder_op(b, segment, AD_OP_ATOMS);
         op->g = g;
         op->t[0] = (int16_t)u, op->t[1] = (int16_t)ad_builder_param(b, node->atoms), op->t[2] = (int16_t)bias, op->t[3] = (int16_t)y;
-    } else {
-        int packed = ad_builder_packed(b, segment, number);
+    } else if (node->group) {
         const ad_geometry rows = ad_builder_product(node, pass->n);
+        int packed = ad_builder_packed(b, segment, number);
         int z = pass->u[number] = ad_builder_tensor(b, "z", AD_F32, (size_t)rows.n * rows.h * rows.w * rows.c, true);
         ad_op *op = ad_builder_op(b, segment, AD_OP_DEPTH);
         op->g = g;
@@ -206,6 +173,12 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         op = ad_builder_op(b, segment, AD_OP_CONV);
         op->g = rows;
         op->t[0] = (int16_t)z, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)bias, op->t[3] = (int16_t)y;
+    } else {
+        int packed = ad_builder_packed(b, segment, number);
+        ad_op *op = ad_builder_op(b, segment, AD_OP_FUSED_ATOMS);
+        op->g = g;
+        op->t[0] = (int16_t)x, op->t[1] = (int16_t)packed, op->t[2] = (int16_t)ad_builder_param(b, node->atoms);
+        op->t[3] = (int16_t)bias, op->t[4] = (int16_t)y;
     }
     pass->y[number] = y;
 }

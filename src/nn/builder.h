@@ -17,7 +17,7 @@ typedef struct ad_pass {
     bool wants_gradient;        /* backward follows: keep what it needs */
     const int *statistics_of;   /* else: statistics tensors per node to use instead of the running ones; NULL: running */
     int *y;                     /* output tensor per node */
-    int *u;                     /* coefficients-first: u per node; atoms-first: z; -1 */
+    int *u;                     /* coefficients-first: u per node; -1 */
     int *stats, *coef;          /* NORM: tensors per node */
     int *winner;                /* NORM computed with its pool, if backward follows: where the maxima are */
 } ad_pass;
@@ -59,11 +59,8 @@ int ad_builder_param(ad_builder *b, int param); /* the tensor the forward pass r
 ad_geometry ad_builder_geometry(const ad_node *node, int n);
 /* The matrix product of atoms-first (y = z a) as a 1x1 convolution: one row a position, with groups one for each group of outputs. */
 ad_geometry ad_builder_product(const ad_node *node, int n);
-/* The way node is computed (never AUTO) when its atoms adapt or not. */
-ad_conv_path ad_builder_path(const ad_builder *b, int node, bool wants_gradient);
-/* USAGE: a way of computing convolutions that this network has not. */
-adatom_status ad_builder_path_check(const ad_builder *b);
-/* Whether any of a convolution's parameters adapts. */
+/* More than the atoms of a decomposed layer adapts; any of a convolution's parameters does. */
+bool ad_builder_coefficients_adapt(const ad_builder *b, const ad_node *node);
 bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node);
 /* The norm that alone follows conv `node` folds into it: frozen, not adapted, nothing but atoms adapted. */
 bool ad_builder_folds(const ad_builder *b, int node);
@@ -78,6 +75,14 @@ int ad_builder_packed(ad_builder *b, ad_segment_id segment, int node);
 void ad_builder_forward(ad_builder *b, ad_pass *pass); /* nodes whose y is -1 */
 /* From b->grad[last node] down to the lowest adapted tensor. */
 void ad_builder_backward(ad_builder *b, const ad_pass *pass);
+
+/* nn/build_path.c */
+/* USAGE: a way of computing convolutions that this network has not. */
+adatom_status ad_builder_path_check(const ad_builder *b);
+/* The way node is computed (never AUTO) when its atoms adapt or not. */
+ad_conv_path ad_builder_path(const ad_builder *b, int node, bool wants_gradient);
+/* Whether its input gradient is FUSED_ATOMS_DX, else CONV_DX with the composed kernel. */
+bool ad_builder_fused_dx(const ad_builder *b, int node);
 
 /* nn/build_lowrank.c */
 bool ad_builder_lowrank(const ad_builder *b, int node);

@@ -43,6 +43,12 @@ typedef struct ad_half_variant {
     ad_verdict verdict;
 } ad_half_variant;
 
+/* A multiply-add of the operation beside one of a dense convolution, in time: by these build_path.c chooses. */
+typedef struct ad_conv_costs {
+    float fused_atoms, fused_atoms_dx;
+} ad_conv_costs;
+extern const ad_conv_costs ad_conv_costs_cpu, ad_conv_costs_gpu, ad_conv_costs_software;
+
 typedef struct ad_engine_api {
     const char *name; /* "vulkan", "cpu" */
     void (*destroy)(ad_engine *);
@@ -91,6 +97,7 @@ typedef struct ad_engine_api {
 struct ad_engine { /* first member of each engine's own struct */
     const ad_engine_api *api;
     adatom_context *ctx;
+    const ad_conv_costs *costs; /* NULL: dense convolutions are the fastest by far (half precision) */
 };
 
 /* cpu/cpu.h: adatom_status ad_cpu_engine_create(ctx, threads (0: all), out)

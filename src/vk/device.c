@@ -110,6 +110,7 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
     }
     e->physical = devices[index];
     e->physical.info.index = index;
+    if (!half) e->base.costs = e->physical.software ? &ad_conv_costs_software : &ad_conv_costs_gpu;
     const VkPhysicalDeviceLimits *limits = &e->physical.properties.limits;
     e->caps = (ad_vk_caps){.max_invocations = limits->maxComputeWorkGroupInvocations,
                            .max_shared_bytes = limits->maxComputeSharedMemorySize,

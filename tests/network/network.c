@@ -20,7 +20,7 @@ typedef struct setting {
     ad_head_init init;
     ad_bn_mode bn;
     ad_conv_path path;
-    bool adam, residual;
+    bool adam, residual, fused; /* fused: path AUTO takes the fused operations wherever it can */
     ad_lowrank lowrank;
     int group;
 } setting;
@@ -40,6 +40,9 @@ static const setting settings[] = {
     {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
     {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
     {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .fused = true}, /* folded norms */
+    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .fused = true},
+    {"resnet10", "layer", 33, 4, NORM, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_ATOMS_FIRST},
     {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
     {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .adam = true,
      .lowrank = {AD_LOWRANK_DORA, 4, 2}},
@@ -119,6 +122,7 @@ static void free_inputs(inputs *in) {
 
 static ad_built make_plan(const setting *s, const inputs *in) {
     static const int32_t chunks[2] = {10, PICTURES - 10};
+    static const ad_conv_costs cheap = {1e-3f, 1e-3f};
     const ad_build_params p = {.net = &in->model->net,
                                .tasks = TASKS,
                                .by_task = s->adam, /* some of them */
@@ -134,6 +138,7 @@ static ad_built make_plan(const setting *s, const inputs *in) {
                                .mean_scale = 0.1f,
                                .bn = s->bn,
                                .path = s->path,
+                               .costs = s->fused ? &cheap : NULL,
                                .adam = s->adam,
                                .momentum = 0.9f,
                                .dampening = s->adam ? 0.99f : 0.0f,
