@@ -29,7 +29,8 @@ typedef struct adatom_method {
     float cosine_scale;    /* tau; 0: 10 */
     const char *distance;  /* centroid: euclidean or cosine; NULL: euclidean */
     const char *bn;        /* frozen, support, transductive; NULL: frozen */
-    const char *conv;      /* decomposed layers: auto, coefficients-first (not for groups of channels), atoms-first, composed */
+    const char *conv;      /* decomposed layers: auto (what costs least on the device), coefficients-first (not for groups of channels),
+                            * atoms-first, composed */
     uint64_t seed;         /* random head */
     int tasks_at_once;     /* 0: as many as fit the device */
     size_t memory_bytes;   /* limit for arenas; 0: half of what the device has free, more if one task needs it */
