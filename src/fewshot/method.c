@@ -16,15 +16,15 @@ static const struct {
     ad_lowrank_kind lowrank;
 } methods[] = {
     {"centroid", 0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0, AD_LOWRANK_NONE},
-    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, 50, AD_LOWRANK_NONE},
-    {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
-    {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
-    {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
-    {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
-    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
-    {"lora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_LORA},
-    {"dora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_DORA},
-    {"bora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 20, AD_LOWRANK_BORA},
+    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, 20, AD_LOWRANK_NONE},
+    {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 50, AD_LOWRANK_NONE},
+    {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    {"lora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
+    {"dora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
+    {"bora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
 };
 
 /* Index of text in a NULL-ended list; 0 for NULL text; -1 if it is not there. */
@@ -103,12 +103,12 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->adam = choice == 0;
 
     const bool full = s->adapt & BIT(COEFFICIENTS);
-    s->lr[AD_ROLE_HEAD] = or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 3e-3f : 0.01f);
-    const float lr_full = or_default(m->lr_full, s->adam ? 5e-4f : 0.01f);
-    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 1e-3f : 0.01f);
-    s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : or_default(m->lr_norm, s->adam ? 5e-3f : 0.01f);
+    s->lr[AD_ROLE_HEAD] = or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 1e-3f : 0.01f);
+    const float lr_full = or_default(m->lr_full, s->adam ? 3e-4f : 0.01f);
+    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 3e-3f : 0.01f);
+    s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : or_default(m->lr_norm, s->adam ? 1e-3f : 0.01f);
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
-    s->lr_adapter = or_default(m->lr_adapter, s->adam ? 2e-3f : 0.01f);
+    s->lr_adapter = or_default(m->lr_adapter, s->adam ? 3e-3f : 0.01f);
     const int rank = m->rank ? m->rank : 4;
     s->lowrank =
         (ad_lowrank){.kind = methods[which].lowrank, .rank = rank, .scale = or_default(m->adapter_scale, (float)rank) / (float)rank};
