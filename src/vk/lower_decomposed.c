@@ -2,7 +2,7 @@
 #include "vk/lower_conv.h"
 
 /* Variants of the kernels that read rows of vec4. */
-enum { PLAIN = 1, TEXEL, SPREAD };
+enum { PLAIN = 1, TEXEL, SPREAD, TOGETHER = SPREAD };
 static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.o % 4 == 0 ? TEXEL : PLAIN; }
 
 /* All atoms in one invocation: as long as its code and sums stay small. */
@@ -31,17 +31,24 @@ static ad_vk_launch *add_groups(ad_vk_launch *l, const ad_geometry *g) {
     return l;
 }
 
-/* A gradient of atoms, lib/conv_taps.glsl: K*K sums of `items` items for each atom into role 2. */
-static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push,
-                              size_t items, int tile_a) {
+/* Gradients of atoms, lib/conv_taps.glsl: K*K sums of `items` items for each atom into role 2, by workgroups for one atom or
+ * for all. Adding up lanes and writing costs as much as a few items an atom. */
+static ad_vk_launch *add_taps_of(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push,
+                                 size_t items, int tile_a, bool together) {
     const size_t atoms = groups_in(&op->g) * groups_out(&op->g) * (size_t)op->g.m, outputs = atoms * (size_t)(op->g.k * op->g.k);
+    const size_t each = together ? 1 : atoms;
     const int lanes = ad_conv_lanes(caps);
-    const size_t chunks = ad_conv_splits(caps, items, atoms, outputs, 4 * (size_t)lanes, (size_t)lanes, op->tasks, &push.span);
-    push.count = (int32_t)(chunks * atoms);
+    const size_t chunks =
+        ad_conv_splits(caps, items, each, outputs, (together ? 32 : 4) * (size_t)lanes, (size_t)lanes, op->tasks, &push.span);
+    push.count = (int32_t)(chunks * each);
     ad_vk_launch *l = add_groups(ad_conv_add(out, op, kernel, &push, (ad_conv_tile){.lanes = lanes, .a = tile_a}), &op->g);
-    ad_vk_groups(l, caps, chunks * atoms, op->tasks);
+    ad_vk_groups(l, caps, chunks * each, op->tasks);
     ad_conv_reduce(out, op, caps, 2, 2, chunks, outputs);
     return &out->launches[0];
+}
+static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_conv push,
+                              size_t items, int tile_a) {
+    return add_taps_of(out, op, caps, kernel, push, items, tile_a, false);
 }
 
 static bool lower_compose(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
@@ -127,6 +134,14 @@ static bool lower_atoms_du(const ad_plan *plan, const ad_op *op, int variant, co
 
 static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     static const int kernels[] = {AD_VK_ATOMS_DPSI, AD_VK_ATOMS_DPSI_1, AD_VK_ATOMS_DPSI_TEXEL};
+    if (variant == TOGETHER && spreads(plan, op, caps)) {
+        /* Wide strips share loads of dy; 504 products of vec4 are as much code as compiles quickly. */
+        const int most = AD_MIN(7, 504 / (op->g.k * op->g.k * op->g.m)), strip = ad_conv_balanced((size_t)op->g.w, (size_t)most);
+        const size_t strips = (size_t)op->g.n * (size_t)op->g.h * ad_conv_ceil((size_t)op->g.w, (size_t)strip);
+        const struct ad_push_conv push = ad_conv_push(plan, op);
+        add_taps_of(out, op, caps, AD_VK_ATOMS_DPSI_TOGETHER, push, strips * (size_t)op->g.o / 4, strip, true)->texel = 3;
+        return true;
+    }
     const int kernel = kernel_of(kernels, plan, op, variant, caps, 2), strip = strip_of(&op->g);
     if (kernel < 0) return false;
     const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
@@ -166,7 +181,8 @@ const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"singl
 const ad_vk_family ad_vk_family_ATOMS = {.lower = lower_atoms, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
 const ad_vk_family ad_vk_family_ATOMS_DU = {
     .lower = lower_atoms_du, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
-const ad_vk_family ad_vk_family_ATOMS_DPSI = {.lower = lower_atoms_dpsi, .variants = {"strip", "texel"}, .preferred = preferred};
+const ad_vk_family ad_vk_family_ATOMS_DPSI = {
+    .lower = lower_atoms_dpsi, .variants = {"strip", "texel", "together"}, .preferred = preferred_spread};
 const ad_vk_family ad_vk_family_DEPTH = {.lower = lower_depth, .variants = {"single", "texel"}, .preferred = preferred};
 const ad_vk_family ad_vk_family_DEPTH_DX = {.lower = lower_depth_dx, .variants = {"single"}};
 const ad_vk_family ad_vk_family_DEPTH_DPSI = {.lower = lower_depth_dpsi, .variants = {"single", "texel"}, .preferred = preferred};
