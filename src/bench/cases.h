@@ -9,6 +9,7 @@ typedef struct ad_case {
     int tasks;                   /* of the plan; op.tasks is this or 1 */
     size_t count[AD_OP_TENSORS]; /* elements of each role's tensor, per task */
     uint32_t shared;             /* bit r: role r's tensor is one for all tasks */
+    uint32_t half;               /* bit r: it is AD_F16 */
     int32_t counter;             /* the value of the counter operand */
     bool quick;                  /* belongs to the quick check */
     char shape[120];             /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w" */
@@ -36,13 +37,14 @@ enum { AD_CASE_GUARD = 256 };
 ad_plan *ad_case_plan(adatom_context *ctx, const ad_case *c, int *whole);
 /* Fills an image of the arena: guards, gaps and pure outputs with AD_CASE_NAN words, operands with numbers from seed: integers in
  * [-3,3], or reals. */
-#define AD_CASE_NAN 0x7fc0a5a5u
+#define AD_CASE_NAN 0x7fe57fe5u /* a NaN, and two of them in half precision */
 void ad_case_fill(const ad_case *c, const ad_plan *plan, uint64_t seed, bool integers, uint8_t *image);
 
 /* For the files that make cases. A case starts with every role present and tasked (but those that never are). */
 ad_case ad_case_of(int kind, int tasks, ad_geometry g);
 void ad_case_absent(ad_case *c, int role);
 void ad_case_share(ad_case *c, int role);
+void ad_case_halve(ad_case *c, int role);
 void ad_case_alias(ad_case *c, int role, int with);
 /* Sizes that are still 0 come from ad_op_elements; words (may be NULL) are added to the shape. */
 void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words);

@@ -9,7 +9,8 @@ static const struct {
     {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},   {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},  {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
     {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},   {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
     {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9}, {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8}, {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
-    {true, 3, 1, 4, 5, 4, 5, 3, 1, 1, 1, 3}, /* rows of outputs that are no multiple of 4 */
+    {true, 3, 1, 4, 5, 4, 5, 3, 1, 1, 1, 3},  /* rows of outputs that are no multiple of 4 */
+    {true, 2, 1, 9, 7, 4, 80, 3, 1, 1, 1, 3}, /* vectors of any length */
     {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},   {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8}, {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
     {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8},                                              /* a reduction in many parts */
     {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8},                                              /* only the centre tap is inside */
@@ -100,6 +101,33 @@ static void add_stages(ad_case_list *list) {
             add_variations(list, kinds[kind], grouped[s].tasks, grouped_geometry(s), grouped[s].quick, (int)s, shareable[kind]);
 }
 
+/* u in half precision: written by the product, read by the atoms. */
+static void add_halves(ad_case_list *list) {
+    for (size_t s = 0; s < AD_COUNT(products); s++) {
+        if (products[s].o % 4) continue;
+        ad_case c = ad_case_of(AD_OP_CONV, products[s].tasks,
+                               ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0));
+        ad_case_halve(&c, 3);
+        if (s % 2) ad_case_share(&c, 1);
+        ad_case_add(list, c, products[s].quick, NULL);
+        ad_case_absent(&c, 2);
+        ad_case_add(list, c, false, NULL);
+    }
+    static const int kinds[] = {AD_OP_ATOMS, AD_OP_ATOMS_DPSI};
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
+        for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+            if (shapes[s].o % 4) continue;
+            ad_case c = ad_case_of(kinds[kind], shapes[s].tasks,
+                                   ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
+                                                    shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m));
+            ad_case_halve(&c, 0);
+            ad_case_add(list, c, shapes[s].quick, NULL);
+            if (s % 3 != 1) continue;
+            c.op.flags = AD_ACCUMULATE;
+            ad_case_add(list, c, false, NULL);
+        }
+}
+
 /* One composition, or what belongs to it, with coefficients of `rows` rows and `ld` columns. */
 static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry g, int rows, int ld, bool quick, bool more) {
     enum { BASE = 4 };
@@ -178,6 +206,7 @@ static void add_weights(ad_case_list *list) {
 void ad_cases_conv(ad_case_list *list) {
     add_convolutions(list);
     add_stages(list);
+    add_halves(list);
     add_compositions(list);
     add_weights(list);
 }

@@ -6,6 +6,7 @@
  * as NaN, so that what was not written or was read outside an operand shows. */
 #include "bench/check.h"
 
+#include "base/half.h"
 #include "bench/cases.h"
 #include "device/device.h"
 #include "tests/reference/reference.h"
@@ -49,7 +50,12 @@ static double element(const uint8_t *image, const ad_tensor *t, size_t e) {
     const uint8_t *at = image + t->offset + e * ad_type_bytes(t->type);
     float number = 0;
     int32_t integer = 0;
+    uint16_t half = 0;
     if (t->type == AD_U8) return *at;
+    if (t->type == AD_F16) {
+        memcpy(&half, at, sizeof half);
+        return (double)ad_half_to_float(half);
+    }
     memcpy(t->type == AD_F32 ? (void *)&number : (void *)&integer, at, 4);
     return t->type == AD_F32 ? (double)number : (double)integer;
 }
@@ -62,6 +68,23 @@ static void expectation_clear(expectation *x) {
         ad_free(x->half[r]);
     }
     *x = (expectation){0};
+}
+
+/* Relative error of a number rounded to half precision, whichever way (Vulkan leaves the direction open: one unit in the last of 11
+ * binary places), and the absolute one where halves have no more such places: those below 2^-14 may be flushed to zero. */
+#define HALF_RELATIVE 0x1p-10
+#define HALF_ABSOLUTE 0x1p-14
+enum { HALF_INTEGERS = 2048 }; /* up to here halves hold all */
+
+/* A result that is kept in half precision (ops.def): any number within its bound is rounded once more, and brought down to the largest
+ * half, which takes no two numbers further apart. */
+static void store_half(ad_reference_role *role) {
+    for (size_t e = 0; e < role->count; e++) {
+        double *value = &role->value[e], *bound = &role->bound[e];
+        if (*bound == AD_REFERENCE_UNTOUCHED) continue;
+        *bound += HALF_RELATIVE * (fabs(*value) + *bound) + HALF_ABSOLUTE;
+        *value = AD_MIN(AD_MAX(*value, -(double)AD_HALF_MAX), (double)AD_HALF_MAX);
+    }
 }
 
 static adatom_status expectation_make(const check *k, bool integers, expectation *out) {
@@ -80,18 +103,16 @@ static adatom_status expectation_make(const check *k, bool integers, expectation
         for (size_t e = 0; e < role->count; e++) role->value[e] = element(out->start, t, e);
     }
     ad_reference_run(op, out->roles);
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (out->roles[r].bound && k->plan->tensors[op->t[r]].type == AD_F16) store_half(&out->roles[r]);
     return ADATOM_OK;
 }
-
-/* Relative error of a number rounded to half precision, whichever way (Vulkan leaves the direction open: one unit in the last of 11
- * binary places), and the absolute one where halves have no more such places: those below 2^-14 may be flushed to zero. */
-#define HALF_RELATIVE 0x1p-10
-#define HALF_ABSOLUTE 0x1p-14
 
 /* Bounds where the first two operands of a sum of products are rounded to half precision first and the rest is float32. With a' = a + da,
  * |da| <= e(a) = HALF_RELATIVE |a| + HALF_ABSOLUTE, and b' likewise, |a'b' - ab| <= (|a| + e(a)) (|b| + e(b)) - |a| |b|. Summed over the
  * products, this is the difference of the operation itself on |a| + e(a), |b| + e(b) and on |a|, |b|, everything else made positive too.
- * The products of halves are exact in float32; what float32 adds grows with the operands by less than 1 %. */
+ * The products of halves are exact in float32; what float32 adds, and rounding the result once more where it is kept in half precision,
+ * grows with the operands by less than 1 %. */
 static adatom_status half_bounds(const check *k, expectation *x) {
     const ad_op *op = &k->plan->ops[0];
     ad_reference_role sides[2][AD_OP_TENSORS] = {0};
@@ -115,7 +136,7 @@ static adatom_status half_bounds(const check *k, expectation *x) {
         if (!(x->half[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->half[r]))) goto done;
         for (size_t e = 0; e < x->roles[r].count; e++) {
             const double bound = x->roles[r].bound[e];
-            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * bound + sides[1][r].value[e] - sides[0][r].value[e];
+            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + sides[1][r].value[e] - sides[0][r].value[e]);
         }
     }
     status = ADATOM_OK;
@@ -187,18 +208,19 @@ static void name_place(const check *k, size_t at, char *out, size_t size) {
 static bool compare_role(const check *k, const expectation *x, int r, bool integers, bool half, char *detail, size_t size) {
     const ad_op *op = &k->plan->ops[0];
     const ad_tensor *t = &k->plan->tensors[op->t[r]];
-    const bool exact = integers && exact_on_integers(op);
+    const size_t bytes = ad_type_bytes(t->type);
     for (size_t e = 0; e < x->roles[r].count; e++) {
         const double bound = half ? x->half[r][e] : x->roles[r].bound[e], want = x->roles[r].value[e], got = element(k->got, t, e);
         if ((t->stride && e % t->stride >= t->count) || bound == AD_REFERENCE_UNTOUCHED) continue;
+        const bool exact = integers && exact_on_integers(op) && (t->type != AD_F16 || fabs(want) <= HALF_INTEGERS);
         if (!(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
-            name_place(k, t->offset + e * ad_type_bytes(t->type), place, sizeof place);
+            name_place(k, t->offset + e * bytes, place, sizeof place);
             snprintf(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want, fabs(got - want),
                      exact ? 0 : bound);
             return false;
         }
-        memcpy(k->scratch + t->offset + 4 * e, k->got + t->offset + 4 * e, 4);
+        memcpy(k->scratch + t->offset + e * bytes, k->got + t->offset + e * bytes, bytes);
     }
     return true;
 }

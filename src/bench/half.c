@@ -1,4 +1,5 @@
-/* Opening a device. For half precision that asks the kernel check: no variant of reduced precision is used before it has passed. */
+/* Opening a device. For half precision that asks the kernel check: no variant and no tensor of reduced precision is used before it has
+ * passed. */
 #include "bench/check.h"
 #include "device/device.h"
 
@@ -24,16 +25,52 @@ static adatom_status judge(ad_engine *engine, const ad_case_list *list, int kind
     return ADATOM_OK;
 }
 
-/* Runs the check of the engine's variants of reduced precision that have no verdict yet, and tells it the verdicts. UNSUPPORTED: the
- * engine offers no such variant; CHECK_FAILED: none passes. device: its name, for messages. */
-static adatom_status check_half(ad_engine *engine, const char *device) {
+/* Whether every variant that keeps float32 passes the quick cases with tensors in half precision. */
+static adatom_status check_storage(ad_engine *engine, const ad_case_list *list, bool *passed, char detail[DETAIL]) {
+    const ad_engine_api *api = engine->api;
+    adatom_status status = ADATOM_OK;
+    *passed = true;
+    for (int i = 0; i < list->count && status == ADATOM_OK; i++) {
+        ad_case_list one = {.ctx = list->ctx, .cases = &list->cases[i], .count = 1};
+        const ad_case *c = one.cases;
+        int whole = 0;
+        if (!c->quick || !c->half) continue;
+        ad_plan *plan = ad_case_plan(engine->ctx, c, &whole);
+        if (!plan) return ADATOM_OUT_OF_MEMORY;
+        for (int v = 1; v <= api->variant_count(engine, c->op.kind) && status == ADATOM_OK; v++) {
+            const char *name = api->variant_name(engine, plan, &plan->ops[0], v);
+            ad_half_variant reduced;
+            char filter[200];
+            if (!name || (api->variant_half && api->variant_half(engine, plan, &plan->ops[0], v, &reduced))) continue;
+            snprintf(filter, sizeof filter, "%s/%s/%s", ad_op_name(c->op.kind), name, c->shape);
+            const adatom_check_params params = {.filter = filter, .seed = 1, .report = keep_first, .user = detail};
+            status = ad_check_cases(engine, &one, &params, NULL, NULL);
+            if (status == ADATOM_CHECK_FAILED) *passed = false, status = ADATOM_OK;
+        }
+        ad_plan_destroy(&plan);
+    }
+    return status;
+}
+
+static adatom_status judge_storage(ad_engine *engine, const ad_case_list *list, char detail[DETAIL]) {
+    bool passed = false;
+    const adatom_status status = check_storage(engine, list, &passed, detail);
+    if (status != ADATOM_OK) return status;
+    engine->api->half_storage_judge(engine, passed);
+    if (!passed) ad_log(engine->ctx, ADATOM_LOG_WARNING, "nothing is stored in half precision on this device: %s", detail);
+    return ADATOM_OK;
+}
+
+adatom_status ad_check_half(ad_engine *engine, const char *device) {
     const ad_engine_api *api = engine->api;
     ad_case_list list = {0};
     bool judged[AD_OP_COUNT][MAX_VARIANTS] = {0};
-    int offered = 0, passed = 0;
+    int offered = 1, passed = 0; /* storage, and variants */
     char detail[DETAIL] = "";
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_case_list_make(engine->ctx, &list));
+    if (api->half_storage(engine) == AD_VERDICT_NONE) AD_TRY(judge_storage(engine, &list, detail));
+    passed += api->half_storage(engine) == AD_VERDICT_PASSED;
     for (int i = 0; i < list.count; i++) {
         const ad_case *c = &list.cases[i];
         const int kind = c->op.kind, count = c->quick && api->variant_half ? AD_MIN(api->variant_count(engine, kind), MAX_VARIANTS - 1) : 0;
@@ -52,10 +89,8 @@ static adatom_status check_half(ad_engine *engine, const char *device) {
         ad_plan_destroy(&plan);
         if (status != ADATOM_OK) goto done;
     }
-    if (!offered)
-        status = ad_fail(engine->ctx, ADATOM_UNSUPPORTED, "%s has no half-precision kernels; use --precision fp32", device);
-    else if (!passed)
-        status = ad_fail(engine->ctx, ADATOM_CHECK_FAILED, "none of %d half-precision kernels passes the kernel check on %s%s%s", offered,
+    if (!passed)
+        status = ad_fail(engine->ctx, ADATOM_CHECK_FAILED, "none of %d uses of half precision passes the kernel check on %s%s%s", offered,
                          device, detail[0] ? ": " : "", detail);
 done:
     ad_case_list_clear(&list);
@@ -65,7 +100,11 @@ done:
 adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
     adatom_status status = ad_device_open(ctx, params, out);
     if (status != ADATOM_OK || !params || !params->precision || strcmp(params->precision, "fp16") != 0) return status;
-    status = check_half((*out)->engine, (*out)->info.name);
+    adatom_device *device = *out;
+    const int index = device->info.index;
+    status = ad_check_half(device->engine, device->info.name);
+    device->engine->api->describe(device->engine, &device->info); /* what is used now */
+    device->info.index = index;
     if (status != ADATOM_OK) adatom_device_destroy(out);
     return status;
 }

@@ -28,16 +28,22 @@ static ad_case case_of(const ad_plan *plan, const ad_op *op) {
         while (op->t[same] != op->t[r]) same++;
         c.op.t[r] = (int16_t)same;
         if (!plan->tensors[op->t[r]].stride) ad_case_share(&c, r);
+        if (plan->tensors[op->t[r]].type == AD_F16) ad_case_halve(&c, r);
     }
     return c;
 }
 
 static bool is_new(tuning *t, const ad_case *c) {
     struct {
-        int32_t kind, flags, tasks, shared;
+        int32_t kind, flags, tasks, shared, half;
         int16_t roles[AD_OP_TENSORS];
         ad_geometry g;
-    } key = {.kind = c->op.kind, .flags = c->op.flags, .tasks = c->op.tasks, .shared = (int32_t)c->shared, .g = c->op.g};
+    } key = {.kind = c->op.kind,
+             .flags = c->op.flags,
+             .tasks = c->op.tasks,
+             .shared = (int32_t)c->shared,
+             .half = (int32_t)c->half,
+             .g = c->op.g};
     memcpy(key.roles, c->op.t, sizeof key.roles);
     const uint64_t hash = ad_hash(&key, sizeof key, 0);
     for (int i = 0; i < t->count; i++)
@@ -110,6 +116,7 @@ static adatom_status tune_plan(tuning *t, const ad_network *net, unsigned adapt,
                                     .head = AD_HEAD_LINEAR,
                                     .costs = t->engine->costs,
                                     .momentum = 0.9f,
+                                    .half = t->engine->api->half_storage(t->engine) == AD_VERDICT_PASSED,
                                     .data_size = net->image_size,
                                     .chunks = &pictures,
                                     .chunk_count = 1};

@@ -1,6 +1,8 @@
 /* The tuner: times the variants of an operation on operands of its own and prefers the fastest. */
 #include "bench/tune.h"
 
+#include "base/half.h"
+
 #include <math.h>
 
 enum { ROUNDS = 3 };
@@ -27,7 +29,7 @@ failed:
     return NULL;
 }
 
-/* Floats in [0, 1) that don't repeat, since constant operands draw less power and flatter the clock; integers (indices, labels)
+/* Numbers in [0, 1) that don't repeat, since constant operands draw less power and flatter the clock; integers (indices, labels)
  * zero, which is valid for all. */
 static adatom_status fill(ad_engine *engine, ad_program *program, const ad_plan *plan) {
     adatom_status status = ADATOM_OK;
@@ -37,6 +39,8 @@ static adatom_status fill(ad_engine *engine, ad_program *program, const ad_plan 
         float *image = ad_calloc(engine->ctx, 1, bytes);
         if (!image) return ADATOM_OUT_OF_MEMORY;
         for (size_t e = 0; t->type == AD_F32 && e < bytes / sizeof *image; e++) image[e] = ad_uniform((uint32_t)e * 2654435761u);
+        for (size_t e = 0; t->type == AD_F16 && e < bytes / 2; e++)
+            ((uint16_t *)image)[e] = ad_half_from_float(ad_uniform((uint32_t)e * 2654435761u));
         status = engine->api->program_write(program, i, 0, image, bytes);
         ad_free(image);
     }

@@ -1,9 +1,18 @@
 /* ATOMS*: the second stage of coefficients-first; the atoms act on u[n][h][w][m][o], the same tap for all o.
  * Variant "rows" holds the common geometry, 3 x 3 at stride 1, in registers; u is read once from memory. */
+#include "base/half.h"
 #include "cpu/taps.h"
 
 #include <omp.h>
 #include <string.h>
+
+/* The m*o numbers of u at p, in float32; room: for so many. */
+AD_CPU_CLONES static const float *floats(const void *p, bool half, float *room, size_t count) {
+    if (!half) return p;
+    const uint16_t *halves = p;
+    for (size_t i = 0; i < count; i++) room[i] = ad_half_to_float(halves[i]);
+    return room;
+}
 
 static void atoms_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
@@ -13,9 +22,8 @@ static void atoms_loops(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
         const size_t image = item / (size_t)g->oh % (size_t)g->n;
-        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * m * o,
-                    *psi = ad_cpu_at(call, 1, task);
-        const float *bias = ad_cpu_at(call, 2, task);
+        const float *psi = ad_cpu_at(call, 1, task), *bias = ad_cpu_at(call, 2, task);
+        float *room = call->scratch + (size_t)omp_get_thread_num() * m * o;
         float *y = (float *)ad_cpu_at(call, 3, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * o;
         for (int q = 0; q < g->ow; q++, y += o) {
             for (size_t k = 0; k < o; k++) ad_cpu_put(&y[k], bias ? bias[k] : 0, ad_cpu_accumulates(call));
@@ -23,7 +31,8 @@ static void atoms_loops(const ad_cpu_call *call) {
                 for (int j = 0; j < g->k; j++) {
                     const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
                     if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
-                    const float *at = u + ((size_t)row * (size_t)g->w + (size_t)column) * m * o;
+                    const size_t pixel = (image * (size_t)g->h + (size_t)row) * (size_t)g->w + (size_t)column;
+                    const float *at = floats(ad_cpu_number(call, 0, task, pixel * m * o), call->half[0], room, m * o);
                     for (size_t a = 0; a < m; a++) ad_cpu_add_scaled(y, at + a * o, psi[a * k2 + (size_t)(i * g->k + j)], o);
                 }
         }
@@ -60,12 +69,12 @@ static void dpsi_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
     const size_t items = (size_t)call->tasks * n;
+    float *rooms = call->scratch + items * m * k2;
     AD_CPU_PARALLEL(call, items * (size_t)g->oh * (size_t)g->ow * m * o)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / n);
-        const float *u = (const float *)ad_cpu_at(call, 0, task) + item % n * (size_t)g->h * (size_t)g->w * m * o;
         const float *dy = (const float *)ad_cpu_at(call, 1, task) + item % n * (size_t)g->oh * (size_t)g->ow * o;
-        float *partial = call->scratch + item * m * k2;
+        float *partial = call->scratch + item * m * k2, *room = rooms + (size_t)omp_get_thread_num() * m * o;
         memset(partial, 0, m * k2 * sizeof *partial);
         for (int p = 0; p < g->oh; p++)
             for (int q = 0; q < g->ow; q++, dy += o)
@@ -73,7 +82,8 @@ static void dpsi_loops(const ad_cpu_call *call) {
                     for (int j = 0; j < g->k; j++) {
                         const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
                         if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
-                        const float *at = u + ((size_t)row * (size_t)g->w + (size_t)column) * m * o;
+                        const size_t pixel = (item % n * (size_t)g->h + (size_t)row) * (size_t)g->w + (size_t)column;
+                        const float *at = floats(ad_cpu_number(call, 0, task, pixel * m * o), call->half[0], room, m * o);
                         for (size_t a = 0; a < m; a++) partial[a * k2 + (size_t)(i * g->k + j)] += ad_cpu_dot(at + a * o, dy, o);
                     }
     }
@@ -85,17 +95,18 @@ static void dpsi_loops(const ad_cpu_call *call) {
 enum { BLOCK_ROWS = 8, ATOMS_ROWS = 16 };
 
 /* What row h of u adds to the output rows [first, end) of an image. */
-static void atoms_row(const ad_cpu_call *call, const float *u, const float *psi, const float *zeros, float *y, int h, int first, int end) {
+static void atoms_row(const ad_cpu_call *call, const char *u, const float *psi, const float *zeros, float *y, int h, int first, int end) {
     enum { COLUMNS = AD_CPU_TILE_ROWS + 2 };
     const ad_geometry *g = &call->op->g;
-    const size_t o = (size_t)g->o, step = (size_t)g->m * o, line = (size_t)g->w * step, row = (size_t)g->ow * o;
+    const size_t o = (size_t)g->o, step = (size_t)g->m * o * ad_cpu_bytes(call->half[0]), line = (size_t)g->w * step;
+    const size_t row = (size_t)g->ow * o;
     const int tap = AD_MAX(h + g->pad - (end - 1), 0), last = AD_MIN(h + g->pad - first, 2); /* tap rows that meet it there */
-    ad_cpu_atoms tile = {.psi = psi + 3 * tap, .lines = (size_t)(last - tap + 1), .m = (size_t)g->m, .o = o};
-    const float *at = u + (size_t)h * line, *next = u + (size_t)AD_MIN(h + 1, g->h - 1) * line;
+    ad_cpu_atoms tile = {.psi = psi + 3 * tap, .lines = (size_t)(last - tap + 1), .m = (size_t)g->m, .o = o, .half = call->half[0]};
+    const char *at = u + (size_t)h * line, *next = u + (size_t)AD_MIN(h + 1, g->h - 1) * line;
     for (int q = 0; q < g->ow; q += AD_CPU_TILE_ROWS) {
         for (int t = 0; t < COLUMNS; t++) {
             const int column = q - g->pad + t;
-            tile.at[t] = column >= 0 && column < g->w ? at + (size_t)column * step : zeros;
+            tile.at[t] = column >= 0 && column < g->w ? at + (size_t)column * step : (const char *)zeros;
         }
         tile.next = next + (size_t)AD_MIN(q, g->w - 1) * step;
         tile.rows = (size_t)AD_MIN(g->ow - q, AD_CPU_TILE_ROWS);
@@ -119,7 +130,7 @@ static void atoms_rows(const ad_cpu_call *call) {
     for (size_t item = 0; item < (size_t)call->tasks * n * blocks; item++) {
         const int task = (int)(item / blocks / n), first = (int)(item % blocks) * ATOMS_ROWS, end = AD_MIN(first + ATOMS_ROWS, g->oh);
         const size_t image = item / blocks % n;
-        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in;
+        const char *u = ad_cpu_number(call, 0, task, image * in);
         float *y = (float *)ad_cpu_at(call, 3, task) + image * (size_t)g->oh * row;
         for (int p = first; p < end; p++)
             start_row(y + (size_t)p * row, ad_cpu_at(call, 2, task), (size_t)g->ow, (size_t)g->o, ad_cpu_accumulates(call));
@@ -128,7 +139,11 @@ static void atoms_rows(const ad_cpu_call *call) {
     }
 }
 
-static size_t atoms_scratch(const ad_cpu_call *call) { return (size_t)call->op->g.m * (size_t)call->op->g.o; }
+/* Zeros for a position outside the image, or what `floats` needs. */
+static size_t atoms_scratch(const ad_cpu_call *call) {
+    const size_t position = (size_t)call->op->g.m * (size_t)call->op->g.o;
+    return call->variant == 1 ? position : call->half[0] ? (size_t)call->threads * position : 0;
+}
 
 static void du_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
@@ -167,11 +182,12 @@ static void pad_row(const ad_geometry *g, const float *dy, int p, float *to) {
 static size_t padded_floats(const ad_op *op) { return ((size_t)op->g.w + 2) * (size_t)op->g.o; }
 
 /* Rows [first, end) of u; room: the sums by lane and three rows of dy. */
-static void dpsi_block(const ad_cpu_call *call, const float *u, const float *dy, int first, int end, float *room, float *partial) {
+static void dpsi_block(const ad_cpu_call *call, const char *u, const float *dy, int first, int end, float *room, float *partial) {
     const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, o = (size_t)g->o, line = (size_t)g->w * m * o, vector = call->tiles->vector;
+    const size_t m = (size_t)g->m, o = (size_t)g->o, vector = call->tiles->vector;
+    const size_t line = (size_t)g->w * m * o * ad_cpu_bytes(call->half[0]);
     float *sums = room, *rows = room + m * 9 * vector;
-    ad_cpu_correlation tile = {.w = (size_t)g->w, .m = m, .o = o, .sum = sums};
+    ad_cpu_correlation tile = {.w = (size_t)g->w, .m = m, .o = o, .sum = sums, .half = call->half[0]};
     memset(sums, 0, m * 9 * vector * sizeof *sums);
     for (int h = first; h < end; h++) {
         for (int i = 0; i < 3; i++) { /* row p stays in place p mod 3 until the last row of u has met it */
@@ -203,7 +219,8 @@ static void dpsi_rows(const ad_cpu_call *call) {
     for (size_t item = 0; item < tasks * all; item++) {
         const int task = (int)(item / all), first = (int)(item % blocks) * BLOCK_ROWS;
         const size_t image = item % all / blocks;
-        const float *u = (const float *)ad_cpu_at(call, 0, task) + image * in, *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
+        const char *u = ad_cpu_number(call, 0, task, image * in);
+        const float *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
         dpsi_block(call, u, dy, first, AD_MIN(first + BLOCK_ROWS, g->h), rooms + (size_t)omp_get_thread_num() * dpsi_room(call),
                    call->scratch + item * m * 9);
     }
@@ -214,7 +231,7 @@ static void dpsi_rows(const ad_cpu_call *call) {
 static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, tasks = (size_t)call->tasks;
-    if (call->variant == 2) return tasks * (size_t)g->n * m * k2;
+    if (call->variant == 2) return tasks * (size_t)g->n * m * k2 + (call->half[0] ? (size_t)call->threads * m * (size_t)g->o : 0);
     return (tasks * dpsi_blocks(call->op) * m * 9 + 15) / 16 * 16 + (size_t)call->threads * dpsi_room(call);
 }
 

@@ -156,8 +156,9 @@ static size_t phase_offset(const ad_cpu_call *call, const conv_layout *l, int ph
 }
 
 /* Rows [first, first+rows) of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
-static void conv_block(const ad_cpu_call *call, const shape *s, const float *image, const float *packed, const float *bias, float *out,
+static void conv_block(const ad_cpu_call *call, const shape *s, const float *image, const float *packed, const float *bias, char *out,
                        int first, int rows, float *buffer) {
+    const size_t bytes = ad_cpu_bytes(call->half[3]);
     const bool merged = s->x.tap_stride == 1 || s->x.taps <= 1; /* the taps of a row are then neighbours in memory */
     const size_t width = call->tiles->width, tap = s->depth * width, positions = (size_t)rows * (size_t)s->x.outputs;
     const size_t panel = tap * (size_t)s->y.taps * (size_t)s->x.taps;
@@ -166,7 +167,7 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
     const float *base = window(s, image, first, rows, buffer, &line);
     /* A panel too large for the second-level cache is used a row of taps at a time. */
     const int slices = panel * sizeof(float) > SLICE_BYTES ? s->y.taps : 1;
-    ad_cpu_product p = {.lines = (size_t)(s->y.taps / slices), .line = line * (size_t)s->y.tap_stride};
+    ad_cpu_product p = {.lines = (size_t)(s->y.taps / slices), .line = line * (size_t)s->y.tap_stride, .half = call->half[3]};
     p.steps = merged ? AD_MIN((size_t)s->x.taps, 1) : (size_t)s->x.taps;
     p.step = s->depth * (size_t)s->x.tap_stride;
     p.length = merged ? s->depth * (size_t)s->x.taps : s->depth;
@@ -176,13 +177,13 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
         for (int slice = 0; slice < slices; slice++) {
             p.accumulate = slice > 0 || ad_cpu_accumulates(call);
             for (size_t at = 0, row = 0, q = 0; at < positions; at += p.rows) {
-                float *to[AD_CPU_TILE_ROWS];
+                char *to[AD_CPU_TILE_ROWS];
                 p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
                 for (size_t r = 0; r < p.rows; r++) {
                     p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth + (size_t)slice * p.line;
                     to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width + (size_t)s->x.out +
                                    q * (size_t)s->x.out_step) *
-                                      s->columns;
+                                      s->columns * bytes;
                     if (++q == (size_t)s->x.outputs) q = 0, row++;
                 }
                 for (size_t r = p.rows; r < AD_CPU_TILE_ROWS; r++) p.a[r] = p.a[0];
@@ -190,7 +191,7 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
                     p.columns = AD_MIN(width, s->columns - column);
                     p.b = packed + column / width * panel + (size_t)slice * (size_t)s->x.taps * tap;
                     p.bias = bias && slice == 0 ? bias + column : NULL;
-                    for (size_t r = 0; r < p.rows; r++) p.out[r] = to[r] + column;
+                    for (size_t r = 0; r < p.rows; r++) p.out[r] = to[r] + column * bytes;
                     call->tiles->product(&p);
                 }
             }
@@ -221,7 +222,7 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
         const shape s = shape_of(op, phase);
         if (first >= s.y.outputs || s.x.outputs == 0) continue;
         const float *from = (const float *)ad_cpu_at(call, 0, task) + image * (back ? out : in);
-        float *to = (float *)ad_cpu_at(call, back ? 2 : 3, task) + image * (back ? in : out);
+        char *to = ad_cpu_number(call, back ? 2 : 3, task, image * (back ? in : out));
         conv_block(call, &s, from, packed + phase_offset(call, &l, phase), back ? NULL : ad_cpu_at(call, 2, task), to, first,
                    AD_MIN(l.rows, s.y.outputs - first), call->scratch + l.packed + (size_t)omp_get_thread_num() * l.window);
     }

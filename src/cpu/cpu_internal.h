@@ -15,12 +15,18 @@ typedef struct ad_cpu_call {
     const ad_cpu_tiles *tiles;
     char *base[AD_OP_TENSORS];    /* the first task's part of each role; NULL: absent */
     size_t stride[AD_OP_TENSORS]; /* bytes from one task to the next */
+    bool half[AD_OP_TENSORS];     /* the role is AD_F16 */
     float *scratch;               /* as many floats as the kernel asked for */
 } ad_cpu_call;
 
 /* Role `role` of task first + `task`; NULL if absent. */
 static inline void *ad_cpu_at(const ad_cpu_call *call, int role, int task) {
     return call->base[role] ? call->base[role] + (size_t)task * call->stride[role] : NULL;
+}
+
+/* Number e of a role that may be AD_F16. */
+static inline char *ad_cpu_number(const ad_cpu_call *call, int role, int task, size_t e) {
+    return call->base[role] + (size_t)task * call->stride[role] + e * ad_cpu_bytes(call->half[role]);
 }
 
 typedef struct ad_cpu_kernel {

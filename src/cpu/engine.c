@@ -18,6 +18,7 @@ typedef struct cpu_engine {
     char model[256];
     uint64_t memory_bytes;
     int16_t prefer[AD_OP_COUNT]; /* 0: the kernel's own choice */
+    ad_verdict half_storage;
 } cpu_engine;
 
 struct ad_buffer {
@@ -240,6 +241,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
             const ad_tensor *t = &p->tensors[op->t[r]];
             call->base[r] = p->arenas[t->arena] + t->offset;
             call->stride[r] = t->stride * ad_type_bytes(t->type);
+            call->half[r] = t->type == AD_F16;
         }
         if (!kernels[op->kind]->scratch) continue;
         const ad_cpu_call one = call_of_task(call, 0);
@@ -372,7 +374,9 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
     snprintf(out->backend, sizeof out->backend, "cpu");
     snprintf(out->name, sizeof out->name, "%s", engine->model);
     snprintf(out->type, sizeof out->type, "cpu");
-    snprintf(out->precision, sizeof out->precision, "fp32");
+    const bool half = engine->half_storage == AD_VERDICT_PASSED;
+    snprintf(out->precision, sizeof out->precision, "%s", half ? "fp16" : "fp32");
+    snprintf(out->features, sizeof out->features, "%s", half ? "half-storage" : "");
     snprintf(out->api, sizeof out->api, "%s", engine->tiles->name);
 }
 
@@ -380,6 +384,12 @@ static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = ad_available_bytes();
     *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .by_task = true};
     out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
+}
+
+/* There is nothing to open for half precision: whoever wants it has it checked. */
+static ad_verdict half_storage(const ad_engine *engine) { return ((const cpu_engine *)engine)->half_storage; }
+static void half_storage_judge(ad_engine *engine, bool passed) {
+    ((cpu_engine *)engine)->half_storage = passed ? AD_VERDICT_PASSED : AD_VERDICT_FAILED;
 }
 
 static void destroy(ad_engine *engine) { ad_free(engine); }
@@ -406,6 +416,8 @@ static const ad_engine_api api = {
     .variant_count = variant_count,
     .variant_name = variant_name,
     .variant_prefer = variant_prefer,
+    .half_storage = half_storage,
+    .half_storage_judge = half_storage_judge,
 };
 
 adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine **out) {

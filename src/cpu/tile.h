@@ -8,16 +8,20 @@
 
 enum { AD_CPU_TILE_ROWS = 6 };
 
+/* Of a number, where it may be in half precision. */
+static inline size_t ad_cpu_bytes(bool half) { return half ? 2 : 4; }
+
 /* A convolution's tile: rows positions x columns outputs,
  * out[r][v] (+)= bias[v] + sum over i < lines, j < steps, e < length: a[r][i*line + j*step + e] * b[(i*steps+j)*length + e][v].
- * b is a panel: `width` numbers a row, zeros past columns. All AD_CPU_TILE_ROWS pointers of a must be readable. */
+ * b is a panel: `width` numbers a row, zeros past columns. All AD_CPU_TILE_ROWS pointers of a must be readable. half: out takes halves,
+ * never more than the largest of them, and is not added to. */
 typedef struct ad_cpu_product {
     const float *a[AD_CPU_TILE_ROWS];
-    float *out[AD_CPU_TILE_ROWS];
+    void *out[AD_CPU_TILE_ROWS];
     size_t rows, columns;
     size_t lines, steps, length, line, step;
     const float *b, *bias; /* bias: may be NULL */
-    bool accumulate;
+    bool accumulate, half;
 } ad_cpu_product;
 
 /* out[r*ld + v] += sum over lines l < lines, t < count: a[l*a_line + t*a_step + r] * b[l*b_line + t*b_step + v], r < rows,
@@ -39,11 +43,15 @@ typedef struct ad_cpu_dots {
 
 /* ATOMS with 3 x 3 atoms, stride 1, dilation 1: what a row of u adds to positions r < rows of up to three output rows,
  * out[l][r*o + v] += sum over m, j: psi[m*9 + l*3 + j] * at[r + j][m*o + v], l < lines, v < o.
- * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m * o. */
+ * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m * o. half: at and
+ * next are of halves. */
 typedef struct ad_cpu_atoms {
-    const float *at[AD_CPU_TILE_ROWS + 2], *psi, *next;
+    const void *at[AD_CPU_TILE_ROWS + 2];
+    const char *next;
+    const float *psi;
     float *out[3];
     size_t lines, rows, m, o; /* o is a multiple of `vector` */
+    bool half;
 } ad_cpu_atoms;
 
 /* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or is
@@ -65,11 +73,15 @@ typedef struct ad_cpu_taps {
 } ad_cpu_taps;
 
 /* ATOMS_DPSI under the conditions of ad_cpu_atoms, one row of u:
- * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[x*m*o + a*o + v] * dy[i][(x + 2 - j)*o + v]. */
+ * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[x*m*o + a*o + v] * dy[i][(x + 2 - j)*o + v]. half: u and
+ * next are of halves. */
 typedef struct ad_cpu_correlation {
-    const float *u, *dy[3], *next; /* dy: rows of w + 2 positions; next: as in ad_cpu_atoms, a whole row */
+    const void *u;
+    const char *next;   /* as in ad_cpu_atoms, a whole row */
+    const float *dy[3]; /* rows of w + 2 positions */
     size_t w, m, o;
     float *sum;
+    bool half;
 } ad_cpu_correlation;
 
 typedef struct ad_cpu_tiles {

@@ -1,5 +1,9 @@
 #include "cpu/tile.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #if defined(__x86_64__) && defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), apply_to = function)
 #elif defined(__x86_64__)
@@ -10,6 +14,10 @@
 #define NAME "avx512"
 #define VECTOR 16
 #define PANEL 4
+#define FROM_HALF(p) ((vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
+/* A comparison with NaN gives the second operand. */
+#define FINITE(v) _mm512_max_ps(_mm512_set1_ps(-AD_HALF_MAX), _mm512_min_ps(_mm512_set1_ps(AD_HALF_MAX), (__m512)(v)))
+#define TO_HALF(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(FINITE(v), _MM_FROUND_TO_NEAREST_INT))
 #define TILES static const ad_cpu_tiles tiles
 #include "cpu/tile.inc"
 const ad_cpu_tiles *const ad_cpu_tiles_avx512 = &tiles;

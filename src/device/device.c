@@ -178,10 +178,6 @@ adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *pa
     adatom_status status = ADATOM_OK;
     AD_TRY(list_devices(ctx, params->threads, &infos, &count));
     AD_TRY(ad_device_select(ctx, infos, count, params->select, &index, device->reason, sizeof device->reason));
-    if (half && !is_vulkan(&infos[index])) {
-        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "fp16 needs a Vulkan device; the CPU engine computes in fp32 only");
-        goto done;
-    }
     if (is_vulkan(&infos[index]))
         AD_TRY(ad_vk_engine_create(ctx, params, index, &device->engine));
     else

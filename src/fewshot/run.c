@@ -78,6 +78,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     api->limits(device->engine, &limits);
     p->by_task = limits.by_task;
     p->costs = device->engine->costs;
+    p->half = api->half_storage(device->engine) == AD_VERDICT_PASSED;
     const bool whole = !per_task || ad_rows_plan(rows, 1, count) == ADATOM_OK;
     AD_TRY(build(device, p, rows, whole ? 0 : per_task, 1, out));
     const size_t one = AD_MAX(ad_plan_owned_bytes(out->plan), (size_t)1), largest = AD_MAX(ad_plan_largest_tensor(out->plan), (size_t)1);

@@ -1,7 +1,8 @@
 #include "io/safetensors.h"
 
+#include "base/half.h"
+
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,14 +125,6 @@ const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key)
     return json_string_value(json_object_get(json_object_get(file->header, METADATA), key));
 }
 
-static float from_half(uint16_t bits) {
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    float value = exponent == 0    ? ldexpf((float)fraction, -24)
-                  : exponent == 31 ? (fraction ? NAN : INFINITY)
-                                   : ldexpf((float)(fraction + 1024), exponent - 25);
-    return bits & 0x8000 ? -value : value;
-}
-
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i) {
     const unsigned char *at = file->data + tensor->begin + i * types[tensor->type].bytes;
     float value;
@@ -141,14 +134,15 @@ float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tenso
         return value;
     }
     memcpy(&half, at, sizeof half);
-    if (tensor->type == AD_ST_F16) return from_half(half);
+    if (tensor->type == AD_ST_F16) return ad_half_to_float(half);
     const uint32_t bits = (uint32_t)half << 16; /* bfloat16: the upper half of a float32 */
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
 /* The header as a JSON value; NULL when out of memory. */
-static json_t *make_header(const char *const *metadata, const ad_st_entry *entries, size_t count, size_t *integer_bytes, size_t *data_bytes) {
+static json_t *make_header(const char *const *metadata, const ad_st_entry *entries, size_t count, size_t *integer_bytes,
+                           size_t *data_bytes) {
     json_t *header = json_object(), *pairs = json_object();
     int bad = json_object_set_new(header, METADATA, pairs);
     for (; metadata && metadata[0]; metadata += 2)

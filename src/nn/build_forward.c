@@ -146,7 +146,8 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         int packed = ad_builder_packed(b, segment, number);
         int u = pass->u[number];
         if (u < 0) {
-            u = pass->u[number] = ad_builder_tensor(b, "u", AD_F32, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
+            const ad_type type = b->p->half ? AD_F16 : AD_F32;
+            u = pass->u[number] = ad_builder_tensor(b, "u", type, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
             ad_op *op = ad_builder_op(b, product, AD_OP_CONV);
             op->g = (ad_geometry){.n = pass->n,
                                   .h = node->h,

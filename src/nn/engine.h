@@ -92,6 +92,10 @@ typedef struct ad_engine_api {
     bool (*variant_half)(const ad_engine *, const ad_plan *, const ad_op *, int variant, ad_half_variant *out);
     /* Tells the result of the kernel check of a variant of reduced precision; kept with the caches. */
     void (*variant_judge)(ad_engine *, int kind, int variant, bool passed);
+    /* Whether the tensors of which ops.def says so may be AD_F16: PASSED after the kernel check has passed with such ones, on a device that
+     * was opened for half precision. */
+    ad_verdict (*half_storage)(const ad_engine *);
+    void (*half_storage_judge)(ad_engine *, bool passed); /* as variant_judge */
 } ad_engine_api;
 
 struct ad_engine { /* first member of each engine's own struct */

@@ -13,18 +13,30 @@ static const struct {
 
 const char *ad_op_name(int kind) { return kind >= 0 && kind < AD_OP_COUNT ? operations[kind].name : "unknown"; }
 
-ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length) {
+/* "name:access..." of a role; NULL past the last. */
+static const char *role_text(int kind, int role) {
     const char *at = operations[kind].roles;
     while (role-- > 0) {
         at = strchr(at, ' ');
-        if (!at) return AD_ACCESS_NONE;
+        if (!at) return NULL;
         at++;
     }
+    return at;
+}
+
+ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length) {
+    const char *at = role_text(kind, role);
+    if (!at) return AD_ACCESS_NONE;
     const char *colon = strchr(at, ':');
     if (name) *name = at;
     if (length) *length = (int)(colon - at);
     if (optional) *optional = colon[2] == '?';
     return colon[1] == 'r' ? AD_READ : colon[1] == 'w' ? AD_WRITE : AD_UPDATE;
+}
+
+bool ad_op_role_half(int kind, int role) {
+    const char *at = role_text(kind, role);
+    return at && strchr(at, ':')[2] == 'h';
 }
 
 ad_access ad_op_access(const ad_op *op, int role) {
@@ -212,6 +224,12 @@ static bool one_dictionary(int kind) {
     return kind == AD_OP_PACK || kind == AD_OP_ATOMS || kind == AD_OP_ATOMS_DU || kind == AD_OP_ATOMS_DPSI;
 }
 
+/* What ops.def asks of a tensor of type AD_F16. */
+static bool may_be_half(const ad_op *op, int role) {
+    return ad_op_role_half(op->kind, role) && op->g.o % 4 == 0 &&
+           (op->kind != AD_OP_CONV || (op->g.k == 1 && !(op->flags & AD_ACCUMULATE)));
+}
+
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
     for (int i = 0; i < plan->tensor_count; i++) {
         const ad_tensor *t = &plan->tensors[i];
@@ -244,6 +262,9 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             if (t->count < need)
                 return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' has %zu elements, %zu needed", i,
                                ad_op_name(op->kind), length, role, t->name, t->count, need);
+            if (t->type == AD_F16 && !may_be_half(op, r))
+                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' cannot be in half precision", i, ad_op_name(op->kind),
+                               length, role, t->name);
         }
     }
     return ADATOM_OK;

@@ -16,8 +16,8 @@ typedef enum ad_op_kind {
     AD_OP_COUNT
 } ad_op_kind;
 
-typedef enum ad_type { AD_F32, AD_I32, AD_U8 } ad_type;
-static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : 4; }
+typedef enum ad_type { AD_F32, AD_I32, AD_U8, AD_F16 } ad_type;
+static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : type == AD_F16 ? 2 : 4; }
 
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
 
@@ -85,6 +85,8 @@ const char *ad_op_name(int kind);
 typedef enum ad_access { AD_ACCESS_NONE, AD_READ, AD_WRITE, AD_UPDATE } ad_access;
 /* Role r of an operation kind; AD_ACCESS_NONE past the last. *optional and *name (not NUL-ended, *length) may be NULL. */
 ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length);
+/* Whether ops.def lets the role be AD_F16. */
+bool ad_op_role_half(int kind, int role);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
 

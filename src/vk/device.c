@@ -91,6 +91,8 @@ static const ad_engine_api api = {
     .variant_prefer = ad_vk_variant_prefer,
     .variant_half = ad_vk_variant_half,
     .variant_judge = ad_vk_variant_judge,
+    .half_storage = ad_vk_half_storage,
+    .half_storage_judge = ad_vk_half_storage_judge,
 };
 
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out) {

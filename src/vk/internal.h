@@ -145,7 +145,7 @@ typedef struct vk_engine {
     vk_choice *choices;
     int choice_count, choice_capacity;
     bool choices_changed;
-    ad_verdict half_verdicts[AD_OP_COUNT][VK_MAX_VARIANTS];
+    ad_verdict half_verdicts[AD_OP_COUNT][VK_MAX_VARIANTS], half_storage;
     char *cache_path; /* directory/prefix of the cache files of this device, driver and SPIR-V; NULL: none */
 } vk_engine;
 
@@ -188,11 +188,13 @@ adatom_status ad_vk_cache_init(vk_engine *e, const char *directory);
 adatom_status ad_vk_cache_read(vk_engine *e, const char *suffix, char **out, size_t *size);
 void ad_vk_cache_write(vk_engine *e, const char *suffix, const void *bytes, size_t size);
 
-/* ---- half.c: variants of reduced precision ------------------------------------------------------------------------ */
+/* ---- half.c: variants and tensors of reduced precision ------------------------------------------------------------------------ */
 adatom_status ad_vk_half_load(vk_engine *e);
 bool ad_vk_half_usable(const vk_engine *e, int kind, int variant); /* true for all others */
 bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant, ad_half_variant *out);
 void ad_vk_variant_judge(ad_engine *engine, int kind, int variant, bool passed);
+ad_verdict ad_vk_half_storage(const ad_engine *engine);
+void ad_vk_half_storage_judge(ad_engine *engine, bool passed);
 void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out); /* precision and features */
 
 /* ---- choose.c: which variant -------------------------------------------------------------------------------------- */

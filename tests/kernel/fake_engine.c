@@ -1,7 +1,9 @@
 #include "fake_engine.h"
 
+#include "base/half.h"
 #include "tests/reference/reference.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,14 +72,22 @@ static double load(const ad_program *p, const ad_tensor *t, size_t e) {
     const uint8_t *at = p->arena + t->offset + e * ad_type_bytes(t->type);
     float number = 0;
     int32_t integer = 0;
+    uint16_t half = 0;
     if (t->type == AD_U8) return *at;
+    if (t->type == AD_F16) {
+        memcpy(&half, at, 2);
+        return (double)ad_half_to_float(half);
+    }
     memcpy(t->type == AD_F32 ? (void *)&number : (void *)&integer, at, 4);
     return t->type == AD_F32 ? (double)number : (double)integer;
 }
 
 static void store(ad_program *p, const ad_tensor *t, size_t e, double value) {
-    uint8_t *at = p->arena + t->offset + 4 * e;
-    if (t->type == AD_F32)
+    uint8_t *at = p->arena + t->offset + e * ad_type_bytes(t->type);
+    const bool overflows = p->engine->fault == FAKE_OVERFLOW && fabs(value) > (double)AD_HALF_MAX;
+    if (t->type == AD_F16)
+        memcpy(at, &(uint16_t){overflows ? 0x7c00 : ad_half_from_float((float)value)}, 2);
+    else if (t->type == AD_F32)
         memcpy(at, &(float){(float)value}, 4);
     else
         memcpy(at, &(int32_t){(int32_t)value}, 4);
@@ -100,7 +110,7 @@ static void store_output(ad_program *p, const ad_tensor *t, const ad_reference_r
         if (fault == FAKE_WRONG_LAST && e == last) value += 1;
         if (fault == FAKE_WRONG_FIRST && e == first) value *= 1 + 1e-4;
         store(p, t, e, value);
-        if (fault == FAKE_UNSTEADY && e == last && p->engine->runs % 2) flip_bit(p->arena + t->offset + 4 * e);
+        if (fault == FAKE_UNSTEADY && e == last && p->engine->runs % 2) flip_bit(p->arena + t->offset + e * ad_type_bytes(t->type));
     }
 }
 

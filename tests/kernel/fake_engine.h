@@ -14,6 +14,7 @@ typedef enum fake_fault {
     FAKE_GUARD_AFTER,  /* a word after the first output is written */
     FAKE_OPERAND,      /* the first operand is changed */
     FAKE_UNSTEADY,     /* every other run on the same operands ends with another last bit */
+    FAKE_OVERFLOW,     /* what is too large for half precision becomes infinite */
     FAKE_REFUSES,      /* program_create fails */
 } fake_fault;
 

@@ -93,6 +93,14 @@ START_TEST(unsteady_results_are_seen) {
 }
 END_TEST
 
+START_TEST(infinite_halves_are_seen) {
+    tally t = {.words = "y[task"};
+    ck_assert_int_eq(check_with(FAKE_OVERFLOW, "half-y", true, &t, NULL, NULL), ADATOM_CHECK_FAILED);
+    ck_assert_int_gt(t.failures[AD_OP_CONV], 0);
+    ck_assert_int_eq(t.with_words, t.failures[AD_OP_CONV]);
+}
+END_TEST
+
 START_TEST(an_engine_that_refuses_fails) {
     tally t = {.words = "refused"};
     int checks = 0, failures = 0;
@@ -162,6 +170,7 @@ int main(void) {
     tcase_add_test(tests, a_small_error_is_seen_in_reals);
     tcase_add_test(tests, writes_outside_are_seen);
     tcase_add_test(tests, unsteady_results_are_seen);
+    tcase_add_test(tests, infinite_halves_are_seen);
     tcase_add_test(tests, an_engine_that_refuses_fails);
     tcase_add_test(tests, a_failure_names_the_command_that_repeats_it);
     tcase_add_test(tests, a_filter_without_match_is_an_error);

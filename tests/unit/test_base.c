@@ -1,5 +1,6 @@
 /* The base room: status codes, errors, allocation, random numbers, files. */
 #include "base/base.h"
+#include "base/half.h"
 
 #include <check.h>
 #include <errno.h>
@@ -163,6 +164,33 @@ START_TEST(available_memory) {
 }
 END_TEST
 
+/* Every half there is, and what lies between it and the next one. */
+START_TEST(half_precision) {
+    for (int h = 0; h <= 0xffff; h++) {
+        const int exponent = h >> 10 & 31, fraction = h & 1023;
+        const float got = ad_half_to_float((uint16_t)h);
+        const double magnitude = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+        if (exponent == 31) {
+            ck_assert(fraction ? isnan(got) : isinf(got));
+            ck_assert(fraction ? isnan(ad_half_to_float(ad_half_from_float(got))) : ad_half_from_float(got) == (h & 0x8000) + 0x7bff);
+            continue;
+        }
+        ck_assert(fabs((double)got) == magnitude && !signbit(got) == !(h & 0x8000));
+        ck_assert_uint_eq(ad_half_from_float(got), h);
+        if ((h & 0x7fff) == 0x7bff) continue;
+        const float middle = (got + ad_half_to_float((uint16_t)(h + 1))) / 2;
+        ck_assert_uint_eq(ad_half_from_float(middle), h % 2 ? h + 1 : h);
+        ck_assert_uint_eq(ad_half_from_float(nextafterf(middle, 0)), h);
+        ck_assert_uint_eq(ad_half_from_float(nextafterf(middle, 2 * middle)), h + 1);
+    }
+    static const float large[] = {65505, 65520, 65536, 1e30f};
+    for (size_t i = 0; i < AD_COUNT(large); i++) {
+        ck_assert_float_eq(ad_half_to_float(ad_half_from_float(large[i])), AD_HALF_MAX);
+        ck_assert_float_eq(ad_half_to_float(ad_half_from_float(-large[i])), -AD_HALF_MAX);
+    }
+}
+END_TEST
+
 START_TEST(files) {
     char *text = NULL;
     size_t size = 0;
@@ -211,6 +239,7 @@ int main(void) {
     tcase_add_test(tests, philox_known_answers);
     tcase_add_test(tests, random_streams);
     tcase_add_test(tests, random_ranges);
+    tcase_add_test(tests, half_precision);
     tcase_add_test(tests, files);
     tcase_add_test(tests, available_memory);
     tcase_add_test(tests, failed_writes);
