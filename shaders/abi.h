@@ -16,8 +16,7 @@
 #include "abi_conv.h"
 #include "abi_other.h"
 #include "abi_probe.h"
-/* Specialization constants after those of abi_conv.h in kernels_conv.def: what ad_push_conv.accumulate says. */
-#define AD_SPEC_ACCUMULATE AD_SPEC_COUNT
-#define AD_SPEC_GROUP_IN (AD_SPEC_COUNT + 1) /* lib/groups.glsl */
-#define AD_SPEC_GROUP_OUT (AD_SPEC_COUNT + 2)
+/* Specialization constants after those of abi_conv.h: lib/groups.glsl. */
+#define AD_SPEC_GROUP_IN AD_SPEC_COUNT
+#define AD_SPEC_GROUP_OUT (AD_SPEC_COUNT + 1)
 #endif

@@ -28,7 +28,9 @@ struct ad_push_conv {
 #define AD_SPEC_MATRIX_K 10 /* lib/matrix.glsl: fragments are TILE_A x MATRIX_K by MATRIX_K x TILE_V */
 #define AD_SPEC_MATRIX_ROWS 11
 #define AD_SPEC_MATRIX_COLUMNS 12
-#define AD_SPEC_COUNT 13
+#define AD_SPEC_ACCUMULATE 13 /* what ad_push_conv.accumulate says */
+#define AD_SPEC_F16 14        /* lib/half.glsl: the operand that may be in half precision is */
+#define AD_SPEC_COUNT 15
 
 /* The shared-memory kernels: 64 x 64 outputs a workgroup of 128 invocations, 8 x 4 of them each, depth 16. */
 #define AD_TILE_ROWS 64

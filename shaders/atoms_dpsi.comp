@@ -2,15 +2,16 @@
 /* ATOMS_DPSI, first pass: dpsi[m][ij] = sum_npqo u@(p,q,i,j)[m][o] dy[n][p][q][o]. An item is TILE_A neighbouring outputs of a
  * line for one o (AD_WIDTH=1) or four, as in atoms.comp; sums and grid as in lib/conv_taps.glsl.
  * u [task][n][h][w][M][O], dy [task][n][oh][ow][O], partial [task][chunk][M][K*K]. Without AD_WIDTH=1: O % 4 == 0, task strides
- * of u and dy multiples of 4. 2 K^2 M O flops a position; u read K times (K - 1 of them from cache), dy M times.
+ * of u and dy multiples of 4, u may be AD_F16. 2 K^2 M O flops a position; u read K times (K - 1 of them from cache), dy M times.
  * AD_TEXEL: u and dy are texel buffers. Double reference: ATOMS_DPSI. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"
+#include "lib/half.glsl"
 
 #include "lib/conv_taps.glsl"
 
-AD_IN_O(0, u)
+AD_IN_F16(0, u)
 AD_IN_O(1, dy)
 AD_OUT(2, float, partial)
 

@@ -1,6 +1,6 @@
 #version 450
 /* ATOMS, spread: the formula, layouts and grid of atoms.comp, for software drivers, which load lane by lane: lanes share the loads of psi
- * (lib/spread.glsl). O % 4 == 0, task strides multiples of 4. u and psi are texel buffers. Double reference: ATOMS. */
+ * (lib/spread.glsl). O % 4 == 0, task strides multiples of 4. u and psi are texel buffers, u may be AD_F16. Double reference: ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

@@ -2,7 +2,7 @@
 /* CONV, shared-memory tiles: y[n][p][q][o] = bias[o] + sum_ijc w[ij][c][o] x@(p,q,i,j)[c], an implicit matrix product of
  * positions x (taps, c) by (taps, c) x o.
  * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0; without
- * AD_WIDTH=1 also O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
+ * AD_WIDTH=1 also O % 4 == 0; then y may be AD_F16. Task strides are multiples of 4 where vec4 are read.
  * Grid: tiles of 64 positions x 64 outputs, o fastest, folded over x and y; z = task.
  * AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops a position; each input read about K^2 O/64 times (mostly from cache), w once per 64 positions.
@@ -10,12 +10,18 @@
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
+#include "lib/half.glsl"
 
 AD_IN4(0, x)
 AD_IN_O(1, w)
 AD_IN1(2, bias)
-AD_OUT(3, ad_o, y)
+#if AD_WIDTH == 1
+AD_OUT(3, float, y)
+#else
+AD_OUT_F16(3, y)
+#endif
 
 #ifdef ADATOM_TEST_DROP_TAP
 const int UNITS = (K * K - 1) * C4;
@@ -91,12 +97,12 @@ void main() {
         for (int o = 4 * column; o < min(4 * column + 4, O); o++) {
             int at = ad_task_offset(3, 1) + position * O + o;
             float v = sum[r][o - 4 * column] + (p.optional != 0 ? bias(ad_task_offset(2, 1) + o) : 0.0);
-            y[at] = p.accumulate != 0 ? y[at] + v : v;
+            y[at] = ACCUMULATE ? y[at] + v : v;
         }
 #else
         int at = ad_task_offset(3, 4) + position * O4 + column, b = ad_task_offset(2, 1) + 4 * column;
         if (p.optional != 0) sum[r] += vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3));
-        y[at] = p.accumulate != 0 ? y[at] + sum[r] : sum[r];
+        y_put(at, sum[r]);
 #endif
     }
 }

@@ -2,17 +2,19 @@
 /* CONV on matrix units: y[n][p][q][o] = bias[o] + sum_ijc w[ij][c][o] x@(p,q,i,j)[c], an implicit product of positions x (taps, c) by
  * (taps, c) x o; operands in half precision, sums in float32 (lib/matrix.glsl).
  * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0, O % 4 == 0. Task strides are
- * multiples of 4.
+ * multiples of 4. y may be AD_F16.
  * Grid: tiles of ROWS positions x COLUMNS outputs, o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; each input read about K^2 O/64 times (mostly from cache), w once per 128 positions.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/matrix.glsl"
+#include "lib/accumulate.glsl"
+#include "lib/half.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, w)
 AD_IN4(2, bias)
-AD_OUT(3, vec4, y)
+AD_OUT_F16(3, y)
 
 const int UNITS = K * K * C4; /* depth of the product, in vec4 */
 int first, first_column4;
@@ -44,7 +46,6 @@ void put(int row, int column, vec4 v) {
     int position = first + row;
     column += first_column4;
     if (position >= p.n * p.oh * p.ow || column >= O4) return;
-    int at = ad_task_offset(3, 4) + position * O4 + column;
     if (p.optional != 0) v += bias(ad_task_offset(2, 4) + column);
-    y[at] = p.accumulate != 0 ? y[at] + v : v;
+    y_put(ad_task_offset(3, 4) + position * O4 + column, v);
 }

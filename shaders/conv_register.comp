@@ -1,7 +1,7 @@
 #version 450
 /* CONV, register tiles: the formula and layouts of conv.comp, without shared memory or barriers, for drivers that run a
  * workgroup as the lanes of one SIMD unit (llvmpipe, SwiftShader). An invocation computes TILE_A positions x TILE_V vec4 of
- * outputs; neighbouring lanes have neighbouring positions. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
+ * outputs; neighbouring lanes have neighbouring positions. C % 4 == 0, O % 4 == 0, task strides multiples of 4. y may be AD_F16.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per TILE_A positions. AD_TEXEL: x and w are texel buffers.
  * Double reference: CONV. */
@@ -9,11 +9,12 @@
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
+#include "lib/half.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, w)
 AD_IN1(2, bias)
-AD_OUT(3, vec4, y)
+AD_OUT_F16(3, y)
 
 #ifdef ADATOM_TEST_DROP_TAP
 const int TAPS = K * K - 1;
@@ -59,9 +60,7 @@ void main() {
         [[unroll]] for (int a = 0; a < TILE_A; a++) {
             int position = first + a * int(gl_WorkGroupSize.x);
             if (position >= p.n * p.oh * p.ow) continue;
-            int at = ad_task_offset(3, 4) + position * O4 + column + v;
-            vec4 result = sum[a * TILE_V + v] + add;
-            y[at] = ACCUMULATE ? y[at] + result : result;
+            y_put(ad_task_offset(3, 4) + position * O4 + column + v, sum[a * TILE_V + v] + add);
         }
     }
 }

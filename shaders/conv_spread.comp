@@ -1,7 +1,7 @@
 #version 450
 /* CONV, spread: the formula and layouts of conv.comp, for software drivers, which load lane by lane. An invocation computes TILE_A
  * positions x TILE_V vec4 of outputs; neighbouring lanes have neighbouring positions and share the loads of w (lib/spread.glsl).
- * C % 4 == 0, O % 4 == 0, task strides multiples of 4.
+ * C % 4 == 0, O % 4 == 0, task strides multiples of 4. y may be AD_F16.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per LANES*TILE_A positions. x, w and bias are texel buffers.
  * Double reference: CONV. */
@@ -9,12 +9,13 @@
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
+#include "lib/half.glsl"
 #include "lib/spread.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, w)
 AD_IN4(2, bias)
-AD_OUT(3, vec4, y)
+AD_OUT_F16(3, y)
 
 const int COLUMN_TILES = (O4 + TILE_V - 1) / TILE_V;
 /* vec4 of c in a turn of the loop: at its end llvmpipe copies every sum under the mask of lanes, but code should stay in cache. */
@@ -61,7 +62,7 @@ void main() {
         int position = first + a * LANES, at = ad_task_offset(3, 4) + position * O4 + column;
         [[unroll]] for (int v = 0; v < TILE_V; v++) {
             vec4 result = sum[a * TILE_V + v] + AD_SPREAD(add, v);
-            if (position < p.n * p.oh * p.ow && column + v < O4) y[at + v] = ACCUMULATE ? y[at + v] + result : result;
+            if (position < p.n * p.oh * p.ow && column + v < O4) y_put(at + v, result);
         }
     }
 }

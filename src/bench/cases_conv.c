@@ -109,22 +109,19 @@ static void add_halves(ad_case_list *list) {
                                ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0));
         ad_case_halve(&c, 3);
         if (s % 2) ad_case_share(&c, 1);
+        if (s % 3 == 0) ad_case_absent(&c, 2);
         ad_case_add(list, c, products[s].quick, NULL);
-        ad_case_absent(&c, 2);
-        ad_case_add(list, c, false, NULL);
     }
     static const int kinds[] = {AD_OP_ATOMS, AD_OP_ATOMS_DPSI};
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
-            if (shapes[s].o % 4) continue;
+            if (shapes[s].o % 4 || (!shapes[s].quick && s % 2)) continue;
             ad_case c = ad_case_of(kinds[kind], shapes[s].tasks,
                                    ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
                                                     shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m));
             ad_case_halve(&c, 0);
+            if (s % 3 == 1) c.op.flags = AD_ACCUMULATE;
             ad_case_add(list, c, shapes[s].quick, NULL);
-            if (s % 3 != 1) continue;
-            c.op.flags = AD_ACCUMULATE;
-            ad_case_add(list, c, false, NULL);
         }
 }
 

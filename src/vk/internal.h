@@ -212,7 +212,7 @@ adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe); /* probe.c */
 typedef struct vk_use { /* a byte range a launch touches */
     VkBuffer buffer;
     VkDeviceSize begin, end;
-    bool write;
+    bool write, half; /* half: the tensor is AD_F16 */
 } vk_use;
 
 typedef struct vk_launch { /* one dispatch, ready to record */

@@ -37,8 +37,8 @@ typedef struct ad_vk_launch {
     int kernel;        /* ad_vk_kernel */
     int16_t bind[8];   /* per storage binding: role number of the op (op.t[]), AD_VK_SCRATCH, or -1 (unused: something
                           harmless is bound) */
-    uint8_t texel;     /* bit b: binding b is a uniform texel buffer of RGBA32F (whole texels of the tensor) and not a storage
-                          buffer; the same for every launch of a kernel. llvmpipe loads those 3-5 times faster */
+    uint8_t texel;     /* bit b: binding b is a uniform texel buffer of RGBA32F or RGBA16F (whole texels of the tensor) and not a
+                          storage buffer; the same for every launch of a kernel. llvmpipe loads those 3-5 times faster */
     uint32_t spec[20]; /* specialization constants 0..spec_count-1 */
     int spec_count;
     uint32_t push[32]; /* push constants, <= 128 bytes; floats by memcpy */

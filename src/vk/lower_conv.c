@@ -149,6 +149,7 @@ static bool lower_conv(const ad_plan *plan, const ad_op *op, int variant, const 
     push.count = (int32_t)(ad_conv_ceil(positions, each.rows) * ad_conv_ceil(o4, each.columns4));
     ad_vk_launch *l = add(out, op, caps, kernel, variant, &push, tile);
     if (variant == SPREAD) l->texel = 7; /* the bias, too */
+    ad_conv_half(l, plan, op, 3);
     return true;
 }
 

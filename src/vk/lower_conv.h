@@ -31,7 +31,7 @@ static inline struct ad_push_conv ad_conv_push(const ad_plan *plan, const ad_op 
 static inline ad_vk_launch *ad_conv_add(ad_vk_recipe *out, const ad_op *op, int kernel, const struct ad_push_conv *push,
                                         ad_conv_tile tile) {
     ad_vk_launch *l = ad_vk_add(out, op, kernel, push, sizeof *push);
-    const int32_t spec[AD_SPEC_ACCUMULATE + 1] = {
+    const int32_t spec[AD_SPEC_COUNT] = {
         [AD_SPEC_K] = AD_MAX(op->g.k, 1),
         [AD_SPEC_STRIDE] = AD_MAX(op->g.stride, 1),
         [AD_SPEC_PAD] = op->g.pad,
@@ -92,10 +92,18 @@ static inline bool ad_conv_spreads(const ad_vk_caps *caps) {
     return caps->software && caps->shuffle && caps->subgroup >= 4 && caps->subgroup <= 16;
 }
 
-/* Whether n numbers fit a texel buffer of vec4. */
+/* The operation's role `role` may be AD_F16 (shaders/lib/half.glsl): tells the launch, unless it is read through a texel buffer. */
+static inline void ad_conv_half(ad_vk_launch *l, const ad_plan *plan, const ad_op *op, int role) {
+    l->spec[AD_SPEC_F16] = plan->tensors[op->t[role]].type == AD_F16 && !(l->texel >> role & 1);
+}
+
+/* Whether the first roles fit texel buffers of four numbers. */
 static inline bool ad_conv_texels(const ad_vk_caps *caps, const ad_plan *plan, const ad_op *op, int roles) {
     for (int r = 0; r < roles; r++)
-        if (op->t[r] >= 0 && ad_tensor_bytes(&plan->tensors[op->t[r]], plan->tasks) / 16 + 1 > caps->max_texels) return false;
+        if (op->t[r] >= 0) {
+            const ad_tensor *t = &plan->tensors[op->t[r]];
+            if (ad_tensor_bytes(t, plan->tasks) / (4 * ad_type_bytes(t->type)) + 1 > caps->max_texels) return false;
+        }
     return true;
 }
 #endif

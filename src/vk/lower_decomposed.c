@@ -111,6 +111,7 @@ static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const
     if (kernel < 0) return false;
     ad_vk_launch *l = ad_conv_items(out, op, caps, kernel, push, strips * vectors_of(kernel, kernels, op->g.o), strip);
     l->texel = variant == TEXEL ? 1 : 0;
+    ad_conv_half(l, plan, op, 0);
     return true;
 }
 
@@ -147,6 +148,7 @@ static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
     const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
     ad_vk_launch *l = add_taps(out, op, caps, kernel, ad_conv_push(plan, op), strips * vectors_of(kernel, kernels, op->g.o), strip);
     l->texel = variant == TEXEL ? 3 : 0;
+    ad_conv_half(l, plan, op, 0);
     return true;
 }
 

@@ -53,14 +53,14 @@ static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *
     for (int b = 0; b < out->use_count; b++) {
         vk_use *use = &out->uses[b];
         if (from->bind[b] == AD_VK_SCRATCH) {
-            *use = (vk_use){p->scratch.handle, scratch_offset, scratch_offset + scratch_bytes, from->scratch_write};
+            *use = (vk_use){p->scratch.handle, scratch_offset, scratch_offset + scratch_bytes, from->scratch_write, false};
             continue;
         }
         const int role = from->bind[b] < 0 || op->t[from->bind[b]] < 0 ? stand_in(op) : from->bind[b];
         const ad_tensor *t = &p->plan->tensors[op->t[role]];
         /* Up to a whole vec4, which is how many kernels see their buffers; tensors begin further apart than that. */
         const size_t bytes = (ad_tensor_bytes(t, p->plan->tasks) + 15) / 16 * 16;
-        *use = (vk_use){p->arenas[t->arena]->handle, t->offset, t->offset + bytes, ad_op_access(op, role) != AD_READ};
+        *use = (vk_use){p->arenas[t->arena]->handle, t->offset, t->offset + bytes, ad_op_access(op, role) != AD_READ, t->type == AD_F16};
     }
 }
 
@@ -120,7 +120,7 @@ static adatom_status make_launch(vk_program *p, const ad_vk_launch *from, vk_lau
         if (!(from->texel >> b & 1)) continue;
         const VkBufferViewCreateInfo view = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
                                              .buffer = use->buffer,
-                                             .format = VK_FORMAT_R32G32B32A32_SFLOAT,
+                                             .format = use->half ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
                                              .offset = use->begin,
                                              .range = use->end - use->begin};
         VK(e->vk.vkCreateBufferView(e->device, &view, NULL, &out->views[b]));
