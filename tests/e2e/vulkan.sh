@@ -15,14 +15,16 @@ for i in 0 1 2 3 4 5 6 7; do
     [ "$different" -le 3 ] || complain "$different of 150 predictions differ in result $i"
 done
 
-# Half precision: its kernels are checked first, the record says so; the CPU engine has none.
+# Half precision: its kernels are checked first, the record says so.
 run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 5 --steps 2 --adapt atoms"
 $run --device vulkan --precision fp16 -o json >half.json 2>err || complain "fp16: $(tail -n 1 err)"
 same "$(get half.json results.0.precision)" fp16 "precision"
 get half.json results.0.features_used.0 >/dev/null || complain "no features_used"
 same "$(get vulkan.json results.0.precision)" fp32 "precision"
 same "$(get vulkan.json results.0.features_used.#)" 0 "features_used"
-expect 3 'fp16 needs a Vulkan device' $run --device cpu --precision fp16
+tr ',' '\n' <half.json | grep -q half-storage || complain "features_used of vulkan lack half-storage"
+$run --device cpu --precision fp16 -o json >half-cpu.json 2>err || complain "cpu, fp16: $(tail -n 1 err)"
+same "$(get half-cpu.json results.0.precision) $(get half-cpu.json results.0.features_used.0)" "fp16 half-storage" "cpu, fp16"
 expect 0 'conv +half +0 +0 +not offered' "$ADATOM" doctor --device vulkan --quick --filter conv/
 expect 0 'conv +half +[1-9][0-9]* +0 +ok' "$ADATOM" doctor --device vulkan --precision fp16 --quick --filter conv/
 finish

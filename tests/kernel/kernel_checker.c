@@ -161,6 +161,33 @@ START_TEST(names_of_cases_differ_and_plans_are_valid) {
 }
 END_TEST
 
+START_TEST(tensors_are_halves_only_where_they_may) {
+    adatom_context *ctx = NULL;
+    ad_case_list list = {0};
+    int allowed = 0;
+    ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
+    ck_assert_int_eq(ad_case_list_make(ctx, &list), ADATOM_OK);
+    for (int i = 0; i < list.count; i++)
+        for (int r = 0; r < AD_OP_TENSORS; r++) {
+            ad_case c = list.cases[i];
+            if (c.op.t[r] != r || c.half) continue;
+            ad_case_halve(&c, r);
+            int whole = -1;
+            ad_plan *plan = ad_case_plan(ctx, &c, &whole);
+            ck_assert_ptr_nonnull(plan);
+            const bool product = c.op.kind == AD_OP_CONV && r == 3 && c.op.g.k == 1 && !c.op.flags;
+            const bool u = (c.op.kind == AD_OP_ATOMS || c.op.kind == AD_OP_ATOMS_DPSI) && r == 0;
+            const bool may = (product || u) && c.op.g.o % 4 == 0;
+            ck_assert_msg((ad_plan_validate(ctx, plan) == ADATOM_OK) == may, "%s %s, role %d", ad_op_name(c.op.kind), c.shape, r);
+            allowed += may;
+            ad_plan_destroy(&plan);
+        }
+    ck_assert_int_gt(allowed, 0);
+    ad_case_list_clear(&list);
+    adatom_context_destroy(&ctx);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("kernel_checker");
     TCase *tests = tcase_create("all");
@@ -175,6 +202,7 @@ int main(void) {
     tcase_add_test(tests, a_failure_names_the_command_that_repeats_it);
     tcase_add_test(tests, a_filter_without_match_is_an_error);
     tcase_add_test(tests, names_of_cases_differ_and_plans_are_valid);
+    tcase_add_test(tests, tensors_are_halves_only_where_they_may);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

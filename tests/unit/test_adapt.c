@@ -272,6 +272,46 @@ START_TEST(test_refusals) {
 }
 END_TEST
 
+/* u takes half the memory, so that more tasks fit at once; nearly all queries are classified as before. */
+START_TEST(test_half_precision) {
+    enum { TASKS = 40, QUERIES = 3 };
+    const adatom_episodes_params p = {.way = 3, .shot = 6, .query = 1, .tasks = TASKS, .seed = 9};
+    const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 8, .seed = 3};
+    adatom_device *devices[2] = {device, NULL};
+    adatom_model *wide;
+    adatom_episodes *list;
+    ok(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &devices[1]));
+    ok(adatom_model_create(ctx, &m, &wide));
+    ok(adatom_episodes_create(ctx, novel, &p, &list));
+    adatom_method method = {.adapt = "atoms", .steps = 10, .tasks_at_once = TASKS};
+    adatom_evaluation *runs[2];
+    adatom_evaluation_info info[2];
+    size_t bytes[2];
+    int at_once[2], differ = 0;
+    for (int half = 0; half < 2; half++) {
+        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, &bytes[half], &at_once[half]));
+        ck_assert_int_eq(at_once[half], TASKS);
+        ok(adatom_adapt_episodes(devices[half], wide, novel, list, &method, 0, 0, NULL, &runs[half]));
+        adatom_evaluation_describe(runs[half], &info[half]);
+        ck_assert_uint_eq(info[half].arena_bytes, bytes[half]);
+    }
+    for (int i = 0; i < TASKS * QUERIES; i++) differ += info[0].predictions[i] != info[1].predictions[i];
+    ck_assert_int_le(differ, TASKS * QUERIES / 40);
+    ck_assert_uint_lt(10 * bytes[1], 8 * bytes[0]);
+    method.memory_bytes = bytes[1];
+    for (int half = 0; half < 2; half++) ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, &bytes[half], &at_once[half]));
+    ck_assert_int_lt(at_once[0], at_once[1]);
+    /* A method without responses is the same in both. */
+    method = (adatom_method){.adapt = "full", .steps = 1};
+    for (int half = 0; half < 2; half++) ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, &bytes[half], &at_once[half]));
+    ck_assert_uint_eq(bytes[0], bytes[1]);
+    for (int half = 0; half < 2; half++) adatom_evaluation_destroy(&runs[half]);
+    adatom_episodes_destroy(&list);
+    adatom_model_destroy(&wide);
+    adatom_device_destroy(&devices[1]);
+}
+END_TEST
+
 /* ---- pretraining -------------------------------------------------------------------------------------------------- */
 
 typedef struct stop {
@@ -486,6 +526,7 @@ int main(void) {
     tcase_add_test(adapt, test_steps_on_the_way);
     tcase_add_test(adapt, test_batch_norm_policies);
     tcase_add_test(adapt, test_closerlook_recipe);
+    tcase_add_test(adapt, test_half_precision);
     tcase_add_test(adapt, test_refusals);
     tcase_add_loop_test(train, test_resume_is_exact, 0, 3);
     tcase_add_test(train, test_pretraining_learns);

@@ -417,7 +417,7 @@ START_TEST(cache_files) {
 }
 END_TEST
 
-/* Variants of reduced precision: none without being asked for, none before it was judged, and verdicts are kept. */
+/* Variants and tensors of reduced precision: none without being asked for, none before it was judged, and verdicts are kept. */
 START_TEST(half_precision_waits_for_its_verdict) {
     char folder[] = "/tmp/adatom-test-XXXXXX";
     close_engine();
@@ -439,7 +439,11 @@ START_TEST(half_precision_waits_for_its_verdict) {
         ck_assert_int_eq(about.offered, asked);
         ck_assert_int_eq(about.verdict, round < 2 ? AD_VERDICT_NONE : AD_VERDICT_PASSED);
         ck_assert_int_eq(!strcmp(chosen, "half"), round == 2);
+        ck_assert_int_eq(engine->api->half_storage(engine), round == 2 ? AD_VERDICT_PASSED : AD_VERDICT_NONE);
         if (round == 1) {
+            engine->api->half_storage_judge(engine, false);
+            ck_assert_int_eq(engine->api->half_storage(engine), AD_VERDICT_FAILED);
+            engine->api->half_storage_judge(engine, true);
             engine->api->variant_prefer(engine, plan, op, half); /* a tuner that did not verify is not believed either */
             ck_assert_str_ne(engine->api->variant_name(engine, plan, op, 0), "half");
             engine->api->variant_judge(engine, AD_OP_CONV, half, false);
