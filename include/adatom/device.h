@@ -27,7 +27,7 @@ typedef struct adatom_device_info {
     int threads;           /* CPU engine only */
     char precision[8];     /* of an open device: "fp32" or "fp16" */
     char features[96];     /* of an open device, separated by ", ": what fp16 makes use of, e.g. "half-operands,
-                              VK_KHR_cooperative_matrix 16x16x16"; else empty */
+                              VK_KHR_cooperative_matrix 16x16x16, half-storage"; else empty */
 } adatom_device_info;
 
 typedef struct adatom_device_params {
@@ -37,9 +37,10 @@ typedef struct adatom_device_params {
     const char *select;
     int threads;           /* CPU engine; 0: all processors */
     const char *cache_dir; /* pipeline and tuning caches; NULL: none are kept */
-    /* NULL or "fp32"; "fp16": convolutions may round their operands to half precision (sums and everything in memory stay float32) and use
-     * matrix units. Kernels that do so are first checked on this device, a second or so, unless cache_dir holds the verdicts; only those
-     * that pass are used. UNSUPPORTED on the CPU engine, which has none; CHECK_FAILED if none passes. */
+    /* NULL or "fp32"; "fp16": the products of inputs and frozen coefficients are kept in half precision while atoms adapt ("half-storage";
+     * numbers past 65504 become 65504), and on Vulkan devices convolutions may round their operands to it ("half-operands") and use matrix
+     * units; sums and everything else in memory stay float32. What does so is first checked on this device, some seconds, unless cache_dir
+     * holds the verdicts; only what passes is used, and a warning is logged for the rest. CHECK_FAILED if nothing passes. */
     const char *precision;
     bool validate; /* Vulkan validation layer with synchronization checks; its errors make calls fail */
 } adatom_device_params;

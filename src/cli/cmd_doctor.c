@@ -96,8 +96,8 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
     arg_spec spec = {
         .command = "doctor",
         .summary = "Runs every operation, variant and shape on the device and compares with double precision: integers must be equal, "
-                   "reals within the error bound, and a repeated run must give the same bytes. Kernels in half precision are checked with "
-                   "--precision fp16 only. Exit code 5 if a check fails.",
+                   "reals within the error bound, and a repeated run must give the same bytes. Kernels that round their operands to half "
+                   "precision are checked with --precision fp16 only. Exit code 5 if a check fails.",
         .groups = groups,
         .group_count = COUNT(groups)};
     bool run = false;

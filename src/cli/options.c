@@ -36,8 +36,8 @@ static const arg_option device_table[] = {
      .choices = precisions,
      .initial = "fp32",
      .value = "NAME",
-     .help = "fp16: convolutions may round their operands to half precision and use matrix units, once that has passed the kernel check on "
-             "the device"},
+     .help = "fp16: keeps the largest tensors of adapting atoms in half precision, and on Vulkan devices rounds operands of convolutions "
+             "to it and uses matrix units, once that has passed the kernel check on the device"},
     {.name = "threads",
      .type = ARG_INT,
      .offset = offsetof(device_options, threads),
