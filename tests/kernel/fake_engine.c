@@ -11,6 +11,7 @@ typedef struct fake_engine {
     ad_engine base;
     fake_fault fault;
     int runs;
+    ad_verdict half_storage;
 } fake_engine;
 
 struct ad_program {
@@ -168,6 +169,11 @@ static const char *variant_name(const ad_engine *engine, const ad_plan *plan, co
     return variant == 1 ? "reference" : NULL;
 }
 
+static ad_verdict half_storage(const ad_engine *engine) { return ((const fake_engine *)engine)->half_storage; }
+static void half_storage_judge(ad_engine *engine, bool passed) {
+    ((fake_engine *)engine)->half_storage = passed ? AD_VERDICT_PASSED : AD_VERDICT_FAILED;
+}
+
 adatom_status fake_engine_create(adatom_context *ctx, fake_fault fault, ad_engine **out) {
     static const ad_engine_api api = {
         .name = "fake",
@@ -181,6 +187,8 @@ adatom_status fake_engine_create(adatom_context *ctx, fake_fault fault, ad_engin
         .program_profile = program_profile,
         .variant_count = variant_count,
         .variant_name = variant_name,
+        .half_storage = half_storage,
+        .half_storage_judge = half_storage_judge,
     };
     fake_engine *engine = ad_calloc(ctx, 1, sizeof *engine);
     if (!engine) return ADATOM_OUT_OF_MEMORY;

@@ -101,6 +101,30 @@ START_TEST(infinite_halves_are_seen) {
 }
 END_TEST
 
+static void count_warnings(void *user, adatom_log_level level, const char *text) {
+    *(int *)user += level == ADATOM_LOG_WARNING && strstr(text, "nothing is stored in half precision");
+}
+
+START_TEST(half_precision_is_stored_after_the_check) {
+    static const fake_fault faults[] = {FAKE_SOUND, FAKE_OVERFLOW, FAKE_WRONG_LAST};
+    for (size_t f = 0; f < AD_COUNT(faults); f++) {
+        const bool sound = faults[f] == FAKE_SOUND;
+        adatom_context *ctx = NULL;
+        ad_engine *engine = NULL;
+        int warnings = 0;
+        const adatom_context_params params = {.log = count_warnings, .user = &warnings};
+        ck_assert_int_eq(adatom_context_create(&params, &ctx), ADATOM_OK);
+        ck_assert_int_eq(fake_engine_create(ctx, faults[f], &engine), ADATOM_OK);
+        ck_assert_int_eq(ad_check_half(engine, "this device"), sound ? ADATOM_OK : ADATOM_CHECK_FAILED);
+        ck_assert_int_eq(engine->api->half_storage(engine), sound ? AD_VERDICT_PASSED : AD_VERDICT_FAILED);
+        ck_assert_int_eq(warnings, !sound);
+        ck_assert(sound || strstr(adatom_context_message(ctx), "passes the kernel check on this device"));
+        engine->api->destroy(engine);
+        adatom_context_destroy(&ctx);
+    }
+}
+END_TEST
+
 START_TEST(an_engine_that_refuses_fails) {
     tally t = {.words = "refused"};
     int checks = 0, failures = 0;
@@ -198,6 +222,7 @@ int main(void) {
     tcase_add_test(tests, writes_outside_are_seen);
     tcase_add_test(tests, unsteady_results_are_seen);
     tcase_add_test(tests, infinite_halves_are_seen);
+    tcase_add_test(tests, half_precision_is_stored_after_the_check);
     tcase_add_test(tests, an_engine_that_refuses_fails);
     tcase_add_test(tests, a_failure_names_the_command_that_repeats_it);
     tcase_add_test(tests, a_filter_without_match_is_an_error);

@@ -289,7 +289,7 @@ START_TEST(test_half_precision) {
     size_t bytes[2];
     int at_once[2], differ = 0;
     for (int half = 0; half < 2; half++) {
-        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, &bytes[half], &at_once[half]));
+        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
         ck_assert_int_eq(at_once[half], TASKS);
         ok(adatom_adapt_episodes(devices[half], wide, novel, list, &method, 0, 0, NULL, &runs[half]));
         adatom_evaluation_describe(runs[half], &info[half]);
@@ -299,11 +299,13 @@ START_TEST(test_half_precision) {
     ck_assert_int_le(differ, TASKS * QUERIES / 40);
     ck_assert_uint_lt(10 * bytes[1], 8 * bytes[0]);
     method.memory_bytes = bytes[1];
-    for (int half = 0; half < 2; half++) ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, &bytes[half], &at_once[half]));
+    for (int half = 0; half < 2; half++)
+        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
     ck_assert_int_lt(at_once[0], at_once[1]);
     /* A method without responses is the same in both. */
     method = (adatom_method){.adapt = "full", .steps = 1};
-    for (int half = 0; half < 2; half++) ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, &bytes[half], &at_once[half]));
+    for (int half = 0; half < 2; half++)
+        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
     ck_assert_uint_eq(bytes[0], bytes[1]);
     for (int half = 0; half < 2; half++) adatom_evaluation_destroy(&runs[half]);
     adatom_episodes_destroy(&list);
