@@ -144,7 +144,8 @@ START_TEST(test_save_load_merge) {
 END_TEST
 
 START_TEST(test_movement) {
-    const adatom_method method = {.adapt = "atoms", .steps = 2};
+    const double rate = 0.002;
+    const adatom_method method = {.adapt = "atoms", .steps = 2, .lr_atoms = (float)rate};
     adatom_adapter *adapter = fit(&method, "none");
     adatom_adapter_info a;
     adatom_adapter_describe(adapter, &a);
@@ -160,7 +161,7 @@ START_TEST(test_movement) {
             moved += ((double)after[e] - (double)before[e]) * ((double)after[e] - (double)before[e]);
             length += (double)before[e] * (double)before[e];
             /* Adam's first steps are as long as the rate. */
-            ck_assert_double_le(fabs((double)after[e] - (double)before[e]), 2 * 0.002 * 1.01);
+            ck_assert_double_le(fabs((double)after[e] - (double)before[e]), 2 * rate * 1.01);
         }
         ck_assert(moved > 0);
         ck_assert_double_eq_tol(t.moved, sqrt(moved), 1e-9);
