@@ -125,7 +125,7 @@ static adatom_status choose_folds(fit *f) {
 
 static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
     adatom_fit_params *p = &f->p;
-    const adatom_method defaults = {0};
+    static const adatom_method defaults = {0};
     if (params) *p = *params;
     if (!p->method) p->method = &defaults;
     if (!p->batch) p->batch = 64;
