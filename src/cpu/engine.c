@@ -382,7 +382,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
 
 static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = ad_available_bytes();
-    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .by_task = true};
+    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .by_task = ((const cpu_engine *)base)->threads};
     out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
 }
 

@@ -76,7 +76,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     adatom_status status;
     ad_limits limits;
     api->limits(device->engine, &limits);
-    p->by_task = limits.by_task;
+    p->by_task = limits.by_task > 0;
     p->costs = device->engine->costs;
     p->half = api->half_storage(device->engine) == AD_VERDICT_PASSED;
     const bool whole = !per_task || ad_rows_plan(rows, 1, count) == ADATOM_OK;
@@ -96,7 +96,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
         goto done;
     }
     /* More tasks than this bring nothing where they are worked through one after another. */
-    size_t useful = wanted > 0 ? (size_t)wanted : limits.by_task && !p->from_features ? 4 : 64;
+    size_t useful = wanted > 0 ? (size_t)wanted : limits.by_task && !p->from_features ? (size_t)limits.by_task : 64;
     useful = AD_MIN(useful, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
     useful = AD_MAX(AD_MIN(AD_MIN(useful, limits.arena_bytes / one), (size_t)most), (size_t)1);
     /* All rows stay where that costs no task. */

@@ -13,7 +13,7 @@ typedef struct ad_limits {
     size_t tensor_bytes; /* the largest tensor (all tasks) an operation may touch: maxStorageBufferRange */
     size_t arena_bytes;  /* the largest single allocation */
     size_t memory_bytes; /* what may be used in total now: memory budget or free host memory */
-    bool by_task;        /* plans should be made by task (ad_plan.by_task) */
+    int by_task;         /* > 0: plans should be made by task (ad_plan.by_task), and so many tasks run side by side */
 } ad_limits;
 
 /* What the device can reach at most, measured without a plan. */
