@@ -132,7 +132,7 @@ void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words) {
 ad_plan *ad_case_plan(adatom_context *ctx, const ad_case *c, int *whole) {
     ad_plan *plan = ad_plan_create(ctx, c->tasks);
     if (!plan) return NULL;
-    plan->by_task = true; /* nothing shares memory */
+    plan->lanes = c->tasks; /* no tensor is of a lane: nothing shares memory */
     const int arena = ad_plan_arena(ctx, plan, false);
     ad_op *op = arena < 0 ? NULL : ad_plan_op(ctx, plan, AD_SEGMENT_STEP, c->op.kind);
     if (!op) goto failed;

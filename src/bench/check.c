@@ -277,7 +277,7 @@ static void report(check *k, const char *variant, const char *data, const char *
 static adatom_status run_once(const check *k, ad_program *program, const uint8_t *start, uint8_t *out) {
     const ad_engine_api *api = k->engine->api;
     adatom_status status = api->program_write(program, k->whole, 0, start, k->bytes);
-    if (status == ADATOM_OK) status = api->program_run(program, AD_SEGMENT_STEP, 1);
+    if (status == ADATOM_OK) status = ad_run_segment(api, program, AD_SEGMENT_STEP, 1);
     if (status == ADATOM_OK) status = api->program_read(program, k->whole, 0, out, k->bytes);
     return status;
 }

@@ -108,7 +108,7 @@ static adatom_status run(void *user, double *ns) {
     kernel *k = user;
     const ad_engine_api *api = k->b->engine->api;
     const double began = ad_seconds();
-    const adatom_status status = api->program_run(k->program, AD_SEGMENT_STEP, 1);
+    const adatom_status status = ad_run_segment(api, k->program, AD_SEGMENT_STEP, 1);
     const double wall = 1e9 * (ad_seconds() - began);
     double device = 0;
     k->device_timer = true;

@@ -54,7 +54,7 @@ done:
 static adatom_status run_chain(void *user, double *ns) {
     const chain *c = user;
     const double began = ad_seconds();
-    const adatom_status status = c->b->engine->api->program_run(c->program, AD_SEGMENT_STEP, 1);
+    const adatom_status status = ad_run_segment(c->b->engine->api, c->program, AD_SEGMENT_STEP, 1);
     *ns = 1e9 * (ad_seconds() - began) / c->operations;
     return status;
 }

@@ -55,10 +55,10 @@ static adatom_status measure(ad_engine *engine, const ad_plan *plan, double *out
     *out = INFINITY;
     AD_TRY(engine->api->program_create(engine, plan, NULL, &program));
     AD_TRY(fill(engine, program, plan));
-    AD_TRY(engine->api->program_run(program, AD_SEGMENT_STEP, 1)); /* touches memory, compiles what is compiled late */
+    AD_TRY(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1)); /* touches memory, compiles what is compiled late */
     for (int round = 0; round < ROUNDS;) {
         const double began = ad_seconds();
-        AD_TRY(engine->api->program_run(program, AD_SEGMENT_STEP, times));
+        AD_TRY(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, times));
         const double seconds = ad_seconds() - began;
         *out = AD_MIN(*out, seconds / times);
         if (seconds < ROUND_SECONDS / 2 && times < 10000)

@@ -8,8 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Of one task's memory: about a usual second-level cache; what is worth large pages. */
-enum { CACHE_BYTES = 2 << 20, LARGE_BYTES = 4 << 20 };
+enum { LARGE_BYTES = 4 << 20 }; /* what is worth large pages */
 
 typedef struct cpu_engine {
     ad_engine base;
@@ -28,7 +27,7 @@ struct ad_buffer {
 
 typedef struct segment {
     int first, count;
-    bool by_task;     /* whether each task may go through it alone */
+    bool by_task;     /* the plan has lanes, and tasks go through the segment without waiting for each other */
     int32_t *counter; /* what its last operation advances; NULL: nothing */
 } segment;
 
@@ -42,8 +41,8 @@ struct ad_program {
     bool external[AD_MAX_ARENAS];
     float *scratch;
     size_t task_scratch; /* floats of a thread that runs single tasks */
-    size_t task_bytes;   /* memory of one task */
-    int tasks, tensor_count, op_count;
+    int tasks, lanes, tensor_count, op_count;
+    int workers; /* threads that take a task each through a segment; 0: it runs operation by operation */
     segment segments[AD_SEGMENT_COUNT];
     bool profile;
 };
@@ -178,25 +177,29 @@ static adatom_status bind_arenas(ad_program *p, const ad_plan *plan, ad_buffer *
     return ADATOM_OK;
 }
 
-/* One task of a call, on the calling thread. */
-static ad_cpu_call call_of_task(const ad_cpu_call *call, int task) {
-    ad_cpu_call one = *call;
-    one.first = task;
-    one.tasks = one.threads = 1;
+/* A call for some of its tasks, those in lanes from `lane` on. */
+static ad_cpu_call call_of(const ad_program *p, const ad_cpu_call *call, int first, int tasks, int lane) {
+    ad_cpu_call part = *call;
+    if (call->op->tasks != p->tasks) return part;
+    part.first = first;
+    part.tasks = tasks;
     for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (one.base[r]) one.base[r] += (size_t)task * one.stride[r];
-    return one;
+        if (part.base[r]) part.base[r] += (size_t)(p->tensors[call->op->t[r]].lane ? lane : first) * part.stride[r];
+    return part;
 }
 
-/* Whether the tasks of a segment need not wait for each other, and enough threads would be busy. */
-static void find_by_task(ad_program *p, const ad_plan *plan, segment *s) {
-    const int threads = p->engine->threads, rounds = (p->tasks + threads - 1) / threads;
-    s->by_task = plan->by_task && 4 * p->tasks >= 3 * threads * rounds;
-    for (int i = s->first; i < s->first + s->count; i++) {
-        const bool advance = p->ops[i].kind == AD_OP_ADVANCE && i == s->first + s->count - 1;
-        if (advance) s->counter = (int32_t *)p->calls[i].base[0];
-        s->by_task = s->by_task && (advance || p->ops[i].tasks == p->tasks);
-    }
+static void plan_segment(ad_program *p, const ad_plan *plan, int number) {
+    segment *s = &p->segments[number];
+    *s = (segment){.first = plan->segments[number].first, .count = plan->segments[number].count};
+    const int last = s->first + s->count - 1;
+    s->by_task = plan->lanes && ad_plan_by_task(plan, number);
+    if (s->count && p->ops[last].kind == AD_OP_ADVANCE) s->counter = (int32_t *)p->calls[last].base[0];
+}
+
+/* As many as there are lanes, if that keeps enough threads busy. */
+static int choose_workers(const ad_program *p) {
+    const int threads = p->engine->threads, workers = AD_MIN(threads, p->lanes);
+    return workers && 4 * p->tasks >= 3 * threads * ((p->tasks + workers - 1) / workers) ? workers : 0;
 }
 
 static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external, ad_program **out) {
@@ -210,6 +213,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     const size_t ops = (size_t)plan->op_count, tensors = (size_t)plan->tensor_count;
     p->engine = engine;
     p->tasks = plan->tasks;
+    p->lanes = plan->lanes;
     p->tensor_count = plan->tensor_count;
     p->op_count = plan->op_count;
     p->tensors = ad_malloc(ctx, tensors, sizeof *p->tensors);
@@ -222,8 +226,6 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     }
     if (tensors) memcpy(p->tensors, plan->tensors, tensors * sizeof *p->tensors);
     if (ops) memcpy(p->ops, plan->ops, ops * sizeof *p->ops);
-    for (int s = 0; s < AD_SEGMENT_COUNT; s++)
-        p->segments[s].first = plan->segments[s].first, p->segments[s].count = plan->segments[s].count;
     AD_TRY(bind_arenas(p, plan, external));
 
     size_t scratch = 0;
@@ -244,15 +246,14 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
             call->half[r] = t->type == AD_F16;
         }
         if (!kernels[op->kind]->scratch) continue;
-        const ad_cpu_call one = call_of_task(call, 0);
+        ad_cpu_call one = *call;
+        one.tasks = one.threads = 1;
         scratch = AD_MAX(scratch, kernels[op->kind]->scratch(call));
         p->task_scratch = AD_MAX(p->task_scratch, (kernels[op->kind]->scratch(&one) + 15) / 16 * 16);
     }
-    for (int s = 0; s < AD_SEGMENT_COUNT; s++) {
-        find_by_task(p, plan, &p->segments[s]);
-        if (p->segments[s].by_task) scratch = AD_MAX(scratch, (size_t)engine->threads * p->task_scratch);
-    }
-    p->task_bytes = ad_plan_owned_bytes(plan) / (size_t)plan->tasks;
+    for (int s = 0; s < AD_SEGMENT_COUNT; s++) plan_segment(p, plan, s);
+    p->workers = choose_workers(p);
+    scratch = AD_MAX(scratch, (size_t)p->workers * p->task_scratch);
     p->scratch = ad_malloc(ctx, scratch, sizeof *p->scratch);
     if (!p->scratch) {
         status = ADATOM_OUT_OF_MEMORY;
@@ -271,7 +272,7 @@ static adatom_status tensor_range(const ad_program *p, int tensor, size_t offset
     if (tensor < 0 || tensor >= p->tensor_count) return ad_fail(engine->ctx, ADATOM_USAGE, "program: no tensor %d", tensor);
     const ad_tensor *t = &p->tensors[tensor];
     *out = p->arenas[t->arena] + t->offset + offset;
-    return within(engine, t->name, offset, bytes, ad_tensor_bytes(t, p->tasks));
+    return within(engine, t->name, offset, bytes, ad_tensor_bytes(t, t->lane ? p->lanes : p->tasks));
 }
 
 static adatom_status program_write(ad_program *p, int tensor, size_t offset, const void *data, size_t bytes) {
@@ -288,44 +289,83 @@ static adatom_status program_read(ad_program *p, int tensor, size_t offset, void
     return status;
 }
 
-/* Runs a segment `turns` times for one task, with a counter of its own. */
-static void run_task(const ad_program *p, const segment *s, int task, int turns, float *scratch) {
-    int32_t counter = s->counter ? *s->counter : 0;
-    for (int turn = 0; turn < turns; turn++, counter++)
-        for (int i = s->first; i < s->first + s->count - (s->counter != NULL); i++) {
-            ad_cpu_call call = call_of_task(&p->calls[i], task);
-            call.scratch = scratch;
-            for (int r = 0; r < AD_OP_TENSORS; r++)
-                if (s->counter && call.base[r] == (char *)s->counter) call.base[r] = (char *)&counter;
-            kernels[p->ops[i].kind]->run(&call);
-        }
+static void read_counters(const ad_program *p, int32_t *counters) {
+    for (int s = 0; s < AD_SEGMENT_COUNT; s++)
+        if (p->segments[s].counter) counters[s] = *p->segments[s].counter;
 }
 
-static void run_ops(ad_program *p, const segment *s) {
-    for (int i = s->first; i < s->first + s->count; i++) {
-        const double start = p->profile ? ad_seconds() : 0;
-        kernels[p->ops[i].kind]->run(&p->calls[i]);
-        if (p->profile) p->op_ns[i] = 1e9 * (ad_seconds() - start);
+static void write_counters(const ad_program *p, const int32_t *counters) {
+    for (int s = 0; s < AD_SEGMENT_COUNT; s++)
+        if (p->segments[s].counter) *p->segments[s].counter = counters[s];
+}
+
+static bool interrupted(const ad_program *p) { return atomic_load(&p->engine->base.ctx->interrupted); }
+
+/* One task on the calling thread, with counters of its own. */
+static void run_task(const ad_program *p, const ad_run *runs, int count, int task, int lane, int32_t *counters) {
+    for (int k = 0; k < count; k++) {
+        const segment *s = &p->segments[runs[k].segment];
+        for (int turn = 0; turn < runs[k].times && !interrupted(p); turn++) {
+            for (int i = s->first; i < s->first + s->count - (s->counter != NULL); i++) {
+                ad_cpu_call call = call_of(p, &p->calls[i], task, 1, lane);
+                call.threads = 1;
+                call.scratch = p->scratch + (size_t)lane * p->task_scratch;
+                for (int r = 0; r < AD_OP_TENSORS; r++)
+                    for (int c = 0; c < AD_SEGMENT_COUNT && call.base[r]; c++)
+                        if (call.base[r] == (char *)p->segments[c].counter) call.base[r] = (char *)&counters[c];
+                kernels[p->ops[i].kind]->run(&call);
+            }
+            counters[runs[k].segment]++;
+        }
     }
 }
 
-/* Each thread takes a task through the whole segment before the next: what an operation writes is still in the cache when the
- * next one reads it, and no thread waits between operations. A task that fits there as a whole makes all its turns at once. */
-static adatom_status program_run(ad_program *p, ad_segment_id number, int times) {
-    const segment *s = &p->segments[number];
-    const bool by_task = s->by_task && !p->profile;
-    const int turns = by_task && p->task_bytes <= CACHE_BYTES ? times : 1;
-    for (int done = 0; done < times; done += turns) {
+/* Tasks first .. first + tasks - 1 side by side, operation by operation. */
+static void run_ops(ad_program *p, const ad_run *runs, int count, int first, int tasks) {
+    for (int k = 0; k < count; k++) {
+        const segment *s = &p->segments[runs[k].segment];
+        for (int turn = 0; turn < runs[k].times && !interrupted(p); turn++)
+            for (int i = s->first; i < s->first + s->count; i++) {
+                const ad_cpu_call call = call_of(p, &p->calls[i], first, tasks, 0);
+                const double start = p->profile ? ad_seconds() : 0;
+                kernels[p->ops[i].kind]->run(&call);
+                if (p->profile) p->op_ns[i] += 1e9 * (ad_seconds() - start);
+            }
+    }
+}
+
+/* With lanes, each thread takes a task through all of the runs before the next: what an operation writes is still in the cache when the
+ * next one reads it, and no thread waits between operations. Where that would leave threads idle, as many tasks as there are lanes go
+ * through them together. */
+static void run_all(ad_program *p, const ad_run *runs, int count, bool by_task) {
+    const int group = by_task ? AD_MIN(p->tasks, p->lanes) : p->tasks;
+    int32_t before[AD_SEGMENT_COUNT] = {0}, after[AD_SEGMENT_COUNT] = {0};
+    read_counters(p, before);
+    if (!by_task || !p->workers || p->profile) {
+        for (int task = 0; task < p->tasks; task += group) {
+            if (task > 0) write_counters(p, before);
+            run_ops(p, runs, count, task, AD_MIN(group, p->tasks - task));
+        }
+        return;
+    }
+    AD_CPU_PRAGMA(omp parallel for schedule(dynamic) num_threads(p->workers))
+    for (int task = 0; task < p->tasks; task++) {
+        int32_t counters[AD_SEGMENT_COUNT];
+        memcpy(counters, before, sizeof counters);
+        run_task(p, runs, count, task, omp_get_thread_num(), counters);
+        if (task == p->tasks - 1) memcpy(after, counters, sizeof after);
+    }
+    write_counters(p, after);
+}
+
+static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
+    for (int i = 0; i < p->op_count && p->profile; i++) p->op_ns[i] = 0;
+    for (int k = 0, end; k < count; k = end) {
+        const bool by_task = p->segments[runs[k].segment].by_task;
+        for (end = k + 1; by_task && end < count && p->segments[runs[end].segment].by_task;) end++;
+        run_all(p, runs + k, end - k, by_task);
         adatom_status status = ad_interrupted(p->engine->base.ctx);
         if (status != ADATOM_OK) return status;
-        if (!by_task) {
-            run_ops(p, s);
-            continue;
-        }
-        AD_CPU_PRAGMA(omp parallel for schedule(dynamic) num_threads(p->engine->threads))
-        for (int task = 0; task < p->tasks; task++)
-            run_task(p, s, task, turns, p->scratch + (size_t)omp_get_thread_num() * p->task_scratch);
-        if (s->counter) *s->counter += turns;
     }
     return ADATOM_OK;
 }
@@ -382,7 +422,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
 
 static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = ad_available_bytes();
-    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .by_task = ((const cpu_engine *)base)->threads};
+    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .lanes = ((const cpu_engine *)base)->threads};
     out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
 }
 

@@ -126,6 +126,7 @@ static adatom_status build(job *j, const adatom_method *method) {
                          .query = j->query,
                          .query_rounds = j->query_rounds,
                          .eval_between = j->stop_count > 1,
+                         .through = j->stop_count == 1,
                          .data_size = info.size};
     ad_settings_apply(&j->settings, &p);
     adatom_status status = ad_fit_tasks(j->device, &p, &j->rows, j->image_count, (size_t)(j->supports + j->queries), j->memory_bytes,
@@ -229,25 +230,9 @@ static adatom_status write_adapters(const job *j, ad_program *program, int at) {
     return status;
 }
 
-static adatom_status run_steps(const job *j, ad_program *program, int steps) {
-    /* A few submissions per batch, so that an interrupt is noticed; the engine bounds each of them. */
-    for (int done = 0, n; done < steps; done += n) {
-        adatom_status status = ad_interrupted(j->device->ctx);
-        n = AD_MIN(steps - done, 16);
-        if (status == ADATOM_OK) status = j->api->program_run(program, AD_SEGMENT_STEP, n);
-        if (status != ADATOM_OK) return status;
-    }
-    return ADATOM_OK;
-}
-
-/* The classes of the queries of the tasks from `at` on, as they are now. predicted: room for those of all tasks at once. */
-static adatom_status classify(const job *j, ad_program *program, int at, int32_t *predicted, adatom_evaluation *out) {
-    const size_t tasks = (size_t)j->tasks, queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
-    const int32_t zero = 0;
-    adatom_status status;
-    AD_TRY(j->api->program_write(program, j->built.eval_counter, 0, &zero, sizeof zero));
-    AD_TRY(j->api->program_run(program, AD_SEGMENT_EVAL, j->query_rounds));
-    AD_TRY(j->api->program_read(program, j->built.query_predicted, 0, predicted, queries * sizeof *predicted));
+/* Classes predicted for the queries of the tasks from `at` on: [round][task][query]. */
+static void keep_predictions(const job *j, int at, const int32_t *predicted, adatom_evaluation *out) {
+    const size_t tasks = (size_t)j->tasks;
     for (int t = 0; t < AD_MIN(j->tasks, j->count - at); t++) {
         int32_t *to = out->predictions + (size_t)(at + t) * (size_t)j->queries, right = 0;
         for (int q = 0; q < j->queries; q++) {
@@ -256,8 +241,6 @@ static adatom_status classify(const job *j, ad_program *program, int at, int32_t
         }
         out->accuracy[at + t] = (float)right / (float)j->queries;
     }
-done:
-    return status;
 }
 
 /* out: an evaluation for each stop. */
@@ -294,13 +277,16 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
         AD_TRY(api->program_write(program, built->support_labels, 0, labels, supports * sizeof *labels));
         AD_TRY(api->program_write(program, built->query_index, 0, query, queries * sizeof *query));
         if (built->counter >= 0) AD_TRY(api->program_write(program, built->counter, 0, &zero, sizeof zero));
-        AD_TRY(api->program_run(program, AD_SEGMENT_INIT, 1));
+        AD_TRY(ad_run_segment(api, program, AD_SEGMENT_INIT, 1));
         if (j->settings.head_random) AD_TRY(write_random_heads(j, program, at));
         AD_TRY(write_adapters(j, program, at));
-        AD_TRY(api->program_run(program, AD_SEGMENT_PREFIX, 1));
         for (int k = 0, before = 0; k < j->stop_count; before = j->stops[k++]) {
-            AD_TRY(run_steps(j, program, j->stops[k] - before));
-            AD_TRY(classify(j, program, at, predicted, out[k]));
+            const ad_run runs[] = {
+                {AD_SEGMENT_PREFIX, k == 0}, {AD_SEGMENT_STEP, j->stops[k] - before}, {AD_SEGMENT_EVAL, j->query_rounds}};
+            AD_TRY(api->program_write(program, built->eval_counter, 0, &zero, sizeof zero));
+            AD_TRY(api->program_run(program, runs, 3));
+            AD_TRY(api->program_read(program, built->query_predicted, 0, predicted, queries * sizeof *predicted));
+            keep_predictions(j, at, predicted, out[k]);
             out[k]->info.seconds += ad_seconds() - start;
         }
         if (progress && progress->call) {
@@ -361,15 +347,15 @@ static adatom_evaluation *evaluation_create(const job *j, int steps) {
     return e;
 }
 
+static job job_of(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes) {
+    return (job){.device = device, .api = device->engine->api, .model = model, .dataset = dataset, .episodes = episodes, .stop_count = 1};
+}
+
 adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                 const adatom_episodes *episodes, const adatom_method *method, bool on_the_way, size_t *arena_bytes,
                                 int *tasks_at_once) {
-    job j = {.device = device,
-             .api = device->engine->api,
-             .model = model,
-             .dataset = dataset,
-             .episodes = episodes,
-             .stop_count = on_the_way ? 2 : 1};
+    job j = job_of(device, model, dataset, episodes);
+    if (on_the_way) j.stop_count = 2;
     adatom_status status = prepare(&j, method);
     *arena_bytes = j.arena_bytes;
     *tasks_at_once = j.tasks;
@@ -417,14 +403,8 @@ done:
 adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                     const adatom_episodes *episodes, const adatom_method *method, int first, int count,
                                     const adatom_progress *progress, adatom_evaluation **out) {
-    job j = {.device = device,
-             .api = device->engine->api,
-             .model = model,
-             .dataset = dataset,
-             .episodes = episodes,
-             .first = first,
-             .count = count,
-             .stop_count = 1};
+    job j = job_of(device, model, dataset, episodes);
+    j.first = first, j.count = count;
     return adapt(&j, method, progress, out);
 }
 
@@ -444,15 +424,9 @@ adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *mode
     adatom_status status = ad_settings_resolve(ctx, &longest, &settings);
     if (status != ADATOM_OK) return status;
     if (settings.steps == 0) return ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name);
-    job j = {.device = device,
-             .api = device->engine->api,
-             .model = model,
-             .dataset = dataset,
-             .episodes = episodes,
-             .first = first,
-             .count = count,
-             .stops = steps,
-             .stop_count = step_count};
+    job j = job_of(device, model, dataset, episodes);
+    j.first = first, j.count = count;
+    j.stops = steps, j.stop_count = step_count;
     return adapt(&j, &longest, progress, out);
 }
 

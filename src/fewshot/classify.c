@@ -77,7 +77,7 @@ static adatom_status run(classification *c, unsigned roles, const size_t *which,
     const int32_t zero = 0;
     AD_TRY(c->api->program_write(program, built.eval_counter, 0, &zero, sizeof zero));
     for (size_t group = 0; group < count; group += roles ? tasks : count) {
-        AD_TRY(c->api->program_run(program, AD_SEGMENT_INIT, 1));
+        AD_TRY(ad_run_segment(c->api, program, AD_SEGMENT_INIT, 1));
         for (size_t t = 0; t < tasks && roles; t++)
             AD_TRY(write_adapted(c, program, &built, roles, (int)t, c->adapters[which[AD_MIN(group + t, count - 1)]]));
         for (size_t at = 0; at < c->images; at += batch) {
@@ -85,7 +85,7 @@ static adatom_status run(classification *c, unsigned roles, const size_t *which,
             AD_TRY(ad_rows_next(&c->rows, NULL, c->images, at, index));
             for (size_t t = 1; t < tasks; t++) memcpy(index + t * batch, index, batch * sizeof *index);
             AD_TRY(c->api->program_write(program, built.query_index, 0, index, tasks * batch * sizeof *index));
-            AD_TRY(c->api->program_run(program, AD_SEGMENT_EVAL, 1));
+            AD_TRY(ad_run_segment(c->api, program, AD_SEGMENT_EVAL, 1));
             AD_TRY(c->api->program_read(program, built.features, 0, features, ((tasks - 1) * stride + batch * width) * sizeof(float)));
             const size_t n = AD_MIN(batch, c->images - at), here = roles ? AD_MIN(tasks, count - group) : count;
 #pragma omp parallel for collapse(2)

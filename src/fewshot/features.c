@@ -97,12 +97,12 @@ adatom_status ad_features_compute(adatom_device *device, const adatom_model *mod
     ad_normalisation(model, norm);
     AD_TRY(api->program_write(program, built.norm, 0, norm, sizeof norm));
     AD_TRY(api->program_write(program, built.eval_counter, 0, &zero, sizeof zero));
-    AD_TRY(api->program_run(program, AD_SEGMENT_INIT, 1));
+    AD_TRY(ad_run_segment(api, program, AD_SEGMENT_INIT, 1));
     for (size_t at = 0; at < count; at += batch) {
         AD_TRY(ad_interrupted(device->ctx));
         AD_TRY(ad_rows_next(&rows, images, count, at, index));
         AD_TRY(api->program_write(program, built.query_index, 0, index, batch * sizeof *index));
-        AD_TRY(api->program_run(program, AD_SEGMENT_EVAL, 1));
+        AD_TRY(ad_run_segment(api, program, AD_SEGMENT_EVAL, 1));
         const size_t n = AD_MIN(batch, count - at);
         AD_TRY(api->program_read(program, built.features, 0, values, n * width * sizeof *values));
         take(user, at, n, values);

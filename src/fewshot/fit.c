@@ -335,25 +335,13 @@ static adatom_status start(batch *b, int at) {
     const size_t query = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query * sizeof(int32_t);
     AD_TRY(f->api->program_write(b->program, b->built.query_index, 0, b->index, query));
     if (b->built.counter >= 0) AD_TRY(f->api->program_write(b->program, b->built.counter, 0, &zero, sizeof zero));
-    AD_TRY(f->api->program_run(b->program, AD_SEGMENT_INIT, 1));
+    AD_TRY(ad_run_segment(f->api, b->program, AD_SEGMENT_INIT, 1));
     if (f->settings.head_random || (f->table && f->settings.head_init == AD_HEAD_MEANS))
         for (int t = 0; t < b->at_once; t++) AD_TRY(write_head(b, t, task_of(b, AD_MIN(at + t, b->count - 1))));
     for (int t = 0; t < b->at_once; t++)
         AD_TRY(ad_write_lowrank(f->device->engine, b->program, &b->built, &f->model->net, f->settings.lowrank.rank, f->settings.seed,
                                 task_of(b, AD_MIN(at + t, b->count - 1)) + 1, t));
-    AD_TRY(f->api->program_run(b->program, AD_SEGMENT_PREFIX, 1));
-done:
-    return status;
-}
-
-static adatom_status step(batch *b, int count) {
-    const fit *f = b->f;
-    adatom_status status = ADATOM_OK;
-    for (int n; count > 0 && status == ADATOM_OK; count -= n) { /* a few at a time, so that an interrupt is noticed */
-        n = AD_MIN(count, 16);
-        AD_TRY(ad_interrupted(f->ctx));
-        status = f->api->program_run(b->program, AD_SEGMENT_STEP, n);
-    }
+    AD_TRY(ad_run_segment(f->api, b->program, AD_SEGMENT_PREFIX, 1));
 done:
     return status;
 }
@@ -365,7 +353,7 @@ static adatom_status ask(batch *b, int at, int *tested, int *right) {
     const size_t bytes = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query * sizeof(int32_t);
     adatom_status status;
     AD_TRY(f->api->program_write(b->program, b->built.eval_counter, 0, &zero, sizeof zero));
-    AD_TRY(f->api->program_run(b->program, AD_SEGMENT_EVAL, b->query_rounds));
+    AD_TRY(ad_run_segment(f->api, b->program, AD_SEGMENT_EVAL, b->query_rounds));
     AD_TRY(f->api->program_read(b->program, b->built.query_predicted, 0, b->predicted, bytes));
     for (int t = 0; t < b->at_once && at + t < b->count; t++) {
         const int n = list(f, task_of(b, at + t), asked, b->order);
@@ -394,7 +382,7 @@ static adatom_status estimate(fit *f, int *best) {
     for (int at = 0; at < f->folds; at += b.at_once) {
         AD_TRY(start(&b, at));
         for (int k = 0, before = 0; k < f->checkpoints; before = f->steps_at[k++]) {
-            AD_TRY(step(&b, f->steps_at[k] - before));
+            AD_TRY(ad_run_segment(f->api, b.program, AD_SEGMENT_STEP, f->steps_at[k] - before));
             AD_TRY(ask(&b, at, k == 0 ? f->tested : NULL, f->right + (size_t)k * (size_t)f->info.classes));
         }
         tell(f, AD_MIN(b.at_once, f->folds - at));
@@ -535,7 +523,7 @@ static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
     AD_TRY(ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, &a));
     AD_TRY(begin(&b, EVERYTHING, 1));
     AD_TRY(start(&b, 0));
-    AD_TRY(step(&b, f->steps_at[best]));
+    AD_TRY(ad_run_segment(f->api, b.program, AD_SEGMENT_STEP, f->steps_at[best]));
     AD_TRY(ask(&b, 0, NULL, right));
     for (int c = 0; c < f->info.classes; c++) fitted += right[c];
     AD_TRY(collect(&b, a));

@@ -292,7 +292,7 @@ static adatom_status setup(training *t) {
     ad_normalisation(t->model, norm);
     AD_TRY(t->api->program_write(t->program, t->built.norm, 0, norm, sizeof norm));
     AD_TRY(write_schedule(t));
-    AD_TRY(t->api->program_run(t->program, AD_SEGMENT_INIT, 1));
+    AD_TRY(ad_run_segment(t->api, t->program, AD_SEGMENT_INIT, 1));
     AD_TRY(make_state(t));
 done:
     return status;
@@ -425,7 +425,7 @@ static adatom_status run_block(training *t) {
     AD_TRY(t->api->program_write(t->program, t->built.counter, 0, &counter, sizeof counter));
     long ran = 0;
     while (ran < n && ad_interrupted(t->ctx) == ADATOM_OK) {
-        AD_TRY(t->api->program_run(t->program, AD_SEGMENT_STEP, 1));
+        AD_TRY(ad_run_segment(t->api, t->program, AD_SEGMENT_STEP, 1));
         ran++;
     }
     const size_t bytes = (size_t)t->block * sizeof(float);

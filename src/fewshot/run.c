@@ -62,13 +62,20 @@ static adatom_status build(adatom_device *device, ad_build_params *p, ad_rows *r
         adatom_status status = ad_rows_plan(rows, 2, part * tasks);
         if (status != ADATOM_OK) return status;
     }
+    ad_limits limits;
+    device->engine->api->limits(device->engine, &limits);
     p->tasks = (int)tasks;
+    p->lanes = AD_MIN(limits.lanes, (int)tasks);
     p->chunks = rows->chunks;
     p->chunk_count = rows->chunk_count;
     return ad_build(device->ctx, p, out);
 }
 
-static size_t room(size_t allowed, size_t taken, size_t each) { return allowed > taken ? (allowed - taken) / each : 0; }
+/* Tasks of `each` bytes for which there is room; those beyond the lanes go without the bytes of a lane. */
+static size_t room(size_t allowed, size_t taken, size_t each, size_t lanes, size_t lane_bytes) {
+    const size_t left = allowed > taken ? allowed - taken : 0, tasks = left / each;
+    return lanes && tasks > lanes ? lanes + (left - lanes * each) / (each - lane_bytes) : tasks;
+}
 
 adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t count, size_t per_task, size_t memory_bytes,
                            int wanted, int most, ad_built *out) {
@@ -76,7 +83,6 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     adatom_status status;
     ad_limits limits;
     api->limits(device->engine, &limits);
-    p->by_task = limits.by_task > 0;
     p->costs = device->engine->costs;
     p->half = api->half_storage(device->engine) == AD_VERDICT_PASSED;
     const bool whole = !per_task || ad_rows_plan(rows, 1, count) == ADATOM_OK;
@@ -95,12 +101,14 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
                     (double)allowed / 0x1p20, (double)limits.tensor_bytes / 0x1p20);
         goto done;
     }
-    /* More tasks than this bring nothing where they are worked through one after another. */
-    size_t useful = wanted > 0 ? (size_t)wanted : limits.by_task && !p->from_features ? (size_t)limits.by_task : 64;
+    /* Lanes wait for the last of them at the end only: some tasks for each lose little. */
+    size_t useful = wanted > 0 ? (size_t)wanted : limits.lanes && !p->from_features ? 4 * (size_t)limits.lanes : 64;
     useful = AD_MIN(useful, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
     useful = AD_MAX(AD_MIN(AD_MIN(useful, limits.arena_bytes / one), (size_t)most), (size_t)1);
     /* All rows stay where that costs no task. */
-    const size_t staying = whole ? room(allowed, all, one) : 0, streamed = per_task ? room(allowed, params, streaming) : 0;
+    const size_t lanes = (size_t)limits.lanes, lane_bytes = out->plan->lane_bytes;
+    const size_t staying = whole ? room(allowed, all, one, lanes, lane_bytes) : 0;
+    const size_t streamed = per_task ? room(allowed, params, streaming, lanes, lane_bytes) : 0;
     const bool stream = staying < AD_MIN(streamed, useful);
     for (size_t tasks = AD_MIN(stream ? streamed : staying, useful); tasks; tasks--) {
         AD_TRY(build(device, p, rows, stream ? per_task : 0, tasks, out));

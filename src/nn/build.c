@@ -408,7 +408,7 @@ static bool begin(ad_builder *b) {
     const size_t adapters = sizeof(ad_lowrank_node) / sizeof(int);
     const size_t ints = 3 * params + (2 * AD_SEGMENT_COUNT + 2 + adapters) * nodes;
     b->plan = b->out->plan = ad_plan_create(b->ctx, b->p->tasks);
-    if (b->plan) b->plan->by_task = b->p->by_task;
+    if (b->plan) b->plan->lanes = b->p->lanes, b->plan->through = b->p->through;
     b->storage = ad_malloc(b->ctx, ints, sizeof(int));
     b->dirty = ad_calloc(b->ctx, nodes, sizeof(bool));
     b->gradient_written = ad_calloc(b->ctx, params, sizeof(bool));

@@ -24,7 +24,8 @@ typedef struct ad_build_params {
     const ad_network *net;
     bool from_features; /* the input is rows of a feature table (net->features floats), not pictures */
     int tasks, way;
-    bool by_task;       /* of the plan */
+    int lanes;          /* of the plan */
+    bool through;       /* of the plan */
     unsigned adapt;     /* bit 1 << role */
     ad_lowrank lowrank; /* besides; whoever runs the program writes A of each layer and task after the init segment */
     int support;        /* pictures per task and step; 0: the plan only evaluates */
@@ -79,7 +80,7 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
 void ad_built_clear(ad_built *built);
 
 /* Gives the tensors of an arena memory by liveness: two tensors share bytes when no operation can need both. They must all be
- * tasked. By task: as for a single task, and those of the next task follow. */
+ * tasked. With lanes: as for a single task, and those of the next task or lane follow. */
 adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena);
 /* Bytes of all owned arenas. */
 size_t ad_plan_owned_bytes(const ad_plan *plan);

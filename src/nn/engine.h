@@ -13,7 +13,7 @@ typedef struct ad_limits {
     size_t tensor_bytes; /* the largest tensor (all tasks) an operation may touch: maxStorageBufferRange */
     size_t arena_bytes;  /* the largest single allocation */
     size_t memory_bytes; /* what may be used in total now: memory budget or free host memory */
-    int by_task;         /* > 0: plans should be made by task (ad_plan.by_task), and so many tasks run side by side */
+    int lanes;           /* the lanes that plans should have: so many tasks run side by side (ad_plan.lanes) */
 } ad_limits;
 
 /* What the device can reach at most, measured without a plan. */
@@ -49,6 +49,12 @@ typedef struct ad_conv_costs {
 } ad_conv_costs;
 extern const ad_conv_costs ad_conv_costs_cpu, ad_conv_costs_gpu, ad_conv_costs_software;
 
+/* A segment, `times` times. */
+typedef struct ad_run {
+    ad_segment_id segment;
+    int times;
+} ad_run;
+
 typedef struct ad_engine_api {
     const char *name; /* "vulkan", "cpu" */
     void (*destroy)(ad_engine *);
@@ -71,10 +77,10 @@ typedef struct ad_engine_api {
     /* Whole or part of a tensor: bytes from its offset, task strides included as they lie. Synchronous. */
     adatom_status (*program_write)(ad_program *, int tensor, size_t offset, const void *data, size_t bytes);
     adatom_status (*program_read)(ad_program *, int tensor, size_t offset, void *data, size_t bytes);
-    /* Runs a segment `times` times and waits. */
-    adatom_status (*program_run)(ad_program *, ad_segment_id segment, int times);
+    /* Does the runs one after another and waits. With lanes, a task may go through all of them before the next one begins. */
+    adatom_status (*program_run)(ad_program *, const ad_run *runs, int count);
     void (*program_destroy)(ad_program **);
-    /* Nanoseconds the device spent in op number `op` during the last program_run with times = 1 after
+    /* Nanoseconds the device spent in op number `op` during the last program_run of one run with times = 1 after
      * program_profile(on); < 0: no device timer. CPU: wall time. */
     adatom_status (*program_profile)(ad_program *, bool on);
     double (*program_op_ns)(ad_program *, int op);
@@ -103,6 +109,10 @@ struct ad_engine { /* first member of each engine's own struct */
     adatom_context *ctx;
     const ad_conv_costs *costs; /* NULL: dense convolutions are the fastest by far (half precision) */
 };
+
+static inline adatom_status ad_run_segment(const ad_engine_api *api, ad_program *program, ad_segment_id segment, int times) {
+    return api->program_run(program, &(ad_run){segment, times}, 1);
+}
 
 /* cpu/cpu.h: adatom_status ad_cpu_engine_create(ctx, threads (0: all), out)
  * vk/vk.h:   adatom_status ad_vk_engine_create(ctx, const adatom_device_params *, int index, out), ad_vk_list(...) */

@@ -5,8 +5,11 @@
 /* The operations during which a tensor's contents matter: numbers of the first and the last one. */
 typedef struct interval {
     int tensor, first, last;
+    bool passing; /* needed only while a task is in its lane */
     size_t bytes;
 } interval;
+
+static size_t aligned(size_t bytes) { return (bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES; }
 
 static int by_size(const void *a, const void *b) {
     const interval *x = a, *y = b;
@@ -42,32 +45,25 @@ static void find_intervals(const ad_plan *plan, interval *live) {
             live[t].last = plan->segments[to].first + plan->segments[to].count - 1;
         }
         if (carried) live[t].first = 0;
+        live[t].passing = !carried && (from == to || (plan->through && from != AD_SEGMENT_INIT));
+        for (int s = from; s <= to; s++) live[t].passing = live[t].passing && ad_plan_by_task(plan, s);
     }
 }
 
-adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena) {
-    const size_t count = (size_t)plan->tensor_count;
-    const int together = plan->by_task ? 1 : plan->tasks;
-    interval *live = ad_calloc(ctx, count, sizeof *live);
-    if (!live) return ADATOM_OUT_OF_MEMORY;
-    for (size_t t = 0; t < count; t++)
-        live[t] = (interval){.tensor = (int)t, .first = -1, .last = -1, .bytes = ad_tensor_bytes(&plan->tensors[t], together)};
-    find_intervals(plan, live);
-    qsort(live, count, sizeof *live, by_size);
-
-    /* Largest first, each at the lowest offset where it meets no tensor alive at the same time. */
+/* Largest first, each at the lowest offset where it meets no tensor alive at the same time. Returns the end of them all. */
+static size_t place(ad_plan *plan, const interval *live, size_t count, int arena, bool lane) {
     size_t end = 0;
     for (size_t i = 0; i < count; i++) {
         ad_tensor *tensor = &plan->tensors[live[i].tensor];
-        if (tensor->arena != arena) continue;
+        if (tensor->arena != arena || tensor->lane != lane) continue;
         size_t at = 0;
         for (bool moved = true; moved;) {
             moved = false;
             for (size_t j = 0; j < i; j++) {
                 const ad_tensor *other = &plan->tensors[live[j].tensor];
-                if (other->arena != arena || live[j].first > live[i].last || live[j].last < live[i].first) continue;
+                if (other->arena != arena || other->lane != lane || live[j].first > live[i].last || live[j].last < live[i].first) continue;
                 if (at < other->offset + live[j].bytes && other->offset < at + live[i].bytes) {
-                    at = (other->offset + live[j].bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
+                    at = aligned(other->offset + live[j].bytes);
                     moved = true;
                 }
             }
@@ -75,11 +71,38 @@ adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena) {
         tensor->offset = at;
         end = AD_MAX(end, at + live[i].bytes);
     }
-    if (plan->by_task) {
-        end = (end + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
-        for (size_t t = 0; t < count; t++)
-            if (plan->tensors[t].arena == arena) plan->tensors[t].stride = end / ad_type_bytes(plan->tensors[t].type);
-        end *= (size_t)plan->tasks;
+    return end;
+}
+
+/* What was placed for one task or lane, repeated for all of them, from `begin` on. Returns the end. */
+static size_t repeat(ad_plan *plan, int arena, bool lane, size_t begin, size_t bytes) {
+    bytes = aligned(bytes);
+    for (int t = 0; t < plan->tensor_count; t++) {
+        ad_tensor *tensor = &plan->tensors[t];
+        if (tensor->arena != arena || tensor->lane != lane) continue;
+        tensor->offset += begin;
+        tensor->stride = bytes / ad_type_bytes(tensor->type);
+    }
+    return begin + bytes * (size_t)(lane ? plan->lanes : plan->tasks);
+}
+
+adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena) {
+    const size_t count = (size_t)plan->tensor_count;
+    interval *live = ad_calloc(ctx, count, sizeof *live);
+    if (!live) return ADATOM_OUT_OF_MEMORY;
+    for (size_t t = 0; t < count; t++) {
+        const size_t bytes = ad_tensor_bytes(&plan->tensors[t], plan->lanes ? 1 : plan->tasks);
+        live[t] = (interval){.tensor = (int)t, .first = -1, .last = -1, .bytes = bytes};
+    }
+    find_intervals(plan, live);
+    for (size_t t = 0; t < count; t++)
+        if (plan->tensors[t].arena == arena) plan->tensors[t].lane = plan->lanes && live[t].passing;
+    qsort(live, count, sizeof *live, by_size);
+
+    size_t end = place(plan, live, count, arena, false);
+    if (plan->lanes) {
+        plan->lane_bytes = aligned(place(plan, live, count, arena, true));
+        end = repeat(plan, arena, true, repeat(plan, arena, false, 0, end), plan->lane_bytes);
     }
     plan->arenas[arena].bytes = end;
     ad_free(live);
@@ -105,7 +128,7 @@ size_t ad_plan_largest_tensor(const ad_plan *plan) {
         for (int r = 0; r < AD_OP_TENSORS; r++)
             if (plan->ops[i].t[r] >= 0) {
                 const ad_tensor *t = &plan->tensors[plan->ops[i].t[r]];
-                if (!plan->arenas[t->arena].external) bytes = AD_MAX(bytes, ad_tensor_bytes(t, plan->tasks));
+                if (!plan->arenas[t->arena].external) bytes = AD_MAX(bytes, ad_tensor_bytes(t, ad_tensor_copies(plan, t)));
             }
     return bytes;
 }

@@ -53,6 +53,13 @@ ad_plan *ad_plan_create(adatom_context *ctx, int tasks) {
     return plan;
 }
 
+bool ad_plan_by_task(const ad_plan *plan, int segment) {
+    const int first = plan->segments[segment].first, end = first + plan->segments[segment].count;
+    for (int i = first; i < end; i++)
+        if (plan->ops[i].tasks != plan->tasks && !(plan->ops[i].kind == AD_OP_ADVANCE && i == end - 1)) return false;
+    return true;
+}
+
 void ad_plan_destroy(ad_plan **plan) {
     if (!plan || !*plan) return;
     ad_free((*plan)->tensors);
@@ -234,8 +241,10 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
     for (int i = 0; i < plan->tensor_count; i++) {
         const ad_tensor *t = &plan->tensors[i];
         if (t->arena < 0 || t->arena >= plan->arena_count || t->offset % AD_TENSOR_ALIGN_BYTES ||
-            t->offset + ad_tensor_bytes(t, plan->tasks) > plan->arenas[t->arena].bytes || (t->stride && t->stride < t->count))
+            t->offset + ad_tensor_bytes(t, ad_tensor_copies(plan, t)) > plan->arenas[t->arena].bytes || (t->stride && t->stride < t->count))
             return ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' does not lie in its arena", i, t->name);
+        if (t->lane && (plan->lanes < 1 || t->stride == 0))
+            return ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' is of a lane, the plan has none", i, t->name);
     }
     for (int i = 0; i < plan->op_count; i++) {
         const ad_op *op = &plan->ops[i];

@@ -29,11 +29,12 @@ typedef struct ad_tensor {
     size_t offset; /* bytes from the start of the arena, a multiple of AD_TENSOR_ALIGN_BYTES */
     size_t count;  /* elements per task */
     size_t stride; /* elements from one task to the next; 0: one copy shared by all tasks */
+    bool lane;     /* one copy per lane of the plan, not per task */
 } ad_tensor;
 
-/* Bytes from the tensor's offset to its end, all tasks included. */
-static inline size_t ad_tensor_bytes(const ad_tensor *t, int tasks) {
-    return ((t->stride ? (size_t)(tasks - 1) * t->stride : 0) + t->count) * ad_type_bytes(t->type);
+/* Bytes from the tensor's offset to its end, with that many copies: ad_tensor_copies, or the tasks of a plan without lanes. */
+static inline size_t ad_tensor_bytes(const ad_tensor *t, int copies) {
+    return ((t->stride ? (size_t)(copies - 1) * t->stride : 0) + t->count) * ad_type_bytes(t->type);
 }
 
 typedef struct ad_geometry {
@@ -66,9 +67,12 @@ typedef enum ad_segment_id { AD_SEGMENT_INIT, AD_SEGMENT_PREFIX, AD_SEGMENT_STEP
 
 typedef struct ad_plan {
     int tasks;
-    /* A task's tensors share memory with each other only: the tasks need not go through a segment side by side, operation by
-     * operation. Otherwise a tensor's tasks lie together, so that what an operation binds is small. */
-    bool by_task;
+    /* 0: a tensor's tasks lie together, so that what an operation binds is small. Else the tensors of one task lie together, and
+     * so many tasks at most may be worked on side by side, each in a lane: what a task needs only while it is in a segment has one
+     * copy per lane. */
+    int lanes;
+    bool through;      /* PREFIX, STEP and EVAL are run by one call: a task leaves its lane only after all of them */
+    size_t lane_bytes; /* of one lane, by ad_plan_place */
     ad_tensor *tensors;
     int tensor_count, tensor_capacity;
     ad_op *ops;
@@ -89,6 +93,11 @@ ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int 
 bool ad_op_role_half(int kind, int role);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
+
+static inline int ad_tensor_copies(const ad_plan *plan, const ad_tensor *t) { return t->lane ? plan->lanes : plan->tasks; }
+/* Whether the tasks go through the segment without waiting for each other: each of its operations is for every task, but for one at
+ * the end that advances a counter. */
+bool ad_plan_by_task(const ad_plan *plan, int segment);
 
 ad_plan *ad_plan_create(adatom_context *ctx, int tasks);
 void ad_plan_destroy(ad_plan **plan);

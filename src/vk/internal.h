@@ -258,7 +258,7 @@ adatom_status ad_vk_program_create(ad_engine *, const ad_plan *, ad_buffer *cons
 adatom_status ad_vk_program_write(ad_program *, int tensor, size_t offset, const void *data, size_t bytes);
 adatom_status ad_vk_program_read(ad_program *, int tensor, size_t offset, void *data, size_t bytes);
 void ad_vk_program_destroy(ad_program **);
-adatom_status ad_vk_program_run(ad_program *, ad_segment_id segment, int times);
+adatom_status ad_vk_program_run(ad_program *, const ad_run *runs, int count);
 adatom_status ad_vk_program_profile(ad_program *, bool on);
 double ad_vk_program_op_ns(ad_program *, int op);
 void ad_vk_segments_clear(vk_program *p);

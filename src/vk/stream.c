@@ -158,8 +158,7 @@ done:
     return status;
 }
 
-adatom_status ad_vk_program_run(ad_program *program, ad_segment_id id, int times) {
-    vk_program *p = (vk_program *)program;
+static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
     vk_engine *e = p->e;
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
@@ -196,6 +195,12 @@ adatom_status ad_vk_program_run(ad_program *program, ad_segment_id id, int times
     if (p->profile && times == 1) AD_TRY(read_timestamps(p, id));
     AD_TRY(ad_vk_validated(e, errors));
 done:
+    return status;
+}
+
+adatom_status ad_vk_program_run(ad_program *program, const ad_run *runs, int count) {
+    adatom_status status = ADATOM_OK;
+    for (int k = 0; k < count && status == ADATOM_OK; k++) status = run_segment((vk_program *)program, runs[k].segment, runs[k].times);
     return status;
 }
 

@@ -115,9 +115,9 @@ static void store_output(ad_program *p, const ad_tensor *t, const ad_reference_r
     }
 }
 
-static adatom_status program_run(ad_program *p, ad_segment_id segment, int times) {
-    (void)segment;
-    (void)times;
+static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
+    (void)runs;
+    (void)count;
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     ad_reference_role roles[AD_OP_TENSORS] = {0};
     const ad_tensor *output = NULL, *operand = NULL;

@@ -120,12 +120,12 @@ static void free_inputs(inputs *in) {
     free(in->pixels);
 }
 
-static ad_built make_plan_with(const setting *s, const inputs *in, bool half) {
+static ad_built make_plan_with(const setting *s, const inputs *in, bool half, int lanes) {
     static const int32_t chunks[2] = {10, PICTURES - 10};
     static const ad_conv_costs cheap = {1e-3f, 1e-3f};
     const ad_build_params p = {.net = &in->model->net,
                                .tasks = TASKS,
-                               .by_task = s->adam, /* some of them */
+                               .lanes = lanes,
                                .way = WAY,
                                .adapt = s->adapt,
                                .support = WAY * SHOT,
@@ -153,7 +153,7 @@ static ad_built make_plan_with(const setting *s, const inputs *in, bool half) {
     return built;
 }
 
-static ad_built make_plan(const setting *s, const inputs *in) { return make_plan_with(s, in, false); }
+static ad_built make_plan(const setting *s, const inputs *in) { return make_plan_with(s, in, false, 0); }
 
 /* The numbers that the host writes for a layer of a task: A from its start, B as if steps had been taken. */
 static void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a, float *b) {
@@ -396,50 +396,74 @@ static size_t u_bytes(const ad_plan *plan, int *halves) {
     return bytes;
 }
 
-/* half: with u in half precision, if the plan has any. The double reference knows only numbers as they are. */
-static void check_engine(ad_engine *e, const setting *s, int number, bool half) {
-    inputs in = make_inputs(s, s->adam ? 0.003f : 0.02f);
-    ad_built b = make_plan_with(s, &in, half), exact = make_plan(s, &in);
-    int halves = 0, none = 0;
-    const size_t bytes_u = u_bytes(b.plan, &halves), bytes_exact = u_bytes(exact.plan, &none);
-    if (none != 0 || (half ? 2 * bytes_u != bytes_exact : halves != 0) || ad_plan_owned_bytes(b.plan) > ad_plan_owned_bytes(exact.plan)) {
-        fprintf(stderr, "setting %d: u has %zu bytes in half precision, %zu else\n", number, bytes_u, bytes_exact);
-        failures++;
-    }
-    if (half && halves == 0) {
-        ad_built_clear(&b);
-        ad_built_clear(&exact);
-        free_inputs(&in);
-        return;
-    }
+/* Runs the plan twice in one program: replay gives the same bytes. Fills the adapted block and the predictions. */
+static void run_plan(ad_engine *e, const setting *s, const inputs *in, const ad_built *b, int number, float *got, int32_t *predicted) {
     const ad_engine_api *api = e->api;
     ad_buffer *external[3] = {0};
-    const size_t bytes[3] = {b.plan->arenas[0].bytes, b.plan->arenas[1].bytes, b.plan->arenas[2].bytes};
-    const void *data[3] = {in.model->values, in.pixels, in.pixels + 10 * 3 * s->size * s->size};
+    const size_t bytes[3] = {b->plan->arenas[0].bytes, b->plan->arenas[1].bytes, b->plan->arenas[2].bytes};
+    const void *data[3] = {in->model->values, in->pixels, in->pixels + 10 * 3 * s->size * s->size};
     for (int a = 0; a < 3; a++) {
         must(api->buffer_create(e, bytes[a], &external[a]), "buffer");
         must(api->buffer_write(e, external[a], 0, data[a], bytes[a]), "buffer");
     }
-    const size_t count = TASKS * b.adapted_count;
-    float *got = malloc(count * sizeof *got), *again = malloc(count * sizeof *again);
-    int32_t predicted[TASKS * WAY * SHOT];
-    for (int repeat = 0; repeat < 2; repeat++) { /* the second time in the same program: replay gives the same bytes */
-        static ad_program *program;
-        if (repeat == 0) must(api->program_create(e, b.plan, external, &program), "program");
-        write_all(e, program, &b, &in);
-        must(api->program_run(program, AD_SEGMENT_INIT, 1), "init");
-        write_adapters(s, &b, &in, api, program);
-        must(api->program_run(program, AD_SEGMENT_PREFIX, 1), "prefix");
-        must(api->program_run(program, AD_SEGMENT_STEP, STEPS), "step");
-        must(api->program_run(program, AD_SEGMENT_EVAL, 1), "eval");
-        must(api->program_read(program, b.adapted, 0, repeat ? again : got, count * sizeof *got), "read");
-        must(api->program_read(program, b.query_predicted, 0, predicted, sizeof predicted), "read");
-        if (repeat == 1) api->program_destroy(&program);
+    const size_t count = TASKS * b->adapted_count;
+    float *again = malloc(count * sizeof *again);
+    ad_program *program = NULL;
+    must(api->program_create(e, b->plan, external, &program), "program");
+    for (int repeat = 0; repeat < 2; repeat++) {
+        write_all(e, program, b, in);
+        must(ad_run_segment(api, program, AD_SEGMENT_INIT, 1), "init");
+        write_adapters(s, b, in, api, program);
+        must(ad_run_segment(api, program, AD_SEGMENT_PREFIX, 1), "prefix");
+        must(ad_run_segment(api, program, AD_SEGMENT_STEP, STEPS), "step");
+        must(ad_run_segment(api, program, AD_SEGMENT_EVAL, 1), "eval");
+        must(api->program_read(program, b->adapted, 0, repeat ? again : got, count * sizeof *got), "read");
+        must(api->program_read(program, b->query_predicted, 0, predicted, TASKS * WAY * SHOT * sizeof *predicted), "read");
     }
+    api->program_destroy(&program);
     if (memcmp(got, again, count * sizeof *got) != 0) {
         fprintf(stderr, "%s, setting %d: replay gives other bytes\n", api->name, number);
         failures++;
     }
+    free(again);
+    for (int a = 0; a < 3; a++) api->buffer_destroy(e, &external[a]);
+}
+
+/* An engine that works by task: a lane for each or one for all of them gives the same bytes, and takes less memory. */
+static void check_lanes(ad_engine *e, const setting *s, const inputs *in, const ad_built *b, int number, const float *want) {
+    ad_built one = make_plan_with(s, in, false, 1);
+    const size_t bytes = TASKS * one.adapted_count * sizeof(float);
+    float *got = malloc(bytes);
+    int32_t predicted[TASKS * WAY * SHOT];
+    run_plan(e, s, in, &one, number, got, predicted);
+    const size_t saved = ad_plan_owned_bytes(b->plan) - ad_plan_owned_bytes(one.plan);
+    if (memcmp(got, want, bytes) != 0 || one.plan->lane_bytes == 0 || saved != (TASKS - 1) * one.plan->lane_bytes) {
+        fprintf(stderr, "%s, setting %d: one lane gives other bytes or takes more memory\n", e->api->name, number);
+        failures++;
+    }
+    free(got);
+    ad_built_clear(&one);
+}
+
+/* half: with u in half precision, if the plan has any. The double reference knows only numbers as they are. */
+static void check_engine(ad_engine *e, const setting *s, int number, bool half) {
+    ad_limits limits;
+    e->api->limits(e, &limits);
+    const int lanes = limits.lanes ? TASKS : 0;
+    inputs in = make_inputs(s, s->adam ? 0.003f : 0.02f);
+    ad_built b = make_plan_with(s, &in, half, lanes), whole = make_plan_with(s, &in, false, lanes), exact = make_plan(s, &in);
+    int halves = 0, none = 0;
+    const size_t bytes_u = u_bytes(b.plan, &halves), bytes_exact = u_bytes(whole.plan, &none);
+    if (none != 0 || (half ? 2 * bytes_u != bytes_exact : halves != 0) || ad_plan_owned_bytes(b.plan) > ad_plan_owned_bytes(whole.plan)) {
+        fprintf(stderr, "setting %d: u has %zu bytes in half precision, %zu else\n", number, bytes_u, bytes_exact);
+        failures++;
+    }
+    if (half && halves == 0) goto done;
+    const size_t count = TASKS * b.adapted_count;
+    float *got = malloc(count * sizeof *got);
+    int32_t predicted[TASKS * WAY * SHOT];
+    run_plan(e, s, &in, &b, number, got, predicted);
+    if (lanes && !half) check_lanes(e, s, &in, &b, number, got);
     interpreter *run = start(s, &exact, &in);
     const double *want = interpreter_tensor(run, exact.adapted), *labels = interpreter_tensor(run, exact.query_predicted);
     double *began = malloc(count * sizeof *began), worst = 0, off = 0, way = 0;
@@ -458,16 +482,16 @@ static void check_engine(ad_engine *e, const setting *s, int number, bool half) 
      * counts. */
     const bool close = half ? sqrt(off / way) < 0.2 : worst < 2e-3;
     if (!close || differ > 1) {
-        fprintf(stderr, "%s, setting %d%s (%s %s adapt %x bn %d): off by %g relative, %g of the way, %d predictions differ\n", api->name,
+        fprintf(stderr, "%s, setting %d%s (%s %s adapt %x bn %d): off by %g relative, %g of the way, %d predictions differ\n", e->api->name,
                 number, half ? " in half precision" : "", s->arch, s->sharing, s->adapt, s->bn, worst, sqrt(off / way), differ);
         failures++;
     }
     free(began);
-    for (int a = 0; a < 3; a++) api->buffer_destroy(e, &external[a]);
     free(got);
-    free(again);
     interpreter_destroy(&run);
+done:
     ad_built_clear(&b);
+    ad_built_clear(&whole);
     ad_built_clear(&exact);
     free_inputs(&in);
 }

@@ -70,7 +70,7 @@ START_TEST(sent_bytes_arrive) {
         op->f[0] = i == 0;
     }
     OK(api->program_create(engine, plan, NULL, &program));
-    OK(api->program_run(program, AD_SEGMENT_INIT, 1));
+    OK(ad_run_segment(api, program, AD_SEGMENT_INIT, 1));
     ck_assert_int_eq(api->buffer_send(engine, buffer, (size_t)PART * PARTS, data, 1), ADATOM_USAGE);
     for (int k = 0, at = 0; k < PARTS; k++) { /* the last part comes first; each in pieces of 1, 2, 3 ... MiB */
         const size_t from = (size_t)(PARTS - 1 - k) * PART;
@@ -78,7 +78,7 @@ START_TEST(sent_bytes_arrive) {
             n = AD_MIN((size_t)(1 + at % 3) << 20, PART - done);
             OK(api->buffer_send(engine, buffer, from + done, data + from + done, n));
         }
-        OK(api->program_run(program, AD_SEGMENT_STEP, 1));
+        OK(ad_run_segment(api, program, AD_SEGMENT_STEP, 1));
     }
     OK(api->buffer_wait(engine));
     OK(api->buffer_read(engine, buffer, 0, got, (size_t)PART * PARTS));
@@ -200,7 +200,7 @@ START_TEST(streamed_episodes_are_the_same) {
         /* Less and less, until one task does not fit. */
         adatom_status status = ADATOM_OK;
         int streamed = 0;
-        for (size_t memory = a.arena_bytes; status == ADATOM_OK; memory = memory * 3 / 5) {
+        for (size_t memory = a.arena_bytes; status == ADATOM_OK; memory = memory * 5 / 6) {
             status = adapt(model, list, methods[k], memory, &part, &b);
             if (status != ADATOM_OK) break;
             ck_assert_uint_le(b.arena_bytes, memory);

@@ -108,13 +108,13 @@ START_TEST(replay_of_dependent_operations) {
     ad_program *program = NULL;
     OK(engine->api->program_create(engine, plan, NULL, &program));
     ad_plan_destroy(&plan); /* the program has its own copy */
-    OK(engine->api->program_run(program, AD_SEGMENT_INIT, 1));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_INIT, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     check_all(program, TWICE, 2);
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 999));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 999));
     check_all(program, SUM, 1000);
     check_all(program, TWICE, 2000);
-    OK(engine->api->program_run(program, AD_SEGMENT_EVAL, 3)); /* an empty segment */
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_EVAL, 3)); /* an empty segment */
     engine->api->program_destroy(&program);
     ck_assert_ptr_null(program);
 }
@@ -126,15 +126,15 @@ START_TEST(omitted_barriers_are_reported) {
     ad_program *program = NULL;
     ad_vk_test_omit_barriers(engine, true);
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_INIT, 1)); /* two independent fills: none needed */
-    ck_assert_int_eq(engine->api->program_run(program, AD_SEGMENT_STEP, 1), ADATOM_FAILED);
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_INIT, 1)); /* two independent fills: none needed */
+    ck_assert_int_eq(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1), ADATOM_FAILED);
     ck_assert_msg(strstr(adatom_context_message(ctx), "SYNC-HAZARD"), "%s", adatom_context_message(ctx));
     ck_assert_int_gt(ad_vk_validation_errors(engine), 0);
     engine->api->program_destroy(&program);
     ad_vk_test_omit_barriers(engine, false);
     logged.errors = 0; /* what teardown looks at */
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     engine->api->program_destroy(&program);
     ad_plan_destroy(&plan);
 }
@@ -153,10 +153,10 @@ START_TEST(barriers_only_at_hazards) {
     elementwise(plan, AD_SEGMENT_STEP, AD_OP_FILL, t[0], -1, -1, N, 1);
     elementwise(plan, AD_SEGMENT_STEP, AD_OP_FILL, over, -1, -1, N / 2, 2);
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_INIT, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_INIT, 1));
     ck_assert_int_eq(logged.barriers, 1);
     for (int i = 0; i < 6; i++) check_all(program, t[i], 3);
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 50));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 50));
     ck_assert_int_eq(logged.barriers, 1);
     float got[N];
     OK(engine->api->program_read(program, t[0], 0, got, sizeof got));
@@ -191,9 +191,9 @@ START_TEST(large_writes_and_reads) {
     OK(engine->api->buffer_write(engine, buffer, 0, values, sizeof values));
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     OK(engine->api->program_create(engine, plan, (ad_buffer *const[]){buffer, NULL}, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     check_all(program, y, 7);
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     check_all(program, y, 5);
     OK(engine->api->program_write(program, y, 16, values, 4));
     OK(engine->api->program_read(program, y, 12, values, 12));
@@ -217,15 +217,15 @@ START_TEST(submissions_are_bounded) {
     for (int i = 0; i < OPS; i++) elementwise(plan, AD_SEGMENT_STEP, AD_OP_COPY, i % 2 ? x : y, i % 2 ? y : x, -1, BIG, 0);
     elementwise(plan, AD_SEGMENT_EVAL, AD_OP_FILL, tiny, -1, -1, 4, 1);
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1)); /* measures */
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1)); /* measures */
     memset(&logged, 0, sizeof logged);
     const double began = ad_seconds();
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, TIMES));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, TIMES));
     const double ms = 1e3 * (ad_seconds() - began);
     ck_assert_int_ge(logged.submissions, (int)(ms / 400)); /* target 100; the machine may be busy with something else */
     ck_assert_msg(logged.longest_ms < 400 || logged.longest_ms < ms / 3, "%g of %g ms in one submission", logged.longest_ms, ms);
     memset(&logged, 0, sizeof logged);
-    OK(engine->api->program_run(program, AD_SEGMENT_EVAL, 1000)); /* short ones go together */
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_EVAL, 1000)); /* short ones go together */
     ck_assert_int_le(logged.submissions, 100);
     engine->api->program_destroy(&program);
     ad_plan_destroy(&plan);
@@ -238,18 +238,18 @@ START_TEST(operations_are_timed) {
     ad_program *program = NULL;
     engine->api->describe(engine, &info);
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     for (int op = 0; op < 5; op++) ck_assert(engine->api->program_op_ns(program, op) < 0);
     OK(engine->api->program_profile(program, true));
-    OK(engine->api->program_run(program, AD_SEGMENT_INIT, 1));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_INIT, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     for (int op = 0; op < 5; op++) {
         const double ns = engine->api->program_op_ns(program, op);
         ck_assert_msg(info.timer ? ns >= 0 && ns < 1e9 : ns < 0, "operation %d: %g ns", op, ns);
     }
     check_all(program, TWICE, 2);
     OK(engine->api->program_profile(program, false));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     check_all(program, TWICE, 4);
     engine->api->program_destroy(&program);
     ad_plan_destroy(&plan);
@@ -266,7 +266,7 @@ START_TEST(another_module_takes_the_place) {
     ad_vk_test_replace_module(engine, AD_VK_FILL, other_module, AD_COUNT(other_module));
     OK(engine->api->program_create(engine, plan, NULL, &program));
     OK(engine->api->program_write(program, ONE, 0, (int32_t[]){41, 7}, sizeof first));
-    OK(engine->api->program_run(program, AD_SEGMENT_INIT, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_INIT, 1));
     OK(engine->api->program_read(program, ONE, 0, first, sizeof first));
     ck_assert(first[0] == 42 && first[1] == 7);
     engine->api->program_destroy(&program);
@@ -306,7 +306,7 @@ START_TEST(interrupt_stops_a_run) {
     ad_program *program = NULL;
     OK(engine->api->program_create(engine, plan, NULL, &program));
     adatom_context_interrupt(ctx);
-    ck_assert_int_eq(engine->api->program_run(program, AD_SEGMENT_STEP, 1000), ADATOM_INTERRUPTED);
+    ck_assert_int_eq(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1000), ADATOM_INTERRUPTED);
     engine->api->program_destroy(&program);
     ad_plan_destroy(&plan);
 }
@@ -361,8 +361,8 @@ static void use_engine(const char *cache_dir, int prefer) {
     open_engine(&params);
     if (prefer) engine->api->variant_prefer(engine, plan, &plan->ops[0], prefer);
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    OK(engine->api->program_run(program, AD_SEGMENT_INIT, 1));
-    OK(engine->api->program_run(program, AD_SEGMENT_STEP, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_INIT, 1));
+    OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     check_all(program, TWICE, 2);
     engine->api->program_destroy(&program);
     ad_plan_destroy(&plan);
