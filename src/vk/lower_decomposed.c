@@ -2,7 +2,7 @@
 #include "vk/lower_conv.h"
 
 /* Variants of the kernels that read rows of vec4. */
-enum { PLAIN = 1, TEXEL, SPREAD, TOGETHER = SPREAD };
+enum { PLAIN = 1, TEXEL, SPREAD, TOGETHER = SPREAD, ROLLING };
 static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.o % 4 == 0 ? TEXEL : PLAIN; }
 
 /* All atoms in one invocation: as long as its code and sums stay small. */
@@ -10,6 +10,7 @@ static bool small(const ad_geometry *g) { return g->k * g->k * g->m <= 144; }
 static bool spreads(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps) {
     return op->g.o % 4 == 0 && small(&op->g) && ad_vk_aligned(plan, op) && ad_conv_spreads(caps) && ad_conv_texels(caps, plan, op, 2);
 }
+static bool rolls(const ad_geometry *g) { return g->stride == 1 && g->dil == 1; }
 static int preferred_spread(const ad_op *op, const ad_vk_caps *caps) {
     const int variant = preferred(op, caps);
     return variant == TEXEL && ad_conv_spreads(caps) && small(&op->g) ? SPREAD : variant;
@@ -97,6 +98,16 @@ static int strip_of(const ad_geometry *g) {
     return 1;
 }
 
+/* Of a line, for all atoms: wide strips share loads; 504 products of vec4 are as much code as compiles quickly. */
+static int wide_strip(const ad_geometry *g, int line) {
+    return ad_conv_balanced((size_t)line, (size_t)AD_MIN(7, 504 / (g->k * g->k * g->m)));
+}
+
+static int preferred_atoms(const ad_op *op, const ad_vk_caps *caps) {
+    const int variant = preferred_spread(op, caps);
+    return variant == SPREAD && rolls(&op->g) ? ROLLING : variant;
+}
+
 static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     static const int kernels[] = {AD_VK_ATOMS, AD_VK_ATOMS_1, AD_VK_ATOMS_TEXEL};
     const int strip = strip_of(&op->g);
@@ -105,6 +116,13 @@ static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const
     push.optional = op->t[2] >= 0;
     if (variant == SPREAD && spreads(plan, op, caps)) {
         ad_conv_spread(out, op, caps, AD_VK_ATOMS_SPREAD, push, strips * (size_t)op->g.o / 4, strip)->texel = 3;
+        return true;
+    }
+    if (variant == ROLLING && rolls(&op->g) && spreads(plan, op, caps)) {
+        const int columns = wide_strip(&op->g, op->g.ow);
+        const size_t across = ad_conv_ceil((size_t)op->g.ow, (size_t)columns) * (size_t)op->g.n * (size_t)op->g.o / 4;
+        const size_t spans = ad_conv_splits(caps, (size_t)op->g.oh, ad_conv_ceil(across, caps->subgroup), 1, 8, 1, op->tasks, &push.span);
+        ad_conv_spread(out, op, caps, AD_VK_ATOMS_ROLLING, push, spans * across, columns)->texel = 3;
         return true;
     }
     const int kernel = kernel_of(kernels, plan, op, variant, caps, 1);
@@ -136,8 +154,7 @@ static bool lower_atoms_du(const ad_plan *plan, const ad_op *op, int variant, co
 static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     static const int kernels[] = {AD_VK_ATOMS_DPSI, AD_VK_ATOMS_DPSI_1, AD_VK_ATOMS_DPSI_TEXEL};
     if (variant == TOGETHER && spreads(plan, op, caps)) {
-        /* Wide strips share loads of dy; 504 products of vec4 are as much code as compiles quickly. */
-        const int most = AD_MIN(7, 504 / (op->g.k * op->g.k * op->g.m)), strip = ad_conv_balanced((size_t)op->g.w, (size_t)most);
+        const int strip = wide_strip(&op->g, op->g.w);
         const size_t strips = (size_t)op->g.n * (size_t)op->g.h * ad_conv_ceil((size_t)op->g.w, (size_t)strip);
         const struct ad_push_conv push = ad_conv_push(plan, op);
         add_taps_of(out, op, caps, AD_VK_ATOMS_DPSI_TOGETHER, push, strips * (size_t)op->g.o / 4, strip, true)->texel = 3;
@@ -180,7 +197,8 @@ const ad_vk_family ad_vk_family_COMPOSE = {.lower = lower_compose, .variants = {
 const ad_vk_family ad_vk_family_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .variants = {"taps"}};
 const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {.lower = lower_compose_dalpha, .variants = {"single"}};
 const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"single"}};
-const ad_vk_family ad_vk_family_ATOMS = {.lower = lower_atoms, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
+const ad_vk_family ad_vk_family_ATOMS = {
+    .lower = lower_atoms, .variants = {"strip", "texel", "spread", "rolling"}, .preferred = preferred_atoms};
 const ad_vk_family ad_vk_family_ATOMS_DU = {
     .lower = lower_atoms_du, .variants = {"strip", "texel", "spread"}, .preferred = preferred_spread};
 const ad_vk_family ad_vk_family_ATOMS_DPSI = {
