@@ -52,10 +52,23 @@ static ad_vk_launch *add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_ca
     return add_taps_of(out, op, caps, kernel, push, items, tile_a, false);
 }
 
+/* Kernels as vec4 of outputs; i[0]: the coefficients' leading dimension. */
+enum { SINGLE = 1, SHARED_LOADS };
+static bool shares(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps) {
+    return !op->g.group && op->i[0] % 4 == 0 && spreads(plan, op, caps) && ad_conv_texels(caps, plan, op, AD_OP_TENSORS);
+}
+static int preferred_shared(const ad_op *op, const ad_vk_caps *caps) {
+    return !op->g.group && op->i[0] % 4 == 0 && preferred_spread(op, caps) == SPREAD ? SHARED_LOADS : SINGLE;
+}
+
 static bool lower_compose(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (variant != 1) return false;
     struct ad_push_conv push = ad_conv_push(plan, op);
     push.optional = (op->t[2] >= 0 ? AD_COMPOSE_SCALE : 0) | (op->t[4] >= 0 ? AD_COMPOSE_BASE : 0);
+    if (variant == SHARED_LOADS && shares(plan, op, caps)) {
+        ad_conv_spread(out, op, caps, AD_VK_COMPOSE_SPREAD, push, (size_t)op->g.c * (size_t)op->g.o / 4, 1)->texel = 0x17;
+        return true;
+    }
+    if (variant != SINGLE) return false;
     add_groups(ad_conv_items(out, op, caps, AD_VK_COMPOSE, push, (size_t)op->g.c * (size_t)op->g.o, 1), &op->g);
     return true;
 }
@@ -67,8 +80,13 @@ static bool lower_compose_dpsi(const ad_plan *plan, const ad_op *op, int variant
 }
 
 static bool lower_compose_dalpha(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (variant != 1) return false;
     const size_t items = (size_t)op->i[1] * (size_t)op->g.m * (size_t)op->i[0];
+    if (variant == SHARED_LOADS && shares(plan, op, caps)) {
+        const size_t vectors = items / (size_t)op->g.m / 4;
+        ad_conv_spread(out, op, caps, AD_VK_COMPOSE_DALPHA_SPREAD, ad_conv_push(plan, op), vectors, 1)->texel = 3;
+        return true;
+    }
+    if (variant != SINGLE) return false;
     add_groups(ad_conv_items(out, op, caps, AD_VK_COMPOSE_DALPHA, ad_conv_push(plan, op), items, 1), &op->g);
     return true;
 }
@@ -193,9 +211,10 @@ static bool lower_depth_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_COMPOSE = {.lower = lower_compose, .variants = {"taps"}};
+const ad_vk_family ad_vk_family_COMPOSE = {.lower = lower_compose, .variants = {"taps", "spread"}, .preferred = preferred_shared};
 const ad_vk_family ad_vk_family_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .variants = {"taps"}};
-const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {.lower = lower_compose_dalpha, .variants = {"single"}};
+const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {
+    .lower = lower_compose_dalpha, .variants = {"single", "spread"}, .preferred = preferred_shared};
 const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"single"}};
 const ad_vk_family ad_vk_family_ATOMS = {
     .lower = lower_atoms, .variants = {"strip", "texel", "spread", "rolling"}, .preferred = preferred_atoms};
