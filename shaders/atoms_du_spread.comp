@@ -20,8 +20,7 @@ void main() {
     int index = ad_invocation(), strips = (p.w + TILE_A - 1) / TILE_A;
     int o = index % O4, strip = index / O4, first = strip % strips * TILE_A, line = strip / strips;
     vec4 weights[AD_LOADS(WEIGHTS)], sum[TILE_A * M];
-    [[unroll]] for (int l = 0; l < AD_LOADS(WEIGHTS); l++)
-        weights[l] = psi(ad_task_offset(1, 4) + min(l * LANES + int(gl_LocalInvocationID.x), WEIGHTS - 1));
+    AD_SPREAD_LOAD(weights, psi, ad_task_offset(1, 4), WEIGHTS, WEIGHTS)
     [[unroll]] for (int s = 0; s < TILE_A * M; s++) sum[s] = vec4(0);
     [[unroll]] for (int i = 0; i < K; i++)
         [[unroll]] for (int j = 0; j < K; j++)

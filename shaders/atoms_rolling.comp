@@ -23,8 +23,7 @@ void main() {
     int first = strip * TILE_A, top = part % spans * p.span, image = part / spans;
     bool alive = index < p.count;
     vec4 weights[AD_LOADS(WEIGHTS)], sum[K * TILE_A];
-    [[unroll]] for (int l = 0; l < AD_LOADS(WEIGHTS); l++)
-        weights[l] = psi(ad_task_offset(1, 4) + min(l * LANES + int(gl_LocalInvocationID.x), WEIGHTS - 1));
+    AD_SPREAD_LOAD(weights, psi, ad_task_offset(1, 4), WEIGHTS, WEIGHTS)
     int b = ad_task_offset(2, 1) + 4 * o;
     vec4 add = p.optional != 0 ? vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3)) : vec4(0);
     [[unroll]] for (int s = 0; s < K * TILE_A; s++) sum[s] = add;

@@ -20,8 +20,7 @@ void main() {
     int o = index % O4, strip = index / O4 % strips, line = index / O4 / strips;
     int first = strip * TILE_A, row0 = line % p.oh * STRIDE - PAD, col0 = first * STRIDE - PAD;
     vec4 weights[AD_LOADS(WEIGHTS)], sum[TILE_A];
-    [[unroll]] for (int l = 0; l < AD_LOADS(WEIGHTS); l++)
-        weights[l] = psi(ad_task_offset(1, 4) + min(l * LANES + int(gl_LocalInvocationID.x), WEIGHTS - 1));
+    AD_SPREAD_LOAD(weights, psi, ad_task_offset(1, 4), WEIGHTS, WEIGHTS)
     [[unroll]] for (int q = 0; q < TILE_A; q++) sum[q] = vec4(0);
     [[unroll]] for (int i = 0; i < K; i++) {
         int row = row0 + i * DIL, from[LINE];

@@ -18,8 +18,7 @@ void main() {
     int index = ad_invocation(), columns = p.ld / 4, o = index % columns, c = index / columns;
     bool inside = c < C && o < O4;
     vec4 atoms[AD_LOADS(WEIGHTS)], rows[K * K];
-    [[unroll]] for (int l = 0; l < AD_LOADS(WEIGHTS); l++)
-        atoms[l] = psi(ad_task_offset(1, 4) + min(l * LANES + int(gl_LocalInvocationID.x), WEIGHTS - 1));
+    AD_SPREAD_LOAD(atoms, psi, ad_task_offset(1, 4), WEIGHTS, WEIGHTS)
     [[unroll]] for (int tap = 0; tap < K * K; tap++)
         rows[tap] = ad_keep(dw(ad_task_offset(0, 4) + tap * C * O4 + (inside ? c * O4 + o : 0)), inside);
     [[unroll]] for (int m = 0; m < M; m++) {

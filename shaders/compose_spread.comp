@@ -19,8 +19,7 @@ const int WEIGHTS = (M * K * K + 3) / 4;
 void main() {
     int index = ad_invocation(), at = min(index, C * O4 - 1), o = at % O4, c = at / O4;
     vec4 atoms[AD_LOADS(WEIGHTS)], sum[K * K];
-    [[unroll]] for (int l = 0; l < AD_LOADS(WEIGHTS); l++)
-        atoms[l] = psi(ad_task_offset(1, 4) + min(l * LANES + int(gl_LocalInvocationID.x), WEIGHTS - 1));
+    AD_SPREAD_LOAD(atoms, psi, ad_task_offset(1, 4), WEIGHTS, WEIGHTS)
     [[unroll]] for (int tap = 0; tap < K * K; tap++)
         sum[tap] = (p.optional & AD_COMPOSE_BASE) != 0 ? base(ad_task_offset(4, 4) + tap * C * O4 + at) : vec4(0);
     [[unroll]] for (int m = 0; m < M; m++) {

@@ -43,7 +43,7 @@ void main() {
             vec4 values[TILE_A], weights[AD_LOADS(4 * TILE_V)];
             [[unroll]] for (int a = 0; a < TILE_A; a++) values[a] = ad_keep(x(from[a] + c), inside[a]);
             [[unroll]] for (int l = 0; l < AD_LOADS(4 * TILE_V); l++) {
-                int row = (l * LANES + lane) / TILE_V, v = (l * LANES + lane) % TILE_V;
+                int row = min((l * LANES + lane) / TILE_V, 3), v = (l * LANES + lane) % TILE_V;
                 weights[l] = w(ad_task_offset(1, 4) + (tap * C + 4 * c + row) * O4 + min(column + v, O4 - 1));
             }
             [[unroll]] for (int v = 0; v < TILE_V; v++) {

@@ -10,6 +10,7 @@
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN4(0, x)
@@ -95,12 +96,12 @@ void main() {
         for (int o = 4 * column; o < min(4 * column + 4, O); o++) {
             int at = ad_task_offset(4, 1) + position * O + o;
             float v = sum[r][o - 4 * column] + (p.optional != 0 ? bias(ad_task_offset(3, 1) + o) : 0.0);
-            y[at] = p.accumulate != 0 ? y[at] + v : v;
+            y[at] = ACCUMULATE ? y[at] + v : v;
         }
 #else
         int at = ad_task_offset(4, 4) + position * O4 + column, b = ad_task_offset(3, 1) + 4 * column;
         if (p.optional != 0) sum[r] += vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3));
-        y[at] = p.accumulate != 0 ? y[at] + sum[r] : sum[r];
+        y[at] = ACCUMULATE ? y[at] + sum[r] : sum[r];
 #endif
     }
 }

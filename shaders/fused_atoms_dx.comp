@@ -9,6 +9,7 @@
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
 #include "lib/conv.glsl"
+#include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 
 AD_IN_O(0, dy)
@@ -93,6 +94,6 @@ void main() {
         if (!pixel.inside) return;
         int at = ad_task_offset(3, 1) + ((pixel.image * p.h + pixel.row) * p.w + pixel.col) * C + first_column + column;
         [[unroll]] for (int j = 0; j < 4; j++)
-            if (first_column + column + 16 * j < C) dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j];
+            if (first_column + column + 16 * j < C) dx[at + 16 * j] = (ACCUMULATE ? dx[at + 16 * j] : 0.0) + sum[r][j];
     }
 }

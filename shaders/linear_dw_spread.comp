@@ -26,7 +26,8 @@ void main() {
         vec4 d[AD_LOADS(O)];
         [[unroll]] for (int l = 0; l < AD_LOADS(O); l++) {
             int at = n / 4 * O + min(l * LANES + lane, O - 1), left = p.n * O - 4 * at;
-            d[l] = mix(vec4(0), dy(ad_task_offset(1, 4) + at), lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
+            vec4 there = dy(ad_task_offset(1, 4) + min(at, (p.n * O - 1) / 4));
+            d[l] = mix(vec4(0), there, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
         }
         [[unroll]] for (int row = 0; row < 4; row++) {
             vec4 value = ad_keep(x(ad_task_offset(0, 4) + min(n + row, p.n - 1) * C4 + c), n + row < p.n);

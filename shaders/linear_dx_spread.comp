@@ -17,7 +17,8 @@ const int COLUMN_TILES = (C4 + LANES - 1) / LANES;
 void main() {
     int lane = int(gl_LocalInvocationID.x), column = ad_group() % COLUMN_TILES * LANES + lane, n = ad_group() / COLUMN_TILES * 4;
     vec4 d[AD_LOADS(O)], sum[4];
-    [[unroll]] for (int l = 0; l < AD_LOADS(O); l++) d[l] = dy(ad_task_offset(0, 4) + n / 4 * O + min(l * LANES + lane, O - 1));
+    int from = min(n, (p.n - 1) / 4 * 4); /* workgroups past the last repeat its loads: a return would mask all that follows */
+    AD_SPREAD_LOAD(d, dy, ad_task_offset(0, 4) + from / 4 * O, O, ((p.n - from) * O + 3) / 4)
     [[unroll]] for (int row = 0; row < 4; row++) sum[row] = vec4(0);
     [[unroll]] for (int o = 0; o < O; o++) {
         vec4 weights = w(ad_task_offset(1, 4) + o * C4 + min(column, C4 - 1));

@@ -303,7 +303,7 @@ static adatom_status check_variant(check *k, int variant, const char *name, bool
         const bool same = compare(k, &k->expected[data], data == INTEGERS, half, detail, sizeof detail);
         report(k, name, data_names[data], same ? NULL : detail);
     }
-    /* Again, with the profile: an engine that takes a task through a whole segment then goes operation by operation. */
+    /* Again, with the profile: an engine that takes each task through everything then goes operation by operation. */
     AD_TRY(api->program_profile(program, true));
     AD_TRY(run_once(k, program, k->expected[REALS].start, k->again));
     report(k, name, data_names[REPEAT], same_bytes(k, detail, sizeof detail) ? NULL : detail);

@@ -42,7 +42,7 @@ struct ad_program {
     float *scratch;
     size_t task_scratch; /* floats of a thread that runs single tasks */
     int tasks, lanes, tensor_count, op_count;
-    int workers; /* threads that take a task each through a segment; 0: it runs operation by operation */
+    int workers; /* threads that take a task each through all runs of a call; 0: those go operation by operation */
     segment segments[AD_SEGMENT_COUNT];
     bool profile;
 };
@@ -202,6 +202,24 @@ static int choose_workers(const ad_program *p) {
     return workers && 4 * p->tasks >= 3 * threads * ((p->tasks + workers - 1) / workers) ? workers : 0;
 }
 
+/* Floats that the operations need, whether they run for some tasks side by side or each worker for one. */
+static size_t find_scratch(ad_program *p) {
+    size_t most = 0;
+    for (int k = 0; k < AD_SEGMENT_COUNT; k++) {
+        const segment *s = &p->segments[k];
+        for (int i = s->first; i < s->first + s->count; i++) {
+            const ad_cpu_kernel *kernel = kernels[p->ops[i].kind];
+            if (!kernel->scratch) continue;
+            ad_cpu_call group = p->calls[i], one = group;
+            if (s->by_task) group.tasks = AD_MIN(group.tasks, p->lanes);
+            one.tasks = one.threads = 1;
+            most = AD_MAX(most, kernel->scratch(&group));
+            p->task_scratch = AD_MAX(p->task_scratch, (kernel->scratch(&one) + 15) / 16 * 16);
+        }
+    }
+    return AD_MAX(most, (size_t)p->workers * p->task_scratch);
+}
+
 static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external, ad_program **out) {
     cpu_engine *engine = (cpu_engine *)base;
     adatom_context *ctx = base->ctx;
@@ -228,7 +246,6 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     if (ops) memcpy(p->ops, plan->ops, ops * sizeof *p->ops);
     AD_TRY(bind_arenas(p, plan, external));
 
-    size_t scratch = 0;
     for (int i = 0; i < p->op_count; i++) {
         const ad_op *op = &p->ops[i];
         ad_cpu_call *call = &p->calls[i];
@@ -245,15 +262,10 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
             call->stride[r] = t->stride * ad_type_bytes(t->type);
             call->half[r] = t->type == AD_F16;
         }
-        if (!kernels[op->kind]->scratch) continue;
-        ad_cpu_call one = *call;
-        one.tasks = one.threads = 1;
-        scratch = AD_MAX(scratch, kernels[op->kind]->scratch(call));
-        p->task_scratch = AD_MAX(p->task_scratch, (kernels[op->kind]->scratch(&one) + 15) / 16 * 16);
     }
     for (int s = 0; s < AD_SEGMENT_COUNT; s++) plan_segment(p, plan, s);
     p->workers = choose_workers(p);
-    scratch = AD_MAX(scratch, (size_t)p->workers * p->task_scratch);
+    const size_t scratch = find_scratch(p);
     p->scratch = ad_malloc(ctx, scratch, sizeof *p->scratch);
     if (!p->scratch) {
         status = ADATOM_OUT_OF_MEMORY;
@@ -398,7 +410,7 @@ static void read_model(char *out, size_t size) {
 
 static const ad_cpu_tiles *best_tiles(void) {
 #if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
     if (avx512 && ad_cpu_tiles_avx512) return ad_cpu_tiles_avx512;

@@ -104,7 +104,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     /* Lanes wait for the last of them at the end only: some tasks for each lose little. */
     size_t useful = wanted > 0 ? (size_t)wanted : limits.lanes && !p->from_features ? 4 * (size_t)limits.lanes : 64;
     useful = AD_MIN(useful, AD_MIN(limits.tensor_bytes, limits.arena_bytes) / largest);
-    useful = AD_MAX(AD_MIN(AD_MIN(useful, limits.arena_bytes / one), (size_t)most), (size_t)1);
+    useful = AD_MAX(AD_MIN(AD_MIN(useful, limits.arena_bytes / one), (size_t)AD_MIN(most, AD_MOST_TASKS)), (size_t)1);
     /* All rows stay where that costs no task. */
     const size_t lanes = (size_t)limits.lanes, lane_bytes = out->plan->lane_bytes;
     const size_t staying = whole ? room(allowed, all, one, lanes, lane_bytes) : 0;

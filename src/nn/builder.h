@@ -17,7 +17,7 @@ typedef struct ad_pass {
     bool wants_gradient;        /* backward follows: keep what it needs */
     const int *statistics_of;   /* else: statistics tensors per node to use instead of the running ones; NULL: running */
     int *y;                     /* output tensor per node */
-    int *u;                     /* coefficients-first: u per node; -1 */
+    int *u;                     /* coefficients-first: u per node; sum-first: z; -1 */
     int *stats, *coef;          /* NORM: tensors per node */
     int *winner;                /* NORM computed with its pool, if backward follows: where the maxima are */
 } ad_pass;

@@ -228,7 +228,8 @@ double ad_op_bytes(const ad_plan *plan, const ad_op *op) {
 
 /* Whether an operation on atoms knows no groups. */
 static bool one_dictionary(int kind) {
-    return kind == AD_OP_PACK || kind == AD_OP_ATOMS || kind == AD_OP_ATOMS_DU || kind == AD_OP_ATOMS_DPSI;
+    return kind == AD_OP_PACK || kind == AD_OP_ATOMS || kind == AD_OP_ATOMS_DU || kind == AD_OP_ATOMS_DPSI || kind == AD_OP_FUSED_ATOMS ||
+           kind == AD_OP_FUSED_ATOMS_DX;
 }
 
 /* What ops.def asks of a tensor of type AD_F16. */
@@ -238,6 +239,8 @@ static bool may_be_half(const ad_op *op, int role) {
 }
 
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
+    if (plan->tasks < 1 || plan->tasks > AD_MOST_TASKS)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: %d tasks, 1 to %d are possible", plan->tasks, AD_MOST_TASKS);
     for (int i = 0; i < plan->tensor_count; i++) {
         const ad_tensor *t = &plan->tensors[i];
         if (t->arena < 0 || t->arena >= plan->arena_count || t->offset % AD_TENSOR_ALIGN_BYTES ||

@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 #define AD_OP_TENSORS 8
+#define AD_MOST_TASKS INT16_MAX /* ad_op.tasks */
 /* Tensors begin at multiples of this inside an arena: the largest minStorageBufferOffsetAlignment a driver may ask for. */
 #define AD_TENSOR_ALIGN_BYTES 256
 
@@ -21,7 +22,8 @@ static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : ty
 
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
 
-/* One numeric array per task. Element e of task t is at byte arena base + offset + (t*stride + e)*size. */
+/* One numeric array per task. Element e of task t (of its lane, where `lane`) is at byte
+ * arena base + offset + (t*stride + e)*size. */
 typedef struct ad_tensor {
     char name[40]; /* for messages */
     ad_type type;
@@ -68,10 +70,10 @@ typedef enum ad_segment_id { AD_SEGMENT_INIT, AD_SEGMENT_PREFIX, AD_SEGMENT_STEP
 typedef struct ad_plan {
     int tasks;
     /* 0: a tensor's tasks lie together, so that what an operation binds is small. Else the tensors of one task lie together, and
-     * so many tasks at most may be worked on side by side, each in a lane: what a task needs only while it is in a segment has one
-     * copy per lane. */
+     * so many tasks at most may be worked on side by side, each in a lane: what a task needs only while it is in its lane has one copy
+     * per lane. It stays there for a run of a segment. */
     int lanes;
-    bool through;      /* PREFIX, STEP and EVAL are run by one call: a task leaves its lane only after all of them */
+    bool through;      /* PREFIX, STEP and EVAL are run by one call: a task stays in its lane for all of them */
     size_t lane_bytes; /* of one lane, by ad_plan_place */
     ad_tensor *tensors;
     int tensor_count, tensor_capacity;

@@ -25,7 +25,7 @@ typedef struct ad_vk_caps {
     uint32_t max_invocations, max_shared_bytes, max_groups[3], subgroup;
     size_t max_range;
     uint32_t max_texels; /* maxTexelBufferElements */
-    bool software;       /* llvmpipe, SwiftShader: register tiles, no shared memory, no barriers */
+    bool software;       /* llvmpipe, SwiftShader: register tiles; shared memory and barriers only to add up lanes */
     bool shuffle;        /* subgroupShuffle */
     bool half;           /* variants of reduced precision were asked for */
     ad_vk_matrix matrix; /* only where half */

@@ -3,7 +3,7 @@
 
 /* Classes that a workgroup of LINEAR computes: they share the loads of x. In the variant for software drivers rows share those of w. */
 enum { CLASSES = 4, TEXEL_CLASSES = 8, TEXEL_ROWS = 4 };
-/* Variants for software drivers: LINEAR's "texel", LINEAR_DW's "spread". */
+/* Variants for software drivers: LINEAR's "texel", the others' "spread". */
 enum { PLAIN = 1, SOFTWARE };
 
 static bool lower_linear(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
@@ -16,11 +16,12 @@ static bool lower_linear(const ad_plan *plan, const ad_op *op, int variant, cons
         push.count = (int32_t)(ad_conv_ceil(n, (size_t)tile.a) * ad_conv_ceil(o, (size_t)tile.v));
         ad_conv_add(out, op, AD_VK_LINEAR_TEXEL, &push, tile)->texel = 3;
     } else {
+        if (variant != PLAIN) return false;
         push.count = (int32_t)(n * ad_conv_ceil(o, CLASSES));
         ad_conv_add(out, op, AD_VK_LINEAR, &push, (ad_conv_tile){.lanes = ad_conv_lanes(caps), .a = CLASSES});
     }
     ad_vk_groups(&out->launches[0], caps, (size_t)push.count, op->tasks);
-    return variant == PLAIN || variant == SOFTWARE;
+    return true;
 }
 
 static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.c % 4 == 0 ? SOFTWARE : PLAIN; }

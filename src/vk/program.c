@@ -211,6 +211,9 @@ adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_bu
     p->e = e;
     p->omit_barriers = e->omit_barriers;
     AD_TRY(ad_plan_validate(ctx, plan));
+    for (int t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].lane)
+            AD_TRY(ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' is of a lane; here are none", t, plan->tensors[t].name));
     AD_TRY(copy_plan(ctx, plan, &p->plan));
     AD_TRY(check_tensors(p));
     AD_TRY(make_arenas(p, external));

@@ -32,7 +32,7 @@ static void report(void *user, const adatom_check_result *result) {
 }
 
 static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engine **out) {
-    if (strcmp(name, "cpu") == 0) return ad_cpu_engine_create(ctx, 0, out);
+    if (strcmp(name, "cpu") == 0) return ad_cpu_engine_create(ctx, 2, out); /* with more, the cases have too few tasks to run by task */
     size_t count = 0;
     adatom_status status = ad_vk_list(ctx, NULL, 0, &count);
     if (status != ADATOM_OK) return status;
