@@ -77,7 +77,7 @@ static adatom_status run_asked(const ad_bench *b, const ad_bench_case *c, int *e
     ad_bench thorough = *b;
     for (size_t f = 0; f < b->params.filter_count; f++)
         if (!strcmp(b->params.filters[f], c->name)) {
-            thorough.quick = false;
+            thorough.brief = false;
             if (b->params.seconds <= 0) thorough.deadline = INFINITY;
         }
     return run_case(&thorough, c, errors);
@@ -116,7 +116,7 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     if (params) b.params = *params;
     const char *const *suite = ad_bench_suite(b.params.suite);
     if (!suite) return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick, full and scaling", b.params.suite);
-    b.quick = !b.params.suite || strcmp(b.params.suite, "full") != 0;
+    b.brief = !b.params.suite || strcmp(b.params.suite, "full") != 0;
     b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : default_seconds(b.params.suite));
     adatom_status status = check_filters(&b, suite);
     ad_bench_case c;

@@ -35,7 +35,7 @@ typedef struct ad_bench {
     ad_engine *engine;
     adatom_bench_params params;
     double deadline; /* ad_seconds() */
-    bool quick;
+    bool brief; /* little time for a case: every suite but full */
     double flops, bytes;  /* measured peaks a second; 0: unknown */
     uint64_t verified[8]; /* networks whose convolutions were checked in this run (hashes) */
     int verified_count;

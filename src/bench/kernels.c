@@ -149,7 +149,7 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
         const size_t used = strlen(out->variant);
         snprintf(out->variant + used, sizeof out->variant - used, "%s%s", s ? "+" : "", name);
         AD_TRY(ad_bench_late(b, 0)); /* compiling and checking may take long */
-        AD_TRY(ad_verify_case(b->engine, &c->steps[s], name, b->quick ? 4e7 : 4e8, out->verified, sizeof out->verified));
+        AD_TRY(ad_verify_case(b->engine, &c->steps[s], name, b->brief ? 4e7 : 4e8, out->verified, sizeof out->verified));
         r->gbyte += 1e-9 * ad_op_bytes(k.plan, &k.plan->ops[s]);
     }
     double first = 0, ns = 0;

@@ -64,7 +64,7 @@ int adatom_bench_compare(const double *old_samples, size_t old_count, const doub
     return 0;
 }
 
-double ad_bench_budget(const ad_bench *b) { return b->quick ? 0.4 : 2; }
+double ad_bench_budget(const ad_bench *b) { return b->brief ? 0.4 : 2; }
 
 adatom_status ad_bench_late(ad_bench *b, double needed) {
     const double left = b->deadline - ad_seconds();

@@ -29,7 +29,7 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     for (int i = 0; i < count; i++) {
         const ad_case step = ad_case_of(kinds[i], 1, g);
         adatom_status status = ad_bench_late(b, 0);
-        if (status == ADATOM_OK) status = ad_verify_case(b->engine, &step, NULL, b->quick ? 4e7 : 4e8, NULL, 0);
+        if (status == ADATOM_OK) status = ad_verify_case(b->engine, &step, NULL, b->brief ? 4e7 : 4e8, NULL, 0);
         if (status != ADATOM_OK) return status;
     }
     return ADATOM_OK;
@@ -132,7 +132,7 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     adatom_bench_result *r = &out->result;
     adapting a = {.b = b, .method = {.adapt = c->method, .steps = c->optimiser_steps}, .samples = out->samples};
     const int asked = c->tasks ? c->tasks : b->params.tasks_at_once;
-    const double seconds = b->quick ? 2 : 20;
+    const double seconds = b->brief ? 2 : 20;
     AD_TRY(prepare(&a, c, AD_MAX(asked, AT_ONCE) * (1 + AD_BENCH_MAX_SAMPLES)));
     const bool backbone = strcmp(c->method, "centroid") && strcmp(c->method, "head") && strcmp(c->method, "cosine");
     AD_TRY(check_time(b, a.model, (2 + LEAST_SAMPLES) * c->way * (3.0 * c->shot * c->optimiser_steps * backbone + c->query)));
@@ -193,8 +193,8 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     adatom_dataset *dataset = NULL;
     adatom_model *model = NULL;
     char folder[32] = "", path[64];
-    /* Unless the name says otherwise an epoch is a step (quick) or four. A sample is an epoch or 50 steps of it. */
-    const int count = c->pictures ? c->pictures : c->batch * (b->quick ? 1 : 4);
+    /* Unless the name says otherwise an epoch is a step (brief) or four. A sample is an epoch or 50 steps of it. */
+    const int count = c->pictures ? c->pictures : c->batch * (b->brief ? 1 : 4);
     const int blocks = AD_MAX((count / c->batch + 49) / 50, 1), epochs = 1 + (LEAST_SAMPLES + blocks - 1) / blocks;
     const adatom_dataset_params pictures = {.size = c->size, .split = "val", .builtin_per_class = (count + CLASSES - 1) / CLASSES};
     const adatom_model_params network = model_params(c);

@@ -244,7 +244,8 @@ START_TEST(test_refused_plans) {
         ad_geometry g;
     } bad[] = {{AD_OP_DEPTH, {.c = 8, .o = 12, .group = 8}},     {AD_OP_COMPOSE, {.c = 12, .o = 8, .group = 8}},
                {AD_OP_DEPTH_DX, {.c = 12, .o = 12, .group = 6}}, {AD_OP_DEPTH_DPSI, {.c = 8, .o = 8, .group = -4}},
-               {AD_OP_ATOMS, {.c = 8, .o = 8, .group = 4}},      {AD_OP_PACK, {.c = 8, .o = 8, .group = 4}}};
+               {AD_OP_ATOMS, {.c = 8, .o = 8, .group = 4}},      {AD_OP_PACK, {.c = 8, .o = 8, .group = 4}},
+               {AD_OP_FUSED_ATOMS, {.c = 8, .o = 8, .group = 4}}};
     for (size_t i = 0; i < AD_COUNT(bad); i++) {
         ad_plan *plan = ad_plan_create(ctx, 1);
         ad_plan_op(ctx, plan, AD_SEGMENT_STEP, bad[i].kind)->g = bad[i].g;

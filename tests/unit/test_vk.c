@@ -287,6 +287,14 @@ START_TEST(refusals) {
     plan->ops[0].t[0] = 77;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     plan->ops[0].t[0] = ONE;
+    plan->lanes = 1, plan->tensors[ONE].lane = true, plan->tensors[ONE].stride = plan->tensors[ONE].count;
+    ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
+    ck_assert_msg(strstr(adatom_context_message(ctx), "is of a lane"), "%s", adatom_context_message(ctx));
+    plan->tensors[ONE].lane = false, plan->tensors[ONE].stride = 0;
+    plan->tasks = AD_MOST_TASKS + 1;
+    ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
+    ck_assert_msg(strstr(adatom_context_message(ctx), "32768 tasks"), "%s", adatom_context_message(ctx));
+    plan->tasks = 1;
     plan->ops[0].t[0] = (int16_t)ad_plan_tensor(ctx, plan, "vast", AD_F32, 0, limits.tensor_bytes / 4 + 1, false);
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_UNSUPPORTED);
     ck_assert_msg(strstr(adatom_context_message(ctx), "tensor 'vast'"), "%s", adatom_context_message(ctx));
