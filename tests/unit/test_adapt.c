@@ -1,4 +1,5 @@
 /* Adaptation and pretraining through the public API, on the CPU engine and small pictures. */
+#include "fewshot/episodes.h"
 #include "nn/network.h"
 #include "tests/run_suite.h"
 
@@ -204,21 +205,53 @@ START_TEST(test_cost_is_linear_in_tasks) {
 }
 END_TEST
 
+enum { NORM_TASKS = 20, NORM_QUERIES = 9 }; /* three of each class */
+
+static void predict(const adatom_episodes *list, const char *adapt, const char *bn, int32_t out[NORM_TASKS * NORM_QUERIES]) {
+    const adatom_method method = {.adapt = adapt, .steps = strcmp(adapt, "centroid") ? 3 : 0, .bn = bn};
+    adatom_evaluation *e;
+    adatom_evaluation_info info;
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+    adatom_evaluation_describe(e, &info);
+    ck_assert_ptr_nonnull(strstr(info.config_json, bn));
+    memcpy(out, info.predictions, NORM_TASKS * NORM_QUERIES * sizeof *out);
+    adatom_evaluation_destroy(&e);
+}
+
+/* How many predictions differ, the first query of each task left out. */
+static int others_that_differ(const int32_t *a, const int32_t *b) {
+    int differ = 0;
+    for (int i = 0; i < NORM_TASKS * NORM_QUERIES; i++) differ += i % NORM_QUERIES != 0 && a[i] != b[i];
+    return differ;
+}
+
+/* Each policy takes other statistics. Only where queries are normalised by their own does one of them change what others are. */
 START_TEST(test_batch_norm_policies) {
-    /* The queries of a transductive run share statistics, so they must be able to change each other; all policies run. */
     static const char *const policies[] = {"frozen", "support", "transductive"};
-    adatom_episodes *list = episodes(3, 2);
-    for (int i = 0; i < 3; i++)
-        for (int k = 0; k < 4; k++) {
-            const adatom_method method = {.adapt = names[2 * k], .steps = 3, .bn = policies[i]};
-            adatom_evaluation *e;
-            adatom_evaluation_info info;
-            OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
-            adatom_evaluation_describe(e, &info);
-            ck_assert(isfinite(info.mean));
-            ck_assert_ptr_nonnull(strstr(info.config_json, policies[i]));
-            adatom_evaluation_destroy(&e);
+    static const char *const adapted[] = {"centroid", "cosine", "norm", "full"};
+    enum { SHOT = 2, SUPPORT = 3 * SHOT };
+    adatom_episodes *list = episodes(NORM_TASKS, SHOT), *changed = episodes(NORM_TASKS, SHOT);
+    adatom_dataset_info info;
+    adatom_dataset_describe(novel, &info);
+    const int32_t images = (int32_t)info.images;
+    for (int t = 0; t < NORM_TASKS; t++) { /* the first query becomes a picture of a class far away */
+        int32_t *picture = &changed->pictures[t * (SUPPORT + NORM_QUERIES) + SUPPORT];
+        *picture = (*picture + images / 2) % images;
+    }
+    ad_episodes_rehash(changed);
+    int32_t before[3][NORM_TASKS * NORM_QUERIES], after[NORM_TASKS * NORM_QUERIES];
+    for (size_t k = 0; k < AD_COUNT(adapted); k++) {
+        for (int i = 0; i < 3; i++) {
+            predict(list, adapted[k], policies[i], before[i]);
+            predict(changed, adapted[k], policies[i], after);
+            const int moved = others_that_differ(before[i], after);
+            ck_assert_msg((moved > 0) == (i == 2), "%s, %s: one query changes %d others", adapted[k], policies[i], moved);
+            for (int other = 0; other < i; other++)
+                ck_assert_msg(others_that_differ(before[i], before[other]) > 0, "%s: %s gives what %s gives", adapted[k], policies[i],
+                              policies[other]);
         }
+    }
+    adatom_episodes_destroy(&changed);
     adatom_episodes_destroy(&list);
 }
 END_TEST
