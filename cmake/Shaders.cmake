@@ -44,7 +44,8 @@ foreach(kernel_list IN LISTS kernel_lists)
       continue()
     endif()
     add_custom_command(OUTPUT ${spv_dir}/${name}.h
-      COMMAND ${GLSLANG} -V --target-env vulkan1.1 --quiet ${defines} -I${CMAKE_SOURCE_DIR}/shaders --vn spv_${name} -o ${spv_dir}/${name}.h ${source}
+      COMMAND ${GLSLANG} -V --target-env vulkan1.1 --quiet ${defines} -I${CMAKE_SOURCE_DIR}/shaders
+        --vn spv_${name} -o ${spv_dir}/${name}.h ${source}
       DEPENDS ${source} ${shader_includes} VERBATIM)
     list(APPEND spv_headers ${spv_dir}/${name}.h)
   endforeach()

@@ -5,7 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 newest_glibc=2.36
-name=adatom-$(sed -n 's/^#define ADATOM_VERSION "\(.*\)"/\1/p' include/adatom/adatom.h)-linux-$(uname -m)
+version=$(sed -n 's/^#define ADATOM_VERSION "\(.*\)"/\1/p' include/adatom/adatom.h)
+name=adatom-$version-linux-$(uname -m)
 output=${1:-$name.tar.gz}
 build=${2-}
 if [ -z "$build" ]; then
@@ -21,7 +22,8 @@ strip -o "$root/libexec/adatom" "$build/adatom"
 
 # GPU drivers run in the same process and use some of the same libraries, maybe newer ones: those are taken from the system where
 # it has them, from `fallback` where it has not.
-ldd "$build/adatom" | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | while read -r soname path; do
+ldd "$build/adatom" >"$work/needed"
+awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' "$work/needed" | while read -r soname path; do
     case $soname in
     libc.so.* | libm.so.* | libdl.so.* | libpthread.so.* | librt.so.* | ld-linux*) continue ;;
     libjansson.* | libarchive.* | libopenblas.* | libgomp.* | libgfortran.* | libquadmath.*) to=$root/lib ;;
@@ -54,12 +56,14 @@ LD_LIBRARY_PATH=$path${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} exec "$here/libexec/a
 END
 chmod +x "$root/adatom" "$root/gpu_suite.sh"
 
-needs=$(find "$root" -type f \( -name '*.so*' -o -path '*/libexec/*' \) -exec objdump -T {} + | grep -oE 'GLIBC_[0-9.]+' | cut -d_ -f2 | sort -Vu | tail -n 1)
+find "$root" -type f \( -name '*.so*' -o -path '*/libexec/*' \) -exec objdump -T {} + >"$work/symbols"
+needs=$(grep -oE 'GLIBC_[0-9.]+' "$work/symbols" | cut -d_ -f2 | sort -Vu | tail -n 1)
 if [ "$(printf '%s\n' "$needs" "$newest_glibc" | sort -V | tail -n 1)" != "$newest_glibc" ]; then
     echo "bundle: it would need glibc $needs; build it on a system with glibc $newest_glibc or older" >&2
     exit 1
 fi
 "$root/adatom" --version >/dev/null
-tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct 2>/dev/null || echo 0)" -C "$work" -czf "$output.tmp" "$name"
+made=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$made" -C "$work" -czf "$output.tmp" "$name"
 mv "$output.tmp" "$output"
 echo "$output: $(du -h "$output" | cut -f1), needs glibc $needs"

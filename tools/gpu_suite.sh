@@ -24,7 +24,9 @@ for candidate in "$here/adatom" "$here/../build-release/adatom" "$here/../build/
 done
 [ -n "$adatom" ] || { echo "gpu_suite: there is no adatom beside this script" >&2; exit 1; }
 mkdir -p "$output" || exit 1
+rm -f "$output/devices.json" "$output/doctor.json" "$output/bench.json" "$output/peers.jsonl" # of an earlier run
 first=0
+remember() { if [ "$first" -eq 0 ]; then first=$1; fi; }
 
 # part NAME SECONDS COMMAND...: its output goes to NAME.txt; one line here. The limits add up to less than ten minutes.
 part() {
@@ -39,7 +41,7 @@ part() {
     *) said="exit code $code: $(grep . "$output/$part.txt" | tail -n 1)" ;;
     esac
     printf '%-8s %4s s  %s\n' "$part" $(($(date +%s) - began)) "$said"
-    if [ "$first" -eq 0 ]; then first=$code; fi
+    remember "$code"
 }
 
 part devices 30 "$adatom" devices -o json --output-file "$output/devices.json"
@@ -53,7 +55,10 @@ else
     part doctor 170 "$adatom" doctor --device "$device" --output-file "$output/doctor.json" -o json
     part bench 240 "$adatom" bench --device "$device" --suite full --seconds 200 --output-file "$output/bench.json" -o json
 fi
-if [ -f "$output/bench.json" ]; then "$adatom" bench --merge "$output/bench.json"; fi
+if [ -f "$output/bench.json" ]; then
+    "$adatom" bench --merge "$output/bench.json"
+    remember $?
+fi
 
 if [ -z "$peers" ] || [ ! -f "$peers" ]; then
     echo "peers         -    skipped: no script given (--peers FILE)"
@@ -61,9 +66,12 @@ elif ! python3 -c 'import torch' 2>/dev/null; then
     echo "peers         -    skipped: python3 with torch is not installed"
 else
     where=cpu tasks=2 modes=eager,batched
-    if python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then where=cuda tasks=64 modes=eager,batched,graphed,compiled; fi
+    if python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+        where=cuda tasks=64 modes=eager,batched,graphed,compiled
+    fi
     part peers 130 python3 "$peers" --device $where --adapt atoms,full,head --tasks $tasks --mode $modes
     grep '^{' "$output/peers.txt" >"$output/peers.jsonl"
+    remember $? # nothing was measured
     cat "$output/peers.jsonl"
 fi
 exit "$first"

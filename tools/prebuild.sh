@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 sources="shaders/conv_matrix.comp shaders/conv_dx_matrix.comp shaders/conv_dw_matrix.comp shaders/lib/matrix.glsl shaders/lib/conv.glsl
     shaders/lib/conv_place.glsl shaders/lib/accumulate.glsl shaders/lib/half.glsl shaders/abi_conv.h"
 # shellcheck disable=SC2086
+cat $sources >/dev/null # the pipe below would hide that one is missing
+# shellcheck disable=SC2086
 hash=$(cat $sources | sha256sum | cut -d' ' -f1)
 if [ "${1-}" = --check ]; then
     [ "$(cat shaders/prebuilt/sources.sha256)" = "$hash" ] && exit 0
@@ -14,7 +16,9 @@ if [ "${1-}" = --check ]; then
     exit 1
 fi
 mkdir -p shaders/prebuilt
-sed -n 's/^AD_KERNEL(\([A-Z_]*_KHR\), "\([^"]*\)", "\([^"]*\)".*/\1 \2 \3/p' src/vk/kernels_conv.def | while read -r name source defines; do
+kernels=$(sed -n 's/^AD_KERNEL(\([A-Z_]*_KHR\), "\([^"]*\)", "\([^"]*\)".*/\1 \2 \3/p' src/vk/kernels_conv.def)
+[ -n "$kernels" ] || { echo "prebuild: no such kernel in src/vk/kernels_conv.def" >&2; exit 1; }
+echo "$kernels" | while read -r name source defines; do
     # shellcheck disable=SC2086
     "$1" -V -g0 --target-env vulkan1.1 --quiet $defines -Ishaders -o "shaders/prebuilt/$name.spv" "shaders/$source"
 done

@@ -4,29 +4,39 @@
 # the frozen backbone, then, with that, four rates of what else adapts, each at three numbers of steps, on the same episodes with one and
 # with five shots. FOLDER (rate-search) keeps a CSV a method and what is there is not run again; the table shows for each method its best
 # settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40, ten times that for classifiers on a frozen
-# backbone); $OPTIONS: more options of `adatom episodes`.
+# backbone); $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA, $EPISODES or $OPTIONS is refused.
 set -eu
 [ $# -ge 2 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 model=$1 data=$2 folder=${3:-rate-search}
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 mkdir -p "$folder"
+hash=$(sha256sum <"$model")
+of="${hash%% *} $data ${EPISODES:-40} ${OPTIONS-}"
+if [ ! -e "$folder/of" ]; then echo "$of" >"$folder/of"; fi
+before=$(cat "$folder/of")
+[ "$before" = "$of" ] || { echo "search_rates: $folder holds a search of something else ($before); take another FOLDER" >&2; exit 1; }
 
 search() { # NAME OPTION...
     file=$folder/$1.csv
     shift
     # shellcheck disable=SC2086
-    [ -e "$file" ] || "$adatom" episodes --model "$model" --data "$data" --way 5 --shot 1,5 --query 15 --tasks $((${EPISODES:-40} * ${times:-1})) --seed 2 \
-        -o csv --output-file "$file" ${OPTIONS-} "$@"
+    [ -e "$file" ] || "$adatom" episodes --model "$model" --data "$data" --way 5 --shot 1,5 --query 15 --seed 2 \
+        --tasks $((${EPISODES:-40} * ${times:-1})) -o csv --output-file "$file" ${OPTIONS-} "$@"
 }
 
 # Of CSV files: the best row by the mean over shots, as "mean settings".
 best() {
     awk -F, 'FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
         {sum[$at["settings"]] += $at["accuracy.mean"]; n[$at["settings"]]++}
-        END {for (s in sum) if (sum[s] / n[s] > most) {most = sum[s] / n[s]; name = s} printf "%.2f %s\n", 100 * most, name}' "$1"
+        END {for (s in sum) if (sum[s] / n[s] > most) {most = sum[s] / n[s]; name = s}
+            if (most == 0) exit 1
+            printf "%.2f %s\n", 100 * most, name}' "$1"
 }
 
-rate() { best "$1" | grep -oE "$2=[^ ]*" | cut -d= -f2; }
+# Only an assignment takes a command's failure on.
+rate() {
+    row=$(best "$1") && row=$(echo "$row" | grep -oE " $2=[^ ]*") && echo "${row#*=}"
+}
 
 times=10 # no step of these passes through the network: more episodes cost little
 search head --adapt head --head linear --lr 0.001,0.003,0.01,0.03 --steps 10,20,50,100
@@ -41,8 +51,12 @@ for method in lora dora bora; do
     search $method --adapt $method --lr "$lr" --lr-adapter $rates --steps 5,10,20
 done
 # Both parts at their own best rates: what is searched is how they go together.
-atoms=$(rate "$folder/atoms.csv" lr-atoms) norm=$(rate "$folder/norm.csv" lr-norm)
+atoms=$(rate "$folder/atoms.csv" lr-atoms)
+norm=$(rate "$folder/norm.csv" lr-norm)
 half() { awk "BEGIN {printf \"%g\", $1 / 2}"; }
 search atoms+norm --adapt atoms+norm --lr "$lr" --lr-atoms "$(half "$atoms"),$atoms" --lr-norm "$(half "$norm"),$norm" --steps 5,10,20
 
-for file in "$folder"/*.csv; do printf '%-12s %s\n' "$(basename "$file" .csv)" "$(best "$file")"; done
+for file in "$folder"/*.csv; do
+    row=$(best "$file")
+    printf '%-12s %s\n' "$(basename "$file" .csv)" "$row"
+done

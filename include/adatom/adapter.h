@@ -18,7 +18,7 @@ typedef struct adatom_fit_params {
     const char *augment;         /* none, shift, crop; with +flip and +jitter, of the support pictures at each step; NULL: none */
     int shift;                   /* pixels; 0: image size / 10 */
     const char *estimate;        /* how the accuracy is estimated before all pictures are used: leave-one-out, folds, holdout, none; NULL:
-                                    leave-one-out with at most 64 pictures, else folds. Pictures whose class has no other one are left out */
+                                    leave-one-out with at most 64 pictures, else folds. Pictures alone in their class are left out */
     int folds;                   /* 0: 5; classes are spread evenly over the folds */
     float holdout;               /* part of each class that is held out; 0: 0.2; at least one picture of each class remains */
     bool early_stop; /* tries ten numbers of steps on the estimate's pictures and takes the best; the estimate is then optimistic */

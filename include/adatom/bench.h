@@ -83,8 +83,8 @@ typedef struct adatom_bench_params {
     size_t filter_count;
     int tasks_at_once;  /* of adapt where the name doesn't say; 0: as many as the library would take */
     uint64_t seed;      /* of operands and episodes */
-    double seconds;     /* for the whole; cases that would end later are skipped. 0: 40 (quick), 600 (scaling), 3600 (full), and no limit for cases
-                           asked for by their full names, which are also measured longer than those of the quick suite */
+    double seconds;     /* for the whole; cases that would end later are skipped. 0: 40 (quick), 600 (scaling), 3600 (full), and no limit
+                           for cases asked for by their full names, which are also measured longer than those of the quick suite */
     const char *select; /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
     void (*report)(void *user, const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
     void *user;

@@ -1,4 +1,4 @@
-/* Adaptation to episodes: many tasks in one program, chunk after chunk (METHODS.md, section 3). */
+/* Adaptation to episodes: many tasks in one program, chunk after chunk (docs/methods.md, "Adaptation and pretraining"). */
 #include "fewshot/features.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"

@@ -1,4 +1,4 @@
-/* Pretraining: adaptation with one task whose adapted set is everything (METHODS.md, section 3). */
+/* Pretraining: adaptation with one task whose adapted set is everything (docs/methods.md, "Adaptation and pretraining"). */
 #include "fewshot/checkpoint.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"

@@ -45,8 +45,8 @@ static adatom_status name_pictures(adatom_context *ctx, names *n) {
     return ADATOM_OK;
 }
 
-adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count, const adatom_dataset_params *params,
-                                           adatom_dataset **out) {
+adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
+                                           const adatom_dataset_params *params, adatom_dataset **out) {
     static const char *const name = "";
     adatom_dataset_params p;
     ad_problems problems = {.ctx = context};

@@ -47,7 +47,8 @@ typedef struct ad_st_entry { /* a tensor to write */
 } ad_st_entry;
 
 /* Makes a file in memory. metadata: pairs of key and value, ended by a NULL key (a NULL value is left out). I64 entries
- * come first and are zero. *values is where the caller then puts the numbers of the others, one after the other without gaps. ad_free(*bytes). */
+ * come first and are zero. *values is where the caller then puts the numbers of the others, one after the other without gaps.
+ * ad_free(*bytes). */
 adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries, size_t count,
                                   unsigned char **bytes, size_t *size, float **values);
 #endif

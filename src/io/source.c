@@ -169,7 +169,8 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
     }
     bool empty = *relative != 0;
     for (size_t i = before; i < source->count && empty; i++) empty = source->entries[i].kind == AD_ENTRY_UNREAD;
-    if (empty && !source->empty && !(source->empty = ad_format(ctx, "%.*s", (int)strlen(relative) - 1, relative))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (empty && !source->empty && !(source->empty = ad_format(ctx, "%.*s", (int)strlen(relative) - 1, relative)))
+        AD_TRY(ADATOM_OUT_OF_MEMORY);
 done:
     if (stream) closedir(stream);
     ad_free(folder);

@@ -141,7 +141,8 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         op->g = g;
         op->t[0] = (int16_t)x, op->t[1] = (int16_t)w, op->t[2] = (int16_t)bias, op->t[3] = (int16_t)y;
     } else if (path == AD_PATH_COEFFICIENTS_FIRST) {
-        /* While nothing below adapts, x and therefore u are the same at every step (METHODS.md, consequence 2). */
+        /* While nothing below adapts, x and therefore u are the same at every step (docs/methods.md, "Why adapting
+         * atoms is cheap", 2). */
         ad_segment_id product = b->dirty[node->input] ? segment : pass->frozen;
         int packed = ad_builder_packed(b, segment, number);
         int u = pass->u[number];

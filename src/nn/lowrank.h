@@ -1,5 +1,5 @@
-/* Low-rank adapters of the k x k convolutions of a network (METHODS.md, section 5), for comparison with atoms: to a kernel w0
- * [k*k][c][o], ordinary or composed, that stays as it is, a product of rank r is added for each task,
+/* Low-rank adapters of the k x k convolutions of a network, for comparison with atoms (docs/methods.md, "Low-rank adapters"): to a kernel
+ * w0 [k*k][c][o], ordinary or composed, that stays as it is, a product of rank r is added for each task,
  *   v[ij][c][o] = w0[ij][c][o] + scale * sum_r A[ij][c][r] B[o][r],
  * and LoRA [arXiv 2106.09685] takes w = v. DoRA [arXiv 2402.09353] adapts the size of each output channel apart from its direction,
  * w = gain[o] v/|v|_o; BoRA [arXiv 2412.06441] then does the same to the input channels of the result. */

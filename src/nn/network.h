@@ -113,8 +113,8 @@ const char *ad_network_scope(const ad_network *net);
 /* Channels a convolution really reads: 3 from the picture, whose fourth channel is padding. */
 int32_t ad_node_channels(const ad_node *node);
 /* Multiply-adds of one image: dense, k^2 c o for each output position; coefficients-first, m c o for each input position and
- * m k^2 o for each output position (METHODS 1); 0 for other nodes. The two stages of sum-first, for groups of s channels: m k^2 c o/s
- * and m s o for each output position; 0 without groups. */
+ * m k^2 o for each output position; 0 for other nodes. The two stages of sum-first, for groups of s channels: m k^2 c o/s and m s o for
+ * each output position; 0 without groups. docs/methods.md, "Three exact ways to compute a layer". */
 uint64_t ad_node_macs(const ad_node *node);
 uint64_t ad_node_macs_coefficients_first(const ad_node *node);
 uint64_t ad_node_macs_group_sums(const ad_node *node);
@@ -135,6 +135,7 @@ adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from);
 /* Values of the parameters that have the same name and size in another model. */
 void ad_model_copy_values(adatom_model *model, const adatom_model *from);
 void ad_model_rehash(adatom_model *model);
-/* He-correct start (METHODS.md): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0, var 1, head 0. */
+/* He-correct start (docs/methods.md, "Initialisation"): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0,
+ * var 1, head 0. */
 void ad_model_initialise(adatom_model *model, uint64_t seed);
 #endif

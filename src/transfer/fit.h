@@ -1,4 +1,5 @@
-/* Least-squares decompositions of kernels into coefficients and atoms, in double precision (METHODS: pretrained dense weights). */
+/* Least-squares decompositions of kernels into coefficients and atoms, in double precision (docs/methods.md, "Pretrained
+ * kernels"). */
 #ifndef AD_TRANSFER_FIT_H
 #define AD_TRANSFER_FIT_H
 

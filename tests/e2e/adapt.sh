@@ -1,11 +1,13 @@
 # A folder of new classes: adapt, classify, inspect; and everything that can be wrong with it.
 . "$LIB"
 # A network that has learned something, so that accuracy means something: 5 pictures a class, chance is 20 %.
-"$ADATOM" pretrain --data builtin:shapes --split base --per-class 20 --image-size 32 --width 16 --epochs 15 --batch 32 --output trained.safetensors \
-    --device cpu --no-cache --quiet >out 2>err || complain "pretrain: $(tail -n 1 err)"
+"$ADATOM" pretrain --data builtin:shapes --split base --per-class 20 --image-size 32 --width 16 --epochs 15 --batch 32 \
+    --output trained.safetensors --device cpu --no-cache --quiet >out 2>err || complain "pretrain: $(tail -n 1 err)"
 "$SHAPES" support 5 0 5 32 && "$SHAPES" query 5 20 8 32 || complain "no pictures"
-expect 0 'accuracy +[0-9.]+ % \([0-9]+ of 25; 95 % interval' "$ADATOM" adapt --model trained.safetensors --device cpu --images support --output good
-"$ADATOM" classify --model trained.safetensors --device cpu --adapter good query -o csv >good.csv 2>err || complain "classify: $(tail -n 1 err)"
+expect 0 'accuracy +[0-9.]+ % \([0-9]+ of 25; 95 % interval' "$ADATOM" adapt --model trained.safetensors --device cpu --images support \
+    --output good
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter good query -o csv >good.csv 2>err ||
+    complain "classify: $(tail -n 1 err)"
 grep -q 'pictures/s' err || complain "classify shows no throughput"
 same "$(wc -l <good.csv | tr -d ' ')" 41 "rows"
 right=$(awk -F, 'NR > 1 {split($1, part, "/"); n += part[2] == $4} END {print n + 0}' good.csv)
@@ -23,7 +25,8 @@ same "$(get atoms.json adapter.adapted)" 216 "adapted numbers"
 bytes=$(($(wc -c <atoms/adapter.safetensors) - 5 * 8 * 4))
 [ "$bytes" -ge 864 ] && [ "$bytes" -le 4096 ] || complain "the adapter without its classifier takes $bytes bytes"
 same "$(get atoms.json adapter.adapted_bytes)" 864 "bytes of the atoms"
-same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" -o json >m.json; get m.json model.hash)" "model's hash"
+same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" -o json >m.json; get m.json model.hash)" \
+    "model's hash"
 same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
 
 # The same adapter twice is the same; several adapters in one run give what each gives alone.
@@ -40,7 +43,8 @@ for method in atoms head full norm supported lora dora bora; do
     grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
 done
 tar cf new.tar new
-same "$($classify --adapter head new.tar -o csv 2>err | cut -d, -f2- | sort)" "$($classify --adapter head new -o csv 2>err | cut -d, -f2- | sort)" "archive and folder"
+same "$($classify --adapter head new.tar -o csv 2>err | cut -d, -f2- | sort)" \
+    "$($classify --adapter head new -o csv 2>err | cut -d, -f2- | sort)" "archive and folder"
 expect 0 '^new/' $classify --adapter head new/*/20.ppm
 $classify --adapter atoms --top 9 new/*/20.ppm -o jsonl 2>err >top.jsonl || complain "--top"
 same "$(wc -l <top.jsonl | tr -d ' ')" 25 "five classes a picture"
@@ -59,14 +63,16 @@ expect 2 '--adapter' "$ADATOM" inspect "$model" --png none.png
 # Low-rank adapters move kernels; a merged cosine classifier is said to be one.
 expect 0 'layer1.conv +216' "$ADATOM" inspect "$model" --adapter bora
 expect 1 'no atoms' "$ADATOM" inspect "$model" --adapter lora --png none.png
-same "$(get dora/adapter_config.json peft_type)/$(get dora/adapter_config.json r)/$(get dora/adapter_config.json use_dora)" LORA/4/true "PEFT's members"
+same "$(get dora/adapter_config.json peft_type)/$(get dora/adapter_config.json r)/$(get dora/adapter_config.json use_dora)" LORA/4/true \
+    "PEFT's members"
 same "$(get dora/adapter_config.json target_modules)" '["layer1.conv","layer2.conv","layer3.conv","layer4.conv"]' "layers"
 expect 0 'cosine one' "$ADATOM" export "$model" --adapter lora --output lora.safetensors
 expect 0 'is written' "$ADATOM" export "$model" --adapter centroid --output centroid.safetensors
 ! grep -q 'cosine' err || complain "a linear classifier is called a cosine one"
 expect 2 'composed kernels' $adapt --images few --output no --adapt lora --conv atoms-first
 expect 2 '257' $adapt --images few --output no --adapt lora --rank 257
-for wrong in 's/"r": 4/"r": 0/' 's/"use_dora": true/"use_dora": 1/' 's/"LORA"/"LOHA"/' 's/"use_bora": false/"use_bora": true/' 's/"lora_alpha": 4.0,//'; do
+for wrong in 's/"r": 4/"r": 0/' 's/"use_dora": true/"use_dora": 1/' 's/"LORA"/"LOHA"/' 's/"use_bora": false/"use_bora": true/' \
+    's/"lora_alpha": 4.0,//'; do
     rm -rf cut && cp -r dora cut && sed -i "$wrong" cut/adapter_config.json
     ! cmp -s cut/adapter_config.json dora/adapter_config.json || complain "$wrong changed nothing"
     expect 4 "'cut': its low-rank adapter" $classify --adapter cut new
@@ -77,8 +83,8 @@ rm -rf cut && cp -r lora cut && sed -i 's/"use_dora": false/"use_dora": true/' c
 expect 4 "lacks the tensor 'layer1.conv.lora_magnitude_vector'" $classify --adapter cut new
 
 # Another model's adapter, damaged files, folders with something wrong: one sentence, nothing written.
-"$ADATOM" pretrain --data builtin:shapes --split base --per-class 4 --image-size 16 --width 8 --epochs 1 --seed 9 --output other.safetensors \
-    --device cpu --no-cache >out 2>err || complain "pretrain"
+"$ADATOM" pretrain --data builtin:shapes --split base --per-class 4 --image-size 16 --width 8 --epochs 1 --seed 9 \
+    --output other.safetensors --device cpu --no-cache >out 2>err || complain "pretrain"
 expect 4 'another model' "$ADATOM" classify --model other.safetensors --device cpu --adapter atoms new
 expect 4 'another model' "$ADATOM" inspect other.safetensors --adapter atoms
 expect 4 'another model' "$ADATOM" export other.safetensors --adapter atoms --output no

@@ -9,7 +9,8 @@ same "$(get info.json classes.2.class)" class2 "name"
 expect 0 '^0 problems' "$ADATOM" data verify good --least 6
 expect 0 'centroid' $episodes --data good --way 5 --shot 1 --query 5
 tar cf good.tar good && expect 0 'images +30' "$ADATOM" data info good.tar --size 16
-same "$("$ADATOM" data info good.tar --size 16 -o json | grep -o '"hash": "[0-9a-f]*"')" "$(grep -o '"hash": "[0-9a-f]*"' info.json)" "hash of folder and archive"
+same "$("$ADATOM" data info good.tar --size 16 -o json | grep -o '"hash": "[0-9a-f]*"')" "$(grep -o '"hash": "[0-9a-f]*"' info.json)" \
+    "hash of folder and archive"
 
 expect 4 "cannot open 'nowhere'" "$ADATOM" data info nowhere
 echo '<!DOCTYPE html><html><body>not found</body></html>' >page.zip

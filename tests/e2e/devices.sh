@@ -19,6 +19,7 @@ export VK_ICD_FILENAMES=/nonexistent.json VK_DRIVER_FILES=/nonexistent.json
 "$ADATOM" devices -o json >bare.json || complain "devices without a driver"
 same "$(get bare.json devices.#)" 1 "devices without a driver"
 expect 3 'adatom: ' "$ADATOM" doctor --device vulkan
-"$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --adapt centroid >out 2>err || complain "automatic choice"
+"$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --adapt centroid >out 2>err ||
+    complain "automatic choice"
 grep -q '^device: cpu: .*because' err || complain "the choice of the CPU is not explained"
 finish

@@ -2,14 +2,16 @@
 . "$LIB"
 base="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --steps 2 --seed 7"
 run="$base --data builtin:shapes/novel --query 5 --tasks 6"
-expect 0 '^atoms, 2-shot: ' $run --shot 1,2 --adapt centroid,head,atoms,full -o json --predictions --output-file a.json --save-episodes list.json
+expect 0 '^atoms, 2-shot: ' $run --shot 1,2 --adapt centroid,head,atoms,full -o json --predictions --output-file a.json \
+    --save-episodes list.json
 grep -q 'MiB of device memory, .* tasks at once' err || complain "the memory needed is not printed"
 same "$(get a.json results.#)" 8 "methods x shots"
 for i in 0 1 2 3 4 5 6 7; do
     same "$(get a.json results.$i.accuracy.values.#)" 6 "values of result $i"
     same "$(get a.json results.$i.predictions.5.#)" 25 "predictions of result $i"
     mean=$(get a.json results.$i.accuracy.values | tr -d '[]' | tr , '\n' | awk '{s += $1} END {printf "%.9f", s / NR}')
-    same "$(get a.json results.$i.accuracy.mean | awk '{d = $1 - '"$mean"'; print (d < 1e-6 && d > -1e-6) ? "equal" : $1}')" equal "mean of result $i"
+    same "$(get a.json results.$i.accuracy.mean | awk '{d = $1 - '"$mean"'; print (d < 1e-6 && d > -1e-6) ? "equal" : $1}')" equal \
+        "mean of result $i"
 done
 # Class by class, the share of right predictions is the first value: the labels of the queries are 0 0 0 0 0 1 1 ...
 right=$(get a.json results.2.predictions.0 | tr -d '[]' | tr , '\n' | awk '{n += ($1 == int((NR - 1) / 5))} END {printf "%.2f", n / NR}')
@@ -21,8 +23,11 @@ for member in device.name dataset.hash model.hash results.0.config.bn results.0.
     get a.json $member >/dev/null || complain "$member is missing"
 done
 # The same again, from the kept lists, in parts, and one at a time: the same numbers.
-$base --data builtin:shapes/novel --episodes-file list-1shot.json --episodes-file list-2shot.json --adapt centroid,head,atoms,full -o json >b.json 2>err || complain "replay"
-for i in 0 1 2 3 4 5 6 7; do same "$(get b.json results.$i.accuracy.values)" "$(get a.json results.$i.accuracy.values)" "replayed result $i"; done
+$base --data builtin:shapes/novel --episodes-file list-1shot.json --episodes-file list-2shot.json --adapt centroid,head,atoms,full \
+    -o json >b.json 2>err || complain "replay"
+for i in 0 1 2 3 4 5 6 7; do
+    same "$(get b.json results.$i.accuracy.values)" "$(get a.json results.$i.accuracy.values)" "replayed result $i"
+done
 same "$(get b.json results.0.episodes.list_hash)" "$(get a.json results.0.episodes.list_hash)" "hash of the list"
 $run --shot 1 --adapt atoms --first 2 --count 3 --tasks-at-once 1 -o json >c.json 2>err || complain "--first --count"
 same "$(get c.json results.0.accuracy.values)" "[$(get a.json results.2.accuracy.values | tr -d '[]' | cut -d, -f3-5)]" "part of the list"

@@ -6,11 +6,13 @@ cmake -S "$SOURCE/examples" -B package -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAK
 pc=$(dirname "$(find "$work/prefix" -name adatom.pc)")
 flags=$(PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$work/prefix" --cflags --libs adatom) || complain "pkg-config"
 mkdir plain
-$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror "$SOURCE/examples/adapt_and_classify.c" $flags -o plain/adapt_and_classify || complain "pkg-config's flags"
+$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror "$SOURCE/examples/adapt_and_classify.c" $flags -o plain/adapt_and_classify ||
+    complain "pkg-config's flags"
 libs=$(dirname "$(find "$work/prefix" -name 'libadatom.so' | head -n 1)")
 "$SHAPES" few 3 0 3 16 && "$SHAPES" new 3 20 2 16 || complain "no pictures"
 for kind in package plain; do
-    expect 0 '3 classes, estimated accuracy [0-9.]+ %' env LD_LIBRARY_PATH="$libs" $kind/adapt_and_classify "$FIXTURE/model.safetensors" few adapter new
+    expect 0 '3 classes, estimated accuracy [0-9.]+ %' env LD_LIBRARY_PATH="$libs" $kind/adapt_and_classify \
+        "$FIXTURE/model.safetensors" few adapter new
     same "$(grep -c '^new/.*%)$' out)" 6 "pictures classified"
     LD_LIBRARY_PATH="$libs" $kind/adapt_and_classify nothing.safetensors few adapter new 2>err
     same $? 4 "exit code without a model"

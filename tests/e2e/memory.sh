@@ -13,7 +13,8 @@ same "$(get part.json model.hash)" "$(get all.json model.hash)" "streamed and re
 expect 1 'batches of 16 need' $train --output none.safetensors --memory 100K
 [ ! -e none.safetensors ] || complain "a model without training"
 
-adapt="$ADATOM episodes --model all.safetensors --data builtin:shapes/novel --per-class 40 --query 5 --tasks 12 --steps 2 --adapt centroid,atoms --device cpu -o json"
+adapt="$ADATOM episodes --model all.safetensors --data builtin:shapes/novel --per-class 40 --query 5 --tasks 12 --steps 2"
+adapt="$adapt --adapt centroid,atoms --device cpu -o json"
 $adapt --output-file a.json 2>err || complain "episodes: $(tail -n 1 err)"
 $adapt --output-file b.json --memory 1500K 2>err || complain "episodes --memory: $(tail -n 1 err)"
 for i in 0 1; do

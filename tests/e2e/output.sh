@@ -13,16 +13,19 @@ if [ -c /dev/full ]; then
     "$ADATOM" devices >/dev/full 2>err
     same $? 1 "exit code with standard output full"
     grep -q 'cannot write the result to standard output' err || complain "no message with standard output full"
-    expect 1 'No space left' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --device cpu --save-episodes /dev/full
+    expect 1 'No space left' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --device cpu \
+        --save-episodes /dev/full
 fi
 # A really full disk, where this user may mount one.
 mkdir small
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=16k none small 2>/dev/null; then
     trap 'umount "$work/small"; rm -rf "$work"' EXIT
-    expect 1 'No space left' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2000 --device cpu --save-episodes small/list.json
+    expect 1 'No space left' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2000 --device cpu \
+        --save-episodes small/list.json
     same "$(ls small)" "" "files left on the full disk"
     cat /dev/zero >small/full 2>/dev/null
-    expect 1 'No space left' "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 --device cpu --output small/m.safetensors
+    expect 1 'No space left' "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 --device cpu \
+        --output small/m.safetensors
     [ ! -e small/m.safetensors ] || complain "a partial model"
 fi
 finish

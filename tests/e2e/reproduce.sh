@@ -6,7 +6,8 @@ expect 0 '^4 of 4 passed; the same episodes of the same data' $run "$recipe" -o 
 grep -qE '^atoms +5 +59\.60 ± 3\.56 +[0-9.]+ ± [0-9.]+ +[+-][0-9.]+ +1\.00 +passed' out || complain "the row of atoms"
 # Without atoms it takes no time. With another accuracy it fails, and the result is written all the same.
 mkdir episodes
-sed "s|\.\./models|$SOURCE/models|; s|\"accuracy\": 0.5867|\"accuracy\": 0.6|" "$recipe" | awk '/"adapt": "head"/ {on = 1} !on || /^  ]/ {on = 0; print}' |
+sed "s|\.\./models|$SOURCE/models|; s|\"accuracy\": 0.5867|\"accuracy\": 0.6|" "$recipe" |
+    awk '/"adapt": "head"/ {on = 1} !on || /^  ]/ {on = 0; print}' |
     sed '/"expected"/ s/},$/}/' >episodes/wrong.json
 expect 5 '1 of 1 results of .episodes/wrong.json. did not come out' $run episodes/wrong.json
 grep -qE '^centroid .* failed$' out || complain "no row of the result that failed"
@@ -21,7 +22,8 @@ done
 $run episodes/wrong.json --split val -o json >b.json 2>err
 grep -q 'warning: .*the data set has the hash' err || complain "no warning of other data"
 same "$(get b.json same.model)/$(get b.json same.data)/$(get b.json same.episodes)" true/false/false "what is the same"
-get b.json results.0.tolerance | awk '{exit !($1 > 0.0371)}' || complain "the tolerance over other data is $(get b.json results.0.tolerance)"
+get b.json results.0.tolerance | awk '{exit !($1 > 0.0371)}' ||
+    complain "the tolerance over other data is $(get b.json results.0.tolerance)"
 # Data that the user brings: where from.
 for file in "$SOURCE"/episodes/*mini*.json; do expect 4 'needs data .*--data: .*ILSVRC' $run "$file"; done
 expect 4 'nowhere' $run "$SOURCE/episodes/conv4-net8-mini-val-1shot-frozen.json" --data nowhere

@@ -30,7 +30,8 @@ class VGG(nn.Module):
             inside = item * width
         self.features_ = inside
         self.features = nn.Sequential(*layers)
-        hidden = (nn.Linear(inside * 49, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, classes))
+        hidden = (nn.Linear(inside * 49, 8), nn.ReLU(True), nn.Dropout(), nn.Linear(8, 8), nn.ReLU(True), nn.Dropout(),
+                  nn.Linear(8, classes))
         self.classifier = nn.Sequential(*hidden) if own else nn.Linear(inside, classes)
 
     def forward(self, x):
@@ -143,7 +144,8 @@ def whole_trip(name, make, size, classes, sharing="layer", dtype=torch.float32, 
         wanted = module(inputs)
     state = {prefix + key: value.to(dtype) if value.is_floating_point() else value for key, value in module.state_dict().items()}
     save("source", state)
-    adatom("import", "source", "-o", "imported", "--arch", arch, "--size", str(size), "--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD)))
+    adatom("import", "source", "-o", "imported", "--arch", arch, "--size", str(size),
+           "--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD)))
     compare(name + ": imported", run("imported", pictures, classes), wanted)
 
     def exported(model, what, wanted):
@@ -194,18 +196,21 @@ def adapted():
             pictures.append(picture)
             with open(os.path.join("classes", name, "%d.ppm" % i), "wb") as file:
                 file.write(b"P6 %d %d 255\n" % (size, size) + ctypes.string_at(picture.data_ptr(), picture.numel()))
-    adatom("adapt", "--model", "residual", "--images", "classes", "--output", "adapter", "--head", "linear", "--lr-atoms", "0.01", "--device", "cpu",
-           "--no-cache")
-    result = json.loads(adatom("classify", "classes", "--model", "residual", "--adapter", "adapter", "--top", "3", "--device", "cpu", "--no-cache",
-                               "-o", "json"))
+    adatom("adapt", "--model", "residual", "--images", "classes", "--output", "adapter", "--head", "linear", "--lr-atoms", "0.01",
+           "--device", "cpu", "--no-cache")
+    result = json.loads(adatom("classify", "classes", "--model", "residual", "--adapter", "adapter", "--top", "3",
+                               "--device", "cpu", "--no-cache", "-o", "json"))
     adatom("export", "residual", "--adapter", "adapter", "-o", "exported")
     tensors, _ = load("exported")
     again = ResNet((2, 2, 2, 2), 8, len(classes))
     again.load_state_dict(tensors, strict=True)
     again.eval()
-    if (again.conv1.weight - module.conv1.weight).abs().max() != 0 or (again.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max() < 1e-5:
+    first = (again.conv1.weight - module.conv1.weight).abs().max()
+    last = (again.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max()
+    if first != 0 or last < 1e-5:
         sys.exit("atoms must have moved, and nothing else")
-    inputs = (torch.stack(pictures).permute(0, 3, 1, 2).float() / 255 - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    mean, std = (torch.tensor(of).view(1, 3, 1, 1) for of in (MEAN, STD))
+    inputs = (torch.stack(pictures).permute(0, 3, 1, 2).float() / 255 - mean) / std
     with torch.no_grad():
         wanted = torch.softmax(again(inputs), 1)
     shown = {(row["picture"], row["class"]): row["probability"] for row in result["predictions"]}

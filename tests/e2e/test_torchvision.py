@@ -1,8 +1,8 @@
-"""A ResNet-18 trained in PyTorch goes to new classes and back: import, residual atoms, adapt, classify, export, PyTorch again, with the same
-logits at every step.
+"""A ResNet-18 trained in PyTorch goes to new classes and back: import, residual atoms, adapt, classify, export, PyTorch again, with the
+same logits at every step.
 
-Run by ctest as e2e_torchvision with ADATOM, RUN_MODEL, SHAPES and SOURCE in the environment; exit code 77 where torch cannot be imported. The
-network is torchvision's own where that is installed, else a module with its names. The new classes are the sign digits beside the
+Run by ctest as e2e_torchvision with ADATOM, RUN_MODEL, SHAPES and SOURCE in the environment; exit code 77 where torch cannot be imported.
+The network is torchvision's own where that is installed, else a module with its names. The new classes are the sign digits beside the
 source where they are, else pictures of builtin:shapes that the network has not seen.
 """
 import json
@@ -89,7 +89,8 @@ def new_classes():
 
 def classify(adapter, where):
     """Log-probabilities [picture][class] and the folder of each picture."""
-    result = json.loads(adatom("classify", where, "--model", "residual", "--adapter", adapter, "--top", str(NEW), "--device", "cpu", "--no-cache", "-o", "json"))
+    result = json.loads(adatom("classify", where, "--model", "residual", "--adapter", adapter, "--top", str(NEW),
+                               "--device", "cpu", "--no-cache", "-o", "json"))
     rows = {}
     for row in result["predictions"]:
         rows.setdefault(row["picture"], {})[row["class_index"]] = row["probability"]
@@ -107,7 +108,8 @@ def exported(adapter=None):
 
 def adapted(adapter, inputs, probes, cosine, *options):
     """An adapter's answers about the probe pictures, and those of PyTorch."""
-    adatom("adapt", "--model", "residual", "--images", "support", "--output", adapter, "--estimate", "none", "--device", "cpu", "--no-cache", *options)
+    adatom("adapt", "--model", "residual", "--images", "support", "--output", adapter, "--estimate", "none",
+           "--device", "cpu", "--no-cache", *options)
     got, _ = classify(adapter, probes)
     module = exported(adapter)
     with torch.no_grad():
@@ -118,7 +120,8 @@ def adapted(adapter, inputs, probes, cosine, *options):
         sys.exit(adapter + ": the linear layer has other classes than the cosine classifier")
     wanted = torch.log_softmax(wanted, 1)
     told = got > -60  # float32 has no smaller probabilities
-    compare(adapter + ": classified; exported, in PyTorch", torch.where(told, got, torch.zeros(())), torch.where(told, wanted, torch.zeros(())))
+    nothing = torch.zeros(())
+    compare(adapter + ": classified; exported, in PyTorch", torch.where(told, got, nothing), torch.where(told, wanted, nothing))
     return module
 
 
@@ -140,7 +143,9 @@ def main():
 
         new_classes()
         atoms = adapted("atoms", inputs, "test", True)
-        if (atoms.conv1.weight - module.conv1.weight).abs().max() or not (atoms.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max():
+        first = (atoms.conv1.weight - module.conv1.weight).abs().max()
+        last = (atoms.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max()
+        if first or not last:
             sys.exit("the atoms must have moved, and nothing else")
         for where in ("query", "support"):
             answers, folders = classify("atoms", where)

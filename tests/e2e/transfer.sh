@@ -14,9 +14,12 @@ same "$(get m.json model.resize)" 20 resize
 # Decomposition: the errors fall with the atoms and reach rounding at nine; residual has none.
 expect 0 'layer2.conv +8 +layer2' "$ADATOM" decompose back.safetensors -o eight.safetensors
 "$ADATOM" decompose back.safetensors -o nine.safetensors --atoms 9 --format json >nine.json || complain "decompose"
-"$ADATOM" decompose back.safetensors -o residual.safetensors --mode residual --atoms 12 --sharing stage --format json >residual.json || complain "residual"
-awk -v e="$(get nine.json layers.0.error)" 'BEGIN {exit !(e >= 0 && e < 1e-5)}' || complain "nine atoms are not exact: $(get nine.json layers.0.error)"
-awk -v e="$(get residual.json layers.0.error)" 'BEGIN {exit !(e == 0)}' || complain "residual is not the same: $(get residual.json layers.0.error)"
+"$ADATOM" decompose back.safetensors -o residual.safetensors --mode residual --atoms 12 --sharing stage --format json >residual.json ||
+    complain "residual"
+awk -v e="$(get nine.json layers.0.error)" 'BEGIN {exit !(e >= 0 && e < 1e-5)}' ||
+    complain "nine atoms are not exact: $(get nine.json layers.0.error)"
+awk -v e="$(get residual.json layers.0.error)" 'BEGIN {exit !(e == 0)}' ||
+    complain "residual is not the same: $(get residual.json layers.0.error)"
 same "$(get residual.json model.residual)" true residual
 expect 0 'beside the kernels' "$ADATOM" inspect residual.safetensors
 expect 0 'm for 10 %' "$ADATOM" inspect back.safetensors --singular-values
@@ -25,12 +28,13 @@ awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)
     'BEGIN {exit !(a > b && b > 0 && c == 0)}' || complain "errors do not fall with the atoms"
 
 # Atoms of a residual model adapt like others.
-expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 --tasks 4 \
-    --adapt centroid,atoms --device cpu --no-cache
+expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 \
+    --tasks 4 --adapt centroid,atoms --device cpu --no-cache
 
 # An epoch of repair after the decomposition: the classifier stays where the classes are as many, and so do names and preprocessing.
 train="$ADATOM pretrain --data builtin:shapes --per-class 4 --epochs 1 --batch 32 --device cpu --no-cache"
-expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --from eight.safetensors --split base --output repaired.safetensors
+expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --from eight.safetensors --split base \
+    --output repaired.safetensors
 expect 0 'residual.safetensors with a new classifier: it has 64 classes, the data [0-9]+' $train --from residual.safetensors --split novel \
     --output moved.safetensors
 "$ADATOM" inspect repaired.safetensors -o json >m.json

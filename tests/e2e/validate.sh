@@ -1,7 +1,8 @@
 # Whole adaptation and training under the Vulkan validation layer with synchronization checks: its errors make the run fail.
 . "$LIB"
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
-run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 2 --steps 2 --device vulkan --validate"
+run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 2 --steps 2"
+run="$run --device vulkan --validate"
 $run --adapt centroid >out 2>err
 if [ $? -eq 3 ]; then
     cat err
@@ -10,6 +11,6 @@ fi
 expect 0 '^full ' $run --adapt centroid,head,atoms,norm,full
 expect 0 '^atoms ' $run --adapt atoms --conv atoms-first
 expect 0 '^atoms ' $run --adapt atoms --conv coefficients-first --bn support
-expect 0 'm.safetensors: conv4' "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 --device vulkan \
-    --validate --output m.safetensors
+expect 0 'm.safetensors: conv4' "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 \
+    --device vulkan --validate --output m.safetensors
 finish

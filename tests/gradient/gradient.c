@@ -1,8 +1,8 @@
 /* The reference against itself: every backward operation against central differences of its forward operation, and the
  * ways of a decomposed convolution against each other. All in double precision. */
 #include "tests/reference/reference.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -522,7 +522,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("gradient");
     TCase *tests = tcase_create("all");
-    tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, convolutions, 0, 10);
     tcase_add_test(tests, compositions);
     tcase_add_test(tests, activations);
@@ -535,10 +534,5 @@ int main(void) {
     tcase_add_loop_test(tests, batch_norm, 0, 2);
     tcase_add_loop_test(tests, ways_of_a_decomposed_convolution_agree, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_NOFORK);
 }

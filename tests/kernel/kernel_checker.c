@@ -2,8 +2,8 @@
 #include "bench/cases.h"
 #include "bench/check.h"
 #include "fake_engine.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,7 +215,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("kernel_checker");
     TCase *tests = tcase_create("all");
-    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, sound_engine_passes);
     tcase_add_test(tests, every_operation_has_quick_cases_that_see_a_wrong_element);
     tcase_add_test(tests, a_small_error_is_seen_in_reals);
@@ -229,10 +228,5 @@ int main(void) {
     tcase_add_test(tests, names_of_cases_differ_and_plans_are_valid);
     tcase_add_test(tests, tensors_are_halves_only_where_they_may);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_NOFORK);
 }

@@ -1,5 +1,5 @@
-/* Coefficients and atoms: composition, and the two ways of applying them in two stages (METHODS: coefficients-first with u,
- * atoms-first with z). */
+/* Coefficients and atoms: composition, and the two ways of applying them in two stages (docs/methods.md, "Three exact ways to
+ * compute a layer"): coefficients-first with u, atoms-first with z. */
 #include "tests/reference/internal.h"
 
 /* Channels of a group, of inputs or outputs: all of them where there are no groups. */

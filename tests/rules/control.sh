@@ -11,14 +11,16 @@ echo 'void f(void) { printf("x"); getenv("HOME"); fprintf(stderr, "x"); }' >"$tr
 echo '#include <vulkan/vulkan.h>' >"$tree/include/adatom/e.h"
 seq 601 | sed 's|^|// |' >"$tree/src/nn/f.c"
 printf '/* TO%s */\n' DO >"$tree/src/nn/h.c"
+printf '// %0138d\n' 0 >"$tree/src/nn/i.c"
+printf '# %0139d\n' 0 >"$tree/CMakeLists.txt"
 out=$(sh "$1" "$tree")
 status=$?
 missing=0
-for breach in vk/a.c cli/b.c nn/c.c nn/d.c:1:.*printf nn/d.c:1:.*stderr e.h:1 nn/f.c nn/h.c:1 src/attic; do
+for breach in vk/a.c cli/b.c nn/c.c nn/d.c:1:.*printf nn/d.c:1:.*stderr e.h:1 nn/f.c nn/h.c:1 nn/i.c:1:.*columns CMakeLists.txt:1 src/attic; do
     echo "$out" | grep -q "$breach" || { echo "not reported: $breach"; missing=1; }
 done
 # And a tree without a breach passes.
-rm -rf "$tree/src/attic" "$tree"/src/*/*.c "$tree/include/adatom/e.h"
+rm -rf "$tree/src/attic" "$tree/CMakeLists.txt" "$tree"/src/*/*.c "$tree/include/adatom/e.h"
 printf '#include "base/base.h"\n#include "nn/plan.h"\n' >"$tree/src/vk/a.c"
 printf '#include "args.h"\n#include <adatom/adatom.h>\n' >"$tree/src/cli/b.c"
 clean=$(sh "$1" "$tree") || { echo "a clean tree is refused: $clean"; missing=1; }

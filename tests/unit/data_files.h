@@ -3,10 +3,10 @@
 #define DATA_FILES_H
 
 #include "io/dataset.h"
+#include "tests/run_suite.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <check.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,16 +131,5 @@ static inline adatom_dataset_info describe(const adatom_dataset *d) {
     adatom_dataset_info info;
     adatom_dataset_describe(d, &info);
     return info;
-}
-
-static inline int run_suite(TCase *tests, const char *name) {
-    Suite *suite = suite_create(name);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads don't survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
 }
 #endif

@@ -1,11 +1,12 @@
 /* Adaptation and pretraining through the public API, on the CPU engine and small pictures. */
+#include "fewshot/episodes.h"
 #include "nn/network.h"
+#include "tests/run_suite.h"
 
 #include <adatom/adapt.h>
 #include <adatom/train.h>
 #include <adatom/transfer.h>
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,18 +19,16 @@ static adatom_device *device;
 static adatom_dataset *base, *novel;
 static adatom_model *model;
 
-static void ok(adatom_status status) { ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx)); }
-
 static void setup(void) {
-    ok(adatom_context_create(NULL, &ctx));
+    OK(adatom_context_create(NULL, &ctx));
     const adatom_device_params cpu = {.select = "cpu", .threads = 2}; /* memory depends on their number */
-    ok(adatom_device_open(ctx, &cpu, &device));
+    OK(adatom_device_open(ctx, &cpu, &device));
     const adatom_dataset_params b = {.size = 16, .split = "base", .builtin_per_class = 8},
                                 n = {.size = 16, .split = "novel", .builtin_per_class = 8};
-    ok(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
-    ok(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
+    OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
+    OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
     const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
-    ok(adatom_model_create(ctx, &m, &model));
+    OK(adatom_model_create(ctx, &m, &model));
 }
 
 static void teardown(void) {
@@ -43,7 +42,7 @@ static void teardown(void) {
 static adatom_episodes *episodes(int tasks, int shot) {
     const adatom_episodes_params p = {.way = 3, .shot = shot, .query = 3, .tasks = tasks, .seed = 9};
     adatom_episodes *list;
-    ok(adatom_episodes_create(ctx, novel, &p, &list));
+    OK(adatom_episodes_create(ctx, novel, &p, &list));
     return list;
 }
 
@@ -56,12 +55,12 @@ START_TEST(test_tasks_at_once) {
     adatom_evaluation *all, *other;
     adatom_evaluation_info a, b;
     method.tasks_at_once = 7;
-    ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &all));
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &all));
     adatom_evaluation_describe(all, &a);
     ck_assert_int_eq(a.tasks_at_once, 7);
     for (int at_once = 1; at_once <= 3; at_once += 2) {
         method.tasks_at_once = at_once;
-        ok(adatom_adapt_episodes(device, model, novel, list, &method, 1, 5, NULL, &other));
+        OK(adatom_adapt_episodes(device, model, novel, list, &method, 1, 5, NULL, &other));
         adatom_evaluation_describe(other, &b);
         ck_assert_int_eq(b.tasks, 5);
         ck_assert_int_eq(b.tasks_at_once, at_once);
@@ -93,7 +92,7 @@ START_TEST(test_adapted_numbers) {
         const adatom_method method = {.adapt = names[i], .steps = 1};
         adatom_evaluation *e;
         adatom_evaluation_info info;
-        ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+        OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
         adatom_evaluation_describe(e, &info);
         ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted, (uintmax_t)want[i]);
         adatom_evaluation_destroy(&e);
@@ -107,15 +106,15 @@ START_TEST(test_memory_limit_chunks) {
     adatom_method method = {.adapt = "full", .steps = 2};
     size_t many_bytes, few_bytes;
     int many, few;
-    ok(adatom_adapt_plan(device, model, novel, list, &method, false, &many_bytes, &many));
+    OK(adatom_adapt_plan(device, model, novel, list, &method, false, &many_bytes, &many));
     method.memory_bytes = many_bytes / 2;
-    ok(adatom_adapt_plan(device, model, novel, list, &method, false, &few_bytes, &few));
+    OK(adatom_adapt_plan(device, model, novel, list, &method, false, &few_bytes, &few));
     ck_assert_int_lt(few, many);
     ck_assert_int_ge(few, 1);
     ck_assert_uint_le(few_bytes, method.memory_bytes);
     adatom_evaluation *e;
     adatom_evaluation_info info;
-    ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks, 6);
     ck_assert_int_eq(info.tasks_at_once, few);
@@ -132,10 +131,10 @@ START_TEST(test_steps_on_the_way) {
         adatom_method method = {.adapt = names[i], .tasks_at_once = 2};
         adatom_evaluation *on_the_way[3], *alone;
         adatom_evaluation_info a, b;
-        ok(adatom_adapt_steps(device, model, novel, list, &method, steps, 3, 0, 0, NULL, on_the_way));
+        OK(adatom_adapt_steps(device, model, novel, list, &method, steps, 3, 0, 0, NULL, on_the_way));
         for (int k = 0; k < 3; k++) {
             method.steps = steps[k];
-            ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &alone));
+            OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &alone));
             adatom_evaluation_describe(on_the_way[k], &a);
             adatom_evaluation_describe(alone, &b);
             ck_assert_mem_eq(a.predictions, b.predictions, 5 * 9 * sizeof(int32_t));
@@ -178,7 +177,7 @@ static double measure(const adatom_episodes *list, int tasks, size_t *arena_byte
     const adatom_progress progress = {batch_ended, &w};
     adatom_evaluation *e;
     adatom_evaluation_info info;
-    ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e));
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks_at_once, tasks);
     if (arena_bytes) *arena_bytes = info.arena_bytes;
@@ -206,21 +205,53 @@ START_TEST(test_cost_is_linear_in_tasks) {
 }
 END_TEST
 
+enum { NORM_TASKS = 20, NORM_QUERIES = 9 }; /* three of each class */
+
+static void predict(const adatom_episodes *list, const char *adapt, const char *bn, int32_t out[NORM_TASKS * NORM_QUERIES]) {
+    const adatom_method method = {.adapt = adapt, .steps = strcmp(adapt, "centroid") ? 3 : 0, .bn = bn};
+    adatom_evaluation *e;
+    adatom_evaluation_info info;
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+    adatom_evaluation_describe(e, &info);
+    ck_assert_ptr_nonnull(strstr(info.config_json, bn));
+    memcpy(out, info.predictions, NORM_TASKS * NORM_QUERIES * sizeof *out);
+    adatom_evaluation_destroy(&e);
+}
+
+/* How many predictions differ, the first query of each task left out. */
+static int others_that_differ(const int32_t *a, const int32_t *b) {
+    int differ = 0;
+    for (int i = 0; i < NORM_TASKS * NORM_QUERIES; i++) differ += i % NORM_QUERIES != 0 && a[i] != b[i];
+    return differ;
+}
+
+/* Each policy takes other statistics. Only where queries are normalised by their own does one of them change what others are. */
 START_TEST(test_batch_norm_policies) {
-    /* The queries of a transductive run share statistics, so they must be able to change each other; all policies run. */
     static const char *const policies[] = {"frozen", "support", "transductive"};
-    adatom_episodes *list = episodes(3, 2);
-    for (int i = 0; i < 3; i++)
-        for (int k = 0; k < 4; k++) {
-            const adatom_method method = {.adapt = names[2 * k], .steps = 3, .bn = policies[i]};
-            adatom_evaluation *e;
-            adatom_evaluation_info info;
-            ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
-            adatom_evaluation_describe(e, &info);
-            ck_assert(isfinite(info.mean));
-            ck_assert_ptr_nonnull(strstr(info.config_json, policies[i]));
-            adatom_evaluation_destroy(&e);
+    static const char *const adapted[] = {"centroid", "cosine", "norm", "full"};
+    enum { SHOT = 2, SUPPORT = 3 * SHOT };
+    adatom_episodes *list = episodes(NORM_TASKS, SHOT), *changed = episodes(NORM_TASKS, SHOT);
+    adatom_dataset_info info;
+    adatom_dataset_describe(novel, &info);
+    const int32_t images = (int32_t)info.images;
+    for (int t = 0; t < NORM_TASKS; t++) { /* the first query becomes a picture of a class far away */
+        int32_t *picture = &changed->pictures[t * (SUPPORT + NORM_QUERIES) + SUPPORT];
+        *picture = (*picture + images / 2) % images;
+    }
+    ad_episodes_rehash(changed);
+    int32_t before[3][NORM_TASKS * NORM_QUERIES], after[NORM_TASKS * NORM_QUERIES];
+    for (size_t k = 0; k < AD_COUNT(adapted); k++) {
+        for (int i = 0; i < 3; i++) {
+            predict(list, adapted[k], policies[i], before[i]);
+            predict(changed, adapted[k], policies[i], after);
+            const int moved = others_that_differ(before[i], after);
+            ck_assert_msg((moved > 0) == (i == 2), "%s, %s: one query changes %d others", adapted[k], policies[i], moved);
+            for (int other = 0; other < i; other++)
+                ck_assert_msg(others_that_differ(before[i], before[other]) > 0, "%s: %s gives what %s gives", adapted[k], policies[i],
+                              policies[other]);
         }
+    }
+    adatom_episodes_destroy(&changed);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -230,11 +261,11 @@ START_TEST(test_closerlook_recipe) {
     adatom_method method = {.adapt = "head", .recipe = "closerlook-baseline", .tasks_at_once = 2};
     adatom_evaluation *a, *b;
     adatom_evaluation_info x, y;
-    ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &a));
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &a));
     adatom_evaluation_describe(a, &x);
     ck_assert_int_eq(x.steps, 200);
     method.tasks_at_once = 1;
-    ok(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &b));
+    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &b));
     adatom_evaluation_describe(b, &y);
     ck_assert_mem_eq(x.predictions, y.predictions, 18 * sizeof(int32_t));
     adatom_evaluation_destroy(&a);
@@ -283,18 +314,18 @@ START_TEST(test_half_precision) {
     adatom_device *devices[2] = {device, NULL};
     adatom_model *wide;
     adatom_episodes *list;
-    ok(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16", .threads = 2}, &devices[1]));
-    ok(adatom_model_create(ctx, &m, &wide));
-    ok(adatom_episodes_create(ctx, novel, &p, &list));
+    OK(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16", .threads = 2}, &devices[1]));
+    OK(adatom_model_create(ctx, &m, &wide));
+    OK(adatom_episodes_create(ctx, novel, &p, &list));
     adatom_method method = {.adapt = "atoms", .steps = 10, .tasks_at_once = TASKS};
     adatom_evaluation *runs[2];
     adatom_evaluation_info info[2];
     size_t bytes[2];
     int at_once[2], differ = 0;
     for (int half = 0; half < 2; half++) {
-        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
+        OK(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
         ck_assert_int_eq(at_once[half], TASKS);
-        ok(adatom_adapt_episodes(devices[half], wide, novel, list, &method, 0, 0, NULL, &runs[half]));
+        OK(adatom_adapt_episodes(devices[half], wide, novel, list, &method, 0, 0, NULL, &runs[half]));
         adatom_evaluation_describe(runs[half], &info[half]);
         ck_assert_uint_eq(info[half].arena_bytes, bytes[half]);
     }
@@ -303,12 +334,12 @@ START_TEST(test_half_precision) {
     ck_assert_uint_lt(10 * bytes[1], 8 * bytes[0]);
     method.memory_bytes = bytes[1];
     for (int half = 0; half < 2; half++)
-        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
+        OK(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
     ck_assert_int_lt(at_once[0], at_once[1]);
     /* A method without responses is the same in both. */
     method = (adatom_method){.adapt = "full", .steps = 1};
     for (int half = 0; half < 2; half++)
-        ok(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
+        OK(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
     ck_assert_uint_eq(bytes[0], bytes[1]);
     for (int half = 0; half < 2; half++) adatom_evaluation_destroy(&runs[half]);
     adatom_episodes_destroy(&list);
@@ -355,7 +386,7 @@ START_TEST(test_resume_is_exact) {
     adatom_model *a = NULL, *b = NULL;
     adatom_model *other = NULL;
     if (_i == 2) p.from = model;
-    ok(adatom_pretrain(device, base, &p, &a));
+    OK(adatom_pretrain(device, base, &p, &a));
     ck_assert_int_gt(s.calls, 2);
     adatom_model_info x, y;
     adatom_model_describe(a, &x);
@@ -377,14 +408,14 @@ START_TEST(test_resume_is_exact) {
     p.lr = 0;
     if (p.from) { /* nor does another start */
         const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 33};
-        ok(adatom_model_create(ctx, &m, &other));
+        OK(adatom_model_create(ctx, &m, &other));
         p.from = other;
         ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_BAD_DATA);
         p.from = model;
         adatom_model_destroy(&other);
     }
     s.at = -1;
-    ok(adatom_pretrain(device, base, &p, &b));
+    OK(adatom_pretrain(device, base, &p, &b));
     adatom_model_describe(b, &y);
     ck_assert_str_eq(hash, y.hash);
     ck_assert_int_ne(access(left, F_OK), 0);
@@ -409,9 +440,9 @@ static void check_kernels(const adatom_model *one, const adatom_model *other, bo
     for (int i = 0; i < info.layers; i++) {
         adatom_layer_info layer;
         double distance;
-        ok(adatom_model_layer(one, i, &layer));
+        OK(adatom_model_layer(one, i, &layer));
         if (strcmp(layer.kind, "conv") != 0) continue;
-        ok(adatom_model_distance(one, other, i, &distance));
+        OK(adatom_model_distance(one, other, i, &distance));
         ck_assert_msg((distance > 0) == moved, "%s: distance %g", layer.name, distance);
     }
 }
@@ -433,26 +464,26 @@ START_TEST(test_start_from_a_model) {
                                 .output = path,
                                 .progress = remember,
                                 .user = seen};
-    ok(adatom_pretrain(device, base, &p, &starts[0]));
+    OK(adatom_pretrain(device, base, &p, &starts[0]));
     const double chance = log(64);
-    ok(adatom_model_decompose(starts[0], &replace, &starts[1]));
-    ok(adatom_model_decompose(starts[0], &residual, &starts[2]));
+    OK(adatom_model_decompose(starts[0], &replace, &starts[1]));
+    OK(adatom_model_decompose(starts[0], &residual, &starts[2]));
     p.epochs = 1;
     for (int i = 0; i < 3; i++) {
         p.model = (adatom_model_params){0};
         p.from = starts[i];
         p.lr = 1e-30f; /* nothing moves: the loss is that of the start, its classifier included */
-        ok(adatom_pretrain(device, base, &p, &after));
+        OK(adatom_pretrain(device, base, &p, &after));
         check_kernels(after, starts[i], false);
         ck_assert_msg(seen[0] < chance - 0.1, "start %d: loss %.3f, a new classifier has %.3f", i, seen[0], chance);
         adatom_model_destroy(&after);
         p.lr = 3e-3f; /* everything trains */
-        ok(adatom_pretrain(device, base, &p, &after));
+        OK(adatom_pretrain(device, base, &p, &after));
         check_kernels(after, starts[i], true);
         adatom_model_destroy(&after);
     }
     /* The kernels that a residual model keeps train along with its atoms. */
-    ok(adatom_pretrain(device, base, &p, &after));
+    OK(adatom_pretrain(device, base, &p, &after));
     for (int i = 0; i < after->net.param_count; i++) {
         const ad_param *param = &after->net.params[i];
         ck_assert_msg(memcmp(after->values + param->offset, starts[2]->values + param->offset, param->count * sizeof(float)) != 0,
@@ -464,7 +495,7 @@ START_TEST(test_start_from_a_model) {
     adatom_dataset_info info;
     adatom_dataset_describe(novel, &info);
     p.lr = 1e-30f;
-    ok(adatom_pretrain(device, novel, &p, NULL));
+    OK(adatom_pretrain(device, novel, &p, NULL));
     ck_assert_double_eq_tol(seen[0], log(info.classes), 1e-3);
 
     static const struct {
@@ -494,7 +525,7 @@ START_TEST(test_pretraining_learns) {
     snprintf(path, sizeof path, "/tmp/adatom-learns-%d.safetensors", (int)getpid());
     const adatom_dataset_params b = {.size = 32, .split = "base", .builtin_per_class = 20};
     adatom_dataset *pictures;
-    ok(adatom_dataset_open(ctx, "builtin:shapes", &b, &pictures));
+    OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &pictures));
     double seen[2] = {0};
     const adatom_pretrain_params p = {.model = {.width = 16},
                                       .epochs = 8,
@@ -505,7 +536,7 @@ START_TEST(test_pretraining_learns) {
                                       .validation_tasks = 50,
                                       .progress = remember,
                                       .user = seen};
-    ok(adatom_pretrain(device, pictures, &p, NULL));
+    OK(adatom_pretrain(device, pictures, &p, NULL));
     last = seen[0], accuracy = seen[1];
     ck_assert_msg(last < 3.9, "loss %.3f after 8 epochs; chance is 4.16", last);
     ck_assert_msg(accuracy > 0.3, "class means of 5 classes: %.3f", accuracy);
@@ -521,9 +552,6 @@ int main(void) {
     tcase_add_checked_fixture(train, setup, teardown);
     tcase_add_checked_fixture(start, setup, teardown);
     tcase_add_test(start, test_start_from_a_model);
-    tcase_set_timeout(start, 300);
-    tcase_set_timeout(adapt, 120);
-    tcase_set_timeout(train, 300);
     tcase_add_loop_test(adapt, test_tasks_at_once, 0, (int)(sizeof names / sizeof *names));
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);
@@ -538,10 +566,5 @@ int main(void) {
     suite_add_tcase(suite, adapt);
     suite_add_tcase(suite, train);
     suite_add_tcase(suite, start);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads do not survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_NOFORK);
 }

@@ -1,8 +1,8 @@
 /* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers. */
 #include "fewshot/adapter.h"
+#include "tests/run_suite.h"
 
 #include <adatom/transfer.h>
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,18 +14,16 @@ static adatom_device *device;
 static adatom_dataset *pictures;
 static adatom_model *model, *other;
 
-static void ok(adatom_status status) { ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx)); }
-
 static void setup(void) {
-    ok(adatom_context_create(NULL, &ctx));
+    OK(adatom_context_create(NULL, &ctx));
     const adatom_device_params cpu = {.select = "cpu"};
-    ok(adatom_device_open(ctx, &cpu, &device));
+    OK(adatom_device_open(ctx, &cpu, &device));
     const adatom_dataset_params p = {.size = 16, .split = "val", .builtin_per_class = 3};
-    ok(adatom_dataset_open(ctx, "builtin:shapes", &p, &pictures));
+    OK(adatom_dataset_open(ctx, "builtin:shapes", &p, &pictures));
     adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
-    ok(adatom_model_create(ctx, &m, &model));
+    OK(adatom_model_create(ctx, &m, &model));
     m.seed = 4;
-    ok(adatom_model_create(ctx, &m, &other));
+    OK(adatom_model_create(ctx, &m, &other));
 }
 
 static void teardown(void) {
@@ -39,13 +37,13 @@ static void teardown(void) {
 static adatom_adapter *fit(const adatom_method *method, const char *estimate) {
     const adatom_fit_params p = {.method = method, .estimate = estimate};
     adatom_adapter *adapter;
-    ok(adatom_adapter_fit(device, model, pictures, &p, &adapter));
+    OK(adatom_adapter_fit(device, model, pictures, &p, &adapter));
     return adapter;
 }
 
 static adatom_predictions *classify(const adatom_model *of, const adatom_adapter *adapter) {
     adatom_predictions *predictions;
-    ok(adatom_classify(device, of, &adapter, adapter ? 1 : 0, pictures, NULL, &predictions));
+    OK(adatom_classify(device, of, &adapter, adapter ? 1 : 0, pictures, NULL, &predictions));
     return predictions;
 }
 
@@ -108,8 +106,8 @@ START_TEST(test_save_load_merge) {
     snprintf(folder, sizeof folder, "/tmp/adatom-adapter-%d", (int)getpid());
     const adatom_method method = {.adapt = names[_i], .steps = 3, .head = "linear"};
     adatom_adapter *adapter = fit(&method, "leave-one-out"), *loaded;
-    ok(adatom_adapter_save(adapter, folder));
-    ok(adatom_adapter_load(ctx, folder, &loaded));
+    OK(adatom_adapter_save(adapter, folder));
+    OK(adatom_adapter_load(ctx, folder, &loaded));
     adatom_adapter_info a, b;
     adatom_adapter_describe(adapter, &a);
     adatom_adapter_describe(loaded, &b);
@@ -122,7 +120,7 @@ START_TEST(test_save_load_merge) {
     adatom_predictions_destroy(&y);
 
     adatom_model *merged;
-    ok(adatom_adapter_merge(adapter, model, &merged));
+    OK(adatom_adapter_merge(adapter, model, &merged));
     y = classify(merged, NULL);
     ck_assert_double_le(difference(x, y), 1e-5);
     const adatom_adapter *const one[] = {adapter};
@@ -155,7 +153,7 @@ START_TEST(test_movement) {
         adatom_adapter_tensor t;
         float before[36], after[36];
         double moved = 0, length = 0;
-        ok(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        OK(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
         ck_assert(t.atoms && t.elements == 36);
         for (int e = 0; e < 36; e++) {
             moved += ((double)after[e] - (double)before[e]) * ((double)after[e] - (double)before[e]);
@@ -184,26 +182,26 @@ START_TEST(test_lowrank_movement) {
     ck_assert_int_eq(a.tensors, 4);
     ck_assert_uint_eq(a.adapted, 2 * (9 * (3 + 3 * 8) + 4 * 8) + gains);
     adatom_model *merged;
-    ok(adatom_adapter_merge(adapter, model, &merged));
+    OK(adatom_adapter_merge(adapter, model, &merged));
     for (int i = 0; i < 4; i++) {
         static const char *const layers[] = {"layer1.conv", "layer2.conv", "layer3.conv", "layer4.conv"};
         adatom_adapter_tensor t;
         float before[576], after[576], kernel[576];
         double distance;
         size_t count;
-        ok(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        OK(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
         ck_assert_str_eq(t.name, layers[i]);
         ck_assert(!t.atoms && t.rank == 4 && t.shape[0] == 8 && t.shape[1] == (i ? 8 : 3) && t.shape[2] == 3 && t.shape[3] == 3);
         ck_assert(t.relative > 1e-4 && t.relative < 0.2);
         for (int layer = 0, conv = 0; conv <= i; layer++) { /* the same as the merged model says */
             adatom_layer_info info;
-            ok(adatom_model_layer(model, layer, &info));
+            OK(adatom_model_layer(model, layer, &info));
             if (strcmp(info.kind, "conv") != 0 || conv++ < i) continue;
-            ok(adatom_model_kernel(model, layer, kernel, 576, &count));
+            OK(adatom_model_kernel(model, layer, kernel, 576, &count));
             ck_assert(count == t.elements && memcmp(kernel, before, count * sizeof *kernel) == 0);
-            ok(adatom_model_kernel(merged, layer, kernel, 576, &count));
+            OK(adatom_model_kernel(merged, layer, kernel, 576, &count));
             ck_assert(count == t.elements && memcmp(kernel, after, count * sizeof *kernel) == 0);
-            ok(adatom_model_distance(model, merged, layer, &distance));
+            OK(adatom_model_distance(model, merged, layer, &distance));
             ck_assert_double_eq_tol(distance, t.relative, 1e-6);
         }
     }
@@ -218,16 +216,16 @@ START_TEST(test_lowrank_of_residual) {
     const adatom_method atoms = {.adapt = "atoms", .steps = 4, .head = "linear"}, lora = {.adapt = "lora", .steps = 3, .bn = "support"};
     adatom_model *start, *moved, *merged;
     adatom_adapter *adapter;
-    ok(adatom_model_decompose(model, &residual, &start));
+    OK(adatom_model_decompose(model, &residual, &start));
     const adatom_fit_params p = {.method = &atoms, .estimate = "none"}, q = {.method = &lora, .estimate = "none"};
-    ok(adatom_adapter_fit(device, start, pictures, &p, &adapter));
-    ok(adatom_adapter_merge(adapter, start, &moved));
+    OK(adatom_adapter_fit(device, start, pictures, &p, &adapter));
+    OK(adatom_adapter_merge(adapter, start, &moved));
     adatom_adapter_destroy(&adapter);
-    ok(adatom_adapter_fit(device, moved, pictures, &q, &adapter));
+    OK(adatom_adapter_fit(device, moved, pictures, &q, &adapter));
     adatom_adapter_info a;
     adatom_adapter_describe(adapter, &a);
     ck_assert_int_eq(a.tensors, 4 + 8); /* kernels; means and variances */
-    ok(adatom_adapter_merge(adapter, moved, &merged));
+    OK(adatom_adapter_merge(adapter, moved, &merged));
     adatom_predictions *x = classify(moved, adapter), *y = classify(merged, NULL);
     ck_assert_int_eq(best_differ(x, y), 0);
     int right = 0;
@@ -274,14 +272,14 @@ START_TEST(test_merged_cosine) {
     adatom_adapter_describe(adapter, &a);
     ck_assert(a.cosine);
     adatom_model *merged;
-    ok(adatom_adapter_merge(adapter, model, &merged));
+    OK(adatom_adapter_merge(adapter, model, &merged));
     adatom_predictions *x = classify(model, adapter), *y = classify(merged, NULL);
     ck_assert_int_eq(best_differ(x, y), 0);
     float features[48 * 8], logits[48 * 16];
     uint8_t *pixels = malloc(48 * 16 * 16 * 3);
     for (size_t i = 0; i < 48; i++) memcpy(pixels + i * 16 * 16 * 3, adatom_dataset_pixels(pictures, i), 16 * 16 * 3);
     ck_assert_int_eq(a.features, 8);
-    ok(adatom_model_run(device, merged, pixels, 48, features, logits));
+    OK(adatom_model_run(device, merged, pixels, 48, features, logits));
     free(pixels);
     for (size_t i = 0; i < 48; i++) {
         int classes;
@@ -321,7 +319,6 @@ END_TEST
 int main(void) {
     TCase *tests = tcase_create("adapter");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_fitted_as_classified, 0, (int)(sizeof names / sizeof *names));
     tcase_add_loop_test(tests, test_save_load_merge, 0, (int)(sizeof names / sizeof *names));
     tcase_add_test(tests, test_movement);
@@ -332,10 +329,5 @@ int main(void) {
     tcase_add_loop_test(tests, test_tasks_at_once, 0, 3);
     Suite *suite = suite_create("adapter");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP's threads do not survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_NOFORK);
 }

@@ -1,8 +1,8 @@
 /* The base room: status codes, errors, allocation, random numbers, files. */
 #include "base/base.h"
 #include "base/half.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -244,9 +244,5 @@ int main(void) {
     tcase_add_test(tests, available_memory);
     tcase_add_test(tests, failed_writes);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

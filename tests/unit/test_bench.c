@@ -1,8 +1,8 @@
 /* The benchmark: names, the rule of comparison, and runs of small cases on the CPU engine. */
 #include "bench/bench.h"
 #include "bench/verify.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <string.h>
 
 static adatom_context *ctx;
@@ -202,16 +202,10 @@ int main(void) {
     tcase_add_test(rules, what_is_no_name);
     tcase_add_test(rules, slower_means_beyond_the_noise);
     tcase_add_checked_fixture(runs, open_device, close_device);
-    tcase_set_timeout(runs, 300);
     tcase_add_test(runs, cases_are_verified_and_timed);
     tcase_add_test(runs, what_cannot_run_says_why);
     tcase_add_test(runs, large_shapes_are_cut_for_the_reference);
     suite_add_tcase(suite, rules);
     suite_add_tcase(suite, runs);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_NOFORK);
 }

@@ -168,12 +168,13 @@ END_TEST
 int main(void) {
     TCase *tests = tcase_create("errors");
     tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, missing_or_strange_specs);
     tcase_add_test(tests, pictures_that_do_not_decode);
     tcase_add_test(tests, lists_that_do_not_fit);
     tcase_add_test(tests, truncated_archives);
     tcase_add_test(tests, interrupted);
     tcase_add_test(tests, out_of_memory_anywhere);
-    return run_suite(tests, "data: errors");
+    Suite *suite = suite_create("data: errors");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_NOFORK);
 }

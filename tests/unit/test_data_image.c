@@ -139,8 +139,8 @@ static double resized(const uint8_t *in, int width, int height, int scaled_width
 }
 
 START_TEST(resize_is_antialiased_bilinear) {
-    static const int cases[][4] = {{20, 20, 7, 7}, {33, 21, 8, 8},   {21, 33, 8, 10}, {5, 9, 12, 12}, {84, 60, 32, 32}, {64, 64, 32, 36},
-                                   {3, 1, 4, 4},   {40, 40, 1, 1},   {20, 20, 20, 20}, {16, 16, 16, 18}};
+    static const int cases[][4] = {{20, 20, 7, 7},   {33, 21, 8, 8}, {21, 33, 8, 10}, {5, 9, 12, 12},   {84, 60, 32, 32},
+                                   {64, 64, 32, 36}, {3, 1, 4, 4},   {40, 40, 1, 1},  {20, 20, 20, 20}, {16, 16, 16, 18}};
     for (size_t k = 0; k < AD_COUNT(cases); k++) {
         int width = cases[k][0], height = cases[k][1], size = cases[k][2], resize = cases[k][3], shorter = AD_MIN(width, height);
         uint8_t in[84 * 84 * 3], out[32 * 32 * 3];
@@ -169,5 +169,7 @@ int main(void) {
     tcase_add_test(tests, every_truncation_is_noticed);
     tcase_add_test(tests, headers_that_lie);
     tcase_add_test(tests, resize_is_antialiased_bilinear);
-    return run_suite(tests, "data: image");
+    Suite *suite = suite_create("data: image");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_NOFORK);
 }

@@ -362,5 +362,7 @@ int main(void) {
     tcase_add_test(tests, cache_that_cannot_be_written_is_a_warning);
     tcase_add_test(tests, verify_names_every_problem);
     tcase_add_test(tests, verify_compares_list_and_files);
-    return run_suite(tests, "data: open");
+    Suite *suite = suite_create("data: open");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_NOFORK);
 }

@@ -99,9 +99,10 @@ END_TEST
 int main(void) {
     TCase *tests = tcase_create("shapes");
     tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, splits_share_no_class);
     tcase_add_test(tests, same_pictures_everywhere);
     tcase_add_test(tests, pixels_alone_tell_little);
-    return run_suite(tests, "data: shapes");
+    Suite *suite = suite_create("data: shapes");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_NOFORK);
 }

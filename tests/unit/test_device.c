@@ -1,7 +1,7 @@
 /* Listing, choosing and opening devices (include/adatom/device.h). */
 #include "device/device.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,7 +175,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("device");
     TCase *tests = tcase_create("device");
-    tcase_set_timeout(tests, 0);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, selection_rules);
     tcase_add_test(tests, automatic_never_takes_software);
@@ -184,10 +183,5 @@ int main(void) {
     tcase_add_test(tests, open_with_precision);
     tcase_add_test(tests, open_without_memory);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* a driver's threads don't survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_NOFORK);
 }

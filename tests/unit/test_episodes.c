@@ -1,8 +1,8 @@
 #include "base/base.h"
 #include "tests/fake_dataset.h"
+#include "tests/run_suite.h"
 
 #include <adatom/episode.h>
-#include <check.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,9 +330,5 @@ int main(void) {
     tcase_add_test(tests, test_allocation_failures);
     Suite *suite = suite_create("episodes");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -2,11 +2,11 @@
 #include "io/safetensors.h"
 #include "nn/network.h"
 #include "nn/plan.h"
+#include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/fit.h"
 
 #include <adatom/transfer.h>
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,18 +29,16 @@ static void teardown(void) {
     adatom_context_destroy(&ctx);
 }
 
-static void ok(adatom_status status) { ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx)); }
-
 static adatom_model *create(adatom_model_params params) {
     adatom_model *model = NULL;
-    ok(adatom_model_create(ctx, &params, &model));
+    OK(adatom_model_create(ctx, &params, &model));
     return model;
 }
 
 static char *saved(const adatom_model *model, size_t *size) {
     char *bytes = NULL;
-    ok(adatom_model_save(model, path));
-    ok(ad_read_file(ctx, path, 1 << 20, &bytes, size));
+    OK(adatom_model_save(model, path));
+    OK(ad_read_file(ctx, path, 1 << 20, &bytes, size));
     return bytes;
 }
 
@@ -59,20 +57,20 @@ START_TEST(test_layout) {
     size_t size = 0, count = 0;
     char *bytes = saved(model, &size);
     ad_safetensors file;
-    ok(ad_safetensors_parse(ctx, path, bytes, size, &file));
+    OK(ad_safetensors_parse(ctx, path, bytes, size, &file));
     const ad_st_tensor *atoms = ad_safetensors_find(&file, "layer4.atoms"), *alpha = ad_safetensors_find(&file, "stage2.coefficients");
     static const int64_t atoms_shape[] = {4, 2, 3, 3, 3}, alpha_shape[] = {4, 4, 3};
     ck_assert(atoms->rank == 5 && memcmp(atoms->shape, atoms_shape, sizeof atoms_shape) == 0);
     ck_assert(alpha->rank == 3 && memcmp(alpha->shape, alpha_shape, sizeof alpha_shape) == 0);
     adatom_layer_info layer = {0};
     int l = 0;
-    while (l == 0 || strcmp(layer.name, "layer4.conv") != 0) ok(adatom_model_layer(model, l++, &layer));
+    while (l == 0 || strcmp(layer.name, "layer4.conv") != 0) OK(adatom_model_layer(model, l++, &layer));
     ck_assert(layer.in_channels == 8 && layer.out_channels == 16 && layer.out_height == 5 && layer.stride == 2);
     ck_assert_uint_eq(layer.own_parameters, 4 * 2 * 27);
     ck_assert_uint_eq(layer.macs_coefficients_first, 0);
     ck_assert_uint_eq(layer.macs_sum_first, 5 * 5 * (2 * 4 * 4 * 3 * 9 + 4 * 4 * 4 * 3)); /* G_in G_out s m k^2 + G_out s^2 m */
     float kernel[16 * 8 * 9];
-    ok(adatom_model_kernel(model, l - 1, kernel, AD_COUNT(kernel), &count));
+    OK(adatom_model_kernel(model, l - 1, kernel, AD_COUNT(kernel), &count));
     for (size_t o = 0; o < 16; o++)
         for (size_t c = 0; c < 8; c++)
             for (size_t ij = 0; ij < 9; ij++) {
@@ -85,7 +83,7 @@ START_TEST(test_layout) {
     ad_safetensors_clear(&file);
     ad_free(bytes);
     adatom_model *again = NULL;
-    ok(adatom_model_load(ctx, path, &again));
+    OK(adatom_model_load(ctx, path, &again));
     ck_assert_uint_eq(again->hash, model->hash);
     adatom_model_destroy(&again);
     adatom_model_destroy(&model);
@@ -123,7 +121,7 @@ END_TEST
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int group, int atoms, bool residual) {
     adatom_model *out = NULL;
     const adatom_decompose_params params = {.sharing = sharing, .group = group, .atoms = atoms, .residual = residual};
-    ok(adatom_model_decompose(model, &params, &out));
+    OK(adatom_model_decompose(model, &params, &out));
     return out;
 }
 
@@ -159,7 +157,7 @@ static double least(const adatom_model *from, const adatom_model *to, int stage,
         at += node->o / s * (node->c / s) * 9;
     }
     ck_assert_int_le(at, columns);
-    ok(ad_svd(ctx, x, AD_MAX(at, rows), rows, false, values)); /* of the transpose: rows of zeros change nothing */
+    OK(ad_svd(ctx, x, AD_MAX(at, rows), rows, false, values)); /* of the transpose: rows of zeros change nothing */
     for (int i = m; i < rows; i++) rest += values[i] * values[i];
     free(x);
     free(values);
@@ -268,9 +266,5 @@ int main(void) {
     tcase_add_test(tests, test_refused_plans);
     Suite *suite = suite_create("groups");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,7 +1,7 @@
 #include "io/safetensors.h"
 #include "nn/network.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -588,9 +588,5 @@ int main(void) {
     Suite *suite = suite_create("model");
     suite_add_tcase(suite, made);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

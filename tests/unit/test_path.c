@@ -1,7 +1,7 @@
 /* Which way the builder takes for decomposed convolutions. */
 #include "nn/build.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <string.h>
 
 enum { ATOMS = 1 << AD_ROLE_ATOMS, NORM = 1 << AD_ROLE_NORM, COEFFICIENTS = 1 << AD_ROLE_COEFFICIENTS };
@@ -124,9 +124,5 @@ int main(void) {
     tcase_add_test(tests, asked_for);
     tcase_add_test(tests, groups);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

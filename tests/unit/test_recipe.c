@@ -1,6 +1,7 @@
 /* Recipes: what is read, what is refused and how, and when a result passes. */
+#include "tests/run_suite.h"
+
 #include <adatom/recipe.h>
-#include <check.h>
 #include <glob.h>
 #include <math.h>
 #include <stdio.h>
@@ -234,9 +235,5 @@ int main(void) {
     tcase_add_test(all, test_ours);
     tcase_add_test(all, test_verdict);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite, CK_FORK_GETENV);
 }

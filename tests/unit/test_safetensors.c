@@ -1,6 +1,6 @@
 #include "io/safetensors.h"
+#include "tests/run_suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,8 @@ static void check_refused(const char *header, size_t data_bytes, const char *say
 
 START_TEST(test_round_trip) {
     const int64_t a[] = {2, 3}, b[] = {0, 5}, c[] = {4};
-    const ad_st_entry entries[] = {{"a", 2, a, AD_ST_F32}, {"none", 2, b, AD_ST_F32}, {"scalar", 0, NULL, AD_ST_F32}, {"c\"\xc3\xa4", 1, c, AD_ST_F32}};
+    const ad_st_entry entries[] = {
+        {"a", 2, a, AD_ST_F32}, {"none", 2, b, AD_ST_F32}, {"scalar", 0, NULL, AD_ST_F32}, {"c\"\xc3\xa4", 1, c, AD_ST_F32}};
     const char *metadata[] = {"key", "value", "left out", NULL, "notes", "{\"x\": 1}", NULL};
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -181,9 +182,5 @@ int main(void) {
     tcase_add_test(tests, test_not_utf8);
     Suite *suite = suite_create("safetensors");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

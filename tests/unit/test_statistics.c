@@ -1,5 +1,6 @@
+#include "tests/run_suite.h"
+
 #include <adatom/adapter.h>
-#include <check.h>
 #include <math.h>
 
 /* Two values at +-1 around the mean, repeated: the standard error is known, so that ci95 gives the t quantile. */
@@ -58,9 +59,7 @@ END_TEST
 
 START_TEST(test_wilson) {
     /* The bounds are the p where |p - right/n| is 1.96 standard errors of p itself. */
-    static const struct {
-        uint64_t right, n;
-    } cases[] = {{13, 25}, {0, 25}, {25, 25}, {1, 1}, {81, 263}};
+    static const struct { uint64_t right, n; } cases[] = {{13, 25}, {0, 25}, {25, 25}, {1, 1}, {81, 263}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const double n = (double)cases[i].n, p = (double)cases[i].right / n;
         double low, high;
@@ -84,9 +83,5 @@ int main(void) {
     tcase_add_test(tests, test_wilson);
     Suite *suite = suite_create("statistics");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,11 +1,11 @@
 /* Pictures that don't fit: the same results as with all of them on the device, within the memory allowed. On the CPU engine, and on Vulkan
  * through mapped memory and through the staging buffer. */
 #include "device/device.h"
+#include "tests/run_suite.h"
 #include "vk/vk.h"
 #include <adatom/adapt.h>
 #include <adatom/train.h>
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,6 @@ enum { CPU, MAPPED, STAGED, DEVICES };
 static adatom_context *ctx;
 static adatom_device *device;
 static adatom_dataset *base, *novel;
-
-#define OK(expression) ck_assert_msg((expression) == ADATOM_OK, "%s: %s", #expression, adatom_context_message(ctx))
 
 static void open_device(int kind) {
     const char *index = getenv("ADATOM_TEST_DEVICE");
@@ -223,16 +221,10 @@ int main(void) {
     const bool vulkan = getenv("CI") || ad_vk_list(NULL, NULL, 0, &count) != ADATOM_OK || count > 0;
     Suite *suite = suite_create("stream");
     TCase *tests = tcase_create("stream");
-    tcase_set_timeout(tests, 0);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, sent_bytes_arrive, 0, vulkan ? DEVICES : 1);
     tcase_add_loop_test(tests, streamed_training_is_the_same, 0, vulkan ? DEVICES : 1);
     tcase_add_loop_test(tests, streamed_episodes_are_the_same, 0, vulkan ? DEVICES : 1);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* threads do not survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_NOFORK);
 }

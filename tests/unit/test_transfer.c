@@ -1,10 +1,10 @@
 #include "io/safetensors.h"
 #include "nn/network.h"
+#include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/fit.h"
 
 #include <adatom/transfer.h>
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,6 @@ static void teardown(void) {
     adatom_context_destroy(&ctx);
 }
 
-static void ok(adatom_status status) { ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx)); }
 static void refused(adatom_status status, adatom_status expected, const char *text) {
     ck_assert_int_eq(status, expected);
     ck_assert_msg(strstr(adatom_context_message(ctx), text) != NULL, "no '%s' in: %s", text, adatom_context_message(ctx));
@@ -37,7 +36,7 @@ static void refused(adatom_status status, adatom_status expected, const char *te
 /* A dense network whose norms do something. */
 static adatom_model *dense(const char *arch, int size, int width, int classes) {
     adatom_model *model = NULL;
-    ok(adatom_model_create(
+    OK(adatom_model_create(
         ctx, &(adatom_model_params){.arch = arch, .sharing = "none", .image_size = size, .width = width, .classes = classes, .seed = 3},
         &model));
     ad_random random = ad_random_make(9, AD_STREAM_CHECK, 0);
@@ -52,7 +51,7 @@ static adatom_model *dense(const char *arch, int size, int width, int classes) {
 
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int atoms, bool residual) {
     adatom_model *out = NULL;
-    ok(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = sharing, .atoms = atoms, .residual = residual}, &out));
+    OK(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = sharing, .atoms = atoms, .residual = residual}, &out));
     return out;
 }
 
@@ -68,21 +67,21 @@ START_TEST(test_singular_values_say_what_is_lost) {
         ck_assert_int_eq(info.atoms, m);
         for (int l = 0; l < info.layers; l++) {
             adatom_layer_info layer;
-            ok(adatom_model_layer(d, l, &layer));
+            OK(adatom_model_layer(d, l, &layer));
             if (strcmp(layer.kind, "conv") != 0 || layer.atoms == 0) continue;
             float s[9];
             size_t count;
             double error, all = 0, rest = 0;
-            ok(adatom_model_singular_values(model, l, s, 9, &count));
+            OK(adatom_model_singular_values(model, l, s, 9, &count));
             ck_assert_uint_eq(count, 9);
             for (int i = 0; i < 9; i++) all += (double)s[i] * (double)s[i], rest += i >= m ? (double)s[i] * (double)s[i] : 0;
             for (int i = 1; i < 9; i++) ck_assert(s[i] <= s[i - 1] && s[i] > 0);
-            ok(adatom_model_distance(model, d, l, &error));
+            OK(adatom_model_distance(model, d, l, &error));
             ck_assert_double_eq_tol(error, sqrt(rest / all), 1e-5);
             if (m == 9) ck_assert_double_lt(error, 1e-6); /* float32 */
         }
         double error = 0;
-        ok(adatom_model_distance(model, d, 3, &error)); /* layer 2 */
+        OK(adatom_model_distance(model, d, 3, &error)); /* layer 2 */
         ck_assert_double_lt(error, before);
         before = error;
         adatom_model_destroy(&d);
@@ -117,7 +116,7 @@ START_TEST(test_residual_starts_as_the_dense_network) {
         const ad_node *node = &d->net.nodes[i];
         double error = 1;
         if (node->kind != AD_NODE_CONV) continue;
-        ok(adatom_model_distance(model, d, i - 1, &error));
+        OK(adatom_model_distance(model, d, i - 1, &error));
         ck_assert_double_eq(error, 0); /* not only to rounding: the kernels are the same bytes */
         if (node->m == 0) continue;
         /* Coefficients: orthogonal columns with a mean square of 1/m, where that many directions are. */
@@ -168,14 +167,14 @@ static void free_fit(ad_fit *fit) {
 START_TEST(test_alternating_least_squares) {
     const int m = 1 + 3 * _i;
     ad_fit fit = make_fit(4, m, false);
-    ok(ad_fit_start(&fit, 1));
-    ok(ad_fit_atoms(&fit));
+    OK(ad_fit_start(&fit, 1));
+    OK(ad_fit_atoms(&fit));
     double before = ad_fit_error(&fit), first = before;
     for (int i = 0; i < 30; i++) {
-        ok(ad_fit_coefficients(&fit));
+        OK(ad_fit_coefficients(&fit));
         const double between = ad_fit_error(&fit);
         ck_assert_double_le(between, before * (1 + 1e-9));
-        ok(ad_fit_atoms(&fit));
+        OK(ad_fit_atoms(&fit));
         before = ad_fit_error(&fit);
         ck_assert_double_le(before, between * (1 + 1e-9));
     }
@@ -199,12 +198,12 @@ START_TEST(test_equal_layers_share_singular_vectors) {
     double joined[12 * 8 * 27], s[27], rest = 0;
     for (int pair = 0; pair < 96; pair++)
         for (int e = 0; e < 27; e++) joined[pair * 27 + e] = fit.layers[e / 9].w[pair * 9 + e % 9];
-    ok(ad_svd(ctx, joined, 96, 27, false, s));
+    OK(ad_svd(ctx, joined, 96, 27, false, s));
     for (int i = 5; i < 27; i++) rest += s[i] * s[i];
-    ok(ad_fit_start(&fit, 1));
-    ok(ad_fit_atoms(&fit));
+    OK(ad_fit_start(&fit, 1));
+    OK(ad_fit_atoms(&fit));
     ck_assert_double_eq_tol(ad_fit_error(&fit), rest, 1e-9 * rest);
-    ok(ad_fit_coefficients(&fit));
+    OK(ad_fit_coefficients(&fit));
     ck_assert_double_eq_tol(ad_fit_error(&fit), rest, 1e-9 * rest);
     free_fit(&fit);
 }
@@ -219,7 +218,7 @@ START_TEST(test_shared_decomposition) {
         same_rest(model, d);
         for (int i = 0; i < d->net.node_count; i++) {
             if (d->net.nodes[i].kind != AD_NODE_CONV) continue;
-            ok(adatom_model_distance(model, d, i - 1, &error));
+            OK(adatom_model_distance(model, d, i - 1, &error));
             if (d->net.nodes[i].m == 0)
                 ck_assert_double_eq(error, 0);
             else
@@ -266,32 +265,32 @@ static const struct {
 
 START_TEST(test_round_trip) {
     adatom_model *model = dense(trips[_i].arch, trips[_i].size, 4, 3), *again = NULL;
-    ok(adatom_model_export(model, path, &(adatom_export_params){.layout = trips[_i].layout}));
+    OK(adatom_model_export(model, path, &(adatom_export_params){.layout = trips[_i].layout}));
     char *bytes;
     size_t size;
     ad_safetensors file;
-    ok(ad_read_file(ctx, path, 1 << 26, &bytes, &size));
-    ok(ad_safetensors_parse(ctx, "x", bytes, size, &file));
+    OK(ad_read_file(ctx, path, 1 << 26, &bytes, &size));
+    OK(ad_safetensors_parse(ctx, "x", bytes, size, &file));
     ck_assert_ptr_nonnull(ad_safetensors_find(&file, trips[_i].tensor));
     ad_safetensors_clear(&file);
     ad_free(bytes);
-    ok(adatom_model_import(ctx, path, &(adatom_import_params){.image_size = trips[_i].size, .resize = 50}, &again));
+    OK(adatom_model_import(ctx, path, &(adatom_import_params){.image_size = trips[_i].size, .resize = 50}, &again));
     ck_assert_str_eq(again->net.arch, trips[_i].arch);
     ck_assert_int_eq(again->resize, 50);
     ck_assert_int_eq(again->net.way, 3);
     ck_assert_mem_eq(model->values, again->values, model->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
     /* Which layout it came from is kept in the file and through decomposition. */
     adatom_model *residual = decomposed(again, "layer", 4, true);
-    ok(adatom_model_save(residual, path));
+    OK(adatom_model_save(residual, path));
     adatom_model_destroy(&residual);
-    ok(adatom_model_load(ctx, path, &residual));
+    OK(adatom_model_load(ctx, path, &residual));
     adatom_model_info info;
     adatom_model_describe(residual, &info);
     ck_assert_str_eq(info.layout, strcmp(trips[_i].layout, "timm") ? trips[_i].layout : "torchvision"); /* the same names */
     ck_assert_int_eq(info.resize, 50);
-    ok(adatom_model_export(residual, path, NULL));
+    OK(adatom_model_export(residual, path, NULL));
     adatom_model_destroy(&again);
-    ok(adatom_model_import(ctx, path, &(adatom_import_params){.image_size = trips[_i].size, .resize = 50}, &again));
+    OK(adatom_model_import(ctx, path, &(adatom_import_params){.image_size = trips[_i].size, .resize = 50}, &again));
     ck_assert_mem_eq(model->values, again->values, model->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
     adatom_model_destroy(&again);
     adatom_model_destroy(&residual);
@@ -302,11 +301,11 @@ END_TEST
 /* The exported conv4 with its JSON header changed: from becomes to, of the same length. */
 static adatom_status import_edited(const char *from, const char *to, const adatom_import_params *params) {
     adatom_model *model = dense("conv4", 16, 4, 2), *out = model;
-    ok(adatom_model_export(model, path, NULL));
+    OK(adatom_model_export(model, path, NULL));
     adatom_model_destroy(&model);
     char *bytes;
     size_t size;
-    ok(ad_read_file(ctx, path, 1 << 26, &bytes, &size));
+    OK(ad_read_file(ctx, path, 1 << 26, &bytes, &size));
     ck_assert_uint_eq(strlen(from), strlen(to));
     bool found = false;
     for (size_t i = 0; i + strlen(from) < size; i++)
@@ -319,11 +318,11 @@ static adatom_status import_edited(const char *from, const char *to, const adato
     return status;
 }
 
-static void write_map(const char *text) { ok(ad_write_file(ctx, path2, text, strlen(text))); }
+static void write_map(const char *text) { OK(ad_write_file(ctx, path2, text, strlen(text))); }
 
 START_TEST(test_import_says_what_is_wrong) {
     const adatom_import_params size = {.image_size = 16}, map = {.image_size = 16, .map = path2};
-    ok(import_edited("trunk", "trunk", &size));
+    OK(import_edited("trunk", "trunk", &size));
     refused(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &size), ADATOM_BAD_DATA,
             "1 tensors are missing: 'trunk.2.BN.bias'; and 1 are left over: 'trunk.2.BN.Bias'");
     refused(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.trunk.9\"", &size), ADATOM_BAD_DATA, "'trunk.2.BN.bias'");
@@ -341,10 +340,10 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .std = {1, 1, 0}}), ADATOM_USAGE, "impossible");
     /* Maps. */
     write_map("{\"trunk.2.BN.Bias\": \"layer3.norm.bias\"}");
-    ok(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &map));
+    OK(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &map));
     refused(import_edited("trunk", "trunk", &map), ADATOM_BAD_DATA, "missing: 'trunk.2.BN.Bias'");
     write_map("{\"classifier.*\": null}");
-    ok(import_edited("trunk", "trunk", &map));
+    OK(import_edited("trunk", "trunk", &map));
     write_map("{\"classifier.weight\": null}"); /* half a head */
     refused(import_edited("trunk", "trunk", &map), ADATOM_BAD_DATA, "left over: 'classifier.bias'");
     write_map("{\"a\": \"layer9.kernel\"}");
@@ -362,7 +361,7 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(adatom_model_import_bytes(ctx, "x", "<html>..........", 16, NULL, &out), ADATOM_BAD_DATA, "not a safetensors file");
     refused(adatom_model_import(ctx, "/nowhere/x", NULL, &out), ADATOM_BAD_DATA, "/nowhere/x");
     adatom_model *model = dense("conv4", 16, 4, 0);
-    ok(adatom_model_save(model, path));
+    OK(adatom_model_save(model, path));
     refused(adatom_model_import(ctx, path, NULL, &out), ADATOM_BAD_DATA, "a model of this program already");
     refused(adatom_model_export(model, path, &(adatom_export_params){.layout = "rfs"}), ADATOM_USAGE, "'rfs' has no names for conv4");
     adatom_model_destroy(&model);
@@ -386,9 +385,5 @@ int main(void) {
     tcase_add_test(names, test_import_says_what_is_wrong);
     suite_add_tcase(suite, decompose);
     suite_add_tcase(suite, names);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite, CK_FORK_GETENV);
 }

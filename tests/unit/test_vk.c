@@ -1,10 +1,10 @@
 /* The Vulkan engine itself: memory, replay, barriers, submissions, caches. What kernels compute is tests/kernel's matter. */
 #include "bench/cases.h"
 #include "bench/tune.h"
+#include "tests/run_suite.h"
 #include "vk/vk.h"
 #include "vk/kernel.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +40,6 @@ static void on_log(void *user, adatom_log_level level, const char *text) {
 
 static adatom_context *ctx;
 static ad_engine *engine;
-
-#define OK(expression) ck_assert_msg((expression) == ADATOM_OK, "%s: %s", #expression, adatom_context_message(ctx))
 
 static void open_context(void) {
     memset(&logged, 0, sizeof logged);
@@ -474,7 +472,6 @@ END_TEST
 static Suite *make_suite(void) {
     Suite *suite = suite_create("vk");
     TCase *tests = tcase_create("engine");
-    tcase_set_timeout(tests, 0);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, replay_of_dependent_operations);
     tcase_add_test(tests, omitted_barriers_are_reported);
@@ -496,10 +493,5 @@ static Suite *make_suite(void) {
 int main(void) {
     size_t count = 0;
     if (ad_vk_list(NULL, NULL, 0, &count) == ADATOM_OK && count == 0 && !getenv("CI")) return 77;
-    SRunner *runner = srunner_create(make_suite());
-    srunner_set_fork_status(runner, CK_NOFORK); /* a driver's threads don't survive a fork */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(make_suite(), CK_NOFORK);
 }

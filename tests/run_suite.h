@@ -1,0 +1,20 @@
+/* What every Check executable shares. */
+#ifndef RUN_SUITE_H
+#define RUN_SUITE_H
+
+#include <check.h>
+
+/* Check's assertion of a status that says, like the library, what went wrong; of the test's context `ctx`. */
+#define OK(expression) ck_assert_msg((expression) == ADATOM_OK, "%s: %s", #expression, adatom_context_message(ctx))
+
+/* Runs and frees the suite; the exit status. CK_NOFORK for what starts threads, OpenMP's or a driver's: they don't survive a fork. Check's
+ * time limits hold only where it forks; ctest's hold for all. */
+static inline int run_suite(Suite *suite, enum fork_status forks) {
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, forks);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+#endif
