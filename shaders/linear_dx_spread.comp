@@ -1,6 +1,6 @@
 #version 450
-/* LINEAR_DX, spread: the formula and layouts of linear_dx.comp, for software drivers, which load lane by lane. An invocation computes four n of
- * four c; lanes share the loads of dy (lib/spread.glsl). C % 4 == 0, task strides multiples of 4.
+/* LINEAR_DX, spread: the formula and layouts of linear_dx.comp, for software drivers, which load lane by lane. An invocation computes four
+ * n of four c; lanes share the loads of dy (lib/spread.glsl). C % 4 == 0, task strides multiples of 4.
  * Grid: (n/4, LANES vec4 of c) workgroups, c fastest, folded over x and y; z = task.
  * 2 O flops an output; w read n/4 times. dy and w are texel buffers. Double reference: LINEAR_DX. */
 #extension GL_GOOGLE_include_directive : require

@@ -17,5 +17,6 @@ void main() {
     const uint e = item_index(), task = task_index();
     if (e >= channel_count() * channel_size()) return;
     const uint x = channel_of(e);
-    y[task * uint(p.y_task) + e] = w[task * uint(p.w_task) + e] * (gain[task * uint(p.gain_task) + x] / norms[task * uint(p.norms_task) + x]);
+    const float factor = gain[task * uint(p.gain_task) + x] / norms[task * uint(p.norms_task) + x];
+    y[task * uint(p.y_task) + e] = w[task * uint(p.w_task) + e] * factor;
 }

@@ -6,8 +6,8 @@
  * AD_MATRIX says by what: KHR (VK_KHR_cooperative_matrix), NV (VK_NV_cooperative_matrix), or EMULATED, the same arithmetic lane by lane,
  * with which tests check everything here but the built-in functions on devices without such units.
  *
- * A kernel defines A_BY_DEPTH where rows of A, not its depth, are contiguous in memory (shared lines then run along rows), B_BY_COLUMN where
- * the depth of B is; includes this file and defines the functions declared below. */
+ * A kernel defines A_BY_DEPTH where rows of A, not its depth, are contiguous in memory (shared lines then run along rows), B_BY_COLUMN
+ * where the depth of B is; includes this file and defines the functions declared below. */
 #extension GL_KHR_shader_subgroup_basic : require
 #define KHR 1
 #define NV 2
@@ -104,7 +104,8 @@ void ad_multiply_add(int a, int b, inout ad_sums sum) {
     [[dont_unroll]] for (int e = 0; e < FM * FN / LANES; e++) {
         int at = e * LANES + int(gl_SubgroupInvocationID), row = at / FN, column = at % FN;
         [[dont_unroll]] for (int k = 0; k < FK; k++) {
-            float left = A_COLUMN_MAJOR ? ad_value(tile_a[a + k * A_LINE + row / 4])[row % 4] : ad_value(tile_a[a + row * A_LINE + k / 4])[k % 4];
+            float left = A_COLUMN_MAJOR ? ad_value(tile_a[a + k * A_LINE + row / 4])[row % 4]
+                                        : ad_value(tile_a[a + row * A_LINE + k / 4])[k % 4];
             float right = B_COLUMN_MAJOR ? ad_value(tile_b[b + column * B_LINE + k / 4])[k % 4]
                                          : ad_value(tile_b[b + k * B_LINE + column / 4])[column % 4];
             sum.v[e] += left * right;
