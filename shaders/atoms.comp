@@ -50,7 +50,7 @@ void main() {
         add = bias(ad_task_offset(2, 1) + o);
 #else
         int b = ad_task_offset(2, 1) + 4 * o;
-        add = vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3));
+        add = AD_FOUR(bias, b);
 #endif
     }
     int at = ad_task_offset(3, AD_WIDTH) + (line * p.ow + first) * OW + o;

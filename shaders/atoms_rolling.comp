@@ -25,7 +25,7 @@ void main() {
     vec4 weights[AD_LOADS(WEIGHTS)], sum[K * TILE_A];
     AD_SPREAD_LOAD(weights, psi, ad_task_offset(1, 4), WEIGHTS, WEIGHTS)
     int b = ad_task_offset(2, 1) + 4 * o;
-    vec4 add = p.optional != 0 ? vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3)) : vec4(0);
+    vec4 add = p.optional != 0 ? AD_FOUR(bias, b) : vec4(0);
     [[unroll]] for (int s = 0; s < K * TILE_A; s++) sum[s] = add;
     /* sum[i * TILE_A + q]: of the row that reads this line with row i of the atoms. */
     for (int step = 0; step < p.span + K - 1; step++) {

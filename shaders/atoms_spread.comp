@@ -38,7 +38,7 @@ void main() {
         }
     }
     int b = ad_task_offset(2, 1) + 4 * o, at = ad_task_offset(3, 4) + (line * p.ow + first) * O4 + o;
-    vec4 add = p.optional != 0 ? vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3)) : vec4(0);
+    vec4 add = p.optional != 0 ? AD_FOUR(bias, b) : vec4(0);
     [[unroll]] for (int q = 0; q < TILE_A; q++)
         if (index < p.count && first + q < p.ow) y[at + q * O4] = (ACCUMULATE ? y[at + q * O4] : vec4(0)) + sum[q] + add;
 }

@@ -101,7 +101,7 @@ void main() {
         }
 #else
         int at = ad_task_offset(3, 4) + position * O4 + column, b = ad_task_offset(2, 1) + 4 * column;
-        if (p.optional != 0) sum[r] += vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3));
+        if (p.optional != 0) sum[r] += AD_FOUR(bias, b);
         y_put(at, sum[r]);
 #endif
     }

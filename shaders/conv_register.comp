@@ -56,7 +56,7 @@ void main() {
     [[unroll]] for (int v = 0; v < TILE_V; v++) {
         if (column + v >= O4) return;
         int b = ad_task_offset(2, 1) + 4 * (column + v);
-        vec4 add = p.optional != 0 ? vec4(bias(b), bias(b + 1), bias(b + 2), bias(b + 3)) : vec4(0);
+        vec4 add = p.optional != 0 ? AD_FOUR(bias, b) : vec4(0);
         [[unroll]] for (int a = 0; a < TILE_A; a++) {
             int position = first + a * int(gl_WorkGroupSize.x);
             if (position >= p.n * p.oh * p.ow) continue;

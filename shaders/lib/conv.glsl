@@ -36,6 +36,8 @@ const int O4 = (O + 3) / 4;
 #define AD_IN1(slot, name)                                                               \
     layout(std430, binding = slot) restrict readonly buffer name##_block { float name##_data[]; }; \
     float name(int i) { return name##_data[i]; }
+/* Four numbers of such an operand. */
+#define AD_FOUR(name, i) vec4(name(i), name((i) + 1), name((i) + 2), name((i) + 3))
 /* An output: plain array. */
 #define AD_OUT(slot, type, name) layout(std430, binding = slot) restrict buffer name##_block { type name[]; };
 
