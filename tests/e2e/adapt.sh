@@ -23,6 +23,7 @@ same "$(get atoms.json adapter.adapted)" 216 "adapted numbers"
 bytes=$(($(wc -c <atoms/adapter.safetensors) - 5 * 8 * 4))
 [ "$bytes" -ge 864 ] && [ "$bytes" -le 4096 ] || complain "the adapter without its classifier takes $bytes bytes"
 same "$(get atoms.json adapter.adapted_bytes)" 864 "bytes of the atoms"
+same "$(get atoms/adapter_config.json device.precision)" fp32 "precision"
 same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" -o json >m.json; get m.json model.hash)" "model's hash"
 same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
 
