@@ -115,7 +115,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     if (a.tested)
         snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s", 100 * a.accuracy,
                  a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
-                 o->early_stop ? ", optimistic: the steps were chosen by it" : "");
+                 json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it" : "");
     snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images, a.steps, seconds);
     snprintf(below, sizeof below,
              "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "

@@ -9,7 +9,7 @@ typedef struct pretrain_options {
     bool decompose_first;
     const char *validation, *validation_split;
     int validation_tasks, epochs, batch, shift, checkpoint_seconds;
-    const char *optimizer, *augment, *output, *checkpoint, *format;
+    const char *optimizer, *augment, *output, *checkpoint, *format, *file;
     float lr, momentum, weight_decay, label_smoothing, warmup;
     uint64_t seed, memory;
     bool resume;
@@ -71,6 +71,7 @@ static const arg_option training_table[] = {
            .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
     OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the result"),
+    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 #undef OPTIONS
 
@@ -226,7 +227,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set(document, "epochs", t.epochs);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", o.output, m.arch, m.sharing, m.atoms,
              (unsigned long long)m.parameters, m.hash);
-    output_options output = {o.format, NULL};
+    output_options output = {o.format, o.file};
     struct report report = {.document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));
 done:
