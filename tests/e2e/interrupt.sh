@@ -27,6 +27,7 @@ until grep -q '^epoch 1/60' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((t
 kill -INT $child
 wait $child
 expect 4 'checkpoint' $train --batch 32 --output other.safetensors --resume
+expect 4 'checkpoint' $train --precision fp16 --output other.safetensors --resume
 
 # What fails after an epoch, its validation or the model's file, costs nothing: the checkpoint is there, and the resumed run validates it.
 train="$ADATOM pretrain --data builtin:shapes/base --val builtin:shapes/val --val-tasks 20 --per-class 20 --image-size 16 --width 8 --epochs 2 --device cpu"
