@@ -10,17 +10,18 @@
 extern "C" {
 #endif
 
-/* Zero or NULL means the default, which depends on the method and is written in README.md. */
+/* Zero or NULL means the default, which depends on the method and is written in README.md. A negative rate, momentum or dampening is none:
+ * it counts as 0. */
 typedef struct adatom_method {
     const char *adapt;                /* centroid, head, cosine, atoms, norm, atoms+norm, full, lora, dora, bora; NULL: atoms */
     int steps;                        /* 0: the method's default */
-    const char *optimizer;            /* sgd or adam; NULL: the method's default */
+    const char *optimizer;            /* sgd or adam; NULL: adam */
     float lr;                         /* of the head */
     float lr_atoms, lr_norm, lr_full; /* of atoms, batch-norm affine, everything else (full) */
     float lr_adapter;                 /* of low-rank adapters (lora, dora, bora) */
     int rank;                         /* of them, 1..256; 0: 4 */
     float adapter_scale;              /* a: kernels change by a/rank times the product of the adapter's matrices; 0: the rank */
-    float momentum, dampening;
+    float momentum, dampening;        /* of sgd (0: 0.9 and none); beta1 and beta2 of adam (0: 0.9 and 0.999) */
     bool nesterov;
     float weight_decay;
     float label_smoothing;
@@ -32,7 +33,7 @@ typedef struct adatom_method {
     const char *conv;      /* decomposed layers: auto (what costs least on the device), coefficients-first (not for groups of channels),
                             * atoms-first, composed */
     uint64_t seed;         /* random head */
-    int tasks_at_once;     /* 0: as many as fit the device */
+    int tasks_at_once;     /* 0: as many as are useful and fit the device */
     size_t memory_bytes;   /* limit for arenas; 0: half of what the device has free, more if one task needs it */
     const char *recipe;    /* NULL, or "closerlook-baseline": Closer Look's exact fine-tuning (batches of 4, 100 epochs) */
 } adatom_method;

@@ -105,7 +105,7 @@ typedef struct adatom_predictions_info {
 
 /* Probabilities of every picture of the data set (its labels are not looked at) under each adapter; adapter_count 0: under the model's own
  * classifier (USAGE if it has none). Adapters that move parameters run as tasks of one program. params may be NULL. BAD_DATA: an adapter of
- * another model, or pictures smaller than the model's. */
+ * another model, or pictures of another size than the model's. */
 ADATOM_API adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_adapter *const *adapters,
                                          size_t adapter_count, const adatom_dataset *dataset, const adatom_classify_params *params,
                                          adatom_predictions **out);

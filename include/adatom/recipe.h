@@ -20,9 +20,12 @@ typedef struct adatom_recipe adatom_recipe;
  *                   the user must bring, and is needed where there is no spec; [hash] of the decoded pictures
  *   episodes        an object: way 2..1024, shot 1..1024, query 1..4096, tasks 2..1e6, seed 0..2^53 (of random heads too),
  *                   [without_replacement], [first], [count] (the part of the list that is run, two or more; 0: all), [list_hash] of the
- * whole list results         1..64 objects of method      an object of adatom_method's members by their names: adapt, and optionally the
- * others but seed, tasks_at_once and memory_bytes expected    an object: accuracy 0..1, ci95 (half width of its 95 % interval) 0..1,
- * [tolerance] 0..1, which needs data.hash and episodes.list_hash */
+ *                   whole list
+ *   results         1..64 objects of
+ *     method        an object of adatom_method's members by their names: adapt, and optionally the others but seed, tasks_at_once and
+ *                   memory_bytes; here a rate, momentum or dampening of 0 is a 0
+ *     expected      an object: accuracy 0..1, ci95 (half width of its 95 % interval) 0..1, [tolerance] 0..1, which needs data.hash and
+ *                   episodes.list_hash */
 ADATOM_API adatom_status adatom_recipe_load(adatom_context *context, const char *path, adatom_recipe **out);
 /* The same from memory; name is used in messages, and its folder is the recipe's. */
 ADATOM_API adatom_status adatom_recipe_parse(adatom_context *context, const char *name, const char *text, size_t size, adatom_recipe **out);

@@ -27,15 +27,15 @@ typedef struct adatom_pretrain_params {
     int batch;                 /* 0: 64 */
     const char *optimizer;     /* sgd (Nesterov) or adam; NULL: sgd */
     float lr;                  /* peak; 0: 0.1 (sgd), 0.001 (adam) */
-    float momentum;            /* 0: 0.9 */
+    float momentum;            /* of sgd, beta1 of adam; 0: 0.9; negative: none */
     float weight_decay;        /* 0: 5e-4; negative: none. Norms are never decayed */
     float label_smoothing;     /* 0: none */
-    float warmup;              /* part of the steps; 0: 0.1. then cosine to 0 */
+    float warmup;              /* part of the steps; 0: 0.1; negative: none. Then a cosine to 0 */
     const char *augment;       /* none, shift, crop (random resized crop); with +flip and +jitter, e.g. "shift+flip"; NULL: shift+flip */
     int shift;                 /* pixels; 0: image size / 10 */
     uint64_t seed;
     const adatom_dataset *validation; /* NULL: no validation */
-    int validation_tasks;             /* 0: 100 episodes 5-way 1- and 5-shot, class means */
+    int validation_tasks;             /* episodes, 5-way 5-shot with class means; 0: 100 */
     const char *output;               /* model file, written at the end (and after each better epoch if validated) */
     const char *checkpoint;           /* NULL: output + ".checkpoint"; removed at the end */
     int checkpoint_seconds;           /* at least after each epoch; 0: 120 s within an epoch */

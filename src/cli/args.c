@@ -173,7 +173,7 @@ static bool read_value(parser *p, const arg_group *group, const arg_option *opti
         return true;
     case ARG_REAL:
         if (!read_number(p, option, text, &number)) return false;
-        *(float *)target = (float)number;
+        *(float *)target = number == 0 && option->zero_is_none ? -1.0f : (float)number;
         return true;
     case ARG_SEED:
     case ARG_BYTES: return read_unsigned(p, option, text, target);

@@ -42,6 +42,7 @@ typedef struct arg_option {
     arg_outcome action; /* ARG_ACTION */
     size_t offset;
     double least, most;
+    bool zero_is_none;          /* ARG_REAL: a 0 that is typed becomes -1, since to the library 0 is its default and < 0 none */
     const char *const *choices; /* ends with NULL */
     const char *initial;        /* the default as it would be typed; NULL: zero, NULL or an empty list */
     const char *value;          /* name of the value in --help */

@@ -145,7 +145,7 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
     for (int f = 0; f < files->count; f++) {
         TRY(bench_load(cli, files->items[f], &file));
         const char *name = text_at(file, "device.name");
-        snprintf(headings[f], sizeof headings[f], "%.20s", name);
+        snprintf(headings[f], sizeof headings[f], "%.*s", (int)report_cut(name, 20), name);
         snprintf(paths[f], sizeof paths[f], "values.%d", f);
         columns[2 + f] = (report_column){headings[f], CELL_NUMBER, paths[f], NULL};
         add_column(rows, file, paths[f] + strlen("values."));

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NUMBERS = 12, MOST_POINTS = 32, MOST_CURVES = 48, TIME = 0, MEMORY = 1 };
+enum { MOST_NAME = 128, MOST_NUMBERS = 12, MOST_DEVICE = 20, TIME = 0, MEMORY = 1 };
 
 /* What a number in a case's name is, by the family and the characters around it ('/' at the ends; 0: any). */
 static const struct meaning {
@@ -36,13 +36,18 @@ typedef struct point {
 
 typedef struct curve {
     const struct meaning *meaning;
-    char label[160];
-    point points[MOST_POINTS];
+    char label[MOST_NAME + MOST_DEVICE + 8];
+    point *points;
     int count;
 } curve;
 
+typedef struct curve_list {
+    curve *items;
+    int count, room;
+} curve_list;
+
 typedef struct numbers {
-    char words[128]; /* the name, numbers cut out */
+    char words[MOST_NAME]; /* the name, numbers cut out */
     int at[MOST_NUMBERS], end[MOST_NUMBERS], count;
     double value[MOST_NUMBERS];
 } numbers;
@@ -50,7 +55,8 @@ typedef struct numbers {
 static numbers numbers_of(const char *name) {
     numbers n = {.count = 0};
     size_t words = 0;
-    for (const char *c = name; *c && words + 2 < sizeof n.words;) {
+    if (strlen(name) >= sizeof n.words) return n; /* no case of this program */
+    for (const char *c = name; *c;) {
         if (!isdigit((unsigned char)*c) || n.count == MOST_NUMBERS) {
             n.words[words++] = *c++;
             continue;
@@ -72,7 +78,7 @@ static const struct meaning *meaning_of(const char *name, int at, int end) {
     return m;
 }
 
-/* The curve of the cases that differ from rows[first] in its number k only. */
+/* The curve of the cases that differ from rows[first] in its number k only. out->points: room for all rows. */
 static void trace(json_t *rows, size_t first, int k, const char *device, curve *out) {
     const char *name = json_string_value(json_object_get(json_array_get(rows, first), "name"));
     const numbers n = numbers_of(name);
@@ -80,14 +86,14 @@ static void trace(json_t *rows, size_t first, int k, const char *device, curve *
     json_t *row;
     out->count = 0;
     out->meaning = meaning_of(name, n.at[k], n.end[k]);
-    snprintf(out->label, sizeof out->label, "%.20s: %.*sN%s", device, n.at[k], name, name + n.end[k]);
+    snprintf(out->label, sizeof out->label, "%.*s: %.*sN%s", (int)report_cut(device, MOST_DEVICE), device, n.at[k], name, name + n.end[k]);
     json_array_foreach(rows, i, row) {
         const char *other = json_string_value(json_object_get(row, "name"));
         const double ns = json_number_value(json_object_get(row, "min_ns"));
         const numbers o = numbers_of(other ? other : "");
         bool same = ns > 0 && strcmp(o.words, n.words) == 0 && o.count == n.count;
         for (int j = 0; j < n.count && same; j++) same = j == k || o.value[j] == n.value[j];
-        if (!same || out->count == MOST_POINTS || o.value[k] <= 0) continue;
+        if (!same || o.value[k] <= 0) continue;
         point p = {.x = o.value[k]};
         p.y[TIME] = ns * 1e-6 * (out->meaning->total ? p.x : 1);
         p.y[MEMORY] = json_number_value(json_object_get(row, "arena_bytes")) / 0x1p20;
@@ -97,25 +103,41 @@ static void trace(json_t *rows, size_t first, int k, const char *device, curve *
     }
 }
 
-static int find_curves(json_t *document, curve *curves, int count) {
+static void clear_curves(curve_list *all) {
+    for (int c = 0; c < all->count; c++) free(all->items[c].points);
+    free(all->items);
+}
+
+/* Adds the document's curves; false: no memory. */
+static bool find_curves(json_t *document, curve_list *all) {
     json_t *rows = json_object_get(document, "results"), *row;
     const char *device = json_string_value(report_get(document, "device.name"));
     size_t i;
     json_array_foreach(rows, i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
         const numbers n = numbers_of(name ? name : "");
-        for (int k = 0; k < n.count && count < MOST_CURVES; k++) {
-            curve *c = &curves[count];
+        for (int k = 0; k < n.count; k++) {
+            if (all->count == all->room) {
+                const int room = 2 * all->room + 16;
+                curve *items = realloc(all->items, (size_t)room * sizeof *items);
+                if (!items) return false;
+                all->items = items, all->room = room;
+            }
+            curve *c = &all->items[all->count];
+            if (!(c->points = calloc(json_array_size(rows), sizeof *c->points))) return false;
             trace(rows, i, k, device ? device : "?", c);
-            if (c->count >= 3 && c->points[0].x == n.value[k]) count++; /* once: at its first point */
+            if (c->count >= 3 && c->points[0].x == n.value[k])
+                all->count++; /* once: at its first point */
+            else
+                free(c->points);
         }
     }
-    return count;
+    return true;
 }
 
 /* ---- drawing ------------------------------------------------------------------------------------------------------ */
 
-enum { WIDTH = 400, HEIGHT = 270, LEFT = 58, RIGHT = 14, TOP = 10, BOTTOM = 42, LINE = 13 };
+enum { WIDTH = 400, HEIGHT = 270, LEAST_HEIGHT = 100, LEFT = 58, RIGHT = 14, TOP = 10, BOTTOM = 42, LINE = 13 };
 static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d", "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
 
 typedef struct axis {
@@ -157,7 +179,29 @@ static void grid(FILE *out, const axis *x, const axis *y) {
     }
 }
 
-static void diagram(FILE *out, double left, double top, const curve *curves, int count, const struct meaning *m, int what) {
+/* What comes from files, devices and drivers, as text of the picture. */
+static void put_xml(FILE *out, const char *text) {
+    for (; *text; text++) switch (*text) {
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '&': fputs("&amp;", out); break;
+        case '"': fputs("&quot;", out); break;
+        case '\'': fputs("&apos;", out); break;
+        default: fputc((unsigned char)*text < ' ' ? '?' : *text, out);
+        }
+}
+
+/* A diagram whose legend is long is higher. */
+static int height_of(const curve_list *all, const struct meaning *m) {
+    int used = 0, needed;
+    for (int c = 0; c < all->count; c++) used += all->items[c].meaning == m;
+    needed = TOP + LINE * used + LEAST_HEIGHT + BOTTOM;
+    return !used ? 0 : needed > HEIGHT ? needed : HEIGHT;
+}
+
+static void diagram(FILE *out, double left, double top, const curve_list *all, const struct meaning *m, int what) {
+    const curve *curves = all->items;
+    const int count = all->count, height = height_of(all, m);
     axis x = {.at = left + LEFT, .length = WIDTH - LEFT - RIGHT}, y = {0};
     int used = 0;
     for (int c = 0; c < count; c++) {
@@ -168,24 +212,25 @@ static void diagram(FILE *out, double left, double top, const curve *curves, int
     if (y.most <= 0) return;
     settle(&x);
     settle(&y);
-    y.at = top + HEIGHT - BOTTOM;
-    y.length = TOP + LINE * used - (HEIGHT - BOTTOM); /* below the legend */
+    y.at = top + height - BOTTOM;
+    y.length = TOP + LINE * used - (height - BOTTOM); /* below the legend */
     grid(out, &x, &y);
-    fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", x.at + x.length / 2, top + HEIGHT - 10, m->axis);
+    fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", x.at + x.length / 2, top + height - 10, m->axis);
     fprintf(out, "<text transform='translate(%.1f %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", left + 14, y.at + y.length / 2,
             what == TIME ? m->time : "device memory, MiB");
     for (int c = 0, line = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
         const char *colour = colours[line % (int)COUNT(colours)];
-        fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>%s</text>\n<path fill='none' stroke='%s' d='", x.at, top + TOP + LINE * line++,
-                colour, curves[c].label, colour);
+        fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>", x.at, top + TOP + LINE * line++, colour);
+        put_xml(out, curves[c].label);
+        fprintf(out, "</text>\n<path fill='none' stroke='%s' d='", colour);
         for (int pass = 0; pass < 2; pass++) { /* the line, then points, smaller ones above larger ones where curves meet */
             for (int i = 0, drawn = 0; i < curves[c].count; i++) {
                 const point *p = &curves[c].points[i];
                 if (p->y[what] <= 0) continue;
                 const double px = place(&x, p->x), py = place(&y, p->y[what]);
                 if (pass)
-                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='%.1f' fill='%s'/>", px, py, 2.5 + used - line, colour);
+                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='%.1f' fill='%s'/>", px, py, 2.5 + fmin(used - line, 6), colour);
                 else
                     fprintf(out, "%c%.1f %.1f", drawn++ ? 'L' : 'M', px, py);
             }
@@ -195,27 +240,25 @@ static void diagram(FILE *out, double left, double top, const curve *curves, int
 }
 
 adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *documents, int count) {
-    curve *curves = calloc(MOST_CURVES + 1, sizeof *curves);
+    curve_list all = {0};
     char *text = NULL;
     size_t size = 0;
-    int found = 0, rows = 0, row = 0;
+    int height = 0, top = 0;
     adatom_status status = ADATOM_OK;
     FILE *out = open_memstream(&text, &size);
-    if (!curves || !out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
-    for (int d = 0; d < count; d++) found = find_curves(documents[d], curves, found);
-    if (!found)
+    if (!out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    for (int d = 0; d < count; d++)
+        if (!find_curves(documents[d], &all)) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    if (!all.count)
         TRY(cli_fail(cli, ADATOM_BAD_DATA, "nothing to plot: no three cases differ in one number of their names only (--suite scaling)"));
-    bool there[COUNT(meanings)] = {false};
-    for (int c = 0; c < found; c++) there[curves[c].meaning - meanings] = true;
-    for (size_t m = 0; m < COUNT(meanings); m++) rows += there[m];
+    for (size_t m = 0; m < COUNT(meanings); m++) height += height_of(&all, &meanings[m]);
     fprintf(out,
             "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='11'>\n"
             "<style>.g{stroke:#ddd;fill:none}</style><rect width='100%%' height='100%%' fill='#fff'/>\n",
-            2 * WIDTH, rows * HEIGHT);
+            2 * WIDTH, height);
     for (size_t m = 0; m < COUNT(meanings); m++) {
-        for (int what = TIME; there[m] && what <= MEMORY; what++)
-            diagram(out, what * WIDTH, row * HEIGHT + 4, curves, found, &meanings[m], what);
-        row += there[m];
+        for (int what = TIME; what <= MEMORY; what++) diagram(out, what * WIDTH, top + 4, &all, &meanings[m], what);
+        top += height_of(&all, &meanings[m]);
     }
     fprintf(out, "</svg>\n");
     fclose(out);
@@ -224,7 +267,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
 done:
     if (out) fclose(out);
     free(text);
-    free(curves);
+    clear_curves(&all);
     return status;
 }
 

@@ -31,7 +31,7 @@ static const arg_option table[] = {
            .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"),
     OPTION("leave-one-out", ARG_FLAG, leave_one_out, .help = "short for --estimate leave-one-out"),
     OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .initial = "5", .value = "K", .help = "parts of --estimate folds"),
-    OPTION("holdout", ARG_REAL, holdout, .least = 0, .most = 0.9, .value = "F",
+    OPTION("holdout", ARG_REAL, holdout, .least = 1e-6, .most = 0.9, .value = "F",
            .help = "part of each class that is held out; implies --estimate holdout (there 0.2 without it)"),
     OPTION("early-stop", ARG_FLAG, early_stop,
            .help = "take the best of ten numbers of steps up to --steps, by the estimate's pictures; the estimate is then optimistic"),
@@ -115,7 +115,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     if (a.tested)
         snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s", 100 * a.accuracy,
                  a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
-                 o->early_stop ? ", optimistic: the steps were chosen by it" : "");
+                 json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it" : "");
     snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images, a.steps, seconds);
     snprintf(below, sizeof below,
              "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "

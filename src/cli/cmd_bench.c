@@ -41,7 +41,7 @@ static const arg_option table[] = {
      .least = 0,
      .most = 1e6,
      .value = "X",
-     .help = "cases that would begin later are skipped (default 40 for quick, 600 for scaling, 3600 for full)"},
+     .help = "cases that would end later are skipped (default 40 for quick, 600 for scaling, 3600 for full)"},
     {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of operands and episodes"},
     {.name = "compare",
      .type = ARG_TEXT,
@@ -151,13 +151,22 @@ static char **spread_merge(int argc, char **argv, int *count) {
     return out;
 }
 
+static void tell_differences(struct cli *cli, const char *path, json_t *old, const adatom_device_info *info) {
+    const char *name = json_string_value(report_get(old, "device.name")), *driver = json_string_value(report_get(old, "device.driverInfo"));
+    const char *precision = json_string_value(json_object_get(old, "precision"));
+    if (!name || !driver || strcmp(name, info->name) != 0 || strcmp(driver, info->driver_info) != 0)
+        cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", path, name ? name : "?", driver ? driver : "?");
+    /* Older versions wrote float32 whatever it was. */
+    if (precision && strcmp(precision, "float32") != 0 && strcmp(precision, info->precision) != 0)
+        cli_note(cli, "note: %s was measured with precision %s, this run with %s", path, precision, info->precision);
+}
+
 static json_t *make_document(const bench_options *values, const device_options *device, const adatom_device_info *info, json_t *rows) {
     json_t *document = report_document("bench"), *filters = json_array();
     if (!document || !filters) return NULL;
     for (int f = 0; f < values->filters.count; f++) json_array_append_new(filters, json_string(values->filters.items[f]));
     json_object_set_new(document, "device", report_device(info));
     report_precision(document, info);
-    json_object_set_new(document, "precision", json_string("float32"));
     json_object_set_new(document, "config",
                         json_pack("{s:s,s:o,s:i,s:I,s:i}", "suite", values->suite, "filters", filters, "tasks", values->tasks, "seed",
                                   (json_int_t)values->seed, "threads", device->threads));
@@ -189,8 +198,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     json_t *document = NULL, *old = NULL;
     char *plain = NULL, **arguments = spread_merge(argc, argv, &count);
     struct bench bench = {.cli = cli, .rows = json_array()};
-    adatom_status status = arguments ? cli_parse(cli, &spec, &common, count, arguments, &run)
-                                     : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the arguments");
+    adatom_status measured, status = arguments ? cli_parse(cli, &spec, &common, count, arguments, &run)
+                                               : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the arguments");
     if (!run) goto done;
     if (values.merge.count) {
         if (values.plot) TRY(bench_plot_files(cli, values.plot, &values.merge));
@@ -210,8 +219,9 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
                                   .report = on_result,
                                   .user = &bench};
     progress_start(&cli->progress, "bench", 0);
-    TRY(adatom_bench_device(device, &params, &errors));
+    measured = adatom_bench_device(device, &params, &errors);
     progress_clear(&cli->progress);
+    if (json_array_size(bench.rows) == 0) TRY(measured);
 
     adatom_device_info info;
     adatom_device_describe(device, &info);
@@ -219,11 +229,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     if (!document || bench.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     struct report report = {.document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     if (old) {
-        const char *name = json_string_value(report_get(old, "device.name")),
-                   *driver = json_string_value(report_get(old, "device.driverInfo"));
-        if (!name || !driver || strcmp(name, info.name) != 0 || strcmp(driver, info.driver_info) != 0)
-            cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", values.compare, name ? name : "?",
-                     driver ? driver : "?");
+        tell_differences(cli, values.compare, old, &info);
         bench_compare(document, old, &regressions, &compared);
         report.columns = compare_columns;
         report.column_count = COUNT(compare_columns);
@@ -232,8 +238,9 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
         if (!(plain = plain_text(bench.rows))) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
         report = (struct report){.document = document, .rows = "", .above = plain};
     }
-    TRY(report_write(cli, &output, &report));
-    if (values.plot) TRY(bench_plot(cli, values.plot, &document, 1));
+    TRY(report_write_part(cli, &output, &report, measured));
+    /* What the run came to counts for more than what there is to draw of it. */
+    if (values.plot) status = bench_plot(cli, values.plot, &document, 1);
     if (old && !compared) TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s has no case of this run", values.compare));
     if (regressions)
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d cases became slower beyond the noise, or fail now", regressions, compared));

@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef struct decompose_options {
-    const char *output, *format, *mode, *sharing;
+    const char *output, *format, *file, *mode, *sharing;
     int atoms, group, iterations;
     bool decompose_first;
 } decompose_options;
@@ -27,6 +27,7 @@ static const arg_option decompose_table[] = {
     OPTION("iterations", ARG_INT, iterations, .least = 1, .most = 1e6, .initial = "100", .value = "N",
            .help = "of alternating least squares, for coefficients shared by a stage or the net"),
     OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT", .help = "form of the result"),
+    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 
 static const report_column columns[] = {
@@ -92,7 +93,7 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,
              (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);
     struct report report = {.document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .below = below};
-    const output_options output = {.format = o.format};
+    const output_options output = {.format = o.format, .file = o.file};
     TRY(report_write(cli, &output, &report));
 done:
     json_decref(layers);

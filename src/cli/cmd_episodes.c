@@ -366,7 +366,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     trials all = {0};
     char **line = calloc((size_t)argc + 1, sizeof *line);
     method_options *settings = NULL;
-    adatom_status status = ADATOM_OK;
+    adatom_status status = ADATOM_OK, ran = ADATOM_OK; /* ran: what is done is reported even if what follows fails */
     if (!sweep_find(&groups[3], "steps", argc, argv, &sweep, cli->message, sizeof cli->message)) TRY(ADATOM_USAGE);
     settings = calloc((size_t)sweep.combinations, sizeof *settings);
     if (!line || !settings) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory"));
@@ -384,7 +384,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
     TRY(cli_open_device(cli, &device_values, &device));
     TRY(announce(cli, device, model, dataset, lists, list_count, &all));
-    for (int l = 0; l < list_count; l++) TRY(evaluate(cli, &values, &all, device, model, dataset, lists[l], rows));
+    for (int l = 0; l < list_count && ran == ADATOM_OK; l++) ran = evaluate(cli, &values, &all, device, model, dataset, lists[l], rows);
+    if (json_array_size(rows) == 0) TRY(ran);
 
     document = episodes_document(model, dataset, device, values.model);
     json_object_set(document, "results", rows);
@@ -403,7 +404,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
         .above = above,
         .below = "\n± half of the 95 % Student interval over episodes; differences are paired. Episodes share pictures: the interval\n"
                  "speaks of the sampler, not of new data. adapted: numbers that adapt per task.\n"};
-    TRY(report_write(cli, &output, &report));
+    TRY(report_write_part(cli, &output, &report, ran));
 done:
     sweep_clear(&sweep);
     free(line);

@@ -9,7 +9,7 @@ typedef struct pretrain_options {
     bool decompose_first;
     const char *validation, *validation_split;
     int validation_tasks, epochs, batch, shift, checkpoint_seconds;
-    const char *optimizer, *augment, *output, *checkpoint, *format;
+    const char *optimizer, *augment, *output, *checkpoint, *format, *file;
     float lr, momentum, weight_decay, label_smoothing, warmup;
     uint64_t seed, memory;
     bool resume;
@@ -46,12 +46,14 @@ static const arg_option training_table[] = {
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N", .help = "pictures a step"),
     OPTION("optimizer", ARG_CHOICE, optimizer, .choices = optimizers, .initial = "sgd", .value = "NAME",
            .help = "sgd has Nesterov's momentum"),
-    OPTION("lr", ARG_REAL, lr, .least = 0, .most = 1000, .value = "X", .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"),
-    OPTION("momentum", ARG_REAL, momentum, .least = 0, .most = 1, .initial = "0.9", .value = "X", .help = "of sgd"),
-    OPTION("weight-decay", ARG_REAL, weight_decay, .least = -1, .most = 100, .initial = "5e-4", .value = "X",
-           .help = "of everything but norms; negative: none"),
+    OPTION("lr", ARG_REAL, lr, .most = 1000, .zero_is_none = true, .value = "X",
+           .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"),
+    OPTION("momentum", ARG_REAL, momentum, .most = 1, .initial = "0.9", .zero_is_none = true, .value = "X",
+           .help = "of sgd; beta1 of adam"),
+    OPTION("weight-decay", ARG_REAL, weight_decay, .most = 100, .initial = "5e-4", .zero_is_none = true, .value = "X",
+           .help = "of everything but norms"),
     OPTION("label-smoothing", ARG_REAL, label_smoothing, .least = 0, .most = 0.99, .initial = "0", .value = "X", .help = "of the labels"),
-    OPTION("warmup", ARG_REAL, warmup, .least = 0, .most = 1, .initial = "0.1", .value = "X",
+    OPTION("warmup", ARG_REAL, warmup, .most = 1, .initial = "0.1", .zero_is_none = true, .value = "X",
            .help = "part of the steps in which the rate rises; it then falls as a cosine to 0"),
     OPTION("augment", ARG_CHOICE, augment, .choices = augments, .initial = "shift+flip", .value = "NAME",
            .help = "changes to the pictures"),
@@ -69,6 +71,7 @@ static const arg_option training_table[] = {
            .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
     OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the result"),
+    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 #undef OPTIONS
 
@@ -224,7 +227,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set(document, "epochs", t.epochs);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", o.output, m.arch, m.sharing, m.atoms,
              (unsigned long long)m.parameters, m.hash);
-    output_options output = {o.format, NULL};
+    output_options output = {o.format, o.file};
     struct report report = {.document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));
 done:

@@ -11,19 +11,20 @@ static const char *const convs[] = {"auto", "coefficients-first", "atoms-first",
 
 #define OPTIONS method_options
 #define REAL(text, member, low, high, words) OPTION(text, ARG_REAL, member, .least = low, .most = high, .value = "X", .help = words)
+#define RATE(text, member, high, words) OPTION(text, ARG_REAL, member, .most = high, .zero_is_none = true, .value = "X", .help = words)
 #define CHOICE(text, member, list, words) OPTION(text, ARG_CHOICE, member, .choices = list, .value = "NAME", .help = words)
 static const arg_option method_table[] = {
     OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N", .help = "optimiser steps; 0: the method's default"),
-    CHOICE("optimizer", optimizer, optimizers, "of all methods"),
-    REAL("lr", lr, 0, 1000, "learning rate of the head"),
-    REAL("lr-atoms", lr_atoms, 0, 1000, "learning rate of the atoms"),
-    REAL("lr-norm", lr_norm, 0, 1000, "learning rate of batch norm's scale and shift"),
-    REAL("lr-full", lr_full, 0, 1000, "learning rate of everything else with full"),
-    REAL("lr-adapter", lr_adapter, 0, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
+    CHOICE("optimizer", optimizer, optimizers, "of all methods that take steps (default adam)"),
+    RATE("lr", lr, 1000, "learning rate of the head"),
+    RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
+    RATE("lr-norm", lr_norm, 1000, "learning rate of batch norm's scale and shift"),
+    RATE("lr-full", lr_full, 1000, "learning rate of everything else with full"),
+    RATE("lr-adapter", lr_adapter, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
     OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "of low-rank adapters; 0: 4"),
     REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
-    REAL("momentum", momentum, 0, 1, "of sgd"),
-    REAL("dampening", dampening, 0, 1, "of sgd's momentum"),
+    RATE("momentum", momentum, 1, "of sgd; beta1 of adam (default 0.9)"),
+    RATE("dampening", dampening, 1, "of sgd's momentum (default 0); beta2 of adam (default 0.999)"),
     OPTION("nesterov", ARG_FLAG, nesterov, .help = "sgd with Nesterov's momentum"),
     REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
     REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
@@ -34,11 +35,12 @@ static const arg_option method_table[] = {
     CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),
     CHOICE("conv", conv, convs, "how decomposed layers are computed"),
     OPTION("tasks-at-once", ARG_INT, tasks_at_once, .least = 0, .most = 1e6, .initial = "0", .value = "N",
-           .help = "tasks in one submission; 0: as many as fit"),
+           .help = "tasks in one submission; 0: as many as are useful and fit"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };
 #undef OPTIONS
 #undef REAL
+#undef RATE
 #undef CHOICE
 
 arg_group method_group(method_options *values) {

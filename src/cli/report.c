@@ -84,6 +84,13 @@ json_t *report_get(json_t *row, const char *path) {
     return row;
 }
 
+size_t report_cut(const char *text, size_t most) {
+    size_t length = strlen(text);
+    if (length <= most) return length;
+    for (length = most; length && ((unsigned char)text[length] & 0xC0) == 0x80;) length--;
+    return length;
+}
+
 /* JSON with an object's members on lines of their own and arrays of plain values on one line. */
 static void write_json(FILE *out, json_t *value, int indent) {
     bool object = json_is_object(value), nested = object && json_object_size(value) > 0;
@@ -290,4 +297,14 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
         status = cli_fail(cli, ADATOM_IO, "cannot write the result to standard output: %s", strerror(errno));
     free(text);
     return status;
+}
+
+adatom_status report_write_part(struct cli *cli, const output_options *options, const struct report *r, adatom_status ended) {
+    char reason[sizeof cli->message];
+    if (ended == ADATOM_OK) return report_write(cli, options, r);
+    snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));
+    if (r->document) json_object_set_new(r->document, "unfinished", json_string(reason));
+    const adatom_status status = report_write(cli, options, r);
+    if (status != ADATOM_OK) cli_note(cli, "%s", reason);
+    return status != ADATOM_OK ? status : cli_fail(cli, ended, "%s", reason);
 }

@@ -357,6 +357,11 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
     job j = job_of(device, model, dataset, episodes);
     if (on_the_way) j.stop_count = 2;
     adatom_status status = prepare(&j, method);
+    if (status == ADATOM_OK && !j.settings.backbone) {
+        adatom_dataset_info info;
+        adatom_dataset_describe(dataset, &info);
+        status = ad_features_plan(device, model, info.size, j.image_count, j.memory_bytes);
+    }
     *arena_bytes = j.arena_bytes;
     *tasks_at_once = j.tasks;
     clear(&j);

@@ -116,8 +116,9 @@ static adatom_status run_merged(classification *c, size_t which) {
     own.model = merged;
     AD_TRY(ad_upload_parameters(c->device->engine, merged, &own.params));
     AD_TRY(run(&own, 0, &which, 1));
-    c->done = own.done;
 done:
+    c->done = own.done;
+    c->rows = own.rows; /* the rooms on the device hold other pictures now */
     if (own.params) c->api->buffer_destroy(c->device->engine, &own.params);
     adatom_model_destroy(&merged);
     return status;

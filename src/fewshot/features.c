@@ -71,6 +71,15 @@ done:
     return status;
 }
 
+adatom_status ad_features_plan(adatom_device *device, const adatom_model *model, int size, size_t count, size_t memory_bytes) {
+    ad_rows rows = {.engine = device->engine, .row_bytes = 3 * (size_t)size * (size_t)size};
+    ad_built built = {0};
+    adatom_status status = plan(device, model, size, count, memory_bytes, &rows, &built);
+    ad_rows_clear(&rows);
+    ad_built_clear(&built);
+    return status;
+}
+
 adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const uint8_t *pixels, int size, const int32_t *images,
                                   size_t count, size_t memory_bytes, void (*take)(void *user, size_t first, size_t n, const float *values),
                                   void *user) {

@@ -12,6 +12,8 @@
 adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const uint8_t *pixels, int size, const int32_t *images,
                                   size_t count, size_t memory_bytes, void (*take)(void *user, size_t first, size_t n, const float *values),
                                   void *user);
+/* Whether that will find the memory: OUT_OF_MEMORY where memory_bytes does not hold one picture's. */
+adatom_status ad_features_plan(adatom_device *device, const adatom_model *model, int size, size_t count, size_t memory_bytes);
 /* Makes sure that features of pictures `images[count]` (NULL: 0 .. count-1) are in *table, a host array [pictures of the data
  * set][net.features] that the device keeps for the last model and data set (by hash), so that only pictures not seen before pass through
  * the network. */

@@ -502,7 +502,9 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     }
     json_object_set_new(c, "method", method);
     json_object_set_new(c, "dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
-    json_object_set_new(c, "device", json_pack("{s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info));
+    json_object_set_new(
+        c, "device",
+        json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info, "precision", d.precision));
     json_object_set_new(c, "classes", classes);
     json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", tested, "right", f->right_at[best],
                                  "fitted", f->images, "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);

@@ -44,7 +44,7 @@ static adatom_status refuse(adatom_context *ctx, const char *what, const char *g
     return ad_fail(ctx, ADATOM_USAGE, "%s '%s' is not known; it is one of %s", what, got, known);
 }
 
-static float or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value; }
+float ad_or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value < 0.0f ? 0.0f : value; }
 
 /* Closer Look's fine-tuning of the Baseline [Chen et al., ICLR 2019]: a fresh linear head, 100 passes over the support set
  * in batches of 4, SGD. */
@@ -103,21 +103,21 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->adam = choice == 0;
 
     const bool full = s->adapt & BIT(COEFFICIENTS);
-    s->lr[AD_ROLE_HEAD] = or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 1e-3f : 0.01f);
-    const float lr_full = or_default(m->lr_full, s->adam ? 3e-4f : 0.01f);
-    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : or_default(m->lr_atoms, s->adam ? 3e-3f : 0.01f);
-    s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : or_default(m->lr_norm, s->adam ? 1e-3f : 0.01f);
+    s->lr[AD_ROLE_HEAD] = ad_or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 1e-3f : 0.01f);
+    const float lr_full = ad_or_default(m->lr_full, s->adam ? 3e-4f : 0.01f);
+    s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : ad_or_default(m->lr_atoms, s->adam ? 3e-3f : 0.01f);
+    s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : ad_or_default(m->lr_norm, s->adam ? 1e-3f : 0.01f);
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
-    s->lr_adapter = or_default(m->lr_adapter, s->adam ? 3e-3f : 0.01f);
+    s->lr_adapter = ad_or_default(m->lr_adapter, s->adam ? 3e-3f : 0.01f);
     const int rank = m->rank ? m->rank : 4;
-    s->lowrank =
-        (ad_lowrank){.kind = methods[which].lowrank, .rank = rank, .scale = or_default(m->adapter_scale, (float)rank) / (float)rank};
-    s->momentum = or_default(m->momentum, 0.9f);
-    s->dampening = s->adam ? or_default(m->dampening, 0.999f) : m->dampening;
+    s->lowrank = (ad_lowrank){
+        .kind = methods[which].lowrank, .rank = rank, .scale = (m->adapter_scale == 0.0f ? (float)rank : m->adapter_scale) / (float)rank};
+    s->momentum = ad_or_default(m->momentum, 0.9f);
+    s->dampening = ad_or_default(m->dampening, s->adam ? 0.999f : 0.0f);
     s->nesterov = m->nesterov;
     s->weight_decay = m->weight_decay;
     s->label_smoothing = m->label_smoothing;
-    s->cosine_scale = or_default(m->cosine_scale, 10.0f);
+    s->cosine_scale = m->cosine_scale == 0.0f ? 10.0f : m->cosine_scale;
     s->mean_scale = 0.05f;
     s->steps = m->steps ? m->steps : methods[which].steps;
     s->seed = m->seed;
@@ -216,25 +216,30 @@ void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
 
 adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
                                ad_build_params *b) {
-    char text[64];
-    snprintf(text, sizeof text, "%s", augment);
-    char *rest = NULL;
-    for (char *word = strtok_r(text, "+", &rest); word; word = strtok_r(NULL, "+", &rest)) {
-        if (strcmp(word, "none") == 0) continue;
-        if (strcmp(word, "shift") == 0) {
+    static const char *const words[] = {"none", "shift", "crop", "flip", "jitter"};
+    for (const char *at = augment; *at;) {
+        const size_t length = strcspn(at, "+");
+        size_t word = 0;
+        while (word < AD_COUNT(words) && (strncmp(at, words[word], length) != 0 || words[word][length])) word++;
+        switch (word) {
+        case 0: break;
+        case 1:
             b->augment_mode = 1;
             b->augment_pad = shift;
-        } else if (strcmp(word, "crop") == 0) {
+            break;
+        case 2:
             b->augment_mode = 2;
             b->augment[0] = 0.35f, b->augment[1] = 1.0f, b->augment[2] = 0.75f, b->augment[3] = 4.0f / 3.0f;
-        } else if (strcmp(word, "flip") == 0) {
-            b->augment_flags |= AD_FLIP;
-        } else if (strcmp(word, "jitter") == 0) {
-            b->augment[4] = b->augment[5] = b->augment[6] = 0.4f;
-        } else {
+            break;
+        case 3: b->augment_flags |= AD_FLIP; break;
+        case 4: b->augment[4] = b->augment[5] = b->augment[6] = 0.4f; break;
+        default:
             return ad_fail(ctx, ADATOM_USAGE,
-                           "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +", word);
+                           "the augmentation '%.*s' is not known; it is made of none, shift, crop, flip, jitter, joined by +",
+                           (int)AD_MIN(length, (size_t)64), at);
         }
+        at += length;
+        at += *at == '+';
     }
     b->augment[7] = (mean[0] + mean[1] + mean[2]) / 3; /* the grey that contrast turns about */
     b->augment_seed = (int32_t)seed;

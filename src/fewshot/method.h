@@ -25,6 +25,8 @@ typedef struct ad_settings {
     bool backbone; /* the backbone runs per episode; else features of the frozen one are shared */
 } ad_settings;
 
+/* In the public structures 0 is the default and what is negative is none. */
+float ad_or_default(float value, float otherwise);
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *method, ad_settings *out);
 /* Everything that decides the result, as a new JSON object; NULL when out of memory. */
 json_t *ad_settings_json(const ad_settings *settings);

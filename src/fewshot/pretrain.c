@@ -35,6 +35,7 @@ typedef struct training {
     double trained;      /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
     long trained_pictures;
     adatom_episodes *validation;
+    adatom_method centroid; /* of validation */
 } training;
 
 /* The network to start from, which the caller's description must not contradict. */
@@ -78,11 +79,10 @@ static adatom_status fill_defaults(training *t, const adatom_pretrain_params *gi
     const bool adam = strcmp(p->optimizer, "adam") == 0;
     if (!adam && strcmp(p->optimizer, "sgd") != 0)
         return ad_fail(t->ctx, ADATOM_USAGE, "the optimizer '%s' is not known; it is one of sgd, adam", p->optimizer);
-    if (p->lr == 0.0f) p->lr = adam ? 1e-3f : 0.1f;
-    if (p->momentum == 0.0f) p->momentum = 0.9f;
-    if (p->weight_decay == 0.0f) p->weight_decay = 5e-4f;
-    if (p->weight_decay < 0.0f) p->weight_decay = 0.0f;
-    if (p->warmup == 0.0f) p->warmup = 0.1f;
+    p->lr = ad_or_default(p->lr, adam ? 1e-3f : 0.1f);
+    p->momentum = ad_or_default(p->momentum, 0.9f);
+    p->weight_decay = ad_or_default(p->weight_decay, 5e-4f);
+    p->warmup = ad_or_default(p->warmup, 0.1f);
     if (!p->augment) p->augment = "shift+flip";
     if (!p->model.image_size) p->model.image_size = t->info.size;
     if (!p->shift) p->shift = AD_MAX(p->model.image_size / 10, 1);
@@ -171,19 +171,24 @@ done:
 }
 
 /* Everything that decides the numbers; a checkpoint fits only a run with the same hash. */
-static void hash_config(training *t) {
-    char text[1024], group[16] = "", start[20] = "";
+static adatom_status hash_config(training *t) {
+    char group[16] = "", start[20] = "";
     const adatom_pretrain_params *p = &t->p;
     adatom_device_info device;
     adatom_device_describe(t->device, &device);
     if (t->model->net.made_from.group > 0) snprintf(group, sizeof group, "-%d", t->model->net.made_from.group);
     if (p->from) snprintf(start, sizeof start, "|%016llx", (unsigned long long)p->from->hash);
-    int n = snprintf(text, sizeof text, "%s|%s%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s%s", t->model->net.arch,
-                     t->model->net.sharing, group, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
-                     p->model.decompose_first, t->info.hash, p->epochs, p->batch, p->optimizer, (double)p->lr, (double)p->momentum,
-                     (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift,
-                     (unsigned long long)p->seed, device.backend, device.name, device.driver_info, start);
-    ad_hash_hex(ad_hash(text, (size_t)n, 0), t->state.config);
+    /* fp32 adds nothing, so that checkpoints from before the precision counted still fit. */
+    char *text =
+        ad_format(t->ctx, "%s|%s%s|%s|%d|%d|%d|%d|%s|%d|%d|%s|%a|%a|%a|%a|%a|%s|%d|%llu|%s|%s|%s%s%s", t->model->net.arch,
+                  t->model->net.sharing, group, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
+                  p->model.decompose_first, t->info.hash, p->epochs, p->batch, p->optimizer, (double)p->lr, (double)p->momentum,
+                  (double)p->weight_decay, (double)p->label_smoothing, (double)p->warmup, p->augment, p->shift, (unsigned long long)p->seed,
+                  device.backend, device.name, device.driver_info, start, strcmp(device.precision, "fp16") == 0 ? "|fp16" : "");
+    if (!text) return ADATOM_OUT_OF_MEMORY;
+    ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
+    ad_free(text);
+    return ADATOM_OK;
 }
 
 /* The plan, with all pictures on the device where memory allows that, else with two blocks of them. */
@@ -245,8 +250,18 @@ static adatom_status make_state(training *t) {
     for (int i = 0; i < 4; i++)
         if (t->state.counts[i] && !(t->state.arrays[i] = ad_malloc(t->ctx, t->state.counts[i], sizeof(float))))
             status = ADATOM_OUT_OF_MEMORY;
-    hash_config(t);
-    return status;
+    return status == ADATOM_OK ? hash_config(t) : status;
+}
+
+/* What validation asks of its data and of memory, before the first step and not after the first epoch. */
+static adatom_status prepare_validation(training *t) {
+    const adatom_episodes_params e = {.way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
+    size_t bytes;
+    int at_once;
+    adatom_status status = adatom_episodes_create(t->ctx, t->p.validation, &e, &t->validation);
+    if (status != ADATOM_OK) return status;
+    t->centroid = (adatom_method){.adapt = "centroid", .memory_bytes = t->p.memory_bytes / 4};
+    return adatom_adapt_plan(t->device, t->model, t->p.validation, t->validation, &t->centroid, false, &bytes, &at_once);
 }
 
 static adatom_status setup(training *t) {
@@ -288,6 +303,7 @@ static adatom_status setup(training *t) {
     }
     AD_TRY(ad_upload_parameters(t->device->engine, t->model, &t->params));
     AD_TRY(ad_program_make(t->device->engine, &t->built, t->params, &t->rows, &t->program));
+    if (t->p.validation) AD_TRY(prepare_validation(t));
     float norm[8];
     ad_normalisation(t->model, norm);
     AD_TRY(t->api->program_write(t->program, t->built.norm, 0, norm, sizeof norm));
@@ -358,13 +374,14 @@ static adatom_status save_model(training *t, double validation) {
     const double seconds = t->state.seconds + ad_seconds() - t->begin;
     adatom_device_info device;
     adatom_device_describe(t->device, &device);
-    json_t *notes = json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:f, s:s, s:s, s:s}",
-                              "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes",
-                              t->info.classes, "images", (int)t->info.images, "seed", (json_int_t)p->seed, "epochs", p->epochs,
-                              "epochs_done", (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer", p->optimizer, "lr",
-                              (double)p->lr, "momentum", (double)p->momentum, "weight_decay", (double)p->weight_decay, "label_smoothing",
-                              (double)p->label_smoothing, "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step,
-                              "seconds", floor(seconds), "device", device.name, "backend", device.backend, "driver", device.driver_info);
+    json_t *notes = json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:f, s:s, s:s, s:s, s:s}",
+        "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes", t->info.classes, "images",
+        (int)t->info.images, "seed", (json_int_t)p->seed, "epochs", p->epochs, "epochs_done", (int)(t->state.step / t->steps_per_epoch),
+        "batch", p->batch, "optimizer", p->optimizer, "lr", (double)p->lr, "momentum", (double)p->momentum, "weight_decay",
+        (double)p->weight_decay, "label_smoothing", (double)p->label_smoothing, "warmup", (double)p->warmup, "augment", p->augment, "shift",
+        p->shift, "steps", (json_int_t)t->state.step, "seconds", floor(seconds), "device", device.name, "backend", device.backend, "driver",
+        device.driver_info, "precision", device.precision);
     if (!notes) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
     if (validation >= 0) json_object_set_new(notes, "validation_accuracy", json_real(validation));
     if (validation >= 0)
@@ -383,13 +400,8 @@ static adatom_status save_model(training *t, double validation) {
 static adatom_status validate(training *t, double *accuracy) {
     adatom_evaluation *evaluation = NULL;
     adatom_evaluation_info info;
-    const adatom_method centroid = {.adapt = "centroid", .memory_bytes = t->p.memory_bytes / 4};
     adatom_status status;
-    if (!t->validation) {
-        const adatom_episodes_params e = {.way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
-        AD_TRY(adatom_episodes_create(t->ctx, t->p.validation, &e, &t->validation));
-    }
-    AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &centroid, 0, 0, NULL, &evaluation));
+    AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &t->centroid, 0, 0, NULL, &evaluation));
     adatom_evaluation_describe(evaluation, &info);
     *accuracy = info.mean;
 done:
@@ -449,7 +461,7 @@ static adatom_status end_epoch(training *t, double *validation) {
     adatom_status status = ADATOM_OK;
     *validation = -1;
     if (t->p.validation) {
-        AD_TRY(snapshot(t));
+        AD_TRY(save_checkpoint(t)); /* the epoch is safe whatever becomes of its validation; a run resumed here validates again */
         AD_TRY(validate(t, validation));
         if (*validation > t->state.best) {
             t->state.best = *validation;

@@ -17,6 +17,7 @@ typedef enum value_type {
     VALUE_INT,    /* int */
     VALUE_SEED,   /* uint64_t */
     VALUE_FLOAT,  /* float */
+    VALUE_RATE,   /* float; a 0 that is written becomes -1, none: 0 is the default */
     VALUE_DOUBLE, /* double */
     VALUE_FLAG,   /* bool */
     VALUE_JSON    /* json_t *: an object or array with rules of its own */
@@ -87,15 +88,15 @@ static const member method_members[] = {
     {"adapt", VALUE_TEXT, true, AT(adatom_method, adapt), 0, 0},
     {"steps", VALUE_INT, false, AT(adatom_method, steps), 0, 1e6},
     {"optimizer", VALUE_TEXT, false, AT(adatom_method, optimizer), 0, 0},
-    {"lr", VALUE_FLOAT, false, AT(adatom_method, lr), 0, 1000},
-    {"lr_atoms", VALUE_FLOAT, false, AT(adatom_method, lr_atoms), 0, 1000},
-    {"lr_norm", VALUE_FLOAT, false, AT(adatom_method, lr_norm), 0, 1000},
-    {"lr_full", VALUE_FLOAT, false, AT(adatom_method, lr_full), 0, 1000},
-    {"lr_adapter", VALUE_FLOAT, false, AT(adatom_method, lr_adapter), 0, 1000},
+    {"lr", VALUE_RATE, false, AT(adatom_method, lr), 0, 1000},
+    {"lr_atoms", VALUE_RATE, false, AT(adatom_method, lr_atoms), 0, 1000},
+    {"lr_norm", VALUE_RATE, false, AT(adatom_method, lr_norm), 0, 1000},
+    {"lr_full", VALUE_RATE, false, AT(adatom_method, lr_full), 0, 1000},
+    {"lr_adapter", VALUE_RATE, false, AT(adatom_method, lr_adapter), 0, 1000},
     {"rank", VALUE_INT, false, AT(adatom_method, rank), 0, 256},
     {"adapter_scale", VALUE_FLOAT, false, AT(adatom_method, adapter_scale), 0, 1000},
-    {"momentum", VALUE_FLOAT, false, AT(adatom_method, momentum), 0, 1},
-    {"dampening", VALUE_FLOAT, false, AT(adatom_method, dampening), 0, 1},
+    {"momentum", VALUE_RATE, false, AT(adatom_method, momentum), 0, 1},
+    {"dampening", VALUE_RATE, false, AT(adatom_method, dampening), 0, 1},
     {"nesterov", VALUE_FLAG, false, AT(adatom_method, nesterov), 0, 0},
     {"weight_decay", VALUE_FLOAT, false, AT(adatom_method, weight_decay), 0, 100},
     {"label_smoothing", VALUE_FLOAT, false, AT(adatom_method, label_smoothing), 0, 0.99},
@@ -155,12 +156,13 @@ static adatom_status read_value(const reader *r, const char *where, json_t *obje
             *(uint64_t *)out = (uint64_t)whole;
         return ADATOM_OK;
     case VALUE_FLOAT:
+    case VALUE_RATE:
     case VALUE_DOUBLE:
         if (!json_is_number(value) || !within)
             return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a number from %g to %g", r->file, where, m->name, m->least,
                            m->most);
-        if (m->type == VALUE_FLOAT)
-            *(float *)out = (float)number;
+        if (m->type != VALUE_DOUBLE)
+            *(float *)out = m->type == VALUE_RATE && number == 0 ? -1.0f : (float)number;
         else
             *(double *)out = number;
         return ADATOM_OK;

@@ -25,6 +25,7 @@ same "$(get atoms.json adapter.adapted)" 216 "adapted numbers"
 bytes=$(($(wc -c <atoms/adapter.safetensors) - 5 * 8 * 4))
 [ "$bytes" -ge 864 ] && [ "$bytes" -le 4096 ] || complain "the adapter without its classifier takes $bytes bytes"
 same "$(get atoms.json adapter.adapted_bytes)" 864 "bytes of the atoms"
+same "$(get atoms/adapter_config.json device.precision)" fp32 "precision"
 same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" -o json >m.json; get m.json model.hash)" \
     "model's hash"
 same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
@@ -35,7 +36,8 @@ cmp -s atoms/adapter.safetensors again/adapter.safetensors || complain "the same
 for method in centroid head norm full lora dora bora; do
     expect 0 "^$method, 5 classes, 25 pictures" $adapt --images few --output $method --adapt $method --steps 3 --holdout 0.4
 done
-expect 0 'folds' $adapt --images few --output folded --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
+expect 0 'folds, optimistic' $adapt --images few --output folded --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
+expect 0 'leave-one-out$' $adapt --images few --output means --adapt centroid --early-stop # there is nothing to choose
 expect 0 'leave-one-out' $adapt --images few --output supported --adapt norm --bn support --leave-one-out --steps 3
 $classify --adapter atoms,head,dora,full,norm,supported,lora,bora new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
 for method in atoms head full norm supported lora dora bora; do

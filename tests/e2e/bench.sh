@@ -9,6 +9,7 @@ same "$(get a.json results.9.unit)" episodes/s "unit of adaptation"
 for member in device.name test_time config.suite precision results.0.value results.8.samples_ns.4 results.8.gflops results.8.share_of_peak results.9.episodes_per_s; do
     get a.json $member >/dev/null || complain "$member is missing"
 done
+same "$(get a.json precision)" fp32 "precision"
 # What does not run has a reason and no number.
 same "$(get a.json results.1.name)/$(get a.json results.1.status)" peak/fp16/unsupported "half precision"
 get a.json results.1.value >/dev/null && complain "a number for what is unsupported"
@@ -39,6 +40,12 @@ same $code 5 "exit code of a comparison with a faster run"
 grep -q 'became slower' err || complain "no word of what became slower"
 grep -q "^$case .*slower" out || complain "the slower case is not named"
 expect 0 "^$case .*(faster|same)" $bench --filter $case --compare slow.json
+# Files from before precision was told compare and merge as ever; another precision is said.
+sed 's/"precision": "fp32"/"precision": "float32"/' slow.json >before.json
+expect 0 "^$case .*(faster|same)" $bench --filter $case --compare before.json
+! grep -q '^note: ' err || complain "a file from before is said to be of another precision"
+sed 's/"precision": "fp32"/"precision": "fp16"/' slow.json >half.json
+expect 0 'half.json was measured with precision fp16, this run with fp32' $bench --filter $case --compare half.json
 echo '{"command": "devices"}' >other.json
 expect 4 'other.json: this is no result' $bench --filter $case --compare other.json
 expect 4 'nothing.json' $bench --filter $case --compare nothing.json
@@ -60,5 +67,32 @@ same "$(get three.json results.10.tasks_at_once)" 4 "tasks at once, from the nam
 same "$(grep -c '<circle' both.svg)" 4 "curves of two files"
 expect 4 'nothing to plot' "$ADATOM" bench --merge a.json --plot none.svg
 [ ! -e none.svg ] || complain "a picture of nothing"
+# What there is to draw says nothing about what became slower.
+for try in 1 2 3; do
+    $bench --filter $case --compare fast.json --plot none.svg >out 2>err
+    code=$?
+    if [ $code -eq 5 ]; then break; fi
+done
+same $code 5 "exit code of a comparison that draws nothing"
+# No curve and no point is left out, and no name breaks the picture.
+awk 'BEGIN {
+    printf "{\"command\": \"bench\", \"device\": {\"name\": \"A<B>&\047C\047 0123456789\303\251\"}, \"results\": ["
+    for (c = 1; c <= 60; c++) for (p = 1; p <= (c == 1 ? 40 : 3); p++)
+        printf("%s{\"name\": \"case%c%c/b%d\", \"min_ns\": %d}", (c + p == 2 ? "" : ", "), 97 + c % 26, 97 + int(c / 26), p, 1000 * c * p)
+    print "]}" }' >many.json
+"$ADATOM" bench --merge many.json --plot many.svg >/dev/null || complain "many curves"
+same "$(grep -c '<circle' many.svg)" 60 "lines of points, one a curve"
+same "$(grep -o '<circle' many.svg | wc -l | tr -d ' ')" 217 "points"
+grep -q '>A&lt;B&gt;&amp;&apos;C&apos; 0123456789: case' many.svg || complain "the device's name in the picture, escaped and whole characters only"
+# Ctrl-C: what was measured is printed.
+$bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json >out 2>err &
+child=$!
+tries=0
+until grep -q 'MiB of pictures' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
+kill -INT $child
+wait $child
+same $? 130 "exit code of an interrupted benchmark"
+tail -n 1 err | grep -q '^adatom: interrupted' || complain "no message of an interrupted benchmark"
+same "$(get out results.0.name)/$(get out results.#)/$(get out unfinished)" peak/fp32/8/interrupted "what was measured before"
 expect 3 'nothing to tune' "$ADATOM" tune --device cpu
 finish

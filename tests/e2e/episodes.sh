@@ -45,9 +45,26 @@ $sweep --adapt atoms --lr-atoms 0.1 --steps 3 -o json >t.json 2>err || complain 
 same "$(get s.json results.6.accuracy.values)" "$(get t.json results.0.accuracy.values)" "a setting of a sweep and alone"
 same "$(get s.json results.6.config)" "$(get t.json results.0.config)" "their configuration"
 expect 0 'atoms +lr-atoms=0.1 steps=3' $sweep --adapt centroid,atoms --lr-atoms 0.01,0.1 --steps 1,3
+# A 0 that is typed is a 0 and not the default.
+$sweep --adapt atoms --lr-atoms 0,0.25 --momentum 0 --dampening 0 --steps 1 -o json >z.json 2>err || complain "rates of 0"
+same "$(get z.json results.0.settings)/$(get z.json results.0.config.lr_atoms)" lr-atoms=0/0.0 "a rate of 0"
+same "$(get z.json results.1.config.lr_atoms)/$(get z.json results.1.config.beta1)/$(get z.json results.1.config.beta2)" 0.25/0.0/0.0 "decays of 0"
+$sweep --adapt head --optimizer sgd --momentum 0 --steps 1 -o json >z.json 2>err || complain "a momentum of 0"
+same "$(get z.json results.0.config.momentum)" 0.0 "momentum of sgd"
 expect 2 'lr-atoms.*number' $sweep --lr-atoms 0.1,x
 expect 2 'ascending' $sweep --adapt atoms --steps 3,1
 expect 2 'twice' $sweep --lr 0.1,0.2 --lr 0.3,0.4
+# Ctrl-C: the methods that were finished are reported.
+: >err
+$sweep --adapt centroid,full --tasks 2000 --steps 20000 --verbose -o json >out 2>err &
+child=$!
+tries=0
+until grep -q 'full: .* of pictures' err || [ $tries -gt 1200 ]; do sleep 0.05; tries=$((tries + 1)); done
+kill -INT $child
+wait $child
+same $? 130 "exit code"
+tail -n 1 err | grep -q '^adatom: interrupted' || complain "no message"
+same "$(get out results.#)/$(get out results.0.method)/$(get out unfinished)" 1/centroid/interrupted "finished methods"
 # The other forms.
 $run --adapt centroid,head -o csv >a.csv 2>err || complain "csv"
 same "$(wc -l <a.csv | tr -d ' ')" 3 "lines of CSV"

@@ -15,7 +15,7 @@ expect() {
     got=$?
     [ "$got" -eq "$code" ] || complain "exit code $got, not $code: $*: $(tail -n 1 err)"
     cat out err | grep -qE -e "$pattern" || complain "no '$pattern' from: $*: $(tail -n 1 err)"
-    # A failure is explained by one line, the last on stderr, and prints no result.
+    # A failure is explained by one line, the last on stderr, and prints no result but what was finished before it.
     if [ "$code" -ne 0 ] && [ "$code" -ne 5 ]; then tail -n 1 err | grep -q '^adatom: ' || complain "no 'adatom: ' line from: $*"; fi
 }
 same() { [ "$1" = "$2" ] || complain "$3: '$1' is not '$2'"; }

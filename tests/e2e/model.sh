@@ -22,4 +22,11 @@ expect 4 'page.safetensors' "$ADATOM" inspect page.safetensors
 expect 4 'page.safetensors' "$ADATOM" episodes --model page.safetensors --data builtin:shapes/novel
 mkdir folder.safetensors
 expect 4 'not a regular file' "$ADATOM" inspect folder.safetensors
+# What decided the numbers is in the model; a 0 that is typed is a 0 and not the default.
+"$ADATOM" pretrain --data builtin:shapes --split base --per-class 4 --image-size 16 --width 8 --epochs 1 --momentum 0 --weight-decay 0 --warmup 0 \
+    --output zero.safetensors --device cpu --no-cache >out 2>err || complain "pretrain: $(tail -n 1 err)"
+"$ADATOM" inspect zero.safetensors -o json >zero.json
+for member in momentum weight_decay warmup; do same "$(get zero.json model.notes.$member)" 0.0 "$member of training"; done
+same "$(get zero.json model.notes.precision)" fp32 "precision of training"
+expect 2 'lr > 0' "$ADATOM" pretrain --data builtin:shapes/base --lr 0 --image-size 16 --width 8 --epochs 1 --output no.safetensors --device cpu
 finish

@@ -7,6 +7,13 @@ expect 1 "cannot create 'no/such/folder/x'" "$ADATOM" devices --output-file no/s
 mkdir taken
 expect 1 'taken' "$ADATOM" devices --output-file taken
 same "$(ls | tr '\n' ' ')" "err out result.csv taken " "files left behind"
+# The commands whose --output is a model or an adapter.
+cp "$FIXTURE/model.safetensors" m.safetensors
+"$ADATOM" pretrain --data builtin:shapes/base --per-class 4 --image-size 16 --width 8 --epochs 1 --device cpu --no-cache --output p.safetensors \
+    --format json --output-file p.json >out 2>err || complain "pretrain: $(tail -n 1 err)"
+[ ! -s out ] && same "$(get p.json command)/$(get p.json epochs.#)" pretrain/1 "result of pretraining in a file"
+"$ADATOM" decompose m.safetensors --mode residual --atoms 2 --output d.safetensors --format json --output-file d.json >out 2>err || complain "decompose: $(tail -n 1 err)"
+[ ! -s out ] && same "$(get d.json command)" decompose "result of decomposing in a file"
 if [ -c /dev/full ]; then
     expect 1 'No space left' "$ADATOM" devices --output-file /dev/full
     [ -c /dev/full ] || complain "/dev/full was replaced"

@@ -285,7 +285,7 @@ START_TEST(test_refusals) {
         {.bn = "none"},
         {.optimizer = "lbfgs"},
         {.steps = -1},
-        {.lr = -1.0f},
+        {.lr = 2000.0f},
         {.adapt = "cosine", .head_init = "zero"},
         {.conv = "direct"},
         {.recipe = "mine"},
@@ -293,12 +293,17 @@ START_TEST(test_refusals) {
         {.adapt = "lora", .rank = -1},
         {.adapt = "dora", .rank = 257},
         {.adapt = "bora", .conv = "atoms-first"},
-        {.adapt = "lora", .lr_adapter = -1.0f},
+        {.adapt = "lora", .lr_adapter = 2000.0f},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &wrong[i], 0, 0, NULL, &e), ADATOM_USAGE);
         ck_assert_ptr_null(e);
     }
+    /* What is negative is none, and none is not the default. */
+    const adatom_method none = {.lr = 0.25f, .lr_atoms = -1, .momentum = -1, .dampening = -1};
+    char text[512];
+    OK(adatom_method_text(ctx, &none, text, sizeof text));
+    ck_assert_msg(strstr(text, "\"beta1\":0.0,\"beta2\":0.0,") && strstr(text, "\"lr_atoms\":0.0,\"lr\":0.25}"), "%s", text);
     const adatom_method method = {0};
     ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 1, 2, NULL, &e), ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapt_episodes(device, model, base, list, &method, 0, 0, NULL, &e), ADATOM_BAD_DATA);

@@ -12,7 +12,7 @@
 #define DATA "\"data\": {\"spec\": \"builtin:shapes\", \"split\": \"val\", \"per_class\": 20}, "
 #define LIST "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 20, \"seed\": 7, \"first\": 2, \"count\": 10}, "
 #define EXPECTED "\"expected\": {\"accuracy\": 0.5, \"ci95\": 0.02}"
-#define METHOD "\"method\": {\"adapt\": \"atoms\", \"steps\": 3, \"lr_atoms\": 0.25, \"nesterov\": true, \"head\": \"cosine\"}"
+#define METHOD "\"method\": {\"adapt\": \"atoms\", \"steps\": 3, \"lr_atoms\": 0.25, \"lr\": 0, \"nesterov\": true, \"head\": \"cosine\"}"
 #define RESULTS "\"results\": [{" METHOD ", " EXPECTED "}]"
 #define VALID "{" HEADER DATA LIST RESULTS "}"
 
@@ -42,6 +42,7 @@ START_TEST(test_read) {
     ck_assert_str_eq(result.method.head, "cosine");
     ck_assert_int_eq(result.method.steps, 3);
     ck_assert(result.method.nesterov && result.method.lr_atoms == 0.25f && result.method.seed == 7);
+    ck_assert(result.method.lr < 0 && result.method.lr_norm == 0); /* a 0 that is written is none; what is not is the default */
     ck_assert(result.accuracy == 0.5 && result.ci95 == 0.02 && result.tolerance == 0);
     ck_assert_int_eq(adatom_recipe_get(recipe, 1, &result), ADATOM_USAGE);
     adatom_recipe_destroy(&recipe);
