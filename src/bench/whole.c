@@ -146,7 +146,10 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
         size_t bytes = 0;
         a.method.tasks_at_once = 0;
         AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, false, &bytes, &tasks));
+        adatom_device_info device;
+        adatom_device_describe(b->device, &device);
         tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)), 1); /* no more than the time allows samples of */
+        if (tasks > device.threads && device.threads) tasks -= tasks % device.threads; /* and no thread idle */
     }
     const int count = (int)AD_MAX(AD_MIN(seconds / (one * tasks), AD_BENCH_MAX_SAMPLES), LEAST_SAMPLES);
     AD_TRY(ad_bench_late(b, once + one * tasks * (1 + LEAST_SAMPLES)));

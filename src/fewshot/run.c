@@ -110,7 +110,9 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     const size_t staying = whole ? room(allowed, all, one, lanes, lane_bytes) : 0;
     const size_t streamed = per_task ? room(allowed, params, streaming, lanes, lane_bytes) : 0;
     const bool stream = staying < AD_MIN(streamed, useful);
-    for (size_t tasks = AD_MIN(stream ? streamed : staying, useful); tasks; tasks--) {
+    size_t first = AD_MIN(stream ? streamed : staying, useful);
+    if (lanes && first > lanes && first < AD_MIN(useful, (size_t)most)) first -= first % lanes; /* else some would be idle every time */
+    for (size_t tasks = first; tasks; tasks--) {
         AD_TRY(build(device, p, rows, stream ? per_task : 0, tasks, out));
         if (tasks == 1 || (ad_plan_bytes(out->plan) <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes)) break;
     }
