@@ -39,7 +39,7 @@ rate() {
 }
 
 times=10 # no step of these passes through the network: more episodes cost little
-search head --adapt head --head linear --lr 0.001,0.003,0.01,0.03 --steps 10,20,50,100
+search head --adapt head --head linear --lr 0.0003,0.001,0.003,0.01 --steps 10,20,50,100
 search cosine --adapt cosine --lr 0.001,0.003,0.01,0.03 --steps 5,10,20,50
 times=1
 lr=$(rate "$folder/cosine.csv" lr)

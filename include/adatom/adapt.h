@@ -26,7 +26,7 @@ typedef struct adatom_method {
     float weight_decay;
     float label_smoothing;
     const char *head;      /* linear or cosine; NULL: the method's default */
-    const char *head_init; /* zero, random, means; NULL: the method's default */
+    const char *head_init; /* zero, random, means (their directions); NULL: means */
     float cosine_scale;    /* tau; 0: 10 */
     const char *distance;  /* centroid: euclidean or cosine; NULL: euclidean */
     const char *bn;        /* frozen, support, transductive; NULL: frozen */

@@ -29,7 +29,7 @@ static const arg_option method_table[] = {
     REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
     REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
     CHOICE("head", head, heads, "classifier of the methods that train one"),
-    CHOICE("head-init", head_init, head_inits, "its start"),
+    CHOICE("head-init", head_init, head_inits, "its start (default means: the directions of the class means)"),
     REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
     CHOICE("distance", distance, distances, "of centroid"),
     CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),

@@ -165,7 +165,7 @@ static adatom_status choose_steps(fit *f) {
     f->checkpoints = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), CHECKPOINTS) : 1;
     for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = s->steps * (k + 1) / f->checkpoints;
     /* The class means of a frozen backbone are known beforehand: a head that starts (or stays) there is written by the host. */
-    if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID) s->head = AD_HEAD_LINEAR, s->mean_scale = 2.0f;
+    if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID) s->head = AD_HEAD_LINEAR, s->centroid = true;
     if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID_COSINE) s->head = AD_HEAD_COSINE;
     return ADATOM_OK;
 }
@@ -290,7 +290,8 @@ static adatom_status write_head(batch *b, int slot, int task) {
     float *head = ad_calloc(f->ctx, count + 2 * classes, sizeof *head);
     if (!head) return ADATOM_OUT_OF_MEMORY;
     float *bias = head + count, *number = bias + classes;
-    const float scale = f->settings.head == AD_HEAD_COSINE ? 1.0f : f->settings.mean_scale;
+    /* As build.c's head_from_means. */
+    const bool unit = f->settings.head == AD_HEAD_LINEAR && !f->settings.centroid;
     if (f->settings.head_random) {
         ad_random random = ad_random_make(f->settings.seed, AD_STREAM_HEAD, (uint32_t)(task + 1));
         const float bound = 1.0f / sqrtf((float)features);
@@ -302,12 +303,15 @@ static adatom_status write_head(batch *b, int slot, int task) {
             for (size_t e = 0; e < features; e++) row[e] += f->table[(size_t)i * features + e];
             number[f->labels[i]]++;
         }
-        for (size_t c = 0; c < classes; c++)
-            for (size_t e = 0; e < features; e++) {
-                const float mean = head[c * features + e] / number[c];
-                head[c * features + e] = scale * mean;
-                bias[c] -= 0.5f * scale * mean * mean; /* as MEAN_HEAD */
-            }
+        for (size_t c = 0; c < classes; c++) {
+            float *row = head + c * features, square = 0;
+            for (size_t e = 0; e < features; e++) row[e] /= number[c];
+            for (size_t e = 0; e < features; e++) square += row[e] * row[e];
+            const float length = AD_MAX(sqrtf(square), 1e-12f);
+            const float scale = unit ? f->settings.mean_scale / length : f->settings.centroid ? 2.0f : 1.0f;
+            for (size_t e = 0; e < features; e++) row[e] *= scale;
+            bias[c] = unit ? -0.5f * f->settings.mean_scale : -0.5f * scale * square;
+        }
     }
     const ad_tensor *tensor = &b->built.plan->tensors[b->built.head];
     AD_TRY(f->api->program_write(b->program, b->built.head, (size_t)slot * tensor->stride * sizeof(float), head, count * sizeof(float)));

@@ -16,7 +16,7 @@ static const struct {
     ad_lowrank_kind lowrank;
 } methods[] = {
     {"centroid", 0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0, AD_LOWRANK_NONE},
-    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, 20, AD_LOWRANK_NONE},
+    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
     {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 50, AD_LOWRANK_NONE},
     {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
     {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
@@ -103,7 +103,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->adam = choice == 0;
 
     const bool full = s->adapt & BIT(COEFFICIENTS);
-    s->lr[AD_ROLE_HEAD] = ad_or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 1e-3f : 0.01f);
+    s->lr[AD_ROLE_HEAD] = ad_or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 3e-4f : 0.01f);
     const float lr_full = ad_or_default(m->lr_full, s->adam ? 3e-4f : 0.01f);
     s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : ad_or_default(m->lr_atoms, s->adam ? 3e-3f : 0.01f);
     s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : ad_or_default(m->lr_norm, s->adam ? 1e-3f : 0.01f);
@@ -118,7 +118,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->weight_decay = m->weight_decay;
     s->label_smoothing = m->label_smoothing;
     s->cosine_scale = m->cosine_scale == 0.0f ? 10.0f : m->cosine_scale;
-    s->mean_scale = 0.05f;
+    s->mean_scale = 1.0f;
     s->steps = m->steps ? m->steps : methods[which].steps;
     s->seed = m->seed;
     if (m->recipe) {

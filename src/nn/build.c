@@ -261,7 +261,13 @@ static void head_from_means(ad_builder *b, int n, int features) {
     if (centroid) b->out->head_bias = ad_builder_tensor(b, "centroid bias", AD_F32, (size_t)way, true);
     int means = ad_builder_tensor(b, "class means", AD_F32, (size_t)way * f, true);
     simple(b, s, AD_OP_CLASS_MEAN, n, f, way, features, b->out->support_labels, means, -1);
-    ad_op *op = simple(b, s, AD_OP_MEAN_HEAD, n, f, way, means, b->out->head, b->out->head_bias, -1);
+    int rows = means;
+    if (!centroid) { /* by their directions: the length of few pictures' mean says more of the pictures than of the class */
+        rows = ad_builder_tensor(b, "unit means", AD_F32, (size_t)way * f, true);
+        int inverse = ad_builder_tensor(b, "mean norms", AD_F32, (size_t)way, true);
+        simple(b, s, AD_OP_ROW_NORM, way, f, 1, means, rows, inverse, -1);
+    }
+    ad_op *op = simple(b, s, AD_OP_MEAN_HEAD, n, f, way, rows, b->out->head, b->out->head_bias, -1);
     op->f[0] = centroid ? 2.0f : p->mean_scale;
 }
 

@@ -37,7 +37,7 @@ typedef struct ad_build_params {
     ad_head_kind head;
     ad_head_init head_init;
     float cosine_scale; /* logits = cosine_scale * cosine */
-    float mean_scale;   /* f[0] of MEAN_HEAD for a linear head started from class means */
+    float mean_scale;   /* f[0] of MEAN_HEAD for a linear head started from unit class means */
     ad_bn_mode bn;
     ad_conv_path path;
     const ad_conv_costs *costs; /* of the engine: what path AUTO goes by */

@@ -256,6 +256,30 @@ START_TEST(test_batch_norm_policies) {
 }
 END_TEST
 
+/* Where heads start: at the classes that the directions of the class means give, for a linear one as for a cosine one. */
+START_TEST(test_heads_start_from_means) {
+    static const adatom_method starts[] = {{.adapt = "centroid", .distance = "cosine"},
+                                           {.adapt = "head", .lr = -1, .steps = 1},
+                                           {.adapt = "cosine", .lr = -1, .steps = 1},
+                                           {.adapt = "head", .lr = -1, .steps = 1, .head_init = "zero"}};
+    enum { PREDICTIONS = 20 * 9 };
+    adatom_episodes *list = episodes(20, 2);
+    int32_t first[PREDICTIONS];
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        adatom_evaluation *e;
+        adatom_evaluation_info info;
+        OK(adatom_adapt_episodes(device, model, novel, list, &starts[i], 0, 0, NULL, &e));
+        adatom_evaluation_describe(e, &info);
+        int differ = 0;
+        for (int k = 0; k < PREDICTIONS; k++) differ += i > 0 && info.predictions[k] != first[k];
+        if (i == 0) memcpy(first, info.predictions, sizeof first);
+        ck_assert_msg(i == 3 ? differ > PREDICTIONS / 4 : differ <= 1, "start %zu: %d of %d differ", i, differ, PREDICTIONS);
+        adatom_evaluation_destroy(&e);
+    }
+    adatom_episodes_destroy(&list);
+}
+END_TEST
+
 START_TEST(test_closerlook_recipe) {
     adatom_episodes *list = episodes(2, 2); /* 6 support pictures: batches of 4 and 2 */
     adatom_method method = {.adapt = "head", .recipe = "closerlook-baseline", .tasks_at_once = 2};
@@ -563,6 +587,7 @@ int main(void) {
     tcase_add_test(adapt, test_cost_is_linear_in_tasks);
     tcase_add_test(adapt, test_steps_on_the_way);
     tcase_add_test(adapt, test_batch_norm_policies);
+    tcase_add_test(adapt, test_heads_start_from_means);
     tcase_add_test(adapt, test_closerlook_recipe);
     tcase_add_test(adapt, test_half_precision);
     tcase_add_test(adapt, test_refusals);

@@ -101,6 +101,23 @@ START_TEST(test_fitted_as_classified) {
 }
 END_TEST
 
+/* Heads of a frozen backbone are started by the host, from the features: where the program starts them that computes its own. */
+START_TEST(test_heads_start_alike) {
+    static const char *const kinds[] = {"linear", "cosine"};
+    for (int k = 0; k < 2; k++) {
+        const adatom_method alone = {.adapt = "head", .head = kinds[k], .lr = -1, .steps = 1},
+                            within = {.adapt = "norm", .head = kinds[k], .lr = -1, .lr_norm = -1, .steps = 1};
+        adatom_adapter *a = fit(&alone, "none"), *b = fit(&within, "none");
+        adatom_predictions *x = classify(model, a), *y = classify(model, b);
+        ck_assert_double_lt(difference(x, y), 1e-3);
+        adatom_predictions_destroy(&x);
+        adatom_predictions_destroy(&y);
+        adatom_adapter_destroy(&a);
+        adatom_adapter_destroy(&b);
+    }
+}
+END_TEST
+
 START_TEST(test_save_load_merge) {
     char folder[64], command[96];
     snprintf(folder, sizeof folder, "/tmp/adatom-adapter-%d", (int)getpid());
@@ -321,6 +338,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, test_fitted_as_classified, 0, (int)(sizeof names / sizeof *names));
     tcase_add_loop_test(tests, test_save_load_merge, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_test(tests, test_heads_start_alike);
     tcase_add_test(tests, test_movement);
     tcase_add_loop_test(tests, test_lowrank_movement, 7, 10);
     tcase_add_test(tests, test_lowrank_of_residual);
