@@ -2,6 +2,9 @@
 #include "cpu/cpu_internal.h"
 #include "nn/build.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
@@ -408,9 +411,17 @@ static void read_model(char *out, size_t size) {
     fclose(file);
 }
 
+#if defined(__x86_64__)
+/* clang 14's __builtin_cpu_supports does not know it. */
+static bool f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 static const ad_cpu_tiles *best_tiles(void) {
 #if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c();
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
     if (avx512 && ad_cpu_tiles_avx512) return ad_cpu_tiles_avx512;

@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     adatom_context *context = NULL;
     adatom_adapter *adapter = NULL;
+    if (size == 0) data = (const uint8_t *)""; /* it may be NULL */
     if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
     const uint8_t *cut = size ? memchr(data, 0, size) : NULL, *tensors = cut ? cut + 1 : data + size;
     const size_t config_size = cut ? (size_t)(cut - data) : size;

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .command = "fuzz", .summary = "s", .positionals = &positional, .positional_count = 1, .groups = &group, .group_count = 1};
     int argc = 0;
     if (!copy) return 0;
-    memcpy(copy, data, size);
+    if (size) memcpy(copy, data, size); /* else data may be NULL */
     copy[size] = 0;
     for (char *word = strtok_r(copy, "\n", &rest); word && argc < MAX_WORDS; word = strtok_r(NULL, "\n", &rest)) argv[argc++] = word;
     arg_outcome outcome = args_parse(&spec, argc, argv, message, sizeof message);
