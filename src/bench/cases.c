@@ -59,6 +59,10 @@ ad_geometry ad_case_geometry(int n, int h, int w, int c, int o, int k, int strid
                          .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
 }
 
+ad_geometry ad_case_shape_geometry(const ad_case_shape *s) {
+    return ad_case_geometry(s->n, s->h, s->w, s->c, s->o, s->k, s->stride, s->pad, s->dil, s->m);
+}
+
 ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
     ad_case c = {.op = {.kind = (uint16_t)kind, .tasks = (int16_t)tasks, .g = g}, .tasks = tasks};
     for (int r = 0; r < AD_OP_TENSORS; r++) c.op.t[r] = -1;

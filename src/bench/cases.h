@@ -50,6 +50,12 @@ void ad_case_alias(ad_case *c, int role, int with);
 void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words);
 /* A geometry with oh, ow computed. */
 ad_geometry ad_case_geometry(int n, int h, int w, int c, int o, int k, int stride, int pad, int dil, int m);
+/* A row of a table of convolutions. */
+typedef struct ad_case_shape {
+    bool quick;
+    int tasks, n, h, w, c, o, k, stride, pad, dil, m;
+} ad_case_shape;
+ad_geometry ad_case_shape_geometry(const ad_case_shape *shape);
 void ad_cases_conv(ad_case_list *list);
 void ad_cases_norm(ad_case_list *list);
 void ad_cases_fused(ad_case_list *list);

@@ -1,10 +1,7 @@
 /* Convolutions, ordinary and decomposed, and their kernels. */
 #include "bench/cases.h"
 
-static const struct {
-    bool quick;
-    int tasks, n, h, w, c, o, k, stride, pad, dil, m;
-} shapes[] = {
+static const ad_case_shape shapes[] = {
     {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},     {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},   {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
     {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},   {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},  {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
     {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},   {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
@@ -23,14 +20,14 @@ static const struct {
 
 /* Pairs of groups of channels, each with atoms of its own: stages of sum-first, and compositions. */
 static const struct {
-    bool quick;
-    int tasks, n, h, w, c, o, k, stride, pad, dil, m, group;
+    ad_case_shape shape;
+    int group;
 } grouped[] = {
-    {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3, 4},    {true, 1, 3, 9, 8, 16, 8, 3, 2, 1, 1, 8, 8},
-    {false, 3, 1, 6, 5, 24, 8, 5, 2, 2, 1, 16, 8},  {false, 1, 2, 7, 7, 32, 64, 3, 1, 1, 1, 8, 16},
-    {false, 1, 1, 11, 9, 12, 12, 3, 1, 2, 2, 9, 4}, {false, 3, 1, 4, 5, 20, 60, 1, 1, 0, 1, 8, 20},
-    {false, 1, 7, 10, 9, 8, 4, 3, 1, 1, 1, 24, 4},  /* a reduction in many parts */
-    {false, 1, 1, 3, 3, 64, 64, 3, 2, 1, 1, 4, 64}, /* a single group */
+    {{true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3}, 4},    {{true, 1, 3, 9, 8, 16, 8, 3, 2, 1, 1, 8}, 8},
+    {{false, 3, 1, 6, 5, 24, 8, 5, 2, 2, 1, 16}, 8},  {{false, 1, 2, 7, 7, 32, 64, 3, 1, 1, 1, 8}, 16},
+    {{false, 1, 1, 11, 9, 12, 12, 3, 1, 2, 2, 9}, 4}, {{false, 3, 1, 4, 5, 20, 60, 1, 1, 0, 1, 8}, 20},
+    {{false, 1, 7, 10, 9, 8, 4, 3, 1, 1, 1, 24}, 4},  /* a reduction in many parts */
+    {{false, 1, 1, 3, 3, 64, 64, 3, 2, 1, 1, 4}, 64}, /* a single group */
 };
 
 /* As matrix products: rows and columns around multiples of tiles. */
@@ -68,8 +65,8 @@ static void add_convolutions(ad_case_list *list) {
     static const uint32_t shareable[] = {7, 2, 1, 0};
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++) {
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
-            const ad_geometry g = ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
-                                                   shapes[s].stride, shapes[s].pad, shapes[s].dil, 0);
+            ad_geometry g = ad_case_shape_geometry(&shapes[s]);
+            g.m = 0;
             add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
         }
         for (size_t s = 0; s < AD_COUNT(products); s++) {
@@ -81,8 +78,7 @@ static void add_convolutions(ad_case_list *list) {
 }
 
 static ad_geometry grouped_geometry(size_t s) {
-    ad_geometry g = ad_case_geometry(grouped[s].n, grouped[s].h, grouped[s].w, grouped[s].c, grouped[s].o, grouped[s].k, grouped[s].stride,
-                                     grouped[s].pad, grouped[s].dil, grouped[s].m);
+    ad_geometry g = ad_case_shape_geometry(&grouped[s].shape);
     g.group = grouped[s].group;
     return g;
 }
@@ -92,13 +88,12 @@ static void add_stages(ad_case_list *list) {
     static const uint32_t shareable[] = {2, 2, 1, 2, 2, 1};
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
-            const ad_geometry g = ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
-                                                   shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m);
+            const ad_geometry g = ad_case_shape_geometry(&shapes[s]);
             add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
         }
     for (size_t kind = 3; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(grouped); s++)
-            add_variations(list, kinds[kind], grouped[s].tasks, grouped_geometry(s), grouped[s].quick, (int)s, shareable[kind]);
+            add_variations(list, kinds[kind], grouped[s].shape.tasks, grouped_geometry(s), grouped[s].shape.quick, (int)s, shareable[kind]);
 }
 
 /* u in half precision: written by the product, read by the atoms. */
@@ -116,9 +111,7 @@ static void add_halves(ad_case_list *list) {
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
             if (shapes[s].o % 4 || (!shapes[s].quick && s % 2)) continue;
-            ad_case c = ad_case_of(kinds[kind], shapes[s].tasks,
-                                   ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
-                                                    shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m));
+            ad_case c = ad_case_of(kinds[kind], shapes[s].tasks, ad_case_shape_geometry(&shapes[s]));
             ad_case_halve(&c, 0);
             if (s % 3 == 1) c.op.flags = AD_ACCUMULATE;
             ad_case_add(list, c, shapes[s].quick, NULL);
@@ -170,8 +163,12 @@ static void add_compositions(ad_case_list *list) {
                             s % 2);
         }
         for (size_t s = 0; s < AD_COUNT(grouped) && kinds[kind] != AD_OP_PACK; s++) {
-            const ad_geometry g = {.c = grouped[s].c, .o = grouped[s].o, .k = grouped[s].k, .m = grouped[s].m, .group = grouped[s].group};
-            add_composition(list, kinds[kind], grouped[s].tasks, g, g.group, g.group, grouped[s].quick, s % 2 == 0);
+            const ad_geometry g = {.c = grouped[s].shape.c,
+                                   .o = grouped[s].shape.o,
+                                   .k = grouped[s].shape.k,
+                                   .m = grouped[s].shape.m,
+                                   .group = grouped[s].group};
+            add_composition(list, kinds[kind], grouped[s].shape.tasks, g, g.group, g.group, grouped[s].shape.quick, s % 2 == 0);
         }
     }
 }

@@ -1,10 +1,7 @@
 /* FUSED_ATOMS and FUSED_ATOMS_DX. */
 #include "bench/cases.h"
 
-static const struct {
-    bool quick;
-    int tasks, n, h, w, c, o, k, stride, pad, dil, m;
-} shapes[] = {
+static const ad_case_shape shapes[] = {
     {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},     {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},   {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
     {true, 1, 2, 5, 6, 64, 64, 3, 1, 1, 1, 2},   {true, 3, 1, 6, 7, 16, 32, 3, 2, 1, 1, 4},  {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},
     {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},   {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 2},   {false, 1, 2, 6, 6, 8, 4, 5, 1, 2, 1, 3},
@@ -21,9 +18,7 @@ void ad_cases_fused_atoms(ad_case_list *list) {
     enum { PACKED = 1, PSI = 2, BIAS = 3 };
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
-            const ad_geometry g = ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].o, shapes[s].k,
-                                                   shapes[s].stride, shapes[s].pad, shapes[s].dil, shapes[s].m);
-            const ad_case plain = ad_case_of(kinds[kind], shapes[s].tasks, g);
+            const ad_case plain = ad_case_of(kinds[kind], shapes[s].tasks, ad_case_shape_geometry(&shapes[s]));
             ad_case c = plain;
             if (kinds[kind] == AD_OP_FUSED_ATOMS && s % 2) ad_case_absent(&c, BIAS);
             ad_case_add(list, c, shapes[s].quick, NULL);

@@ -56,16 +56,14 @@ size_t ad_memory_allowed(ad_engine *engine, size_t memory_bytes) {
 }
 
 /* part: rows of a task, to be planned anew for so many tasks; 0: rows are planned. */
-static adatom_status build(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t part, size_t tasks, ad_built *out) {
+static adatom_status build(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t part, size_t tasks, int lanes, ad_built *out) {
     ad_built_clear(out);
     if (part) {
         adatom_status status = ad_rows_plan(rows, 2, part * tasks);
         if (status != ADATOM_OK) return status;
     }
-    ad_limits limits;
-    device->engine->api->limits(device->engine, &limits);
     p->tasks = (int)tasks;
-    p->lanes = AD_MIN(limits.lanes, (int)tasks);
+    p->lanes = AD_MIN(lanes, (int)tasks);
     p->chunks = rows->chunks;
     p->chunk_count = rows->chunk_count;
     return ad_build(device->ctx, p, out);
@@ -86,7 +84,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     p->costs = device->engine->costs;
     p->half = api->half_storage(device->engine) == AD_VERDICT_PASSED;
     const bool whole = !per_task || ad_rows_plan(rows, 1, count) == ADATOM_OK;
-    AD_TRY(build(device, p, rows, whole ? 0 : per_task, 1, out));
+    AD_TRY(build(device, p, rows, whole ? 0 : per_task, 1, limits.lanes, out));
     const size_t one = AD_MAX(ad_plan_owned_bytes(out->plan), (size_t)1), largest = AD_MAX(ad_plan_largest_tensor(out->plan), (size_t)1);
     const size_t params = out->plan->arenas[0].bytes, streaming = one + 2 * per_task * rows->row_bytes;
     const size_t all = params + (per_task ? count * rows->row_bytes : ad_rows_bytes(rows));
@@ -113,7 +111,7 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     size_t first = AD_MIN(stream ? streamed : staying, useful);
     if (lanes && first > lanes && first < AD_MIN(useful, (size_t)most)) first -= first % lanes; /* else some would be idle every time */
     for (size_t tasks = first; tasks; tasks--) {
-        AD_TRY(build(device, p, rows, stream ? per_task : 0, tasks, out));
+        AD_TRY(build(device, p, rows, stream ? per_task : 0, tasks, limits.lanes, out));
         if (tasks == 1 || (ad_plan_bytes(out->plan) <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes)) break;
     }
 done:

@@ -85,14 +85,7 @@ same "$(grep -c '<circle' many.svg)" 60 "lines of points, one a curve"
 same "$(grep -o '<circle' many.svg | wc -l | tr -d ' ')" 217 "points"
 grep -q '>A&lt;B&gt;&amp;&apos;C&apos; 0123456789: case' many.svg || complain "the device's name in the picture, escaped and whole characters only"
 # Ctrl-C: what was measured is printed.
-$bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json >out 2>err &
-child=$!
-tries=0
-until grep -q 'MiB of pictures' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
-kill -INT $child
-wait $child
-same $? 130 "exit code of an interrupted benchmark"
-tail -n 1 err | grep -q '^adatom: interrupted' || complain "no message of an interrupted benchmark"
+interrupt 'MiB of pictures' $bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json
 same "$(get out results.0.name)/$(get out results.#)/$(get out unfinished)" peak/fp32/8/interrupted "what was measured before"
 expect 3 'nothing to tune' "$ADATOM" tune --device cpu
 finish

@@ -55,15 +55,7 @@ expect 2 'lr-atoms.*number' $sweep --lr-atoms 0.1,x
 expect 2 'ascending' $sweep --adapt atoms --steps 3,1
 expect 2 'twice' $sweep --lr 0.1,0.2 --lr 0.3,0.4
 # Ctrl-C: the methods that were finished are reported.
-: >err
-$sweep --adapt centroid,full --tasks 2000 --steps 20000 --verbose -o json >out 2>err &
-child=$!
-tries=0
-until grep -q 'full: .* of pictures' err || [ $tries -gt 1200 ]; do sleep 0.05; tries=$((tries + 1)); done
-kill -INT $child
-wait $child
-same $? 130 "exit code"
-tail -n 1 err | grep -q '^adatom: interrupted' || complain "no message"
+interrupt 'full: .* of pictures' $sweep --adapt centroid,full --tasks 2000 --steps 20000 --verbose -o json
 same "$(get out results.#)/$(get out results.0.method)/$(get out unfinished)" 1/centroid/interrupted "finished methods"
 # The other forms.
 $run --adapt centroid,head -o csv >a.csv 2>err || complain "csv"

@@ -2,16 +2,8 @@
 . "$LIB"
 train="$ADATOM pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 60 --device cpu"
 $train --output whole.safetensors >/dev/null 2>err || complain "whole run: $(tail -n 1 err)"
-: >err # the loop below must not find what the whole run said there
-$train --output parts.safetensors >out 2>err &
-child=$!
-# Interrupted after the first epoch that it reports.
-tries=0
-until grep -q '^epoch 1/60' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
-kill -INT $child
-wait $child
-same $? 130 "exit code"
-grep -q '^adatom: .*interrupted' err || complain "no message"
+# After the first epoch that it reports.
+interrupt '^epoch 1/60' $train --output parts.safetensors
 [ ! -e parts.safetensors ] || complain "a model is left by the interrupted run"
 [ -e parts.safetensors.checkpoint ] || complain "no checkpoint"
 $train --output parts.safetensors --resume >/dev/null 2>err || complain "resume: $(tail -n 1 err)"
@@ -20,12 +12,7 @@ $train --output parts.safetensors --resume >/dev/null 2>err || complain "resume:
 "$ADATOM" inspect whole.safetensors -o json >a.json && "$ADATOM" inspect parts.safetensors -o json >b.json
 same "$(get b.json model.hash)" "$(get a.json model.hash)" "resumed and whole training"
 # Another setting does not go with the checkpoint.
-$train --output other.safetensors >out 2>err &
-child=$!
-tries=0
-until grep -q '^epoch 1/60' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
-kill -INT $child
-wait $child
+interrupt '^epoch 1/60' $train --output other.safetensors
 expect 4 'checkpoint' $train --batch 32 --output other.safetensors --resume
 expect 4 'checkpoint' $train --precision fp16 --output other.safetensors --resume
 

@@ -18,6 +18,19 @@ expect() {
     # A failure is explained by one line, the last on stderr, and prints no result but what was finished before it.
     if [ "$code" -ne 0 ] && [ "$code" -ne 5 ]; then tail -n 1 err | grep -q '^adatom: ' || complain "no 'adatom: ' line from: $*"; fi
 }
+# interrupt PATTERN COMMAND...: Ctrl-C as soon as a line of stderr matches; exit code 130. Leaves out and err.
+interrupt() {
+    pattern=$1 tries=0
+    shift
+    : >err # what an earlier command said there doesn't count
+    "$@" >out 2>err &
+    child=$!
+    until grep -q -e "$pattern" err || [ $tries -gt 1200 ]; do sleep 0.05; tries=$((tries + 1)); done
+    kill -INT $child
+    wait $child
+    same $? 130 "exit code of the interrupted $*"
+    tail -n 1 err | grep -q '^adatom: .*interrupted' || complain "no message of the interrupted $*"
+}
 same() { [ "$1" = "$2" ] || complain "$3: '$1' is not '$2'"; }
 get() { "$JSONGET" "$1" "$2"; }
 

@@ -178,9 +178,7 @@ END_TEST
 
 static char *save_and_read(const adatom_episodes *list, size_t *size) {
     char path[] = "/tmp/adatom-episodes-XXXXXX", *text = NULL;
-    const int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    close(file);
+    make_file(path);
     ck_assert_int_eq(adatom_episodes_save(list, path), ADATOM_OK);
     ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &text, size), ADATOM_OK);
     adatom_episodes *loaded = NULL;

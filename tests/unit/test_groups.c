@@ -18,10 +18,7 @@ static char path[] = "/tmp/adatom-groups-XXXXXX";
 
 static void setup(void) {
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    const int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    close(file);
+    make_file(path);
 }
 
 static void teardown(void) {

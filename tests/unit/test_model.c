@@ -331,10 +331,7 @@ static char path[] = "/tmp/adatom-model-XXXXXX";
 
 static void file_setup(void) {
     setup();
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    const int file = mkstemp(path);
-    ck_assert_int_ge(file, 0);
-    close(file);
+    make_file(path);
 }
 
 static void file_teardown(void) {
