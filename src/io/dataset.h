@@ -75,6 +75,8 @@ adatom_status ad_source_scan(ad_source *source, size_t keep_bytes);
 /* Content of entry i; ad_free(*bytes). Archives: contents that weren't kept must be asked for by rising i. */
 adatom_status ad_source_read(ad_source *source, size_t i, char **bytes, size_t *size);
 void ad_source_close(ad_source *source);
+/* sniff.c: what a file is. By its name: */
+ad_entry_kind ad_kind_of_name(const char *path);
 /* "an HTML page", "a WebP picture", ... where the first bytes tell what a file is instead of what was expected; else NULL. */
 const char *ad_sniff(const char *bytes, size_t size);
 

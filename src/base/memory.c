@@ -1,0 +1,60 @@
+/* Heap memory and texts made in it. */
+#include "base/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Test hook, not state: it only ever makes an allocation fail. */
+static _Atomic long fail_countdown = -1;
+void ad_test_fail_allocation(long n) { atomic_store(&fail_countdown, n); }
+
+static bool fails_now(void) {
+    if (atomic_load(&fail_countdown) < 0) return false;
+    return atomic_fetch_sub(&fail_countdown, 1) == 0;
+}
+
+void *ad_malloc(adatom_context *ctx, size_t count, size_t size) {
+    void *memory = NULL;
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 64 || fails_now() ||
+        !(memory = aligned_alloc(64, (bytes + 64) / 64 * 64)))
+        ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory: %zu x %zu bytes", count, size);
+    return memory;
+}
+
+void *ad_calloc(adatom_context *ctx, size_t count, size_t size) {
+    void *memory = ad_malloc(ctx, count, size);
+    if (memory) memset(memory, 0, count * size);
+    return memory;
+}
+
+void *ad_realloc(adatom_context *ctx, void *old, size_t old_count, size_t count, size_t size) {
+    void *memory = ad_malloc(ctx, count, size);
+    if (!memory) return NULL;
+    if (old) memcpy(memory, old, AD_MIN(old_count, count) * size);
+    if (count > old_count) memset((char *)memory + old_count * size, 0, (count - old_count) * size);
+    ad_free(old);
+    return memory;
+}
+
+void ad_free(void *memory) { free(memory); }
+
+char *ad_strdup(adatom_context *ctx, const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = ad_malloc(ctx, size, 1);
+    if (copy) memcpy(copy, text, size);
+    return copy;
+}
+
+char *ad_format(adatom_context *ctx, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = length < 0 ? NULL : ad_malloc(ctx, (size_t)length + 1, 1);
+    if (text) vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
