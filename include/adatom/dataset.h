@@ -22,6 +22,11 @@ typedef struct adatom_dataset_params {
     const char *cache_dir; /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept */
     int threads;           /* decoding; 0: all processors */
     uint64_t max_pixels;   /* per picture, checked before decoding; 0: 64 Mi */
+    uint64_t decode_bytes; /* that all threads together may hold while decoding; one picture proceeds whatever it needs. 0: a quarter
+                              of the memory that is available, at most 768 MiB */
+    const char *background; /* shines through transparent pictures: white, black, grey or RRGGBB in hexadecimal digits; NULL: white */
+    bool allow_truncated;   /* takes what there is of truncated and damaged pictures, with one warning in the log that counts them;
+                               such a data set isn't kept in the cache. Else they are BAD_DATA. verify reports them anyway */
     uint64_t seed;         /* builtin sets */
     bool refuse_empty;     /* a folder without any picture below it is BAD_DATA; else it is passed over */
     int builtin_per_class; /* pictures a class of builtin sets; 0: 60 */
@@ -41,8 +46,8 @@ typedef struct adatom_dataset_info {
  *     the path below what all pictures have in common: "n01855672", or "Greek/character01" (Omniglot);
  *   - a miniImageNet `filename,label` CSV with its pictures beside it or under images/;
  *   - "builtin:shapes", with a split also written "builtin:shapes/base": 104 procedural classes, 64 base, 16 val, 24 novel.
- * JPEG, PNG, BMP, GIF and PNM pictures are read; greyscale becomes RGB, transparency is laid over white, EXIF rotation is not
- * applied. Other files, hidden files and __MACOSX are passed over
+ * The pictures of adatom_picture_kinds are read, of whatever kind their content is; greyscale becomes RGB, transparency is laid over
+ * the background, pictures are turned as their EXIF says. Other files, hidden files and __MACOSX are passed over
  * (with a warning where they are pictures of another kind). Pictures are ordered by class name, then by path (bytewise).
  * Resizing: shorter side to `resize` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
  * centres), longer side rounded down, then the centre is cropped; size x size pictures stay as they are where resize is size.
@@ -54,6 +59,9 @@ ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char
  * one class named "". Of params, size, threads, max_pixels and progress count. BAD_DATA names the first that cannot be read. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
+/* The kinds of pictures this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" where their libraries were there
+ * when it was built. Static. */
+ADATOM_API const char *adatom_picture_kinds(void);
 ADATOM_API void adatom_dataset_destroy(adatom_dataset **dataset);
 ADATOM_API void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out);
 /* Class c's name and its pictures: numbers first .. first+count-1. USAGE outside 0..classes-1. */
@@ -65,7 +73,7 @@ ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, s
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);
 
 /* Examines a data set without stopping at the first problem: undecodable files, folders without pictures, pictures of kinds that aren't
- * read (WebP, TIFF, HEIC, AVIF), duplicates (same bytes), classes with fewer than `least` pictures or equal but for case, rows without
+ * read, duplicates (same bytes), classes with fewer than `least` pictures or equal but for case, rows without
  * file, files without row (unless a split chose the list). Each problem is one sentence given to report (may be NULL); *problems counts
  * them. Returns OK also when there are some; a data set that can't be read at all fails as in open. */
 ADATOM_API adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_dataset_params *params, size_t least,

@@ -10,6 +10,9 @@ static uint64_t hash_text(const char *text, uint64_t seed) { return text ? ad_ha
 uint64_t ad_cache_key(const ad_source *source, const ad_csv *csv, const adatom_dataset_params *params) {
     uint32_t facts[3] = {AD_DATASET_VERSION, (uint32_t)params->size, (uint32_t)params->resize};
     uint64_t key = ad_hash(facts, sizeof facts, source->stamp);
+    uint8_t background[3] = {0};
+    ad_parse_background(params->background, background);
+    key = ad_hash(background, sizeof background, ad_hash(&params->allow_truncated, sizeof params->allow_truncated, key));
     key = hash_text(params->split, key);
     for (size_t i = 0; i < csv->count; i++) key = hash_text(csv->rows[i].label, hash_text(csv->rows[i].file, key));
     return key;

@@ -94,6 +94,13 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const a
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;
+    if (out->decode_bytes == 0) {
+        uint64_t quarter = ad_available_bytes() / 4, most = (uint64_t)768 << 20;
+        out->decode_bytes = quarter > 0 ? AD_MIN(quarter, most) : most;
+    }
+    if (!ad_parse_background(out->background, (uint8_t[3]){0}))
+        return ad_fail(ctx, ADATOM_USAGE, "'%s' is no background: white, black, grey or six hexadecimal digits (RRGGBB) are",
+                       out->background);
     if (out->builtin_per_class == 0) out->builtin_per_class = 60;
     if (out->builtin_per_class < 1 || out->builtin_per_class > 100000)
         return ad_fail(ctx, ADATOM_USAGE, "%d pictures a class: 1 to 100000 are possible", out->builtin_per_class);
@@ -155,7 +162,8 @@ static adatom_status open_pictures(adatom_context *ctx, const char *spec, const 
     AD_TRY(ad_block_make(ctx, params->size, selection.classes, (const char *const *)selection.names, selection.counts, selection.count,
                          selected_path, &selection, block));
     AD_TRY(ad_load(&source, &selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, NULL));
-    ad_cache_store(ctx, params->cache_dir, key, block);
+    ad_warn_of_damaged(&problems);
+    if (problems.damaged_taken == 0) ad_cache_store(ctx, params->cache_dir, key, block); /* else the next run would not warn */
 done:
     ad_selection_free(&selection);
     ad_csv_free(&csv);

@@ -65,6 +65,7 @@ adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *
         AD_TRY(ad_load(&n.places[k].source, &n.places[k].selection, &p, &problems, pixels, NULL));
         pixels += n.places[k].selection.count * (size_t)p.size * (size_t)p.size * 3;
     }
+    ad_warn_of_damaged(&problems);
     AD_TRY(ad_dataset_wrap(context, "pictures", &block, out));
 done:
     for (size_t k = 0; k < n.count; k++) {

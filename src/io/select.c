@@ -266,8 +266,8 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
         AD_TRY(
             ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has neither a list '%s.csv' nor a folder '%s' with pictures", source->root, split, split));
     } else if (out->count == 0) {
-        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
-                       source->root));
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth)", source->root,
+                       adatom_picture_kinds()));
     }
     if (csv) {
         AD_TRY(label_by_csv(source, csv, complete, problems, out));
@@ -294,8 +294,8 @@ adatom_status ad_select_all(const ad_source *source, ad_selection *out) {
     adatom_status status = tell_unread(source, &problems);
     if (status == ADATOM_OK) status = take_pictures(source, NULL, out);
     if (status == ADATOM_OK && out->count == 0)
-        status = ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
-                         source->root);
+        status = ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth)", source->root,
+                         adatom_picture_kinds());
     return status;
 }
 
