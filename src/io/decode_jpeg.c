@@ -9,8 +9,11 @@
 #include <jpeglib.h>
 
 enum {
-    OVERSAMPLING = 4, /* the decoder scales only as long as so many of its pixels become one */
-    SCANS_MAX = 200,  /* an honest encoder makes about ten; each costs as much as a picture */
+    /* The decoder scales only as long as so many of its pixels an axis become one: fewer where that saves most. */
+    OVERSAMPLING = 4,
+    OVERSAMPLING_LARGE = 2,
+    LARGE_PIXELS = 4 << 20,
+    SCANS_MAX = 200, /* an honest encoder makes about ten; each costs as much as a picture */
 };
 
 typedef struct reader {
@@ -158,7 +161,9 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a JPEG picture with %d components; 1, 3 and 4 are read", jpeg->num_components);
     }
     int shrink = 8;
-    int64_t wanted = (int64_t)OVERSAMPLING * d->params->resize, shorter = AD_MIN(jpeg->image_width, jpeg->image_height);
+    const bool large = (uint64_t)jpeg->image_width * jpeg->image_height >= LARGE_PIXELS;
+    const int64_t wanted = (int64_t)(large ? OVERSAMPLING_LARGE : OVERSAMPLING) * d->params->resize;
+    const int64_t shorter = AD_MIN(jpeg->image_width, jpeg->image_height);
     while (shrink > 1 && shorter / shrink < wanted) shrink /= 2;
     jpeg->scale_num = 1;
     jpeg->scale_denom = (unsigned)shrink;
