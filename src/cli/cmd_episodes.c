@@ -225,8 +225,8 @@ static json_t *interval(double ci95) { return isfinite(ci95) ? json_real(ci95) :
 static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
-    json_t *row = json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
-                            e->method, "episodes", "seed", (json_int_t)list->seed, "n", list->tasks, "way", list->way, "shot", list->shot,
+    json_t *row = json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
+                            e->method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot,
                             "query", list->query, "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean",
                             e->mean, "ci95", interval(e->ci95), "values", accuracies(e), "adapted", (json_int_t)e->adapted, "time", "total",
                             e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",

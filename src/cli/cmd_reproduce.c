@@ -63,8 +63,8 @@ static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episode
     adatom_evaluation_info e;
     adatom_evaluation_describe(r->evaluation, &e);
     json_t *config = json_loads(e.config_json, 0, NULL);
-    return json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:f,s:f},s:f,s:f,s:s,s:{s:f,s:f},s:o}", "method", e.method,
-                     "episodes", "seed", (json_int_t)list->seed, "n", list->tasks, "way", list->way, "shot", list->shot, "query",
+    return json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:f,s:f},s:f,s:f,s:s,s:{s:f,s:f},s:o}", "method", e.method,
+                     "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query",
                      list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
                      expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", e.mean, "ci95", e.ci95, "difference",
                      r->difference, "tolerance", r->tolerance, "verdict", r->passed ? "passed" : "failed", "time", "total", e.seconds,

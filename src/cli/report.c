@@ -68,6 +68,13 @@ json_t *report_dataset(const adatom_dataset_info *d) {
                      "size", d->size);
 }
 
+json_t *report_seed(uint64_t seed) {
+    char digits[24];
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+    return json_string(digits);
+}
+
 json_t *report_float(float value) {
     char text[32];
     snprintf(text, sizeof text, "%.7g", (double)value);
