@@ -1,5 +1,6 @@
 #include "method.h"
 #include "report.h"
+#include "terminal.h"
 #include "sweep.h"
 #include <adatom/adapt.h>
 
@@ -325,12 +326,14 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     adatom_dataset_info d;
     adatom_model_info m;
     adatom_episodes_info e;
+    char name[512];
     adatom_dataset_describe(dataset, &d);
     adatom_model_describe(model, &m);
     adatom_episodes_describe(list, &e);
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
     snprintf(out, capacity, "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             d.name, d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
+             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran,
+             (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {

@@ -99,7 +99,9 @@ int main(int argc, char **argv) {
     progress_clear(&cli.progress);
     if (status != ADATOM_OK) {
         const char *message = cli.message[0] ? cli.message : adatom_context_message(cli.ctx);
-        fprintf(stderr, "adatom: %s\n", message[0] ? message : adatom_status_text(status));
+        char shown[2 * sizeof cli.message];
+        adatom_printable(message[0] ? message : adatom_status_text(status), shown, sizeof shown);
+        fprintf(stderr, "adatom: %s\n", shown);
     }
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
