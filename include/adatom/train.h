@@ -13,6 +13,7 @@ typedef struct adatom_pretrain_progress {
     long step, steps;      /* of the whole run */
     double loss, accuracy; /* running, this epoch, training images */
     double validation;     /* accuracy of class means on validation episodes after this epoch; < 0: not now */
+    double seconds;        /* spent training, the earlier parts of a resumed run included */
     double images_per_s;
     size_t arena_bytes; /* device memory of the arenas: parameters, state, activations, pictures */
     bool streamed;      /* not all pictures fit: the next batches' are copied to the device while it computes */
@@ -42,13 +43,14 @@ typedef struct adatom_pretrain_params {
     bool resume;                      /* continue from the checkpoint if it is there (its settings must agree) */
     size_t memory_bytes;              /* limit for the arenas, of which validation, if any, gets a quarter; 0: half of what is free, or
                                          more where that is too little. Changes nothing but where the pictures are */
-    const char *command;              /* kept in the model's notes */
+    const char *command;              /* kept in the model's notes, and so part of what decides the file's bytes; NULL: none */
     void (*progress)(void *user, const adatom_pretrain_progress *now);
     void *user;
 } adatom_pretrain_params;
 
-/* Trains on all classes of `base` and writes params->output. INTERRUPTED: a checkpoint was written first; resuming gives the
- * same bytes as an uninterrupted run on the same device and driver. out may be NULL. */
+/* Trains on all classes of `base` and writes params->output. The same data, settings, device and driver give the same file, byte by byte,
+ * whether the run was interrupted and resumed or not. INTERRUPTED: the steps that were begun are done and a checkpoint of the last one was
+ * written, unless the run had not come to its first step. out may be NULL. */
 ADATOM_API adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params,
                                          adatom_model **out);
 

@@ -1,5 +1,6 @@
 #include "method.h"
 #include "report.h"
+#include "terminal.h"
 #include <adatom/adapter.h>
 
 #include <string.h>
@@ -94,7 +95,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     adatom_adapter_info a;
     adatom_dataset_info d;
     adatom_device_info i;
-    char above[512], below[1024], estimate[256] = "accuracy    not estimated";
+    char above[512], below[1024], folder[512], estimate[256] = "accuracy    not estimated";
     adatom_adapter_describe(adapter, &a);
     adatom_dataset_describe(dataset, &d);
     adatom_device_describe(device, &i);
@@ -120,8 +121,8 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     snprintf(below, sizeof below,
              "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "
              "%llu (%llu bytes)\n",
-             estimate, a.fitted_right, a.fitted, o->output, (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4,
-             (unsigned long long)a.head, (unsigned long long)a.head * 4);
+             estimate, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder), (unsigned long long)a.adapted,
+             (unsigned long long)a.adapted * 4, (unsigned long long)a.head, (unsigned long long)a.head * 4);
     const output_options output = {.format = o->format, .file = o->file};
     const struct report r = {
         .document = document, .rows = "classes", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};

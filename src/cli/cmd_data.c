@@ -1,4 +1,5 @@
 #include "report.h"
+#include "terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,25 +33,25 @@ static const report_column problem_columns[] = {{"problem", CELL_TEXT, "problem"
 static adatom_status info(struct cli *cli, const data_options *data, const device_options *device, int size, const output_options *output) {
     adatom_dataset *dataset = NULL;
     json_t *document = NULL, *classes = json_array();
-    char above[1024];
+    char above[1024], name[512];
     adatom_status status;
     TRY(cli_open_dataset(cli, data, device, size, 0, &dataset));
     adatom_dataset_info d;
     adatom_dataset_describe(dataset, &d);
     size_t least = SIZE_MAX, most = 0;
     for (int c = 0; c < d.classes; c++) {
-        const char *name = NULL;
+        const char *class_name = NULL;
         size_t first = 0, count = 0;
-        TRY(adatom_dataset_class(dataset, c, &name, &first, &count));
+        TRY(adatom_dataset_class(dataset, c, &class_name, &first, &count));
         least = count < least ? count : least;
         most = count > most ? count : most;
-        json_array_append_new(classes, json_pack("{s:s,s:I}", "class", name, "images", (json_int_t)count));
+        json_array_append_new(classes, json_pack("{s:s,s:I}", "class", class_name, "images", (json_int_t)count));
     }
     document = report_document("data info");
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set(document, "classes", classes);
     snprintf(above, sizeof above, "data      %s\nhash      %s\nclasses   %d\nimages    %zu (%zu to %zu a class)\nsize      %dx%d\n\n",
-             d.name, d.hash, d.classes, d.images, least, most, d.size, d.size);
+             terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most, d.size, d.size);
     struct report report = {
         .document = document, .rows = "classes", .columns = class_columns, .column_count = COUNT(class_columns), .above = above};
     TRY(report_write(cli, output, &report));
@@ -67,7 +68,7 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
                             const output_options *output) {
     json_t *document = NULL, *found = json_array();
     size_t problems = 0;
-    char below[1024];
+    char below[1024], name[900];
     adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", values->size, 0);
     adatom_status status;
     progress_start(&cli->progress, "verify", 0);
@@ -75,7 +76,8 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
     progress_clear(&cli->progress);
     document = report_document("data verify");
     json_object_set(document, "problems", found);
-    snprintf(below, sizeof below, problems ? "\n%zu problems in %s\n" : "%zu problems in %s\n", problems, data->data);
+    snprintf(below, sizeof below, problems ? "\n%zu problems in %s\n" : "%zu problems in %s\n", problems,
+             terminal_name(data->data, name, sizeof name));
     struct report report = {
         .document = document, .rows = "problems", .columns = problem_columns, .column_count = COUNT(problem_columns), .below = below};
     TRY(report_write(cli, output, &report));

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "terminal.h"
 #include <adatom/train.h>
 
 #include <string.h>
@@ -87,6 +88,7 @@ struct training {
     struct cli *cli;
     json_t *epochs;
     size_t arena_bytes;
+    double seconds;
     bool started, streamed;
 };
 
@@ -94,6 +96,7 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
     struct training *t = user;
     char text[160], validation[48] = "";
     t->arena_bytes = now->arena_bytes;
+    t->seconds = now->seconds;
     t->streamed = now->streamed;
     if (now->validation >= 0) snprintf(validation, sizeof validation, ", validation %.2f %%", 100 * now->validation);
     if (now->epoch_end) {
@@ -111,7 +114,7 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
     progress_update(&t->cli->progress, (double)now->step, (double)now->steps, text);
 }
 
-/* The command as typed, kept in the model's notes. */
+/* The command as typed, for the result. The model's file holds what decided it: the same run under another name gives the same bytes. */
 static void command_line(int argc, char **argv, char *out, size_t capacity) {
     size_t used = (size_t)snprintf(out, capacity, "adatom pretrain");
     for (int i = 0; i < argc && used < capacity; i++) used += (size_t)snprintf(out + used, capacity - used, " %s", argv[i]);
@@ -159,7 +162,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     adatom_model *from = NULL, *model = NULL;
     struct training t = {.cli = cli, .epochs = json_array()};
     json_t *document = NULL;
-    char command[2048], below[4400];
+    char command[2048], below[4400], name[4096];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
     int size = o.image_size ? o.image_size : 84, resize = 0;
@@ -202,7 +205,6 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .checkpoint_seconds = o.checkpoint_seconds,
                                      .resume = o.resume,
                                      .memory_bytes = o.memory,
-                                     .command = command,
                                      .progress = on_progress,
                                      .user = &t};
     TRY(adatom_pretrain(device, base, &params, &model));
@@ -224,9 +226,10 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "training_command", json_string(command));
     json_object_set_new(document, "memory",
                         json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures", t.streamed ? "streamed" : "resident"));
+    json_object_set_new(document, "seconds", json_real(t.seconds));
     json_object_set(document, "epochs", t.epochs);
-    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", o.output, m.arch, m.sharing, m.atoms,
-             (unsigned long long)m.parameters, m.hash);
+    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", terminal_name(o.output, name, sizeof name),
+             m.arch, m.sharing, m.atoms, (unsigned long long)m.parameters, m.hash);
     output_options output = {o.format, o.file};
     struct report report = {.document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));

@@ -95,27 +95,31 @@ arg_group data_group(data_options *values) { return (arg_group){"Data", data_tab
 arg_group data_group_positional(data_options *values) { return (arg_group){"Data", data_table + 1, COUNT(data_table) - 1, values}; }
 
 adatom_status cli_fail(struct cli *cli, adatom_status status, const char *format, ...) {
+    char text[sizeof cli->message]; /* the arguments may point into the old message */
     va_list args;
     va_start(args, format);
-    vsnprintf(cli->message, sizeof cli->message, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    adatom_printable(text, cli->message, sizeof cli->message);
     return status;
 }
 
 void cli_note(struct cli *cli, const char *format, ...) {
     if (cli->quiet) return;
+    char text[2048], shown[2 * sizeof text];
     progress_clear(&cli->progress);
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    adatom_printable(text, shown, sizeof shown);
+    fprintf(stderr, "%s\n", shown);
 }
 
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run) {
     *run = false;
     switch (args_parse(spec, argc, argv, cli->message, sizeof cli->message)) {
-    case ARGS_ERROR: return ADATOM_USAGE;
+    case ARGS_ERROR: return cli_fail(cli, ADATOM_USAGE, "%s", cli->message);
     case ARGS_HELP: args_help(spec, stdout); return ADATOM_OK;
     case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
     case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);

@@ -369,19 +369,19 @@ static adatom_status save_checkpoint(training *t) {
     return status == ADATOM_OK ? ad_checkpoint_write(t->ctx, t->checkpoint_path, &t->state) : status;
 }
 
+/* The notes hold what decided the model and nothing else (no times, no names of files), so that the same run gives the same file. */
 static adatom_status save_model(training *t, double validation) {
     const adatom_pretrain_params *p = &t->p;
-    const double seconds = t->state.seconds + ad_seconds() - t->begin;
     adatom_device_info device;
     adatom_device_describe(t->device, &device);
-    json_t *notes = json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:f, s:s, s:s, s:s, s:s}",
-        "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes", t->info.classes, "images",
-        (int)t->info.images, "seed", (json_int_t)p->seed, "epochs", p->epochs, "epochs_done", (int)(t->state.step / t->steps_per_epoch),
-        "batch", p->batch, "optimizer", p->optimizer, "lr", (double)p->lr, "momentum", (double)p->momentum, "weight_decay",
-        (double)p->weight_decay, "label_smoothing", (double)p->label_smoothing, "warmup", (double)p->warmup, "augment", p->augment, "shift",
-        p->shift, "steps", (json_int_t)t->state.step, "seconds", floor(seconds), "device", device.name, "backend", device.backend, "driver",
-        device.driver_info, "precision", device.precision);
+    json_t *notes =
+        json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:s, s:s, s:s, s:s}",
+                  "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes", t->info.classes,
+                  "images", (int)t->info.images, "seed", ad_seed_json(p->seed), "epochs", p->epochs, "epochs_done",
+                  (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer", p->optimizer, "lr", (double)p->lr, "momentum",
+                  (double)p->momentum, "weight_decay", (double)p->weight_decay, "label_smoothing", (double)p->label_smoothing, "warmup",
+                  (double)p->warmup, "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step, "device", device.name,
+                  "backend", device.backend, "driver", device.driver_info, "precision", device.precision);
     if (!notes) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
     if (validation >= 0) json_object_set_new(notes, "validation_accuracy", json_real(validation));
     if (validation >= 0)
@@ -419,6 +419,7 @@ static void tell(training *t, long pictures, double seconds, double validation, 
                                           .loss = t->state.loss * t->p.batch / seen,
                                           .accuracy = t->state.right / seen,
                                           .validation = validation,
+                                          .seconds = t->state.seconds + ad_seconds() - t->begin,
                                           .images_per_s = seconds > 0 ? (double)pictures / seconds : 0,
                                           .arena_bytes = ad_plan_bytes(t->built.plan),
                                           .streamed = t->rows.parts == 2,
@@ -436,9 +437,10 @@ static adatom_status run_block(training *t) {
     AD_TRY(load_block(t, step));
     AD_TRY(t->api->program_write(t->program, t->built.counter, 0, &counter, sizeof counter));
     long ran = 0;
-    while (ran < n && ad_interrupted(t->ctx) == ADATOM_OK) {
-        AD_TRY(ad_run_segment(t->api, t->program, AD_SEGMENT_STEP, 1));
-        ran++;
+    for (; ran < n; ran++) { /* an interrupt comes between steps, and those that ran count */
+        status = ad_run_segment(t->api, t->program, AD_SEGMENT_STEP, 1);
+        if (status == ADATOM_INTERRUPTED) break;
+        AD_TRY(status);
     }
     const size_t bytes = (size_t)t->block * sizeof(float);
     AD_TRY(t->api->program_read(t->program, t->built.loss, 0, t->loss, bytes));
@@ -486,6 +488,7 @@ static adatom_status train(training *t) {
         AD_TRY(transfer(t, true));
         ad_log(t->ctx, ADATOM_LOG_INFO, "resuming at step %ld of %ld from '%s'", t->state.step, t->steps, t->checkpoint_path);
     }
+    ad_log(t->ctx, ADATOM_LOG_INFO, "training: %ld epochs of %ld steps", (long)t->p.epochs, t->steps_per_epoch);
     bool stopped = false;
     while (!stopped) {
         /* First, since a run may have been interrupted while it validated. */
