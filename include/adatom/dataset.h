@@ -12,24 +12,24 @@ extern "C" {
 typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
-    int size;              /* pictures are resized (antialiased bilinear) and centre-cropped to size x size; 0: 84 */
-    int resize;            /* their shorter side becomes this before size x size is cropped from the centre; 0: size. Builtin sets are
-                              made in their size and not resized */
-    const char *split;     /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or archive, or, where
-                              there is none, only the pictures in a folder named SPLIT */
-    const char *csv;       /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but pictures
-                              that all lie in one folder take their labels from the one list beside them */
-    const char *cache_dir; /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept */
-    int threads;           /* decoding; 0: all processors */
-    uint64_t max_pixels;   /* per picture, checked before decoding; 0: 64 Mi */
-    uint64_t decode_bytes; /* that all threads together may hold while decoding; one picture proceeds whatever it needs. 0: a quarter
-                              of the memory that is available, at most 768 MiB */
+    int size;               /* pictures are resized (antialiased bilinear) and centre-cropped to size x size; 0: 84 */
+    int resize;             /* their shorter side becomes this before size x size is cropped from the centre; 0: size. Builtin sets are
+                               made in their size and not resized */
+    const char *split;      /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or archive, or, where
+                               there is none, only the pictures in a folder named SPLIT */
+    const char *csv;        /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but pictures
+                               that all lie in one folder take their labels from the one list beside them */
+    const char *cache_dir;  /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept */
+    int threads;            /* decoding; 0: all processors */
+    uint64_t max_pixels;    /* per picture, checked before decoding; 0: 64 Mi */
+    uint64_t decode_bytes;  /* that all threads together may hold while decoding; one picture proceeds whatever it needs. 0: a quarter
+                               of the memory that is available, at most 768 MiB */
     const char *background; /* shines through transparent pictures: white, black, grey or RRGGBB in hexadecimal digits; NULL: white */
     bool allow_truncated;   /* takes what there is of truncated and damaged pictures, with one warning in the log that counts them;
                                such a data set isn't kept in the cache. Else they are BAD_DATA. verify reports them anyway */
-    uint64_t seed;         /* builtin sets */
-    bool refuse_empty;     /* a folder without any picture below it is BAD_DATA; else it is passed over */
-    int builtin_per_class; /* pictures a class of builtin sets; 0: 60 */
+    uint64_t seed;          /* builtin sets */
+    bool refuse_empty;      /* a folder without any picture below it is BAD_DATA; else it is passed over */
+    int builtin_per_class;  /* pictures a class of builtin sets; 0: 60 */
     void (*progress)(void *user, size_t done, size_t total); /* pictures; called from the opening thread only */
     void *user;
 } adatom_dataset_params;
@@ -39,6 +39,8 @@ typedef struct adatom_dataset_info {
     char hash[17];    /* of the decoded pixels, labels and class names: the same for a folder and its archive */
     int classes, size;
     size_t images;
+    char background[7]; /* the colour behind transparent pictures, RRGGBB */
+    size_t damaged;     /* truncated and damaged pictures among them that were taken nevertheless (allow_truncated) */
 } adatom_dataset_info;
 
 /* spec:
@@ -56,7 +58,8 @@ typedef struct adatom_dataset_info {
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params,
                                              adatom_dataset **out);
 /* Pictures without classes, to be classified: pictures, folders and archives in the order given (what a folder holds, by path). They form
- * one class named "". Of params, size, threads, max_pixels and progress count. BAD_DATA names the first that cannot be read. */
+ * one class named "". Of params, size, resize, background, allow_truncated, threads,
+ * max_pixels, decode_bytes and progress count. BAD_DATA names the first that cannot be read. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
 /* The kinds of pictures this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" where their libraries were there

@@ -101,11 +101,8 @@ adatom_status cmd_data(struct cli *cli, int argc, char **argv) {
          actions, &action},
         {"DATA", "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes", NULL, &what},
     };
-    arg_group groups[] = {data_group_positional(&data),
-                          {"Pictures", table, COUNT(table), &values},
-                          device_group(&device),
-                          output_group(&output),
-                          common_group(&common)};
+    arg_group groups[] = {data_group_positional(&data), picture_group(&data.pictures), {"Pictures", table, COUNT(table), &values},
+                          device_group(&device),        output_group(&output),         common_group(&common)};
     arg_spec spec = {.command = "data",
                      .summary = "Describes a data set or looks for what is wrong with it (exit code 4 if something is).",
                      .positionals = positionals,

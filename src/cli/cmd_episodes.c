@@ -346,6 +346,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     method_options method_values;
     arg_group groups[] = {{"Episodes", episode_table, COUNT(episode_table), &values},
                           data_group(&data),
+                          picture_group(&data.pictures),
                           {"Methods", list_table, COUNT(list_table), &methods},
                           method_group(&method_values),
                           device_group(&device_values),

@@ -146,6 +146,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     data_options data;
     pretrain_options o;
     arg_group groups[] = {data_group(&data),
+                          picture_group(&data.pictures),
                           {"Network", network_table, COUNT(network_table), &o},
                           {"Training", training_table, COUNT(training_table), &o},
                           device_group(&device_values),

@@ -73,7 +73,7 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
         bool asked = strcmp(word, "help") == 0;
         switch (args_parse(&spec, asked ? 1 : argc - 1, asked ? help_argv : argv + 1, cli->message, sizeof cli->message)) {
         case ARGS_HELP: usage(stdout); return ADATOM_OK;
-        case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
+        case ARGS_VERSION: cli_print_version(); return ADATOM_OK;
         case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);
         case ARGS_ERROR: return ADATOM_USAGE;
         case ARGS_RUN: return cli_fail(cli, ADATOM_USAGE, "a command is missing; 'adatom --help' lists them");

@@ -63,8 +63,10 @@ void report_precision(json_t *record, const adatom_device_info *info) {
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
-    return json_pack("{s:s,s:s,s:i,s:I,s:i}", "name", d->name, "hash", d->hash, "classes", d->classes, "images", (json_int_t)d->images,
-                     "size", d->size);
+    json_t *dataset = json_pack("{s:s,s:s,s:i,s:I,s:i,s:s}", "name", d->name, "hash", d->hash, "classes", d->classes, "images",
+                                (json_int_t)d->images, "size", d->size, "background", d->background);
+    if (d->damaged) json_object_set_new(dataset, "damaged", json_integer((json_int_t)d->damaged));
+    return dataset;
 }
 
 json_t *report_seed(uint64_t seed) {

@@ -16,6 +16,8 @@ struct adatom_dataset {
     char hash[17];
     int classes, size;
     size_t images;
+    char background[7];
+    size_t damaged;
     const char **class_names, **paths; /* in the block */
     size_t *first;                     /* [classes + 1] */
 };
@@ -79,6 +81,13 @@ done:
     ad_free(block->bytes);
     *block = (ad_block){0};
     return status;
+}
+
+void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged) {
+    uint8_t rgb[3] = {0};
+    ad_parse_background(background, rgb);
+    snprintf(dataset->background, sizeof dataset->background, "%02X%02X%02X", rgb[0], rgb[1], rgb[2]);
+    dataset->damaged = damaged;
 }
 
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out) {
@@ -145,7 +154,8 @@ done:
 
 static const char *selected_path(const void *user, size_t image) { return ((const ad_selection *)user)->pictures[image].path; }
 
-static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block) {
+static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block,
+                                   size_t *damaged) {
     ad_source source = {0};
     ad_csv csv = {0};
     ad_selection selection = {0};
@@ -163,6 +173,7 @@ static adatom_status open_pictures(adatom_context *ctx, const char *spec, const 
                          selected_path, &selection, block));
     AD_TRY(ad_load(&source, &selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, NULL));
     ad_warn_of_damaged(&problems);
+    *damaged = problems.damaged_taken;
     if (problems.damaged_taken == 0) ad_cache_store(ctx, params->cache_dir, key, block); /* else the next run would not warn */
 done:
     ad_selection_free(&selection);
@@ -192,10 +203,15 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     ad_block block = {0};
     *out = NULL;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
+    size_t damaged = 0;
     if (status == ADATOM_OK)
-        status =
-            strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block) : open_builtin(context, spec, &p, &block);
-    if (status == ADATOM_OK) return ad_dataset_wrap(context, spec, &block, out);
+        status = strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block, &damaged)
+                                                         : open_builtin(context, spec, &p, &block);
+    if (status == ADATOM_OK) {
+        status = ad_dataset_wrap(context, spec, &block, out);
+        if (status == ADATOM_OK) ad_dataset_note(*out, p.background, damaged);
+        return status;
+    }
     ad_free(block.bytes);
     return status;
 }
@@ -213,7 +229,9 @@ void adatom_dataset_destroy(adatom_dataset **dataset) {
 }
 
 void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
-    *out = (adatom_dataset_info){.name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images};
+    *out = (adatom_dataset_info){
+        .name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images, .damaged = dataset->damaged};
+    memcpy(out->background, dataset->background, sizeof out->background);
     memcpy(out->hash, dataset->hash, sizeof out->hash);
 }
 

@@ -160,6 +160,8 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
 /* Takes the block (also on failure) and makes the handle. */
 adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, adatom_dataset **out);
 
+/* Keeps what describe tells of how pictures were decoded. */
+void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
 /* Params with the defaults filled in. */
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out);
 /* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on failure. */

@@ -67,6 +67,7 @@ adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *
     }
     ad_warn_of_damaged(&problems);
     AD_TRY(ad_dataset_wrap(context, "pictures", &block, out));
+    ad_dataset_note(*out, p.background, problems.damaged_taken);
 done:
     for (size_t k = 0; k < n.count; k++) {
         ad_selection_free(&n.places[k].selection);
