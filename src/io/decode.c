@@ -163,12 +163,13 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_ima
         return ad_picture_fail(&d, ADATOM_BAD_DATA, "is %s; this build reads no %s (built without %s)", what, kinds[kind].name,
                                kinds[kind].library);
     adatom_status status = kinds[kind].decode(&d);
+    if (status == ADATOM_OK && d.fit.row == 0) status = error->status = ADATOM_BAD_DATA; /* there is nothing to take */
     if (status == ADATOM_OK) {
         for (int i = 0; i < d.width; i++) memcpy(d.row + (size_t)i * 3, params->background, 3);
         while (d.fit.row < d.height) ad_fit_row(&d.fit, d.row);
     }
     ad_fit_end(&d.fit);
     ad_free(d.row);
-    if (d.begun || d.taken) ad_budget_give(params->budget, d.taken);
+    ad_budget_give(params->budget, d.taken);
     return status;
 }

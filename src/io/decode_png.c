@@ -131,6 +131,7 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
     choose_chunks(png);
     if (d->params->allow_truncated) {
         png_set_crc_action(png, PNG_CRC_WARN_USE, PNG_CRC_WARN_DISCARD);
+        png_set_compression_buffer_size(png, 64); /* what is left of a smaller piece than this is lost */
     } else {
         png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     }
