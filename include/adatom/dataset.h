@@ -35,7 +35,7 @@ typedef struct adatom_dataset_params {
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
-    const char *name; /* the spec it was opened with; owned by the data set */
+    const char *name; /* the spec it was opened with, in UTF-8 as names of classes are; owned by the data set */
     char hash[17];    /* of the decoded pixels, labels and class names: the same for a folder and its archive */
     int classes, size;
     size_t images;

@@ -47,6 +47,12 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     return ADATOM_OK;
 }
 
+static char *shown_copy(adatom_context *ctx, const char *name) {
+    char *shown = ad_malloc(ctx, ad_show_name(name, strlen(name), NULL) + 1, 1);
+    if (shown) ad_show_name(name, strlen(name), shown);
+    return shown;
+}
+
 uint64_t ad_block_hash(ad_block *block) {
     ad_block_header *header = (ad_block_header *)(void *)block->bytes;
     const uint64_t found =
@@ -73,7 +79,15 @@ adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *b
         d->passed = *passed;
         *passed = (ad_passed){0};
     }
-    d->name = ad_strdup(ctx, name);
+    d->name = shown_copy(ctx, name);
+    for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
+        char **example = &d->passed.example[kind];
+        if (!*example || ad_is_utf8(*example, strlen(*example))) continue;
+        char *shown = shown_copy(ctx, *example);
+        if (!shown) goto done;
+        ad_free(*example);
+        *example = shown;
+    }
     d->class_names = ad_malloc(ctx, (size_t)d->classes, sizeof *d->class_names);
     d->paths = ad_malloc(ctx, d->images, sizeof *d->paths);
     d->first = ad_calloc(ctx, (size_t)d->classes + 1, sizeof *d->first);
