@@ -50,7 +50,7 @@ small_model() { # FOLDER BINARY: a network to adapt
 address() {
     cmake --preset asan && cmake --build --preset asan || return 1
     status=0
-    ctest --preset asan --parallel "$(nproc)" --output-log "$out/address.tests" || status=1
+    nice ctest --preset asan --parallel "$(nproc)" --output-log "$out/address.tests" || status=1
     said "$(tests_of "$out/address.tests")"
     return $status
 }
