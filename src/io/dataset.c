@@ -35,6 +35,16 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     if (__builtin_mul_overflow(images, (size_t)size * (size_t)size * 3, &pixel_bytes) ||
         __builtin_add_overflow(pixel_bytes, out->pixels_at, &out->size))
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%zu pictures of %d x %d do not fit into memory", images, size, size);
+    /* The system promises more than it has, and ends the process when that is asked for. */
+    const uint64_t available = ad_available_bytes();
+    if (available && out->size > available) {
+        char needed[32], left[32];
+        ad_bytes_text(out->size, needed);
+        ad_bytes_text(available, left);
+        return ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
+                       "%zu pictures of %d x %d need %s of memory, %s are available; choose a smaller picture size or fewer pictures",
+                       images, size, size, needed, left);
+    }
     out->bytes = ad_malloc(ctx, out->size, 1);
     if (!out->bytes) return ADATOM_OUT_OF_MEMORY;
     ad_block_header header = {
