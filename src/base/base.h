@@ -87,7 +87,13 @@ uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
 
 double ad_seconds(void);           /* monotonic clock */
-uint64_t ad_available_bytes(void); /* host memory that programs can still have; 0: the system does not tell */
+/* Host memory that this process can still have: what the system has left, and no more than the memory limits of its control groups
+ * (containers, batch systems) leave; 0: the system does not tell. */
+uint64_t ad_available_bytes(void);
+/* The same with /proc and /sys below another folder than "/", for tests. */
+uint64_t ad_available_bytes_in(const char *root);
+/* "3.4 MiB", "12 KiB", "7 bytes". */
+void ad_bytes_text(uint64_t bytes, char out[32]);
 
 /* Writes bytes to a temporary name beside path, brings them to the disk, and renames it to path: never a partial file under the final
  * name. Symbolic links are followed, so that the file behind them is replaced; a file that is there keeps its permissions and, if it is

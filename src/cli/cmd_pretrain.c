@@ -13,7 +13,7 @@ typedef struct pretrain_options {
     const char *optimizer, *augment, *output, *checkpoint, *format, *file;
     float lr, momentum, weight_decay, label_smoothing, warmup;
     uint64_t seed, memory;
-    bool resume;
+    bool resume, restart;
 } pretrain_options;
 
 static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
@@ -49,7 +49,7 @@ static const arg_option training_table[] = {
            .help = "sgd has Nesterov's momentum"),
     OPTION("lr", ARG_REAL, lr, .most = 1000, .zero_is_none = true, .value = "X",
            .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"),
-    OPTION("momentum", ARG_REAL, momentum, .most = 1, .initial = "0.9", .zero_is_none = true, .value = "X",
+    OPTION("momentum", ARG_REAL, momentum, .most = 0.999999, .initial = "0.9", .zero_is_none = true, .value = "X",
            .help = "of sgd; beta1 of adam"),
     OPTION("weight-decay", ARG_REAL, weight_decay, .most = 100, .initial = "5e-4", .zero_is_none = true, .value = "X",
            .help = "of everything but norms"),
@@ -64,7 +64,9 @@ static const arg_option training_table[] = {
     OPTION("val", ARG_TEXT, validation, .value = "DATA", .help = "validate by few-shot episodes on this data after every epoch"),
     OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT", .help = "split for that; alone: of --data"),
     OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = 1e6, .initial = "100", .value = "N", .help = "episodes for that"),
-    OPTION("resume", ARG_FLAG, resume, .help = "go on from the checkpoint if it is there"),
+    OPTION("resume", ARG_FLAG, resume,
+           .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is not there"),
+    OPTION("restart", ARG_FLAG, restart, .help = "begin anew although there is a checkpoint, and remove it"),
     OPTION("checkpoint", ARG_TEXT, checkpoint, .value = "FILE", .help = "default: the output's name and .checkpoint"),
     OPTION("checkpoint-seconds", ARG_INT, checkpoint_seconds, .least = 1, .most = 1e6, .initial = "120", .value = "N",
            .help = "write one that often within an epoch too"),
@@ -153,8 +155,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                           common_group(&common)};
     arg_spec spec = {
         .command = "pretrain",
-        .summary = "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C writes a checkpoint first; "
-                   "with --resume the run goes on from there and ends with the same bytes.",
+        .summary = "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C, SIGTERM and a hang-up write a "
+                   "checkpoint first; with --resume the run goes on from there and ends with the same file, byte by byte.",
         .groups = groups,
         .group_count = COUNT(groups)};
     bool go = false;
@@ -205,6 +207,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .checkpoint = o.checkpoint,
                                      .checkpoint_seconds = o.checkpoint_seconds,
                                      .resume = o.resume,
+                                     .restart = o.restart,
                                      .memory_bytes = o.memory,
                                      .progress = on_progress,
                                      .user = &t};

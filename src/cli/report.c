@@ -44,9 +44,10 @@ json_t *report_document(const char *command) {
 }
 
 json_t *report_device(const adatom_device_info *d) {
-    return json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:i}", "index", d->index, "backend", d->backend, "name",
-                     d->name, "type", d->type, "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid, "pci", d->pci,
-                     "driverName", d->driver_name, "driverInfo", d->driver_info, "api", d->api, "memory_bytes", (json_int_t)d->memory_bytes,
+    return json_pack("{s:o,s:s,s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:i}", "index",
+                     d->index < 0 ? json_null() : json_integer(d->index), "backend", d->backend, "name", d->name, "type", d->type,
+                     "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid, "pci", d->pci, "driverName",
+                     d->driver_name, "driverInfo", d->driver_info, "api", d->api, "memory_bytes", (json_int_t)d->memory_bytes,
                      "tensor_bytes", (json_int_t)d->tensor_bytes, "timer", (int)d->timer, "threads", d->threads);
 }
 

@@ -3,6 +3,7 @@
 
 #include <omp.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { BATCH_PICTURES = 512 };
 #define BATCH_BYTES ((size_t)64 << 20)
@@ -28,7 +29,10 @@ adatom_status ad_problem(ad_problems *problems, const char *format, ...) {
     va_end(args);
     problems->count++;
     if (!problems->go_on) return ad_fail(problems->ctx, ADATOM_BAD_DATA, "%s", text);
-    if (problems->report) problems->report(problems->user, text);
+    if (!problems->report) return ADATOM_OK;
+    char shown[3 * AD_MESSAGE_BYTES + 1]; /* a path in it may be in any encoding, or cut in the middle of a character */
+    ad_show_name(text, strlen(text), shown);
+    problems->report(problems->user, shown);
     return ADATOM_OK;
 }
 
@@ -70,6 +74,7 @@ static adatom_status decode_batch(batch *b, const ad_source *source, const ad_se
         }
         if (it->error.status != ADATOM_BAD_DATA)
             AD_TRY(ad_fail(source->ctx, it->error.status, "'%s%s%s' %s", path, in, source->root, it->error.text));
+        problems->picture = it->picture;
         AD_TRY(ad_problem(problems, "'%s%s%s' %s", path, in, source->root, it->error.text));
     }
 done:
@@ -98,7 +103,10 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
         item *it = &b->items[b->count];
         *it = (item){.picture = slots[i]};
         status = ad_source_read(source, i, &it->bytes, &it->size);
-        if (status == ADATOM_BAD_DATA && !source->is_archive) status = ad_problem(problems, "%s", ctx->message);
+        if (status == ADATOM_BAD_DATA && !source->is_archive) {
+            problems->picture = slots[i];
+            status = ad_problem(problems, "%s", ctx->message);
+        }
         if (status != ADATOM_OK) goto done;
         if (it->bytes) b->count++;
         b->bytes += it->size;
