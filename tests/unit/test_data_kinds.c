@@ -33,7 +33,7 @@ static size_t read_samples(sample *out, size_t capacity) {
         out[count++] = s;
     }
     closedir(folder);
-    ck_assert_uint_gt(count, 40);
+    ck_assert_uint_gt(count, 30);
     return count;
 }
 
