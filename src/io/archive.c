@@ -133,8 +133,8 @@ done:
 
 /* An archive that libarchive doesn't recognise: says what the file is instead. */
 static adatom_status not_an_archive(const ad_source *source, struct archive *reader) {
-    static const char *const known[] = {"a zip archive",   "a gzip archive", "an xz archive",
-                                        "a bzip2 archive", "a zstd archive", "a tar archive"};
+    static const char *const known[] = {"a zip archive",   "a gzip archive",      "an xz archive",
+                                        "a bzip2 archive", "a Zstandard archive", "a tar archive"};
     const char *what = kind_of_file(source);
     for (size_t i = 0; what && i < AD_COUNT(known); i++)
         if (!strcmp(what, known[i])) return damaged(source, reader, NULL);
