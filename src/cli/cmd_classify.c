@@ -155,12 +155,16 @@ done:
 adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
+    picture_options picture_values;
     output_options output;
     classify_options o;
     const char **paths = calloc((size_t)argc + 1, sizeof *paths);
     size_t path_count = 0;
-    arg_group groups[] = {
-        {"Classification", table, COUNT(table), &o}, device_group(&device_values), output_group(&output), common_group(&common)};
+    arg_group groups[] = {{"Classification", table, COUNT(table), &o},
+                          picture_group(&picture_values),
+                          device_group(&device_values),
+                          output_group(&output),
+                          common_group(&common)};
     arg_spec spec = {.command = "classify",
                      .summary = "Tells the class of pictures, with its probability, under one or several adapters of a model.",
                      .rest_name = "IMAGES",
@@ -182,7 +186,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     TRY(load_adapters(cli, o.adapters, &adapters));
     adatom_model_info m;
     adatom_model_describe(model, &m);
-    const data_options none = {0};
+    const data_options none = {.pictures = picture_values};
     adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
     dataset_params.user = &unreadable;
     dataset_params.progress = on_decoded;

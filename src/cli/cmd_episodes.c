@@ -1,5 +1,6 @@
 #include "method.h"
 #include "report.h"
+#include "terminal.h"
 #include "sweep.h"
 #include <adatom/adapt.h>
 
@@ -34,14 +35,14 @@ static const arg_option episode_table[] = {
      .value = "K[,K]",
      .help = "support pictures a class; several give one table over the same classes and queries (default 1)"},
     {.name = "query", .type = ARG_INT, AT(query), .least = 1, .most = 4096, .value = "Q", .help = "query pictures a class (default 15)"},
-    {.name = "tasks", .type = ARG_INT, AT(tasks), .least = 1, .most = 1e7, .value = "N", .help = "episodes (default 600)"},
+    {.name = "tasks", .type = ARG_INT, AT(tasks), .least = 1, .most = 1e6, .value = "N", .help = "episodes (default 600)"},
     {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of the episodes and of random heads"},
     {.name = "without-replacement", .type = ARG_FLAG, AT(without_replacement), .help = "no picture in two episodes"},
     {.name = "first",
      .type = ARG_INT,
      AT(first),
      .least = 0,
-     .most = 1e7,
+     .most = 1e6,
      .initial = "0",
      .value = "N",
      .help = "run the list from this episode on"},
@@ -49,7 +50,7 @@ static const arg_option episode_table[] = {
      .type = ARG_INT,
      AT(count),
      .least = 0,
-     .most = 1e7,
+     .most = 1e6,
      .initial = "0",
      .value = "N",
      .help = "run so many of it; 0: all"},
@@ -225,8 +226,8 @@ static json_t *interval(double ci95) { return isfinite(ci95) ? json_real(ci95) :
 static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
-    json_t *row = json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
-                            e->method, "episodes", "seed", (json_int_t)list->seed, "n", list->tasks, "way", list->way, "shot", list->shot,
+    json_t *row = json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
+                            e->method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot,
                             "query", list->query, "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean",
                             e->mean, "ci95", interval(e->ci95), "values", accuracies(e), "adapted", (json_int_t)e->adapted, "time", "total",
                             e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",
@@ -325,12 +326,14 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     adatom_dataset_info d;
     adatom_model_info m;
     adatom_episodes_info e;
+    char name[512];
     adatom_dataset_describe(dataset, &d);
     adatom_model_describe(model, &m);
     adatom_episodes_describe(list, &e);
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
     snprintf(out, capacity, "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             d.name, d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
+             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran,
+             (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
@@ -343,6 +346,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     method_options method_values;
     arg_group groups[] = {{"Episodes", episode_table, COUNT(episode_table), &values},
                           data_group(&data),
+                          picture_group(&data.pictures),
                           {"Methods", list_table, COUNT(list_table), &methods},
                           method_group(&method_values),
                           device_group(&device_values),

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "terminal.h"
 #include <adatom/recipe.h>
 
 #include <math.h>
@@ -63,8 +64,8 @@ static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episode
     adatom_evaluation_info e;
     adatom_evaluation_describe(r->evaluation, &e);
     json_t *config = json_loads(e.config_json, 0, NULL);
-    return json_pack("{s:s,s:{s:I,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:f,s:f},s:f,s:f,s:s,s:{s:f,s:f},s:o}", "method", e.method,
-                     "episodes", "seed", (json_int_t)list->seed, "n", list->tasks, "way", list->way, "shot", list->shot, "query",
+    return json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:f,s:f},s:f,s:f,s:s,s:{s:f,s:f},s:o}", "method", e.method,
+                     "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query",
                      list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
                      expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", e.mean, "ci95", e.ci95, "difference",
                      r->difference, "tolerance", r->tolerance, "verdict", r->passed ? "passed" : "failed", "time", "total", e.seconds,
@@ -118,7 +119,7 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
                      .groups = groups,
                      .group_count = COUNT(groups)};
     bool go = false;
-    char cache[4096], above[1024], below[256];
+    char cache[4096], above[1024], below[256], name[512];
     adatom_recipe *recipe = NULL;
     adatom_device *device = NULL;
     adatom_reproduction *reproduction = NULL;
@@ -152,7 +153,7 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     adatom_device_describe(device, &machine);
     adatom_reproduction_describe(reproduction, &parts);
     document = make_document(file, recipe, reproduction, &machine);
-    snprintf(above, sizeof above, "%s\non %s\n\n", info.name, machine.name);
+    snprintf(above, sizeof above, "%s\non %s\n\n", terminal_name(info.name, name, sizeof name), machine.name);
     snprintf(below, sizeof below, "\n%d of %d passed; %s\n", parts.passed, parts.results,
              parts.same_list ? "the same episodes of the same data"
                              : "other episodes or other data than the recipe's, or it does not tell them by hash");

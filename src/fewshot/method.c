@@ -143,12 +143,19 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     return ADATOM_OK;
 }
 
+json_t *ad_seed_json(uint64_t seed) {
+    char digits[24];
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+    return json_string(digits);
+}
+
 json_t *ad_settings_json(const ad_settings *s) {
     static const char *const heads[] = {"none", "linear", "cosine", "centroid", "centroid-cosine"};
     static const char *const inits[] = {"zero", "random", "means", "base"}, *const norms[] = {"frozen", "support", "transductive", "train"};
     static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed"};
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
-                          "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", (json_int_t)s->seed);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
+                          "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", ad_seed_json(s->seed));
     if (!o || s->steps == 0) return o;
     json_object_set_new(o, "optimizer", json_string(s->adam ? "adam" : "sgd"));
     json_object_set_new(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum));
@@ -214,6 +221,14 @@ void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
     }
 }
 
+/* All 64 bits in the 32 of the operation; seeds that have no more stay as they are. */
+static int32_t fold_seed(uint64_t seed) {
+    const uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
+    uint32_t mixed[4] = {0};
+    if (high) ad_philox((const uint32_t[4]){high, 0, 0, AD_STREAM_AUGMENT}, (const uint32_t[2]){low, high}, mixed);
+    return (int32_t)(low ^ mixed[0]);
+}
+
 adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
                                ad_build_params *b) {
     static const char *const words[] = {"none", "shift", "crop", "flip", "jitter"};
@@ -242,6 +257,6 @@ adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shi
         at += *at == '+';
     }
     b->augment[7] = (mean[0] + mean[1] + mean[2]) / 3; /* the grey that contrast turns about */
-    b->augment_seed = (int32_t)seed;
+    b->augment_seed = fold_seed(seed);
     return ADATOM_OK;
 }

@@ -14,6 +14,9 @@ uint64_t ad_cache_name(const ad_selection *s, const adatom_dataset_params *param
     uint64_t key = ad_hash(facts, sizeof facts, 0);
     for (int c = 0; c < s->classes; c++) key = ad_hash(s->names[c], strlen(s->names[c]) + 1, ad_hash(&s->counts[c], sizeof(size_t), key));
     for (size_t i = 0; i < s->count; i++) key = ad_hash(s->pictures[i].path, strlen(s->pictures[i].path) + 1, key);
+    uint8_t background[3] = {0};
+    ad_parse_background(params->background, background);
+    key = ad_hash(background, sizeof background, ad_hash(&params->allow_truncated, sizeof params->allow_truncated, key));
     return key;
 }
 

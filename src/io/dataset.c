@@ -18,6 +18,8 @@ struct adatom_dataset {
     char hash[17];
     int classes, size;
     size_t images;
+    char background[7];
+    size_t damaged;
     const char **class_names, **paths; /* in the block */
     size_t *first;                     /* [classes + 1] */
 };
@@ -33,6 +35,16 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     if (__builtin_mul_overflow(images, (size_t)size * (size_t)size * 3, &pixel_bytes) ||
         __builtin_add_overflow(pixel_bytes, out->pixels_at, &out->size))
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%zu pictures of %d x %d do not fit into memory", images, size, size);
+    /* The system promises more than it has, and ends the process when that is asked for. */
+    const uint64_t available = ad_available_bytes();
+    if (available && out->size > available) {
+        char needed[32], left[32];
+        ad_bytes_text(out->size, needed);
+        ad_bytes_text(available, left);
+        return ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
+                       "%zu pictures of %d x %d need %s of memory, %s are available; choose a smaller picture size or fewer pictures",
+                       images, size, size, needed, left);
+    }
     out->bytes = ad_malloc(ctx, out->size, 1);
     if (!out->bytes) return ADATOM_OUT_OF_MEMORY;
     ad_block_header header = {
@@ -111,6 +123,13 @@ done:
     return status;
 }
 
+void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged) {
+    uint8_t rgb[3] = {0};
+    ad_parse_background(background, rgb);
+    snprintf(dataset->background, sizeof dataset->background, "%02X%02X%02X", rgb[0], rgb[1], rgb[2]);
+    dataset->damaged = damaged;
+}
+
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out) {
     *out = params ? *params : (adatom_dataset_params){0};
     if (!spec || !*spec) return ad_fail(ctx, ADATOM_USAGE, "no data set was named");
@@ -124,6 +143,13 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const a
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;
+    if (out->decode_bytes == 0) {
+        uint64_t quarter = ad_available_bytes() / 4, most = (uint64_t)768 << 20;
+        out->decode_bytes = quarter > 0 ? AD_MIN(quarter, most) : most;
+    }
+    if (!ad_parse_background(out->background, (uint8_t[3]){0}))
+        return ad_fail(ctx, ADATOM_USAGE, "'%s' is no background: white, black, grey or six hexadecimal digits (RRGGBB) are",
+                       out->background);
     if (out->cache_bytes == 0) out->cache_bytes = (uint64_t)16 << 30;
     if (out->builtin_per_class == 0) out->builtin_per_class = 60;
     if (out->builtin_per_class < 1 || out->builtin_per_class > 100000)
@@ -226,7 +252,7 @@ static adatom_status find_block(ad_source *source, const ad_selection *selection
 }
 
 static adatom_status decode(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, uint64_t name,
-                            ad_block *block) {
+                            ad_block *block, size_t *damaged) {
     ad_problems problems = {.ctx = source->ctx};
     adatom_status status = ADATOM_OK;
     uint64_t *hashes = params->cache_dir ? ad_calloc(source->ctx, selection->count, sizeof *hashes) : NULL;
@@ -234,7 +260,9 @@ static adatom_status decode(ad_source *source, const ad_selection *selection, co
     AD_TRY(ad_block_make(source->ctx, params->size, selection->classes, (const char *const *)selection->names, selection->counts,
                          selection->count, selected_path, selection, block));
     AD_TRY(ad_load(source, selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, hashes));
-    if (!hashes) goto done;
+    ad_warn_of_damaged(&problems);
+    *damaged = problems.damaged_taken;
+    if (!hashes || problems.damaged_taken > 0) goto done; /* were it kept, the next run would not warn */
     /* Of the very bytes that were decoded: the file may have been another one when it was listed. */
     for (size_t p = 0; p < selection->count; p++) source->entries[selection->pictures[p].entry].hash = hashes[p];
     const ad_cache_key key = {name, ad_cache_content(source, selection, name)};
@@ -245,7 +273,7 @@ done:
 }
 
 static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block,
-                                   ad_passed *passed) {
+                                   ad_passed *passed, size_t *damaged) {
     ad_source source = {0};
     ad_csv csv = {0};
     ad_selection selection = {0};
@@ -260,7 +288,7 @@ static adatom_status open_pictures(adatom_context *ctx, const char *spec, const 
     AD_TRY(ad_select(&source, params->split, csv.rows ? &csv : NULL, &problems, &selection));
     const uint64_t name = ad_cache_name(&selection, params);
     if (params->cache_dir) AD_TRY(find_block(&source, &selection, params, name, block));
-    if (!block->bytes) AD_TRY(decode(&source, &selection, params, name, block));
+    if (!block->bytes) AD_TRY(decode(&source, &selection, params, name, block, damaged));
     if (params->cache_dir) ad_seen_store(&source, params->cache_dir);
     *passed = source.passed;
     source.passed = (ad_passed){0};
@@ -293,10 +321,12 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     ad_passed passed = {0};
     *out = NULL;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
+    size_t damaged = 0;
     if (status == ADATOM_OK)
-        status = strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block, &passed)
+        status = strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block, &passed, &damaged)
                                                          : open_builtin(context, spec, &p, &block);
     if (status == ADATOM_OK) status = ad_dataset_wrap(context, spec, &block, &passed, out);
+    if (status == ADATOM_OK) ad_dataset_note(*out, p.background, damaged);
     ad_free(block.bytes);
     ad_passed_free(&passed);
     return status;
@@ -316,7 +346,9 @@ void adatom_dataset_destroy(adatom_dataset **dataset) {
 }
 
 void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
-    *out = (adatom_dataset_info){.name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images};
+    *out = (adatom_dataset_info){
+        .name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images, .damaged = dataset->damaged};
+    memcpy(out->background, dataset->background, sizeof out->background);
     memcpy(out->hash, dataset->hash, sizeof out->hash);
     for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
         out->passed_kinds += dataset->passed.count[kind] > 0;

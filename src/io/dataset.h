@@ -22,8 +22,12 @@ typedef struct ad_problems {
     void (*report)(void *user, const char *sentence);
     void *user;
     size_t count;
+    size_t damaged_taken; /* pictures that are truncated or damaged and were taken nevertheless, as the parameters allow */
+    char damaged_example[512];
     size_t picture; /* ad_load: of the selection, which the sentence being reported is about */
 } ad_problems;
+/* Logs a warning of the pictures that were taken although they are damaged. */
+void ad_warn_of_damaged(const ad_problems *problems);
 adatom_status ad_problem(ad_problems *problems, const char *format, ...) ADATOM_PRINTF(2, 3);
 
 /* csv.c: a `filename,label` list (RFC 4180; other columns are ignored). */
@@ -213,17 +217,35 @@ adatom_status ad_tell_splits(const ad_source *source, const ad_selection *select
 adatom_status ad_count_missing(const ad_source *source, const ad_csv *csv, size_t *missing);
 void ad_selection_free(ad_selection *selection);
 
-/* image.c. Both are safe to call from several threads. */
+/* budget.c: bytes that threads may hold at once while they decode. */
+typedef struct ad_budget ad_budget;
+adatom_status ad_budget_make(adatom_context *ctx, uint64_t bytes, ad_budget **out);
+/* Waits until so many are free, or nothing is taken at all: the largest picture proceeds, too, alone. */
+void ad_budget_take(ad_budget *budget, uint64_t bytes);
+void ad_budget_give(ad_budget *budget, uint64_t bytes);
+/* Counts bytes that are held whatever happens: the encoded pictures. For between decodings. */
+void ad_budget_set_aside(ad_budget *budget, uint64_t bytes);
+void ad_budget_destroy(ad_budget *budget);
+
+/* decode.c, image.c. All are safe to call from several threads. */
 typedef struct ad_image_error {
     adatom_status status;
-    char text[160]; /* predicate: "is truncated" */
+    char text[200]; /* predicate: "is truncated"; with status OK what is wrong with a picture that was taken nevertheless, or "" */
 } ad_image_error;
-/* Decodes JPEG, PNG, BMP, GIF (first frame) or PNM, lays transparency over white, scales the shorter side to resize and crops
- * size x size from the centre. out: size*size*3. */
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, int size, int resize, uint64_t max_pixels, uint8_t *out,
-                              ad_image_error *error);
+typedef struct ad_image_params {
+    int size, resize;
+    uint64_t max_pixels;
+    uint8_t background[3]; /* shines through where the picture is transparent */
+    bool allow_truncated;  /* takes what there is of truncated and damaged pictures */
+    ad_budget *budget;     /* NULL: none */
+} ad_image_params;
+/* Decodes a picture of any kind in adatom_picture_kinds (what its content says; of several the first), turns it as EXIF says, lays
+ * transparency over the background, scales the shorter side to resize and crops size x size from the centre. out: size*size*3. */
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out, ad_image_error *error);
 /* Antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres; then centre crop. */
 adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
+/* "white", "black", "grey" or RRGGBB in hexadecimal digits; NULL: white. False where it is none of these. */
+bool ad_parse_background(const char *text, uint8_t rgb[3]);
 
 /* load.c: reads and decodes the selected pictures, in parallel, into pixels (count*size*size*3). With hashes (count) the
  * encoded bytes are hashed, too. pixels may be NULL: decode only to see whether it works. */
@@ -259,6 +281,8 @@ uint64_t ad_block_hash(ad_block *block);
 /* Takes the block (also on failure) and makes the handle; passed (may be NULL) is emptied. */
 adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed, adatom_dataset **out);
 
+/* Keeps what describe tells of how pictures were decoded. */
+void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
 /* Params with the defaults filled in. */
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out);
 /* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on failure. */

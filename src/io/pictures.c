@@ -20,7 +20,7 @@ static const char *picture_path(const void *user, size_t image) { return ((const
 /* What can't be read: told one by one, or the first fails. */
 typedef struct failures {
     const adatom_dataset_params *params;
-    size_t count;
+    size_t count, damaged; /* damaged: taken nevertheless */
 } failures;
 
 static void tell(adatom_context *ctx, failures *f, const char *picture, const char *sentence) {
@@ -82,6 +82,8 @@ static adatom_status load_place(adatom_context *ctx, place *at, char *const *pat
     problems.user = &told;
     adatom_status status = ad_load(&at->source, &at->selection, f->params, &problems, pixels, NULL);
     if (status == ADATOM_OK && told.failed) status = ADATOM_OUT_OF_MEMORY;
+    ad_warn_of_damaged(&problems);
+    f->damaged += problems.damaged_taken;
     for (size_t p = 0; p < at->selection.count; p++) {
         if (!told.of[p]) continue;
         bad[p] = 1;
@@ -152,6 +154,7 @@ adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *
     if (f.count - before == n.pictures) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "none of the pictures can be read"));
     if (f.count > before) AD_TRY(keep_good(context, &n, bad, p.size, &block));
     AD_TRY(ad_dataset_wrap(context, "pictures", &block, NULL, out));
+    ad_dataset_note(*out, p.background, f.damaged);
 done:
     for (size_t k = 0; k < n.count; k++) {
         ad_selection_free(&n.places[k].selection);

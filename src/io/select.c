@@ -295,11 +295,11 @@ static adatom_status no_pictures(const ad_source *source) {
     size_t kind = 0;
     while (kind < AD_PASSED_KINDS && p->count[kind] == 0) kind++;
     if (kind == AD_PASSED_KINDS || kind == AD_PASSED_EMPTY)
-        return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
-                       source->root);
-    return ad_fail(source->ctx, ADATOM_BAD_DATA,
-                   "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth), but %zu %s, '%s' for one",
-                   source->root, p->count[kind], ad_passed_text((ad_passed_kind)kind, p->count[kind]), p->example[kind]);
+        return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth)", source->root,
+                       adatom_picture_kinds());
+    return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth), but %zu %s, '%s' for one",
+                   source->root, adatom_picture_kinds(), p->count[kind], ad_passed_text((ad_passed_kind)kind, p->count[kind]),
+                   p->example[kind]);
 }
 
 adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems, ad_selection *out) {

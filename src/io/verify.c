@@ -81,6 +81,7 @@ adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, c
     *problems = 0;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
     if (status != ADATOM_OK) return status;
+    p.allow_truncated = false; /* damage is what is looked for */
     if (strncmp(spec, "builtin:", 8)) {
         status = verify_pictures(spec, &p, least, &found);
     } else {
