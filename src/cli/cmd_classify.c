@@ -1,6 +1,7 @@
 #include "report.h"
 #include <adatom/adapter.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,13 @@ static void on_picture(void *user, size_t done, size_t total) {
 static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name, const adatom_adapter *adapter,
                               const float *probabilities, int classes, int top) {
     int last = -1;
+    if (isnan(probabilities[0])) {
+        json_t *row = json_pack("{s:s,s:s,s:n,s:n,s:n,s:n,s:b}", "picture", picture, "adapter", name, "rank", "class", "class_index",
+                                "probability", "diverged", 1);
+        if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
+        json_array_append_new(rows, row);
+        return ADATOM_OK;
+    }
     for (int rank = 1; rank <= top && rank <= classes; rank++) {
         /* The next in the order of falling probability, then of number. */
         int best = -1;
@@ -104,6 +112,10 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
     json_object_set(document, "predictions", rows);
     const struct report r = {.document = document, .rows = "predictions", .columns = columns, .column_count = COUNT(columns)};
     TRY(report_write(cli, output, &r));
+    if (p.lost)
+        TRY(cli_fail(cli, ADATOM_CHECK_FAILED,
+                     "%zu of %zu answers are missing: class scores are not finite (the adapter's training diverged)", p.lost,
+                     p.images * (size_t)p.results));
 done:
     json_decref(rows);
     json_decref(document);
