@@ -1,5 +1,6 @@
 #include "method.h"
 #include "report.h"
+#include "terminal.h"
 #include "sweep.h"
 #include <adatom/adapt.h>
 
@@ -346,12 +347,14 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     adatom_dataset_info d;
     adatom_model_info m;
     adatom_episodes_info e;
+    char name[512];
     adatom_dataset_describe(dataset, &d);
     adatom_model_describe(model, &m);
     adatom_episodes_describe(list, &e);
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
     snprintf(out, capacity, "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             d.name, d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
+             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran,
+             (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
@@ -364,6 +367,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     method_options method_values;
     arg_group groups[] = {{"Episodes", episode_table, COUNT(episode_table), &values},
                           data_group(&data),
+                          picture_group(&data.pictures),
                           {"Methods", list_table, COUNT(list_table), &methods},
                           method_group(&method_values),
                           device_group(&device_values),

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "terminal.h"
 #include <adatom/train.h>
 
 #include <string.h>
@@ -147,6 +148,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     data_options data;
     pretrain_options o;
     arg_group groups[] = {data_group(&data),
+                          picture_group(&data.pictures),
                           {"Network", network_table, COUNT(network_table), &o},
                           {"Training", training_table, COUNT(training_table), &o},
                           device_group(&device_values),
@@ -163,7 +165,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     adatom_model *from = NULL, *model = NULL;
     struct training t = {.cli = cli, .epochs = json_array()};
     json_t *document = NULL;
-    char command[2048], below[4400];
+    char command[2048], below[4400], name[4096];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
     int size = o.image_size ? o.image_size : 84, resize = 0;
@@ -230,8 +232,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                         json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures", t.streamed ? "streamed" : "resident"));
     json_object_set_new(document, "seconds", json_real(t.seconds));
     json_object_set(document, "epochs", t.epochs);
-    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", o.output, m.arch, m.sharing, m.atoms,
-             (unsigned long long)m.parameters, m.hash);
+    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", terminal_name(o.output, name, sizeof name),
+             m.arch, m.sharing, m.atoms, (unsigned long long)m.parameters, m.hash);
     output_options output = {o.format, o.file};
     struct report report = {.document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));

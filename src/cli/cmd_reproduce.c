@@ -1,4 +1,5 @@
 #include "report.h"
+#include "terminal.h"
 #include <adatom/recipe.h>
 
 #include <math.h>
@@ -123,7 +124,7 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
                      .groups = groups,
                      .group_count = COUNT(groups)};
     bool go = false;
-    char cache[4096], above[1024], below[256];
+    char cache[4096], above[1024], below[256], name[512];
     adatom_recipe *recipe = NULL;
     adatom_device *device = NULL;
     adatom_reproduction *reproduction = NULL;
@@ -157,7 +158,7 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     adatom_device_describe(device, &machine);
     adatom_reproduction_describe(reproduction, &parts);
     document = make_document(file, recipe, reproduction, &machine);
-    snprintf(above, sizeof above, "%s\non %s\n\n", info.name, machine.name);
+    snprintf(above, sizeof above, "%s\non %s\n\n", terminal_name(info.name, name, sizeof name), machine.name);
     snprintf(below, sizeof below, "\n%d of %d passed; %s\n", parts.passed, parts.results,
              parts.same_list ? "the same episodes of the same data"
                              : "other episodes or other data than the recipe's, or it does not tell them by hash");

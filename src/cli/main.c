@@ -73,7 +73,7 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
         bool asked = strcmp(word, "help") == 0;
         switch (args_parse(&spec, asked ? 1 : argc - 1, asked ? help_argv : argv + 1, cli->message, sizeof cli->message)) {
         case ARGS_HELP: usage(stdout); return ADATOM_OK;
-        case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
+        case ARGS_VERSION: cli_print_version(); return ADATOM_OK;
         case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);
         case ARGS_ERROR: return ADATOM_USAGE;
         case ARGS_RUN: return cli_fail(cli, ADATOM_USAGE, "a command is missing; 'adatom --help' lists them");
@@ -99,7 +99,9 @@ int main(int argc, char **argv) {
     progress_clear(&cli.progress);
     if (status != ADATOM_OK) {
         const char *message = cli.message[0] ? cli.message : adatom_context_message(cli.ctx);
-        fprintf(stderr, "adatom: %s\n", message[0] ? message : adatom_status_text(status));
+        char shown[2 * sizeof cli.message];
+        adatom_printable(message[0] ? message : adatom_status_text(status), shown, sizeof shown);
+        fprintf(stderr, "adatom: %s\n", shown);
     }
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);

@@ -37,9 +37,6 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
  * or failed and its "unfinished" tells why there is no more. Returns ended, or what went wrong in writing. */
 adatom_status report_write_part(struct cli *cli, const output_options *options, const struct report *report, adatom_status ended);
 
-/* Any bytes in the same way. */
-adatom_status report_write_file(struct cli *cli, const char *path, const void *bytes, size_t size);
-
 /* The fields every result carries: format and tool version, build, time, host, command. A new object. */
 json_t *report_document(const char *command);
 json_t *report_device(const adatom_device_info *info);

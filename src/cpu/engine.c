@@ -17,8 +17,7 @@ typedef struct cpu_engine {
     ad_engine base;
     int threads;
     const ad_cpu_tiles *tiles;
-    char model[256];
-    uint64_t memory_bytes;
+    adatom_device_info info;
     int16_t prefer[AD_OP_COUNT]; /* 0: the kernel's own choice */
     ad_verdict half_storage;
 } cpu_engine;
@@ -433,23 +432,31 @@ static const ad_cpu_tiles *best_tiles(void) {
     return &ad_cpu_tiles_baseline;
 }
 
+void ad_cpu_describe(int threads, adatom_device_info *out) {
+    *out = (adatom_device_info){.memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE),
+                                .tensor_bytes = SIZE_MAX / 2,
+                                .timer = true,
+                                .threads = threads ? threads : omp_get_num_procs(),
+                                .usable = true};
+    snprintf(out->backend, sizeof out->backend, "cpu");
+    read_model(out->name, sizeof out->name);
+    snprintf(out->type, sizeof out->type, "cpu");
+    snprintf(out->precision, sizeof out->precision, "fp32");
+    snprintf(out->api, sizeof out->api, "%s", best_tiles()->name);
+}
+
 static void describe(const ad_engine *base, adatom_device_info *out) {
     const cpu_engine *engine = (const cpu_engine *)base;
-    *out =
-        (adatom_device_info){.memory_bytes = engine->memory_bytes, .tensor_bytes = SIZE_MAX / 2, .timer = true, .threads = engine->threads};
-    snprintf(out->backend, sizeof out->backend, "cpu");
-    snprintf(out->name, sizeof out->name, "%s", engine->model);
-    snprintf(out->type, sizeof out->type, "cpu");
+    *out = engine->info;
     const bool half = engine->half_storage == AD_VERDICT_PASSED;
     snprintf(out->precision, sizeof out->precision, "%s", half ? "fp16" : "fp32");
     snprintf(out->features, sizeof out->features, "%s", half ? "half-storage" : "");
-    snprintf(out->api, sizeof out->api, "%s", engine->tiles->name);
 }
 
 static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = ad_available_bytes();
     *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .lanes = ((const cpu_engine *)base)->threads};
-    out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
+    out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->info.memory_bytes) / 10 * 7);
 }
 
 /* There is nothing to open for half precision: whoever wants it has it checked. */
@@ -492,10 +499,9 @@ adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine *
     cpu_engine *engine = ad_calloc(ctx, 1, sizeof *engine);
     if (!engine) return ADATOM_OUT_OF_MEMORY;
     engine->base = (ad_engine){&api, ctx, &ad_conv_costs_cpu};
-    engine->threads = threads ? threads : omp_get_num_procs();
+    ad_cpu_describe(threads, &engine->info);
+    engine->threads = engine->info.threads;
     engine->tiles = best_tiles();
-    engine->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
-    read_model(engine->model, sizeof engine->model);
     *out = &engine->base;
     return ADATOM_OK;
 }

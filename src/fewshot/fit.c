@@ -4,11 +4,11 @@
 #include "fewshot/features.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"
+#include "io/dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LEAVE_ONE_OUT_MOST = 64, EVERYTHING = -1, CHECKPOINTS = 10, QUERY = 32 };
 
@@ -66,19 +66,24 @@ static int list(const fit *f, int task, bool (*belongs)(const fit *, int, int), 
 static adatom_status read_classes(fit *f) {
     if (f->info.classes < 2)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more", f->info.name);
+    adatom_status status = ADATOM_OK;
+    ad_alike *alike = NULL;
+    size_t found = 0;
+    const char **names = ad_calloc(f->ctx, (size_t)f->info.classes, sizeof *names);
+    if (!names) return ADATOM_OUT_OF_MEMORY;
     for (int c = 0; c < f->info.classes; c++) {
-        const char *name, *other;
-        size_t first, count, ignored;
-        adatom_dataset_class(f->dataset, c, &name, &first, &count);
+        size_t first, count;
+        AD_TRY(adatom_dataset_class(f->dataset, c, &names[c], &first, &count));
         for (size_t i = first; i < first + count; i++) f->labels[i] = c;
-        for (int d = 0; d < c; d++) {
-            adatom_dataset_class(f->dataset, d, &other, &ignored, &ignored);
-            if (strcasecmp(name, other) == 0)
-                return ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' differ only in case; rename or merge one of them", other,
-                               name);
-        }
     }
-    return ADATOM_OK;
+    AD_TRY(ad_names_alike(f->ctx, names, f->info.classes, &alike, &found));
+    if (found)
+        status = ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' %s; rename or merge one of them", names[alike->first],
+                         names[alike->second], alike->how);
+done:
+    ad_free(alike);
+    ad_free(names);
+    return status;
 }
 
 /* Which task leaves which picture out. Class by class in a drawn order, each class beginning where the one before ended, so that folds

@@ -35,7 +35,7 @@ static void compute_barrier(const vk_program *p, VkCommandBuffer commands) {
 }
 
 static void record_launch(const vk_program *p, VkCommandBuffer commands, const vk_launch *launch) {
-    const struct VolkDeviceTable *vk = &p->e->vk;
+    const vk_device_functions *vk = &p->e->vk;
     vk->vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
     vk->vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->layout, 0, 1, &launch->set, 0, NULL);
     if (launch->push_bytes)
@@ -44,7 +44,7 @@ static void record_launch(const vk_program *p, VkCommandBuffer commands, const v
 }
 
 static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk, int *barriers) {
-    const struct VolkDeviceTable *vk = &p->e->vk;
+    const vk_device_functions *vk = &p->e->vk;
     adatom_context *ctx = p->e->base.ctx;
     adatom_status status = ADATOM_OK;
     hazards pending = {.count = 0};
