@@ -86,7 +86,7 @@ enum {
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
 
-double ad_seconds(void);           /* monotonic clock */
+double ad_seconds(void); /* monotonic clock */
 /* Host memory that this process can still have: what the system has left, and no more than the memory limits of its control groups
  * (containers, batch systems) leave; 0: the system does not tell. */
 uint64_t ad_available_bytes(void);
