@@ -6,6 +6,7 @@
 #ifdef ADATOM_HAS_HEIF
 #include <dlfcn.h>
 #include <libheif/heif.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIBRARY "libheif.so.1"
@@ -51,12 +52,14 @@ static bool load(library *out) {
 static adatom_status complain(ad_decoding *d, struct heif_error error) {
     if (error.code == heif_error_Memory_allocation_error && error.subcode != heif_suberror_Security_limit_exceeded)
         return ad_picture_out_of_memory(d);
-    const char *text = error.message ? error.message : "no reason given";
-    if (error.subcode == heif_suberror_End_of_data) return ad_picture_damaged(d, "is truncated (%.120s)", text);
+    char text[121]; /* a line of its own in some versions */
+    snprintf(text, sizeof text, "%s", error.message ? error.message : "no reason given");
+    text[strcspn(text, "\n")] = 0;
+    if (error.subcode == heif_suberror_End_of_data) return ad_picture_damaged(d, "is truncated (%s)", text);
     if (error.code == heif_error_Unsupported_feature || error.code == heif_error_Unsupported_filetype ||
         error.code == heif_error_Decoder_plugin_error || error.code == heif_error_Plugin_loading_error)
-        return ad_picture_damaged(d, "is a HEIC or AVIF picture that libheif cannot read (%.120s)", text);
-    return ad_picture_damaged(d, "is damaged (%.120s)", text);
+        return ad_picture_damaged(d, "is a HEIC or AVIF picture that libheif cannot read (%s)", text);
+    return ad_picture_damaged(d, "is damaged (%s)", text);
 }
 
 adatom_status ad_decode_heif(ad_decoding *d) {
