@@ -35,10 +35,11 @@ ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_
                                             const adatom_fit_params *params, adatom_adapter **out);
 /* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias; of low-rank adapters LAYER.conv.lora_A.weight [rank]
  * [in][k][k], .lora_B.weight [out][rank][1][1], .lora_magnitude_vector [out] and, for bora, .lora_magnitude_vector_in [in]) and
- * FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where it is missing; on failure neither file is there (or the old
- * ones are). */
+ * FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where it is missing. Whenever it fails or is cut off, the folder
+ * holds the old adapter, the new one, or none if none was there. */
 ADATOM_API adatom_status adatom_adapter_save(const adatom_adapter *adapter, const char *folder);
-/* BAD_DATA: a file is missing, damaged, or they contradict each other. */
+/* BAD_DATA: a file is missing, damaged, or they contradict each other. What a writer that was cut off between the two left is read as it
+ * was meant, with a warning in the log. */
 ADATOM_API adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out);
 /* The same from memory; name is used in messages. */
 ADATOM_API adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size,

@@ -58,6 +58,7 @@ arg_group common_group(common_options *values);
 
 typedef struct device_options {
     const char *device, *cache_dir, *precision;
+    uint64_t cache_bytes; /* of decoded pictures */
     int threads;
     bool cache, validate;
 } device_options;

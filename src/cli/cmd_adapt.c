@@ -179,6 +179,7 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     cli_cache_dir(&device_values, cache, sizeof cache);
     adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
     dataset_params.refuse_empty = true;
+    dataset_params.cache_bytes = device_values.cache_bytes;
     TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));
     TRY(look_at_balance(cli, dataset));
     TRY(cli_open_device(cli, &device_values, &device));

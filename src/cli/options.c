@@ -52,6 +52,12 @@ static const arg_option device_table[] = {
      .value = "DIR",
      .help =
          "where decoded pictures and compiled pipelines are kept (default $ADATOM_CACHE_DIR, $XDG_CACHE_HOME/adatom or ~/.cache/adatom)"},
+    {.name = "cache-size",
+     .type = ARG_BYTES,
+     .offset = offsetof(device_options, cache_bytes),
+     .initial = "16G",
+     .value = "SIZE",
+     .help = "most that decoded pictures may take there besides those in use; what was longest not used is removed"},
     {.name = "cache", .type = ARG_FLAG, .offset = offsetof(device_options, cache), .initial = "yes", .help = "keep them at all"},
     {.name = "validate", .type = ARG_FLAG, .offset = offsetof(device_options, validate), .help = "run under the Vulkan validation layer"},
 };
@@ -202,6 +208,7 @@ adatom_status cli_open_dataset(struct cli *cli, const data_options *options, con
     char cache[4096];
     cli_cache_dir(device, cache, sizeof cache);
     adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size, resize);
+    params.cache_bytes = device->cache_bytes;
     progress_start(&cli->progress, "data", 0);
     adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);
     progress_clear(&cli->progress);

@@ -133,8 +133,8 @@ done:
 
 /* An archive that libarchive doesn't recognise: says what the file is instead. */
 static adatom_status not_an_archive(const ad_source *source, struct archive *reader) {
-    static const char *const known[] = {"a zip archive",   "a gzip archive", "an xz archive",
-                                        "a bzip2 archive", "a zstd archive", "a tar archive"};
+    static const char *const known[] = {"a zip archive",   "a gzip archive",      "an xz archive",
+                                        "a bzip2 archive", "a Zstandard archive", "a tar archive"};
     const char *what = kind_of_file(source);
     for (size_t i = 0; what && i < AD_COUNT(known); i++)
         if (!strcmp(what, known[i])) return damaged(source, reader, NULL);
@@ -142,8 +142,8 @@ static adatom_status not_an_archive(const ad_source *source, struct archive *rea
                    what ? what : "something unknown", what && strstr(what, "archive") ? ": unpack it first" : "");
 }
 
-/* Notes what a header says. The names are the reader's. */
-static adatom_status take_member(ad_source *source, struct archive_entry *header, ad_member *m, bool *usable) {
+/* Notes what a header says. written: the name in a zip's directory, or NULL; it counts where it is the same name. */
+static adatom_status take_member(ad_source *source, struct archive_entry *header, const char *written, ad_member *m, bool *usable) {
     locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
     adatom_status status = ADATOM_OK;
     /* The first is NULL where the name can't be said in that locale. */
@@ -152,6 +152,9 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
     const char *hard = archive_entry_hardlink(header);
     const char *soft = archive_entry_filetype(header) == AE_IFLNK ? archive_entry_symlink(header) : NULL;
     char unnamed[48];
+    bool is_same = false;
+    if (name && written && strcmp(name, written) != 0) AD_TRY(ad_same_characters(source->ctx, name, written, &is_same));
+    if (is_same) name = written;
     *usable = name != NULL;
     if (name) m->path = tidy_path(source->ctx, name, usable);
     if (*usable && !m->path) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -212,7 +215,10 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
     struct archive *reader = NULL;
     adatom_status status = ADATOM_OK;
     ad_member *members = NULL;
+    ad_zip_list written = {0};
     size_t count = 0, capacity = 0;
+    const char *what = kind_of_file(source);
+    if (what && !strcmp(what, "a zip archive")) AD_TRY(ad_zip_names(source->ctx, source->root, &written));
     AD_TRY(open_archive(source, &reader));
     if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK) AD_TRY(not_an_archive(source, reader));
     for (size_t number = 0;; number++) {
@@ -231,7 +237,7 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
         bool usable = false;
         ad_member *m = &members[count++];
         *m = (ad_member){.number = number};
-        AD_TRY(take_member(source, header, m, &usable));
+        AD_TRY(take_member(source, header, number < written.count ? written.names[number] : NULL, m, &usable));
         if (!usable || !*m->path) { /* nothing to look at */
             ad_free(m->path);
             ad_free(m->target);
@@ -250,6 +256,7 @@ done:
         ad_free(members[i].bytes);
     }
     ad_free(members);
+    ad_zip_free(&written);
     archive_read_free(reader);
     return status;
 }

@@ -83,7 +83,7 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
         }
         if (header && (file_column == NONE || label_column == NONE)) {
             const char *what = ad_sniff(text, size);
-            const bool is_list = what && !strcmp(what, "a text file") && first_heading && *first_heading;
+            const bool is_list = (!what || !strcmp(what, "a text file")) && first_heading && *first_heading;
             return ad_fail(ctx, ADATOM_BAD_DATA,
                            "'%s' %s%s: the first line must name the columns 'filename' and 'label', with a comma between them%s%.40s%s",
                            csv->name, what ? "is " : "isn't a list of pictures", what ? what : "", is_list ? ", and begins with '" : "",

@@ -48,6 +48,8 @@ bool ad_is_utf8(const char *text, size_t size);
 /* Writes the name in UTF-8, with a NUL, and returns its length without; out NULL: only that. Bytes that aren't UTF-8 become %XX, and
  * then % becomes %25, so that the name can be had back. Names in UTF-8 stay as they are. */
 size_t ad_show_name(const char *text, size_t size, char *out);
+/* Whether two names are the same characters, in whatever Unicode form. */
+adatom_status ad_same_characters(adatom_context *ctx, const char *a, const char *b, bool *same);
 /* Two of some names that people read as the same one, and how they differ: "differ only in case". */
 typedef struct ad_alike {
     int first, second;
@@ -143,6 +145,16 @@ bool ad_name_may_be_picture(const char *name);
 bool ad_looks_like_picture(const char *bytes, size_t size);
 adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes);
 adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t *size);
+
+/* zip.c: the names in a zip's directory, in the order in which the members lie in the file. Nothing where it can't be read: libarchive
+ * says what is wrong with it. */
+typedef struct ad_zip_list {
+    char *text;
+    const char **names;
+    size_t count;
+} ad_zip_list;
+adatom_status ad_zip_names(adatom_context *ctx, const char *path, ad_zip_list *out);
+void ad_zip_free(ad_zip_list *list);
 
 /* tree.c: an archive's members as the tree of files that unpacking would make. */
 typedef struct ad_member {

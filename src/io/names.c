@@ -79,6 +79,22 @@ static adatom_status make_form(adatom_context *ctx, const char *name, bool folde
     return ADATOM_OK;
 }
 
+static adatom_status same_form(adatom_context *ctx, const char *a, const char *b, bool folded, bool trimmed, bool *same) {
+    form x = {0}, y = {0};
+    adatom_status status = make_form(ctx, a, folded, trimmed, &x);
+    if (status == ADATOM_OK) status = make_form(ctx, b, folded, trimmed, &y);
+    *same = status == ADATOM_OK && x.length == y.length && (!x.length || !memcmp(x.points, y.points, x.length * sizeof *x.points));
+    ad_free(x.points);
+    ad_free(y.points);
+    return status;
+}
+
+adatom_status ad_same_characters(adatom_context *ctx, const char *a, const char *b, bool *same) {
+    *same = false;
+    if (!ad_is_utf8(a, strlen(a)) || !ad_is_utf8(b, strlen(b))) return ADATOM_OK;
+    return same_form(ctx, a, b, false, false, same);
+}
+
 /* How two names that read alike differ; *how stays NULL if out of memory. */
 static adatom_status tell_difference(adatom_context *ctx, const char *a, const char *b, const char **how) {
     static const struct {
@@ -91,13 +107,9 @@ static adatom_status tell_difference(adatom_context *ctx, const char *a, const c
     adatom_status status = ADATOM_OK;
     *how = NULL;
     for (size_t i = 0; i < AD_COUNT(steps) && !*how && status == ADATOM_OK; i++) {
-        form x = {0}, y = {0};
-        status = make_form(ctx, a, steps[i].folded, steps[i].trimmed, &x);
-        if (status == ADATOM_OK) status = make_form(ctx, b, steps[i].folded, steps[i].trimmed, &y);
-        if (status == ADATOM_OK && x.length == y.length && (!x.length || !memcmp(x.points, y.points, x.length * sizeof *x.points)))
-            *how = steps[i].how;
-        ad_free(x.points);
-        ad_free(y.points);
+        bool same = false;
+        status = same_form(ctx, a, b, steps[i].folded, steps[i].trimmed, &same);
+        if (same) *how = steps[i].how;
     }
     return status;
 }
