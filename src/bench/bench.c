@@ -126,5 +126,5 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     for (size_t f = 0; f < b.params.filter_count && status == ADATOM_OK; f++)
         if (ad_bench_parse(b.params.filters[f], &c) && !in_suite(suite, c.name)) status = run_asked(&b, &c, &failed);
     if (errors) *errors = failed;
-    return status;
+    return ad_leave(device->ctx, status);
 }

@@ -402,5 +402,5 @@ adatom_status ad_check_engine(ad_engine *engine, const adatom_check_params *para
 }
 
 adatom_status adatom_check_device(adatom_device *device, const adatom_check_params *params, int *checks, int *failures) {
-    return ad_check_engine(device->engine, params, checks, failures);
+    return ad_leave(device->engine->ctx, ad_check_engine(device->engine, params, checks, failures));
 }

@@ -99,12 +99,12 @@ done:
 
 adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
     adatom_status status = ad_device_open(ctx, params, out);
-    if (status != ADATOM_OK || !params || !params->precision || strcmp(params->precision, "fp16") != 0) return status;
+    if (status != ADATOM_OK || !params || !params->precision || strcmp(params->precision, "fp16") != 0) return ad_leave(ctx, status);
     adatom_device *device = *out;
     const int index = device->info.index;
     status = ad_check_half(device->engine, device->info.name);
     device->engine->api->describe(device->engine, &device->info); /* what is used now */
     device->info.index = index;
     if (status != ADATOM_OK) adatom_device_destroy(out);
-    return status;
+    return ad_leave(ctx, status);
 }

@@ -154,5 +154,5 @@ adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params
     AD_TRY(tune_plan(&t, &net, (1u << AD_ROLE_STATISTICS) - 1, tuned));
 done:
     ad_network_clear(&net);
-    return status;
+    return ad_leave(device->ctx, status);
 }

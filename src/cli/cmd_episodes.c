@@ -392,7 +392,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     char **line = calloc((size_t)argc + 1, sizeof *line);
     method_options *settings = NULL;
     adatom_status status = ADATOM_OK, ran = ADATOM_OK; /* ran: what is done is reported even if what follows fails */
-    if (!sweep_find(&groups[3], "steps", argc, argv, &sweep, cli->message, sizeof cli->message)) TRY(ADATOM_USAGE);
+    const arg_group swept = method_group(&method_values);
+    if (!sweep_find(&swept, "steps", argc, argv, &sweep, cli->message, sizeof cli->message)) TRY(ADATOM_USAGE);
     settings = calloc((size_t)sweep.combinations, sizeof *settings);
     if (!line || !settings) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory"));
     for (int k = 0; k < sweep.combinations; k++) {

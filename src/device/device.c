@@ -41,7 +41,7 @@ adatom_status adatom_device_list(adatom_context *ctx, adatom_device_info *infos,
     if (written) memcpy(infos, all, written * sizeof *infos);
     *count = (size_t)found;
     ad_free(all);
-    return ADATOM_OK;
+    return ad_leave(ctx, ADATOM_OK);
 }
 
 static bool is_vulkan(const adatom_device_info *info) { return !strcmp(info->backend, "vulkan"); }

@@ -396,7 +396,7 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
     *arena_bytes = j.arena_bytes;
     *tasks_at_once = j.tasks;
     clear(&j);
-    return status;
+    return ad_leave(device->ctx, status);
 }
 
 /* out[0..j->stop_count-1]: all or none. */
@@ -442,7 +442,7 @@ adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *m
                                     const adatom_progress *progress, adatom_evaluation **out) {
     job j = job_of(device, model, dataset, episodes);
     j.first = first, j.count = count;
-    return adapt(&j, method, progress, out);
+    return ad_leave(device->ctx, adapt(&j, method, progress, out));
 }
 
 adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
@@ -464,7 +464,7 @@ adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *mode
     job j = job_of(device, model, dataset, episodes);
     j.first = first, j.count = count;
     j.stops = steps, j.stop_count = step_count;
-    return adapt(&j, &longest, progress, out);
+    return ad_leave(device->ctx, adapt(&j, &longest, progress, out));
 }
 
 void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) { *out = evaluation->info; }

@@ -313,5 +313,5 @@ adatom_status adatom_adapter_load(adatom_context *context, const char *folder, a
     if (lock >= 0) close(lock);
     ad_free(config);
     ad_free(tensors);
-    return status;
+    return ad_leave(context, status);
 }

@@ -74,7 +74,7 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     }
     ad_model_rehash(*out);
 done:
-    return status;
+    return ad_leave(a->ctx, status);
 }
 
 /* A parameter's part before and after. */

@@ -115,5 +115,5 @@ done:
     ad_free(target);
     ad_free(tensors);
     ad_free(config);
-    return status;
+    return ad_leave(a->ctx, status);
 }

@@ -228,7 +228,7 @@ done:
     adatom_predictions_destroy(&c.out);
     adatom_adapter_destroy(&own);
     ad_free(which);
-    return status;
+    return ad_leave(device->ctx, status);
 }
 
 void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out) { *out = predictions->info; }

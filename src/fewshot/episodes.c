@@ -158,7 +158,7 @@ adatom_status adatom_episodes_create(adatom_context *context, const adatom_datas
 done:
     sampler_clear(&s);
     adatom_episodes_destroy(&list);
-    return status;
+    return ad_leave(context, status);
 }
 
 void adatom_episodes_destroy(adatom_episodes **episodes) {

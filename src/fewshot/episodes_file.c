@@ -42,7 +42,7 @@ adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *
         status = ad_write_file(episodes->ctx, path, text, strlen(text));
     json_decref(json);
     free(text); /* jansson's */
-    return status;
+    return ad_leave(episodes->ctx, status);
 }
 
 typedef struct reader {
@@ -199,5 +199,5 @@ adatom_status adatom_episodes_load(adatom_context *context, const char *path, co
     adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &text, &size);
     if (status == ADATOM_OK) status = adatom_episodes_parse(context, path, text, size, dataset, out);
     ad_free(text);
-    return status;
+    return ad_leave(context, status);
 }

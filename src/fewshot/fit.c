@@ -61,8 +61,6 @@ static int list(const fit *f, int task, bool (*belongs)(const fit *, int, int), 
     return n;
 }
 
-/* ---- what to do --------------------------------------------------------------------------------------------------- */
-
 static adatom_status read_classes(fit *f) {
     if (f->info.classes < 2)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more", f->info.name);
@@ -192,8 +190,6 @@ static adatom_status upload(fit *f) {
 done:
     return status;
 }
-
-/* ---- some tasks --------------------------------------------------------------------------------------------------- */
 
 static adatom_status begin(batch *b, int first, int count) {
     fit *f = b->f;
@@ -427,8 +423,6 @@ done:
     return status;
 }
 
-/* ---- the result --------------------------------------------------------------------------------------------------- */
-
 static adatom_status read_tensor(batch *b, int tensor, size_t count, float *to) {
     return b->f->api->program_read(b->program, tensor, 0, to, count * sizeof(float));
 }
@@ -598,5 +592,5 @@ done:
     ad_free(f.labels);
     ad_free(f.fold);
     ad_free(f.tested);
-    return status;
+    return ad_leave(device->ctx, status);
 }

@@ -30,5 +30,6 @@ adatom_status adatom_model_run(adatom_device *device, const adatom_model *model,
     const int size = model->net.image_size;
     if (count == 0 || count > INT32_MAX) return ad_fail(device->ctx, ADATOM_USAGE, "%zu pictures cannot be run", count);
     if (logits && model->net.way == 0) return ad_fail(device->ctx, ADATOM_USAGE, "the model has no classifier, and so no logits");
-    return ad_features_compute(device, model, pixels, size, NULL, count, 0, take, &(results){model, features, logits});
+    results wanted = {model, features, logits};
+    return ad_leave(device->ctx, ad_features_compute(device, model, pixels, size, NULL, count, 0, take, &wanted));
 }

@@ -342,5 +342,5 @@ done:
     ad_free(t.checkpoint_path);
     adatom_episodes_destroy(&t.validation);
     adatom_model_destroy(&t.model);
-    return status;
+    return ad_leave(device->ctx, status);
 }

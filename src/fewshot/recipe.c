@@ -121,7 +121,7 @@ adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *reci
     r = NULL;
 done:
     adatom_reproduction_destroy(&r);
-    return status;
+    return ad_leave(recipe->ctx, status);
 }
 
 void adatom_reproduction_describe(const adatom_reproduction *reproduction, adatom_reproduction_info *out) { *out = reproduction->info; }

@@ -273,7 +273,7 @@ adatom_status adatom_recipe_load(adatom_context *context, const char *path, adat
     adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &text, &size);
     if (status == ADATOM_OK) status = adatom_recipe_parse(context, path, text, size, out);
     ad_free(text);
-    return status;
+    return ad_leave(context, status);
 }
 
 void adatom_recipe_destroy(adatom_recipe **recipe) {

@@ -329,7 +329,7 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     if (status == ADATOM_OK) ad_dataset_note(*out, p.background, damaged);
     ad_free(block.bytes);
     ad_passed_free(&passed);
-    return status;
+    return ad_leave(context, status);
 }
 
 void adatom_dataset_destroy(adatom_dataset **dataset) {

@@ -165,5 +165,5 @@ done:
     ad_free(n.places);
     ad_free(block.bytes);
     ad_free(bad);
-    return status;
+    return ad_leave(context, status);
 }

@@ -80,7 +80,7 @@ adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, c
     ad_problems found = {.ctx = context, .go_on = true, .report = report, .user = user};
     *problems = 0;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
-    if (status != ADATOM_OK) return status;
+    if (status != ADATOM_OK) return ad_leave(context, status);
     p.allow_truncated = false; /* damage is what is looked for */
     if (strncmp(spec, "builtin:", 8)) {
         status = verify_pictures(spec, &p, least, &found);
@@ -92,5 +92,5 @@ adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, c
         adatom_dataset_destroy(&dataset);
     }
     *problems = found.count;
-    return status;
+    return ad_leave(context, status);
 }

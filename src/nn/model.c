@@ -15,7 +15,7 @@ adatom_status adatom_model_create(adatom_context *context, const adatom_model_pa
     model = NULL;
 done:
     adatom_model_destroy(&model);
-    return status;
+    return ad_leave(context, status);
 }
 
 adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_params *params, adatom_model **out) {

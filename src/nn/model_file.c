@@ -71,7 +71,7 @@ done:
     ad_free(shapes);
     ad_free(entries);
     ad_free(bytes);
-    return status;
+    return ad_leave(model->ctx, status);
 }
 
 /* The description in the metadata; strings belong to json. */
@@ -242,5 +242,5 @@ adatom_status adatom_model_load(adatom_context *context, const char *path, adato
     adatom_status status = ad_safetensors_load(context, path, path, &file);
     if (status == ADATOM_OK) status = read_model(context, &file, out);
     ad_safetensors_clear(&file);
-    return status;
+    return ad_leave(context, status);
 }

@@ -168,7 +168,7 @@ adatom_status adatom_model_decompose(const adatom_model *model, const adatom_dec
     to = NULL;
 done:
     adatom_model_destroy(&to);
-    return status;
+    return ad_leave(model->ctx, status);
 }
 
 adatom_status adatom_model_singular_values(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count) {

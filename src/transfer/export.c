@@ -95,5 +95,5 @@ done:
     ad_free(names);
     ad_free(kernel);
     ad_free(bytes);
-    return status;
+    return ad_leave(model->ctx, status);
 }

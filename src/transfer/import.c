@@ -352,5 +352,5 @@ adatom_status adatom_model_import(adatom_context *context, const char *path, con
     return import_file(context, &file, params, out);
 done:
     ad_safetensors_clear(&file);
-    return status;
+    return ad_leave(context, status);
 }

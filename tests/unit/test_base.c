@@ -67,6 +67,13 @@ START_TEST(interruption) {
     ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
     adatom_context_interrupt(ctx);
     ck_assert_int_eq(ad_interrupted(ctx), ADATOM_INTERRUPTED);
+    /* It stays until a call has ended by it; a call that did not notice leaves it to the next. */
+    ck_assert_int_eq(ad_leave(ctx, ADATOM_OK), ADATOM_OK);
+    ck_assert_str_eq(adatom_context_message(ctx), "");
+    ck_assert_int_eq(ad_leave(ctx, ad_fail(ctx, ADATOM_IO, "no")), ADATOM_IO);
+    ck_assert_str_eq(adatom_context_message(ctx), "no");
+    ck_assert_int_eq(ad_leave(ctx, ad_interrupted(ctx)), ADATOM_INTERRUPTED);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
 }
 END_TEST
 

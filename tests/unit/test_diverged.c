@@ -213,6 +213,57 @@ START_TEST(test_seed_of_the_augmentation) {
 }
 END_TEST
 
+static void interrupt(void *user, int done, int total, double mean, double ci95) {
+    (void)user;
+    (void)done;
+    (void)total;
+    (void)mean;
+    (void)ci95;
+    adatom_context_interrupt(ctx);
+}
+
+static void interrupt_task(void *user, int done, int total) { interrupt(user, done, total, 0, 0); }
+static void interrupt_picture(void *user, size_t done, size_t total) { interrupt(user, (int)done, (int)total, 0, 0); }
+
+/* Whatever was interrupted can be done again with the same objects, and a success leaves no message of what failed before. */
+START_TEST(test_interrupted_and_again) {
+    const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = 1}, head = {.adapt = "head", .steps = 1};
+    const adatom_progress progress = {.call = interrupt};
+    adatom_fit_params fit = {.method = &head, .estimate = "leave-one-out", .progress = interrupt_task};
+    adatom_classify_params classify = {.batch = 4, .progress = interrupt_picture};
+    adatom_evaluation *e = NULL;
+    adatom_adapter *adapter = NULL;
+    adatom_predictions *p = NULL;
+    adatom_dataset *data = NULL;
+    for (int turn = 0; turn < 2; turn++) {
+        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e), ADATOM_INTERRUPTED);
+        ck_assert(!e && adatom_context_message(ctx)[0]);
+        OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+        ck_assert_str_eq(adatom_context_message(ctx), "");
+        adatom_evaluation_destroy(&e);
+        fit.progress = interrupt_task;
+        fit.estimate = "folds";
+        adatom_method one = head;
+        one.tasks_at_once = 1;
+        fit.method = &one;
+        ck_assert_int_eq(adatom_adapter_fit(device, model, novel, &fit, &adapter), ADATOM_INTERRUPTED);
+        fit.progress = NULL;
+        OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
+        const adatom_adapter *const adapters[] = {adapter};
+        ck_assert_int_eq(adatom_classify(device, model, adapters, 1, novel, &classify, &p), ADATOM_INTERRUPTED);
+        OK(adatom_classify(device, model, adapters, 1, novel, NULL, &p));
+        adatom_predictions_destroy(&p);
+        adatom_adapter_destroy(&adapter);
+        /* Asked for while nothing runs: the next call that can be interrupted. */
+        adatom_context_interrupt(ctx);
+        const adatom_dataset_params n = {.size = 16, .split = "val", .builtin_per_class = 8};
+        ck_assert_int_eq(adatom_dataset_open(ctx, "builtin:shapes", &n, &data), ADATOM_INTERRUPTED);
+        OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &data));
+        adatom_dataset_destroy(&data);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("diverged");
     TCase *tests = tcase_create("diverged");
@@ -223,6 +274,7 @@ int main(void) {
     tcase_add_test(tests, test_numbers_out_of_range);
     tcase_add_test(tests, test_seed_of_the_start);
     tcase_add_test(tests, test_seed_of_the_augmentation);
+    tcase_add_test(tests, test_interrupted_and_again);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);
 }

@@ -158,9 +158,6 @@ START_TEST(streamed_training_is_the_same) {
     /* Interrupted while streamed, ended with all pictures there. */
     part.stop = 15;
     ck_assert_int_eq(train(path, all.arena_bytes - pictures + 4 * batch, false, false, &part, streamed), ADATOM_INTERRUPTED);
-    teardown();
-    setup();
-    open_device(_i);
     snprintf(other, sizeof other, "/tmp/adatom-stream-%d-whole.safetensors", (int)getpid());
     OK(train(other, 0, false, false, &all, whole));
     part.stop = 0;
