@@ -38,12 +38,26 @@ adatom_status ad_interrupted(adatom_context *ctx) {
     return atomic_load(&ctx->interrupted) ? ad_fail(ctx, ADATOM_INTERRUPTED, "interrupted") : ADATOM_OK;
 }
 
+adatom_status ad_leave(adatom_context *ctx, adatom_status status) {
+    if (status == ADATOM_INTERRUPTED) atomic_store(&ctx->interrupted, false);
+    if (status == ADATOM_OK) ctx->message[0] = 0;
+    return status;
+}
+
+/* Names in it come from files and archives: nothing of them may steer the terminal. */
+static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) ADATOM_PRINTF(1, 0);
+static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) {
+    char text[AD_MESSAGE_BYTES];
+    if (vsnprintf(text, sizeof text, format, args) >= (int)sizeof text) ad_utf8_trim(text);
+    adatom_printable(text, out, AD_MESSAGE_BYTES);
+}
+
 adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *format, ...) {
     if (!ctx) return status;
     char text[AD_MESSAGE_BYTES]; /* the arguments may point into the old message */
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    make_sentence(format, args, text);
     va_end(args);
     memcpy(ctx->message, text, sizeof text);
     return status;
@@ -54,7 +68,7 @@ void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...
     char text[AD_MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    make_sentence(format, args, text);
     va_end(args);
     ctx->params.log(ctx->params.user, level, text);
 }

@@ -1,4 +1,5 @@
 #include "bench_files.h"
+#include "terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static void add_column(json_t *rows, json_t *document, const char *key) {
 
 adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_options *output) {
     report_column columns[MOST_FILES + 2] = {{"case", CELL_TEXT, "name", NULL}, {"unit", CELL_TEXT, "unit", NULL}};
-    char headings[MOST_FILES][40], paths[MOST_FILES][16];
+    char shown[5][256], headings[MOST_FILES][40], paths[MOST_FILES][16];
     adatom_status status = ADATOM_OK;
     json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(), *file = NULL;
     char *above = NULL;
@@ -144,13 +145,16 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
     if (files->count > MOST_FILES) TRY(cli_fail(cli, ADATOM_USAGE, "--merge: %d files at most, %d given", MOST_FILES, files->count));
     for (int f = 0; f < files->count; f++) {
         TRY(bench_load(cli, files->items[f], &file));
-        const char *name = text_at(file, "device.name");
+        const char *name = terminal_name(text_at(file, "device.name"), shown[0], sizeof shown[0]);
         snprintf(headings[f], sizeof headings[f], "%.*s", (int)report_cut(name, 20), name);
         snprintf(paths[f], sizeof paths[f], "values.%d", f);
         columns[2 + f] = (report_column){headings[f], CELL_NUMBER, paths[f], NULL};
         add_column(rows, file, paths[f] + strlen("values."));
-        fprintf(text, "%d: %s, %s %s, %s, adatom %s\n", f, name, text_at(file, "device.driverName"), text_at(file, "device.driverInfo"),
-                text_at(file, "test_time"), text_at(file, "build_commit"));
+        fprintf(text, "%d: %s, %s %s, %s, adatom %s\n", f, name,
+                terminal_name(text_at(file, "device.driverName"), shown[1], sizeof shown[1]),
+                terminal_name(text_at(file, "device.driverInfo"), shown[2], sizeof shown[2]),
+                terminal_name(text_at(file, "test_time"), shown[3], sizeof shown[3]),
+                terminal_name(text_at(file, "build_commit"), shown[4], sizeof shown[4]));
         json_t *device = json_pack("{s:s,s:O?,s:O?,s:O?}", "file", files->items[f], "device", json_object_get(file, "device"), "test_time",
                                    json_object_get(file, "test_time"), "build_commit", json_object_get(file, "build_commit"));
         json_array_append_new(devices, device);

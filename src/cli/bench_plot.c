@@ -263,7 +263,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
     fprintf(out, "</svg>\n");
     fclose(out);
     out = NULL;
-    status = report_write_file(cli, path, text, size);
+    status = adatom_write_file(cli->ctx, path, text, size);
 done:
     if (out) fclose(out);
     free(text);

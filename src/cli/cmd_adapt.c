@@ -1,5 +1,6 @@
 #include "method.h"
 #include "report.h"
+#include "terminal.h"
 #include <adatom/adapter.h>
 
 #include <string.h>
@@ -94,7 +95,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     adatom_adapter_info a;
     adatom_dataset_info d;
     adatom_device_info i;
-    char above[512], below[1024], estimate[256] = "accuracy    not estimated";
+    char above[512], below[1024], folder[512], estimate[256] = "accuracy    not estimated";
     adatom_adapter_describe(adapter, &a);
     adatom_dataset_describe(dataset, &d);
     adatom_device_describe(device, &i);
@@ -120,8 +121,8 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     snprintf(below, sizeof below,
              "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "
              "%llu (%llu bytes)\n",
-             estimate, a.fitted_right, a.fitted, o->output, (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4,
-             (unsigned long long)a.head, (unsigned long long)a.head * 4);
+             estimate, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder), (unsigned long long)a.adapted,
+             (unsigned long long)a.adapted * 4, (unsigned long long)a.head, (unsigned long long)a.head * 4);
     const output_options output = {.format = o->format, .file = o->file};
     const struct report r = {
         .document = document, .rows = "classes", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
@@ -143,10 +144,14 @@ static adatom_status choose_estimate(struct cli *cli, adapt_options *o) {
 adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
+    picture_options picture_values;
     adapt_options o;
     method_options method_values;
-    arg_group groups[] = {
-        {"Adapter", table, COUNT(table), &o}, method_group(&method_values), device_group(&device_values), common_group(&common)};
+    arg_group groups[] = {{"Adapter", table, COUNT(table), &o},
+                          method_group(&method_values),
+                          picture_group(&picture_values),
+                          device_group(&device_values),
+                          common_group(&common)};
     arg_spec spec = {
         .command = "adapt",
         .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result is, and writes an adapter "
@@ -169,11 +174,12 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     TRY(adatom_model_load(cli->ctx, o.model, &model));
     adatom_model_info m;
     adatom_model_describe(model, &m);
-    const data_options data = {.data = o.images, .per_class = 60};
+    const data_options data = {.data = o.images, .per_class = 60, .pictures = picture_values};
     TRY(preflight(cli, &data, &device_values, m.image_size));
     cli_cache_dir(&device_values, cache, sizeof cache);
     adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
     dataset_params.refuse_empty = true;
+    dataset_params.cache_bytes = device_values.cache_bytes;
     TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));
     TRY(look_at_balance(cli, dataset));
     TRY(cli_open_device(cli, &device_values, &device));

@@ -42,7 +42,7 @@ adatom_status png_write(struct cli *cli, const char *path, const uint8_t *grey, 
     uint8_t *at = put_chunk(file + sizeof signature, "IHDR", header, sizeof header);
     at = put_chunk(at, "IDAT", packed, packed_size);
     at = put_chunk(at, "IEND", NULL, 0);
-    status = report_write_file(cli, path, file, (size_t)(at - file));
+    status = adatom_write_file(cli->ctx, path, file, (size_t)(at - file));
 done:
     free(raw);
     free(packed);

@@ -1,12 +1,11 @@
 #include "report.h"
 #include "build_commit.h"
+#include "terminal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,9 +64,20 @@ void report_precision(json_t *record, const adatom_device_info *info) {
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
-    return json_pack("{s:s,s:s,s:i,s:I,s:i}", "name", d->name, "hash", d->hash, "classes", d->classes, "images", (json_int_t)d->images,
-                     "size", d->size);
+    json_t *dataset = json_pack("{s:s,s:s,s:i,s:I,s:i,s:s}", "name", d->name, "hash", d->hash, "classes", d->classes, "images",
+                                (json_int_t)d->images, "size", d->size, "background", d->background);
+    if (d->damaged) json_object_set_new(dataset, "damaged", json_integer((json_int_t)d->damaged));
+    return dataset;
 }
+
+json_t *report_seed(uint64_t seed) {
+    char digits[24];
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+    return json_string(digits);
+}
+
+json_t *report_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 json_t *report_float(float value) {
     char text[32];
@@ -194,8 +204,12 @@ static void format_cell(const report_column *column, json_t *row, char *out, siz
     }
     switch (column->cell) {
     case CELL_TEXT:
-        used = snprintf(out, capacity, "%s", json_is_string(value) ? json_string_value(value) : json_is_true(value) ? "yes" : "no");
-        break;
+        if (adatom_printable(json_is_string(value) ? json_string_value(value)
+                             : json_is_true(value) ? "yes"
+                                                   : "no",
+                             out, capacity) >= capacity)
+            memcpy(out + capacity - 4, "...", 4); /* the whole is in the other forms of the result */
+        return;
     case CELL_NUMBER: used = snprintf(out, capacity, number != 0 && fabs(number) < 10 ? "%.3g" : "%.1f", number); break;
     case CELL_PERCENT: used = snprintf(out, capacity, "%.2f", 100 * number); break;
     case CELL_DIFFERENCE: used = snprintf(out, capacity, "%+.2f", 100 * number); break;
@@ -209,14 +223,8 @@ static void format_cell(const report_column *column, json_t *row, char *out, siz
         snprintf(out + used, capacity - (size_t)used, " ± ?"); /* one episode has no interval */
 }
 
-static int width(const char *text) {
-    int points = 0;
-    for (; *text; text++) points += ((unsigned char)*text & 0xC0) != 0x80;
-    return points;
-}
-
 static void write_cell(FILE *out, const char *text, int columns, bool right, bool last) {
-    int space = columns - width(text);
+    int space = columns - terminal_width(text);
     if (right)
         fprintf(out, "%*s%s", space, "", text);
     else
@@ -233,38 +241,29 @@ static void write_table(FILE *out, const struct report *r) {
     for (size_t c = 0; c < r->column_count && count < MAX_COLUMNS; c++)
         if (r->columns[c].heading) shown[count++] = c;
     for (size_t c = 0; c < count; c++) {
-        widths[c] = width(r->columns[shown[c]].heading);
+        widths[c] = terminal_width(r->columns[shown[c]].heading);
         json_array_foreach(rows, i, row) {
             format_cell(&r->columns[shown[c]], row, cell, sizeof cell);
-            if (width(cell) > widths[c]) widths[c] = width(cell);
+            if (terminal_width(cell) > widths[c]) widths[c] = terminal_width(cell);
         }
     }
-    if (r->above) fputs(r->above, out);
+    if (r->above) terminal_put(out, r->above, false);
     for (size_t c = 0; c < count && json_array_size(rows) > 0; c++)
         write_cell(out, r->columns[shown[c]].heading, widths[c], r->columns[shown[c]].cell != CELL_TEXT, c + 1 == count);
     json_array_foreach(rows, i, row) for (size_t c = 0; c < count; c++) {
         format_cell(&r->columns[shown[c]], row, cell, sizeof cell);
         write_cell(out, cell, widths[c], r->columns[shown[c]].cell != CELL_TEXT, c + 1 == count);
     }
-    if (r->below) fputs(r->below, out);
+    if (r->below) terminal_put(out, r->below, false);
 }
 
-adatom_status report_write_file(struct cli *cli, const char *path, const void *bytes, size_t size) {
-    /* A device or pipe cannot be replaced by renaming. */
-    struct stat info;
-    bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
-    char temporary[4096];
-    int length = snprintf(temporary, sizeof temporary, special ? "%s" : "%s.tmp-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary) return cli_fail(cli, ADATOM_USAGE, "the name of the file to write is too long");
-    FILE *file = fopen(temporary, "we");
-    if (!file) return cli_fail(cli, ADATOM_IO, "cannot create '%s': %s", path, strerror(errno));
-    bool written = fwrite(bytes, 1, size, file) == size && fflush(file) == 0 && (special || fsync(fileno(file)) == 0);
-    int error = errno;
-    if (fclose(file) != 0 && written) written = false, error = errno;
-    if (written && !special && rename(temporary, path) != 0) written = false, error = errno;
-    if (written) return ADATOM_OK;
-    if (!special) unlink(temporary);
-    return cli_fail(cli, ADATOM_IO, "cannot write '%s': %s", path, strerror(error));
+/* Files and pipes get a result as it is; a terminal gets nothing that steers it. A table has nothing of that already. */
+static bool write_out(const char *text, size_t size, const char *format) {
+    if (strcmp(format, "table") != 0 && isatty(STDOUT_FILENO))
+        terminal_put(stdout, text, strcmp(format, "csv") != 0);
+    else if (fwrite(text, 1, size, stdout) != size)
+        return false;
+    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 adatom_status report_write(struct cli *cli, const output_options *options, const struct report *r) {
@@ -292,9 +291,9 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
     progress_clear(&cli->progress);
     if (!complete)
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
-    else if (options->file)
-        status = report_write_file(cli, options->file, text, size);
-    else if (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0)
+    else if (options->file && (status = adatom_write_file(cli->ctx, options->file, text, size)) != ADATOM_OK)
+        status = cli_fail(cli, status, "%s", adatom_context_message(cli->ctx)); /* and not what was said before */
+    else if (!options->file && !write_out(text, size, options->format))
         status = cli_fail(cli, ADATOM_IO, "cannot write the result to standard output: %s", strerror(errno));
     free(text);
     return status;
@@ -304,7 +303,10 @@ adatom_status report_write_part(struct cli *cli, const output_options *options, 
     char reason[sizeof cli->message];
     if (ended == ADATOM_OK) return report_write(cli, options, r);
     snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));
-    if (r->document) json_object_set_new(r->document, "unfinished", json_string(reason));
+    if (r->document) {
+        json_object_set_new(r->document, "status", json_string(ended == ADATOM_INTERRUPTED ? "interrupted" : "failed"));
+        json_object_set_new(r->document, "unfinished", json_string(reason));
+    }
     const adatom_status status = report_write(cli, options, r);
     if (status != ADATOM_OK) cli_note(cli, "%s", reason);
     return status != ADATOM_OK ? status : cli_fail(cli, ended, "%s", reason);

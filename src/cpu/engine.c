@@ -47,6 +47,7 @@ struct ad_program {
     int workers; /* threads that take a task each through all runs of a call; 0: those go operation by operation */
     segment segments[AD_SEGMENT_COUNT];
     bool profile;
+    bool whole; /* the running call is of one turn of a segment, which no interrupt may leave half done */
 };
 
 static const ad_cpu_kernel *const kernels[AD_OP_COUNT] = {
@@ -313,7 +314,7 @@ static void write_counters(const ad_program *p, const int32_t *counters) {
         if (p->segments[s].counter) *p->segments[s].counter = counters[s];
 }
 
-static bool interrupted(const ad_program *p) { return atomic_load(&p->engine->base.ctx->interrupted); }
+static bool interrupted(const ad_program *p) { return !p->whole && atomic_load(&p->engine->base.ctx->interrupted); }
 
 /* One task on the calling thread, with counters of its own. */
 static void run_task(const ad_program *p, const ad_run *runs, int count, int task, int lane, int32_t *counters) {
@@ -373,13 +374,15 @@ static void run_all(ad_program *p, const ad_run *runs, int count, bool by_task) 
 }
 
 static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
+    adatom_status status = ad_interrupted(p->engine->base.ctx);
+    if (status != ADATOM_OK) return status;
+    p->whole = count == 1 && runs[0].times == 1;
     for (int i = 0; i < p->op_count && p->profile; i++) p->op_ns[i] = 0;
     for (int k = 0, end; k < count; k = end) {
         const bool by_task = p->segments[runs[k].segment].by_task;
         for (end = k + 1; by_task && end < count && p->segments[runs[end].segment].by_task;) end++;
         run_all(p, runs + k, end - k, by_task);
-        adatom_status status = ad_interrupted(p->engine->base.ctx);
-        if (status != ADATOM_OK) return status;
+        if (interrupted(p)) return ad_interrupted(p->engine->base.ctx);
     }
     return ADATOM_OK;
 }

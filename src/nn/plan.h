@@ -20,6 +20,9 @@ typedef enum ad_op_kind {
 typedef enum ad_type { AD_F32, AD_I32, AD_U8, AD_F16 } ad_type;
 static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : type == AD_F16 ? 2 : 4; }
 
+/* What SOFTMAX_CE predicts where the logits don't tell: one is not finite; all are equal, and class 0 is as good as any. */
+enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
+
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
 
 /* One numeric array per task. Element e of task t (of its lane, where `lane`) is at byte

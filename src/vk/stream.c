@@ -174,8 +174,8 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
     if (!p->plan->segments[id].count || times <= 0) return ADATOM_OK;
     if (s->stale) AD_TRY(record_segment(p, id));
     for (int64_t at = 0, total = (int64_t)times * s->chunk_count; at < total;) {
-        AD_TRY(ad_interrupted(ctx));
-        if (s->stale && at % s->chunk_count == 0) { /* found too long on the way: cut it smaller before the next replay */
+        if (at % s->chunk_count == 0) AD_TRY(ad_interrupted(ctx)); /* only between turns: none is left half done */
+        if (s->stale && at % s->chunk_count == 0) {                /* found too long on the way: cut it smaller before the next replay */
             const int64_t replays = (total - at) / s->chunk_count;
             AD_TRY(record_segment(p, id));
             at = 0;

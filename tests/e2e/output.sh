@@ -35,4 +35,33 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=16k none small 2>/dev/null; th
         --output small/m.safetensors
     [ ! -e small/m.safetensors ] || complain "a partial model"
 fi
+# A link to the result is followed, the file behind it keeps its permissions, and a read-only file its contents.
+mkdir store
+echo old >store/r.csv
+chmod 600 store/r.csv
+ln -s store/r.csv r.csv
+ln -s store/late.csv late.csv
+"$ADATOM" devices --output-file r.csv -o csv || complain "a result behind a link"
+"$ADATOM" devices --output-file late.csv -o csv || complain "a result behind a link to nothing yet"
+[ -L r.csv ] && [ -L late.csv ] || complain "a link was replaced by a file"
+same "$(head -c 5 store/r.csv)/$(head -c 5 store/late.csv)" index/index "the files behind links"
+same "$(stat -c %a store/r.csv)" 600 "permissions of a result that is replaced"
+cp m.safetensors store/m.safetensors
+ln -s store/m.safetensors linked.safetensors
+"$ADATOM" decompose m.safetensors --mode residual --atoms 2 --output linked.safetensors >out 2>err || complain "a model behind a link"
+[ -L linked.safetensors ] && cmp -s store/m.safetensors d.safetensors || complain "the model behind a link"
+chmod 400 store/r.csv
+cp -p store/r.csv before
+expect 1 'read-only' "$ADATOM" devices --output-file r.csv -o csv
+cmp -s before store/r.csv || complain "a read-only file was replaced"
+same "$(ls store | tr '\n' ' ')" "late.csv m.safetensors r.csv " "files left behind links"
+# Open files and pipes get the result as they are.
+echo before >log
+"$ADATOM" devices --output-file /dev/stdout -o csv >>log 2>err || complain "/dev/stdout: $(cat err)"
+same "$(head -n 1 log)/$(sed -n 2p log | head -c 5)" before/index "a result on /dev/stdout"
+mkfifo pipe
+cat pipe >piped &
+"$ADATOM" devices --output-file pipe -o csv || complain "a result to a pipe"
+wait $!
+same "$(head -c 5 piped)" index "a result through a pipe"
 finish
