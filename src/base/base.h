@@ -36,10 +36,10 @@ size_t ad_utf8(const char *text, uint32_t *point);
 void ad_utf8_trim(char *text);
 
 /* Evaluates a status expression; on failure leaves through the function's one `done:` label with `status` set. */
-#define AD_TRY(expression)                                                                                                                 \
-    do {                                                                                                                                   \
-        status = (expression);                                                                                                             \
-        if (status != ADATOM_OK) goto done;                                                                                                \
+#define AD_TRY(expression) \
+    do { \
+        status = (expression); \
+        if (status != ADATOM_OK) goto done; \
     } while (0)
 
 /* All heap memory of the library comes from these (64-byte aligned, zeroed by ad_calloc). ad_calloc(ctx, 0, x) is not NULL.
