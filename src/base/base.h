@@ -26,8 +26,8 @@ adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *for
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
 adatom_status ad_interrupted(adatom_context *ctx);
-/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next one
- * runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
+/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next
+ * one runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
 adatom_status ad_leave(adatom_context *ctx, adatom_status status);
 
 /* Bytes of the UTF-8 character at `text` and its code point; 0 where none is whole and well-formed (a NUL is none). */
@@ -36,10 +36,10 @@ size_t ad_utf8(const char *text, uint32_t *point);
 void ad_utf8_trim(char *text);
 
 /* Evaluates a status expression; on failure leaves through the function's one `done:` label with `status` set. */
-#define AD_TRY(expression) \
-    do { \
-        status = (expression); \
-        if (status != ADATOM_OK) goto done; \
+#define AD_TRY(expression)                                                                                                                 \
+    do {                                                                                                                                   \
+        status = (expression);                                                                                                             \
+        if (status != ADATOM_OK) goto done;                                                                                                \
     } while (0)
 
 /* All heap memory of the library comes from these (64-byte aligned, zeroed by ad_calloc). ad_calloc(ctx, 0, x) is not NULL.
