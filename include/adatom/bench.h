@@ -86,6 +86,7 @@ typedef struct adatom_bench_params {
     double seconds;     /* for the whole; cases that would end later are skipped. 0: 40 (quick), 600 (scaling), 3600 (full), and no limit
                            for cases asked for by their full names, which are also measured longer than those of the quick suite */
     const char *select; /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
+    const char *temporary_dir; /* where pretrain and warm start-up cases make a folder for their files, which is removed; NULL: /tmp */
     void (*report)(void *user, const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
     void *user;
 } adatom_bench_params;
@@ -101,7 +102,8 @@ ADATOM_API adatom_status adatom_bench_device(adatom_device *device, const adatom
  *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the samples below each
  *     median (1.4826 times their median distance from it, both sets added as variances): more than the spread explains;
  *   - even the fastest new sample is slower than the old median: load from elsewhere slows some samples, slower code slows all.
- * Faster is the same with the sets exchanged. *ratio (may be NULL): new median / old median. */
+ * Faster is the same with the sets exchanged. All samples count but NANs; 0 with a *ratio of NAN where a set has no other. *ratio (may be
+ * NULL): new median / old median. */
 ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count,
                                     double *ratio);
 

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_VARIANTS = 9 };
 enum { INTEGERS, REALS, REPEAT, DATA_COUNT };
 static const char *const data_names[DATA_COUNT] = {"integers", "reals", "repeat"};
 
@@ -41,7 +40,7 @@ typedef struct check {
     struct {
         const char *name; /* NULL: not of reduced precision, or not asked for */
         bool offered;     /* for some case */
-    } halves[AD_OP_COUNT][MAX_VARIANTS];
+    } halves[AD_OP_COUNT][AD_MAX_VARIANTS];
 } check;
 
 static size_t role_elements(const ad_tensor *t, int tasks) { return ad_tensor_bytes(t, tasks) / ad_type_bytes(t->type); }
@@ -331,7 +330,7 @@ static adatom_status check_case(check *k) {
         const char *name = api->variant_name(k->engine, k->plan, &k->plan->ops[0], variant);
         ad_half_variant half = {0};
         const bool is_half = api->variant_half && api->variant_half(k->engine, k->plan, &k->plan->ops[0], variant, &half);
-        if (is_half && variant < MAX_VARIANTS && wanted(k, half.name)) {
+        if (is_half && variant < AD_MAX_VARIANTS && wanted(k, half.name)) {
             k->halves[k->c->op.kind][variant].name = half.name;
             k->halves[k->c->op.kind][variant].offered |= half.offered;
         }
@@ -372,7 +371,7 @@ adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const 
         if (status == ADATOM_OK) status = check_case(&k);
     }
     for (int kind = 0; kind < AD_OP_COUNT && k.params.report; kind++)
-        for (int v = 0; v < MAX_VARIANTS; v++)
+        for (int v = 0; v < AD_MAX_VARIANTS; v++)
             if (k.halves[kind][v].name && !k.halves[kind][v].offered)
                 k.params.report(k.params.user, &(adatom_check_result){.operation = ad_op_name(kind),
                                                                       .variant = k.halves[kind][v].name,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_VARIANTS = 9, DETAIL = 400 };
+enum { DETAIL = 400 };
 
 static void keep_first(void *user, const adatom_check_result *result) {
     char *detail = user;
@@ -64,7 +64,7 @@ static adatom_status judge_storage(ad_engine *engine, const ad_case_list *list, 
 adatom_status ad_check_half(ad_engine *engine, const char *device) {
     const ad_engine_api *api = engine->api;
     ad_case_list list = {0};
-    bool judged[AD_OP_COUNT][MAX_VARIANTS] = {0};
+    bool judged[AD_OP_COUNT][AD_MAX_VARIANTS] = {0};
     int offered = 1, passed = 0; /* storage, and variants */
     char detail[DETAIL] = "";
     adatom_status status = ADATOM_OK;
@@ -73,7 +73,8 @@ adatom_status ad_check_half(ad_engine *engine, const char *device) {
     passed += api->half_storage(engine) == AD_VERDICT_PASSED;
     for (int i = 0; i < list.count; i++) {
         const ad_case *c = &list.cases[i];
-        const int kind = c->op.kind, count = c->quick && api->variant_half ? AD_MIN(api->variant_count(engine, kind), MAX_VARIANTS - 1) : 0;
+        const int kind = c->op.kind,
+                  count = c->quick && api->variant_half ? AD_MIN(api->variant_count(engine, kind), AD_MAX_VARIANTS - 1) : 0;
         int whole = 0;
         ad_plan *plan = count ? ad_case_plan(engine->ctx, c, &whole) : NULL;
         if (count && !plan) status = ADATOM_OUT_OF_MEMORY;

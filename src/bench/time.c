@@ -20,12 +20,16 @@ static double quantile(const double *sorted, size_t count, double q) {
     return sorted[low] + (at - (double)low) * (sorted[high] - sorted[low]);
 }
 
+/* All samples but those that are no numbers. NAN: there are none, or no memory to sort them in. */
 double ad_bench_median(const double *samples, size_t count) {
-    double sorted[AD_BENCH_MAX_SAMPLES];
-    count = AD_MIN(count, AD_COUNT(sorted));
-    memcpy(sorted, samples, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, ascending);
-    return quantile(sorted, count, 0.5);
+    double few[AD_BENCH_MAX_SAMPLES] = {0}, *sorted = count <= AD_COUNT(few) ? few : ad_malloc(NULL, count, sizeof *sorted);
+    size_t numbers = 0;
+    for (size_t i = 0; sorted && i < count; i++)
+        if (!isnan(samples[i])) sorted[numbers++] = samples[i];
+    if (numbers) qsort(sorted, numbers, sizeof *sorted, ascending);
+    const double median = numbers ? quantile(sorted, numbers, 0.5) : NAN;
+    if (sorted != few) ad_free(sorted);
+    return median;
 }
 
 void ad_bench_statistics(adatom_bench_result *result) {
@@ -42,16 +46,19 @@ void ad_bench_statistics(adatom_bench_result *result) {
 /* 1.4826 times the median distance of the samples below the median from it: the standard deviation, were the samples normal. Other
  * load only ever adds time, so the lower half shows the noise of the thing itself, and outliers don't count. */
 static double deviation(const double *samples, size_t count, double median) {
-    double distances[AD_BENCH_MAX_SAMPLES];
+    double few[AD_BENCH_MAX_SAMPLES] = {0}, *distances = count <= AD_COUNT(few) ? few : ad_malloc(NULL, count, sizeof *distances);
     size_t below = 0;
-    for (size_t i = 0; i < count && below < AD_COUNT(distances); i++)
+    for (size_t i = 0; distances && i < count; i++)
         if (samples[i] <= median) distances[below++] = median - samples[i];
-    return 1.4826 * ad_bench_median(distances, below);
+    const double found = 1.4826 * ad_bench_median(distances, below);
+    if (distances != few) ad_free(distances);
+    return found;
 }
 
 static double least(const double *samples, size_t count) {
-    double minimum = samples[0];
-    for (size_t i = 1; i < count; i++) minimum = AD_MIN(minimum, samples[i]);
+    double minimum = INFINITY;
+    for (size_t i = 0; i < count; i++)
+        if (samples[i] < minimum) minimum = samples[i];
     return minimum;
 }
 
@@ -59,6 +66,7 @@ int adatom_bench_compare(const double *old_samples, size_t old_count, const doub
     const double before = ad_bench_median(old_samples, old_count), after = ad_bench_median(new_samples, new_count);
     const double noise = 3 * hypot(deviation(old_samples, old_count, before), deviation(new_samples, new_count, after));
     if (ratio) *ratio = after / before;
+    if (!(before > 0) || !(after > 0) || isnan(noise)) return 0; /* nothing can be said */
     if (after - before > AD_MAX(noise, 0.05 * before) && least(new_samples, new_count) > before) return 1;
     if (before - after > AD_MAX(noise, 0.05 * after) && least(old_samples, old_count) > after) return -1;
     return 0;

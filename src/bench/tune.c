@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_VARIANTS = 8, MAX_CLASSES = 512 };
+enum { MAX_CLASSES = 512 };
 
 typedef struct tuning {
     adatom_context *ctx;
@@ -57,9 +57,9 @@ static adatom_status tune_op(tuning *t, const ad_plan *plan, int number, int *tu
     const ad_engine_api *api = t->engine->api;
     const ad_op *op = &plan->ops[number];
     const ad_case c = case_of(plan, op);
-    int variants[MAX_VARIANTS], count = 0, passed = 0, fastest = 0;
-    double seconds[MAX_VARIANTS] = {0};
-    for (int v = 1, all = api->variant_count(t->engine, op->kind); v <= all && count < MAX_VARIANTS; v++)
+    int variants[AD_MAX_VARIANTS], count = 0, passed = 0, fastest = 0;
+    double seconds[AD_MAX_VARIANTS] = {0};
+    for (int v = 1, all = api->variant_count(t->engine, op->kind); v <= all && count < AD_MAX_VARIANTS; v++)
         if (api->variant_name(t->engine, plan, op, v)) variants[count++] = v;
     if (count < 2 || !is_new(t, &c)) return ADATOM_OK;
 

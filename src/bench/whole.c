@@ -35,6 +35,12 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     return ADATOM_OK;
 }
 
+/* Whether two convolutions are the same work. */
+static bool same_work(const ad_node *a, const ad_node *b) {
+    return a->h == b->h && a->w == b->w && a->c == b->c && a->o == b->o && a->k == b->k && a->stride == b->stride && a->pad == b->pad &&
+           a->dil == b->dil && a->m == b->m && a->group == b->group;
+}
+
 static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
     const adatom_model_params params = model_params(c);
     const uint64_t key = ad_hash(c->arch, strlen(c->arch), ad_hash(c->sharing, strlen(c->sharing), (uint64_t)c->size));
@@ -47,8 +53,7 @@ static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_benc
     for (int i = 0; i < net.node_count; i++) {
         const ad_node *node = &net.nodes[i];
         bool seen = node->kind != AD_NODE_CONV;
-        for (int j = 0; j < i && !seen; j++)
-            seen = net.nodes[j].kind == AD_NODE_CONV && !memcmp(&net.nodes[j].h, &node->h, offsetof(ad_node, act) - offsetof(ad_node, h));
+        for (int j = 0; j < i && !seen; j++) seen = net.nodes[j].kind == AD_NODE_CONV && same_work(&net.nodes[j], node);
         if (!seen) AD_TRY(verify_node(b, node));
     }
     if (b->verified_count < (int)AD_COUNT(b->verified)) b->verified[b->verified_count++] = key;
@@ -148,7 +153,7 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
         AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, false, &bytes, &tasks));
         adatom_device_info device;
         adatom_device_describe(b->device, &device);
-        tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)), 1); /* no more than the time allows samples of */
+        tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)), 1);        /* no more than the time allows samples of */
         if (tasks > device.threads && device.threads) tasks -= tasks % device.threads; /* and no thread idle */
     }
     const int count = (int)AD_MAX(AD_MIN(seconds / (one * tasks), AD_BENCH_MAX_SAMPLES), LEAST_SAMPLES);
@@ -166,11 +171,14 @@ done:
 }
 
 /* ---- folders for what is written on the way ------------------------------------------------------------------------ */
-static adatom_status make_folder(ad_bench *b, char folder[32]) {
-    snprintf(folder, 32, "/tmp/adatom-bench-XXXXXX");
-    if (mkdtemp(folder)) return ADATOM_OK;
+enum { FOLDER_BYTES = 1024 };
+
+static adatom_status make_folder(ad_bench *b, char folder[FOLDER_BYTES]) {
+    const char *parent = b->params.temporary_dir ? b->params.temporary_dir : "/tmp";
+    const int length = snprintf(folder, FOLDER_BYTES, "%s/adatom-bench-XXXXXX", parent);
+    if (length > 0 && length < FOLDER_BYTES && mkdtemp(folder)) return ADATOM_OK;
     folder[0] = 0;
-    return ad_fail(b->ctx, ADATOM_IO, "cannot create a folder under /tmp");
+    return ad_fail(b->ctx, ADATOM_IO, "cannot create a folder for the benchmark under '%s'", parent);
 }
 
 static void remove_folder(const char *folder) {
@@ -196,7 +204,7 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     adatom_bench_result *r = &out->result;
     adatom_dataset *dataset = NULL;
     adatom_model *model = NULL;
-    char folder[32] = "", path[64];
+    char folder[FOLDER_BYTES] = "", path[FOLDER_BYTES + 32];
     /* Unless the name says otherwise an epoch is a step (brief) or four. A sample is an epoch or 50 steps of it. */
     const int count = c->pictures ? c->pictures : c->batch * (b->brief ? 1 : 4);
     const int blocks = AD_MAX((count / c->batch + 49) / 50, 1), epochs = 1 + (LEAST_SAMPLES + blocks - 1) / blocks;
@@ -230,7 +238,7 @@ done:
 /* ---- start-up ----------------------------------------------------------------------------------------------------- */
 typedef struct starting {
     adapting a;
-    char folder[32]; /* of the caches; "": none */
+    char folder[FOLDER_BYTES]; /* of the caches; "": none */
 } starting;
 
 /* A device from nothing to the predictions of one episode. */

@@ -216,6 +216,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
                                   .seed = values.seed,
                                   .seconds = (double)values.seconds,
                                   .select = device_values.device,
+                                  .temporary_dir = getenv("TMPDIR"),
                                   .report = on_result,
                                   .user = &bench};
     progress_start(&cli->progress, "bench", 0);

@@ -112,6 +112,15 @@ static adatom_status sample(adatom_context *ctx, work *w, void (*run)(work *)) {
     return ADATOM_OK;
 }
 
+/* The number of OpenBLAS's threads belongs to the process: it is as it was afterwards. */
+static adatom_status sample_sgemm(adatom_context *ctx, work *w) {
+    const int before = openblas_get_num_threads();
+    openblas_set_num_threads(w->threads);
+    const adatom_status status = sample(ctx, w, run_sgemm);
+    openblas_set_num_threads(before);
+    return status;
+}
+
 adatom_status ad_cpu_probe(adatom_context *ctx, int threads, ad_probe *probe) {
     work w = {.probe = probe, .threads = threads};
     adatom_status status = ADATOM_OK;
@@ -137,8 +146,7 @@ adatom_status ad_cpu_probe(adatom_context *ctx, int threads, ad_probe *probe) {
         AD_TRY(fill(ctx, &w.a, (size_t)probe->m * (size_t)probe->k));
         AD_TRY(fill(ctx, &w.b, (size_t)probe->k * (size_t)probe->n));
         AD_TRY(fill(ctx, &w.c, (size_t)probe->m * (size_t)probe->n));
-        openblas_set_num_threads(threads);
-        AD_TRY(sample(ctx, &w, run_sgemm));
+        status = sample_sgemm(ctx, &w);
         break;
     }
 done:

@@ -35,6 +35,8 @@ typedef struct ad_probe {
     bool device_timer;           /* out */
 } ad_probe;
 
+enum { AD_MAX_VARIANTS = 9 }; /* size of arrays by variant; 0 is unused */
+
 /* A variant that rounds its operands to half precision (sums stay float32). It is chosen only after it was judged. */
 typedef enum ad_verdict { AD_VERDICT_NONE, AD_VERDICT_PASSED, AD_VERDICT_FAILED } ad_verdict;
 typedef struct ad_half_variant {

@@ -189,17 +189,22 @@ done:
 adatom_status ad_vk_submit(vk_engine *e, const VkCommandBuffer *commands, uint32_t count) {
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
+    const double began = ad_seconds();
     const VkCommandBuffer sent = ad_vk_send_take(e); /* before the others, which begin with a barrier against copies */
     const VkSubmitInfo submits[2] = {{.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &sent},
                                      {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = commands}};
     VK(e->vk.vkQueueSubmit(e->queue, sent ? 2 : 1, sent ? submits : submits + 1, e->fence));
+    const bool busy = e->sender.first < e->sender.count;
     const adatom_status next = ad_vk_send_piece(e); /* while the device computes */
-    const VkResult waited = e->vk.vkWaitForFences(e->device, 1, &e->fence, VK_TRUE, UINT64_MAX);
+    VkResult waited = busy ? e->vk.vkWaitForFences(e->device, 1, &e->fence, VK_TRUE, 0) : VK_TIMEOUT;
+    e->hidden = waited == VK_SUCCESS;
+    if (waited == VK_TIMEOUT) waited = e->vk.vkWaitForFences(e->device, 1, &e->fence, VK_TRUE, UINT64_MAX);
     if (waited < 0) {
         e->vk.vkDeviceWaitIdle(e->device); /* who ends now frees memory that the device may still be using */
         status = ad_vk_fail(ctx, waited, "vkWaitForFences", __FILE__, __LINE__);
         goto done;
     }
+    e->seconds = ad_seconds() - began;
     VK(e->vk.vkResetFences(e->device, 1, &e->fence));
     status = next;
 done:

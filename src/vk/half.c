@@ -28,7 +28,7 @@ static void save(vk_engine *e) {
     size_t size = 0;
     if (e->half_storage != AD_VERDICT_NONE) size += (size_t)snprintf(text, LINE, "tensors half %s\n", verdict_names[e->half_storage]);
     for (int kind = 0; kind < AD_OP_COUNT; kind++)
-        for (int v = 1; v < VK_MAX_VARIANTS && size + LINE < sizeof text; v++)
+        for (int v = 1; v < AD_MAX_VARIANTS && size + LINE < sizeof text; v++)
             if (e->half_verdicts[kind][v] != AD_VERDICT_NONE)
                 size += (size_t)snprintf(text + size, LINE, "%s %s %s\n", ad_op_name(kind), ad_vk_family_of(kind)->variants[v - 1],
                                          verdict_names[e->half_verdicts[kind][v]]);
@@ -63,7 +63,7 @@ adatom_status ad_vk_half_load(vk_engine *e) {
     for (const char *line = text; line && sscanf(line, "%31s %31s %7s", operation, variant, verdict) == 3;) {
         if (!strcmp(operation, "tensors")) e->half_storage = verdict_of(verdict);
         for (int kind = 0; kind < AD_OP_COUNT; kind++)
-            for (int v = 1; v < VK_MAX_VARIANTS && !strcmp(operation, ad_op_name(kind)); v++)
+            for (int v = 1; v < AD_MAX_VARIANTS && !strcmp(operation, ad_op_name(kind)); v++)
                 if ((ad_vk_family_of(kind)->half >> v & 1) && !strcmp(variant, ad_vk_family_of(kind)->variants[v - 1]))
                     e->half_verdicts[kind][v] = verdict_of(verdict);
         line = strchr(line, '\n');
@@ -76,7 +76,7 @@ adatom_status ad_vk_half_load(vk_engine *e) {
 void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out) {
     bool half = false, matrix = false;
     for (int kind = 0; kind < AD_OP_COUNT; kind++)
-        for (int v = 1; v < VK_MAX_VARIANTS; v++) {
+        for (int v = 1; v < AD_MAX_VARIANTS; v++) {
             if (!(ad_vk_family_of(kind)->half >> v & 1) || e->half_verdicts[kind][v] != AD_VERDICT_PASSED) continue;
             const bool is_matrix = !strcmp(ad_vk_family_of(kind)->variants[v - 1], "matrix");
             matrix |= is_matrix;

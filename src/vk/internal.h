@@ -8,7 +8,6 @@
 #include "vk/coopmat.h"
 #include "vk/functions.h"
 
-enum { VK_MAX_VARIANTS = 9 }; /* [variant]; 0 is unused */
 enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 20, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
 
 /* Runs a Vulkan call; a failure sets `status` and the message of `ctx` (both in scope) and leaves through `done:`. */
@@ -132,6 +131,8 @@ typedef struct vk_engine {
     VkCommandBuffer copy_commands;
     VkFence fence;
     bool omit_barriers;
+    double seconds; /* of the latest submission */
+    bool hidden;    /* the device had ended it before the host had done its own work beside it: it took at most `seconds` */
 
     uint32_t memory_type; /* of arenas and buffers */
     bool mapped;          /* that memory is used through its mapping: no staging */
@@ -144,12 +145,12 @@ typedef struct vk_engine {
     VkPipelineCache pipeline_cache;
     vk_pipeline *pipelines; /* open addressing; capacity is a power of two */
     int pipeline_count, pipeline_capacity;
-    size_t pipeline_cache_bytes; /* as read from disk; another size at the end is worth writing */
+    uint64_t pipeline_cache_hash; /* of the data as read from disk; other data at the end is worth writing */
 
     vk_choice *choices;
     int choice_count, choice_capacity;
     bool choices_changed;
-    ad_verdict half_verdicts[AD_OP_COUNT][VK_MAX_VARIANTS], half_storage;
+    ad_verdict half_verdicts[AD_OP_COUNT][AD_MAX_VARIANTS], half_storage;
     char *cache_path; /* directory/prefix of the cache files of this device, driver and SPIR-V; NULL: none */
 } vk_engine;
 
@@ -267,4 +268,5 @@ adatom_status ad_vk_program_run(ad_program *, const ad_run *runs, int count);
 adatom_status ad_vk_program_profile(ad_program *, bool on);
 double ad_vk_program_op_ns(ad_program *, int op);
 void ad_vk_segments_clear(vk_program *p);
+
 #endif

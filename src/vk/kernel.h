@@ -3,7 +3,7 @@
 #ifndef AD_VK_KERNEL_H
 #define AD_VK_KERNEL_H
 
-#include "nn/plan.h"
+#include "nn/engine.h"
 
 /* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings), one line
  * and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake). */
@@ -59,7 +59,7 @@ typedef bool (*ad_vk_lower)(const ad_plan *plan, const ad_op *op, int variant, c
 
 typedef struct ad_vk_family {
     ad_vk_lower lower;
-    const char *variants[8]; /* names of variants 1.., NULL-ended */
+    const char *variants[AD_MAX_VARIANTS]; /* names of variants 1.., NULL-ended */
     /* The variant meant by 0 without tuning: a sound default for this device. NULL: the first that applies. */
     int (*preferred)(const ad_op *op, const ad_vk_caps *caps);
     unsigned half; /* bit v: variant v rounds operands to half precision. lower() refuses it and preferred() avoids it unless caps->half;

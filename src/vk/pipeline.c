@@ -10,7 +10,7 @@ adatom_status ad_vk_pipelines_init(vk_engine *e) {
     size_t saved_size = 0;
     ad_vk_modules_init(e->modules);
     AD_TRY(ad_vk_cache_read(e, "pipelines", &saved, &saved_size));
-    e->pipeline_cache_bytes = saved_size;
+    e->pipeline_cache_hash = ad_hash(saved, saved_size, 0);
     const VkPipelineCacheCreateInfo cache = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO, .initialDataSize = saved_size, .pInitialData = saved};
     VK(e->vk.vkCreatePipelineCache(e->device, &cache, NULL, &e->pipeline_cache));
@@ -54,12 +54,14 @@ done:
     return status;
 }
 
+/* Only after pipelines were made: a device that failed to open, or made none, has nothing to add to what is there. */
 static void save_cache(vk_engine *e) {
     size_t size = 0;
-    if (!e->cache_path || e->vk.vkGetPipelineCacheData(e->device, e->pipeline_cache, &size, NULL) < 0 || size == e->pipeline_cache_bytes)
-        return;
+    if (!e->cache_path || !e->pipeline_cache || !e->pipeline_count) return;
+    if (e->vk.vkGetPipelineCacheData(e->device, e->pipeline_cache, &size, NULL) != VK_SUCCESS || !size) return;
     char *bytes = ad_malloc(e->base.ctx, size, 1);
-    if (bytes && e->vk.vkGetPipelineCacheData(e->device, e->pipeline_cache, &size, bytes) == VK_SUCCESS)
+    if (bytes && e->vk.vkGetPipelineCacheData(e->device, e->pipeline_cache, &size, bytes) == VK_SUCCESS && size &&
+        ad_hash(bytes, size, 0) != e->pipeline_cache_hash)
         ad_vk_cache_write(e, "pipelines", bytes, size);
     ad_free(bytes);
 }

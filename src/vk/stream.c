@@ -131,12 +131,19 @@ static double chunk_seconds(const vk_program *p, const vk_chunk *chunk) {
     return seconds;
 }
 
+double ad_vk_time_factor(double took, double expected, bool hidden) {
+    const double least = 1e-7; /* no clock tells less, and nothing is expected to take no time */
+    const double factor = AD_MAX(took, least) / AD_MAX(expected, least);
+    return hidden ? AD_MIN(factor, 1) : factor;
+}
+
 /* The chunks of a batch took `factor` times what was expected of them. */
 static void learn(vk_program *p, vk_segment *s, int64_t begin, int64_t end, double factor) {
     for (int64_t i = begin; i < AD_MIN(end, begin + s->chunk_count); i++) {
         vk_chunk *chunk = &s->chunks[i % s->chunk_count];
         chunk->measured = true;
-        for (int op = chunk->first_op; op < chunk->first_op + chunk->op_count; op++) p->op_seconds[op] *= factor;
+        for (int op = chunk->first_op; op < chunk->first_op + chunk->op_count; op++)
+            p->op_seconds[op] = AD_MAX(p->op_seconds[op] * factor, 1e-9);
         if (chunk->op_count > 1 && chunk_seconds(p, chunk) > 1.5 * TARGET_SECONDS) s->stale = true;
     }
 }
@@ -186,10 +193,9 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
             more =
                 at < total && count < MAX_BATCH && chunk->measured && next->measured && expected + chunk_seconds(p, next) <= TARGET_SECONDS;
         }
-        const double began = ad_seconds();
         AD_TRY(ad_vk_submit(e, batch, count));
-        const double took = ad_seconds() - began;
-        learn(p, s, begin, at, took / expected);
+        const double took = e->seconds, factor = ad_vk_time_factor(took, expected, e->hidden);
+        learn(p, s, begin, at, factor);
         ad_log(ctx, ADATOM_LOG_DEBUG, "submission of %u command buffers: %.2f ms", count, 1e3 * took);
     }
     if (p->profile && times == 1) AD_TRY(read_timestamps(p, id));

@@ -21,6 +21,9 @@ bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k);
 void ad_vk_test_omit_barriers(ad_engine *engine, bool omit);
 /* Tests only. Buffers made from now on are reached through the staging buffer, as on a GPU with memory of its own. */
 void ad_vk_test_force_staging(ad_engine *engine);
+/* By how much an expected time was wrong. What was hidden behind the host's own work took at most that long: it is no reason to expect more
+ * of the device. */
+double ad_vk_time_factor(double took, double expected, bool hidden);
 /* Errors the validation layer has reported so far for this engine (params->validate). */
 int ad_vk_validation_errors(const ad_engine *engine);
 #endif

@@ -1,8 +1,11 @@
 /* The benchmark: names, the rule of comparison, and runs of small cases on the CPU engine. */
 #include "bench/bench.h"
 #include "bench/verify.h"
+#include "cpu/cpu_internal.h"
 #include "tests/run_suite.h"
 
+#include <cblas.h>
+#include <math.h>
 #include <string.h>
 
 static adatom_context *ctx;
@@ -193,6 +196,45 @@ START_TEST(large_shapes_are_cut_for_the_reference) {
 }
 END_TEST
 
+/* More samples than one run takes (merged files): every one of them counts. */
+START_TEST(comparison_of_many_samples) {
+    enum { COUNT = 1000 };
+    double before[COUNT], after[COUNT], ratio = 0;
+    for (int i = 0; i < COUNT; i++) {
+        before[i] = 100 + i % 3;
+        after[i] = i < 101 ? 110 : 220 + i % 3; /* the first hundred and one are not the story */
+    }
+    ck_assert_int_eq(adatom_bench_compare(before, COUNT, after, COUNT, &ratio), 1);
+    ck_assert_double_gt(ratio, 2);
+    ck_assert_int_eq(adatom_bench_compare(after, COUNT, before, COUNT, &ratio), -1);
+    /* What is no number is no sample. */
+    for (int i = 0; i < COUNT; i += 2) before[i] = NAN;
+    ck_assert_int_eq(adatom_bench_compare(before, COUNT, after, COUNT, &ratio), 1);
+    ck_assert(isfinite(ratio));
+    const double none[2] = {NAN, NAN};
+    ck_assert_int_eq(adatom_bench_compare(none, 2, after, COUNT, &ratio), 0);
+    ck_assert(isnan(ratio));
+    ck_assert_int_eq(adatom_bench_compare(after, COUNT, none, 2, &ratio), 0);
+}
+END_TEST
+
+/* The number of OpenBLAS's threads is the process's: a probe leaves it as it was, interrupted or not. */
+START_TEST(blas_threads_are_restored) {
+    adatom_context *own = NULL;
+    ck_assert_int_eq(adatom_context_create(NULL, &own), ADATOM_OK);
+    ad_probe probe = {.kind = AD_PROBE_SGEMM, .m = 64, .n = 64, .k = 64};
+    openblas_set_num_threads(2);
+    const int before = openblas_get_num_threads();
+    ck_assert_int_eq(ad_cpu_probe(own, 1, &probe), ADATOM_OK);
+    ck_assert_double_gt(probe.flops, 0);
+    ck_assert_int_eq(openblas_get_num_threads(), before);
+    adatom_context_interrupt(own);
+    ck_assert_int_eq(ad_cpu_probe(own, 1, &probe), ADATOM_INTERRUPTED);
+    ck_assert_int_eq(openblas_get_num_threads(), before);
+    adatom_context_destroy(&own);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("bench");
     TCase *rules = tcase_create("rules"), *runs = tcase_create("runs");
@@ -204,6 +246,8 @@ int main(void) {
     tcase_add_checked_fixture(runs, open_device, close_device);
     tcase_add_test(runs, cases_are_verified_and_timed);
     tcase_add_test(runs, what_cannot_run_says_why);
+    tcase_add_test(rules, comparison_of_many_samples);
+    tcase_add_test(rules, blas_threads_are_restored);
     tcase_add_test(runs, large_shapes_are_cut_for_the_reference);
     suite_add_tcase(suite, rules);
     suite_add_tcase(suite, runs);

@@ -469,6 +469,48 @@ START_TEST(half_precision_waits_for_its_verdict) {
 }
 END_TEST
 
+/* Every allocation of opening a device fails in turn, with a folder of caches: nothing is asked of what was never made (validation would
+ * say so), and what a device before left in the folder stays as it is. */
+START_TEST(no_memory_to_open_with_caches) {
+    char cache[] = "/tmp/adatom-vk-XXXXXX", command[128];
+    ck_assert_ptr_nonnull(mkdtemp(cache));
+    const adatom_device_params params = {.validate = true, .cache_dir = cache};
+    close_engine();
+    open_engine(&params);
+    ad_plan *plan = chain_plan();
+    ad_program *program = NULL;
+    OK(engine->api->program_create(engine, plan, NULL, &program));
+    engine->api->program_destroy(&program);
+    ad_plan_destroy(&plan);
+    close_engine();
+    snprintf(command, sizeof command, "cd %s && md5sum *.pipelines >before && test -s before", cache);
+    ck_assert_int_eq(system(command), 0);
+    int n = 0;
+    for (; !engine; n++) {
+        ck_assert_int_lt(n, 100);
+        ad_test_fail_allocation(n);
+        const adatom_status status = ad_vk_engine_create(ctx, &params, 0, &engine);
+        ad_test_fail_allocation(-1);
+        ck_assert_int_eq(status, engine ? ADATOM_OK : ADATOM_OUT_OF_MEMORY);
+    }
+    ck_assert_int_gt(n, 4);
+    close_engine();
+    ck_assert_msg(logged.errors == 0, "validation: %s", logged.last);
+    snprintf(command, sizeof command, "cd %s && md5sum --quiet -c before && rm -r %s", cache, cache);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+/* What the scheduler learns: device time, not what the host did beside it; never a division by nothing. */
+START_TEST(learned_times) {
+    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.1, false), 2);
+    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.1, true), 1); /* the device may have been done long before */
+    ck_assert_double_eq(ad_vk_time_factor(0.05, 0.1, true), 0.5);
+    ck_assert_double_eq(ad_vk_time_factor(0, 0, false), 1);
+    ck_assert(ad_vk_time_factor(0, 0.1, false) > 0 && ad_vk_time_factor(0.1, 0, false) < 1e9);
+}
+END_TEST
+
 static Suite *make_suite(void) {
     Suite *suite = suite_create("vk");
     TCase *tests = tcase_create("engine");
@@ -485,6 +527,8 @@ static Suite *make_suite(void) {
     tcase_add_test(tests, no_memory_for_a_program);
     tcase_add_test(tests, tuner_prefers_what_it_timed);
     tcase_add_test(tests, cache_files);
+    tcase_add_test(tests, no_memory_to_open_with_caches);
+    tcase_add_test(tests, learned_times);
     tcase_add_test(tests, half_precision_waits_for_its_verdict);
     suite_add_tcase(suite, tests);
     return suite;
