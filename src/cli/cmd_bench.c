@@ -230,7 +230,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     struct report report = {.document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     if (old) {
         tell_differences(cli, values.compare, old, &info);
-        bench_compare(document, old, &regressions, &compared);
+        if (!bench_compare(document, old, &regressions, &compared))
+            TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
         report.columns = compare_columns;
         report.column_count = COUNT(compare_columns);
     }
