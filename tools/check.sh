@@ -4,7 +4,7 @@
 # missing.
 set -eu
 cd "$(dirname "$0")/.."
-sh tools/setup.sh ${CI:+python3-torch python3-torchvision}
+sh tools/setup.sh ${CI:+python3-torch python3-torchvision python3-pil libheif-examples}
 # The packages are for Debian's own Python, which need not be the first in the path.
 cmake --preset check ${CI:+-DADATOM_PYTHON=/usr/bin/python3}
 cmake --build --preset check

@@ -101,6 +101,7 @@ typedef struct adatom_predictions_info {
     size_t images;
     int results; /* adapters, or 1: the model's own classifier */
     int shared;  /* of them, how many use the model's features as they are, which are computed once */
+    size_t lost; /* pictures, under all adapters, whose class scores are not finite: their probabilities are NaN */
     double seconds, images_per_s;
 } adatom_predictions_info;
 
@@ -111,7 +112,7 @@ ADATOM_API adatom_status adatom_classify(adatom_device *device, const adatom_mod
                                          size_t adapter_count, const adatom_dataset *dataset, const adatom_classify_params *params,
                                          adatom_predictions **out);
 ADATOM_API void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out);
-/* Probabilities of the classes (they add up to 1), owned by the predictions; NULL outside. */
+/* Probabilities of the classes (they add up to 1, or all are NaN), owned by the predictions; NULL outside. */
 ADATOM_API const float *adatom_predictions_get(const adatom_predictions *predictions, int result, size_t image, int *classes);
 ADATOM_API void adatom_predictions_destroy(adatom_predictions **predictions);
 

@@ -12,7 +12,8 @@ extern "C" {
 typedef struct adatom_device adatom_device;
 
 typedef struct adatom_device_info {
-    int index;        /* position in adatom_device_list(); Vulkan devices first, the CPU engine last */
+    int index;        /* position in adatom_device_list(): Vulkan devices first, the CPU engine last; -1 for the CPU engine opened as "cpu",
+                         which asks for no list */
     char backend[16]; /* "vulkan" or "cpu" */
     char name[256];   /* as the driver gives it; for the CPU engine the processor's model */
     char type[16];    /* discrete, integrated, virtual, software, cpu */
@@ -28,12 +29,15 @@ typedef struct adatom_device_info {
     char precision[8];     /* of an open device: "fp32" or "fp16" */
     char features[96];     /* of an open device, separated by ", ": what fp16 makes use of, e.g. "half-operands,
                               VK_KHR_cooperative_matrix 16x16x16, half-storage"; else empty */
+    bool usable;           /* false: it lacks what the kernels need; opening it fails, and "auto" passes it over */
+    char reason[192];      /* why it is not usable, e.g. "kernels bind 7 storage buffers a stage, this device allows 4"; else empty */
 } adatom_device_info;
 
 typedef struct adatom_device_params {
-    /* NULL or "auto": the best non-software Vulkan device (discrete > integrated > virtual), else the CPU engine.
-     * "cpu"; "vulkan": the best Vulkan device, software ones included; an index; a UUID (or its first 8+ digits); a PCI
-     * address; or part of the name, case ignored. */
+    /* NULL or "auto": the best usable non-software Vulkan device (discrete > integrated > virtual), the next one if it cannot be opened,
+     * else the CPU engine; what failed is logged as a warning and told by adatom_device_reason(). "cpu": the CPU engine; neither the Vulkan
+     * loader nor any driver is started. "vulkan": the best usable Vulkan device, software ones included; an index; a UUID (or its first 8+
+     * digits); a PCI address; or part of the name, case ignored: these fail where the device cannot be opened. */
     const char *select;
     int threads;           /* CPU engine; 0: all processors */
     const char *cache_dir; /* pipeline and tuning caches; NULL: none are kept */
@@ -42,11 +46,12 @@ typedef struct adatom_device_params {
      * units; sums and everything else in memory stay float32. What does so is first checked on this device, some seconds, unless cache_dir
      * holds the verdicts; only what passes is used, and a warning is logged for the rest. CHECK_FAILED if nothing passes. */
     const char *precision;
-    bool validate; /* Vulkan validation layer with synchronization checks; its errors make calls fail */
+    bool validate; /* Vulkan validation layer with synchronization checks; its errors make calls fail, and a device that cannot be opened
+                      is an error with "auto" too */
 } adatom_device_params;
 
-/* Writes up to capacity entries and the total number to *count. infos may be NULL when capacity is 0. No Vulkan loader or
- * driver is not an error: the CPU engine alone is listed then. */
+/* Writes up to capacity entries and the total number to *count. infos may be NULL when capacity is 0. No Vulkan loader or driver, or one
+ * that fails (logged as a warning), is not an error: the CPU engine alone is listed then. Devices that are not usable are listed, too. */
 ADATOM_API adatom_status adatom_device_list(adatom_context *context, adatom_device_info *infos, size_t capacity, size_t *count);
 /* NO_DEVICE if nothing matches; the message lists what there is. params may be NULL. */
 ADATOM_API adatom_status adatom_device_open(adatom_context *context, const adatom_device_params *params, adatom_device **out);

@@ -26,6 +26,9 @@ adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *for
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
 adatom_status ad_interrupted(adatom_context *ctx);
+/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next one
+ * runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
+adatom_status ad_leave(adatom_context *ctx, adatom_status status);
 
 /* Bytes of the UTF-8 character at `text` and its code point; 0 where none is whole and well-formed (a NUL is none). */
 size_t ad_utf8(const char *text, uint32_t *point);
@@ -86,8 +89,14 @@ enum {
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
 
-double ad_seconds(void);           /* monotonic clock */
-uint64_t ad_available_bytes(void); /* host memory that programs can still have; 0: the system does not tell */
+double ad_seconds(void); /* monotonic clock */
+/* Host memory that this process can still have: what the system has left, and no more than the memory limits of its control groups
+ * (containers, batch systems) leave; 0: the system does not tell. */
+uint64_t ad_available_bytes(void);
+/* The same with /proc and /sys below another folder than "/", for tests. */
+uint64_t ad_available_bytes_in(const char *root);
+/* "3.4 MiB", "12 KiB", "7 bytes". */
+void ad_bytes_text(uint64_t bytes, char out[32]);
 
 /* Writes bytes to a temporary name beside path, brings them to the disk, and renames it to path: never a partial file under the final
  * name. Symbolic links are followed, so that the file behind them is replaced; a file that is there keeps its permissions and, if it is

@@ -15,12 +15,13 @@ double ad_seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-uint64_t ad_available_bytes(void) {
-    FILE *file = fopen("/proc/meminfo", "re");
-    unsigned long long kilobytes = 0;
-    char line[128];
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) break;
-    if (file) fclose(file);
-    return kilobytes * 1024;
+void ad_bytes_text(uint64_t bytes, char out[32]) {
+    if (bytes >= (uint64_t)1 << 20)
+        snprintf(out, 32, "%.1f MiB", (double)bytes / 0x1p20);
+    else if (bytes >= 1024)
+        snprintf(out, 32, "%.0f KiB", (double)bytes / 1024);
+    else
+        snprintf(out, 32, "%u bytes", (unsigned)bytes);
 }
+
+uint64_t ad_available_bytes(void) { return ad_available_bytes_in(""); }

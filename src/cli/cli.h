@@ -58,6 +58,7 @@ arg_group common_group(common_options *values);
 
 typedef struct device_options {
     const char *device, *cache_dir, *precision;
+    uint64_t cache_bytes; /* of decoded pictures */
     int threads;
     bool cache, validate;
 } device_options;
@@ -66,10 +67,18 @@ arg_group device_group(device_options *values);
 /* Whose names a network's tensors have, "auto" first; ends with NULL. */
 extern const char *const layout_names[];
 
+/* How pictures are decoded; part of every command that reads some. */
+typedef struct picture_options {
+    const char *background;
+    bool allow_truncated;
+} picture_options;
+arg_group picture_group(picture_options *values);
+
 typedef struct data_options {
     const char *data, *split, *csv;
     uint64_t seed;
     int per_class;
+    picture_options pictures; /* of a group of its own */
 } data_options;
 arg_group data_group(data_options *values);
 /* The same without --data: the command takes the data as an argument. */
@@ -77,6 +86,8 @@ arg_group data_group_positional(data_options *values);
 
 /* Parses; help, version and the list of devices are printed here. *run is false when there is nothing more to do. */
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run);
+/* The version, and which kinds of pictures this build reads. */
+void cli_print_version(void);
 /* The cache folder of these options; "" when there is none. */
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
 /* Opens the device and says on stderr which and why. */

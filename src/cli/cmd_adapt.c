@@ -144,10 +144,14 @@ static adatom_status choose_estimate(struct cli *cli, adapt_options *o) {
 adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
+    picture_options picture_values;
     adapt_options o;
     method_options method_values;
-    arg_group groups[] = {
-        {"Adapter", table, COUNT(table), &o}, method_group(&method_values), device_group(&device_values), common_group(&common)};
+    arg_group groups[] = {{"Adapter", table, COUNT(table), &o},
+                          method_group(&method_values),
+                          picture_group(&picture_values),
+                          device_group(&device_values),
+                          common_group(&common)};
     arg_spec spec = {
         .command = "adapt",
         .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result is, and writes an adapter "
@@ -170,11 +174,12 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     TRY(adatom_model_load(cli->ctx, o.model, &model));
     adatom_model_info m;
     adatom_model_describe(model, &m);
-    const data_options data = {.data = o.images, .per_class = 60};
+    const data_options data = {.data = o.images, .per_class = 60, .pictures = picture_values};
     TRY(preflight(cli, &data, &device_values, m.image_size));
     cli_cache_dir(&device_values, cache, sizeof cache);
     adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
     dataset_params.refuse_empty = true;
+    dataset_params.cache_bytes = device_values.cache_bytes;
     TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));
     TRY(look_at_balance(cli, dataset));
     TRY(cli_open_device(cli, &device_values, &device));

@@ -168,8 +168,8 @@ static json_t *make_document(const bench_options *values, const device_options *
     json_object_set_new(document, "device", report_device(info));
     report_precision(document, info);
     json_object_set_new(document, "config",
-                        json_pack("{s:s,s:o,s:i,s:I,s:i}", "suite", values->suite, "filters", filters, "tasks", values->tasks, "seed",
-                                  (json_int_t)values->seed, "threads", device->threads));
+                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", values->suite, "filters", filters, "tasks", values->tasks, "seed",
+                                  report_seed(values->seed), "threads", device->threads));
     json_object_set(document, "results", rows);
     return document;
 }

@@ -1,6 +1,7 @@
 #include "report.h"
 #include <adatom/adapter.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,24 @@ static const report_column columns[] = {
     {"rank", CELL_COUNT, "rank", NULL},
     {"class", CELL_TEXT, "class", NULL},
     {"probability %", CELL_PERCENT, "probability", NULL},
+    {"error", CELL_TEXT, "error", NULL},
 };
+enum { COLUMNS_WITHOUT_ERRORS = COUNT(columns) - 1 };
+
+/* Pictures that can't be read: rows with an "error" and no class. */
+typedef struct unreadable_list {
+    struct cli *cli;
+    json_t *rows;
+    char first[512];
+} unreadable_list;
+
+static void on_unreadable(void *user, const char *picture, const char *sentence) {
+    unreadable_list *list = user;
+    if (json_array_size(list->rows) == 0) snprintf(list->first, sizeof list->first, "%.*s", (int)report_cut(sentence, 500), sentence);
+    cli_note(list->cli, "left out: %s", sentence);
+    json_array_append_new(list->rows, json_pack("{s:s,s:n,s:n,s:n,s:n,s:n,s:s}", "picture", picture, "adapter", "rank", "class",
+                                                "class_index", "probability", "error", sentence));
+}
 
 /* The adapters of one command: `texts` is the list cut at its commas. */
 typedef struct adapter_list {
@@ -54,10 +72,21 @@ static void on_picture(void *user, size_t done, size_t total) {
     progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures classified");
 }
 
+static void on_decoded(void *user, size_t done, size_t total) {
+    progress_update(&((unreadable_list *)user)->cli->progress, (double)done, (double)total, "pictures decoded");
+}
+
 /* The K most probable classes, one row each. */
 static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name, const adatom_adapter *adapter,
                               const float *probabilities, int classes, int top) {
     int last = -1;
+    if (isnan(probabilities[0])) {
+        json_t *row = json_pack("{s:s,s:s,s:n,s:n,s:n,s:n,s:s}", "picture", picture, "adapter", name, "rank", "class", "class_index",
+                                "probability", "error", "class scores are not finite");
+        if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
+        json_array_append_new(rows, row);
+        return ADATOM_OK;
+    }
     for (int rank = 1; rank <= top && rank <= classes; rank++) {
         /* The next in the order of falling probability, then of number. */
         int best = -1;
@@ -79,31 +108,57 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
     return ADATOM_OK;
 }
 
-static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output, const adatom_model *model,
-                            const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters,
-                            const adatom_predictions *predictions) {
+static adatom_status add_predictions(struct cli *cli, const classify_options *o, const adatom_dataset *dataset,
+                                     const adapter_list *adapters, const adatom_predictions *predictions, json_t *rows) {
     adatom_predictions_info p;
-    adatom_model_info m;
-    adatom_device_info d;
     adatom_predictions_describe(predictions, &p);
-    adatom_model_describe(model, &m);
-    adatom_device_describe(device, &d);
-    json_t *document = report_document("classify"), *rows = json_array();
-    adatom_status status = ADATOM_OK;
     for (size_t i = 0; i < p.images; i++)
         for (int r = 0; r < p.results; r++) {
             int classes = 0;
             const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
-            TRY(add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own", adapters->items[r],
-                         probabilities, classes, o->top));
+            adatom_status status = add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own",
+                                            adapters->items[r], probabilities, classes, o->top);
+            if (status != ADATOM_OK) return status;
         }
-    json_object_set_new(document, "device", report_device(&d));
-    report_precision(document, &d);
+    return ADATOM_OK;
+}
+
+/* device, dataset and predictions are NULL where no picture could be read. */
+static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output, const adatom_model *model,
+                            const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters,
+                            const adatom_predictions *predictions, const unreadable_list *unreadable) {
+    adatom_predictions_info p = {0};
+    adatom_model_info m;
+    adatom_device_info d;
+    const size_t bad = json_array_size(unreadable->rows);
+    adatom_model_describe(model, &m);
+    json_t *document = report_document("classify"), *rows = json_array();
+    adatom_status status = ADATOM_OK;
+    if (predictions) {
+        adatom_predictions_describe(predictions, &p);
+        adatom_device_describe(device, &d);
+        TRY(add_predictions(cli, o, dataset, adapters, predictions, rows));
+        json_object_set_new(document, "device", report_device(&d));
+        report_precision(document, &d);
+        json_object_set_new(document, "time", json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
+    }
+    json_array_extend(rows, unreadable->rows);
     json_object_set_new(document, "model", json_pack("{s:s,s:s}", "file", o->model, "hash", m.hash));
-    json_object_set_new(document, "time", json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
+    json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
     json_object_set(document, "predictions", rows);
-    const struct report r = {.document = document, .rows = "predictions", .columns = columns, .column_count = COUNT(columns)};
+    /* The column of errors is always in CSV files, and in the table if it says something. */
+    const bool is_table = strcmp(output->format, "table") == 0;
+    const struct report r = {.document = document,
+                             .rows = "predictions",
+                             .columns = columns,
+                             .column_count = is_table && !bad && !p.lost ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
     TRY(report_write(cli, output, &r));
+    if (bad)
+        status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s", unreadable->first);
+    else if (p.lost)
+        status = cli_fail(cli, ADATOM_CHECK_FAILED,
+                          "%zu of %zu answers are missing: class scores are not finite (the adapter's training diverged)", p.lost,
+                          p.images * (size_t)p.results);
 done:
     json_decref(rows);
     json_decref(document);
@@ -113,12 +168,16 @@ done:
 adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
+    picture_options picture_values;
     output_options output;
     classify_options o;
     const char **paths = calloc((size_t)argc + 1, sizeof *paths);
     size_t path_count = 0;
-    arg_group groups[] = {
-        {"Classification", table, COUNT(table), &o}, device_group(&device_values), output_group(&output), common_group(&common)};
+    arg_group groups[] = {{"Classification", table, COUNT(table), &o},
+                          picture_group(&picture_values),
+                          device_group(&device_values),
+                          output_group(&output),
+                          common_group(&common)};
     arg_spec spec = {.command = "classify",
                      .summary = "Tells the class of pictures, with its probability, under one or several adapters of a model.",
                      .rest_name = "IMAGES",
@@ -133,17 +192,24 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_dataset *dataset = NULL;
     adatom_predictions *predictions = NULL;
     adapter_list adapters = {0};
+    unreadable_list unreadable = {.cli = cli, .rows = json_array()};
     adatom_status status = paths ? cli_parse(cli, &spec, &common, argc, argv, &run) : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, o.model, &model));
     TRY(load_adapters(cli, o.adapters, &adapters));
     adatom_model_info m;
     adatom_model_describe(model, &m);
-    const data_options none = {0};
-    const adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
+    const data_options none = {.pictures = picture_values};
+    adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
+    dataset_params.user = &unreadable;
+    dataset_params.progress = on_decoded;
+    dataset_params.unreadable = on_unreadable;
     progress_start(&cli->progress, "pictures", 0);
-    TRY(adatom_dataset_open_pictures(cli->ctx, paths, path_count, &dataset_params, &dataset));
+    status = adatom_dataset_open_pictures(cli->ctx, paths, path_count, &dataset_params, &dataset);
     progress_clear(&cli->progress);
+    if (status == ADATOM_BAD_DATA && json_array_size(unreadable.rows) > 0)
+        status = report(cli, &o, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
+    if (status != ADATOM_OK) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
     const adatom_classify_params params = {.batch = o.batch, .memory_bytes = o.memory, .progress = on_picture, .user = cli};
     progress_start(&cli->progress, "classify", 0);
@@ -152,8 +218,9 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_predictions_info p;
     adatom_predictions_describe(predictions, &p);
     cli_note(cli, "%zu pictures in %.2f s, %.1f pictures/s", p.images, p.seconds, p.images_per_s);
-    TRY(report(cli, &o, &output, model, device, dataset, &adapters, predictions));
+    TRY(report(cli, &o, &output, model, device, dataset, &adapters, predictions, &unreadable));
 done:
+    json_decref(unreadable.rows);
     adatom_predictions_destroy(&predictions);
     for (size_t i = 0; i < ARGS_LIST_MAX; i++) adatom_adapter_destroy(&adapters.items[i]);
     free(adapters.texts);

@@ -30,11 +30,28 @@ static const arg_option table[] = {
 static const report_column class_columns[] = {{"class", CELL_TEXT, "class", NULL}, {"images", CELL_COUNT, "images", NULL}};
 static const report_column problem_columns[] = {{"problem", CELL_TEXT, "problem", NULL}};
 
+/* "passed over 3 pictures of a kind that is not read, e.g. 'a/1.xyz'", a line a kind; the same for the document. */
+static adatom_status tell_passed(const adatom_dataset *dataset, int kinds, FILE *text, json_t *rows) {
+    for (int k = 0; k < kinds; k++) {
+        const char *what = NULL, *example = NULL;
+        size_t count = 0;
+        adatom_status status = adatom_dataset_passed_over(dataset, k, &what, &count, &example);
+        if (status != ADATOM_OK) return status;
+        fprintf(text, "%s %zu %s, '%s' for one\n", k ? "           " : "passed over", count, what, example);
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:s}", "what", what, "count", (json_int_t)count, "example", example));
+    }
+    return ADATOM_OK;
+}
+
 static adatom_status info(struct cli *cli, const data_options *data, const device_options *device, int size, const output_options *output) {
     adatom_dataset *dataset = NULL;
-    json_t *document = NULL, *classes = json_array();
-    char above[1024], name[512];
+    json_t *document = NULL, *classes = json_array(), *passed = json_array();
+    char *above = NULL;
+    size_t above_size = 0;
+    char name[512];
     adatom_status status;
+    FILE *text = open_memstream(&above, &above_size);
+    if (!text) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     TRY(cli_open_dataset(cli, data, device, size, 0, &dataset));
     adatom_dataset_info d;
     adatom_dataset_describe(dataset, &d);
@@ -50,13 +67,20 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     document = report_document("data info");
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set(document, "classes", classes);
-    snprintf(above, sizeof above, "data      %s\nhash      %s\nclasses   %d\nimages    %zu (%zu to %zu a class)\nsize      %dx%d\n\n",
-             terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most, d.size, d.size);
+    fprintf(text, "data      %s\nhash      %s\nclasses   %d\nimages    %zu (%zu to %zu a class)\nsize      %dx%d\n",
+            terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most, d.size, d.size);
+    TRY(tell_passed(dataset, d.passed_kinds, text, passed));
+    json_object_set(document, "passed_over", passed);
+    fputc('\n', text);
+    if (fflush(text) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     struct report report = {
         .document = document, .rows = "classes", .columns = class_columns, .column_count = COUNT(class_columns), .above = above};
     TRY(report_write(cli, output, &report));
 done:
+    if (text) fclose(text);
+    free(above);
     json_decref(classes);
+    json_decref(passed);
     json_decref(document);
     adatom_dataset_destroy(&dataset);
     return status;
@@ -101,11 +125,8 @@ adatom_status cmd_data(struct cli *cli, int argc, char **argv) {
          actions, &action},
         {"DATA", "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes", NULL, &what},
     };
-    arg_group groups[] = {data_group_positional(&data),
-                          {"Pictures", table, COUNT(table), &values},
-                          device_group(&device),
-                          output_group(&output),
-                          common_group(&common)};
+    arg_group groups[] = {data_group_positional(&data), picture_group(&data.pictures), {"Pictures", table, COUNT(table), &values},
+                          device_group(&device),        output_group(&output),         common_group(&common)};
     arg_spec spec = {.command = "data",
                      .summary = "Describes a data set or looks for what is wrong with it (exit code 4 if something is).",
                      .positionals = positionals,

@@ -124,7 +124,7 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
     if (!document || !below || doctor.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     json_object_set_new(document, "device", report_device(&info));
     report_precision(document, &info);
-    json_object_set_new(document, "seed", json_integer((json_int_t)values.seed));
+    json_object_set_new(document, "seed", report_seed(values.seed));
     json_object_set_new(document, "checks", json_integer(checks));
     json_object_set_new(document, "failed", json_integer(failures));
     json_object_set(document, "results", doctor.rows);

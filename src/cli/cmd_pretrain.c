@@ -13,7 +13,7 @@ typedef struct pretrain_options {
     const char *optimizer, *augment, *output, *checkpoint, *format, *file;
     float lr, momentum, weight_decay, label_smoothing, warmup;
     uint64_t seed, memory;
-    bool resume;
+    bool resume, restart;
 } pretrain_options;
 
 static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
@@ -49,7 +49,7 @@ static const arg_option training_table[] = {
            .help = "sgd has Nesterov's momentum"),
     OPTION("lr", ARG_REAL, lr, .most = 1000, .zero_is_none = true, .value = "X",
            .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"),
-    OPTION("momentum", ARG_REAL, momentum, .most = 1, .initial = "0.9", .zero_is_none = true, .value = "X",
+    OPTION("momentum", ARG_REAL, momentum, .most = 0.999999, .initial = "0.9", .zero_is_none = true, .value = "X",
            .help = "of sgd; beta1 of adam"),
     OPTION("weight-decay", ARG_REAL, weight_decay, .most = 100, .initial = "5e-4", .zero_is_none = true, .value = "X",
            .help = "of everything but norms"),
@@ -64,7 +64,9 @@ static const arg_option training_table[] = {
     OPTION("val", ARG_TEXT, validation, .value = "DATA", .help = "validate by few-shot episodes on this data after every epoch"),
     OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT", .help = "split for that; alone: of --data"),
     OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = 1e6, .initial = "100", .value = "N", .help = "episodes for that"),
-    OPTION("resume", ARG_FLAG, resume, .help = "go on from the checkpoint if it is there"),
+    OPTION("resume", ARG_FLAG, resume,
+           .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is not there"),
+    OPTION("restart", ARG_FLAG, restart, .help = "begin anew although there is a checkpoint, and remove it"),
     OPTION("checkpoint", ARG_TEXT, checkpoint, .value = "FILE", .help = "default: the output's name and .checkpoint"),
     OPTION("checkpoint-seconds", ARG_INT, checkpoint_seconds, .least = 1, .most = 1e6, .initial = "120", .value = "N",
            .help = "write one that often within an epoch too"),
@@ -88,6 +90,7 @@ struct training {
     struct cli *cli;
     json_t *epochs;
     size_t arena_bytes;
+    double seconds;
     bool started, streamed;
 };
 
@@ -95,6 +98,7 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
     struct training *t = user;
     char text[160], validation[48] = "";
     t->arena_bytes = now->arena_bytes;
+    t->seconds = now->seconds;
     t->streamed = now->streamed;
     if (now->validation >= 0) snprintf(validation, sizeof validation, ", validation %.2f %%", 100 * now->validation);
     if (now->epoch_end) {
@@ -112,7 +116,7 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
     progress_update(&t->cli->progress, (double)now->step, (double)now->steps, text);
 }
 
-/* The command as typed, kept in the model's notes. */
+/* The command as typed, for the result. The model's file holds what decided it: the same run under another name gives the same bytes. */
 static void command_line(int argc, char **argv, char *out, size_t capacity) {
     size_t used = (size_t)snprintf(out, capacity, "adatom pretrain");
     for (int i = 0; i < argc && used < capacity; i++) used += (size_t)snprintf(out + used, capacity - used, " %s", argv[i]);
@@ -144,14 +148,15 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     data_options data;
     pretrain_options o;
     arg_group groups[] = {data_group(&data),
+                          picture_group(&data.pictures),
                           {"Network", network_table, COUNT(network_table), &o},
                           {"Training", training_table, COUNT(training_table), &o},
                           device_group(&device_values),
                           common_group(&common)};
     arg_spec spec = {
         .command = "pretrain",
-        .summary = "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C writes a checkpoint first; "
-                   "with --resume the run goes on from there and ends with the same bytes.",
+        .summary = "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C, SIGTERM and a hang-up write a "
+                   "checkpoint first; with --resume the run goes on from there and ends with the same file, byte by byte.",
         .groups = groups,
         .group_count = COUNT(groups)};
     bool go = false;
@@ -202,8 +207,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .checkpoint = o.checkpoint,
                                      .checkpoint_seconds = o.checkpoint_seconds,
                                      .resume = o.resume,
+                                     .restart = o.restart,
                                      .memory_bytes = o.memory,
-                                     .command = command,
                                      .progress = on_progress,
                                      .user = &t};
     TRY(adatom_pretrain(device, base, &params, &model));
@@ -225,6 +230,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "training_command", json_string(command));
     json_object_set_new(document, "memory",
                         json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures", t.streamed ? "streamed" : "resident"));
+    json_object_set_new(document, "seconds", json_real(t.seconds));
     json_object_set(document, "epochs", t.epochs);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", terminal_name(o.output, name, sizeof name),
              m.arch, m.sharing, m.atoms, (unsigned long long)m.parameters, m.hash);

@@ -24,9 +24,21 @@ static const cli_command commands[] = {
 /* The signal handler has no argument to find the context by: the one variable of the program that is global. */
 static adatom_context *volatile interruptible;
 
+/* A log that the output is piped to may end by the same signal; writing to it must not end this program before its checkpoint is kept. */
 static void on_signal(int number) {
     (void)number;
+    signal(SIGPIPE, SIG_IGN);
     if (interruptible) adatom_context_interrupt(interruptible);
+}
+
+/* Ctrl-C, the end of a job, the end of the terminal. The second Ctrl-C or SIGTERM finds the default action again and ends the program at
+ * once; a terminal may hang up twice (its shell and the system each tell), and whoever started the program with nohup wants none of it. */
+static void catch_signals(void) {
+    const struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, always = {.sa_handler = on_signal};
+    struct sigaction hangup;
+    sigaction(SIGINT, &once, NULL);
+    sigaction(SIGTERM, &once, NULL);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &always, NULL);
 }
 
 static void on_log(void *user, adatom_log_level level, const char *text) {
@@ -61,7 +73,7 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
         bool asked = strcmp(word, "help") == 0;
         switch (args_parse(&spec, asked ? 1 : argc - 1, asked ? help_argv : argv + 1, cli->message, sizeof cli->message)) {
         case ARGS_HELP: usage(stdout); return ADATOM_OK;
-        case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
+        case ARGS_VERSION: cli_print_version(); return ADATOM_OK;
         case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);
         case ARGS_ERROR: return ADATOM_USAGE;
         case ARGS_RUN: return cli_fail(cli, ADATOM_USAGE, "a command is missing; 'adatom --help' lists them");
@@ -78,11 +90,8 @@ int main(int argc, char **argv) {
     progress_init(&cli.progress, false);
     adatom_status status = adatom_context_create(&params, &cli.ctx);
     if (status == ADATOM_OK) {
-        /* The second Ctrl-C finds the default action again and ends the program at once. */
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
         interruptible = cli.ctx;
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+        catch_signals();
         status = dispatch(&cli, argc, argv);
         if (status == ADATOM_OK && (fflush(stdout) != 0 || ferror(stdout)))
             status = cli_fail(&cli, ADATOM_IO, "cannot write to standard output");

@@ -52,6 +52,12 @@ static const arg_option device_table[] = {
      .value = "DIR",
      .help =
          "where decoded pictures and compiled pipelines are kept (default $ADATOM_CACHE_DIR, $XDG_CACHE_HOME/adatom or ~/.cache/adatom)"},
+    {.name = "cache-size",
+     .type = ARG_BYTES,
+     .offset = offsetof(device_options, cache_bytes),
+     .initial = "16G",
+     .value = "SIZE",
+     .help = "most that decoded pictures may take there besides those in use; what was longest not used is removed"},
     {.name = "cache", .type = ARG_FLAG, .offset = offsetof(device_options, cache), .initial = "yes", .help = "keep them at all"},
     {.name = "validate", .type = ARG_FLAG, .offset = offsetof(device_options, validate), .help = "run under the Vulkan validation layer"},
 };
@@ -91,6 +97,20 @@ static const arg_option data_table[] = {
      .value = "N",
      .help = "pictures a class of builtin sets"},
 };
+static const arg_option picture_table[] = {
+    {.name = "background",
+     .type = ARG_TEXT,
+     .offset = offsetof(picture_options, background),
+     .initial = "white",
+     .value = "COLOUR",
+     .help = "shines through transparent pictures: white, black, grey or RRGGBB in hexadecimal digits"},
+    {.name = "allow-truncated",
+     .type = ARG_FLAG,
+     .offset = offsetof(picture_options, allow_truncated),
+     .help = "take what there is of truncated and damaged pictures, and say how many they are, instead of refusing them"},
+};
+arg_group picture_group(picture_options *values) { return (arg_group){"Decoding", picture_table, COUNT(picture_table), values}; }
+
 arg_group data_group(data_options *values) { return (arg_group){"Data", data_table, COUNT(data_table), values}; }
 arg_group data_group_positional(data_options *values) { return (arg_group){"Data", data_table + 1, COUNT(data_table) - 1, values}; }
 
@@ -116,12 +136,14 @@ void cli_note(struct cli *cli, const char *format, ...) {
     fprintf(stderr, "%s\n", shown);
 }
 
+void cli_print_version(void) { printf("adatom %s\nreads %s pictures\n", adatom_version(), adatom_picture_kinds()); }
+
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run) {
     *run = false;
     switch (args_parse(spec, argc, argv, cli->message, sizeof cli->message)) {
     case ARGS_ERROR: return cli_fail(cli, ADATOM_USAGE, "%s", cli->message);
     case ARGS_HELP: args_help(spec, stdout); return ADATOM_OK;
-    case ARGS_VERSION: printf("adatom %s\n", adatom_version()); return ADATOM_OK;
+    case ARGS_VERSION: cli_print_version(); return ADATOM_OK;
     case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);
     case ARGS_RUN: break;
     }
@@ -174,6 +196,8 @@ adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *op
                                    .cache_dir = cache_dir[0] ? cache_dir : NULL,
                                    .threads = threads,
                                    .seed = options->seed,
+                                   .background = options->pictures.background,
+                                   .allow_truncated = options->pictures.allow_truncated,
                                    .builtin_per_class = options->per_class,
                                    .progress = on_decode,
                                    .user = cli};
@@ -184,6 +208,7 @@ adatom_status cli_open_dataset(struct cli *cli, const data_options *options, con
     char cache[4096];
     cli_cache_dir(device, cache, sizeof cache);
     adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size, resize);
+    params.cache_bytes = device->cache_bytes;
     progress_start(&cli->progress, "data", 0);
     adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);
     progress_clear(&cli->progress);

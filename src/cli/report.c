@@ -44,9 +44,10 @@ json_t *report_document(const char *command) {
 }
 
 json_t *report_device(const adatom_device_info *d) {
-    return json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:i}", "index", d->index, "backend", d->backend, "name",
-                     d->name, "type", d->type, "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid, "pci", d->pci,
-                     "driverName", d->driver_name, "driverInfo", d->driver_info, "api", d->api, "memory_bytes", (json_int_t)d->memory_bytes,
+    return json_pack("{s:o,s:s,s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:i}", "index",
+                     d->index < 0 ? json_null() : json_integer(d->index), "backend", d->backend, "name", d->name, "type", d->type,
+                     "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid, "pci", d->pci, "driverName",
+                     d->driver_name, "driverInfo", d->driver_info, "api", d->api, "memory_bytes", (json_int_t)d->memory_bytes,
                      "tensor_bytes", (json_int_t)d->tensor_bytes, "timer", (int)d->timer, "threads", d->threads);
 }
 
@@ -63,9 +64,20 @@ void report_precision(json_t *record, const adatom_device_info *info) {
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
-    return json_pack("{s:s,s:s,s:i,s:I,s:i}", "name", d->name, "hash", d->hash, "classes", d->classes, "images", (json_int_t)d->images,
-                     "size", d->size);
+    json_t *dataset = json_pack("{s:s,s:s,s:i,s:I,s:i,s:s}", "name", d->name, "hash", d->hash, "classes", d->classes, "images",
+                                (json_int_t)d->images, "size", d->size, "background", d->background);
+    if (d->damaged) json_object_set_new(dataset, "damaged", json_integer((json_int_t)d->damaged));
+    return dataset;
 }
+
+json_t *report_seed(uint64_t seed) {
+    char digits[24];
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+    return json_string(digits);
+}
+
+json_t *report_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 json_t *report_float(float value) {
     char text[32];
@@ -291,7 +303,10 @@ adatom_status report_write_part(struct cli *cli, const output_options *options, 
     char reason[sizeof cli->message];
     if (ended == ADATOM_OK) return report_write(cli, options, r);
     snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));
-    if (r->document) json_object_set_new(r->document, "unfinished", json_string(reason));
+    if (r->document) {
+        json_object_set_new(r->document, "status", json_string(ended == ADATOM_INTERRUPTED ? "interrupted" : "failed"));
+        json_object_set_new(r->document, "unfinished", json_string(reason));
+    }
     const adatom_status status = report_write(cli, options, r);
     if (status != ADATOM_OK) cli_note(cli, "%s", reason);
     return status != ADATOM_OK ? status : cli_fail(cli, ended, "%s", reason);

@@ -6,4 +6,6 @@
 
 /* threads 0: all processors. The caller destroys it through out->api->destroy. */
 adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine **out);
+/* What describe() of such an engine tells, without making one. */
+void ad_cpu_describe(int threads, adatom_device_info *out);
 #endif

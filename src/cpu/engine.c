@@ -17,8 +17,7 @@ typedef struct cpu_engine {
     ad_engine base;
     int threads;
     const ad_cpu_tiles *tiles;
-    char model[256];
-    uint64_t memory_bytes;
+    adatom_device_info info;
     int16_t prefer[AD_OP_COUNT]; /* 0: the kernel's own choice */
     ad_verdict half_storage;
 } cpu_engine;
@@ -48,6 +47,7 @@ struct ad_program {
     int workers; /* threads that take a task each through all runs of a call; 0: those go operation by operation */
     segment segments[AD_SEGMENT_COUNT];
     bool profile;
+    bool whole; /* the running call is of one turn of a segment, which no interrupt may leave half done */
 };
 
 static const ad_cpu_kernel *const kernels[AD_OP_COUNT] = {
@@ -314,7 +314,7 @@ static void write_counters(const ad_program *p, const int32_t *counters) {
         if (p->segments[s].counter) *p->segments[s].counter = counters[s];
 }
 
-static bool interrupted(const ad_program *p) { return atomic_load(&p->engine->base.ctx->interrupted); }
+static bool interrupted(const ad_program *p) { return !p->whole && atomic_load(&p->engine->base.ctx->interrupted); }
 
 /* One task on the calling thread, with counters of its own. */
 static void run_task(const ad_program *p, const ad_run *runs, int count, int task, int lane, int32_t *counters) {
@@ -374,13 +374,15 @@ static void run_all(ad_program *p, const ad_run *runs, int count, bool by_task) 
 }
 
 static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
+    adatom_status status = ad_interrupted(p->engine->base.ctx);
+    if (status != ADATOM_OK) return status;
+    p->whole = count == 1 && runs[0].times == 1;
     for (int i = 0; i < p->op_count && p->profile; i++) p->op_ns[i] = 0;
     for (int k = 0, end; k < count; k = end) {
         const bool by_task = p->segments[runs[k].segment].by_task;
         for (end = k + 1; by_task && end < count && p->segments[runs[end].segment].by_task;) end++;
         run_all(p, runs + k, end - k, by_task);
-        adatom_status status = ad_interrupted(p->engine->base.ctx);
-        if (status != ADATOM_OK) return status;
+        if (interrupted(p)) return ad_interrupted(p->engine->base.ctx);
     }
     return ADATOM_OK;
 }
@@ -430,23 +432,31 @@ static const ad_cpu_tiles *best_tiles(void) {
     return &ad_cpu_tiles_baseline;
 }
 
+void ad_cpu_describe(int threads, adatom_device_info *out) {
+    *out = (adatom_device_info){.memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE),
+                                .tensor_bytes = SIZE_MAX / 2,
+                                .timer = true,
+                                .threads = threads ? threads : omp_get_num_procs(),
+                                .usable = true};
+    snprintf(out->backend, sizeof out->backend, "cpu");
+    read_model(out->name, sizeof out->name);
+    snprintf(out->type, sizeof out->type, "cpu");
+    snprintf(out->precision, sizeof out->precision, "fp32");
+    snprintf(out->api, sizeof out->api, "%s", best_tiles()->name);
+}
+
 static void describe(const ad_engine *base, adatom_device_info *out) {
     const cpu_engine *engine = (const cpu_engine *)base;
-    *out =
-        (adatom_device_info){.memory_bytes = engine->memory_bytes, .tensor_bytes = SIZE_MAX / 2, .timer = true, .threads = engine->threads};
-    snprintf(out->backend, sizeof out->backend, "cpu");
-    snprintf(out->name, sizeof out->name, "%s", engine->model);
-    snprintf(out->type, sizeof out->type, "cpu");
+    *out = engine->info;
     const bool half = engine->half_storage == AD_VERDICT_PASSED;
     snprintf(out->precision, sizeof out->precision, "%s", half ? "fp16" : "fp32");
     snprintf(out->features, sizeof out->features, "%s", half ? "half-storage" : "");
-    snprintf(out->api, sizeof out->api, "%s", engine->tiles->name);
 }
 
 static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = ad_available_bytes();
     *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .lanes = ((const cpu_engine *)base)->threads};
-    out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->memory_bytes) / 10 * 7);
+    out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->info.memory_bytes) / 10 * 7);
 }
 
 /* There is nothing to open for half precision: whoever wants it has it checked. */
@@ -489,10 +499,9 @@ adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine *
     cpu_engine *engine = ad_calloc(ctx, 1, sizeof *engine);
     if (!engine) return ADATOM_OUT_OF_MEMORY;
     engine->base = (ad_engine){&api, ctx, &ad_conv_costs_cpu};
-    engine->threads = threads ? threads : omp_get_num_procs();
+    ad_cpu_describe(threads, &engine->info);
+    engine->threads = engine->info.threads;
     engine->tiles = best_tiles();
-    engine->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
-    read_model(engine->model, sizeof engine->model);
     *out = &engine->base;
     return ADATOM_OK;
 }

@@ -7,17 +7,26 @@
 typedef struct ad_checkpoint {
     long step;          /* steps done */
     double best;        /* best validation accuracy so far, < 0: none */
+    char best_hash[17]; /* of the model that was written for it; "" where there is none */
     double seconds;     /* spent training so far */
     double loss, right; /* sums over the running epoch */
-    long seen;          /* pictures of the running epoch */
+    long seen;          /* pictures of the running epoch; at its end all of them until it is validated and told */
     char config[17];    /* hash of everything that decides the run */
     size_t counts[4];   /* floats of each array below */
-    float *arrays[4];   /* adapted parameters, velocity, second moment (may be absent), model values (statistics, best model) */
+    float *arrays[4];   /* adapted parameters, velocity, second moment (may be absent), statistics */
+    /* The run that it must fit, not kept in the file: its steps, those of an epoch, pictures of a step. */
+    long steps, steps_per_epoch;
+    int batch;
 } ad_checkpoint;
 
 enum { AD_CHECKPOINT_ADAPTED, AD_CHECKPOINT_VELOCITY, AD_CHECKPOINT_SECOND, AD_CHECKPOINT_STATISTICS };
 
 adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const ad_checkpoint *checkpoint);
-/* Reads into arrays of the sizes given; counts and config must agree (BAD_DATA otherwise). */
+/* Reads into arrays of the sizes given. BAD_DATA unless every byte is as it was written, the numbers are possible for the run of
+ * checkpoint->steps, steps_per_epoch and batch, counts and config agree and everything is finite; the checkpoint is then half filled. */
 adatom_status ad_checkpoint_read(adatom_context *ctx, const char *path, ad_checkpoint *checkpoint);
+/* The same from memory, which is changed; name is used in messages. */
+adatom_status ad_checkpoint_parse(adatom_context *ctx, const char *name, void *bytes, size_t size, ad_checkpoint *checkpoint);
+/* Writes the checksum of a checkpoint's bytes into its place; false where there is no such place. */
+bool ad_checkpoint_seal(void *bytes, size_t size);
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define MOST 1000000 /* of way, shot, query: far beyond any data set, far below overflow */
+#define MOST AD_MOST_EPISODES /* of way, shot, query too: far beyond any data set, far below overflow */
 
 size_t ad_episode_pictures(const adatom_episodes_info *info) { return (size_t)info->way * ((size_t)info->shot + (size_t)info->query); }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_STEPS = 1000000 };
+
 #define BIT(role) (1u << AD_ROLE_##role)
 
 /* Methods and their defaults. docs/accuracy.md says which rates were searched, and how. */
@@ -57,6 +59,35 @@ static void closerlook_baseline(ad_settings *s) {
     s->momentum = 0.9f, s->dampening = 0.9f, s->weight_decay = 1e-3f;
     s->nesterov = false;
     s->batch = 4, s->epochs = 100;
+}
+
+/* Written so that a NaN is within no range. */
+static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, const ad_settings *s, bool trains) {
+    const struct {
+        const char *what;
+        double is, least, most;
+        bool open; /* the last is not in it */
+    } ranges[] = {{"momentum (beta1 of adam)", (double)s->momentum, 0, 1, true},
+                  {"dampening (beta2 of adam)", (double)s->dampening, 0, 1, s->adam},
+                  {"weight decay", (double)s->weight_decay, 0, 100, false},
+                  {"label smoothing", (double)s->label_smoothing, 0, 1, true},
+                  {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false}};
+    if (trains && (s->steps < 1 || s->steps > MOST_STEPS))
+        return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps, MOST_STEPS);
+    for (int r = 0; r < AD_ROLE_COUNT; r++)
+        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
+            return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+    if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
+        return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
+    if (!(fabsf(s->lowrank.scale) <= 1e3f))
+        return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
+    for (size_t i = 0; i < AD_COUNT(ranges); i++) {
+        const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
+        if (!(ranges[i].is >= ranges[i].least) || !below)
+            return ad_fail(ctx, ADATOM_USAGE, "%s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is, ranges[i].least,
+                           ranges[i].most, ranges[i].open ? ')' : ']');
+    }
+    return ADATOM_OK;
 }
 
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, ad_settings *s) {
@@ -129,26 +160,25 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
         closerlook_baseline(s);
     }
     if (!trains) s->steps = 0;
-    if (trains && s->steps < 1) return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1", s->steps);
-    for (int r = 0; r < AD_ROLE_COUNT; r++)
-        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
-            return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
-    if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
-        return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
-    if (!(fabsf(s->lowrank.scale) <= 1e3f))
-        return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
-    if (!(s->label_smoothing >= 0) || s->label_smoothing >= 1)
-        return ad_fail(ctx, ADATOM_USAGE, "label smoothing is %g; it must be in [0, 1)", (double)s->label_smoothing);
+    const adatom_status status = check_ranges(ctx, m, s, trains);
+    if (status != ADATOM_OK) return status;
     s->backbone = s->adapt != 0 || s->lowrank.kind != AD_LOWRANK_NONE || s->bn != AD_BN_FROZEN;
     return ADATOM_OK;
+}
+
+json_t *ad_seed_json(uint64_t seed) {
+    char digits[24];
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+    return json_string(digits);
 }
 
 json_t *ad_settings_json(const ad_settings *s) {
     static const char *const heads[] = {"none", "linear", "cosine", "centroid", "centroid-cosine"};
     static const char *const inits[] = {"zero", "random", "means", "base"}, *const norms[] = {"frozen", "support", "transductive", "train"};
     static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed"};
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
-                          "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", (json_int_t)s->seed);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
+                          "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", ad_seed_json(s->seed));
     if (!o || s->steps == 0) return o;
     json_object_set_new(o, "optimizer", json_string(s->adam ? "adam" : "sgd"));
     json_object_set_new(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum));
@@ -214,6 +244,14 @@ void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
     }
 }
 
+/* All 64 bits in the 32 of the operation; seeds that have no more stay as they are. */
+static int32_t fold_seed(uint64_t seed) {
+    const uint32_t low = (uint32_t)seed, high = (uint32_t)(seed >> 32);
+    uint32_t mixed[4] = {0};
+    if (high) ad_philox((const uint32_t[4]){high, 0, 0, AD_STREAM_AUGMENT}, (const uint32_t[2]){low, high}, mixed);
+    return (int32_t)(low ^ mixed[0]);
+}
+
 adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
                                ad_build_params *b) {
     static const char *const words[] = {"none", "shift", "crop", "flip", "jitter"};
@@ -242,6 +280,6 @@ adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shi
         at += *at == '+';
     }
     b->augment[7] = (mean[0] + mean[1] + mean[2]) / 3; /* the grey that contrast turns about */
-    b->augment_seed = (int32_t)seed;
+    b->augment_seed = fold_seed(seed);
     return ADATOM_OK;
 }

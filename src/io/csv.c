@@ -2,10 +2,36 @@
 #include "io/dataset.h"
 
 #include <string.h>
+#include <strings.h>
 
-/* Reads one field, unquoting it in place and ending it with NUL. *at moves behind the separator; *ends_row tells whether that
- * was a line's end. NULL: a quote isn't closed, or text follows one. */
+/* Cuts spaces off both ends: "oak" and "oak " are one class. A no-break space counts, as spreadsheets write it. */
+static char *trim(char *text) {
+    size_t length = strlen(text);
+    for (;;) {
+        if (length && strchr(" \t\r", text[length - 1])) {
+            length--;
+        } else if (length >= 2 && !memcmp(text + length - 2, "\xC2\xA0", 2)) {
+            length -= 2;
+        } else {
+            break;
+        }
+    }
+    text[length] = 0;
+    for (;;) {
+        if (*text == ' ' || *text == '\t') {
+            text++;
+        } else if (!strncmp(text, "\xC2\xA0", 2)) {
+            text += 2;
+        } else {
+            return text;
+        }
+    }
+}
+
+/* Reads one field, without spaces before it, unquoting it in place and ending it with NUL. *at moves behind the separator; *ends_row tells
+ * whether that was a line's end. NULL: a quote isn't closed, or text follows one. */
 static char *next_field(char *text, size_t size, size_t *at, size_t *line, bool *ends_row) {
+    while (*at < size && (text[*at] == ' ' || text[*at] == '\t')) ++*at;
     size_t i = *at, written = i;
     char *field = text + i;
     bool quoted = i < size && text[i] == '"';
@@ -18,6 +44,7 @@ static char *next_field(char *text, size_t size, size_t *at, size_t *line, bool 
             text[written++] = text[i];
         }
         i++;
+        while (i < size && (text[i] == ' ' || text[i] == '\t')) i++;
         if (i < size && text[i] == '\r') i++;
         if (i < size && text[i] != ',' && text[i] != '\n') return NULL;
     } else {
@@ -39,21 +66,28 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
     if (size >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) at = 3;
     for (bool header = true; at < size || header; header = false) {
         size_t row_line = line;
-        const char *file = NULL, *label = NULL;
+        const char *file = NULL, *label = NULL, *first_heading = NULL;
         bool ends_row = false, blank = false;
         for (int column = 0; !ends_row; column++) {
-            const char *field = next_field(text, size, &at, &line, &ends_row);
+            char *field = next_field(text, size, &at, &line, &ends_row);
             if (!field) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: a quoted field isn't closed properly", csv->name, row_line);
-            blank = column == 0 && ends_row && !*field;
-            if (header && !strcmp(field, "filename")) file_column = column;
-            if (header && !strcmp(field, "label")) label_column = column;
+            blank = column == 0 && ends_row && !*trim(field);
+            if (header) {
+                field = trim(field);
+                if (column == 0) first_heading = field;
+                if (!strcasecmp(field, "filename")) file_column = column;
+                if (!strcasecmp(field, "label")) label_column = column;
+            }
             if (column == file_column) file = field;
-            if (column == label_column) label = field;
+            if (column == label_column) label = trim(field);
         }
         if (header && (file_column == NONE || label_column == NONE)) {
             const char *what = ad_sniff(text, size);
-            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' %s%s: the first line must name the columns 'filename' and 'label'", csv->name,
-                           what ? "is " : "isn't a list of pictures", what ? what : "");
+            const bool is_list = (!what || !strcmp(what, "a text file")) && first_heading && *first_heading;
+            return ad_fail(ctx, ADATOM_BAD_DATA,
+                           "'%s' %s%s: the first line must name the columns 'filename' and 'label', with a comma between them%s%.40s%s",
+                           csv->name, what ? "is " : "isn't a list of pictures", what ? what : "", is_list ? ", and begins with '" : "",
+                           is_list ? first_heading : "", is_list ? "'" : "");
         }
         if (header || blank) continue;
         if (!file || !*file) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: there is no file name", csv->name, row_line);
@@ -74,6 +108,8 @@ adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *te
     *out = (ad_csv){0};
     if (size && memchr(text, 0, size)) {
         const char *what = ad_sniff(text, size);
+        if (size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2)))
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is text in UTF-16, not a CSV list: save it as UTF-8", name);
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is %s, not a CSV list", name, what ? what : "a binary file");
     }
     adatom_status status = ADATOM_OUT_OF_MEMORY;

@@ -11,11 +11,15 @@
 #define SHAPES "builtin:shapes"
 
 struct adatom_dataset {
+    adatom_context *ctx;
     char *name;
+    ad_passed passed;
     ad_block block;
     char hash[17];
     int classes, size;
     size_t images;
+    char background[7];
+    size_t damaged;
     const char **class_names, **paths; /* in the block */
     size_t *first;                     /* [classes + 1] */
 };
@@ -25,12 +29,22 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     size_t text_bytes = 0, pixel_bytes = 0;
     *out = (ad_block){0};
     for (int c = 0; c < classes; c++) text_bytes += strlen(names[c]) + 1;
-    for (size_t i = 0; i < images; i++) text_bytes += strlen(path(user, i)) + 1;
+    for (size_t i = 0; i < images; i++) text_bytes += ad_show_name(path(user, i), strlen(path(user, i)), NULL) + 1;
     size_t text_at = sizeof(ad_block_header) + (size_t)classes * sizeof(uint64_t);
     out->pixels_at = (text_at + text_bytes + 63) / 64 * 64;
     if (__builtin_mul_overflow(images, (size_t)size * (size_t)size * 3, &pixel_bytes) ||
         __builtin_add_overflow(pixel_bytes, out->pixels_at, &out->size))
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%zu pictures of %d x %d do not fit into memory", images, size, size);
+    /* The system promises more than it has, and ends the process when that is asked for. */
+    const uint64_t available = ad_available_bytes();
+    if (available && out->size > available) {
+        char needed[32], left[32];
+        ad_bytes_text(out->size, needed);
+        ad_bytes_text(available, left);
+        return ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
+                       "%zu pictures of %d x %d need %s of memory, %s are available; choose a smaller picture size or fewer pictures",
+                       images, size, size, needed, left);
+    }
     out->bytes = ad_malloc(ctx, out->size, 1);
     if (!out->bytes) return ADATOM_OUT_OF_MEMORY;
     ad_block_header header = {
@@ -41,29 +55,57 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     char *at = out->bytes + sizeof header;
     for (int c = 0; c < classes; c++, at += sizeof(uint64_t)) memcpy(at, &(uint64_t){counts[c]}, sizeof(uint64_t));
     for (int c = 0; c < classes; c++) at = stpcpy(at, names[c]) + 1;
-    for (size_t i = 0; i < images; i++) at = stpcpy(at, path(user, i)) + 1;
+    for (size_t i = 0; i < images; i++) at += ad_show_name(path(user, i), strlen(path(user, i)), at) + 1;
     return ADATOM_OK;
 }
 
-adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, adatom_dataset **out) {
+static char *shown_copy(adatom_context *ctx, const char *name) {
+    char *shown = ad_malloc(ctx, ad_show_name(name, strlen(name), NULL) + 1, 1);
+    if (shown) ad_show_name(name, strlen(name), shown);
+    return shown;
+}
+
+uint64_t ad_block_hash(ad_block *block) {
+    ad_block_header *header = (ad_block_header *)(void *)block->bytes;
+    const uint64_t found =
+        block->is_hashed ? header->pixels_hash : ad_hash(block->bytes + block->pixels_at, block->size - block->pixels_at, header->size);
+    if (!block->is_hashed) header->pixels_hash = found;
+    block->is_hashed = true;
+    return found;
+}
+
+adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed, adatom_dataset **out) {
     const ad_block_header *header = (const ad_block_header *)(const void *)block->bytes;
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     adatom_dataset *d = ad_calloc(ctx, 1, sizeof *d);
     if (!d) goto done;
+    /* Not over the paths: the same pictures give the same hash as a folder and as an archive. */
+    uint64_t hash = ad_block_hash(block);
+    d->ctx = ctx;
     d->block = *block;
     *block = (ad_block){0};
     d->classes = (int)header->classes;
     d->size = (int)header->size;
     d->images = (size_t)header->images;
-    d->name = ad_strdup(ctx, name);
+    if (passed) {
+        d->passed = *passed;
+        *passed = (ad_passed){0};
+    }
+    d->name = shown_copy(ctx, name);
+    for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
+        char **example = &d->passed.example[kind];
+        if (!*example || ad_is_utf8(*example, strlen(*example))) continue;
+        char *shown = shown_copy(ctx, *example);
+        if (!shown) goto done;
+        ad_free(*example);
+        *example = shown;
+    }
     d->class_names = ad_malloc(ctx, (size_t)d->classes, sizeof *d->class_names);
     d->paths = ad_malloc(ctx, d->images, sizeof *d->paths);
     d->first = ad_calloc(ctx, (size_t)d->classes + 1, sizeof *d->first);
     if (!d->name || !d->class_names || !d->paths || !d->first) goto done;
     const uint64_t *counts = (const uint64_t *)(const void *)(header + 1);
     const char *text = (const char *)(counts + d->classes);
-    /* Not over the paths: the same pictures give the same hash as a folder and as an archive. */
-    uint64_t hash = ad_hash(d->block.bytes + d->block.pixels_at, d->block.size - d->block.pixels_at, header->size);
     for (int c = 0; c < d->classes; c++, text += strlen(text) + 1) {
         d->class_names[c] = text;
         d->first[c + 1] = d->first[c] + (size_t)counts[c];
@@ -81,6 +123,13 @@ done:
     return status;
 }
 
+void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged) {
+    uint8_t rgb[3] = {0};
+    ad_parse_background(background, rgb);
+    snprintf(dataset->background, sizeof dataset->background, "%02X%02X%02X", rgb[0], rgb[1], rgb[2]);
+    dataset->damaged = damaged;
+}
+
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out) {
     *out = params ? *params : (adatom_dataset_params){0};
     if (!spec || !*spec) return ad_fail(ctx, ADATOM_USAGE, "no data set was named");
@@ -94,6 +143,14 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const a
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;
+    if (out->decode_bytes == 0) {
+        uint64_t quarter = ad_available_bytes() / 4, most = (uint64_t)768 << 20;
+        out->decode_bytes = quarter > 0 ? AD_MIN(quarter, most) : most;
+    }
+    if (!ad_parse_background(out->background, (uint8_t[3]){0}))
+        return ad_fail(ctx, ADATOM_USAGE, "'%s' is no background: white, black, grey or six hexadecimal digits (RRGGBB) are",
+                       out->background);
+    if (out->cache_bytes == 0) out->cache_bytes = (uint64_t)16 << 30;
     if (out->builtin_per_class == 0) out->builtin_per_class = 60;
     if (out->builtin_per_class < 1 || out->builtin_per_class > 100000)
         return ad_fail(ctx, ADATOM_USAGE, "%d pictures a class: 1 to 100000 are possible", out->builtin_per_class);
@@ -109,12 +166,43 @@ static adatom_status read_csv(adatom_context *ctx, const char *path, ad_csv *out
     return status;
 }
 
+/* The list's rows name pictures below images/ beside it, as miniImageNet's do, or relative to the list. */
+static adatom_status open_beside_list(adatom_context *ctx, const char *list, const ad_csv *csv, ad_source *source) {
+    adatom_status status = ADATOM_OK;
+    ad_source beside = {0};
+    struct stat info;
+    const char *slash = strrchr(list, '/');
+    const int parent = slash ? (int)AD_MAX(slash - list, 1) : 1;
+    char *folder = ad_format(ctx, "%.*s", parent, slash ? list : ".");
+    char *images = ad_format(ctx, "%.*s/images", parent, slash ? list : ".");
+    size_t missing = 0, missing_beside = 0;
+    if (!folder || !images) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (stat(images, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        status = ad_source_open(ctx, folder, source);
+        goto done;
+    }
+    AD_TRY(ad_source_open(ctx, images, source));
+    AD_TRY(ad_count_missing(source, csv, &missing));
+    if (missing == 0) goto done;
+    AD_TRY(ad_source_open(ctx, folder, &beside));
+    AD_TRY(ad_count_missing(&beside, csv, &missing_beside));
+    if (missing_beside < missing) {
+        ad_source_close(source);
+        *source = beside;
+        beside = (ad_source){0};
+    }
+done:
+    ad_source_close(&beside);
+    ad_free(folder);
+    ad_free(images);
+    return status;
+}
+
 adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_source *source,
                                 ad_csv *csv) {
     *source = (ad_source){0};
     *csv = (ad_csv){0};
     adatom_status status = ADATOM_OK;
-    char *folder = NULL;
     struct stat info;
     size_t length = strlen(spec);
     bool is_csv = length > 4 && !strcasecmp(spec + length - 4, ".csv") && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
@@ -124,38 +212,86 @@ adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const ada
     } else {
         if (params->csv) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "'%s' is a CSV list itself: '%s' can't be applied to it", spec, params->csv));
         AD_TRY(read_csv(ctx, spec, csv));
-        const char *slash = strrchr(spec, '/');
-        int parent = slash ? (int)(slash - spec) : 1;
-        folder = ad_format(ctx, "%.*s/images", parent, slash ? spec : ".");
-        if (!folder) AD_TRY(ADATOM_OUT_OF_MEMORY);
-        if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode)) folder[strlen(folder) - strlen("images")] = 0;
-        AD_TRY(ad_source_open(ctx, folder, source));
+        AD_TRY(open_beside_list(ctx, spec, csv, source));
     }
 done:
-    ad_free(folder);
     return status;
 }
 
 static const char *selected_path(const void *user, size_t image) { return ((const ad_selection *)user)->pictures[image].path; }
 
-static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block) {
+/* Reads the selected pictures of which it isn't known what is in them. */
+static adatom_status hash_contents(ad_source *source, const ad_selection *selection) {
+    adatom_status status = ADATOM_OK;
+    uint8_t *wanted = ad_calloc(source->ctx, source->count, 1);
+    if (!wanted) return ADATOM_OUT_OF_MEMORY;
+    for (size_t p = 0; p < selection->count; p++) wanted[selection->pictures[p].entry] = 1;
+    for (size_t i = 0; i < source->count; i++) {
+        char *bytes = NULL;
+        size_t size = 0;
+        if (!wanted[i] || source->entries[i].hash) continue;
+        if (i % 64 == 0) AD_TRY(ad_interrupted(source->ctx));
+        AD_TRY(ad_source_read(source, i, &bytes, &size));
+        source->entries[i].hash = ad_hash(bytes, size, 0);
+        ad_free(bytes);
+    }
+done:
+    ad_free(wanted);
+    return status;
+}
+
+/* The block from the cache, if it is certain that it is of these very pictures. */
+static adatom_status find_block(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, uint64_t name,
+                                ad_block *block) {
+    if (!ad_cache_has(source->ctx, params->cache_dir, name)) return ADATOM_OK; /* then they needn't be read twice */
+    adatom_status status = hash_contents(source, selection);
+    if (status == ADATOM_BAD_DATA) return ADATOM_OK; /* decoding says which picture can't be read */
+    if (status != ADATOM_OK) return status;
+    const ad_cache_key key = {name, ad_cache_content(source, selection, name)};
+    return ad_cache_load(source->ctx, params->cache_dir, key, block);
+}
+
+static adatom_status decode(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, uint64_t name,
+                            ad_block *block, size_t *damaged) {
+    ad_problems problems = {.ctx = source->ctx};
+    adatom_status status = ADATOM_OK;
+    uint64_t *hashes = params->cache_dir ? ad_calloc(source->ctx, selection->count, sizeof *hashes) : NULL;
+    if (params->cache_dir && !hashes) return ADATOM_OUT_OF_MEMORY;
+    AD_TRY(ad_block_make(source->ctx, params->size, selection->classes, (const char *const *)selection->names, selection->counts,
+                         selection->count, selected_path, selection, block));
+    AD_TRY(ad_load(source, selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, hashes));
+    ad_warn_of_damaged(&problems);
+    *damaged = problems.damaged_taken;
+    if (!hashes || problems.damaged_taken > 0) goto done; /* were it kept, the next run would not warn */
+    /* Of the very bytes that were decoded: the file may have been another one when it was listed. */
+    for (size_t p = 0; p < selection->count; p++) source->entries[selection->pictures[p].entry].hash = hashes[p];
+    const ad_cache_key key = {name, ad_cache_content(source, selection, name)};
+    ad_cache_store(source->ctx, params->cache_dir, key, params->cache_bytes, block);
+done:
+    ad_free(hashes);
+    return status;
+}
+
+static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block,
+                                   ad_passed *passed, size_t *damaged) {
     ad_source source = {0};
     ad_csv csv = {0};
     ad_selection selection = {0};
     ad_problems problems = {.ctx = ctx};
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_dataset_source(ctx, spec, params, &source, &csv));
-    if (source.empty && params->refuse_empty)
-        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "the folder '%s' in '%s' holds no pictures; fill or remove it", source.empty, spec));
-    uint64_t key = ad_cache_key(&source, &csv, params);
-    AD_TRY(ad_cache_load(ctx, params->cache_dir, key, block));
-    if (block->bytes) goto done;
+    if (params->cache_dir) AD_TRY(ad_seen_load(&source, params->cache_dir));
     AD_TRY(ad_source_scan(&source, AD_KEEP_BYTES));
+    if (source.passed.count[AD_PASSED_EMPTY] && params->refuse_empty)
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "the folder '%s' in '%s' holds no pictures; fill or remove it",
+                       source.passed.example[AD_PASSED_EMPTY], spec));
     AD_TRY(ad_select(&source, params->split, csv.rows ? &csv : NULL, &problems, &selection));
-    AD_TRY(ad_block_make(ctx, params->size, selection.classes, (const char *const *)selection.names, selection.counts, selection.count,
-                         selected_path, &selection, block));
-    AD_TRY(ad_load(&source, &selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, NULL));
-    ad_cache_store(ctx, params->cache_dir, key, block);
+    const uint64_t name = ad_cache_name(&selection, params);
+    if (params->cache_dir) AD_TRY(find_block(&source, &selection, params, name, block));
+    if (!block->bytes) AD_TRY(decode(&source, &selection, params, name, block, damaged));
+    if (params->cache_dir) ad_seen_store(&source, params->cache_dir);
+    *passed = source.passed;
+    source.passed = (ad_passed){0};
 done:
     ad_selection_free(&selection);
     ad_csv_free(&csv);
@@ -171,24 +307,28 @@ static adatom_status open_builtin(adatom_context *ctx, const char *spec, const a
     if (slash && split && strcmp(slash + 1, split))
         return ad_fail(ctx, ADATOM_USAGE, "'%s' and the split '%s' contradict each other", spec, split);
     if (slash) split = slash + 1;
-    uint64_t key = ad_shapes_key(split, params);
+    const ad_cache_key key = {ad_hash(SHAPES, strlen(SHAPES), 0), ad_shapes_key(split, params)};
     adatom_status status = ad_cache_load(ctx, params->cache_dir, key, block);
     if (status != ADATOM_OK || block->bytes) return status;
     status = ad_shapes_open(ctx, split, params, block);
-    if (status == ADATOM_OK) ad_cache_store(ctx, params->cache_dir, key, block);
+    if (status == ADATOM_OK) ad_cache_store(ctx, params->cache_dir, key, params->cache_bytes, block);
     return status;
 }
 
 adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params, adatom_dataset **out) {
     adatom_dataset_params p;
     ad_block block = {0};
+    ad_passed passed = {0};
     *out = NULL;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
+    size_t damaged = 0;
     if (status == ADATOM_OK)
-        status =
-            strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block) : open_builtin(context, spec, &p, &block);
-    if (status == ADATOM_OK) return ad_dataset_wrap(context, spec, &block, out);
+        status = strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block, &passed, &damaged)
+                                                         : open_builtin(context, spec, &p, &block);
+    if (status == ADATOM_OK) status = ad_dataset_wrap(context, spec, &block, &passed, out);
+    if (status == ADATOM_OK) ad_dataset_note(*out, p.background, damaged);
     ad_free(block.bytes);
+    ad_passed_free(&passed);
     return status;
 }
 
@@ -196,6 +336,7 @@ void adatom_dataset_destroy(adatom_dataset **dataset) {
     if (!dataset || !*dataset) return;
     adatom_dataset *d = *dataset;
     ad_free(d->name);
+    ad_passed_free(&d->passed);
     ad_free(d->block.bytes);
     ad_free(d->class_names);
     ad_free(d->paths);
@@ -205,12 +346,31 @@ void adatom_dataset_destroy(adatom_dataset **dataset) {
 }
 
 void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
-    *out = (adatom_dataset_info){.name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images};
+    *out = (adatom_dataset_info){
+        .name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images, .damaged = dataset->damaged};
+    memcpy(out->background, dataset->background, sizeof out->background);
     memcpy(out->hash, dataset->hash, sizeof out->hash);
+    for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
+        out->passed_kinds += dataset->passed.count[kind] > 0;
+        out->passed_over += dataset->passed.count[kind];
+    }
+}
+
+adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what, size_t *count, const char **example) {
+    const ad_passed *p = &dataset->passed;
+    for (size_t kind = 0; kind < AD_PASSED_KINDS && k >= 0; kind++) {
+        if (p->count[kind] == 0 || k-- > 0) continue;
+        *what = ad_passed_text((ad_passed_kind)kind, p->count[kind]);
+        *count = p->count[kind];
+        *example = p->example[kind];
+        return ADATOM_OK;
+    }
+    return ad_fail(dataset->ctx, ADATOM_USAGE, "there is no such kind of what was passed over in '%s'", dataset->name);
 }
 
 adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first, size_t *count) {
-    if (c < 0 || c >= dataset->classes) return ADATOM_USAGE;
+    if (c < 0 || c >= dataset->classes)
+        return ad_fail(dataset->ctx, ADATOM_USAGE, "there is no class %d in '%s', which has %d", c, dataset->name, dataset->classes);
     *name = dataset->class_names[c];
     *first = dataset->first[c];
     *count = dataset->first[c + 1] - dataset->first[c];

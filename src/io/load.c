@@ -3,6 +3,7 @@
 
 #include <omp.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { BATCH_PICTURES = 512 };
 #define BATCH_BYTES ((size_t)64 << 20)
@@ -28,8 +29,18 @@ adatom_status ad_problem(ad_problems *problems, const char *format, ...) {
     va_end(args);
     problems->count++;
     if (!problems->go_on) return ad_fail(problems->ctx, ADATOM_BAD_DATA, "%s", text);
-    if (problems->report) problems->report(problems->user, text);
+    if (!problems->report) return ADATOM_OK;
+    char shown[3 * AD_MESSAGE_BYTES + 1]; /* a path in it may be in any encoding, or cut in the middle of a character */
+    ad_show_name(text, strlen(text), shown);
+    problems->report(problems->user, shown);
     return ADATOM_OK;
+}
+
+void ad_warn_of_damaged(const ad_problems *problems) {
+    if (problems->damaged_taken == 0) return;
+    ad_log(problems->ctx, ADATOM_LOG_WARNING, "%zu picture%s truncated or damaged and taken as far as %s: %s", problems->damaged_taken,
+           problems->damaged_taken == 1 ? " is" : "s are", problems->damaged_taken == 1 ? "it goes" : "they go, for example",
+           problems->damaged_example);
 }
 
 static void empty_batch(batch *b) {
@@ -39,22 +50,31 @@ static void empty_batch(batch *b) {
 }
 
 static adatom_status decode_batch(batch *b, const ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
-                                  ad_problems *problems, uint8_t *pixels, uint8_t *scratch, uint64_t *hashes) {
+                                  const ad_image_params *picture, ad_problems *problems, uint8_t *pixels, uint8_t *scratch,
+                                  uint64_t *hashes) {
     size_t stride = (size_t)params->size * (size_t)params->size * 3;
     adatom_status status = ADATOM_OK;
+    ad_budget_set_aside(picture->budget, b->bytes);
 #pragma omp parallel for num_threads(params->threads) schedule(dynamic)
     for (int i = 0; i < b->count; i++) {
         item *it = &b->items[i];
         uint8_t *out = pixels ? pixels + it->picture * stride : scratch + (size_t)omp_get_thread_num() * stride;
-        ad_image_decode(it->bytes, it->size, params->size, params->resize, params->max_pixels, out, &it->error);
+        ad_image_decode(it->bytes, it->size, picture, out, &it->error);
         if (hashes) hashes[it->picture] = ad_hash(it->bytes, it->size, 0);
     }
     for (int i = 0; i < b->count; i++) {
         const item *it = &b->items[i];
-        if (it->error.status == ADATOM_OK) continue;
+        if (!*it->error.text) continue;
         const char *path = selection->pictures[it->picture].path, *in = *source->root ? "' in '" : "";
+        if (it->error.status == ADATOM_OK) {
+            if (problems->damaged_taken++ == 0)
+                snprintf(problems->damaged_example, sizeof problems->damaged_example, "'%s%s%s' %s", path, in, source->root,
+                         it->error.text);
+            continue;
+        }
         if (it->error.status != ADATOM_BAD_DATA)
             AD_TRY(ad_fail(source->ctx, it->error.status, "'%s%s%s' %s", path, in, source->root, it->error.text));
+        problems->picture = it->picture;
         AD_TRY(ad_problem(problems, "'%s%s%s' %s", path, in, source->root, it->error.text));
     }
 done:
@@ -70,7 +90,11 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
     uint8_t *scratch = NULL;
     size_t *slots = ad_malloc(ctx, source->count, sizeof *slots); /* picture of each entry: read in the source's order */
     batch *b = ad_calloc(ctx, 1, sizeof *b);
+    ad_image_params picture = {
+        .size = params->size, .resize = params->resize, .max_pixels = params->max_pixels, .allow_truncated = params->allow_truncated};
     if (!slots || !b) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    ad_parse_background(params->background, picture.background);
+    AD_TRY(ad_budget_make(ctx, params->decode_bytes, &picture.budget));
     if (!pixels && !(scratch = ad_malloc(ctx, (size_t)params->threads, stride))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     for (size_t i = 0; i < source->count; i++) slots[i] = SIZE_MAX;
     for (size_t p = 0; p < selection->count; p++) slots[selection->pictures[p].entry] = p;
@@ -79,18 +103,22 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
         item *it = &b->items[b->count];
         *it = (item){.picture = slots[i]};
         status = ad_source_read(source, i, &it->bytes, &it->size);
-        if (status == ADATOM_BAD_DATA && !source->is_archive) status = ad_problem(problems, "%s", ctx->message);
+        if (status == ADATOM_BAD_DATA && !source->is_archive) {
+            problems->picture = slots[i];
+            status = ad_problem(problems, "%s", ctx->message);
+        }
         if (status != ADATOM_OK) goto done;
         if (it->bytes) b->count++;
         b->bytes += it->size;
         done_count++;
         if (b->count < BATCH_PICTURES && b->bytes < BATCH_BYTES && done_count < selection->count) continue;
         AD_TRY(ad_interrupted(ctx));
-        AD_TRY(decode_batch(b, source, selection, params, problems, pixels, scratch, hashes));
+        AD_TRY(decode_batch(b, source, selection, params, &picture, problems, pixels, scratch, hashes));
         if (params->progress) params->progress(params->user, done_count, selection->count);
     }
 done:
     if (b) empty_batch(b);
+    ad_budget_destroy(picture.budget);
     ad_free(b);
     ad_free(slots);
     ad_free(scratch);

@@ -17,6 +17,21 @@ typedef struct names {
 
 static const char *picture_path(const void *user, size_t image) { return ((const names *)user)->paths[image]; }
 
+/* What can't be read: told one by one, or the first fails. */
+typedef struct failures {
+    const adatom_dataset_params *params;
+    size_t count, damaged; /* damaged: taken nevertheless */
+} failures;
+
+static void tell(adatom_context *ctx, failures *f, const char *picture, const char *sentence) {
+    char shown[3 * AD_MESSAGE_BYTES + 1], *name = ad_malloc(ctx, 3 * strlen(picture) + 1, 1);
+    if (name) ad_show_name(picture, strlen(picture), name);
+    ad_show_name(sentence, AD_MIN(strlen(sentence), AD_MESSAGE_BYTES), shown);
+    f->params->unreadable(f->params->user, name ? name : "?", shown);
+    ad_free(name);
+    f->count++;
+}
+
 /* A run of single pictures, or one folder or archive; *taken tells how many of the paths it is. */
 static adatom_status open_place(adatom_context *ctx, const char *const *paths, size_t count, place *out, size_t *taken) {
     adatom_status status = ADATOM_OK;
@@ -45,27 +60,101 @@ static adatom_status name_pictures(adatom_context *ctx, names *n) {
     return ADATOM_OK;
 }
 
+/* ad_load's problems, by picture. */
+typedef struct sentences {
+    const ad_problems *problems;
+    char **of; /* each picture; NULL: it can be read */
+    bool failed;
+} sentences;
+
+static void keep_sentence(void *user, const char *sentence) {
+    sentences *s = user;
+    char **kept = &s->of[s->problems->picture];
+    if (!*kept) *kept = ad_strdup(s->problems->ctx, sentence);
+    s->failed = s->failed || !*kept;
+}
+
+/* Decodes a place's pictures; those that can't be are told and marked in bad. */
+static adatom_status load_place(adatom_context *ctx, place *at, char *const *paths, failures *f, uint8_t *pixels, uint8_t *bad) {
+    ad_problems problems = {.ctx = ctx, .go_on = f->params->unreadable != NULL, .report = keep_sentence};
+    sentences told = {.problems = &problems, .of = ad_calloc(ctx, at->selection.count, sizeof *told.of)};
+    if (!told.of) return ADATOM_OUT_OF_MEMORY;
+    problems.user = &told;
+    adatom_status status = ad_load(&at->source, &at->selection, f->params, &problems, pixels, NULL);
+    if (status == ADATOM_OK && told.failed) status = ADATOM_OUT_OF_MEMORY;
+    ad_warn_of_damaged(&problems);
+    f->damaged += problems.damaged_taken;
+    for (size_t p = 0; p < at->selection.count; p++) {
+        if (!told.of[p]) continue;
+        bad[p] = 1;
+        if (status == ADATOM_OK) tell(ctx, f, paths[p], told.of[p]);
+        ad_free(told.of[p]);
+    }
+    ad_free(told.of);
+    return status;
+}
+
+/* Leaves the pictures out that are marked, and makes the block of the rest. */
+static adatom_status keep_good(adatom_context *ctx, names *n, const uint8_t *bad, int size, ad_block *block) {
+    static const char *const name = "";
+    const size_t stride = (size_t)size * (size_t)size * 3;
+    const uint8_t *pixels = (const uint8_t *)block->bytes + block->pixels_at;
+    ad_block good = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < n->pictures; i++) {
+        if (bad[i]) continue;
+        char *path = n->paths[kept];
+        n->paths[kept++] = n->paths[i];
+        n->paths[i] = path;
+    }
+    adatom_status status = ad_block_make(ctx, size, 1, &name, &kept, kept, picture_path, n, &good);
+    if (status != ADATOM_OK) return status;
+    for (size_t i = 0, to = 0; i < n->pictures; i++)
+        if (!bad[i]) memcpy(good.bytes + good.pixels_at + stride * to++, pixels + stride * i, stride);
+    ad_free(block->bytes);
+    *block = good;
+    return ADATOM_OK;
+}
+
 adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                            const adatom_dataset_params *params, adatom_dataset **out) {
     static const char *const name = "";
     adatom_dataset_params p;
-    ad_problems problems = {.ctx = context};
+    failures f = {.params = &p};
     ad_block block = {0};
     names n = {0};
+    uint8_t *bad = NULL;
     adatom_status status;
     *out = NULL;
     if (count == 0) return ad_fail(context, ADATOM_USAGE, "no pictures were named");
     AD_TRY(ad_dataset_defaults(context, "pictures", params, &p));
     if (!(n.places = ad_calloc(context, count, sizeof *n.places))) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    for (size_t at = 0, taken; at < count; at += taken) AD_TRY(open_place(context, paths + at, count - at, &n.places[n.count++], &taken));
-    AD_TRY(name_pictures(context, &n));
-    AD_TRY(ad_block_make(context, p.size, 1, &name, &n.pictures, n.pictures, picture_path, &n, &block));
-    uint8_t *pixels = (uint8_t *)block.bytes + block.pixels_at;
-    for (size_t k = 0; k < n.count; k++) {
-        AD_TRY(ad_load(&n.places[k].source, &n.places[k].selection, &p, &problems, pixels, NULL));
-        pixels += n.places[k].selection.count * (size_t)p.size * (size_t)p.size * 3;
+    for (size_t at = 0, taken; at < count; at += taken) {
+        place *here = &n.places[n.count++];
+        status = open_place(context, paths + at, count - at, here, &taken);
+        if (status == ADATOM_BAD_DATA && p.unreadable) {
+            tell(context, &f, paths[at], adatom_context_message(context));
+            ad_selection_free(&here->selection);
+            ad_source_close(&here->source);
+            n.count--;
+            status = ADATOM_OK;
+        }
+        AD_TRY(status);
     }
-    AD_TRY(ad_dataset_wrap(context, "pictures", &block, out));
+    AD_TRY(name_pictures(context, &n));
+    if (n.pictures == 0) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "none of the pictures can be read"));
+    if (!(bad = ad_calloc(context, n.pictures, 1))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(ad_block_make(context, p.size, 1, &name, &n.pictures, n.pictures, picture_path, &n, &block));
+    const size_t before = f.count;
+    for (size_t k = 0, at = 0; k < n.count; k++) {
+        uint8_t *pixels = (uint8_t *)block.bytes + block.pixels_at + at * (size_t)p.size * (size_t)p.size * 3;
+        AD_TRY(load_place(context, &n.places[k], n.paths + at, &f, pixels, bad + at));
+        at += n.places[k].selection.count;
+    }
+    if (f.count - before == n.pictures) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "none of the pictures can be read"));
+    if (f.count > before) AD_TRY(keep_good(context, &n, bad, p.size, &block));
+    AD_TRY(ad_dataset_wrap(context, "pictures", &block, NULL, out));
+    ad_dataset_note(*out, p.background, f.damaged);
 done:
     for (size_t k = 0; k < n.count; k++) {
         ad_selection_free(&n.places[k].selection);
@@ -75,5 +164,6 @@ done:
     ad_free(n.paths);
     ad_free(n.places);
     ad_free(block.bytes);
+    ad_free(bad);
     return status;
 }

@@ -15,14 +15,6 @@ static size_t folder_length(const char *path) {
     return slash ? (size_t)(slash - path) : 0;
 }
 
-static bool in_folder_named(const char *path, const char *folder) {
-    size_t length = strlen(folder);
-    for (const char *at = path, *slash; (slash = strchr(at, '/')); at = slash + 1) {
-        if ((size_t)(slash - at) == length && !memcmp(at, folder, length)) return true;
-    }
-    return false;
-}
-
 /* Length of the longest folder that all pictures are in. */
 static size_t common_folder(const ad_selection *s) {
     const char *first = s->pictures[0].path;
@@ -38,13 +30,14 @@ static size_t common_folder(const ad_selection *s) {
     return common;
 }
 
-/* Takes every picture of the source (with split: those in a folder of that name). */
+/* Takes every picture of the source (with split: those in that part of it). */
 static adatom_status take_pictures(const ad_source *source, const char *split, ad_selection *s) {
+    const size_t level = split ? ad_split_level(source, split) : 0;
     s->pictures = ad_calloc(source->ctx, source->count, sizeof *s->pictures);
     if (!s->pictures) return ADATOM_OUT_OF_MEMORY;
     for (size_t i = 0; i < source->count; i++) {
         const ad_entry *entry = &source->entries[i];
-        if (entry->kind != AD_ENTRY_PICTURE || (split && !in_folder_named(entry->path, split))) continue;
+        if (entry->kind != AD_ENTRY_PICTURE || (split && !ad_in_split(entry->path, level, split))) continue;
         s->pictures[s->count++] = (ad_picture){.entry = i, .path = entry->path};
     }
     return ADATOM_OK;
@@ -52,9 +45,8 @@ static adatom_status take_pictures(const ad_source *source, const char *split, a
 
 /* The class is the picture's folder below the folder common to all: "n01532829", "Balinese/character01". Pictures that lie
  * beside class folders (a montage, a logo) belong to none and are left out. */
-static void label_by_folder(const ad_source *source, ad_selection *s) {
-    size_t common = common_folder(s), left_out = 0;
-    const char *example = NULL;
+static adatom_status label_by_folder(ad_source *source, ad_selection *s) {
+    size_t common = common_folder(s);
     for (;; common = common_folder(s)) {
         size_t kept = 0, count = s->count;
         for (size_t i = 0; i < count; i++) kept += folder_length(s->pictures[i].path) > common;
@@ -64,15 +56,11 @@ static void label_by_folder(const ad_source *source, ad_selection *s) {
             ad_picture p = s->pictures[i];
             if (folder_length(p.path) > common) {
                 s->pictures[s->count++] = p;
-            } else {
-                example = p.path;
+                continue;
             }
+            adatom_status status = ad_pass_over(source, AD_PASSED_BESIDE, p.path);
+            if (status != ADATOM_OK) return status;
         }
-        left_out += count - kept;
-    }
-    if (left_out) {
-        ad_log(source->ctx, ADATOM_LOG_WARNING, "'%s': %zu picture%s outside the class folders left out, '%s' for one", source->root,
-               left_out, left_out == 1 ? "" : "s", example);
     }
     const char *first = s->pictures[0].path;
     size_t start = 0; /* where the class's name begins */
@@ -88,22 +76,36 @@ static void label_by_folder(const ad_source *source, ad_selection *s) {
         p->label = p->path + start;
         p->label_length = folder_length(p->path) - start;
     }
+    return ADATOM_OK;
 }
 
-static adatom_status tell_unread(const ad_source *source, ad_problems *problems) {
-    adatom_status status = ADATOM_OK;
-    size_t unread = 0, example = 0;
-    for (size_t i = 0; i < source->count; i++) {
-        if (source->entries[i].kind != AD_ENTRY_UNREAD) continue;
-        if (problems->go_on) AD_TRY(ad_problem(problems, "'%s' is a picture of a kind that is not read", source->entries[i].path));
-        if (unread++ == 0) example = i;
+/* Labels that aren't UTF-8 can stand in no result, and are replaced by what is shown for them. */
+static adatom_status show_labels(adatom_context *ctx, ad_selection *s) {
+    const char *before = NULL;
+    size_t before_length = 0, capacity = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        ad_picture *p = &s->pictures[i];
+        if (ad_is_utf8(p->label, p->label_length)) continue;
+        if (!before || before_length != p->label_length || memcmp(before, p->label, before_length) != 0) {
+            if (s->shown_count == capacity) {
+                const size_t grown = capacity ? 2 * capacity : 16;
+                char **larger = ad_realloc(ctx, s->shown, capacity, grown, sizeof *larger);
+                if (!larger) return ADATOM_OUT_OF_MEMORY;
+                s->shown = larger;
+                capacity = grown;
+            }
+            char *shown = ad_malloc(ctx, ad_show_name(p->label, p->label_length, NULL) + 1, 1);
+            if (!shown) return ADATOM_OUT_OF_MEMORY;
+            ad_show_name(p->label, p->label_length, shown);
+            s->shown[s->shown_count++] = shown;
+            before = p->label;
+            before_length = p->label_length;
+        }
+        p->label = s->shown[s->shown_count - 1];
+        p->label_length = strlen(p->label);
+        p->is_shown = true;
     }
-    if (unread && !problems->go_on) {
-        ad_log(source->ctx, ADATOM_LOG_WARNING, "'%s': %zu picture%s of a kind that is not read left out, '%s' for one", source->root,
-               unread, unread == 1 ? "" : "s", source->entries[example].path);
-    }
-done:
-    return status;
+    return ADATOM_OK;
 }
 
 static int by_base_name(const void *a, const void *b) {
@@ -117,6 +119,47 @@ static bool ends_in(const char *path, const char *tail) {
     return n <= length && !strcmp(path + length - n, tail) && (n == length || path[length - n - 1] == '/');
 }
 
+/* The picture whose path is `wanted` or ends in it, among pictures sorted by base name, or SIZE_MAX; *other is a second one. */
+static size_t find_ending(const ad_selection *s, const char *wanted, const char **other) {
+    size_t low = 0, high = s->count, match = SIZE_MAX;
+    *other = NULL;
+    while (wanted[0] == '.' && wanted[1] == '/') wanted += 2;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(base_name(s->pictures[middle].path), base_name(wanted)) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (size_t i = low; i < s->count && !strcmp(base_name(s->pictures[i].path), base_name(wanted)); i++) {
+        if (!ends_in(s->pictures[i].path, wanted)) continue;
+        if (match == SIZE_MAX) {
+            match = i;
+        } else if (!*other) {
+            *other = s->pictures[i].path;
+        }
+    }
+    return match;
+}
+
+/* The picture a row names: as it is written, without spaces around it, or with the slashes of Windows. */
+static size_t find_row(const ad_selection *s, const char *file, const char **other) {
+    char path[4096];
+    size_t match = find_ending(s, file, other), length = strlen(file);
+    if (match != SIZE_MAX || length >= sizeof path) return match;
+    while (length && strchr(" \t", file[length - 1])) length--;
+    while (length && strchr(" \t", *file)) {
+        file++;
+        length--;
+    }
+    memcpy(path, file, length);
+    path[length] = 0;
+    match = find_ending(s, path, other);
+    for (size_t i = 0; i < length; i++) path[i] = (char)(path[i] == '\\' ? '/' : path[i]);
+    return match == SIZE_MAX ? find_ending(s, path, other) : match;
+}
+
 /* Rows name a picture by its path or the end of it. */
 static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bool complete, ad_problems *problems, ad_selection *s) {
     adatom_status status = ADATOM_OK;
@@ -125,26 +168,9 @@ static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bo
     qsort(s->pictures, s->count, sizeof *s->pictures, by_base_name);
     for (size_t r = 0; r < csv->count; r++) {
         const ad_csv_row *row = &csv->rows[r];
-        const char *wanted = row->file;
-        while (wanted[0] == '.' && wanted[1] == '/') wanted += 2;
-        size_t low = 0, high = s->count, match = SIZE_MAX;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (strcmp(base_name(s->pictures[middle].path), base_name(wanted)) < 0) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
         const char *other = NULL;
-        for (size_t i = low; i < s->count && !strcmp(base_name(s->pictures[i].path), base_name(wanted)); i++) {
-            if (!ends_in(s->pictures[i].path, wanted)) continue;
-            if (match == SIZE_MAX) {
-                match = i;
-            } else if (!other) {
-                other = s->pictures[i].path;
-            }
-        }
+        const size_t match = find_row(s, row->file, &other);
+        if (r % 1024 == 0) AD_TRY(ad_interrupted(source->ctx));
         if (match == SIZE_MAX) {
             AD_TRY(ad_problem(problems, "'%s', line %zu: picture '%s' is not in '%s'", csv->name, row->line, row->file, source->root));
             continue;
@@ -175,6 +201,23 @@ done:
     return status;
 }
 
+static int by_entry_path(const void *path, const void *entry) { return strcmp(path, ((const ad_entry *)entry)->path); }
+
+adatom_status ad_count_missing(const ad_source *source, const ad_csv *csv, size_t *missing) {
+    ad_selection all = {0};
+    const char *other = NULL;
+    *missing = 0;
+    for (size_t r = 0; r < csv->count && source->count; r++) /* most lists name the paths themselves */
+        *missing += !bsearch(csv->rows[r].file, source->entries, source->count, sizeof *source->entries, by_entry_path);
+    if (source->count && *missing == 0) return ADATOM_OK;
+    adatom_status status = take_pictures(source, NULL, &all);
+    if (status == ADATOM_OK && all.count) qsort(all.pictures, all.count, sizeof *all.pictures, by_base_name);
+    *missing = 0;
+    for (size_t r = 0; r < csv->count && status == ADATOM_OK; r++) *missing += find_row(&all, csv->rows[r].file, &other) == SIZE_MAX;
+    ad_selection_free(&all);
+    return status;
+}
+
 static int by_label(const void *a, const void *b) {
     const ad_picture *x = a, *y = b;
     int order = memcmp(x->label, y->label, AD_MIN(x->label_length, y->label_length));
@@ -197,6 +240,9 @@ static adatom_status make_classes(const ad_source *source, ad_problems *problems
         ad_picture *p = &s->pictures[i];
         bool same = i > 0 && same_label(p, p - 1);
         p->class_index = same ? classes - 1 : classes++;
+        if (same && p->is_shown != p[-1].is_shown)
+            AD_TRY(ad_problem(problems, "two classes in '%s' are both shown as '%.*s', as the name of one is not UTF-8; rename that one",
+                              source->root, (int)p->label_length, p->label));
         if (same && source->is_archive && !strcmp(p->path, p[-1].path))
             AD_TRY(ad_problem(problems, "archive '%s' holds '%s' twice", source->root, p->path));
     }
@@ -243,6 +289,19 @@ static adatom_status find_csv(const ad_source *source, const char *split, size_t
     return ADATOM_OK;
 }
 
+/* Says what there is instead, if anything. */
+static adatom_status no_pictures(const ad_source *source) {
+    const ad_passed *p = &source->passed;
+    size_t kind = 0;
+    while (kind < AD_PASSED_KINDS && p->count[kind] == 0) kind++;
+    if (kind == AD_PASSED_KINDS || kind == AD_PASSED_EMPTY)
+        return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth)", source->root,
+                       adatom_picture_kinds());
+    return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth), but %zu %s, '%s' for one",
+                   source->root, adatom_picture_kinds(), p->count[kind], ad_passed_text((ad_passed_kind)kind, p->count[kind]),
+                   p->example[kind]);
+}
+
 adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems, ad_selection *out) {
     adatom_context *ctx = source->ctx;
     adatom_status status = ADATOM_OK;
@@ -260,25 +319,27 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
             complete = !split;
         }
     }
-    AD_TRY(tell_unread(source, problems));
+    AD_TRY(ad_tell_passed(source, 0, AD_PASSED_KINDS - 1, problems));
     AD_TRY(take_pictures(source, csv ? NULL : split, out));
     if (out->count == 0 && split && !csv) {
         AD_TRY(
             ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has neither a list '%s.csv' nor a folder '%s' with pictures", source->root, split, split));
     } else if (out->count == 0) {
-        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
-                       source->root));
+        AD_TRY(no_pictures(source));
     }
     if (csv) {
         AD_TRY(label_by_csv(source, csv, complete, problems, out));
     } else {
-        label_by_folder(source, out);
+        AD_TRY(label_by_folder(source, out));
+        AD_TRY(ad_tell_passed(source, AD_PASSED_BESIDE, AD_PASSED_BESIDE, problems));
         if (out->pictures[0].label_length == 0)
             AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "the pictures in '%s' have no classes: a folder for each class or a CSV list is needed",
                            source->root));
     }
     if (out->count == 0) AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists none of the pictures in '%s'", csv->name, source->root));
+    AD_TRY(show_labels(ctx, out));
     AD_TRY(make_classes(source, problems, out));
+    if (!csv && !split) AD_TRY(ad_tell_splits(source, out, problems));
 done:
     /* Labels from a list found in the source point into it; the classes have copies. */
     for (size_t i = 0; own.text && i < out->count; i++) out->pictures[i].label = NULL;
@@ -288,14 +349,12 @@ done:
     return status;
 }
 
-adatom_status ad_select_all(const ad_source *source, ad_selection *out) {
+adatom_status ad_select_all(ad_source *source, ad_selection *out) {
     ad_problems problems = {.ctx = source->ctx};
     *out = (ad_selection){0};
-    adatom_status status = tell_unread(source, &problems);
+    adatom_status status = ad_tell_passed(source, 0, AD_PASSED_KINDS - 1, &problems);
     if (status == ADATOM_OK) status = take_pictures(source, NULL, out);
-    if (status == ADATOM_OK && out->count == 0)
-        status = ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for JPEG, PNG, BMP, GIF and PNM files at any depth)",
-                         source->root);
+    if (status == ADATOM_OK && out->count == 0) status = no_pictures(source);
     return status;
 }
 
@@ -304,5 +363,7 @@ void ad_selection_free(ad_selection *selection) {
     ad_free(selection->names);
     ad_free(selection->counts);
     ad_free(selection->pictures);
+    for (size_t i = 0; i < selection->shown_count; i++) ad_free(selection->shown[i]);
+    ad_free(selection->shown);
     *selection = (ad_selection){0};
 }

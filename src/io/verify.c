@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct hashed {
     uint64_t hash;
@@ -36,17 +35,19 @@ done:
 
 static adatom_status look_at_classes(const ad_selection *s, size_t least, ad_problems *problems) {
     adatom_status status = ADATOM_OK;
+    ad_alike *alike = NULL;
+    size_t alike_count = 0;
     for (int c = 0; c < s->classes; c++) {
         if (s->counts[c] < least) {
             AD_TRY(ad_problem(problems, "class '%s' has %zu picture%s, fewer than %zu", s->names[c], s->counts[c],
                               s->counts[c] == 1 ? "" : "s", least));
         }
-        for (int other = 0; other < c; other++) {
-            if (!strcasecmp(s->names[c], s->names[other]))
-                AD_TRY(ad_problem(problems, "classes '%s' and '%s' differ only in case", s->names[other], s->names[c]));
-        }
     }
+    AD_TRY(ad_names_alike(problems->ctx, (const char *const *)s->names, s->classes, &alike, &alike_count));
+    for (size_t i = 0; i < alike_count; i++)
+        AD_TRY(ad_problem(problems, "classes '%s' and '%s' %s", s->names[alike[i].first], s->names[alike[i].second], alike[i].how));
 done:
+    ad_free(alike);
     return status;
 }
 
@@ -58,7 +59,6 @@ static adatom_status verify_pictures(const char *spec, const adatom_dataset_para
     ad_selection selection = {0};
     uint64_t *hashes = NULL;
     AD_TRY(ad_dataset_source(ctx, spec, params, &source, &csv));
-    if (source.empty) AD_TRY(ad_problem(problems, "folder '%s' holds no pictures", source.empty));
     AD_TRY(ad_source_scan(&source, AD_KEEP_BYTES));
     AD_TRY(ad_select(&source, params->split, csv.rows ? &csv : NULL, problems, &selection));
     hashes = ad_calloc(ctx, selection.count, sizeof *hashes);
@@ -81,6 +81,7 @@ adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, c
     *problems = 0;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
     if (status != ADATOM_OK) return status;
+    p.allow_truncated = false; /* damage is what is looked for */
     if (strncmp(spec, "builtin:", 8)) {
         status = verify_pictures(spec, &p, least, &found);
     } else {

@@ -20,13 +20,13 @@ static void consider(ad_vk_matrix *best, uint32_t m, uint32_t n, uint32_t k, boo
 
 enum { MAX_SHAPES = 64 };
 
-static void find_nv(vk_physical *out, ad_vk_matrix *best) {
+static void find_nv(const vk_instance *instance, vk_physical *out, ad_vk_matrix *best) {
     VkCooperativeMatrixPropertiesNV shapes[MAX_SHAPES];
     uint32_t count = MAX_SHAPES;
     for (size_t i = 0; i < MAX_SHAPES; i++)
         shapes[i] = (VkCooperativeMatrixPropertiesNV){.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_NV};
-    if (!vkGetPhysicalDeviceCooperativeMatrixPropertiesNV ||
-        vkGetPhysicalDeviceCooperativeMatrixPropertiesNV(out->handle, &count, shapes) < 0)
+    if (!instance->vk.vkGetPhysicalDeviceCooperativeMatrixPropertiesNV ||
+        instance->vk.vkGetPhysicalDeviceCooperativeMatrixPropertiesNV(out->handle, &count, shapes) < 0)
         return;
     for (uint32_t i = 0; i < count; i++) {
         const VkCooperativeMatrixPropertiesNV *s = &shapes[i];
@@ -38,14 +38,12 @@ static void find_nv(vk_physical *out, ad_vk_matrix *best) {
     }
 }
 
-static void find_khr(VkInstance instance, const vk_physical *out, ad_vk_matrix *best) {
+static void find_khr(const vk_instance *instance, const vk_physical *out, ad_vk_matrix *best) {
     VkCooperativeMatrixPropertiesKHR shapes[MAX_SHAPES];
     uint32_t count = MAX_SHAPES;
     for (size_t i = 0; i < MAX_SHAPES; i++)
         shapes[i] = (VkCooperativeMatrixPropertiesKHR){.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vkGetInstanceProcAddr(instance,
-                                                                                     "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    const PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get = instance->vk.vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR;
     if (!get || get(out->handle, &count, shapes) < 0) return;
     for (uint32_t i = 0; i < count; i++) {
         const VkCooperativeMatrixPropertiesKHR *s = &shapes[i];
@@ -56,7 +54,7 @@ static void find_khr(VkInstance instance, const vk_physical *out, ad_vk_matrix *
     }
 }
 
-void ad_vk_arithmetic_find(VkInstance instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out) {
+void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out) {
     VkPhysicalDeviceShaderFloat16Int8Features half = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
     VkPhysicalDeviceVulkanMemoryModelFeatures model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {.sType =
@@ -69,20 +67,20 @@ void ad_vk_arithmetic_find(VkInstance instance, const VkExtensionProperties *ext
     if (has(extensions, count, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) control.pNext = all.pNext, all.pNext = &control;
     if (has(extensions, count, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)) nv.pNext = all.pNext, all.pNext = &nv;
     if (has(extensions, count, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) khr.pNext = all.pNext, all.pNext = &khr;
-    vkGetPhysicalDeviceFeatures2(out->handle, &all);
+    instance->vk.vkGetPhysicalDeviceFeatures2(out->handle, &all);
     out->half = half.shaderFloat16;
 
     if (control.subgroupSizeControl && control.computeFullSubgroups) {
         VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
         VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &sizes};
-        vkGetPhysicalDeviceProperties2(out->handle, &properties);
+        instance->vk.vkGetPhysicalDeviceProperties2(out->handle, &properties);
         /* Of several sizes the smallest is the one that matrix units are as wide as (AMD: 32 of 32 and 64; Intel: 8 or 16). */
         if (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) out->full_subgroup = sizes.minSubgroupSize;
     }
     if (!half.shaderFloat16 || !model.vulkanMemoryModel) return;
     ad_vk_matrix best_nv = {.subgroup = out->full_subgroup}, best_khr = {.subgroup = out->full_subgroup};
-    if (nv.cooperativeMatrix) find_nv(out, &best_nv);
+    if (nv.cooperativeMatrix) find_nv(instance, out, &best_nv);
     if (khr.cooperativeMatrix && ad_vk_module_present(AD_VK_CONV_MATRIX_KHR)) find_khr(instance, out, &best_khr);
     if (out->full_subgroup) out->matrix = best_khr.m ? best_khr : best_nv;
 }

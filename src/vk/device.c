@@ -95,7 +95,18 @@ static const ad_engine_api api = {
     .half_storage_judge = ad_vk_half_storage_judge,
 };
 
+/* The device that was listed as *which: drivers may list theirs in another order the next time. Without a UUID, the one at its index. */
+static int find_device(const vk_physical *devices, int count, const adatom_device_info *which) {
+    for (int i = 0; which->uuid[0] && i < count; i++)
+        if (!strcmp(devices[i].info.uuid, which->uuid) && !strcmp(devices[i].info.name, which->name)) return i;
+    return !which->uuid[0] && which->index >= 0 && which->index < count ? which->index : -1;
+}
+
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out) {
+    return ad_vk_engine_open(ctx, params, &(adatom_device_info){.index = index}, out);
+}
+
+adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params, const adatom_device_info *which, ad_engine **out) {
     const bool validate = params && params->validate, half = params && params->precision && !strcmp(params->precision, "fp16");
     vk_physical *devices = NULL;
     int count = 0;
@@ -106,12 +117,18 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_vk_instance_init(ctx, validate, &e->instance));
     if (e->instance.handle) AD_TRY(ad_vk_physical_list(&e->instance, &devices, &count));
-    if (index < 0 || index >= count) {
-        status = ad_fail(ctx, ADATOM_NO_DEVICE, "there is no Vulkan device %d (%d found)", index, count);
+    const int index = find_device(devices, count, which);
+    if (index < 0) {
+        status = ad_fail(ctx, ADATOM_NO_DEVICE, "there is no Vulkan device %d%s%s (%d found)", which->index, which->name[0] ? ", " : "",
+                         which->name, count);
         goto done;
     }
     e->physical = devices[index];
     e->physical.info.index = index;
+    if (!e->physical.info.usable) {
+        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "%s cannot be used: %s", e->physical.info.name, e->physical.info.reason);
+        goto done;
+    }
     if (!half) e->base.costs = e->physical.software ? &ad_conv_costs_software : &ad_conv_costs_gpu;
     const VkPhysicalDeviceLimits *limits = &e->physical.properties.limits;
     e->caps = (ad_vk_caps){.max_invocations = limits->maxComputeWorkGroupInvocations,
@@ -141,8 +158,8 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
                                      .pQueueCreateInfos = &queue,
                                      .enabledExtensionCount = extension_count,
                                      .ppEnabledExtensionNames = extensions};
-    VK(vkCreateDevice(e->physical.handle, &info, NULL, &e->device));
-    volkLoadDeviceTable(&e->vk, e->device);
+    VK(e->instance.vk.vkCreateDevice(e->physical.handle, &info, NULL, &e->device));
+    AD_TRY(ad_vk_device_functions(&e->instance, e->device, &e->vk));
     e->vk.vkGetDeviceQueue(e->device, e->physical.queue_family, 0, &e->queue);
 
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -177,7 +194,12 @@ adatom_status ad_vk_submit(vk_engine *e, const VkCommandBuffer *commands, uint32
                                      {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = commands}};
     VK(e->vk.vkQueueSubmit(e->queue, sent ? 2 : 1, sent ? submits : submits + 1, e->fence));
     const adatom_status next = ad_vk_send_piece(e); /* while the device computes */
-    VK(e->vk.vkWaitForFences(e->device, 1, &e->fence, VK_TRUE, UINT64_MAX));
+    const VkResult waited = e->vk.vkWaitForFences(e->device, 1, &e->fence, VK_TRUE, UINT64_MAX);
+    if (waited < 0) {
+        e->vk.vkDeviceWaitIdle(e->device); /* who ends now frees memory that the device may still be using */
+        status = ad_vk_fail(ctx, waited, "vkWaitForFences", __FILE__, __LINE__);
+        goto done;
+    }
     VK(e->vk.vkResetFences(e->device, 1, &e->fence));
     status = next;
 done:

@@ -6,6 +6,7 @@
 #include "vk/vk.h"
 
 #include "vk/coopmat.h"
+#include "vk/functions.h"
 
 enum { VK_MAX_VARIANTS = 9 }; /* [variant]; 0 is unused */
 enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 20, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
@@ -26,6 +27,7 @@ const char *ad_vk_result_name(VkResult result);
 typedef struct vk_instance {
     adatom_context *ctx;
     VkInstance handle;
+    vk_instance_functions vk;
     VkDebugUtilsMessengerEXT messenger;
     atomic_int errors;
     char error[768]; /* the latest one */
@@ -34,6 +36,8 @@ typedef struct vk_instance {
 /* No loader, or none of Vulkan 1.1: OK with handle VK_NULL_HANDLE. The address must stay valid until ad_vk_instance_clear. */
 adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instance *out);
 void ad_vk_instance_clear(vk_instance *instance);
+/* Fetches the functions of a device; FAILED where the driver lacks one. */
+adatom_status ad_vk_device_functions(const vk_instance *instance, VkDevice device, vk_device_functions *out);
 
 /* ---- physical.c: devices as they are before one is opened ------------------------------------------------------- */
 typedef struct vk_physical {
@@ -52,7 +56,7 @@ typedef struct vk_physical {
     adatom_device_info info; /* without index */
 } vk_physical;
 
-/* Usable devices (Vulkan 1.1, a compute queue) in enumeration order; ad_free(*out). */
+/* All devices in enumeration order; info.usable says which can be opened. ad_free(*out). */
 adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out, int *count);
 
 /* ---- arithmetic.c: half precision and matrix units -------------------------------------------------------------- */
@@ -65,7 +69,7 @@ typedef struct vk_arithmetic { /* what vkCreateDevice reads */
 } vk_arithmetic;
 enum { VK_ARITHMETIC_EXTENSIONS = 5 };
 
-void ad_vk_arithmetic_find(VkInstance instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out);
+void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out);
 /* Adds to the extensions and returns the chain of features in *a; half: the kernels of reduced precision are wanted too. */
 const void *ad_vk_arithmetic_enable(const vk_physical *physical, bool half, vk_arithmetic *a, const char **extensions, uint32_t *count);
 
@@ -122,7 +126,7 @@ typedef struct vk_engine {
     vk_physical physical;
     ad_vk_caps caps;
     VkDevice device;
-    struct VolkDeviceTable vk;
+    vk_device_functions vk;
     VkQueue queue;
     VkCommandPool command_pool; /* of the copies through the staging buffer */
     VkCommandBuffer copy_commands;
@@ -177,6 +181,7 @@ void ad_vk_send_clear(vk_engine *e);
 /* ---- spirv.c, pipeline.c, cache.c ------------------------------------------------------------------------------- */
 void ad_vk_modules_init(vk_module modules[AD_VK_KERNEL_COUNT + 1]);
 uint64_t ad_vk_modules_hash(void);
+int ad_vk_most_bindings(void);         /* of all kernels */
 bool ad_vk_module_present(int kernel); /* false: left out of this build (cmake/Shaders.cmake) */
 adatom_status ad_vk_pipelines_init(vk_engine *e);
 void ad_vk_pipelines_clear(vk_engine *e);

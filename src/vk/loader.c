@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* volk keeps the instance functions in process-wide pointers. They are the loader's own entry points, the same for every
- * instance, so only filling them needs the lock. Functions of instance extensions are fetched per instance. */
+/* volk finds the loader library and keeps its global entry points in process-wide pointers. They are written once, under this lock; what
+ * belongs to an instance or a device is in its own table. */
 static pthread_mutex_t volk_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
@@ -86,6 +86,32 @@ static bool extension_present(const char *name) {
     return false;
 }
 
+static adatom_status lacks(adatom_context *ctx, const char *whose, const char *name) {
+    return ad_fail(ctx, ADATOM_FAILED, "the Vulkan %s lacks the function %s", whose, name);
+}
+
+static adatom_status fetch_functions(vk_instance *instance) {
+#define FETCH(name) instance->vk.name = (PFN_##name)vkGetInstanceProcAddr(instance->handle, #name);
+    AD_VK_INSTANCE_FUNCTIONS(FETCH)
+    AD_VK_INSTANCE_EXTENSION_FUNCTIONS(FETCH)
+#undef FETCH
+#define CHECK(name)                                                                                                                        \
+    if (!instance->vk.name) return lacks(instance->ctx, "loader", #name);
+    AD_VK_INSTANCE_FUNCTIONS(CHECK)
+#undef CHECK
+    return ADATOM_OK;
+}
+
+adatom_status ad_vk_device_functions(const vk_instance *instance, VkDevice device, vk_device_functions *out) {
+#define FETCH(name)                                                                                                                        \
+    out->name = (PFN_##name)instance->vk.vkGetDeviceProcAddr(device, #name);                                                               \
+    if (!out->name) missing = #name;
+    const char *missing = NULL;
+    AD_VK_DEVICE_FUNCTIONS(FETCH)
+#undef FETCH
+    return missing ? lacks(instance->ctx, "driver", missing) : ADATOM_OK;
+}
+
 adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instance *out) {
     adatom_status status = ADATOM_OK;
     *out = (vk_instance){.ctx = ctx};
@@ -131,18 +157,16 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
         status = ad_vk_fail(ctx, created, "vkCreateInstance", __FILE__, __LINE__);
         goto done;
     }
-    volkLoadInstanceOnly(out->handle);
+    AD_TRY(fetch_functions(out));
 
     if (validate) {
-        PFN_vkCreateDebugUtilsMessengerEXT create =
-            (PFN_vkCreateDebugUtilsMessengerEXT)vkGetInstanceProcAddr(out->handle, "vkCreateDebugUtilsMessengerEXT");
         const VkDebugUtilsMessengerCreateInfoEXT messenger = {
             .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
             .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT,
             .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
             .pfnUserCallback = on_message,
             .pUserData = out};
-        VK(create(out->handle, &messenger, NULL, &out->messenger));
+        VK(out->vk.vkCreateDebugUtilsMessengerEXT(out->handle, &messenger, NULL, &out->messenger));
     }
 done:
     pthread_mutex_unlock(&volk_lock);
@@ -152,11 +176,7 @@ done:
 
 void ad_vk_instance_clear(vk_instance *instance) {
     if (!instance->handle) return;
-    if (instance->messenger) {
-        PFN_vkDestroyDebugUtilsMessengerEXT destroy =
-            (PFN_vkDestroyDebugUtilsMessengerEXT)vkGetInstanceProcAddr(instance->handle, "vkDestroyDebugUtilsMessengerEXT");
-        destroy(instance->handle, instance->messenger, NULL);
-    }
-    vkDestroyInstance(instance->handle, NULL);
+    if (instance->messenger) instance->vk.vkDestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
+    if (instance->vk.vkDestroyInstance) instance->vk.vkDestroyInstance(instance->handle, NULL);
     instance->handle = VK_NULL_HANDLE;
 }

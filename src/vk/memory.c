@@ -40,8 +40,10 @@ static adatom_status allocate(vk_engine *e, size_t bytes, bool staging, vk_buffe
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs.size, .memoryTypeIndex = (uint32_t)type};
     VkResult result = e->vk.vkAllocateMemory(e->device, &allocation, NULL, &out->memory);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
-        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%s has no %zu MiB of memory left (%zu MiB in use here)", e->physical.info.name,
-                         out->bytes >> 20, e->allocated_bytes >> 20);
+        char asked[32], used[32];
+        ad_bytes_text(out->bytes, asked);
+        ad_bytes_text(e->allocated_bytes, used);
+        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%s has no %s of memory left (%s in use here)", e->physical.info.name, asked, used);
         goto done;
     }
     VK(result);
@@ -95,7 +97,7 @@ size_t ad_vk_memory_free_bytes(const vk_engine *e) {
     if (e->physical.memory_budget) {
         VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
         VkPhysicalDeviceMemoryProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, .pNext = &budget};
-        vkGetPhysicalDeviceMemoryProperties2(e->physical.handle, &all);
+        e->instance.vk.vkGetPhysicalDeviceMemoryProperties2(e->physical.handle, &all);
         bytes = budget.heapBudget[heap] - AD_MIN(budget.heapBudget[heap], budget.heapUsage[heap]);
     } else {
         bytes = bytes / 5 * 4; /* without the extension: leave a fifth to others */
@@ -152,9 +154,9 @@ adatom_status ad_vk_buffer_write(vk_engine *e, vk_buffer *buffer, size_t offset,
         if (bytes) memcpy(buffer->mapped + offset, data, bytes);
         goto done;
     }
-    if (!e->staging.handle) AD_TRY(allocate(e, STAGING_BYTES, true, &e->staging));
-    for (size_t at = 0; at < bytes; at += STAGING_BYTES) {
-        const size_t n = AD_MIN(bytes - at, (size_t)STAGING_BYTES);
+    if (!e->staging.handle) AD_TRY(allocate(e, AD_MIN((size_t)STAGING_BYTES, e->physical.allocation_bytes), true, &e->staging));
+    for (size_t at = 0; at < bytes; at += e->staging.bytes) {
+        const size_t n = AD_MIN(bytes - at, e->staging.bytes);
         memcpy(e->staging.mapped, (const char *)data + at, n);
         AD_TRY(copy(e, e->staging.handle, 0, buffer->handle, offset + at, n));
     }
@@ -169,9 +171,9 @@ adatom_status ad_vk_buffer_read(vk_engine *e, vk_buffer *buffer, size_t offset, 
         if (bytes) memcpy(data, buffer->mapped + offset, bytes);
         goto done;
     }
-    if (!e->staging.handle) AD_TRY(allocate(e, STAGING_BYTES, true, &e->staging));
-    for (size_t at = 0; at < bytes; at += STAGING_BYTES) {
-        const size_t n = AD_MIN(bytes - at, (size_t)STAGING_BYTES);
+    if (!e->staging.handle) AD_TRY(allocate(e, AD_MIN((size_t)STAGING_BYTES, e->physical.allocation_bytes), true, &e->staging));
+    for (size_t at = 0; at < bytes; at += e->staging.bytes) {
+        const size_t n = AD_MIN(bytes - at, e->staging.bytes);
         AD_TRY(copy(e, buffer->handle, offset + at, e->staging.handle, 0, n));
         memcpy((char *)data + at, e->staging.mapped, n);
     }

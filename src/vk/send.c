@@ -30,7 +30,7 @@ static adatom_status prepare(vk_engine *e) {
                                                   .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                                   .commandBufferCount = 2};
     if (!s->commands[0]) VK(e->vk.vkAllocateCommandBuffers(e->device, &commands, s->commands));
-    if (!s->staging.handle) AD_TRY(ad_vk_staging_init(e, 2 * (size_t)PIECE_BYTES, &s->staging));
+    if (!s->staging.handle) AD_TRY(ad_vk_staging_init(e, AD_MIN(2 * (size_t)PIECE_BYTES, e->physical.allocation_bytes), &s->staging));
 done:
     return status;
 }
@@ -43,7 +43,6 @@ adatom_status ad_vk_send_piece(vk_engine *e) {
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
     vk_sender *s = &e->sender;
-    const size_t base = (size_t)s->half * PIECE_BYTES;
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                             .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
     if (s->first == s->count) return ADATOM_OK;
@@ -51,11 +50,12 @@ adatom_status ad_vk_send_piece(vk_engine *e) {
         AD_TRY(prepare(e));
         VK(e->vk.vkBeginCommandBuffer(s->commands[s->half], &begin));
     }
+    const size_t piece = e->mapped ? (size_t)PIECE_BYTES : s->staging.bytes / 2, base = (size_t)s->half * piece;
     VkBuffer to = VK_NULL_HANDLE;
     VkBufferCopy region = {.size = 0}; /* neighbours go together */
-    for (size_t used = 0, n; s->first < s->count && used < PIECE_BYTES; used += n) {
+    for (size_t used = 0, n; s->first < s->count && used < piece; used += n) {
         vk_send *next = &s->list[s->first];
-        n = AD_MIN(next->bytes, PIECE_BYTES - used);
+        n = AD_MIN(next->bytes, piece - used);
         memcpy(e->mapped ? next->to->mapped + next->offset : s->staging.mapped + base + used, next->data, n);
         if (next->to->handle != to || next->offset != region.dstOffset + region.size) {
             if (!e->mapped) record(e, to, &region);

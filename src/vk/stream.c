@@ -35,7 +35,7 @@ static void compute_barrier(const vk_program *p, VkCommandBuffer commands) {
 }
 
 static void record_launch(const vk_program *p, VkCommandBuffer commands, const vk_launch *launch) {
-    const struct VolkDeviceTable *vk = &p->e->vk;
+    const vk_device_functions *vk = &p->e->vk;
     vk->vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
     vk->vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->layout, 0, 1, &launch->set, 0, NULL);
     if (launch->push_bytes)
@@ -44,7 +44,7 @@ static void record_launch(const vk_program *p, VkCommandBuffer commands, const v
 }
 
 static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk, int *barriers) {
-    const struct VolkDeviceTable *vk = &p->e->vk;
+    const vk_device_functions *vk = &p->e->vk;
     adatom_context *ctx = p->e->base.ctx;
     adatom_status status = ADATOM_OK;
     hazards pending = {.count = 0};
@@ -167,8 +167,8 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
     if (!p->plan->segments[id].count || times <= 0) return ADATOM_OK;
     if (s->stale) AD_TRY(record_segment(p, id));
     for (int64_t at = 0, total = (int64_t)times * s->chunk_count; at < total;) {
-        AD_TRY(ad_interrupted(ctx));
-        if (s->stale && at % s->chunk_count == 0) { /* found too long on the way: cut it smaller before the next replay */
+        if (at % s->chunk_count == 0) AD_TRY(ad_interrupted(ctx)); /* only between turns: none is left half done */
+        if (s->stale && at % s->chunk_count == 0) {                /* found too long on the way: cut it smaller before the next replay */
             const int64_t replays = (total - at) / s->chunk_count;
             AD_TRY(record_segment(p, id));
             at = 0;

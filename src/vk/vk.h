@@ -4,8 +4,12 @@
 
 #include "nn/engine.h"
 
-/* Vulkan devices in enumeration order (index 0..count-1). No loader or driver: count 0, OK. */
+/* Vulkan devices in enumeration order (index 0..count-1). No loader or driver: count 0, OK.
+ * info.usable and info.reason say which can be opened. */
 adatom_status ad_vk_list(adatom_context *ctx, adatom_device_info *infos, size_t capacity, size_t *count);
+/* Opens a device of that list: by its UUID, which the order of the next listing does not change. */
+adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params, const adatom_device_info *which, ad_engine **out);
+/* The same by index alone, for tests. */
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out);
 
 /* Tests only. Runs kernel `kernel` (ad_vk_kernel) from other SPIR-V in this engine from now on; the words must outlive it. */

@@ -6,7 +6,7 @@ cmake -S "$SOURCE/examples" -B package -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAK
 pc=$(dirname "$(find "$work/prefix" -name adatom.pc)")
 flags=$(PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$work/prefix" --cflags --libs adatom) || complain "pkg-config"
 mkdir plain
-$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror "$SOURCE/examples/adapt_and_classify.c" $flags -o plain/adapt_and_classify ||
+$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror "$SOURCE/examples/adapt_and_classify.c" $flags ${LDFLAGS-} -o plain/adapt_and_classify ||
     complain "pkg-config's flags"
 libs=$(dirname "$(find "$work/prefix" -name 'libadatom.so' | head -n 1)")
 "$SHAPES" few 3 0 3 16 && "$SHAPES" new 3 20 2 16 || complain "no pictures"

@@ -7,7 +7,7 @@ nm -D --defined-only "$library" | awk '{print $3}' | grep -v '^adatom_' >others
 awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "$SOURCE/README.md" >example.c
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name adatom.pc)")
 export PKG_CONFIG_PATH
-$CC ${CFLAGS-} example.c $(pkg-config --cflags --libs adatom) -o by_pkg_config || complain "pkg-config"
+$CC ${CFLAGS-} example.c $(pkg-config --cflags --libs adatom) ${LDFLAGS-} -o by_pkg_config || complain "pkg-config"
 mkdir project
 cp example.c project
 cat >project/CMakeLists.txt <<'CMAKE'

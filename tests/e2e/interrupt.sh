@@ -1,33 +1,75 @@
-# Ctrl-C: exit code 130, no result, a checkpoint; resumed training ends with the same bytes.
+# Ctrl-C, SIGTERM and a hang-up: exit code 130, no result, a checkpoint at the last whole step; resumed training ends with the same bytes.
 . "$LIB"
-train="$ADATOM pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 60 --device cpu"
-$train --output whole.safetensors >/dev/null 2>err || complain "whole run: $(tail -n 1 err)"
-# After the first epoch that it reports.
-interrupt '^epoch 1/60' $train --output parts.safetensors
-[ ! -e parts.safetensors ] || complain "a model is left by the interrupted run"
-[ -e parts.safetensors.checkpoint ] || complain "no checkpoint"
-$train --output parts.safetensors --resume >/dev/null 2>err || complain "resume: $(tail -n 1 err)"
-! grep -q '^epoch 1/60' err || complain "the resumed run starts again"
-[ ! -e parts.safetensors.checkpoint ] || complain "the checkpoint is left at the end"
-"$ADATOM" inspect whole.safetensors -o json >a.json && "$ADATOM" inspect parts.safetensors -o json >b.json
-same "$(get b.json model.hash)" "$(get a.json model.hash)" "resumed and whole training"
-# Another setting does not go with the checkpoint.
-interrupt '^epoch 1/60' $train --output other.safetensors
-expect 4 'checkpoint' $train --batch 32 --output other.safetensors --resume
-expect 4 'checkpoint' $train --precision fp16 --output other.safetensors --resume
+vulkan=no
+"$ADATOM" devices -o csv | grep -q ',vulkan,' && vulkan=yes
+train="$ADATOM pretrain --data builtin:shapes/base --image-size 16 --width 8 --epochs 1 --checkpoint-seconds 600 --verbose"
+step_of() { grep -ao '\\"step\\":-\{0,1\}[0-9]*' "$1" | grep -o -e '-\{0,1\}[0-9]*$'; }
 
-# What fails after an epoch, its validation or the model's file, costs nothing: the checkpoint is there, and the resumed run validates it.
-train="$ADATOM pretrain --data builtin:shapes/base --val builtin:shapes/val --val-tasks 20 --per-class 20 --image-size 16 --width 8 --epochs 2 --device cpu"
-$train --output whole.safetensors >/dev/null 2>err || complain "whole run with validation: $(tail -n 1 err)"
-expect 1 'later' $train --output later/parts.safetensors --checkpoint kept
-[ -e kept ] || complain "no checkpoint of the epoch whose model could not be written"
-mkdir later
-$train --output later/parts.safetensors --checkpoint kept --resume >/dev/null 2>err || complain "resume: $(tail -n 1 err)"
-same "$(grep -c '^epoch .*validation' err)" 2 "epochs that the resumed run validates"
-"$ADATOM" inspect whole.safetensors -o json >a.json && "$ADATOM" inspect later/parts.safetensors -o json >b.json
-same "$(get b.json model.hash)/$(get b.json model.notes.validation_accuracy)" "$(get a.json model.hash)/$(get a.json model.notes.validation_accuracy)" "resumed and whole training with validation"
-# Data that validation can't use are refused before the first step.
-pictures few 3 20
-expect 4 'class' $train --val few --output none.safetensors
-! grep -q '^epoch' err || complain "an epoch before the validation's data are looked at"
+# stop SIGNAL FILE ARGUMENTS...: the signal in the midst of the first epoch.
+stop() {
+    signal=$1 output=$2
+    shift 2
+    : >err
+    "$@" --output "$output" >out 2>err &
+    child=$! tries=0
+    until grep -q '^info: training: ' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
+    sleep 0.4
+    kill -"$signal" $child
+    wait $child
+    same $? 130 "exit code after $signal of $*"
+    same "$(grep -c '^epoch' err)" 0 "epochs that ended before $signal"
+    tail -n 1 err | grep -q "^adatom: interrupted at step [0-9]* of [0-9]*; .*--resume.*'$output.checkpoint'" ||
+        complain "no sentence with --resume after $signal: $(tail -n 1 err)"
+    [ ! -e "$output" ] || complain "a model is left by the run that $signal interrupted"
+    if [ -e "$output.checkpoint" ]; then
+        step=$(step_of "$output.checkpoint")
+        [ "$step" -gt 0 ] || complain "$signal: the checkpoint is of step $step, though steps were done"
+        same "$step" "$(tail -n 1 err | sed 's/.*at step \([0-9]*\) of.*/\1/')" "step of the checkpoint and of the sentence"
+    else
+        complain "$signal: no checkpoint"
+    fi
+}
+# resume FILE WHOLE ARGUMENTS...
+resume() {
+    output=$1 whole=$2
+    shift 2
+    "$@" --output "$output" --resume >out 2>err || complain "resume: $(tail -n 1 err)"
+    grep -q "^info: resuming at step" err || complain "nothing is resumed"
+    [ ! -e "$output.checkpoint" ] || complain "the checkpoint is left at the end"
+    cmp "$output" "$whole" || complain "resumed and whole training differ: $*"
+}
+
+run="$train --per-class 600 --device cpu"
+$run --output whole.safetensors >/dev/null 2>err || complain "whole run: $(tail -n 1 err)"
+for signal in INT TERM HUP; do
+    stop $signal $signal.safetensors $run
+    resume $signal.safetensors whole.safetensors $run
+done
+# A program that the output goes to and that ends by the same signal takes no checkpoint with it.
+mkfifo pipe
+cat <pipe >said &
+reader=$!
+$run --output piped.safetensors >out 2>pipe &
+child=$! tries=0
+until grep -q '^info: training: ' said || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
+sleep 0.4
+kill -KILL $reader
+kill -INT $child
+wait $child
+same $? 130 "exit code where nobody reads what is said"
+[ -e piped.safetensors.checkpoint ] || complain "no checkpoint where nobody reads what is said"
+# nohup's wish is kept.
+(trap '' HUP; exec $run --output nohup.safetensors >out 2>err) &
+child=$!
+sleep 0.5
+kill -HUP $child
+wait $child
+same $? 0 "exit code of a run that hang-ups are kept from"
+cmp nohup.safetensors whole.safetensors || complain "the run that hang-ups are kept from differs"
+if [ $vulkan = yes ]; then
+    run="$train --per-class 150 --device vulkan"
+    $run --output vulkan.safetensors >/dev/null 2>err || complain "whole run on Vulkan: $(tail -n 1 err)"
+    stop INT v.safetensors $run
+    resume v.safetensors vulkan.safetensors $run
+fi
 finish

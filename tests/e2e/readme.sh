@@ -2,7 +2,7 @@
 . "$LIB"
 awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "$SOURCE/README.md" >example.c
 [ -s example.c ] || complain "README.md has no C program"
-$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror -I"$SOURCE/include" example.c -L"$BUILD" -ladatom -Wl,-rpath,"$BUILD" -o example ||
+$CC ${CFLAGS-} -std=c11 -Wall -Wextra -Werror -I"$SOURCE/include" example.c -L"$BUILD" -ladatom -Wl,-rpath,"$BUILD" ${LDFLAGS-} -o example ||
     complain "it does not compile"
 expect 0 '^centroid: ' ./example "$FIXTURE/model.safetensors" builtin:shapes/novel
 ./example nothing.safetensors builtin:shapes/novel 2>err

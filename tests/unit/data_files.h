@@ -17,11 +17,13 @@
 static char test_folder[64];
 static adatom_context *ctx;
 static int warnings;
+static char last_warning[1024];
 
 static inline void count_warnings(void *user, adatom_log_level level, const char *text) {
     (void)user;
-    (void)text;
-    warnings += level == ADATOM_LOG_WARNING;
+    if (level != ADATOM_LOG_WARNING) return;
+    warnings++;
+    snprintf(last_warning, sizeof last_warning, "%s", text);
 }
 
 static inline void set_up(void) {
@@ -29,6 +31,7 @@ static inline void set_up(void) {
     ck_assert_ptr_nonnull(mkdtemp(test_folder));
     ck_assert_int_eq(adatom_context_create(&(adatom_context_params){.log = count_warnings}, &ctx), ADATOM_OK);
     warnings = 0;
+    last_warning[0] = 0;
 }
 
 static inline int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
@@ -45,7 +48,7 @@ static inline void tear_down(void) {
 
 /* Path inside the test's folder. A few are valid at a time. */
 static inline const char *in_test(const char *relative) {
-    static char paths[8][256];
+    static char paths[8][512];
     static unsigned next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", test_folder, relative);
@@ -53,7 +56,7 @@ static inline const char *in_test(const char *relative) {
 }
 
 static inline void put_file(const char *relative, const void *bytes, size_t size) {
-    char path[256];
+    char path[512];
     snprintf(path, sizeof path, "%s", in_test(relative));
     for (char *slash = strchr(path + strlen(test_folder) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
@@ -109,6 +112,98 @@ static inline void put_archive(const char *relative, const char *kind, const cha
     }
     ck_assert_int_eq(archive_write_close(a), ARCHIVE_OK);
     archive_write_free(a);
+}
+
+/* A member of an archive that is written byte by byte. */
+typedef struct stored {
+    const char *name, *content, *link; /* link: the target of a symbolic ('s') or hard ('h') one, after that letter */
+    size_t size;
+    unsigned flags; /* of zip: 1 encrypted, 0x800 the name is UTF-8 */
+} stored;
+
+static inline void put_number(FILE *file, unsigned long number, int bytes) {
+    for (int i = 0; i < bytes; i++) fputc((int)(number >> 8 * i & 255), file);
+}
+
+static inline unsigned long crc_of(const char *bytes, size_t size) {
+    unsigned long crc = 0xFFFFFFFFul;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= (unsigned char)bytes[i];
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320ul : 0);
+    }
+    return crc ^ 0xFFFFFFFFul;
+}
+
+/* A zip with these names as they are, nothing compressed. */
+static inline void put_zip(const char *relative, const stored *members, size_t count) {
+    FILE *file = fopen(in_test(relative), "wb");
+    ck_assert_ptr_nonnull(file);
+    long at[64];
+    for (int pass = 0; pass < 2; pass++) { /* members, then the directory of them */
+        const long start = ftell(file);
+        for (size_t i = 0; i < count; i++) {
+            const stored *m = &members[i];
+            if (pass == 0) at[i] = ftell(file);
+            put_number(file, pass ? 0x02014b50 : 0x04034b50, 4);
+            if (pass) put_number(file, 0x031E, 2);
+            put_number(file, 20, 2);
+            put_number(file, m->flags, 2);
+            put_number(file, 0, 2);
+            put_number(file, 0x58210000, 4);
+            put_number(file, crc_of(m->content, m->size), 4);
+            put_number(file, m->size, 4);
+            put_number(file, m->size, 4);
+            put_number(file, strlen(m->name), 2);
+            put_number(file, 0, 2);
+            if (pass) {
+                put_number(file, 0, 6);
+                put_number(file, m->link ? 0xA1FF0000 : 0x81A40000, 4);
+                put_number(file, (unsigned long)at[i], 4);
+            }
+            fwrite(m->name, 1, strlen(m->name), file);
+            if (pass == 0) fwrite(m->content, 1, m->size, file);
+        }
+        if (pass == 0) continue;
+        const long end = ftell(file);
+        put_number(file, 0x06054b50, 4);
+        put_number(file, 0, 4);
+        put_number(file, count, 2);
+        put_number(file, count, 2);
+        put_number(file, (unsigned long)(end - start), 4);
+        put_number(file, (unsigned long)start, 4);
+        put_number(file, 0, 2);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A tar with these names as they are. */
+static inline void put_tar(const char *relative, const stored *members, size_t count) {
+    static const char zeros[1024];
+    FILE *file = fopen(in_test(relative), "wb");
+    ck_assert_ptr_nonnull(file);
+    for (size_t i = 0; i < count; i++) {
+        const stored *m = &members[i];
+        char header[512] = {0};
+        const size_t size = m->link ? 0 : m->size;
+        snprintf(header, 100, "%s", m->name);
+        memcpy(header + 100, "0000644", 8);
+        memcpy(header + 108, "0000000", 8);
+        memcpy(header + 116, "0000000", 8);
+        snprintf(header + 124, 12, "%011zo", size);
+        memcpy(header + 136, "00000000000", 12);
+        memset(header + 148, ' ', 8);
+        header[156] = !m->link ? '0' : m->link[0] == 'h' ? '1' : m->link[0] == 'd' ? '5' : '2';
+        if (m->link) snprintf(header + 157, 100, "%s", m->link + 1);
+        memcpy(header + 257, "ustar\00000", 8);
+        unsigned sum = 0;
+        for (size_t k = 0; k < sizeof header; k++) sum += (unsigned char)header[k];
+        snprintf(header + 148, 8, "%06o", sum);
+        fwrite(header, 1, sizeof header, file);
+        fwrite(m->content, 1, size, file);
+        fwrite(zeros, 1, (512 - size % 512) % 512, file);
+    }
+    fwrite(zeros, 1, sizeof zeros, file);
+    ck_assert_int_eq(fclose(file), 0);
 }
 
 static inline adatom_dataset *open_well(const char *spec, const adatom_dataset_params *params) {

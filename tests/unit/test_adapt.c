@@ -552,16 +552,18 @@ START_TEST(test_pretraining_learns) {
     char path[64];
     double last = 10, accuracy = 0;
     snprintf(path, sizeof path, "/tmp/adatom-learns-%d.safetensors", (int)getpid());
-    const adatom_dataset_params b = {.size = 32, .split = "base", .builtin_per_class = 20};
-    adatom_dataset *pictures;
+    const adatom_dataset_params b = {.size = 32, .split = "base", .builtin_per_class = 20},
+                                v = {.size = 32, .split = "val", .builtin_per_class = 20};
+    adatom_dataset *pictures, *others; /* classes that are not trained on */
     OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &pictures));
+    OK(adatom_dataset_open(ctx, "builtin:shapes", &v, &others));
     double seen[2] = {0};
     const adatom_pretrain_params p = {.model = {.width = 16},
                                       .epochs = 8,
                                       .batch = 32,
                                       .seed = 1,
                                       .output = path,
-                                      .validation = pictures,
+                                      .validation = others,
                                       .validation_tasks = 50,
                                       .progress = remember,
                                       .user = seen};
@@ -570,6 +572,7 @@ START_TEST(test_pretraining_learns) {
     ck_assert_msg(last < 3.9, "loss %.3f after 8 epochs; chance is 4.16", last);
     ck_assert_msg(accuracy > 0.3, "class means of 5 classes: %.3f", accuracy);
     adatom_dataset_destroy(&pictures);
+    adatom_dataset_destroy(&others);
     unlink(path);
 }
 END_TEST

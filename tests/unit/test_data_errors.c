@@ -37,8 +37,8 @@ START_TEST(pictures_that_do_not_decode) {
     open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "is empty");
     put_text("d/b/2.jpg", "version https://git-lfs.github.com/spec/v1\n");
     open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "a Git LFS pointer");
-    put_text("d/b/2.jpg", "RIFF\x10\x10\x10\x10WEBPVP8 ");
-    open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "a WebP picture");
+    put_text("d/b/2.jpg", "\xFF\x0Ajxl");
+    open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "a JPEG XL picture, not an image of a kind that is read");
     put_text("d/b/2.jpg", "P6\n60000 60000\n255\nxxxx"); /* 3.6 thousand million pixels, it says */
     open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "60000 x 60000 pixels, more than the 67108864 accepted");
     put_text("d/b/2.jpg", "P6\n8 8\n255\nxxxx");

@@ -2,6 +2,7 @@
 #include "data_files.h"
 
 #include <math.h>
+#include <zlib.h>
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #pragma GCC diagnostic push
@@ -40,7 +41,8 @@ static uint8_t noise(uint32_t i) {
 }
 
 static adatom_status decode(const buffer *b, int size, uint8_t *out, ad_image_error *error) {
-    return ad_image_decode(b->bytes, b->size, size, size, PIXELS, out, error);
+    const ad_image_params params = {.size = size, .resize = size, .max_pixels = PIXELS, .background = {255, 255, 255}};
+    return ad_image_decode(b->bytes, b->size, &params, out, error);
 }
 
 START_TEST(lossless_formats_are_exact) {
@@ -109,15 +111,17 @@ START_TEST(headers_that_lie) {
         uint32_t width, height;
         const char *message;
     } cases[] = {{10000, 10000, "is 10000 x 10000 pixels, more than the 1048576 accepted"},
-                 {1000000, 1000000, "is a PNG picture with a damaged or absurd header"},
+                 {1000000, 1000000, "is 1000000 x 1000000 pixels, more than"},
                  {5000, 1, "is a strip of 5000 x 1 pixels"},
                  {900, 900, "is damaged"},
-                 {0, 6, "is a PNG picture with a damaged or absurd header"}};
+                 {0, 6, "is a PNG picture with a damaged header"}};
     for (size_t i = 0; i < AD_COUNT(cases); i++) {
         for (int k = 0; k < 4; k++) {
             png.bytes[16 + k] = (char)(cases[i].width >> (24 - 8 * k));
             png.bytes[20 + k] = (char)(cases[i].height >> (24 - 8 * k));
         }
+        uint32_t sum = (uint32_t)crc32(0, (const Bytef *)png.bytes + 12, 17);
+        for (int k = 0; k < 4; k++) png.bytes[29 + k] = (char)(sum >> (24 - 8 * k));
         ck_assert_int_eq(decode(&png, 4, out, &error), ADATOM_BAD_DATA);
         ck_assert_msg(strstr(error.text, cases[i].message) == error.text, "%s", error.text);
     }

@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(pictures_of_other_kinds_are_left_out) {
     put_tree();
-    put_text("set/train/cat/4.webp", "RIFF....WEBP");
+    put_text("set/train/cat/4.jxl", "RIFF....WEBP");
     adatom_dataset *d = open_well(in_test("set"), &small);
     ck_assert_uint_eq(describe(d).images, 5);
     ck_assert_int_eq(warnings, 1);
@@ -316,10 +316,10 @@ START_TEST(verify_names_every_problem) {
     put_picture("set/train/dog/b.ppm", 4, 4, 0x102030); /* as cat/2 */
     put_picture("set/train/cat/3.ppm", 4, 4, 0x102030);
     put_text("set/train/ant/bad.jpg", "<!DOCTYPE html><html>not found</html>");
-    put_text("set/train/ant/new.webp", "RIFF....WEBP");
+    put_text("set/train/ant/new.jxl", "RIFF....WEBP");
     put_picture("set/train/Dog/c.ppm", 4, 4, 0x99);
     ck_assert_uint_eq(verify(in_test("set"), &small, 2), 6);
-    reported("'train/ant/new.webp' is a picture of a kind that is not read");
+    reported("'train/ant/new.jxl' is a picture of a kind that is not read");
     reported("'train/ant/bad.jpg'");
     reported("an HTML page");
     reported("'train/cat/2.ppm' and 'train/cat/3.ppm' are the same file\n");

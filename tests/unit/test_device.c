@@ -10,21 +10,33 @@ static adatom_context *ctx;
 
 enum { LLVMPIPE, IRIS, NVIDIA, VIRTUAL, CPU, COUNT };
 static const adatom_device_info many[COUNT] = {
-    {.index = 0, .backend = "vulkan", .name = "llvmpipe (LLVM 15)", .type = "software", .uuid = "6d6573613232000000000000000000ff"},
+    {.index = 0,
+     .backend = "vulkan",
+     .name = "llvmpipe (LLVM 15)",
+     .type = "software",
+     .uuid = "6d6573613232000000000000000000ff",
+     .usable = true},
     {.index = 1,
      .backend = "vulkan",
      .name = "Intel Iris Xe",
      .type = "integrated",
      .uuid = "868000000000000000000000000000aa",
-     .pci = "0000:00:02.0"},
+     .pci = "0000:00:02.0",
+     .usable = true},
     {.index = 2,
      .backend = "vulkan",
      .name = "NVIDIA RTX 2000",
      .type = "discrete",
      .uuid = "12345678deadbeef0000000000000000",
-     .pci = "0000:65:00.0"},
-    {.index = 3, .backend = "vulkan", .name = "Virtio NVIDIA", .type = "virtual", .uuid = "bbbb00000000000000000000000000bb"},
-    {.index = 4, .backend = "cpu", .name = "AMD EPYC", .type = "cpu", .threads = 2},
+     .pci = "0000:65:00.0",
+     .usable = true},
+    {.index = 3,
+     .backend = "vulkan",
+     .name = "Virtio NVIDIA",
+     .type = "virtual",
+     .uuid = "bbbb00000000000000000000000000bb",
+     .usable = true},
+    {.index = 4, .backend = "cpu", .name = "AMD EPYC", .type = "cpu", .threads = 2, .usable = true},
 };
 static adatom_device_info few[2]; /* llvmpipe and the CPU engine */
 
@@ -91,6 +103,33 @@ START_TEST(automatic_never_takes_software) {
 }
 END_TEST
 
+/* A GPU that lacks what kernels need: passed over with the reason, refused when asked for. */
+START_TEST(unusable_devices) {
+    adatom_device_info infos[COUNT];
+    char reason[512];
+    memcpy(infos, many, sizeof infos);
+    infos[NVIDIA].usable = false;
+    snprintf(infos[NVIDIA].reason, sizeof infos[NVIDIA].reason, "kernels bind 7 storage buffers a stage, this device allows 4");
+    ck_assert_int_eq(select_of(infos, COUNT, NULL, reason), IRIS);
+    ck_assert_str_eq(reason, "vulkan: Intel Iris Xe (integrated), the best Vulkan GPU that can be used (NVIDIA RTX 2000: kernels bind 7 "
+                             "storage buffers a stage, this device allows 4)");
+    ck_assert_int_eq(select_of(infos, COUNT, "vulkan", NULL), IRIS);
+    ck_assert_int_eq(select_of(infos, COUNT, "rtx", NULL), -1);
+    ck_assert_str_eq(adatom_context_message(ctx), "NVIDIA RTX 2000, asked for by 'rtx', cannot be used: kernels bind 7 storage buffers a "
+                                                  "stage, this device allows 4");
+    ck_assert_int_eq(select_of(infos, COUNT, "2", NULL), -1);
+    ck_assert_int_eq(select_of(infos, COUNT, "cpu", NULL), CPU);
+    infos[IRIS].usable = infos[VIRTUAL].usable = false;
+    ck_assert_int_eq(select_of(infos, COUNT, NULL, reason), CPU);
+    ck_assert_msg(strstr(reason, "because no Vulkan GPU can be used (llvmpipe (LLVM 15) is software and used only when asked for; Intel"),
+                  "%s", reason);
+    infos[LLVMPIPE].usable = false;
+    ck_assert_int_eq(select_of(infos, COUNT, "vulkan", NULL), -1);
+    ck_assert_msg(strstr(adatom_context_message(ctx), "2 = NVIDIA RTX 2000 (discrete; not usable: kernels bind 7 "), "%s",
+                  adatom_context_message(ctx));
+}
+END_TEST
+
 START_TEST(a_failed_match_lists_what_there_is) {
     ck_assert_int_eq(select_of(few, 2, "radeon", NULL), -1);
     const char *message = adatom_context_message(ctx);
@@ -145,6 +184,7 @@ START_TEST(open_with_precision) {
     ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &device), ADATOM_OK);
     adatom_device_describe(device, &info);
     ck_assert_str_eq(info.precision, "fp16");
+    ck_assert_int_eq(info.index, -1);
     ck_assert_str_eq(info.features, "half-storage");
     adatom_device_destroy(&device);
     ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "half"}, &device), ADATOM_USAGE);
@@ -178,6 +218,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, selection_rules);
     tcase_add_test(tests, automatic_never_takes_software);
+    tcase_add_test(tests, unusable_devices);
     tcase_add_test(tests, a_failed_match_lists_what_there_is);
     tcase_add_test(tests, list_and_open);
     tcase_add_test(tests, open_with_precision);

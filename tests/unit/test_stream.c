@@ -134,7 +134,7 @@ static adatom_status train(const char *path, size_t memory_bytes, bool validate,
 }
 
 START_TEST(streamed_training_is_the_same) {
-    char path[64], whole[17], streamed[17], resumed[17];
+    char path[64], other[64], whole[17], streamed[17], resumed[17];
     seen all = {0}, part = {0};
     const size_t pictures = 64 * 10 * 20 * 20 * 3, batch = 48 * 20 * 20 * 3;
     snprintf(path, sizeof path, "/tmp/adatom-stream-%d.safetensors", (int)getpid());
@@ -161,7 +161,8 @@ START_TEST(streamed_training_is_the_same) {
     teardown();
     setup();
     open_device(_i);
-    OK(train(path, 0, false, false, &all, whole));
+    snprintf(other, sizeof other, "/tmp/adatom-stream-%d-whole.safetensors", (int)getpid());
+    OK(train(other, 0, false, false, &all, whole));
     part.stop = 0;
     OK(train(path, 0, false, true, &part, resumed));
     ck_assert_str_eq(resumed, whole);

@@ -1,0 +1,58 @@
+/* What the parts of pretraining share: settings and their identity (pretrain_settings.c), what is kept in files (pretrain_keep.c), the run
+ * itself (pretrain.c). */
+#ifndef AD_FEWSHOT_PRETRAIN_H
+#define AD_FEWSHOT_PRETRAIN_H
+
+#include "fewshot/checkpoint.h"
+#include "fewshot/method.h"
+#include "fewshot/run.h"
+#include <adatom/train.h>
+
+typedef struct ad_training {
+    adatom_device *device;
+    const ad_engine_api *api;
+    adatom_context *ctx;
+    const adatom_dataset *data;
+    adatom_dataset_info info;
+    adatom_pretrain_params p; /* defaults filled in */
+    adatom_model *model;
+    ad_built built;
+    ad_program *program;
+    ad_buffer *params;
+    ad_rows rows;
+    int32_t *labels; /* of all pictures */
+    int32_t *order;  /* of the epoch whose number is order_epoch */
+    long order_epoch;
+    long steps, steps_per_epoch, block;  /* block: rounds of pictures on the device at once */
+    int32_t *index, *wanted, *predicted; /* [block][batch] */
+    float *loss;                         /* [block] */
+    ad_checkpoint state;
+    char *checkpoint_path;
+    bool found;          /* there is a checkpoint to go on from */
+    double begin, saved; /* seconds: of this run's start; of the last checkpoint */
+    double trained;      /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
+    long trained_pictures;
+    adatom_episodes *validation;
+    adatom_method centroid; /* of validation */
+} ad_training;
+
+/* params with the defaults filled in and everything checked that needs no data on the device. */
+adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params *params);
+/* The rates of all steps, to the device. */
+adatom_status ad_pretrain_schedule(ad_training *t);
+/* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
+adatom_status ad_pretrain_identity(ad_training *t);
+
+/* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor `restart` is asked
+ * for. BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */
+adatom_status ad_pretrain_find(ad_training *t);
+/* Reads the checkpoint that was found, if there is one, and sends it to the device. */
+adatom_status ad_pretrain_resume(ad_training *t);
+/* The device's state as host arrays and as the model's values. FAILED: it is not finite. */
+adatom_status ad_pretrain_snapshot(ad_training *t);
+adatom_status ad_pretrain_save_checkpoint(ad_training *t);
+/* validation: accuracy, < 0: not validated. */
+adatom_status ad_pretrain_save_model(ad_training *t, double validation);
+/* The model of the best epoch, as it was written, becomes t->model. BAD_DATA: another file is in its place. */
+adatom_status ad_pretrain_load_best(ad_training *t);
+#endif

@@ -1,0 +1,146 @@
+/* What pretraining was asked for, with its defaults, its schedule and its identity. */
+#include "fewshot/episodes.h"
+#include "fewshot/pretrain.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The network to start from, which the caller's description must not contradict. */
+static adatom_status describe_start(ad_training *t) {
+    adatom_model_params *wanted = &t->p.model;
+    const adatom_model_params *is = &t->p.from->net.made_from;
+    const struct {
+        const char *what, *is, *wanted;
+    } texts[] = {{"architecture", is->arch, wanted->arch},
+                 {"sharing", is->sharing, wanted->sharing},
+                 {"stem", is->stem ? is->stem : "none", wanted->stem}};
+    const struct {
+        const char *what;
+        int is, wanted;
+    } numbers[] = {{"image size", is->image_size, wanted->image_size},
+                   {"atoms", is->atoms, wanted->atoms},
+                   {"group size", is->group, wanted->group},
+                   {"width", is->width, wanted->width}};
+    for (size_t i = 0; i < AD_COUNT(texts); i++)
+        if (texts[i].wanted && strcmp(texts[i].wanted, texts[i].is) != 0)
+            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %s, not %s", texts[i].what, texts[i].is, texts[i].wanted);
+    for (size_t i = 0; i < AD_COUNT(numbers); i++)
+        if (numbers[i].wanted && numbers[i].wanted != numbers[i].is)
+            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %d, not %d", numbers[i].what, numbers[i].is,
+                           numbers[i].wanted);
+    if ((wanted->decompose_first && !is->decompose_first) || (wanted->residual && !is->residual))
+        return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s",
+                       wanted->residual && !is->residual ? "no residual layers" : "an ordinary first convolution");
+    *wanted = *is;
+    return ADATOM_OK;
+}
+
+/* Written so that a NaN is within no range. */
+static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_params *p) {
+    const struct {
+        const char *what;
+        double is, least, most;
+        bool open; /* the last is not in it */
+    } ranges[] = {{"epochs", p->epochs, 1, 1e6, false},
+                  {"batch", p->batch, 2, 65536, false},
+                  {"lr", (double)p->lr, 0, 1e3, false},
+                  {"momentum", (double)p->momentum, 0, 1, true},
+                  {"weight decay", (double)p->weight_decay, 0, 100, false},
+                  {"label smoothing", (double)p->label_smoothing, 0, 1, true},
+                  {"warmup", (double)p->warmup, 0, 1, true},
+                  {"shift", p->shift, 0, 1024, false},
+                  {"validation tasks", p->validation_tasks, 1, AD_MOST_EPISODES, false},
+                  {"checkpoint seconds", p->checkpoint_seconds, 1, 1e6, false}};
+    for (size_t i = 0; i < AD_COUNT(ranges); i++) {
+        const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
+        if (!(ranges[i].is >= ranges[i].least) || !below)
+            return ad_fail(ctx, ADATOM_USAGE, "pretraining: %s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is,
+                           ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
+    }
+    if (!(p->lr > 0)) return ad_fail(ctx, ADATOM_USAGE, "pretraining needs lr > 0: with a rate of 0 nothing is learned");
+    return ADATOM_OK;
+}
+
+adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params *given) {
+    adatom_pretrain_params *p = &t->p;
+    *p = *given;
+    adatom_status status = p->from ? describe_start(t) : ADATOM_OK;
+    if (status != ADATOM_OK) return status;
+    if (!p->epochs) p->epochs = 30;
+    if (!p->batch) p->batch = 64;
+    if (!p->optimizer) p->optimizer = "sgd";
+    const bool adam = strcmp(p->optimizer, "adam") == 0;
+    if (!adam && strcmp(p->optimizer, "sgd") != 0)
+        return ad_fail(t->ctx, ADATOM_USAGE, "the optimizer '%s' is not known; it is one of sgd, adam", p->optimizer);
+    p->lr = ad_or_default(p->lr, adam ? 1e-3f : 0.1f);
+    p->momentum = ad_or_default(p->momentum, 0.9f);
+    p->weight_decay = ad_or_default(p->weight_decay, 5e-4f);
+    p->warmup = ad_or_default(p->warmup, 0.1f);
+    if (!p->augment) p->augment = "shift+flip";
+    if (!p->model.image_size) p->model.image_size = t->info.size;
+    if (!p->shift) p->shift = AD_MAX(p->model.image_size / 10, 1);
+    if (!p->validation_tasks) p->validation_tasks = 100;
+    if (!p->checkpoint_seconds) p->checkpoint_seconds = 120;
+    p->model.classes = t->info.classes;
+    p->model.seed = given->model.seed ? given->model.seed : p->seed;
+    status = check_ranges(t->ctx, p);
+    if (status != ADATOM_OK) return status;
+    if ((size_t)p->batch > t->info.images)
+        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d", t->info.images, p->batch);
+    if (t->info.classes < 2)
+        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2", t->info.classes);
+    return ADATOM_OK;
+}
+
+/* Rate of a step: linear warm-up, then half a cosine down to 0. */
+static double rate(const ad_training *t, long step) {
+    const double warm = floor((double)t->p.warmup * (double)t->steps);
+    if ((double)step < warm) return (double)t->p.lr * ((double)step + 1) / warm;
+    return (double)t->p.lr * 0.5 * (1 + cos(3.141592653589793 * ((double)step - warm) / ((double)t->steps - warm)));
+}
+
+adatom_status ad_pretrain_schedule(ad_training *t) {
+    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
+    float *rows = ad_calloc(t->ctx, 8 * (size_t)t->steps, sizeof *rows);
+    if (!rows) return ADATOM_OUT_OF_MEMORY;
+    for (long s = 0; s < t->steps; s++) {
+        for (int r = 0; r < 6; r++) rows[8 * s + r] = (float)rate(t, s);
+        rows[8 * s + 6] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
+        rows[8 * s + 7] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
+    }
+    adatom_status status = t->api->program_write(t->program, t->built.schedule, 0, rows, 8 * (size_t)t->steps * sizeof *rows);
+    ad_free(rows);
+    return status;
+}
+
+/* A float's bits as a number: decimal text differs between locales. */
+static unsigned bits(float value) {
+    uint32_t word;
+    memcpy(&word, &value, sizeof word);
+    return word;
+}
+
+adatom_status ad_pretrain_identity(ad_training *t) {
+    char start[17] = "", validation[40] = "";
+    const adatom_pretrain_params *p = &t->p;
+    const adatom_model_params *m = &t->model->net.made_from;
+    adatom_device_info device;
+    adatom_device_describe(t->device, &device);
+    if (p->from) ad_hash_hex(p->from->hash, start);
+    if (p->validation) {
+        adatom_dataset_info info;
+        adatom_dataset_describe(p->validation, &info);
+        snprintf(validation, sizeof validation, "%s/%d", info.hash, p->validation_tasks);
+    }
+    char *text = ad_format(
+        t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s", t->model->net.arch,
+        t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
+        p->model.decompose_first, p->model.residual, (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer,
+        bits(p->lr), bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
+        (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start, validation);
+    if (!text) return ADATOM_OUT_OF_MEMORY;
+    ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
+    ad_free(text);
+    return ADATOM_OK;
+}

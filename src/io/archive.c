@@ -1,0 +1,324 @@
+/* Archives, read in place by libarchive. */
+#include "io/dataset.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK_BYTES = 1 << 16, MEMBER_NAME_MOST = 4096, MEMBER_DEPTH_MOST = 256 };
+
+/* A copy of name with "." and empty components left out; NULL with *usable false: it leads out or is too long or deep. */
+static char *tidy_path(adatom_context *ctx, const char *name, bool *usable) {
+    size_t length = 0, depth = 0, size = strlen(name);
+    *usable = size <= MEMBER_NAME_MOST;
+    if (!*usable) return NULL;
+    char *path = ad_malloc(ctx, size + 1, 1);
+    if (!path) return NULL;
+    for (const char *at = name; *at;) {
+        size_t n = strcspn(at, "/");
+        if (n > 0 && !(n == 1 && *at == '.')) {
+            if (n == 2 && at[0] == '.' && at[1] == '.') *usable = false;
+            if (length) path[length++] = '/';
+            memcpy(path + length, at, n);
+            length += n;
+            depth++;
+        }
+        at += n + (at[n] == '/');
+    }
+    path[length] = 0;
+    if (depth > MEMBER_DEPTH_MOST) *usable = false;
+    if (*usable) return path;
+    ad_free(path);
+    return NULL;
+}
+
+static adatom_status damaged(const ad_source *source, struct archive *reader, const char *member) {
+    const char *reason = archive_error_string(reader);
+    return ad_fail(source->ctx, archive_errno(reader) == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA,
+                   "archive '%s' is damaged or cut short%s%s%s: %s", source->root, member ? " at '" : "", member ? member : "",
+                   member ? "'" : "", reason ? reason : "no reason given");
+}
+
+/* What the file is by its first bytes, or NULL. */
+static const char *kind_of_file(const ad_source *source) {
+    char first[512];
+    int file = open(source->root, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = file < 0 ? 0 : read(file, first, sizeof first);
+    if (file >= 0) close(file);
+    return ad_sniff(first, n > 0 ? (size_t)n : 0);
+}
+
+/* The locale in which libarchive gives names as they are. A zip says which names are UTF-8, and the C locale can't hold those. In a
+ * locale of UTF-8 libarchive composes accents (NFC), which for a tar isn't needed: there the C locale leaves the bytes alone. */
+static void choose_locale(ad_source *source) {
+    static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
+    const char *what = kind_of_file(source);
+    locale_t chosen = (locale_t)0;
+    if (source->locale) return;
+    for (size_t i = 0; what && !strcmp(what, "a zip archive") && !chosen && i < AD_COUNT(names); i++)
+        chosen = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+    if (!chosen) chosen = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+    source->locale = chosen;
+}
+
+static adatom_status open_archive(ad_source *source, struct archive **out) {
+    struct archive *reader = archive_read_new();
+    *out = reader;
+    if (!reader) return ad_fail(source->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for reading archive '%s'", source->root);
+    choose_locale(source);
+    /* Named one by one: libarchive's "all" includes filters that run other programs. */
+    archive_read_support_format_tar(reader);
+    archive_read_support_format_zip_seekable(reader); /* not "zip": without the directory at its end a zip isn't whole */
+    archive_read_support_filter_gzip(reader);
+    archive_read_support_filter_xz(reader);
+    archive_read_support_filter_bzip2(reader);
+    archive_read_support_filter_zstd(reader);
+    return ADATOM_OK;
+}
+
+static adatom_status read_content(ad_source *source, struct archive *reader, const char *name, char **bytes, size_t *size) {
+    adatom_status status = ADATOM_OK;
+    char *content = NULL;
+    size_t used = 0, capacity = 0;
+    for (;;) {
+        if (used == capacity) { /* grown as bytes arrive: the size a header declares is only a claim */
+            size_t grown = capacity ? 2 * capacity : 16384;
+            char *larger = ad_realloc(source->ctx, content, used, grown, 1);
+            if (!larger) AD_TRY(ADATOM_OUT_OF_MEMORY);
+            content = larger;
+            capacity = grown;
+        }
+        la_ssize_t n = archive_read_data(reader, content + used, capacity - used);
+        if (n < 0) AD_TRY(damaged(source, reader, name));
+        if (n == 0) break;
+        used += (size_t)n;
+        if (used > AD_PICTURE_MAX_BYTES)
+            AD_TRY(
+                ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' in '%s' is larger than %zu bytes", name, source->root, AD_PICTURE_MAX_BYTES));
+    }
+    *bytes = content;
+    *size = used;
+    content = NULL;
+done:
+    ad_free(content);
+    return status;
+}
+
+/* Header of member number `member`, the next one; *out NULL at the end. */
+static adatom_status next_header(ad_source *source, struct archive *reader, size_t member, struct archive_entry **out) {
+    locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
+    adatom_status status = ADATOM_OK;
+    *out = NULL;
+    if (member > 0 && archive_read_data_skip(reader) != ARCHIVE_OK) AD_TRY(damaged(source, reader, NULL));
+    la_int64_t member_end = archive_filter_bytes(reader, 0);
+    int code = archive_read_next_header(reader, out);
+    if (code == ARCHIVE_EOF) {
+        /* A tar that was cut between two members looks whole but for the block of zeros at its end. */
+        bool is_tar = (archive_format(reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+        *out = NULL;
+        if (is_tar && archive_filter_bytes(reader, 0) < member_end + 512)
+            AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' is cut short: its end mark is missing", source->root));
+    } else if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
+        AD_TRY(damaged(source, reader, NULL));
+    }
+done:
+    if (before) uselocale(before);
+    return status;
+}
+
+/* An archive that libarchive doesn't recognise: says what the file is instead. */
+static adatom_status not_an_archive(const ad_source *source, struct archive *reader) {
+    static const char *const known[] = {"a zip archive",   "a gzip archive",      "an xz archive",
+                                        "a bzip2 archive", "a Zstandard archive", "a tar archive"};
+    const char *what = kind_of_file(source);
+    for (size_t i = 0; what && i < AD_COUNT(known); i++)
+        if (!strcmp(what, known[i])) return damaged(source, reader, NULL);
+    return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' is %s, not a folder, zip or tar archive of pictures%s", source->root,
+                   what ? what : "something unknown", what && strstr(what, "archive") ? ": unpack it first" : "");
+}
+
+/* Notes what a header says. written: the name in a zip's directory, or NULL; it counts where it is the same name. */
+static adatom_status take_member(ad_source *source, struct archive_entry *header, const char *written, ad_member *m, bool *usable) {
+    locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
+    adatom_status status = ADATOM_OK;
+    /* The first is NULL where the name can't be said in that locale. */
+    const char *name = archive_entry_pathname(header);
+    if (!name) name = archive_entry_pathname_utf8(header);
+    const char *hard = archive_entry_hardlink(header);
+    const char *soft = archive_entry_filetype(header) == AE_IFLNK ? archive_entry_symlink(header) : NULL;
+    char unnamed[48];
+    bool is_same = false;
+    if (name && written && strcmp(name, written) != 0) AD_TRY(ad_same_characters(source->ctx, name, written, &is_same));
+    if (is_same) name = written;
+    *usable = name != NULL;
+    if (name) m->path = tidy_path(source->ctx, name, usable);
+    if (*usable && !m->path) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (!*usable) {
+        snprintf(unnamed, sizeof unnamed, "member %zu", m->number + 1);
+        AD_TRY(ad_pass_over(source, AD_PASSED_NAME, name && strlen(name) <= MEMBER_NAME_MOST ? name : unnamed));
+        goto done;
+    }
+    m->is_folder = archive_entry_filetype(header) == AE_IFDIR;
+    if (hard && archive_entry_size(header) > 0) hard = NULL; /* it has the content itself */
+    if (hard) {
+        bool target_usable = false;
+        m->is_hard = true;
+        m->target = tidy_path(source->ctx, hard, &target_usable);
+        if (!m->target && target_usable) AD_TRY(ADATOM_OUT_OF_MEMORY);
+        if (!m->target && !(m->target = ad_strdup(source->ctx, ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY); /* to nowhere */
+    } else if (archive_entry_filetype(header) == AE_IFLNK) {
+        if (!(m->target = ad_strdup(source->ctx, soft ? soft : ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    } else if (!m->is_folder && archive_entry_filetype(header) != AE_IFREG) {
+        *usable = false;
+        if (ad_kind_of_name(m->path) != AD_ENTRY_OTHER) AD_TRY(ad_pass_over(source, AD_PASSED_SPECIAL, m->path));
+    }
+done:
+    if (before) uselocale(before);
+    return status;
+}
+
+/* Reads what is wanted of a file's content while the archive stands there. */
+static adatom_status look_at_content(ad_source *source, struct archive *reader, struct archive_entry *header, ad_member *m,
+                                     size_t *keep_bytes) {
+    const ad_entry_kind kind = ad_kind_of_name(m->path);
+    const char *slash = strrchr(m->path, '/'), *base = slash ? slash + 1 : m->path;
+    adatom_status status = ADATOM_OK;
+    if (ad_is_service_name(base)) return ADATOM_OK;
+    if (archive_entry_is_encrypted(header)) {
+        if (kind == AD_ENTRY_OTHER) return ADATOM_OK;
+        return ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' is encrypted ('%s'): unpack it with its password, or make one without",
+                       source->root, m->path);
+    }
+    if (kind == AD_ENTRY_OTHER) {
+        char first[64];
+        if (!ad_name_may_be_picture(base)) return ADATOM_OK;
+        la_ssize_t n = archive_read_data(reader, first, sizeof first);
+        if (n < 0) return damaged(source, reader, m->path);
+        m->is_nameless_picture = ad_looks_like_picture(first, (size_t)n);
+        return ADATOM_OK;
+    }
+    if (kind == AD_ENTRY_UNREAD) return ADATOM_OK;
+    if (kind == AD_ENTRY_CSV && archive_entry_size(header) <= (la_int64_t)AD_LIST_KEEP_BYTES)
+        return read_content(source, reader, m->path, &m->bytes, &m->bytes_size);
+    if (*keep_bytes == 0) return ADATOM_OK;
+    status = read_content(source, reader, m->path, &m->bytes, &m->bytes_size);
+    *keep_bytes -= AD_MIN(*keep_bytes, m->bytes_size);
+    return status;
+}
+
+adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
+    struct archive *reader = NULL;
+    adatom_status status = ADATOM_OK;
+    ad_member *members = NULL;
+    ad_zip_list written = {0};
+    size_t count = 0, capacity = 0;
+    const char *what = kind_of_file(source);
+    if (what && !strcmp(what, "a zip archive")) AD_TRY(ad_zip_names(source->ctx, source->root, &written));
+    AD_TRY(open_archive(source, &reader));
+    if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK) AD_TRY(not_an_archive(source, reader));
+    for (size_t number = 0;; number++) {
+        struct archive_entry *header = NULL;
+        if (number % 64 == 0) AD_TRY(ad_interrupted(source->ctx));
+        status = next_header(source, reader, number, &header);
+        if (status == ADATOM_BAD_DATA && number == 0 && archive_filter_count(reader) <= 1) status = not_an_archive(source, reader);
+        if (status != ADATOM_OK || !header) break;
+        if (count == capacity) {
+            size_t grown = capacity ? 2 * capacity : 256;
+            ad_member *larger = ad_realloc(source->ctx, members, capacity, grown, sizeof *members);
+            if (!larger) AD_TRY(ADATOM_OUT_OF_MEMORY);
+            members = larger;
+            capacity = grown;
+        }
+        bool usable = false;
+        ad_member *m = &members[count++];
+        *m = (ad_member){.number = number};
+        AD_TRY(take_member(source, header, number < written.count ? written.names[number] : NULL, m, &usable));
+        if (!usable || !*m->path) { /* nothing to look at */
+            ad_free(m->path);
+            ad_free(m->target);
+            count--;
+            continue;
+        }
+        if (!m->is_folder && !m->target) AD_TRY(look_at_content(source, reader, header, m, &keep_bytes));
+    }
+    AD_TRY(status);
+    AD_TRY(ad_tree_list(source, members, count));
+    source->is_listed = true;
+done:
+    for (size_t i = 0; i < count; i++) {
+        ad_free(members[i].path);
+        ad_free(members[i].target);
+        ad_free(members[i].bytes);
+    }
+    ad_free(members);
+    ad_zip_free(&written);
+    archive_read_free(reader);
+    return status;
+}
+
+static adatom_status read_again(ad_source *source, const ad_entry *entry, char **bytes, size_t *size) {
+    adatom_status status = ADATOM_OK;
+    if (!source->reader || source->next_member > entry->member) {
+        struct archive *reader = NULL;
+        archive_read_free(source->reader);
+        source->next_member = 0;
+        status = open_archive(source, &reader);
+        source->reader = reader;
+        AD_TRY(status);
+        if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK) AD_TRY(damaged(source, reader, NULL));
+    }
+    do {
+        struct archive_entry *header = NULL;
+        AD_TRY(next_header(source, source->reader, source->next_member, &header));
+        if (!header) AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' changed while it was read", source->root));
+    } while (source->next_member++ != entry->member);
+    AD_TRY(read_content(source, source->reader, entry->path, bytes, size));
+done:
+    return status;
+}
+
+adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t *size) {
+    ad_entry *entry = &source->entries[i], *next = i + 1 < source->count ? entry + 1 : NULL;
+    adatom_status status = ADATOM_OK;
+    if (entry->bytes && entry->kind == AD_ENTRY_CSV) { /* lists stay, so that what is in an archive can be told without it */
+        if (!(*bytes = ad_malloc(source->ctx, entry->bytes_size + 1, 1))) return ADATOM_OUT_OF_MEMORY;
+        memcpy(*bytes, entry->bytes, entry->bytes_size);
+        *size = entry->bytes_size;
+        return ADATOM_OK;
+    }
+    if (entry->bytes) {
+        *bytes = entry->bytes;
+        *size = entry->bytes_size;
+        entry->bytes = NULL;
+    } else {
+        status = read_again(source, entry, bytes, size);
+    }
+    if (status != ADATOM_OK || !next || next->member != entry->member || next->bytes) return status;
+    /* The next entry is the same member by another name: it is kept, as the archive can't be read backwards. */
+    if (!(next->bytes = ad_malloc(source->ctx, *size + 1, 1))) {
+        ad_free(*bytes);
+        *bytes = NULL;
+        return ADATOM_OUT_OF_MEMORY;
+    }
+    memcpy(next->bytes, *bytes, *size);
+    next->bytes_size = *size;
+    return ADATOM_OK;
+}
+
+void ad_source_close(ad_source *source) {
+    for (size_t i = 0; i < source->count; i++) {
+        ad_free(source->entries[i].path);
+        ad_free(source->entries[i].bytes);
+    }
+    ad_free(source->entries);
+    ad_free(source->root);
+    ad_passed_free(&source->passed);
+    archive_read_free(source->reader);
+    if (source->locale) freelocale((locale_t)source->locale);
+    *source = (ad_source){0};
+}

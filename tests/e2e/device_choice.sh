@@ -1,0 +1,50 @@
+# Broken drivers and devices that lack what kernels need: `cpu` starts none of them, `auto` goes on and says why, a choice is refused.
+. "$LIB"
+small="--model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 2 --steps 2 --adapt centroid --no-cache"
+# A driver that ends every process that makes an instance.
+driver=$LAYER/bad_driver.json
+VK_DRIVER_FILES=$driver VK_ICD_FILENAMES=$driver "$ADATOM" devices >out 2>&1
+same $? 134 "exit code with the broken driver: it is not started"
+expect 0 '^centroid ' env VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver" "$ADATOM" episodes $small --device cpu
+expect 0 '^fill ' env VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver" "$ADATOM" doctor --quick --filter fill --device cpu
+
+"$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
+export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
+gpu="LAYER_TYPE=2" # the driver's device looks like a discrete GPU
+expect 0 'discrete' env $gpu "$ADATOM" devices
+$ADATOM episodes $small -o json --device cpu >cpu.json 2>err || complain "cpu: $(tail -n 1 err)"
+same "$(get cpu.json device.index)" null "index of the CPU engine that was asked for by name"
+
+# Too few storage buffers a stage, all numbers that are: left out with the reason, in every form; not chosen; refused when asked for.
+for buffers in 4 5 6; do
+    lacks="bind 7 storage buffers a stage, this device allows $buffers"
+    few="$gpu LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=$buffers"
+    expect 0 "^0, .*, cannot be used: kernels $lacks" env $few "$ADATOM" devices
+    env $few "$ADATOM" devices -o json >devices.json 2>err || complain "devices: $(tail -n 1 err)"
+    same "$(get devices.json devices.0.usable) $(get devices.json devices.0.reason)" "false kernels $lacks" "usable"
+    same "$(get devices.json devices.1.usable) $(get devices.json devices.1.reason)" "true null" "the CPU engine is usable"
+    expect 0 "^device: cpu: .*, because no Vulkan GPU can be used \(.*: kernels $lacks\)" env $few "$ADATOM" episodes $small
+    expect 3 "asked for by '0', cannot be used: kernels $lacks" env $few "$ADATOM" episodes $small --device 0
+    expect 3 "no device matches 'vulkan'.*not usable: kernels $lacks" env $few "$ADATOM" episodes $small --device vulkan
+done
+enough="$gpu LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=7"
+expect 0 '^device: vulkan: .*the best Vulkan GPU found' env $enough "$ADATOM" episodes $small
+# Other things that kernels need.
+expect 0 'run 128 invocations a workgroup, this device allows 64' env $enough LAYER_INVOCATIONS=64 "$ADATOM" devices
+expect 0 'use 16384 bytes of shared memory, this device allows 8192' env $enough LAYER_SHARED=8192 "$ADATOM" devices
+expect 0 'its driver offers Vulkan 1.0.0, 1.1 is needed' env LAYER_VERSION_1_0=1 "$ADATOM" devices
+
+# A device that can't be opened, at each of the steps of opening one: a warning and the next; an error when asked for.
+for call in vkCreateDevice vkCreateCommandPool vkAllocateCommandBuffers vkCreateFence vkCreateBuffer vkCreatePipelineCache; do
+    expect 0 "^device: cpu: .*because no Vulkan GPU can be used \(.*$call" env $gpu LAYER_FAIL=$call:0:-3 "$ADATOM" episodes $small
+    grep -q "^warning: .* is passed over: .*$call" err || complain "no warning of $call"
+    expect 1 "^adatom: .*$call" env $gpu LAYER_FAIL=$call:0:-3 "$ADATOM" episodes $small --device vulkan
+done
+# Vulkan as a whole.
+for call in vkCreateInstance vkEnumeratePhysicalDevices; do
+    expect 0 "^device: cpu: .*because Vulkan failed: .*$call" env $gpu LAYER_FAIL=$call:0:-1 "$ADATOM" episodes $small
+    expect 1 "^adatom: out of host memory: $call" env $gpu LAYER_FAIL=$call:0:-1 "$ADATOM" episodes $small --device vulkan
+    expect 0 ' cpu ' env LAYER_FAIL=$call:0:-1 "$ADATOM" devices
+    same "$(grep -c '^warning: no Vulkan device is listed: ' err)" 1 "warnings of $call"
+done
+finish

@@ -1,0 +1,188 @@
+#!/bin/sh
+# long_check.sh [--minutes N] [PART...]: the checks that take too long for every change (tools/check.sh). Parts, all of them by default:
+#   address      every test under the address and undefined-behaviour sanitizers
+#   thread       threads, under the thread sanitizer (clang, LLVM's OpenMP with its tool archer)
+#   fuzz         N minutes (10) of each fuzz target, two at a time
+#   swiftshader  the kernel check and episodes on another software driver, SwiftShader, out of Debian's chromium-common
+#   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
+# A line for each part at the end; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target fail:
+# build-long/fuzz/NAME.
+set -u
+cd "$(dirname "$0")/.."
+minutes=${LONG_CHECK_MINUTES:-10} parts=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --minutes)
+        minutes=${2-}
+        shift
+        ;;
+    address | thread | fuzz | swiftshader | limits) parts="$parts $1" ;;
+    *)
+        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        [ "$1" = --help ] && exit 0
+        exit 2
+        ;;
+    esac
+    shift
+done
+case $minutes in '' | 0 | *[!0-9]*)
+    echo "long_check: --minutes takes a whole number from 1 on, not '$minutes'" >&2
+    exit 2
+    ;;
+esac
+[ -n "$parts" ] || parts="address thread fuzz swiftshader limits"
+sh tools/setup.sh clang libclang-rt-dev libomp-dev python3-torch python3-torchvision || exit 1
+root=$PWD
+out=$root/build-long
+mkdir -p "$out"
+# Tests run side by side: OpenMP's threads must not spin while they wait for processors that others use.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY-passive}"
+no_driver="VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent"
+
+# Each part is a function that says what it found in $out/PART.said, and fails if it found something.
+said() { echo "$*" >"$out/$part.said"; }
+tests_of() { sed -n 's/^\([0-9]*% tests passed.*\)/\1/p' "$1" | tail -n 1; }
+small_model() { # FOLDER BINARY: a network to adapt
+    "$2" pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 1 --device cpu --no-cache \
+        --output "$1/model.safetensors"
+}
+
+address() {
+    cmake --preset asan && cmake --build --preset asan || return 1
+    status=0
+    nice ctest --preset asan --parallel "$(nproc)" --output-log "$out/address.tests" || status=1
+    said "$(tests_of "$out/address.tests")"
+    return $status
+}
+
+thread() {
+    cmake --preset tsan && cmake --build --preset tsan || return 1
+    # Archer tells the sanitizer how OpenMP synchronizes.
+    archer=$(readlink -f "$(clang -print-resource-dir)/../..")/libarcher.so
+    [ -f "$archer" ] || { said "there is no $archer"; return 1; }
+    export OMP_TOOL_LIBRARIES="$archer" TSAN_OPTIONS="log_path=$out/thread.report:ignore_noninstrumented_modules=1"
+    rm -f "$out"/thread.report.*
+    status=0
+    ctest --preset tsan --parallel "$(nproc)" --label-regex unit --output-log "$out/thread.tests" || status=1
+    run=$out/thread.run adatom=$root/build-tsan/adatom
+    rm -rf "$run" && mkdir -p "$run" || return 1
+    commands=0
+    try() { commands=$((commands + 1)); env $no_driver "$adatom" "$@" --threads 3 || { echo "long_check: failed: $*"; status=1; }; }
+    data="--data builtin:shapes/novel --no-cache"
+    small="--tasks 6 --query 4 --steps 3"
+    try pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 1 --device cpu --no-cache \
+        --output "$run/model.safetensors"
+    try episodes --model "$run/model.safetensors" $data $small --device cpu --adapt centroid,head,atoms,norm,lora,full
+    "$root/build-tsan/tests/e2e/shapes" "$run/few" 5 0 5 16 || status=1
+    "$root/build-tsan/tests/e2e/shapes" "$run/new" 5 20 8 16 || status=1
+    for adapted in atoms lora; do
+        try adapt --model "$run/model.safetensors" --device cpu --no-cache --images "$run/few" --adapt $adapted --steps 3 \
+            --output "$run/$adapted"
+    done
+    try classify --model "$run/model.safetensors" --device cpu --no-cache --adapter "$run/atoms,$run/lora" "$run/new"
+    try data verify "$run/new"
+    try doctor --quick --device cpu
+    reports=$(find "$out" -name 'thread.report.*' | wc -l)
+    [ "$reports" -eq 0 ] || status=1
+    said "$(tests_of "$out/thread.tests"), $commands commands, $reports reports"
+    return $status
+}
+
+# One target: its own corpus is only read; what it finds is kept for the next time.
+fuzz_one() {
+    name=$1
+    mkdir -p "$out/fuzz/$name/corpus"
+    (cd "$out/fuzz/$name" && "$root/build-fuzz/tests/fuzz/fuzz_$name" -max_total_time=$((60 * minutes)) -timeout=20 -rss_limit_mb=2500 \
+        -print_final_stats=1 -artifact_prefix="$out/fuzz/$name/" corpus "$root/tests/fuzz/corpus/$name") >"$out/fuzz/$name/log" 2>&1
+    code=$?
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/fuzz/$name/log")
+    echo "$code fuzz_$name: ${runs:-no} runs, $([ $code -eq 0 ] && echo "nothing found" || echo "FAILED, see $out/fuzz/$name")" \
+        >"$out/fuzz/$name.result"
+    cat "$out/fuzz/$name.result"
+}
+
+fuzz() {
+    cmake --preset fuzz || return 1
+    names=$(ls tests/fuzz/fuzz_*.c | sed 's/.*fuzz_\(.*\)\.c/\1/')
+    cmake --build --preset fuzz --target $(for name in $names; do echo "fuzz_$name"; done) || return 1
+    rm -f "$out"/fuzz/*.result
+    set -- $names
+    while [ $# -gt 0 ]; do
+        fuzz_one "$1" &
+        first=$! second=
+        shift
+        if [ $# -gt 0 ]; then
+            fuzz_one "$1" &
+            second=$!
+            shift
+        fi
+        wait $first
+        [ -z "$second" ] || wait $second
+    done
+    count=$(cat "$out"/fuzz/*.result | wc -l)
+    failed=$(grep -vc '^0 ' "$out"/fuzz/*.result /dev/null | awk -F: '{n += $2} END {print n + 0}')
+    runs=$(sed -n 's/.*: \([0-9]*\) runs.*/\1/p' "$out"/fuzz/*.result | awk '{n += $1} END {printf "%d", n}')
+    said "$count targets for $minutes minutes each, $runs runs, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+# The driver is taken out of the package, without installing it.
+fetch_swiftshader() {
+    driver=$(find "$out/swiftshader" -name vk_swiftshader_icd.json 2>/dev/null | head -n 1)
+    [ -z "$driver" ] || return 0
+    mkdir -p "$out/swiftshader" || return 1
+    (cd "$out/swiftshader" && apt-get download chromium-common && dpkg-deb -x chromium-common_*.deb .) || return 1
+    driver=$(find "$out/swiftshader" -name vk_swiftshader_icd.json | head -n 1)
+    [ -n "$driver" ]
+}
+
+swiftshader() {
+    fetch_swiftshader || { said "the driver could not be had (apt-get download chromium-common)"; return 1; }
+    cmake --preset check && cmake --build --preset check || return 1
+    adatom=$root/build-check/adatom status=0
+    small_model "$out/swiftshader" "$adatom" || return 1
+    export VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver"
+    "$adatom" devices -o csv | grep -q SwiftShader || { said "SwiftShader is not listed"; return 1; }
+    "$adatom" doctor --quick --device swiftshader --no-cache || status=1
+    for device in swiftshader cpu; do
+        "$adatom" episodes --model "$out/swiftshader/model.safetensors" --data builtin:shapes/novel --no-cache --tasks 20 --query 5 \
+            --shot 1,5 --steps 5 --adapt centroid,atoms --device $device -o csv >"$out/swiftshader/$device.csv" || status=1
+    done
+    # Predictions may differ where two classes are nearly as likely; accuracies by no more than 2 in a hundred.
+    for device in swiftshader cpu; do
+        awk -F, 'NR == 1 {for (i = 1; i <= NF; i++) if ($i == "accuracy.mean") c = i; next} {print $c}' "$out/swiftshader/$device.csv" \
+            >"$out/swiftshader/$device.accuracy"
+    done
+    compared=$(paste "$out/swiftshader/swiftshader.accuracy" "$out/swiftshader/cpu.accuracy" |
+        awk '{d = $1 - $2; if (d < 0) d = -d; if (NF != 2 || d > 0.02) bad++; n++} END {print n + 0, bad + 0}')
+    [ "$compared" = "4 0" ] || status=1
+    said "doctor and episodes; accuracies compared with the CPU's and different: $compared"
+    return $status
+}
+
+limits() {
+    cmake --preset check && cmake --build --preset check || return 1
+    status=0
+    sh tests/layer/limits.sh "$root/build-check" || status=1
+    said "doctor --quick under the least limits: $([ $status -eq 0 ] && echo "nothing reported" || echo "see build-long/limits.log")"
+    return $status
+}
+
+failed=0
+summary=$out/summary
+: >"$summary"
+for part in $parts; do
+    began=$(date +%s)
+    rm -f "$out/$part.said"
+    echo "long_check: $part ..."
+    # A subshell: what a part exports is its own.
+    (set -u; $part) >"$out/$part.log" 2>&1
+    code=$?
+    if [ $code -eq 0 ]; then verdict=passed; else verdict=FAILED failed=1; fi
+    if [ -s "$out/$part.said" ]; then text=$(cat "$out/$part.said"); else text="it did not get to its end"; fi
+    echo "long_check: $part $verdict in $((($(date +%s) - began) / 60)) min: $text" | tee -a "$summary"
+done
+echo "long_check: summary"
+cat "$summary"
+[ $failed -eq 0 ] || echo "long_check: something failed; logs are in $out" >&2
+exit $failed
