@@ -26,8 +26,8 @@ adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *for
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
 adatom_status ad_interrupted(adatom_context *ctx);
-/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next one
- * runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
+/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next
+ * one runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
 adatom_status ad_leave(adatom_context *ctx, adatom_status status);
 
 /* Bytes of the UTF-8 character at `text` and its code point; 0 where none is whole and well-formed (a NUL is none). */
@@ -122,6 +122,9 @@ int ad_lock_folder(adatom_context *ctx, const char *path, bool alone);
 void ad_write_abandon(ad_staged *staged);
 /* Reads a whole file (at most max bytes); ad_free(*out). A NUL follows the bytes. */
 adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
+/* Makes a folder for a cache, for this user only, and says whether it can be believed: false, with a warning, where it belongs to another
+ * user (root excepted), is a link of one, or others may write in it. */
+bool ad_cache_folder(adatom_context *ctx, const char *folder);
 /* The first bytes of a file into out[size]; how many there are, 0 where it cannot be read. */
 size_t ad_read_start(const char *path, void *out, size_t size);
 #endif
