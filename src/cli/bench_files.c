@@ -1,4 +1,5 @@
 #include "bench_files.h"
+#include "memory.h"
 #include "terminal.h"
 
 #include <stdlib.h>
@@ -151,7 +152,7 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
     json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(), *index = json_object(), *file = NULL;
     char *above = NULL;
     size_t size = 0;
-    FILE *text = open_memstream(&above, &size);
+    FILE *text = memory_stream(&above, &size);
     if (!text || !document || !rows || !devices || !index) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     if (files->count > MOST_FILES) TRY(cli_fail(cli, ADATOM_USAGE, "--merge: %d files at most, %d given", MOST_FILES, files->count));
     for (int f = 0; f < files->count; f++) {

@@ -1,4 +1,5 @@
 #include "bench_plot.h"
+#include "memory.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -295,7 +296,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
     size_t size = 0;
     int height = 0, top = 0;
     adatom_status status = ADATOM_OK;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
     if (!out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     for (int d = 0; d < count; d++)
         if (!find_curves(documents[d], &all)) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
@@ -313,6 +314,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
     fprintf(out, "</svg>\n");
     fclose(out);
     out = NULL;
+    if (memory_failed()) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     status = adatom_write_file(cli->ctx, path, text, size);
 done:
     if (out) fclose(out);

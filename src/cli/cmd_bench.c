@@ -1,4 +1,5 @@
 #include "bench_plot.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,7 @@ static char *plain_text(json_t *rows) {
     char *text = NULL;
     size_t size = 0, i;
     json_t *row;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
     if (!out) return NULL;
     json_array_foreach(rows, i, row) {
         json_t *value = json_object_get(row, "value");
