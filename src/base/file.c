@@ -11,7 +11,7 @@ adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, ch
     *size = 0;
     struct stat info;
     FILE *file = fopen(path, "rbe");
-    if (!file) return ad_fail(ctx, ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+    if (!file) return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
     adatom_status status = ADATOM_OK;
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
         status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a regular file", path);

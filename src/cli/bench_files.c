@@ -1,4 +1,5 @@
 #include "bench_files.h"
+#include "memory.h"
 #include "terminal.h"
 
 #include <stdlib.h>
@@ -52,14 +53,18 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
     return cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench -o json'", path);
 }
 
-static json_t *find_row(json_t *document, const char *name) {
+/* The document's rows by their names, the first of each: a new object. NULL: no memory. */
+static json_t *index_rows(json_t *document) {
     size_t i;
-    json_t *row;
+    json_t *row, *index = json_object();
     json_array_foreach(json_object_get(document, "results"), i, row) {
-        const char *other = json_string_value(json_object_get(row, "name"));
-        if (name && other && strcmp(other, name) == 0) return row;
+        const char *name = json_string_value(json_object_get(row, "name"));
+        if (name && !json_object_get(index, name) && json_object_set(index, name, row) != 0) {
+            json_decref(index);
+            return NULL;
+        }
     }
-    return NULL;
+    return index;
 }
 
 static bool is_ok(json_t *row) {
@@ -89,21 +94,25 @@ static const char *judge(json_t *row, json_t *before, double *ratio) {
     return verdict;
 }
 
-void bench_compare(json_t *document, json_t *old, int *regressions, int *compared) {
+bool bench_compare(json_t *document, json_t *old, int *regressions, int *compared) {
     size_t i;
-    json_t *row;
+    json_t *row, *index = index_rows(old);
+    bool complete = index != NULL;
     *regressions = *compared = 0;
     json_array_foreach(json_object_get(document, "results"), i, row) {
         double ratio = 0;
-        json_t *before = find_row(old, json_string_value(json_object_get(row, "name")));
+        const char *name = json_string_value(json_object_get(row, "name"));
+        json_t *before = name ? json_object_get(index, name) : NULL;
         const char *verdict = judge(row, before, &ratio);
         json_t *comparison = json_pack("{s:s}", "verdict", verdict);
         set_number(comparison, "ratio", ratio);
         if (ratio > 0) json_object_set(comparison, "old_value", json_object_get(before, "value"));
-        json_object_set_new(row, "comparison", comparison);
+        complete = complete && json_object_set_new(row, "comparison", comparison) == 0;
         *compared += ratio > 0;
         *regressions += strcmp(verdict, "slower") == 0 || strcmp(verdict, "broken") == 0;
     }
+    json_decref(index);
+    return complete;
 }
 
 /* ---- several files ------------------------------------------------------------------------------------------------ */
@@ -114,34 +123,37 @@ static const char *text_at(json_t *document, const char *path) {
     return text ? text : "?";
 }
 
-static void add_column(json_t *rows, json_t *document, const char *key) {
-    size_t i, j;
-    json_t *row, *at;
+/* index: the merged rows by their names. false: no memory. */
+static bool add_column(json_t *rows, json_t *index, json_t *document, const char *key) {
+    size_t i;
+    json_t *row;
+    bool bad = false;
     json_array_foreach(json_object_get(document, "results"), i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
-        json_t *merged = NULL;
         if (!name) continue;
-        json_array_foreach(rows, j, at) if (strcmp(json_string_value(json_object_get(at, "name")), name) == 0) merged = at;
+        json_t *merged = json_object_get(index, name), *status = json_object_get(row, "status");
         if (!merged) {
             merged = json_pack("{s:s,s:{},s:{}}", "name", name, "values", "status");
-            json_array_append_new(rows, merged);
+            bad |= json_object_set_new(index, name, merged) != 0 || json_array_append(rows, merged) != 0;
         }
-        json_object_set(json_object_get(merged, "status"), key, json_object_get(row, "status"));
+        if (status) bad |= json_object_set(json_object_get(merged, "status"), key, status) != 0;
         if (!is_ok(row)) continue;
-        json_object_set(json_object_get(merged, "values"), key, json_object_get(row, "value"));
-        json_object_set(merged, "unit", json_object_get(row, "unit"));
+        json_t *value = json_object_get(row, "value"), *unit = json_object_get(row, "unit");
+        if (value) bad |= json_object_set(json_object_get(merged, "values"), key, value) != 0;
+        if (unit) bad |= json_object_set(merged, "unit", unit) != 0;
     }
+    return !bad;
 }
 
 adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_options *output) {
     report_column columns[MOST_FILES + 2] = {{"case", CELL_TEXT, "name", NULL}, {"unit", CELL_TEXT, "unit", NULL}};
     char shown[5][256], headings[MOST_FILES][40], paths[MOST_FILES][16];
     adatom_status status = ADATOM_OK;
-    json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(), *file = NULL;
+    json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(), *index = json_object(), *file = NULL;
     char *above = NULL;
     size_t size = 0;
-    FILE *text = open_memstream(&above, &size);
-    if (!text || !document || !rows || !devices) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+    FILE *text = memory_stream(&above, &size);
+    if (!text || !document || !rows || !devices || !index) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     if (files->count > MOST_FILES) TRY(cli_fail(cli, ADATOM_USAGE, "--merge: %d files at most, %d given", MOST_FILES, files->count));
     for (int f = 0; f < files->count; f++) {
         TRY(bench_load(cli, files->items[f], &file));
@@ -149,7 +161,8 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
         snprintf(headings[f], sizeof headings[f], "%.*s", (int)report_cut(name, 20), name);
         snprintf(paths[f], sizeof paths[f], "values.%d", f);
         columns[2 + f] = (report_column){headings[f], CELL_NUMBER, paths[f], NULL};
-        add_column(rows, file, paths[f] + strlen("values."));
+        if (!add_column(rows, index, file, paths[f] + strlen("values.")))
+            TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
         fprintf(text, "%d: %s, %s %s, %s, adatom %s\n", f, name,
                 terminal_name(text_at(file, "device.driverName"), shown[1], sizeof shown[1]),
                 terminal_name(text_at(file, "device.driverInfo"), shown[2], sizeof shown[2]),
@@ -172,6 +185,7 @@ done:
     if (text) fclose(text);
     free(above);
     json_decref(file);
+    json_decref(index);
     json_decref(rows);
     json_decref(devices);
     json_decref(document);

@@ -1,4 +1,5 @@
 #include "bench_plot.h"
+#include "memory.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -39,6 +40,8 @@ typedef struct curve {
     char label[MOST_NAME + MOST_DEVICE + 8];
     point *points;
     int count;
+    size_t row; /* of the first point, and the number of its name that grows */
+    int k;
 } curve;
 
 typedef struct curve_list {
@@ -78,28 +81,53 @@ static const struct meaning *meaning_of(const char *name, int at, int end) {
     return m;
 }
 
-/* The curve of the cases that differ from rows[first] in its number k only. out->points: room for all rows. */
-static void trace(json_t *rows, size_t first, int k, const char *device, curve *out) {
-    const char *name = json_string_value(json_object_get(json_array_get(rows, first), "name"));
-    const numbers n = numbers_of(name);
-    size_t i;
-    json_t *row;
-    out->count = 0;
-    out->meaning = meaning_of(name, n.at[k], n.end[k]);
-    snprintf(out->label, sizeof out->label, "%.*s: %.*sN%s", (int)report_cut(device, MOST_DEVICE), device, n.at[k], name, name + n.end[k]);
-    json_array_foreach(rows, i, row) {
-        const char *other = json_string_value(json_object_get(row, "name"));
-        const double ns = json_number_value(json_object_get(row, "min_ns"));
-        const numbers o = numbers_of(other ? other : "");
-        bool same = ns > 0 && strcmp(o.words, n.words) == 0 && o.count == n.count;
-        for (int j = 0; j < n.count && same; j++) same = j == k || o.value[j] == n.value[j];
-        if (!same || o.value[k] <= 0) continue;
-        point p = {.x = o.value[k]};
-        p.y[TIME] = ns * 1e-6 * (out->meaning->total ? p.x : 1);
-        p.y[MEMORY] = json_number_value(json_object_get(row, "arena_bytes")) / 0x1p20;
-        int at = out->count++;
-        for (; at > 0 && out->points[at - 1].x > p.x; at--) out->points[at] = out->points[at - 1];
-        out->points[at] = p;
+/* Number k of a row's name. */
+typedef struct entry {
+    const numbers *name;
+    size_t row;
+    int k;
+    double ns, bytes;
+} entry;
+
+/* Of one curve, or apart: everything but number k is the same. */
+static int by_others(const entry *x, const entry *y) {
+    int order = strcmp(x->name->words, y->name->words);
+    if (!order) order = x->name->count - y->name->count;
+    if (!order) order = x->k - y->k;
+    for (int j = 0; j < x->name->count && !order; j++)
+        if (j != x->k) order = (x->name->value[j] > y->name->value[j]) - (x->name->value[j] < y->name->value[j]);
+    return order;
+}
+
+static int by_curve(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    const double p = x->name->value[x->k], q = y->name->value[y->k];
+    const int order = by_others(x, y);
+    if (order) return order;
+    if (p != q) return p < q ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int by_first(const void *a, const void *b) {
+    const curve *x = a, *y = b;
+    if (x->row != y->row) return x->row < y->row ? -1 : 1;
+    return x->k - y->k;
+}
+
+/* The curve of count entries, sorted; out->points: room for them. */
+static void trace(json_t *rows, const entry *entries, size_t count, const char *device, curve *out) {
+    const numbers *n = entries->name;
+    const int k = entries->k;
+    const char *name = json_string_value(json_object_get(json_array_get(rows, entries->row), "name"));
+    out->row = entries->row, out->k = k;
+    out->meaning = meaning_of(name, n->at[k], n->end[k]);
+    snprintf(out->label, sizeof out->label, "%.*s: %.*sN%s", (int)report_cut(device, MOST_DEVICE), device, n->at[k], name,
+             name + n->end[k]);
+    for (size_t i = 0; i < count; i++) {
+        point *p = &out->points[out->count++];
+        p->x = entries[i].name->value[k];
+        p->y[TIME] = entries[i].ns * 1e-6 * (out->meaning->total ? p->x : 1);
+        p->y[MEMORY] = entries[i].bytes / 0x1p20;
     }
 }
 
@@ -108,31 +136,54 @@ static void clear_curves(curve_list *all) {
     free(all->items);
 }
 
-/* Adds the document's curves; false: no memory. */
+static curve *new_curve(curve_list *all, size_t points) {
+    if (all->count == all->room) {
+        const int room = 2 * all->room + 16;
+        curve *items = realloc(all->items, (size_t)room * sizeof *items);
+        if (!items) return NULL;
+        all->items = items, all->room = room;
+    }
+    curve *c = &all->items[all->count];
+    *c = (curve){.points = calloc(points, sizeof *c->points)};
+    if (!c->points) return NULL;
+    all->count++;
+    return c;
+}
+
+/* Adds the document's curves, in the order of their first points' rows; false: no memory. */
 static bool find_curves(json_t *document, curve_list *all) {
     json_t *rows = json_object_get(document, "results"), *row;
     const char *device = json_string_value(report_get(document, "device.name"));
-    size_t i;
+    const int before = all->count;
+    const size_t row_count = json_array_size(rows);
+    size_t i, count = 0, most = 0;
+    numbers *names = calloc(row_count + 1, sizeof *names);
+    bool complete = names != NULL;
     json_array_foreach(rows, i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
-        const numbers n = numbers_of(name ? name : "");
-        for (int k = 0; k < n.count; k++) {
-            if (all->count == all->room) {
-                const int room = 2 * all->room + 16;
-                curve *items = realloc(all->items, (size_t)room * sizeof *items);
-                if (!items) return false;
-                all->items = items, all->room = room;
-            }
-            curve *c = &all->items[all->count];
-            if (!(c->points = calloc(json_array_size(rows), sizeof *c->points))) return false;
-            trace(rows, i, k, device ? device : "?", c);
-            if (c->count >= 3 && c->points[0].x == n.value[k])
-                all->count++; /* once: at its first point */
-            else
-                free(c->points);
-        }
+        if (!complete) break;
+        names[i] = numbers_of(name ? name : "");
+        most += (size_t)names[i].count;
     }
-    return true;
+    entry *entries = complete ? calloc(most + 1, sizeof *entries) : NULL;
+    complete = entries != NULL;
+    json_array_foreach(rows, i, row) {
+        const double ns = json_number_value(json_object_get(row, "min_ns"));
+        for (int k = 0; complete && ns > 0 && k < names[i].count; k++)
+            if (names[i].value[k] > 0)
+                entries[count++] = (entry){&names[i], i, k, ns, json_number_value(json_object_get(row, "arena_bytes"))};
+    }
+    if (complete) qsort(entries, count, sizeof *entries, by_curve);
+    for (size_t first = 0, end; complete && first < count; first = end) {
+        for (end = first + 1; end < count && by_others(&entries[first], &entries[end]) == 0;) end++;
+        curve *c = end - first >= 3 ? new_curve(all, end - first) : NULL;
+        if (c) trace(rows, &entries[first], end - first, device ? device : "?", c);
+        complete = c || end - first < 3;
+    }
+    if (all->count > before) qsort(all->items + before, (size_t)(all->count - before), sizeof *all->items, by_first);
+    free(entries);
+    free(names);
+    return complete;
 }
 
 /* ---- drawing ------------------------------------------------------------------------------------------------------ */
@@ -245,7 +296,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
     size_t size = 0;
     int height = 0, top = 0;
     adatom_status status = ADATOM_OK;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
     if (!out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     for (int d = 0; d < count; d++)
         if (!find_curves(documents[d], &all)) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
@@ -263,6 +314,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
     fprintf(out, "</svg>\n");
     fclose(out);
     out = NULL;
+    if (memory_failed()) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     status = adatom_write_file(cli->ctx, path, text, size);
 done:
     if (out) fclose(out);

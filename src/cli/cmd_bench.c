@@ -1,4 +1,5 @@
 #include "bench_plot.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,7 @@ static char *plain_text(json_t *rows) {
     char *text = NULL;
     size_t size = 0, i;
     json_t *row;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
     if (!out) return NULL;
     json_array_foreach(rows, i, row) {
         json_t *value = json_object_get(row, "value");
@@ -231,7 +232,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     struct report report = {.document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     if (old) {
         tell_differences(cli, values.compare, old, &info);
-        bench_compare(document, old, &regressions, &compared);
+        if (!bench_compare(document, old, &regressions, &compared))
+            TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
         report.columns = compare_columns;
         report.column_count = COUNT(compare_columns);
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct classify_options {
     const char *model, *adapters;
@@ -47,7 +48,7 @@ static void on_unreadable(void *user, const char *picture, const char *sentence)
                                                 "class_index", "probability", "error", sentence));
 }
 
-/* The adapters of one command: `texts` is the list cut at its commas. */
+/* The adapters of one command: `texts` is the list cut between its names. */
 typedef struct adapter_list {
     char *texts;
     const char *names[ARGS_LIST_MAX];
@@ -55,11 +56,27 @@ typedef struct adapter_list {
     size_t count;
 } adapter_list;
 
+/* The end of the first name in a list, a comma or the end of all: a name may hold commas, so the longest one that is a folder is meant. */
+static char *end_of_folder(char *list) {
+    struct stat info;
+    for (char *end = list + strlen(list); end > list; end--) {
+        const char was = *end;
+        if (was && was != ',') continue;
+        *end = 0;
+        const bool folder = stat(list, &info) == 0 && S_ISDIR(info.st_mode);
+        *end = was;
+        if (folder) return end;
+    }
+    return list + strcspn(list, ",");
+}
+
 static adatom_status load_adapters(struct cli *cli, const char *list, adapter_list *out) {
-    char *rest = NULL;
     if (!list) return ADATOM_OK;
     if (!(out->texts = strdup(list))) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
-    for (char *name = strtok_r(out->texts, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+    for (char *name = out->texts, *end; *name; name = end) {
+        end = end_of_folder(name);
+        if (*end) *end++ = 0;
+        if (!*name) continue;
         if (out->count == ARGS_LIST_MAX) return cli_fail(cli, ADATOM_USAGE, "--adapter: at most %d adapters in one run", ARGS_LIST_MAX);
         adatom_status status = adatom_adapter_load(cli->ctx, name, &out->items[out->count]);
         if (status != ADATOM_OK) return status;

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "memory.h"
 #include <adatom/bench.h>
 
 #include <stdlib.h>
@@ -75,7 +76,7 @@ static char *failure_text(const struct doctor *d) {
     char *text = NULL;
     size_t size = 0, i, j;
     json_t *row, *failure;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
     if (!out) return NULL;
     json_array_foreach(d->rows, i, row) json_array_foreach(json_object_get(row, "failures"), j, failure)
         fprintf(out, "\nFAILED %s/%s %s (%s)\n%s\n", json_string_value(json_object_get(row, "operation")),

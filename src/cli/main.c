@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "memory.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -87,6 +88,7 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
 int main(int argc, char **argv) {
     struct cli cli = {0};
     adatom_context_params params = {.log = on_log, .user = &cli};
+    memory_watch();
     progress_init(&cli.progress, false);
     adatom_status status = adatom_context_create(&params, &cli.ctx);
     if (status == ADATOM_OK) {
@@ -96,6 +98,9 @@ int main(int argc, char **argv) {
         if (status == ADATOM_OK && (fflush(stdout) != 0 || ferror(stdout)))
             status = cli_fail(&cli, ADATOM_IO, "cannot write to standard output");
     }
+    /* What is lacking for want of memory may look like bad data, or like nothing at all. */
+    if (memory_failed() && (status == ADATOM_OK || status == ADATOM_BAD_DATA))
+        status = cli_fail(&cli, ADATOM_OUT_OF_MEMORY, "out of memory");
     progress_clear(&cli.progress);
     if (status != ADATOM_OK) {
         const char *message = cli.message[0] ? cli.message : adatom_context_message(cli.ctx);

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "memory.h"
 #include "build_commit.h"
 #include "terminal.h"
 
@@ -269,7 +270,7 @@ static bool write_out(const char *text, size_t size, const char *format) {
 adatom_status report_write(struct cli *cli, const output_options *options, const struct report *r) {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
     if (!out || !r->document) {
         if (out) fclose(out);
         free(text);
@@ -287,6 +288,7 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
     }
     bool complete = !ferror(out);
     complete &= fclose(out) == 0;
+    complete &= !memory_failed(); /* the document may lack what it was to hold */
     adatom_status status = ADATOM_OK;
     progress_clear(&cli->progress);
     if (!complete)

@@ -322,6 +322,7 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     *out = NULL;
     adatom_status status = ad_dataset_defaults(context, spec, params, &p);
     size_t damaged = 0;
+    if (status == ADATOM_OK && p.cache_dir && !ad_cache_folder(context, p.cache_dir)) p.cache_dir = NULL;
     if (status == ADATOM_OK)
         status = strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block, &passed, &damaged)
                                                          : open_builtin(context, spec, &p, &block);

@@ -160,7 +160,7 @@ adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const c
     size_t length = 0;
     *out = (ad_safetensors){.name = name};
     FILE *file = fopen(path, "rbe");
-    if (!file) return ad_fail(ctx, ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+    if (!file) return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a regular file", path));
     const uint64_t size = (uint64_t)info.st_size;

@@ -146,7 +146,9 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
     if (!folder) AD_TRY(ADATOM_OUT_OF_MEMORY);
     stream = opendir(folder);
     is_locked = !stream && errno == EACCES && *relative;
-    if (!stream && !is_locked) AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "cannot open folder '%s': %s", folder, strerror(errno)));
+    if (!stream && !is_locked)
+        AD_TRY(
+            ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open folder '%s': %s", folder, strerror(errno)));
     while (stream && !is_locked) {
         errno = 0;
         const struct dirent *item = readdir(stream);
@@ -207,7 +209,8 @@ adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *o
     *out = (ad_source){.ctx = ctx, .opened_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
     struct stat info;
     adatom_status status = ADATOM_OK;
-    if (stat(path, &info) != 0) return ad_fail(ctx, ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+    if (stat(path, &info) != 0)
+        return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
     out->root = ad_strdup(ctx, path);
     if (!out->root) return ADATOM_OUT_OF_MEMORY;
     if (S_ISREG(info.st_mode)) {

@@ -1,9 +1,7 @@
 /* Cache files: one device, driver and set of shaders each, safe to delete at any time. */
 #include "vk/internal.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CACHE_MAX_BYTES = 256 << 20 };
@@ -16,7 +14,7 @@ typedef struct cache_header {
 static const char cache_magic[8] = "ADATOM1";
 
 adatom_status ad_vk_cache_init(vk_engine *e, const char *directory) {
-    if (!directory) return ADATOM_OK;
+    if (!directory || !ad_cache_folder(e->base.ctx, directory)) return ADATOM_OK;
     const VkPhysicalDeviceProperties *p = &e->physical.properties;
     struct {
         uint8_t cache_uuid[VK_UUID_SIZE], device_uuid[VK_UUID_SIZE];
@@ -27,8 +25,6 @@ adatom_status ad_vk_cache_init(vk_engine *e, const char *directory) {
     memcpy(key.device_uuid, e->physical.uuid, VK_UUID_SIZE);
     char hex[17];
     ad_hash_hex(ad_hash(&key, sizeof key, 0), hex);
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST)
-        ad_log(e->base.ctx, ADATOM_LOG_WARNING, "cannot create the cache folder '%s': %s", directory, strerror(errno));
     e->cache_path = ad_format(e->base.ctx, "%s/vulkan-%s", directory, hex);
     return e->cache_path ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
 }

@@ -125,4 +125,15 @@ echo hello >broken.ppm
 expect 4 'broken.ppm' $classify --adapter atoms new broken.ppm
 expect 1 'cannot make the folder' $adapt --images few --output nowhere/deep --adapt centroid --estimate none
 [ ! -e no ] || complain "a refused command wrote something"
+# A comma in the name of an adapter's folder, alone and in a list.
+pictures comma 2 2
+for folder in 'red, green' 'red' ' green'; do
+    "$ADATOM" adapt --model "$FIXTURE/model.safetensors" --images comma --adapt centroid --estimate none --device cpu --no-cache \
+        --output "$folder" >out 2>err || complain "adapt to '$folder': $(tail -n 1 err)"
+done
+"$ADATOM" classify comma --model "$FIXTURE/model.safetensors" --device cpu --adapter 'red, green' -o json >out 2>err || complain "$(tail -n 1 err)"
+same "$(get out predictions.0.adapter)/$(get out predictions.#)" 'red, green/4' "an adapter whose name has a comma"
+"$ADATOM" classify comma --model "$FIXTURE/model.safetensors" --device cpu --adapter 'red,red, green, green' -o json >out 2>err || complain "$(tail -n 1 err)"
+same "$(get out predictions.0.adapter)/$(get out predictions.1.adapter)/$(get out predictions.2.adapter)/$(get out predictions.#)" \
+    'red/red, green/ green/12' "a list with such a name"
 finish

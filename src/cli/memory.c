@@ -1,0 +1,63 @@
+#include "memory.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+/* Jansson's allocator has no argument to find a place by. */
+static atomic_bool failed;
+
+static void *watched_malloc(size_t size) {
+    void *memory = malloc(size);
+    if (!memory && size) atomic_store(&failed, true);
+    return memory;
+}
+
+void memory_watch(void) { json_set_alloc_funcs(watched_malloc, free); }
+bool memory_failed(void) { return atomic_load(&failed); }
+
+typedef struct stream {
+    char **text;
+    size_t *size, room;
+} stream;
+
+static ssize_t append(void *cookie, const char *bytes, size_t count) {
+    stream *s = cookie;
+    if (s->room - *s->size <= count) {
+        const size_t room = 2 * s->room + count + 1;
+        char *text = realloc(*s->text, room);
+        if (!text) {
+            atomic_store(&failed, true);
+            return 0;
+        }
+        *s->text = text;
+        s->room = room;
+    }
+    memcpy(*s->text + *s->size, bytes, count);
+    *s->size += count;
+    (*s->text)[*s->size] = 0;
+    return (ssize_t)count;
+}
+
+static int end(void *cookie) {
+    free(cookie);
+    return 0;
+}
+
+FILE *memory_stream(char **text, size_t *size) {
+    stream *s = malloc(sizeof *s);
+    FILE *out = NULL;
+    *size = 0;
+    *text = calloc(1, 1);
+    if (s && *text) {
+        *s = (stream){.text = text, .size = size, .room = 1};
+        out = fopencookie(s, "w", (cookie_io_functions_t){.write = append, .close = end});
+    }
+    if (out) return out;
+    free(s);
+    free(*text);
+    *text = NULL;
+    return NULL;
+}
