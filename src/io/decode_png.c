@@ -138,15 +138,17 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
     png_read_info(png, r->info);
     const int64_t width = png_get_image_width(png, r->info), height = png_get_image_height(png, r->info);
     const bool interlaced = png_get_interlace_type(png, r->info) != PNG_INTERLACE_NONE;
+    const uint64_t rows = interlaced ? (uint64_t)height : 1;
+    /* Before libpng makes room for rows of this width. */
+    AD_TRY(ad_picture_begin(d, width, height, 1, orientation_of(d->bytes, d->size), (uint64_t)width * 4 * (rows + 8)));
     png_set_expand(png);
     png_set_scale_16(png);
     r->passes = png_set_interlace_handling(png);
     png_read_update_info(png, r->info);
     r->channels = png_get_channels(png, r->info);
-    const size_t stride = png_get_rowbytes(png, r->info), rows = interlaced ? (size_t)height : 1;
+    const size_t stride = png_get_rowbytes(png, r->info);
     if (stride != (size_t)width * (size_t)r->channels) png_error(png, "its sizes contradict each other");
-    AD_TRY(ad_picture_begin(d, width, height, 1, orientation_of(d->bytes, d->size), stride * (rows + 4)));
-    if (!(r->rows = ad_calloc(NULL, rows, stride))) return ad_picture_out_of_memory(d);
+    if (!(r->rows = ad_calloc(NULL, (size_t)rows, stride))) return ad_picture_out_of_memory(d);
     for (int pass = 0; pass < r->passes; pass++) {
         for (int64_t y = 0; y < height; y++) {
             png_read_row(png, r->rows + (interlaced ? (size_t)y * stride : 0), NULL);

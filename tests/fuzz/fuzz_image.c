@@ -1,0 +1,25 @@
+/* Pictures of every kind, told by their content: decoders of our own and our wrappers around libraries, with damage refused and
+ * allowed. */
+#include "io/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Codecs behind libheif leak a little where a picture is damaged. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:libdav1d\nleak:libde265\nleak:libheif\nleak:libaom\n"; }
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    for (int allow = 0; allow < 2; allow++) {
+        uint8_t out[32 * 32 * 3];
+        ad_image_error error;
+        const ad_image_params params = {
+            .size = 32, .resize = 40, .max_pixels = 1u << 18, .background = {255, 128, 0}, .allow_truncated = allow};
+        memset(out, 0xAB, sizeof out);
+        adatom_status status = ad_image_decode(size ? (const char *)data : "", size, &params, out, &error);
+        if (status != error.status || (status != ADATOM_OK && !*error.text)) abort();
+        if (status == ADATOM_OK && *error.text && !allow) abort();
+    }
+    return 0;
+}
