@@ -1,6 +1,7 @@
 /* With target = (1 - smoothing) onehot(label) + smoothing/classes: row loss = cross-entropy of softmax(logits[n]) and the target, to
  * losses[task][n] (LOSS; averaged by softmax_loss.comp); dlogits = (softmax - target)/rows (DLOGITS, with ACCUMULATE added);
- * predicted = the lowest index of the largest logit (PREDICTED). The maximum is subtracted before exp.
+ * predicted = the lowest index of the largest logit, -1 where a logit is not finite, -2 where all are equal (PREDICTED). The maximum is
+ * subtracted before exp.
  * Layout: logits, dlogits [n][classes], any number of classes; labels, predicted int32 [rounds][tasks][n], round = counter %
  * rounds. Grid: lib/grid.glsl, rows items a task, one a row. Bytes: 8*rows*classes a task.
  * Reference: SOFTMAX_CE. */
@@ -22,6 +23,9 @@ layout(set = 0, binding = 4) buffer Dlogits { float dlogits[]; };
 layout(set = 0, binding = 5) writeonly buffer Predicted { int predicted[]; };
 layout(set = 0, binding = 6) writeonly buffer Losses { float losses[]; };
 
+/* By the exponent's bits: what comparisons make of a NaN is the driver's choice. */
+bool is_finite(float v) { return (floatBitsToUint(v) & 0x7f800000u) != 0x7f800000u; }
+
 void main() {
     const uint row = item_index(), task = task_index(), rows = uint(p.rows), classes = uint(p.classes);
     if (row >= rows) return;
@@ -29,12 +33,15 @@ void main() {
     const uint from = task * uint(p.logits_task) + row * classes;
     float largest = logits[from], total = 0.0;
     uint best = 0;
+    bool finite = is_finite(largest), tied = classes > 1u;
     for (uint o = 1; o < classes; o++) {
         const float v = logits[from + o];
+        finite = finite && is_finite(v);
+        tied = tied && v == logits[from];
         best = v > largest ? o : best;
         largest = max(v, largest);
     }
-    if (PREDICTED) predicted[at_label] = int(best);
+    if (PREDICTED) predicted[at_label] = !finite ? -1 : tied ? -2 : int(best); /* AD_PREDICTED_LOST, AD_PREDICTED_TIED */
     if (!LOSS && !DLOGITS) return;
 
     float sum = 0.0; /* of largest - logit, all classes */

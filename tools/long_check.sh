@@ -58,7 +58,7 @@ address() {
 thread() {
     cmake --preset tsan && cmake --build --preset tsan || return 1
     # Archer tells the sanitizer how OpenMP synchronizes.
-    archer=$(dirname "$(readlink -f "$(clang -print-file-name=libomp.so)")")/libarcher.so
+    archer=$(readlink -f "$(clang -print-resource-dir)/../..")/libarcher.so
     [ -f "$archer" ] || { said "there is no $archer"; return 1; }
     export OMP_TOOL_LIBRARIES="$archer" TSAN_OPTIONS="log_path=$out/thread.report:ignore_noninstrumented_modules=1"
     rm -f "$out"/thread.report.*

@@ -43,7 +43,8 @@ typedef struct adatom_method {
 ADATOM_API adatom_status adatom_method_text(adatom_context *context, const adatom_method *method, char *out, size_t capacity);
 
 typedef struct adatom_progress {
-    /* Called now and then: done of total episodes, running mean accuracy (0..1) and half width of its 95 % interval. */
+    /* Called now and then: done of total episodes, running mean accuracy (0..1) and half width of its 95 % interval, as in
+     * adatom_evaluation_info: NaN while all of them diverged. */
     void (*call)(void *user, int done, int total, double mean, double ci95);
     void *user;
 } adatom_progress;
@@ -53,9 +54,12 @@ typedef struct adatom_evaluation adatom_evaluation;
 typedef struct adatom_evaluation_info {
     const char *method; /* as given */
     int tasks, way, shot, query, steps;
-    double mean, ci95;          /* accuracy 0..1; half width of the 95 % interval (Student t over episodes) */
-    const float *accuracy;      /* [tasks] in the order of the episodes */
-    const int32_t *predictions; /* [tasks][way*query] */
+    int diverged;               /* episodes without an accuracy: class scores or adapted numbers are not finite, or training left all scores
+                                   the same for every query */
+    double mean, ci95;          /* accuracy 0..1 and half width of its 95 % interval (Student t over episodes), of the episodes that did not
+                                   diverge; NaN where all did */
+    const float *accuracy;      /* [tasks] in the order of the episodes; NaN: diverged */
+    const int32_t *predictions; /* [tasks][way*query]; -1: diverged */
     uint64_t adapted;           /* numbers adapted per task */
     double seconds;             /* wall, this method, feature extraction included */
     double episodes_per_s;
@@ -85,7 +89,8 @@ ADATOM_API adatom_status adatom_adapt_steps(adatom_device *device, const adatom_
 ADATOM_API void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out);
 ADATOM_API void adatom_evaluation_destroy(adatom_evaluation **evaluation);
 
-/* Mean of a[i]-b[i] (b NULL: of a) and half width of its 95 % Student interval; n >= 1 (n = 1: the interval is infinite). */
+/* Mean of a[i]-b[i] (b NULL: of a) and half width of its 95 % Student interval, without those that are NaN (episodes that diverged). Of one
+ * number the interval is infinite, of none both are NaN. */
 ADATOM_API void adatom_mean_interval(const float *a, const float *b, size_t n, double *mean, double *ci95);
 
 #ifdef __cplusplus

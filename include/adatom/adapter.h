@@ -35,10 +35,11 @@ ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_
                                             const adatom_fit_params *params, adatom_adapter **out);
 /* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias; of low-rank adapters LAYER.conv.lora_A.weight [rank]
  * [in][k][k], .lora_B.weight [out][rank][1][1], .lora_magnitude_vector [out] and, for bora, .lora_magnitude_vector_in [in]) and
- * FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where it is missing; on failure neither file is there (or the old
- * ones are). */
+ * FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where it is missing. Whenever it fails or is cut off, the folder
+ * holds the old adapter, the new one, or none if none was there. */
 ADATOM_API adatom_status adatom_adapter_save(const adatom_adapter *adapter, const char *folder);
-/* BAD_DATA: a file is missing, damaged, or they contradict each other. */
+/* BAD_DATA: a file is missing, damaged, or they contradict each other. What a writer that was cut off between the two left is read as it
+ * was meant, with a warning in the log. */
 ADATOM_API adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out);
 /* The same from memory; name is used in messages. */
 ADATOM_API adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size,
@@ -100,6 +101,7 @@ typedef struct adatom_predictions_info {
     size_t images;
     int results; /* adapters, or 1: the model's own classifier */
     int shared;  /* of them, how many use the model's features as they are, which are computed once */
+    size_t lost; /* pictures, under all adapters, whose class scores are not finite: their probabilities are NaN */
     double seconds, images_per_s;
 } adatom_predictions_info;
 
@@ -110,7 +112,7 @@ ADATOM_API adatom_status adatom_classify(adatom_device *device, const adatom_mod
                                          size_t adapter_count, const adatom_dataset *dataset, const adatom_classify_params *params,
                                          adatom_predictions **out);
 ADATOM_API void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out);
-/* Probabilities of the classes (they add up to 1), owned by the predictions; NULL outside. */
+/* Probabilities of the classes (they add up to 1, or all are NaN), owned by the predictions; NULL outside. */
 ADATOM_API const float *adatom_predictions_get(const adatom_predictions *predictions, int result, size_t image, int *classes);
 ADATOM_API void adatom_predictions_destroy(adatom_predictions **predictions);
 

@@ -31,9 +31,11 @@ typedef struct adatom_context_params {
 /* params may be NULL. On failure *out is NULL. The caller owns *out and destroys it last. */
 ADATOM_API adatom_status adatom_context_create(const adatom_context_params *params, adatom_context **out);
 ADATOM_API void adatom_context_destroy(adatom_context **context);
-/* The sentence that explains the last failure in this context; "" if none. Valid until the next call with it. */
+/* The sentence that explains the last call's failure; "" after one that does work and succeeded. Valid until the next call with it. */
 ADATOM_API const char *adatom_context_message(const adatom_context *context);
-/* Asks running work to stop at the next safe point (it returns ADATOM_INTERRUPTED). Async-signal-safe; any thread. */
+/* Asks the call that runs with this context, or if none does, or it ends before it has noticed, the next one that can be interrupted, to
+ * stop at the next safe point. It returns ADATOM_INTERRUPTED, and with that the request is used up, as are others made meanwhile: the
+ * context and its objects are as usable as before. Async-signal-safe; any thread, as long as the context lives. */
 ADATOM_API void adatom_context_interrupt(adatom_context *context);
 /* Writes bytes[size] to path as every file of the library is written: under another name in the same folder that is renamed to it when
  * all is on the disk, so that a failure leaves what was there (IO). A symbolic link is followed, a file that is there keeps its

@@ -75,9 +75,9 @@ typedef struct adatom_reproduction_info {
 
 typedef struct adatom_reproduction_result {
     const adatom_evaluation *evaluation; /* owned by the reproduction */
-    double difference;                   /* measured - expected */
+    double difference;                   /* measured - expected; NaN where every episode diverged */
     double tolerance;
-    bool passed; /* |difference| <= tolerance */
+    bool passed; /* |difference| <= tolerance, and no episode diverged */
 } adatom_reproduction_result;
 
 /* Opens the recipe's model and data, draws its episodes and runs every result. A result passes when the accuracy differs from the

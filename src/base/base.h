@@ -26,6 +26,9 @@ adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *for
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
 adatom_status ad_interrupted(adatom_context *ctx);
+/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next one
+ * runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
+adatom_status ad_leave(adatom_context *ctx, adatom_status status);
 
 /* Bytes of the UTF-8 character at `text` and its code point; 0 where none is whole and well-formed (a NUL is none). */
 size_t ad_utf8(const char *text, uint32_t *point);
@@ -86,7 +89,7 @@ enum {
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
 
-double ad_seconds(void);           /* monotonic clock */
+double ad_seconds(void); /* monotonic clock */
 /* Host memory that this process can still have: what the system has left, and no more than the memory limits of its control groups
  * (containers, batch systems) leave; 0: the system does not tell. */
 uint64_t ad_available_bytes(void);
@@ -104,12 +107,21 @@ adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *b
 typedef struct ad_staged {
     char *target, *temporary; /* NULL: nothing to rename */
     int lock;
+    bool renamed; /* by ad_write_commit(), even where that failed later */
 } ad_staged;
 adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *bytes, size_t size, ad_staged *out);
 /* Renames, or on failure abandons. path: for messages. */
 adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *staged);
+/* Calls visit, until it says false, with the name of each file that a writer of path staged and, killed, left; it is removed by the next
+ * ad_write_stage(). */
+adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name), void *user);
+/* Waits until nobody who locks it writes (alone: or reads) in the folder. close() unlocks; -1 where there is no folder or it has no lock.
+ */
+int ad_lock_folder(adatom_context *ctx, const char *path, bool alone);
 /* Removes what is staged; nothing to do after a commit or a failure. */
 void ad_write_abandon(ad_staged *staged);
 /* Reads a whole file (at most max bytes); ad_free(*out). A NUL follows the bytes. */
 adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
+/* The first bytes of a file into out[size]; how many there are, 0 where it cannot be read. */
+size_t ad_read_start(const char *path, void *out, size_t size);
 #endif

@@ -38,6 +38,12 @@ adatom_status ad_interrupted(adatom_context *ctx) {
     return atomic_load(&ctx->interrupted) ? ad_fail(ctx, ADATOM_INTERRUPTED, "interrupted") : ADATOM_OK;
 }
 
+adatom_status ad_leave(adatom_context *ctx, adatom_status status) {
+    if (status == ADATOM_INTERRUPTED) atomic_store(&ctx->interrupted, false);
+    if (status == ADATOM_OK) ctx->message[0] = 0;
+    return status;
+}
+
 /* Names in it come from files and archives: nothing of them may steer the terminal. */
 static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) ADATOM_PRINTF(1, 0);
 static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) {

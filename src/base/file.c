@@ -31,3 +31,10 @@ adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, ch
     (*out)[*size] = 0;
     return ADATOM_OK;
 }
+
+size_t ad_read_start(const char *path, void *out, size_t size) {
+    FILE *file = fopen(path, "rbe");
+    const size_t read = file ? fread(out, 1, size, file) : 0;
+    if (file) fclose(file);
+    return read;
+}

@@ -52,12 +52,16 @@ static adatom_status resolve(adatom_context *ctx, const char *path, char **out, 
 /* How much of the target's last name a temporary name can hold. */
 static size_t stem_length(const char *last) { return AD_MIN(strlen(last), NAME_MAX - sizeof MARK + 1 - RANDOM_DIGITS); }
 
-/* Removes what killed writers of this target left: files of its temporary names, of this user, that nobody holds locked. */
-static void remove_stale(adatom_context *ctx, const char *target) {
+adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name), void *user) {
+    char *target = NULL, *folder = NULL;
+    DIR *directory = NULL;
+    bool open_file = false;
+    adatom_status status = ADATOM_OK;
+    AD_TRY(resolve(ctx, path, &target, &open_file));
+    if (!(folder = folder_of(ctx, target))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     const char *last = target + folder_length(target);
     const size_t stem = stem_length(last), length = stem + sizeof MARK - 1 + RANDOM_DIGITS;
-    char *folder = folder_of(ctx, target);
-    DIR *directory = folder ? opendir(folder) : NULL;
+    directory = opendir(folder);
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         const char *name = entry->d_name, *digits = name + stem + sizeof MARK - 1;
         struct stat info;
@@ -65,13 +69,33 @@ static void remove_stale(adatom_context *ctx, const char *target) {
             strspn(digits, "0123456789abcdef") != RANDOM_DIGITS)
             continue;
         const int file = openat(dirfd(directory), name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        bool more = true;
         if (file < 0) continue;
-        if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() && flock(file, LOCK_EX | LOCK_NB) == 0)
-            unlinkat(dirfd(directory), name, 0);
+        if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() && flock(file, LOCK_EX | LOCK_NB) == 0) {
+            char *whole = ad_format(ctx, "%.*s%s", (int)folder_length(target), target, name);
+            if (whole) more = visit(user, whole);
+            ad_free(whole);
+        }
         close(file);
+        if (!more) break;
     }
+done:
     if (directory) closedir(directory);
     ad_free(folder);
+    ad_free(target);
+    return status;
+}
+
+static bool remove_left(void *user, const char *name) {
+    (void)user;
+    unlink(name);
+    return true;
+}
+
+int ad_lock_folder(adatom_context *ctx, const char *path, bool alone) {
+    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (folder >= 0 && flock(folder, alone ? LOCK_EX : LOCK_SH) != 0 && errno == EINTR && ad_interrupted(ctx) == ADATOM_OK) continue;
+    return folder;
 }
 
 /* A new file, locked. mode: what it may be until it is complete. */
@@ -151,7 +175,7 @@ adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *
     }
     if (exists && !(old.st_mode & 0222))
         AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot write '%s': it is read-only; change its permissions or choose another name", path));
-    remove_stale(ctx, out->target);
+    AD_TRY(ad_write_left(ctx, out->target, remove_left, NULL));
     AD_TRY(create_temporary(ctx, path, out, exists ? 0600 : 0666, &file));
     AD_TRY(write_all(ctx, path, file, bytes, size));
     if (exists && !take_mode(file, &old))
@@ -177,6 +201,7 @@ adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *
         AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", path, strerror(errno)));
     ad_free(staged->temporary);
     staged->temporary = NULL;
+    staged->renamed = true;
     /* Without this the new name may be lost in a power cut, while a later change of the folder is not. */
     folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0 && fsync(folder) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
@@ -193,7 +218,7 @@ void ad_write_abandon(ad_staged *staged) {
     if (staged->lock >= 0) close(staged->lock);
     ad_free(staged->temporary);
     ad_free(staged->target);
-    *staged = (ad_staged){.lock = -1};
+    *staged = (ad_staged){.lock = -1, .renamed = staged->renamed};
 }
 
 adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size) {

@@ -2,6 +2,7 @@
 #include "bench/cases.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void add_linear(ad_case_list *list) {
     static const struct {
@@ -61,7 +62,7 @@ static void add_softmax(ad_case_list *list) {
         c.op.i[7] = sizes[s].rounds;
         c.counter = sizes[s].counter;
         c.op.f[0] = sizes[s].smoothing;
-        char words[40];
+        char words[60];
         snprintf(words, sizeof words, "rounds%d step%d smoothing%g", sizes[s].rounds, sizes[s].counter, (double)sizes[s].smoothing);
         ad_case_add(list, c, sizes[s].quick, words);
         other = c;
@@ -75,6 +76,10 @@ static void add_softmax(ad_case_list *list) {
         ad_case_absent(&c, LABELS);
         ad_case_absent(&c, LOSS);
         ad_case_absent(&c, DLOGITS);
+        ad_case_add(list, c, sizes[s].quick, words);
+        if (sizes[s].n < 4 || sizes[s].o < 2) continue;
+        c.lost = true;
+        strcat(words, " not-finite");
         ad_case_add(list, c, sizes[s].quick, words);
     }
 }

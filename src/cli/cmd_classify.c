@@ -1,6 +1,7 @@
 #include "report.h"
 #include <adatom/adapter.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,13 @@ static void on_decoded(void *user, size_t done, size_t total) {
 static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name, const adatom_adapter *adapter,
                               const float *probabilities, int classes, int top) {
     int last = -1;
+    if (isnan(probabilities[0])) {
+        json_t *row = json_pack("{s:s,s:s,s:n,s:n,s:n,s:n,s:s}", "picture", picture, "adapter", name, "rank", "class", "class_index",
+                                "probability", "error", "class scores are not finite");
+        if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
+        json_array_append_new(rows, row);
+        return ADATOM_OK;
+    }
     for (int rank = 1; rank <= top && rank <= classes; rank++) {
         /* The next in the order of falling probability, then of number. */
         int best = -1;
@@ -119,7 +127,7 @@ static adatom_status add_predictions(struct cli *cli, const classify_options *o,
 static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output, const adatom_model *model,
                             const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters,
                             const adatom_predictions *predictions, const unreadable_list *unreadable) {
-    adatom_predictions_info p;
+    adatom_predictions_info p = {0};
     adatom_model_info m;
     adatom_device_info d;
     const size_t bad = json_array_size(unreadable->rows);
@@ -143,9 +151,14 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
     const struct report r = {.document = document,
                              .rows = "predictions",
                              .columns = columns,
-                             .column_count = is_table && !bad ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
+                             .column_count = is_table && !bad && !p.lost ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
     TRY(report_write(cli, output, &r));
-    if (bad) status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s", unreadable->first);
+    if (bad)
+        status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s", unreadable->first);
+    else if (p.lost)
+        status = cli_fail(cli, ADATOM_CHECK_FAILED,
+                          "%zu of %zu answers are missing: class scores are not finite (the adapter's training diverged)", p.lost,
+                          p.images * (size_t)p.results);
 done:
     json_decref(rows);
     json_decref(document);

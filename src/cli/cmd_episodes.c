@@ -93,6 +93,8 @@ static const report_column columns[] = {
     {NULL, CELL_COUNT, "episodes.seed", NULL},
     {NULL, CELL_TEXT, "episodes.list_hash", NULL},
     {NULL, CELL_NUMBER, "time.total", NULL},
+    {NULL, CELL_COUNT, "diverged", NULL}, /* has a heading where there are such episodes */
+    {NULL, CELL_TEXT, "status", NULL},
 };
 
 static const char notes[] = "A method's own defaults are listed in README.md. Numbers of the method may be comma lists: every "
@@ -123,7 +125,7 @@ typedef struct trials {
 static void on_progress(void *user, int done, int total, double mean, double ci95) {
     struct run *r = user;
     char text[96];
-    snprintf(text, sizeof text, isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
+    snprintf(text, sizeof text, isnan(mean) ? "diverged" : isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
     progress_update(&r->cli->progress, done, total, text);
 }
 
@@ -206,7 +208,8 @@ done:
 static json_t *accuracies(const adatom_evaluation_info *e) {
     json_t *values = json_array();
     double queries = (double)e->way * e->query;
-    for (int i = 0; i < e->tasks; i++) json_array_append_new(values, json_real(round((double)e->accuracy[i] * queries) / queries));
+    for (int i = 0; i < e->tasks; i++)
+        json_array_append_new(values, isnan(e->accuracy[i]) ? json_null() : json_real(round((double)e->accuracy[i] * queries) / queries));
     return values;
 }
 
@@ -220,22 +223,30 @@ static json_t *predictions(const adatom_evaluation_info *e) {
     return all;
 }
 
-/* JSON has no infinity: one episode's interval is null. */
-static json_t *interval(double ci95) { return isfinite(ci95) ? json_real(ci95) : json_null(); }
+/* The numbers in the list of the episodes that diverged. */
+static json_t *diverged(const adatom_evaluation_info *e, int first) {
+    json_t *numbers = json_array();
+    for (int i = 0; i < e->tasks; i++)
+        if (isnan(e->accuracy[i])) json_array_append_new(numbers, json_integer(first + i));
+    return numbers;
+}
 
 static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
-    json_t *row = json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:o,s:o},s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
-                            e->method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot,
-                            "query", list->query, "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean",
-                            e->mean, "ci95", interval(e->ci95), "values", accuracies(e), "adapted", (json_int_t)e->adapted, "time", "total",
-                            e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",
-                            (json_int_t)e->arena_bytes, "status", "ok", "config", config ? config : json_object());
+    json_t *row =
+        json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method", e->method,
+                  "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query", list->query,
+                  "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean", report_number(e->mean), "ci95",
+                  report_number(e->ci95), "values", accuracies(e), "diverged", e->diverged, "diverged_episodes", diverged(e, o->first),
+                  "adapted", (json_int_t)e->adapted, "time", "total", e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once",
+                  e->tasks_at_once, "arena_bytes", (json_int_t)e->arena_bytes, "status", e->diverged == e->tasks ? "diverged" : "ok",
+                  "config", config ? config : json_object());
     if (row && first != e) {
         double mean = 0, ci95 = 0;
         adatom_mean_interval(e->accuracy, first->accuracy, (size_t)e->tasks, &mean, &ci95);
-        json_object_set_new(row, "difference", json_pack("{s:s,s:f,s:o}", "to", first->method, "mean", mean, "ci95", interval(ci95)));
+        json_object_set_new(row, "difference",
+                            json_pack("{s:s,s:o,s:o}", "to", first->method, "mean", report_number(mean), "ci95", report_number(ci95)));
     }
     if (row && o->predictions) json_object_set_new(row, "predictions", predictions(e));
     return row;
@@ -277,8 +288,10 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
     return ADATOM_OK;
 }
 
+/* lost: counts the results that have no accuracy because every episode diverged. */
 static adatom_status evaluate(struct cli *cli, const episode_options *o, const trials *all, adatom_device *device,
-                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows) {
+                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows,
+                              int *lost) {
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL; /* first: what the others are compared to */
     adatom_evaluation_info base = {0};
     adatom_episodes_info info;
@@ -308,6 +321,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
             report_precision(row, &about);
             sweep_label(all->sweep, t->combination + s, settings, sizeof settings);
             if (all->sweep->count) json_object_set_new(row, "settings", json_string(settings));
+            *lost += e.diverged == e.tasks;
             if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
             if (!first)
                 first = evaluations[s], evaluations[s] = NULL;
@@ -319,6 +333,13 @@ done:
     for (int s = 0; s < ARGS_LIST_MAX; s++) adatom_evaluation_destroy(&evaluations[s]);
     adatom_evaluation_destroy(&first);
     return status;
+}
+
+static bool any_diverged(json_t *rows) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) if (json_integer_value(json_object_get(row, "diverged")) > 0) return true;
+    return false;
 }
 
 static void caption(const adatom_dataset *dataset, const adatom_model *model, const adatom_episodes *list, const char *device, json_t *rows,
@@ -363,7 +384,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     adatom_model *model = NULL;
     adatom_dataset *dataset = NULL;
     adatom_episodes *lists[ARGS_LIST_MAX] = {NULL};
-    int list_count = 0;
+    int list_count = 0, lost = 0;
     json_t *document = NULL, *rows = json_array();
     char above[1024];
     struct sweep sweep;
@@ -388,7 +409,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
     TRY(cli_open_device(cli, &device_values, &device));
     TRY(announce(cli, device, model, dataset, lists, list_count, &all));
-    for (int l = 0; l < list_count && ran == ADATOM_OK; l++) ran = evaluate(cli, &values, &all, device, model, dataset, lists[l], rows);
+    for (int l = 0; l < list_count && ran == ADATOM_OK; l++)
+        ran = evaluate(cli, &values, &all, device, model, dataset, lists[l], rows, &lost);
     if (json_array_size(rows) == 0) TRY(ran);
 
     document = episodes_document(model, dataset, device, values.model);
@@ -400,6 +422,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     size_t column_count = 0;
     for (size_t c = 0; c < COUNT(columns); c++) /* without a sweep the settings are the same in all rows */
         if (sweep.count || strcmp(columns[c].path, "settings") != 0) shown[column_count++] = columns[c];
+    for (size_t c = 0; c < column_count; c++)
+        if (strcmp(shown[c].path, "diverged") == 0 && any_diverged(rows)) shown[c].heading = "diverged";
     struct report report = {
         .document = document,
         .rows = "results",
@@ -407,8 +431,12 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
         .column_count = column_count,
         .above = above,
         .below = "\n± half of the 95 % Student interval over episodes; differences are paired. Episodes share pictures: the interval\n"
-                 "speaks of the sampler, not of new data. adapted: numbers that adapt per task.\n"};
+                 "speaks of the sampler, not of new data. adapted: numbers that adapt per task. Episodes that diverged (what\n"
+                 "adapts or a class score is not finite) have no accuracy.\n"};
     TRY(report_write_part(cli, &output, &report, ran));
+    if (lost)
+        TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %zu results have no accuracy: every episode diverged; lower the learning rate", lost,
+                     json_array_size(rows)));
 done:
     sweep_clear(&sweep);
     free(line);

@@ -27,12 +27,13 @@ static const report_column columns[] = {
     {NULL, CELL_COUNT, "episodes.count", NULL},
     {NULL, CELL_TEXT, "episodes.list_hash", NULL},
     {NULL, CELL_NUMBER, "time.total", NULL},
+    {NULL, CELL_COUNT, "diverged", NULL},
 };
 
 static const char notes[] =
     "A result passes if the accuracy differs by no more than is allowed: over the same episodes by the recipe's tolerance, else half the "
     "expected interval or 0.5 %, whichever is more; over other episodes or data by the interval of the difference of two samples. Exit "
-    "code 5 if a result does not pass.";
+    "code 5 if a result does not pass; one of which episodes diverged does not.";
 
 /* What the library reports to: the recipe knows the names of the results. */
 struct run {
@@ -55,7 +56,7 @@ static void on_progress(void *user, int result, int done, int total, double mean
         progress_start(&r->cli->progress, expected.method.adapt, 0);
         r->result = result;
     }
-    snprintf(text, sizeof text, isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
+    snprintf(text, sizeof text, isnan(mean) ? "diverged" : isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
     progress_update(&r->cli->progress, done, total, text);
 }
 
@@ -64,12 +65,16 @@ static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episode
     adatom_evaluation_info e;
     adatom_evaluation_describe(r->evaluation, &e);
     json_t *config = json_loads(e.config_json, 0, NULL);
-    return json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:f,s:f},s:f,s:f,s:s,s:{s:f,s:f},s:o}", "method", e.method,
-                     "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query",
+    return json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:o,s:o},s:i,s:o,s:o,s:s,s:{s:f,s:f},s:o}", "method",
+                     e.method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query",
                      list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
-                     expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", e.mean, "ci95", e.ci95, "difference",
-                     r->difference, "tolerance", r->tolerance, "verdict", r->passed ? "passed" : "failed", "time", "total", e.seconds,
-                     "episodes_per_s", e.episodes_per_s, "config", config ? config : json_object());
+                     expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", report_number(e.mean), "ci95",
+                     report_number(e.ci95), "diverged", e.diverged, "difference", report_number(r->difference), "tolerance",
+                     report_number(r->tolerance), "verdict",
+                     e.diverged  ? "diverged"
+                     : r->passed ? "passed"
+                                 : "failed",
+                     "time", "total", e.seconds, "episodes_per_s", e.episodes_per_s, "config", config ? config : json_object());
 }
 
 static json_t *make_document(const char *file, const adatom_recipe *recipe, const adatom_reproduction *reproduction,

@@ -23,7 +23,7 @@ static const arg_option method_table[] = {
     RATE("lr-adapter", lr_adapter, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
     OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "of low-rank adapters; 0: 4"),
     REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
-    RATE("momentum", momentum, 1, "of sgd; beta1 of adam (default 0.9)"),
+    RATE("momentum", momentum, 0.999999, "of sgd; beta1 of adam (default 0.9)"),
     RATE("dampening", dampening, 1, "of sgd's momentum (default 0); beta2 of adam (default 0.999)"),
     OPTION("nesterov", ARG_FLAG, nesterov, .help = "sgd with Nesterov's momentum"),
     REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),

@@ -77,6 +77,8 @@ json_t *report_seed(uint64_t seed) {
     return json_string(digits);
 }
 
+json_t *report_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
 json_t *report_float(float value) {
     char text[32];
     snprintf(text, sizeof text, "%.7g", (double)value);
@@ -301,7 +303,10 @@ adatom_status report_write_part(struct cli *cli, const output_options *options, 
     char reason[sizeof cli->message];
     if (ended == ADATOM_OK) return report_write(cli, options, r);
     snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));
-    if (r->document) json_object_set_new(r->document, "unfinished", json_string(reason));
+    if (r->document) {
+        json_object_set_new(r->document, "status", json_string(ended == ADATOM_INTERRUPTED ? "interrupted" : "failed"));
+        json_object_set_new(r->document, "unfinished", json_string(reason));
+    }
     const adatom_status status = report_write(cli, options, r);
     if (status != ADATOM_OK) cli_note(cli, "%s", reason);
     return status != ADATOM_OK ? status : cli_fail(cli, ended, "%s", reason);

@@ -33,8 +33,8 @@ struct report {
 /* To stdout, or to options->file under a temporary name that is renamed when it is complete. */
 adatom_status report_write(struct cli *cli, const output_options *options, const struct report *report);
 
-/* The same for a run that ended as `ended` says: unless that is OK, the document is of what was done before and its "unfinished" tells why
- * there is no more. Returns ended, or what went wrong in writing. */
+/* The same for a run that ended as `ended` says: unless that is OK, the document is of what was done before, its "status" is interrupted
+ * or failed and its "unfinished" tells why there is no more. Returns ended, or what went wrong in writing. */
 adatom_status report_write_part(struct cli *cli, const output_options *options, const struct report *report, adatom_status ended);
 
 /* The fields every result carries: format and tool version, build, time, host, command. A new object. */
@@ -45,6 +45,8 @@ void report_precision(json_t *record, const adatom_device_info *info);
 json_t *report_dataset(const adatom_dataset_info *info);
 /* A seed: a number, or from 2^63 on, which JSON integers here don't reach, its digits as a text. */
 json_t *report_seed(uint64_t seed);
+/* JSON has no infinity (the interval of one episode) and no NaN (the mean where every episode diverged): they are null. */
+json_t *report_number(double value);
 /* The short decimal number that a float was made from: 0.01, not 0.00999999978. */
 json_t *report_float(float value);
 /* Bytes of the text's beginning, `most` or fewer so that no UTF-8 character is cut. */

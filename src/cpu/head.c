@@ -163,9 +163,13 @@ static void run_softmax_ce(const ad_cpu_call *call) {
         for (size_t row = 0; row < n; row++) {
             const float *l = logits + row * o;
             size_t best = 0;
-            for (size_t k = 1; k < o; k++)
+            bool finite = isfinite(l[0]), tied = o > 1;
+            for (size_t k = 1; k < o; k++) {
+                finite = finite && isfinite(l[k]);
+                tied = tied && l[k] == l[0];
                 if (l[k] > l[best]) best = k;
-            if (predicted) predicted[first + row] = (int32_t)best;
+            }
+            if (predicted) predicted[first + row] = !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : (int32_t)best;
             if (labels) sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n, dlogits ? dlogits + row * o : NULL);
         }
         if (loss && labels) loss[number] = (float)(sum / (double)n);

@@ -3,6 +3,7 @@
 #include "fewshot/method.h"
 #include "fewshot/run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,9 +150,9 @@ static adatom_status prepare(job *j, const adatom_method *method) {
     if (info.size < j->model->net.image_size)
         return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.size,
                        j->model->net.image_size);
-    if (j->count == 0) j->count = j->list.tasks - j->first;
-    if (j->first < 0 || j->count < 1 || j->first + j->count > j->list.tasks)
-        return ad_fail(ctx, ADATOM_USAGE, "episodes %d..%d are outside the list of %d", j->first, j->first + j->count - 1, j->list.tasks);
+    if (j->count == 0 && j->first >= 0) j->count = j->list.tasks - j->first;
+    if (j->first < 0 || j->count < 1 || j->first > j->list.tasks - j->count)
+        return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", j->count, j->first, j->list.tasks);
     j->supports = j->list.way * j->list.shot;
     j->queries = j->list.way * j->list.query;
     choose_batches(j);
@@ -162,12 +163,13 @@ static adatom_status prepare(job *j, const adatom_method *method) {
 
 /* Support pictures and labels of the tasks at once, [round][task][batch]; episodes past the end repeat the last one.
  * order: room for the support pictures of a task. */
-static void fill_support(const job *j, int at, int32_t *order, int32_t *index, int32_t *labels) {
+static adatom_status fill_support(const job *j, int at, int32_t *order, int32_t *index, int32_t *labels) {
     const int rounds = AD_MAX(j->rounds, 1), per_epoch = j->rounds ? j->rounds / j->settings.epochs : 1;
     for (int t = 0; t < j->tasks; t++) {
         const int32_t *support, *query;
         const int e = j->first + AD_MIN(at + t, j->count - 1);
-        adatom_episodes_get(j->episodes, e, &support, &query);
+        adatom_status status = adatom_episodes_get(j->episodes, e, &support, &query);
+        if (status != ADATOM_OK) return status;
         for (int r = 0; r < rounds; r++) {
             const size_t to = ((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->batch;
             if (!j->rounds) {
@@ -191,18 +193,21 @@ static void fill_support(const job *j, int at, int32_t *order, int32_t *index, i
             }
         }
     }
+    return ADATOM_OK;
 }
 
 /* [round][task][query]; past the end of the queries the last one is repeated. */
-static void fill_query(const job *j, int at, int32_t *index) {
+static adatom_status fill_query(const job *j, int at, int32_t *index) {
     for (int r = 0; r < j->query_rounds; r++)
         for (int t = 0; t < j->tasks; t++) {
             const int32_t *support, *query;
-            adatom_episodes_get(j->episodes, j->first + AD_MIN(at + t, j->count - 1), &support, &query);
+            adatom_status status = adatom_episodes_get(j->episodes, j->first + AD_MIN(at + t, j->count - 1), &support, &query);
+            if (status != ADATOM_OK) return status;
             for (int i = 0; i < j->query; i++)
                 index[((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->query + (size_t)i] =
                     j->row_of[query[AD_MIN(r * j->query + i, j->queries - 1)]];
         }
+    return ADATOM_OK;
 }
 
 /* A random start of the linear or cosine head, the same for an episode however many run at once. */
@@ -230,17 +235,39 @@ static adatom_status write_adapters(const job *j, ad_program *program, int at) {
     return status;
 }
 
-/* Classes predicted for the queries of the tasks from `at` on: [round][task][query]. */
-static void keep_predictions(const job *j, int at, const int32_t *predicted, adatom_evaluation *out) {
+/* Classes predicted for the queries of the tasks from `at` on: [round][task][query]. A task diverged and has no accuracy if it is lost
+ * already, if one is missing, or if training left all classes the same score for each of them (a network that only gives zeros). */
+static void keep_predictions(const job *j, int at, const int32_t *predicted, const bool *lost, adatom_evaluation *out) {
     const size_t tasks = (size_t)j->tasks;
     for (int t = 0; t < AD_MIN(j->tasks, j->count - at); t++) {
         int32_t *to = out->predictions + (size_t)(at + t) * (size_t)j->queries, right = 0;
+        bool diverged = lost[t], tied = j->settings.steps > 0;
         for (int q = 0; q < j->queries; q++) {
             to[q] = predicted[((size_t)(q / j->query) * tasks + (size_t)t) * (size_t)j->query + (size_t)(q % j->query)];
+            tied = tied && to[q] == AD_PREDICTED_TIED;
+            if (to[q] == AD_PREDICTED_TIED) to[q] = 0;
             right += to[q] == q / j->list.query;
+            diverged = diverged || to[q] < 0;
         }
-        out->accuracy[at + t] = (float)right / (float)j->queries;
+        diverged = diverged || tied;
+        out->accuracy[at + t] = diverged ? NAN : (float)right / (float)j->queries;
+        out->info.diverged += diverged;
+        for (int q = 0; q < j->queries && diverged; q++) to[q] = -1;
     }
+}
+
+/* Said once for each evaluation, whoever counts them. */
+static void tell_diverged(const job *j, const adatom_evaluation *e) {
+    int first = 0;
+    if (!e->info.diverged) return;
+    while (!isnan(e->accuracy[first])) first++;
+    ad_log(
+        j->device->ctx, ADATOM_LOG_WARNING,
+        "%s, %d-shot, %d steps: %d of %d episodes diverged (the first is number %d): what adapted or the class scores are not finite, or "
+        "all scores are the same. %s; "
+        "lower the learning rate",
+        e->info.method, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, j->first + first,
+        e->info.diverged == e->info.tasks ? "There is no accuracy" : "They are left out of the accuracy");
 }
 
 /* out: an evaluation for each stop. */
@@ -251,9 +278,10 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
     const size_t supports = rounds * tasks * (size_t)j->batch, queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
     const int32_t zero = 0;
     adatom_status status = ADATOM_OK;
+    bool *lost = ad_malloc(j->device->ctx, tasks, sizeof *lost);
     int32_t *numbers = ad_malloc(j->device->ctx, 2 * supports + 2 * queries + (size_t)j->supports, sizeof *numbers);
     float *schedule = ad_calloc(j->device->ctx, 8 * (size_t)AD_MAX(j->settings.steps, 1), sizeof *schedule);
-    if (!numbers || !schedule) {
+    if (!numbers || !schedule || !lost) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
@@ -271,8 +299,8 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
         AD_TRY(ad_interrupted(j->device->ctx));
         const double start = ad_seconds();
         AD_TRY(load(j, at));
-        fill_support(j, at, order, support, labels);
-        fill_query(j, at, query);
+        AD_TRY(fill_support(j, at, order, support, labels));
+        AD_TRY(fill_query(j, at, query));
         AD_TRY(api->program_write(program, built->support_index, 0, support, supports * sizeof *support));
         AD_TRY(api->program_write(program, built->support_labels, 0, labels, supports * sizeof *labels));
         AD_TRY(api->program_write(program, built->query_index, 0, query, queries * sizeof *query));
@@ -286,7 +314,9 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
             AD_TRY(api->program_write(program, built->eval_counter, 0, &zero, sizeof zero));
             AD_TRY(api->program_run(program, runs, 3));
             AD_TRY(api->program_read(program, built->query_predicted, 0, predicted, queries * sizeof *predicted));
-            keep_predictions(j, at, predicted, out[k]);
+            memset(lost, 0, tasks * sizeof *lost);
+            AD_TRY(ad_find_lost(j->device->engine, program, built, j->tasks, lost));
+            keep_predictions(j, at, predicted, lost, out[k]);
             out[k]->info.seconds += ad_seconds() - start;
         }
         if (progress && progress->call) {
@@ -297,6 +327,7 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
         }
     }
 done:
+    ad_free(lost);
     ad_free(numbers);
     ad_free(schedule);
     return status;
@@ -394,6 +425,7 @@ static adatom_status adapt(job *j, const adatom_method *method, const adatom_pro
         adatom_mean_interval(out[k]->accuracy, NULL, (size_t)j->count, &info->mean, &info->ci95);
         info->seconds += begun - start;
         info->episodes_per_s = j->count / info->seconds;
+        tell_diverged(j, out[k]);
     }
 done:
     if (program) j->api->program_destroy(&program);

@@ -36,11 +36,14 @@ void adatom_adapter_destroy(adatom_adapter **adapter) {
 }
 
 adatom_status ad_adapter_add(adatom_adapter *a, const char *module, const char *name, int rank, const int64_t *shape) {
-    const size_t count = (size_t)a->count;
-    ad_adapter_tensor *grown = ad_realloc(a->ctx, a->tensors, count, count + 1, sizeof *grown);
-    if (!grown) return ADATOM_OUT_OF_MEMORY;
-    a->tensors = grown;
-    ad_adapter_tensor *t = &grown[count];
+    if (a->count == a->room) {
+        const int room = 2 * a->room + 8;
+        ad_adapter_tensor *grown = ad_realloc(a->ctx, a->tensors, (size_t)a->room, (size_t)room, sizeof *grown);
+        if (!grown) return ADATOM_OUT_OF_MEMORY;
+        a->tensors = grown;
+        a->room = room;
+    }
+    ad_adapter_tensor *t = &a->tensors[a->count];
     *t = (ad_adapter_tensor){.rank = rank, .elements = 1};
     snprintf(t->name, sizeof t->name, "%s", name);
     snprintf(t->module, sizeof t->module, "%s", module);

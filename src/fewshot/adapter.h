@@ -26,7 +26,7 @@ struct adatom_adapter {
     float *head, *bias; /* [classes][features], [classes]; cosine heads have no bias */
     ad_lowrank lowrank; /* kind NONE: all tensors are the model's */
     ad_adapter_tensor *tensors;
-    int count; /* of them; info.tensors counts modules */
+    int count, room; /* of them; info.tensors counts modules */
 };
 
 /* An adapter with room for its classifier; no tensors, no configuration. */
@@ -35,6 +35,13 @@ adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, 
 adatom_status ad_adapter_add(adatom_adapter *adapter, const char *module, const char *name, int rank, const int64_t *shape);
 /* adapter_config.json from the members that `config` (taken) holds already and those the adapter knows; fills info. */
 adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
+/* The files, by their names in the folder. */
+#define AD_ADAPTER_TENSORS "adapter.safetensors"
+#define AD_ADAPTER_CONFIG "adapter_config.json"
+#define AD_ADAPTER_HEAD "head.weight"
+#define AD_ADAPTER_BIAS "head.bias"
+/* The adapter of a folder with the configuration at a path of its own; name: for messages. */
+adatom_status ad_adapter_read(adatom_context *ctx, const char *name, const char *config, const char *tensors, adatom_adapter **out);
 uint64_t ad_adapter_hash(const adatom_adapter *adapter);
 
 static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) { return strcmp(tensor->name, tensor->module) != 0; }

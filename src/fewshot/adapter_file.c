@@ -1,23 +1,22 @@
-/* adapter.safetensors and adapter_config.json. The two are written and read together; each holds what contradicts a stranger. */
+/* Reading adapter.safetensors and adapter_config.json, which say the same or contradict each other. Writing is in adapter_save.c. */
 #include "fewshot/adapter.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FORMAT_VERSION 1
-#define TENSORS "adapter.safetensors"
-#define CONFIG "adapter_config.json"
-#define HEAD "head.weight"
-#define BIAS "head.bias"
+#define TENSORS AD_ADAPTER_TENSORS
+#define CONFIG AD_ADAPTER_CONFIG
+#define HEAD AD_ADAPTER_HEAD
+#define BIAS AD_ADAPTER_BIAS
 #define MAX_CONFIG_BYTES ((size_t)64 << 20)
-#define MAX_TENSORS_BYTES ((size_t)8 << 30)
+enum { LOOK_EVERY = 4096 };
 
 /* What a configuration says of the tensors. */
 typedef struct claims {
@@ -46,6 +45,7 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
             images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) || !count_within(class_right, class_tested))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': class %zu lacks a name or has impossible numbers", name, i);
         tested += class_tested, right += class_right;
+        if (i % LOOK_EVERY == LOOK_EVERY - 1 && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
     }
     if (tested != c->tested || right != c->right)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the estimate (%lld of %lld) is not the sum over the classes (%lld of %lld)", name,
@@ -121,84 +121,29 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     a->config = config;
     ad_hash_hex(ad_adapter_hash(a), hash);
     json_t *modules = json_array();
-    int bad = json_object_set_new(config, "format_version", json_integer(FORMAT_VERSION));
-    bad |= json_object_set_new(config, "features", json_integer(a->info.features));
-    bad |= json_object_set_new(config, "head", json_pack("{s:s, s:f}", "kind", a->cosine ? "cosine" : "linear", "scale", (double)a->scale));
+    bool bad = false;
+    ad_json_set(config, "format_version", json_integer(FORMAT_VERSION), &bad);
+    ad_json_set(config, "features", json_integer(a->info.features), &bad);
+    ad_json_set(config, "head", json_pack("{s:s, s:f}", "kind", a->cosine ? "cosine" : "linear", "scale", (double)a->scale), &bad);
     for (int i = 0; i < a->count; i++)
         if (i == 0 || strcmp(a->tensors[i].module, a->tensors[i - 1].module) != 0)
-            bad |= json_array_append_new(modules, json_string(a->tensors[i].module));
+            ad_json_append(modules, json_string(a->tensors[i].module), &bad);
     if (a->lowrank.kind != AD_LOWRANK_NONE) {
         const double rank = a->lowrank.rank;
         json_t *peft = json_pack("{s:s, s:i, s:f, s:b, s:b, s:s}", "peft_type", "LORA", "r", (int)a->lowrank.rank, "lora_alpha",
                                  (double)a->lowrank.scale * rank, "use_dora", a->lowrank.kind == AD_LOWRANK_DORA, "use_bora",
                                  a->lowrank.kind == AD_LOWRANK_BORA, "bias", "none");
-        bad |= json_object_update(config, peft);
+        bad |= json_object_update(config, peft) != 0;
         json_decref(peft);
     }
-    bad |= json_object_set_new(config, "target_modules", modules);
-    bad |= json_object_set_new(config, "modules_to_save", json_pack("[s]", "head"));
-    bad |= json_object_set_new(config, "tensors_hash", json_string(hash));
+    ad_json_set(config, "target_modules", modules, &bad);
+    ad_json_set(config, "modules_to_save", json_pack("[s]", "head"), &bad);
+    ad_json_set(config, "tensors_hash", json_string(hash), &bad);
     /* 9 digits give back a float. */
     if (!bad) a->config_text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     if (bad || !a->config_text) return ad_fail(a->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration");
     adatom_status status = read_claims(a->ctx, CONFIG, config, &c);
     if (status == ADATOM_OK) fill_info(a, &c);
-    return status;
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
-
-static adatom_status make_tensors(const adatom_adapter *a, unsigned char **bytes, size_t *size) {
-    const size_t count = (size_t)a->count + (a->bias ? 2 : 1);
-    const int64_t head_shape[2] = {a->info.classes, a->info.features};
-    ad_st_entry *entries = ad_calloc(a->ctx, count, sizeof *entries);
-    float *at = NULL;
-    if (!entries) return ADATOM_OUT_OF_MEMORY;
-    for (int i = 0; i < a->count; i++)
-        entries[i] = (ad_st_entry){.name = a->tensors[i].name, .rank = a->tensors[i].rank, .shape = a->tensors[i].shape};
-    entries[a->count] = (ad_st_entry){.name = HEAD, .rank = 2, .shape = head_shape};
-    if (a->bias) entries[count - 1] = (ad_st_entry){.name = BIAS, .rank = 1, .shape = head_shape};
-    const char *metadata[] = {"adatom_base_model", a->info.model_hash, NULL};
-    adatom_status status = ad_safetensors_make(a->ctx, metadata, entries, count, bytes, size, &at);
-    for (int i = 0; i < a->count && status == ADATOM_OK; i++) {
-        memcpy(at, a->tensors[i].values, a->tensors[i].elements * sizeof(float));
-        at += a->tensors[i].elements;
-    }
-    const size_t classes = (size_t)a->info.classes, weights = classes * (size_t)a->info.features;
-    if (status == ADATOM_OK) {
-        memcpy(at, a->head, weights * sizeof(float));
-        if (a->bias) memcpy(at + weights, a->bias, classes * sizeof(float));
-    }
-    ad_free(entries);
-    return status;
-}
-
-adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
-    adatom_context *ctx = a->ctx;
-    adatom_status status = ADATOM_OK;
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-    char *paths[2] = {ad_format(ctx, "%s/" TENSORS, folder), ad_format(ctx, "%s/" CONFIG, folder)};
-    char *fresh[2] = {ad_format(ctx, "%s/" TENSORS ".new", folder), ad_format(ctx, "%s/" CONFIG ".new", folder)};
-    bool made = false;
-    if (!paths[0] || !paths[1] || !fresh[0] || !fresh[1]) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    AD_TRY(make_tensors(a, &bytes, &size));
-    made = mkdir(folder, 0777) == 0;
-    if (!made && errno != EEXIST) AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno)));
-    /* Both are whole on the disk before either takes its name. */
-    AD_TRY(ad_write_file(ctx, fresh[0], bytes, size));
-    AD_TRY(ad_write_file(ctx, fresh[1], a->config_text, strlen(a->config_text)));
-    for (int i = 0; i < 2; i++)
-        if (rename(fresh[i], paths[i]) != 0)
-            AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", paths[i], strerror(errno)));
-done:
-    for (int i = 0; i < 2; i++) {
-        if (status != ADATOM_OK && fresh[i]) unlink(fresh[i]);
-        ad_free(fresh[i]);
-        ad_free(paths[i]);
-    }
-    if (status != ADATOM_OK && made) rmdir(folder);
-    ad_free(bytes);
     return status;
 }
 
@@ -229,14 +174,16 @@ done:
     return status;
 }
 
-static adatom_status read_tensor(adatom_context *ctx, const ad_safetensors *file, const char *module, const char *name, adatom_adapter *a) {
+static adatom_status read_tensor(adatom_context *ctx, const ad_safetensors *file, const char *module, const char *name, bool *taken,
+                                 adatom_adapter *a) {
     adatom_status status = ADATOM_OK;
     const ad_st_tensor *t = ad_safetensors_find(file, name);
     if (!t || t->rank > AD_PARAM_RANK || strlen(name) >= AD_PARAM_NAME || strcmp(name, HEAD) == 0 || strcmp(name, BIAS) == 0)
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lacks the tensor '%s' that its configuration names", file->name, name));
-    for (int k = 0; k < a->count; k++)
-        if (strcmp(a->tensors[k].name, name) == 0)
-            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the configuration names tensor '%s' twice", file->name, name));
+    if (taken[t - file->tensors])
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the configuration names tensor '%s' twice", file->name, name));
+    taken[t - file->tensors] = true;
+    if (a->count % LOOK_EVERY == LOOK_EVERY - 1) AD_TRY(ad_interrupted(ctx));
     AD_TRY(ad_adapter_add(a, module, name, t->rank, t->shape));
     AD_TRY(read_values(ctx, file, t, a->tensors[a->count - 1].values));
 done:
@@ -249,48 +196,51 @@ static adatom_status read_modules(adatom_context *ctx, const ad_safetensors *fil
     size_t i;
     json_t *module;
     a->lowrank = c->lowrank;
+    bool *taken = ad_calloc(ctx, file->count, sizeof *taken);
+    if (!taken) return ADATOM_OUT_OF_MEMORY;
     json_array_foreach(c->modules, i, module) {
         const char *text = json_string_value(module);
         char name[AD_PARAM_NAME];
         if (!text || strlen(text) + sizeof ".lora_magnitude_vector_in" > sizeof name)
             AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': module %zu of the configuration has no possible name", file->name, i));
         if (a->lowrank.kind == AD_LOWRANK_NONE || ad_safetensors_find(file, text)) {
-            AD_TRY(read_tensor(ctx, file, text, text, a));
+            AD_TRY(read_tensor(ctx, file, text, text, taken, a));
             continue;
         }
         for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
             snprintf(name, sizeof name, "%s%s", text, ad_lowrank_suffix(part));
-            AD_TRY(read_tensor(ctx, file, text, name, a));
+            AD_TRY(read_tensor(ctx, file, text, name, taken, a));
         }
     }
     if (file->count != (size_t)a->count + (a->bias ? 2 : 1))
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %zu tensors, its configuration names %d", file->name, file->count,
                        a->count + (a->bias ? 2 : 1)));
 done:
+    ad_free(taken);
     return status;
 }
 
-adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size, const void *tensors,
-                                   size_t tensors_size, adatom_adapter **out) {
-    adatom_status status = ADATOM_OK;
-    ad_safetensors file = {0};
+/* config[config_size]: the text of the configuration. */
+static adatom_status read_adapter(adatom_context *context, const char *config, size_t config_size, const ad_safetensors *file,
+                                  adatom_adapter **out) {
+    const char *name = file->name;
     claims c = {0};
     adatom_adapter *a = NULL;
     json_error_t error;
+    json_t *json = NULL;
     char hash[17];
-    *out = NULL;
-    json_t *json = json_loadb(config, config_size, JSON_REJECT_DUPLICATES, &error);
-    if (!json) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " CONFIG " is not valid JSON: line %d: %s", name, error.line, error.text));
+    adatom_status status = ad_json_parse(context, config, config_size, &json, &error);
+    if (status == ADATOM_BAD_DATA)
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " CONFIG " is not valid JSON: line %d: %s", name, error.line, error.text));
+    AD_TRY(status);
     AD_TRY(read_claims(context, name, json, &c));
-    AD_TRY(ad_safetensors_parse(context, name, tensors, tensors_size, &file));
-    AD_TRY(read_head(context, &file, &c, &a));
-    AD_TRY(read_modules(context, &file, &c, a));
+    AD_TRY(read_head(context, file, &c, &a));
+    AD_TRY(read_modules(context, file, &c, a));
     ad_hash_hex(ad_adapter_hash(a), hash);
     if (strcmp(hash, c.hash) != 0)
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " TENSORS " and " CONFIG " do not belong together (hash %s, %s expected)", name,
                        hash, c.hash));
-    a->config = json;
-    json = NULL;
+    a->config = json_incref(json);
     if (!(a->config_text = json_dumps(a->config, JSON_INDENT(2) | JSON_REAL_PRECISION(9))))
         AD_TRY(ad_fail(context, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
     fill_info(a, &c);
@@ -298,25 +248,70 @@ adatom_status adatom_adapter_parse(adatom_context *context, const char *name, co
     a = NULL;
 done:
     json_decref(json);
-    ad_safetensors_clear(&file);
     adatom_adapter_destroy(&a);
     return status;
 }
 
-adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out) {
-    char *config = NULL, *tensors = NULL;
-    size_t config_size = 0, tensors_size = 0;
-    char *config_path = ad_format(context, "%s/" CONFIG, folder), *tensors_path = ad_format(context, "%s/" TENSORS, folder);
+adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size, const void *tensors,
+                                   size_t tensors_size, adatom_adapter **out) {
+    ad_safetensors file = {0};
+    *out = NULL;
+    adatom_status status = ad_safetensors_parse(context, name, tensors, tensors_size, &file);
+    if (status == ADATOM_OK) status = read_adapter(context, config, config_size, &file, out);
+    ad_safetensors_clear(&file);
+    return status;
+}
+
+adatom_status ad_adapter_read(adatom_context *ctx, const char *name, const char *config, const char *tensors, adatom_adapter **out) {
+    char *text = NULL;
+    size_t size = 0;
+    ad_safetensors file = {0};
     adatom_status status = ADATOM_OK;
     *out = NULL;
-    if (!config_path || !tensors_path) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    AD_TRY(ad_read_file(context, config_path, MAX_CONFIG_BYTES, &config, &config_size));
-    AD_TRY(ad_read_file(context, tensors_path, MAX_TENSORS_BYTES, &tensors, &tensors_size));
-    AD_TRY(adatom_adapter_parse(context, folder, config, config_size, tensors, tensors_size, out));
+    AD_TRY(ad_read_file(ctx, config, MAX_CONFIG_BYTES, &text, &size));
+    AD_TRY(ad_safetensors_load(ctx, name, tensors, &file));
+    AD_TRY(read_adapter(ctx, text, size, &file, out));
 done:
+    ad_safetensors_clear(&file);
+    ad_free(text);
+    return status;
+}
+
+typedef struct left {
+    adatom_context *ctx;
+    const char *folder, *tensors;
+    adatom_adapter *adapter;
+    adatom_status status;
+} left;
+
+/* Goes on as long as what is found does not belong to the tensors. */
+static bool try_left(void *user, const char *config) {
+    left *l = user;
+    l->status = ad_adapter_read(l->ctx, l->folder, config, l->tensors, &l->adapter);
+    return l->status == ADATOM_BAD_DATA;
+}
+
+adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out) {
+    char *config = ad_format(context, "%s/" CONFIG, folder), *tensors = ad_format(context, "%s/" TENSORS, folder);
+    const int lock = ad_lock_folder(context, folder, false);
+    adatom_status status = ADATOM_OUT_OF_MEMORY;
+    *out = NULL;
+    if (config && tensors) status = ad_adapter_read(context, folder, config, tensors, out);
+    if (status == ADATOM_BAD_DATA && access(tensors, R_OK) == 0) {
+        /* A writer that was killed between the two files left the new configuration under its temporary name. */
+        char message[AD_MESSAGE_BYTES];
+        left l = {.ctx = context, .folder = folder, .tensors = tensors, .status = ADATOM_BAD_DATA};
+        memcpy(message, context->message, sizeof message);
+        const adatom_status listed = ad_write_left(context, config, try_left, &l);
+        status = listed == ADATOM_OUT_OF_MEMORY ? listed : l.status;
+        *out = l.adapter;
+        if (status == ADATOM_OK)
+            ad_log(context, ADATOM_LOG_WARNING, "'%s': its writer was cut off; the new " CONFIG " that it left is used", folder);
+        else if (status == ADATOM_BAD_DATA)
+            ad_fail(context, ADATOM_BAD_DATA, "%s", message);
+    }
+    if (lock >= 0) close(lock);
     ad_free(config);
     ad_free(tensors);
-    ad_free(config_path);
-    ad_free(tensors_path);
     return status;
 }

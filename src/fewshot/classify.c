@@ -4,6 +4,7 @@
 #include "fewshot/adapter.h"
 #include "fewshot/run.h"
 
+#include <math.h>
 #include <string.h>
 
 struct adatom_predictions {
@@ -161,6 +162,18 @@ done:
     return status;
 }
 
+/* The probabilities of a picture are all finite or all NaN. */
+static void count_lost(adatom_predictions *o) {
+    for (int r = 0; r < o->info.results; r++)
+        for (size_t i = 0; i < o->info.images; i++) {
+            float *row = o->probabilities[r] + i * (size_t)o->classes[r];
+            bool finite = true;
+            for (int c = 0; c < o->classes[r]; c++) finite = finite && isfinite(row[c]);
+            for (int c = 0; c < o->classes[r] && !finite; c++) row[c] = NAN;
+            o->info.lost += !finite;
+        }
+}
+
 adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_adapter *const *adapters, size_t adapter_count,
                               const adatom_dataset *dataset, const adatom_classify_params *params, adatom_predictions **out) {
     const double start = ad_seconds();
@@ -206,6 +219,7 @@ adatom_status adatom_classify(adatom_device *device, const adatom_model *model, 
     c.out->info.shared = (int)shared;
     c.out->info.seconds = ad_seconds() - start;
     c.out->info.images_per_s = (double)c.images / c.out->info.seconds;
+    count_lost(c.out);
     *out = c.out;
     c.out = NULL;
 done:

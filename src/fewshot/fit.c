@@ -32,8 +32,9 @@ typedef struct fit {
     ad_buffer *params;
     /* results of the estimate */
     int checkpoints, steps_at[CHECKPOINTS], right_at[CHECKPOINTS];
-    int *tested, *right; /* by class: [CHECKPOINTS][classes] for right */
-    int done, total;     /* for progress */
+    int lost_at[CHECKPOINTS]; /* tasks that diverged */
+    int *tested, *right;      /* by class: [CHECKPOINTS][classes] for right */
+    int done, total;          /* for progress */
 } fit;
 
 /* Some tasks on the device: consecutive folds, or the one with everything. */
@@ -46,6 +47,7 @@ typedef struct batch {
     ad_built built;
     ad_program *program;
     int32_t *support, *labels, *index, *predicted, *order;
+    bool *lost; /* of the tasks at once */
 } batch;
 
 static int task_of(const batch *b, int slot) { return b->first == EVERYTHING ? EVERYTHING : b->first + slot; }
@@ -148,6 +150,8 @@ static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
     if (f->info.size < f->model->net.image_size)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", f->info.size,
                        f->model->net.image_size);
+    if (f->info.images > INT32_MAX / 2)
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has %zu pictures, too many for an adapter", f->info.name, f->info.images);
     f->images = (int)f->info.images;
     f->features = f->model->net.features;
     return ADATOM_OK;
@@ -168,7 +172,7 @@ static adatom_status choose_steps(fit *f) {
                        f->images, f->p.batch);
     if (f->fresh && !f->p.method->steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
     f->checkpoints = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), CHECKPOINTS) : 1;
-    for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = s->steps * (k + 1) / f->checkpoints;
+    for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = (int)((int64_t)s->steps * (k + 1) / f->checkpoints);
     /* The class means of a frozen backbone are known beforehand: a head that starts (or stays) there is written by the host. */
     if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID) s->head = AD_HEAD_LINEAR, s->centroid = true;
     if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID_COSINE) s->head = AD_HEAD_COSINE;
@@ -230,7 +234,8 @@ static adatom_status begin(batch *b, int first, int count) {
     b->labels = ad_malloc(f->ctx, support, sizeof *b->labels);
     b->index = ad_malloc(f->ctx, query, sizeof *b->index);
     b->predicted = ad_malloc(f->ctx, query, sizeof *b->predicted);
-    if (!b->support || !b->labels || !b->index || !b->predicted) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    b->lost = ad_calloc(f->ctx, (size_t)b->at_once, sizeof *b->lost);
+    if (!b->support || !b->labels || !b->index || !b->predicted || !b->lost) AD_TRY(ADATOM_OUT_OF_MEMORY);
     if (b->built.norm >= 0) {
         float norm[8];
         ad_normalisation(f->model, norm);
@@ -255,6 +260,7 @@ static void end(batch *b) {
     ad_free(b->index);
     ad_free(b->predicted);
     ad_free(b->order);
+    ad_free(b->lost);
 }
 
 /* Pictures of the tasks from `at` on: support [round][task][size], queries [round][task][query]. Slots past the last task repeat it. */
@@ -355,8 +361,9 @@ done:
     return status;
 }
 
-/* Counts by class what the tasks from `at` on are asked about and what of it they get right. */
-static adatom_status ask(batch *b, int at, int *tested, int *right) {
+/* Counts by class what the tasks from `at` on are asked about and what of it they get right, and the tasks that diverged: what adapted or a
+ * class score is not finite. */
+static adatom_status ask(batch *b, int at, int *tested, int *right, int *lost_tasks) {
     const fit *f = b->f;
     const int32_t zero = 0;
     const size_t bytes = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query * sizeof(int32_t);
@@ -364,22 +371,28 @@ static adatom_status ask(batch *b, int at, int *tested, int *right) {
     AD_TRY(f->api->program_write(b->program, b->built.eval_counter, 0, &zero, sizeof zero));
     AD_TRY(ad_run_segment(f->api, b->program, AD_SEGMENT_EVAL, b->query_rounds));
     AD_TRY(f->api->program_read(b->program, b->built.query_predicted, 0, b->predicted, bytes));
+    memset(b->lost, 0, (size_t)b->at_once * sizeof *b->lost);
+    AD_TRY(ad_find_lost(f->device->engine, b->program, &b->built, b->at_once, b->lost));
     for (int t = 0; t < b->at_once && at + t < b->count; t++) {
         const int n = list(f, task_of(b, at + t), asked, b->order);
+        bool tied = f->settings.steps > 0; /* as in adapt.c */
         for (int i = 0; i < n; i++) {
             const int label = f->labels[b->order[i]];
             const size_t from = ((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query);
             if (tested) tested[label]++;
+            tied = tied && b->predicted[from] == AD_PREDICTED_TIED;
+            if (b->predicted[from] == AD_PREDICTED_TIED) b->predicted[from] = 0;
             right[label] += b->predicted[from] == label;
+            b->lost[t] = b->lost[t] || b->predicted[from] < 0;
         }
+        *lost_tasks += b->lost[t] || tied;
     }
 done:
     return status;
 }
 
 static void tell(fit *f, int more) {
-    f->done += more;
-    if (f->p.progress) f->p.progress(f->p.user, f->done, f->total);
+    if (f->p.progress) f->p.progress(f->p.user, f->done += more, f->total);
 }
 
 static adatom_status estimate(fit *f, int *best) {
@@ -392,14 +405,23 @@ static adatom_status estimate(fit *f, int *best) {
         AD_TRY(start(&b, at));
         for (int k = 0, before = 0; k < f->checkpoints; before = f->steps_at[k++]) {
             AD_TRY(ad_run_segment(f->api, b.program, AD_SEGMENT_STEP, f->steps_at[k] - before));
-            AD_TRY(ask(&b, at, k == 0 ? f->tested : NULL, f->right + (size_t)k * (size_t)f->info.classes));
+            AD_TRY(ask(&b, at, k == 0 ? f->tested : NULL, f->right + (size_t)k * (size_t)f->info.classes, &f->lost_at[k]));
         }
         tell(f, AD_MIN(b.at_once, f->folds - at));
     }
     for (int k = 0; k < f->checkpoints; k++)
         for (int c = 0; c < f->info.classes; c++) f->right_at[k] += f->right[(size_t)k * (size_t)f->info.classes + (size_t)c];
-    for (int k = 0; k < f->checkpoints; k++) /* the least steps among equals */
-        if (f->right_at[k] > f->right_at[*best] || (f->right_at[k] == f->right_at[*best] && k < *best)) *best = k;
+    for (int k = 0; k < f->checkpoints; k++) { /* the least steps among equals, and none after which a task diverged if there are others */
+        const bool whole = f->lost_at[k] == 0, best_whole = f->lost_at[*best] == 0;
+        const int more = f->right_at[k] - f->right_at[*best];
+        if (whole != best_whole ? whole : more > 0 || (more == 0 && k < *best)) *best = k;
+    }
+    if (f->lost_at[*best])
+        AD_TRY(ad_fail(f->ctx, ADATOM_FAILED,
+                       "adapting diverged in %d of the %d tasks of the estimate (what adapted or a class score is not finite, or all "
+                       "scores are the same); lower the "
+                       "learning rate",
+                       f->lost_at[*best], f->folds));
 done:
     end(&b);
     return status;
@@ -411,10 +433,10 @@ static adatom_status read_tensor(batch *b, int tensor, size_t count, float *to) 
     return b->f->api->program_read(b->program, tensor, 0, to, count * sizeof(float));
 }
 
-static adatom_status check_finite(const fit *f, const ad_adapter_tensor *t) {
-    for (size_t e = 0; e < t->elements; e++)
-        if (!isfinite(t->values[e]))
-            return ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (tensor '%s' is not finite); lower the learning rate", t->name);
+static adatom_status check_finite(const fit *f, const char *name, const float *values, size_t count) {
+    for (size_t e = 0; e < count; e++)
+        if (!isfinite(values[e]))
+            return ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (tensor '%s' is not finite); lower the learning rate", name);
     return ADATOM_OK;
 }
 
@@ -430,7 +452,7 @@ static adatom_status collect_lowrank(const batch *b, const float *values, adatom
             AD_TRY(ad_adapter_add(a, node->name, name, rank, shape));
             const ad_adapter_tensor *t = &a->tensors[a->count - 1];
             for (size_t e = 0; e < t->elements; e++) t->values[e] = values[ad_lowrank_at(node, a->lowrank.rank, layer, part, e)];
-            AD_TRY(check_finite(b->f, t));
+            AD_TRY(check_finite(b->f, t->name, t->values, t->elements));
         }
     }
 done:
@@ -460,16 +482,15 @@ static adatom_status collect(batch *b, adatom_adapter *a) {
             AD_TRY(ad_adapter_add(a, name, name, rank, shape));
             const ad_adapter_tensor *t = &a->tensors[a->count - 1];
             for (size_t e = 0; e < t->elements; e++) t->values[e] = from[ad_param_at(p, part, e)];
-            AD_TRY(check_finite(f, t));
+            AD_TRY(check_finite(f, t->name, t->values, t->elements));
         }
     }
     a->lowrank = f->settings.lowrank;
     AD_TRY(collect_lowrank(b, values, a));
     AD_TRY(read_tensor(b, b->built.head, (size_t)f->info.classes * (size_t)f->features, a->head));
     if (a->bias) AD_TRY(read_tensor(b, b->built.head_bias, (size_t)f->info.classes, a->bias));
-    for (size_t e = 0; e < (size_t)f->info.classes * (size_t)f->features; e++)
-        if (!isfinite(a->head[e]))
-            AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (the classifier is not finite); lower the learning rate"));
+    AD_TRY(check_finite(f, "head.weight", a->head, (size_t)f->info.classes * (size_t)f->features));
+    if (a->bias) AD_TRY(check_finite(f, "head.bias", a->bias, (size_t)f->info.classes));
 done:
     ad_free(values);
     return status;
@@ -529,15 +550,17 @@ static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
     adatom_adapter *a = NULL;
     batch b = {.f = f};
     adatom_status status;
-    int *right = ad_calloc(f->ctx, (size_t)f->info.classes, sizeof *right), fitted = 0;
+    int *right = ad_calloc(f->ctx, (size_t)f->info.classes, sizeof *right), fitted = 0, lost = 0;
     if (!right) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, &a));
     AD_TRY(begin(&b, EVERYTHING, 1));
     AD_TRY(start(&b, 0));
     AD_TRY(ad_run_segment(f->api, b.program, AD_SEGMENT_STEP, f->steps_at[best]));
-    AD_TRY(ask(&b, 0, NULL, right));
+    AD_TRY(ask(&b, 0, NULL, right, &lost));
     for (int c = 0; c < f->info.classes; c++) fitted += right[c];
-    AD_TRY(collect(&b, a));
+    AD_TRY(collect(&b, a)); /* names what is not finite, if it is a tensor */
+    if (lost)
+        AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (class scores are not finite or all the same); lower the learning rate"));
     AD_TRY(ad_adapter_finish(a, configuration(f, best, fitted)));
     tell(f, 1);
     *out = a;

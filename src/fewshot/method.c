@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_STEPS = 1000000 };
+
 #define BIT(role) (1u << AD_ROLE_##role)
 
 /* Methods and their defaults. docs/accuracy.md says which rates were searched, and how. */
@@ -57,6 +59,35 @@ static void closerlook_baseline(ad_settings *s) {
     s->momentum = 0.9f, s->dampening = 0.9f, s->weight_decay = 1e-3f;
     s->nesterov = false;
     s->batch = 4, s->epochs = 100;
+}
+
+/* Written so that a NaN is within no range. */
+static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, const ad_settings *s, bool trains) {
+    const struct {
+        const char *what;
+        double is, least, most;
+        bool open; /* the last is not in it */
+    } ranges[] = {{"momentum (beta1 of adam)", (double)s->momentum, 0, 1, true},
+                  {"dampening (beta2 of adam)", (double)s->dampening, 0, 1, s->adam},
+                  {"weight decay", (double)s->weight_decay, 0, 100, false},
+                  {"label smoothing", (double)s->label_smoothing, 0, 1, true},
+                  {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false}};
+    if (trains && (s->steps < 1 || s->steps > MOST_STEPS))
+        return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps, MOST_STEPS);
+    for (int r = 0; r < AD_ROLE_COUNT; r++)
+        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
+            return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+    if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
+        return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
+    if (!(fabsf(s->lowrank.scale) <= 1e3f))
+        return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
+    for (size_t i = 0; i < AD_COUNT(ranges); i++) {
+        const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
+        if (!(ranges[i].is >= ranges[i].least) || !below)
+            return ad_fail(ctx, ADATOM_USAGE, "%s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is, ranges[i].least,
+                           ranges[i].most, ranges[i].open ? ')' : ']');
+    }
+    return ADATOM_OK;
 }
 
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, ad_settings *s) {
@@ -129,16 +160,8 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
         closerlook_baseline(s);
     }
     if (!trains) s->steps = 0;
-    if (trains && s->steps < 1) return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1", s->steps);
-    for (int r = 0; r < AD_ROLE_COUNT; r++)
-        if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
-            return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
-    if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
-        return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
-    if (!(fabsf(s->lowrank.scale) <= 1e3f))
-        return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
-    if (!(s->label_smoothing >= 0) || s->label_smoothing >= 1)
-        return ad_fail(ctx, ADATOM_USAGE, "label smoothing is %g; it must be in [0, 1)", (double)s->label_smoothing);
+    const adatom_status status = check_ranges(ctx, m, s, trains);
+    if (status != ADATOM_OK) return status;
     s->backbone = s->adapt != 0 || s->lowrank.kind != AD_LOWRANK_NONE || s->bn != AD_BN_FROZEN;
     return ADATOM_OK;
 }

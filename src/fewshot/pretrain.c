@@ -188,6 +188,11 @@ static adatom_status validate(ad_training *t, double *accuracy) {
     adatom_status status;
     AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &t->centroid, 0, 0, NULL, &evaluation));
     adatom_evaluation_describe(evaluation, &info);
+    if (info.diverged)
+        AD_TRY(ad_fail(
+            t->ctx, ADATOM_FAILED,
+            "training diverged by step %ld (in %d of %d validation episodes the class scores are not finite); lower the learning rate",
+            t->state.step, info.diverged, info.tasks));
     *accuracy = info.mean;
 done:
     adatom_evaluation_destroy(&evaluation);
@@ -235,7 +240,10 @@ static adatom_status run_block(ad_training *t) {
             AD_TRY(ad_fail(t->ctx, ADATOM_FAILED, "training diverged at step %ld (the loss is not finite); lower the learning rate",
                            step + r - in_block + 1));
         t->state.loss += (double)t->loss[r];
-        for (int i = 0; i < t->p.batch; i++) t->state.right += t->predicted[r * t->p.batch + i] == t->wanted[r * t->p.batch + i];
+        for (int i = 0; i < t->p.batch; i++) {
+            const int32_t predicted = t->predicted[r * t->p.batch + i];
+            t->state.right += (predicted == AD_PREDICTED_TIED ? 0 : predicted) == t->wanted[r * t->p.batch + i];
+        }
     }
     t->state.seen += ran * t->p.batch;
     t->state.step += ran;

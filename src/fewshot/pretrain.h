@@ -28,7 +28,7 @@ typedef struct ad_training {
     float *loss;                         /* [block] */
     ad_checkpoint state;
     char *checkpoint_path;
-    bool found; /* there is a checkpoint to go on from */
+    bool found;          /* there is a checkpoint to go on from */
     double begin, saved; /* seconds: of this run's start; of the last checkpoint */
     double trained;      /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
     long trained_pictures;
@@ -43,8 +43,8 @@ adatom_status ad_pretrain_schedule(ad_training *t);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);
 
-/* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor `restart` is asked for.
- * BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */
+/* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor `restart` is asked
+ * for. BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */
 adatom_status ad_pretrain_find(ad_training *t);
 /* Reads the checkpoint that was found, if there is one, and sends it to the device. */
 adatom_status ad_pretrain_resume(ad_training *t);

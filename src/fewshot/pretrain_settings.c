@@ -53,10 +53,10 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_par
                   {"validation tasks", p->validation_tasks, 1, AD_MOST_EPISODES, false},
                   {"checkpoint seconds", p->checkpoint_seconds, 1, 1e6, false}};
     for (size_t i = 0; i < AD_COUNT(ranges); i++) {
-        const bool within = ranges[i].is >= ranges[i].least && (ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most);
-        if (!within)
-            return ad_fail(ctx, ADATOM_USAGE, "pretraining: %s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is, ranges[i].least,
-                           ranges[i].most, ranges[i].open ? ')' : ']');
+        const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
+        if (!(ranges[i].is >= ranges[i].least) || !below)
+            return ad_fail(ctx, ADATOM_USAGE, "pretraining: %s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is,
+                           ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
     }
     if (!(p->lr > 0)) return ad_fail(ctx, ADATOM_USAGE, "pretraining needs lr > 0: with a rate of 0 nothing is learned");
     return ADATOM_OK;
@@ -133,12 +133,12 @@ adatom_status ad_pretrain_identity(ad_training *t) {
         adatom_dataset_describe(p->validation, &info);
         snprintf(validation, sizeof validation, "%s/%d", info.hash, p->validation_tasks);
     }
-    char *text = ad_format(t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s",
-                           t->model->net.arch, t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms,
-                           p->model.image_size, p->model.width, p->model.decompose_first, p->model.residual,
-                           (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer, bits(p->lr),
-                           bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
-                           (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start, validation);
+    char *text = ad_format(
+        t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s", t->model->net.arch,
+        t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
+        p->model.decompose_first, p->model.residual, (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer,
+        bits(p->lr), bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
+        (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start, validation);
     if (!text) return ADATOM_OUT_OF_MEMORY;
     ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
     ad_free(text);

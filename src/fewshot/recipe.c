@@ -10,6 +10,7 @@
 typedef struct outcome {
     adatom_evaluation *evaluation;
     double difference, tolerance;
+    int diverged;
 } outcome;
 
 struct adatom_reproduction {
@@ -80,11 +81,12 @@ done:
     return status;
 }
 
-static bool passed(const outcome *o) { return fabs(o->difference) <= o->tolerance; }
+static bool passed(const outcome *o) { return !o->diverged && fabs(o->difference) <= o->tolerance; }
 
 static void judge(const adatom_recipe_result *expected, bool same_list, outcome *o) {
     adatom_evaluation_info measured;
     adatom_evaluation_describe(o->evaluation, &measured);
+    o->diverged = measured.diverged;
     o->difference = measured.mean - expected->accuracy;
     if (!same_list)
         o->tolerance = hypot(expected->ci95, measured.ci95);

@@ -1,5 +1,6 @@
 #include "fewshot/run.h"
 
+#include <math.h>
 #include <string.h>
 
 adatom_status ad_upload_parameters(ad_engine *engine, const adatom_model *model, ad_buffer **out) {
@@ -46,6 +47,29 @@ adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, con
         status = engine->api->program_write(program, built->adapted, (block + layer->a) * sizeof *a, a, count * sizeof *a);
         ad_free(a);
     }
+    return status;
+}
+
+adatom_status ad_find_lost(const ad_engine *engine, ad_program *program, const ad_built *built, int tasks, bool *lost) {
+    enum { AT_ONCE = 1 << 20 }; /* floats */
+    if (built->adapted < 0 || built->adapted_count == 0 || tasks < 1) return ADATOM_OK;
+    const size_t stride = built->plan->tensors[built->adapted].stride, count = built->adapted_count;
+    const size_t group = AD_MIN(AD_MAX(AT_ONCE / AD_MAX(stride, (size_t)1), (size_t)1), (size_t)tasks);
+    adatom_status status = ADATOM_OK;
+    float *values = ad_malloc(engine->ctx, (group - 1) * stride + count, sizeof *values);
+    if (!values) return ADATOM_OUT_OF_MEMORY;
+    for (size_t at = 0; at < (size_t)tasks; at += group) {
+        const size_t here = AD_MIN(group, (size_t)tasks - at);
+        AD_TRY(engine->api->program_read(program, built->adapted, at * stride * sizeof *values, values,
+                                         ((here - 1) * stride + count) * sizeof *values));
+        for (size_t t = 0; t < here; t++) {
+            bool finite = true;
+            for (size_t e = 0; e < count; e++) finite &= isfinite(values[t * stride + e]) != 0;
+            lost[at + t] = lost[at + t] || !finite;
+        }
+    }
+done:
+    ad_free(values);
     return status;
 }
 

@@ -21,6 +21,10 @@ adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffe
 adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built, const ad_network *net, int rank,
                                uint64_t seed, int task, int slot);
 
+/* lost[t] becomes true for each of the tasks in places 0..tasks-1 whose adapted numbers are not all finite. Nothing adapts: nothing is
+ * lost. */
+adatom_status ad_find_lost(const ad_engine *engine, ad_program *program, const ad_built *built, int tasks, bool *lost);
+
 /* Bytes of device memory that a run may take: memory_bytes, or, where that is 0, half of what is free. */
 size_t ad_memory_allowed(ad_engine *engine, size_t memory_bytes);
 /* Builds the plan of params for as many tasks at once as that memory and the device's largest bindable range allow, at most `most`;

@@ -27,17 +27,25 @@ static double student_95(size_t v) {
     return 0.5 * (low + high);
 }
 
+static double difference(const float *a, const float *b, size_t i) { return (double)a[i] - (b ? (double)b[i] : 0); }
+
 void adatom_mean_interval(const float *a, const float *b, size_t n, double *mean, double *ci95) {
     double sum = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)a[i] - (b ? (double)b[i] : 0);
-    *mean = sum / (double)n;
-    *ci95 = INFINITY;
-    if (n < 2) return;
+    size_t known = 0;
     for (size_t i = 0; i < n; i++) {
-        const double deviation = (double)a[i] - (b ? (double)b[i] : 0) - *mean;
-        squares += deviation * deviation;
+        const double one = difference(a, b, i);
+        if (isnan(one)) continue;
+        sum += one;
+        known++;
     }
-    *ci95 = student_95(n - 1) * sqrt(squares / (double)(n - 1) / (double)n);
+    *mean = known ? sum / (double)known : (double)NAN;
+    *ci95 = known ? (double)INFINITY : (double)NAN;
+    if (known < 2) return;
+    for (size_t i = 0; i < n; i++) {
+        const double deviation = difference(a, b, i) - *mean;
+        if (!isnan(deviation)) squares += deviation * deviation;
+    }
+    *ci95 = student_95(known - 1) * sqrt(squares / (double)(known - 1) / (double)known);
 }
 
 void adatom_wilson_interval(uint64_t successes, uint64_t trials, double *low, double *high) {

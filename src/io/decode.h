@@ -19,6 +19,7 @@ typedef struct ad_fit {
     int open_max;   /* how many of them one row of the picture can touch */
     float *sums;    /* [open_max][size * 3], row i of the square at i % open_max */
     float *scaled;  /* [size * 3]: a row after the horizontal filter */
+    float *numbers; /* [width * 3 + 1]: a row as it came */
     uint8_t *bytes; /* [size * 3]: a finished row */
     uint8_t *out;
     ad_axis x, y;

@@ -60,8 +60,9 @@ adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int o
     size_t stride = (size_t)size * 3;
     fit->sums = ad_calloc(NULL, (size_t)fit->open_max, stride * sizeof *fit->sums);
     fit->scaled = ad_malloc(NULL, stride, sizeof *fit->scaled);
+    fit->numbers = ad_calloc(NULL, (size_t)fit->width * 3 + 1, sizeof *fit->numbers);
     fit->bytes = ad_malloc(NULL, stride, sizeof *fit->bytes);
-    if (!fit->sums || !fit->scaled || !fit->bytes) status = ADATOM_OUT_OF_MEMORY;
+    if (!fit->sums || !fit->scaled || !fit->numbers || !fit->bytes) status = ADATOM_OUT_OF_MEMORY;
 done:
     return status;
 }
@@ -82,16 +83,35 @@ static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
     }
 }
 
-static void scale_row(const ad_fit *fit, const uint8_t *rgb) {
-    for (int i = 0; i < fit->size; i++) {
-        const uint8_t *in = rgb + (size_t)fit->x.first[i] * 3;
-        const float *w = fit->x.weights + (size_t)i * (size_t)fit->x.taps_max;
-        float sum[3] = {0, 0, 0};
-        for (int j = 0; j < fit->x.taps[i]; j++) {
-            for (int c = 0; c < 3; c++) sum[c] += w[j] * (float)in[j * 3 + c];
+typedef float four __attribute__((vector_size(16), aligned(4)));
+
+/* The row as numbers once, then the taps of each pixel of the square: four lanes for three colours, the fourth being whatever follows. */
+static void scale_row(const ad_fit *fit, const uint8_t *restrict rgb) {
+    const int size = fit->size, taps_max = fit->x.taps_max;
+    const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;
+    const size_t from = (size_t)first[0] * 3, to = (size_t)(first[size - 1] + taps[size - 1]) * 3;
+    float *restrict numbers = fit->numbers;
+    for (size_t k = from; k < to; k++) numbers[k] = (float)rgb[k];
+    const float *restrict w = fit->x.weights;
+    float *restrict out = fit->scaled;
+    for (int i = 0; i < size; i++, w += taps_max, out += 3) {
+        const float *restrict in = numbers + (size_t)first[i] * 3;
+        four sum = {0, 0, 0, 0};
+        for (int j = 0, n = taps[i]; j < n; j++, in += 3) {
+            four pixel;
+            memcpy(&pixel, in, sizeof pixel);
+            sum += w[j] * pixel;
         }
-        memcpy(fit->scaled + i * 3, sum, sizeof sum);
+        memcpy(out, &sum, 3 * sizeof *out);
     }
+}
+
+static void add_row(float *restrict sums, const float *restrict row, float weight, size_t count) {
+    for (size_t k = 0; k < count; k++) sums[k] += weight * row[k];
+}
+
+static void round_row(uint8_t *restrict out, const float *restrict sums, size_t count) {
+    for (size_t k = 0; k < count; k++) out[k] = (uint8_t)(int)AD_MIN(255.0f, sums[k] + 0.5f);
 }
 
 void ad_fit_row(ad_fit *fit, const uint8_t *rgb) {
@@ -105,12 +125,11 @@ void ad_fit_row(ad_fit *fit, const uint8_t *rgb) {
     scale_row(fit, rgb);
     const size_t stride = (size_t)fit->size * 3;
     for (int i = fit->done; i < fit->size && fit->y.first[i] <= r; i++) {
-        int tap = r - fit->y.first[i];
-        float *sums = fit->sums + (size_t)(i % fit->open_max) * stride,
-              weight = fit->y.weights[(size_t)i * (size_t)fit->y.taps_max + (size_t)tap];
-        for (size_t k = 0; k < stride; k++) sums[k] += weight * fit->scaled[k];
+        const int tap = r - fit->y.first[i];
+        float *sums = fit->sums + (size_t)(i % fit->open_max) * stride;
+        add_row(sums, fit->scaled, fit->y.weights[(size_t)i * (size_t)fit->y.taps_max + (size_t)tap], stride);
         if (tap + 1 < fit->y.taps[i]) continue;
-        for (size_t k = 0; k < stride; k++) fit->bytes[k] = (uint8_t)AD_MIN(255.0f, sums[k] + 0.5f);
+        round_row(fit->bytes, sums, stride);
         write_row(fit, i, fit->bytes);
         memset(sums, 0, stride * sizeof *sums);
         fit->done = i + 1;
@@ -122,6 +141,7 @@ void ad_fit_end(ad_fit *fit) {
     axis_free(&fit->y);
     ad_free(fit->sums);
     ad_free(fit->scaled);
+    ad_free(fit->numbers);
     ad_free(fit->bytes);
     *fit = (ad_fit){0};
 }

@@ -2,11 +2,16 @@
 
 #include "base/half.h"
 
-#include <jansson.h>
+#include "io/json.h"
+
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define MAX_HEADER_BYTES 100000000u /* the limit of the reference implementation */
+/* 300,000 tensors. The reference implementation reads three times as much, but then values take gigabytes. */
+enum { MAX_HEADER_BYTES = 32 << 20, LOOK_EVERY = 4096 };
 #define METADATA "__metadata__"
 
 static const struct {
@@ -74,50 +79,127 @@ static int by_offset(const void *a, const void *b) {
     return (x->end > y->end) - (x->end < y->end);
 }
 
-adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out) {
-    adatom_status status = ADATOM_OK;
-    const unsigned char *at = bytes;
-    *out = (ad_safetensors){.name = name};
-    if (size < 8) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file: it has only %zu bytes", name, size);
-    uint64_t length = 0;
-    for (int i = 7; i >= 0; i--) length = length << 8 | at[i];
-    if (length > size - 8 || length > MAX_HEADER_BYTES || length < 2 || at[8] != '{')
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file, or truncated: no header of the announced length", name);
+static int by_name(const void *a, const void *b) {
+    const ad_st_tensor *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
 
+/* The header's length, from the first bytes of a file of `size` bytes; at least 9 of them are there if the file has them. */
+static adatom_status parse_start(adatom_context *ctx, const char *name, const unsigned char *at, uint64_t size, size_t *length) {
+    uint64_t announced = 0;
+    if (size < 8) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file: it has only %zu bytes", name, (size_t)size);
+    for (int i = 7; i >= 0; i--) announced = announced << 8 | at[i];
+    if (announced > size - 8 || announced < 2 || at[8] != '{')
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file, or truncated: no header of the announced length", name);
+    if (announced > MAX_HEADER_BYTES)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header takes %zu MiB; up to %d are read", name, (size_t)(announced >> 20),
+                       MAX_HEADER_BYTES >> 20);
+    *length = (size_t)announced;
+    return ADATOM_OK;
+}
+
+/* Fills all but `data`. */
+static adatom_status parse_header(adatom_context *ctx, const char *text, size_t length, size_t data_bytes, ad_safetensors *out) {
+    const char *name = out->name, *key;
     json_error_t error;
-    json_t *header = out->header = json_loadb((const char *)at + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (!header) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header is not valid JSON: %s", name, error.text);
-    out->data = at + 8 + length;
-    const size_t data_bytes = size - 8 - (size_t)length;
-    if (!(out->tensors = ad_calloc(ctx, json_object_size(header), sizeof *out->tensors))) return ADATOM_OUT_OF_MEMORY;
-    const char *key;
-    json_t *value;
+    json_t *header = NULL, *value;
+    adatom_status status = ad_json_parse(ctx, text, length, &header, &error);
+    out->header = header;
+    if (status == ADATOM_BAD_DATA) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header is not valid JSON: %s", name, error.text);
+    if (status != ADATOM_OK) return status;
+    out->tensors = ad_calloc(ctx, json_object_size(header), sizeof *out->tensors);
+    out->by_name = ad_calloc(ctx, json_object_size(header), sizeof *out->by_name);
+    if (!out->tensors || !out->by_name) return ADATOM_OUT_OF_MEMORY;
     json_object_foreach(header, key, value) {
         if (strcmp(key, METADATA) == 0)
             AD_TRY(check_metadata(ctx, name, value));
         else
             AD_TRY(parse_tensor(ctx, name, key, value, data_bytes, &out->tensors[out->count++]));
+        if (out->count % LOOK_EVERY == 0) AD_TRY(ad_interrupted(ctx));
     }
     qsort(out->tensors, out->count, sizeof *out->tensors, by_offset);
     size_t end = 0;
-    for (size_t i = 0; i < out->count; end = out->tensors[i++].end)
+    for (size_t i = 0; i < out->count; end = out->tensors[i++].end) {
+        out->by_name[i] = &out->tensors[i];
         if (out->tensors[i].begin != end)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' begins at byte %zu of the data; %zu was expected (a gap or an overlap)",
                            name, out->tensors[i].name, out->tensors[i].begin, end);
+    }
     if (end != data_bytes) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': %zu bytes follow the last tensor", name, data_bytes - end);
+    qsort(out->by_name, out->count, sizeof *out->by_name, by_name);
 done:
+    return status;
+}
+
+adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out) {
+    size_t length = 0;
+    *out = (ad_safetensors){.name = name};
+    const adatom_status status = parse_start(ctx, name, bytes, size, &length);
+    if (status != ADATOM_OK) return status;
+    out->data = (const unsigned char *)bytes + 8 + length;
+    return parse_header(ctx, (const char *)bytes + 8, length, size - 8 - length, out);
+}
+
+static adatom_status read_exactly(adatom_context *ctx, const char *path, FILE *file, void *to, size_t size) {
+    enum { PART = 64 << 20 };
+    for (size_t at = 0; at < size;) {
+        const size_t part = AD_MIN(size - at, (size_t)PART);
+        if (fread((char *)to + at, 1, part, file) != part)
+            return ad_fail(ctx, ADATOM_IO, "cannot read '%s': %s", path, ferror(file) ? strerror(errno) : "it shrank while being read");
+        at += part;
+        if (part == PART && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
+    }
+    return ADATOM_OK;
+}
+
+adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const char *path, ad_safetensors *out) {
+    adatom_status status = ADATOM_OK;
+    unsigned char start[9] = {0};
+    char *header = NULL;
+    struct stat info;
+    size_t length = 0;
+    *out = (ad_safetensors){.name = name};
+    FILE *file = fopen(path, "rbe");
+    if (!file) return ad_fail(ctx, ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+    if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a regular file", path));
+    const uint64_t size = (uint64_t)info.st_size;
+    if (size > AD_ST_MOST_BYTES)
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is %llu bytes, more than the %llu accepted here", path, (unsigned long long)size,
+                       (unsigned long long)AD_ST_MOST_BYTES));
+    AD_TRY(read_exactly(ctx, path, file, start, AD_MIN((size_t)size, sizeof start)));
+    AD_TRY(parse_start(ctx, name, start, size, &length));
+    if (!(header = ad_malloc(ctx, length, 1))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    header[0] = (char)start[8];
+    AD_TRY(read_exactly(ctx, path, file, header + 1, length - 1));
+    AD_TRY(parse_header(ctx, header, length, (size_t)size - 8 - length, out));
+    if (!(out->own = ad_malloc(ctx, (size_t)size - 8 - length, 1))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    out->data = out->own;
+    AD_TRY(read_exactly(ctx, path, file, out->own, (size_t)size - 8 - length));
+done:
+    ad_free(header);
+    fclose(file);
     return status;
 }
 
 void ad_safetensors_clear(ad_safetensors *file) {
     json_decref(file->header);
     ad_free(file->tensors);
+    ad_free(file->by_name);
+    ad_free(file->own);
     *file = (ad_safetensors){0};
 }
 
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name) {
-    for (size_t i = 0; i < file->count; i++)
-        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
+    for (size_t first = 0, end = file->count; first < end;) {
+        const size_t middle = first + (end - first) / 2;
+        const int order = strcmp(name, file->by_name[middle]->name);
+        if (order == 0) return file->by_name[middle];
+        if (order < 0)
+            end = middle;
+        else
+            first = middle + 1;
+    }
     return NULL;
 }
 
@@ -144,20 +226,21 @@ float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tenso
 static json_t *make_header(const char *const *metadata, const ad_st_entry *entries, size_t count, size_t *integer_bytes,
                            size_t *data_bytes) {
     json_t *header = json_object(), *pairs = json_object();
-    int bad = json_object_set_new(header, METADATA, pairs);
+    bool bad = false;
     for (; metadata && metadata[0]; metadata += 2)
-        if (metadata[1]) bad |= json_object_set_new(pairs, metadata[0], json_string(metadata[1]));
+        if (metadata[1]) ad_json_set(pairs, metadata[0], json_string(metadata[1]), &bad);
+    ad_json_set(header, METADATA, pairs, &bad);
     size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
         json_t *shape = json_array();
         size_t bytes = types[entries[i].type].bytes;
         for (int r = 0; r < entries[i].rank; r++) {
             bytes *= (size_t)entries[i].shape[r];
-            bad |= json_array_append_new(shape, json_integer(entries[i].shape[r]));
+            ad_json_append(shape, json_integer(entries[i].shape[r]), &bad);
         }
         json_t *tensor = json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[entries[i].type].name, "shape", shape, "data_offsets",
                                    (json_int_t)offset, (json_int_t)(offset + bytes));
-        bad |= json_object_set_new(header, entries[i].name, tensor);
+        ad_json_set(header, entries[i].name, tensor, &bad);
         offset += bytes;
         if (entries[i].type == AD_ST_I64) *integer_bytes = offset;
     }

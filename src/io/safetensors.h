@@ -6,6 +6,8 @@
 #include "base/base.h"
 
 #define AD_ST_RANK 8
+/* The longest file that is read. */
+#define AD_ST_MOST_BYTES (sizeof(size_t) > 4 ? (uint64_t)8 << 30 : (uint64_t)1 << 30)
 
 typedef enum ad_st_type { AD_ST_F32, AD_ST_F16, AD_ST_BF16, AD_ST_I64 } ad_st_type; /* I64: counters of other programs */
 
@@ -19,17 +21,21 @@ typedef struct ad_st_tensor {
 } ad_st_tensor;
 
 typedef struct ad_safetensors {
-    const char *name;          /* of the file, for messages; the caller's */
-    const unsigned char *data; /* the caller's bytes */
-    ad_st_tensor *tensors;     /* in the order of their bytes */
+    const char *name;             /* of the file, for messages; the caller's */
+    const unsigned char *data;    /* the caller's bytes, or `own` */
+    ad_st_tensor *tensors;        /* in the order of their bytes */
+    const ad_st_tensor **by_name; /* the same in the order of their names */
     size_t count;
     void *header; /* parsed JSON */
+    unsigned char *own;
 } ad_safetensors;
 
 /* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked: header
  * length, JSON, types (F32, F16, BF16, I64 only), shape against bytes, offsets without gap, overlap or rest. Else BAD_DATA,
  * naming file and tensor. ad_safetensors_clear() in every case. */
 adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out);
+/* The same of a file on disk, whose header is checked before memory is taken for the rest; name must outlive *out. */
+adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const char *path, ad_safetensors *out);
 void ad_safetensors_clear(ad_safetensors *file);
 /* NULL if there is none of that name. */
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name);

@@ -1,8 +1,8 @@
 /* Model files: safetensors with the network's description in the metadata. */
+#include "io/json.h"
 #include "io/safetensors.h"
 #include "nn/network.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,21 +10,26 @@
 #include <string.h>
 
 #define FORMAT_VERSION "1"
-#define MAX_FILE_BYTES ((size_t)8 << 30)
 #define MAX_RESIZE 4096
 
 /* The description as JSON text (jansson's: free()); NULL when out of memory. */
 static char *describe(const adatom_model *model) {
     const adatom_model_params *p = &model->net.made_from;
     const float *mean = model->mean, *std = model->std;
-    json_t *origin = !model->origin.layout[0] ? NULL
-                                              : json_pack("{s:s, s:s, s:s}", "layout", model->origin.layout, "prefix", model->origin.prefix,
-                                                          "head_prefix", model->origin.head_prefix);
-    json_t *group = p->group > 0 ? json_integer(p->group) : NULL;
+    const bool grouped = p->group > 0, foreign = model->origin.layout[0] != 0;
+    json_t *group = grouped ? json_integer(p->group) : NULL;
+    json_t *origin = !foreign ? NULL
+                              : json_pack("{s:s, s:s, s:s}", "layout", model->origin.layout, "prefix", model->origin.prefix, "head_prefix",
+                                          model->origin.head_prefix);
+    const bool bad = (grouped && !group) || (foreign && !origin); /* what is left out below is not there, and no failure */
     json_t *json = json_pack("{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
                              "sharing", p->sharing, "atoms", p->atoms, "group", group, "image_size", p->image_size, "resize", model->resize,
                              "width", p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual,
                              "stem", p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+    if (bad) {
+        json_decref(json);
+        json = NULL;
+    }
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
@@ -90,7 +95,9 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
     json_int_t atoms, group = 0, image_size, width, classes, resize = 0;
     adatom_model_params *params = &d->params;
     int decompose_first, residual = 0;
-    if (!(d->json = json_loads(text, JSON_REJECT_DUPLICATES, &error)) ||
+    adatom_status status = ad_json_parse(ctx, text, strlen(text), &d->json, &error);
+    if (status != ADATOM_OK && status != ADATOM_BAD_DATA) return status;
+    if (!d->json ||
         json_unpack_ex(d->json, &error, 0,
                        "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}", "arch",
                        &params->arch, "sharing", &params->sharing, "atoms", &atoms, "group", &group, "image_size", &image_size, "resize",
@@ -120,7 +127,9 @@ static adatom_status read_notes(adatom_context *ctx, const ad_safetensors *file,
     const char *notes = ad_safetensors_metadata(file, "notes");
     if (!notes) return ADATOM_OK;
     json_error_t error;
-    json_t *json = json_loads(notes, 0, &error);
+    json_t *json = NULL;
+    const adatom_status status = ad_json_parse(ctx, notes, strlen(notes), &json, &error);
+    if (status != ADATOM_OK && status != ADATOM_BAD_DATA) return status;
     const bool object = json_is_object(json);
     json_decref(json);
     if (!object) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the notes are not a JSON object", file->name);
@@ -187,22 +196,20 @@ static adatom_status read_values(adatom_context *ctx, const ad_safetensors *file
     return ADATOM_OK;
 }
 
-adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size, adatom_model **out) {
+static adatom_status read_model(adatom_context *context, const ad_safetensors *file, adatom_model **out) {
     adatom_status status = ADATOM_OK;
-    ad_safetensors file = {0};
     ad_network net = {0};
     description d = {0};
     adatom_model *model = NULL;
     *out = NULL;
-    AD_TRY(ad_safetensors_parse(context, name, bytes, size, &file));
-    AD_TRY(read_description(context, &file, &d));
+    AD_TRY(read_description(context, file, &d));
     status = ad_network_build(context, &d.params, &net);
-    if (status == ADATOM_USAGE) status = ad_fail(context, ADATOM_BAD_DATA, "'%s' describes no network: %s", name, context->message);
+    if (status == ADATOM_USAGE) status = ad_fail(context, ADATOM_BAD_DATA, "'%s' describes no network: %s", file->name, context->message);
     AD_TRY(status);
-    AD_TRY(check_tensors(context, &file, &net));
+    AD_TRY(check_tensors(context, file, &net));
     AD_TRY(ad_model_create_blank(context, &d.params, &model));
-    for (int i = 0; i < model->net.param_count; i++) AD_TRY(read_values(context, &file, &model->net.params[i], model->values));
-    AD_TRY(read_notes(context, &file, &model->notes));
+    for (int i = 0; i < model->net.param_count; i++) AD_TRY(read_values(context, file, &model->net.params[i], model->values));
+    AD_TRY(read_notes(context, file, &model->notes));
     for (int i = 0; i < 3; i++) model->mean[i] = (float)d.mean[i], model->std[i] = (float)d.std[i];
     if (d.resize) model->resize = d.resize;
     if (d.layout) {
@@ -217,16 +224,23 @@ done:
     adatom_model_destroy(&model);
     ad_network_clear(&net);
     json_decref(d.json);
+    return status;
+}
+
+adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size, adatom_model **out) {
+    ad_safetensors file = {0};
+    *out = NULL;
+    adatom_status status = ad_safetensors_parse(context, name, bytes, size, &file);
+    if (status == ADATOM_OK) status = read_model(context, &file, out);
     ad_safetensors_clear(&file);
     return status;
 }
 
 adatom_status adatom_model_load(adatom_context *context, const char *path, adatom_model **out) {
-    char *bytes = NULL;
-    size_t size = 0;
+    ad_safetensors file = {0};
     *out = NULL;
-    adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &bytes, &size);
-    if (status == ADATOM_OK) status = adatom_model_parse(context, path, bytes, size, out);
-    ad_free(bytes);
+    adatom_status status = ad_safetensors_load(context, path, path, &file);
+    if (status == ADATOM_OK) status = read_model(context, &file, out);
+    ad_safetensors_clear(&file);
     return status;
 }

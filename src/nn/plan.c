@@ -24,27 +24,42 @@ static const char *role_text(int kind, int role) {
     return at;
 }
 
+/* Whether the role has this mark after its access. */
+static bool has_mark(int kind, int role, char mark) {
+    const char *at = role_text(kind, role);
+    if (!at) return false;
+    for (at = strchr(at, ':') + 2; *at && *at != ' ' && *at != '='; at++)
+        if (*at == mark) return true;
+    return false;
+}
+
 ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length) {
     const char *at = role_text(kind, role);
     if (!at) return AD_ACCESS_NONE;
     const char *colon = strchr(at, ':');
     if (name) *name = at;
     if (length) *length = (int)(colon - at);
-    if (optional) *optional = colon[2] == '?';
+    if (optional) *optional = has_mark(kind, role, '?');
     return colon[1] == 'r' ? AD_READ : colon[1] == 'w' ? AD_WRITE : AD_UPDATE;
 }
 
-bool ad_op_role_half(int kind, int role) {
-    const char *at = role_text(kind, role);
-    return at && strchr(at, ':')[2] == 'h';
+bool ad_op_role_half(int kind, int role) { return has_mark(kind, role, 'h'); }
+bool ad_op_role_adds(int kind, int role) { return has_mark(kind, role, '+'); }
+ad_type ad_op_role_type(int kind, int role) { return has_mark(kind, role, 'i') ? AD_I32 : has_mark(kind, role, 'b') ? AD_U8 : AD_F32; }
+
+bool ad_op_role_same(int kind, int role, int other) {
+    const char *at = role_text(kind, role), *name = role_text(kind, other);
+    if (!at || !name) return false;
+    const size_t length = (size_t)(strchr(name, ':') - name), end = strcspn(at, " ");
+    for (const char *same = memchr(at, '=', end); same; same = memchr(same + 1, '=', (size_t)(at + end - same - 1)))
+        if (!strncmp(same + 1, name, length) && strchr("= ", same[1 + length])) return true; /* strchr finds the final NUL, too */
+    return false;
 }
 
 ad_access ad_op_access(const ad_op *op, int role) {
     if (role >= AD_OP_TENSORS || op->t[role] < 0) return AD_ACCESS_NONE;
-    ad_access access = ad_op_role(op->kind, role, NULL, NULL, NULL);
-    const int dx = op->kind == AD_OP_AFFINE_BACK ? 4 : op->kind == AD_OP_AFFINE_POOL_BACK ? 5 : -1;
-    if (role == dx) return access; /* never added to */
-    return access == AD_WRITE && (op->flags & AD_ACCUMULATE) ? AD_UPDATE : access;
+    const ad_access access = ad_op_role(op->kind, role, NULL, NULL, NULL);
+    return (op->flags & AD_ACCUMULATE) && ad_op_role_adds(op->kind, role) ? AD_UPDATE : access;
 }
 
 ad_plan *ad_plan_create(adatom_context *ctx, int tasks) {
@@ -238,6 +253,74 @@ static bool may_be_half(const ad_op *op, int role) {
            (op->kind != AD_OP_CONV || (op->g.k == 1 && !(op->flags & AD_ACCUMULATE)));
 }
 
+static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int number) {
+    bool adds = false;
+    for (int r = 0; r < AD_OP_TENSORS; r++) adds |= ad_op_role_adds(op->kind, r);
+    if ((op->flags & AD_ACCUMULATE) && !adds)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number, ad_op_name(op->kind));
+    if (op->flags & ~(AD_ACCUMULATE | (op->kind == AD_OP_GATHER ? AD_FLIP : 0)))
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind), (unsigned)op->flags);
+    return ADATOM_OK;
+}
+
+static adatom_status check_type(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number, int role) {
+    static const char *const types[] = {[AD_F32] = "floats", [AD_I32] = "integers", [AD_U8] = "bytes", [AD_F16] = "half precision"};
+    const ad_tensor *t = &plan->tensors[op->t[role]];
+    const ad_type type = ad_op_role_type(op->kind, role);
+    const char *name = "";
+    int length = 0;
+    if (t->type == type || (t->type == AD_F16 && may_be_half(op, role))) return ADATOM_OK;
+    ad_op_role(op->kind, role, NULL, &name, &length);
+    if (t->type == AD_F16)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' cannot be in half precision", number, ad_op_name(op->kind),
+                       length, name, t->name);
+    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s must be of %s, '%s' is of %s", number, ad_op_name(op->kind), length,
+                   name, types[type], t->name, types[t->type]);
+}
+
+/* Whether any copy of the one tensor shares a byte with any of the other. With lanes the tensors of a task lie together, so that copies of
+ * several tensors take turns in memory. */
+static bool overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b) {
+    if (a == b) return true;
+    if (a->arena != b->arena) return false;
+    const int a_copies = ad_tensor_copies(plan, a), b_copies = ad_tensor_copies(plan, b);
+    if (a->offset >= b->offset + ad_tensor_bytes(b, b_copies) || b->offset >= a->offset + ad_tensor_bytes(a, a_copies)) return false;
+    const size_t a_bytes = ad_tensor_bytes(a, 1), b_bytes = ad_tensor_bytes(b, 1);
+    const size_t a_stride = a->stride * ad_type_bytes(a->type), b_stride = b->stride * ad_type_bytes(b->type);
+    if (a_stride && a_stride == b_stride) { /* then it is so for every copy or for none */
+        const size_t apart = (b->offset + a_stride - a->offset % a_stride) % a_stride;
+        return apart < a_bytes || a_stride - apart < b_bytes;
+    }
+    for (int i = 0; i < (a_stride ? a_copies : 1); i++) {
+        const size_t begin = a->offset + (size_t)i * a_stride;
+        /* The first copy of b that ends behind the beginning of this one of a. */
+        const size_t skipped = b_stride && begin >= b->offset + b_bytes ? (begin - b->offset - b_bytes) / b_stride + 1 : 0;
+        if (skipped < (size_t)(b_stride ? b_copies : 1) && b->offset + b_bytes + skipped * b_stride > begin &&
+            b->offset + skipped * b_stride < begin + a_bytes)
+            return true;
+    }
+    return false;
+}
+
+/* What is written shares no memory with another operand, but where ops.def says so. */
+static adatom_status check_aliasing(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number) {
+    for (int r = 0; r < AD_OP_TENSORS; r++) {
+        if (ad_op_access(op, r) < AD_WRITE) continue;
+        for (int other = 0; other < AD_OP_TENSORS; other++) {
+            if (other == r || op->t[other] < 0) continue;
+            const ad_tensor *a = &plan->tensors[op->t[r]], *b = &plan->tensors[op->t[other]];
+            if (!overlap(plan, a, b) || (a == b && ad_op_access(op, other) == AD_READ && ad_op_role_same(op->kind, r, other))) continue;
+            const char *name = "", *other_name = "";
+            int length = 0, other_length = 0;
+            if (ad_op_role(op->kind, other, NULL, &other_name, &other_length) == AD_ACCESS_NONE) continue;
+            ad_op_role(op->kind, r, NULL, &name, &length);
+            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' must not share memory with %.*s '%s'", number,
+                           ad_op_name(op->kind), length, name, a->name, other_length, other_name, b->name);
+        }
+    }
+    return ADATOM_OK;
+}
+
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
     if (plan->tasks < 1 || plan->tasks > AD_MOST_TASKS)
         return ad_fail(ctx, ADATOM_USAGE, "plan: %d tasks, 1 to %d are possible", plan->tasks, AD_MOST_TASKS);
@@ -274,10 +357,12 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             if (t->count < need)
                 return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' has %zu elements, %zu needed", i,
                                ad_op_name(op->kind), length, role, t->name, t->count, need);
-            if (t->type == AD_F16 && !may_be_half(op, r))
-                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' cannot be in half precision", i, ad_op_name(op->kind),
-                               length, role, t->name);
+            const adatom_status status = check_type(ctx, plan, op, i, r);
+            if (status != ADATOM_OK) return status;
         }
+        adatom_status status = check_flags(ctx, op, i);
+        if (status == ADATOM_OK) status = check_aliasing(ctx, plan, op, i);
+        if (status != ADATOM_OK) return status;
     }
     return ADATOM_OK;
 }

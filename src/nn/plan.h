@@ -20,6 +20,9 @@ typedef enum ad_op_kind {
 typedef enum ad_type { AD_F32, AD_I32, AD_U8, AD_F16 } ad_type;
 static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : type == AD_F16 ? 2 : 4; }
 
+/* What SOFTMAX_CE predicts where the logits don't tell: one is not finite; all are equal, and class 0 is as good as any. */
+enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
+
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
 
 /* One numeric array per task. Element e of task t (of its lane, where `lane`) is at byte
@@ -93,6 +96,11 @@ typedef enum ad_access { AD_ACCESS_NONE, AD_READ, AD_WRITE, AD_UPDATE } ad_acces
 ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length);
 /* Whether ops.def lets the role be AD_F16. */
 bool ad_op_role_half(int kind, int role);
+ad_type ad_op_role_type(int kind, int role); /* AD_F32 where it may be AD_F16, too */
+/* Whether AD_ACCUMULATE makes the operation add to the role. */
+bool ad_op_role_adds(int kind, int role);
+/* Whether the role, which is written, may be the same tensor as the role `other`. */
+bool ad_op_role_same(int kind, int role, int other);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
 
@@ -112,7 +120,7 @@ int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type
  * address is valid until the next append. All t[] start at -1. */
 ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int kind);
 /* Checks everything an engine relies on: tensor numbers, roles present, sizes against geometry, arena bounds, alignment,
- * no forbidden aliasing. Engines call it first. */
+ * types, flags, no forbidden aliasing. Engines call it first. */
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan);
 /* The least number of elements role r of op must have per task, from the geometry (0: not known / any). */
 size_t ad_op_elements(const ad_op *op, int role);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_FILE_BYTES ((size_t)8 << 30)
 #define USUAL_SIZE 224
 #define MAX_NAMES 5 /* of the missing or left-over tensors that a message lists */
 
@@ -131,6 +130,7 @@ static adatom_status recognise(const import *in, reading *best) {
             adatom_status status = try_reading(in, &ad_layouts[l], ad_layouts[l].archs[a], &r);
             if (status != ADATOM_OK) return status;
             if (r.score > best->score) *best = r;
+            if ((status = ad_interrupted(in->ctx)) != ADATOM_OK) return status;
         }
     if (!possible)
         return ad_fail(in->ctx, ADATOM_USAGE,
@@ -284,23 +284,26 @@ static void remember(const import *in, const reading *r, const ad_outer_list *li
     }
 }
 
-adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
-                                        const adatom_import_params *params, adatom_model **out) {
-import in = {.ctx = context, .params = params ? * params: (adatom_import_params) { 0 } };
+/* The pickle's refusal, from the first bytes of a file. */
+static adatom_status refuse_pickle(adatom_context *ctx, const char *name, const unsigned char *bytes, size_t size) {
+    if (!is_pickle(bytes, size)) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_BAD_DATA,
+                   "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
+                   "elsewhere', has two lines of Python that make a safetensors file of it",
+                   name);
+}
+
+/* `file` is taken. */
+static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params, adatom_model **out) {
+import in = {.ctx = context, .file = * file };
     ad_network net = {0};
     ad_outer_list list = {0};
     adatom_model *model = NULL;
     reading r;
     adatom_status status;
-    *out = NULL;
-    if (is_pickle(bytes, size))
-        return ad_fail(context, ADATOM_BAD_DATA,
-                       "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
-                       "elsewhere', has two lines of Python that make a safetensors file of it",
-                       name);
-    AD_TRY(ad_safetensors_parse(context, name, bytes, size, &in.file));
+    if (params) in.params = *params;
     if (ad_safetensors_metadata(&in.file, "adatom"))
-        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", name));
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", in.file.name));
     AD_TRY(ad_name_map_read(context, in.params.map, &in.map));
     AD_TRY(recognise(&in, &r));
     const bool small = strncmp(r.network.arch, "conv", 4) == 0 || strcmp(r.network.arch, "resnet12") == 0;
@@ -326,12 +329,28 @@ done:
     return status;
 }
 
-adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params, adatom_model **out) {
-    char *bytes = NULL;
-    size_t size = 0;
+adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
+                                        const adatom_import_params *params, adatom_model **out) {
+    ad_safetensors file = {0};
+    adatom_status status = ADATOM_OK;
     *out = NULL;
-    adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &bytes, &size);
-    if (status == ADATOM_OK) status = adatom_model_import_bytes(context, path, bytes, size, params, out);
-    ad_free(bytes);
+    AD_TRY(refuse_pickle(context, name, bytes, size));
+    AD_TRY(ad_safetensors_parse(context, name, bytes, size, &file));
+    return import_file(context, &file, params, out);
+done:
+    ad_safetensors_clear(&file);
+    return status;
+}
+
+adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params, adatom_model **out) {
+    ad_safetensors file = {0};
+    adatom_status status = ADATOM_OK;
+    unsigned char start[9];
+    *out = NULL;
+    AD_TRY(refuse_pickle(context, path, start, ad_read_start(path, start, sizeof start)));
+    AD_TRY(ad_safetensors_load(context, path, path, &file));
+    return import_file(context, &file, params, out);
+done:
+    ad_safetensors_clear(&file);
     return status;
 }

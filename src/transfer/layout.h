@@ -53,7 +53,9 @@ size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index);
 
 /* A JSON map (include/adatom/transfer.h). */
 typedef struct ad_name_map {
-    void *json;
+    void *json;                                    /* owns the names */
+    struct ad_name_pair *named, *omitted, *starts; /* names with one here; left out; left out by what they begin with */
+    size_t named_count, omitted_count, start_count;
 } ad_name_map;
 /* path NULL: empty. */
 adatom_status ad_name_map_read(adatom_context *ctx, const char *path, ad_name_map *out);

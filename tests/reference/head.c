@@ -106,9 +106,13 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
     for (int n = 0; n < g->n; n++) {
         const double *row = logits + at2(n, 0, g->o);
         int best = 0;
-        for (int o = 1; o < g->o; o++)
+        bool finite = isfinite(row[0]), tied = g->o > 1;
+        for (int o = 1; o < g->o; o++) {
+            finite = finite && isfinite(row[o]);
+            tied = tied && row[o] == row[0];
             if (row[o] > row[best]) best = o;
-        put(r, 5, (size_t)(row_of_round + n), best, 0);
+        }
+        put(r, 5, (size_t)(row_of_round + n), !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : best, 0);
         if (!labels) continue;
 
         sum s = {0};

@@ -1,0 +1,62 @@
+#include "io/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What jansson takes for a value, roughly: empty arrays and objects have room for members. */
+enum { OBJECT_BYTES = 320, ARRAY_BYTES = 144, STRING_BYTES = 88, SCALAR_BYTES = 40 };
+#define FREE_BYTES ((size_t)64 << 20) /* what any text may take */
+#define MOST_TIMES 24                 /* a file of many small tensors needs 20 */
+
+/* What the values would take, and how deep they are: a look at the brackets, quotes and commas. */
+static size_t estimate(const char *text, size_t size, int *deepest) {
+    size_t bytes = 0;
+    int depth = 0;
+    bool in_string = false, in_scalar = false;
+    *deepest = 0;
+    for (size_t i = 0; i < size && *deepest <= AD_JSON_DEPTH; i++) {
+        const char c = text[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+            continue;
+        }
+        const bool between = c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':';
+        if (c == '"') {
+            in_string = true;
+            bytes += STRING_BYTES;
+        } else if (c == '{' || c == '[') {
+            bytes += c == '{' ? OBJECT_BYTES : ARRAY_BYTES;
+            depth++;
+            *deepest = AD_MAX(*deepest, depth);
+        } else if (c == '}' || c == ']') {
+            depth--;
+        } else if (!between && !in_scalar) {
+            bytes += SCALAR_BYTES;
+        }
+        in_scalar = !between && c != '"' && c != '{' && c != '[' && c != '}' && c != ']';
+    }
+    return bytes;
+}
+
+adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, json_t **out, json_error_t *error) {
+    int depth = 0;
+    *out = NULL;
+    *error = (json_error_t){.line = 1};
+    const size_t bytes = estimate(text, size, &depth);
+    if (depth > AD_JSON_DEPTH) {
+        snprintf(error->text, sizeof error->text, "it is nested deeper than %d levels", AD_JSON_DEPTH);
+        return ADATOM_BAD_DATA;
+    }
+    if (bytes > FREE_BYTES && bytes / MOST_TIMES > size) {
+        snprintf(error->text, sizeof error->text, "its values would take %zu MiB, which is too much for a text of %zu MiB", bytes >> 20,
+                 size >> 20);
+        return ADATOM_BAD_DATA;
+    }
+    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, error);
+    if (*out) return ADATOM_OK;
+    /* Where memory is lacking jansson fails without a word on the text. */
+    if (json_error_code(error) == json_error_out_of_memory || !error->text[0])
+        return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for %zu bytes of JSON", size);
+    return ADATOM_BAD_DATA;
+}

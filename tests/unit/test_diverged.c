@@ -1,0 +1,228 @@
+/* Through the API: what diverged has no accuracy and no class, settings that can only diverge are refused, and calls can be interrupted
+ * and made again. */
+#include "fewshot/adapter.h"
+#include "tests/run_suite.h"
+
+#include <adatom/adapter.h>
+#include <adatom/train.h>
+
+#include <math.h>
+#include <stdio.h>
+
+static adatom_context *ctx;
+static adatom_device *device;
+static adatom_dataset *novel;
+static adatom_model *model;
+static adatom_episodes *list;
+
+static void setup(void) {
+    OK(adatom_context_create(NULL, &ctx));
+    const adatom_device_params cpu = {.select = "cpu", .threads = 2};
+    OK(adatom_device_open(ctx, &cpu, &device));
+    const adatom_dataset_params n = {.size = 16, .split = "novel", .builtin_per_class = 8};
+    OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
+    const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    OK(adatom_model_create(ctx, &m, &model));
+    const adatom_episodes_params e = {.way = 3, .shot = 2, .query = 3, .tasks = 5, .seed = 9};
+    OK(adatom_episodes_create(ctx, novel, &e, &list));
+}
+
+static void teardown(void) {
+    adatom_episodes_destroy(&list);
+    adatom_model_destroy(&model);
+    adatom_dataset_destroy(&novel);
+    adatom_device_destroy(&device);
+    adatom_context_destroy(&ctx);
+}
+
+static void on_progress(void *user, int done, int total, double mean, double ci95) {
+    int *calls = user;
+    (void)total;
+    (void)ci95;
+    ck_assert(done > 0 && isnan(mean));
+    ++*calls;
+}
+
+START_TEST(test_episodes_that_diverge) {
+    const adatom_method wild = {.adapt = "full", .optimizer = "sgd", .lr_full = 1000, .steps = 60, .tasks_at_once = 2};
+    const int steps[] = {1, 60};
+    int calls = 0;
+    const adatom_progress progress = {on_progress, &calls};
+    adatom_evaluation *e = NULL, *both[2] = {NULL};
+    adatom_evaluation_info info;
+    OK(adatom_adapt_episodes(device, model, novel, list, &wild, 0, 0, &progress, &e));
+    adatom_evaluation_describe(e, &info);
+    ck_assert_int_eq(info.diverged, 5);
+    ck_assert(isnan(info.mean) && isnan(info.ci95) && calls > 0);
+    for (int i = 0; i < 5; i++) ck_assert(isnan(info.accuracy[i]));
+    for (int i = 0; i < 5 * 9; i++) ck_assert_int_eq(info.predictions[i], -1);
+    adatom_evaluation_destroy(&e);
+    /* On the way each number of steps has its own. */
+    OK(adatom_adapt_steps(device, model, novel, list, &wild, steps, 2, 0, 0, NULL, both));
+    adatom_evaluation_describe(both[1], &info);
+    ck_assert_int_eq(info.diverged, 5);
+    for (int k = 0; k < 2; k++) adatom_evaluation_destroy(&both[k]);
+    const adatom_method tame = {.adapt = "full", .steps = 2};
+    OK(adatom_adapt_episodes(device, model, novel, list, &tame, 0, 0, NULL, &e));
+    adatom_evaluation_describe(e, &info);
+    ck_assert(info.diverged == 0 && info.mean >= 0);
+    adatom_evaluation_destroy(&e);
+}
+END_TEST
+
+START_TEST(test_means_leave_them_out) {
+    const float a[] = {0.5f, NAN, 0.75f, 0.25f}, b[] = {0.25f, 0.5f, NAN, 0.5f}, none[] = {NAN, NAN}, one[] = {NAN, 0.5f};
+    double mean, ci95, want, want_ci;
+    adatom_mean_interval(a, NULL, 4, &mean, &ci95);
+    adatom_mean_interval((const float[]){0.5f, 0.75f, 0.25f}, NULL, 3, &want, &want_ci);
+    ck_assert(mean == want && ci95 == want_ci);
+    adatom_mean_interval(a, b, 4, &mean, &ci95);
+    ck_assert(mean == 0.0 && isfinite(ci95));
+    adatom_mean_interval(none, NULL, 2, &mean, &ci95);
+    ck_assert(isnan(mean) && isnan(ci95));
+    adatom_mean_interval(one, NULL, 2, &mean, &ci95);
+    ck_assert(mean == 0.5 && isinf(ci95));
+}
+END_TEST
+
+START_TEST(test_pictures_without_class) {
+    const adatom_method centroid = {.adapt = "head", .steps = 1};
+    const adatom_fit_params fit = {.method = &centroid, .estimate = "none"};
+    adatom_adapter *adapter = NULL;
+    adatom_predictions *p = NULL;
+    adatom_predictions_info info;
+    int classes;
+    OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
+    for (int f = 0; f < adapter->info.features; f++) adapter->head[f] = f % 2 ? 3e38f : -3e38f; /* finite, but not what comes of it */
+    adapter->bias[0] = 3e38f, adapter->scale = 1e6f;
+    const adatom_adapter *const adapters[] = {adapter};
+    OK(adatom_classify(device, model, adapters, 1, novel, NULL, &p));
+    adatom_predictions_describe(p, &info);
+    ck_assert_uint_gt(info.lost, 0);
+    size_t lost = 0;
+    for (size_t i = 0; i < info.images; i++) lost += isnan(adatom_predictions_get(p, 0, i, &classes)[0]) != 0;
+    ck_assert_uint_eq(lost, info.lost);
+    adatom_predictions_destroy(&p);
+    adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
+/* Every number that decides anything, with NaN, infinity and what is outside its range. */
+START_TEST(test_numbers_out_of_range) {
+    adatom_method cases[24];
+    size_t n = 0;
+#define CASE(...) cases[n++] = (adatom_method){.adapt = "atoms", __VA_ARGS__}
+    CASE(.lr = NAN);
+    CASE(.lr_atoms = INFINITY);
+    CASE(.lr_norm = NAN);
+    CASE(.lr_full = 1e4f);
+    CASE(.lr_adapter = NAN);
+    CASE(.momentum = 1);
+    CASE(.momentum = NAN);
+    CASE(.momentum = 1.5f, .optimizer = "sgd");
+    CASE(.dampening = 1);
+    CASE(.dampening = NAN);
+    CASE(.dampening = 1.5f, .optimizer = "sgd");
+    CASE(.weight_decay = NAN);
+    CASE(.weight_decay = -1);
+    CASE(.weight_decay = INFINITY);
+    CASE(.label_smoothing = NAN);
+    CASE(.label_smoothing = 1);
+    CASE(.label_smoothing = -0.1f);
+    CASE(.cosine_scale = NAN);
+    CASE(.cosine_scale = -1);
+    CASE(.cosine_scale = INFINITY);
+    CASE(.adapter_scale = NAN);
+    CASE(.steps = -1);
+    CASE(.steps = 2000000000);
+#undef CASE
+    for (size_t i = 0; i < n; i++) {
+        adatom_evaluation *e = NULL;
+        ck_assert_msg(adatom_adapt_episodes(device, model, novel, list, &cases[i], 0, 0, NULL, &e) == ADATOM_USAGE, "case %zu", i);
+        ck_assert(adatom_context_message(ctx)[0] && !e);
+    }
+    adatom_pretrain_params training[20];
+    n = 0;
+#define CASE(...) training[n++] = (adatom_pretrain_params){.output = "/nonexistent/m", __VA_ARGS__}
+    CASE(.lr = NAN);
+    CASE(.lr = INFINITY);
+    CASE(.lr = -1);
+    CASE(.momentum = 1);
+    CASE(.momentum = NAN);
+    CASE(.weight_decay = NAN);
+    CASE(.weight_decay = 1e9f);
+    CASE(.label_smoothing = NAN);
+    CASE(.label_smoothing = 1);
+    CASE(.warmup = 1);
+    CASE(.warmup = NAN);
+    CASE(.shift = -3);
+    CASE(.batch = -1);
+    CASE(.epochs = 2000000000);
+    CASE(.validation_tasks = -1);
+    CASE(.checkpoint_seconds = -1);
+#undef CASE
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(adatom_pretrain(device, novel, &training[i], NULL) == ADATOM_USAGE, "training %zu: %s", i,
+                      adatom_context_message(ctx));
+    /* Parts of a list whose ends overflow. */
+    const adatom_method centroid = {.adapt = "centroid"};
+    const int parts[][2] = {{-1, 2}, {2147483647, 2}, {2, 2147483647}, {5, 1}, {5, 0}, {0, -1}, {-5, 0}};
+    for (size_t i = 0; i < AD_COUNT(parts); i++) {
+        adatom_evaluation *e = NULL;
+        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &centroid, parts[i][0], parts[i][1], NULL, &e), ADATOM_USAGE);
+    }
+}
+END_TEST
+
+/* The seed of the network's start is the caller's; 0: that of the training. */
+START_TEST(test_seed_of_the_start) {
+    char path[] = "/tmp/adatom-seed-XXXXXX", hash[3][17];
+    const uint64_t seeds[3] = {0, 4, 5};
+    make_file(path);
+    for (int i = 0; i < 3; i++) {
+        adatom_model *m = NULL;
+        adatom_model_info info;
+        const adatom_pretrain_params p = {
+            .model = {.image_size = 16, .width = 8, .seed = seeds[i]}, .epochs = 1, .batch = 16, .seed = 4, .output = path};
+        OK(adatom_pretrain(device, novel, &p, &m));
+        adatom_model_describe(m, &info);
+        memcpy(hash[i], info.hash, sizeof hash[i]);
+        adatom_model_destroy(&m);
+    }
+    ck_assert_str_eq(hash[0], hash[1]);
+    ck_assert_str_ne(hash[0], hash[2]);
+    unlink(path);
+}
+END_TEST
+
+/* Pictures are changed by all 64 bits of the seed, which the low half alone does not tell. */
+START_TEST(test_seed_of_the_augmentation) {
+    const adatom_method method = {.adapt = "full", .steps = 3, .seed = 7}, other = {.adapt = "full", .steps = 3, .seed = 7 + (1ull << 40)};
+    const adatom_method *const methods[] = {&method, &other};
+    char hash[2][17];
+    for (int i = 0; i < 2; i++) {
+        const adatom_fit_params fit = {.method = methods[i], .estimate = "none", .augment = "shift+flip", .batch = 1000};
+        adatom_adapter *adapter = NULL;
+        adatom_adapter_info info;
+        OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
+        adatom_adapter_describe(adapter, &info);
+        memcpy(hash[i], info.hash, sizeof hash[i]);
+        adatom_adapter_destroy(&adapter);
+    }
+    ck_assert_str_ne(hash[0], hash[1]);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("diverged");
+    TCase *tests = tcase_create("diverged");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, test_episodes_that_diverge);
+    tcase_add_test(tests, test_means_leave_them_out);
+    tcase_add_test(tests, test_pictures_without_class);
+    tcase_add_test(tests, test_numbers_out_of_range);
+    tcase_add_test(tests, test_seed_of_the_start);
+    tcase_add_test(tests, test_seed_of_the_augmentation);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_NOFORK);
+}

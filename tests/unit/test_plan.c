@@ -1,0 +1,189 @@
+/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know (nn/ops.def). */
+#include "nn/plan.h"
+#include "tests/run_suite.h"
+
+#include <string.h>
+
+static adatom_context *ctx;
+static ad_plan *plan;
+static int arena;
+
+enum { TASKS = 3, CHANNELS = 8 };
+
+static void setup(void) {
+    OK(adatom_context_create(NULL, &ctx));
+    plan = ad_plan_create(ctx, TASKS);
+    arena = ad_plan_arena(ctx, plan, false);
+}
+
+static void teardown(void) {
+    ad_plan_destroy(&plan);
+    adatom_context_destroy(&ctx);
+}
+
+static const ad_geometry geometry = {
+    .n = 2, .h = 4, .w = 4, .c = CHANNELS, .oh = 4, .ow = 4, .o = CHANNELS, .k = 1, .stride = 1, .dil = 1, .m = 2};
+
+static ad_type type_of(int kind, int role) { return ad_op_role_type(kind, role); }
+
+/* The operation with a tensor of its own for each role. */
+static ad_op *add(int kind) {
+    ad_op *op = ad_plan_op(ctx, plan, AD_SEGMENT_STEP, kind);
+    op->g = geometry;
+    if (kind >= AD_OP_AFFINE_POOL && kind <= AD_OP_AFFINE_POOL_SUMS) op->g.k = op->g.stride = op->g.oh = op->g.ow = 2;
+    if (kind == AD_OP_PACK || kind == AD_OP_COMPOSE || kind == AD_OP_COMPOSE_DPSI || kind == AD_OP_COMPOSE_DALPHA) op->i[0] = CHANNELS;
+    if (kind == AD_OP_COMPOSE_DALPHA) op->i[1] = CHANNELS;
+    if (kind == AD_OP_GATHER) op->i[1] = 4, op->i[2] = op->i[3] = 4;
+    if (kind == AD_OP_GATHER_ROWS) op->i[1] = 4;
+    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) op->t[r] = 0; /* sizes depend on what is there */
+    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) {
+        const size_t count = ad_op_elements(op, r);
+        op->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", type_of(kind, r), arena, count ? count : 1, type_of(kind, r) == AD_F32);
+    }
+    return op;
+}
+
+static void refused(const char *part) {
+    ck_assert_msg(ad_plan_validate(ctx, plan) == ADATOM_USAGE, "accepted: '%s'", part);
+    ck_assert_msg(strstr(adatom_context_message(ctx), part), "no '%s' in '%s'", part, adatom_context_message(ctx));
+}
+
+/* Every role of every operation given another role's tensor: accepted where both are read, or where ops.def says they may be the same. */
+START_TEST(aliasing) {
+    const int kind = _i;
+    ad_op *op = add(kind);
+    OK(ad_plan_validate(ctx, plan));
+    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
+        for (int other = 0; ad_op_role(kind, other, NULL, NULL, NULL) != AD_ACCESS_NONE; other++) {
+            const ad_tensor *a = &plan->tensors[op->t[r]], *b = &plan->tensors[op->t[other]];
+            if (r == other || a->type != b->type || a->count > b->count) continue;
+            const bool reads = ad_op_access(op, r) == AD_READ && ad_op_access(op, other) == AD_READ;
+            const bool allowed = (ad_op_role_same(kind, r, other) && ad_op_access(op, other) == AD_READ) ||
+                                 (ad_op_role_same(kind, other, r) && ad_op_access(op, r) == AD_READ);
+            const int16_t own = op->t[r];
+            op->t[r] = op->t[other];
+            if (reads || allowed)
+                OK(ad_plan_validate(ctx, plan));
+            else
+                refused("must not share memory with");
+            op->t[r] = own;
+        }
+}
+END_TEST
+
+/* As ARCHITECTURE and ops.def have it, spelled out: the places that engines rely on. */
+START_TEST(aliasing_by_name) {
+    ck_assert(ad_op_role_same(AD_OP_ADD, 2, 0) && !ad_op_role_same(AD_OP_ADD, 2, 1));
+    ck_assert(ad_op_role_same(AD_OP_AFFINE, 3, 0) && ad_op_role_same(AD_OP_AFFINE, 3, 2) && !ad_op_role_same(AD_OP_AFFINE, 3, 1));
+    ck_assert(ad_op_role_same(AD_OP_AFFINE_BACK, 4, 1) && ad_op_role_same(AD_OP_AFFINE_BACK, 5, 1));
+    ck_assert(!ad_op_role_same(AD_OP_AFFINE_BACK, 4, 0) && !ad_op_role_same(AD_OP_CONV, 3, 0));
+    ad_op *conv = add(AD_OP_CONV);
+    conv->t[3] = conv->t[0];
+    refused("operation 0 (conv): y 'tensor' must not share memory with x 'tensor'");
+}
+END_TEST
+
+/* Both derivatives into dy's tensor: each alone is allowed. */
+START_TEST(written_twice) {
+    ad_op *op = add(AD_OP_AFFINE_BACK);
+    op->t[4] = op->t[1];
+    OK(ad_plan_validate(ctx, plan));
+    op->t[5] = op->t[1];
+    refused("must not share memory with");
+}
+END_TEST
+
+/* Different tensors over the same bytes, and tensors of tasks that take turns in memory, which share none. */
+START_TEST(overlapping_tensors) {
+    ad_op *op = add(AD_OP_CONV);
+    ad_tensor *x = &plan->tensors[op->t[0]], *y = &plan->tensors[op->t[3]];
+    const size_t offset = y->offset;
+    y->offset = x->offset + AD_TENSOR_ALIGN_BYTES;
+    refused("must not share memory with");
+    y->offset = offset;
+    OK(ad_plan_validate(ctx, plan));
+    x->stride = y->stride = 4 * x->count; /* x, y, x, y, x, y */
+    y->offset = x->offset + 4 * x->count;
+    plan->arenas[arena].bytes = y->offset + 4 * y->stride * TASKS + 4096;
+    const size_t end = plan->arenas[arena].bytes;
+    plan->tensors[op->t[1]].offset = end / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
+    plan->tensors[op->t[2]].offset = plan->tensors[op->t[1]].offset + 65536;
+    plan->arenas[arena].bytes += 131072;
+    OK(ad_plan_validate(ctx, plan));
+    y->offset -= AD_TENSOR_ALIGN_BYTES;
+    refused("must not share memory with");
+    y->offset += AD_TENSOR_ALIGN_BYTES;
+    y->stride += 64; /* with another stride later copies can meet where the first ones don't */
+    OK(ad_plan_validate(ctx, plan));
+    y->offset = x->offset + 4 * (x->stride - x->count);
+    refused("must not share memory with");
+    y->stride -= 64;
+    OK(ad_plan_validate(ctx, plan));
+}
+END_TEST
+
+START_TEST(wrong_types) {
+    const int kind = _i;
+    ad_op *op = add(kind);
+    static const ad_type types[] = {AD_F32, AD_I32, AD_U8};
+    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) {
+        ad_tensor *t = &plan->tensors[op->t[r]];
+        const ad_type right = t->type;
+        for (size_t i = 0; i < AD_COUNT(types); i++) {
+            t->type = types[i];
+            if (types[i] == right)
+                OK(ad_plan_validate(ctx, plan));
+            else if (ad_type_bytes(types[i]) <= ad_type_bytes(right))
+                refused(" must be of ");
+        }
+        t->type = right;
+    }
+}
+END_TEST
+
+START_TEST(labels_are_integers) {
+    ad_op *op = add(AD_OP_SOFTMAX_CE);
+    plan->tensors[op->t[1]].type = AD_F32;
+    refused("(softmax-ce): labels must be of integers, 'tensor' is of floats");
+}
+END_TEST
+
+/* AD_ACCUMULATE, exactly where ops.def lists it. */
+START_TEST(accumulation) {
+    static const char *const adds[] = {"conv",           "conv-dx",     "conv-dw",         "conv-dbias", "compose", "compose-dpsi",
+                                       "compose-dalpha", "atoms",       "atoms-du",        "atoms-dpsi", "depth",   "depth-dx",
+                                       "depth-dpsi",     "fused-atoms", "fused-atoms-dx",  "pool-back",  "linear",  "linear-dx",
+                                       "linear-dw",      "affine-back", "affine-pool-back"};
+    const int kind = _i;
+    bool listed = false;
+    for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
+    ad_op *op = add(kind);
+    op->flags = AD_ACCUMULATE;
+    if (listed)
+        OK(ad_plan_validate(ctx, plan));
+    else
+        refused("cannot add to its results");
+    op->flags = AD_FLIP;
+    if (kind == AD_OP_GATHER)
+        OK(ad_plan_validate(ctx, plan));
+    else
+        refused("has no flags 0x2");
+    op->flags = 16;
+    refused("has no flags 0x10");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("plan");
+    TCase *tests = tcase_create("plan");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_loop_test(tests, aliasing, 0, AD_OP_COUNT);
+    tcase_add_test(tests, aliasing_by_name);
+    tcase_add_test(tests, written_twice);
+    tcase_add_test(tests, overlapping_tensors);
+    tcase_add_loop_test(tests, wrong_types, 0, AD_OP_COUNT);
+    tcase_add_test(tests, labels_are_integers);
+    tcase_add_loop_test(tests, accumulation, 0, AD_OP_COUNT);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite, CK_FORK_GETENV);
+}
