@@ -63,12 +63,14 @@ expect 4 'encrypted' "$ADATOM" data info "$cases/messages/locked.zip"
 grep -q 'inu\|%94L\|TIFF' out err || complain "scan.jpg is neither read nor called a TIFF picture: $(tail -n 1 err)"
 
 # Ctrl-C, an end signal or a hang-up in the first epoch: a checkpoint at the last whole step, from which the same file comes.
-train="$ADATOM pretrain --device cpu --data builtin:shapes --split base --per-class 20 --image-size 28 --width 16 --no-cache --quiet"
+train="$ADATOM pretrain --device cpu --data builtin:shapes --split base --per-class 20 --image-size 28 --width 16 --no-cache --verbose"
 for signal in INT TERM HUP; do
     # A shell gives what it starts in the background SIGINT ignored; env takes that back.
+    : >err # what an earlier command said there doesn't count
     env --default-signal=INT,TERM,HUP $train --epochs 60 --checkpoint-seconds 600 --output $signal.safetensors >out 2>err &
-    child=$!
-    sleep 1
+    child=$! tries=0
+    until grep -q '^info: training: ' err || [ $tries -gt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
+    sleep 0.4
     kill -$signal $child
     wait $child
     same $? 130 "exit code after SIG$signal"
