@@ -2,6 +2,7 @@
 #include "fewshot/features.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"
+#include "io/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -345,7 +346,7 @@ static char *config_text(const job *j, const ad_settings *settings) {
     json_object_set_new(config, "episodes", json_integer(j->count));
     json_object_set_new(config, "tasks_at_once", json_integer(j->tasks));
     json_object_set_new(config, "pictures", json_string(j->rows.parts == 1 ? "resident" : "streamed"));
-    char *text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(config);
     return text;
 }

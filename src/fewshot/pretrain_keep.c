@@ -1,8 +1,8 @@
 /* What pretraining keeps in files: checkpoints and the model. */
 #include "fewshot/pretrain.h"
+#include "io/json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +147,7 @@ adatom_status ad_pretrain_save_model(ad_training *t, double validation) {
         json_object_set_new(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks));
     if (p->from) json_object_set_new(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash));
     if (p->command) json_object_set_new(notes, "command", json_string(p->command));
-    char *text = json_dumps(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = ad_json_dump(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(notes);
     ad_free(t->model->notes);
     t->model->notes = text ? ad_strdup(t->ctx, text) : NULL;

@@ -2,7 +2,6 @@
 #include "io/dataset.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* Cuts spaces off both ends: "oak" and "oak " are one class. A no-break space counts, as spreadsheets write it. */
 static char *trim(char *text) {
@@ -75,8 +74,8 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
             if (header) {
                 field = trim(field);
                 if (column == 0) first_heading = field;
-                if (!strcasecmp(field, "filename")) file_column = column;
-                if (!strcasecmp(field, "label")) label_column = column;
+                if (ad_same_letters(field, "filename", SIZE_MAX)) file_column = column;
+                if (ad_same_letters(field, "label", SIZE_MAX)) label_column = column;
             }
             if (column == file_column) file = field;
             if (column == label_column) label = trim(field);

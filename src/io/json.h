@@ -12,6 +12,9 @@ enum { AD_JSON_DEPTH = 64 };
  * than AD_JSON_DEPTH, or so many values in so few bytes that they would take more than twentyfold memory. OUT_OF_MEMORY with a message. */
 adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, json_t **out, json_error_t *error);
 
+/* As text, with a point in numbers whatever the locale; free() it. NULL: out of memory. */
+char *ad_json_dump(const json_t *json, size_t flags);
+
 /* json_object_set_new() and json_array_append_new() that keep a failure in *bad: a list of them is looked at once, at its end. */
 static inline void ad_json_set(json_t *object, const char *key, json_t *value, bool *bad) {
     if (json_object_set_new(object, key, value) != 0) *bad = true;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +18,7 @@ bool ad_is_service_name(const char *component) {
                                         "ehthumbs.db"};
     if (component[0] == '.') return true;
     for (size_t i = 0; i < AD_COUNT(names); i++)
-        if (!strcasecmp(component, names[i])) return true;
+        if (ad_same_letters(component, names[i], SIZE_MAX)) return true;
     return false;
 }
 
@@ -32,7 +31,7 @@ bool ad_name_may_be_picture(const char *name) {
         "sha256", "dvc",  "lock", "mp4",   "avi", "mov", "mkv", "mp3",  "wav",  "exe", "dll",   "so",   "o",    "safetensors"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < AD_COUNT(others); i++)
-        if (!strcasecmp(dot + 1, others[i])) return false;
+        if (ad_same_letters(dot + 1, others[i], SIZE_MAX)) return false;
     return true;
 }
 

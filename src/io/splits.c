@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LEVELS_MOST = 16, NAMES_MOST = 16 };
 
@@ -29,7 +28,7 @@ static bool is_split_name(const char *name, size_t length) {
     static const char *const behind[] = {"set", "data", "images", "imgs", "_", "-"};
     for (size_t i = 0; i < AD_COUNT(before); i++) {
         const size_t n = strlen(before[i]);
-        if (length <= n || strncasecmp(name, before[i], n) != 0) continue;
+        if (length <= n || !ad_same_letters(name, before[i], n)) continue;
         name += n;
         length -= n;
     }
@@ -38,13 +37,13 @@ static bool is_split_name(const char *name, size_t length) {
         length -= cut;
         for (size_t i = 0; i < AD_COUNT(behind); i++) {
             const size_t n = strlen(behind[i]);
-            if (length <= n || strncasecmp(name + length - n, behind[i], n) != 0) continue;
+            if (length <= n || !ad_same_letters(name + length - n, behind[i], n)) continue;
             length -= n;
             cut = true;
         }
     }
     for (size_t i = 0; i < AD_COUNT(names); i++)
-        if (strlen(names[i]) == length && !strncasecmp(name, names[i], length)) return true;
+        if (strlen(names[i]) == length && ad_same_letters(name, names[i], length)) return true;
     return false;
 }
 
