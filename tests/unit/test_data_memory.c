@@ -5,20 +5,9 @@
 #include <fcntl.h>
 
 static char red[64], blue[64], green[64];
-static size_t size;
 
 static void put_all(void) {
-    char bytes[4096];
-    size = make_pnm(2, 2, 0xFF0000, bytes);
-    memcpy(red, bytes, size);
-    make_pnm(2, 2, 0x0000FF, bytes);
-    memcpy(blue, bytes, size);
-    make_pnm(2, 2, 0x00FF00, bytes);
-    memcpy(green, bytes, size);
-#define FILE_OF(path, colour)                                                                                                              \
-    { .name = (path), .content = (colour), .size = size }
-#define LINK_OF(path, to)                                                                                                                  \
-    { .name = (path), .link = (to), .content = "", .size = 0 }
+    const size_t size = make_colours(red, blue, green);
     const stored tar[] = {LINK_OF("a/2.ppm", "ha/1.ppm"),    FILE_OF("a/1.ppm", red),
                           FILE_OF("b/1.ppm", blue),          LINK_OF("b/2.ppm", "s1.ppm"),
                           LINK_OF("b/3.ppm", "s../a/2.ppm"), FILE_OF("store/x/01ab", green),
