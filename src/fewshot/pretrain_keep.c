@@ -25,7 +25,9 @@ adatom_status ad_pretrain_find(ad_training *t) {
     if (!there && p->resume)
         ad_log(t->ctx, ADATOM_LOG_WARNING, "there is no checkpoint '%s' to resume: training begins from nothing", t->checkpoint_path);
     t->found = there && p->resume;
-    return ADATOM_OK;
+    /* Hours later would be too late. */
+    const adatom_status status = ad_write_check(t->ctx, p->output);
+    return status != ADATOM_OK ? status : ad_write_check(t->ctx, t->checkpoint_path);
 }
 
 /* Device <-> checkpoint arrays. */
