@@ -247,7 +247,8 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     adatom_recipe_info *info = &recipe->info;
     if (!(recipe->file = ad_strdup(context, name))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     status = ad_json_parse(context, text, size, &recipe->json, &error);
-    if (status == ADATOM_BAD_DATA) ad_fail(context, status, "'%s' line %d: not valid JSON: %s", name, error.line, error.text);
+    if (status == ADATOM_BAD_DATA)
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' line %d: not valid JSON: %s", name, error.line, error.text));
     AD_TRY(status);
     AD_TRY(READ(&r, "", recipe->json, outline_members, &parts));
     AD_TRY(READ(&r, "data.", parts.data, data_members, info));

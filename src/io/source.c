@@ -12,14 +12,34 @@
 
 bool ad_is_service_name(const char *component) {
     /* macOS, Synology, QNAP, Windows, Linux, desktop tools. What begins with a dot is hidden everywhere. */
-    static const char *const names[] = {"__MACOSX",   "@eaDir",   "#recycle",   "@Recycle",  "@Recently-Snapshot",        "$RECYCLE.BIN",
-                                        "RECYCLER",   "RECYCLED", "lost+found", "Thumbs.db", "System Volume Information", "Desktop.ini",
-                                        "#snapshot",  "@tmp",     "@sharebin",  "@__thumb",  "Network Trash Folder",      "Temporary Items",
-                                        "ehthumbs.db"};
+    static const char *const names[] = {"__MACOSX",
+                                        "@eaDir",
+                                        "#recycle",
+                                        "@Recycle",
+                                        "@Recently-Snapshot",
+                                        "$RECYCLE.BIN",
+                                        "RECYCLER",
+                                        "RECYCLED",
+                                        "lost+found",
+                                        "Thumbs.db",
+                                        "System Volume Information",
+                                        "Desktop.ini",
+                                        "#snapshot",
+                                        "@tmp",
+                                        "@sharebin",
+                                        "@__thumb",
+                                        "Network Trash Folder",
+                                        "Temporary Items",
+                                        "ehthumbs.db",
+                                        "~snapshot",
+                                        "TheVolumeSettingsFolder",
+                                        "TheFindByContentFolder",
+                                        "@appstore"};
     if (component[0] == '.') return true;
     for (size_t i = 0; i < AD_COUNT(names); i++)
         if (ad_same_letters(component, names[i], SIZE_MAX)) return true;
-    return false;
+    /* What a check of a Windows disk found: FOUND.000, FOUND.001 ... */
+    return ad_same_letters(component, "found.", 6) && strlen(component) == 9 && strspn(component + 6, "0123456789") == 3;
 }
 
 bool ad_name_may_be_picture(const char *name) {
