@@ -52,8 +52,6 @@ void *ad_realloc(adatom_context *ctx, void *old, size_t old_count, size_t count,
 void ad_free(void *memory);
 char *ad_strdup(adatom_context *ctx, const char *text);
 char *ad_format(adatom_context *ctx, const char *format, ...) ADATOM_PRINTF(2, 3);
-/* Tests only: the n-th allocation from now (0 = the next) fails, once; a negative n turns it off. */
-void ad_test_fail_allocation(long n);
 
 /* Philox4x32-10 [Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011]. shaders/lib/philox.glsl is the same. */
 void ad_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

@@ -2,6 +2,7 @@
 #include "bench/cases.h"
 #include "bench/tune.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 #include "vk/vk.h"
 #include "vk/kernel.h"
 
