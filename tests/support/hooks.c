@@ -31,3 +31,8 @@ void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *wo
     module->words = words;
     module->bytes = word_count * sizeof *words;
 }
+
+int ad_vk_test_kernel(ad_engine *engine, const ad_plan *plan, const ad_op *op) {
+    ad_vk_recipe recipe;
+    return ad_vk_lower_op(vk_engine_of(engine), plan, op, &recipe) == ADATOM_OK ? recipe.launches[0].kernel : -1;
+}

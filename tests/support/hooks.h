@@ -16,4 +16,6 @@ bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k);
 void ad_vk_test_omit_barriers(ad_engine *engine, bool omit);
 /* Buffers made from now on are reached through the staging buffer, as on a GPU with memory of its own. */
 void ad_vk_test_force_staging(ad_engine *engine);
+/* The kernel (ad_vk_kernel) that a program would run first for op; -1: none. */
+int ad_vk_test_kernel(ad_engine *engine, const ad_plan *plan, const ad_op *op);
 #endif
