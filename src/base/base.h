@@ -52,9 +52,6 @@ void *ad_realloc(adatom_context *ctx, void *old, size_t old_count, size_t count,
 void ad_free(void *memory);
 char *ad_strdup(adatom_context *ctx, const char *text);
 char *ad_format(adatom_context *ctx, const char *format, ...) ADATOM_PRINTF(2, 3);
-/* Tests only: the n-th allocation from now (0 = the next) fails, once; a negative n turns it off. Returns what was left to count: it is
- * negative if that allocation came, and failed. */
-long ad_test_fail_allocation(long n);
 
 /* locale.c: the host program's locale decides nothing here. Between these two calls the calling thread is in the C locale, so that other
  * libraries write and read numbers with a point, too. */

@@ -1,22 +1,14 @@
 /* Heap memory and texts made in it. */
 #include "base/base.h"
+#include "base/hooks.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Test hook, not state: it only ever makes an allocation fail. */
-static _Atomic long fail_countdown = -1;
-long ad_test_fail_allocation(long n) { return atomic_exchange(&fail_countdown, n); }
-
-static bool fails_now(void) {
-    if (atomic_load(&fail_countdown) < 0) return false;
-    return atomic_fetch_sub(&fail_countdown, 1) == 0;
-}
-
 void *ad_malloc(adatom_context *ctx, size_t count, size_t size) {
     void *memory = NULL;
     size_t bytes = 0;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 64 || fails_now() ||
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 64 || ad_test_allocation_fails() ||
         !(memory = aligned_alloc(64, (bytes + 64) / 64 * 64)))
         ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory: %zu x %zu bytes", count, size);
     return memory;

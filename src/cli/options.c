@@ -213,6 +213,8 @@ adatom_status cli_open_device(struct cli *cli, const device_options *options, ad
                                    .threads = options->threads,
                                    .cache_dir = cache[0] ? cache : NULL,
                                    .validate = options->validate};
+    if (params.precision && strcmp(params.precision, "fp16") == 0)
+        cli_note(cli, "kernels of half precision are checked first where they never were");
     adatom_status status = adatom_device_open(cli->ctx, &params, out);
     if (status == ADATOM_OK) cli_note(cli, "device: %s", adatom_device_reason(*out));
     return status;

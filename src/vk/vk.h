@@ -12,15 +12,6 @@ adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params 
 /* The same by index alone, for tests. */
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out);
 
-/* Tests only. Runs kernel `kernel` (ad_vk_kernel) from other SPIR-V in this engine from now on; the words must outlive it. */
-void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *words, size_t word_count);
-/* Tests only. Acts as if the device had matrix units of this shape; for kernels that emulate them. False: it has no full subgroups or was
- * not opened for half precision. */
-bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k);
-/* Tests only. Leaves out the barriers of programs created from now on: the positive control of synchronization validation. */
-void ad_vk_test_omit_barriers(ad_engine *engine, bool omit);
-/* Tests only. Buffers made from now on are reached through the staging buffer, as on a GPU with memory of its own. */
-void ad_vk_test_force_staging(ad_engine *engine);
 /* By how much an expected time was wrong. What was hidden behind the host's own work took at most that long: it is no reason to expect more
  * of the device. */
 double ad_vk_time_factor(double took, double expected, bool hidden);

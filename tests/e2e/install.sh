@@ -4,6 +4,10 @@ cmake --install "$BUILD" --prefix "$work/prefix" >log 2>&1 || complain "install:
 library=$(find prefix -name libadatom.so)
 nm -D --defined-only "$library" | awk '{print $3}' | grep -v '^adatom_' >others
 [ ! -s others ] || complain "exported besides the public names: $(tr '\n' ' ' <others)"
+for file in "$library" "$work/prefix/bin/adatom"; do
+    ! nm -D "$file" | grep -E 'ad_(vk_)?test_' || complain "a test hook in $file"
+    ! nm "$file" | grep -E 'ad_(vk_)?test_|fail_countdown' || complain "a test hook in $file"
+done
 awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "$SOURCE/README.md" >example.c
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name adatom.pc)")
 export PKG_CONFIG_PATH

@@ -2,6 +2,7 @@
  * must pass the kernel check for every shape of fragment that drivers offer. What is left unproved here is the driver's part. Exit 77 as in
  * kernel_engine.c. */
 #include "bench/check.h"
+#include "tests/support/hooks.h"
 #include "vk/kernel.h"
 #include "vk/vk.h"
 

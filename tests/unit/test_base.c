@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "base/half.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 
 #include <errno.h>
 #include <math.h>

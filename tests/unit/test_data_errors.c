@@ -1,5 +1,6 @@
 /* Data that can't be read: one sentence, nothing leaked, nothing half done. */
 #include "data_files.h"
+#include "tests/support/hooks.h"
 
 static const adatom_dataset_params small = {.size = 4, .threads = 2};
 

@@ -1,5 +1,6 @@
 /* Kinds of pictures: samples of each whole, cut and short of memory; orientation, names, backgrounds, the budget of memory. */
 #include "data_files.h"
+#include "tests/support/hooks.h"
 
 #include "io/decode.h"
 #include <dirent.h>

@@ -1,6 +1,7 @@
 /* Data sets while memory is lacking: each allocation of opening one fails once, with a cache that is new, that is there and that is
  * partly there, and with archives of links. Either the right pictures come of it, or one sentence. */
 #include "data_files.h"
+#include "tests/support/hooks.h"
 
 #include <fcntl.h>
 

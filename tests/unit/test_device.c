@@ -1,6 +1,7 @@
 /* Listing, choosing and opening devices (include/adatom/device.h). */
 #include "device/device.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 
 #include <stdio.h>
 #include <stdlib.h>

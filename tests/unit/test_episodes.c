@@ -1,6 +1,7 @@
 #include "base/base.h"
 #include "tests/fake_dataset.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 
 #include <adatom/episode.h>
 #include <jansson.h>

@@ -1,6 +1,7 @@
 #include "io/safetensors.h"
 #include "nn/network.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
  * through mapped memory and through the staging buffer. */
 #include "device/device.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 #include "vk/vk.h"
 #include <adatom/adapt.h>
 #include <adatom/train.h>
