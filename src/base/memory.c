@@ -1,13 +1,12 @@
 /* Heap memory and texts made in it. */
 #include "base/base.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Test hook, not state: it only ever makes an allocation fail. */
 static _Atomic long fail_countdown = -1;
-void ad_test_fail_allocation(long n) { atomic_store(&fail_countdown, n); }
+long ad_test_fail_allocation(long n) { return atomic_exchange(&fail_countdown, n); }
 
 static bool fails_now(void) {
     if (atomic_load(&fail_countdown) < 0) return false;
@@ -51,10 +50,10 @@ char *ad_format(adatom_context *ctx, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = ad_vprint(NULL, 0, format, args);
     va_end(args);
     char *text = length < 0 ? NULL : ad_malloc(ctx, (size_t)length + 1, 1);
-    if (text) vsnprintf(text, (size_t)length + 1, format, again);
+    if (text) ad_vprint(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
 }

@@ -348,7 +348,7 @@ static char *config_text(const job *j, const ad_settings *settings) {
     ad_json_set(config, "episodes", json_integer(j->count), &bad);
     ad_json_set(config, "tasks_at_once", json_integer(j->tasks), &bad);
     ad_json_set(config, "pictures", json_string(j->rows.parts == 1 ? "resident" : "streamed"), &bad);
-    char *text = bad ? NULL : json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = bad ? NULL : ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(config);
     return text;
 }

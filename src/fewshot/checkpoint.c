@@ -47,7 +47,7 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
     json_t *state = json_pack("{s:i, s:I, s:f, s:s, s:f, s:f, s:f, s:I, s:s}", "format", FORMAT, "step", (json_int_t)c->step, "best",
                               c->best, "best_hash", c->best_hash, "seconds", c->seconds, "loss", c->loss, "right", c->right, "seen",
                               (json_int_t)c->seen, "config", c->config);
-    char *text = state ? json_dumps(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
+    char *text = state ? ad_json_dump(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
     if (!text) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
         goto done;

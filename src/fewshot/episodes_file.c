@@ -36,7 +36,7 @@ adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *
     json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:o}", "format_version", FORMAT_VERSION, "way", info->way,
                              "shot", info->shot, "query", info->query, "tasks", info->tasks, "seed", seed, "without_replacement",
                              episodes->without_replacement, "dataset_hash", info->dataset_hash, "hash", info->hash, "episodes", list);
-    if (failed || !json || !(text = json_dumps(json, JSON_COMPACT)))
+    if (failed || !json || !(text = ad_json_dump(json, JSON_COMPACT)))
         status = ad_fail(episodes->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for writing '%s'", path);
     else
         status = ad_write_file(episodes->ctx, path, text, strlen(text));

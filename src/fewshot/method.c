@@ -1,9 +1,11 @@
 #include "fewshot/method.h"
+#include "io/json.h"
 
 #include "io/json.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_STEPS = 1000000 };
@@ -212,12 +214,13 @@ adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *metho
     adatom_status status = ad_settings_resolve(ctx, method, &settings);
     if (status != ADATOM_OK) return status;
     json_t *config = ad_settings_json(&settings);
-    const size_t length = config ? json_dumpb(config, out, capacity, JSON_COMPACT | JSON_REAL_PRECISION(9)) : 0;
+    char *text = config ? ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(config);
-    if (length == 0) return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
-    if (length >= capacity)
-        return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", length + 1, capacity);
-    out[length] = 0;
+    if (!text) return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
+    const size_t size = strlen(text) + 1;
+    if (size <= capacity) memcpy(out, text, size);
+    free(text); /* jansson's */
+    if (size > capacity) return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", size, capacity);
     return ADATOM_OK;
 }
 

@@ -149,7 +149,7 @@ adatom_status ad_pretrain_save_model(ad_training *t, double validation) {
         ad_json_set(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks), &bad);
     if (p->from) ad_json_set(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash), &bad);
     if (p->command) ad_json_set(notes, "command", ad_json_text(t->ctx, p->command), &bad);
-    char *text = bad ? NULL : json_dumps(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = bad ? NULL : ad_json_dump(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(notes);
     if (!text) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the model's notes");
     ad_free(t->model->notes);

@@ -12,6 +12,9 @@ enum { AD_JSON_DEPTH = 64 };
  * than AD_JSON_DEPTH, or so many values in so few bytes that they would take more than twentyfold memory. OUT_OF_MEMORY with a message. */
 adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, json_t **out, json_error_t *error);
 
+/* As text, with a point in numbers whatever the locale; free() it. NULL: out of memory. */
+char *ad_json_dump(const json_t *json, size_t flags);
+
 /* For a json_unpack_ex() that failed: OUT_OF_MEMORY with a message where it lacked memory, else OK: the text is what is wrong. */
 adatom_status ad_json_memory(adatom_context *ctx, const json_error_t *error);
 

@@ -30,7 +30,7 @@ static char *describe(const adatom_model *model) {
         json_decref(json);
         json = NULL;
     }
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
+    char *text = json ? ad_json_dump(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
 }
