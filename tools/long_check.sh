@@ -4,6 +4,7 @@
 #   thread       threads, under the thread sanitizer (clang, LLVM's OpenMP with its tool archer)
 #   fuzz         N minutes (10) of each fuzz target, two at a time
 #   swiftshader  the kernel check and episodes on another software driver, SwiftShader, out of Debian's chromium-common
+#   faults       allocations and calls on files that fail, 1000 of each kind in each command
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
 # A line for each part at the end; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target fail:
 # build-long/fuzz/NAME.
@@ -16,9 +17,9 @@ while [ $# -gt 0 ]; do
         minutes=${2-}
         shift
         ;;
-    address | thread | fuzz | swiftshader | limits) parts="$parts $1" ;;
+    address | thread | fuzz | swiftshader | faults | limits) parts="$parts $1" ;;
     *)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        sed -n '2,10s/^# \{0,1\}//p' "$0"
         [ "$1" = --help ] && exit 0
         exit 2
         ;;
@@ -30,7 +31,7 @@ case $minutes in '' | 0 | *[!0-9]*)
     exit 2
     ;;
 esac
-[ -n "$parts" ] || parts="address thread fuzz swiftshader limits"
+[ -n "$parts" ] || parts="address thread fuzz swiftshader faults limits"
 sh tools/setup.sh clang libclang-rt-dev libomp-dev python3-torch python3-torchvision || exit 1
 root=$PWD
 out=$root/build-long
@@ -157,6 +158,18 @@ swiftshader() {
         awk '{d = $1 - $2; if (d < 0) d = -d; if (NF != 2 || d > 0.02) bad++; n++} END {print n + 0, bad + 0}')
     [ "$compared" = "4 0" ] || status=1
     said "doctor and episodes; accuracies compared with the CPU's and different: $compared"
+    return $status
+}
+
+faults() {
+    cmake --preset check && cmake --build --preset check || return 1
+    e2e=$root/build-check/tests/e2e status=0
+    ctest --preset check --tests-regex '^e2e_fixture$' || return 1
+    for test in faults faults_write; do
+        env FAULTS=1000 ADATOM="$root/build-check/adatom" LIB="$root/tests/e2e/lib.sh" JSONGET="$e2e/jsonget" SHAPES="$e2e/shapes" \
+            FIXTURE="$e2e/fixture" SOURCE="$root" CC="${CC:-cc}" sh "tests/e2e/$test.sh" || status=1
+    done
+    said "failing allocations, writes, syncs, renames and closes: $([ $status -eq 0 ] && echo "nothing found" || echo "see build-long/faults.log")"
     return $status
 }
 

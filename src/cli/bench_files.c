@@ -73,10 +73,21 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
     }
     if (!*out) return cli_fail(cli, ADATOM_BAD_DATA, "%s:%d: %s", path, error.line, error.text);
     const char *command = json_string_value(json_object_get(*out, "command"));
-    if (command && strcmp(command, "bench") == 0 && json_is_array(json_object_get(*out, "results"))) return ADATOM_OK;
-    json_decref(*out);
-    *out = NULL;
-    return cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench -o json'", path);
+    json_t *rows = json_object_get(*out, "results"), *row;
+    adatom_status status = ADATOM_OK;
+    size_t i;
+    if (!command || strcmp(command, "bench") != 0 || !json_is_array(rows))
+        TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench -o json'", path));
+    json_array_foreach(rows, i, row) {
+        if (!json_is_string(json_object_get(row, "name")))
+            TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: results[%zu] is not an object with a name, as each case has", path, i));
+    }
+done:
+    if (status != ADATOM_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 /* The document's rows by their names, the first of each: a new object. NULL: no memory. */

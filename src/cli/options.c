@@ -158,14 +158,25 @@ static adatom_status check_folder(struct cli *cli, const char *folder) {
     return status;
 }
 
+/* The value of an option of texts; NULL: it is not given, or the command has none of that name. */
+static const char *text_of(const arg_spec *spec, const char *name) {
+    for (size_t g = 0; g < spec->group_count; g++)
+        for (size_t o = 0; o < spec->groups[g].count; o++)
+            if (strcmp(spec->groups[g].options[o].name, name) == 0)
+                return *(const char **)((char *)spec->groups[g].values + spec->groups[g].options[o].offset);
+    return NULL;
+}
+
 /* What a command writes at its end is looked at before its work: the options --output, where it names a file or folder, and
  * --output-file. */
 static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
+    const bool kept = text_of(spec, "checkpoint") != NULL; /* elsewhere, until the output's place is there */
     adatom_status status = ADATOM_OK;
     for (size_t g = 0; g < spec->group_count; g++)
         for (size_t o = 0; o < spec->groups[g].count && status == ADATOM_OK; o++) {
             const arg_option *option = &spec->groups[g].options[o];
-            if (option->type != ARG_TEXT || (strcmp(option->name, "output") != 0 && strcmp(option->name, "output-file") != 0)) continue;
+            if (option->type != ARG_TEXT || ((kept || strcmp(option->name, "output") != 0) && strcmp(option->name, "output-file") != 0))
+                continue;
             const char *path = *(const char **)((char *)spec->groups[g].values + option->offset);
             if (path) status = strcmp(option->value, "DIR") == 0 ? check_folder(cli, path) : adatom_write_check(cli->ctx, path);
         }

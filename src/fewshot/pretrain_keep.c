@@ -25,8 +25,8 @@ adatom_status ad_pretrain_find(ad_training *t) {
     if (!there && p->resume)
         ad_log(t->ctx, ADATOM_LOG_WARNING, "there is no checkpoint '%s' to resume: training begins from nothing", t->checkpoint_path);
     t->found = there && p->resume;
-    /* Hours later would be too late. */
-    const adatom_status status = ad_write_check(t->ctx, p->output);
+    /* Hours later would be too late. A checkpoint elsewhere keeps what is done until the output's place is there. */
+    const adatom_status status = p->checkpoint ? ADATOM_OK : ad_write_check(t->ctx, p->output);
     return status != ADATOM_OK ? status : ad_write_check(t->ctx, t->checkpoint_path);
 }
 

@@ -112,12 +112,19 @@ void ad_vk_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *o
     e->choices_changed = true;
 }
 
-/* The file: one line "class variant" for each choice. */
+/* The file: one line "class variant" for each choice. Each line is looked for among those before it, so that there must not be any number.
+ */
+enum { CHOICES_MOST_BYTES = 256 << 10 };
+
 adatom_status ad_vk_choices_load(vk_engine *e) {
     char *text = NULL;
     size_t size = 0;
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_vk_cache_read(e, e->caps.half ? "tuning-fp16" : "tuning", &text, &size));
+    if (size > CHOICES_MOST_BYTES) {
+        ad_log(e->base.ctx, ADATOM_LOG_WARNING, "the variants chosen for this device are made anew: their file has %zu bytes", size);
+        goto done;
+    }
     for (const char *line = text; line && *line;) {
         unsigned long long geometry = 0;
         vk_choice read = {0};

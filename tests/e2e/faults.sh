@@ -47,4 +47,6 @@ sweep inspect layers.0 - "$ADATOM" inspect m.safetensors -o json
 sweep import - new.safetensors "$ADATOM" import dense.safetensors -o new.safetensors --size 16 --resize 16
 sweep adapt classes.1.class new "$ADATOM" adapt --model m.safetensors --images data --output new --adapt centroid --estimate none \
     --device cpu --threads 1 --no-cache --format json
+sweep pretrain epochs.0.loss p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 \
+    --device cpu --threads 1 --no-cache --output p.safetensors --format json
 finish
