@@ -67,4 +67,24 @@ for pair in 'fold1 fold_2' 'meta-train meta-test' 'trainval test' '1_train 02-va
 done
 rm -rf splits && mkdir splits && cp -r plain splits/red && cp -r plain splits/station
 "$ADATOM" data info splits --size 8 --no-cache 2>&1 | grep -q 'splits inside' && complain "classes are called splits"
+
+# Paths that aren't UTF-8: of models, adapters, data sets and pictures, in every result.
+raw=$(printf 'b\344d')
+mkdir "$raw" && cp "$FIXTURE/model.safetensors" "$raw/m.safetensors" && cp -r plain "$raw/plain"
+picture "$raw/plain/class0/1.ppm" 3 1 2
+picture "$raw/plain/class1/1.ppm" 63 1 2
+model=$raw/m.safetensors
+expect 0 'written|adapter' "$ADATOM" adapt --model "$model" --images "$raw/plain" --output "$raw/adapter" --adapt centroid --estimate none --device cpu
+for form in table csv jsonl; do
+    expect 0 'b%E4d/plain/class0/0.ppm.*b%E4d/adapter.*class' "$ADATOM" classify "$raw/plain" --model "$model" --adapter "$raw/adapter" --device cpu -o $form
+done
+"$ADATOM" classify "$raw/plain" "$raw/gone.ppm" --model "$model" --adapter "$raw/adapter" --device cpu -o json >result.json 2>err
+same "$(get result.json model.file)" b%E4d/m.safetensors "the model in the result of classify"
+same "$(get result.json predictions.0.adapter)" b%E4d/adapter "the adapter in the result of classify"
+same "$(get result.json predictions.4.picture)" b%E4d/gone.ppm "the picture that is not there"
+"$ADATOM" episodes --model "$model" --data "$raw/plain" --way 2 --query 1 --tasks 2 --device cpu --adapt centroid -o json >result.json 2>err
+same "$(get result.json model.file)" b%E4d/m.safetensors "the model in the result of episodes"
+ln -s nowhere "$raw/plain/class0/$(printf 'x\344.ppm')"
+"$ADATOM" data verify "$raw/plain" --least 1 -o json >result.json 2>err
+grep -q "x%E4.ppm' is a link to something that is not there" result.json || complain "verify's result lacks a problem whose name is not UTF-8"
 finish
