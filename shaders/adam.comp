@@ -11,7 +11,7 @@
 #include "lib/tail.glsl"
 
 layout(push_constant) uniform Push { ad_push_optimiser p; };
-layout(constant_id = 0) const bool DECOUPLED = false;
+layout(constant_id = 1) const bool DECOUPLED = false;
 layout(set = 0, binding = 0) buffer Value4 { vec4 value4[]; };
 layout(set = 0, binding = 0) buffer Value { float value[]; };
 layout(set = 0, binding = 1) readonly buffer Grad4 { vec4 grad4[]; };

@@ -1,5 +1,5 @@
-/* y = act(scale[c]*x + shift[c] + residual), coef[2][c] = scale, shift. Without COEF: scale 1, shift 0. With ACCUMULATE added to
- * y. y may be x or residual.
+/* y = act(scale[c]*x + shift[c] + residual), coef[2][c] = scale, shift. Without COEF: scale 1, shift 0. y may be x
+ * or residual.
  * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same channels
  * (abi_other.h), so that coef is read once for all of them. Grid: lib/grid.glsl, slice items a task.
  * Bytes: 4*(2 + RESIDUAL) an element. Reference: AFFINE. */
@@ -10,10 +10,9 @@
 #include "lib/activation.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
-layout(constant_id = 2) const uint ROWS = 4;
-layout(constant_id = 3) const bool COEF = true;
-layout(constant_id = 4) const bool RESIDUAL = false;
+layout(constant_id = 0) const uint ROWS = 4;
+layout(constant_id = 2) const bool COEF = true;
+layout(constant_id = 3) const bool RESIDUAL = false;
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) readonly buffer Coef4 { vec4 coef4[]; };
 layout(set = 0, binding = 2) readonly buffer Residual4 { vec4 residual4[]; };
@@ -34,7 +33,6 @@ void main() {
         if (e >= uint(p.elements4)) break;
         vec4 v = scale * x4[x + e] + shift;
         if (RESIDUAL) v += residual4[residual + e];
-        v = activate(v, p.slope);
-        y4[y + e] = ACCUMULATE ? y4[y + e] + v : v;
+        y4[y + e] = activate(v, p.slope);
     }
 }

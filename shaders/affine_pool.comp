@@ -1,5 +1,5 @@
 /* y[n][p][q][c] = maximum over the window of v = act(scale[c]*x + shift[c] + residual); winner = tap number of the first maximum
- * in row-major order, a byte a channel. Without COEF: scale 1, shift 0.
+ * in row-major order, a byte a channel. Without COEF: scale 1, shift 0. A NaN in a window makes a NaN.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl.
  * Grid: lib/grid.glsl, images*oh*ow*channels4 items a task. Bytes: 4*(1 + RESIDUAL) an element of x, 4 + WINNER of y.
  * Reference: AFFINE_POOL. */
@@ -8,6 +8,7 @@
 #include "abi.h"
 #include "lib/grid.glsl"
 #include "lib/activation.glsl"
+#include "lib/nan.glsl"
 #include "lib/windows.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine_pool p; };
@@ -28,6 +29,7 @@ void main() {
     const int x = task * p.x_task / 4 + corner, residual = task * p.residual_task / 4 + corner;
     vec4 scale = vec4(1.0), shift = vec4(0.0), best = vec4(0.0);
     ivec4 first = ivec4(0);
+    uvec4 most = uvec4(0);
     if (COEF) {
         const int coef = task * p.coef_task / 4 + channel;
         scale = coef4[coef];
@@ -40,7 +42,8 @@ void main() {
         v = activate(v, p.slope);
         first = tap == 0 ? ivec4(0) : mix(first, ivec4(tap), greaterThan(v, best));
         best = tap == 0 ? v : max(v, best);
+        note_nan(most, v);
     }
-    y4[task * p.y_task / 4 + item] = best;
+    y4[task * p.y_task / 4 + item] = nan_where(most, best);
     if (WINNER) winner[task * p.winner_task + item] = pack_taps(first);
 }

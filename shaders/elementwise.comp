@@ -1,5 +1,5 @@
-/* y[e] = value (INPUTS 0, FILL), a[e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task; with ACCUMULATE
- * added to y. y may be a or b.
+/* y[e] = value (INPUTS 0, FILL), a[e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task. y may be a
+ * or b.
  * Layout: 4 floats an invocation; task strides are multiples of 4 floats, count is any number (lib/tail.glsl).
  * Grid: lib/grid.glsl, ceil(count/4) items a task. Bytes: 4*count*(INPUTS + 1) a task.
  * Reference: FILL, COPY, ADD. */
@@ -10,7 +10,6 @@
 #include "lib/tail.glsl"
 
 layout(push_constant) uniform Push { ad_push_elementwise p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
 #if INPUTS >= 1
 layout(set = 0, binding = 0) readonly buffer A4 { vec4 a4[]; };
 layout(set = 0, binding = 0) readonly buffer A { float a[]; };
@@ -34,6 +33,5 @@ void main() {
 #if INPUTS == 2
     value += LOAD4(b, task * uint(p.b_task) + begin, left);
 #endif
-    if (ACCUMULATE) value += LOAD4(y, at_y, left);
     STORE4(y, at_y, left, value);
 }

@@ -4,7 +4,6 @@
  * x and y; z = task. 8 bytes a number. Double reference: PACK. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
-#include "lib/accumulate.glsl"
 
 AD_IN1(0, alpha)
 AD_IN1(1, scale)
@@ -16,6 +15,5 @@ void main() {
     int o = index % O;
     float value = alpha(ad_task_offset(0, 1) + index / O * p.ld + o);
     if (p.optional != 0) value *= scale(ad_task_offset(1, 1) + o);
-    int at = ad_task_offset(2, 1) + index;
-    packed[at] = ACCUMULATE ? packed[at] + value : value;
+    packed[ad_task_offset(2, 1) + index] = value;
 }

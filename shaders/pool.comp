@@ -1,5 +1,5 @@
 /* y[n][p][q][c] = maximum, or with AVERAGE the mean, of x over the part of the K x K window at (p*STRIDE - PAD, q*STRIDE - PAD)
- * that lies inside the image; with ACCUMULATE added to y.
+ * that lies inside the image. A NaN in a window makes a NaN.
  * Layout: channels-last, channels and task strides multiples of 4. Every window has a pixel inside the image.
  * Grid: lib/grid.glsl, images*oh*ow*channels4 items a task. Bytes: 4 an element of x and of y.
  * Reference: POOL. */
@@ -7,6 +7,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "abi.h"
 #include "lib/grid.glsl"
+#include "lib/nan.glsl"
 #include "lib/pool.glsl"
 
 layout(push_constant) uniform Push { ad_push_pool p; };
@@ -21,6 +22,7 @@ void main() {
     const int x = task * p.x_task / 4 + image * H * LINE + item % CHANNELS4;
     float count = 0.0;
     vec4 value = vec4(0.0);
+    uvec4 most = uvec4(0);
     for (int i = 0; i < K; i++) {
         for (int j = 0; j < K; j++) {
             const ivec2 at = ivec2(top + i, left + j);
@@ -28,9 +30,8 @@ void main() {
             const vec4 v = x4[x + at.x * LINE + at.y * CHANNELS4];
             value = AVERAGE ? value + v : count == 0.0 ? v : max(value, v);
             count += 1.0;
+            if (!AVERAGE) note_nan(most, v);
         }
     }
-    if (AVERAGE) value /= count;
-    const int y = task * p.y_task / 4 + item;
-    y4[y] = ACCUMULATE ? y4[y] + value : value;
+    y4[task * p.y_task / 4 + item] = AVERAGE ? value / count : nan_where(most, value);
 }

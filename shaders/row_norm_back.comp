@@ -1,4 +1,4 @@
-/* dx[n] = inverse[n]*(dy[n] - y[n] <y[n], dy[n]>); with ACCUMULATE added to dx. dx may be dy.
+/* dx[n] = inverse[n]*(dy[n] - y[n] <y[n], dy[n]>). dx may be dy.
  * Layout: rows of any length; a workgroup takes a row. Grid: lib/grid.glsl's workgroups, rows a task.
  * Bytes: 12 an element. Reference: ROW_NORM_BACK. */
 #version 450
@@ -8,7 +8,6 @@
 #include "lib/reduce.glsl"
 
 layout(push_constant) uniform Push { ad_push_rows_back p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
 layout(set = 0, binding = 0) readonly buffer Y { float y[]; };
 layout(set = 0, binding = 1) readonly buffer Inverse { float inverse[]; };
 layout(set = 0, binding = 2) readonly buffer Dy { float dy[]; };
@@ -24,7 +23,6 @@ void main() {
     product = reduce_sum(product);
     const float scale = inverse[task * uint(p.inverse_task) + row];
     for (uint c = lane; c < columns; c += gl_WorkGroupSize.x) {
-        const float value = scale * (dy[at_dy + c] - y[at_y + c] * product);
-        dx[at_dx + c] = ACCUMULATE ? dx[at_dx + c] + value : value;
+        dx[at_dx + c] = scale * (dy[at_dy + c] - y[at_y + c] * product);
     }
 }

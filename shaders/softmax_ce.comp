@@ -1,5 +1,5 @@
 /* With target = (1 - smoothing) onehot(label) + smoothing/classes: row loss = cross-entropy of softmax(logits[n]) and the target, to
- * losses[task][n] (LOSS; averaged by softmax_loss.comp); dlogits = (softmax - target)/rows (DLOGITS, with ACCUMULATE added);
+ * losses[task][n] (LOSS; averaged by softmax_loss.comp); dlogits = (softmax - target)/rows (DLOGITS);
  * predicted = the lowest index of the largest logit, -1 where a logit is not finite, -2 where all are equal (PREDICTED). The maximum is
  * subtracted before exp.
  * Layout: logits, dlogits [n][classes], any number of classes; labels, predicted int32 [rounds][tasks][n], round = counter %
@@ -11,11 +11,10 @@
 #include "lib/grid.glsl"
 
 layout(push_constant) uniform Push { ad_push_softmax p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
-layout(constant_id = 1) const bool COUNTER = false;
-layout(constant_id = 2) const bool LOSS = true;
-layout(constant_id = 3) const bool DLOGITS = true;
-layout(constant_id = 4) const bool PREDICTED = true;
+layout(constant_id = 0) const bool COUNTER = false;
+layout(constant_id = 1) const bool LOSS = true;
+layout(constant_id = 2) const bool DLOGITS = true;
+layout(constant_id = 3) const bool PREDICTED = true;
 layout(set = 0, binding = 0) readonly buffer Logits { float logits[]; };
 layout(set = 0, binding = 1) readonly buffer Labels { int labels[]; };
 layout(set = 0, binding = 2) readonly buffer Counter { int counter[]; };
@@ -58,8 +57,7 @@ void main() {
         const uint to = task * uint(p.dlogits_task) + row * classes;
         for (uint o = 0; o < classes; o++) {
             const float target = o == label ? 1.0 - p.smoothing + rest : rest;
-            const float value = (exp(logits[from + o] - largest) / total - target) / float(rows);
-            dlogits[to + o] = ACCUMULATE ? dlogits[to + o] + value : value;
+            dlogits[to + o] = (exp(logits[from + o] - largest) / total - target) / float(rows);
         }
     }
 }

@@ -7,10 +7,9 @@
 #include "lib/reduce.glsl"
 
 layout(push_constant) uniform Push { ad_push_softmax p; };
-layout(constant_id = 0) const bool ACCUMULATE = false;
-layout(constant_id = 1) const bool COUNTER = false;
+layout(constant_id = 0) const bool COUNTER = false;
 layout(set = 0, binding = 2) readonly buffer Counter { int counter[]; };
-layout(set = 0, binding = 3) buffer Loss { float loss[]; };
+layout(set = 0, binding = 3) writeonly buffer Loss { float loss[]; };
 layout(set = 0, binding = 6) readonly buffer Losses { float losses[]; };
 
 void main() {
@@ -19,5 +18,5 @@ void main() {
     float sum = 0.0;
     for (uint n = lane; n < rows; n += gl_WorkGroupSize.x) sum += losses[task * rows + n];
     sum = reduce_sum(sum) / float(rows);
-    if (lane == 0) loss[to] = ACCUMULATE ? loss[to] + sum : sum;
+    if (lane == 0) loss[to] = sum;
 }

@@ -1,6 +1,6 @@
 /* Four floats at element `at` (a multiple of 4) of a tensor of which `left` elements remain. A tensor V is seen both as vec4 V4[] and
  * as float V[], which is used for the last elements where TAIL, their number is no multiple of 4. */
-layout(constant_id = 1) const bool TAIL = true;
+layout(constant_id = 0) const bool TAIL = true;
 
 #define LOAD4(view, at, left)                                                                                            \
     (!TAIL || (left) >= 4 ? view##4[(at) / 4]                                                                            \

@@ -103,7 +103,9 @@ void ad_bytes_text(uint64_t bytes, char out[32]);
  * read-only, its contents (IO). A device or pipe is written to as it is. On failure nothing is left; what killed writers of the same file
  * left is removed. Any number of writers may write one file at a time. */
 adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size);
-/* The same in two steps, for several files that belong together: each is whole on the disk before the first takes its name. */
+/* adatom_write_check(), for the library's own calls. */
+adatom_status ad_write_check(adatom_context *ctx, const char *path);
+/* ad_write_file() in two steps, for several files that belong together: each is whole on the disk before the first takes its name. */
 typedef struct ad_staged {
     char *target, *temporary; /* NULL: nothing to rename */
     int lock;

@@ -1,6 +1,8 @@
 /* Batch norm's end fused with maximum pooling. */
 #include "bench/cases.h"
 
+#include <stdio.h>
+
 static const struct {
     bool quick;
     int tasks, n, h, w, c, k;
@@ -76,10 +78,29 @@ static void add_sums(ad_case_list *list, size_t s) {
     add(list, c, s, RELU);
 }
 
+/* What diverged: NaN stays NaN. */
+static void add_lost(ad_case_list *list, size_t s, int kind) {
+    for (int activation = LINEAR; activation <= LEAKY; activation++) {
+        char words[40];
+        ad_case c = of(kind, s);
+        c.lost = true;
+        c.op.i[0] = activation;
+        c.op.f[0] = activation == LEAKY ? 0.25f : 0;
+        snprintf(words, sizeof words, "%s not-finite", activations[activation]);
+        ad_case_add(list, c, true, words);
+        if (kind != AD_OP_AFFINE_POOL) continue;
+        ad_case_absent(&c, 1);
+        ad_case_absent(&c, 2);
+        ad_case_absent(&c, 4);
+        ad_case_add(list, c, true, words);
+    }
+}
+
 void ad_cases_fused(ad_case_list *list) {
     for (size_t s = 0; s < AD_COUNT(shapes); s++) {
         add_forward(list, s);
         add_back(list, s);
         add_sums(list, s);
+        for (int kind = AD_OP_AFFINE_POOL; shapes[s].quick && kind <= AD_OP_AFFINE_POOL_SUMS; kind++) add_lost(list, s, kind);
     }
 }

@@ -1,6 +1,8 @@
 /* Batch norm, activation, residual, pooling. */
 #include "bench/cases.h"
 
+#include <stdio.h>
+
 static const struct {
     bool quick;
     int tasks, n, h, w, c;
@@ -110,6 +112,27 @@ static void add_affine_back(ad_case_list *list) {
     }
 }
 
+/* What diverged: NaN stays NaN. */
+static void add_lost(ad_case_list *list) {
+    static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS};
+    for (size_t s = 0; s < 3; s++) {
+        for (size_t k = 0; k < AD_COUNT(kinds); k++)
+            for (int activation = NONE; activation <= LEAKY; activation++) {
+                ad_case c = of(kinds[k], s);
+                c.lost = true;
+                if (kinds[k] == AD_OP_AFFINE && s == 1) ad_case_absent(&c, 2);
+                char words[40];
+                snprintf(words, sizeof words, "%s not-finite", activations[activation]);
+                c.op.i[0] = activation;
+                c.op.f[0] = activation == LEAKY ? 0.25f : 0;
+                ad_case_add(list, c, shapes[s].quick, words);
+            }
+        ad_case stats = of(AD_OP_BN_STATS, s);
+        stats.lost = true;
+        ad_case_add(list, stats, shapes[s].quick, "not-finite");
+    }
+}
+
 static void add_pool(ad_case_list *list) {
     static const struct {
         bool quick;
@@ -130,6 +153,11 @@ static void add_pool(ad_case_list *list) {
             ad_case_add(list, back, pools[s].quick, words);
             back.op.flags = AD_ACCUMULATE;
             if (s % 2) ad_case_add(list, back, pools[s].quick, words);
+            if (!pools[s].quick) continue;
+            char lost[40];
+            snprintf(lost, sizeof lost, "%s not-finite", words);
+            forward.lost = true;
+            ad_case_add(list, forward, true, lost);
         }
 }
 
@@ -137,5 +165,6 @@ void ad_cases_norm(ad_case_list *list) {
     add_norm(list);
     add_affine(list);
     add_affine_back(list);
+    add_lost(list);
     add_pool(list);
 }

@@ -39,7 +39,7 @@ static inline __attribute__((always_inline)) void pool_loop(const windows *a, si
                     float v = coef ? scale[ch] * x[at] + shift[ch] : x[at];
                     v = residual ? v + beside[at] : v;
                     v = v > 0 ? v : slope * v;
-                    const bool better = i + j == 0 || v > best;
+                    const bool better = i + j == 0 || v > best || v != v; /* a NaN stays one */
                     best = better ? v : best;
                     first = better ? (int)(i * k + j) : first;
                 }

@@ -41,8 +41,12 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
     json_array_foreach(c->classes, i, one) {
         const char *text;
         json_int_t images, class_tested, class_right;
-        if (json_unpack(one, "{s:s, s:I, s:I, s:I}", "name", &text, "images", &images, "tested", &class_tested, "right", &class_right) ||
-            images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) || !count_within(class_right, class_tested))
+        json_error_t error;
+        const bool lacks = json_unpack_ex(one, &error, 0, "{s:s, s:I, s:I, s:I}", "name", &text, "images", &images, "tested", &class_tested,
+                                          "right", &class_right) != 0;
+        if (lacks && ad_json_memory(ctx, &error) != ADATOM_OK) return ADATOM_OUT_OF_MEMORY;
+        if (lacks || images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) ||
+            !count_within(class_right, class_tested))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': class %zu lacks a name or has impossible numbers", name, i);
         tested += class_tested, right += class_right;
         if (i % LOOK_EVERY == LOOK_EVERY - 1 && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
@@ -60,9 +64,11 @@ static adatom_status read_lowrank(adatom_context *ctx, const char *name, json_t 
     double alpha = 0;
     int dora = 0, bora = 0;
     if (!json_object_get(config, "peft_type")) return ADATOM_OK;
-    if (json_unpack(config, "{s:s, s:I, s:F, s:b, s:b}", "peft_type", &type, "r", &rank, "lora_alpha", &alpha, "use_dora", &dora,
-                    "use_bora", &bora) ||
-        strcmp(type, "LORA") != 0 || rank < 1 || rank > AD_LOWRANK_MOST || !(fabs(alpha) <= 1e6) || (dora && bora))
+    json_error_t error;
+    const bool lacks = json_unpack_ex(config, &error, 0, "{s:s, s:I, s:F, s:b, s:b}", "peft_type", &type, "r", &rank, "lora_alpha", &alpha,
+                                      "use_dora", &dora, "use_bora", &bora) != 0;
+    if (lacks && ad_json_memory(ctx, &error) != ADATOM_OK) return ADATOM_OUT_OF_MEMORY;
+    if (lacks || strcmp(type, "LORA") != 0 || rank < 1 || rank > AD_LOWRANK_MOST || !(fabs(alpha) <= 1e6) || (dora && bora))
         return ad_fail(ctx, ADATOM_BAD_DATA,
                        "'%s': its low-rank adapter lacks a member or has an impossible one (peft_type, r, lora_alpha, use_dora, use_bora)",
                        name);
@@ -80,8 +86,11 @@ static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *
                        "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps",
                        &c->steps, "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes,
                        "target_modules", &c->modules, "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted",
-                       &c->fitted, "fitted_right", &c->fitted_right, "tensors_hash", &c->hash))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
+                       &c->fitted, "fitted_right", &c->fitted_right, "tensors_hash", &c->hash)) {
+        const adatom_status short_of = ad_json_memory(ctx, &error);
+        return short_of != ADATOM_OK ? short_of
+                                     : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
+    }
     if (c->version != FORMAT_VERSION)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name, (long long)c->version,
                        FORMAT_VERSION);

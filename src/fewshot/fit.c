@@ -5,6 +5,7 @@
 #include "fewshot/method.h"
 #include "fewshot/run.h"
 #include "io/dataset.h"
+#include "io/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -499,43 +500,44 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     adatom_model_describe(f->model, &m);
     adatom_device_describe(f->device, &d);
     json_t *classes = json_array(), *c = json_object();
+#define SET(key, value) ad_json_set(c, key, value, &bad)
     int tested = 0;
+    bool bad = false;
     for (int k = 0; k < f->info.classes; k++) {
         const char *name;
         size_t first, count;
         adatom_dataset_class(f->dataset, k, &name, &first, &count);
         tested += f->tested[k];
-        json_array_append_new(classes, json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", f->tested[k],
-                                                 "right", f->right[(size_t)best * (size_t)f->info.classes + (size_t)k]));
+        const int right = f->right[(size_t)best * (size_t)f->info.classes + (size_t)k];
+        json_t *one = json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", f->tested[k], "right", right);
+        ad_json_append(classes, one, &bad);
     }
-    json_object_set_new(c, "tool_version", json_string(ADATOM_VERSION));
-    if (f->p.command) json_object_set_new(c, "command", json_string(f->p.command));
-    if (f->p.base_model) json_object_set_new(c, "base_model_name_or_path", json_string(f->p.base_model));
-    json_object_set_new(c, "base_model",
-                        json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
-                                  "image_size", m.image_size));
-    json_object_set_new(c, "preprocessing",
-                        json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize", "shorter side, antialiased bilinear, centre crop",
-                                  "mean", floats3(m.mean), "std", floats3(m.std)));
+    SET("tool_version", json_string(ADATOM_VERSION));
+    if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
+    if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
+    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
+                                "image_size", m.image_size));
+    SET("preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
+                                   "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));
     json_t *method = ad_settings_json(&f->settings);
-    if (method) {
-        json_object_set_new(method, "steps", json_integer(f->steps_at[best]));
-        json_object_set_new(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images));
-        json_object_set_new(method, "augment", json_string(f->p.augment));
-        if (strcmp(f->p.augment, "none") != 0) json_object_set_new(method, "shift", json_integer(f->p.shift));
-    }
-    json_object_set_new(c, "method", method);
-    json_object_set_new(c, "dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
-    json_object_set_new(
-        c, "device",
+    ad_json_set(method, "steps", json_integer(f->steps_at[best]), &bad);
+    ad_json_set(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images), &bad);
+    ad_json_set(method, "augment", json_string(f->p.augment), &bad);
+    if (strcmp(f->p.augment, "none") != 0) ad_json_set(method, "shift", json_integer(f->p.shift), &bad);
+    SET("method", method);
+    SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
+    SET("device",
         json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info, "precision", d.precision));
-    json_object_set_new(c, "classes", classes);
+    SET("classes", classes);
     json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", tested, "right", f->right_at[best],
                                  "fitted", f->images, "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
-    if (strcmp(f->p.estimate, "folds") == 0) json_object_set_new(estimate, "folds", json_integer(f->folds));
-    if (strcmp(f->p.estimate, "holdout") == 0) json_object_set_new(estimate, "holdout", json_real((double)f->p.holdout));
-    json_object_set_new(c, "estimate", estimate);
-    return c;
+    if (strcmp(f->p.estimate, "folds") == 0) ad_json_set(estimate, "folds", json_integer(f->folds), &bad);
+    if (strcmp(f->p.estimate, "holdout") == 0) ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), &bad);
+    SET("estimate", estimate);
+#undef SET
+    if (!bad) return c;
+    json_decref(c);
+    return NULL;
 }
 
 static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
@@ -555,7 +557,9 @@ static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
     AD_TRY(collect(&b, a)); /* names what is not finite, if it is a tensor */
     if (lost)
         AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (class scores are not finite or all the same); lower the learning rate"));
-    AD_TRY(ad_adapter_finish(a, configuration(f, best, fitted)));
+    json_t *config = configuration(f, best, fitted);
+    if (!config) AD_TRY(ad_fail(f->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
+    AD_TRY(ad_adapter_finish(a, config));
     tell(f, 1);
     *out = a;
     a = NULL;

@@ -1,5 +1,7 @@
 #include "fewshot/method.h"
 
+#include "io/json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,27 +181,30 @@ json_t *ad_settings_json(const ad_settings *s) {
     static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed"};
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
                           "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", ad_seed_json(s->seed));
-    if (!o || s->steps == 0) return o;
-    json_object_set_new(o, "optimizer", json_string(s->adam ? "adam" : "sgd"));
-    json_object_set_new(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum));
-    json_object_set_new(o, s->adam ? "beta2" : "dampening", json_real((double)s->dampening));
-    if (!s->adam) json_object_set_new(o, "nesterov", json_boolean(s->nesterov));
-    json_object_set_new(o, "weight_decay", json_real((double)s->weight_decay));
-    json_object_set_new(o, "label_smoothing", json_real((double)s->label_smoothing));
-    json_object_set_new(o, "cosine_scale", json_real((double)s->cosine_scale));
+    bool bad = !o;
+    if (bad || s->steps == 0) return o;
+    ad_json_set(o, "optimizer", json_string(s->adam ? "adam" : "sgd"), &bad);
+    ad_json_set(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum), &bad);
+    ad_json_set(o, s->adam ? "beta2" : "dampening", json_real((double)s->dampening), &bad);
+    if (!s->adam) ad_json_set(o, "nesterov", json_boolean(s->nesterov), &bad);
+    ad_json_set(o, "weight_decay", json_real((double)s->weight_decay), &bad);
+    ad_json_set(o, "label_smoothing", json_real((double)s->label_smoothing), &bad);
+    ad_json_set(o, "cosine_scale", json_real((double)s->cosine_scale), &bad);
     static const char *const rates[] = {"lr_atoms", "lr", "lr_norm", "lr_coefficients", "lr_ordinary"};
     for (int r = 0; r < AD_ROLE_STATISTICS; r++)
-        if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) json_object_set_new(o, rates[r], json_real((double)s->lr[r]));
+        if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) ad_json_set(o, rates[r], json_real((double)s->lr[r]), &bad);
     if (s->lowrank.kind != AD_LOWRANK_NONE) {
-        json_object_set_new(o, "lr_adapter", json_real((double)s->lr_adapter));
-        json_object_set_new(o, "rank", json_integer(s->lowrank.rank));
-        json_object_set_new(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)));
+        ad_json_set(o, "lr_adapter", json_real((double)s->lr_adapter), &bad);
+        ad_json_set(o, "rank", json_integer(s->lowrank.rank), &bad);
+        ad_json_set(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)), &bad);
     }
     if (s->batch) {
-        json_object_set_new(o, "batch", json_integer(s->batch));
-        json_object_set_new(o, "epochs", json_integer(s->epochs));
+        ad_json_set(o, "batch", json_integer(s->batch), &bad);
+        ad_json_set(o, "epochs", json_integer(s->epochs), &bad);
     }
-    return o;
+    if (!bad) return o;
+    json_decref(o);
+    return NULL;
 }
 
 adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *method, char *out, size_t capacity) {

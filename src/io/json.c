@@ -60,3 +60,21 @@ adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, 
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for %zu bytes of JSON", size);
     return ADATOM_BAD_DATA;
 }
+
+adatom_status ad_json_memory(adatom_context *ctx, const json_error_t *error) {
+    if (json_error_code(error) != json_error_out_of_memory) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for looking at JSON");
+}
+
+json_t *ad_json_text(adatom_context *ctx, const char *text) {
+    uint32_t point;
+    const char *at = text;
+    for (size_t bytes; *at && (bytes = ad_utf8(at, &point)) > 0;) at += bytes;
+    if (!*at) return json_string(text);
+    const size_t capacity = adatom_printable(text, NULL, 0) + 1;
+    char *shown = ad_malloc(ctx, capacity, 1);
+    if (shown) adatom_printable(text, shown, capacity);
+    json_t *value = shown ? json_string(shown) : NULL;
+    ad_free(shown);
+    return value;
+}

@@ -20,7 +20,6 @@ static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant,
         push.y_task = ad_vk_stride(plan, op, 2);
     }
     ad_vk_launch *l = ad_vk_add(out, op, kernel, &push, sizeof push);
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_spec(l, op->g.c % 4 != 0);
     ad_vk_items(l, caps, ((size_t)op->g.c + 3) / 4, op->tasks);
     return true;

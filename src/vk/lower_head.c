@@ -26,7 +26,6 @@ static bool lower_row_norm_back(const ad_plan *plan, const ad_op *op, int varian
         .columns = op->g.c,
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_ROW_NORM_BACK, &push, sizeof push);
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_groups(l, caps, (size_t)op->g.n, op->tasks);
     return true;
 }
@@ -71,7 +70,6 @@ static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, 
         .smoothing = op->f[0],
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_SOFTMAX_CE, &push, sizeof push);
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_spec(l, op->t[2] >= 0);
     for (int role = 3; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0);
     ad_vk_items(l, caps, (size_t)op->g.n, op->tasks);
@@ -81,7 +79,6 @@ static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, 
     l->bind[6] = AD_VK_SCRATCH;
     l->scratch_write = true;
     l = ad_vk_add(out, op, AD_VK_SOFTMAX_LOSS, &push, sizeof push);
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_spec(l, op->t[2] >= 0);
     l->bind[6] = AD_VK_SCRATCH;
     l->scratch_read = true;

@@ -25,9 +25,8 @@ static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, cons
         .slope = op->f[0],
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE, &push, sizeof push);
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
-    ad_vk_spec(l, (uint32_t)op->i[0]);
     ad_vk_spec(l, (uint32_t)rows);
+    ad_vk_spec(l, (uint32_t)op->i[0]);
     ad_vk_spec(l, op->t[1] >= 0);
     ad_vk_spec(l, op->t[2] >= 0);
     ad_vk_items(l, caps, slice, op->tasks);
@@ -176,7 +175,6 @@ static bool lower_bn_back(const ad_plan *plan, const ad_op *op, int variant, con
         .positions = (float)positions(op),
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_BN_BACK, &push, sizeof push);
-    ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_spec(l, op->i[0] != 0);
     for (int role = 3; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0);
     ad_vk_items(l, caps, (size_t)op->g.c, op->tasks);

@@ -18,8 +18,8 @@ static bool lower_optimiser(const ad_plan *plan, const ad_op *op, int variant, c
         .f3 = op->f[3],
     };
     ad_vk_launch *l = ad_vk_add(out, op, adam ? AD_VK_ADAM : AD_VK_SGD, &push, sizeof push);
-    ad_vk_spec(l, op->i[0] != 0);
     ad_vk_spec(l, op->g.c % 4 != 0);
+    ad_vk_spec(l, op->i[0] != 0);
     ad_vk_items(l, caps, ((size_t)op->g.c + 3) / 4, op->tasks);
     return true;
 }

@@ -63,6 +63,41 @@ static int check_family(ad_engine *engine, const char *variant, int first, int l
     return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* AD_ACCUMULATE: refused where ops.def lists no role that adds; where it does, some case adds, so that the check above proves it. */
+static int check_flags(ad_engine *engine) {
+    const ad_engine_api *api = engine->api;
+    ad_case_list list;
+    int bad = ad_case_list_make(engine->ctx, &list) != ADATOM_OK, tried = 0;
+    for (int kind = 0; kind < AD_OP_COUNT; kind++) {
+        bool adds = false, proved = false;
+        for (int r = 0; r < AD_OP_TENSORS; r++) adds |= ad_op_role_adds(kind, r);
+        for (int i = 0; i < list.count; i++) {
+            ad_case c = list.cases[i];
+            if (c.op.kind != kind) continue;
+            proved |= (c.op.flags & AD_ACCUMULATE) != 0;
+            if (adds) continue;
+            int whole = -1;
+            ad_program *program = NULL;
+            c.op.flags |= AD_ACCUMULATE;
+            ad_plan *plan = ad_case_plan(engine->ctx, &c, &whole);
+            const adatom_status status = plan ? api->program_create(engine, plan, NULL, &program) : ADATOM_OUT_OF_MEMORY;
+            api->program_destroy(&program);
+            ad_plan_destroy(&plan);
+            tried++;
+            if (status == ADATOM_USAGE && strstr(adatom_context_message(engine->ctx), "cannot add to its results")) continue;
+            printf("FAIL %s %s: told to add, it ends with %d: %s\n", ad_op_name(kind), c.shape, status,
+                   adatom_context_message(engine->ctx));
+            bad++;
+        }
+        if (adds == proved) continue;
+        printf("FAIL %s: %s\n", ad_op_name(kind), adds ? "no case adds" : "a case adds");
+        bad++;
+    }
+    ad_case_list_clear(&list);
+    printf("%d cases told to add, %d failed\n", tried, bad);
+    return bad || !tried ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv) {
     int result = EXIT_FAILURE;
     adatom_context *ctx = NULL;
@@ -76,6 +111,7 @@ int main(int argc, char **argv) {
     const bool half = strcmp(argv[1], "half") == 0;
     for (size_t f = 0; engine && f < AD_COUNT(families); f++)
         if (strcmp(families[f].name, argv[2]) == 0) result = check_family(engine, half ? "half/" : "", families[f].first, families[f].last);
+    if (engine && strcmp(argv[2], "accumulate") == 0) result = check_flags(engine);
     if (engine) engine->api->destroy(engine);
     adatom_context_destroy(&ctx);
     return result;

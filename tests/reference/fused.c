@@ -36,7 +36,7 @@ void ad_reference_AFFINE_POOL(const task_op *r) {
         int first = 0;
         for (int tap = 1; tap < g->k * g->k; tap++) {
             const pixel v = activated(r, pixel_of(g, n, p, q, tap, c), c);
-            if (v.value > best.value) best = v, first = tap;
+            if (v.value > best.value || (isnan(v.value) && !isnan(best.value))) best = v, first = tap;
         }
         double low = best.low, high = best.high;
         if (at % 4 == 0) packed = 0, doubt = 0;
@@ -46,6 +46,7 @@ void ad_reference_AFFINE_POOL(const task_op *r) {
             low = fmax(low, v.low), high = fmax(high, v.high);
             if (tap < first ? v.high >= best.low : tap > first && v.high > best.low) doubt = INFINITY;
         }
+        if (isnan(best.value)) doubt = INFINITY;
         put(r, 3, at, best.value, fmax(high - best.value, best.value - low));
         if (at % 4 == 3) put(r, 4, at / 4, (int32_t)packed, doubt);
     }

@@ -18,7 +18,7 @@ static window look(const task_op *r, int n, int p, int q, int c) {
             const double x = r->v[0][at4(n, row, column, c, g->h, g->w, g->c)];
             w.count++;
             add(&w.sum, x);
-            if (x > w.maximum) w.maximum = x, w.row = row, w.column = column;
+            if (x > w.maximum || (isnan(x) && !isnan(w.maximum))) w.maximum = x, w.row = row, w.column = column;
         }
     return w;
 }

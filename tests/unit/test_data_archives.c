@@ -4,7 +4,7 @@
 #include <locale.h>
 
 static const adatom_dataset_params small = {.size = 4, .threads = 2};
-static char red[64], blue[64], green[64];
+static char red[64], blue[64], green[64], video[64] = "no picture";
 static size_t size;
 
 static void make_colours(void) {
@@ -162,7 +162,7 @@ START_TEST(links_that_lead_nowhere) {
                               LINK_OF("a/loop", "s.."),
                               LINK_OF("a/readme.txt", "sgone"),
                               FILE_OF("../up/1.ppm", green),
-                              FILE_OF("a/1.webm", "")};
+                              FILE_OF("a/1.webm", video)};
     put_tar("set.tar", members, AD_COUNT(members));
     adatom_dataset *d = open_well(in_test("set.tar"), &small);
     ck_assert_uint_eq(describe(d).images, 2);
