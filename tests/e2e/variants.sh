@@ -46,6 +46,12 @@ expect 0 'classes +2$' "$ADATOM" data info list/wide.csv --size 8 --no-cache
 printf 'filename,label\nclass0/0.ppm,\343\200\200\nclass0/1.ppm,oak\n' >list/none.csv
 expect 4 'line 2: .class0/0.ppm. has no label' "$ADATOM" data info list/none.csv --size 8 --no-cache
 
+# A class twice, once with a space that can't be seen.
+mkdir -p wide/oak "wide/oak$(printf '\342\200\213')"
+picture wide/oak/0.ppm 1 2 3
+picture "wide/oak$(printf '\342\200\213')/0.ppm" 90 2 3
+expect 4 'differ only in spaces' "$ADATOM" data verify wide --least 1 --size 8
+
 # Folders that other systems and disks leave, in any case.
 pictures plain 2 1
 same_as_plain=$(hash_of plain)
