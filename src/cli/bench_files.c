@@ -205,8 +205,8 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
                 terminal_name(text_at(file, "device.driverInfo"), shown[2], sizeof shown[2]),
                 terminal_name(text_at(file, "test_time"), shown[3], sizeof shown[3]),
                 terminal_name(text_at(file, "build_commit"), shown[4], sizeof shown[4]));
-        json_t *device = json_pack("{s:s,s:O?,s:O?,s:O?}", "file", files->items[f], "device", json_object_get(file, "device"), "test_time",
-                                   json_object_get(file, "test_time"), "build_commit", json_object_get(file, "build_commit"));
+        json_t *device = json_pack("{s:o,s:O?,s:O?,s:O?}", "file", report_text(files->items[f]), "device", json_object_get(file, "device"),
+                                   "test_time", json_object_get(file, "test_time"), "build_commit", json_object_get(file, "build_commit"));
         json_array_append_new(devices, device);
         json_decref(file);
         file = NULL;

@@ -84,8 +84,8 @@ static json_t *class_rows(const adatom_adapter *adapter, int classes) {
     for (int c = 0; c < classes; c++) {
         adatom_adapter_class one;
         if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK) break;
-        json_array_append_new(
-            rows, json_pack("{s:s,s:i,s:i,s:i}", "class", one.name, "images", one.images, "tested", one.tested, "right", one.right));
+        json_array_append_new(rows, json_pack("{s:o,s:i,s:i,s:i}", "class", report_text(one.name), "images", one.images, "tested",
+                                              one.tested, "right", one.right));
     }
     return rows;
 }
@@ -107,9 +107,9 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
                         json_pack("{s:s,s:i,s:i,s:f,s:[f,f],s:i}", "estimate", a.estimate, "tested", a.tested, "right", a.right, "mean",
                                   a.accuracy, "wilson95", a.low, a.high, "diverged", a.diverged));
     json_object_set_new(document, "adapter",
-                        json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "folder", o->output, "hash", a.hash, "adapted", (json_int_t)a.adapted,
-                                  "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4, "head_bytes",
-                                  (json_int_t)a.head * 4));
+                        json_pack("{s:o,s:s,s:I,s:I,s:I,s:I}", "folder", report_text(o->output), "hash", a.hash, "adapted",
+                                  (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4,
+                                  "head_bytes", (json_int_t)a.head * 4));
     json_object_set_new(document, "seconds", json_real(seconds));
     json_object_set_new(document, "config", config);
     json_object_set_new(document, "classes", class_rows(adapter, a.classes));

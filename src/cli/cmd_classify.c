@@ -44,8 +44,8 @@ static void on_unreadable(void *user, const char *picture, const char *sentence)
     unreadable_list *list = user;
     if (json_array_size(list->rows) == 0) snprintf(list->first, sizeof list->first, "%.*s", (int)report_cut(sentence, 500), sentence);
     cli_note(list->cli, "left out: %s", sentence);
-    json_array_append_new(list->rows, json_pack("{s:s,s:n,s:n,s:n,s:n,s:n,s:s}", "picture", picture, "adapter", "rank", "class",
-                                                "class_index", "probability", "error", sentence));
+    json_array_append_new(list->rows, json_pack("{s:o,s:n,s:n,s:n,s:n,s:n,s:o}", "picture", report_text(picture), "adapter", "rank",
+                                                "class", "class_index", "probability", "error", report_text(sentence)));
 }
 
 /* The adapters of one command: `texts` is the list cut between its names. */
@@ -98,9 +98,9 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
                               const float *probabilities, int classes, int top) {
     int last = -1;
     if (isnan(probabilities[0])) {
-        json_t *row = json_pack("{s:s,s:s,s:n,s:n,s:n,s:n,s:s}", "picture", picture, "adapter", name, "rank", "class", "class_index",
-                                "probability", "error", "class scores are not finite");
-        if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
+        json_t *row = json_pack("{s:o,s:o,s:n,s:n,s:n,s:n,s:s}", "picture", report_text(picture), "adapter", report_text(name), "rank",
+                                "class", "class_index", "probability", "error", "class scores are not finite");
+        if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
         json_array_append_new(rows, row);
         return ADATOM_OK;
     }
@@ -116,9 +116,10 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
         char number[16];
         snprintf(number, sizeof number, "%d", best);
         if (adapter) adatom_adapter_get_class(adapter, best, &one);
-        json_t *row = json_pack("{s:s,s:s,s:i,s:s,s:i,s:o}", "picture", picture, "adapter", name, "rank", rank, "class",
-                                one.name ? one.name : number, "class_index", best, "probability", report_float(probabilities[best]));
-        if (!row) return cli_fail(cli, ADATOM_BAD_DATA, "the picture's name '%s' is not UTF-8 and cannot stand in a result", picture);
+        json_t *row =
+            json_pack("{s:o,s:o,s:i,s:o,s:i,s:o}", "picture", report_text(picture), "adapter", report_text(name), "rank", rank, "class",
+                      report_text(one.name ? one.name : number), "class_index", best, "probability", report_float(probabilities[best]));
+        if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
         json_array_append_new(rows, row);
         last = best;
     }
@@ -160,7 +161,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
         json_object_set_new(document, "time", json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
     }
     json_array_extend(rows, unreadable->rows);
-    json_object_set_new(document, "model", json_pack("{s:s,s:s}", "file", o->model, "hash", m.hash));
+    json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
     json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
     json_object_set(document, "predictions", rows);
     /* The column of errors is always in CSV files, and in the table if it says something. */

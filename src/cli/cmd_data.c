@@ -38,7 +38,7 @@ static adatom_status tell_passed(const adatom_dataset *dataset, int kinds, FILE 
         adatom_status status = adatom_dataset_passed_over(dataset, k, &what, &count, &example);
         if (status != ADATOM_OK) return status;
         fprintf(text, "%s %zu %s, '%s' for one\n", k ? "           " : "passed over", count, what, example);
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:s}", "what", what, "count", (json_int_t)count, "example", example));
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:o}", "what", what, "count", (json_int_t)count, "example", report_text(example)));
     }
     return ADATOM_OK;
 }
@@ -62,7 +62,7 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
         TRY(adatom_dataset_class(dataset, c, &class_name, &first, &count));
         least = count < least ? count : least;
         most = count > most ? count : most;
-        json_array_append_new(classes, json_pack("{s:s,s:I}", "class", class_name, "images", (json_int_t)count));
+        json_array_append_new(classes, json_pack("{s:o,s:I}", "class", report_text(class_name), "images", (json_int_t)count));
     }
     document = report_document("data info");
     json_object_set_new(document, "dataset", report_dataset(&d));
@@ -86,7 +86,9 @@ done:
     return status;
 }
 
-static void on_problem(void *user, const char *sentence) { json_array_append_new(user, json_pack("{s:s}", "problem", sentence)); }
+static void on_problem(void *user, const char *sentence) {
+    json_array_append_new(user, json_pack("{s:o}", "problem", report_text(sentence)));
+}
 
 static adatom_status verify(struct cli *cli, const data_options *data, const device_options *device, const data_command_options *values,
                             const output_options *output) {

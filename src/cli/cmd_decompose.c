@@ -85,9 +85,9 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     TRY(add_layers(model, out, after.layers, layers));
     document = report_document("decompose");
     json_object_set_new(document, "model",
-                        json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", o.output, "arch", after.arch, "source_hash",
-                                  before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash, "sharing",
-                                  after.sharing, "atoms", after.atoms, "residual", (int)after.residual, "parameters",
+                        json_pack("{s:o,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", report_text(o.output), "arch", after.arch,
+                                  "source_hash", before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
+                                  "sharing", after.sharing, "atoms", after.atoms, "residual", (int)after.residual, "parameters",
                                   (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
     json_object_set(document, "layers", layers);
     snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,

@@ -263,8 +263,8 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
     json_object_set_new(document, "device", report_device(&i));
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "model",
-                        json_pack("{s:s,s:s,s:s,s:s,s:i,s:I}", "file", path, "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms",
-                                  m.atoms, "parameters", (json_int_t)m.parameters));
+                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(path), "hash", m.hash, "arch", m.arch, "sharing",
+                                  m.sharing, "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
     return document;
 }
 

@@ -225,9 +225,9 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     report_precision(document, &device_info);
     json_object_set_new(document, "dataset", report_dataset(&data_info));
     json_object_set_new(document, "model",
-                        json_pack("{s:s,s:s,s:s,s:s,s:i,s:I}", "file", o.output, "hash", m.hash, "arch", m.arch, "sharing", m.sharing,
-                                  "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
-    json_object_set_new(document, "training_command", json_string(command));
+                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(o.output), "hash", m.hash, "arch", m.arch, "sharing",
+                                  m.sharing, "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
+    json_object_set_new(document, "training_command", report_text(command));
     json_object_set_new(document, "memory",
                         json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures", t.streamed ? "streamed" : "resident"));
     json_object_set_new(document, "seconds", json_real(t.seconds));

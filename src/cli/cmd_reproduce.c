@@ -90,10 +90,11 @@ static json_t *make_document(const char *file, const adatom_recipe *recipe, cons
     adatom_dataset_describe(parts.dataset, &d);
     adatom_episodes_describe(parts.episodes, &list);
     json_t *document = report_document("reproduce"), *rows = json_array();
-    json_object_set_new(document, "recipe", json_pack("{s:s,s:s,s:s*}", "file", file, "name", info.name, "source", info.source));
+    json_object_set_new(document, "recipe",
+                        json_pack("{s:o,s:s,s:s*}", "file", report_text(file), "name", info.name, "source", info.source));
     json_object_set_new(document, "device", report_device(device));
     json_object_set_new(document, "dataset", report_dataset(&d));
-    json_object_set_new(document, "model", json_pack("{s:s,s:s}", "file", info.model, "hash", m.hash));
+    json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(info.model), "hash", m.hash));
     json_object_set_new(document, "same",
                         json_pack("{s:b,s:b,s:b}", "model", parts.same_model, "data", parts.same_data, "episodes", parts.same_list));
     json_object_set_new(document, "passed", json_integer(parts.passed));

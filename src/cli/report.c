@@ -65,10 +65,26 @@ void report_precision(json_t *record, const adatom_device_info *info) {
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
-    json_t *dataset = json_pack("{s:s,s:s,s:i,s:I,s:i,s:s}", "name", d->name, "hash", d->hash, "classes", d->classes, "images",
+    json_t *dataset = json_pack("{s:o,s:s,s:i,s:I,s:i,s:s}", "name", report_text(d->name), "hash", d->hash, "classes", d->classes, "images",
                                 (json_int_t)d->images, "size", d->size, "background", d->background);
     if (d->damaged) json_object_set_new(dataset, "damaged", json_integer((json_int_t)d->damaged));
     return dataset;
+}
+
+json_t *report_text(const char *text) {
+    json_t *string = json_string(text);
+    const size_t room = text ? 3 * strlen(text) + 1 : 0;
+    char *shown = string || !text ? NULL : malloc(room), *end = shown;
+    for (; shown && *text; text++) {
+        const bool plain = (unsigned char)*text < 0x80 && *text != '%';
+        end += snprintf(end, 4, plain ? "%c" : "%%%02X", (unsigned char)*text);
+    }
+    if (shown) {
+        *end = 0;
+        string = json_string(shown);
+    }
+    free(shown);
+    return string;
 }
 
 json_t *report_seed(uint64_t seed) {
@@ -307,7 +323,7 @@ adatom_status report_write_part(struct cli *cli, const output_options *options, 
     snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));
     if (r->document) {
         json_object_set_new(r->document, "status", json_string(ended == ADATOM_INTERRUPTED ? "interrupted" : "failed"));
-        json_object_set_new(r->document, "unfinished", json_string(reason));
+        json_object_set_new(r->document, "unfinished", report_text(reason));
     }
     const adatom_status status = report_write(cli, options, r);
     if (status != ADATOM_OK) cli_note(cli, "%s", reason);

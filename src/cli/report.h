@@ -43,6 +43,8 @@ json_t *report_device(const adatom_device_info *info);
 /* Adds "precision" and "features_used". */
 void report_precision(json_t *record, const adatom_device_info *info);
 json_t *report_dataset(const adatom_dataset_info *info);
+/* A text of the user's: a path, or a sentence with one. Where that isn't UTF-8, which JSON needs, bytes that aren't ASCII are %XX. */
+json_t *report_text(const char *text);
 /* A seed: a number, or from 2^63 on, which JSON integers here don't reach, its digits as a text. */
 json_t *report_seed(uint64_t seed);
 /* JSON has no infinity (the interval of one episode) and no NaN (the mean where every episode diverged): they are null. */

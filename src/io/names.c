@@ -70,6 +70,7 @@ static adatom_status make_form(adatom_context *ctx, const char *name, bool folde
     size_t kept = 0;
     for (size_t i = 0; i < out->length; i++) {
         const int32_t point = out->points[i];
+        if (point == 0x200B || point == 0xFEFF) continue; /* spaces without any width */
         const bool space = point == '\t' || utf8proc_category(point) == UTF8PROC_CATEGORY_ZS;
         if (space && (kept == 0 || out->points[kept - 1] == ' ')) continue;
         out->points[kept++] = space ? ' ' : point;

@@ -46,6 +46,12 @@ expect 0 'classes +2$' "$ADATOM" data info list/wide.csv --size 8 --no-cache
 printf 'filename,label\nclass0/0.ppm,\343\200\200\nclass0/1.ppm,oak\n' >list/none.csv
 expect 4 'line 2: .class0/0.ppm. has no label' "$ADATOM" data info list/none.csv --size 8 --no-cache
 
+# A class twice, once with a space that can't be seen.
+mkdir -p wide/oak "wide/oak$(printf '\342\200\213')"
+picture wide/oak/0.ppm 1 2 3
+picture "wide/oak$(printf '\342\200\213')/0.ppm" 90 2 3
+expect 4 'differ only in spaces' "$ADATOM" data verify wide --least 1 --size 8
+
 # Folders that other systems and disks leave, in any case.
 pictures plain 2 1
 same_as_plain=$(hash_of plain)
@@ -67,4 +73,24 @@ for pair in 'fold1 fold_2' 'meta-train meta-test' 'trainval test' '1_train 02-va
 done
 rm -rf splits && mkdir splits && cp -r plain splits/red && cp -r plain splits/station
 "$ADATOM" data info splits --size 8 --no-cache 2>&1 | grep -q 'splits inside' && complain "classes are called splits"
+
+# Paths that aren't UTF-8: of models, adapters, data sets and pictures, in every result.
+raw=$(printf 'b\344d')
+mkdir "$raw" && cp "$FIXTURE/model.safetensors" "$raw/m.safetensors" && cp -r plain "$raw/plain"
+picture "$raw/plain/class0/1.ppm" 3 1 2
+picture "$raw/plain/class1/1.ppm" 63 1 2
+model=$raw/m.safetensors
+expect 0 'written|adapter' "$ADATOM" adapt --model "$model" --images "$raw/plain" --output "$raw/adapter" --adapt centroid --estimate none --device cpu
+for form in table csv jsonl; do
+    expect 0 'b%E4d/plain/class0/0.ppm.*b%E4d/adapter.*class' "$ADATOM" classify "$raw/plain" --model "$model" --adapter "$raw/adapter" --device cpu -o $form
+done
+"$ADATOM" classify "$raw/plain" "$raw/gone.ppm" --model "$model" --adapter "$raw/adapter" --device cpu -o json >result.json 2>err
+same "$(get result.json model.file)" b%E4d/m.safetensors "the model in the result of classify"
+same "$(get result.json predictions.0.adapter)" b%E4d/adapter "the adapter in the result of classify"
+same "$(get result.json predictions.4.picture)" b%E4d/gone.ppm "the picture that is not there"
+"$ADATOM" episodes --model "$model" --data "$raw/plain" --way 2 --query 1 --tasks 2 --device cpu --adapt centroid -o json >result.json 2>err
+same "$(get result.json model.file)" b%E4d/m.safetensors "the model in the result of episodes"
+ln -s nowhere "$raw/plain/class0/$(printf 'x\344.ppm')"
+"$ADATOM" data verify "$raw/plain" --least 1 -o json >result.json 2>err
+grep -q "x%E4.ppm' is a link to something that is not there" result.json || complain "verify's result lacks a problem whose name is not UTF-8"
 finish
