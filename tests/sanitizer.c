@@ -12,7 +12,11 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
     return "leak:libvulkan\n"
            "leak:libLLVM\n"
            "leak:libVkLayer\n"
-           "leak:libgomp\n";
+           "leak:libgomp\n"
+           /* codecs behind libheif, where a picture is damaged */
+           "leak:libdav1d\n"
+           "leak:libde265\n"
+           "leak:libaom\n";
 }
 
 /* Libraries that are not built with the sanitizer synchronize in ways it does not see. */

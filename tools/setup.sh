@@ -3,7 +3,7 @@
 set -eu
 packages="gcc g++ cmake ninja-build pkg-config git glslang-tools libvulkan-dev libvulkan-volk-dev libstb-dev libjansson-dev
     libarchive-dev libxxhash-dev libutf8proc-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libheif-dev libopenblas-dev
-    liblapacke-dev check mesa-vulkan-drivers vulkan-validationlayers $*"
+    liblapacke-dev check locales mesa-vulkan-drivers vulkan-validationlayers $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "setup: not a Debian or Ubuntu system; what is needed, under Debian's names:" $packages >&2

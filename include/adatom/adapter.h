@@ -30,7 +30,8 @@ typedef struct adatom_fit_params {
 /* Adapts the model to all classes of a data set with any numbers of pictures (at least one a class, at least two classes): first to parts
  * of it, many parts at once, to estimate the accuracy, then to all of it. The data set's pictures must be at least as large as the
  * model's. params may be NULL. Steps without a number given are the method's, or five passes over the pictures where those are more.
- * BAD_DATA: fewer than two classes, or two whose names differ in case only; FAILED: it diverged; INTERRUPTED; OUT_OF_MEMORY. */
+ * Tasks of the estimate that diverge are left out of it, counted, and told as a warning. BAD_DATA: fewer than two classes, or two whose
+ * names differ in case only; FAILED: all tasks of the estimate diverged, or adapting to all pictures did; INTERRUPTED; OUT_OF_MEMORY. */
 ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                             const adatom_fit_params *params, adatom_adapter **out);
 /* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias; of low-rank adapters LAYER.conv.lora_A.weight [rank]
@@ -60,6 +61,7 @@ typedef struct adatom_adapter_info {
     double accuracy, low, high; /* right/tested and its 95 % interval (Wilson); 0, 0, 1 if nothing was tested */
     int fitted_right, fitted;   /* of the pictures it was adapted to */
     const char *config_json;    /* everything that decided it: the text of adapter_config.json */
+    int diverged, tasks;        /* tasks of the estimate that diverged and are left out of it, of all its tasks; both 0 if none did */
 } adatom_adapter_info;
 ADATOM_API void adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out);
 

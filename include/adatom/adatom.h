@@ -41,6 +41,9 @@ ADATOM_API void adatom_context_interrupt(adatom_context *context);
  * all is on the disk, so that a failure leaves what was there (IO). A symbolic link is followed, a file that is there keeps its
  * permissions, a read-only one is not replaced; a device or pipe is written to. */
 ADATOM_API adatom_status adatom_write_file(adatom_context *context, const char *path, const void *bytes, size_t size);
+/* Whether adatom_write_file() could begin to write path, for a look before long work: IO, with the sentence that writing would fail with,
+ * where the folder is not there or takes no new file, or where path is a folder or a read-only file. Nothing stays behind. */
+ADATOM_API adatom_status adatom_write_check(adatom_context *context, const char *path);
 /* Writes text into out[capacity] as it may be shown on a terminal: control characters, bytes that are not UTF-8 and marks that change the
  * direction of writing become \xNN or \u{NNNN}; the rest stays. Whole characters only, ended by a NUL. Returns the bytes that all of it
  * needs without the NUL, as snprintf does; capacity may be 0. Messages and log lines of the library are so already. */

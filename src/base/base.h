@@ -53,6 +53,19 @@ void ad_free(void *memory);
 char *ad_strdup(adatom_context *ctx, const char *text);
 char *ad_format(adatom_context *ctx, const char *format, ...) ADATOM_PRINTF(2, 3);
 
+/* locale.c: the host program's locale decides nothing here. Between these two calls the calling thread is in the C locale, so that other
+ * libraries write and read numbers with a point, too. */
+void *ad_c_locale_enter(void);
+void ad_c_locale_leave(void *before);
+/* snprintf() and vsnprintf() in the C locale: what writes numbers that are not whole uses these (or ad_format, ad_fail, ad_log). */
+int ad_print(char *out, size_t size, const char *format, ...) ADATOM_PRINTF(3, 4);
+int ad_vprint(char *out, size_t size, const char *format, va_list args) ADATOM_PRINTF(3, 0);
+/* Letters are those of ASCII; in other locales there are more, and in Turkish I is not the capital of i. */
+bool ad_is_space(char c);
+char ad_lower(char c);
+/* Whether two texts, or their first `most` bytes, differ in nothing but case. most SIZE_MAX: all of them. */
+bool ad_same_letters(const char *a, const char *b, size_t most);
+
 /* Philox4x32-10 [Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011]. shaders/lib/philox.glsl is the same. */
 void ad_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* Uniform in [0, 1) from 24 bits; exact in float. */
@@ -101,7 +114,9 @@ void ad_bytes_text(uint64_t bytes, char out[32]);
  * read-only, its contents (IO). A device or pipe is written to as it is. On failure nothing is left; what killed writers of the same file
  * left is removed. Any number of writers may write one file at a time. */
 adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size);
-/* The same in two steps, for several files that belong together: each is whole on the disk before the first takes its name. */
+/* adatom_write_check(), for the library's own calls. */
+adatom_status ad_write_check(adatom_context *ctx, const char *path);
+/* ad_write_file() in two steps, for several files that belong together: each is whole on the disk before the first takes its name. */
 typedef struct ad_staged {
     char *target, *temporary; /* NULL: nothing to rename */
     int lock;

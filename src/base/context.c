@@ -1,7 +1,6 @@
 /* The context: its message, log and interrupt flag. */
 #include "base/base.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -48,7 +47,7 @@ adatom_status ad_leave(adatom_context *ctx, adatom_status status) {
 static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) ADATOM_PRINTF(1, 0);
 static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) {
     char text[AD_MESSAGE_BYTES];
-    if (vsnprintf(text, sizeof text, format, args) >= (int)sizeof text) ad_utf8_trim(text);
+    if (ad_vprint(text, sizeof text, format, args) >= (int)sizeof text) ad_utf8_trim(text);
     adatom_printable(text, out, AD_MESSAGE_BYTES);
 }
 

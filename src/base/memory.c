@@ -2,7 +2,6 @@
 #include "base/base.h"
 #include "base/hooks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,10 +42,10 @@ char *ad_format(adatom_context *ctx, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = ad_vprint(NULL, 0, format, args);
     va_end(args);
     char *text = length < 0 ? NULL : ad_malloc(ctx, (size_t)length + 1, 1);
-    if (text) vsnprintf(text, (size_t)length + 1, format, again);
+    if (text) ad_vprint(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
 }

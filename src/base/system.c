@@ -17,9 +17,9 @@ double ad_seconds(void) {
 
 void ad_bytes_text(uint64_t bytes, char out[32]) {
     if (bytes >= (uint64_t)1 << 20)
-        snprintf(out, 32, "%.1f MiB", (double)bytes / 0x1p20);
+        ad_print(out, 32, "%.1f MiB", (double)bytes / 0x1p20);
     else if (bytes >= 1024)
-        snprintf(out, 32, "%.0f KiB", (double)bytes / 1024);
+        ad_print(out, 32, "%.0f KiB", (double)bytes / 1024);
     else
         snprintf(out, 32, "%u bytes", (unsigned)bytes);
 }

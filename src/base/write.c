@@ -159,6 +159,30 @@ static bool take_mode(int file, const struct stat *old) {
     return fchmod(file, mode) == 0;
 }
 
+static adatom_status check_read_only(adatom_context *ctx, const char *path, const struct stat *old) {
+    if (old->st_mode & 0222) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_IO, "cannot write '%s': it is read-only; change its permissions or choose another name", path);
+}
+
+adatom_status ad_write_check(adatom_context *ctx, const char *path) {
+    adatom_status status = ADATOM_OK;
+    struct stat old;
+    ad_staged staged = {.lock = -1};
+    int file = -1;
+    bool open_file = false;
+    const bool exists = stat(path, &old) == 0;
+    if (exists && S_ISDIR(old.st_mode)) return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(EISDIR));
+    if (exists && !S_ISREG(old.st_mode)) return ADATOM_OK; /* to open a pipe is to be waited for by its reader */
+    AD_TRY(resolve(ctx, path, &staged.target, &open_file));
+    if (open_file) goto done;
+    if (exists) AD_TRY(check_read_only(ctx, path, &old));
+    status = create_temporary(ctx, path, &staged, 0600, &file);
+done:
+    if (file >= 0) close(file);
+    ad_write_abandon(&staged);
+    return status;
+}
+
 adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *bytes, size_t size, ad_staged *out) {
     adatom_status status = ADATOM_OK;
     struct stat old;
@@ -173,8 +197,7 @@ adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *
         ad_write_abandon(out);
         return ADATOM_OK;
     }
-    if (exists && !(old.st_mode & 0222))
-        AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot write '%s': it is read-only; change its permissions or choose another name", path));
+    if (exists) AD_TRY(check_read_only(ctx, path, &old));
     AD_TRY(ad_write_left(ctx, out->target, remove_left, NULL));
     AD_TRY(create_temporary(ctx, path, out, exists ? 0600 : 0666, &file));
     AD_TRY(write_all(ctx, path, file, bytes, size));
@@ -230,3 +253,5 @@ adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *b
 adatom_status adatom_write_file(adatom_context *context, const char *path, const void *bytes, size_t size) {
     return ad_write_file(context, path, bytes, size);
 }
+
+adatom_status adatom_write_check(adatom_context *context, const char *path) { return ad_leave(context, ad_write_check(context, path)); }

@@ -63,7 +63,7 @@ static void add_softmax(ad_case_list *list) {
         c.counter = sizes[s].counter;
         c.op.f[0] = sizes[s].smoothing;
         char words[60];
-        snprintf(words, sizeof words, "rounds%d step%d smoothing%g", sizes[s].rounds, sizes[s].counter, (double)sizes[s].smoothing);
+        ad_print(words, sizeof words, "rounds%d step%d smoothing%g", sizes[s].rounds, sizes[s].counter, (double)sizes[s].smoothing);
         ad_case_add(list, c, sizes[s].quick, words);
         other = c;
         ad_case_absent(&other, COUNTER);
@@ -100,9 +100,9 @@ static void add_optimisers(ad_case_list *list) {
         for (size_t f = 0; f < AD_COUNT(sgd_f); f++) sgd.op.f[f] = sgd_f[f];
         for (size_t f = 0; f < AD_COUNT(adam_f); f++) adam.op.f[f] = adam_f[f];
         char words[24];
-        snprintf(words, sizeof words, "step%d%s", sizes[s].step, sizes[s].option ? " nesterov" : "");
+        ad_print(words, sizeof words, "step%d%s", sizes[s].step, sizes[s].option ? " nesterov" : "");
         ad_case_add(list, sgd, sizes[s].quick, words);
-        snprintf(words, sizeof words, "step%d%s", sizes[s].step, sizes[s].option ? " decoupled" : "");
+        ad_print(words, sizeof words, "step%d%s", sizes[s].step, sizes[s].option ? " decoupled" : "");
         ad_case_add(list, adam, sizes[s].quick, words);
     }
 }
@@ -157,7 +157,7 @@ static void add_gather(ad_case_list *list) {
         for (int p = 0; p < 8; p++) c.op.i[p] = integers[p], c.op.f[p] = numbers[p];
         c.op.flags = sizes[s].flip ? AD_FLIP : 0;
         char words[64];
-        snprintf(words, sizeof words, "%s%s jitter%g,%g,%g step%d", modes[sizes[s].mode], sizes[s].flip ? " flip" : "",
+        ad_print(words, sizeof words, "%s%s jitter%g,%g,%g step%d", modes[sizes[s].mode], sizes[s].flip ? " flip" : "",
                  (double)sizes[s].brightness, (double)sizes[s].contrast, (double)sizes[s].saturation, sizes[s].counter);
         ad_case_add(list, c, sizes[s].quick, words);
         ad_case_absent(&c, 2);

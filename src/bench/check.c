@@ -221,7 +221,7 @@ static bool compare_role(const check *k, const expectation *x, int r, bool integ
         if (isnan(want) ? !nan_made(t, k->got + t->offset + e * bytes, got) : !(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
             name_place(k, t->offset + e * bytes, place, sizeof place);
-            snprintf(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want, fabs(got - want),
+            ad_print(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want, fabs(got - want),
                      exact ? 0 : bound);
             return false;
         }

@@ -2,8 +2,12 @@
 #include "memory.h"
 #include "terminal.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_BYTES = 32 << 20 };
 
 static void set_number(json_t *row, const char *key, double value) {
     if (value > 0) json_object_set_new(row, key, json_real(value));
@@ -42,9 +46,31 @@ json_t *bench_row(const adatom_bench_result *r) {
     return row;
 }
 
+/* A file or pipe, of which no more than MOST_BYTES are read. */
+typedef struct bounded {
+    FILE *file;
+    size_t bytes;
+} bounded;
+
+static size_t read_bounded(void *buffer, size_t size, void *user) {
+    bounded *input = user;
+    const size_t count = fread(buffer, 1, size, input->file);
+    input->bytes += count;
+    return input->bytes > MOST_BYTES || ferror(input->file) ? (size_t)-1 : count;
+}
+
 adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
     json_error_t error;
-    *out = json_load_file(path, 0, &error);
+    bounded input = {.file = fopen(path, "rbe")};
+    *out = NULL;
+    if (!input.file) return cli_fail(cli, ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+    *out = json_load_callback(read_bounded, &input, 0, &error);
+    fclose(input.file);
+    if (input.bytes > MOST_BYTES) {
+        json_decref(*out);
+        *out = NULL;
+        return cli_fail(cli, ADATOM_BAD_DATA, "%s: over %d MiB, which no result of 'adatom bench' has", path, MOST_BYTES >> 20);
+    }
     if (!*out) return cli_fail(cli, ADATOM_BAD_DATA, "%s:%d: %s", path, error.line, error.text);
     const char *command = json_string_value(json_object_get(*out, "command"));
     if (command && strcmp(command, "bench") == 0 && json_is_array(json_object_get(*out, "results"))) return ADATOM_OK;

@@ -95,7 +95,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     adatom_adapter_info a;
     adatom_dataset_info d;
     adatom_device_info i;
-    char above[512], below[1024], folder[512], estimate[256] = "accuracy    not estimated";
+    char above[512], below[1024], folder[512], estimate[384] = "accuracy    not estimated", without[96] = "";
     adatom_adapter_describe(adapter, &a);
     adatom_dataset_describe(dataset, &d);
     adatom_device_describe(device, &i);
@@ -104,8 +104,8 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     report_precision(document, &i);
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "accuracy",
-                        json_pack("{s:s,s:i,s:i,s:f,s:[f,f]}", "estimate", a.estimate, "tested", a.tested, "right", a.right, "mean",
-                                  a.accuracy, "wilson95", a.low, a.high));
+                        json_pack("{s:s,s:i,s:i,s:f,s:[f,f],s:i}", "estimate", a.estimate, "tested", a.tested, "right", a.right, "mean",
+                                  a.accuracy, "wilson95", a.low, a.high, "diverged", a.diverged));
     json_object_set_new(document, "adapter",
                         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "folder", o->output, "hash", a.hash, "adapted", (json_int_t)a.adapted,
                                   "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4, "head_bytes",
@@ -113,10 +113,11 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     json_object_set_new(document, "seconds", json_real(seconds));
     json_object_set_new(document, "config", config);
     json_object_set_new(document, "classes", class_rows(adapter, a.classes));
+    if (a.diverged) snprintf(without, sizeof without, ", without %d of its %d parts, which diverged", a.diverged, a.tasks);
     if (a.tested)
-        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s", 100 * a.accuracy,
+        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s%s", 100 * a.accuracy,
                  a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
-                 json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it" : "");
+                 json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it" : "", without);
     snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images, a.steps, seconds);
     snprintf(below, sizeof below,
              "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "

@@ -1,8 +1,12 @@
 #include "cli.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const arg_option common_table[] = {
     {.name = "quiet",
@@ -138,6 +142,36 @@ void cli_note(struct cli *cli, const char *format, ...) {
 
 void cli_print_version(void) { printf("adatom %s\nreads %s pictures\n", adatom_version(), adatom_picture_kinds()); }
 
+/* A folder that is to be made, or one whose files are to be replaced. */
+static adatom_status check_folder(struct cli *cli, const char *folder) {
+    static const char *const files[] = {"adapter.safetensors", "adapter_config.json"};
+    adatom_status status = ADATOM_OK;
+    struct stat info;
+    char path[PATH_MAX];
+    if (mkdir(folder, 0777) == 0)
+        rmdir(folder);
+    else if (errno != EEXIST)
+        return cli_fail(cli, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno));
+    else if (stat(folder, &info) == 0)
+        for (size_t i = 0; i < COUNT(files) && status == ADATOM_OK; i++)
+            if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) < (int)sizeof path) status = adatom_write_check(cli->ctx, path);
+    return status;
+}
+
+/* What a command writes at its end is looked at before its work: the options --output, where it names a file or folder, and
+ * --output-file. */
+static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
+    adatom_status status = ADATOM_OK;
+    for (size_t g = 0; g < spec->group_count; g++)
+        for (size_t o = 0; o < spec->groups[g].count && status == ADATOM_OK; o++) {
+            const arg_option *option = &spec->groups[g].options[o];
+            if (option->type != ARG_TEXT || (strcmp(option->name, "output") != 0 && strcmp(option->name, "output-file") != 0)) continue;
+            const char *path = *(const char **)((char *)spec->groups[g].values + option->offset);
+            if (path) status = strcmp(option->value, "DIR") == 0 ? check_folder(cli, path) : adatom_write_check(cli->ctx, path);
+        }
+    return status;
+}
+
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run) {
     *run = false;
     switch (args_parse(spec, argc, argv, cli->message, sizeof cli->message)) {
@@ -150,8 +184,9 @@ adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_opti
     cli->quiet = common->quiet;
     cli->verbose = common->verbose;
     progress_init(&cli->progress, cli->quiet);
-    *run = true;
-    return ADATOM_OK;
+    const adatom_status status = check_outputs(cli, spec);
+    *run = status == ADATOM_OK;
+    return status;
 }
 
 void cli_cache_dir(const device_options *options, char *out, size_t capacity) {

@@ -3,7 +3,6 @@
 #include "cpu/cpu.h"
 #include "vk/vk.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +70,7 @@ static int cpu_engine(const adatom_device_info *infos, int count) {
 static bool contains(const char *text, const char *part) {
     const size_t length = strlen(part);
     for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
-        if (i == length) return true;
+        if (ad_same_letters(text, part, length)) return true;
     }
     return false;
 }
@@ -83,8 +80,9 @@ static bool uuid_digits(const char *text, char out[33]) {
     int count = 0;
     for (; *text; text++) {
         if (*text == '-') continue;
-        if (!isxdigit((unsigned char)*text) || count == 32) return false;
-        out[count++] = (char)tolower((unsigned char)*text);
+        const char digit = ad_lower(*text);
+        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')) || count == 32) return false;
+        out[count++] = digit;
     }
     out[count] = 0;
     return count >= 8;
@@ -117,7 +115,7 @@ static void append(char *out, size_t size, size_t *used, const char *format, ...
 static void append(char *out, size_t size, size_t *used, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    const int n = *used < size ? vsnprintf(out + *used, size - *used, format, args) : 0;
+    const int n = *used < size ? ad_vprint(out + *used, size - *used, format, args) : 0;
     va_end(args);
     if (n > 0) *used += (size_t)n;
 }

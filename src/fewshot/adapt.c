@@ -2,6 +2,7 @@
 #include "fewshot/features.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"
+#include "io/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -335,17 +336,19 @@ done:
 
 static char *config_text(const job *j, const ad_settings *settings) {
     json_t *config = ad_settings_json(settings);
-    if (!config) return NULL;
+    bool bad = !config;
+    if (bad) return NULL;
     adatom_model_info model;
     adatom_model_describe(j->model, &model);
-    json_object_set_new(config, "model",
-                        json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms", model.atoms,
-                                  "image_size", model.image_size, "hash", model.hash));
-    json_object_set_new(config, "first_episode", json_integer(j->first));
-    json_object_set_new(config, "episodes", json_integer(j->count));
-    json_object_set_new(config, "tasks_at_once", json_integer(j->tasks));
-    json_object_set_new(config, "pictures", json_string(j->rows.parts == 1 ? "resident" : "streamed"));
-    char *text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    ad_json_set(config, "model",
+                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms", model.atoms, "image_size",
+                          model.image_size, "hash", model.hash),
+                &bad);
+    ad_json_set(config, "first_episode", json_integer(j->first), &bad);
+    ad_json_set(config, "episodes", json_integer(j->count), &bad);
+    ad_json_set(config, "tasks_at_once", json_integer(j->tasks), &bad);
+    ad_json_set(config, "pictures", json_string(j->rows.parts == 1 ? "resident" : "streamed"), &bad);
+    char *text = bad ? NULL : ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(config);
     return text;
 }

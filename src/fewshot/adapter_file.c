@@ -20,7 +20,7 @@ enum { LOOK_EVERY = 4096 };
 
 /* What a configuration says of the tensors. */
 typedef struct claims {
-    json_int_t version, features, steps, tested, right, fitted, fitted_right;
+    json_int_t version, features, steps, tested, right, fitted, fitted_right, tasks, diverged;
     const char *model_hash, *method, *head, *estimate, *hash;
     double scale;
     json_t *classes, *modules;
@@ -41,8 +41,12 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
     json_array_foreach(c->classes, i, one) {
         const char *text;
         json_int_t images, class_tested, class_right;
-        if (json_unpack(one, "{s:s, s:I, s:I, s:I}", "name", &text, "images", &images, "tested", &class_tested, "right", &class_right) ||
-            images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) || !count_within(class_right, class_tested))
+        json_error_t error;
+        const bool lacks = json_unpack_ex(one, &error, 0, "{s:s, s:I, s:I, s:I}", "name", &text, "images", &images, "tested", &class_tested,
+                                          "right", &class_right) != 0;
+        if (lacks && ad_json_memory(ctx, &error) != ADATOM_OK) return ADATOM_OUT_OF_MEMORY;
+        if (lacks || images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) ||
+            !count_within(class_right, class_tested))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': class %zu lacks a name or has impossible numbers", name, i);
         tested += class_tested, right += class_right;
         if (i % LOOK_EVERY == LOOK_EVERY - 1 && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
@@ -60,9 +64,11 @@ static adatom_status read_lowrank(adatom_context *ctx, const char *name, json_t 
     double alpha = 0;
     int dora = 0, bora = 0;
     if (!json_object_get(config, "peft_type")) return ADATOM_OK;
-    if (json_unpack(config, "{s:s, s:I, s:F, s:b, s:b}", "peft_type", &type, "r", &rank, "lora_alpha", &alpha, "use_dora", &dora,
-                    "use_bora", &bora) ||
-        strcmp(type, "LORA") != 0 || rank < 1 || rank > AD_LOWRANK_MOST || !(fabs(alpha) <= 1e6) || (dora && bora))
+    json_error_t error;
+    const bool lacks = json_unpack_ex(config, &error, 0, "{s:s, s:I, s:F, s:b, s:b}", "peft_type", &type, "r", &rank, "lora_alpha", &alpha,
+                                      "use_dora", &dora, "use_bora", &bora) != 0;
+    if (lacks && ad_json_memory(ctx, &error) != ADATOM_OK) return ADATOM_OUT_OF_MEMORY;
+    if (lacks || strcmp(type, "LORA") != 0 || rank < 1 || rank > AD_LOWRANK_MOST || !(fabs(alpha) <= 1e6) || (dora && bora))
         return ad_fail(ctx, ADATOM_BAD_DATA,
                        "'%s': its low-rank adapter lacks a member or has an impossible one (peft_type, r, lora_alpha, use_dora, use_bora)",
                        name);
@@ -76,12 +82,16 @@ static adatom_status read_lowrank(adatom_context *ctx, const char *name, json_t 
 
 static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *config, claims *c) {
     json_error_t error;
-    if (json_unpack_ex(config, &error, 0, "{s:I, s:{s:s}, s:{s:s, s:I}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}, s:s}",
-                       "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps",
-                       &c->steps, "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes,
-                       "target_modules", &c->modules, "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted",
-                       &c->fitted, "fitted_right", &c->fitted_right, "tensors_hash", &c->hash))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
+    if (json_unpack_ex(
+            config, &error, 0, "{s:I, s:{s:s}, s:{s:s, s:I}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I, s?I, s?I}, s:s}",
+            "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps", &c->steps,
+            "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes, "target_modules", &c->modules,
+            "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted", &c->fitted, "fitted_right",
+            &c->fitted_right, "tasks", &c->tasks, "diverged", &c->diverged, "tensors_hash", &c->hash)) {
+        const adatom_status short_of = ad_json_memory(ctx, &error);
+        return short_of != ADATOM_OK ? short_of
+                                     : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
+    }
     if (c->version != FORMAT_VERSION)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name, (long long)c->version,
                        FORMAT_VERSION);
@@ -90,7 +100,7 @@ static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the classifier '%s' is neither linear nor cosine", name, c->head);
     if (!is_hash(c->model_hash) || !is_hash(c->hash) || !(fabs(c->scale) <= 1e6) || c->features < 1 ||
         !count_within(c->features, INT_MAX) || !count_within(c->steps, INT_MAX) || !count_within(c->fitted, INT_MAX) ||
-        !count_within(c->fitted_right, c->fitted))
+        !count_within(c->fitted_right, c->fitted) || !count_within(c->tasks, INT_MAX) || !count_within(c->diverged, c->tasks))
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has an impossible hash or number", name);
     adatom_status status = read_lowrank(ctx, name, config, c);
     return status == ADATOM_OK ? read_classes(ctx, name, c) : status;
@@ -102,6 +112,8 @@ static void fill_info(adatom_adapter *a, const claims *c) {
     info->estimate = c->estimate;
     info->steps = (int)c->steps;
     info->tested = (int)c->tested, info->right = (int)c->right;
+    info->diverged = (int)c->diverged;
+    info->tasks = (int)c->tasks;
     info->fitted = (int)c->fitted, info->fitted_right = (int)c->fitted_right;
     info->accuracy = info->tested ? (double)info->right / info->tested : 0;
     adatom_wilson_interval((uint64_t)info->right, (uint64_t)info->tested, &info->low, &info->high);
@@ -140,7 +152,7 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     ad_json_set(config, "modules_to_save", json_pack("[s]", "head"), &bad);
     ad_json_set(config, "tensors_hash", json_string(hash), &bad);
     /* 9 digits give back a float. */
-    if (!bad) a->config_text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (!bad) a->config_text = ad_json_dump(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     if (bad || !a->config_text) return ad_fail(a->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration");
     adatom_status status = read_claims(a->ctx, CONFIG, config, &c);
     if (status == ADATOM_OK) fill_info(a, &c);
@@ -241,7 +253,7 @@ static adatom_status read_adapter(adatom_context *context, const char *config, s
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': " TENSORS " and " CONFIG " do not belong together (hash %s, %s expected)", name,
                        hash, c.hash));
     a->config = json_incref(json);
-    if (!(a->config_text = json_dumps(a->config, JSON_INDENT(2) | JSON_REAL_PRECISION(9))))
+    if (!(a->config_text = ad_json_dump(a->config, JSON_INDENT(2) | JSON_REAL_PRECISION(9))))
         AD_TRY(ad_fail(context, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
     fill_info(a, &c);
     *out = a;

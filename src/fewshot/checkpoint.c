@@ -1,9 +1,9 @@
 /* Checkpoints are safetensors files with two notes: the state's numbers, and a checksum over the whole file. */
 #include "fewshot/checkpoint.h"
 
+#include "io/json.h"
 #include "io/safetensors.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,7 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
     json_t *state = json_pack("{s:i, s:I, s:f, s:s, s:f, s:f, s:f, s:I, s:s}", "format", FORMAT, "step", (json_int_t)c->step, "best",
                               c->best, "best_hash", c->best_hash, "seconds", c->seconds, "loss", c->loss, "right", c->right, "seen",
                               (json_int_t)c->seen, "config", c->config);
-    char *text = state ? json_dumps(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
+    char *text = state ? ad_json_dump(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
     if (!text) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
         goto done;
@@ -100,10 +100,14 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
     json_int_t step, seen;
     int format = 0;
     adatom_status status = ADATOM_OK;
-    json_t *state = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (!state || json_unpack(state, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s!}", "format", &format, "step", &step, "best", &c->best,
-                              "best_hash", &best_hash, "seconds", &c->seconds, "loss", &c->loss, "right", &c->right, "seen", &seen,
-                              "config", &config) != 0) {
+    json_t *state = NULL;
+    json_error_t error;
+    if (text) status = ad_json_parse(ctx, text, strlen(text), &state, &error);
+    if (status == ADATOM_OUT_OF_MEMORY) goto done;
+    if (!state || json_unpack_ex(state, &error, 0, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s!}", "format", &format, "step", &step,
+                                 "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds, "loss", &c->loss, "right", &c->right,
+                                 "seen", &seen, "config", &config) != 0) {
+        if (state) AD_TRY(ad_json_memory(ctx, &error));
         status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of pretraining", name);
         goto done;
     }

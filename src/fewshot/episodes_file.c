@@ -1,8 +1,8 @@
 /* Episode lists as JSON. */
 #include "fewshot/episodes.h"
+#include "io/json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *
     json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:o}", "format_version", FORMAT_VERSION, "way", info->way,
                              "shot", info->shot, "query", info->query, "tasks", info->tasks, "seed", seed, "without_replacement",
                              episodes->without_replacement, "dataset_hash", info->dataset_hash, "hash", info->hash, "episodes", list);
-    if (failed || !json || !(text = json_dumps(json, JSON_COMPACT)))
+    if (failed || !json || !(text = ad_json_dump(json, JSON_COMPACT)))
         status = ad_fail(episodes->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for writing '%s'", path);
     else
         status = ad_write_file(episodes->ctx, path, text, strlen(text));
@@ -93,8 +93,10 @@ static adatom_status read_header(adatom_context *ctx, const char *name, json_t *
     const char *seed, *dataset_hash, *hash;
     if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s, s:s, s:o!}", "format_version", &version, "way", &sizes[0],
                        "shot", &sizes[1], "query", &sizes[2], "tasks", &sizes[3], "seed", &seed, "without_replacement", &replaced,
-                       "dataset_hash", &dataset_hash, "hash", &hash, "episodes", array))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a list of episodes: %s", name, error.text);
+                       "dataset_hash", &dataset_hash, "hash", &hash, "episodes", array)) {
+        const adatom_status status = ad_json_memory(ctx, &error);
+        return status != ADATOM_OK ? status : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a list of episodes: %s", name, error.text);
+    }
     if (version != FORMAT_VERSION)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name, (long long)version,
                        FORMAT_VERSION);
@@ -170,10 +172,10 @@ adatom_status adatom_episodes_parse(adatom_context *context, const char *name, c
     if (!list) return ADATOM_OUT_OF_MEMORY;
     list->ctx = context;
     adatom_dataset_describe(dataset, &info);
-    if (!(json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error))) {
-        status = ad_fail(context, ADATOM_BAD_DATA, "'%s' line %d: not valid JSON: %s", name, error.line, error.text);
-        goto done;
-    }
+    status = ad_json_parse(context, text, size, &json, &error);
+    if (status == ADATOM_BAD_DATA)
+        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' line %d: not valid JSON: %s", name, error.line, error.text));
+    AD_TRY(status);
     AD_TRY(read_header(context, name, json, &info, list, &array));
     if (!(list->pictures = ad_calloc(context, (size_t)list->info.tasks, ad_episode_pictures(&list->info) * sizeof *list->pictures))) {
         status = ADATOM_OUT_OF_MEMORY;

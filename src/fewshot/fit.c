@@ -5,12 +5,13 @@
 #include "fewshot/method.h"
 #include "fewshot/run.h"
 #include "io/dataset.h"
+#include "io/json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAVE_ONE_OUT_MOST = 64, EVERYTHING = -1, CHECKPOINTS = 10, QUERY = 32 };
+enum { EVERYTHING = AD_FOLD_NONE, CHECKPOINTS = 10, QUERY = 32 };
 
 typedef struct fit {
     adatom_device *device;
@@ -31,10 +32,11 @@ typedef struct fit {
     const float *table; /* features on the host (the device's): [images][features]; NULL where they depend on the support set */
     ad_buffer *params;
     /* results of the estimate */
-    int checkpoints, steps_at[CHECKPOINTS], right_at[CHECKPOINTS];
-    int lost_at[CHECKPOINTS]; /* tasks that diverged */
-    int *tested, *right;      /* by class: [CHECKPOINTS][classes] for right */
-    int done, total;          /* for progress */
+    int checkpoints, steps_at[CHECKPOINTS], tested_at[CHECKPOINTS], right_at[CHECKPOINTS];
+    int lost_at[CHECKPOINTS];       /* tasks that diverged: what they were asked about is not among tested */
+    int first_lost_at[CHECKPOINTS]; /* the first of them */
+    int *tested, *right;            /* [CHECKPOINTS][classes] */
+    int done, total;                /* for progress */
 } fit;
 
 /* Some tasks on the device: consecutive folds, or the one with everything. */
@@ -50,6 +52,10 @@ typedef struct batch {
     bool *lost; /* of the tasks at once */
 } batch;
 
+/* Where the answer to query number i of a slot is: [round][task][query]. */
+static size_t slot_of(const batch *b, int slot, int i) {
+    return ((size_t)(i / b->query) * (size_t)b->at_once + (size_t)slot) * (size_t)b->query + (size_t)(i % b->query);
+}
 static int task_of(const batch *b, int slot) { return b->first == EVERYTHING ? EVERYTHING : b->first + slot; }
 static bool supports(const fit *f, int image, int task) { return task == EVERYTHING || f->fold[image] != task; }
 static bool asked(const fit *f, int image, int task) { return task == EVERYTHING || f->fold[image] == task; }
@@ -82,50 +88,6 @@ done:
     ad_free(alike);
     ad_free(names);
     return status;
-}
-
-/* Which task leaves which picture out. Class by class in a drawn order, each class beginning where the one before ended, so that folds
- * and classes are even. A class keeps at least one picture in every support set. */
-static adatom_status choose_folds(fit *f) {
-    static const char *const kinds[] = {"leave-one-out", "folds", "holdout", "none"};
-    const char **kind = &f->p.estimate;
-    bool known = false;
-    if (!*kind) *kind = f->images <= LEAVE_ONE_OUT_MOST ? kinds[0] : kinds[1];
-    for (size_t i = 0; i < AD_COUNT(kinds); i++)
-        if (strcmp(*kind, kinds[i]) == 0) *kind = kinds[i], known = true;
-    if (!known)
-        return ad_fail(f->ctx, ADATOM_USAGE, "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
-    if (f->p.folds < 2 || !(f->p.holdout > 0 && f->p.holdout < 1))
-        return ad_fail(f->ctx, ADATOM_USAGE, "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)",
-                       f->p.folds, (double)f->p.holdout);
-    int32_t *order = ad_malloc(f->ctx, (size_t)f->images, sizeof *order);
-    if (!order) return ADATOM_OUT_OF_MEMORY;
-    int next = 0;
-    for (int c = 0; c < f->info.classes; c++) {
-        const char *name;
-        size_t first, count;
-        adatom_dataset_class(f->dataset, c, &name, &first, &count);
-        ad_random random = ad_random_make(f->settings.seed, AD_STREAM_EPISODE, (uint32_t)c);
-        for (size_t i = 0; i < count; i++) order[i] = (int32_t)(first + i);
-        for (size_t i = count - 1; i > 0; i--) {
-            const size_t k = ad_random_below(&random, (uint32_t)i + 1);
-            const int32_t swap = order[i];
-            order[i] = order[k], order[k] = swap;
-        }
-        const size_t held = AD_MIN((size_t)ceil((double)f->p.holdout * (double)count), count - 1);
-        for (size_t i = 0; i < count; i++) {
-            int32_t *fold = &f->fold[order[i]];
-            *fold = EVERYTHING;
-            if (count == 1 || *kind == kinds[3]) continue;
-            if (*kind == kinds[0]) *fold = next++;
-            if (*kind == kinds[1]) *fold = next++ % f->p.folds;
-            if (*kind == kinds[2] && i < held) *fold = 0, next = 1;
-        }
-    }
-    f->folds = *kind == kinds[1] ? AD_MIN(next, f->p.folds) : next;
-    if (f->folds == 0) *kind = kinds[3];
-    ad_free(order);
-    return ADATOM_OK;
 }
 
 static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
@@ -283,9 +245,7 @@ static void fill(batch *b, int at) {
                 next = (next + 1) % n;
             }
         const int q = list(f, task, asked, b->order);
-        for (int i = 0; i < b->query_rounds * b->query; i++)
-            b->index[((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query)] =
-                b->order[AD_MIN(i, q - 1)];
+        for (int i = 0; i < b->query_rounds * b->query; i++) b->index[slot_of(b, t, i)] = b->order[AD_MIN(i, q - 1)];
     }
 }
 
@@ -357,9 +317,9 @@ done:
     return status;
 }
 
-/* Counts by class what the tasks from `at` on are asked about and what of it they get right, and the tasks that diverged: what adapted or a
- * class score is not finite. */
-static adatom_status ask(batch *b, int at, int *tested, int *right, int *lost_tasks) {
+/* Counts by class what the tasks from `at` on are asked about and what of it they get right. A task diverged if what adapted or a class
+ * score is not finite, or if training left all scores the same: it is counted as lost, its pictures are not. */
+static adatom_status ask(batch *b, int at, int *tested, int *right, int *lost_tasks, int *first_lost) {
     const fit *f = b->f;
     const int32_t zero = 0;
     const size_t bytes = (size_t)b->query_rounds * (size_t)b->at_once * (size_t)b->query * sizeof(int32_t);
@@ -373,15 +333,21 @@ static adatom_status ask(batch *b, int at, int *tested, int *right, int *lost_ta
         const int n = list(f, task_of(b, at + t), asked, b->order);
         bool tied = f->settings.steps > 0; /* as in adapt.c */
         for (int i = 0; i < n; i++) {
-            const int label = f->labels[b->order[i]];
-            const size_t from = ((size_t)(i / b->query) * (size_t)b->at_once + (size_t)t) * (size_t)b->query + (size_t)(i % b->query);
-            if (tested) tested[label]++;
-            tied = tied && b->predicted[from] == AD_PREDICTED_TIED;
-            if (b->predicted[from] == AD_PREDICTED_TIED) b->predicted[from] = 0;
-            right[label] += b->predicted[from] == label;
-            b->lost[t] = b->lost[t] || b->predicted[from] < 0;
+            int32_t *predicted = &b->predicted[slot_of(b, t, i)];
+            tied = tied && *predicted == AD_PREDICTED_TIED;
+            if (*predicted == AD_PREDICTED_TIED) *predicted = 0;
+            b->lost[t] = b->lost[t] || *predicted < 0;
         }
-        *lost_tasks += b->lost[t] || tied;
+        if (b->lost[t] || tied) {
+            if (*lost_tasks == 0) *first_lost = at + t;
+            ++*lost_tasks;
+            continue;
+        }
+        for (int i = 0; i < n; i++) {
+            const int label = f->labels[b->order[i]];
+            tested[label]++;
+            right[label] += b->predicted[slot_of(b, t, i)] == label;
+        }
     }
 done:
     return status;
@@ -389,6 +355,31 @@ done:
 
 static void tell(fit *f, int more) {
     if (f->p.progress) f->p.progress(f->p.user, f->done += more, f->total);
+}
+
+/* Whether checkpoint k is better than the best one so far: no task or fewer diverged, then more right, then fewer steps. */
+static bool is_better(const fit *f, int k, int best) {
+    if (f->lost_at[k] != f->lost_at[best]) return f->lost_at[k] < f->lost_at[best];
+    /* Other tasks may have diverged, so that the parts are compared. */
+    const int64_t more = (int64_t)f->right_at[k] * f->tested_at[best] - (int64_t)f->right_at[best] * f->tested_at[k];
+    return more > 0 || (more == 0 && k < best);
+}
+
+/* Tasks that diverged are left out of the estimate, and that is said; if all did, there is none, and no adapter is worth making. */
+static adatom_status judge_lost(const fit *f, int best) {
+    static const char how[] = "what adapted or a class score is not finite, or all scores are the same";
+    const int lost = f->lost_at[best];
+    if (lost == 0) return ADATOM_OK;
+    if (lost == f->folds)
+        return ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged in %d of the %d tasks of the estimate (%s); lower the learning rate", lost,
+                       f->folds, how);
+    int image = 0;
+    while (f->fold[image] != f->first_lost_at[best]) image++;
+    ad_log(f->ctx, ADATOM_LOG_WARNING,
+           "adapting diverged in %d of the %d tasks of the estimate (%s; the first is the one that leaves out '%s'). They are left out of "
+           "the accuracy, which is that of the others; lower the learning rate",
+           lost, f->folds, how, adatom_dataset_path(f->dataset, (size_t)image));
+    return ADATOM_OK;
 }
 
 static adatom_status estimate(fit *f, int *best) {
@@ -400,24 +391,21 @@ static adatom_status estimate(fit *f, int *best) {
     for (int at = 0; at < f->folds; at += b.at_once) {
         AD_TRY(start(&b, at));
         for (int k = 0, before = 0; k < f->checkpoints; before = f->steps_at[k++]) {
+            const size_t row = (size_t)k * (size_t)f->info.classes;
             AD_TRY(ad_run_segment(f->api, b.program, AD_SEGMENT_STEP, f->steps_at[k] - before));
-            AD_TRY(ask(&b, at, k == 0 ? f->tested : NULL, f->right + (size_t)k * (size_t)f->info.classes, &f->lost_at[k]));
+            AD_TRY(ask(&b, at, f->tested + row, f->right + row, &f->lost_at[k], &f->first_lost_at[k]));
         }
         tell(f, AD_MIN(b.at_once, f->folds - at));
     }
     for (int k = 0; k < f->checkpoints; k++)
-        for (int c = 0; c < f->info.classes; c++) f->right_at[k] += f->right[(size_t)k * (size_t)f->info.classes + (size_t)c];
-    for (int k = 0; k < f->checkpoints; k++) { /* the least steps among equals, and none after which a task diverged if there are others */
-        const bool whole = f->lost_at[k] == 0, best_whole = f->lost_at[*best] == 0;
-        const int more = f->right_at[k] - f->right_at[*best];
-        if (whole != best_whole ? whole : more > 0 || (more == 0 && k < *best)) *best = k;
-    }
-    if (f->lost_at[*best])
-        AD_TRY(ad_fail(f->ctx, ADATOM_FAILED,
-                       "adapting diverged in %d of the %d tasks of the estimate (what adapted or a class score is not finite, or all "
-                       "scores are the same); lower the "
-                       "learning rate",
-                       f->lost_at[*best], f->folds));
+        for (int c = 0; c < f->info.classes; c++) {
+            const size_t at = (size_t)k * (size_t)f->info.classes + (size_t)c;
+            f->tested_at[k] += f->tested[at];
+            f->right_at[k] += f->right[at];
+        }
+    for (int k = 0; k < f->checkpoints; k++)
+        if (is_better(f, k, *best)) *best = k;
+    status = judge_lost(f, *best);
 done:
     end(&b);
     return status;
@@ -499,43 +487,47 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     adatom_model_describe(f->model, &m);
     adatom_device_describe(f->device, &d);
     json_t *classes = json_array(), *c = json_object();
-    int tested = 0;
+#define SET(key, value) ad_json_set(c, key, value, &bad)
+    bool bad = false;
     for (int k = 0; k < f->info.classes; k++) {
         const char *name;
+        const size_t at = (size_t)best * (size_t)f->info.classes + (size_t)k;
         size_t first, count;
         adatom_dataset_class(f->dataset, k, &name, &first, &count);
-        tested += f->tested[k];
-        json_array_append_new(classes, json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", f->tested[k],
-                                                 "right", f->right[(size_t)best * (size_t)f->info.classes + (size_t)k]));
+        const int tested = f->tested[at], right = f->right[at];
+        json_t *one = json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", tested, "right", right);
+        ad_json_append(classes, one, &bad);
     }
-    json_object_set_new(c, "tool_version", json_string(ADATOM_VERSION));
-    if (f->p.command) json_object_set_new(c, "command", json_string(f->p.command));
-    if (f->p.base_model) json_object_set_new(c, "base_model_name_or_path", json_string(f->p.base_model));
-    json_object_set_new(c, "base_model",
-                        json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
-                                  "image_size", m.image_size));
-    json_object_set_new(c, "preprocessing",
-                        json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize", "shorter side, antialiased bilinear, centre crop",
-                                  "mean", floats3(m.mean), "std", floats3(m.std)));
+    SET("tool_version", json_string(ADATOM_VERSION));
+    if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
+    if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
+    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
+                                "image_size", m.image_size));
+    SET("preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
+                                   "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));
     json_t *method = ad_settings_json(&f->settings);
-    if (method) {
-        json_object_set_new(method, "steps", json_integer(f->steps_at[best]));
-        json_object_set_new(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images));
-        json_object_set_new(method, "augment", json_string(f->p.augment));
-        if (strcmp(f->p.augment, "none") != 0) json_object_set_new(method, "shift", json_integer(f->p.shift));
-    }
-    json_object_set_new(c, "method", method);
-    json_object_set_new(c, "dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
-    json_object_set_new(
-        c, "device",
+    ad_json_set(method, "steps", json_integer(f->steps_at[best]), &bad);
+    ad_json_set(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images), &bad);
+    ad_json_set(method, "augment", json_string(f->p.augment), &bad);
+    if (strcmp(f->p.augment, "none") != 0) ad_json_set(method, "shift", json_integer(f->p.shift), &bad);
+    SET("method", method);
+    SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
+    SET("device",
         json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info, "precision", d.precision));
-    json_object_set_new(c, "classes", classes);
-    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", tested, "right", f->right_at[best],
-                                 "fitted", f->images, "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
-    if (strcmp(f->p.estimate, "folds") == 0) json_object_set_new(estimate, "folds", json_integer(f->folds));
-    if (strcmp(f->p.estimate, "holdout") == 0) json_object_set_new(estimate, "holdout", json_real((double)f->p.holdout));
-    json_object_set_new(c, "estimate", estimate);
-    return c;
+    SET("classes", classes);
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", f->tested_at[best], "right",
+                                 f->right_at[best], "fitted", f->images, "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
+    if (f->lost_at[best]) { /* the tasks of the estimate and those that are not in it */
+        ad_json_set(estimate, "tasks", json_integer(f->folds), &bad);
+        ad_json_set(estimate, "diverged", json_integer(f->lost_at[best]), &bad);
+    }
+    if (strcmp(f->p.estimate, "folds") == 0) ad_json_set(estimate, "folds", json_integer(f->folds), &bad);
+    if (strcmp(f->p.estimate, "holdout") == 0) ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), &bad);
+    SET("estimate", estimate);
+#undef SET
+    if (!bad) return c;
+    json_decref(c);
+    return NULL;
 }
 
 static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
@@ -544,18 +536,21 @@ static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
     adatom_adapter *a = NULL;
     batch b = {.f = f};
     adatom_status status;
-    int *right = ad_calloc(f->ctx, (size_t)f->info.classes, sizeof *right), fitted = 0, lost = 0;
+    const size_t classes = (size_t)f->info.classes;
+    int *right = ad_calloc(f->ctx, 2 * classes, sizeof *right), fitted = 0, lost = 0, first_lost = 0;
     if (!right) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, &a));
     AD_TRY(begin(&b, EVERYTHING, 1));
     AD_TRY(start(&b, 0));
     AD_TRY(ad_run_segment(f->api, b.program, AD_SEGMENT_STEP, f->steps_at[best]));
-    AD_TRY(ask(&b, 0, NULL, right, &lost));
+    AD_TRY(ask(&b, 0, right + classes, right, &lost, &first_lost));
     for (int c = 0; c < f->info.classes; c++) fitted += right[c];
     AD_TRY(collect(&b, a)); /* names what is not finite, if it is a tensor */
     if (lost)
         AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (class scores are not finite or all the same); lower the learning rate"));
-    AD_TRY(ad_adapter_finish(a, configuration(f, best, fitted)));
+    json_t *config = configuration(f, best, fitted);
+    if (!config) AD_TRY(ad_fail(f->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
+    AD_TRY(ad_adapter_finish(a, config));
     tell(f, 1);
     *out = a;
     a = NULL;
@@ -576,11 +571,11 @@ adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *mode
     AD_TRY(fill_defaults(&f, params));
     f.labels = ad_malloc(f.ctx, f.info.images, sizeof *f.labels);
     f.fold = ad_malloc(f.ctx, f.info.images, sizeof *f.fold);
-    f.tested = ad_calloc(f.ctx, (CHECKPOINTS + 1) * (size_t)f.info.classes, sizeof *f.tested);
+    f.tested = ad_calloc(f.ctx, 2 * CHECKPOINTS * (size_t)f.info.classes, sizeof *f.tested);
     if (!f.labels || !f.fold || !f.tested) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    f.right = f.tested + f.info.classes;
+    f.right = f.tested + CHECKPOINTS * (size_t)f.info.classes;
     AD_TRY(read_classes(&f));
-    AD_TRY(choose_folds(&f));
+    AD_TRY(ad_choose_folds(f.ctx, dataset, &f.p, f.settings.seed, f.fold, &f.folds));
     AD_TRY(choose_steps(&f));
     f.total = f.folds + 1;
     AD_TRY(upload(&f));

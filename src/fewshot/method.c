@@ -1,7 +1,11 @@
 #include "fewshot/method.h"
+#include "io/json.h"
+
+#include "io/json.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_STEPS = 1000000 };
@@ -179,27 +183,30 @@ json_t *ad_settings_json(const ad_settings *s) {
     static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed"};
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
                           "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", ad_seed_json(s->seed));
-    if (!o || s->steps == 0) return o;
-    json_object_set_new(o, "optimizer", json_string(s->adam ? "adam" : "sgd"));
-    json_object_set_new(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum));
-    json_object_set_new(o, s->adam ? "beta2" : "dampening", json_real((double)s->dampening));
-    if (!s->adam) json_object_set_new(o, "nesterov", json_boolean(s->nesterov));
-    json_object_set_new(o, "weight_decay", json_real((double)s->weight_decay));
-    json_object_set_new(o, "label_smoothing", json_real((double)s->label_smoothing));
-    json_object_set_new(o, "cosine_scale", json_real((double)s->cosine_scale));
+    bool bad = !o;
+    if (bad || s->steps == 0) return o;
+    ad_json_set(o, "optimizer", json_string(s->adam ? "adam" : "sgd"), &bad);
+    ad_json_set(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum), &bad);
+    ad_json_set(o, s->adam ? "beta2" : "dampening", json_real((double)s->dampening), &bad);
+    if (!s->adam) ad_json_set(o, "nesterov", json_boolean(s->nesterov), &bad);
+    ad_json_set(o, "weight_decay", json_real((double)s->weight_decay), &bad);
+    ad_json_set(o, "label_smoothing", json_real((double)s->label_smoothing), &bad);
+    ad_json_set(o, "cosine_scale", json_real((double)s->cosine_scale), &bad);
     static const char *const rates[] = {"lr_atoms", "lr", "lr_norm", "lr_coefficients", "lr_ordinary"};
     for (int r = 0; r < AD_ROLE_STATISTICS; r++)
-        if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) json_object_set_new(o, rates[r], json_real((double)s->lr[r]));
+        if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) ad_json_set(o, rates[r], json_real((double)s->lr[r]), &bad);
     if (s->lowrank.kind != AD_LOWRANK_NONE) {
-        json_object_set_new(o, "lr_adapter", json_real((double)s->lr_adapter));
-        json_object_set_new(o, "rank", json_integer(s->lowrank.rank));
-        json_object_set_new(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)));
+        ad_json_set(o, "lr_adapter", json_real((double)s->lr_adapter), &bad);
+        ad_json_set(o, "rank", json_integer(s->lowrank.rank), &bad);
+        ad_json_set(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)), &bad);
     }
     if (s->batch) {
-        json_object_set_new(o, "batch", json_integer(s->batch));
-        json_object_set_new(o, "epochs", json_integer(s->epochs));
+        ad_json_set(o, "batch", json_integer(s->batch), &bad);
+        ad_json_set(o, "epochs", json_integer(s->epochs), &bad);
     }
-    return o;
+    if (!bad) return o;
+    json_decref(o);
+    return NULL;
 }
 
 adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *method, char *out, size_t capacity) {
@@ -207,12 +214,13 @@ adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *metho
     adatom_status status = ad_settings_resolve(ctx, method, &settings);
     if (status != ADATOM_OK) return status;
     json_t *config = ad_settings_json(&settings);
-    const size_t length = config ? json_dumpb(config, out, capacity, JSON_COMPACT | JSON_REAL_PRECISION(9)) : 0;
+    char *text = config ? ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(config);
-    if (length == 0) return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
-    if (length >= capacity)
-        return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", length + 1, capacity);
-    out[length] = 0;
+    if (!text) return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
+    const size_t size = strlen(text) + 1;
+    if (size <= capacity) memcpy(out, text, size);
+    free(text); /* jansson's */
+    if (size > capacity) return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", size, capacity);
     return ADATOM_OK;
 }
 

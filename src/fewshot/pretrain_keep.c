@@ -1,8 +1,8 @@
 /* What pretraining keeps in files: checkpoints and the model. */
 #include "fewshot/pretrain.h"
+#include "io/json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,9 @@ adatom_status ad_pretrain_find(ad_training *t) {
     if (!there && p->resume)
         ad_log(t->ctx, ADATOM_LOG_WARNING, "there is no checkpoint '%s' to resume: training begins from nothing", t->checkpoint_path);
     t->found = there && p->resume;
-    return ADATOM_OK;
+    /* Hours later would be too late. */
+    const adatom_status status = ad_write_check(t->ctx, p->output);
+    return status != ADATOM_OK ? status : ad_write_check(t->ctx, t->checkpoint_path);
 }
 
 /* Device <-> checkpoint arrays. */
@@ -141,16 +143,17 @@ adatom_status ad_pretrain_save_model(ad_training *t, double validation) {
                   (double)p->momentum, "weight_decay", (double)p->weight_decay, "label_smoothing", (double)p->label_smoothing, "warmup",
                   (double)p->warmup, "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step, "device", device.name,
                   "backend", device.backend, "driver", device.driver_info, "precision", device.precision);
-    if (!notes) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
-    if (validation >= 0) json_object_set_new(notes, "validation_accuracy", json_real(validation));
+    bool bad = !notes;
+    if (validation >= 0) ad_json_set(notes, "validation_accuracy", json_real(validation), &bad);
     if (validation >= 0)
-        json_object_set_new(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks));
-    if (p->from) json_object_set_new(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash));
-    if (p->command) json_object_set_new(notes, "command", json_string(p->command));
-    char *text = json_dumps(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        ad_json_set(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks), &bad);
+    if (p->from) ad_json_set(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash), &bad);
+    if (p->command) ad_json_set(notes, "command", ad_json_text(t->ctx, p->command), &bad);
+    char *text = bad ? NULL : ad_json_dump(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(notes);
+    if (!text) return ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the model's notes");
     ad_free(t->model->notes);
-    t->model->notes = text ? ad_strdup(t->ctx, text) : NULL;
+    t->model->notes = ad_strdup(t->ctx, text);
     free(text);
     if (!t->model->notes) return ADATOM_OUT_OF_MEMORY;
     return t->p.output ? adatom_model_save(t->model, t->p.output) : ADATOM_OK;

@@ -1,6 +1,7 @@
 /* Recipes as JSON. Tables say which members there are, of which type and range; whatever is not in them is refused. */
 #include "fewshot/method.h"
 #include "fewshot/recipe.h"
+#include "io/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -245,8 +246,10 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     recipe->ctx = context;
     adatom_recipe_info *info = &recipe->info;
     if (!(recipe->file = ad_strdup(context, name))) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    if (!(recipe->json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error)))
+    status = ad_json_parse(context, text, size, &recipe->json, &error);
+    if (status == ADATOM_BAD_DATA)
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' line %d: not valid JSON: %s", name, error.line, error.text));
+    AD_TRY(status);
     AD_TRY(READ(&r, "", recipe->json, outline_members, &parts));
     AD_TRY(READ(&r, "data.", parts.data, data_members, info));
     AD_TRY(READ(&r, "episodes.", parts.episodes, episodes_members, info));

@@ -39,18 +39,27 @@ static char *tidy_path(adatom_context *ctx, const char *name, bool *usable) {
 
 static adatom_status damaged(const ad_source *source, struct archive *reader, const char *member) {
     const char *reason = archive_error_string(reader);
+    if (reason && strstr(reason, "nsupported"))
+        return ad_fail(source->ctx, ADATOM_BAD_DATA,
+                       "archive '%s' is packed in a way that is not read%s%s%s (%s): unpack it, or pack it again", source->root,
+                       member ? ", at '" : "", member ? member : "", member ? "'" : "", reason);
     return ad_fail(source->ctx, archive_errno(reader) == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA,
                    "archive '%s' is damaged or cut short%s%s%s: %s", source->root, member ? " at '" : "", member ? member : "",
                    member ? "'" : "", reason ? reason : "no reason given");
 }
+
+static const char disc[] = "an ISO 9660 archive";
 
 /* What the file is by its first bytes, or NULL. */
 static const char *kind_of_file(const ad_source *source) {
     char first[512];
     int file = open(source->root, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = file < 0 ? 0 : read(file, first, sizeof first);
+    const char *what = ad_sniff(first, n > 0 ? (size_t)n : 0);
+    /* A disc begins with 32 KiB of whatever its maker likes, often zeros, which are an empty tar. */
+    if (!what && file >= 0 && pread(file, first, 5, 32769) == 5 && !memcmp(first, "CD001", 5)) what = disc;
     if (file >= 0) close(file);
-    return ad_sniff(first, n > 0 ? (size_t)n : 0);
+    return what;
 }
 
 /* The locale in which libarchive gives names as they are. A zip says which names are UTF-8, and the C locale can't hold those. In a
@@ -139,7 +148,7 @@ static adatom_status not_an_archive(const ad_source *source, struct archive *rea
     for (size_t i = 0; what && i < AD_COUNT(known); i++)
         if (!strcmp(what, known[i])) return damaged(source, reader, NULL);
     return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' is %s, not a folder, zip or tar archive of pictures%s", source->root,
-                   what ? what : "something unknown", what && strstr(what, "archive") ? ": unpack it first" : "");
+                   what ? what : "something unknown", what && strstr(what, "archive") && !strstr(what, "empty") ? ": unpack it first" : "");
 }
 
 /* Notes what a header says. written: the name in a zip's directory, or NULL; it counts where it is the same name. */
@@ -154,7 +163,7 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
     char unnamed[48];
     bool is_same = false;
     if (name && written && strcmp(name, written) != 0) AD_TRY(ad_same_characters(source->ctx, name, written, &is_same));
-    if (is_same) name = written;
+    if (is_same || !name) name = written; /* marked as UTF-8 without being it: the bytes are a name all the same */
     *usable = name != NULL;
     if (name) m->path = tidy_path(source->ctx, name, usable);
     if (*usable && !m->path) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -218,6 +227,7 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
     ad_zip_list written = {0};
     size_t count = 0, capacity = 0;
     const char *what = kind_of_file(source);
+    if (what == disc) AD_TRY(not_an_archive(source, NULL));
     if (what && !strcmp(what, "a zip archive")) AD_TRY(ad_zip_names(source->ctx, source->root, &written));
     AD_TRY(open_archive(source, &reader));
     if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK) AD_TRY(not_an_archive(source, reader));

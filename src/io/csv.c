@@ -2,30 +2,29 @@
 #include "io/dataset.h"
 
 #include <string.h>
-#include <strings.h>
+#include <utf8proc.h>
 
-/* Cuts spaces off both ends: "oak" and "oak " are one class. A no-break space counts, as spreadsheets write it. */
+/* Bytes of the space at `text`, 0 if it is none. Spreadsheets and input methods write those of Unicode, and some without any width. */
+static size_t space_length(const char *text, size_t size) {
+    utf8proc_int32_t point = 0;
+    if (size && strchr(" \t\r", *text)) return 1;
+    if (!size || (unsigned char)*text < 0x80) return 0;
+    const utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)AD_MIN(size, 4), &point);
+    const bool is_space = length > 0 && (utf8proc_category(point) == UTF8PROC_CATEGORY_ZS || point == 0x200B || point == 0xFEFF);
+    return is_space ? (size_t)length : 0;
+}
+
+/* Cuts spaces off both ends: "oak" and "oak " are one class. */
 static char *trim(char *text) {
-    size_t length = strlen(text);
-    for (;;) {
-        if (length && strchr(" \t\r", text[length - 1])) {
-            length--;
-        } else if (length >= 2 && !memcmp(text + length - 2, "\xC2\xA0", 2)) {
-            length -= 2;
-        } else {
-            break;
-        }
+    size_t length = strlen(text), start = 0, end = 0; /* end: behind the last character that is no space */
+    for (size_t n; (n = space_length(text + start, length - start)) > 0;) start += n;
+    for (size_t at = start; at < length;) {
+        const size_t n = space_length(text + at, length - at);
+        at += n ? n : 1;
+        if (!n) end = at;
     }
-    text[length] = 0;
-    for (;;) {
-        if (*text == ' ' || *text == '\t') {
-            text++;
-        } else if (!strncmp(text, "\xC2\xA0", 2)) {
-            text += 2;
-        } else {
-            return text;
-        }
-    }
+    text[AD_MAX(end, start)] = 0;
+    return text + start;
 }
 
 /* Reads one field, without spaces before it, unquoting it in place and ending it with NUL. *at moves behind the separator; *ends_row tells
@@ -75,8 +74,8 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
             if (header) {
                 field = trim(field);
                 if (column == 0) first_heading = field;
-                if (!strcasecmp(field, "filename")) file_column = column;
-                if (!strcasecmp(field, "label")) label_column = column;
+                if (ad_same_letters(field, "filename", SIZE_MAX)) file_column = column;
+                if (ad_same_letters(field, "label", SIZE_MAX)) label_column = column;
             }
             if (column == file_column) file = field;
             if (column == label_column) label = trim(field);
@@ -118,6 +117,9 @@ adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *te
     if (!out->name || !out->text) goto done;
     if (size) memcpy(out->text, text, size);
     out->text[size] = 0;
+    /* Lines of an old Mac, and of programs that still write for it, end in CR alone. */
+    if (!strchr(out->text, '\n'))
+        for (char *end = out->text; (end = strchr(end, '\r'));) *end = '\n';
     status = parse_rows(ctx, size, out);
 done:
     if (status != ADATOM_OK) ad_csv_free(out);

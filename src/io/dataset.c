@@ -4,7 +4,6 @@
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #define BUILTIN "builtin:"
@@ -205,7 +204,7 @@ adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const ada
     adatom_status status = ADATOM_OK;
     struct stat info;
     size_t length = strlen(spec);
-    bool is_csv = length > 4 && !strcasecmp(spec + length - 4, ".csv") && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
+    bool is_csv = length > 4 && ad_same_letters(spec + length - 4, ".csv", SIZE_MAX) && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
     if (!is_csv) {
         if (params->csv) AD_TRY(read_csv(ctx, params->csv, csv));
         AD_TRY(ad_source_open(ctx, spec, source));

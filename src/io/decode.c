@@ -3,13 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 adatom_status ad_picture_fail(ad_decoding *d, adatom_status status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     d->error->status = status;
-    vsnprintf(d->error->text, sizeof d->error->text, format, args);
+    ad_vprint(d->error->text, sizeof d->error->text, format, args);
     va_end(args);
     return status;
 }
@@ -17,7 +16,7 @@ adatom_status ad_picture_fail(ad_decoding *d, adatom_status status, const char *
 adatom_status ad_picture_damaged(ad_decoding *d, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(d->error->text, sizeof d->error->text, format, args);
+    ad_vprint(d->error->text, sizeof d->error->text, format, args);
     va_end(args);
     return d->error->status = d->begun && d->params->allow_truncated ? ADATOM_OK : ADATOM_BAD_DATA;
 }
@@ -132,7 +131,7 @@ bool ad_parse_background(const char *text, uint8_t rgb[3]) {
     bool known = false;
     if (!text) text = "white";
     for (size_t i = 0; i < AD_COUNT(names); i++) {
-        if (strcasecmp(text, names[i].name)) continue;
+        if (!ad_same_letters(text, names[i].name, SIZE_MAX)) continue;
         value = names[i].value;
         known = true;
     }

@@ -107,14 +107,20 @@ static adatom_status read_rows(ad_decoding *d, reader *r, TIFF *tiff) {
         bool read = TIFFRGBAImageGet(&image, raster, width, height);
         if (!read || *r->text) status = complain(d, r);
     }
+    /* libtiff multiplies colours by an alpha that stands apart, but not greys. */
+    const bool greys = image.photometric == PHOTOMETRIC_MINISBLACK || image.photometric == PHOTOMETRIC_MINISWHITE;
+    const bool apart = greys && image.alpha == EXTRASAMPLE_UNASSALPHA;
     for (uint32_t y = 0; status == ADATOM_OK && y < height; y++) {
         uint8_t *row = (uint8_t *)(raster + (size_t)y * width); /* colours are multiplied by alpha already */
         for (uint32_t x = 0; x < width; x++) {
             uint32_t pixel = raster[(size_t)y * width + x], alpha = TIFFGetA(pixel);
             const uint8_t *b = d->params->background;
             const uint32_t colours[3] = {TIFFGetR(pixel), TIFFGetG(pixel), TIFFGetB(pixel)};
-            for (int c = 0; c < 3; c++)
-                row[3 * (size_t)x + (size_t)c] = (uint8_t)AD_MIN(255u, colours[c] + (b[c] * (255 - alpha) + 127) / 255);
+            for (int c = 0; c < 3; c++) {
+                const uint32_t over = b[c] * (255 - alpha);
+                row[3 * (size_t)x + (size_t)c] =
+                    (uint8_t)(apart ? (colours[c] * alpha + over + 127) / 255 : AD_MIN(255u, colours[c] + (over + 127) / 255));
+            }
         }
         ad_picture_row(d, row, 3);
     }

@@ -53,10 +53,37 @@ adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, 
                  size >> 20);
         return ADATOM_BAD_DATA;
     }
+    void *before = ad_c_locale_enter(); /* jansson knows of decimal points of one byte only */
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, error);
+    ad_c_locale_leave(before);
     if (*out) return ADATOM_OK;
     /* Where memory is lacking jansson fails without a word on the text. */
     if (json_error_code(error) == json_error_out_of_memory || !error->text[0])
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for %zu bytes of JSON", size);
     return ADATOM_BAD_DATA;
+}
+
+char *ad_json_dump(const json_t *json, size_t flags) {
+    void *before = ad_c_locale_enter();
+    char *text = json_dumps(json, flags);
+    ad_c_locale_leave(before);
+    return text;
+}
+
+adatom_status ad_json_memory(adatom_context *ctx, const json_error_t *error) {
+    if (json_error_code(error) != json_error_out_of_memory) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for looking at JSON");
+}
+
+json_t *ad_json_text(adatom_context *ctx, const char *text) {
+    uint32_t point;
+    const char *at = text;
+    for (size_t bytes; *at && (bytes = ad_utf8(at, &point)) > 0;) at += bytes;
+    if (!*at) return json_string(text);
+    const size_t capacity = adatom_printable(text, NULL, 0) + 1;
+    char *shown = ad_malloc(ctx, capacity, 1);
+    if (shown) adatom_printable(text, shown, capacity);
+    json_t *value = shown ? json_string(shown) : NULL;
+    ad_free(shown);
+    return value;
 }

@@ -25,7 +25,7 @@ adatom_status ad_problem(ad_problems *problems, const char *format, ...) {
     char text[AD_MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    ad_vprint(text, sizeof text, format, args);
     va_end(args);
     problems->count++;
     if (!problems->go_on) return ad_fail(problems->ctx, ADATOM_BAD_DATA, "%s", text);

@@ -258,7 +258,7 @@ adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metada
     *bytes = NULL;
     *size = 0;
     json_t *header = make_header(metadata, entries, count, &integer_bytes, &data_bytes);
-    if (!header || !(text = json_dumps(header, JSON_COMPACT))) {
+    if (!header || !(text = ad_json_dump(header, JSON_COMPACT))) {
         status =
             ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", count);
         goto done;

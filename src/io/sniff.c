@@ -1,9 +1,7 @@
 /* What a file is, by its name and by its first bytes. */
 #include "io/dataset.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 static bool has_prefix(const char *bytes, size_t size, size_t at, const char *prefix) {
     size_t length = strlen(prefix);
@@ -57,6 +55,21 @@ const char *ad_sniff(const char *bytes, size_t size) {
          "7zXZ",
          "an xz archive"},
         {257, "ustar", "a tar archive"},
+        {0, "PK\x07\x08", "a part of a split zip archive"},
+        {2, "-lh", "an LZH archive"},
+        {0, "MSCF", "a cabinet archive"},
+        {0, "\x1f\x9d", "a compress (.Z) archive"},
+        {0, "LZIP", "an lzip archive"},
+        {0, "\x89LZO", "an lzop archive"},
+        {0, "\x04\x22\x4d\x18", "an LZ4 archive"},
+        {0, "\x60\xEA", "an ARJ archive"},
+        {0, "07070", "a cpio archive"},
+        {0, "!<arch>", "an ar archive"},
+        {0, "xar!", "a xar archive"},
+        {0, "\x89HDF", "an HDF5 file"},
+        {0, "\x93NUMPY", "a NumPy array"},
+        {0, "ARROW1", "an Arrow file"},
+        {0, "PAR1", "a Parquet file"},
         {0, "version https://git-lfs", "a Git LFS pointer"},
         {0, "SQLite format 3", "an SQLite database"},
     };
@@ -68,12 +81,11 @@ const char *ad_sniff(const char *bytes, size_t size) {
     }
     if (size == 0) return "an empty file";
     size_t at = has_prefix(bytes, size, 0, "\xEF\xBB\xBF") ? 3 : 0;
-    while (at < size && isspace((unsigned char)bytes[at])) at++;
-    if ((size - at > 5 && !strncasecmp(bytes + at, "<html", 5)) || (size - at > 9 && !strncasecmp(bytes + at, "<!doctype", 9)))
+    while (at < size && ad_is_space(bytes[at])) at++;
+    if ((size - at > 5 && ad_same_letters(bytes + at, "<html", 5)) || (size - at > 9 && ad_same_letters(bytes + at, "<!doctype", 9)))
         return "an HTML page";
     for (at = 0; at < AD_MIN(size, 512); at++) {
-        unsigned char c = (unsigned char)bytes[at];
-        if (c < 32 && !isspace(c)) return NULL;
+        if ((unsigned char)bytes[at] < 32 && !ad_is_space(bytes[at])) return NULL;
     }
     return "a text file";
 }
@@ -82,7 +94,7 @@ const char *ad_sniff(const char *bytes, size_t size) {
 static bool is_listed(const char *extension, const char *list) {
     const size_t length = strlen(extension);
     for (const char *end; (end = strchr(list, ' ')); list = end + 1)
-        if ((size_t)(end - list) == length && !strncasecmp(list, extension, length)) return true;
+        if ((size_t)(end - list) == length && ad_same_letters(list, extension, length)) return true;
     return false;
 }
 
@@ -112,5 +124,5 @@ ad_entry_kind ad_kind_of_name(const char *path) {
     if (!dot) return AD_ENTRY_OTHER;
     if (is_listed(dot + 1, read)) return AD_ENTRY_PICTURE;
     if (is_listed(dot + 1, unread)) return AD_ENTRY_UNREAD;
-    return strcasecmp(dot + 1, "csv") ? AD_ENTRY_OTHER : AD_ENTRY_CSV;
+    return ad_same_letters(dot + 1, "csv", SIZE_MAX) ? AD_ENTRY_CSV : AD_ENTRY_OTHER;
 }

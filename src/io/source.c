@@ -6,21 +6,40 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 bool ad_is_service_name(const char *component) {
     /* macOS, Synology, QNAP, Windows, Linux, desktop tools. What begins with a dot is hidden everywhere. */
-    static const char *const names[] = {"__MACOSX",   "@eaDir",   "#recycle",   "@Recycle",  "@Recently-Snapshot",        "$RECYCLE.BIN",
-                                        "RECYCLER",   "RECYCLED", "lost+found", "Thumbs.db", "System Volume Information", "Desktop.ini",
-                                        "#snapshot",  "@tmp",     "@sharebin",  "@__thumb",  "Network Trash Folder",      "Temporary Items",
-                                        "ehthumbs.db"};
+    static const char *const names[] = {"__MACOSX",
+                                        "@eaDir",
+                                        "#recycle",
+                                        "@Recycle",
+                                        "@Recently-Snapshot",
+                                        "$RECYCLE.BIN",
+                                        "RECYCLER",
+                                        "RECYCLED",
+                                        "lost+found",
+                                        "Thumbs.db",
+                                        "System Volume Information",
+                                        "Desktop.ini",
+                                        "#snapshot",
+                                        "@tmp",
+                                        "@sharebin",
+                                        "@__thumb",
+                                        "Network Trash Folder",
+                                        "Temporary Items",
+                                        "ehthumbs.db",
+                                        "~snapshot",
+                                        "TheVolumeSettingsFolder",
+                                        "TheFindByContentFolder",
+                                        "@appstore"};
     if (component[0] == '.') return true;
     for (size_t i = 0; i < AD_COUNT(names); i++)
-        if (!strcasecmp(component, names[i])) return true;
-    return false;
+        if (ad_same_letters(component, names[i], SIZE_MAX)) return true;
+    /* What a check of a Windows disk found: FOUND.000, FOUND.001 ... */
+    return ad_same_letters(component, "found.", 6) && strlen(component) == 9 && strspn(component + 6, "0123456789") == 3;
 }
 
 bool ad_name_may_be_picture(const char *name) {
@@ -32,7 +51,7 @@ bool ad_name_may_be_picture(const char *name) {
         "sha256", "dvc",  "lock", "mp4",   "avi", "mov", "mkv", "mp3",  "wav",  "exe", "dll",   "so",   "o",    "safetensors"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < AD_COUNT(others); i++)
-        if (!strcasecmp(dot + 1, others[i])) return false;
+        if (ad_same_letters(dot + 1, others[i], SIZE_MAX)) return false;
     return true;
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LEVELS_MOST = 16, NAMES_MOST = 16 };
 
@@ -22,14 +21,21 @@ static const char *folder_at(const char *path, size_t level, size_t *length) {
 
 /* "train", "Training_Set", "val2017", "images_background": what parts of data sets are called. */
 static bool is_split_name(const char *name, size_t length) {
-    static const char *const names[] = {"train",      "training", "trn",     "val",   "valid",   "validation",
-                                        "dev",        "test",     "testing", "tst",   "eval",    "evaluation",
-                                        "background", "base",     "novel",   "query", "support", "holdout"};
-    static const char *const before[] = {"images_", "images-", "img_", "data_"};
+    static const char *const names[] = {
+        "train", "training",   "trn",        "val",     "valid",    "validation", "dev",        "test",    "testing",  "tst",
+        "eval",  "evaluation", "background", "base",    "novel",    "query",      "support",    "holdout", "trainval", "fold",
+        "split", "seen",       "unseen",     "labeled", "labelled", "unlabeled",  "unlabelled", "gallery", "probe"};
+    static const char *const before[] = {"images_", "images-", "img_", "data_", "meta-", "meta_", "mini-",
+                                         "mini_",   "mini",    "my_",  "my-",   "base_", "novel_"};
     static const char *const behind[] = {"set", "data", "images", "imgs", "_", "-"};
+    const size_t number = strspn(name, "0123456789"); /* 1_train, 02-val */
+    if (number && number + 1 < length && strchr("_-. ", name[number])) {
+        name += number + 1;
+        length -= number + 1;
+    }
     for (size_t i = 0; i < AD_COUNT(before); i++) {
         const size_t n = strlen(before[i]);
-        if (length <= n || strncasecmp(name, before[i], n) != 0) continue;
+        if (length <= n || !ad_same_letters(name, before[i], n)) continue;
         name += n;
         length -= n;
     }
@@ -38,13 +44,13 @@ static bool is_split_name(const char *name, size_t length) {
         length -= cut;
         for (size_t i = 0; i < AD_COUNT(behind); i++) {
             const size_t n = strlen(behind[i]);
-            if (length <= n || strncasecmp(name + length - n, behind[i], n) != 0) continue;
+            if (length <= n || !ad_same_letters(name + length - n, behind[i], n)) continue;
             length -= n;
             cut = true;
         }
     }
     for (size_t i = 0; i < AD_COUNT(names); i++)
-        if (strlen(names[i]) == length && !strncasecmp(name, names[i], length)) return true;
+        if (strlen(names[i]) == length && ad_same_letters(name, names[i], length)) return true;
     return false;
 }
 

@@ -30,7 +30,7 @@ static char *describe(const adatom_model *model) {
         json_decref(json);
         json = NULL;
     }
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
+    char *text = json ? ad_json_dump(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
 }
@@ -103,8 +103,11 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
                        &params->arch, "sharing", &params->sharing, "atoms", &atoms, "group", &group, "image_size", &image_size, "resize",
                        &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first, "residual", &residual, "stem",
                        &params->stem, "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix", &d->head_prefix, "mean",
-                       &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2]))
+                       &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2])) {
+        status = d->json ? ad_json_memory(ctx, &error) : ADATOM_OK;
+        if (status != ADATOM_OK) return status;
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name, error.text);
+    }
     const json_int_t numbers[] = {atoms, group, image_size, width, classes, resize};
     int *const fields[] = {&params->atoms, &params->group, &params->image_size, &params->width, &params->classes, &d->resize};
     for (size_t i = 0; i < AD_COUNT(fields); i++) {

@@ -208,6 +208,60 @@ def bmps():
             yield name.replace(".", "_565." if masks else "_555."), bmp(rows, 16, (), top_down, masks), image("RGB", wanted), 1
 
 
+def with_header(size, bits, rows, masks=(), palette=b"", colours=0, top_down=False, gap=0):
+    """A BMP with another header: 12 and 16 bytes of OS/2 1 and 2, 52 to 124 of versions 2 to 5; a gap before its pixels."""
+    padded = [row + bytes(-len(row) % 4) for row in rows]
+    data = b"".join(padded if top_down else reversed(padded))
+    if size == 12:
+        header = struct.pack("<IHHHH", 12, WIDTH, HEIGHT, 1, bits)
+    else:
+        header = struct.pack("<IiiHHIIiiII", size, WIDTH, -HEIGHT if top_down else HEIGHT, 1, bits, 3 if masks else 0, len(data), 2835, 2835,
+                             colours, 0)
+        header = (header + struct.pack("<%dI" % len(masks), *masks)).ljust(size, b"\0")[:max(size, 40 + 4 * len(masks) if size >= 40 else size)]
+    offset = 14 + len(header) + len(palette) + gap
+    return struct.pack("<2sIHHI", b"BM", offset + len(data), 0, 0, offset) + header + palette + bytes(gap) + data
+
+
+def other_bmps():
+    """Headers that few programs write."""
+    chance = random.Random(15)
+    pixels = [tuple(chance.randrange(256) for _ in range(4)) for _ in range(WIDTH * HEIGHT)]
+    lines = [pixels[y * WIDTH:(y + 1) * WIDTH] for y in range(HEIGHT)]
+    rgb = image("RGB", [p[:3] for p in pixels])
+    rows24 = [b"".join(bytes((p[2], p[1], p[0])) for p in line) for line in lines]
+    rows32 = [b"".join(bytes((p[2], p[1], p[0], p[3])) for p in line) for line in lines]
+    usual, alpha = (0xFF0000, 0xFF00, 0xFF), 0xFF000000
+    for size, top_down, gap in itertools.product((12, 16, 40, 52, 56, 64, 108, 124), (False, True), (0, 6)):
+        if top_down and size == 12:
+            continue
+        name = "bmp_header%d%s_%d" % (size, "_topdown" if top_down else "", gap)
+        yield name + ".bmp", with_header(size, 24, rows24, top_down=top_down, gap=gap), rgb, 0
+        if size >= 52 and size != 64:
+            yield name + "_masks.bmp", with_header(size, 32, rows32, usual, top_down=top_down, gap=gap), rgb, 0
+        if size >= 56 and size != 64:
+            wanted = over(image("RGBA", pixels))
+            yield name + "_alpha.bmp", with_header(size, 32, rows32, usual + (alpha,), top_down=top_down, gap=gap), wanted, 0
+    clear = [b"".join(bytes((p[2], p[1], p[0], 0)) for p in line) for line in lines]
+    yield "bmp_clear.bmp", with_header(124, 32, clear, usual + (alpha,)), rgb, 0
+    swapped = [b"".join(bytes(p) for p in line) for line in lines]
+    yield "bmp_rgbx.bmp", with_header(40, 32, swapped, (0xFF, 0xFF00, 0xFF0000)), rgb, 0
+    tens = [struct.pack("<%dI" % WIDTH, *((p[0] << 22 | p[1] << 12 | p[2] << 2) for p in line)) for line in lines]
+    yield "bmp_101010.bmp", with_header(40, 32, tens, (0x3FF << 20, 0x3FF << 10, 0x3FF)), rgb, 0
+    colours = [tuple(chance.randrange(256) for _ in range(3)) for _ in range(256)]
+    for size, bits, used in ((12, 1, 2), (12, 4, 16), (12, 8, 256), (16, 8, 256), (40, 4, 10), (40, 8, 10), (124, 8, 200), (40, 2, 4)):
+        numbers = [[chance.randrange(used) for _ in range(WIDTH)] for _ in range(HEIGHT)]
+        numbers[0][:2] = [0, used - 1]
+        palette = b"".join(bytes((b, g, r)) + b"\0" * (size != 12) for r, g, b in colours[:used])
+        data = with_header(size, bits, [packed(line, bits) for line in numbers], (), palette, used % (1 << bits))
+        yield "bmp_palette%d_%d_%d.bmp" % (size, bits, used), data, image("RGB", [colours[v] for line in numbers for v in line]), 0
+
+
+def bmp_beyond_palette():
+    """A pixel of a colour that is not there: what decoders make of it is chance."""
+    rows = [bytes((x + y) % 11 for x in range(WIDTH)) for y in range(HEIGHT)]
+    return with_header(40, 8, rows, (), bytes(range(40)), 10)
+
+
 # TIFF of our own: any byte order, strips or tiles, no compression
 
 def tiff(order, fields, data, big=False):

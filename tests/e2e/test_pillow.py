@@ -15,7 +15,8 @@ try:
 except ImportError as missing:
     print(missing)
     sys.exit(77)
-from picture_files import (HEIGHT, WIDTH, bmps, encoded, exif, noise, over, own_tiffs, photograph, png, pngs, pnms, turned, with_property)
+from picture_files import (HEIGHT, WIDTH, bmp_beyond_palette, bmps, encoded, exif, noise, other_bmps, over, own_tiffs, photograph, png, pngs,
+                           pnms, turned, with_property)
 
 failures = []
 
@@ -117,6 +118,17 @@ def jpegs():
             yield "orientation%d%s.jpg" % (orientation, "little" if order == "<" else "big"), data, turned(plain, orientation), 0
     for text, block in (("cut", exif(6)[:20]), ("value", exif(9)), ("far", b"II*\0\xff\xff\xff\x7f")):
         yield "exif_damaged_%s.jpg" % text, encoded(picture, "JPEG", quality=90, exif=b"Exif\0\0" + block), plain, 0
+    segment = lambda marker, data: b"\xff" + bytes((marker,)) + struct.pack(">H", len(data) + 2) + data
+    for order, orientation in (("<", 6), (">", 3), (">", 8)):
+        field = lambda kind: struct.pack(order + "HHI", 0x0112, kind, 1) + struct.pack(order + ("HH" if kind == 3 else "I"), *((orientation, 0)[:5 - kind]))
+        start = (b"II*\0" if order == "<" else b"MM\0*")
+        long = start + struct.pack(order + "IH", 8, 1) + field(4) + bytes(4)
+        far = start + struct.pack(order + "I", 15) + b"\x77" * 7 + struct.pack(order + "H", 1) + field(3) + bytes(4)
+        thumb = start + struct.pack(order + "IHHHIHHIH", 8, 1, 0x0100, 3, 1, 5, 0, 26, 1) + field(3) + bytes(4)
+        xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta></x:xmpmeta>")
+        for name, block, wanted in (("long", long, turned(plain, orientation)), ("far", far, turned(plain, orientation)), ("thumbnail", thumb, plain)):
+            data = unturned[:2] + xmp + segment(0xFE, b"words") + segment(0xEC, b"Ducky\0") + b"\xff" + segment(0xE1, b"Exif\0\0" + block) + unturned[2:]
+            yield "exif_%s%d%s.jpg" % (name, orientation, "little" if order == "<" else "big"), data, wanted, 0
     yield "name.png", unturned, plain, 0  # content decides
 
 
@@ -143,8 +155,8 @@ def others(read):
     if "TIFF" in read:
         yield from own_tiffs()
         for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"):
-            for mode in ("L", "RGB", "P", "RGBA", "CMYK"):
-                source = noise("RGBA", seed=13) if mode == "RGBA" else picture.convert(mode)
+            for mode in ("L", "LA", "RGB", "P", "RGBA", "CMYK"):
+                source = noise(mode, seed=13) if mode.endswith("A") else picture.convert(mode)
                 try:
                     data = encoded(source, "TIFF", compression=compression)
                 except (OSError, RuntimeError, ValueError, KeyError):
@@ -158,7 +170,7 @@ def others(read):
 
 def look_at_formats(read):
     decoder, wanted = Decoder(), []
-    lists = [jpegs(), pngs(), pnms(), bmps(), others(read)]
+    lists = [jpegs(), pngs(), pnms(), bmps(), other_bmps(), others(read)]
     for name, data, picture, most in (item for items in lists for item in items):
         picture = picture or by_pillow(data)
         side = min(picture.size)
@@ -261,6 +273,8 @@ def look_at_damage(read):
     rle = bytearray(encoded(picture.convert("P"), "BMP"))
     rle[30] = 1
     what.append(("BMP with runs", decoder.add("rle.bmp", bytes(rle), 38, 38), False))
+    what.append(("BMP with a colour beyond its palette", decoder.add("beyond.bmp", bmp_beyond_palette(), 38, 38), False))
+    what.append(("BMP with such a colour, allowed", decoder.add("beyond.bmp", bmp_beyond_palette(), 38, 38, allow=True), True))
     data = samples[3][1]
     for position in range(8, len(data), max(1, len(data) // 60)):
         flipped = bytearray(data)

@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Codecs behind libheif leak a little where a picture is damaged. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libdav1d\nleak:libde265\nleak:libheif\nleak:libaom\n"; }
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (int allow = 0; allow < 2; allow++) {

@@ -13,10 +13,11 @@ seq 601 | sed 's|^|// |' >"$tree/src/nn/f.c"
 printf '/* TO%s */\n' DO >"$tree/src/nn/h.c"
 printf '// %0138d\n' 0 >"$tree/src/nn/i.c"
 printf '# %0139d\n' 0 >"$tree/CMakeLists.txt"
+printf 'void g(void) { strcasecmp("a", "b"); }\nvoid k(void) { snprintf(b, 9, "%%.3g", 0.5); }\n' >"$tree/src/nn/j.c"
 out=$(sh "$1" "$tree")
 status=$?
 missing=0
-for breach in vk/a.c cli/b.c nn/c.c nn/d.c:1:.*printf nn/d.c:1:.*stderr e.h:1 nn/f.c nn/h.c:1 nn/i.c:1:.*columns CMakeLists.txt:1 src/attic; do
+for breach in vk/a.c cli/b.c nn/c.c nn/d.c:1:.*printf nn/d.c:1:.*stderr e.h:1 nn/f.c nn/h.c:1 nn/i.c:1:.*columns CMakeLists.txt:1 nn/j.c:1 nn/j.c:2 src/attic; do
     echo "$out" | grep -q "$breach" || { echo "not reported: $breach"; missing=1; }
 done
 # And a tree without a breach passes.

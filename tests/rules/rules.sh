@@ -45,6 +45,14 @@ for room in base io nn cpu vk device bench fewshot transfer; do
     grep -rnE '(fprintf|fputs|fputc|fwrite|fflush) *\(.*(stdout|stderr)' "src/$room"
 done | breach "the library prints, exits or reads the environment"
 
+# The host program's locale decides nothing: base/locale.c and io/json.c have what is used instead.
+letters='strn?casecmp|tolower|toupper|is(alpha|alnum|space|xdigit|upper|lower|print|punct)'
+for room in base io nn cpu vk device bench fewshot transfer; do
+    [ -d "src/$room" ] || continue
+    grep -rnE "(^|[^A-Za-z0-9_])($letters|strto[dfl]d?|ato[fl]|json_(dump|load)[a-z_]*) *\\(" "src/$room" | grep -v '^src/io/json\.c:'
+    grep -rnE '[^_a-z]v?snprintf *\(.*%[-+ #0-9.*]*[aefgAEFG]' "src/$room"
+done | breach "depends on the locale"
+
 # One subject a file, nothing left for later.
 list_sources() {
     find src include shaders tests tools -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.def' -o -name '*.sh' 2>/dev/null

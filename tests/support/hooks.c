@@ -7,7 +7,7 @@
 
 static _Atomic long fail_countdown = -1;
 
-void ad_test_fail_allocation(long n) { atomic_store(&fail_countdown, n); }
+long ad_test_fail_allocation(long n) { return atomic_exchange(&fail_countdown, n); }
 
 bool ad_test_allocation_fails(void) {
     if (atomic_load(&fail_countdown) < 0) return false;

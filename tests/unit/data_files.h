@@ -121,6 +121,26 @@ typedef struct stored {
     unsigned flags; /* of zip: 1 encrypted, 0x800 the name is UTF-8 */
 } stored;
 
+/* Members for tables of `stored`, in scopes where `size` is the size of all pictures. */
+#define FILE_OF(path, colour)                                                                                                              \
+    { .name = (path), .content = (colour), .size = size }
+#define UTF8_OF(path, colour)                                                                                                              \
+    { .name = (path), .content = (colour), .size = size, .flags = 0x800 }
+#define LINK_OF(path, to)                                                                                                                  \
+    { .name = (path), .link = (to), .content = "", .size = 0 }
+
+/* Pictures of one size, 2 x 2, which is returned. */
+static inline size_t make_colours(char red[64], char blue[64], char green[64]) {
+    char bytes[4096];
+    const size_t size = make_pnm(2, 2, 0xFF0000, bytes);
+    memcpy(red, bytes, size);
+    make_pnm(2, 2, 0x0000FF, bytes);
+    memcpy(blue, bytes, size);
+    make_pnm(2, 2, 0x00FF00, bytes);
+    memcpy(green, bytes, size);
+    return size;
+}
+
 static inline void put_number(FILE *file, unsigned long number, int bytes) {
     for (int i = 0; i < bytes; i++) fputc((int)(number >> 8 * i & 255), file);
 }

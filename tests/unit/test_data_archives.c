@@ -4,25 +4,8 @@
 #include <locale.h>
 
 static const adatom_dataset_params small = {.size = 4, .threads = 2};
-static char red[64], blue[64], green[64];
+static char red[64], blue[64], green[64], video[64] = "no picture";
 static size_t size;
-
-static void make_colours(void) {
-    char bytes[4096];
-    size = make_pnm(2, 2, 0xFF0000, bytes);
-    memcpy(red, bytes, size);
-    make_pnm(2, 2, 0x0000FF, bytes);
-    memcpy(blue, bytes, size);
-    make_pnm(2, 2, 0x00FF00, bytes);
-    memcpy(green, bytes, size);
-}
-
-#define FILE_OF(path, colour)                                                                                                              \
-    { .name = (path), .content = (colour), .size = size }
-#define UTF8_OF(path, colour)                                                                                                              \
-    { .name = (path), .content = (colour), .size = size, .flags = 0x800 }
-#define LINK_OF(path, to)                                                                                                                  \
-    { .name = (path), .link = (to), .content = "", .size = 0 }
 
 #define COMPOSED "caf\xC3\xA9"
 #define DECOMPOSED "cafe\xCC\x81"
@@ -46,7 +29,7 @@ static void put_tree_of(const char *folder, const stored *members, size_t count)
 }
 
 START_TEST(names_in_utf8) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored flagged[] = {UTF8_OF("a/" JAPANESE ".ppm", red), UTF8_OF(COMPOSED "/1.ppm", blue), UTF8_OF("a/" DECOMPOSED ".ppm", green),
                               FILE_OF("a/plain.ppm", green)};
     stored plain[4];
@@ -69,7 +52,7 @@ START_TEST(names_in_utf8) {
 END_TEST
 
 START_TEST(names_in_two_unicode_forms) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {UTF8_OF(COMPOSED "/1.ppm", red), UTF8_OF(DECOMPOSED "/1.ppm", blue), UTF8_OF("b/1.ppm", green)};
     put_zip("set.zip", members, 3);
     put_tree_of("folder", members, 3);
@@ -78,7 +61,7 @@ START_TEST(names_in_two_unicode_forms) {
 END_TEST
 
 START_TEST(names_in_other_encodings) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {FILE_OF("\x94L/1.ppm", red), FILE_OF("inu/\xE9t\xE9%.ppm", blue)};
     put_zip("set.zip", members, 2);
     put_tar("set.tar", members, 2);
@@ -99,7 +82,7 @@ START_TEST(names_in_other_encodings) {
 END_TEST
 
 START_TEST(links_to_files) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {LINK_OF("a/2.ppm", "ha/1.ppm"), /* before its target */
                               FILE_OF("a/1.ppm", red),
                               FILE_OF("b/1.ppm", blue),
@@ -134,7 +117,7 @@ START_TEST(links_to_files) {
 END_TEST
 
 START_TEST(links_to_folders) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {FILE_OF("store/x/1.ppm", red), FILE_OF("store/x/sub/2.ppm", blue), LINK_OF("a", "sstore/x"),
                               LINK_OF("b", "sa/sub"), FILE_OF("c/1.ppm", green)};
     put_tar("set.tar", members, AD_COUNT(members));
@@ -150,7 +133,7 @@ START_TEST(links_to_folders) {
 END_TEST
 
 START_TEST(links_that_lead_nowhere) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {FILE_OF("a/1.ppm", red),
                               FILE_OF("b/1.ppm", blue),
                               LINK_OF("a/2.ppm", "s/etc/passwd"),
@@ -162,7 +145,7 @@ START_TEST(links_that_lead_nowhere) {
                               LINK_OF("a/loop", "s.."),
                               LINK_OF("a/readme.txt", "sgone"),
                               FILE_OF("../up/1.ppm", green),
-                              FILE_OF("a/1.webm", "")};
+                              FILE_OF("a/1.webm", video)};
     put_tar("set.tar", members, AD_COUNT(members));
     adatom_dataset *d = open_well(in_test("set.tar"), &small);
     ck_assert_uint_eq(describe(d).images, 2);
@@ -200,7 +183,7 @@ START_TEST(links_that_lead_nowhere) {
 END_TEST
 
 START_TEST(packed_twice) { /* tar stores the second as a link to itself */
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {FILE_OF("a/1.ppm", red), FILE_OF("b/1.ppm", blue), LINK_OF("a/1.ppm", "ha/1.ppm")};
     put_tar("set.tar", members, AD_COUNT(members));
     adatom_dataset *d = open_well(in_test("set.tar"), &small);
@@ -210,7 +193,7 @@ START_TEST(packed_twice) { /* tar stores the second as a link to itself */
 END_TEST
 
 START_TEST(archives_that_are_not_read) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored locked[] = {{.name = "a/1.ppm", .content = red, .size = size, .flags = 1}, FILE_OF("b/1.ppm", blue)};
     put_zip("locked.zip", locked, 2);
     open_badly(in_test("locked.zip"), &small, ADATOM_BAD_DATA, "is encrypted ('a/1.ppm')");
@@ -223,7 +206,7 @@ START_TEST(archives_that_are_not_read) {
 END_TEST
 
 START_TEST(folders_without_pictures) {
-    make_colours();
+    size = make_colours(red, blue, green);
     const stored members[] = {FILE_OF("a/1.ppm", red), FILE_OF("b/1.ppm", blue), LINK_OF("c", "d"), FILE_OF("c/readme.txt", red)};
     put_tar("set.tar", members, AD_COUNT(members));
     const adatom_dataset_params strict = {.size = 4, .refuse_empty = true};

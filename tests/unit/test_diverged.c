@@ -10,13 +10,19 @@
 #include <stdio.h>
 
 static adatom_context *ctx;
+static char warning[1024];
 static adatom_device *device;
 static adatom_dataset *novel;
 static adatom_model *model;
 static adatom_episodes *list;
 
+static void keep_warning(void *user, adatom_log_level level, const char *text) {
+    (void)user;
+    if (level == ADATOM_LOG_WARNING) snprintf(warning, sizeof warning, "%s", text);
+}
+
 static void setup(void) {
-    OK(adatom_context_create(NULL, &ctx));
+    OK(adatom_context_create(&(adatom_context_params){.log = keep_warning}, &ctx));
     const adatom_device_params cpu = {.select = "cpu", .threads = 2};
     OK(adatom_device_open(ctx, &cpu, &device));
     const adatom_dataset_params n = {.size = 16, .split = "novel", .builtin_per_class = 8};
@@ -104,6 +110,68 @@ START_TEST(test_pictures_without_class) {
     ck_assert_uint_eq(lost, info.lost);
     adatom_predictions_destroy(&p);
     adatom_adapter_destroy(&adapter);
+}
+END_TEST
+
+/* Of an adapter whose estimate is of several tasks: those that diverge are not in it, and that is said in all places. */
+START_TEST(test_estimates_without_some_tasks) {
+    int partly = 0;
+    for (int turn = 0; turn < 60 && partly < 2; turn++) {
+        /* From where nothing diverges to where nearly all does. */
+        const float rate = 60.0f * powf(1.12f, (float)(turn % 20));
+        const adatom_method wild = {.adapt = "full", .optimizer = "sgd", .lr_full = rate, .steps = 12, .seed = (uint64_t)(1 + turn / 20)};
+        const adatom_fit_params fit = {.method = &wild, .estimate = "folds", .folds = 7, .batch = 16, .early_stop = partly == 1};
+        adatom_adapter *adapter = NULL, *again = NULL;
+        adatom_adapter_info info, loaded;
+        warning[0] = 0;
+        if (adatom_adapter_fit(device, model, novel, &fit, &adapter) != ADATOM_OK) {
+            ck_assert_ptr_null(adapter);
+            ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "diverged"));
+            continue;
+        }
+        adatom_adapter_describe(adapter, &info);
+        int tested = 0, right = 0;
+        for (int c = 0; c < info.classes; c++) {
+            adatom_adapter_class one;
+            OK(adatom_adapter_get_class(adapter, c, &one));
+            ck_assert(one.tested <= one.images && one.right <= one.tested);
+            tested += one.tested;
+            right += one.right;
+        }
+        ck_assert(tested == info.tested && right == info.right && info.accuracy == (double)right / tested);
+        if (info.diverged == 0) {
+            ck_assert_int_eq(info.tested, info.fitted);
+            ck_assert_int_eq(info.tasks, 0);
+            ck_assert_str_eq(warning, "");
+        } else {
+            char counts[64];
+            partly++;
+            snprintf(counts, sizeof counts, "%d of the 7 tasks of the estimate", info.diverged);
+            ck_assert_msg(strstr(warning, counts) && strstr(warning, "leaves out '"), "%s", warning);
+            ck_assert_int_eq(info.tasks, 7);
+            ck_assert(info.diverged < 7 && info.tested < info.fitted && info.tested > 0);
+            ck_assert_ptr_nonnull(strstr(info.config_json, "\"diverged\""));
+        }
+        char folder[] = "/tmp/adatom-diverged-XXXXXX", file[64];
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        OK(adatom_adapter_save(adapter, folder));
+        OK(adatom_adapter_load(ctx, folder, &again));
+        adatom_adapter_describe(again, &loaded);
+        ck_assert(loaded.diverged == info.diverged && loaded.tasks == info.tasks && loaded.tested == info.tested);
+        snprintf(file, sizeof file, "%s/" AD_ADAPTER_TENSORS, folder);
+        unlink(file);
+        snprintf(file, sizeof file, "%s/" AD_ADAPTER_CONFIG, folder);
+        unlink(file);
+        rmdir(folder);
+        adatom_adapter_destroy(&again);
+        adatom_adapter_destroy(&adapter);
+    }
+    ck_assert_int_gt(partly, 0);
+    const adatom_method wilder = {.adapt = "full", .optimizer = "sgd", .lr_full = 1000, .steps = 60};
+    const adatom_fit_params fit = {.method = &wilder, .estimate = "folds", .folds = 2, .batch = 16};
+    adatom_adapter *adapter = NULL;
+    ck_assert_int_eq(adatom_adapter_fit(device, model, novel, &fit, &adapter), ADATOM_FAILED);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "2 of the 2 tasks of the estimate"));
 }
 END_TEST
 
@@ -269,6 +337,7 @@ int main(void) {
     TCase *tests = tcase_create("diverged");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, test_episodes_that_diverge);
+    tcase_add_test(tests, test_estimates_without_some_tasks);
     tcase_add_test(tests, test_means_leave_them_out);
     tcase_add_test(tests, test_pictures_without_class);
     tcase_add_test(tests, test_numbers_out_of_range);

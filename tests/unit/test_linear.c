@@ -41,6 +41,13 @@ static unsigned char *file_of(const text *header, size_t data, size_t *size) {
     return bytes;
 }
 
+/* The address sanitizer keeps what was freed, so that the most memory in use says nothing there. */
+#ifdef __SANITIZE_ADDRESS__
+static const bool keeps_freed_memory = true;
+#else
+static const bool keeps_freed_memory = false;
+#endif
+
 static double processor_seconds(void) {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
@@ -167,7 +174,7 @@ START_TEST(swollen_headers) {
         free(header.bytes);
     }
     getrusage(RUSAGE_SELF, &after);
-    ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 200 << 10); /* KiB */
+    if (!keeps_freed_memory) ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 200 << 10); /* KiB */
 }
 END_TEST
 

@@ -1,7 +1,6 @@
-/* BMP and GIF by stb_image, after a look of our own at whether the file can hold what its header says. */
+/* GIF by stb_image, after a look of our own at whether the file can hold what its header says. */
 #include "io/decode.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #pragma GCC diagnostic ignored "-Wunused-function" /* of stb_image: told at the end of the file */
@@ -13,7 +12,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
-#define STBI_ONLY_BMP
 #define STBI_ONLY_GIF
 #define STBI_NO_STDIO
 #define STBI_MAX_DIMENSIONS (1 << 26)
@@ -23,8 +21,9 @@
 #include <stb_image.h>
 #pragma GCC diagnostic pop
 
-/* Gives stb_image's rows. channels: 3 leaves out an alpha that means nothing. */
-static adatom_status decode(ad_decoding *d, int channels) {
+/* Gives stb_image's rows. */
+static adatom_status decode(ad_decoding *d) {
+    enum { channels = 4 };
     int width = 0, height = 0, found = 0;
     if (d->size > INT32_MAX) return ad_picture_fail(d, ADATOM_BAD_DATA, "is larger than 2 GiB");
     uint8_t *pixels = stbi_load_from_memory(d->bytes, (int)d->size, &width, &height, &found, channels);
@@ -37,40 +36,11 @@ static adatom_status decode(ad_decoding *d, int channels) {
     if (width != d->width || height != d->height) {
         status = ad_picture_fail(d, ADATOM_BAD_DATA, "is damaged (its sizes contradict each other)");
     } else {
-        const size_t stride = (size_t)width * (size_t)channels;
+        const size_t stride = (size_t)width * channels;
         for (int y = 0; y < height; y++) ad_picture_row(d, pixels + (size_t)y * stride, channels);
     }
     ad_free(pixels);
     return status;
-}
-
-adatom_status ad_decode_bmp(ad_decoding *d) {
-    enum { FILE_HEADER = 14, CORE_HEADER = 12, INFO_HEADER = 40, BITFIELDS = 3 };
-    static const char *const compressions[] = {"", "run-length coded", "run-length coded", "", "JPEG inside", "PNG inside"};
-    const uint8_t *b = d->bytes;
-    if (d->size < FILE_HEADER + 4) return ad_picture_fail(d, ADATOM_BAD_DATA, "is truncated");
-    const uint32_t header = ad_le32(b + FILE_HEADER), offset = ad_le32(b + 10);
-    if (header != CORE_HEADER && header != INFO_HEADER && header != 56 && header != 108 && header != 124)
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged or unknown header");
-    if (d->size < FILE_HEADER + (size_t)header) return ad_picture_fail(d, ADATOM_BAD_DATA, "is truncated");
-    const bool core = header == CORE_HEADER;
-    const int64_t width = core ? (int32_t)ad_le16(b + 18) : (int32_t)ad_le32(b + 18),
-                  height = core ? (int32_t)ad_le16(b + 20) : (int32_t)ad_le32(b + 22);
-    const unsigned bits = core ? ad_le16(b + 24) : ad_le16(b + 28), compression = core ? 0 : ad_le32(b + 30);
-    if (compression != 0 && compression != BITFIELDS)
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture of a sort that is not read (%s); convert it to PNG",
-                               compression < AD_COUNT(compressions) ? compressions[compression] : "unknown compression");
-    if (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32)
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with %u bits a pixel", bits);
-    adatom_status status = ad_picture_begin(d, width, llabs(height), 1, 1, (uint64_t)AD_MAX(width, 0) * (uint64_t)llabs(height) * 8);
-    if (status != ADATOM_OK) return status;
-    const uint64_t needed = ((uint64_t)width * bits + 31) / 32 * 4 * (uint64_t)llabs(height);
-    if (offset < FILE_HEADER + header) return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged header");
-    if (offset > d->size || needed > d->size - offset) {
-        status = ad_picture_damaged(d, "is truncated");
-        if (status != ADATOM_OK) return status;
-    }
-    return decode(d, bits == 32 && compression == BITFIELDS ? 4 : 3);
 }
 
 typedef struct gif_reader {
@@ -168,5 +138,5 @@ adatom_status ad_decode_gif(ad_decoding *d) {
     }
     if (whole && !framed) return ad_picture_fail(d, ADATOM_BAD_DATA, "is a GIF picture without a frame");
     if (!whole) status = ad_picture_damaged(d, "is truncated");
-    return status == ADATOM_OK ? decode(d, 4) : status;
+    return status == ADATOM_OK ? decode(d) : status;
 }
