@@ -13,8 +13,11 @@ static window window_at(const ad_geometry *g, int p, int q) {
     return (window){AD_MAX(h, 0), AD_MIN(h + g->k, g->h), AD_MAX(w, 0), AD_MIN(w + g->k, g->w)};
 }
 
-/* A NaN stays one: what diverged must show at the end. */
-static inline float combine(float a, float b, bool average) { return average ? a + b : b > a || b != b ? b : a; }
+/* A NaN stays one: what diverged must show at the end. Two selections, which become vectors. */
+static inline float combine(float a, float b, bool average) {
+    const float larger = b > a ? b : a;
+    return average ? a + b : b != b ? b : larger;
+}
 
 /* One output position: c channels of the window, row by row, so that equal results are summed in one order. */
 AD_CPU_CLONES static void pool_position(float *y, const float *image, window v, int w, int c, bool average) {
