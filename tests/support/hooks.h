@@ -4,8 +4,8 @@
 
 #include "nn/engine.h"
 
-/* The n-th allocation from now (0 = the next) fails, once; a negative n turns it off. Returns what was left to count: it is negative if that
- * allocation came, and failed. */
+/* The n-th allocation from now (0 = the next) fails, once; a negative n turns it off. Returns what was left to count: it is negative if
+ * that allocation came, and failed. */
 long ad_test_fail_allocation(long n);
 
 /* Runs kernel `kernel` (ad_vk_kernel) from other SPIR-V in this engine from now on; the words must outlive it. */
