@@ -107,20 +107,6 @@ done:
     return status;
 }
 
-/* mkdir -p */
-void ad_cache_make_folder(const char *folder) {
-    char path[4096];
-    const size_t length = strlen(folder);
-    if (length == 0 || length >= sizeof path) return;
-    memcpy(path, folder, length + 1);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    mkdir(path, 0777);
-}
-
 typedef struct kept {
     char *name;
     uint64_t size;
@@ -178,7 +164,6 @@ void ad_cache_store(adatom_context *ctx, const char *folder, ad_cache_key key, u
     char *path = block_path(ctx, folder, key);
     adatom_status status = path ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
     if (path) {
-        ad_cache_make_folder(folder);
         ad_block_header *header = (ad_block_header *)(void *)block->bytes;
         header->key = key;
         ad_block_hash(block);

@@ -298,8 +298,6 @@ adatom_status ad_cache_load(adatom_context *ctx, const char *folder, ad_cache_ke
 /* A cache that can't be written is only worth a warning. The blocks that were longest not used go, so that at most limit bytes stay
  * besides this one. */
 void ad_cache_store(adatom_context *ctx, const char *folder, ad_cache_key key, uint64_t limit, ad_block *block);
-/* Makes the cache's folder. */
-void ad_cache_make_folder(const char *folder);
 
 /* seen.c: which content a file had when it was last read, so that it needn't be read to know it. Of archives: what is in them. */
 adatom_status ad_seen_load(ad_source *source, const char *folder);

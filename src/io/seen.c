@@ -298,7 +298,6 @@ void ad_seen_store(ad_source *source, const char *folder) {
     h.checksum = ad_hash(w.bytes + sizeof h, w.size - sizeof h, 0);
     if (h.checksum == source->seen) goto done; /* as it was read */
     memcpy(w.bytes, &h, sizeof h);
-    ad_cache_make_folder(folder);
     status = ad_write_file(source->ctx, path, w.bytes, w.size);
 done:
     if (status != ADATOM_OK)
