@@ -6,7 +6,7 @@
 /* What jansson takes for a value, roughly: empty arrays and objects have room for members. */
 enum { OBJECT_BYTES = 320, ARRAY_BYTES = 144, STRING_BYTES = 88, SCALAR_BYTES = 40 };
 #define FREE_BYTES ((size_t)64 << 20) /* what any text may take */
-#define MOST_TIMES 24                 /* a file of many small tensors needs 20 */
+#define MOST_TIMES 28                 /* a file of many small tensors needs 20, a list of many small episodes 26 */
 
 /* What the values would take, and how deep they are: a look at the brackets, quotes and commas. */
 static size_t estimate(const char *text, size_t size, int *deepest) {

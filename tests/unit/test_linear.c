@@ -1,6 +1,7 @@
 /* Files of very many names are read in a time that grows with their size, without more memory than they deserve, and can be interrupted.
  * Each of the first tests took minutes when every name was compared with every other. */
 #include "fewshot/adapter.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 #include "tests/run_suite.h"
 #include "transfer/layout.h"
@@ -178,6 +179,21 @@ START_TEST(swollen_headers) {
 }
 END_TEST
 
+/* The shortest episodes there are, as a list of them is written: the bound on swelling lets a long list pass. */
+START_TEST(long_lists) {
+    text list = {0};
+    json_t *json = NULL;
+    json_error_t error;
+    add(&list, "{\"episodes\":[");
+    for (int i = 0; i < 100000; i++) add(&list, "%s{\"support\":[11,22],\"query\":[33,44]}", i ? "," : "");
+    add(&list, "]}");
+    ck_assert_int_eq(ad_json_parse(ctx, list.bytes, list.size, &json, &error), ADATOM_OK);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "episodes")), 100000);
+    json_decref(json);
+    free(list.bytes);
+}
+END_TEST
+
 START_TEST(deep_header) {
     text header = {0};
     ad_safetensors file;
@@ -229,6 +245,7 @@ int main(void) {
     tcase_add_test(tests, import_of_many_tensors);
     tcase_add_test(tests, omitted_names);
     tcase_add_test(tests, swollen_headers);
+    tcase_add_test(tests, long_lists);
     tcase_add_test(tests, deep_header);
     tcase_add_test(tests, sparse_files);
     suite_add_tcase(suite, tests);
