@@ -9,7 +9,8 @@
 enum { AD_JSON_DEPTH = 64 };
 
 /* text[size] as a new value. BAD_DATA with error->text (and line) filled, for the caller's sentence: no JSON, a member named twice, deeper
- * than AD_JSON_DEPTH, or so many values in so few bytes that they would take more than 28 times their memory. OUT_OF_MEMORY with a message. */
+ * than AD_JSON_DEPTH, or so many values in so few bytes that they would take more than 28 times the text's memory. OUT_OF_MEMORY with a
+ * message. */
 adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, json_t **out, json_error_t *error);
 
 /* As text, with a point in numbers whatever the locale; free() it. NULL: out of memory. */
