@@ -81,7 +81,7 @@ thread() {
             --output "$run/$adapted"
     done
     try classify --model "$run/model.safetensors" --device cpu --no-cache --adapter "$run/atoms,$run/lora" "$run/new"
-    try data verify "$run/new"
+    try data verify "$run/new" --least 1
     try doctor --quick --device cpu
     reports=$(find "$out" -name 'thread.report.*' | wc -l)
     [ "$reports" -eq 0 ] || status=1
