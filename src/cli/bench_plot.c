@@ -312,9 +312,10 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
         top += height_of(&all, &meanings[m]);
     }
     fprintf(out, "</svg>\n");
-    fclose(out);
+    const bool whole = !ferror(out);
+    const bool closed = fclose(out) == 0;
     out = NULL;
-    if (memory_failed()) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    if (!whole || !closed) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     status = adatom_write_file(cli->ctx, path, text, size);
 done:
     if (out) fclose(out);

@@ -98,9 +98,6 @@ int main(int argc, char **argv) {
         if (status == ADATOM_OK && (fflush(stdout) != 0 || ferror(stdout)))
             status = cli_fail(&cli, ADATOM_IO, "cannot write to standard output");
     }
-    /* What is lacking for want of memory may look like bad data, or like nothing at all. */
-    if (memory_failed() && (status == ADATOM_OK || status == ADATOM_BAD_DATA))
-        status = cli_fail(&cli, ADATOM_OUT_OF_MEMORY, "out of memory");
     progress_clear(&cli.progress);
     if (status != ADATOM_OK) {
         const char *message = cli.message[0] ? cli.message : adatom_context_message(cli.ctx);

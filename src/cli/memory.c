@@ -1,22 +1,27 @@
 #include "memory.h"
 
+#include <adatom/adatom.h>
 #include <jansson.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
-/* Jansson's allocator has no argument to find a place by. */
-static atomic_bool failed;
+/* Ends the program. Results are written when they are whole, so that none is left in part. */
+static void give_up(void) {
+    static const char sentence[] = "adatom: out of memory\n";
+    const ssize_t written = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    (void)written;
+    _exit(adatom_status_exit_code(ADATOM_OUT_OF_MEMORY));
+}
 
-static void *watched_malloc(size_t size) {
+static void *sure_malloc(size_t size) {
     void *memory = malloc(size);
-    if (!memory && size) atomic_store(&failed, true);
+    if (!memory && size) give_up();
     return memory;
 }
 
-void memory_watch(void) { json_set_alloc_funcs(watched_malloc, free); }
-bool memory_failed(void) { return atomic_load(&failed); }
+void memory_watch(void) { json_set_alloc_funcs(sure_malloc, free); }
 
 typedef struct stream {
     char **text;
@@ -28,10 +33,7 @@ static ssize_t append(void *cookie, const char *bytes, size_t count) {
     if (s->room - *s->size <= count) {
         const size_t room = 2 * s->room + count + 1;
         char *text = realloc(*s->text, room);
-        if (!text) {
-            atomic_store(&failed, true);
-            return 0;
-        }
+        if (!text) give_up();
         *s->text = text;
         s->room = room;
     }

@@ -304,7 +304,6 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
     }
     bool complete = !ferror(out);
     complete &= fclose(out) == 0;
-    complete &= !memory_failed(); /* the document may lack what it was to hold */
     adatom_status status = ADATOM_OK;
     progress_clear(&cli->progress);
     if (!complete)
