@@ -1,15 +1,15 @@
-# Compiles every AD_KERNEL line of src/vk/kernels_*.def into ${CMAKE_BINARY_DIR}/generated/spv/NAME.h (a uint32_t array
+# Compiles every AD_KERNEL line of src/vk/kernels/kernels_*.def into ${CMAKE_BINARY_DIR}/generated/spv/NAME.h (a uint32_t array
 # spv_NAME). Include files under shaders/lib and shaders/abi.h are dependencies of all.
 set(spv_dir ${CMAKE_BINARY_DIR}/generated/spv)
 file(MAKE_DIRECTORY ${spv_dir})
-file(GLOB kernel_lists CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/vk/kernels_*.def)
+file(GLOB kernel_lists CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/vk/kernels/kernels_*.def)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kernel_lists})
 file(GLOB shader_includes CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/lib/*.glsl ${CMAKE_SOURCE_DIR}/shaders/*.h)
 set(spv_headers)
 
 # Kernels named *_KHR use GL_KHR_cooperative_matrix, which glslang knows since 13 (2023). Where the compiler is older, SPIR-V that was made
 # from the same source by tools/prebuild.sh is embedded instead; where the source has changed since, those kernels are left out (an empty
-# module: src/vk/arithmetic.c then does not offer them), and the test "prebuilt" fails.
+# module: src/vk/core/arithmetic.c then does not offer them), and the test "prebuilt" fails.
 set(prebuilt_dir ${CMAKE_SOURCE_DIR}/shaders/prebuilt)
 file(WRITE ${CMAKE_BINARY_DIR}/khr.comp "#version 450
 #extension GL_KHR_cooperative_matrix : require

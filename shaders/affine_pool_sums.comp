@@ -1,5 +1,5 @@
 /* The first pass of sums[2][c] = sum d, sum d*(x - mean[c]) over the windows' winners with d = dy*act'(y), mean = stats[0]: the
- * sums of RUN windows; parts are added up by sum_merge.comp.
+ * sums of RUN windows; parts are added up by norm_sum_merge.comp.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl, parts as in abi_other.h.
  * Grid: lib/grid.glsl, ceil(windows/RUN)*channels4 items a task. Bytes: 4*K*K + 9 + 8/RUN an element of y.
  * Reference: AFFINE_POOL_SUMS. */

@@ -1,5 +1,5 @@
 /* x[n][p][q] = scale*v + shift of the picture index[round][task][n], channel 3 = 0, where round = counter % rounds and v is the
- * crop, flip and colour jitter that GATHER of nn/ops.def defines (MODE, FLIP). Pictures outside [first, first + chunk)
+ * crop, flip and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP). Pictures outside [first, first + chunk)
  * are left as they are.
  * Layout: pictures uint8 [chunk][data_h][data_w][3], read as 32-bit words so that no 8-bit storage is asked of the device;
  * norm [2][4]; x [images][h][w][4].

@@ -1,4 +1,4 @@
-/* One invocation per item of a task, tasks along z; the items of a task are folded over x and y (ad_vk_items, vk/lower.h).
+/* One invocation per item of a task, tasks along z; the items of a task are folded over x and y (ad_vk_items, vk/kernels/lower.h).
  * The last workgroups have invocations past the last item. */
 layout(local_size_x = 64) in;
 

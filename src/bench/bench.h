@@ -2,7 +2,7 @@
 #ifndef AD_BENCH_BENCH_H
 #define AD_BENCH_BENCH_H
 
-#include "bench/cases.h"
+#include "verify/cases.h"
 #include "device/device.h"
 #include <adatom/bench.h>
 

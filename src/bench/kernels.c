@@ -1,6 +1,6 @@
 /* Kernel cases: one or two operations on operands of their own, checked, then timed. */
 #include "bench/bench.h"
-#include "bench/verify.h"
+#include "verify/shrunk.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* Tuning for a network: every class of operations of its plans that has a choice. */
 #include "bench/tune.h"
-#include "bench/verify.h"
+#include "verify/shrunk.h"
 #include "device/device.h"
-#include "nn/build.h"
+#include "compile/build.h"
 #include <adatom/bench.h>
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef AD_BENCH_TUNE_H
 #define AD_BENCH_TUNE_H
 
-#include "nn/engine.h"
+#include "plan/engine.h"
 
 /* Times those variants of plan->ops[op] that are listed, and prefers the fastest for such operations from now on. Only variants
  * that passed the kernel check on this device may be listed. seconds[count]: one run of each, INFINITY where it does not apply; *fastest:

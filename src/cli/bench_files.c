@@ -1,5 +1,5 @@
 #include "bench_files.h"
-#include "memory.h"
+#include "out_of_memory.h"
 #include "terminal.h"
 
 #include <errno.h>

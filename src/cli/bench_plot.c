@@ -1,5 +1,5 @@
 #include "bench_plot.h"
-#include "memory.h"
+#include "out_of_memory.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "method.h"
+#include "method_options.h"
 #include "report.h"
 #include "terminal.h"
 #include <adatom/adapter.h>

@@ -1,5 +1,5 @@
 #include "report.h"
-#include "memory.h"
+#include "out_of_memory.h"
 #include <adatom/bench.h>
 
 #include <stdlib.h>

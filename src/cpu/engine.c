@@ -1,6 +1,5 @@
 /* The engine: buffers, programs (a plan with its memory resolved to addresses) and their running. */
 #include "cpu/cpu_internal.h"
-#include "nn/build.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -12,6 +11,9 @@
 #include <unistd.h>
 
 enum { LARGE_BYTES = 4 << 20 }; /* what is worth large pages */
+
+/* Measured: docs/performance.md. */
+static const ad_conv_costs costs = {1.05f, 1.1f};
 
 typedef struct cpu_engine {
     ad_engine base;
@@ -52,7 +54,7 @@ struct ad_program {
 
 static const ad_cpu_kernel *const kernels[AD_OP_COUNT] = {
 #define AD_OP(NAME, name, roles) &ad_cpu_kernel_##NAME,
-#include "nn/ops.def"
+#include "plan/ops.def"
 #undef AD_OP
 };
 static const char *const one_variant[] = {"loops", NULL};
@@ -498,7 +500,7 @@ adatom_status ad_cpu_engine_create(adatom_context *ctx, int threads, ad_engine *
     if (threads < 0) return ad_fail(ctx, ADATOM_USAGE, "the CPU engine cannot use %d threads", threads);
     cpu_engine *engine = ad_calloc(ctx, 1, sizeof *engine);
     if (!engine) return ADATOM_OUT_OF_MEMORY;
-    engine->base = (ad_engine){&api, ctx, &ad_conv_costs_cpu};
+    engine->base = (ad_engine){&api, ctx, &costs};
     ad_cpu_describe(threads, &engine->info);
     engine->threads = engine->info.threads;
     engine->tiles = best_tiles();

@@ -1,7 +1,7 @@
 #ifndef AD_DEVICE_DEVICE_H
 #define AD_DEVICE_DEVICE_H
 
-#include "nn/engine.h"
+#include "plan/engine.h"
 
 struct adatom_device {
     adatom_context *ctx;
@@ -14,7 +14,7 @@ struct adatom_device {
     } kept;
 };
 
-/* As adatom_device_open, which is a matter of a room above (bench/half.c), without the check that half precision asks for. */
+/* As adatom_device_open (device/open.c), without the check that half precision asks for. */
 adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out);
 
 /* The rules of adatom_device_params.select over a list of devices; *index is into infos. */

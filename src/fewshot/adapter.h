@@ -2,14 +2,14 @@
 #ifndef AD_FEWSHOT_ADAPTER_H
 #define AD_FEWSHOT_ADAPTER_H
 
-#include "nn/lowrank.h"
+#include "net/lowrank.h"
 #include <adatom/adapter.h>
 #include <jansson.h>
 #include <string.h>
 
 typedef struct ad_adapter_tensor {
     char name[AD_PARAM_NAME];
-    char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts (nn/lowrank.h) in order */
+    char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts (net/lowrank.h) in order */
     int rank;
     int64_t shape[AD_PARAM_RANK];
     size_t elements;

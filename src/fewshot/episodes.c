@@ -1,4 +1,4 @@
-/* Episodes: drawing them. Their files are in fewshot/episodes_file.c. */
+/* Episodes: drawing them. Their files are in fewshot/formats/episodes_file.c. */
 #include "fewshot/episodes.h"
 
 #include <string.h>

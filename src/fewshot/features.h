@@ -2,7 +2,7 @@
 #ifndef AD_FEWSHOT_FEATURES_H
 #define AD_FEWSHOT_FEATURES_H
 
-#include "nn/network.h"
+#include "net/network.h"
 #include <adatom/dataset.h>
 #include <adatom/device.h>
 

@@ -2,7 +2,7 @@
 #ifndef AD_FEWSHOT_METHOD_H
 #define AD_FEWSHOT_METHOD_H
 
-#include "nn/build.h"
+#include "compile/build.h"
 #include <adatom/adapt.h>
 #include <jansson.h>
 

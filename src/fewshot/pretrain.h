@@ -3,7 +3,7 @@
 #ifndef AD_FEWSHOT_PRETRAIN_H
 #define AD_FEWSHOT_PRETRAIN_H
 
-#include "fewshot/checkpoint.h"
+#include "fewshot/formats/checkpoint.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"
 #include <adatom/train.h>

@@ -4,7 +4,7 @@
 #ifndef AD_FEWSHOT_ROWS_H
 #define AD_FEWSHOT_ROWS_H
 
-#include "nn/engine.h"
+#include "plan/engine.h"
 
 #define AD_MAX_CHUNKS 40
 

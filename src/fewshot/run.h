@@ -4,7 +4,7 @@
 
 #include "device/device.h"
 #include "fewshot/rows.h"
-#include "nn/build.h"
+#include "compile/build.h"
 #include <adatom/dataset.h>
 
 /* The model's parameter arena on the device (external arena 0 of plans). */
@@ -16,7 +16,7 @@ void ad_normalisation(const adatom_model *model, float out[8]);
 /* Arena 0 = params, 1.. = the chunks of rows. */
 adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffer *params, const ad_rows *rows, ad_program **out);
 
-/* The start of the low-rank adapters of the task in place `slot` (nn/lowrank.h); `task` chooses the random numbers. After the init segment.
+/* The start of the low-rank adapters of the task in place `slot` (net/lowrank.h); `task` chooses the random numbers. After the init segment.
  */
 adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built, const ad_network *net, int rank,
                                uint64_t seed, int task, int slot);

@@ -1,6 +1,6 @@
 /* From a network with any kernels to a decomposed one. */
 #include "transfer/dense.h"
-#include "transfer/fit.h"
+#include "transfer/factor.h"
 
 #include <adatom/transfer.h>
 #include <math.h>

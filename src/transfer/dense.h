@@ -2,7 +2,7 @@
 #ifndef AD_TRANSFER_DENSE_H
 #define AD_TRANSFER_DENSE_H
 
-#include "nn/network.h"
+#include "net/network.h"
 
 /* Numbers of a convolution's kernel. */
 size_t ad_dense_count(const ad_node *node);

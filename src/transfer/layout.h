@@ -2,7 +2,7 @@
 #ifndef AD_TRANSFER_LAYOUT_H
 #define AD_TRANSFER_LAYOUT_H
 
-#include "nn/network.h"
+#include "net/network.h"
 
 #define AD_LAYOUT_NAME 160
 enum { AD_LAYOUT_ARCHS = 4, AD_LAYOUT_IGNORED = 4 };

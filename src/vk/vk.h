@@ -2,7 +2,7 @@
 #ifndef AD_VK_VK_H
 #define AD_VK_VK_H
 
-#include "nn/engine.h"
+#include "plan/engine.h"
 
 /* Vulkan devices in enumeration order (index 0..count-1). No loader or driver: count 0, OK.
  * info.usable and info.reason say which can be opened. */

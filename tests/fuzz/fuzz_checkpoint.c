@@ -1,6 +1,6 @@
 /* Checkpoints of pretraining, as they are and with the checksum set right, so that what comes after it is reached. What is accepted is a
  * state that the run can have come to. */
-#include "fewshot/checkpoint.h"
+#include "fewshot/formats/checkpoint.h"
 
 #include <math.h>
 #include <stdlib.h>

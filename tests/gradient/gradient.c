@@ -1,6 +1,6 @@
 /* The reference against itself: every backward operation against central differences of its forward operation, and the
  * ways of a decomposed convolution against each other. All in double precision. */
-#include "tests/reference/reference.h"
+#include "verify/reference/reference.h"
 #include "tests/run_suite.h"
 
 #include <math.h>

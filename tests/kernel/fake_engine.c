@@ -1,7 +1,7 @@
 #include "fake_engine.h"
 
 #include "base/half.h"
-#include "tests/reference/reference.h"
+#include "verify/reference/reference.h"
 
 #include <math.h>
 #include <stdio.h>

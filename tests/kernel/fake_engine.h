@@ -3,7 +3,7 @@
 #ifndef AD_TESTS_FAKE_ENGINE_H
 #define AD_TESTS_FAKE_ENGINE_H
 
-#include "nn/engine.h"
+#include "plan/engine.h"
 
 typedef enum fake_fault {
     FAKE_SOUND,

@@ -1,8 +1,8 @@
 /* The permanent positive control: a convolution shader that leaves out one tap, put in the place of the sound one, must fail the
  * kernel check, in the variant that uses it and in no other. Exit 77 as in kernel_engine.c. */
-#include "bench/check.h"
+#include "verify/check.h"
 #include "tests/support/hooks.h"
-#include "vk/kernel.h"
+#include "vk/kernels/kernel.h"
 #include "vk/vk.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The kernel check checked: it must pass a sound engine and see every kind of mistake, in every operation. */
-#include "bench/cases.h"
-#include "bench/check.h"
+#include "verify/cases.h"
+#include "verify/check.h"
 #include "fake_engine.h"
 #include "tests/run_suite.h"
 

@@ -1,9 +1,9 @@
 /* The kernels for matrix units where there are none: compiled with the built-in functions emulated lane by lane (lib/matrix.glsl), they
  * must pass the kernel check for every shape of fragment that drivers offer. What is left unproved here is the driver's part. Exit 77 as in
  * kernel_engine.c. */
-#include "bench/check.h"
+#include "verify/check.h"
 #include "tests/support/hooks.h"
-#include "vk/kernel.h"
+#include "vk/kernels/kernel.h"
 #include "vk/vk.h"
 
 #include <stdio.h>

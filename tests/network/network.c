@@ -1,7 +1,7 @@
 /* Whole networks: the plan's gradient (double reference, operation by operation) against central differences of its loss, and
  * the engines' results after a few steps against the reference's. */
 #include "device/device.h"
-#include "nn/build.h"
+#include "compile/build.h"
 #include "tests/support/interpreter.h"
 
 #include <math.h>

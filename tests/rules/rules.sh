@@ -7,39 +7,41 @@ found=$(mktemp)
 trap 'rm -f "$found"' EXIT
 breach() { sed "s|^|$1: |" >>"$found"; }
 
-# What a room may include, besides itself. Arrows point down only; vk and cpu do not know each other.
-allowed() {
-    case $1 in
-    base) echo base ;;
-    io) echo base io ;;
-    nn) echo base io nn ;;
-    vk) echo base io nn vk shaders spv ;; # spv: generated from shaders
-    cpu) echo base io nn cpu ;;
-    device) echo base io nn vk cpu device ;;
-    bench) echo base io nn device bench tests/reference ;;
-    fewshot) echo base io nn device transfer fewshot ;;
-    transfer) echo base io nn transfer ;;
-    cli) echo "" ;;
-    *) return 1 ;;
-    esac
-}
+# src/rooms.txt: what a room may include, besides itself and C11's headers; quoted includes name the room (in cli they stay in it).
+standard='assert ctype errno float inttypes limits locale math setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib string time'
+rooms=$(sed -n 's/^\([a-z]*\) *|.*/\1/p' src/rooms.txt)
+cell() { sed -n "s/^$1 *|//p" src/rooms.txt | cut -d'|' -f"$2"; }
 for directory in src/*/; do
     room=$(basename "$directory")
-    if ! rooms=$(allowed "$room"); then
-        echo "$directory is no room of this table" | breach "unknown room"
+    if ! echo "$rooms" | grep -qx "$room"; then
+        echo "$directory is no room of src/rooms.txt" | breach "unknown room"
         continue
     fi
-    pattern=$(echo "$rooms" | sed 's/ /|/g')
-    # Quoted includes name the room; without a slash they stay in it, which only cli does.
-    grep -rnE '^ *# *include *"' "$directory" | grep -vE "\"(${pattern:-none})/[^\"]*\"" |
-        { if [ "$room" = cli ]; then grep -vE '"[^/"]*"'; else cat; fi; } | breach "include against the arrows"
+    pattern=$room
+    for used in $(cell "$room" 1); do
+        [ "$used" = shaders ] && used='shaders|spv'
+        pattern="$pattern|$used"
+    done
+    quoted="\"($pattern)/[^\"]*\""
+    [ "$room" = cli ] && quoted='"[^/"]*"'
+    grep -rnE '^ *# *include *"' "$directory" | grep -vE "$quoted" | breach "include against the arrows"
+    pattern='adatom/[a-z]*'
+    for header in $standard $(cell "$room" 3); do pattern="$pattern|${header%.h}"; done
+    grep -rnE '^ *# *include *<' "$directory" | grep -vE "<($pattern)\.h>" | breach "include of what src/rooms.txt does not name"
+done
+# A family of operations has one base name in every room it stands in; both engines have an engine.c and a probe.c; no other two files share one.
+families='affine_pool atoms compose conv depth elementwise fused_atoms gather head norm optimiser pool weights'
+find src -name '*.c' | sed 's|.*/||; s|\.c$||' | sort | uniq -d | while read -r name; do
+    case " $families engine probe " in *" $name "*) continue ;; esac
+    echo "$(find src -name "$name.c" | tr '\n' ' ')" | breach "two files of one name"
 done
 grep -rnE '^ *# *include' include | grep -vE '<adatom/[a-z]*\.h>|<std[a-z]*\.h>' |
     breach "a public header includes more than public and standard headers"
 
 # The library never prints, exits or reads the environment.
 calls='printf|vprintf|puts|putchar|perror|getenv|secure_getenv|setlocale|system|exit|_exit|abort'
-for room in base io nn cpu vk device bench fewshot transfer; do
+for room in $rooms; do
+    [ "$room" = cli ] && continue
     [ -d "src/$room" ] || continue
     grep -rnE "(^|[^A-Za-z0-9_>.])($calls) *\\(" "src/$room"
     grep -rnE '(fprintf|fputs|fputc|fwrite|fflush) *\(.*(stdout|stderr)' "src/$room"
@@ -47,7 +49,8 @@ done | breach "the library prints, exits or reads the environment"
 
 # The host program's locale decides nothing: base/locale.c and io/json.c have what is used instead.
 letters='strn?casecmp|tolower|toupper|is(alpha|alnum|space|xdigit|upper|lower|print|punct)'
-for room in base io nn cpu vk device bench fewshot transfer; do
+for room in $rooms; do
+    [ "$room" = cli ] && continue
     [ -d "src/$room" ] || continue
     grep -rnE "(^|[^A-Za-z0-9_])($letters|strto[dfl]d?|ato[fl]|json_(dump|load)[a-z_]*) *\\(" "src/$room" | grep -v '^src/io/json\.c:'
     grep -rnE '[^_a-z]v?snprintf *\(.*%[-+ #0-9.*]*[aefgAEFG]' "src/$room"

@@ -1,7 +1,7 @@
 /* The hooks themselves. */
 #include "tests/support/hooks.h"
 #include "base/hooks.h"
-#include "vk/internal.h"
+#include "vk/core/internal.h"
 
 #include <stdatomic.h>
 

@@ -2,7 +2,7 @@
 #ifndef AD_TESTS_SUPPORT_HOOKS_H
 #define AD_TESTS_SUPPORT_HOOKS_H
 
-#include "nn/engine.h"
+#include "plan/engine.h"
 
 /* The n-th allocation from now (0 = the next) fails, once; a negative n turns it off. Returns what was left to count: it is negative if
  * that allocation came, and failed. */

@@ -1,6 +1,6 @@
 #include "tests/support/interpreter.h"
 
-#include "tests/reference/reference.h"
+#include "verify/reference/reference.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef AD_TESTS_INTERPRETER_H
 #define AD_TESTS_INTERPRETER_H
 
-#include "nn/plan.h"
+#include "plan/plan.h"
 
 typedef struct interpreter {
     const ad_plan *plan;

@@ -1,6 +1,6 @@
 /* Adaptation and pretraining through the public API, on the CPU engine and small pictures. */
 #include "fewshot/episodes.h"
-#include "nn/network.h"
+#include "net/network.h"
 #include "tests/run_suite.h"
 
 #include <adatom/adapt.h>

@@ -1,6 +1,6 @@
 /* The benchmark: names, the rule of comparison, and runs of small cases on the CPU engine. */
 #include "bench/bench.h"
-#include "bench/verify.h"
+#include "verify/shrunk.h"
 #include "cpu/cpu_internal.h"
 #include "tests/run_suite.h"
 

@@ -1,5 +1,5 @@
 /* Checkpoints: what is written comes back; every changed byte is found, and so is every number that no run can have come to. */
-#include "fewshot/checkpoint.h"
+#include "fewshot/formats/checkpoint.h"
 #include "io/safetensors.h"
 #include "tests/run_suite.h"
 

@@ -1,10 +1,10 @@
 /* Coefficients shared by groups of channels: files, counts, decomposition of ordinary kernels. Their totals are in test_model.c. */
 #include "io/safetensors.h"
-#include "nn/network.h"
-#include "nn/plan.h"
+#include "net/network.h"
+#include "plan/plan.h"
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
-#include "transfer/fit.h"
+#include "transfer/factor.h"
 
 #include <adatom/transfer.h>
 #include <math.h>

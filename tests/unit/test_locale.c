@@ -1,8 +1,8 @@
 /* A host program with another locale: one with a decimal comma, one whose decimal point has two bytes, and one in which I and i are
  * different letters. Nothing that the library writes or reads changes with it. */
-#include "bench/cases.h"
+#include "verify/cases.h"
 #include "fewshot/adapter.h"
-#include "fewshot/checkpoint.h"
+#include "fewshot/formats/checkpoint.h"
 #include "io/dataset.h"
 #include "io/json.h"
 #include "tests/run_suite.h"

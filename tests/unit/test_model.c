@@ -1,5 +1,5 @@
 #include "io/safetensors.h"
-#include "nn/network.h"
+#include "net/network.h"
 #include "tests/run_suite.h"
 #include "tests/support/hooks.h"
 

@@ -1,5 +1,5 @@
 /* Which way the builder takes for decomposed convolutions. */
-#include "nn/build.h"
+#include "compile/build.h"
 #include "tests/run_suite.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know (nn/ops.def). */
-#include "nn/plan.h"
+/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know (plan/ops.def). */
+#include "plan/plan.h"
 #include "tests/run_suite.h"
 
 #include <string.h>

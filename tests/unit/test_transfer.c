@@ -1,8 +1,8 @@
 #include "io/safetensors.h"
-#include "nn/network.h"
+#include "net/network.h"
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
-#include "transfer/fit.h"
+#include "transfer/factor.h"
 
 #include <adatom/transfer.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* What the tuner chose is what programs run. */
-#include "bench/cases.h"
+#include "verify/cases.h"
 #include "tests/run_suite.h"
 #include "tests/support/hooks.h"
 #include "vk/vk.h"

@@ -1,10 +1,10 @@
 /* The Vulkan engine itself: memory, replay, barriers, submissions, caches. What kernels compute is tests/kernel's matter. */
-#include "bench/cases.h"
+#include "verify/cases.h"
 #include "bench/tune.h"
 #include "tests/run_suite.h"
 #include "tests/support/hooks.h"
 #include "vk/vk.h"
-#include "vk/kernel.h"
+#include "vk/kernels/kernel.h"
 
 #include <dirent.h>
 #include <stdio.h>

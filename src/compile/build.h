@@ -1,0 +1,81 @@
+/* From a network, a set of adapted roles and a batch geometry to a plan: forward, loss, pruned backward and update.
+ * Pretraining (one task, everything adapts, new pictures at each step), adaptation to episodes (many tasks, fixed support
+ * pictures) and feature extraction (no head) are this one mechanism. */
+#ifndef AD_NN_BUILD_H
+#define AD_NN_BUILD_H
+
+#include "plan/engine.h"
+#include "net/lowrank.h"
+#include "net/network.h"
+#include "plan/plan.h"
+
+typedef enum ad_bn_mode {
+    AD_BN_FROZEN,       /* running statistics */
+    AD_BN_SUPPORT,      /* statistics of the support set, kept for the queries */
+    AD_BN_TRANSDUCTIVE, /* support statistics while adapting, those of the query batch for the queries */
+    AD_BN_TRAIN         /* statistics of the batch; the running ones are updated (pretraining) */
+} ad_bn_mode;
+typedef enum ad_head_kind { AD_HEAD_NONE, AD_HEAD_LINEAR, AD_HEAD_COSINE, AD_HEAD_CENTROID, AD_HEAD_CENTROID_COSINE } ad_head_kind;
+/* HOST: whoever runs the program writes the head of each task after the init segment. */
+typedef enum ad_head_init { AD_HEAD_ZERO, AD_HEAD_HOST, AD_HEAD_MEANS, AD_HEAD_BASE } ad_head_init;
+typedef enum ad_conv_path { AD_PATH_AUTO, AD_PATH_COEFFICIENTS_FIRST, AD_PATH_ATOMS_FIRST, AD_PATH_COMPOSED } ad_conv_path;
+
+typedef struct ad_build_params {
+    const ad_network *net;
+    bool from_features; /* the input is rows of a feature table (net->features floats), not pictures */
+    int tasks, way;
+    int lanes;          /* of the plan */
+    bool through;       /* of the plan */
+    unsigned adapt;     /* bit 1 << role */
+    ad_lowrank lowrank; /* besides; whoever runs the program writes A of each layer and task after the init segment */
+    int support;        /* pictures per task and step; 0: the plan only evaluates */
+    int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
+    int query;          /* pictures per task and run of the eval segment; 0: no eval segment */
+    int query_rounds;
+    int steps;         /* rows of the schedule */
+    bool eval_between; /* the eval segment runs between steps too */
+    ad_head_kind head;
+    ad_head_init head_init;
+    float cosine_scale; /* logits = cosine_scale * cosine */
+    float mean_scale;   /* f[0] of MEAN_HEAD for a linear head started from unit class means */
+    ad_bn_mode bn;
+    ad_conv_path path;
+    const ad_conv_costs *costs; /* of the engine: what path AUTO goes by */
+    bool half;                  /* u of coefficients-first is AD_F16 */
+    float label_smoothing;
+    bool adam;
+    float momentum, dampening; /* Adam: beta1, beta2 */
+    bool nesterov;
+    float weight_decay[AD_ROLE_COUNT], lowrank_decay;
+    /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
+    int data_size;         /* side of the stored pictures */
+    const int32_t *chunks; /* pictures in each chunk */
+    int chunk_count;
+    /* augmentation of support pictures, as i[4], i[5], flags, i[6], f[] of GATHER */
+    int augment_mode, augment_pad, augment_flags;
+    int32_t augment_seed;
+    float augment[8];
+} ad_build_params;
+
+/* Tensor numbers (-1: not in this plan). Arena 0 holds the base parameters (external), 1..chunk_count the data (external). */
+typedef struct ad_built {
+    ad_plan *plan;
+    int support_index, support_labels, query_index; /* int32 [rounds][tasks][pictures] */
+    int schedule, counter, eval_counter;            /* float [steps][8]; int32 [1], the host sets them to 0 */
+    int norm;                                       /* float [2][4]: scale, shift of pixels; the host writes it */
+    int support_predicted, loss, query_predicted;   /* int32 [rounds][tasks][n]; float [rounds][tasks] */
+    int features;                                   /* of the queries, head NONE: float [query][net->features] */
+    int adapted, velocity, second;                  /* [tasks][adapted_count]: roles in order, then low-rank adapters */
+    int statistics;                                 /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
+    int head, head_bias;                            /* views into adapted (or the centroid's own) */
+    size_t adapted_count;                           /* floats per task, padding included */
+    size_t adapted_logical;                         /* numbers that adapt per task */
+    size_t role_offset[AD_ROLE_COUNT];              /* of the adapted roles, in floats from the start of adapted */
+    size_t lowrank_offset, gains_offset;            /* of A and B of the low-rank adapters, and of their gains */
+    ad_lowrank_layer *lowrank;
+    int lowrank_count;
+} ad_built;
+
+adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_built *out);
+void ad_built_clear(ad_built *built);
+#endif

@@ -1,0 +1,106 @@
+/* Batch norm's end fused with maximum pooling. */
+#include "verify/cases.h"
+
+#include <stdio.h>
+
+static const struct {
+    bool quick;
+    int tasks, n, h, w, c, k;
+} shapes[] = {
+    {true, 1, 2, 8, 8, 8, 2},   {true, 3, 1, 9, 7, 4, 2},     {true, 1, 1, 7, 10, 12, 3},  {false, 3, 2, 21, 21, 64, 2},
+    {false, 1, 1, 5, 5, 68, 1}, {false, 1, 2, 15, 33, 4, 15}, {false, 1, 8, 40, 41, 4, 2}, /* a reduction in many parts */
+};
+
+enum { LINEAR, RELU, LEAKY };
+static const char *const activations[] = {"linear", "relu", "leaky"};
+
+static ad_case of(int kind, size_t s) {
+    return ad_case_of(kind, shapes[s].tasks,
+                      ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].c, shapes[s].k, shapes[s].k, 0, 1, 0));
+}
+
+static void add(ad_case_list *list, ad_case c, size_t s, int activation) {
+    c.op.i[0] = activation;
+    c.op.f[0] = activation == LEAKY ? 0.25f : 0;
+    ad_case_add(list, c, shapes[s].quick, activations[activation]);
+}
+
+static void add_forward(ad_case_list *list, size_t s) {
+    enum { X, COEF, RESIDUAL, Y, WINNER };
+    const ad_case full = of(AD_OP_AFFINE_POOL, s);
+    ad_case c = full;
+    add(list, c, s, LEAKY);
+    ad_case_absent(&c, RESIDUAL);
+    add(list, c, s, RELU);
+    add(list, c, s, LINEAR);
+    ad_case_absent(&c, WINNER);
+    if (shapes[s].tasks > 1) ad_case_share(&c, COEF);
+    add(list, c, s, RELU);
+    ad_case_absent(&c, COEF);
+    add(list, c, s, LEAKY);
+    c = full;
+    ad_case_absent(&c, COEF);
+    add(list, c, s, RELU);
+    ad_case_absent(&c, WINNER);
+    add(list, c, s, RELU);
+}
+
+static void add_back(ad_case_list *list, size_t s) {
+    enum { Y, WINNER, DY, BACK, X, DX, DRESIDUAL };
+    const ad_case full = of(AD_OP_AFFINE_POOL_BACK, s);
+    ad_case c = full;
+    add(list, c, s, LEAKY);
+    c.op.flags = AD_ACCUMULATE;
+    add(list, c, s, RELU);
+    c = full;
+    ad_case_absent(&c, DRESIDUAL);
+    add(list, c, s, RELU);
+    ad_case_absent(&c, X);
+    if (shapes[s].tasks > 1) ad_case_share(&c, BACK);
+    add(list, c, s, LEAKY);
+    ad_case_absent(&c, BACK);
+    add(list, c, s, LINEAR);
+    c = full;
+    ad_case_absent(&c, X);
+    add(list, c, s, RELU);
+    c.op.flags = AD_ACCUMULATE;
+    ad_case_absent(&c, BACK);
+    add(list, c, s, LINEAR);
+    ad_case_absent(&c, DX);
+    add(list, c, s, LEAKY);
+}
+
+static void add_sums(ad_case_list *list, size_t s) {
+    ad_case c = of(AD_OP_AFFINE_POOL_SUMS, s);
+    for (int activation = LINEAR; activation <= LEAKY; activation++) add(list, c, s, activation);
+    if (shapes[s].tasks == 1) return;
+    ad_case_share(&c, 4);
+    add(list, c, s, RELU);
+}
+
+/* What diverged: NaN stays NaN. */
+static void add_lost(ad_case_list *list, size_t s, int kind) {
+    for (int activation = LINEAR; activation <= LEAKY; activation++) {
+        char words[40];
+        ad_case c = of(kind, s);
+        c.lost = true;
+        c.op.i[0] = activation;
+        c.op.f[0] = activation == LEAKY ? 0.25f : 0;
+        snprintf(words, sizeof words, "%s not-finite", activations[activation]);
+        ad_case_add(list, c, true, words);
+        if (kind != AD_OP_AFFINE_POOL) continue;
+        ad_case_absent(&c, 1);
+        ad_case_absent(&c, 2);
+        ad_case_absent(&c, 4);
+        ad_case_add(list, c, true, words);
+    }
+}
+
+void ad_cases_fused(ad_case_list *list) {
+    for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+        add_forward(list, s);
+        add_back(list, s);
+        add_sums(list, s);
+        for (int kind = AD_OP_AFFINE_POOL; shapes[s].quick && kind <= AD_OP_AFFINE_POOL_SUMS; kind++) add_lost(list, s, kind);
+    }
+}

@@ -1,0 +1,170 @@
+/* Batch norm, activation, residual, pooling. */
+#include "verify/cases.h"
+
+#include <stdio.h>
+
+static const struct {
+    bool quick;
+    int tasks, n, h, w, c;
+} shapes[] = {
+    {true, 1, 1, 1, 1, 4},    {true, 3, 2, 3, 5, 8},   {true, 1, 3, 7, 7, 12},   {false, 1, 5, 9, 9, 64},  {false, 3, 1, 16, 16, 4},
+    {false, 1, 1, 33, 31, 4}, {false, 1, 2, 8, 8, 68}, {false, 3, 5, 1, 1, 640}, {false, 1, 8, 40, 41, 4}, /* a reduction in many parts */
+};
+
+enum { NONE, RELU, LEAKY };
+static const char *const activations[] = {"linear", "relu", "leaky"};
+
+static ad_case of(int kind, size_t shape) {
+    const ad_geometry g = {.n = shapes[shape].n, .h = shapes[shape].h, .w = shapes[shape].w, .c = shapes[shape].c};
+    return ad_case_of(kind, shapes[shape].tasks, g);
+}
+
+static void add_activated(ad_case_list *list, ad_case c, size_t shape, int activation) {
+    c.op.i[0] = activation;
+    c.op.f[0] = activation == LEAKY ? 0.25f : 0;
+    ad_case_add(list, c, shapes[shape].quick, activations[activation]);
+}
+
+static void add_norm(ad_case_list *list) {
+    for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+        const bool quick = shapes[s].quick;
+        ad_case_add(list, of(AD_OP_BN_STATS, s), quick, NULL);
+        ad_case fold = of(AD_OP_BN_FOLD, s), running = of(AD_OP_BN_RUNNING, s), sums = of(AD_OP_AFFINE_SUMS, s);
+        fold.op.f[0] = 1e-5f;
+        ad_case_add(list, fold, quick, NULL);
+        running.op.f[0] = 0.1f;
+        running.op.f[1] = 25.0f / 24;
+        ad_case_add(list, running, quick, NULL);
+        add_activated(list, sums, s, (int)(s % 3));
+        for (int batch = 0; batch < 2; batch++) {
+            ad_case back = of(AD_OP_BN_BACK, s);
+            back.op.i[0] = batch;
+            back.op.f[0] = 1e-5f;
+            ad_case_add(list, back, quick, batch ? "batch" : "frozen");
+            if (shapes[s].tasks > 1) { /* several tasks over frozen parameters */
+                ad_case_absent(&back, 3 + batch);
+                ad_case_share(&back, 1);
+                ad_case_share(&back, 2);
+                ad_case_add(list, back, quick, batch ? "batch" : "frozen");
+            }
+        }
+        if (shapes[s].tasks > 1) {
+            for (int role = 0; role < 3; role++) ad_case_share(&fold, role);
+            ad_case_add(list, fold, quick, NULL);
+            ad_case_share(&sums, 3);
+            add_activated(list, sums, s, RELU);
+        }
+    }
+}
+
+static void add_affine(ad_case_list *list) {
+    enum { X, COEF, RESIDUAL, Y };
+    for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+        ad_case full = of(AD_OP_AFFINE, s), c = full;
+        add_activated(list, c, s, RELU);
+        if (shapes[s].tasks > 1) {
+            ad_case_share(&c, COEF);
+            add_activated(list, c, s, LEAKY);
+        }
+        ad_case_alias(&c, Y, RESIDUAL);
+        add_activated(list, c, s, RELU);
+        c = full;
+        ad_case_absent(&c, RESIDUAL);
+        add_activated(list, c, s, LEAKY);
+        ad_case_alias(&c, Y, X);
+        add_activated(list, c, s, NONE);
+        ad_case_absent(&c, COEF);
+        add_activated(list, c, s, RELU);
+        c = full;
+        ad_case_absent(&c, COEF);
+        add_activated(list, c, s, LEAKY);
+    }
+}
+
+static void add_affine_back(ad_case_list *list) {
+    enum { Y, DY, BACK, X, DX, DRESIDUAL };
+    for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+        const ad_case full = of(AD_OP_AFFINE_BACK, s);
+        ad_case c = full;
+        add_activated(list, c, s, RELU);
+        ad_case_alias(&c, DX, DY);
+        add_activated(list, c, s, LEAKY);
+        ad_case_absent(&c, DRESIDUAL);
+        add_activated(list, c, s, RELU);
+        if (shapes[s].tasks > 1) ad_case_share(&c, BACK);
+        ad_case_absent(&c, X);
+        add_activated(list, c, s, LEAKY);
+        c = full;
+        ad_case_absent(&c, X);
+        ad_case_alias(&c, DRESIDUAL, DY);
+        add_activated(list, c, s, RELU);
+        ad_case_absent(&c, BACK);
+        add_activated(list, c, s, RELU);
+        ad_case_absent(&c, DX);
+        add_activated(list, c, s, NONE);
+        c = full;
+        c.op.flags = AD_ACCUMULATE;
+        add_activated(list, c, s, LEAKY);
+        ad_case_absent(&c, DX);
+        ad_case_absent(&c, X);
+        ad_case_absent(&c, BACK);
+        add_activated(list, c, s, RELU);
+    }
+}
+
+/* What diverged: NaN stays NaN. */
+static void add_lost(ad_case_list *list) {
+    static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS};
+    for (size_t s = 0; s < 3; s++) {
+        for (size_t k = 0; k < AD_COUNT(kinds); k++)
+            for (int activation = NONE; activation <= LEAKY; activation++) {
+                ad_case c = of(kinds[k], s);
+                c.lost = true;
+                if (kinds[k] == AD_OP_AFFINE && s == 1) ad_case_absent(&c, 2);
+                char words[40];
+                snprintf(words, sizeof words, "%s not-finite", activations[activation]);
+                c.op.i[0] = activation;
+                c.op.f[0] = activation == LEAKY ? 0.25f : 0;
+                ad_case_add(list, c, shapes[s].quick, words);
+            }
+        ad_case stats = of(AD_OP_BN_STATS, s);
+        stats.lost = true;
+        ad_case_add(list, stats, shapes[s].quick, "not-finite");
+    }
+}
+
+static void add_pool(ad_case_list *list) {
+    static const struct {
+        bool quick;
+        int tasks, n, h, w, c, k, stride, pad;
+    } pools[] = {
+        {true, 1, 2, 8, 8, 8, 2, 2, 0},    {true, 3, 1, 9, 7, 4, 2, 2, 0},   {true, 1, 1, 7, 9, 12, 3, 2, 1},
+        {false, 3, 2, 5, 5, 64, 5, 5, 0},  {false, 1, 5, 1, 1, 68, 1, 1, 0}, {false, 1, 1, 6, 7, 4, 3, 1, 1},
+        {false, 1, 1, 21, 21, 4, 2, 2, 0},
+    };
+    for (size_t s = 0; s < AD_COUNT(pools); s++)
+        for (int average = 0; average < 2; average++) {
+            const ad_geometry g = ad_case_geometry(pools[s].n, pools[s].h, pools[s].w, pools[s].c, pools[s].c, pools[s].k, pools[s].stride,
+                                                   pools[s].pad, 1, 0);
+            ad_case forward = ad_case_of(AD_OP_POOL, pools[s].tasks, g), back = ad_case_of(AD_OP_POOL_BACK, pools[s].tasks, g);
+            const char *words = average ? "average" : "maximum";
+            forward.op.i[0] = back.op.i[0] = average;
+            ad_case_add(list, forward, pools[s].quick, words);
+            ad_case_add(list, back, pools[s].quick, words);
+            back.op.flags = AD_ACCUMULATE;
+            if (s % 2) ad_case_add(list, back, pools[s].quick, words);
+            if (!pools[s].quick) continue;
+            char lost[40];
+            snprintf(lost, sizeof lost, "%s not-finite", words);
+            forward.lost = true;
+            ad_case_add(list, forward, true, lost);
+        }
+}
+
+void ad_cases_norm(ad_case_list *list) {
+    add_norm(list);
+    add_affine(list);
+    add_affine_back(list);
+    add_lost(list);
+    add_pool(list);
+}
