@@ -1,10 +1,11 @@
-/* adapt_and_classify MODEL FOLDER ADAPTER PICTURE...: adapts a model to the classes of a folder (a folder per class), keeps the adapter,
- * and tells the class of each picture. */
+/* adapt_and_classify MODEL FOLDER ADAPTER PICTURE...: adapts a model to the classes of a folder (a folder per class),
+ * keeps the adapter, and tells the class of each picture. */
 #include <adatom/adapter.h>
 #include <stdio.h>
 
 /* Everything about the pictures: which class is the most probable for each. */
-static void print(const adatom_adapter *adapter, const adatom_dataset *pictures, const adatom_predictions *predictions) {
+static void print(const adatom_adapter *adapter, const adatom_dataset *pictures,
+                  const adatom_predictions *predictions) {
     adatom_predictions_info info;
     adatom_predictions_describe(predictions, &info);
     for (size_t i = 0; i < info.images; i++) {
@@ -38,21 +39,26 @@ int main(int argc, char **argv) {
         adatom_model_describe(model, &info);
         const adatom_dataset_params params = {.size = info.image_size};
         status = adatom_dataset_open(context, argv[2], &params, &folder);
-        if (!status) status = adatom_dataset_open_pictures(context, (const char *const *)argv + 4, (size_t)argc - 4, &params, &pictures);
+        if (!status)
+            status = adatom_dataset_open_pictures(context, (const char *const *)argv + 4, (size_t)argc - 4, &params,
+                                                  &pictures);
     }
     if (!status) status = adatom_adapter_fit(device, model, folder, NULL, &adapter);
     if (!status) {
         adatom_adapter_info a;
         adatom_adapter_describe(adapter, &a);
-        fprintf(stderr, "%d classes, estimated accuracy %.1f %% (%.1f to %.1f)\n", a.classes, 100 * a.accuracy, 100 * a.low, 100 * a.high);
+        fprintf(stderr, "%d classes, estimated accuracy %.1f %% (%.1f to %.1f)\n", a.classes, 100 * a.accuracy,
+                100 * a.low, 100 * a.high);
         status = adatom_adapter_save(adapter, argv[3]);
     }
     if (!status) {
         const adatom_adapter *const adapters[] = {adapter};
         status = adatom_classify(device, model, adapters, 1, pictures, NULL, &predictions);
     }
-    if (!status) print(adapter, pictures, predictions);
-    else fprintf(stderr, "%s\n", context ? adatom_context_message(context) : "out of memory");
+    if (!status)
+        print(adapter, pictures, predictions);
+    else
+        fprintf(stderr, "%s\n", context ? adatom_context_message(context) : "out of memory");
 
     adatom_predictions_destroy(&predictions);
     adatom_adapter_destroy(&adapter);

@@ -1,5 +1,6 @@
-/* Convolutions, decomposition and linear heads: one push-constant block and one set of specialization constants. What fixes
- * the inner loops (kernel, stride, channels, tile) is specialised; sizes that only bound the outer loops are pushed. */
+/* Convolutions, decomposition and linear heads: one push-constant block and one set of specialization constants. What
+ * fixes the inner loops (kernel, stride, channels, tile) is specialised; sizes that only bound the outer loops are
+ * pushed. */
 struct ad_push_conv {
     AD_INT n, h, w, oh, ow; /* ad_geometry */
     AD_INT task[5];         /* elements from one task to the next of bindings 0..4 (0: shared by all tasks) */
@@ -37,6 +38,7 @@ struct ad_push_conv {
 #define AD_TILE_VECTORS 16
 #define AD_TILE_INVOCATIONS 128
 
-/* The kernels for matrix units: 2 x 2 subgroups make a tile of MATRIX_ROWS x MATRIX_COLUMNS, a step of the depth at a time. */
+/* The kernels for matrix units: 2 x 2 subgroups make a tile of MATRIX_ROWS x MATRIX_COLUMNS, a step of the depth at a
+ * time. */
 #define AD_MATRIX_DEPTH 32
 #define AD_MATRIX_SUBGROUPS 4

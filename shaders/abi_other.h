@@ -1,5 +1,5 @@
-/* Push constants of the kernels of kernels_other.def. Members named *_task are the elements from one task to the next of
- * that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
+/* Push constants of the kernels of kernels_other.def. Members named *_task are the elements from one task to the next
+ * of that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
 
 struct ad_push_elementwise {
     AD_INT a_task, b_task, y_task, count;
@@ -7,8 +7,8 @@ struct ad_push_elementwise {
 };
 
 struct ad_push_gather {
-    AD_INT x_task, images, h, w;                 /* output [images][h][w][4] */
-    AD_INT first, chunk, data_h, data_w;         /* the images [first, first + chunk) of the data set */
+    AD_INT x_task, images, h, w;         /* output [images][h][w][4] */
+    AD_INT first, chunk, data_h, data_w; /* the images [first, first + chunk) of the data set */
     AD_INT rounds, tasks, pad;
     AD_UINT seed, stream;
     AD_FLOAT area_min, area_max, log_ratio_min, log_ratio_max;
@@ -19,8 +19,8 @@ struct ad_push_gather_rows {
     AD_INT x_task, rows, columns, first, chunk, rounds, tasks;
 };
 
-/* AFFINE and AFFINE_BACK take the vec4 elements i, i + slice, i + 2 slice ... < elements4 of a task in one invocation i < slice;
- * slice is a multiple of channels4, so all of them have the same channels. */
+/* AFFINE and AFFINE_BACK take the vec4 elements i, i + slice, i + 2 slice ... < elements4 of a task in one invocation i
+ * < slice; slice is a multiple of channels4, so all of them have the same channels. */
 struct ad_push_affine {
     AD_INT x_task, coef_task, residual_task, y_task;
     AD_INT channels4, slice, elements4;
@@ -33,9 +33,9 @@ struct ad_push_affine_back {
     AD_FLOAT slope;
 };
 
-/* Reductions over the positions: runs of positions become parts of two numbers per channel, [task][part][2][c], and runs of parts
- * become parts, until one is left, the result. `to`: first vec4 of the parts that are written; to_task: elements (of the
- * result) from one task to the next. */
+/* Reductions over the positions: runs of positions become parts of two numbers per channel, [task][part][2][c], and
+ * runs of parts become parts, until one is left, the result. `to`: first vec4 of the parts that are written; to_task:
+ * elements (of the result) from one task to the next. */
 struct ad_push_affine_sums {
     AD_INT x_task, y_task, dy_task, stats_task, to_task;
     AD_INT channels4, positions;

@@ -1,5 +1,5 @@
-/* A data set of class sizes only, for tests of what needs no pixels: it stands in for io's functions at link time. Included by
- * one source file of an executable. */
+/* A data set of class sizes only, for tests of what needs no pixels: it stands in for io's functions at link time.
+ * Included by one source file of an executable. */
 #ifndef AD_TESTS_FAKE_DATASET_H
 #define AD_TESTS_FAKE_DATASET_H
 
@@ -18,7 +18,8 @@ void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info 
     snprintf(out->hash, sizeof out->hash, "%s", dataset->hash);
 }
 
-adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first, size_t *count) {
+adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first,
+                                   size_t *count) {
     static const char *const names[] = {"ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay"};
     if (c < 0 || c >= dataset->classes) return ADATOM_USAGE;
     *name = names[c % 10];

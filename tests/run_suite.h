@@ -18,8 +18,8 @@ static inline void make_file(char *path) {
     close(file);
 }
 
-/* Runs and frees the suite; the exit status. CK_NOFORK for what starts threads, OpenMP's or a driver's: they don't survive a fork. Check's
- * time limits hold only where it forks; ctest's hold for all. */
+/* Runs and frees the suite; the exit status. CK_NOFORK for what starts threads, OpenMP's or a driver's: they don't
+ * survive a fork. Check's time limits hold only where it forks; ctest's hold for all. */
 static inline int run_suite(Suite *suite, enum fork_status forks) {
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, forks);

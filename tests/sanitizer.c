@@ -1,5 +1,5 @@
-/* Linked into every executable of a build with sanitizers, and only there: what they must know wherever a program is started, in an empty
- * environment too. */
+/* Linked into every executable of a build with sanitizers, and only there: what they must know wherever a program is
+ * started, in an empty environment too. */
 
 int dlclose(void *library);
 const char *__lsan_default_suppressions(void);
@@ -20,4 +20,6 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 }
 
 /* Libraries that are not built with the sanitizer synchronize in ways it does not see. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void) { return "ignore_noninstrumented_modules=1"; }
+__attribute__((visibility("default"))) const char *__tsan_default_options(void) {
+    return "ignore_noninstrumented_modules=1";
+}

@@ -1,5 +1,5 @@
-/* Adapters: what adapting a model to a folder of pictures leaves behind, kept apart from the model. A few kilobytes say how the model's
- * atoms (or norms, or everything) moved and hold a classifier of the new classes. */
+/* Adapters: what adapting a model to a folder of pictures leaves behind, kept apart from the model. A few kilobytes say
+ * how the model's atoms (or norms, or everything) moved and hold a classifier of the new classes. */
 #ifndef ADATOM_ADAPTER_H
 #define ADATOM_ADAPTER_H
 
@@ -13,38 +13,46 @@ typedef struct adatom_adapter adatom_adapter;
 
 /* Zero-initialised means the defaults. */
 typedef struct adatom_fit_params {
-    const adatom_method *method; /* NULL: atoms. bn transductive and recipes are USAGE: a picture is classified by itself */
-    int batch;                   /* pictures of a step where there are more of them or they are augmented; 0: 64 */
-    const char *augment;         /* none, shift, crop; with +flip and +jitter, of the support pictures at each step; NULL: none */
-    int shift;                   /* pixels; 0: image size / 10 */
-    const char *estimate;        /* how the accuracy is estimated before all pictures are used: leave-one-out, folds, holdout, none; NULL:
-                                    leave-one-out with at most 64 pictures, else folds. Pictures alone in their class are left out */
-    int folds;                   /* 0: 5; classes are spread evenly over the folds */
-    float holdout;               /* part of each class that is held out; 0: 0.2; at least one picture of each class remains */
-    bool early_stop; /* tries ten numbers of steps on the estimate's pictures and takes the best; the estimate is then optimistic */
-    const char *base_model, *command;                  /* kept in the configuration: the model's file, the command; NULL: not kept */
+    const adatom_method
+        *method; /* NULL: atoms. bn transductive and recipes are USAGE: a picture is classified by itself */
+    int batch;   /* pictures of a step where there are more of them or they are augmented; 0: 64 */
+    const char
+        *augment; /* none, shift, crop; with +flip and +jitter, of the support pictures at each step; NULL: none */
+    int shift;    /* pixels; 0: image size / 10 */
+    const char *estimate; /* how the accuracy is estimated before all pictures are used: leave-one-out, folds, holdout,
+                             none; NULL: leave-one-out with at most 64 pictures, else folds. Pictures alone in their
+                             class are left out */
+    int folds;            /* 0: 5; classes are spread evenly over the folds */
+    float holdout;        /* part of each class that is held out; 0: 0.2; at least one picture of each class remains */
+    bool early_stop; /* tries ten numbers of steps on the estimate's pictures and takes the best; the estimate is then
+                        optimistic */
+    const char *base_model, *command; /* kept in the configuration: the model's file, the command; NULL: not kept */
     void (*progress)(void *user, int done, int total); /* tasks of the estimate and the final one */
     void *user;
 } adatom_fit_params;
 
-/* Adapts the model to all classes of a data set with any numbers of pictures (at least one a class, at least two classes): first to parts
- * of it, many parts at once, to estimate the accuracy, then to all of it. The data set's pictures must be at least as large as the
- * model's. params may be NULL. Steps without a number given are the method's, or five passes over the pictures where those are more.
- * Tasks of the estimate that diverge are left out of it, counted, and told as a warning. BAD_DATA: fewer than two classes, or two whose
- * names differ in case only; FAILED: all tasks of the estimate diverged, or adapting to all pictures did; INTERRUPTED; OUT_OF_MEMORY. */
-ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                            const adatom_fit_params *params, adatom_adapter **out);
-/* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias; of low-rank adapters LAYER.conv.lora_A.weight [rank]
- * [in][k][k], .lora_B.weight [out][rank][1][1], .lora_magnitude_vector [out] and, for bora, .lora_magnitude_vector_in [in]) and
- * FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where it is missing. Whenever it fails or is cut off, the folder
- * holds the old adapter, the new one, or none if none was there. */
+/* Adapts the model to all classes of a data set with any numbers of pictures (at least one a class, at least two
+ * classes): first to parts of it, many parts at once, to estimate the accuracy, then to all of it. The data set's
+ * pictures must be at least as large as the model's. params may be NULL. Steps without a number given are the method's,
+ * or five passes over the pictures where those are more. Tasks of the estimate that diverge are left out of it,
+ * counted, and told as a warning. BAD_DATA: fewer than two classes, or two whose names differ in case only; FAILED: all
+ * tasks of the estimate diverged, or adapting to all pictures did; INTERRUPTED; OUT_OF_MEMORY. */
+ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model,
+                                            const adatom_dataset *dataset, const adatom_fit_params *params,
+                                            adatom_adapter **out);
+/* FOLDER/adapter.safetensors (parameters by the model's names, head.weight, head.bias; of low-rank adapters
+ * LAYER.conv.lora_A.weight [rank] [in][k][k], .lora_B.weight [out][rank][1][1], .lora_magnitude_vector [out] and, for
+ * bora, .lora_magnitude_vector_in [in]) and FOLDER/adapter_config.json, as PEFT lays them out. The folder is made where
+ * it is missing. Whenever it fails or is cut off, the folder holds the old adapter, the new one, or none if none was
+ * there. */
 ADATOM_API adatom_status adatom_adapter_save(const adatom_adapter *adapter, const char *folder);
-/* BAD_DATA: a file is missing, damaged, or they contradict each other. What a writer that was cut off between the two left is read as it
- * was meant, with a warning in the log. */
+/* BAD_DATA: a file is missing, damaged, or they contradict each other. What a writer that was cut off between the two
+ * left is read as it was meant, with a warning in the log. */
 ADATOM_API adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out);
 /* The same from memory; name is used in messages. */
-ADATOM_API adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size,
-                                              const void *tensors, size_t tensors_size, adatom_adapter **out);
+ADATOM_API adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config,
+                                              size_t config_size, const void *tensors, size_t tensors_size,
+                                              adatom_adapter **out);
 ADATOM_API void adatom_adapter_destroy(adatom_adapter **adapter);
 
 typedef struct adatom_adapter_info {
@@ -61,7 +69,8 @@ typedef struct adatom_adapter_info {
     double accuracy, low, high; /* right/tested and its 95 % interval (Wilson); 0, 0, 1 if nothing was tested */
     int fitted_right, fitted;   /* of the pictures it was adapted to */
     const char *config_json;    /* everything that decided it: the text of adapter_config.json */
-    int diverged, tasks;        /* tasks of the estimate that diverged and are left out of it, of all its tasks; both 0 if none did */
+    int diverged,
+        tasks; /* tasks of the estimate that diverged and are left out of it, of all its tasks; both 0 if none did */
 } adatom_adapter_info;
 ADATOM_API void adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out);
 
@@ -81,14 +90,17 @@ typedef struct adatom_adapter_tensor {
     double moved;    /* Euclidean length of the change */
     double relative; /* the same over the length before; infinite where that is 0 */
 } adatom_adapter_tensor;
-/* An adapted tensor, without the classifier, or a composed kernel [out][in][k][k] under its low-rank adapter (name: its layer); before and
- * after (may be NULL) take `elements` numbers. BAD_DATA: the adapter belongs to another model; USAGE outside 0..tensors-1. */
+/* An adapted tensor, without the classifier, or a composed kernel [out][in][k][k] under its low-rank adapter (name: its
+ * layer); before and after (may be NULL) take `elements` numbers. BAD_DATA: the adapter belongs to another model; USAGE
+ * outside 0..tensors-1. */
 ADATOM_API adatom_status adatom_adapter_get_tensor(const adatom_adapter *adapter, const adatom_model *model, int index,
                                                    adatom_adapter_tensor *out, float *before, float *after);
-/* The model with the adapter's numbers and its classifier in place of the model's own; under a low-rank adapter it has ordinary kernels. A
- * cosine classifier becomes a linear one with the weights scale*w/|w| and no bias: the same classes, and the same logits where features
- * are divided by their length before it. BAD_DATA: another model's adapter. The caller owns *out. */
-ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, const adatom_model *model, adatom_model **out);
+/* The model with the adapter's numbers and its classifier in place of the model's own; under a low-rank adapter it has
+ * ordinary kernels. A cosine classifier becomes a linear one with the weights scale*w/|w| and no bias: the same
+ * classes, and the same logits where features are divided by their length before it. BAD_DATA: another model's adapter.
+ * The caller owns *out. */
+ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, const adatom_model *model,
+                                              adatom_model **out);
 
 typedef struct adatom_predictions adatom_predictions;
 
@@ -107,15 +119,17 @@ typedef struct adatom_predictions_info {
     double seconds, images_per_s;
 } adatom_predictions_info;
 
-/* Probabilities of every picture of the data set (its labels are not looked at) under each adapter; adapter_count 0: under the model's own
- * classifier (USAGE if it has none). Adapters that move parameters run as tasks of one program. params may be NULL. BAD_DATA: an adapter of
- * another model, or pictures of another size than the model's. */
-ADATOM_API adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_adapter *const *adapters,
-                                         size_t adapter_count, const adatom_dataset *dataset, const adatom_classify_params *params,
+/* Probabilities of every picture of the data set (its labels are not looked at) under each adapter; adapter_count 0:
+ * under the model's own classifier (USAGE if it has none). Adapters that move parameters run as tasks of one program.
+ * params may be NULL. BAD_DATA: an adapter of another model, or pictures of another size than the model's. */
+ADATOM_API adatom_status adatom_classify(adatom_device *device, const adatom_model *model,
+                                         const adatom_adapter *const *adapters, size_t adapter_count,
+                                         const adatom_dataset *dataset, const adatom_classify_params *params,
                                          adatom_predictions **out);
 ADATOM_API void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out);
 /* Probabilities of the classes (they add up to 1, or all are NaN), owned by the predictions; NULL outside. */
-ADATOM_API const float *adatom_predictions_get(const adatom_predictions *predictions, int result, size_t image, int *classes);
+ADATOM_API const float *adatom_predictions_get(const adatom_predictions *predictions, int result, size_t image,
+                                               int *classes);
 ADATOM_API void adatom_predictions_destroy(adatom_predictions **predictions);
 
 /* 95 % interval of a proportion [Wilson, JASA 1927]; trials 0: 0 to 1. */

@@ -11,11 +11,13 @@ extern "C" {
 /* One check: an operation, a variant of it, a shape, one kind of operands. Valid during the callback only. */
 typedef struct adatom_check_result {
     const char *operation, *variant;
-    const char *shape; /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w": tasks, images, sizes, kernel, stride ... */
-    const char *data;  /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
+    const char
+        *shape; /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w": tasks, images, sizes, kernel, stride ... */
+    const char
+        *data; /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
     bool passed;
-    bool not_offered;   /* nothing was checked: a variant that this device lacks or that needs precision "fp16" (device.h). Told once for
-                           each, with shape and data empty and passed true, and not counted */
+    bool not_offered;   /* nothing was checked: a variant that this device lacks or that needs precision "fp16"
+                           (device.h). Told once for   each, with shape and data empty and passed true, and not counted */
     const char *detail; /* on failure: tensor, index, got, wanted, bound, seed, command that repeats it; else "" */
 } adatom_check_result;
 
@@ -28,30 +30,29 @@ typedef struct adatom_check_params {
     void *user;
 } adatom_check_params;
 
-/* Every operation x variant x shape that this device can run, against double precision [bounds: tests/reference]. params may be
- * NULL. The numbers of checks and of failed ones are written to *checks and *failures (may be NULL), whatever is returned:
- * OK; CHECK_FAILED if a check failed or an operation cannot be run; USAGE if the filter matches nothing; DEVICE_LOST;
- * OUT_OF_MEMORY; INTERRUPTED between two cases. */
-ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom_check_params *params, int *checks, int *failures);
+/* Every operation x variant x shape that this device can run, against double precision [bounds: tests/reference].
+ * params may be NULL. The numbers of checks and of failed ones are written to *checks and *failures (may be NULL),
+ * whatever is returned: OK; CHECK_FAILED if a check failed or an operation cannot be run; USAGE if the filter matches
+ * nothing; DEVICE_LOST; OUT_OF_MEMORY; INTERRUPTED between two cases. */
+ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom_check_params *params, int *checks,
+                                             int *failures);
 
 /* ---- timing ------------------------------------------------------------------------------------------------------ */
 
-/* Names of cases say what decides their time. Any values are accepted, not only those of the suites; t1 and m8 may be left out.
- *   peak/fp32 fp16 matrix read write copy        multiply-adds, matrix units (half precision, float32 sums), memory
- *   peak/launch, peak/submit                     one more operation in a program; one more program run
- *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM][gG] C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images each of T tasks:
- *        composed: forward dx dw                 M atoms (8)
- *        coefficients-first: forward (product and stage) product stage dpsi du
- *        atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels sum-first
- *        atoms-first-fused: forward dx           both stages in one operation, without groups
- *   op/NAME/C/SIZE/bN[tT]                        affine affine-back affine-sums bn-stats add copy max-pool max-pool-back
- *                                                average-pool average-pool-back
- *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm softmax-ce
- *   optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
- *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]  whole adaptation: METHOD as adatom_method.adapt, way, shot, query; T at once
- *   pretrain/ARCH[-SHARING]/SIZE/bN[dD][mM]      whole training steps: batches of N out of D pictures, in M MiB of device memory
- *   startup/cold, startup/warm                   device, pipelines and a first episode, without and with the cache of
- *                                                pipelines (drivers may keep caches of their own) */
+/* Names of cases say what decides their time. Any values are accepted, not only those of the suites; t1 and m8 may be
+ * left out. peak/fp32 fp16 matrix read write copy        multiply-adds, matrix units (half precision, float32 sums),
+ * memory peak/launch, peak/submit                     one more operation in a program; one more program run
+ *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM][gG] C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images
+ * each of T tasks: composed: forward dx dw                 M atoms (8) coefficients-first: forward (product and stage)
+ * product stage dpsi du atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels
+ * sum-first atoms-first-fused: forward dx           both stages in one operation, without groups op/NAME/C/SIZE/bN[tT]
+ * affine affine-back affine-sums bn-stats add copy max-pool max-pool-back average-pool average-pool-back
+ *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm
+ * softmax-ce optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
+ *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]  whole adaptation: METHOD as adatom_method.adapt, way, shot,
+ * query; T at once pretrain/ARCH[-SHARING]/SIZE/bN[dD][mM]      whole training steps: batches of N out of D pictures,
+ * in M MiB of device memory startup/cold, startup/warm                   device, pipelines and a first episode, without
+ * and with the cache of pipelines (drivers may keep caches of their own) */
 typedef struct adatom_bench_result {
     const char *name;
     const char *status;       /* ok, unsupported, skipped or error */
@@ -66,10 +67,10 @@ typedef struct adatom_bench_result {
     double min_ns, median_ns, p95_ns;
     double gflop, gbyte; /* of one run: work, least traffic; 0: not counted */
     double gflops, gbytes_per_s;
-    double share_of_peak;                /* of the measured multiply-add rate; 0: not known */
-    double share_of_memory;              /* of the measured memory rate; above 1 where caches serve it */
-    double share_of_roofline;            /* least time by both rates / median */
-    double share_of_sgemm;               /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
+    double share_of_peak;     /* of the measured multiply-add rate; 0: not known */
+    double share_of_memory;   /* of the measured memory rate; above 1 where caches serve it */
+    double share_of_roofline; /* least time by both rates / median */
+    double share_of_sgemm;    /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
     double episodes_per_s, images_per_s; /* of adapt and pretrain; else 0 */
     double arena_bytes;                  /* device memory of their arenas */
     int tasks_at_once;                   /* of adapt; else 0 */
@@ -77,35 +78,39 @@ typedef struct adatom_bench_result {
 
 typedef struct adatom_bench_params {
     const char *suite; /* quick (ends within 60 s), full, or scaling: one number at a time grows; NULL: quick */
-    /* Each is the full name of a case, which is then made, or part of the names of the suite's cases. Count 0: the whole suite.
-     * The peaks are measured first in any case. */
+    /* Each is the full name of a case, which is then made, or part of the names of the suite's cases. Count 0: the
+     * whole suite. The peaks are measured first in any case. */
     const char *const *filters;
     size_t filter_count;
-    int tasks_at_once;  /* of adapt where the name doesn't say; 0: as many as the library would take */
-    uint64_t seed;      /* of operands and episodes */
-    double seconds;     /* for the whole; cases that would end later are skipped. 0: 40 (quick), 600 (scaling), 3600 (full), and no limit
-                           for cases asked for by their full names, which are also measured longer than those of the quick suite */
+    int tasks_at_once; /* of adapt where the name doesn't say; 0: as many as the library would take */
+    uint64_t seed;     /* of operands and episodes */
+    double seconds; /* for the whole; cases that would end later are skipped. 0: 40 (quick), 600 (scaling), 3600 (full),
+                       and no limit for cases asked for by their full names, which are also measured longer than those
+                       of the quick suite */
     const char *select; /* for start-up cases: the device as given to adatom_device_open(); NULL: they are skipped */
-    const char *temporary_dir; /* where pretrain and warm start-up cases make a folder for their files, which is removed; NULL: /tmp */
-    void (*report)(void *user, const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
+    const char *temporary_dir; /* where pretrain and warm start-up cases make a folder for their files, which is
+                                  removed; NULL: /tmp */
+    void (*report)(void *user,
+                   const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
     void *user;
 } adatom_bench_params;
 
-/* Verifies and times the cases. A kernel case is first checked like adatom_check_device() on its shape with one image, whole
- * adaptation and training on the shapes of their networks' convolutions (larger ones cut to 12x12, which is said in `verified`).
- * *errors (may be NULL): cases that ended in error. OK also when there are such; USAGE: unknown suite, or a filter that is
- * no case and part of none; INTERRUPTED; DEVICE_LOST; OUT_OF_MEMORY. params may be NULL. */
+/* Verifies and times the cases. A kernel case is first checked like adatom_check_device() on its shape with one image,
+ * whole adaptation and training on the shapes of their networks' convolutions (larger ones cut to 12x12, which is said
+ * in `verified`). *errors (may be NULL): cases that ended in error. OK also when there are such; USAGE: unknown suite,
+ * or a filter that is no case and part of none; INTERRUPTED; DEVICE_LOST; OUT_OF_MEMORY. params may be NULL. */
 ADATOM_API adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_params *params, int *errors);
 
-/* Compares two sets of samples (durations; n >= 1 each) by their spread. Returns 1 if the new ones are slower, -1 if they are faster,
- * 0 if the difference may be noise. Slower means both
- *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the samples below each
- *     median (1.4826 times their median distance from it, both sets added as variances): more than the spread explains;
- *   - even the fastest new sample is slower than the old median: load from elsewhere slows some samples, slower code slows all.
- * Faster is the same with the sets exchanged. All samples count but NANs; 0 with a *ratio of NAN where a set has no other. *ratio (may be
- * NULL): new median / old median. */
-ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count,
-                                    double *ratio);
+/* Compares two sets of samples (durations; n >= 1 each) by their spread. Returns 1 if the new ones are slower, -1 if
+ * they are faster, 0 if the difference may be noise. Slower means both
+ *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the samples below
+ * each median (1.4826 times their median distance from it, both sets added as variances): more than the spread
+ * explains;
+ *   - even the fastest new sample is slower than the old median: load from elsewhere slows some samples, slower code
+ * slows all. Faster is the same with the sets exchanged. All samples count but NANs; 0 with a *ratio of NAN where a set
+ * has no other. *ratio (may be NULL): new median / old median. */
+ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples,
+                                    size_t new_count, double *ratio);
 
 /* One class of operations the tuner looked at; valid during the callback. */
 typedef struct adatom_tune_result {
@@ -125,10 +130,10 @@ typedef struct adatom_tune_params {
     void *user;
 } adatom_tune_params;
 
-/* For each class of operations (kind, shape, work within a factor of two) of adapting atoms, of fine-tuning everything and
- * of evaluation: checks the variants that apply against double precision, times those that passed, and prefers the fastest from then
- * on; with a cache folder also in later runs on the same device, driver and shaders. The library never tunes unasked.
- * *tuned (may be NULL): classes looked at. params may be NULL. */
+/* For each class of operations (kind, shape, work within a factor of two) of adapting atoms, of fine-tuning everything
+ * and of evaluation: checks the variants that apply against double precision, times those that passed, and prefers the
+ * fastest from then on; with a cache folder also in later runs on the same device, driver and shaders. The library
+ * never tunes unasked. *tuned (may be NULL): classes looked at. params may be NULL. */
 ADATOM_API adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params *params, int *tuned);
 
 #ifdef __cplusplus

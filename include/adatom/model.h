@@ -12,26 +12,29 @@ extern "C" {
 typedef struct adatom_model adatom_model;
 
 typedef struct adatom_model_params {
-    const char *arch;     /* conv4, conv6, resnet10, resnet12, resnet18, resnet34, vgg16_bn; NULL: conv4 */
-    const char *sharing;  /* none (ordinary kernels), layer, stage, net; group-layer, group-stage, group-net; NULL: net */
-    int atoms;            /* m, 1..64; 0: 8. Ignored with sharing none */
-    int image_size;       /* square input, pixels; 0: 84 */
-    int width;            /* channels of the first stage, a multiple of 4; 0: the architecture's own (64) */
-    int classes;          /* outputs of the classifier kept in the model; 0: none */
+    const char *arch; /* conv4, conv6, resnet10, resnet12, resnet18, resnet34, vgg16_bn; NULL: conv4 */
+    const char
+        *sharing;   /* none (ordinary kernels), layer, stage, net; group-layer, group-stage, group-net; NULL: net */
+    int atoms;      /* m, 1..64; 0: 8. Ignored with sharing none */
+    int image_size; /* square input, pixels; 0: 84 */
+    int width;      /* channels of the first stage, a multiple of 4; 0: the architecture's own (64) */
+    int classes;    /* outputs of the classifier kept in the model; 0: none */
     bool decompose_first; /* decompose the first convolution too (default: ordinary) */
-    const char *stem;     /* resnet10/18/34: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
-                             32x32 images); NULL: 7x7 */
-    bool residual;        /* decomposed layers keep an ordinary kernel to which atoms are added (adatom_model_decompose) */
-    int group;            /* with sharing group-*: channels of a group, a multiple of 4 that divides the width of every decomposed
-                             layer; 0: the largest of these up to 64. Else 0 */
-    uint64_t seed;        /* of the initialisation */
+    const char *stem; /* resnet10/18/34: "7x7" (stride 2 + 3x3 max pool; the few-shot backbones) or "3x3" (stride 1, for
+                         32x32 images); NULL: 7x7 */
+    bool residual;    /* decomposed layers keep an ordinary kernel to which atoms are added (adatom_model_decompose) */
+    int group; /* with sharing group-*: channels of a group, a multiple of 4 that divides the width of every decomposed
+                  layer; 0: the largest of these up to 64. Else 0 */
+    uint64_t seed; /* of the initialisation */
 } adatom_model_params;
 
-ADATOM_API adatom_status adatom_model_create(adatom_context *context, const adatom_model_params *params, adatom_model **out);
+ADATOM_API adatom_status adatom_model_create(adatom_context *context, const adatom_model_params *params,
+                                             adatom_model **out);
 /* Reads a safetensors file written by adatom_model_save(). BAD_DATA names the tensor and what was expected. */
 ADATOM_API adatom_status adatom_model_load(adatom_context *context, const char *path, adatom_model **out);
 /* The same from memory; name is used in messages. */
-ADATOM_API adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size, adatom_model **out);
+ADATOM_API adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size,
+                                            adatom_model **out);
 /* Written to a temporary name and renamed. */
 ADATOM_API adatom_status adatom_model_save(const adatom_model *model, const char *path);
 ADATOM_API void adatom_model_destroy(adatom_model **model);
@@ -40,8 +43,8 @@ typedef struct adatom_model_info {
     const char *arch, *sharing;                              /* owned by the model */
     int atoms, group, image_size, features, classes, layers; /* group: channels of one, 0 where there are none */
     bool residual;
-    int resize;          /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
-    const char *layout;  /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
+    int resize;         /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
+    const char *layout; /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
     uint64_t parameters; /* all, statistics and head excluded */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
     uint64_t macs;         /* multiply-adds of one image, composed */
@@ -60,7 +63,7 @@ typedef struct adatom_layer_info {
     uint64_t own_parameters;                      /* without shared coefficients */
     uint64_t macs;                                /* dense */
     uint64_t macs_coefficients_first;             /* coefficients before atoms; 0 for ordinary layers and with groups */
-    uint64_t macs_sum_first;                      /* atoms, summed over groups of inputs, before coefficients; 0 without groups */
+    uint64_t macs_sum_first; /* atoms, summed over groups of inputs, before coefficients; 0 without groups */
 } adatom_layer_info;
 /* USAGE if index is outside 0..layers-1. */
 ADATOM_API adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out);

@@ -1,4 +1,5 @@
-/* Recipes: a measured result as a file, with everything that decided it, so that anybody can run it again and see whether it holds. */
+/* Recipes: a measured result as a file, with everything that decided it, so that anybody can run it again and see
+ * whether it holds. */
 #ifndef ADATOM_RECIPE_H
 #define ADATOM_RECIPE_H
 
@@ -10,32 +11,30 @@ extern "C" {
 
 typedef struct adatom_recipe adatom_recipe;
 
-/* A JSON object; unknown members, members given twice, other types and numbers out of range are BAD_DATA, in one sentence that names
- * file and member. Texts that name a file are relative to the recipe's folder. Optional members are in brackets.
- *   format_version  1
- *   name            what is measured, in one line
- *   [source]        where the numbers come from; [notes] anything else
- *   model           a safetensors file; [model_hash] as `adatom inspect` tells it
- *   data            an object: [spec], [split], [csv] as of adatom_dataset_open(); [seed], [per_class] of builtin sets; [supply] says what
+/* A JSON object; unknown members, members given twice, other types and numbers out of range are BAD_DATA, in one
+ * sentence that names file and member. Texts that name a file are relative to the recipe's folder. Optional members are
+ * in brackets. format_version  1 name            what is measured, in one line [source]        where the numbers come
+ * from; [notes] anything else model           a safetensors file; [model_hash] as `adatom inspect` tells it data an
+ * object: [spec], [split], [csv] as of adatom_dataset_open(); [seed], [per_class] of builtin sets; [supply] says what
  *                   the user must bring, and is needed where there is no spec; [hash] of the decoded pictures
- *   episodes        an object: way 2..1024, shot 1..1024, query 1..4096, tasks 2..1e6, seed 0..2^53 (of random heads too),
- *                   [without_replacement], [first], [count] (the part of the list that is run, two or more; 0: all), [list_hash] of the
- *                   whole list
- *   results         1..64 objects of
- *     method        an object of adatom_method's members by their names: adapt, and optionally the others but seed, tasks_at_once and
- *                   memory_bytes; here a rate, momentum or dampening of 0 is a 0
- *     expected      an object: accuracy 0..1, ci95 (half width of its 95 % interval) 0..1, [tolerance] 0..1, which needs data.hash and
- *                   episodes.list_hash */
+ *   episodes        an object: way 2..1024, shot 1..1024, query 1..4096, tasks 2..1e6, seed 0..2^53 (of random heads
+ * too), [without_replacement], [first], [count] (the part of the list that is run, two or more; 0: all), [list_hash] of
+ * the whole list results         1..64 objects of method        an object of adatom_method's members by their names:
+ * adapt, and optionally the others but seed, tasks_at_once and memory_bytes; here a rate, momentum or dampening of 0 is
+ * a 0 expected      an object: accuracy 0..1, ci95 (half width of its 95 % interval) 0..1, [tolerance] 0..1, which
+ * needs data.hash and episodes.list_hash */
 ADATOM_API adatom_status adatom_recipe_load(adatom_context *context, const char *path, adatom_recipe **out);
 /* The same from memory; name is used in messages, and its folder is the recipe's. */
-ADATOM_API adatom_status adatom_recipe_parse(adatom_context *context, const char *name, const char *text, size_t size, adatom_recipe **out);
+ADATOM_API adatom_status adatom_recipe_parse(adatom_context *context, const char *name, const char *text, size_t size,
+                                             adatom_recipe **out);
 ADATOM_API void adatom_recipe_destroy(adatom_recipe **recipe);
 
 /* Texts are owned by the recipe; those that the file does not give are NULL. */
 typedef struct adatom_recipe_info {
     const char *name, *source, *notes;
-    const char *model, *model_hash;                      /* model: resolved against the recipe's folder */
-    const char *spec, *split, *csv, *supply, *data_hash; /* spec and csv: resolved; spec NULL: the user brings the data */
+    const char *model, *model_hash; /* model: resolved against the recipe's folder */
+    const char *spec, *split, *csv, *supply,
+        *data_hash; /* spec and csv: resolved; spec NULL: the user brings the data */
     uint64_t data_seed;
     int per_class;
     adatom_episodes_params episodes;
@@ -54,9 +53,10 @@ typedef struct adatom_recipe_result {
 ADATOM_API adatom_status adatom_recipe_get(const adatom_recipe *recipe, int result, adatom_recipe_result *out);
 
 typedef struct adatom_recipe_params {
-    const char *data, *split, *csv; /* in place of the recipe's; NULL: the recipe's. With data, the recipe's csv does not count */
-    const char *cache_dir;          /* decoded pictures; NULL: not kept */
-    int threads;                    /* decoding; 0: all processors */
+    const char *data, *split,
+        *csv; /* in place of the recipe's; NULL: the recipe's. With data, the recipe's csv does not count */
+    const char *cache_dir; /* decoded pictures; NULL: not kept */
+    int threads;           /* decoding; 0: all processors */
     void (*decoded)(void *user, size_t done, size_t total);
     /* A result's run begins, is under way (as in adatom_progress). */
     void (*progress)(void *user, int result, int done, int total, double mean, double ci95);
@@ -80,19 +80,21 @@ typedef struct adatom_reproduction_result {
     bool passed; /* |difference| <= tolerance, and no episode diverged */
 } adatom_reproduction_result;
 
-/* Opens the recipe's model and data, draws its episodes and runs every result. A result passes when the accuracy differs from the
- * expected one by no more than the tolerance:
- *   - over the same list of episodes (by list_hash and by the data's hash): the recipe's own, or half the expected ci95, but at least half
- *     a percentage point. The sampling error is the same in both runs, so only rounding and its growth over the steps may tell them apart;
+/* Opens the recipe's model and data, draws its episodes and runs every result. A result passes when the accuracy
+ * differs from the expected one by no more than the tolerance:
+ *   - over the same list of episodes (by list_hash and by the data's hash): the recipe's own, or half the expected
+ * ci95, but at least half a percentage point. The sampling error is the same in both runs, so only rounding and its
+ * growth over the steps may tell them apart;
  *   - else sqrt(expected ci95^2 + measured ci95^2), the 95 % interval of a difference of two samples.
  * A model, data set or list whose hash is another than the recipe's is a warning in the log. params may be NULL.
- * BAD_DATA: the recipe has no data and params neither (the message is the recipe's `supply`), or as of the functions that open the
- * parts. A result that does not pass is no error: see passed. INTERRUPTED leaves *out NULL. */
-ADATOM_API adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *recipe, const adatom_recipe_params *params,
-                                           adatom_reproduction **out);
+ * BAD_DATA: the recipe has no data and params neither (the message is the recipe's `supply`), or as of the functions
+ * that open the parts. A result that does not pass is no error: see passed. INTERRUPTED leaves *out NULL. */
+ADATOM_API adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *recipe,
+                                           const adatom_recipe_params *params, adatom_reproduction **out);
 ADATOM_API void adatom_reproduction_describe(const adatom_reproduction *reproduction, adatom_reproduction_info *out);
 /* USAGE outside 0..results-1. */
-ADATOM_API adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, int result, adatom_reproduction_result *out);
+ADATOM_API adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, int result,
+                                                 adatom_reproduction_result *out);
 ADATOM_API void adatom_reproduction_destroy(adatom_reproduction **reproduction);
 
 #ifdef __cplusplus

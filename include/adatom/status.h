@@ -10,17 +10,17 @@ extern "C" {
 #endif
 
 /* X(NAME, exit code of the command line, text) */
-#define ADATOM_STATUS_LIST(X)                                                                                                              \
-    X(OK, 0, "success")                                                                                                                    \
-    X(FAILED, 1, "failed")                                                                                                                 \
-    X(OUT_OF_MEMORY, 1, "out of memory")                                                                                                   \
-    X(IO, 1, "cannot read or write")                                                                                                       \
-    X(USAGE, 2, "invalid argument")                                                                                                        \
-    X(NO_DEVICE, 3, "no usable device")                                                                                                    \
-    X(UNSUPPORTED, 3, "not supported by this device or build")                                                                             \
-    X(DEVICE_LOST, 1, "the device was lost")                                                                                               \
-    X(BAD_DATA, 4, "bad or missing data")                                                                                                  \
-    X(CHECK_FAILED, 5, "a check failed")                                                                                                   \
+#define ADATOM_STATUS_LIST(X)                                                                                          \
+    X(OK, 0, "success")                                                                                                \
+    X(FAILED, 1, "failed")                                                                                             \
+    X(OUT_OF_MEMORY, 1, "out of memory")                                                                               \
+    X(IO, 1, "cannot read or write")                                                                                   \
+    X(USAGE, 2, "invalid argument")                                                                                    \
+    X(NO_DEVICE, 3, "no usable device")                                                                                \
+    X(UNSUPPORTED, 3, "not supported by this device or build")                                                         \
+    X(DEVICE_LOST, 1, "the device was lost")                                                                           \
+    X(BAD_DATA, 4, "bad or missing data")                                                                              \
+    X(CHECK_FAILED, 5, "a check failed")                                                                               \
     X(INTERRUPTED, 130, "interrupted")
 
 typedef enum adatom_status {

@@ -1,5 +1,5 @@
-/* How much memory the process can still have: /proc/meminfo, and the limits of control groups [Linux, admin-guide: cgroup-v1/memory,
- * cgroup-v2], which containers and batch systems set. */
+/* How much memory the process can still have: /proc/meminfo, and the limits of control groups [Linux, admin-guide:
+ * cgroup-v1/memory, cgroup-v2], which containers and batch systems set. */
 #include "base/base.h"
 
 #include <stdio.h>
@@ -12,7 +12,8 @@ static bool file_path(char out[PATH_BYTES], const char *root, const char *a, con
     return length >= 0 && length < PATH_BYTES;
 }
 
-/* The number after `key` at the beginning of a line, or the file's first number for an empty key. False: there is none ("max", no file). */
+/* The number after `key` at the beginning of a line, or the file's first number for an empty key. False: there is none
+ * ("max", no file). */
 static bool read_number(const char *path, const char *key, uint64_t *out) {
     FILE *file = fopen(path, "re");
     char line[256];
@@ -30,7 +31,8 @@ static bool read_number(const char *path, const char *key, uint64_t *out) {
 
 /* The files of one version of control groups. */
 typedef struct group_files {
-    const char *limit, *soft;  /* past the soft limit the group is slowed down until it does not move; NULL: there is none */
+    const char *limit,
+        *soft; /* past the soft limit the group is slowed down until it does not move; NULL: there is none */
     const char *usage, *cache; /* cache: the key in memory.stat of file pages that are given up when memory is short */
 } group_files;
 static const group_files version_1 = {"/memory.limit_in_bytes", NULL, "/memory.usage_in_bytes", "total_inactive_file"},
@@ -87,16 +89,19 @@ static void unescape(char *text) {
     *to = 0;
 }
 
-/* In /proc/self/mountinfo: where groups of this version are mounted, and which group the mount shows. False: nowhere. */
+/* In /proc/self/mountinfo: where groups of this version are mounted, and which group the mount shows. False: nowhere.
+ */
 static bool find_mount(const char *root, bool second, char mount[PATH_BYTES], char shown[PATH_BYTES]) {
     char path[PATH_BYTES], line[LINE_BYTES], type[64], options[1024];
     FILE *file = file_path(path, root, "/proc/self/mountinfo", "", "") ? fopen(path, "re") : NULL;
     bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) { /* ID PARENT DEV ROOT MOUNT OPTIONS... - TYPE SOURCE OPTIONS */
+    while (file && !found &&
+           fgets(line, sizeof line, file)) { /* ID PARENT DEV ROOT MOUNT OPTIONS... - TYPE SOURCE OPTIONS */
         const char *rest = strstr(line, " - ");
         if (!rest || sscanf(line, "%*s %*s %*s %4095s %4095s", shown, mount) != 2) continue;
         if (sscanf(rest + 3, "%63s %*s %1023s", type, options) != 2) continue;
-        found = second ? !strcmp(type, "cgroup2") : !strcmp(type, "cgroup") && in_list(options, strlen(options), "memory");
+        found =
+            second ? !strcmp(type, "cgroup2") : !strcmp(type, "cgroup") && in_list(options, strlen(options), "memory");
     }
     if (file) fclose(file);
     if (!found) return false;
@@ -126,8 +131,8 @@ static bool find_group(const char *root, bool second, char group[PATH_BYTES]) {
 static uint64_t left_by_version(const char *root, bool second) {
     char mount[PATH_BYTES], shown[PATH_BYTES], group[PATH_BYTES];
     if (!find_mount(root, second, mount, shown) || !find_group(root, second, group)) return UINT64_MAX;
-    /* A mount that shows only a part, as in a container without a namespace of its own: the group's name without that part. What lies
-     * outside of it can't be read; then the part's own limit is the one that is known. */
+    /* A mount that shows only a part, as in a container without a namespace of its own: the group's name without that
+     * part. What lies outside of it can't be read; then the part's own limit is the one that is known. */
     const size_t part = strcmp(shown, "/") ? strlen(shown) : 0;
     const bool inside = !strncmp(group, shown, part) && (group[part] == '/' || !group[part]) && !strstr(group, "/..");
     const char *below = inside ? group + part : "";
@@ -137,7 +142,8 @@ static uint64_t left_by_version(const char *root, bool second) {
 uint64_t ad_available_bytes_in(const char *root) {
     char path[PATH_BYTES];
     uint64_t kilobytes = 0;
-    if (!file_path(path, root, "/proc/meminfo", "", "") || !read_number(path, "MemAvailable:", &kilobytes)) kilobytes = 0;
+    if (!file_path(path, root, "/proc/meminfo", "", "") || !read_number(path, "MemAvailable:", &kilobytes))
+        kilobytes = 0;
     const uint64_t system = kilobytes ? kilobytes * 1024 : UINT64_MAX;
     const uint64_t groups = AD_MIN(left_by_version(root, false), left_by_version(root, true));
     const uint64_t least = AD_MIN(system, groups);

@@ -20,14 +20,14 @@ struct adatom_context {
     atomic_bool interrupted;
 };
 
-/* Keeps the formatted sentence, shown as adatom_printable() does, as the context's message and returns status: `return ad_fail(ctx,
- * ADATOM_BAD_DATA, ...)`. */
+/* Keeps the formatted sentence, shown as adatom_printable() does, as the context's message and returns status: `return
+ * ad_fail(ctx, ADATOM_BAD_DATA, ...)`. */
 adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
 adatom_status ad_interrupted(adatom_context *ctx);
-/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up, so that the next
- * one runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
+/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up,
+ * so that the next one runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
 adatom_status ad_leave(adatom_context *ctx, adatom_status status);
 
 /* Bytes of the UTF-8 character at `text` and its code point; 0 where none is whole and well-formed (a NUL is none). */
@@ -36,15 +36,15 @@ size_t ad_utf8(const char *text, uint32_t *point);
 void ad_utf8_trim(char *text);
 
 /* Evaluates a status expression; on failure leaves through the function's one `done:` label with `status` set. */
-#define AD_TRY(expression)                                                                                                                 \
-    do {                                                                                                                                   \
-        status = (expression);                                                                                                             \
-        if (status != ADATOM_OK) goto done;                                                                                                \
+#define AD_TRY(expression)                                                                                             \
+    do {                                                                                                               \
+        status = (expression);                                                                                         \
+        if (status != ADATOM_OK) goto done;                                                                            \
     } while (0)
 
-/* All heap memory of the library comes from these (64-byte aligned, zeroed by ad_calloc). ad_calloc(ctx, 0, x) is not NULL.
- * A NULL result has already set the context's message; return ADATOM_OUT_OF_MEMORY then. Free with ad_free (NULL is fine).
- * Sizes that overflow size_t fail. */
+/* All heap memory of the library comes from these (64-byte aligned, zeroed by ad_calloc). ad_calloc(ctx, 0, x) is not
+ * NULL. A NULL result has already set the context's message; return ADATOM_OUT_OF_MEMORY then. Free with ad_free (NULL
+ * is fine). Sizes that overflow size_t fail. */
 void *ad_calloc(adatom_context *ctx, size_t count, size_t size);
 void *ad_malloc(adatom_context *ctx, size_t count, size_t size);
 /* Grows; the old content stays valid on failure. */
@@ -53,11 +53,12 @@ void ad_free(void *memory);
 char *ad_strdup(adatom_context *ctx, const char *text);
 char *ad_format(adatom_context *ctx, const char *format, ...) ADATOM_PRINTF(2, 3);
 
-/* locale.c: the host program's locale decides nothing here. Between these two calls the calling thread is in the C locale, so that other
- * libraries write and read numbers with a point, too. */
+/* locale.c: the host program's locale decides nothing here. Between these two calls the calling thread is in the C
+ * locale, so that other libraries write and read numbers with a point, too. */
 void *ad_c_locale_enter(void);
 void ad_c_locale_leave(void *before);
-/* snprintf() and vsnprintf() in the C locale: what writes numbers that are not whole uses these (or ad_format, ad_fail, ad_log). */
+/* snprintf() and vsnprintf() in the C locale: what writes numbers that are not whole uses these (or ad_format, ad_fail,
+ * ad_log). */
 int ad_print(char *out, size_t size, const char *format, ...) ADATOM_PRINTF(3, 4);
 int ad_vprint(char *out, size_t size, const char *format, va_list args) ADATOM_PRINTF(3, 0);
 /* Letters are those of ASCII; in other locales there are more, and in Turkish I is not the capital of i. */
@@ -66,7 +67,8 @@ char ad_lower(char c);
 /* Whether two texts, or their first `most` bytes, differ in nothing but case. most SIZE_MAX: all of them. */
 bool ad_same_letters(const char *a, const char *b, size_t most);
 
-/* Philox4x32-10 [Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011]. shaders/lib/philox.glsl is the same. */
+/* Philox4x32-10 [Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011]. shaders/lib/philox.glsl is the
+ * same. */
 void ad_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* Uniform in [0, 1) from 24 bits; exact in float. */
 static inline float ad_uniform(uint32_t bits) { return (float)(bits >> 8) * 0x1p-24f; }
@@ -101,22 +103,24 @@ uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
 
 double ad_seconds(void); /* monotonic clock */
-/* Host memory that this process can still have: what the system has left, and no more than the memory limits of its control groups
- * (containers, batch systems) leave; 0: the system does not tell. */
+/* Host memory that this process can still have: what the system has left, and no more than the memory limits of its
+ * control groups (containers, batch systems) leave; 0: the system does not tell. */
 uint64_t ad_available_bytes(void);
 /* The same with /proc and /sys below another folder than "/", for tests. */
 uint64_t ad_available_bytes_in(const char *root);
 /* "3.4 MiB", "12 KiB", "7 bytes". */
 void ad_bytes_text(uint64_t bytes, char out[32]);
 
-/* Writes bytes to a temporary name beside path, brings them to the disk, and renames it to path: never a partial file under the final
- * name. Symbolic links are followed, so that the file behind them is replaced; a file that is there keeps its permissions and, if it is
- * read-only, its contents (IO). A device or pipe is written to as it is. On failure nothing is left; what killed writers of the same file
- * left is removed. Any number of writers may write one file at a time. */
+/* Writes bytes to a temporary name beside path, brings them to the disk, and renames it to path: never a partial file
+ * under the final name. Symbolic links are followed, so that the file behind them is replaced; a file that is there
+ * keeps its permissions and, if it is read-only, its contents (IO). A device or pipe is written to as it is. On failure
+ * nothing is left; what killed writers of the same file left is removed. Any number of writers may write one file at a
+ * time. */
 adatom_status ad_write_file(adatom_context *ctx, const char *path, const void *bytes, size_t size);
 /* adatom_write_check(), for the library's own calls. */
 adatom_status ad_write_check(adatom_context *ctx, const char *path);
-/* ad_write_file() in two steps, for several files that belong together: each is whole on the disk before the first takes its name. */
+/* ad_write_file() in two steps, for several files that belong together: each is whole on the disk before the first
+ * takes its name. */
 typedef struct ad_staged {
     char *target, *temporary; /* NULL: nothing to rename */
     int lock;
@@ -125,18 +129,20 @@ typedef struct ad_staged {
 adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *bytes, size_t size, ad_staged *out);
 /* Renames, or on failure abandons. path: for messages. */
 adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *staged);
-/* Calls visit, until it says false, with the name of each file that a writer of path staged and, killed, left; it is removed by the next
- * ad_write_stage(). */
-adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name), void *user);
-/* Waits until nobody who locks it writes (alone: or reads) in the folder. close() unlocks; -1 where there is no folder or it has no lock.
+/* Calls visit, until it says false, with the name of each file that a writer of path staged and, killed, left; it is
+ * removed by the next ad_write_stage(). */
+adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name),
+                            void *user);
+/* Waits until nobody who locks it writes (alone: or reads) in the folder. close() unlocks; -1 where there is no folder
+ * or it has no lock.
  */
 int ad_lock_folder(adatom_context *ctx, const char *path, bool alone);
 /* Removes what is staged; nothing to do after a commit or a failure. */
 void ad_write_abandon(ad_staged *staged);
 /* Reads a whole file (at most max bytes); ad_free(*out). A NUL follows the bytes. */
 adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
-/* Makes a folder for a cache, for this user only, and says whether it can be believed: false, with a warning, where it belongs to another
- * user (root excepted), is a link of one, or others may write in it. */
+/* Makes a folder for a cache, for this user only, and says whether it can be believed: false, with a warning, where it
+ * belongs to another user (root excepted), is a link of one, or others may write in it. */
 bool ad_cache_folder(adatom_context *ctx, const char *folder);
 /* The first bytes of a file into out[size]; how many there are, 0 where it cannot be read. */
 size_t ad_read_start(const char *path, void *out, size_t size);

@@ -12,8 +12,12 @@ static const struct {
 #undef ADATOM_X
 };
 
-const char *adatom_status_name(adatom_status s) { return (size_t)s < AD_COUNT(statuses) ? statuses[s].name : "UNKNOWN"; }
-const char *adatom_status_text(adatom_status s) { return (size_t)s < AD_COUNT(statuses) ? statuses[s].text : "unknown"; }
+const char *adatom_status_name(adatom_status s) {
+    return (size_t)s < AD_COUNT(statuses) ? statuses[s].name : "UNKNOWN";
+}
+const char *adatom_status_text(adatom_status s) {
+    return (size_t)s < AD_COUNT(statuses) ? statuses[s].text : "unknown";
+}
 int adatom_status_exit_code(adatom_status s) { return (size_t)s < AD_COUNT(statuses) ? statuses[s].exit_code : 1; }
 const char *adatom_version(void) { return ADATOM_VERSION; }
 

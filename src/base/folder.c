@@ -39,7 +39,8 @@ bool ad_cache_folder(adatom_context *ctx, const char *folder) {
     else if (!is_ours(info.st_uid))
         snprintf(reason, sizeof reason, "it belongs to another user (%ld)", (long)info.st_uid);
     else if (info.st_mode & 022)
-        snprintf(reason, sizeof reason, "others may write in it (mode %03o); 'chmod go-w' and emptying it make it usable",
+        snprintf(reason, sizeof reason,
+                 "others may write in it (mode %03o); 'chmod go-w' and emptying it make it usable",
                  (unsigned)(info.st_mode & 0777));
     if (!reason[0]) return true;
     ad_log(ctx, ADATOM_LOG_WARNING, "the cache folder '%s' is not used: %s", folder, reason);

@@ -1,5 +1,5 @@
-/* Half precision (IEEE binary16): 11 binary places from 2^-14 to 65504, fewer down to 2^-24. Plain arithmetic that compilers turn into
- * vector code. */
+/* Half precision (IEEE binary16): 11 binary places from 2^-14 to 65504, fewer down to 2^-24. Plain arithmetic that
+ * compilers turn into vector code. */
 #ifndef AD_BASE_HALF_H
 #define AD_BASE_HALF_H
 

@@ -1,4 +1,5 @@
-/* What the locale that a host program has chosen must not change: how numbers are written and read, and which letters are the same. */
+/* What the locale that a host program has chosen must not change: how numbers are written and read, and which letters
+ * are the same. */
 #include "base/base.h"
 
 #include <locale.h>

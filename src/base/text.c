@@ -7,7 +7,11 @@
 size_t ad_utf8(const char *text, uint32_t *point) {
     static const uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
     const unsigned char first = (unsigned char)text[0];
-    const size_t length = first < 0x80 ? first != 0 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    const size_t length = first < 0x80       ? first != 0
+                          : first >> 5 == 6  ? 2
+                          : first >> 4 == 14 ? 3
+                          : first >> 3 == 30 ? 4
+                                             : 0;
     *point = length == 1 ? first : length ? first & (0x7fu >> length) : 0;
     for (size_t i = 1; i < length; i++) {
         const unsigned char next = (unsigned char)text[i];

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A temporary file is called TARGET.tmp-RANDOM. It is locked as long as its writer lives, so that what a killed writer left behind can be
- * told from what another one is writing. */
+/* A temporary file is called TARGET.tmp-RANDOM. It is locked as long as its writer lives, so that what a killed writer
+ * left behind can be told from what another one is writing. */
 #define MARK ".tmp-"
 enum { RANDOM_DIGITS = 16, MOST_LINKS = 40, MOST_TRIES = 100 };
 
@@ -28,8 +28,9 @@ static char *folder_of(adatom_context *ctx, const char *path) {
     return length ? ad_format(ctx, "%.*s", (int)length, path) : ad_strdup(ctx, ".");
 }
 
-/* The name that symbolic links lead to, whether or not a file is there; ad_free(*out). *open_file: a link of /proc, as /dev/stdout is,
- * leads to an open file, which is written to like a pipe, since its reader would not see another one of its name. */
+/* The name that symbolic links lead to, whether or not a file is there; ad_free(*out). *open_file: a link of /proc, as
+ * /dev/stdout is, leads to an open file, which is written to like a pipe, since its reader would not see another one of
+ * its name. */
 static adatom_status resolve(adatom_context *ctx, const char *path, char **out, bool *open_file) {
     char link[PATH_MAX];
     struct stat info;
@@ -41,7 +42,8 @@ static adatom_status resolve(adatom_context *ctx, const char *path, char **out, 
             return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(length < 0 ? errno : ELOOP));
         link[length] = 0;
         *open_file |= strncmp(*out, "/proc/", sizeof "/proc/" - 1) == 0;
-        char *next = link[0] == '/' ? ad_strdup(ctx, link) : ad_format(ctx, "%.*s%s", (int)folder_length(*out), *out, link);
+        char *next =
+            link[0] == '/' ? ad_strdup(ctx, link) : ad_format(ctx, "%.*s%s", (int)folder_length(*out), *out, link);
         if (!next) return ADATOM_OUT_OF_MEMORY;
         ad_free(*out);
         *out = next;
@@ -52,7 +54,8 @@ static adatom_status resolve(adatom_context *ctx, const char *path, char **out, 
 /* How much of the target's last name a temporary name can hold. */
 static size_t stem_length(const char *last) { return AD_MIN(strlen(last), NAME_MAX - sizeof MARK + 1 - RANDOM_DIGITS); }
 
-adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name), void *user) {
+adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name),
+                            void *user) {
     char *target = NULL, *folder = NULL;
     DIR *directory = NULL;
     bool open_file = false;
@@ -65,13 +68,14 @@ adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         const char *name = entry->d_name, *digits = name + stem + sizeof MARK - 1;
         struct stat info;
-        if (strlen(name) != length || strncmp(name, last, stem) != 0 || strncmp(name + stem, MARK, sizeof MARK - 1) != 0 ||
-            strspn(digits, "0123456789abcdef") != RANDOM_DIGITS)
+        if (strlen(name) != length || strncmp(name, last, stem) != 0 ||
+            strncmp(name + stem, MARK, sizeof MARK - 1) != 0 || strspn(digits, "0123456789abcdef") != RANDOM_DIGITS)
             continue;
         const int file = openat(dirfd(directory), name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         bool more = true;
         if (file < 0) continue;
-        if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() && flock(file, LOCK_EX | LOCK_NB) == 0) {
+        if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
+            flock(file, LOCK_EX | LOCK_NB) == 0) {
             char *whole = ad_format(ctx, "%.*s%s", (int)folder_length(target), target, name);
             if (whole) more = visit(user, whole);
             ad_free(whole);
@@ -94,7 +98,9 @@ static bool remove_left(void *user, const char *name) {
 
 int ad_lock_folder(adatom_context *ctx, const char *path, bool alone) {
     const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (folder >= 0 && flock(folder, alone ? LOCK_EX : LOCK_SH) != 0 && errno == EINTR && ad_interrupted(ctx) == ADATOM_OK) continue;
+    while (folder >= 0 && flock(folder, alone ? LOCK_EX : LOCK_SH) != 0 && errno == EINTR &&
+           ad_interrupted(ctx) == ADATOM_OK)
+        continue;
     return folder;
 }
 
@@ -115,7 +121,8 @@ static adatom_status create_temporary(adatom_context *ctx, const char *path, ad_
         if (!staged->temporary) return ADATOM_OUT_OF_MEMORY;
         *out = open(staged->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (*out >= 0) {
-            /* Between the two calls somebody may have taken it for a stale one. File systems without locks keep stale ones. */
+            /* Between the two calls somebody may have taken it for a stale one. File systems without locks keep stale
+             * ones. */
             const bool ours = flock(*out, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
             if (ours && fstat(*out, &info) == 0 && info.st_nlink > 0) return ADATOM_OK;
             close(*out);
@@ -144,7 +151,8 @@ static adatom_status write_special(adatom_context *ctx, const char *path, const 
     const int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (file < 0) return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(errno));
     adatom_status status = write_all(ctx, path, file, bytes, size);
-    if (close(file) != 0 && status == ADATOM_OK) status = ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
+    if (close(file) != 0 && status == ADATOM_OK)
+        status = ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
     return status;
 }
 
@@ -161,7 +169,8 @@ static bool take_mode(int file, const struct stat *old) {
 
 static adatom_status check_read_only(adatom_context *ctx, const char *path, const struct stat *old) {
     if (old->st_mode & 0222) return ADATOM_OK;
-    return ad_fail(ctx, ADATOM_IO, "cannot write '%s': it is read-only; change its permissions or choose another name", path);
+    return ad_fail(ctx, ADATOM_IO, "cannot write '%s': it is read-only; change its permissions or choose another name",
+                   path);
 }
 
 adatom_status ad_write_check(adatom_context *ctx, const char *path) {
@@ -171,7 +180,8 @@ adatom_status ad_write_check(adatom_context *ctx, const char *path) {
     int file = -1;
     bool open_file = false;
     const bool exists = stat(path, &old) == 0;
-    if (exists && S_ISDIR(old.st_mode)) return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(EISDIR));
+    if (exists && S_ISDIR(old.st_mode))
+        return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(EISDIR));
     if (exists && !S_ISREG(old.st_mode)) return ADATOM_OK; /* to open a pipe is to be waited for by its reader */
     AD_TRY(resolve(ctx, path, &staged.target, &open_file));
     if (open_file) goto done;
@@ -228,7 +238,8 @@ adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *
     /* Without this the new name may be lost in a power cut, while a later change of the folder is not. */
     folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0 && fsync(folder) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
-        AD_TRY(ad_fail(ctx, ADATOM_IO, "'%s' is written, but its folder cannot be brought to the disk: %s", path, strerror(errno)));
+        AD_TRY(ad_fail(ctx, ADATOM_IO, "'%s' is written, but its folder cannot be brought to the disk: %s", path,
+                       strerror(errno)));
 done:
     if (folder >= 0) close(folder);
     ad_free(name);
@@ -254,4 +265,6 @@ adatom_status adatom_write_file(adatom_context *context, const char *path, const
     return ad_write_file(context, path, bytes, size);
 }
 
-adatom_status adatom_write_check(adatom_context *context, const char *path) { return ad_leave(context, ad_write_check(context, path)); }
+adatom_status adatom_write_check(adatom_context *context, const char *path) {
+    return ad_leave(context, ad_write_check(context, path));
+}

@@ -57,7 +57,8 @@ static adatom_status run_case(ad_bench *b, const ad_bench_case *c, int *errors) 
         if (status == ADATOM_UNSUPPORTED) r->status = skipped ? "skipped" : "unsupported";
         *errors += status != ADATOM_UNSUPPORTED;
     }
-    if ((status != ADATOM_DEVICE_LOST && status != ADATOM_INTERRUPTED) && b->params.report) b->params.report(b->params.user, r);
+    if ((status != ADATOM_DEVICE_LOST && status != ADATOM_INTERRUPTED) && b->params.report)
+        b->params.report(b->params.user, r);
     ad_free(record);
     return status == ADATOM_DEVICE_LOST || status == ADATOM_INTERRUPTED ? status : ADATOM_OK;
 }
@@ -88,13 +89,14 @@ static adatom_status check_filters(ad_bench *b, const char *const *suite) {
     for (size_t f = 0; f < b->params.filter_count; f++) {
         ad_bench_case c;
         bool part = ad_bench_parse(b->params.filters[f], &c);
-        for (const char *const *name = suite; *name && !part; name++) part = strstr(*name, b->params.filters[f]) != NULL;
+        for (const char *const *name = suite; *name && !part; name++)
+            part = strstr(*name, b->params.filters[f]) != NULL;
         if (!part)
-            return ad_fail(
-                b->ctx, ADATOM_USAGE,
-                "'%s' is neither a case (e.g. conv/forward/composed/64x64x3/21/b25 or adapt/atoms/conv4/84/5w5s15q/50) nor part of "
-                "the name of one in the %s suite",
-                b->params.filters[f], b->params.suite ? b->params.suite : "quick");
+            return ad_fail(b->ctx, ADATOM_USAGE,
+                           "'%s' is neither a case (e.g. conv/forward/composed/64x64x3/21/b25 or "
+                           "adapt/atoms/conv4/84/5w5s15q/50) nor part of "
+                           "the name of one in the %s suite",
+                           b->params.filters[f], b->params.suite ? b->params.suite : "quick");
     }
     return ADATOM_OK;
 }
@@ -115,7 +117,9 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     if (errors) *errors = 0;
     if (params) b.params = *params;
     const char *const *suite = ad_bench_suite(b.params.suite);
-    if (!suite) return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick, full and scaling", b.params.suite);
+    if (!suite)
+        return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick, full and scaling",
+                       b.params.suite);
     b.brief = !b.params.suite || strcmp(b.params.suite, "full") != 0;
     b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : default_seconds(b.params.suite));
     adatom_status status = check_filters(&b, suite);

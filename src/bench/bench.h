@@ -8,7 +8,13 @@
 
 enum { AD_BENCH_MAX_SAMPLES = 101 };
 
-typedef enum ad_bench_kind { AD_BENCH_PEAK, AD_BENCH_KERNEL, AD_BENCH_ADAPT, AD_BENCH_PRETRAIN, AD_BENCH_STARTUP } ad_bench_kind;
+typedef enum ad_bench_kind {
+    AD_BENCH_PEAK,
+    AD_BENCH_KERNEL,
+    AD_BENCH_ADAPT,
+    AD_BENCH_PRETRAIN,
+    AD_BENCH_STARTUP
+} ad_bench_kind;
 
 /* A case read from its name. */
 typedef struct ad_bench_case {
@@ -34,8 +40,8 @@ typedef struct ad_bench {
     adatom_context *ctx;
     ad_engine *engine;
     adatom_bench_params params;
-    double deadline; /* ad_seconds() */
-    bool brief; /* little time for a case: every suite but full */
+    double deadline;      /* ad_seconds() */
+    bool brief;           /* little time for a case: every suite but full */
     double flops, bytes;  /* measured peaks a second; 0: unknown */
     uint64_t verified[8]; /* networks whose convolutions were checked in this run (hashes) */
     int verified_count;
@@ -50,8 +56,8 @@ typedef struct ad_bench_record {
 
 /* Runs once and adds what one run took. */
 typedef adatom_status (*ad_bench_run)(void *user, double *ns);
-/* Warm-up until three runs in a row are within 3 % (or its share of the time is used up), then at least 5 samples, more while there
- * is time. UNSUPPORTED (ad_bench_late) when the deadline doesn't allow five runs. */
+/* Warm-up until three runs in a row are within 3 % (or its share of the time is used up), then at least 5 samples, more
+ * while there is time. UNSUPPORTED (ad_bench_late) when the deadline doesn't allow five runs. */
 adatom_status ad_bench_sample(ad_bench *b, ad_bench_run run, void *user, ad_bench_record *out);
 /* Fills min, median and p95 from the samples. */
 void ad_bench_statistics(adatom_bench_result *result);

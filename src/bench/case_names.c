@@ -49,38 +49,44 @@ static const char *const full_suite[] = {
     "conv/forward/composed/3x64x3/84/b25", "conv/dw/composed/3x64x3/84/b25", "conv/forward/composed/64x64x3/42/b25",
     "conv/dx/composed/64x64x3/42/b25", "conv/dw/composed/64x64x3/42/b25", "conv/forward/composed/64x64x3/21/b25",
     "conv/dx/composed/64x64x3/21/b25", "conv/dw/composed/64x64x3/21/b25", "conv/forward/composed/64x64x3/10/b25",
-    "conv/dx/composed/64x64x3/10/b25", "conv/dw/composed/64x64x3/10/b25", "conv/product/coefficients-first/64x64x3/42/b25",
-    "conv/forward/coefficients-first/64x64x3/42/b25", "conv/stage/coefficients-first/64x64x3/42/b25",
-    "conv/dpsi/coefficients-first/64x64x3/42/b25", "conv/product/coefficients-first/64x64x3/21/b25",
-    "conv/forward/coefficients-first/64x64x3/21/b25", "conv/stage/coefficients-first/64x64x3/21/b25",
-    "conv/dpsi/coefficients-first/64x64x3/21/b25", "conv/du/coefficients-first/64x64x3/21/b25",
-    "conv/product/coefficients-first/64x64x3/10/b25", "conv/forward/coefficients-first/64x64x3/10/b25",
-    "conv/stage/coefficients-first/64x64x3/10/b25", "conv/dpsi/coefficients-first/64x64x3/10/b25",
-    "conv/du/coefficients-first/64x64x3/10/b25", "conv/forward/atoms-first/64x64x3/21/b25", "conv/stage/atoms-first/64x64x3/21/b25",
-    "conv/product/atoms-first/64x64x3/21/b25", "conv/dpsi/atoms-first/64x64x3/21/b25", "conv/dx/atoms-first/64x64x3/21/b25",
-    "conv/forward/atoms-first-fused/64x64x3/21/b25", "conv/forward/atoms-first-fused/64x64x3/21/b25m4",
-    "conv/forward/atoms-first-fused/64x128x3s2/56/b5", "conv/dx/atoms-first-fused/64x64x3/21/b25",
-    "conv/dx/atoms-first-fused/64x64x3/21/b25m4",
+    "conv/dx/composed/64x64x3/10/b25", "conv/dw/composed/64x64x3/10/b25",
+    "conv/product/coefficients-first/64x64x3/42/b25", "conv/forward/coefficients-first/64x64x3/42/b25",
+    "conv/stage/coefficients-first/64x64x3/42/b25", "conv/dpsi/coefficients-first/64x64x3/42/b25",
+    "conv/product/coefficients-first/64x64x3/21/b25", "conv/forward/coefficients-first/64x64x3/21/b25",
+    "conv/stage/coefficients-first/64x64x3/21/b25", "conv/dpsi/coefficients-first/64x64x3/21/b25",
+    "conv/du/coefficients-first/64x64x3/21/b25", "conv/product/coefficients-first/64x64x3/10/b25",
+    "conv/forward/coefficients-first/64x64x3/10/b25", "conv/stage/coefficients-first/64x64x3/10/b25",
+    "conv/dpsi/coefficients-first/64x64x3/10/b25", "conv/du/coefficients-first/64x64x3/10/b25",
+    "conv/forward/atoms-first/64x64x3/21/b25", "conv/stage/atoms-first/64x64x3/21/b25",
+    "conv/product/atoms-first/64x64x3/21/b25", "conv/dpsi/atoms-first/64x64x3/21/b25",
+    "conv/dx/atoms-first/64x64x3/21/b25", "conv/forward/atoms-first-fused/64x64x3/21/b25",
+    "conv/forward/atoms-first-fused/64x64x3/21/b25m4", "conv/forward/atoms-first-fused/64x128x3s2/56/b5",
+    "conv/dx/atoms-first-fused/64x64x3/21/b25", "conv/dx/atoms-first-fused/64x64x3/21/b25m4",
     /* many tasks, each with weights of its own */
-    "conv/forward/composed/64x64x3/21/b25t8", "conv/dw/composed/64x64x3/21/b25t8", "conv/forward/coefficients-first/64x64x3/21/b25t8",
-    "conv/dpsi/coefficients-first/64x64x3/21/b25t8",
+    "conv/forward/composed/64x64x3/21/b25t8", "conv/dw/composed/64x64x3/21/b25t8",
+    "conv/forward/coefficients-first/64x64x3/21/b25t8", "conv/dpsi/coefficients-first/64x64x3/21/b25t8",
     /* ResNet-12 at 84x84 */
-    "conv/forward/composed/64x64x3/84/b5", "conv/forward/composed/64x160x3/42/b5", "conv/forward/composed/160x160x3/42/b5",
-    "conv/forward/composed/320x320x3/21/b5", "conv/dx/composed/320x320x3/21/b5", "conv/dw/composed/320x320x3/21/b5",
-    "conv/forward/composed/640x640x3/10/b5", "conv/forward/composed/320x640x1/10/b5",
+    "conv/forward/composed/64x64x3/84/b5", "conv/forward/composed/64x160x3/42/b5",
+    "conv/forward/composed/160x160x3/42/b5", "conv/forward/composed/320x320x3/21/b5",
+    "conv/dx/composed/320x320x3/21/b5", "conv/dw/composed/320x320x3/21/b5", "conv/forward/composed/640x640x3/10/b5",
+    "conv/forward/composed/320x640x1/10/b5",
     /* ResNet-10 at 224x224: stem, strides, widths */
-    "conv/forward/composed/3x64x7s2/224/b5", "conv/forward/composed/64x128x3s2/56/b5", "conv/dx/composed/64x128x3s2/56/b5",
-    "conv/forward/composed/512x512x3/7/b25", "conv/forward/coefficients-first/512x512x3/7/b25", "conv/forward/atoms-first/64x128x3s2/56/b5",
-    "op/affine/64/84/b25", "op/affine/64/42/b25", "op/affine-back/64/42/b25", "op/affine-sums/64/42/b25", "op/bn-stats/64/42/b25",
-    "op/max-pool/64/84/b25", "op/max-pool/64/42/b25", "op/max-pool-back/64/42/b25", "op/average-pool/64/42/b25", "op/add/64/42/b25",
-    "op/copy/64/42/b25", "head/linear/1600x5/b25", "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64",
-    "head/linear/640x64/b64", "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25",
-    "optimiser/sgd/113088", "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
+    "conv/forward/composed/3x64x7s2/224/b5", "conv/forward/composed/64x128x3s2/56/b5",
+    "conv/dx/composed/64x128x3s2/56/b5", "conv/forward/composed/512x512x3/7/b25",
+    "conv/forward/coefficients-first/512x512x3/7/b25", "conv/forward/atoms-first/64x128x3s2/56/b5",
+    "op/affine/64/84/b25", "op/affine/64/42/b25", "op/affine-back/64/42/b25", "op/affine-sums/64/42/b25",
+    "op/bn-stats/64/42/b25", "op/max-pool/64/84/b25", "op/max-pool/64/42/b25", "op/max-pool-back/64/42/b25",
+    "op/average-pool/64/42/b25", "op/add/64/42/b25", "op/copy/64/42/b25", "head/linear/1600x5/b25",
+    "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64", "head/linear/640x64/b64",
+    "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25", "optimiser/sgd/113088",
+    "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
     "adapt/full/conv4-none/84/5w5s15q/50", "adapt/full/conv4/84/5w5s15q/50", "adapt/head/conv4/84/5w5s15q/100",
     "adapt/centroid/conv4/84/5w5s15q/0", "adapt/atoms/conv4/84/5w1s15q/50", "adapt/atoms+norm/conv4/84/5w5s15q/50",
-    "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold", "startup/warm", NULL};
+    "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold",
+    "startup/warm", NULL};
 
-/* One number at a time grows: tasks, shots, image size, classes, pictures of the data set, these once more with little memory. */
+/* One number at a time grows: tasks, shots, image size, classes, pictures of the data set, these once more with little
+ * memory. */
 static const char *const scaling_suite[] = {"peak/fp32",
                                             "peak/read",
                                             "adapt/atoms/conv4/28/5w1s5q/5t1",
@@ -117,7 +123,8 @@ const char *const *ad_bench_suite(const char *suite) {
     return !strcmp(suite, "full") ? full_suite : NULL;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------------------------
+ */
 enum { MAX_PARTS = 6, MAX_NUMBER = 1 << 24 };
 typedef struct parts {
     char text[128];
@@ -137,8 +144,8 @@ static bool split(const char *name, parts *out) {
     return out->count > 0;
 }
 
-/* A number after each of the letters of `form`, in that order; letters[0] == '#' is a number without letter. Letters after '?'
- * may be missing (their numbers keep their values). Nothing may follow. */
+/* A number after each of the letters of `form`, in that order; letters[0] == '#' is a number without letter. Letters
+ * after '?' may be missing (their numbers keep their values). Nothing may follow. */
 static bool read_numbers(const char *text, const char *form, int *const numbers[]) {
     bool optional = false;
     for (int i = 0; *form; form++) {
@@ -151,7 +158,8 @@ static bool read_numbers(const char *text, const char *form, int *const numbers[
         if (!here && !optional) return false;
         if (here) {
             if (*form != '#') text++;
-            for (; *text >= '0' && *text <= '9' && value <= MAX_NUMBER; text++, digits++) value = 10 * value + (*text - '0');
+            for (; *text >= '0' && *text <= '9' && value <= MAX_NUMBER; text++, digits++)
+                value = 10 * value + (*text - '0');
             if (!digits || value > MAX_NUMBER) return false;
             *numbers[i] = value;
         }
@@ -204,9 +212,11 @@ static const struct {
 static bool parse_conv(const parts *p, ad_bench_case *out) {
     int c = 0, o = 0, k = 0, stride = 1, size = 0, n = 0, tasks = 1, m = 8, group = 0;
     if (p->count != 6 || !read_numbers(p->part[3], "#xx?s", (int *const[]){&c, &o, &k, &stride}) ||
-        !read_numbers(p->part[4], "#", (int *const[]){&size}) || !read_numbers(p->part[5], "b?tmg", (int *const[]){&n, &tasks, &m, &group}))
+        !read_numbers(p->part[4], "#", (int *const[]){&size}) ||
+        !read_numbers(p->part[5], "b?tmg", (int *const[]){&n, &tasks, &m, &group}))
         return false;
-    if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX || m < 1 || m > 64)
+    if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX ||
+        m < 1 || m > 64)
         return false;
     ad_geometry g = ad_case_geometry(n, size, size, (c + 3) / 4 * 4, o, k, stride, k / 2, 1, m);
     const bool atoms_first = !strcmp(p->part[2], "atoms-first");
@@ -219,10 +229,12 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
             const int kind = conv_passes[i].operations[s];
             add(out, kind == PRODUCT ? AD_OP_CONV : kind, tasks, g);
             ad_case *step = &out->steps[out->step_count - 1];
-            if (kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX) ad_case_share(step, W); /* coefficients, as below */
+            if (kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX)
+                ad_case_share(step, W); /* coefficients, as below */
             if (kind != PRODUCT) continue;
             const int groups = group ? o / group : 1;
-            step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow * groups, (group ? group : g.c) * m, o / groups, 1, 1, 0, 1, 0)
+            step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow * groups, (group ? group : g.c) * m, o / groups,
+                                                        1, 1, 0, 1, 0)
                                      : ad_case_geometry(n, size, size, g.c, m * o, 1, 1, 0, 1, 0);
             ad_case_share(step, W);
             if (!atoms_first) ad_case_absent(step, BIAS);
@@ -238,31 +250,37 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
     static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS, AD_OP_BN_STATS, AD_OP_ADD,
                                 AD_OP_COPY,   AD_OP_POOL,        AD_OP_POOL_BACK,   AD_OP_POOL,     AD_OP_POOL_BACK};
     int c = 0, size = 0, n = 0, tasks = 1;
-    if (p->count != 5 || !read_numbers(p->part[2], "#", (int *const[]){&c}) || !read_numbers(p->part[3], "#", (int *const[]){&size}) ||
-        !read_numbers(p->part[4], "b?t", (int *const[]){&n, &tasks}) || c < 1 || size < 2 || size > 4096 || n < 1 || n > 65536 ||
-        tasks < 1 || tasks > INT16_MAX)
+    if (p->count != 5 || !read_numbers(p->part[2], "#", (int *const[]){&c}) ||
+        !read_numbers(p->part[3], "#", (int *const[]){&size}) ||
+        !read_numbers(p->part[4], "b?t", (int *const[]){&n, &tasks}) || c < 1 || size < 2 || size > 4096 || n < 1 ||
+        n > 65536 || tasks < 1 || tasks > INT16_MAX)
         return false;
     const int which = find(p->part[1], names, AD_COUNT(names));
     if (which < 0) return false;
     c = (c + 3) / 4 * 4;
     const bool pool = kinds[which] == AD_OP_POOL || kinds[which] == AD_OP_POOL_BACK;
-    ad_geometry g = pool ? ad_case_geometry(n, size, size, c, c, 2, 2, 0, 1, 0) : ad_case_geometry(n, size, size, c, c, 1, 1, 0, 1, 0);
+    ad_geometry g = pool ? ad_case_geometry(n, size, size, c, c, 2, 2, 0, 1, 0)
+                         : ad_case_geometry(n, size, size, c, c, 1, 1, 0, 1, 0);
     if (kinds[which] == AD_OP_ADD || kinds[which] == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
     add(out, kinds[which], tasks, g);
     ad_case *step = &out->steps[0];
-    step->op.i[0] = pool ? !strncmp(p->part[1], "average", 7)
-                         : kinds[which] == AD_OP_AFFINE || kinds[which] == AD_OP_AFFINE_BACK || kinds[which] == AD_OP_AFFINE_SUMS;
-    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, 2);                               /* no residual */
-    if (kinds[which] == AD_OP_AFFINE_BACK) ad_case_absent(step, 3), ad_case_absent(step, 5); /* frozen statistics: no x; no dresidual */
+    step->op.i[0] =
+        pool ? !strncmp(p->part[1], "average", 7)
+             : kinds[which] == AD_OP_AFFINE || kinds[which] == AD_OP_AFFINE_BACK || kinds[which] == AD_OP_AFFINE_SUMS;
+    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, 2); /* no residual */
+    if (kinds[which] == AD_OP_AFFINE_BACK)
+        ad_case_absent(step, 3), ad_case_absent(step, 5); /* frozen statistics: no x; no dresidual */
     return true;
 }
 
 static bool parse_head(const parts *p, ad_bench_case *out) {
     static const char *const names[] = {"linear", "linear-dx", "linear-dw", "class-mean", "row-norm", "softmax-ce"};
-    static const int kinds[] = {AD_OP_LINEAR, AD_OP_LINEAR_DX, AD_OP_LINEAR_DW, AD_OP_CLASS_MEAN, AD_OP_ROW_NORM, AD_OP_SOFTMAX_CE};
+    static const int kinds[] = {AD_OP_LINEAR,     AD_OP_LINEAR_DX, AD_OP_LINEAR_DW,
+                                AD_OP_CLASS_MEAN, AD_OP_ROW_NORM,  AD_OP_SOFTMAX_CE};
     int features = 0, way = 0, n = 0, tasks = 1;
     if (p->count != 4 || !read_numbers(p->part[2], "#x", (int *const[]){&features, &way}) ||
-        !read_numbers(p->part[3], "b?t", (int *const[]){&n, &tasks}) || features < 1 || way < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX)
+        !read_numbers(p->part[3], "b?t", (int *const[]){&n, &tasks}) || features < 1 || way < 1 || n < 1 || tasks < 1 ||
+        tasks > INT16_MAX)
         return false;
     const int which = find(p->part[1], names, AD_COUNT(names));
     if (which < 0) return false;
@@ -275,7 +293,8 @@ static bool parse_head(const parts *p, ad_bench_case *out) {
 
 static bool parse_optimiser(const parts *p, ad_bench_case *out) {
     int count = 0, tasks = 1;
-    if (p->count != 3 || !read_numbers(p->part[2], "#?t", (int *const[]){&count, &tasks}) || count < 1 || tasks < 1 || tasks > INT16_MAX)
+    if (p->count != 3 || !read_numbers(p->part[2], "#?t", (int *const[]){&count, &tasks}) || count < 1 || tasks < 1 ||
+        tasks > INT16_MAX)
         return false;
     const bool adam = !strcmp(p->part[1], "adam");
     if (!adam && strcmp(p->part[1], "sgd")) return false;
@@ -311,15 +330,16 @@ static bool parse_adapt(const parts *p, ad_bench_case *out) {
     if (length >= sizeof episode || p->part[4][length - 1] != 'q') return false;
     memcpy(episode, p->part[4], length - 1);
     episode[length - 1] = 0; /* the q */
-    return read_numbers(episode, "#ws", (int *const[]){&out->way, &out->shot, &out->query}) && out->way > 0 && out->shot > 0 &&
-           out->query > 0 && out->size > 0;
+    return read_numbers(episode, "#ws", (int *const[]){&out->way, &out->shot, &out->query}) && out->way > 0 &&
+           out->shot > 0 && out->query > 0 && out->size > 0;
 }
 
 static bool parse_pretrain(const parts *p, ad_bench_case *out) {
     out->kind = AD_BENCH_PRETRAIN;
-    return p->count == 4 && read_network(p->part[1], out) && read_numbers(p->part[2], "#", (int *const[]){&out->size}) &&
-           read_numbers(p->part[3], "b?dm", (int *const[]){&out->batch, &out->pictures, &out->memory_mib}) && out->size > 0 &&
-           out->batch > 0;
+    return p->count == 4 && read_network(p->part[1], out) &&
+           read_numbers(p->part[2], "#", (int *const[]){&out->size}) &&
+           read_numbers(p->part[3], "b?dm", (int *const[]){&out->batch, &out->pictures, &out->memory_mib}) &&
+           out->size > 0 && out->batch > 0;
 }
 
 static bool parse_startup(const parts *p, ad_bench_case *out) {

@@ -49,8 +49,8 @@ static adatom_status make_plan(kernel *k) {
             }
             char text[40];
             snprintf(text, sizeof text, "%.*s", length, name);
-            const int tensor = ad_plan_tensor(ctx, k->plan, text, ad_case_type(step->op.kind, r), arena, ad_op_elements(&step->op, r),
-                                              !(step->shared >> r & 1));
+            const int tensor = ad_plan_tensor(ctx, k->plan, text, ad_case_type(step->op.kind, r), arena,
+                                              ad_op_elements(&step->op, r), !(step->shared >> r & 1));
             if (tensor < 0) return ADATOM_OUT_OF_MEMORY;
             tensors[s][r] = (int16_t)tensor;
         }
@@ -74,7 +74,8 @@ static adatom_status fill(kernel *k) {
     for (int i = 0; i < k->plan->tensor_count; i++) {
         const ad_tensor *t = &k->plan->tensors[i];
         const size_t bytes = ad_tensor_bytes(t, k->plan->tasks), most = FLOATS * sizeof *piece;
-        for (size_t e = 0; e < FLOATS; e++) piece[e] = t->type == AD_F32 ? 2 * ad_uniform((uint32_t)(e + 1) * 2654435761u) - 1 : 0;
+        for (size_t e = 0; e < FLOATS; e++)
+            piece[e] = t->type == AD_F32 ? 2 * ad_uniform((uint32_t)(e + 1) * 2654435761u) - 1 : 0;
         for (size_t at = 0; at < bytes; at += most)
             AD_TRY(k->b->engine->api->program_write(k->program, i, at, piece, AD_MIN(most, bytes - at)));
     }
@@ -93,8 +94,9 @@ static adatom_status make(kernel *k, int repeats) {
     api->limits(k->b->engine, &limits);
     const size_t bytes = k->plan->arenas[0].bytes;
     if (bytes > AD_MIN(limits.arena_bytes, limits.memory_bytes)) {
-        status = ad_fail(k->b->ctx, ADATOM_UNSUPPORTED, "its operands take %.0f MiB, this device offers %.0f MiB in one piece",
-                         (double)bytes / 0x1p20, (double)AD_MIN(limits.arena_bytes, limits.memory_bytes) / 0x1p20);
+        status = ad_fail(k->b->ctx, ADATOM_UNSUPPORTED,
+                         "its operands take %.0f MiB, this device offers %.0f MiB in one piece", (double)bytes / 0x1p20,
+                         (double)AD_MIN(limits.arena_bytes, limits.memory_bytes) / 0x1p20);
         goto done;
     }
     AD_TRY(api->program_create(k->b->engine, k->plan, NULL, &k->program));
@@ -141,7 +143,8 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
     adatom_bench_result *r = &out->result;
     kernel k = {.b = b, .c = c};
     for (int s = 0; s < c->step_count; s++) r->gflop += 1e-9 * ad_op_flops(&c->steps[s].op);
-    if (b->flops > 0) AD_TRY(ad_bench_late(b, 8e9 * r->gflop / (0.1 * b->flops))); /* eight runs at a tenth of the peak */
+    if (b->flops > 0)
+        AD_TRY(ad_bench_late(b, 8e9 * r->gflop / (0.1 * b->flops))); /* eight runs at a tenth of the peak */
     AD_TRY(make(&k, 1));
     for (int s = 0; s < c->step_count; s++) {
         const char *name = b->engine->api->variant_name(b->engine, k.plan, &k.plan->ops[s], 0);
@@ -149,7 +152,8 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
         const size_t used = strlen(out->variant);
         snprintf(out->variant + used, sizeof out->variant - used, "%s%s", s ? "+" : "", name);
         AD_TRY(ad_bench_late(b, 0)); /* compiling and checking may take long */
-        AD_TRY(ad_verify_case(b->engine, &c->steps[s], name, b->brief ? 4e7 : 4e8, out->verified, sizeof out->verified));
+        AD_TRY(
+            ad_verify_case(b->engine, &c->steps[s], name, b->brief ? 4e7 : 4e8, out->verified, sizeof out->verified));
         r->gbyte += 1e-9 * ad_op_bytes(k.plan, &k.plan->ops[s]);
     }
     double first = 0, ns = 0;

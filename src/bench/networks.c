@@ -17,14 +17,18 @@ static adatom_model_params model_params(const ad_bench_case *c) {
     return (adatom_model_params){.arch = c->arch, .sharing = c->sharing, .image_size = c->size, .seed = 1};
 }
 
-/* ---- verification: the convolutions of the network ---------------------------------------------------------------- */
+/* ---- verification: the convolutions of the network ----------------------------------------------------------------
+ */
 static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     static const int ordinary[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
-    static const int decomposed[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_ATOMS, AD_OP_ATOMS_DPSI, AD_OP_FUSED_ATOMS};
-    static const int grouped[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW, AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
+    static const int decomposed[] = {AD_OP_CONV,  AD_OP_CONV_DX,    AD_OP_CONV_DW,
+                                     AD_OP_ATOMS, AD_OP_ATOMS_DPSI, AD_OP_FUSED_ATOMS};
+    static const int grouped[] = {AD_OP_CONV,  AD_OP_CONV_DX,  AD_OP_CONV_DW,
+                                  AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
     const int *kinds = node->group ? grouped : node->m ? decomposed : ordinary;
     const int count = node->m ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
-    ad_geometry g = ad_case_geometry(1, node->h, node->w, node->c, node->o, node->k, node->stride, node->pad, node->dil, node->m);
+    ad_geometry g =
+        ad_case_geometry(1, node->h, node->w, node->c, node->o, node->k, node->stride, node->pad, node->dil, node->m);
     g.group = node->group;
     for (int i = 0; i < count; i++) {
         const ad_case step = ad_case_of(kinds[i], 1, g);
@@ -37,8 +41,8 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
 
 /* Whether two convolutions are the same work. */
 static bool same_work(const ad_node *a, const ad_node *b) {
-    return a->h == b->h && a->w == b->w && a->c == b->c && a->o == b->o && a->k == b->k && a->stride == b->stride && a->pad == b->pad &&
-           a->dil == b->dil && a->m == b->m && a->group == b->group;
+    return a->h == b->h && a->w == b->w && a->c == b->c && a->o == b->o && a->k == b->k && a->stride == b->stride &&
+           a->pad == b->pad && a->dil == b->dil && a->m == b->m && a->group == b->group;
 }
 
 static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
@@ -46,7 +50,8 @@ static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_benc
     const uint64_t key = ad_hash(c->arch, strlen(c->arch), ad_hash(c->sharing, strlen(c->sharing), (uint64_t)c->size));
     ad_network net = {0};
     adatom_status status = ADATOM_OK;
-    snprintf(out->verified, sizeof out->verified, "double precision, convolutions, b1 up to %dx%d", AD_VERIFY_SIZE, AD_VERIFY_SIZE);
+    snprintf(out->verified, sizeof out->verified, "double precision, convolutions, b1 up to %dx%d", AD_VERIFY_SIZE,
+             AD_VERIFY_SIZE);
     for (int i = 0; i < b->verified_count; i++)
         if (b->verified[i] == key) return ADATOM_OK;
     AD_TRY(ad_network_build(b->ctx, &params, &net));
@@ -69,7 +74,8 @@ static adatom_status check_time(ad_bench *b, const adatom_model *model, double i
     return b->flops > 0 ? ad_bench_late(b, images * 2 * (double)info.macs / (0.25 * b->flops)) : ADATOM_OK;
 }
 
-/* ---- adaptation --------------------------------------------------------------------------------------------------- */
+/* ---- adaptation ---------------------------------------------------------------------------------------------------
+ */
 typedef struct adapting {
     ad_bench *b;
     adatom_model *model;
@@ -104,8 +110,8 @@ static adatom_status adapt(adapting *a, int tasks, int batches) {
     const adatom_progress progress = {batch_ended, a};
     a->method.tasks_at_once = tasks;
     a->done = a->count = 0;
-    const adatom_status status =
-        adatom_adapt_episodes(a->b->device, a->model, a->dataset, a->episodes, &a->method, 0, tasks * batches, &progress, &evaluation);
+    const adatom_status status = adatom_adapt_episodes(a->b->device, a->model, a->dataset, a->episodes, &a->method, 0,
+                                                       tasks * batches, &progress, &evaluation);
     if (status == ADATOM_OK) adatom_evaluation_describe(evaluation, &a->info);
     adatom_evaluation_destroy(&evaluation);
     return status;
@@ -120,10 +126,13 @@ static adatom_status prepare(adapting *a, const ad_bench_case *c, int episodes) 
     adatom_status status = ADATOM_OK;
     size_t s = 0;
     while (s < AD_COUNT(splits) && splits[s].classes < c->way) s++;
-    if (s == AD_COUNT(splits)) return ad_fail(ctx, ADATOM_UNSUPPORTED, "the built-in pictures have 104 classes, %d asked for", c->way);
+    if (s == AD_COUNT(splits))
+        return ad_fail(ctx, ADATOM_UNSUPPORTED, "the built-in pictures have 104 classes, %d asked for", c->way);
     const adatom_model_params params = model_params(c);
-    const adatom_dataset_params pictures = {.size = c->size, .split = splits[s].split, .builtin_per_class = c->shot + c->query};
-    const adatom_episodes_params list = {.way = c->way, .shot = c->shot, .query = c->query, .tasks = episodes, .seed = a->b->params.seed};
+    const adatom_dataset_params pictures = {
+        .size = c->size, .split = splits[s].split, .builtin_per_class = c->shot + c->query};
+    const adatom_episodes_params list = {
+        .way = c->way, .shot = c->shot, .query = c->query, .tasks = episodes, .seed = a->b->params.seed};
     AD_TRY(adatom_model_create(ctx, &params, &a->model));
     AD_TRY(adatom_dataset_open(ctx, "builtin:shapes", &pictures, &a->dataset));
     AD_TRY(adatom_episodes_create(ctx, a->dataset, &list, &a->episodes));
@@ -153,7 +162,8 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
         AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, false, &bytes, &tasks));
         adatom_device_info device;
         adatom_device_describe(b->device, &device);
-        tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)), 1);        /* no more than the time allows samples of */
+        tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)),
+                       1); /* no more than the time allows samples of */
         if (tasks > device.threads && device.threads) tasks -= tasks % device.threads; /* and no thread idle */
     }
     const int count = (int)AD_MAX(AD_MIN(seconds / (one * tasks), AD_BENCH_MAX_SAMPLES), LEAST_SAMPLES);
@@ -170,7 +180,8 @@ done:
     return status;
 }
 
-/* ---- folders for what is written on the way ------------------------------------------------------------------------ */
+/* ---- folders for what is written on the way ------------------------------------------------------------------------
+ */
 enum { FOLDER_BYTES = 1024 };
 
 static adatom_status make_folder(ad_bench *b, char folder[FOLDER_BYTES]) {
@@ -190,11 +201,13 @@ static void remove_folder(const char *folder) {
     rmdir(folder);
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------------- */
+/* ---- training -----------------------------------------------------------------------------------------------------
+ */
 static void block_ran(void *user, const adatom_pretrain_progress *now) {
     ad_bench_record *out = user;
     out->result.arena_bytes = (double)now->arena_bytes;
-    if (now->epoch_end || now->epoch == 1 || out->result.sample_count == AD_BENCH_MAX_SAMPLES) return; /* the first epoch warms up */
+    if (now->epoch_end || now->epoch == 1 || out->result.sample_count == AD_BENCH_MAX_SAMPLES)
+        return; /* the first epoch warms up */
     out->samples[out->result.sample_count++] = 1e9 / now->images_per_s;
 }
 
@@ -208,7 +221,8 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     /* Unless the name says otherwise an epoch is a step (brief) or four. A sample is an epoch or 50 steps of it. */
     const int count = c->pictures ? c->pictures : c->batch * (b->brief ? 1 : 4);
     const int blocks = AD_MAX((count / c->batch + 49) / 50, 1), epochs = 1 + (LEAST_SAMPLES + blocks - 1) / blocks;
-    const adatom_dataset_params pictures = {.size = c->size, .split = "val", .builtin_per_class = (count + CLASSES - 1) / CLASSES};
+    const adatom_dataset_params pictures = {
+        .size = c->size, .split = "val", .builtin_per_class = (count + CLASSES - 1) / CLASSES};
     const adatom_model_params network = model_params(c);
     AD_TRY(adatom_model_create(b->ctx, &network, &model));
     AD_TRY(check_time(b, model, 3.0 * epochs * count));
@@ -235,7 +249,8 @@ done:
     return status;
 }
 
-/* ---- start-up ----------------------------------------------------------------------------------------------------- */
+/* ---- start-up -----------------------------------------------------------------------------------------------------
+ */
 typedef struct starting {
     adapting a;
     char folder[FOLDER_BYTES]; /* of the caches; "": none */
@@ -251,7 +266,8 @@ static adatom_status start(void *user, double *ns) {
     const double began = ad_seconds();
     adatom_status status = adatom_device_open(b->ctx, &params, &device);
     if (status == ADATOM_OK)
-        status = adatom_adapt_episodes(device, s->a.model, s->a.dataset, s->a.episodes, &s->a.method, 0, 1, NULL, &evaluation);
+        status = adatom_adapt_episodes(device, s->a.model, s->a.dataset, s->a.episodes, &s->a.method, 0, 1, NULL,
+                                       &evaluation);
     *ns = 1e9 * (ad_seconds() - began);
     adatom_evaluation_destroy(&evaluation);
     adatom_device_destroy(&device);
@@ -263,7 +279,8 @@ adatom_status ad_bench_startup(ad_bench *b, const ad_bench_case *c, ad_bench_rec
     adatom_bench_result *r = &out->result;
     starting s = {.a = {.b = b, .method = {.adapt = "atoms", .steps = 1}}};
     const ad_bench_case first = {.arch = "conv4", .sharing = "net", .size = 84, .way = 5, .shot = 1, .query = 1};
-    if (!b->params.select) return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: it is not known how this device was selected");
+    if (!b->params.select)
+        return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: it is not known how this device was selected");
     AD_TRY(prepare(&s.a, &first, 1));
     if (c->warm) {
         double ns = 0;

@@ -7,7 +7,8 @@
 static adatom_status probe(ad_bench *b, int kind, ad_bench_record *out) {
     adatom_bench_result *r = &out->result;
     ad_probe p = {.kind = (ad_probe_kind)kind};
-    if (!b->engine->api->probe) return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "the %s engine measures no peaks", b->engine->api->name);
+    if (!b->engine->api->probe)
+        return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "the %s engine measures no peaks", b->engine->api->name);
     const adatom_status status = b->engine->api->probe(b->engine, &p);
     if (status != ADATOM_OK) return status;
     memcpy(out->samples, p.ns, sizeof p.ns);
@@ -21,7 +22,8 @@ static adatom_status probe(ad_bench *b, int kind, ad_bench_record *out) {
     r->value = 1e9 * (p.flops > 0 ? r->gflop : r->gbyte) / r->median_ns;
     /* The best sample: a peak is what nothing exceeds. */
     if (kind == AD_PROBE_FMA32) b->flops = 1e9 * p.flops / r->min_ns;
-    if (kind == AD_PROBE_READ || kind == AD_PROBE_WRITE || kind == AD_PROBE_COPY) b->bytes = AD_MAX(b->bytes, 1e9 * p.bytes / r->min_ns);
+    if (kind == AD_PROBE_READ || kind == AD_PROBE_WRITE || kind == AD_PROBE_COPY)
+        b->bytes = AD_MAX(b->bytes, 1e9 * p.bytes / r->min_ns);
     return ADATOM_OK;
 }
 

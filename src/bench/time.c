@@ -22,7 +22,8 @@ static double quantile(const double *sorted, size_t count, double q) {
 
 /* All samples but those that are no numbers. NAN: there are none, or no memory to sort them in. */
 double ad_bench_median(const double *samples, size_t count) {
-    double few[AD_BENCH_MAX_SAMPLES] = {0}, *sorted = count <= AD_COUNT(few) ? few : ad_malloc(NULL, count, sizeof *sorted);
+    double few[AD_BENCH_MAX_SAMPLES] = {0},
+           *sorted = count <= AD_COUNT(few) ? few : ad_malloc(NULL, count, sizeof *sorted);
     size_t numbers = 0;
     for (size_t i = 0; sorted && i < count; i++)
         if (!isnan(samples[i])) sorted[numbers++] = samples[i];
@@ -43,10 +44,12 @@ void ad_bench_statistics(adatom_bench_result *result) {
     result->p95_ns = quantile(sorted, count, 0.95);
 }
 
-/* 1.4826 times the median distance of the samples below the median from it: the standard deviation, were the samples normal. Other
- * load only ever adds time, so the lower half shows the noise of the thing itself, and outliers don't count. */
+/* 1.4826 times the median distance of the samples below the median from it: the standard deviation, were the samples
+ * normal. Other load only ever adds time, so the lower half shows the noise of the thing itself, and outliers don't
+ * count. */
 static double deviation(const double *samples, size_t count, double median) {
-    double few[AD_BENCH_MAX_SAMPLES] = {0}, *distances = count <= AD_COUNT(few) ? few : ad_malloc(NULL, count, sizeof *distances);
+    double few[AD_BENCH_MAX_SAMPLES] = {0},
+           *distances = count <= AD_COUNT(few) ? few : ad_malloc(NULL, count, sizeof *distances);
     size_t below = 0;
     for (size_t i = 0; distances && i < count; i++)
         if (samples[i] <= median) distances[below++] = median - samples[i];
@@ -62,7 +65,8 @@ static double least(const double *samples, size_t count) {
     return minimum;
 }
 
-int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count, double *ratio) {
+int adatom_bench_compare(const double *old_samples, size_t old_count, const double *new_samples, size_t new_count,
+                         double *ratio) {
     const double before = ad_bench_median(old_samples, old_count), after = ad_bench_median(new_samples, new_count);
     const double noise = 3 * hypot(deviation(old_samples, old_count, before), deviation(new_samples, new_count, after));
     if (ratio) *ratio = after / before;
@@ -78,7 +82,8 @@ adatom_status ad_bench_late(ad_bench *b, double needed) {
     const double left = b->deadline - ad_seconds();
     if (needed <= left) return ADATOM_OK;
     if (left <= 0) return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: the time allowed is used up");
-    return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: it would take %.1f s, and %.1f s are left of the time allowed", needed, left);
+    return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: it would take %.1f s, and %.1f s are left of the time allowed",
+                   needed, left);
 }
 
 static bool stable(const double *latest, int count) {

@@ -76,7 +76,8 @@ static adatom_status tune_op(tuning *t, const ad_plan *plan, int number, int *tu
             ad_log(t->ctx, ADATOM_LOG_WARNING, "%s", adatom_context_message(t->ctx));
     }
     if (!passed)
-        return ad_fail(t->ctx, ADATOM_CHECK_FAILED, "no variant of '%s' passes the kernel check on this device", ad_op_name(op->kind));
+        return ad_fail(t->ctx, ADATOM_CHECK_FAILED, "no variant of '%s' passes the kernel check on this device",
+                       ad_op_name(op->kind));
     const adatom_status status = ad_tune_op(t->engine, plan, number, variants, passed, seconds, &fastest);
     if (status != ADATOM_OK) return status;
     ++*tuned;
@@ -104,7 +105,8 @@ static adatom_status tune_op(tuning *t, const ad_plan *plan, int number, int *tu
 static adatom_status tune_plan(tuning *t, const ad_network *net, unsigned adapt, int *tuned) {
     const adatom_tune_params *p = &t->params;
     const int32_t pictures = p->way * (p->shot + p->query);
-    const int support = p->way * p->shot, query = AD_MIN(p->way * p->query, AD_MAX(support, 25)); /* as adaptation cuts its queries */
+    const int support = p->way * p->shot,
+              query = AD_MIN(p->way * p->query, AD_MAX(support, 25)); /* as adaptation cuts its queries */
     const ad_build_params params = {.net = net,
                                     .tasks = p->tasks_at_once,
                                     .way = p->way,
@@ -141,7 +143,8 @@ adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params
     if (p->way < 0 || p->shot < 0 || p->query < 0 || p->tasks_at_once < 0)
         return ad_fail(t.ctx, ADATOM_USAGE, "way, shot, query and tasks at once must not be negative");
     if (!strcmp(device->engine->api->name, "cpu"))
-        return ad_fail(t.ctx, ADATOM_UNSUPPORTED, "the CPU engine chooses by the shape alone: there is nothing to tune");
+        return ad_fail(t.ctx, ADATOM_UNSUPPORTED,
+                       "the CPU engine chooses by the shape alone: there is nothing to tune");
     if (!p->way) p->way = 5;
     if (!p->shot) p->shot = 5;
     if (!p->query) p->query = 15;

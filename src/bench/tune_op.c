@@ -20,7 +20,8 @@ static ad_plan *alone(adatom_context *ctx, const ad_plan *plan, const ad_op *fro
         const ad_tensor *t = &plan->tensors[from->t[r]];
         int same = 0;
         while (from->t[same] != from->t[r]) same++;
-        op->t[r] = same < r ? op->t[same] : (int16_t)ad_plan_tensor(ctx, out, t->name, t->type, arena, t->count, t->stride > 0);
+        op->t[r] = same < r ? op->t[same]
+                            : (int16_t)ad_plan_tensor(ctx, out, t->name, t->type, arena, t->count, t->stride > 0);
         if (op->t[r] < 0) goto failed;
     }
     return out;
@@ -29,8 +30,8 @@ failed:
     return NULL;
 }
 
-/* Numbers in [0, 1) that don't repeat, since constant operands draw less power and flatter the clock; integers (indices, labels)
- * zero, which is valid for all. */
+/* Numbers in [0, 1) that don't repeat, since constant operands draw less power and flatter the clock; integers
+ * (indices, labels) zero, which is valid for all. */
 static adatom_status fill(ad_engine *engine, ad_program *program, const ad_plan *plan) {
     adatom_status status = ADATOM_OK;
     for (int i = 0; i < plan->tensor_count && status == ADATOM_OK; i++) {
@@ -38,7 +39,8 @@ static adatom_status fill(ad_engine *engine, ad_program *program, const ad_plan 
         const size_t bytes = ad_tensor_bytes(t, plan->tasks);
         float *image = ad_calloc(engine->ctx, 1, bytes);
         if (!image) return ADATOM_OUT_OF_MEMORY;
-        for (size_t e = 0; t->type == AD_F32 && e < bytes / sizeof *image; e++) image[e] = ad_uniform((uint32_t)e * 2654435761u);
+        for (size_t e = 0; t->type == AD_F32 && e < bytes / sizeof *image; e++)
+            image[e] = ad_uniform((uint32_t)e * 2654435761u);
         for (size_t e = 0; t->type == AD_F16 && e < bytes / 2; e++)
             ((uint16_t *)image)[e] = ad_half_from_float(ad_uniform((uint32_t)e * 2654435761u));
         status = engine->api->program_write(program, i, 0, image, bytes);
@@ -55,7 +57,8 @@ static adatom_status measure(ad_engine *engine, const ad_plan *plan, double *out
     *out = INFINITY;
     AD_TRY(engine->api->program_create(engine, plan, NULL, &program));
     AD_TRY(fill(engine, program, plan));
-    AD_TRY(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1)); /* touches memory, compiles what is compiled late */
+    AD_TRY(
+        ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1)); /* touches memory, compiles what is compiled late */
     for (int round = 0; round < ROUNDS;) {
         const double began = ad_seconds();
         AD_TRY(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, times));
@@ -71,7 +74,8 @@ done:
     return status;
 }
 
-adatom_status ad_tune_op(ad_engine *engine, const ad_plan *plan, int op, const int *variants, int count, double *seconds, int *fastest) {
+adatom_status ad_tune_op(ad_engine *engine, const ad_plan *plan, int op, const int *variants, int count,
+                         double *seconds, int *fastest) {
     adatom_status status = ADATOM_OK;
     double best = INFINITY;
     *fastest = 0;

@@ -21,8 +21,8 @@ static bool fail(parser *p, const char *format, ...) {
     return false;
 }
 
-/* Damerau-Levenshtein distance (optimal string alignment), since swapped letters are the commonest slip. Words longer than a
- * row are never close to an option. */
+/* Damerau-Levenshtein distance (optimal string alignment), since swapped letters are the commonest slip. Words longer
+ * than a row are never close to an option. */
 static size_t distance(const char *a, const char *b) {
     enum { MAX = 40 };
     size_t n = strlen(a), m = strlen(b);
@@ -36,7 +36,8 @@ static size_t distance(const char *a, const char *b) {
             size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
             if (last[j] + 1 < best) best = last[j] + 1;
             if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best) best = before[j - 2] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
             now[j] = best;
         }
         size_t *recycled = before;
@@ -177,7 +178,9 @@ static bool read_value(parser *p, const arg_group *group, const arg_option *opti
         return true;
     case ARG_SEED:
     case ARG_BYTES: return read_unsigned(p, option, text, target);
-    case ARG_TEXT: *(const char **)target = text; return text[0] ? true : fail(p, "--%s: the value is empty", option->name);
+    case ARG_TEXT:
+        *(const char **)target = text;
+        return text[0] ? true : fail(p, "--%s: the value is empty", option->name);
     case ARG_CHOICE:
         snprintf(what, sizeof what, "--%s", option->name);
         return (*(const char **)target = choose(p, what, text, option->choices)) != NULL;
@@ -185,7 +188,8 @@ static bool read_value(parser *p, const arg_group *group, const arg_option *opti
     case ARG_CHOICES: return read_list(p, option, text, target);
     case ARG_TEXTS: {
         arg_texts *texts = target;
-        if (texts->count == ARGS_LIST_MAX) return fail(p, "--%s: given more than %d times", option->name, ARGS_LIST_MAX);
+        if (texts->count == ARGS_LIST_MAX)
+            return fail(p, "--%s: given more than %d times", option->name, ARGS_LIST_MAX);
         texts->items[texts->count++] = text;
         return text[0] ? true : fail(p, "--%s: the value is empty", option->name);
     }
@@ -226,12 +230,14 @@ static bool set_defaults(parser *p) {
     return true;
 }
 
-static const arg_option *find(const arg_spec *spec, const char *name, size_t length, char letter, const arg_group **group) {
+static const arg_option *find(const arg_spec *spec, const char *name, size_t length, char letter,
+                              const arg_group **group) {
     for (size_t g = 0; g < spec->group_count; g++) {
         *group = &spec->groups[g];
         for (size_t i = 0; i < (*group)->count; i++) {
             const arg_option *option = &(*group)->options[i];
-            if (letter ? option->letter == letter : strlen(option->name) == length && memcmp(option->name, name, length) == 0)
+            if (letter ? option->letter == letter
+                       : strlen(option->name) == length && memcmp(option->name, name, length) == 0)
                 return option;
         }
     }
@@ -256,7 +262,8 @@ static bool unknown_option(parser *p, const char *word) {
             }
         }
     if (best.name) return fail(p, "unknown option '%s'; did you mean '--%s%s'?", name, prefix, best.name);
-    return fail(p, "unknown option '%s'; 'adatom %s%s--help' lists the options", name, p->spec->command, p->spec->command[0] ? " " : "");
+    return fail(p, "unknown option '%s'; 'adatom %s%s--help' lists the options", name, p->spec->command,
+                p->spec->command[0] ? " " : "");
 }
 
 static bool check_required(parser *p, size_t positionals) {
@@ -373,8 +380,8 @@ static void help_option(const arg_option *option, FILE *out) {
     char left[128], text[1024], all[256] = "";
     char letter[8] = "";
     if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, option->type == ARG_FLAG ? "[no-]" : "", option->name, option->value ? " " : "",
-             option->value ? option->value : "");
+    snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, option->type == ARG_FLAG ? "[no-]" : "", option->name,
+             option->value ? " " : "", option->value ? option->value : "");
     if (option->choices) join(option->choices, all, sizeof all);
     bool shown = option->initial && option->type != ARG_FLAG;
     snprintf(text, sizeof text, "%s%s%s%s%s%s", option->help, all[0] ? ": " : "", all, shown ? " (default " : "",

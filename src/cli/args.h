@@ -42,7 +42,7 @@ typedef struct arg_option {
     arg_outcome action; /* ARG_ACTION */
     size_t offset;
     double least, most;
-    bool zero_is_none;          /* ARG_REAL: a 0 that is typed becomes -1, since to the library 0 is its default and < 0 none */
+    bool zero_is_none; /* ARG_REAL: a 0 that is typed becomes -1, since to the library 0 is its default and < 0 none */
     const char *const *choices; /* ends with NULL */
     const char *initial;        /* the default as it would be typed; NULL: zero, NULL or an empty list */
     const char *value;          /* name of the value in --help */
@@ -50,7 +50,7 @@ typedef struct arg_option {
 } arg_option;
 
 /* A row of a table whose values lie in the struct that OPTIONS names; then the other members. */
-#define OPTION(text, kind, member, ...)                                                                                                    \
+#define OPTION(text, kind, member, ...)                                                                                \
     { .name = text, .type = kind, .offset = offsetof(OPTIONS, member), __VA_ARGS__ }
 
 typedef struct arg_group {
@@ -79,8 +79,8 @@ typedef struct arg_spec {
     size_t group_count;
 } arg_spec;
 
-/* Sets every value to its default, then reads argv[0..argc-1] (program and command removed). ARGS_ERROR: one sentence without
- * newline in message. Help, version and list-devices win as soon as they are met. */
+/* Sets every value to its default, then reads argv[0..argc-1] (program and command removed). ARGS_ERROR: one sentence
+ * without newline in message. Help, version and list-devices win as soon as they are met. */
 arg_outcome args_parse(const arg_spec *spec, int argc, char *const *argv, char *message, size_t capacity);
 void args_help(const arg_spec *spec, FILE *out);
 

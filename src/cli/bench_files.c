@@ -69,7 +69,8 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
     if (input.bytes > MOST_BYTES) {
         json_decref(*out);
         *out = NULL;
-        return cli_fail(cli, ADATOM_BAD_DATA, "%s: over %d MiB, which no result of 'adatom bench' has", path, MOST_BYTES >> 20);
+        return cli_fail(cli, ADATOM_BAD_DATA, "%s: over %d MiB, which no result of 'adatom bench' has", path,
+                        MOST_BYTES >> 20);
     }
     if (!*out) return cli_fail(cli, ADATOM_BAD_DATA, "%s:%d: %s", path, error.line, error.text);
     const char *command = json_string_value(json_object_get(*out, "command"));
@@ -80,7 +81,8 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
         TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench -o json'", path));
     json_array_foreach(rows, i, row) {
         if (!json_is_string(json_object_get(row, "name")))
-            TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: results[%zu] is not an object with a name, as each case has", path, i));
+            TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: results[%zu] is not an object with a name, as each case has", path,
+                         i));
     }
 done:
     if (status != ADATOM_OK) {
@@ -125,7 +127,8 @@ static const char *judge(json_t *row, json_t *before, double *ratio) {
     if (!is_ok(row)) return status && strcmp(status, "error") == 0 ? "broken" : "not run";
     size_t old_count = 0, new_count = 0;
     double *old = samples_of(before, &old_count), *new = samples_of(row, &new_count);
-    const char *verdict = old && new ? verdicts[1 + adatom_bench_compare(old, old_count, new, new_count, ratio)] : "new";
+    const char *verdict =
+        old && new ? verdicts[1 + adatom_bench_compare(old, old_count, new, new_count, ratio)] : "new";
     free(old);
     free(new);
     return verdict;
@@ -152,7 +155,8 @@ bool bench_compare(json_t *document, json_t *old, int *regressions, int *compare
     return complete;
 }
 
-/* ---- several files ------------------------------------------------------------------------------------------------ */
+/* ---- several files ------------------------------------------------------------------------------------------------
+ */
 enum { MOST_FILES = 12 };
 
 static const char *text_at(json_t *document, const char *path) {
@@ -186,12 +190,15 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
     report_column columns[MOST_FILES + 2] = {{"case", CELL_TEXT, "name", NULL}, {"unit", CELL_TEXT, "unit", NULL}};
     char shown[5][256], headings[MOST_FILES][40], paths[MOST_FILES][16];
     adatom_status status = ADATOM_OK;
-    json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(), *index = json_object(), *file = NULL;
+    json_t *document = report_document("bench-merge"), *rows = json_array(), *devices = json_array(),
+           *index = json_object(), *file = NULL;
     char *above = NULL;
     size_t size = 0;
     FILE *text = memory_stream(&above, &size);
-    if (!text || !document || !rows || !devices || !index) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-    if (files->count > MOST_FILES) TRY(cli_fail(cli, ADATOM_USAGE, "--merge: %d files at most, %d given", MOST_FILES, files->count));
+    if (!text || !document || !rows || !devices || !index)
+        TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+    if (files->count > MOST_FILES)
+        TRY(cli_fail(cli, ADATOM_USAGE, "--merge: %d files at most, %d given", MOST_FILES, files->count));
     for (int f = 0; f < files->count; f++) {
         TRY(bench_load(cli, files->items[f], &file));
         const char *name = terminal_name(text_at(file, "device.name"), shown[0], sizeof shown[0]);
@@ -205,8 +212,9 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
                 terminal_name(text_at(file, "device.driverInfo"), shown[2], sizeof shown[2]),
                 terminal_name(text_at(file, "test_time"), shown[3], sizeof shown[3]),
                 terminal_name(text_at(file, "build_commit"), shown[4], sizeof shown[4]));
-        json_t *device = json_pack("{s:o,s:O?,s:O?,s:O?}", "file", report_text(files->items[f]), "device", json_object_get(file, "device"),
-                                   "test_time", json_object_get(file, "test_time"), "build_commit", json_object_get(file, "build_commit"));
+        json_t *device = json_pack("{s:o,s:O?,s:O?,s:O?}", "file", report_text(files->items[f]), "device",
+                                   json_object_get(file, "device"), "test_time", json_object_get(file, "test_time"),
+                                   "build_commit", json_object_get(file, "build_commit"));
         json_array_append_new(devices, device);
         json_decref(file);
         file = NULL;
@@ -215,8 +223,11 @@ adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_
     text = NULL;
     json_object_set(document, "devices", devices);
     json_object_set(document, "results", rows);
-    struct report report = {
-        .document = document, .rows = "results", .columns = columns, .column_count = 2 + (size_t)files->count, .above = above};
+    struct report report = {.document = document,
+                            .rows = "results",
+                            .columns = columns,
+                            .column_count = 2 + (size_t)files->count,
+                            .above = above};
     TRY(report_write(cli, output, &report));
 done:
     if (text) fclose(text);

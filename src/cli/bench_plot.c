@@ -32,7 +32,8 @@ static const struct meaning {
 };
 
 typedef struct point {
-    double x, y[2]; /* time in ms, of the fastest sample, since other load only ever adds; memory in MiB; 0: not measured */
+    double x,
+        y[2]; /* time in ms, of the fastest sample, since other load only ever adds; memory in MiB; 0: not measured */
 } point;
 
 typedef struct curve {
@@ -77,7 +78,9 @@ static numbers numbers_of(const char *name) {
 static const struct meaning *meaning_of(const char *name, int at, int end) {
     const char before = at ? name[at - 1] : '/', after = name[end] ? name[end] : '/';
     const struct meaning *m = meanings;
-    while (strncmp(name, m->family, strlen(m->family)) || (m->before && m->before != before) || (m->after && m->after != after)) m++;
+    while (strncmp(name, m->family, strlen(m->family)) || (m->before && m->before != before) ||
+           (m->after && m->after != after))
+        m++;
     return m;
 }
 
@@ -121,8 +124,8 @@ static void trace(json_t *rows, const entry *entries, size_t count, const char *
     const char *name = json_string_value(json_object_get(json_array_get(rows, entries->row), "name"));
     out->row = entries->row, out->k = k;
     out->meaning = meaning_of(name, n->at[k], n->end[k]);
-    snprintf(out->label, sizeof out->label, "%.*s: %.*sN%s", (int)report_cut(device, MOST_DEVICE), device, n->at[k], name,
-             name + n->end[k]);
+    snprintf(out->label, sizeof out->label, "%.*s: %.*sN%s", (int)report_cut(device, MOST_DEVICE), device, n->at[k],
+             name, name + n->end[k]);
     for (size_t i = 0; i < count; i++) {
         point *p = &out->points[out->count++];
         p->x = entries[i].name->value[k];
@@ -186,10 +189,12 @@ static bool find_curves(json_t *document, curve_list *all) {
     return complete;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------ */
+/* ---- drawing ------------------------------------------------------------------------------------------------------
+ */
 
 enum { WIDTH = 400, HEIGHT = 270, LEAST_HEIGHT = 100, LEFT = 58, RIGHT = 14, TOP = 10, BOTTOM = 42, LINE = 13 };
-static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d", "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
+static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d",
+                                      "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
 
 typedef struct axis {
     double least, most; /* of the data; then logarithms of the ends */
@@ -202,7 +207,9 @@ static void widen(axis *a, double value) {
     a->most = fmax(a->most, value);
 }
 
-static double place(const axis *a, double value) { return a->at + a->length * (log10(value) - a->least) / (a->most - a->least); }
+static double place(const axis *a, double value) {
+    return a->at + a->length * (log10(value) - a->least) / (a->most - a->least);
+}
 
 static void settle(axis *a) {
     const double margin = 0.05 * fmax(log10(a->most / a->least), 0.5);
@@ -221,11 +228,15 @@ static void grid(FILE *out, const axis *x, const axis *y) {
                 const double value = steps[s] * pow(10, power), at = place(a, value);
                 if (log10(value) < a->least || log10(value) > a->most) continue;
                 if (vertical)
-                    fprintf(out, "<path class='g' d='M%.1f %.1fv%.1f'/><text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n", at, y->at,
-                            y->length, at, y->at + 14, value);
+                    fprintf(
+                        out,
+                        "<path class='g' d='M%.1f %.1fv%.1f'/><text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n",
+                        at, y->at, y->length, at, y->at + 14, value);
                 else
-                    fprintf(out, "<path class='g' d='M%.1f %.1fh%.1f'/><text x='%.1f' y='%.1f' text-anchor='end'>%g</text>\n", x->at, at,
-                            x->length, x->at - 4, at + 4, value);
+                    fprintf(
+                        out,
+                        "<path class='g' d='M%.1f %.1fh%.1f'/><text x='%.1f' y='%.1f' text-anchor='end'>%g</text>\n",
+                        x->at, at, x->length, x->at - 4, at + 4, value);
             }
     }
 }
@@ -258,7 +269,8 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
     for (int c = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
         used++;
-        for (int i = 0; i < curves[c].count; i++) widen(&x, curves[c].points[i].x), widen(&y, curves[c].points[i].y[what]);
+        for (int i = 0; i < curves[c].count; i++)
+            widen(&x, curves[c].points[i].x), widen(&y, curves[c].points[i].y[what]);
     }
     if (y.most <= 0) return;
     settle(&x);
@@ -266,22 +278,25 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
     y.at = top + height - BOTTOM;
     y.length = TOP + LINE * used - (height - BOTTOM); /* below the legend */
     grid(out, &x, &y);
-    fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", x.at + x.length / 2, top + height - 10, m->axis);
-    fprintf(out, "<text transform='translate(%.1f %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", left + 14, y.at + y.length / 2,
-            what == TIME ? m->time : "device memory, MiB");
+    fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", x.at + x.length / 2, top + height - 10,
+            m->axis);
+    fprintf(out, "<text transform='translate(%.1f %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", left + 14,
+            y.at + y.length / 2, what == TIME ? m->time : "device memory, MiB");
     for (int c = 0, line = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
         const char *colour = colours[line % (int)COUNT(colours)];
         fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>", x.at, top + TOP + LINE * line++, colour);
         put_xml(out, curves[c].label);
         fprintf(out, "</text>\n<path fill='none' stroke='%s' d='", colour);
-        for (int pass = 0; pass < 2; pass++) { /* the line, then points, smaller ones above larger ones where curves meet */
+        for (int pass = 0; pass < 2;
+             pass++) { /* the line, then points, smaller ones above larger ones where curves meet */
             for (int i = 0, drawn = 0; i < curves[c].count; i++) {
                 const point *p = &curves[c].points[i];
                 if (p->y[what] <= 0) continue;
                 const double px = place(&x, p->x), py = place(&y, p->y[what]);
                 if (pass)
-                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='%.1f' fill='%s'/>", px, py, 2.5 + fmin(used - line, 6), colour);
+                    fprintf(out, "<circle cx='%.1f' cy='%.1f' r='%.1f' fill='%s'/>", px, py, 2.5 + fmin(used - line, 6),
+                            colour);
                 else
                     fprintf(out, "%c%.1f %.1f", drawn++ ? 'L' : 'M', px, py);
             }
@@ -301,7 +316,8 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
     for (int d = 0; d < count; d++)
         if (!find_curves(documents[d], &all)) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     if (!all.count)
-        TRY(cli_fail(cli, ADATOM_BAD_DATA, "nothing to plot: no three cases differ in one number of their names only (--suite scaling)"));
+        TRY(cli_fail(cli, ADATOM_BAD_DATA,
+                     "nothing to plot: no three cases differ in one number of their names only (--suite scaling)"));
     for (size_t m = 0; m < COUNT(meanings); m++) height += height_of(&all, &meanings[m]);
     fprintf(out,
             "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='11'>\n"

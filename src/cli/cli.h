@@ -15,8 +15,8 @@ struct cli {
     progress progress;
 };
 
-/* Every command: reads its arguments (program and command removed), does its work, returns the status that main turns into the
- * exit code. */
+/* Every command: reads its arguments (program and command removed), does its work, returns the status that main turns
+ * into the exit code. */
 typedef struct cli_command {
     const char *name, *summary;
     adatom_status (*run)(struct cli *cli, int argc, char **argv);
@@ -38,10 +38,10 @@ adatom_status cmd_export(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
 
 /* Leaves through the function's `done:` label, as in the library. */
-#define TRY(expression)                                                                                                                    \
-    do {                                                                                                                                   \
-        status = (expression);                                                                                                             \
-        if (status != ADATOM_OK) goto done;                                                                                                \
+#define TRY(expression)                                                                                                \
+    do {                                                                                                               \
+        status = (expression);                                                                                         \
+        if (status != ADATOM_OK) goto done;                                                                            \
     } while (0)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -85,19 +85,20 @@ arg_group data_group(data_options *values);
 arg_group data_group_positional(data_options *values);
 
 /* Parses; help, version and the list of devices are printed here. *run is false when there is nothing more to do. */
-adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run);
+adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv,
+                        bool *run);
 /* The version, and which kinds of pictures this build reads. */
 void cli_print_version(void);
 /* The cache folder of these options; "" when there is none. */
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
 /* Opens the device and says on stderr which and why. */
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
-/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold cache folder and
- * threads. */
-adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size,
-                                         int resize);
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, int resize,
-                               adatom_dataset **out);
+/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold
+ * cache folder and threads. */
+adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
+                                         const char *cache_dir, int size, int resize);
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size,
+                               int resize, adatom_dataset **out);
 /* The list of devices as a result; format and file as in report.h. */
 adatom_status cli_print_devices(struct cli *cli, const char *format, const char *file);
 #endif

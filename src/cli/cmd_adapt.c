@@ -19,25 +19,32 @@ static const char *const estimates[] = {"leave-one-out", "folds", "holdout", "no
 static const arg_option table[] = {
     OPTION("model", ARG_TEXT, model, .required = true, .value = "FILE", .help = "the network to adapt, safetensors"),
     OPTION("images", ARG_TEXT, images, .required = true, .value = "DIR",
-           .help = "a folder with a folder per class, any numbers of pictures; or an archive, a `filename,label` CSV, or builtin:shapes"),
+           .help = "a folder with a folder per class, any numbers of pictures; or an archive, a `filename,label` CSV, "
+                   "or builtin:shapes"),
     OPTION("output", ARG_TEXT, output, .required = true, .value = "DIR",
            .help = "folder for adapter.safetensors and adapter_config.json; made where it is missing"),
-    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names, .initial = "atoms", .value = "NAME", .help = "what adapts"),
+    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names, .initial = "atoms", .value = "NAME",
+           .help = "what adapts"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
            .help = "pictures of a step, where there are more or they are augmented"),
     OPTION("augment", ARG_TEXT, augment, .initial = "none", .value = "LIST",
            .help = "none, shift or crop, with +flip and +jitter, e.g. shift+flip"),
-    OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .value = "N", .help = "pixels of shift; 0: a tenth of the picture"),
+    OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .value = "N",
+           .help = "pixels of shift; 0: a tenth of the picture"),
     OPTION("estimate", ARG_CHOICE, estimate, .choices = estimates, .value = "KIND",
            .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"),
     OPTION("leave-one-out", ARG_FLAG, leave_one_out, .help = "short for --estimate leave-one-out"),
-    OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .initial = "5", .value = "K", .help = "parts of --estimate folds"),
+    OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .initial = "5", .value = "K",
+           .help = "parts of --estimate folds"),
     OPTION("holdout", ARG_REAL, holdout, .least = 1e-6, .most = 0.9, .value = "F",
            .help = "part of each class that is held out; implies --estimate holdout (there 0.2 without it)"),
     OPTION("early-stop", ARG_FLAG, early_stop,
-           .help = "take the best of ten numbers of steps up to --steps, by the estimate's pictures; the estimate is then optimistic"),
-    OPTION("seed", ARG_SEED, seed, .initial = "1", .value = "N", .help = "of random heads, folds, batches and augmentation"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT", .help = "form of the report"),
+           .help = "take the best of ten numbers of steps up to --steps, by the estimate's pictures; the estimate is "
+                   "then optimistic"),
+    OPTION("seed", ARG_SEED, seed, .initial = "1", .value = "N",
+           .help = "of random heads, folds, batches and augmentation"),
+    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
+           .help = "form of the report"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the report there instead of standard output"),
 };
 #undef OPTIONS
@@ -51,9 +58,12 @@ static const report_column columns[] = {
 
 static void on_problem(void *user, const char *sentence) { cli_note(user, "preflight: %s", sentence); }
 
-static void on_task(void *user, int done, int total) { progress_update(&((struct cli *)user)->progress, done, total, "tasks adapted"); }
+static void on_task(void *user, int done, int total) {
+    progress_update(&((struct cli *)user)->progress, done, total, "tasks adapted");
+}
 
-/* Says what is wrong with the pictures, as far as that can be lived with; what can't fails where the data set is opened. */
+/* Says what is wrong with the pictures, as far as that can be lived with; what can't fails where the data set is
+ * opened. */
 static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
     const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size, 0);
     size_t problems = 0;
@@ -75,7 +85,8 @@ static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *data
         if (count > most) most = count, most_name = name;
     }
     if (most >= 4 * least)
-        cli_note(cli, "preflight: the classes are unbalanced: '%s' has %zu pictures, '%s' has %zu", most_name, most, least_name, least);
+        cli_note(cli, "preflight: the classes are unbalanced: '%s' has %zu pictures, '%s' has %zu", most_name, most,
+                 least_name, least);
     return ADATOM_OK;
 }
 
@@ -84,14 +95,14 @@ static json_t *class_rows(const adatom_adapter *adapter, int classes) {
     for (int c = 0; c < classes; c++) {
         adatom_adapter_class one;
         if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK) break;
-        json_array_append_new(rows, json_pack("{s:o,s:i,s:i,s:i}", "class", report_text(one.name), "images", one.images, "tested",
-                                              one.tested, "right", one.right));
+        json_array_append_new(rows, json_pack("{s:o,s:i,s:i,s:i}", "class", report_text(one.name), "images", one.images,
+                                              "tested", one.tested, "right", one.right));
     }
     return rows;
 }
 
-static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter, const adatom_dataset *dataset,
-                            const adatom_device *device, double seconds) {
+static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter,
+                            const adatom_dataset *dataset, const adatom_device *device, double seconds) {
     adatom_adapter_info a;
     adatom_dataset_info d;
     adatom_device_info i;
@@ -104,29 +115,39 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
     report_precision(document, &i);
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "accuracy",
-                        json_pack("{s:s,s:i,s:i,s:f,s:[f,f],s:i}", "estimate", a.estimate, "tested", a.tested, "right", a.right, "mean",
-                                  a.accuracy, "wilson95", a.low, a.high, "diverged", a.diverged));
+                        json_pack("{s:s,s:i,s:i,s:f,s:[f,f],s:i}", "estimate", a.estimate, "tested", a.tested, "right",
+                                  a.right, "mean", a.accuracy, "wilson95", a.low, a.high, "diverged", a.diverged));
     json_object_set_new(document, "adapter",
-                        json_pack("{s:o,s:s,s:I,s:I,s:I,s:I}", "folder", report_text(o->output), "hash", a.hash, "adapted",
-                                  (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes", (json_int_t)a.adapted * 4,
-                                  "head_bytes", (json_int_t)a.head * 4));
+                        json_pack("{s:o,s:s,s:I,s:I,s:I,s:I}", "folder", report_text(o->output), "hash", a.hash,
+                                  "adapted", (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes",
+                                  (json_int_t)a.adapted * 4, "head_bytes", (json_int_t)a.head * 4));
     json_object_set_new(document, "seconds", json_real(seconds));
     json_object_set_new(document, "config", config);
     json_object_set_new(document, "classes", class_rows(adapter, a.classes));
-    if (a.diverged) snprintf(without, sizeof without, ", without %d of its %d parts, which diverged", a.diverged, a.tasks);
+    if (a.diverged)
+        snprintf(without, sizeof without, ", without %d of its %d parts, which diverged", a.diverged, a.tasks);
     if (a.tested)
-        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s%s", 100 * a.accuracy,
-                 a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
-                 json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it" : "", without);
-    snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images, a.steps, seconds);
+        snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s%s",
+                 100 * a.accuracy, a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
+                 json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it"
+                                                                         : "",
+                 without);
+    snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images,
+             a.steps, seconds);
     snprintf(below, sizeof below,
-             "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu bytes), classifier "
+             "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu "
+             "bytes), classifier "
              "%llu (%llu bytes)\n",
-             estimate, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder), (unsigned long long)a.adapted,
-             (unsigned long long)a.adapted * 4, (unsigned long long)a.head, (unsigned long long)a.head * 4);
+             estimate, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder),
+             (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4, (unsigned long long)a.head,
+             (unsigned long long)a.head * 4);
     const output_options output = {.format = o->format, .file = o->file};
-    const struct report r = {
-        .document = document, .rows = "classes", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
+    const struct report r = {.document = document,
+                             .rows = "classes",
+                             .columns = columns,
+                             .column_count = COUNT(columns),
+                             .above = above,
+                             .below = below};
     adatom_status status = report_write(cli, &output, &r);
     json_decref(document);
     return status;
@@ -153,16 +174,19 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
                           picture_group(&picture_values),
                           device_group(&device_values),
                           common_group(&common)};
-    arg_spec spec = {
-        .command = "adapt",
-        .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result is, and writes an adapter "
-                   "for 'adatom classify'.",
-        .notes = "The estimate adapts to the pictures without some of them and asks for those, until each was asked for once; the "
-                 "adapter is then made from all. Its interval is Wilson's for proportions. Pictures that occur twice make it "
-                 "optimistic: the preflight names them. Without --steps there are as many as the method has, or five passes over the "
-                 "pictures where those are more.",
-        .groups = groups,
-        .group_count = COUNT(groups)};
+    arg_spec spec = {.command = "adapt",
+                     .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result "
+                                "is, and writes an adapter "
+                                "for 'adatom classify'.",
+                     .notes = "The estimate adapts to the pictures without some of them and asks for those, until each "
+                              "was asked for once; the "
+                              "adapter is then made from all. Its interval is Wilson's for proportions. Pictures that "
+                              "occur twice make it "
+                              "optimistic: the preflight names them. Without --steps there are as many as the method "
+                              "has, or five passes over the "
+                              "pictures where those are more.",
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
     bool run = false;
     adatom_device *device = NULL;
     adatom_model *model = NULL;
@@ -178,7 +202,8 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     const data_options data = {.data = o.images, .per_class = 60, .pictures = picture_values};
     TRY(preflight(cli, &data, &device_values, m.image_size));
     cli_cache_dir(&device_values, cache, sizeof cache);
-    adatom_dataset_params dataset_params = cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
+    adatom_dataset_params dataset_params =
+        cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
     dataset_params.refuse_empty = true;
     dataset_params.cache_bytes = device_values.cache_bytes;
     TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));

@@ -48,7 +48,8 @@ static const arg_option table[] = {
      .type = ARG_TEXT,
      AT(compare),
      .value = "OLD.json",
-     .help = "compare with an older result (-o json); exit code 5 if a case became slower beyond the noise, or fails now"},
+     .help =
+         "compare with an older result (-o json); exit code 5 if a case became slower beyond the noise, or fails now"},
     {.name = "merge",
      .type = ARG_TEXTS,
      AT(merge),
@@ -128,7 +129,8 @@ static char *plain_text(json_t *rows) {
         if (value)
             fprintf(out, "%.6g %s\n", json_number_value(value), json_string_value(json_object_get(row, "unit")));
         else
-            fprintf(out, "%s: %s\n", json_string_value(json_object_get(row, "status")), json_string_value(json_object_get(row, "reason")));
+            fprintf(out, "%s: %s\n", json_string_value(json_object_get(row, "status")),
+                    json_string_value(json_object_get(row, "reason")));
     }
     fclose(out);
     return text;
@@ -153,24 +155,28 @@ static char **spread_merge(int argc, char **argv, int *count) {
 }
 
 static void tell_differences(struct cli *cli, const char *path, json_t *old, const adatom_device_info *info) {
-    const char *name = json_string_value(report_get(old, "device.name")), *driver = json_string_value(report_get(old, "device.driverInfo"));
+    const char *name = json_string_value(report_get(old, "device.name")),
+               *driver = json_string_value(report_get(old, "device.driverInfo"));
     const char *precision = json_string_value(json_object_get(old, "precision"));
     if (!name || !driver || strcmp(name, info->name) != 0 || strcmp(driver, info->driver_info) != 0)
-        cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", path, name ? name : "?", driver ? driver : "?");
+        cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", path, name ? name : "?",
+                 driver ? driver : "?");
     /* Older versions wrote float32 whatever it was. */
     if (precision && strcmp(precision, "float32") != 0 && strcmp(precision, info->precision) != 0)
         cli_note(cli, "note: %s was measured with precision %s, this run with %s", path, precision, info->precision);
 }
 
-static json_t *make_document(const bench_options *values, const device_options *device, const adatom_device_info *info, json_t *rows) {
+static json_t *make_document(const bench_options *values, const device_options *device, const adatom_device_info *info,
+                             json_t *rows) {
     json_t *document = report_document("bench"), *filters = json_array();
     if (!document || !filters) return NULL;
-    for (int f = 0; f < values->filters.count; f++) json_array_append_new(filters, json_string(values->filters.items[f]));
+    for (int f = 0; f < values->filters.count; f++)
+        json_array_append_new(filters, json_string(values->filters.items[f]));
     json_object_set_new(document, "device", report_device(info));
     report_precision(document, info);
     json_object_set_new(document, "config",
-                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", values->suite, "filters", filters, "tasks", values->tasks, "seed",
-                                  report_seed(values->seed), "threads", device->threads));
+                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", values->suite, "filters", filters, "tasks",
+                                  values->tasks, "seed", report_seed(values->seed), "threads", device->threads));
     json_object_set(document, "results", rows);
     return document;
 }
@@ -180,19 +186,25 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     device_options device_values;
     output_options output;
     bench_options values;
-    arg_group groups[] = {
-        {"Benchmark", table, COUNT(table), &values}, device_group(&device_values), output_group(&output), common_group(&common)};
-    arg_spec spec = {
-        .command = "bench",
-        .summary = "Measures the device's peaks, then kernels over the networks' shapes, whole adaptation, training and start-up. Every "
-                   "kernel is checked before it is timed.",
-        .notes = "Names say what decides a case: conv/forward/composed/64x64x3/21/b25 is channels in x out x kernel, image size, images; "
-                 "adapt/atoms/conv4/84/5w5s15q/50 is method, network, image size, way, shot, query, steps. Any such values may be given "
-                 "to --filter.\n"
-                 "A case is slower (--compare) if its median grew by more than 5 % and by more than three standard deviations (estimated "
-                 "from the samples below the medians of both runs), and even its fastest sample is slower than the old median.",
-        .groups = groups,
-        .group_count = COUNT(groups)};
+    arg_group groups[] = {{"Benchmark", table, COUNT(table), &values},
+                          device_group(&device_values),
+                          output_group(&output),
+                          common_group(&common)};
+    arg_spec spec = {.command = "bench",
+                     .summary = "Measures the device's peaks, then kernels over the networks' shapes, whole "
+                                "adaptation, training and start-up. Every "
+                                "kernel is checked before it is timed.",
+                     .notes = "Names say what decides a case: conv/forward/composed/64x64x3/21/b25 is channels in x "
+                              "out x kernel, image size, images; "
+                              "adapt/atoms/conv4/84/5w5s15q/50 is method, network, image size, way, shot, query, "
+                              "steps. Any such values may be given "
+                              "to --filter.\n"
+                              "A case is slower (--compare) if its median grew by more than 5 % and by more than three "
+                              "standard deviations (estimated "
+                              "from the samples below the medians of both runs), and even its fastest sample is slower "
+                              "than the old median.",
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
     bool run = false;
     int count = 0, errors = 0, regressions = 0, compared = 0;
     adatom_device *device = NULL;
@@ -229,7 +241,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     adatom_device_describe(device, &info);
     document = make_document(&values, &device_values, &info, bench.rows);
     if (!document || bench.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-    struct report report = {.document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
+    struct report report = {
+        .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     if (old) {
         tell_differences(cli, values.compare, old, &info);
         if (!bench_compare(document, old, &regressions, &compared))
@@ -246,7 +259,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     if (values.plot) status = bench_plot(cli, values.plot, &document, 1);
     if (old && !compared) TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s has no case of this run", values.compare));
     if (regressions)
-        TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d cases became slower beyond the noise, or fail now", regressions, compared));
+        TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d cases became slower beyond the noise, or fail now",
+                     regressions, compared));
     if (errors) TRY(cli_fail(cli, ADATOM_FAILED, "%d cases ended in error", errors));
 done:
     free(plain);

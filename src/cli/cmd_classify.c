@@ -17,9 +17,12 @@ static const arg_option table[] = {
     OPTION("model", ARG_TEXT, model, .required = true, .value = "FILE", .help = "the network, safetensors"),
     OPTION("adapter", ARG_TEXT, adapters, .value = "DIR[,DIR]",
            .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
-    OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K", .help = "most probable classes of each picture"),
-    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "32", .value = "N", .help = "pictures at once"),
-    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
+    OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K",
+           .help = "most probable classes of each picture"),
+    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "32", .value = "N",
+           .help = "pictures at once"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
+           .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };
 #undef OPTIONS
 
@@ -42,10 +45,12 @@ typedef struct unreadable_list {
 
 static void on_unreadable(void *user, const char *picture, const char *sentence) {
     unreadable_list *list = user;
-    if (json_array_size(list->rows) == 0) snprintf(list->first, sizeof list->first, "%.*s", (int)report_cut(sentence, 500), sentence);
+    if (json_array_size(list->rows) == 0)
+        snprintf(list->first, sizeof list->first, "%.*s", (int)report_cut(sentence, 500), sentence);
     cli_note(list->cli, "left out: %s", sentence);
-    json_array_append_new(list->rows, json_pack("{s:o,s:n,s:n,s:n,s:n,s:n,s:o}", "picture", report_text(picture), "adapter", "rank",
-                                                "class", "class_index", "probability", "error", report_text(sentence)));
+    json_array_append_new(list->rows,
+                          json_pack("{s:o,s:n,s:n,s:n,s:n,s:n,s:o}", "picture", report_text(picture), "adapter", "rank",
+                                    "class", "class_index", "probability", "error", report_text(sentence)));
 }
 
 /* The adapters of one command: `texts` is the list cut between its names. */
@@ -56,7 +61,8 @@ typedef struct adapter_list {
     size_t count;
 } adapter_list;
 
-/* The end of the first name in a list, a comma or the end of all: a name may hold commas, so the longest one that is a folder is meant. */
+/* The end of the first name in a list, a comma or the end of all: a name may hold commas, so the longest one that is a
+ * folder is meant. */
 static char *end_of_folder(char *list) {
     struct stat info;
     for (char *end = list + strlen(list); end > list; end--) {
@@ -77,7 +83,8 @@ static adatom_status load_adapters(struct cli *cli, const char *list, adapter_li
         end = end_of_folder(name);
         if (*end) *end++ = 0;
         if (!*name) continue;
-        if (out->count == ARGS_LIST_MAX) return cli_fail(cli, ADATOM_USAGE, "--adapter: at most %d adapters in one run", ARGS_LIST_MAX);
+        if (out->count == ARGS_LIST_MAX)
+            return cli_fail(cli, ADATOM_USAGE, "--adapter: at most %d adapters in one run", ARGS_LIST_MAX);
         adatom_status status = adatom_adapter_load(cli->ctx, name, &out->items[out->count]);
         if (status != ADATOM_OK) return status;
         out->names[out->count++] = name;
@@ -94,12 +101,13 @@ static void on_decoded(void *user, size_t done, size_t total) {
 }
 
 /* The K most probable classes, one row each. */
-static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name, const adatom_adapter *adapter,
-                              const float *probabilities, int classes, int top) {
+static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name,
+                              const adatom_adapter *adapter, const float *probabilities, int classes, int top) {
     int last = -1;
     if (isnan(probabilities[0])) {
-        json_t *row = json_pack("{s:o,s:o,s:n,s:n,s:n,s:n,s:s}", "picture", report_text(picture), "adapter", report_text(name), "rank",
-                                "class", "class_index", "probability", "error", "class scores are not finite");
+        json_t *row =
+            json_pack("{s:o,s:o,s:n,s:n,s:n,s:n,s:s}", "picture", report_text(picture), "adapter", report_text(name),
+                      "rank", "class", "class_index", "probability", "error", "class scores are not finite");
         if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
         json_array_append_new(rows, row);
         return ADATOM_OK;
@@ -108,7 +116,8 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
         /* The next in the order of falling probability, then of number. */
         int best = -1;
         for (int c = 0; c < classes; c++) {
-            const bool later = last < 0 || probabilities[c] < probabilities[last] || (probabilities[c] == probabilities[last] && c > last);
+            const bool later = last < 0 || probabilities[c] < probabilities[last] ||
+                               (probabilities[c] == probabilities[last] && c > last);
             if (later && (best < 0 || probabilities[c] > probabilities[best])) best = c;
         }
         if (best < 0) break;
@@ -116,9 +125,9 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
         char number[16];
         snprintf(number, sizeof number, "%d", best);
         if (adapter) adatom_adapter_get_class(adapter, best, &one);
-        json_t *row =
-            json_pack("{s:o,s:o,s:i,s:o,s:i,s:o}", "picture", report_text(picture), "adapter", report_text(name), "rank", rank, "class",
-                      report_text(one.name ? one.name : number), "class_index", best, "probability", report_float(probabilities[best]));
+        json_t *row = json_pack("{s:o,s:o,s:i,s:o,s:i,s:o}", "picture", report_text(picture), "adapter",
+                                report_text(name), "rank", rank, "class", report_text(one.name ? one.name : number),
+                                "class_index", best, "probability", report_float(probabilities[best]));
         if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
         json_array_append_new(rows, row);
         last = best;
@@ -127,24 +136,27 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
 }
 
 static adatom_status add_predictions(struct cli *cli, const classify_options *o, const adatom_dataset *dataset,
-                                     const adapter_list *adapters, const adatom_predictions *predictions, json_t *rows) {
+                                     const adapter_list *adapters, const adatom_predictions *predictions,
+                                     json_t *rows) {
     adatom_predictions_info p;
     adatom_predictions_describe(predictions, &p);
     for (size_t i = 0; i < p.images; i++)
         for (int r = 0; r < p.results; r++) {
             int classes = 0;
             const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
-            adatom_status status = add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own",
-                                            adapters->items[r], probabilities, classes, o->top);
+            adatom_status status =
+                add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own",
+                         adapters->items[r], probabilities, classes, o->top);
             if (status != ADATOM_OK) return status;
         }
     return ADATOM_OK;
 }
 
 /* device, dataset and predictions are NULL where no picture could be read. */
-static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output, const adatom_model *model,
-                            const adatom_device *device, const adatom_dataset *dataset, const adapter_list *adapters,
-                            const adatom_predictions *predictions, const unreadable_list *unreadable) {
+static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output,
+                            const adatom_model *model, const adatom_device *device, const adatom_dataset *dataset,
+                            const adapter_list *adapters, const adatom_predictions *predictions,
+                            const unreadable_list *unreadable) {
     adatom_predictions_info p = {0};
     adatom_model_info m;
     adatom_device_info d;
@@ -158,7 +170,8 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
         TRY(add_predictions(cli, o, dataset, adapters, predictions, rows));
         json_object_set_new(document, "device", report_device(&d));
         report_precision(document, &d);
-        json_object_set_new(document, "time", json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
+        json_object_set_new(document, "time",
+                            json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
     }
     json_array_extend(rows, unreadable->rows);
     json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
@@ -172,11 +185,13 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
                              .column_count = is_table && !bad && !p.lost ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
     TRY(report_write(cli, output, &r));
     if (bad)
-        status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s", unreadable->first);
+        status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s",
+                          unreadable->first);
     else if (p.lost)
-        status = cli_fail(cli, ADATOM_CHECK_FAILED,
-                          "%zu of %zu answers are missing: class scores are not finite (the adapter's training diverged)", p.lost,
-                          p.images * (size_t)p.results);
+        status =
+            cli_fail(cli, ADATOM_CHECK_FAILED,
+                     "%zu of %zu answers are missing: class scores are not finite (the adapter's training diverged)",
+                     p.lost, p.images * (size_t)p.results);
 done:
     json_decref(rows);
     json_decref(document);
@@ -197,7 +212,8 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
                           output_group(&output),
                           common_group(&common)};
     arg_spec spec = {.command = "classify",
-                     .summary = "Tells the class of pictures, with its probability, under one or several adapters of a model.",
+                     .summary =
+                         "Tells the class of pictures, with its probability, under one or several adapters of a model.",
                      .rest_name = "IMAGES",
                      .rest_help = "pictures, folders of pictures (at any depth), zip or tar archives of them",
                      .rest = paths,
@@ -211,14 +227,16 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_predictions *predictions = NULL;
     adapter_list adapters = {0};
     unreadable_list unreadable = {.cli = cli, .rows = json_array()};
-    adatom_status status = paths ? cli_parse(cli, &spec, &common, argc, argv, &run) : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
+    adatom_status status =
+        paths ? cli_parse(cli, &spec, &common, argc, argv, &run) : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, o.model, &model));
     TRY(load_adapters(cli, o.adapters, &adapters));
     adatom_model_info m;
     adatom_model_describe(model, &m);
     const data_options none = {.pictures = picture_values};
-    adatom_dataset_params dataset_params = cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
+    adatom_dataset_params dataset_params =
+        cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
     dataset_params.user = &unreadable;
     dataset_params.progress = on_decoded;
     dataset_params.unreadable = on_unreadable;
@@ -229,9 +247,11 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
         status = report(cli, &o, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
     if (status != ADATOM_OK) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
-    const adatom_classify_params params = {.batch = o.batch, .memory_bytes = o.memory, .progress = on_picture, .user = cli};
+    const adatom_classify_params params = {
+        .batch = o.batch, .memory_bytes = o.memory, .progress = on_picture, .user = cli};
     progress_start(&cli->progress, "classify", 0);
-    TRY(adatom_classify(device, model, (const adatom_adapter *const *)adapters.items, adapters.count, dataset, &params, &predictions));
+    TRY(adatom_classify(device, model, (const adatom_adapter *const *)adapters.items, adapters.count, dataset, &params,
+                        &predictions));
     progress_clear(&cli->progress);
     adatom_predictions_info p;
     adatom_predictions_describe(predictions, &p);

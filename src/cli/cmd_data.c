@@ -27,7 +27,8 @@ static const arg_option table[] = {
      .help = "verify: a class with fewer pictures is reported (5 shots and 15 queries need 20)"},
 };
 
-static const report_column class_columns[] = {{"class", CELL_TEXT, "class", NULL}, {"images", CELL_COUNT, "images", NULL}};
+static const report_column class_columns[] = {{"class", CELL_TEXT, "class", NULL},
+                                              {"images", CELL_COUNT, "images", NULL}};
 static const report_column problem_columns[] = {{"problem", CELL_TEXT, "problem", NULL}};
 
 /* "passed over 3 pictures of a kind that is not read, e.g. 'a/1.xyz'", a line a kind; the same for the document. */
@@ -38,12 +39,14 @@ static adatom_status tell_passed(const adatom_dataset *dataset, int kinds, FILE 
         adatom_status status = adatom_dataset_passed_over(dataset, k, &what, &count, &example);
         if (status != ADATOM_OK) return status;
         fprintf(text, "%s %zu %s, '%s' for one\n", k ? "           " : "passed over", count, what, example);
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:o}", "what", what, "count", (json_int_t)count, "example", report_text(example)));
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:o}", "what", what, "count", (json_int_t)count, "example",
+                                              report_text(example)));
     }
     return ADATOM_OK;
 }
 
-static adatom_status info(struct cli *cli, const data_options *data, const device_options *device, int size, const output_options *output) {
+static adatom_status info(struct cli *cli, const data_options *data, const device_options *device, int size,
+                          const output_options *output) {
     adatom_dataset *dataset = NULL;
     json_t *document = NULL, *classes = json_array(), *passed = json_array();
     char *above = NULL;
@@ -62,7 +65,8 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
         TRY(adatom_dataset_class(dataset, c, &class_name, &first, &count));
         least = count < least ? count : least;
         most = count > most ? count : most;
-        json_array_append_new(classes, json_pack("{s:o,s:I}", "class", report_text(class_name), "images", (json_int_t)count));
+        json_array_append_new(classes,
+                              json_pack("{s:o,s:I}", "class", report_text(class_name), "images", (json_int_t)count));
     }
     document = report_document("data info");
     json_object_set_new(document, "dataset", report_dataset(&d));
@@ -73,8 +77,11 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     json_object_set(document, "passed_over", passed);
     fputc('\n', text);
     if (fflush(text) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-    struct report report = {
-        .document = document, .rows = "classes", .columns = class_columns, .column_count = COUNT(class_columns), .above = above};
+    struct report report = {.document = document,
+                            .rows = "classes",
+                            .columns = class_columns,
+                            .column_count = COUNT(class_columns),
+                            .above = above};
     TRY(report_write(cli, output, &report));
 done:
     if (text) fclose(text);
@@ -90,8 +97,8 @@ static void on_problem(void *user, const char *sentence) {
     json_array_append_new(user, json_pack("{s:o}", "problem", report_text(sentence)));
 }
 
-static adatom_status verify(struct cli *cli, const data_options *data, const device_options *device, const data_command_options *values,
-                            const output_options *output) {
+static adatom_status verify(struct cli *cli, const data_options *data, const device_options *device,
+                            const data_command_options *values, const output_options *output) {
     json_t *document = NULL, *found = json_array();
     size_t problems = 0;
     char below[1024], name[900];
@@ -104,8 +111,11 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
     json_object_set(document, "problems", found);
     snprintf(below, sizeof below, problems ? "\n%zu problems in %s\n" : "%zu problems in %s\n", problems,
              terminal_name(data->data, name, sizeof name));
-    struct report report = {
-        .document = document, .rows = "problems", .columns = problem_columns, .column_count = COUNT(problem_columns), .below = below};
+    struct report report = {.document = document,
+                            .rows = "problems",
+                            .columns = problem_columns,
+                            .column_count = COUNT(problem_columns),
+                            .below = below};
     TRY(report_write(cli, output, &report));
     if (problems) TRY(cli_fail(cli, ADATOM_BAD_DATA, "%zu problems in %s", problems, data->data));
 done:
@@ -123,14 +133,20 @@ adatom_status cmd_data(struct cli *cli, int argc, char **argv) {
     data_command_options values;
     const char *action = NULL, *what = NULL;
     arg_positional positionals[] = {
-        {"info|verify", "info: classes, pictures and hash; verify: every broken, doubled or missing file and every class that is too small",
+        {"info|verify",
+         "info: classes, pictures and hash; verify: every broken, doubled or missing file and every class that is too "
+         "small",
          actions, &action},
-        {"DATA", "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes", NULL, &what},
+        {"DATA",
+         "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes",
+         NULL, &what},
     };
-    arg_group groups[] = {data_group_positional(&data), picture_group(&data.pictures), {"Pictures", table, COUNT(table), &values},
-                          device_group(&device),        output_group(&output),         common_group(&common)};
+    arg_group groups[] = {
+        data_group_positional(&data), picture_group(&data.pictures), {"Pictures", table, COUNT(table), &values},
+        device_group(&device),        output_group(&output),         common_group(&common)};
     arg_spec spec = {.command = "data",
-                     .summary = "Describes a data set or looks for what is wrong with it (exit code 4 if something is).",
+                     .summary =
+                         "Describes a data set or looks for what is wrong with it (exit code 4 if something is).",
                      .positionals = positionals,
                      .positional_count = COUNT(positionals),
                      .groups = groups,

@@ -14,9 +14,11 @@ static const char *const sharings[] = {"layer", "stage", "net", "group-layer", "
 
 #define OPTIONS decompose_options
 static const arg_option decompose_table[] = {
-    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE", .help = "the model (safetensors)"),
+    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE",
+           .help = "the model (safetensors)"),
     OPTION("mode", ARG_CHOICE, mode, .choices = modes, .initial = "replace", .value = "NAME",
-           .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are added to them"),
+           .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are "
+                   "added to them"),
     OPTION("sharing", ARG_CHOICE, sharing, .choices = sharings, .initial = "layer", .value = "NAME",
            .help = "what shares coefficients; group-*: the groups of its channels do"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .initial = "8", .value = "M",
@@ -26,7 +28,8 @@ static const arg_option decompose_table[] = {
     OPTION("decompose-first", ARG_FLAG, decompose_first, .help = "decompose the first convolution too"),
     OPTION("iterations", ARG_INT, iterations, .least = 1, .most = 1e6, .initial = "100", .value = "N",
            .help = "of alternating least squares, for coefficients shared by a stage or the net"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT", .help = "form of the result"),
+    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
+           .help = "form of the result"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 
@@ -45,8 +48,8 @@ static adatom_status add_layers(const adatom_model *before, const adatom_model *
         if (status != ADATOM_OK) return status;
         if (strcmp(layer.kind, "conv") != 0 || layer.atoms == 0) continue;
         if ((status = adatom_model_distance(before, after, i, &error)) != ADATOM_OK) return status;
-        json_array_append_new(layers, json_pack("{s:s,s:i,s:s,s:f}", "name", layer.name, "atoms", layer.atoms, "coefficients",
-                                                layer.coefficients, "error", error));
+        json_array_append_new(layers, json_pack("{s:s,s:i,s:s,s:f}", "name", layer.name, "atoms", layer.atoms,
+                                                "coefficients", layer.coefficients, "error", error));
     }
     return ADATOM_OK;
 }
@@ -57,13 +60,15 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     const char *path = NULL;
     arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
     arg_group groups[] = {{"Decomposition", decompose_table, COUNT(decompose_table), &o}, common_group(&common)};
-    arg_spec spec = {.command = "decompose",
-                     .summary = "Makes a network of coefficients and atoms of one with any kernels, and tells each layer's relative error "
-                                "|W - W'| / |W|.",
-                     .positionals = positionals,
-                     .positional_count = 1,
-                     .groups = groups,
-                     .group_count = COUNT(groups)};
+    arg_spec spec = {
+        .command = "decompose",
+        .summary =
+            "Makes a network of coefficients and atoms of one with any kernels, and tells each layer's relative error "
+            "|W - W'| / |W|.",
+        .positionals = positionals,
+        .positional_count = 1,
+        .groups = groups,
+        .group_count = COUNT(groups)};
     bool run = false;
     adatom_model *model = NULL, *out = NULL;
     json_t *document = NULL, *layers = json_array();
@@ -84,15 +89,17 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     adatom_model_describe(out, &after);
     TRY(add_layers(model, out, after.layers, layers));
     document = report_document("decompose");
-    json_object_set_new(document, "model",
-                        json_pack("{s:o,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", report_text(o.output), "arch", after.arch,
-                                  "source_hash", before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
-                                  "sharing", after.sharing, "atoms", after.atoms, "residual", (int)after.residual, "parameters",
-                                  (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
+    json_object_set_new(
+        document, "model",
+        json_pack("{s:o,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", report_text(o.output), "arch", after.arch,
+                  "source_hash", before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
+                  "sharing", after.sharing, "atoms", after.atoms, "residual", (int)after.residual, "parameters",
+                  (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
     json_object_set(document, "layers", layers);
     snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,
              (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);
-    struct report report = {.document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .below = below};
+    struct report report = {
+        .document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .below = below};
     const output_options output = {.format = o.format, .file = o.file};
     TRY(report_write(cli, &output, &report));
 done:

@@ -25,8 +25,19 @@ typedef struct list_options {
 
 #define AT(member) .offset = offsetof(episode_options, member)
 static const arg_option episode_table[] = {
-    {.name = "model", .type = ARG_TEXT, .required = true, AT(model), .value = "FILE", .help = "a model written by 'adatom pretrain'"},
-    {.name = "way", .type = ARG_INT, AT(way), .least = 2, .most = 1024, .value = "N", .help = "classes of an episode (default 5)"},
+    {.name = "model",
+     .type = ARG_TEXT,
+     .required = true,
+     AT(model),
+     .value = "FILE",
+     .help = "a model written by 'adatom pretrain'"},
+    {.name = "way",
+     .type = ARG_INT,
+     AT(way),
+     .least = 2,
+     .most = 1024,
+     .value = "N",
+     .help = "classes of an episode (default 5)"},
     {.name = "shot",
      .type = ARG_INTS,
      AT(shots),
@@ -34,9 +45,26 @@ static const arg_option episode_table[] = {
      .most = 1024,
      .value = "K[,K]",
      .help = "support pictures a class; several give one table over the same classes and queries (default 1)"},
-    {.name = "query", .type = ARG_INT, AT(query), .least = 1, .most = 4096, .value = "Q", .help = "query pictures a class (default 15)"},
-    {.name = "tasks", .type = ARG_INT, AT(tasks), .least = 1, .most = 1e6, .value = "N", .help = "episodes (default 600)"},
-    {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of the episodes and of random heads"},
+    {.name = "query",
+     .type = ARG_INT,
+     AT(query),
+     .least = 1,
+     .most = 4096,
+     .value = "Q",
+     .help = "query pictures a class (default 15)"},
+    {.name = "tasks",
+     .type = ARG_INT,
+     AT(tasks),
+     .least = 1,
+     .most = 1e6,
+     .value = "N",
+     .help = "episodes (default 600)"},
+    {.name = "seed",
+     .type = ARG_SEED,
+     AT(seed),
+     .initial = "1",
+     .value = "N",
+     .help = "seed of the episodes and of random heads"},
     {.name = "without-replacement", .type = ARG_FLAG, AT(without_replacement), .help = "no picture in two episodes"},
     {.name = "first",
      .type = ARG_INT,
@@ -59,7 +87,11 @@ static const arg_option episode_table[] = {
      AT(save),
      .value = "FILE",
      .help = "keep the list; with several shots -1shot, -5shot is added to the name"},
-    {.name = "episodes-file", .type = ARG_TEXTS, AT(replayed), .value = "FILE", .help = "replay a kept list; may be repeated"},
+    {.name = "episodes-file",
+     .type = ARG_TEXTS,
+     AT(replayed),
+     .value = "FILE",
+     .help = "replay a kept list; may be repeated"},
     {.name = "predictions", .type = ARG_FLAG, AT(predictions), .help = "JSON: the predicted class of every query too"},
 };
 #undef AT
@@ -75,7 +107,12 @@ static const arg_option list_table[] = {
      .initial = "centroid,atoms",
      .value = "NAME[,NAME]",
      .help = "what adapts"},
-    {.name = "recipe", .type = ARG_CHOICE, AT(recipe), .choices = recipes, .value = "NAME", .help = "a published procedure exactly"},
+    {.name = "recipe",
+     .type = ARG_CHOICE,
+     AT(recipe),
+     .choices = recipes,
+     .value = "NAME",
+     .help = "a published procedure exactly"},
 };
 #undef AT
 
@@ -97,11 +134,12 @@ static const report_column columns[] = {
     {NULL, CELL_TEXT, "status", NULL},
 };
 
-static const char notes[] = "A method's own defaults are listed in README.md. Numbers of the method may be comma lists: every "
-                            "combination is tried (--lr-atoms 0.001,0.002 --steps 10,20), steps within one run. The interval is Student's "
-                            "over episodes; episodes share "
-                            "pictures, so it speaks of the "
-                            "sampler, not of new data. Differences are paired: every method sees the same episodes.";
+static const char notes[] =
+    "A method's own defaults are listed in README.md. Numbers of the method may be comma lists: every "
+    "combination is tried (--lr-atoms 0.001,0.002 --steps 10,20), steps within one run. The interval is Student's "
+    "over episodes; episodes share "
+    "pictures, so it speaks of the "
+    "sampler, not of new data. Differences are paired: every method sees the same episodes.";
 
 struct run {
     struct cli *cli;
@@ -125,13 +163,17 @@ typedef struct trials {
 static void on_progress(void *user, int done, int total, double mean, double ci95) {
     struct run *r = user;
     char text[96];
-    snprintf(text, sizeof text, isnan(mean) ? "diverged" : isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
+    snprintf(text, sizeof text,
+             isnan(mean)      ? "diverged"
+             : isfinite(ci95) ? "%.2f ± %.2f %%"
+                              : "%.2f %%",
+             100 * mean, 100 * ci95);
     progress_update(&r->cli->progress, done, total, text);
 }
 
 /* Every method with every combination of settings that makes a difference to it. */
-static adatom_status make_trials(struct cli *cli, const list_options *list, const method_options *settings, const struct sweep *sweep,
-                                 uint64_t seed, trials *out) {
+static adatom_status make_trials(struct cli *cli, const list_options *list, const method_options *settings,
+                                 const struct sweep *sweep, uint64_t seed, trials *out) {
     const struct sweep_list *last = sweep->count ? &sweep->lists[sweep->count - 1] : NULL;
     const int block = last && strcmp(last->name, "steps") == 0 ? last->count : 1, blocks = sweep->combinations / block;
     adatom_status status = ADATOM_OK;
@@ -152,7 +194,8 @@ static adatom_status make_trials(struct cli *cli, const list_options *list, cons
                 adatom_method other = t.method;
                 other.steps = settings[at + 1].steps;
                 TRY(adatom_method_text(cli->ctx, &other, next, sizeof next));
-                for (int k = 0; k < block && strcmp(next, seen[kept]) != 0; k++) t.steps[t.step_count++] = settings[at + k].steps;
+                for (int k = 0; k < block && strcmp(next, seen[kept]) != 0; k++)
+                    t.steps[t.step_count++] = settings[at + k].steps;
             }
             kept++;
             out->items[out->count++] = t;
@@ -169,19 +212,21 @@ static adatom_status save(struct cli *cli, const adatom_episodes *list, const ch
     size_t stem = dot && dot != path && (!slash || dot > slash + 1) ? (size_t)(dot - path) : strlen(path);
     int length = several ? snprintf(name, sizeof name, "%.*s-%dshot%s", (int)stem, path, shot, path + stem)
                          : snprintf(name, sizeof name, "%s", path);
-    if (length < 0 || (size_t)length >= sizeof name) return cli_fail(cli, ADATOM_USAGE, "--save-episodes: the name is too long");
+    if (length < 0 || (size_t)length >= sizeof name)
+        return cli_fail(cli, ADATOM_USAGE, "--save-episodes: the name is too long");
     return adatom_episodes_save(list, name);
 }
 
 /* The lists of episodes: replayed from files, or one drawn for each shot. */
-static adatom_status make_lists(struct cli *cli, const episode_options *o, const adatom_dataset *dataset, adatom_episodes **lists,
-                                int *count) {
+static adatom_status make_lists(struct cli *cli, const episode_options *o, const adatom_dataset *dataset,
+                                adatom_episodes **lists, int *count) {
     adatom_status status = ADATOM_OK;
     int shots = o->shots.count ? o->shots.count : 1;
     if (o->replayed.count) {
         if (o->way || o->shots.count || o->query || o->tasks || o->without_replacement)
             return cli_fail(cli, ADATOM_USAGE,
-                            "--episodes-file decides way, shot, query and tasks; leave those options out (--first and --count are fine)");
+                            "--episodes-file decides way, shot, query and tasks; leave those options out (--first and "
+                            "--count are fine)");
         for (*count = 0; *count < o->replayed.count; ++*count)
             TRY(adatom_episodes_load(cli->ctx, o->replayed.items[*count], dataset, &lists[*count]));
         goto done;
@@ -209,7 +254,8 @@ static json_t *accuracies(const adatom_evaluation_info *e) {
     json_t *values = json_array();
     double queries = (double)e->way * e->query;
     for (int i = 0; i < e->tasks; i++)
-        json_array_append_new(values, isnan(e->accuracy[i]) ? json_null() : json_real(round((double)e->accuracy[i] * queries) / queries));
+        json_array_append_new(
+            values, isnan(e->accuracy[i]) ? json_null() : json_real(round((double)e->accuracy[i] * queries) / queries));
     return values;
 }
 
@@ -217,7 +263,8 @@ static json_t *predictions(const adatom_evaluation_info *e) {
     json_t *all = json_array();
     for (int t = 0; t < e->tasks; t++) {
         json_t *task = json_array();
-        for (int q = 0; q < e->way * e->query; q++) json_array_append_new(task, json_integer(e->predictions[t * e->way * e->query + q]));
+        for (int q = 0; q < e->way * e->query; q++)
+            json_array_append_new(task, json_integer(e->predictions[t * e->way * e->query + q]));
         json_array_append_new(all, task);
     }
     return all;
@@ -235,24 +282,27 @@ static json_t *result_row(const episode_options *o, const adatom_episodes_info *
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
     json_t *row =
-        json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method", e->method,
-                  "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query", list->query,
-                  "list_hash", list->hash, "first", o->first, "count", e->tasks, "accuracy", "mean", report_number(e->mean), "ci95",
-                  report_number(e->ci95), "values", accuracies(e), "diverged", e->diverged, "diverged_episodes", diverged(e, o->first),
-                  "adapted", (json_int_t)e->adapted, "time", "total", e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once",
-                  e->tasks_at_once, "arena_bytes", (json_int_t)e->arena_bytes, "status", e->diverged == e->tasks ? "diverged" : "ok",
-                  "config", config ? config : json_object());
+        json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}",
+                  "method", e->method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way,
+                  "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", o->first, "count",
+                  e->tasks, "accuracy", "mean", report_number(e->mean), "ci95", report_number(e->ci95), "values",
+                  accuracies(e), "diverged", e->diverged, "diverged_episodes", diverged(e, o->first), "adapted",
+                  (json_int_t)e->adapted, "time", "total", e->seconds, "episodes_per_s", e->episodes_per_s,
+                  "tasks_at_once", e->tasks_at_once, "arena_bytes", (json_int_t)e->arena_bytes, "status",
+                  e->diverged == e->tasks ? "diverged" : "ok", "config", config ? config : json_object());
     if (row && first != e) {
         double mean = 0, ci95 = 0;
         adatom_mean_interval(e->accuracy, first->accuracy, (size_t)e->tasks, &mean, &ci95);
-        json_object_set_new(row, "difference",
-                            json_pack("{s:s,s:o,s:o}", "to", first->method, "mean", report_number(mean), "ci95", report_number(ci95)));
+        json_object_set_new(
+            row, "difference",
+            json_pack("{s:s,s:o,s:o}", "to", first->method, "mean", report_number(mean), "ci95", report_number(ci95)));
     }
     if (row && o->predictions) json_object_set_new(row, "predictions", predictions(e));
     return row;
 }
 
-static json_t *episodes_document(const adatom_model *model, const adatom_dataset *dataset, const adatom_device *device, const char *path) {
+static json_t *episodes_document(const adatom_model *model, const adatom_dataset *dataset, const adatom_device *device,
+                                 const char *path) {
     adatom_model_info m;
     adatom_dataset_info d;
     adatom_device_info i;
@@ -263,14 +313,16 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
     json_object_set_new(document, "device", report_device(&i));
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "model",
-                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(path), "hash", m.hash, "arch", m.arch, "sharing",
-                                  m.sharing, "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
+                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(path), "hash", m.hash, "arch",
+                                  m.arch, "sharing", m.sharing, "atoms", m.atoms, "parameters",
+                                  (json_int_t)m.parameters));
     return document;
 }
 
 /* Says what every run will need before the first one starts; what cannot run fails here. */
-static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                              adatom_episodes *const *lists, int list_count, const trials *all) {
+static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model,
+                              const adatom_dataset *dataset, adatom_episodes *const *lists, int list_count,
+                              const trials *all) {
     for (int l = 0; l < list_count; l++)
         for (int k = 0; k < all->count; k++) {
             trial *t = &all->items[k];
@@ -278,7 +330,8 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
             size_t bytes = 0;
             int at_once = 0;
             adatom_episodes_describe(lists[l], &info);
-            adatom_status status = adatom_adapt_plan(device, model, dataset, lists[l], &t->method, t->step_count > 1, &bytes, &at_once);
+            adatom_status status =
+                adatom_adapt_plan(device, model, dataset, lists[l], &t->method, t->step_count > 1, &bytes, &at_once);
             if (status != ADATOM_OK) return status;
             /* Rates change nothing: once for each method is enough. */
             if (k == 0 || strcmp(all->items[k - 1].method.adapt, t->method.adapt) != 0)
@@ -290,8 +343,8 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
 
 /* lost: counts the results that have no accuracy because every episode diverged. */
 static adatom_status evaluate(struct cli *cli, const episode_options *o, const trials *all, adatom_device *device,
-                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list, json_t *rows,
-                              int *lost) {
+                              const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list,
+                              json_t *rows, int *lost) {
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL; /* first: what the others are compared to */
     adatom_evaluation_info base = {0};
     adatom_episodes_info info;
@@ -308,10 +361,11 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
         snprintf(label, sizeof label, "%s%s%s, %d-shot", r.name, settings[0] ? ", " : "", settings, r.shot);
         progress_start(&cli->progress, label, 0);
         if (t->step_count)
-            TRY(adatom_adapt_steps(device, model, dataset, list, &t->method, t->steps, t->step_count, o->first, o->count, &watch,
-                                   evaluations));
+            TRY(adatom_adapt_steps(device, model, dataset, list, &t->method, t->steps, t->step_count, o->first,
+                                   o->count, &watch, evaluations));
         else
-            TRY(adatom_adapt_episodes(device, model, dataset, list, &t->method, o->first, o->count, &watch, evaluations));
+            TRY(adatom_adapt_episodes(device, model, dataset, list, &t->method, o->first, o->count, &watch,
+                                      evaluations));
         progress_clear(&cli->progress);
         for (int s = 0; s < (t->step_count ? t->step_count : 1); s++) {
             adatom_evaluation_info e;
@@ -322,7 +376,8 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
             sweep_label(all->sweep, t->combination + s, settings, sizeof settings);
             if (all->sweep->count) json_object_set_new(row, "settings", json_string(settings));
             *lost += e.diverged == e.tasks;
-            if (!row || json_array_append_new(rows, row) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+            if (!row || json_array_append_new(rows, row) != 0)
+                TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
             if (!first)
                 first = evaluations[s], evaluations[s] = NULL;
             else
@@ -342,8 +397,8 @@ static bool any_diverged(json_t *rows) {
     return false;
 }
 
-static void caption(const adatom_dataset *dataset, const adatom_model *model, const adatom_episodes *list, const char *device, json_t *rows,
-                    char *out, size_t capacity) {
+static void caption(const adatom_dataset *dataset, const adatom_model *model, const adatom_episodes *list,
+                    const char *device, json_t *rows, char *out, size_t capacity) {
     adatom_dataset_info d;
     adatom_model_info m;
     adatom_episodes_info e;
@@ -352,9 +407,10 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     adatom_model_describe(model, &m);
     adatom_episodes_describe(list, &e);
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
-    snprintf(out, capacity, "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query, ran,
-             (unsigned long long)e.seed);
+    snprintf(out, capacity,
+             "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
+             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query,
+             ran, (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
@@ -374,8 +430,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
                           output_group(&output),
                           common_group(&common)};
     arg_spec spec = {.command = "episodes",
-                     .summary =
-                         "Adapts a model to few-shot episodes by one or several methods, on the same episodes, and reports the accuracy.",
+                     .summary = "Adapts a model to few-shot episodes by one or several methods, on the same episodes, "
+                                "and reports the accuracy.",
                      .notes = notes,
                      .groups = groups,
                      .group_count = COUNT(groups)};
@@ -425,18 +481,20 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
         if (sweep.count || strcmp(columns[c].path, "settings") != 0) shown[column_count++] = columns[c];
     for (size_t c = 0; c < column_count; c++)
         if (strcmp(shown[c].path, "diverged") == 0 && any_diverged(rows)) shown[c].heading = "diverged";
-    struct report report = {
-        .document = document,
-        .rows = "results",
-        .columns = shown,
-        .column_count = column_count,
-        .above = above,
-        .below = "\n± half of the 95 % Student interval over episodes; differences are paired. Episodes share pictures: the interval\n"
-                 "speaks of the sampler, not of new data. adapted: numbers that adapt per task. Episodes that diverged (what\n"
-                 "adapts or a class score is not finite) have no accuracy.\n"};
+    struct report report = {.document = document,
+                            .rows = "results",
+                            .columns = shown,
+                            .column_count = column_count,
+                            .above = above,
+                            .below = "\n± half of the 95 % Student interval over episodes; differences are paired. "
+                                     "Episodes share pictures: the interval\n"
+                                     "speaks of the sampler, not of new data. adapted: numbers that adapt per task. "
+                                     "Episodes that diverged (what\n"
+                                     "adapts or a class score is not finite) have no accuracy.\n"};
     TRY(report_write_part(cli, &output, &report, ran));
     if (lost)
-        TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %zu results have no accuracy: every episode diverged; lower the learning rate", lost,
+        TRY(cli_fail(cli, ADATOM_CHECK_FAILED,
+                     "%d of %zu results have no accuracy: every episode diverged; lower the learning rate", lost,
                      json_array_size(rows)));
 done:
     sweep_clear(&sweep);

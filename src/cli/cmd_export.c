@@ -8,7 +8,8 @@ typedef struct export_options {
 
 #define OPTIONS export_options
 static const arg_option export_table[] = {
-    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE", .help = "dense weights (safetensors)"),
+    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE",
+           .help = "dense weights (safetensors)"),
     OPTION("adapter", ARG_TEXT, adapter, .value = "DIR", .help = "an adapter of this model, to be merged into it"),
     OPTION("layout", ARG_CHOICE, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
            .help = "whose names to write; auto: those it was imported with"),
@@ -21,12 +22,14 @@ adatom_status cmd_export(struct cli *cli, int argc, char **argv) {
     const char *path = NULL;
     arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
     arg_group groups[] = {{"Export", export_table, COUNT(export_table), &o}, common_group(&common)};
-    arg_spec spec = {.command = "export",
-                     .summary = "Writes a model's composed weights under the names of another program, for load_state_dict(strict=True).",
-                     .positionals = positionals,
-                     .positional_count = 1,
-                     .groups = groups,
-                     .group_count = COUNT(groups)};
+    arg_spec spec = {
+        .command = "export",
+        .summary =
+            "Writes a model's composed weights under the names of another program, for load_state_dict(strict=True).",
+        .positionals = positionals,
+        .positional_count = 1,
+        .groups = groups,
+        .group_count = COUNT(groups)};
     bool run = false;
     adatom_model *model = NULL, *merged = NULL;
     adatom_adapter *adapter = NULL;
@@ -43,10 +46,9 @@ adatom_status cmd_export(struct cli *cli, int argc, char **argv) {
     TRY(adatom_model_export(merged ? merged : model, o.output, &params));
     cli_note(cli, "%s is written", o.output);
     if (a.cosine)
-        cli_note(
-            cli,
-            "the adapter's classifier is a cosine one: as a linear layer it gives the same classes, and the same logits if the features "
-            "are normalised before it (torch.nn.functional.normalize)");
+        cli_note(cli, "the adapter's classifier is a cosine one: as a linear layer it gives the same classes, and the "
+                      "same logits if the features "
+                      "are normalised before it (torch.nn.functional.normalize)");
 done:
     adatom_adapter_destroy(&adapter);
     adatom_model_destroy(&merged);

@@ -31,7 +31,8 @@ static const arg_option table[] = {
     {.name = "singular-values",
      .type = ARG_FLAG,
      .offset = offsetof(inspect_options, singular_values),
-     .help = "show instead how many atoms of its own each convolution needs: the error left with the m largest singular values"},
+     .help = "show instead how many atoms of its own each convolution needs: the error left with the m largest "
+             "singular values"},
     {.name = "adapter",
      .type = ARG_TEXT,
      .offset = offsetof(inspect_options, adapter),
@@ -64,7 +65,8 @@ static const report_column movement_columns[] = {
 };
 
 /* How far the adapter moved each tensor, and its picture. */
-static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, const output_options *output, const adatom_model *model) {
+static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, const output_options *output,
+                                     const adatom_model *model) {
     adatom_adapter *adapter = NULL;
     json_t *document = NULL, *rows = json_array();
     adatom_adapter_info a;
@@ -75,17 +77,22 @@ static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, 
     for (int i = 0; i < a.tensors; i++) {
         adatom_adapter_tensor t;
         TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:f,s:o}", "name", t.name, "elements", (json_int_t)t.elements, "moved", t.moved,
-                                              "relative", isfinite(t.relative) ? json_real(t.relative) : json_null()));
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:f,s:o}", "name", t.name, "elements", (json_int_t)t.elements,
+                                              "moved", t.moved, "relative",
+                                              isfinite(t.relative) ? json_real(t.relative) : json_null()));
     }
     if (o->png) TRY(png_atoms(cli, o->png, adapter, model));
     document = report_document("inspect");
     json_object_set_new(document, "adapter", json_loads(a.config_json, 0, NULL));
     json_object_set(document, "tensors", rows);
-    snprintf(above, sizeof above, "%s, %d classes, %d steps, hash %s; relative: length of the change over the length before\n\n", a.method,
+    snprintf(above, sizeof above,
+             "%s, %d classes, %d steps, hash %s; relative: length of the change over the length before\n\n", a.method,
              a.classes, a.steps, a.hash);
-    const struct report report = {
-        .document = document, .rows = "tensors", .columns = movement_columns, .column_count = COUNT(movement_columns), .above = above};
+    const struct report report = {.document = document,
+                                  .rows = "tensors",
+                                  .columns = movement_columns,
+                                  .column_count = COUNT(movement_columns),
+                                  .above = above};
     TRY(report_write(cli, output, &report));
 done:
     json_decref(rows);
@@ -132,22 +139,24 @@ static json_t *layer_row(const adatom_layer_info *l) {
     if (l->kernel > 0)
         snprintf(geometry, sizeof geometry, "%dx%d stride %d pad %d%s", l->kernel, l->kernel, l->stride, l->padding,
                  l->dilation > 1 ? " dilated" : "");
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:o,s:s?,s:I,s:I,s:I,s:I}", "name", l->name, "kind", l->kind, "input", input,
-                     "output", output, "geometry", geometry, "kernel", l->kernel, "stride", l->stride, "padding", l->padding, "dilation",
-                     l->dilation, "atoms", l->atoms ? json_integer(l->atoms) : json_null(), "coefficients", l->coefficients,
-                     "own_parameters", (json_int_t)l->own_parameters, "macs", (json_int_t)l->macs, "macs_coefficients_first",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:o,s:s?,s:I,s:I,s:I,s:I}", "name", l->name, "kind", l->kind,
+                     "input", input, "output", output, "geometry", geometry, "kernel", l->kernel, "stride", l->stride,
+                     "padding", l->padding, "dilation", l->dilation, "atoms",
+                     l->atoms ? json_integer(l->atoms) : json_null(), "coefficients", l->coefficients, "own_parameters",
+                     (json_int_t)l->own_parameters, "macs", (json_int_t)l->macs, "macs_coefficients_first",
                      (json_int_t)l->macs_coefficients_first, "macs_sum_first", (json_int_t)l->macs_sum_first);
 }
 
 static json_t *model_summary(const adatom_model_info *m) {
-    json_t *summary = json_pack("{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}",
-                                "arch", m->arch, "sharing", m->sharing, "atoms", m->atoms, "group", m->group, "residual", (int)m->residual,
-                                "layout", m->layout, "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes",
-                                m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters,
-                                "atoms", (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
-                                (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
-                                (json_int_t)m->head_parameters, "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]),
-                                report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
+    json_t *summary = json_pack(
+        "{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch",
+        m->arch, "sharing", m->sharing, "atoms", m->atoms, "group", m->group, "residual", (int)m->residual, "layout",
+        m->layout, "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes", m->classes,
+        "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters, "atoms",
+        (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
+        (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
+        (json_int_t)m->head_parameters, "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]),
+        report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
     json_t *notes = m->notes ? json_loads(m->notes, JSON_DECODE_ANY, NULL) : NULL;
     if (summary && notes) json_object_set(summary, "notes", notes);
     json_decref(notes);
@@ -160,14 +169,15 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     const char *path = NULL;
     arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
     inspect_options o;
-    arg_group groups[] = {{"Instead of the layers", table, COUNT(table), &o}, output_group(&output), common_group(&common)};
-    arg_spec spec = {
-        .command = "inspect",
-        .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image; or what an adapter did to it.",
-        .positionals = positionals,
-        .positional_count = 1,
-        .groups = groups,
-        .group_count = COUNT(groups)};
+    arg_group groups[] = {
+        {"Instead of the layers", table, COUNT(table), &o}, output_group(&output), common_group(&common)};
+    arg_spec spec = {.command = "inspect",
+                     .summary = "Shows a model's layers, shapes, parameters by role, and multiply-adds of one image; "
+                                "or what an adapter did to it.",
+                     .positionals = positionals,
+                     .positional_count = 1,
+                     .groups = groups,
+                     .group_count = COUNT(groups)};
     bool run = false;
     adatom_model *model = NULL;
     json_t *document = NULL, *layers = json_array();
@@ -175,7 +185,8 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
-    if (o.png && !o.adapter) TRY(cli_fail(cli, ADATOM_USAGE, "--png draws what an adapter did: --adapter DIR is missing"));
+    if (o.png && !o.adapter)
+        TRY(cli_fail(cli, ADATOM_USAGE, "--png draws what an adapter did: --adapter DIR is missing"));
     if (o.adapter) {
         status = inspect_adapter(cli, &o, &output, model);
         goto done;
@@ -194,19 +205,24 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "model", model_summary(&m));
     json_object_set(document, "layers", layers);
     if (m.group) snprintf(channels, sizeof channels, " of %d channels", m.group);
-    snprintf(above, sizeof above, "%s, sharing %s%s, %d atoms%s, %dx%d pictures, %d features, %d classes, hash %s\n\n", m.arch, m.sharing,
-             channels, m.atoms, m.residual ? " beside the kernels" : "", m.image_size, m.image_size, m.features, m.classes, m.hash);
+    snprintf(above, sizeof above, "%s, sharing %s%s, %d atoms%s, %dx%d pictures, %d features, %d classes, hash %s\n\n",
+             m.arch, m.sharing, channels, m.atoms, m.residual ? " beside the kernels" : "", m.image_size, m.image_size,
+             m.features, m.classes, m.hash);
     snprintf(below, sizeof below,
              "\nparameters %llu: atoms %llu, coefficients %llu, norm %llu, ordinary %llu; head %llu besides\n"
              "multiply-adds of one image, composed: %.3f million\n",
-             (unsigned long long)m.parameters, (unsigned long long)m.atoms_parameters, (unsigned long long)m.coefficients_parameters,
-             (unsigned long long)m.norm_parameters, (unsigned long long)m.ordinary_parameters, (unsigned long long)m.head_parameters,
-             (double)m.macs / 1e6);
+             (unsigned long long)m.parameters, (unsigned long long)m.atoms_parameters,
+             (unsigned long long)m.coefficients_parameters, (unsigned long long)m.norm_parameters,
+             (unsigned long long)m.ordinary_parameters, (unsigned long long)m.head_parameters, (double)m.macs / 1e6);
     report_column shown[COUNT(columns)];
     memcpy(shown, columns, sizeof columns);
     if (m.group) shown[COUNT(columns) - 1] = sum_first_column;
-    struct report report = {
-        .document = document, .rows = "layers", .columns = shown, .column_count = COUNT(columns), .above = above, .below = below};
+    struct report report = {.document = document,
+                            .rows = "layers",
+                            .columns = shown,
+                            .column_count = COUNT(columns),
+                            .above = above,
+                            .below = below};
     if (o.singular_values) report.columns = singular_columns, report.column_count = COUNT(singular_columns);
     TRY(report_write(cli, &output, &report));
 done:

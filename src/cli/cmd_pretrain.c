@@ -17,7 +17,8 @@ typedef struct pretrain_options {
 } pretrain_options;
 
 static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
-static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net", NULL};
+static const char *const sharings[] = {"none",        "layer",       "stage",     "net",
+                                       "group-layer", "group-stage", "group-net", NULL};
 static const char *const stems[] = {"7x7", "3x3", NULL};
 static const char *const optimizers[] = {"sgd", "adam", NULL};
 /* One of three, then any of +flip and +jitter. */
@@ -28,23 +29,30 @@ static const char *const augments[] = {
 #define OPTIONS pretrain_options
 static const arg_option network_table[] = {
     OPTION("from", ARG_TEXT, from, .value = "MODEL",
-           .help = "start from this model's parameters, a decomposed or imported one too; the options below are then the model's"),
+           .help = "start from this model's parameters, a decomposed or imported one too; the options below are then "
+                   "the model's"),
     OPTION("arch", ARG_CHOICE, arch, .choices = archs, .value = "NAME", .help = "network (default conv4)"),
-    OPTION("sharing", ARG_CHOICE, sharing, .choices = sharings, .value = "NAME",
-           .help = "what shares coefficients; group-*: the groups of its channels do; none: ordinary kernels (default net)"),
+    OPTION(
+        "sharing", ARG_CHOICE, sharing, .choices = sharings, .value = "NAME",
+        .help =
+            "what shares coefficients; group-*: the groups of its channels do; none: ordinary kernels (default net)"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .value = "M", .help = "atoms of a dictionary (default 8)"),
     OPTION("group", ARG_INT, group, .least = 4, .most = 1024, .value = "S",
            .help = "channels of a group with sharing group-* (default: the most up to 64 that divide every width)"),
-    OPTION("image-size", ARG_INT, image_size, .least = 8, .most = 1024, .value = "PIXELS", .help = "square input (default 84)"),
+    OPTION("image-size", ARG_INT, image_size, .least = 8, .most = 1024, .value = "PIXELS",
+           .help = "square input (default 84)"),
     OPTION("width", ARG_INT, width, .least = 0, .most = 4096, .value = "N",
            .help = "channels of the first stage, a multiple of 4; 0: the network's own"),
-    OPTION("stem", ARG_CHOICE, stem, .choices = stems, .value = "NAME", .help = "first layer of resnet10, 18 and 34 (default 7x7)"),
+    OPTION("stem", ARG_CHOICE, stem, .choices = stems, .value = "NAME",
+           .help = "first layer of resnet10, 18 and 34 (default 7x7)"),
     OPTION("decompose-first", ARG_FLAG, decompose_first, .help = "decompose the first convolution too"),
 };
 static const arg_option training_table[] = {
     OPTION("output", ARG_TEXT, output, .required = true, .value = "FILE", .help = "the model (safetensors)"),
-    OPTION("epochs", ARG_INT, epochs, .least = 1, .most = 1e6, .initial = "30", .value = "N", .help = "passes over the pictures"),
-    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N", .help = "pictures a step"),
+    OPTION("epochs", ARG_INT, epochs, .least = 1, .most = 1e6, .initial = "30", .value = "N",
+           .help = "passes over the pictures"),
+    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
+           .help = "pictures a step"),
     OPTION("optimizer", ARG_CHOICE, optimizer, .choices = optimizers, .initial = "sgd", .value = "NAME",
            .help = "sgd has Nesterov's momentum"),
     OPTION("lr", ARG_REAL, lr, .most = 1000, .zero_is_none = true, .value = "X",
@@ -53,7 +61,8 @@ static const arg_option training_table[] = {
            .help = "of sgd; beta1 of adam"),
     OPTION("weight-decay", ARG_REAL, weight_decay, .most = 100, .initial = "5e-4", .zero_is_none = true, .value = "X",
            .help = "of everything but norms"),
-    OPTION("label-smoothing", ARG_REAL, label_smoothing, .least = 0, .most = 0.99, .initial = "0", .value = "X", .help = "of the labels"),
+    OPTION("label-smoothing", ARG_REAL, label_smoothing, .least = 0, .most = 0.99, .initial = "0", .value = "X",
+           .help = "of the labels"),
     OPTION("warmup", ARG_REAL, warmup, .most = 1, .initial = "0.1", .zero_is_none = true, .value = "X",
            .help = "part of the steps in which the rate rises; it then falls as a cosine to 0"),
     OPTION("augment", ARG_CHOICE, augment, .choices = augments, .initial = "shift+flip", .value = "NAME",
@@ -61,19 +70,22 @@ static const arg_option training_table[] = {
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
            .help = "of shift; 0: a tenth of the size"),
     OPTION("seed", ARG_SEED, seed, .initial = "1", .value = "N", .help = "seed of start, order and augmentation"),
-    OPTION("val", ARG_TEXT, validation, .value = "DATA", .help = "validate by few-shot episodes on this data after every epoch"),
+    OPTION("val", ARG_TEXT, validation, .value = "DATA",
+           .help = "validate by few-shot episodes on this data after every epoch"),
     OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT", .help = "split for that; alone: of --data"),
-    OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = 1e6, .initial = "100", .value = "N", .help = "episodes for that"),
+    OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = 1e6, .initial = "100", .value = "N",
+           .help = "episodes for that"),
     OPTION("resume", ARG_FLAG, resume,
-           .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is not there"),
+           .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is "
+                   "not there"),
     OPTION("restart", ARG_FLAG, restart, .help = "begin anew although there is a checkpoint, and remove it"),
     OPTION("checkpoint", ARG_TEXT, checkpoint, .value = "FILE", .help = "default: the output's name and .checkpoint"),
     OPTION("checkpoint-seconds", ARG_INT, checkpoint_seconds, .least = 1, .most = 1e6, .initial = "120", .value = "N",
            .help = "write one that often within an epoch too"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
-    OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table", .value = "FORMAT",
-           .help = "form of the result"),
+    OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table",
+           .value = "FORMAT", .help = "form of the result"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 #undef OPTIONS
@@ -102,28 +114,31 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
     t->streamed = now->streamed;
     if (now->validation >= 0) snprintf(validation, sizeof validation, ", validation %.2f %%", 100 * now->validation);
     if (now->epoch_end) {
-        cli_note(t->cli, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s, %.0f pictures/s", now->epoch, now->epochs, now->loss,
-                 100 * now->accuracy, validation, now->images_per_s);
-        json_array_append_new(
-            t->epochs, json_pack("{s:i,s:f,s:f,s:o,s:f}", "epoch", now->epoch, "loss", now->loss, "accuracy", now->accuracy, "validation",
-                                 now->validation >= 0 ? json_real(now->validation) : json_null(), "images_per_s", now->images_per_s));
+        cli_note(t->cli, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s, %.0f pictures/s", now->epoch, now->epochs,
+                 now->loss, 100 * now->accuracy, validation, now->images_per_s);
+        json_array_append_new(t->epochs, json_pack("{s:i,s:f,s:f,s:o,s:f}", "epoch", now->epoch, "loss", now->loss,
+                                                   "accuracy", now->accuracy, "validation",
+                                                   now->validation >= 0 ? json_real(now->validation) : json_null(),
+                                                   "images_per_s", now->images_per_s));
         return;
     }
     if (!t->started) progress_start(&t->cli->progress, "pretrain", (double)now->step);
     t->started = true;
-    snprintf(text, sizeof text, "epoch %d/%d, loss %.4f, accuracy %.2f %%, %.0f pictures/s", now->epoch, now->epochs, now->loss,
-             100 * now->accuracy, now->images_per_s);
+    snprintf(text, sizeof text, "epoch %d/%d, loss %.4f, accuracy %.2f %%, %.0f pictures/s", now->epoch, now->epochs,
+             now->loss, 100 * now->accuracy, now->images_per_s);
     progress_update(&t->cli->progress, (double)now->step, (double)now->steps, text);
 }
 
-/* The command as typed, for the result. The model's file holds what decided it: the same run under another name gives the same bytes. */
+/* The command as typed, for the result. The model's file holds what decided it: the same run under another name gives
+ * the same bytes. */
 static void command_line(int argc, char **argv, char *out, size_t capacity) {
     size_t used = (size_t)snprintf(out, capacity, "adatom pretrain");
-    for (int i = 0; i < argc && used < capacity; i++) used += (size_t)snprintf(out + used, capacity - used, " %s", argv[i]);
+    for (int i = 0; i < argc && used < capacity; i++)
+        used += (size_t)snprintf(out + used, capacity - used, " %s", argv[i]);
 }
 
-static adatom_status open_validation(struct cli *cli, const pretrain_options *o, const data_options *data, const device_options *device,
-                                     int size, int resize, adatom_dataset **out) {
+static adatom_status open_validation(struct cli *cli, const pretrain_options *o, const data_options *data,
+                                     const device_options *device, int size, int resize, adatom_dataset **out) {
     data_options validation = *data;
     if (!o->validation && !o->validation_split) return ADATOM_OK;
     if (o->validation) validation.data = o->validation, validation.csv = NULL;
@@ -131,7 +146,8 @@ static adatom_status open_validation(struct cli *cli, const pretrain_options *o,
     return cli_open_dataset(cli, &validation, device, size, resize, out);
 }
 
-static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_model *from, const adatom_dataset *base) {
+static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_model *from,
+                       const adatom_dataset *base) {
     adatom_model_info m;
     adatom_dataset_info data;
     adatom_model_describe(from, &m);
@@ -139,7 +155,8 @@ static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_
     if (m.classes == data.classes)
         cli_note(cli, "start: %s with its classifier of %d classes", o->from, m.classes);
     else
-        cli_note(cli, "start: %s with a new classifier: it has %d classes, the data %d", o->from, m.classes, data.classes);
+        cli_note(cli, "start: %s with a new classifier: it has %d classes, the data %d", o->from, m.classes,
+                 data.classes);
 }
 
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
@@ -155,8 +172,10 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                           common_group(&common)};
     arg_spec spec = {
         .command = "pretrain",
-        .summary = "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C, SIGTERM and a hang-up write a "
-                   "checkpoint first; with --resume the run goes on from there and ends with the same file, byte by byte.",
+        .summary =
+            "Trains a network to classify the classes of a data set and writes it as a model. Ctrl-C, SIGTERM and a "
+            "hang-up write a "
+            "checkpoint first; with --resume the run goes on from there and ends with the same file, byte by byte.",
         .groups = groups,
         .group_count = COUNT(groups)};
     bool go = false;
@@ -225,17 +244,21 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     report_precision(document, &device_info);
     json_object_set_new(document, "dataset", report_dataset(&data_info));
     json_object_set_new(document, "model",
-                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(o.output), "hash", m.hash, "arch", m.arch, "sharing",
-                                  m.sharing, "atoms", m.atoms, "parameters", (json_int_t)m.parameters));
+                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(o.output), "hash", m.hash, "arch",
+                                  m.arch, "sharing", m.sharing, "atoms", m.atoms, "parameters",
+                                  (json_int_t)m.parameters));
     json_object_set_new(document, "training_command", report_text(command));
     json_object_set_new(document, "memory",
-                        json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures", t.streamed ? "streamed" : "resident"));
+                        json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t.arena_bytes, "pictures",
+                                  t.streamed ? "streamed" : "resident"));
     json_object_set_new(document, "seconds", json_real(t.seconds));
     json_object_set(document, "epochs", t.epochs);
-    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n", terminal_name(o.output, name, sizeof name),
-             m.arch, m.sharing, m.atoms, (unsigned long long)m.parameters, m.hash);
+    snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n",
+             terminal_name(o.output, name, sizeof name), m.arch, m.sharing, m.atoms, (unsigned long long)m.parameters,
+             m.hash);
     output_options output = {o.format, o.file};
-    struct report report = {.document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
+    struct report report = {
+        .document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));
 done:
     json_decref(t.epochs);

@@ -10,8 +10,16 @@ typedef struct reproduce_options {
 
 #define AT(member) .offset = offsetof(reproduce_options, member)
 static const arg_option table[] = {
-    {.name = "data", .type = ARG_TEXT, AT(data), .value = "DATA", .help = "your copy of the data, where it is not part of the recipe"},
-    {.name = "split", .type = ARG_TEXT, AT(split), .value = "SPLIT", .help = "part of the data, in place of the recipe's"},
+    {.name = "data",
+     .type = ARG_TEXT,
+     AT(data),
+     .value = "DATA",
+     .help = "your copy of the data, where it is not part of the recipe"},
+    {.name = "split",
+     .type = ARG_TEXT,
+     AT(split),
+     .value = "SPLIT",
+     .help = "part of the data, in place of the recipe's"},
     {.name = "csv", .type = ARG_TEXT, AT(csv), .value = "FILE", .help = "a `filename,label` list to apply to the data"},
 };
 #undef AT
@@ -30,10 +38,11 @@ static const report_column columns[] = {
     {NULL, CELL_COUNT, "diverged", NULL},
 };
 
-static const char notes[] =
-    "A result passes if the accuracy differs by no more than is allowed: over the same episodes by the recipe's tolerance, else half the "
-    "expected interval or 0.5 %, whichever is more; over other episodes or data by the interval of the difference of two samples. Exit "
-    "code 5 if a result does not pass; one of which episodes diverged does not.";
+static const char notes[] = "A result passes if the accuracy differs by no more than is allowed: over the same "
+                            "episodes by the recipe's tolerance, else half the "
+                            "expected interval or 0.5 %, whichever is more; over other episodes or data by the "
+                            "interval of the difference of two samples. Exit "
+                            "code 5 if a result does not pass; one of which episodes diverged does not.";
 
 /* What the library reports to: the recipe knows the names of the results. */
 struct run {
@@ -56,25 +65,30 @@ static void on_progress(void *user, int result, int done, int total, double mean
         progress_start(&r->cli->progress, expected.method.adapt, 0);
         r->result = result;
     }
-    snprintf(text, sizeof text, isnan(mean) ? "diverged" : isfinite(ci95) ? "%.2f ± %.2f %%" : "%.2f %%", 100 * mean, 100 * ci95);
+    snprintf(text, sizeof text,
+             isnan(mean)      ? "diverged"
+             : isfinite(ci95) ? "%.2f ± %.2f %%"
+                              : "%.2f %%",
+             100 * mean, 100 * ci95);
     progress_update(&r->cli->progress, done, total, text);
 }
 
-static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episodes_info *list, const adatom_recipe_result *expected,
-                          const adatom_reproduction_result *r) {
+static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episodes_info *list,
+                          const adatom_recipe_result *expected, const adatom_reproduction_result *r) {
     adatom_evaluation_info e;
     adatom_evaluation_describe(r->evaluation, &e);
     json_t *config = json_loads(e.config_json, 0, NULL);
-    return json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:o,s:o},s:i,s:o,s:o,s:s,s:{s:f,s:f},s:o}", "method",
-                     e.method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot, "query",
-                     list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
-                     expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", report_number(e.mean), "ci95",
-                     report_number(e.ci95), "diverged", e.diverged, "difference", report_number(r->difference), "tolerance",
-                     report_number(r->tolerance), "verdict",
-                     e.diverged  ? "diverged"
-                     : r->passed ? "passed"
-                                 : "failed",
-                     "time", "total", e.seconds, "episodes_per_s", e.episodes_per_s, "config", config ? config : json_object());
+    return json_pack(
+        "{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:o,s:o},s:i,s:o,s:o,s:s,s:{s:f,s:f},s:o}", "method",
+        e.method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot,
+        "query", list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
+        expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", report_number(e.mean), "ci95",
+        report_number(e.ci95), "diverged", e.diverged, "difference", report_number(r->difference), "tolerance",
+        report_number(r->tolerance), "verdict",
+        e.diverged  ? "diverged"
+        : r->passed ? "passed"
+                    : "failed",
+        "time", "total", e.seconds, "episodes_per_s", e.episodes_per_s, "config", config ? config : json_object());
 }
 
 static json_t *make_document(const char *file, const adatom_recipe *recipe, const adatom_reproduction *reproduction,
@@ -90,18 +104,21 @@ static json_t *make_document(const char *file, const adatom_recipe *recipe, cons
     adatom_dataset_describe(parts.dataset, &d);
     adatom_episodes_describe(parts.episodes, &list);
     json_t *document = report_document("reproduce"), *rows = json_array();
-    json_object_set_new(document, "recipe",
-                        json_pack("{s:o,s:s,s:s*}", "file", report_text(file), "name", info.name, "source", info.source));
+    json_object_set_new(
+        document, "recipe",
+        json_pack("{s:o,s:s,s:s*}", "file", report_text(file), "name", info.name, "source", info.source));
     json_object_set_new(document, "device", report_device(device));
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(info.model), "hash", m.hash));
-    json_object_set_new(document, "same",
-                        json_pack("{s:b,s:b,s:b}", "model", parts.same_model, "data", parts.same_data, "episodes", parts.same_list));
+    json_object_set_new(
+        document, "same",
+        json_pack("{s:b,s:b,s:b}", "model", parts.same_model, "data", parts.same_data, "episodes", parts.same_list));
     json_object_set_new(document, "passed", json_integer(parts.passed));
     for (int i = 0; i < parts.results; i++) {
         adatom_recipe_result expected;
         adatom_reproduction_result measured;
-        if (adatom_recipe_get(recipe, i, &expected) == ADATOM_OK && adatom_reproduction_get(reproduction, i, &measured) == ADATOM_OK)
+        if (adatom_recipe_get(recipe, i, &expected) == ADATOM_OK &&
+            adatom_reproduction_get(reproduction, i, &measured) == ADATOM_OK)
             json_array_append_new(rows, result_row(&info, &list, &expected, &measured));
     }
     json_object_set_new(document, "results", rows);
@@ -115,15 +132,19 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     reproduce_options values;
     const char *file = NULL;
     const arg_positional positionals[] = {{"RECIPE", "a recipe: a JSON file as in episodes/", NULL, &file}};
-    arg_group groups[] = {
-        {"Data", table, COUNT(table), &values}, device_group(&device_values), output_group(&output), common_group(&common)};
-    arg_spec spec = {.command = "reproduce",
-                     .summary = "Runs a recipe, a measured result with everything that decided it, and says whether the result holds.",
-                     .notes = notes,
-                     .positionals = positionals,
-                     .positional_count = COUNT(positionals),
-                     .groups = groups,
-                     .group_count = COUNT(groups)};
+    arg_group groups[] = {{"Data", table, COUNT(table), &values},
+                          device_group(&device_values),
+                          output_group(&output),
+                          common_group(&common)};
+    arg_spec spec = {
+        .command = "reproduce",
+        .summary =
+            "Runs a recipe, a measured result with everything that decided it, and says whether the result holds.",
+        .notes = notes,
+        .positionals = positionals,
+        .positional_count = COUNT(positionals),
+        .groups = groups,
+        .group_count = COUNT(groups)};
     bool go = false;
     char cache[4096], above[1024], below[256], name[512];
     adatom_recipe *recipe = NULL;
@@ -136,7 +157,8 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     adatom_recipe_info info;
     adatom_recipe_describe(recipe, &info);
     if (!values.data && !info.spec)
-        TRY(cli_fail(cli, ADATOM_BAD_DATA, "'%s' needs data that is not part of it; give it with --data: %s", file, info.supply));
+        TRY(cli_fail(cli, ADATOM_BAD_DATA, "'%s' needs data that is not part of it; give it with --data: %s", file,
+                     info.supply));
     TRY(cli_open_device(cli, &device_values, &device));
 
     cli_cache_dir(&device_values, cache, sizeof cache);
@@ -163,12 +185,16 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     snprintf(below, sizeof below, "\n%d of %d passed; %s\n", parts.passed, parts.results,
              parts.same_list ? "the same episodes of the same data"
                              : "other episodes or other data than the recipe's, or it does not tell them by hash");
-    struct report report = {
-        .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns), .above = above, .below = below};
+    struct report report = {.document = document,
+                            .rows = "results",
+                            .columns = columns,
+                            .column_count = COUNT(columns),
+                            .above = above,
+                            .below = below};
     TRY(report_write(cli, &output, &report));
     if (parts.passed < parts.results)
-        TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d results of '%s' did not come out as expected", parts.results - parts.passed,
-                     parts.results, file));
+        TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d results of '%s' did not come out as expected",
+                     parts.results - parts.passed, parts.results, file));
 done:
     json_decref(document);
     adatom_reproduction_destroy(&reproduction);

@@ -9,11 +9,23 @@ typedef struct tune_options {
     float seconds;
 } tune_options;
 
-static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net", NULL};
+static const char *const sharings[] = {"none",        "layer",       "stage",     "net",
+                                       "group-layer", "group-stage", "group-net", NULL};
 #define AT(member) .offset = offsetof(tune_options, member)
 static const arg_option table[] = {
-    {.name = "arch", .type = ARG_TEXT, AT(arch), .initial = "conv4", .value = "NAME", .help = "architecture, as in 'adatom pretrain'"},
-    {.name = "sharing", .type = ARG_CHOICE, AT(sharing), .choices = sharings, .initial = "net", .value = "MODE", .help = "of coefficients"},
+    {.name = "arch",
+     .type = ARG_TEXT,
+     AT(arch),
+     .initial = "conv4",
+     .value = "NAME",
+     .help = "architecture, as in 'adatom pretrain'"},
+    {.name = "sharing",
+     .type = ARG_CHOICE,
+     AT(sharing),
+     .choices = sharings,
+     .initial = "net",
+     .value = "MODE",
+     .help = "of coefficients"},
     {.name = "image-size",
      .type = ARG_INT,
      AT(size),
@@ -22,8 +34,22 @@ static const arg_option table[] = {
      .initial = "84",
      .value = "PIXELS",
      .help = "of the network"},
-    {.name = "way", .type = ARG_INT, AT(way), .least = 1, .most = 4096, .initial = "5", .value = "N", .help = "classes of an episode"},
-    {.name = "shot", .type = ARG_INT, AT(shot), .least = 1, .most = 4096, .initial = "5", .value = "N", .help = "support pictures a class"},
+    {.name = "way",
+     .type = ARG_INT,
+     AT(way),
+     .least = 1,
+     .most = 4096,
+     .initial = "5",
+     .value = "N",
+     .help = "classes of an episode"},
+    {.name = "shot",
+     .type = ARG_INT,
+     AT(shot),
+     .least = 1,
+     .most = 4096,
+     .initial = "5",
+     .value = "N",
+     .help = "support pictures a class"},
     {.name = "query",
      .type = ARG_INT,
      AT(query),
@@ -32,7 +58,14 @@ static const arg_option table[] = {
      .initial = "15",
      .value = "N",
      .help = "query pictures a class"},
-    {.name = "tasks", .type = ARG_INT, AT(tasks), .least = 1, .most = 4096, .initial = "4", .value = "N", .help = "episodes at once"},
+    {.name = "tasks",
+     .type = ARG_INT,
+     AT(tasks),
+     .least = 1,
+     .most = 4096,
+     .initial = "4",
+     .value = "N",
+     .help = "episodes at once"},
     {.name = "seconds",
      .type = ARG_REAL,
      AT(seconds),
@@ -45,9 +78,14 @@ static const arg_option table[] = {
 #undef AT
 
 static const report_column columns[] = {
-    {"operation", CELL_TEXT, "operation", NULL},  {"shape", CELL_TEXT, "shape", NULL},    {"before", CELL_TEXT, "before", NULL},
-    {"us", CELL_NUMBER, "before_us", NULL},       {"best", CELL_TEXT, "best", NULL},      {"us", CELL_NUMBER, "best_us", NULL},
-    {"variants", CELL_COUNT, "candidates", NULL}, {"failed", CELL_COUNT, "failed", NULL},
+    {"operation", CELL_TEXT, "operation", NULL},
+    {"shape", CELL_TEXT, "shape", NULL},
+    {"before", CELL_TEXT, "before", NULL},
+    {"us", CELL_NUMBER, "before_us", NULL},
+    {"best", CELL_TEXT, "best", NULL},
+    {"us", CELL_NUMBER, "best_us", NULL},
+    {"variants", CELL_COUNT, "candidates", NULL},
+    {"failed", CELL_COUNT, "failed", NULL},
 };
 
 struct tune {
@@ -57,9 +95,10 @@ struct tune {
 
 static void on_result(void *user, const adatom_tune_result *r) {
     struct tune *t = user;
-    json_array_append_new(t->rows, json_pack("{s:s,s:s,s:s,s:f,s:s,s:f,s:i,s:i}", "operation", r->operation, "shape", r->shape, "before",
-                                             r->before, "before_us", r->before_ns / 1e3, "best", r->best, "best_us", r->best_ns / 1e3,
-                                             "candidates", r->candidates, "failed", r->failed));
+    json_array_append_new(t->rows,
+                          json_pack("{s:s,s:s,s:s,s:f,s:s,s:f,s:i,s:i}", "operation", r->operation, "shape", r->shape,
+                                    "before", r->before, "before_us", r->before_ns / 1e3, "best", r->best, "best_us",
+                                    r->best_ns / 1e3, "candidates", r->candidates, "failed", r->failed));
     progress_update(&t->cli->progress, (double)json_array_size(t->rows), 0, r->operation);
 }
 
@@ -68,15 +107,19 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
     device_options device_values;
     output_options output;
     tune_options values;
-    arg_group groups[] = {
-        {"Network and episode", table, COUNT(table), &values}, device_group(&device_values), output_group(&output), common_group(&common)};
-    arg_spec spec = {.command = "tune",
-                     .summary =
-                         "For every class of operations of adapting the network's atoms and of fine-tuning it, checks the kernels that "
-                         "apply against double precision, times those that pass, and keeps the fastest in the cache folder for this "
-                         "device, driver and these shaders.",
-                     .groups = groups,
-                     .group_count = COUNT(groups)};
+    arg_group groups[] = {{"Network and episode", table, COUNT(table), &values},
+                          device_group(&device_values),
+                          output_group(&output),
+                          common_group(&common)};
+    arg_spec spec = {
+        .command = "tune",
+        .summary =
+            "For every class of operations of adapting the network's atoms and of fine-tuning it, checks the kernels "
+            "that "
+            "apply against double precision, times those that pass, and keeps the fastest in the cache folder for this "
+            "device, driver and these shaders.",
+        .groups = groups,
+        .group_count = COUNT(groups)};
     bool run = false;
     int tuned = 0;
     adatom_device *device = NULL;
@@ -104,7 +147,8 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "device", report_device(&info));
     report_precision(document, &info);
     json_object_set(document, "results", tune.rows);
-    struct report report = {.document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
+    struct report report = {
+        .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     TRY(report_write(cli, &output, &report));
     cli_note(cli, "%d classes of operations tuned", tuned);
 done:

@@ -25,17 +25,20 @@ static const cli_command commands[] = {
 /* The signal handler has no argument to find the context by: the one variable of the program that is global. */
 static adatom_context *volatile interruptible;
 
-/* A log that the output is piped to may end by the same signal; writing to it must not end this program before its checkpoint is kept. */
+/* A log that the output is piped to may end by the same signal; writing to it must not end this program before its
+ * checkpoint is kept. */
 static void on_signal(int number) {
     (void)number;
     signal(SIGPIPE, SIG_IGN);
     if (interruptible) adatom_context_interrupt(interruptible);
 }
 
-/* Ctrl-C, the end of a job, the end of the terminal. The second Ctrl-C or SIGTERM finds the default action again and ends the program at
- * once; a terminal may hang up twice (its shell and the system each tell), and whoever started the program with nohup wants none of it. */
+/* Ctrl-C, the end of a job, the end of the terminal. The second Ctrl-C or SIGTERM finds the default action again and
+ * ends the program at once; a terminal may hang up twice (its shell and the system each tell), and whoever started the
+ * program with nohup wants none of it. */
 static void catch_signals(void) {
-    const struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, always = {.sa_handler = on_signal};
+    const struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND},
+                           always = {.sa_handler = on_signal};
     struct sigaction hangup;
     sigaction(SIGINT, &once, NULL);
     sigaction(SIGTERM, &once, NULL);
@@ -52,8 +55,8 @@ static void on_log(void *user, adatom_log_level level, const char *text) {
 }
 
 static void usage(FILE *out) {
-    fprintf(out,
-            "usage: adatom COMMAND [options]\n\nFew-shot adaptation of decomposed convolutional networks on Vulkan devices and CPUs.\n\n");
+    fprintf(out, "usage: adatom COMMAND [options]\n\nFew-shot adaptation of decomposed convolutional networks on "
+                 "Vulkan devices and CPUs.\n\n");
     for (size_t i = 0; i < COUNT(commands); i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\n'adatom COMMAND --help' lists a command's options.\n");
 }
@@ -72,7 +75,8 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
         arg_spec spec = {.command = "", .summary = "", .groups = groups, .group_count = 1};
         char help[] = "--help", *help_argv[] = {help};
         bool asked = strcmp(word, "help") == 0;
-        switch (args_parse(&spec, asked ? 1 : argc - 1, asked ? help_argv : argv + 1, cli->message, sizeof cli->message)) {
+        switch (
+            args_parse(&spec, asked ? 1 : argc - 1, asked ? help_argv : argv + 1, cli->message, sizeof cli->message)) {
         case ARGS_HELP: usage(stdout); return ADATOM_OK;
         case ARGS_VERSION: cli_print_version(); return ADATOM_OK;
         case ARGS_LIST_DEVICES: return cli_print_devices(cli, "table", NULL);

@@ -1,7 +1,8 @@
 /* The options that describe a method, for every command that adapts. */
 #include "method_options.h"
 
-const char *const method_names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", "lora", "dora", "bora", NULL};
+const char *const method_names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm",
+                                    "full",     "lora", "dora",   "bora",  NULL};
 static const char *const optimizers[] = {"sgd", "adam", NULL};
 static const char *const heads[] = {"linear", "cosine", NULL};
 static const char *const head_inits[] = {"zero", "random", "means", NULL};
@@ -10,11 +11,15 @@ static const char *const bns[] = {"frozen", "support", "transductive", NULL};
 static const char *const convs[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
 
 #define OPTIONS method_options
-#define REAL(text, member, low, high, words) OPTION(text, ARG_REAL, member, .least = low, .most = high, .value = "X", .help = words)
-#define RATE(text, member, high, words) OPTION(text, ARG_REAL, member, .most = high, .zero_is_none = true, .value = "X", .help = words)
-#define CHOICE(text, member, list, words) OPTION(text, ARG_CHOICE, member, .choices = list, .value = "NAME", .help = words)
+#define REAL(text, member, low, high, words)                                                                           \
+    OPTION(text, ARG_REAL, member, .least = low, .most = high, .value = "X", .help = words)
+#define RATE(text, member, high, words)                                                                                \
+    OPTION(text, ARG_REAL, member, .most = high, .zero_is_none = true, .value = "X", .help = words)
+#define CHOICE(text, member, list, words)                                                                              \
+    OPTION(text, ARG_CHOICE, member, .choices = list, .value = "NAME", .help = words)
 static const arg_option method_table[] = {
-    OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N", .help = "optimiser steps; 0: the method's default"),
+    OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N",
+           .help = "optimiser steps; 0: the method's default"),
     CHOICE("optimizer", optimizer, optimizers, "of all methods that take steps (default adam)"),
     RATE("lr", lr, 1000, "learning rate of the head"),
     RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
@@ -36,7 +41,8 @@ static const arg_option method_table[] = {
     CHOICE("conv", conv, convs, "how decomposed layers are computed"),
     OPTION("tasks-at-once", ARG_INT, tasks_at_once, .least = 0, .most = 1e6, .initial = "0", .value = "N",
            .help = "tasks in one submission; 0: as many as are useful and fit"),
-    OPTION("memory", ARG_BYTES, memory, .value = "SIZE", .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
+    OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
+           .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };
 #undef OPTIONS
 #undef REAL

@@ -7,7 +7,8 @@
 typedef struct method_options {
     int steps, rank, tasks_at_once;
     const char *optimizer, *head, *head_init, *distance, *bn, *conv;
-    float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing, cosine_scale;
+    float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing,
+        cosine_scale;
     bool nesterov;
     uint64_t memory;
 } method_options;

@@ -23,7 +23,9 @@ static const arg_option common_table[] = {
     {.name = "version", .type = ARG_ACTION, .action = ARGS_VERSION, .help = "print the version and stop"},
     {.name = "help", .letter = 'h', .type = ARG_ACTION, .action = ARGS_HELP, .help = "print this and stop"},
 };
-arg_group common_group(common_options *values) { return (arg_group){"General", common_table, COUNT(common_table), values}; }
+arg_group common_group(common_options *values) {
+    return (arg_group){"General", common_table, COUNT(common_table), values};
+}
 
 static const char *const precisions[] = {"fp32", "fp16", NULL};
 static const arg_option device_table[] = {
@@ -33,14 +35,16 @@ static const arg_option device_table[] = {
      .offset = offsetof(device_options, device),
      .initial = "auto",
      .value = "DEVICE",
-     .help = "auto (the best GPU, else the CPU), cpu, vulkan, an index of 'adatom devices', a UUID, a PCI address or part of the name"},
+     .help = "auto (the best GPU, else the CPU), cpu, vulkan, an index of 'adatom devices', a UUID, a PCI address or "
+             "part of the name"},
     {.name = "precision",
      .type = ARG_CHOICE,
      .offset = offsetof(device_options, precision),
      .choices = precisions,
      .initial = "fp32",
      .value = "NAME",
-     .help = "fp16: keeps the largest tensors of adapting atoms in half precision, and on Vulkan devices rounds operands of convolutions "
+     .help = "fp16: keeps the largest tensors of adapting atoms in half precision, and on Vulkan devices rounds "
+             "operands of convolutions "
              "to it and uses matrix units, once that has passed the kernel check on the device"},
     {.name = "threads",
      .type = ARG_INT,
@@ -54,18 +58,27 @@ static const arg_option device_table[] = {
      .type = ARG_TEXT,
      .offset = offsetof(device_options, cache_dir),
      .value = "DIR",
-     .help =
-         "where decoded pictures and compiled pipelines are kept (default $ADATOM_CACHE_DIR, $XDG_CACHE_HOME/adatom or ~/.cache/adatom)"},
+     .help = "where decoded pictures and compiled pipelines are kept (default $ADATOM_CACHE_DIR, "
+             "$XDG_CACHE_HOME/adatom or ~/.cache/adatom)"},
     {.name = "cache-size",
      .type = ARG_BYTES,
      .offset = offsetof(device_options, cache_bytes),
      .initial = "16G",
      .value = "SIZE",
      .help = "most that decoded pictures may take there besides those in use; what was longest not used is removed"},
-    {.name = "cache", .type = ARG_FLAG, .offset = offsetof(device_options, cache), .initial = "yes", .help = "keep them at all"},
-    {.name = "validate", .type = ARG_FLAG, .offset = offsetof(device_options, validate), .help = "run under the Vulkan validation layer"},
+    {.name = "cache",
+     .type = ARG_FLAG,
+     .offset = offsetof(device_options, cache),
+     .initial = "yes",
+     .help = "keep them at all"},
+    {.name = "validate",
+     .type = ARG_FLAG,
+     .offset = offsetof(device_options, validate),
+     .help = "run under the Vulkan validation layer"},
 };
-arg_group device_group(device_options *values) { return (arg_group){"Device", device_table, COUNT(device_table), values}; }
+arg_group device_group(device_options *values) {
+    return (arg_group){"Device", device_table, COUNT(device_table), values};
+}
 
 const char *const layout_names[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
 
@@ -75,12 +88,14 @@ static const arg_option data_table[] = {
      .required = true,
      .offset = offsetof(data_options, data),
      .value = "DATA",
-     .help = "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes"},
+     .help =
+         "a folder with a folder per class, a zip or tar archive of that, a `filename,label` CSV, or builtin:shapes"},
     {.name = "split",
      .type = ARG_TEXT,
      .offset = offsetof(data_options, split),
      .value = "SPLIT",
-     .help = "part of the data: base, val, novel or all of builtin sets; elsewhere the list SPLIT.csv or the folder SPLIT in it"},
+     .help = "part of the data: base, val, novel or all of builtin sets; elsewhere the list SPLIT.csv or the folder "
+             "SPLIT in it"},
     {.name = "csv",
      .type = ARG_TEXT,
      .offset = offsetof(data_options, csv),
@@ -111,12 +126,17 @@ static const arg_option picture_table[] = {
     {.name = "allow-truncated",
      .type = ARG_FLAG,
      .offset = offsetof(picture_options, allow_truncated),
-     .help = "take what there is of truncated and damaged pictures, and say how many they are, instead of refusing them"},
+     .help =
+         "take what there is of truncated and damaged pictures, and say how many they are, instead of refusing them"},
 };
-arg_group picture_group(picture_options *values) { return (arg_group){"Decoding", picture_table, COUNT(picture_table), values}; }
+arg_group picture_group(picture_options *values) {
+    return (arg_group){"Decoding", picture_table, COUNT(picture_table), values};
+}
 
 arg_group data_group(data_options *values) { return (arg_group){"Data", data_table, COUNT(data_table), values}; }
-arg_group data_group_positional(data_options *values) { return (arg_group){"Data", data_table + 1, COUNT(data_table) - 1, values}; }
+arg_group data_group_positional(data_options *values) {
+    return (arg_group){"Data", data_table + 1, COUNT(data_table) - 1, values};
+}
 
 adatom_status cli_fail(struct cli *cli, adatom_status status, const char *format, ...) {
     char text[sizeof cli->message]; /* the arguments may point into the old message */
@@ -154,7 +174,8 @@ static adatom_status check_folder(struct cli *cli, const char *folder) {
         return cli_fail(cli, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno));
     else if (stat(folder, &info) == 0)
         for (size_t i = 0; i < COUNT(files) && status == ADATOM_OK; i++)
-            if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) < (int)sizeof path) status = adatom_write_check(cli->ctx, path);
+            if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) < (int)sizeof path)
+                status = adatom_write_check(cli->ctx, path);
     return status;
 }
 
@@ -167,7 +188,8 @@ static const char *text_of(const arg_spec *spec, const char *name) {
     return NULL;
 }
 
-/* What a command writes at its end is looked at before its work: the options --output, where it names a file or folder, and
+/* What a command writes at its end is looked at before its work: the options --output, where it names a file or folder,
+ * and
  * --output-file. */
 static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
     const bool kept = text_of(spec, "checkpoint") != NULL; /* elsewhere, until the output's place is there */
@@ -175,15 +197,19 @@ static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
     for (size_t g = 0; g < spec->group_count; g++)
         for (size_t o = 0; o < spec->groups[g].count && status == ADATOM_OK; o++) {
             const arg_option *option = &spec->groups[g].options[o];
-            if (option->type != ARG_TEXT || ((kept || strcmp(option->name, "output") != 0) && strcmp(option->name, "output-file") != 0))
+            if (option->type != ARG_TEXT ||
+                ((kept || strcmp(option->name, "output") != 0) && strcmp(option->name, "output-file") != 0))
                 continue;
             const char *path = *(const char **)((char *)spec->groups[g].values + option->offset);
-            if (path) status = strcmp(option->value, "DIR") == 0 ? check_folder(cli, path) : adatom_write_check(cli->ctx, path);
+            if (path)
+                status =
+                    strcmp(option->value, "DIR") == 0 ? check_folder(cli, path) : adatom_write_check(cli->ctx, path);
         }
     return status;
 }
 
-adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv, bool *run) {
+adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv,
+                        bool *run) {
     *run = false;
     switch (args_parse(spec, argc, argv, cli->message, sizeof cli->message)) {
     case ARGS_ERROR: return cli_fail(cli, ADATOM_USAGE, "%s", cli->message);
@@ -235,8 +261,8 @@ static void on_decode(void *user, size_t done, size_t total) {
     progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures decoded");
 }
 
-adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads, const char *cache_dir, int size,
-                                         int resize) {
+adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
+                                         const char *cache_dir, int size, int resize) {
     return (adatom_dataset_params){.size = size,
                                    .resize = resize,
                                    .split = options->split,
@@ -251,8 +277,8 @@ adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *op
                                    .user = cli};
 }
 
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size, int resize,
-                               adatom_dataset **out) {
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size,
+                               int resize, adatom_dataset **out) {
     char cache[4096];
     cli_cache_dir(device, cache, sizeof cache);
     adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size, resize);

@@ -1,5 +1,6 @@
-/* Memory that is lacking where nobody is told: jansson leaves out what it cannot keep, reads a text wrongly or aborts, and a stream in
- * memory loses what it cannot hold. The program ends then, with one sentence and the exit code of ADATOM_OUT_OF_MEMORY. */
+/* Memory that is lacking where nobody is told: jansson leaves out what it cannot keep, reads a text wrongly or aborts,
+ * and a stream in memory loses what it cannot hold. The program ends then, with one sentence and the exit code of
+ * ADATOM_OUT_OF_MEMORY. */
 #ifndef CLI_MEMORY_H
 #define CLI_MEMORY_H
 

@@ -25,13 +25,15 @@ adatom_status png_write(struct cli *cli, const char *path, const uint8_t *grey, 
     static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     const size_t raw_size = (width + 1) * height;
     uLongf packed_size = compressBound((uLong)raw_size);
-    uint8_t *raw = calloc(raw_size, 1), *packed = malloc(packed_size), *file = malloc(packed_size + 128), header[13] = {0};
+    uint8_t *raw = calloc(raw_size, 1), *packed = malloc(packed_size), *file = malloc(packed_size + 128),
+            header[13] = {0};
     adatom_status status = ADATOM_OK;
     if (!raw || !packed || !file) {
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
         goto done;
     }
-    for (size_t y = 0; y < height; y++) memcpy(raw + y * (width + 1) + 1, grey + y * width, width); /* filter 0 before each row */
+    for (size_t y = 0; y < height; y++)
+        memcpy(raw + y * (width + 1) + 1, grey + y * width, width); /* filter 0 before each row */
     if (compress2(packed, &packed_size, raw, (uLong)raw_size, Z_BEST_COMPRESSION) != Z_OK) {
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
         goto done;
@@ -73,7 +75,8 @@ adatom_status png_atoms(struct cli *cli, const char *path, const adatom_adapter 
     for (int i = 0; i < info.tensors; i++) {
         TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
         if (!t.atoms) continue;
-        const size_t k = (size_t)t.shape[t.rank - 1], side = k * CELL, across = GAP + t.elements / (k * k) * (side + GAP);
+        const size_t k = (size_t)t.shape[t.rank - 1], side = k * CELL,
+                     across = GAP + t.elements / (k * k) * (side + GAP);
         width = across > width ? across : width;
         height += 2 * side + 3 * GAP;
         elements = t.elements > elements ? t.elements : elements;

@@ -7,7 +7,7 @@
 
 /* width x height bytes, rows from the top; the file appears when it is complete. */
 adatom_status png_write(struct cli *cli, const char *path, const uint8_t *grey, size_t width, size_t height);
-/* The atoms of every layer, before (upper strip) and after adaptation (lower strip), layers in order. Zero is grey; black and white
- * are the layer's largest magnitude. FAILED if no atoms adapted. */
+/* The atoms of every layer, before (upper strip) and after adaptation (lower strip), layers in order. Zero is grey;
+ * black and white are the layer's largest magnitude. FAILED if no atoms adapted. */
 adatom_status png_atoms(struct cli *cli, const char *path, const adatom_adapter *adapter, const adatom_model *model);
 #endif

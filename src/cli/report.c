@@ -30,7 +30,9 @@ static const arg_option output_table[] = {
      .value = "FILE",
      .help = "write the result there instead of standard output; the file appears when it is complete"},
 };
-arg_group output_group(output_options *values) { return (arg_group){"Result", output_table, COUNT(output_table), values}; }
+arg_group output_group(output_options *values) {
+    return (arg_group){"Result", output_table, COUNT(output_table), values};
+}
 
 json_t *report_document(const char *command) {
     char when[32];
@@ -39,17 +41,19 @@ json_t *report_document(const char *command) {
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &utc));
     struct utsname host;
     if (uname(&host) != 0) memset(&host, 0, sizeof host);
-    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s,s:I}}", "format_version", 1, "tool_version", adatom_version(), "build_commit",
-                     ADATOM_BUILD_COMMIT, "command", command, "test_time", when, "host", "system", host.sysname, "release", host.release,
-                     "machine", host.machine, "processors", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s,s:I}}", "format_version", 1, "tool_version", adatom_version(),
+                     "build_commit", ADATOM_BUILD_COMMIT, "command", command, "test_time", when, "host", "system",
+                     host.sysname, "release", host.release, "machine", host.machine, "processors",
+                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 json_t *report_device(const adatom_device_info *d) {
     return json_pack("{s:o,s:s,s:s,s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:i}", "index",
-                     d->index < 0 ? json_null() : json_integer(d->index), "backend", d->backend, "name", d->name, "type", d->type,
-                     "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid, "pci", d->pci, "driverName",
-                     d->driver_name, "driverInfo", d->driver_info, "api", d->api, "memory_bytes", (json_int_t)d->memory_bytes,
-                     "tensor_bytes", (json_int_t)d->tensor_bytes, "timer", (int)d->timer, "threads", d->threads);
+                     d->index < 0 ? json_null() : json_integer(d->index), "backend", d->backend, "name", d->name,
+                     "type", d->type, "vendorID", (int)d->vendor_id, "deviceID", (int)d->device_id, "uuid", d->uuid,
+                     "pci", d->pci, "driverName", d->driver_name, "driverInfo", d->driver_info, "api", d->api,
+                     "memory_bytes", (json_int_t)d->memory_bytes, "tensor_bytes", (json_int_t)d->tensor_bytes, "timer",
+                     (int)d->timer, "threads", d->threads);
 }
 
 void report_precision(json_t *record, const adatom_device_info *info) {
@@ -65,8 +69,9 @@ void report_precision(json_t *record, const adatom_device_info *info) {
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
-    json_t *dataset = json_pack("{s:o,s:s,s:i,s:I,s:i,s:s}", "name", report_text(d->name), "hash", d->hash, "classes", d->classes, "images",
-                                (json_int_t)d->images, "size", d->size, "background", d->background);
+    json_t *dataset =
+        json_pack("{s:o,s:s,s:i,s:I,s:i,s:s}", "name", report_text(d->name), "hash", d->hash, "classes", d->classes,
+                  "images", (json_int_t)d->images, "size", d->size, "background", d->background);
     if (d->damaged) json_object_set_new(dataset, "damaged", json_integer((json_int_t)d->damaged));
     return dataset;
 }
@@ -266,7 +271,8 @@ static void write_table(FILE *out, const struct report *r) {
     }
     if (r->above) terminal_put(out, r->above, false);
     for (size_t c = 0; c < count && json_array_size(rows) > 0; c++)
-        write_cell(out, r->columns[shown[c]].heading, widths[c], r->columns[shown[c]].cell != CELL_TEXT, c + 1 == count);
+        write_cell(out, r->columns[shown[c]].heading, widths[c], r->columns[shown[c]].cell != CELL_TEXT,
+                   c + 1 == count);
     json_array_foreach(rows, i, row) for (size_t c = 0; c < count; c++) {
         format_cell(&r->columns[shown[c]], row, cell, sizeof cell);
         write_cell(out, cell, widths[c], r->columns[shown[c]].cell != CELL_TEXT, c + 1 == count);
@@ -274,7 +280,8 @@ static void write_table(FILE *out, const struct report *r) {
     if (r->below) terminal_put(out, r->below, false);
 }
 
-/* Files and pipes get a result as it is; a terminal gets nothing that steers it. A table has nothing of that already. */
+/* Files and pipes get a result as it is; a terminal gets nothing that steers it. A table has nothing of that already.
+ */
 static bool write_out(const char *text, size_t size, const char *format) {
     if (strcmp(format, "table") != 0 && isatty(STDOUT_FILENO))
         terminal_put(stdout, text, strcmp(format, "csv") != 0);
@@ -316,7 +323,8 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
     return status;
 }
 
-adatom_status report_write_part(struct cli *cli, const output_options *options, const struct report *r, adatom_status ended) {
+adatom_status report_write_part(struct cli *cli, const output_options *options, const struct report *r,
+                                adatom_status ended) {
     char reason[sizeof cli->message];
     if (ended == ADATOM_OK) return report_write(cli, options, r);
     snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));

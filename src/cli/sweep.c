@@ -6,7 +6,8 @@
 static const arg_option *number(const arg_group *group, const char *name, size_t length) {
     for (size_t i = 0; i < group->count; i++) {
         const arg_option *option = &group->options[i];
-        if ((option->type == ARG_INT || option->type == ARG_REAL) && strlen(option->name) == length && !strncmp(option->name, name, length))
+        if ((option->type == ARG_INT || option->type == ARG_REAL) && strlen(option->name) == length &&
+            !strncmp(option->name, name, length))
             return option;
     }
     return NULL;
@@ -28,7 +29,8 @@ static bool split(struct sweep_list *list, const char *argument, size_t prefix) 
     return false;
 }
 
-bool sweep_find(const arg_group *group, const char *last, int argc, char *const *argv, struct sweep *out, char *message, size_t capacity) {
+bool sweep_find(const arg_group *group, const char *last, int argc, char *const *argv, struct sweep *out, char *message,
+                size_t capacity) {
     *out = (struct sweep){.combinations = 1};
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
@@ -43,7 +45,9 @@ bool sweep_find(const arg_group *group, const char *last, int argc, char *const 
         while (at < out->count && strcmp(out->lists[at].name, option->name) != 0) at++;
         if (at < out->count || at == SWEEP_LISTS) {
             snprintf(message, capacity,
-                     at < out->count ? "--%s: several values are given twice" : "--%s: too many options with several values", option->name);
+                     at < out->count ? "--%s: several values are given twice"
+                                     : "--%s: too many options with several values",
+                     option->name);
             return false;
         }
         struct sweep_list *list = &out->lists[out->count++];
@@ -80,9 +84,11 @@ void sweep_pick(const struct sweep *sweep, int which, int argc, char *const *arg
 void sweep_label(const struct sweep *sweep, int which, char *out, size_t capacity) {
     out[0] = 0;
     for (int k = 0; k < sweep->count; k++) {
-        const char *value = value_of(sweep, k, which), *joined = strncmp(value, "--", 2) == 0 ? strchr(value, '=') : NULL;
+        const char *value = value_of(sweep, k, which),
+                   *joined = strncmp(value, "--", 2) == 0 ? strchr(value, '=') : NULL;
         const size_t used = strlen(out);
-        snprintf(out + used, capacity - used, "%s%s=%s", k ? " " : "", sweep->lists[k].name, joined ? joined + 1 : value);
+        snprintf(out + used, capacity - used, "%s%s=%s", k ? " " : "", sweep->lists[k].name,
+                 joined ? joined + 1 : value);
     }
 }
 

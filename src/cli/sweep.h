@@ -19,7 +19,8 @@ struct sweep {
 
 /* Finds the comma lists given for single numbers of `group`; `last` is an option whose values follow each other in the
  * combinations. false: a message in `message`. sweep_clear in either case. */
-bool sweep_find(const arg_group *group, const char *last, int argc, char *const *argv, struct sweep *out, char *message, size_t capacity);
+bool sweep_find(const arg_group *group, const char *last, int argc, char *const *argv, struct sweep *out, char *message,
+                size_t capacity);
 /* argv with the values of combination `which`, 0..combinations-1: room for argc pointers. */
 void sweep_pick(const struct sweep *sweep, int which, int argc, char *const *argv, char **out);
 /* "lr-atoms=0.001 steps=20"; empty without lists. */

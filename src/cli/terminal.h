@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Columns that a text of UTF-8 takes: none for marks that stand on the character before, two for East Asian wide characters. */
+/* Columns that a text of UTF-8 takes: none for marks that stand on the character before, two for East Asian wide
+ * characters. */
 int terminal_width(const char *text);
 /* adatom_printable() into out, which is returned. */
 const char *terminal_name(const char *text, char *out, size_t capacity);

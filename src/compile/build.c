@@ -45,10 +45,13 @@ static ad_op *simple(ad_builder *b, ad_segment_id s, int kind, int n, int c, int
     return op;
 }
 
-bool ad_builder_adapts(const ad_builder *b, int param) { return param >= 0 && (b->p->adapt >> b->net->params[param].role & 1); }
+bool ad_builder_adapts(const ad_builder *b, int param) {
+    return param >= 0 && (b->p->adapt >> b->net->params[param].role & 1);
+}
 int ad_builder_param(ad_builder *b, int param) { return b->adapted[param] >= 0 ? b->adapted[param] : b->base[param]; }
 
-/* ---- parameters --------------------------------------------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------------------------------------------------
+ */
 
 int ad_builder_view(ad_builder *b, int block, const char *name, size_t offset, size_t count) {
     int t = tensor_in(b, b->plan->tensors[block < 0 ? 0 : block].arena, name, AD_F32, 0, false);
@@ -78,7 +81,8 @@ static bool head_adapts(const ad_builder *b) { return b->p->head == AD_HEAD_LINE
 static void lay_adapted(ad_builder *b) {
     const ad_build_params *p = b->p;
     ad_built *out = b->out;
-    const size_t head = ad_builder_round((size_t)p->way * (size_t)b->net->features), head_bias = ad_builder_round((size_t)p->way);
+    const size_t head = ad_builder_round((size_t)p->way * (size_t)b->net->features),
+                 head_bias = ad_builder_round((size_t)p->way);
     size_t end = 0;
     for (int role = 0; role < AD_ROLE_COUNT; role++) {
         out->role_offset[role] = end;
@@ -136,7 +140,8 @@ static void mark_dirty(ad_builder *b) {
     }
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------------ */
+/* ---- batches ------------------------------------------------------------------------------------------------------
+ */
 
 static int gather(ad_builder *b, ad_segment_id segment, int n, int index, int rounds, int counter, bool augment) {
     const ad_build_params *p = b->p;
@@ -187,8 +192,8 @@ static bool pass_begin(ad_builder *b, ad_pass *pass) {
     return true;
 }
 
-/* The same pictures again in another segment: what is frozen is shared, what adapts is computed anew with the parameters of
- * that moment. */
+/* The same pictures again in another segment: what is frozen is shared, what adapts is computed anew with the
+ * parameters of that moment. */
 static void again(ad_builder *b, const ad_pass *first, ad_pass *pass, ad_segment_id segment) {
     *pass = (ad_pass){.n = first->n, .frozen = segment, .live = segment, .batch_statistics = first->batch_statistics};
     if (!pass_begin(b, pass)) return;
@@ -197,16 +202,20 @@ static void again(ad_builder *b, const ad_pass *first, ad_pass *pass, ad_segment
     ad_builder_forward(b, pass);
 }
 
-static int features_of(const ad_builder *b, const ad_pass *pass) { return pass->y[b->p->from_features ? 0 : b->net->node_count - 1]; }
+static int features_of(const ad_builder *b, const ad_pass *pass) {
+    return pass->y[b->p->from_features ? 0 : b->net->node_count - 1];
+}
 
-/* ---- heads -------------------------------------------------------------------------------------------------------- */
+/* ---- heads --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct head_pass {
     int x, weights; /* what LINEAR multiplies: features and head, or their unit vectors */
     int x_inverse, w_inverse, logits;
 } head_pass;
 
-static head_pass head_forward(ad_builder *b, ad_segment_id frozen, ad_segment_id live, int n, int features, bool features_live) {
+static head_pass head_forward(ad_builder *b, ad_segment_id frozen, ad_segment_id live, int n, int features,
+                              bool features_live) {
     const ad_build_params *p = b->p;
     const int f = b->net->features, way = p->way;
     head_pass h = {.x = features, .weights = b->out->head, .x_inverse = -1, .w_inverse = -1};
@@ -233,7 +242,9 @@ static void head_backward(ad_builder *b, const head_pass *h, int n, int dlogits,
     const bool cosine = p->head == AD_HEAD_COSINE;
     int gradient = b->out->adapted + (p->adam ? 3 : 2); /* laid down in this order by lay_adapted */
     int dhead = ad_builder_view(b, gradient, "head gradient", at, (size_t)way * f);
-    int dbias = cosine ? -1 : ad_builder_view(b, gradient, "head bias gradient", at + ad_builder_round((size_t)way * f), (size_t)way);
+    int dbias = cosine ? -1
+                       : ad_builder_view(b, gradient, "head bias gradient", at + ad_builder_round((size_t)way * f),
+                                         (size_t)way);
     int dw = cosine ? ad_builder_tensor(b, "unit head gradient", AD_F32, (size_t)way * f, true) : dhead;
     ad_op *op = simple(b, s, AD_OP_LINEAR_DW, n, f, way, h->x, dlogits, dw, dbias);
     op->f[0] = cosine ? p->cosine_scale : 1.0f;
@@ -262,7 +273,8 @@ static void head_from_means(ad_builder *b, int n, int features) {
     int means = ad_builder_tensor(b, "class means", AD_F32, (size_t)way * f, true);
     simple(b, s, AD_OP_CLASS_MEAN, n, f, way, features, b->out->support_labels, means, -1);
     int rows = means;
-    if (!centroid) { /* by their directions: the length of few pictures' mean says more of the pictures than of the class */
+    if (!centroid) { /* by their directions: the length of few pictures' mean says more of the pictures than of the
+                        class */
         rows = ad_builder_tensor(b, "unit means", AD_F32, (size_t)way * f, true);
         int inverse = ad_builder_tensor(b, "mean norms", AD_F32, (size_t)way, true);
         simple(b, s, AD_OP_ROW_NORM, way, f, 1, means, rows, inverse, -1);
@@ -304,7 +316,8 @@ static void update(ad_builder *b) {
     simple(b, AD_SEGMENT_STEP, AD_OP_ADVANCE, 1, 1, 1, out->counter, -1, -1, -1)->tasks = 1;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
 
 static void build_support(ad_builder *b, ad_pass *support) {
     const ad_build_params *p = b->p;
@@ -312,8 +325,10 @@ static void build_support(ad_builder *b, ad_pass *support) {
     const int n = p->support, rounds = AD_MAX(p->support_rounds, 1);
     const size_t tasks = (size_t)p->tasks;
     const bool fresh = p->support_rounds > 0, trains = head_adapts(b) && p->steps > 0;
-    out->support_index = tensor_in(b, b->arena_host, "support index", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
-    out->support_labels = tensor_in(b, b->arena_host, "support labels", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
+    out->support_index =
+        tensor_in(b, b->arena_host, "support index", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
+    out->support_labels =
+        tensor_in(b, b->arena_host, "support labels", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
     *support = (ad_pass){.n = n,
                          .frozen = fresh ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
                          .live = AD_SEGMENT_STEP,
@@ -339,9 +354,11 @@ static void build_support(ad_builder *b, ad_pass *support) {
     head_pass h = head_forward(b, support->frozen, AD_SEGMENT_STEP, n, features_of(b, support), live);
     int dlogits = ad_builder_tensor(b, "logit gradient", AD_F32, (size_t)n * p->way, true);
     out->loss = tensor_in(b, b->arena_host, "loss", AD_F32, (size_t)rounds * tasks, false);
-    if (fresh) out->support_predicted = tensor_in(b, b->arena_host, "support predicted", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
-    ad_op *op =
-        simple(b, AD_SEGMENT_STEP, AD_OP_SOFTMAX_CE, n, 1, p->way, h.logits, out->support_labels, fresh ? out->counter : -1, out->loss);
+    if (fresh)
+        out->support_predicted =
+            tensor_in(b, b->arena_host, "support predicted", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
+    ad_op *op = simple(b, AD_SEGMENT_STEP, AD_OP_SOFTMAX_CE, n, 1, p->way, h.logits, out->support_labels,
+                       fresh ? out->counter : -1, out->loss);
     op->t[4] = (int16_t)dlogits, op->t[5] = (int16_t)out->support_predicted;
     op->f[0] = p->label_smoothing;
     op->i[7] = rounds;
@@ -357,7 +374,8 @@ static void keep_statistics(ad_builder *b, const int *stats) {
     for (int i = 0; i < b->net->node_count && b->status == ADATOM_OK; i++) {
         const ad_node *node = &b->net->nodes[i];
         if (node->kind != AD_NODE_NORM) continue;
-        int part = ad_builder_view(b, b->out->statistics, node->name, b->net->params[node->statistics].offset - begin, 2 * (size_t)node->c);
+        int part = ad_builder_view(b, b->out->statistics, node->name, b->net->params[node->statistics].offset - begin,
+                                   2 * (size_t)node->c);
         simple(b, AD_SEGMENT_EVAL, AD_OP_COPY, 1, 2 * node->c, 1, stats[i], part, -1, -1);
     }
 }
@@ -369,8 +387,10 @@ static void build_query(ad_builder *b, const ad_pass *support) {
     const size_t tasks = (size_t)p->tasks;
     out->query_index = tensor_in(b, b->arena_host, "query index", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
     out->eval_counter = tensor_in(b, b->arena_host, "eval counter", AD_I32, 1, false);
-    ad_pass refreshed = {0},
-            query = {.n = n, .frozen = AD_SEGMENT_EVAL, .live = AD_SEGMENT_EVAL, .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
+    ad_pass refreshed = {0}, query = {.n = n,
+                                      .frozen = AD_SEGMENT_EVAL,
+                                      .live = AD_SEGMENT_EVAL,
+                                      .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
     if (p->bn == AD_BN_SUPPORT && !p->from_features) {
         again(b, support, &refreshed, AD_SEGMENT_EVAL); /* the statistics under the adapted parameters */
         query.statistics_of = refreshed.stats;
@@ -381,10 +401,12 @@ static void build_query(ad_builder *b, const ad_pass *support) {
         ad_builder_forward(b, &query);
         if (p->head == AD_HEAD_NONE) {
             out->features = tensor_in(b, b->arena_host, "features", AD_F32, (size_t)n * b->net->features, true);
-            simple(b, AD_SEGMENT_EVAL, AD_OP_COPY, 1, n * b->net->features, 1, features_of(b, &query), out->features, -1, -1);
+            simple(b, AD_SEGMENT_EVAL, AD_OP_COPY, 1, n * b->net->features, 1, features_of(b, &query), out->features,
+                   -1, -1);
         } else {
             head_pass h = head_forward(b, AD_SEGMENT_EVAL, AD_SEGMENT_EVAL, n, features_of(b, &query), true);
-            out->query_predicted = tensor_in(b, b->arena_host, "predicted", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
+            out->query_predicted =
+                tensor_in(b, b->arena_host, "predicted", AD_I32, (size_t)rounds * tasks * (size_t)n, false);
             ad_op *op = simple(b, AD_SEGMENT_EVAL, AD_OP_SOFTMAX_CE, n, 1, p->way, h.logits, -1, out->eval_counter, -1);
             op->t[5] = (int16_t)out->query_predicted;
             op->i[7] = rounds;

@@ -1,6 +1,6 @@
 /* From a network, a set of adapted roles and a batch geometry to a plan: forward, loss, pruned backward and update.
- * Pretraining (one task, everything adapts, new pictures at each step), adaptation to episodes (many tasks, fixed support
- * pictures) and feature extraction (no head) are this one mechanism. */
+ * Pretraining (one task, everything adapts, new pictures at each step), adaptation to episodes (many tasks, fixed
+ * support pictures) and feature extraction (no head) are this one mechanism. */
 #ifndef AD_NN_BUILD_H
 #define AD_NN_BUILD_H
 
@@ -15,10 +15,21 @@ typedef enum ad_bn_mode {
     AD_BN_TRANSDUCTIVE, /* support statistics while adapting, those of the query batch for the queries */
     AD_BN_TRAIN         /* statistics of the batch; the running ones are updated (pretraining) */
 } ad_bn_mode;
-typedef enum ad_head_kind { AD_HEAD_NONE, AD_HEAD_LINEAR, AD_HEAD_COSINE, AD_HEAD_CENTROID, AD_HEAD_CENTROID_COSINE } ad_head_kind;
+typedef enum ad_head_kind {
+    AD_HEAD_NONE,
+    AD_HEAD_LINEAR,
+    AD_HEAD_COSINE,
+    AD_HEAD_CENTROID,
+    AD_HEAD_CENTROID_COSINE
+} ad_head_kind;
 /* HOST: whoever runs the program writes the head of each task after the init segment. */
 typedef enum ad_head_init { AD_HEAD_ZERO, AD_HEAD_HOST, AD_HEAD_MEANS, AD_HEAD_BASE } ad_head_init;
-typedef enum ad_conv_path { AD_PATH_AUTO, AD_PATH_COEFFICIENTS_FIRST, AD_PATH_ATOMS_FIRST, AD_PATH_COMPOSED } ad_conv_path;
+typedef enum ad_conv_path {
+    AD_PATH_AUTO,
+    AD_PATH_COEFFICIENTS_FIRST,
+    AD_PATH_ATOMS_FIRST,
+    AD_PATH_COMPOSED
+} ad_conv_path;
 
 typedef struct ad_build_params {
     const ad_network *net;
@@ -57,7 +68,8 @@ typedef struct ad_build_params {
     float augment[8];
 } ad_build_params;
 
-/* Tensor numbers (-1: not in this plan). Arena 0 holds the base parameters (external), 1..chunk_count the data (external). */
+/* Tensor numbers (-1: not in this plan). Arena 0 holds the base parameters (external), 1..chunk_count the data
+ * (external). */
 typedef struct ad_built {
     ad_plan *plan;
     int support_index, support_labels, query_index; /* int32 [rounds][tasks][pictures] */
@@ -66,12 +78,12 @@ typedef struct ad_built {
     int support_predicted, loss, query_predicted;   /* int32 [rounds][tasks][n]; float [rounds][tasks] */
     int features;                                   /* of the queries, head NONE: float [query][net->features] */
     int adapted, velocity, second;                  /* [tasks][adapted_count]: roles in order, then low-rank adapters */
-    int statistics;                                 /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
-    int head, head_bias;                            /* views into adapted (or the centroid's own) */
-    size_t adapted_count;                           /* floats per task, padding included */
-    size_t adapted_logical;                         /* numbers that adapt per task */
-    size_t role_offset[AD_ROLE_COUNT];              /* of the adapted roles, in floats from the start of adapted */
-    size_t lowrank_offset, gains_offset;            /* of A and B of the low-rank adapters, and of their gains */
+    int statistics;                      /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
+    int head, head_bias;                 /* views into adapted (or the centroid's own) */
+    size_t adapted_count;                /* floats per task, padding included */
+    size_t adapted_logical;              /* numbers that adapt per task */
+    size_t role_offset[AD_ROLE_COUNT];   /* of the adapted roles, in floats from the start of adapted */
+    size_t lowrank_offset, gains_offset; /* of A and B of the low-rank adapters, and of their gains */
     ad_lowrank_layer *lowrank;
     int lowrank_count;
 } ad_built;

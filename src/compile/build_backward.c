@@ -5,14 +5,16 @@ static int target(ad_builder *b, const ad_pass *pass, int number, uint16_t *flag
     const ad_node *node = &b->net->nodes[number];
     *flags = b->grad[number] >= 0 ? AD_ACCUMULATE : 0;
     if (b->grad[number] < 0)
-        b->grad[number] = ad_builder_tensor(b, "gradient", AD_F32, (size_t)pass->n * node->oh * node->ow * node->o, true);
+        b->grad[number] =
+            ad_builder_tensor(b, "gradient", AD_F32, (size_t)pass->n * node->oh * node->ow * node->o, true);
     return b->grad[number];
 }
 
 static void weight_gradient(ad_builder *b, int number, const ad_geometry *g, int x, int dy) {
     const ad_node *node = &b->net->nodes[number];
-    int dw = ad_builder_adapts(b, node->kernel) ? b->gradient[node->kernel]
-                                                : ad_builder_tensor(b, "dw", AD_F32, (size_t)node->k * node->k * node->c * node->o, true);
+    int dw = ad_builder_adapts(b, node->kernel)
+                 ? b->gradient[node->kernel]
+                 : ad_builder_tensor(b, "dw", AD_F32, (size_t)node->k * node->k * node->c * node->o, true);
     ad_op *op = ad_builder_op(b, AD_SEGMENT_STEP, AD_OP_CONV_DW);
     op->g = *g;
     op->t[0] = (int16_t)x, op->t[1] = (int16_t)dy, op->t[2] = (int16_t)dw;
@@ -107,7 +109,8 @@ static void conv_backward(ad_builder *b, const ad_pass *pass, int number, int dy
     if (b->dirty[node->input]) input_gradient(b, pass, number, dy);
 }
 
-/* The operation `kind` of a norm, or of a norm computed with its pool: `pooled_kind`, which has the role winner after y. */
+/* The operation `kind` of a norm, or of a norm computed with its pool: `pooled_kind`, which has the role winner after
+ * y. */
 static ad_op *activated(ad_builder *b, const ad_pass *pass, int number, int kind, int pooled_kind) {
     const int pool = ad_builder_pooled(b, number);
     const ad_node *node = &b->net->nodes[number];
@@ -134,7 +137,8 @@ static void norm_backward(ad_builder *b, const ad_pass *pass, int number, int dy
         op->g = ad_builder_geometry(node, pass->n);
         op->i[0] = pass->batch_statistics;
         op->f[0] = 1e-5f;
-        op->t[0] = (int16_t)sums, op->t[1] = (int16_t)pass->stats[number], op->t[2] = (int16_t)ad_builder_param(b, node->gamma);
+        op->t[0] = (int16_t)sums, op->t[1] = (int16_t)pass->stats[number],
+        op->t[2] = (int16_t)ad_builder_param(b, node->gamma);
         op->t[3] = (int16_t)(adapts ? b->gradient[node->gamma] : -1);
         op->t[4] = (int16_t)(adapts ? b->gradient[node->beta] : -1);
         op->t[5] = (int16_t)(below ? back : -1);

@@ -40,11 +40,11 @@ bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node) {
 
 bool ad_builder_folds(const ad_builder *b, int number) {
     const ad_node *conv = &b->net->nodes[number], *norm = conv + 1;
-    /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. The outputs of groups share
-     * coefficients, but not scales. */
+    /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. The outputs of
+     * groups share coefficients, but not scales. */
     return b->p->bn == AD_BN_FROZEN && conv->m > 0 && conv->group == 0 && !ad_builder_coefficients_adapt(b, conv) &&
-           !ad_builder_lowrank(b, number) && number + 1 < b->net->node_count && norm->kind == AD_NODE_NORM && norm->input == number &&
-           !ad_builder_adapts(b, norm->gamma) && !ad_builder_adapts(b, norm->statistics) &&
+           !ad_builder_lowrank(b, number) && number + 1 < b->net->node_count && norm->kind == AD_NODE_NORM &&
+           norm->input == number && !ad_builder_adapts(b, norm->gamma) && !ad_builder_adapts(b, norm->statistics) &&
            (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
 }
 
@@ -148,7 +148,8 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         int u = pass->u[number];
         if (u < 0) {
             const ad_type type = b->p->half ? AD_F16 : AD_F32;
-            u = pass->u[number] = ad_builder_tensor(b, "u", type, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
+            u = pass->u[number] =
+                ad_builder_tensor(b, "u", type, (size_t)pass->n * node->h * node->w * node->m * node->o, true);
             ad_op *op = ad_builder_op(b, product, AD_OP_CONV);
             op->g = (ad_geometry){.n = pass->n,
                                   .h = node->h,
@@ -164,7 +165,8 @@ static void conv_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
         }
         ad_op *op = ad_builder_op(b, segment, AD_OP_ATOMS);
         op->g = g;
-        op->t[0] = (int16_t)u, op->t[1] = (int16_t)ad_builder_param(b, node->atoms), op->t[2] = (int16_t)bias, op->t[3] = (int16_t)y;
+        op->t[0] = (int16_t)u, op->t[1] = (int16_t)ad_builder_param(b, node->atoms), op->t[2] = (int16_t)bias,
+        op->t[3] = (int16_t)y;
     } else if (node->group) {
         const ad_geometry rows = ad_builder_product(node, pass->n);
         int packed = ad_builder_packed(b, segment, number);
@@ -227,7 +229,8 @@ static void norm_forward(ad_builder *b, ad_pass *pass, int number, ad_segment_id
     const ad_node *end = &b->net->nodes[pool < 0 ? number : pool];
     const size_t count = (size_t)pass->n * end->oh * end->ow * end->o;
     int y = ad_builder_tensor(b, end->name, AD_F32, count, true), winner = -1;
-    if (pool >= 0 && pass->wants_gradient && b->dirty[number]) winner = ad_builder_tensor(b, "winner", AD_I32, count / 4, true);
+    if (pool >= 0 && pass->wants_gradient && b->dirty[number])
+        winner = ad_builder_tensor(b, "winner", AD_I32, count / 4, true);
     ad_op *op = ad_builder_op(b, segment, pool < 0 ? AD_OP_AFFINE : AD_OP_AFFINE_POOL);
     op->g = ad_builder_geometry(end, pass->n);
     op->i[0] = node->act;

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-static size_t kernel_count(const ad_node *node) { return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o; }
+static size_t kernel_count(const ad_node *node) {
+    return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o;
+}
 static size_t gain_count(const ad_node *node, int gain) { return (size_t)(gain ? node->c : node->o); }
 
 bool ad_builder_lowrank(const ad_builder *b, int number) { return b->lowrank[number].a >= 0; }
@@ -13,16 +15,19 @@ adatom_status ad_builder_lowrank_check(const ad_builder *b) {
     const unsigned weights = 1u << AD_ROLE_ATOMS | 1u << AD_ROLE_COEFFICIENTS | 1u << AD_ROLE_ORDINARY;
     if (p->lowrank.kind == AD_LOWRANK_NONE) return ADATOM_OK;
     if (p->lowrank.rank < 1 || p->lowrank.rank > AD_LOWRANK_MOST)
-        return ad_fail(b->ctx, ADATOM_USAGE, "the rank of an adapter is %d; it must be 1 to %d", (int)p->lowrank.rank, AD_LOWRANK_MOST);
+        return ad_fail(b->ctx, ADATOM_USAGE, "the rank of an adapter is %d; it must be 1 to %d", (int)p->lowrank.rank,
+                       AD_LOWRANK_MOST);
     if (p->adapt & weights)
-        return ad_fail(b->ctx, ADATOM_USAGE,
-                       "a low-rank adapter adds to kernels that stay as they are; their atoms or weights cannot adapt too");
+        return ad_fail(
+            b->ctx, ADATOM_USAGE,
+            "a low-rank adapter adds to kernels that stay as they are; their atoms or weights cannot adapt too");
     if (p->path != AD_PATH_AUTO && p->path != AD_PATH_COMPOSED)
         return ad_fail(b->ctx, ADATOM_USAGE,
                        "a low-rank adapter adds to composed kernels; no other way of computing them can be asked for");
     for (int i = 0; i < b->net->node_count; i++)
         if (ad_lowrank_adapts(&b->net->nodes[i])) return ADATOM_OK;
-    return ad_fail(b->ctx, ADATOM_USAGE, "a low-rank adapter needs a convolution larger than 1x1; this network has none");
+    return ad_fail(b->ctx, ADATOM_USAGE,
+                   "a low-rank adapter needs a convolution larger than 1x1; this network has none");
 }
 
 /* First all A and B, then all gains: weight decay pulls at the former only. */
@@ -75,7 +80,9 @@ void ad_builder_lowrank_begin(ad_builder *b, int gradient) {
         const int w0 = ad_builder_composed(b, AD_SEGMENT_INIT, layer->node);
         for (int gain = 0; gain < ad_lowrank_gains(how->kind); gain++) {
             t->gain[gain] = ad_builder_view(b, b->out->adapted, "gain", layer->gain[gain], gain_count(node, gain));
-            if (gradient >= 0) t->dgain[gain] = ad_builder_view(b, gradient, "gain gradient", layer->gain[gain], gain_count(node, gain));
+            if (gradient >= 0)
+                t->dgain[gain] =
+                    ad_builder_view(b, gradient, "gain gradient", layer->gain[gain], gain_count(node, gain));
             ad_op *op = weight_op(b, AD_SEGMENT_INIT, AD_OP_WEIGHT_NORM, layer->node, gain);
             op->t[0] = (int16_t)w0, op->t[1] = (int16_t)t->gain[gain];
         }
@@ -83,11 +90,20 @@ void ad_builder_lowrank_begin(ad_builder *b, int gradient) {
 }
 
 /* The product of matrices [k*k*c][rank] and [rank][o], or one of its gradients. */
-static ad_op *product(ad_builder *b, ad_segment_id segment, int kind, const ad_node *node, int t0, int t1, int t2, int t3) {
+static ad_op *product(ad_builder *b, ad_segment_id segment, int kind, const ad_node *node, int t0, int t1, int t2,
+                      int t3) {
     const ad_lowrank *how = &b->p->lowrank;
     ad_op *op = ad_builder_op(b, segment, kind);
-    op->g = (ad_geometry){
-        .n = node->k * node->k * node->c, .h = 1, .w = 1, .c = how->rank, .oh = 1, .ow = 1, .o = node->o, .k = 1, .stride = 1, .dil = 1};
+    op->g = (ad_geometry){.n = node->k * node->k * node->c,
+                          .h = 1,
+                          .w = 1,
+                          .c = how->rank,
+                          .oh = 1,
+                          .ow = 1,
+                          .o = node->o,
+                          .k = 1,
+                          .stride = 1,
+                          .dil = 1};
     op->f[0] = how->scale;
     op->t[0] = (int16_t)t0, op->t[1] = (int16_t)t1, op->t[2] = (int16_t)t2, op->t[3] = (int16_t)t3;
     return op;

@@ -15,11 +15,11 @@ typedef struct ad_pass {
     ad_segment_id frozen, live; /* segments of the nodes without and with an adapted tensor at or below them */
     bool batch_statistics;      /* batch norm uses statistics of this batch */
     bool wants_gradient;        /* backward follows: keep what it needs */
-    const int *statistics_of;   /* else: statistics tensors per node to use instead of the running ones; NULL: running */
-    int *y;                     /* output tensor per node */
-    int *u;                     /* coefficients-first: u per node; sum-first: z; -1 */
-    int *stats, *coef;          /* NORM: tensors per node */
-    int *winner;                /* NORM computed with its pool, if backward follows: where the maxima are */
+    const int *statistics_of; /* else: statistics tensors per node to use instead of the running ones; NULL: running */
+    int *y;                   /* output tensor per node */
+    int *u;                   /* coefficients-first: u per node; sum-first: z; -1 */
+    int *stats, *coef;        /* NORM: tensors per node */
+    int *winner;              /* NORM computed with its pool, if backward follows: where the maxima are */
 } ad_pass;
 
 /* Tensors of a layer with a low-rank adapter; -1. w, norms: what the step segment scales to each gain. */
@@ -57,15 +57,16 @@ static inline size_t ad_builder_round(size_t n) { return (n + 63) / 64 * 64; }
 bool ad_builder_adapts(const ad_builder *b, int param);
 int ad_builder_param(ad_builder *b, int param); /* the tensor the forward pass reads: adapted or base */
 ad_geometry ad_builder_geometry(const ad_node *node, int n);
-/* The matrix product of atoms-first (y = z a) as a 1x1 convolution: one row a position, with groups one for each group of outputs. */
+/* The matrix product of atoms-first (y = z a) as a 1x1 convolution: one row a position, with groups one for each group
+ * of outputs. */
 ad_geometry ad_builder_product(const ad_node *node, int n);
 /* More than the atoms of a decomposed layer adapts; any of a convolution's parameters does. */
 bool ad_builder_coefficients_adapt(const ad_builder *b, const ad_node *node);
 bool ad_builder_weights_adapt(const ad_builder *b, const ad_node *node);
 /* The norm that alone follows conv `node` folds into it: frozen, not adapted, nothing but atoms adapted. */
 bool ad_builder_folds(const ad_builder *b, int node);
-/* The maximum pool that alone reads norm `node` and is computed with it, as AFFINE_POOL: its windows lie side by side. The y of
- * both nodes is then the pool's. -1: there is none. */
+/* The maximum pool that alone reads norm `node` and is computed with it, as AFFINE_POOL: its windows lie side by side.
+ * The y of both nodes is then the pool's. -1: there is none. */
 int ad_builder_pooled(const ad_builder *b, int node);
 /* The kernel of convolution `node` as it is applied, with a low-rank adapter where there is one. */
 int ad_builder_kernel(ad_builder *b, ad_segment_id segment, int node);
@@ -87,7 +88,8 @@ bool ad_builder_fused_dx(const ad_builder *b, int node);
 /* compile/build_lowrank.c */
 bool ad_builder_lowrank(const ad_builder *b, int node);
 adatom_status ad_builder_lowrank_check(const ad_builder *b); /* USAGE: the combination is not supported */
-size_t ad_builder_lowrank_layout(ad_builder *b, size_t end); /* places the tensors from `end` on in the adapted block; its new end */
-void ad_builder_lowrank_begin(ad_builder *b, int gradient);  /* views, gains at their start; gradient: the block or -1 */
+size_t ad_builder_lowrank_layout(ad_builder *b,
+                                 size_t end); /* places the tensors from `end` on in the adapted block; its new end */
+void ad_builder_lowrank_begin(ad_builder *b, int gradient); /* views, gains at their start; gradient: the block or -1 */
 void ad_builder_lowrank_backward(ad_builder *b, int node, const ad_geometry *g, int x, int dy);
 #endif

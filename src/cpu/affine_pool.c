@@ -1,5 +1,6 @@
-/* AFFINE_POOL, AFFINE_POOL_BACK, AFFINE_POOL_SUMS: batch norm's end and maximum pooling over windows that do not overlap. The
- * bytes of winner are addressed one by one, as they lie on little-endian machines: byte c of a position is channel c. */
+/* AFFINE_POOL, AFFINE_POOL_BACK, AFFINE_POOL_SUMS: batch norm's end and maximum pooling over windows that do not
+ * overlap. The bytes of winner are addressed one by one, as they lie on little-endian machines: byte c of a position is
+ * channel c. */
 #include "cpu/cpu_internal.h"
 
 #include <string.h>
@@ -20,9 +21,12 @@ typedef struct windows {
 /* act(y) for y > 0 is y, else slope*y; act' likewise 1 or slope. */
 static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] == 1 ? 0.0f : op->f[0]; }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------ */
-/* These are inlined with constant arguments: one loop over channels without conditions for each combination of operands. */
-static inline __attribute__((always_inline)) void pool_loop(const windows *a, size_t k, bool coef, bool residual, bool winner) {
+/* ---- forward ------------------------------------------------------------------------------------------------------
+ */
+/* These are inlined with constant arguments: one loop over channels without conditions for each combination of
+ * operands. */
+static inline __attribute__((always_inline)) void pool_loop(const windows *a, size_t k, bool coef, bool residual,
+                                                            bool winner) {
     const size_t c = a->c, row = a->row;
     const float slope = a->slope, *scale = a->coef, *shift = coef ? scale + c : NULL;
     for (size_t q = 0; q < a->count; q++) {
@@ -65,12 +69,14 @@ AD_CPU_CLONES static void pool_any(const windows *a) { pool_combination(a, a->k)
 
 static void run_affine_pool(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k, n = (size_t)g->n;
+    const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k,
+                 n = (size_t)g->n;
     const size_t items = (size_t)call->tasks * n * oh;
     AD_CPU_PARALLEL(call, items * ow * c)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / oh / n);
-        const size_t image = item / oh % n, p = item % oh, in = (image * (size_t)g->h + p * k) * row, out = (image * oh + p) * ow * c;
+        const size_t image = item / oh % n, p = item % oh, in = (image * (size_t)g->h + p * k) * row,
+                     out = (image * oh + p) * ow * c;
         const float *residual = ad_cpu_at(call, 2, task);
         uint8_t *winner = ad_cpu_at(call, 4, task);
         const windows a = {.x = (const float *)ad_cpu_at(call, 0, task) + in,
@@ -87,18 +93,20 @@ static void run_affine_pool(const ad_cpu_call *call) {
     }
 }
 
-/* ---- backward ----------------------------------------------------------------------------------------------------- */
-static inline __attribute__((always_inline)) void back_pixel(const windows *a, size_t at, float d, size_t ch, bool back, bool x, bool dx,
-                                                             bool dresidual, bool accumulate) {
+/* ---- backward -----------------------------------------------------------------------------------------------------
+ */
+static inline __attribute__((always_inline)) void back_pixel(const windows *a, size_t at, float d, size_t ch, bool back,
+                                                             bool x, bool dx, bool dresidual, bool accumulate) {
     const size_t c = a->c;
     const float product = back ? a->back[ch] * d : d;
     if (dx) a->dx[at] = back && x ? product + (a->back[c + ch] * a->x[at] + a->back[2 * c + ch]) : product;
     if (dresidual) a->dresidual[at] = accumulate ? a->dresidual[at] + d : d;
 }
 
-/* A row of pixels, written from left to right: row i of the windows, or with windows = false one below the last of them. */
-static inline __attribute__((always_inline)) void back_loop(const windows *a, size_t i, bool back, bool x, bool dx, bool dresidual,
-                                                            bool accumulate) {
+/* A row of pixels, written from left to right: row i of the windows, or with windows = false one below the last of
+ * them. */
+static inline __attribute__((always_inline)) void back_loop(const windows *a, size_t i, bool back, bool x, bool dx,
+                                                            bool dresidual, bool accumulate) {
     const size_t c = a->c, k = a->k, covered = a->count * k;
     const float slope = a->slope;
     for (size_t q = 0; q < a->count; q++)
@@ -109,12 +117,14 @@ static inline __attribute__((always_inline)) void back_loop(const windows *a, si
             AD_CPU_PRAGMA(omp simd)
             for (size_t ch = 0; ch < c; ch++) {
                 const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
-                back_pixel(a, i * a->row + (q * k + j) * c + ch, winner[ch] == tap ? d : 0, ch, back, x, dx, dresidual, accumulate);
+                back_pixel(a, i * a->row + (q * k + j) * c + ch, winner[ch] == tap ? d : 0, ch, back, x, dx, dresidual,
+                           accumulate);
             }
         }
     for (size_t w = covered; w < a->columns; w++) {
         AD_CPU_PRAGMA(omp simd)
-        for (size_t ch = 0; ch < c; ch++) back_pixel(a, i * a->row + w * c + ch, 0, ch, back, x, dx, dresidual, accumulate);
+        for (size_t ch = 0; ch < c; ch++)
+            back_pixel(a, i * a->row + w * c + ch, 0, ch, back, x, dx, dresidual, accumulate);
     }
 }
 
@@ -134,12 +144,16 @@ AD_CPU_CLONES static void back_both(const windows *a, size_t i) {
         back_loop(a, i, a->back, false, true, true, a->accumulate);
 }
 
-AD_CPU_CLONES static void back_dresidual(const windows *a, size_t i) { back_loop(a, i, false, false, false, true, a->accumulate); }
+AD_CPU_CLONES static void back_dresidual(const windows *a, size_t i) {
+    back_loop(a, i, false, false, false, true, a->accumulate);
+}
 
 static void run_affine_pool_back(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k, n = (size_t)g->n;
-    const size_t h = (size_t)g->h, bands = (h + k - 1) / k, items = (size_t)call->tasks * n * bands; /* the last one may lie below */
+    const size_t c = (size_t)g->c, row = (size_t)g->w * c, oh = (size_t)g->oh, ow = (size_t)g->ow, k = (size_t)g->k,
+                 n = (size_t)g->n;
+    const size_t h = (size_t)g->h, bands = (h + k - 1) / k,
+                 items = (size_t)call->tasks * n * bands; /* the last one may lie below */
     AD_CPU_PARALLEL(call, items * k * row)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / bands / n);
@@ -169,7 +183,8 @@ static void run_affine_pool_back(const ad_cpu_call *call) {
     }
 }
 
-/* ---- sums: a partial sum per chunk of rows of windows, then their sum --------------------------------------------- */
+/* ---- sums: a partial sum per chunk of rows of windows, then their sum ---------------------------------------------
+ */
 static inline __attribute__((always_inline)) void sum_loop(const windows *a, size_t k) {
     const size_t c = a->c, row = a->row;
     const float slope = a->slope;
@@ -199,7 +214,9 @@ static size_t chunk_rows(const ad_geometry *g) {
     return (ad_cpu_chunk_rows(rows * ow) + ow - 1) / ow;
 }
 
-static size_t chunk_count(const ad_geometry *g) { return ((size_t)g->n * (size_t)g->oh + chunk_rows(g) - 1) / chunk_rows(g); }
+static size_t chunk_count(const ad_geometry *g) {
+    return ((size_t)g->n * (size_t)g->oh + chunk_rows(g) - 1) / chunk_rows(g);
+}
 
 static void run_affine_pool_sums(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;

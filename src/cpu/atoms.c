@@ -33,7 +33,8 @@ static void atoms_loops(const ad_cpu_call *call) {
                     if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
                     const size_t pixel = (image * (size_t)g->h + (size_t)row) * (size_t)g->w + (size_t)column;
                     const float *at = floats(ad_cpu_number(call, 0, task, pixel * m * o), call->half[0], room, m * o);
-                    for (size_t a = 0; a < m; a++) ad_cpu_add_scaled(y, at + a * o, psi[a * k2 + (size_t)(i * g->k + j)], o);
+                    for (size_t a = 0; a < m; a++)
+                        ad_cpu_add_scaled(y, at + a * o, psi[a * k2 + (size_t)(i * g->k + j)], o);
                 }
         }
     }
@@ -55,10 +56,12 @@ static void du_loops(const ad_cpu_call *call) {
             for (int i = 0; i < g->k; i++)
                 for (int j = 0; j < g->k; j++) {
                     const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
-                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow)
+                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh ||
+                        col / g->stride >= g->ow)
                         continue;
                     const float *at = dy + ((size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride)) * o;
-                    for (size_t a = 0; a < m; a++) ad_cpu_add_scaled(du + a * o, at, psi[a * k2 + (size_t)(i * g->k + j)], o);
+                    for (size_t a = 0; a < m; a++)
+                        ad_cpu_add_scaled(du + a * o, at, psi[a * k2 + (size_t)(i * g->k + j)], o);
                 }
         }
     }
@@ -80,28 +83,35 @@ static void dpsi_loops(const ad_cpu_call *call) {
             for (int q = 0; q < g->ow; q++, dy += o)
                 for (int i = 0; i < g->k; i++)
                     for (int j = 0; j < g->k; j++) {
-                        const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
+                        const int row = p * g->stride - g->pad + i * g->dil,
+                                  column = q * g->stride - g->pad + j * g->dil;
                         if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
                         const size_t pixel = (item % n * (size_t)g->h + (size_t)row) * (size_t)g->w + (size_t)column;
-                        const float *at = floats(ad_cpu_number(call, 0, task, pixel * m * o), call->half[0], room, m * o);
-                        for (size_t a = 0; a < m; a++) partial[a * k2 + (size_t)(i * g->k + j)] += ad_cpu_dot(at + a * o, dy, o);
+                        const float *at =
+                            floats(ad_cpu_number(call, 0, task, pixel * m * o), call->half[0], room, m * o);
+                        for (size_t a = 0; a < m; a++)
+                            partial[a * k2 + (size_t)(i * g->k + j)] += ad_cpu_dot(at + a * o, dy, o);
                     }
     }
     for (int task = 0; task < call->tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1, ad_cpu_accumulates(call));
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * m * k2, n, m * k2, 1,
+                      ad_cpu_accumulates(call));
 }
 
 /* ---- rows ---- */
 enum { BLOCK_ROWS = 8, ATOMS_ROWS = 16 };
 
 /* What row h of u adds to the output rows [first, end) of an image. */
-static void atoms_row(const ad_cpu_call *call, const char *u, const float *psi, const float *zeros, float *y, int h, int first, int end) {
+static void atoms_row(const ad_cpu_call *call, const char *u, const float *psi, const float *zeros, float *y, int h,
+                      int first, int end) {
     enum { COLUMNS = AD_CPU_TILE_ROWS + 2 };
     const ad_geometry *g = &call->op->g;
     const size_t o = (size_t)g->o, step = (size_t)g->m * o * ad_cpu_bytes(call->half[0]), line = (size_t)g->w * step;
     const size_t row = (size_t)g->ow * o;
-    const int tap = AD_MAX(h + g->pad - (end - 1), 0), last = AD_MIN(h + g->pad - first, 2); /* tap rows that meet it there */
-    ad_cpu_atoms tile = {.psi = psi + 3 * tap, .lines = (size_t)(last - tap + 1), .m = (size_t)g->m, .o = o, .half = call->half[0]};
+    const int tap = AD_MAX(h + g->pad - (end - 1), 0),
+              last = AD_MIN(h + g->pad - first, 2); /* tap rows that meet it there */
+    ad_cpu_atoms tile = {
+        .psi = psi + 3 * tap, .lines = (size_t)(last - tap + 1), .m = (size_t)g->m, .o = o, .half = call->half[0]};
     const char *at = u + (size_t)h * line, *next = u + (size_t)AD_MIN(h + 1, g->h - 1) * line;
     for (int q = 0; q < g->ow; q += AD_CPU_TILE_ROWS) {
         for (int t = 0; t < COLUMNS; t++) {
@@ -110,7 +120,8 @@ static void atoms_row(const ad_cpu_call *call, const char *u, const float *psi, 
         }
         tile.next = next + (size_t)AD_MIN(q, g->w - 1) * step;
         tile.rows = (size_t)AD_MIN(g->ow - q, AD_CPU_TILE_ROWS);
-        for (size_t l = 0; l < tile.lines; l++) tile.out[l] = y + (size_t)(h + g->pad - tap - (int)l) * row + (size_t)q * o;
+        for (size_t l = 0; l < tile.lines; l++)
+            tile.out[l] = y + (size_t)(h + g->pad - tap - (int)l) * row + (size_t)q * o;
         call->tiles->atoms(&tile);
     }
 }
@@ -128,12 +139,14 @@ static void atoms_rows(const ad_cpu_call *call) {
     memset(call->scratch, 0, step * sizeof(float));
     AD_CPU_PARALLEL(call, (size_t)call->tasks * n * in)
     for (size_t item = 0; item < (size_t)call->tasks * n * blocks; item++) {
-        const int task = (int)(item / blocks / n), first = (int)(item % blocks) * ATOMS_ROWS, end = AD_MIN(first + ATOMS_ROWS, g->oh);
+        const int task = (int)(item / blocks / n), first = (int)(item % blocks) * ATOMS_ROWS,
+                  end = AD_MIN(first + ATOMS_ROWS, g->oh);
         const size_t image = item / blocks % n;
         const char *u = ad_cpu_number(call, 0, task, image * in);
         float *y = (float *)ad_cpu_at(call, 3, task) + image * (size_t)g->oh * row;
         for (int p = first; p < end; p++)
-            start_row(y + (size_t)p * row, ad_cpu_at(call, 2, task), (size_t)g->ow, (size_t)g->o, ad_cpu_accumulates(call));
+            start_row(y + (size_t)p * row, ad_cpu_at(call, 2, task), (size_t)g->ow, (size_t)g->o,
+                      ad_cpu_accumulates(call));
         for (int h = AD_MAX(first - g->pad, 0); h < AD_MIN(end - g->pad + 2, g->h); h++)
             atoms_row(call, u, ad_cpu_at(call, 1, task), call->scratch, y, h, first, end);
     }
@@ -164,11 +177,14 @@ static void du_rows(const ad_cpu_call *call) {
     }
 }
 
-static size_t du_scratch(const ad_cpu_call *call) { return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0; }
+static size_t du_scratch(const ad_cpu_call *call) {
+    return call->variant == 1 ? (size_t)call->threads * ad_cpu_taps_floats(call->op) : 0;
+}
 
 /* Row p of dy as the row of u below it meets it, w + 2 positions: zeros outside the image. */
 static void pad_row(const ad_geometry *g, const float *dy, int p, float *to) {
-    const size_t o = (size_t)g->o, all = (size_t)g->w + 2, before = (size_t)AD_MAX(2 - g->pad, 0), skipped = (size_t)AD_MAX(g->pad - 2, 0);
+    const size_t o = (size_t)g->o, all = (size_t)g->w + 2, before = (size_t)AD_MAX(2 - g->pad, 0),
+                 skipped = (size_t)AD_MAX(g->pad - 2, 0);
     if (p < 0 || p >= g->oh) {
         memset(to, 0, all * o * sizeof *to);
         return;
@@ -182,7 +198,8 @@ static void pad_row(const ad_geometry *g, const float *dy, int p, float *to) {
 static size_t padded_floats(const ad_op *op) { return ((size_t)op->g.w + 2) * (size_t)op->g.o; }
 
 /* Rows [first, end) of u; room: the sums by lane and three rows of dy. */
-static void dpsi_block(const ad_cpu_call *call, const char *u, const float *dy, int first, int end, float *room, float *partial) {
+static void dpsi_block(const ad_cpu_call *call, const char *u, const float *dy, int first, int end, float *room,
+                       float *partial) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, o = (size_t)g->o, vector = call->tiles->vector;
     const size_t line = (size_t)g->w * m * o * ad_cpu_bytes(call->half[0]);
@@ -206,13 +223,18 @@ static void dpsi_block(const ad_cpu_call *call, const char *u, const float *dy, 
     }
 }
 
-static size_t dpsi_blocks(const ad_op *op) { return (size_t)op->g.n * (((size_t)op->g.h + BLOCK_ROWS - 1) / BLOCK_ROWS); }
-static size_t dpsi_room(const ad_cpu_call *call) { return (size_t)call->op->g.m * 9 * call->tiles->vector + 3 * padded_floats(call->op); }
+static size_t dpsi_blocks(const ad_op *op) {
+    return (size_t)op->g.n * (((size_t)op->g.h + BLOCK_ROWS - 1) / BLOCK_ROWS);
+}
+static size_t dpsi_room(const ad_cpu_call *call) {
+    return (size_t)call->op->g.m * 9 * call->tiles->vector + 3 * padded_floats(call->op);
+}
 
 /* A partial sum per block of rows, then their sum. */
 static void dpsi_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t m = (size_t)g->m, in = (size_t)g->h * (size_t)g->w * m * (size_t)g->o, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
+    const size_t m = (size_t)g->m, in = (size_t)g->h * (size_t)g->w * m * (size_t)g->o,
+                 out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
     const size_t tasks = (size_t)call->tasks, all = dpsi_blocks(call->op), blocks = all / (size_t)g->n;
     float *rooms = call->scratch + (tasks * all * m * 9 + 15) / 16 * 16;
     AD_CPU_PARALLEL(call, tasks * (size_t)g->n * in)
@@ -221,17 +243,19 @@ static void dpsi_rows(const ad_cpu_call *call) {
         const size_t image = item % all / blocks;
         const char *u = ad_cpu_number(call, 0, task, image * in);
         const float *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
-        dpsi_block(call, u, dy, first, AD_MIN(first + BLOCK_ROWS, g->h), rooms + (size_t)omp_get_thread_num() * dpsi_room(call),
-                   call->scratch + item * m * 9);
+        dpsi_block(call, u, dy, first, AD_MIN(first + BLOCK_ROWS, g->h),
+                   rooms + (size_t)omp_get_thread_num() * dpsi_room(call), call->scratch + item * m * 9);
     }
     for (size_t task = 0; task < tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, (int)task), call->scratch + task * all * m * 9, all, m * 9, 1, ad_cpu_accumulates(call));
+        ad_cpu_reduce(ad_cpu_at(call, 2, (int)task), call->scratch + task * all * m * 9, all, m * 9, 1,
+                      ad_cpu_accumulates(call));
 }
 
 static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, tasks = (size_t)call->tasks;
-    if (call->variant == 2) return tasks * (size_t)g->n * m * k2 + (call->half[0] ? (size_t)call->threads * m * (size_t)g->o : 0);
+    if (call->variant == 2)
+        return tasks * (size_t)g->n * m * k2 + (call->half[0] ? (size_t)call->threads * m * (size_t)g->o : 0);
     return (tasks * dpsi_blocks(call->op) * m * 9 + 15) / 16 * 16 + (size_t)call->threads * dpsi_room(call);
 }
 
@@ -249,6 +273,9 @@ static void run_du(const ad_cpu_call *call) { call->variant == 1 ? du_rows(call)
 static void run_dpsi(const ad_cpu_call *call) { call->variant == 1 ? dpsi_rows(call) : dpsi_loops(call); }
 
 static const char *const variants[] = {"rows", "loops", NULL};
-const ad_cpu_kernel ad_cpu_kernel_ATOMS = {.run = run_atoms, .scratch = atoms_scratch, .variants = variants, .applies = fits_rows};
-const ad_cpu_kernel ad_cpu_kernel_ATOMS_DU = {.run = run_du, .scratch = du_scratch, .variants = variants, .applies = fits_vectors};
-const ad_cpu_kernel ad_cpu_kernel_ATOMS_DPSI = {.run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits_rows};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS = {
+    .run = run_atoms, .scratch = atoms_scratch, .variants = variants, .applies = fits_rows};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS_DU = {
+    .run = run_du, .scratch = du_scratch, .variants = variants, .applies = fits_vectors};
+const ad_cpu_kernel ad_cpu_kernel_ATOMS_DPSI = {
+    .run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits_rows};

@@ -1,4 +1,5 @@
-/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per input channel. */
+/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per input channel.
+ */
 #include "cpu/cpu_internal.h"
 
 #include <string.h>
@@ -8,8 +9,8 @@ AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale
 }
 
 /* y (+)= scale[o] * (base[o] + sum_m psi[m] x[m][o]), psi m's `step` apart, x rows `ld` apart. */
-AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m, const float *base,
-                                       const float *scale, size_t o, bool accumulate) {
+AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m,
+                                       const float *base, const float *scale, size_t o, bool accumulate) {
     enum { COLUMNS = 64 };
     for (size_t first = 0; first < o; first += COLUMNS) {
         const size_t count = AD_MIN((size_t)COLUMNS, o - first);
@@ -26,20 +27,22 @@ AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, cons
 
 static void run_compose(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k,
+                 ld = (size_t)call->op->i[0];
     const ad_cpu_groups s = ad_cpu_groups_of(g);
     AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)
     for (size_t item = 0; item < (size_t)call->tasks * c; item++) {
         const int task = (int)(item / c);
         const size_t ch = item % c;
-        const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch % s.c * m * ld, *psi = ad_cpu_at(call, 1, task);
+        const float *alpha = (const float *)ad_cpu_at(call, 0, task) + ch % s.c * m * ld,
+                    *psi = ad_cpu_at(call, 1, task);
         const float *scale = ad_cpu_at(call, 2, task), *base = ad_cpu_at(call, 4, task);
         float *w = ad_cpu_at(call, 3, task);
         for (size_t ij = 0; ij < k2; ij++)
             for (size_t to = 0; to < s.outputs; to++) {
                 const size_t at = (ij * c + ch) * o + to * s.o, pair = to * s.inputs + ch / s.c;
-                combine_rows(w + at, alpha, ld, psi + pair * m * k2 + ij, k2, m, base ? base + at : NULL, scale ? scale + to * s.o : NULL,
-                             s.o, ad_cpu_accumulates(call));
+                combine_rows(w + at, alpha, ld, psi + pair * m * k2 + ij, k2, m, base ? base + at : NULL,
+                             scale ? scale + to * s.o : NULL, s.o, ad_cpu_accumulates(call));
             }
     }
 }
@@ -48,7 +51,8 @@ static void run_compose(const ad_cpu_call *call) {
 static void run_compose_dpsi(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k,
+                 ld = (size_t)call->op->i[0];
     const size_t tasks = (size_t)call->tasks, pairs = s.inputs * s.outputs;
     AD_CPU_PARALLEL(call, tasks * c * m * o * k2)
     for (size_t item = 0; item < tasks * s.outputs * c; item++) {
@@ -68,12 +72,14 @@ static void run_compose_dpsi(const ad_cpu_call *call) {
 
 static size_t compose_dpsi_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
-    return (size_t)call->tasks * ad_cpu_groups_of(&op->g).outputs * (size_t)op->g.c * (size_t)op->g.m * (size_t)op->g.k * (size_t)op->g.k;
+    return (size_t)call->tasks * ad_cpu_groups_of(&op->g).outputs * (size_t)op->g.c * (size_t)op->g.m *
+           (size_t)op->g.k * (size_t)op->g.k;
 }
 
 static void run_compose_dalpha(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k, ld = (size_t)call->op->i[0];
+    const size_t c = (size_t)g->c, m = (size_t)g->m, o = (size_t)g->o, k2 = (size_t)g->k * (size_t)g->k,
+                 ld = (size_t)call->op->i[0];
     const size_t rows = (size_t)call->op->i[1];
     const ad_cpu_groups s = ad_cpu_groups_of(g);
     AD_CPU_PARALLEL(call, (size_t)call->tasks * c * m * o * k2)

@@ -1,8 +1,9 @@
-/* CONV, CONV_DX and CONV_DW as products without im2col. The part of an image that a block of outputs reads is copied, with its
- * zero padding, into a window that stays in the second-level cache; every output position then has a base address there and a
- * tap is a fixed offset from it. A convolution without padding reads the image itself.
- * CONV_DX is the same product: at stride s the rows h with equal (h + pad) mod s use the same taps i, those with i*dil equal to
- * it mod s, and read dy at rows (h + pad - i*dil)/s. Each such phase is a convolution of stride 1 with a subset of the taps. */
+/* CONV, CONV_DX and CONV_DW as products without im2col. The part of an image that a block of outputs reads is copied,
+ * with its zero padding, into a window that stays in the second-level cache; every output position then has a base
+ * address there and a tap is a fixed offset from it. A convolution without padding reads the image itself. CONV_DX is
+ * the same product: at stride s the rows h with equal (h + pad) mod s use the same taps i, those with i*dil equal to it
+ * mod s, and read dy at rows (h + pad - i*dil)/s. Each such phase is a convolution of stride 1 with a subset of the
+ * taps. */
 #include "cpu/cpu_internal.h"
 
 #include <omp.h>
@@ -11,8 +12,8 @@
 /* Of a window: half a usual second-level cache, the rest is for the weights. */
 enum { WINDOW_BYTES = 128 << 10, SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10 };
 
-/* One dimension of a phase. Output number n is row out + n*out_step; its taps read rows base + n*base_step + t*tap_stride,
- * t < taps, of the source, with row index + t*index_step of the kernel. */
+/* One dimension of a phase. Output number n is row out + n*out_step; its taps read rows base + n*base_step +
+ * t*tap_stride, t < taps, of the source, with row index + t*index_step of the kernel. */
 typedef struct axis {
     int outputs, out, out_step;
     int base, base_step;
@@ -20,7 +21,9 @@ typedef struct axis {
     int source; /* rows there are */
 } axis;
 
-static axis forward_axis(const ad_geometry *g, int in, int out) { return (axis){out, 0, 1, -g->pad, g->stride, g->k, g->dil, 0, 1, in}; }
+static axis forward_axis(const ad_geometry *g, int in, int out) {
+    return (axis){out, 0, 1, -g->pad, g->stride, g->k, g->dil, 0, 1, in};
+}
 
 static axis backward_axis(const ad_geometry *g, int in, int out, int phase) {
     const int s = g->stride;
@@ -55,14 +58,17 @@ static int phases_of(const ad_op *op) { return op->kind == AD_OP_CONV_DX ? op->g
 
 static shape shape_of(const ad_op *op, int phase) {
     const ad_geometry *g = &op->g;
-    if (op->kind != AD_OP_CONV_DX) return (shape){forward_axis(g, g->h, g->oh), forward_axis(g, g->w, g->ow), (size_t)g->c, (size_t)g->o};
-    shape s = {backward_axis(g, g->h, g->oh, phase / g->stride), backward_axis(g, g->w, g->ow, phase % g->stride), (size_t)g->o,
-               (size_t)g->c};
+    if (op->kind != AD_OP_CONV_DX)
+        return (shape){forward_axis(g, g->h, g->oh), forward_axis(g, g->w, g->ow), (size_t)g->c, (size_t)g->o};
+    shape s = {backward_axis(g, g->h, g->oh, phase / g->stride), backward_axis(g, g->w, g->ow, phase % g->stride),
+               (size_t)g->o, (size_t)g->c};
     if (s.y.taps == 0 || s.x.taps == 0) s.y.taps = s.x.taps = 0; /* nothing reaches these outputs */
     return s;
 }
 
-static bool needs_window(const shape *s) { return s->y.taps && s->y.outputs && s->x.outputs && (padded(&s->y) || padded(&s->x)); }
+static bool needs_window(const shape *s) {
+    return s->y.taps && s->y.outputs && s->x.outputs && (padded(&s->y) || padded(&s->x));
+}
 
 /* Output rows of a block: as many as have their window in WINDOW_BYTES. */
 static int block_rows(const shape *s) {
@@ -102,7 +108,8 @@ static const float *window(const shape *s, const float *image, int first, int ro
 
 /* ---- CONV, CONV_DX ---- */
 
-/* The weights of a phase as panels of `width` columns; rows in the order in which the taps read: [panel][i][j][depth][width]. */
+/* The weights of a phase as panels of `width` columns; rows in the order in which the taps read:
+ * [panel][i][j][depth][width]. */
 static void pack_panel(const ad_op *op, const shape *s, const float *w, size_t first, size_t width, float *to) {
     const size_t c = (size_t)op->g.c, o = (size_t)op->g.o, count = AD_MIN(width, s->columns - first);
     for (int i = 0; i < s->y.taps; i++)
@@ -156,8 +163,8 @@ static size_t phase_offset(const ad_cpu_call *call, const conv_layout *l, int ph
 }
 
 /* Rows [first, first+rows) of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
-static void conv_block(const ad_cpu_call *call, const shape *s, const float *image, const float *packed, const float *bias, char *out,
-                       int first, int rows, float *buffer) {
+static void conv_block(const ad_cpu_call *call, const shape *s, const float *image, const float *packed,
+                       const float *bias, char *out, int first, int rows, float *buffer) {
     const size_t bytes = ad_cpu_bytes(call->half[3]);
     const bool merged = s->x.tap_stride == 1 || s->x.taps <= 1; /* the taps of a row are then neighbours in memory */
     const size_t width = call->tiles->width, tap = s->depth * width, positions = (size_t)rows * (size_t)s->x.outputs;
@@ -167,7 +174,8 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
     const float *base = window(s, image, first, rows, buffer, &line);
     /* A panel too large for the second-level cache is used a row of taps at a time. */
     const int slices = panel * sizeof(float) > SLICE_BYTES ? s->y.taps : 1;
-    ad_cpu_product p = {.lines = (size_t)(s->y.taps / slices), .line = line * (size_t)s->y.tap_stride, .half = call->half[3]};
+    ad_cpu_product p = {
+        .lines = (size_t)(s->y.taps / slices), .line = line * (size_t)s->y.tap_stride, .half = call->half[3]};
     p.steps = merged ? AD_MIN((size_t)s->x.taps, 1) : (size_t)s->x.taps;
     p.step = s->depth * (size_t)s->x.tap_stride;
     p.length = merged ? s->depth * (size_t)s->x.taps : s->depth;
@@ -180,9 +188,10 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
                 char *to[AD_CPU_TILE_ROWS];
                 p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
                 for (size_t r = 0; r < p.rows; r++) {
-                    p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth + (size_t)slice * p.line;
-                    to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width + (size_t)s->x.out +
-                                   q * (size_t)s->x.out_step) *
+                    p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth +
+                             (size_t)slice * p.line;
+                    to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
+                                   (size_t)s->x.out + q * (size_t)s->x.out_step) *
                                       s->columns * bytes;
                     if (++q == (size_t)s->x.outputs) q = 0, row++;
                 }
@@ -202,7 +211,8 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
     const ad_op *op = call->op;
     const ad_geometry *g = &op->g;
     const conv_layout l = layout_of(call);
-    const size_t phases = (size_t)phases_of(op), width = call->tiles->width, n = (size_t)g->n, blocks = (size_t)l.blocks;
+    const size_t phases = (size_t)phases_of(op), width = call->tiles->width, n = (size_t)g->n,
+                 blocks = (size_t)l.blocks;
     const bool back = op->kind == AD_OP_CONV_DX;
     const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
     float *packed = call->scratch;
@@ -211,20 +221,23 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
         const int phase = (int)(item / l.panels);
         const shape s = shape_of(op, phase);
         const size_t panel = width * s.depth * (size_t)s.y.taps * (size_t)s.x.taps, number = item % l.panels;
-        pack_panel(op, &s, ad_cpu_at(call, 1, first_task), number * width, width, packed + phase_offset(call, &l, phase) + number * panel);
+        pack_panel(op, &s, ad_cpu_at(call, 1, first_task), number * width, width,
+                   packed + phase_offset(call, &l, phase) + number * panel);
     }
     const size_t items = phases * (size_t)tasks * n * blocks;
     AD_CPU_PARALLEL(call, (size_t)tasks * n * out * (size_t)g->c)
     for (size_t item = 0; item < items; item++) {
-        const int phase = (int)(item / blocks / n / (size_t)tasks), task = first_task + (int)(item / blocks / n % (size_t)tasks);
+        const int phase = (int)(item / blocks / n / (size_t)tasks),
+                  task = first_task + (int)(item / blocks / n % (size_t)tasks);
         const size_t image = item / blocks % n;
         const int first = (int)(item % blocks) * l.rows;
         const shape s = shape_of(op, phase);
         if (first >= s.y.outputs || s.x.outputs == 0) continue;
         const float *from = (const float *)ad_cpu_at(call, 0, task) + image * (back ? out : in);
         char *to = ad_cpu_number(call, back ? 2 : 3, task, image * (back ? in : out));
-        conv_block(call, &s, from, packed + phase_offset(call, &l, phase), back ? NULL : ad_cpu_at(call, 2, task), to, first,
-                   AD_MIN(l.rows, s.y.outputs - first), call->scratch + l.packed + (size_t)omp_get_thread_num() * l.window);
+        conv_block(call, &s, from, packed + phase_offset(call, &l, phase), back ? NULL : ad_cpu_at(call, 2, task), to,
+                   first, AD_MIN(l.rows, s.y.outputs - first),
+                   call->scratch + l.packed + (size_t)omp_get_thread_num() * l.window);
     }
 }
 
@@ -270,8 +283,8 @@ static dw_layout dw_layout_of(const ad_cpu_call *call) {
     return l;
 }
 
-static void dw_block(const ad_cpu_call *call, const dw_layout *l, const float *image, const float *dy, size_t column, int first, int rows,
-                     float *buffer, float *out) {
+static void dw_block(const ad_cpu_call *call, const dw_layout *l, const float *image, const float *dy, size_t column,
+                     int first, int rows, float *buffer, float *out) {
     const ad_geometry *g = &call->op->g;
     const shape *s = &l->s;
     const size_t c = s->depth, o = (size_t)g->o, width = l->width, ow = (size_t)g->ow, positions = (size_t)rows * ow;
@@ -330,7 +343,8 @@ static void dw_task(const ad_cpu_call *call, const dw_layout *l, int task) {
         if (!ad_cpu_accumulates(call)) memset(dw, 0, o * sizeof *dw);
         for (size_t item = 0; item < l->chunks * l->panels; item++) {
             const size_t column = item % l->panels * l->width;
-            ad_cpu_add_scaled(dw + column, call->scratch + (item * l->depth + d) * l->width, 1, AD_MIN(l->width, o - column));
+            ad_cpu_add_scaled(dw + column, call->scratch + (item * l->depth + d) * l->width, 1,
+                              AD_MIN(l->width, o - column));
         }
     }
 }

@@ -1,6 +1,7 @@
-/* What the files of the CPU engine share: a call (one operation with its memory, for some or all of its tasks), kernels, and how
- * they are spread over threads. A kernel splits its work into items whose size depends on the geometry only, never on the numbers
- * of threads and tasks, and adds partial sums in the order of the items: the result is the same bytes for any of them. */
+/* What the files of the CPU engine share: a call (one operation with its memory, for some or all of its tasks),
+ * kernels, and how they are spread over threads. A kernel splits its work into items whose size depends on the geometry
+ * only, never on the numbers of threads and tasks, and adds partial sums in the order of the items: the result is the
+ * same bytes for any of them. */
 #ifndef AD_CPU_INTERNAL_H
 #define AD_CPU_INTERNAL_H
 
@@ -9,7 +10,8 @@
 
 typedef struct ad_cpu_call {
     const ad_op *op;
-    int first, tasks; /* the tasks it is for; kernels count them from 0. Tables [round][task] hold all op->tasks of them */
+    int first,
+        tasks; /* the tasks it is for; kernels count them from 0. Tables [round][task] hold all op->tasks of them */
     int threads;
     int variant; /* 1.. */
     const ad_cpu_tiles *tiles;
@@ -41,13 +43,15 @@ typedef struct ad_cpu_kernel {
 #include "plan/ops.def"
 #undef AD_OP
 
-/* The items of a kernel's loop, in parallel. Followed by a for statement. A region this small is not worth waking threads. */
+/* The items of a kernel's loop, in parallel. Followed by a for statement. A region this small is not worth waking
+ * threads. */
 #define AD_CPU_PRAGMA(text) _Pragma(#text)
 #define AD_CPU_PARALLEL(call, work) AD_CPU_PRAGMA(omp parallel for schedule(static) num_threads((call)->threads) if ((work) > 16384))
 
-/* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers cannot
- * run code that early. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers
+ * cannot run code that early. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
+    !defined(__SANITIZE_THREAD__)
 #define AD_CPU_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define AD_CPU_CLONES
@@ -57,7 +61,8 @@ typedef struct ad_cpu_kernel {
 static inline void ad_cpu_put(float *y, float v, bool accumulate) { *y = accumulate ? *y + v : v; }
 static inline bool ad_cpu_accumulates(const ad_cpu_call *call) { return call->op->flags & AD_ACCUMULATE; }
 
-/* COMPOSE*, DEPTH*: channels of a group of inputs and of outputs, and the numbers of such groups: one of everything without groups. */
+/* COMPOSE*, DEPTH*: channels of a group of inputs and of outputs, and the numbers of such groups: one of everything
+ * without groups. */
 typedef struct ad_cpu_groups {
     size_t c, o, inputs, outputs;
 } ad_cpu_groups;

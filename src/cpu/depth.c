@@ -1,5 +1,6 @@
-/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m]. With groups, every pair of them
- * likewise with atoms of its own, summed over the groups of inputs. Variant "rows" keeps vectors of eight atoms in registers. */
+/* DEPTH*: the first stage of atoms-first; every atom acts on every channel of x, z[n][p][q][c][m]. With groups, every
+ * pair of them likewise with atoms of its own, summed over the groups of inputs. Variant "rows" keeps vectors of eight
+ * atoms in registers. */
 #include "cpu/taps.h"
 
 #include <string.h>
@@ -31,13 +32,15 @@ AD_CPU_CLONES static void add_across(float *dpsi, size_t step, const float *x, c
 static void depth_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, step = s.c * m, pixel = s.outputs * step;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, step = s.c * m,
+                 pixel = s.outputs * step;
     const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->oh;
     AD_CPU_PARALLEL(call, items * (size_t)g->ow * pixel)
     for (size_t item = 0; item < items; item++) {
         const int p = (int)(item % (size_t)g->oh), task = (int)(item / (size_t)g->oh / (size_t)g->n);
         const size_t image = item / (size_t)g->oh % (size_t)g->n;
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * c, *psi = ad_cpu_at(call, 1, task);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + image * (size_t)g->h * (size_t)g->w * c,
+                    *psi = ad_cpu_at(call, 1, task);
         float *z = (float *)ad_cpu_at(call, 2, task) + (image * (size_t)g->oh + (size_t)p) * (size_t)g->ow * pixel;
         for (int q = 0; q < g->ow; q++, z += pixel) {
             if (!ad_cpu_accumulates(call)) memset(z, 0, pixel * sizeof *z);
@@ -47,8 +50,8 @@ static void depth_loops(const ad_cpu_call *call) {
                     if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
                     const float *at = x + ((size_t)row * (size_t)g->w + (size_t)column) * c;
                     for (size_t pair = 0; pair < s.inputs * s.outputs; pair++)
-                        add_outer(z + pair / s.inputs * step, at + pair % s.inputs * s.c, psi + pair * m * k2 + (size_t)(i * g->k + j), k2,
-                                  s.c, m);
+                        add_outer(z + pair / s.inputs * step, at + pair % s.inputs * s.c,
+                                  psi + pair * m * k2 + (size_t)(i * g->k + j), k2, s.c, m);
                 }
         }
     }
@@ -57,7 +60,8 @@ static void depth_loops(const ad_cpu_call *call) {
 static void dx_loops(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, step = s.c * m, pixel = s.outputs * step;
+    const size_t c = (size_t)g->c, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k, step = s.c * m,
+                 pixel = s.outputs * step;
     const size_t items = (size_t)call->tasks * (size_t)g->n * (size_t)g->h;
     AD_CPU_PARALLEL(call, items * (size_t)g->w * c * m)
     for (size_t item = 0; item < items; item++) {
@@ -71,12 +75,14 @@ static void dx_loops(const ad_cpu_call *call) {
             for (int i = 0; i < g->k; i++)
                 for (int j = 0; j < g->k; j++) {
                     const int row = h + g->pad - i * g->dil, col = column + g->pad - j * g->dil;
-                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh || col / g->stride >= g->ow)
+                    if (row < 0 || col < 0 || row % g->stride || col % g->stride || row / g->stride >= g->oh ||
+                        col / g->stride >= g->ow)
                         continue;
-                    const float *at = dz + ((size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride)) * pixel;
+                    const float *at =
+                        dz + ((size_t)(row / g->stride) * (size_t)g->ow + (size_t)(col / g->stride)) * pixel;
                     for (size_t pair = 0; pair < s.inputs * s.outputs; pair++)
-                        add_inner(dx + pair % s.inputs * s.c, at + pair / s.inputs * step, psi + pair * m * k2 + (size_t)(i * g->k + j), k2,
-                                  s.c, m);
+                        add_inner(dx + pair % s.inputs * s.c, at + pair / s.inputs * step,
+                                  psi + pair * m * k2 + (size_t)(i * g->k + j), k2, s.c, m);
                 }
         }
     }
@@ -99,7 +105,8 @@ static void dpsi_loops(const ad_cpu_call *call) {
             for (int q = 0; q < g->ow; q++, dz += pixel)
                 for (int i = 0; i < g->k; i++)
                     for (int j = 0; j < g->k; j++) {
-                        const int row = p * g->stride - g->pad + i * g->dil, column = q * g->stride - g->pad + j * g->dil;
+                        const int row = p * g->stride - g->pad + i * g->dil,
+                                  column = q * g->stride - g->pad + j * g->dil;
                         if (row < 0 || row >= g->h || column < 0 || column >= g->w) continue;
                         const float *at = x + ((size_t)row * (size_t)g->w + (size_t)column) * c;
                         for (size_t pair = 0; pair < s.inputs * s.outputs; pair++)
@@ -108,14 +115,16 @@ static void dpsi_loops(const ad_cpu_call *call) {
                     }
     }
     for (int task = 0; task < call->tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * numbers, n, numbers, 1, ad_cpu_accumulates(call));
+        ad_cpu_reduce(ad_cpu_at(call, 2, task), call->scratch + (size_t)task * n * numbers, n, numbers, 1,
+                      ad_cpu_accumulates(call));
 }
 
 /* ---- rows ---- */
 static void depth_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t n = (size_t)g->n, oh = (size_t)g->oh, step = s.c * (size_t)g->m, row = (size_t)g->ow * s.outputs * step;
+    const size_t n = (size_t)g->n, oh = (size_t)g->oh, step = s.c * (size_t)g->m,
+                 row = (size_t)g->ow * s.outputs * step;
     const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, items = (size_t)call->tasks * n * oh;
     AD_CPU_PARALLEL(call, items * row)
     for (size_t item = 0; item < items; item++) {
@@ -139,7 +148,8 @@ static void depth_rows(const ad_cpu_call *call) {
 static void dx_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t n = (size_t)g->n, h = (size_t)g->h, c = (size_t)g->c, step = s.c * (size_t)g->m, row = (size_t)g->w * c;
+    const size_t n = (size_t)g->n, h = (size_t)g->h, c = (size_t)g->c, step = s.c * (size_t)g->m,
+                 row = (size_t)g->w * c;
     const size_t out = (size_t)g->oh * (size_t)g->ow * s.outputs * step, items = (size_t)call->tasks * n * h;
     AD_CPU_PARALLEL(call, items * row * (size_t)g->m)
     for (size_t item = 0; item < items; item++) {
@@ -171,8 +181,10 @@ static size_t dpsi_rows_each(const ad_geometry *g) {
 static void dpsi_rows(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t rows = (size_t)g->n * (size_t)g->oh, oh = (size_t)g->oh, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
-    const size_t step = s.c * m, row = (size_t)g->ow * s.outputs * step, in = (size_t)g->h * (size_t)g->w * (size_t)g->c;
+    const size_t rows = (size_t)g->n * (size_t)g->oh, oh = (size_t)g->oh, m = (size_t)g->m,
+                 k2 = (size_t)g->k * (size_t)g->k;
+    const size_t step = s.c * m, row = (size_t)g->ow * s.outputs * step,
+                 in = (size_t)g->h * (size_t)g->w * (size_t)g->c;
     const size_t numbers = s.inputs * s.outputs * m * k2, each = dpsi_rows_each(g), blocks = (rows + each - 1) / each;
     const size_t items = (size_t)call->tasks * blocks;
     float *lists = call->scratch + items * numbers;
@@ -208,7 +220,8 @@ static size_t taps_scratch(const ad_cpu_call *call) {
 static size_t dpsi_scratch(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const ad_cpu_groups s = ad_cpu_groups_of(g);
-    const size_t sums = (size_t)call->tasks * s.inputs * s.outputs * (size_t)g->m * (size_t)g->k * (size_t)g->k, n = (size_t)g->n;
+    const size_t sums = (size_t)call->tasks * s.inputs * s.outputs * (size_t)g->m * (size_t)g->k * (size_t)g->k,
+                 n = (size_t)g->n;
     const size_t each = dpsi_rows_each(g), blocks = (n * (size_t)g->oh + each - 1) / each;
     return call->variant == 1 ? sums * blocks + taps_scratch(call) : sums * n;
 }
@@ -223,6 +236,9 @@ static void run_dx(const ad_cpu_call *call) { call->variant == 1 ? dx_rows(call)
 static void run_dpsi(const ad_cpu_call *call) { call->variant == 1 ? dpsi_rows(call) : dpsi_loops(call); }
 
 static const char *const variants[] = {"rows", "loops", NULL};
-const ad_cpu_kernel ad_cpu_kernel_DEPTH = {.run = run_depth, .scratch = taps_scratch, .variants = variants, .applies = fits};
-const ad_cpu_kernel ad_cpu_kernel_DEPTH_DX = {.run = run_dx, .scratch = taps_scratch, .variants = variants, .applies = fits};
-const ad_cpu_kernel ad_cpu_kernel_DEPTH_DPSI = {.run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH = {
+    .run = run_depth, .scratch = taps_scratch, .variants = variants, .applies = fits};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH_DX = {
+    .run = run_dx, .scratch = taps_scratch, .variants = variants, .applies = fits};
+const ad_cpu_kernel ad_cpu_kernel_DEPTH_DPSI = {
+    .run = run_dpsi, .scratch = dpsi_scratch, .variants = variants, .applies = fits};

@@ -59,7 +59,9 @@ static const ad_cpu_kernel *const kernels[AD_OP_COUNT] = {
 };
 static const char *const one_variant[] = {"loops", NULL};
 
-static const char *const *variants_of(int kind) { return kernels[kind]->variants ? kernels[kind]->variants : one_variant; }
+static const char *const *variants_of(int kind) {
+    return kernels[kind]->variants ? kernels[kind]->variants : one_variant;
+}
 
 static int variant_count(const ad_engine *engine, int kind) {
     (void)engine;
@@ -100,7 +102,8 @@ static void *allocate(adatom_context *ctx, size_t bytes) {
     char *memory = ad_malloc(ctx, bytes, 1);
 #ifdef MADV_HUGEPAGE
     const size_t page = (size_t)sysconf(_SC_PAGE_SIZE), before = memory ? -(uintptr_t)memory % page : 0;
-    if (memory && bytes >= LARGE_BYTES + before) madvise(memory + before, (bytes - before) / page * page, MADV_HUGEPAGE);
+    if (memory && bytes >= LARGE_BYTES + before)
+        madvise(memory + before, (bytes - before) / page * page, MADV_HUGEPAGE);
 #endif
     return memory;
 }
@@ -225,7 +228,8 @@ static size_t find_scratch(ad_program *p) {
     return AD_MAX(most, (size_t)p->workers * p->task_scratch);
 }
 
-static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external, ad_program **out) {
+static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external,
+                                    ad_program **out) {
     cpu_engine *engine = (cpu_engine *)base;
     adatom_context *ctx = base->ctx;
     *out = NULL;
@@ -254,10 +258,14 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     for (int i = 0; i < p->op_count; i++) {
         const ad_op *op = &p->ops[i];
         ad_cpu_call *call = &p->calls[i];
-        *call = (ad_cpu_call){
-            .op = op, .tasks = op->tasks, .threads = engine->threads, .variant = variant_of(engine, op), .tiles = engine->tiles};
+        *call = (ad_cpu_call){.op = op,
+                              .tasks = op->tasks,
+                              .threads = engine->threads,
+                              .variant = variant_of(engine, op),
+                              .tiles = engine->tiles};
         if (!variant_name(base, plan, op, call->variant)) {
-            status = ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no variant %d", i, ad_op_name(op->kind), call->variant);
+            status = ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no variant %d", i, ad_op_name(op->kind),
+                             call->variant);
             goto done;
         }
         for (int r = 0; r < AD_OP_TENSORS; r++) {
@@ -286,7 +294,8 @@ done:
 
 static adatom_status tensor_range(const ad_program *p, int tensor, size_t offset, size_t bytes, char **out) {
     const ad_engine *engine = &p->engine->base;
-    if (tensor < 0 || tensor >= p->tensor_count) return ad_fail(engine->ctx, ADATOM_USAGE, "program: no tensor %d", tensor);
+    if (tensor < 0 || tensor >= p->tensor_count)
+        return ad_fail(engine->ctx, ADATOM_USAGE, "program: no tensor %d", tensor);
     const ad_tensor *t = &p->tensors[tensor];
     *out = p->arenas[t->arena] + t->offset + offset;
     return within(engine, t->name, offset, bytes, ad_tensor_bytes(t, t->lane ? p->lanes : p->tasks));
@@ -351,9 +360,9 @@ static void run_ops(ad_program *p, const ad_run *runs, int count, int first, int
     }
 }
 
-/* With lanes, each thread takes a task through all of the runs before the next: what an operation writes is still in the cache when the
- * next one reads it, and no thread waits between operations. Where that would leave threads idle, as many tasks as there are lanes go
- * through them together. */
+/* With lanes, each thread takes a task through all of the runs before the next: what an operation writes is still in
+ * the cache when the next one reads it, and no thread waits between operations. Where that would leave threads idle, as
+ * many tasks as there are lanes go through them together. */
 static void run_all(ad_program *p, const ad_run *runs, int count, bool by_task) {
     const int group = by_task ? AD_MIN(p->tasks, p->lanes) : p->tasks;
     int32_t before[AD_SEGMENT_COUNT] = {0}, after[AD_SEGMENT_COUNT] = {0};
@@ -397,7 +406,9 @@ static adatom_status program_profile(ad_program *p, bool on) {
 static double program_op_ns(ad_program *p, int op) { return op >= 0 && op < p->op_count ? p->op_ns[op] : -1; }
 
 /* ---- the engine ---- */
-static adatom_status probe(ad_engine *base, ad_probe *out) { return ad_cpu_probe(base->ctx, ((cpu_engine *)base)->threads, out); }
+static adatom_status probe(ad_engine *base, ad_probe *out) {
+    return ad_cpu_probe(base->ctx, ((cpu_engine *)base)->threads, out);
+}
 
 static void read_model(char *out, size_t size) {
     snprintf(out, size, "CPU");
@@ -457,7 +468,8 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
 
 static void limits(const ad_engine *base, ad_limits *out) {
     const uint64_t available = ad_available_bytes();
-    *out = (ad_limits){.tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .lanes = ((const cpu_engine *)base)->threads};
+    *out = (ad_limits){
+        .tensor_bytes = SIZE_MAX / 2, .arena_bytes = SIZE_MAX / 2, .lanes = ((const cpu_engine *)base)->threads};
     out->memory_bytes = (size_t)((available ? available : ((const cpu_engine *)base)->info.memory_bytes) / 10 * 7);
 }
 

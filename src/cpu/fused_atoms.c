@@ -1,7 +1,7 @@
-/* FUSED_ATOMS and FUSED_ATOMS_DX, a block of positions at a time: the atoms' responses go to a buffer [position][m][depth] that stays
- * in the second-level cache, where the register tiles of the product take them from. Where the coefficients of a panel of columns
- * don't stay there too, some of the atoms at a time.
- * Variant "tiles" makes the responses a vector of channels at a time, "loops" in any width. */
+/* FUSED_ATOMS and FUSED_ATOMS_DX, a block of positions at a time: the atoms' responses go to a buffer
+ * [position][m][depth] that stays in the second-level cache, where the register tiles of the product take them from.
+ * Where the coefficients of a panel of columns don't stay there too, some of the atoms at a time. Variant "tiles" makes
+ * the responses a vector of channels at a time, "loops" in any width. */
 #include "cpu/taps.h"
 
 #include <omp.h>
@@ -37,7 +37,8 @@ static layout layout_of(const ad_cpu_call *call) {
 
 /* coefficients: [c][m][o]. */
 static void pack_panel(const ad_geometry *g, const layout *l, const float *coefficients, size_t panel, float *to) {
-    const size_t m = (size_t)g->m, o = (size_t)g->o, first = panel * l->width, count = AD_MIN(l->width, l->columns - first);
+    const size_t m = (size_t)g->m, o = (size_t)g->o, first = panel * l->width,
+                 count = AD_MIN(l->width, l->columns - first);
     for (size_t a = 0; a < m; a++)
         for (size_t d = 0; d < l->depth; d++, to += l->width) {
             if (l->back)
@@ -56,12 +57,13 @@ static void respond_loops(const ad_cpu_taps *taps) {
     memset(taps->out, 0, taps->m * taps->count * sizeof *taps->out);
     for (size_t a = 0; a < taps->m; a++)
         for (size_t t = 0; t < taps->taps; t++)
-            add_scaled(taps->out + a * taps->count, taps->at[t], taps->psi[(size_t)taps->index[t] * taps->ld + a], taps->count);
+            add_scaled(taps->out + a * taps->count, taps->at[t], taps->psi[(size_t)taps->index[t] * taps->ld + a],
+                       taps->count);
 }
 
 /* Responses of `count` positions from `first` on to as many of taps->m atoms. */
-static void respond(const ad_cpu_call *call, const layout *l, ad_cpu_taps *taps, const float *image, size_t first, size_t count,
-                    float *out) {
+static void respond(const ad_cpu_call *call, const layout *l, ad_cpu_taps *taps, const float *image, size_t first,
+                    size_t count, float *out) {
     const ad_geometry *g = &call->op->g;
     const size_t line = (size_t)(l->back ? g->w : g->ow);
     for (size_t at = first; at < first + count; at++, out += taps->m * l->depth) {
@@ -74,8 +76,8 @@ static void respond(const ad_cpu_call *call, const layout *l, ad_cpu_taps *taps,
     }
 }
 
-static void multiply(const ad_cpu_call *call, const layout *l, const float *responses, size_t depth, size_t count, const float *packed,
-                     size_t panel, const float *bias, bool accumulate, float *out) {
+static void multiply(const ad_cpu_call *call, const layout *l, const float *responses, size_t depth, size_t count,
+                     const float *packed, size_t panel, const float *bias, bool accumulate, float *out) {
     ad_cpu_product p = {.lines = 1, .steps = 1, .length = depth, .accumulate = accumulate};
     for (size_t column = 0; column < l->columns; column += l->width, packed += panel) {
         p.columns = AD_MIN(l->width, l->columns - column);
@@ -106,8 +108,10 @@ static void run_tasks(const ad_cpu_call *call, int first_task, int tasks) {
     AD_CPU_PARALLEL(call, items * l.block * m * l.depth)
     for (size_t item = 0; item < items; item++) {
         const int task = first_task + (int)(item / l.blocks / n);
-        const size_t image = item / l.blocks % n, first = item % l.blocks * l.block, count = AD_MIN(l.block, l.positions - first);
-        const float *from = (const float *)ad_cpu_at(call, 0, task) + image * source, *bias = l.back ? NULL : ad_cpu_at(call, BIAS, task);
+        const size_t image = item / l.blocks % n, first = item % l.blocks * l.block,
+                     count = AD_MIN(l.block, l.positions - first);
+        const float *from = (const float *)ad_cpu_at(call, 0, task) + image * source,
+                    *bias = l.back ? NULL : ad_cpu_at(call, BIAS, task);
         float *to = (float *)ad_cpu_at(call, l.back ? 3 : 4, task) + (image * l.positions + first) * l.columns;
         float *responses = buffers + (size_t)omp_get_thread_num() * l.responses;
         ad_cpu_taps taps = ad_cpu_taps_begin(call->op, ad_cpu_at(call, PSI, task), lists);
@@ -116,8 +120,8 @@ static void run_tasks(const ad_cpu_call *call, int first_task, int tasks) {
         for (size_t atom = 0; atom < m; atom += taps.m, taps.psi += taps.m) {
             taps.m = AD_MIN(l.atoms, m - atom);
             respond(call, &l, &taps, from, first, count, responses);
-            multiply(call, &l, responses, taps.m * l.depth, count, packed + atom * l.depth * l.width, panel, atom ? NULL : bias,
-                     atom > 0 || ad_cpu_accumulates(call), to);
+            multiply(call, &l, responses, taps.m * l.depth, count, packed + atom * l.depth * l.width, panel,
+                     atom ? NULL : bias, atom > 0 || ad_cpu_accumulates(call), to);
         }
     }
 }
@@ -140,5 +144,7 @@ static bool applies(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
 }
 
 static const char *const variants[] = {"tiles", "loops", NULL};
-const ad_cpu_kernel ad_cpu_kernel_FUSED_ATOMS = {.run = run, .scratch = scratch, .variants = variants, .applies = applies};
-const ad_cpu_kernel ad_cpu_kernel_FUSED_ATOMS_DX = {.run = run, .scratch = scratch, .variants = variants, .applies = applies};
+const ad_cpu_kernel ad_cpu_kernel_FUSED_ATOMS = {
+    .run = run, .scratch = scratch, .variants = variants, .applies = applies};
+const ad_cpu_kernel ad_cpu_kernel_FUSED_ATOMS_DX = {
+    .run = run, .scratch = scratch, .variants = variants, .applies = applies};

@@ -1,4 +1,5 @@
-/* GATHER: images of the data set, cropped, flipped, jittered and normalised; GATHER_ROWS: features. One item per image. */
+/* GATHER: images of the data set, cropped, flipped, jittered and normalised; GATHER_ROWS: features. One item per image.
+ */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>
@@ -65,7 +66,8 @@ static void sample(const ad_op *op, const view *v, const uint8_t *image, int p, 
     }
     const int a = p + v->a0, b = q + v->b0;
     const bool inside = a >= 0 && a < g->h && b >= 0 && b < g->w;
-    const uint8_t *pixel = inside ? image + ((size_t)((H - g->h) / 2 + a) * (size_t)W + (size_t)((W - g->w) / 2 + b)) * 3 : NULL;
+    const uint8_t *pixel =
+        inside ? image + ((size_t)((H - g->h) / 2 + a) * (size_t)W + (size_t)((W - g->w) / 2 + b)) * 3 : NULL;
     for (int ch = 0; ch < 3; ch++) rgb[ch] = pixel ? (float)pixel[ch] / 255 : 0;
 }
 
@@ -115,7 +117,8 @@ static void run_gather_rows(const ad_cpu_call *call) {
     const size_t n = (size_t)op->g.n, c = (size_t)op->g.c, items = (size_t)call->tasks * n;
     const int32_t *counter = ad_cpu_at(call, 2, 0);
     const size_t round = counter ? (size_t)(counter[0] % AD_MAX(op->i[7], 1)) : 0;
-    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + (round * (size_t)op->tasks + (size_t)call->first) * n;
+    const int32_t *index =
+        (const int32_t *)ad_cpu_at(call, 1, 0) + (round * (size_t)op->tasks + (size_t)call->first) * n;
     AD_CPU_PARALLEL(call, items * c)
     for (size_t item = 0; item < items; item++) {
         const int32_t row = index[item] - op->i[0];

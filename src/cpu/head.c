@@ -1,4 +1,5 @@
-/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: mostly one item per row or class. */
+/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: mostly one item per row or class.
+ */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>
@@ -46,7 +47,8 @@ static void run_linear_dx(const ad_cpu_call *call) {
 /* One item: some columns of x, all classes; the first also adds up dbias. */
 static void run_linear_dw(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, width = call->tiles->width, panels = (c + width - 1) / width;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, width = call->tiles->width,
+                 panels = (c + width - 1) / width;
     AD_CPU_PARALLEL(call, (size_t)call->tasks * n * c * o)
     for (size_t item = 0; item < (size_t)call->tasks * panels; item++) {
         const int task = (int)(item / panels);
@@ -57,8 +59,8 @@ static void run_linear_dw(const ad_cpu_call *call) {
         for (size_t i = 0; i < n * o; i++) scaled[i] = call->op->f[0] * dy[i];
         for (size_t k = 0; k < o; k++) start(dw + k * c, columns, ad_cpu_accumulates(call));
         if (columns == width)
-            call->tiles->outer(
-                &(ad_cpu_outer){.a = scaled, .b = x, .a_step = o, .b_step = c, .lines = 1, .count = n, .rows = o, .out = dw, .ld = c});
+            call->tiles->outer(&(ad_cpu_outer){
+                .a = scaled, .b = x, .a_step = o, .b_step = c, .lines = 1, .count = n, .rows = o, .out = dw, .ld = c});
         else
             for (size_t i = 0; i < n * o; i++) ad_cpu_add_scaled(dw + i % o * c, x + i / o * c, scaled[i], columns);
         for (size_t k = 0; dbias && column == 0 && k < o; k++) {
@@ -69,7 +71,9 @@ static void run_linear_dw(const ad_cpu_call *call) {
     }
 }
 
-static size_t linear_dw_scratch(const ad_cpu_call *call) { return (size_t)call->threads * (size_t)call->op->g.n * (size_t)call->op->g.o; }
+static size_t linear_dw_scratch(const ad_cpu_call *call) {
+    return (size_t)call->threads * (size_t)call->op->g.n * (size_t)call->op->g.o;
+}
 
 static void run_row_norm(const ad_cpu_call *call) {
     const size_t n = (size_t)call->op->g.n, c = (size_t)call->op->g.c, items = (size_t)call->tasks * n;
@@ -130,7 +134,8 @@ static void run_mean_head(const ad_cpu_call *call) {
 }
 
 /* One row: its cross-entropy; dlogits unless NULL. */
-static double softmax_row(const float *logits, size_t o, size_t best, int32_t label, float smoothing, float scale, float *dlogits) {
+static double softmax_row(const float *logits, size_t o, size_t best, int32_t label, float smoothing, float scale,
+                          float *dlogits) {
     double sum = 0, spread = 0;
     for (size_t k = 0; k < o; k++) {
         const double power = exp((double)logits[k] - (double)logits[best]);
@@ -144,7 +149,8 @@ static double softmax_row(const float *logits, size_t o, size_t best, int32_t la
             const double target = (1.0 - (double)smoothing) * ((int32_t)k == label) + (double)smoothing / (double)o;
             dlogits[k] = (float)((p - target) * (double)scale);
         }
-    return log(sum) + (1.0 - (double)smoothing) * ((double)logits[best] - (double)logits[label]) + (double)smoothing * spread / (double)o;
+    return log(sum) + (1.0 - (double)smoothing) * ((double)logits[best] - (double)logits[label]) +
+           (double)smoothing * spread / (double)o;
 }
 
 static void run_softmax_ce(const ad_cpu_call *call) {
@@ -169,8 +175,11 @@ static void run_softmax_ce(const ad_cpu_call *call) {
                 tied = tied && l[k] == l[0];
                 if (l[k] > l[best]) best = k;
             }
-            if (predicted) predicted[first + row] = !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : (int32_t)best;
-            if (labels) sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n, dlogits ? dlogits + row * o : NULL);
+            if (predicted)
+                predicted[first + row] = !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : (int32_t)best;
+            if (labels)
+                sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n,
+                                   dlogits ? dlogits + row * o : NULL);
         }
         if (loss && labels) loss[number] = (float)(sum / (double)n);
     }

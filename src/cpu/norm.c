@@ -1,4 +1,5 @@
-/* Batch norm, activation and residual: BN_*, AFFINE*. Activations are rows of c channels; one item is a block of rows. */
+/* Batch norm, activation and residual: BN_*, AFFINE*. Activations are rows of c channels; one item is a block of rows.
+ */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>
@@ -12,8 +13,8 @@ static size_t rows_of(const ad_op *op) { return (size_t)op->g.n * (size_t)op->g.
 static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] == 1 ? 0.0f : op->f[0]; }
 
 /* ---- y = act(scale x + shift + residual) ---- */
-AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *coef, const float *residual, size_t rows, size_t c,
-                                      float slope) {
+AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *coef, const float *residual, size_t rows,
+                                      size_t c, float slope) {
     for (size_t r = 0; r < rows; r++, x += c, y += c, residual = residual ? residual + c : NULL)
         for (size_t ch = 0; ch < c; ch++) {
             float v = coef ? coef[ch] * x[ch] + coef[c + ch] : x[ch];
@@ -29,9 +30,11 @@ static void run_affine(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
         const size_t row = item % blocks * AFFINE_ROWS, at = row * c;
-        const float *x = ad_cpu_at(call, 0, task), *coef = ad_cpu_at(call, 1, task), *residual = ad_cpu_at(call, 2, task);
+        const float *x = ad_cpu_at(call, 0, task), *coef = ad_cpu_at(call, 1, task),
+                    *residual = ad_cpu_at(call, 2, task);
         float *y = ad_cpu_at(call, 3, task);
-        affine_rows(y + at, x + at, coef, residual ? residual + at : NULL, AD_MIN((size_t)AFFINE_ROWS, rows - row), c, slope_of(call->op));
+        affine_rows(y + at, x + at, coef, residual ? residual + at : NULL, AD_MIN((size_t)AFFINE_ROWS, rows - row), c,
+                    slope_of(call->op));
     }
 }
 
@@ -44,10 +47,10 @@ typedef struct affine_back {
     bool accumulate;
 } affine_back;
 
-/* With constant arguments: one loop without conditions for each combination of operands. dy is read before dx and dresidual,
- * either of which may lie on it, are written. */
-static inline __attribute__((always_inline)) void affine_back_loop(const affine_back *a, bool back, bool x, bool dx, bool dresidual,
-                                                                   bool accumulate) {
+/* With constant arguments: one loop without conditions for each combination of operands. dy is read before dx and
+ * dresidual, either of which may lie on it, are written. */
+static inline __attribute__((always_inline)) void affine_back_loop(const affine_back *a, bool back, bool x, bool dx,
+                                                                   bool dresidual, bool accumulate) {
     const size_t c = a->c;
     const float slope = a->slope, *A = a->back, *B = back ? A + c : NULL, *C = back ? A + 2 * c : NULL;
     for (size_t at = 0; at < a->rows * c; at += c) {
@@ -81,7 +84,9 @@ AD_CPU_CLONES static void affine_back_both(const affine_back *a) {
         affine_back_loop(a, a->back, false, true, true, a->accumulate);
 }
 
-AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) { affine_back_loop(a, false, false, false, true, a->accumulate); }
+AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) {
+    affine_back_loop(a, false, false, false, true, a->accumulate);
+}
 
 static void run_affine_back(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, blocks = (rows + AFFINE_ROWS - 1) / AFFINE_ROWS;
@@ -120,8 +125,8 @@ AD_CPU_CLONES static void square_rows(float *sum, const float *x, const float *m
         for (size_t ch = 0; ch < c; ch++) sum[ch] += (x[ch] - mean[ch]) * (x[ch] - mean[ch]);
 }
 
-AD_CPU_CLONES static void affine_sum_rows(float *sum, const float *x, const float *y, const float *dy, const float *mean, size_t rows,
-                                          size_t c, float slope) {
+AD_CPU_CLONES static void affine_sum_rows(float *sum, const float *x, const float *y, const float *dy,
+                                          const float *mean, size_t rows, size_t c, float slope) {
     for (size_t r = 0; r < rows; r++, x += c, y += c, dy += c)
         for (size_t ch = 0; ch < c; ch++) {
             const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
@@ -131,7 +136,8 @@ AD_CPU_CLONES static void affine_sum_rows(float *sum, const float *x, const floa
 }
 
 static void run_stats(const ad_cpu_call *call) {
-    const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows), chunks = ad_cpu_chunk_count(rows);
+    const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows),
+                 chunks = ad_cpu_chunk_count(rows);
     const size_t tasks = (size_t)call->tasks, items = tasks * chunks;
     float *partial = call->scratch;
     for (int moment = 0; moment < 2; moment++) {
@@ -149,7 +155,8 @@ static void run_stats(const ad_cpu_call *call) {
         }
         for (size_t task = 0; task < tasks; task++) {
             float *stats = ad_cpu_at(call, 1, (int)task);
-            ad_cpu_reduce(stats + (size_t)moment * c, partial + task * chunks * c, chunks, c, 1.0 / (double)rows, false);
+            ad_cpu_reduce(stats + (size_t)moment * c, partial + task * chunks * c, chunks, c, 1.0 / (double)rows,
+                          false);
         }
     }
 }
@@ -160,7 +167,8 @@ static size_t stats_scratch(const ad_cpu_call *call) {
 }
 
 static void run_affine_sums(const ad_cpu_call *call) {
-    const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows), chunks = ad_cpu_chunk_count(rows);
+    const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows),
+                 chunks = ad_cpu_chunk_count(rows);
     const size_t tasks = (size_t)call->tasks, items = tasks * chunks;
     AD_CPU_PARALLEL(call, rows * c * tasks)
     for (size_t item = 0; item < items; item++) {
@@ -169,7 +177,8 @@ static void run_affine_sums(const ad_cpu_call *call) {
         const float *x = ad_cpu_at(call, 0, task), *y = ad_cpu_at(call, 1, task), *dy = ad_cpu_at(call, 2, task);
         float *sum = call->scratch + item * 2 * c;
         memset(sum, 0, 2 * c * sizeof *sum);
-        affine_sum_rows(sum, x + at, y + at, dy + at, ad_cpu_at(call, 3, task), AD_MIN(size, rows - first), c, slope_of(call->op));
+        affine_sum_rows(sum, x + at, y + at, dy + at, ad_cpu_at(call, 3, task), AD_MIN(size, rows - first), c,
+                        slope_of(call->op));
     }
     for (size_t task = 0; task < tasks; task++)
         ad_cpu_reduce(ad_cpu_at(call, 4, (int)task), call->scratch + task * chunks * 2 * c, chunks, 2 * c, 1, false);
@@ -189,10 +198,12 @@ static void run_dbias(const ad_cpu_call *call) {
         const size_t first = item % chunks * size;
         float *sum = call->scratch + item * o;
         memset(sum, 0, o * sizeof *sum);
-        sum_rows(sum, (const float *)ad_cpu_at(call, 0, (int)(item / chunks)) + first * o, AD_MIN(size, rows - first), o);
+        sum_rows(sum, (const float *)ad_cpu_at(call, 0, (int)(item / chunks)) + first * o, AD_MIN(size, rows - first),
+                 o);
     }
     for (size_t task = 0; task < tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 1, (int)task), call->scratch + task * chunks * o, chunks, o, 1, ad_cpu_accumulates(call));
+        ad_cpu_reduce(ad_cpu_at(call, 1, (int)task), call->scratch + task * chunks * o, chunks, o, 1,
+                      ad_cpu_accumulates(call));
 }
 
 static size_t dbias_scratch(const ad_cpu_call *call) {
@@ -205,7 +216,8 @@ static size_t dbias_scratch(const ad_cpu_call *call) {
 static void run_fold(const ad_cpu_call *call) {
     const size_t c = (size_t)call->op->g.c;
     for (int task = 0; task < call->tasks; task++) {
-        const float *stats = ad_cpu_at(call, 0, task), *gamma = ad_cpu_at(call, 1, task), *beta = ad_cpu_at(call, 2, task);
+        const float *stats = ad_cpu_at(call, 0, task), *gamma = ad_cpu_at(call, 1, task),
+                    *beta = ad_cpu_at(call, 2, task);
         float *coef = ad_cpu_at(call, 3, task);
         for (size_t ch = 0; ch < c; ch++) {
             const float scale = gamma[ch] / sqrtf(stats[c + ch] + call->op->f[0]);
@@ -221,7 +233,8 @@ static void run_running(const ad_cpu_call *call) {
     for (int task = 0; task < call->tasks; task++) {
         const float *stats = ad_cpu_at(call, 0, task);
         float *running = ad_cpu_at(call, 1, task);
-        for (size_t e = 0; e < 2 * c; e++) running[e] = (1 - fresh) * running[e] + fresh * (e < c ? stats[e] : stats[e] * unbiased);
+        for (size_t e = 0; e < 2 * c; e++)
+            running[e] = (1 - fresh) * running[e] + fresh * (e < c ? stats[e] : stats[e] * unbiased);
     }
 }
 
@@ -230,11 +243,13 @@ static void run_back(const ad_cpu_call *call) {
     const float count = (float)rows_of(call->op);
     const bool batch = call->op->i[0] != 0;
     for (int task = 0; task < call->tasks; task++) {
-        const float *sums = ad_cpu_at(call, 0, task), *stats = ad_cpu_at(call, 1, task), *gamma = ad_cpu_at(call, 2, task);
+        const float *sums = ad_cpu_at(call, 0, task), *stats = ad_cpu_at(call, 1, task),
+                    *gamma = ad_cpu_at(call, 2, task);
         float *dgamma = ad_cpu_at(call, 3, task), *dbeta = ad_cpu_at(call, 4, task), *back = ad_cpu_at(call, 5, task);
         for (size_t ch = 0; ch < c; ch++) {
             const float r = 1 / sqrtf(stats[c + ch] + call->op->f[0]), A = gamma[ch] * r;
-            const float B = batch ? -A * r * r * sums[c + ch] / count : 0, C = batch ? -A * sums[ch] / count - B * stats[ch] : 0;
+            const float B = batch ? -A * r * r * sums[c + ch] / count : 0,
+                        C = batch ? -A * sums[ch] / count - B * stats[ch] : 0;
             if (dgamma) dgamma[ch] = r * sums[c + ch];
             if (dbeta) dbeta[ch] = sums[ch];
             if (!back) continue;

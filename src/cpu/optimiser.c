@@ -10,8 +10,8 @@ static const float *schedule_row(const ad_cpu_call *call, int schedule, int coun
     return rows + (size_t) * (const int32_t *)ad_cpu_at(call, counter, 0) * SCHEDULE_COLUMNS;
 }
 
-AD_CPU_CLONES static void sgd_block(float *p, const float *grad, float *velocity, size_t count, const float *f, float lr, bool first,
-                                    bool nesterov) {
+AD_CPU_CLONES static void sgd_block(float *p, const float *grad, float *velocity, size_t count, const float *f,
+                                    float lr, bool first, bool nesterov) {
     const float momentum = f[0], fresh = 1 - f[1], decay = f[2];
     const float ahead = nesterov ? momentum : 1, direct = nesterov ? 1.0f : 0.0f;
     for (size_t i = 0; i < count; i++) {
@@ -22,8 +22,8 @@ AD_CPU_CLONES static void sgd_block(float *p, const float *grad, float *velocity
     }
 }
 
-AD_CPU_CLONES static void adam_block(float *p, const float *grad, float *first, float *second, size_t count, const float *f, float lr,
-                                     float scale1, float scale2, bool decoupled) {
+AD_CPU_CLONES static void adam_block(float *p, const float *grad, float *first, float *second, size_t count,
+                                     const float *f, float lr, float scale1, float scale2, bool decoupled) {
     const float beta1 = f[0], beta2 = f[1], eps = f[2], coupled = decoupled ? 0 : f[3], decay = decoupled ? f[3] : 0;
     for (size_t i = 0; i < count; i++) {
         const float d = grad[i] + coupled * p[i];
@@ -34,7 +34,8 @@ AD_CPU_CLONES static void adam_block(float *p, const float *grad, float *first, 
 }
 
 static void run_sgd(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK, items = blocks * (size_t)call->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK,
+                 items = blocks * (size_t)call->tasks;
     const float lr = schedule_row(call, 3, 4)[call->op->i[1]];
     const bool first = *(const int32_t *)ad_cpu_at(call, 4, 0) == 0;
     AD_CPU_PARALLEL(call, items * BLOCK)
@@ -43,12 +44,14 @@ static void run_sgd(const ad_cpu_call *call) {
         const size_t at = item % blocks * BLOCK;
         float *p = ad_cpu_at(call, 0, task), *velocity = ad_cpu_at(call, 2, task);
         const float *grad = ad_cpu_at(call, 1, task);
-        sgd_block(p + at, grad + at, velocity + at, AD_MIN((size_t)BLOCK, count - at), call->op->f, lr, first, call->op->i[0] != 0);
+        sgd_block(p + at, grad + at, velocity + at, AD_MIN((size_t)BLOCK, count - at), call->op->f, lr, first,
+                  call->op->i[0] != 0);
     }
 }
 
 static void run_adam(const ad_cpu_call *call) {
-    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK, items = blocks * (size_t)call->tasks;
+    const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK,
+                 items = blocks * (size_t)call->tasks;
     const float *row = schedule_row(call, 4, 5);
     const float scale1 = 1 / row[BETA1_COLUMN], scale2 = 1 / row[BETA2_COLUMN];
     AD_CPU_PARALLEL(call, items * BLOCK)
@@ -57,8 +60,8 @@ static void run_adam(const ad_cpu_call *call) {
         const size_t at = item % blocks * BLOCK;
         float *p = ad_cpu_at(call, 0, task), *first = ad_cpu_at(call, 2, task), *second = ad_cpu_at(call, 3, task);
         const float *grad = ad_cpu_at(call, 1, task);
-        adam_block(p + at, grad + at, first + at, second + at, AD_MIN((size_t)BLOCK, count - at), call->op->f, row[call->op->i[1]], scale1,
-                   scale2, call->op->i[0] != 0);
+        adam_block(p + at, grad + at, first + at, second + at, AD_MIN((size_t)BLOCK, count - at), call->op->f,
+                   row[call->op->i[1]], scale1, scale2, call->op->i[0] != 0);
     }
 }
 

@@ -28,7 +28,8 @@ AD_CPU_CLONES static void pool_position(float *y, const float *image, window v, 
         for (int h = v.h0; h < v.h1; h++)
             for (int x = v.w0; x < v.w1; x++)
                 for (int e = 0; e < 4; e++)
-                    r[e] = combine(r[e], image[((size_t)h * (size_t)w + (size_t)x) * (size_t)c + (size_t)(ch + e)], average);
+                    r[e] = combine(r[e], image[((size_t)h * (size_t)w + (size_t)x) * (size_t)c + (size_t)(ch + e)],
+                                   average);
         for (int e = 0; e < 4; e++) y[ch + e] = r[e] * scale;
     }
 }
@@ -69,7 +70,8 @@ static void pool_back_position(float *dx, const float *x, const float *dy, windo
     for (int ch = 0; ch < c; ch++) {
         if (average) {
             for (int h = v.h0; h < v.h1; h++)
-                for (int q = v.w0; q < v.w1; q++) dx[((size_t)h * (size_t)w + (size_t)q) * (size_t)c + (size_t)ch] += dy[ch] * share;
+                for (int q = v.w0; q < v.w1; q++)
+                    dx[((size_t)h * (size_t)w + (size_t)q) * (size_t)c + (size_t)ch] += dy[ch] * share;
             continue;
         }
         float best = -INFINITY;
@@ -83,10 +85,11 @@ static void pool_back_position(float *dx, const float *x, const float *dy, windo
     }
 }
 
-/* Windows of 2 x 2 that neither overlap nor leave the image: every pixel is written once. The gradient goes to the last of
- * v0, v1, v2, v3 that is larger than all before it. */
-static inline __attribute__((always_inline)) void back_four(float *dabove, float *dbelow, const float *above, const float *below,
-                                                            const float *dy, size_t c, bool average, bool accumulate) {
+/* Windows of 2 x 2 that neither overlap nor leave the image: every pixel is written once. The gradient goes to the last
+ * of v0, v1, v2, v3 that is larger than all before it. */
+static inline __attribute__((always_inline)) void back_four(float *dabove, float *dbelow, const float *above,
+                                                            const float *below, const float *dy, size_t c, bool average,
+                                                            bool accumulate) {
     AD_CPU_PRAGMA(omp simd)
     for (size_t ch = 0; ch < c; ch++) {
         const float v0 = above[ch], v1 = above[c + ch], v2 = below[ch], v3 = below[c + ch];
@@ -101,8 +104,8 @@ static inline __attribute__((always_inline)) void back_four(float *dabove, float
     }
 }
 
-AD_CPU_CLONES static void pool_back_four(float *dabove, float *dbelow, const float *above, const float *below, const float *dy, size_t c,
-                                         bool average, bool accumulate) {
+AD_CPU_CLONES static void pool_back_four(float *dabove, float *dbelow, const float *above, const float *below,
+                                         const float *dy, size_t c, bool average, bool accumulate) {
     if (average)
         back_four(dabove, dbelow, above, below, dy, c, true, accumulate);
     else if (accumulate)
@@ -132,7 +135,8 @@ static void back_fourfold(const ad_cpu_call *call) {
         }
         const float *dy = (const float *)ad_cpu_at(call, 1, task) + (image * (size_t)g->oh + p) * ow * c;
         for (size_t q = 0; q < ow; q++)
-            pool_back_four(dx + 2 * q * c, dx + row + 2 * q * c, x + 2 * q * c, x + row + 2 * q * c, dy + q * c, c, average, accumulate);
+            pool_back_four(dx + 2 * q * c, dx + row + 2 * q * c, x + 2 * q * c, x + row + 2 * q * c, dy + q * c, c,
+                           average, accumulate);
         if (!accumulate)
             for (int r = 0; r < 2; r++) memset(dx + (size_t)r * row + 2 * ow * c, 0, (row - 2 * ow * c) * sizeof *dx);
     }
@@ -148,7 +152,8 @@ static void back_overlapping(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / (size_t)g->n);
         const size_t image = item % (size_t)g->n;
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + image * in, *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + image * in,
+                    *dy = (const float *)ad_cpu_at(call, 1, task) + image * out;
         float *dx = (float *)ad_cpu_at(call, 2, task) + image * in;
         if (!accumulate) memset(dx, 0, in * sizeof *dx);
         for (int p = 0; p < g->oh; p++)
@@ -160,7 +165,9 @@ static void back_overlapping(const ad_cpu_call *call) {
     }
 }
 
-static void run_pool_back(const ad_cpu_call *call) { is_fourfold(&call->op->g) ? back_fourfold(call) : back_overlapping(call); }
+static void run_pool_back(const ad_cpu_call *call) {
+    is_fourfold(&call->op->g) ? back_fourfold(call) : back_overlapping(call);
+}
 
 const ad_cpu_kernel ad_cpu_kernel_POOL = {.run = run_pool};
 const ad_cpu_kernel ad_cpu_kernel_POOL_BACK = {.run = run_pool_back};

@@ -9,16 +9,16 @@
 enum { SUMS = 12, MEMORY_BYTES = 256 << 20, MEMORY_PARTS = 64, MAX_TURNS = 1 << 28 };
 
 /* SUMS independent sums hide the latency of the multiply-add (4 or 5 cycles, two a cycle) and fit the registers. */
-#define FMA_LOOP(name, attribute, bytes)                                                                                                   \
-    typedef float name##_vector __attribute__((vector_size(bytes)));                                                                       \
-    attribute static float name(long turns, float factor, float term) {                                                                    \
-        name##_vector sum[SUMS], x, y;                                                                                                     \
-        for (size_t lane = 0; lane < (bytes) / 4; lane++) x[lane] = factor, y[lane] = term;                                                \
-        for (int i = 0; i < SUMS; i++) sum[i] = y * (float)i;                                                                              \
-        for (long turn = 0; turn < turns; turn++)                                                                                          \
-            for (int i = 0; i < SUMS; i++) sum[i] = sum[i] * x + y;                                                                        \
-        for (int i = 1; i < SUMS; i++) sum[0] += sum[i];                                                                                   \
-        return sum[0][0];                                                                                                                  \
+#define FMA_LOOP(name, attribute, bytes)                                                                               \
+    typedef float name##_vector __attribute__((vector_size(bytes)));                                                   \
+    attribute static float name(long turns, float factor, float term) {                                                \
+        name##_vector sum[SUMS], x, y;                                                                                 \
+        for (size_t lane = 0; lane < (bytes) / 4; lane++) x[lane] = factor, y[lane] = term;                            \
+        for (int i = 0; i < SUMS; i++) sum[i] = y * (float)i;                                                          \
+        for (long turn = 0; turn < turns; turn++)                                                                      \
+            for (int i = 0; i < SUMS; i++) sum[i] = sum[i] * x + y;                                                    \
+        for (int i = 1; i < SUMS; i++) sum[0] += sum[i];                                                               \
+        return sum[0][0];                                                                                              \
     }
 FMA_LOOP(fma_16_bytes, , 16)
 #if defined(__x86_64__)
@@ -80,7 +80,8 @@ static void run_memory(work *w) {
 static void run_sgemm(work *w) {
     const ad_probe *p = w->probe;
     for (long turn = 0; turn < w->turns; turn++)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->m, p->n, p->k, 1, w->a, p->k, w->b, p->n, 0, w->c, p->n);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->m, p->n, p->k, 1, w->a, p->k, w->b, p->n, 0, w->c,
+                    p->n);
     w->probe->flops = 2.0 * p->m * p->n * p->k * (double)w->turns;
 }
 
@@ -96,8 +97,8 @@ static double timed(work *w, void (*run)(work *)) {
     return ad_seconds() - began;
 }
 
-/* Doubles the work until a sample is long enough for the clock, which also warms up, then takes the samples. A long run alone doesn't
- * count: something else may have had the processors. */
+/* Doubles the work until a sample is long enough for the clock, which also warms up, then takes the samples. A long run
+ * alone doesn't count: something else may have had the processors. */
 static adatom_status sample(adatom_context *ctx, work *w, void (*run)(work *)) {
     for (w->turns = 1; w->turns < MAX_TURNS; w->turns *= 2) {
         double seconds = timed(w, run);

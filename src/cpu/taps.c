@@ -13,7 +13,8 @@ static layout layout_of(const ad_op *op) {
     const size_t k2 = (size_t)op->g.k * (size_t)op->g.k, ld = round_up((size_t)op->g.m, AD_CPU_TILE_ATOMS);
     const ad_cpu_groups s = ad_cpu_groups_of(&op->g);
     const size_t pairs = s.inputs * s.outputs, taps = k2 * AD_MAX(s.inputs, s.outputs);
-    return (layout){ld, pairs, round_up(pairs * k2 * ld, 16), round_up(taps * sizeof(float *) / sizeof(float), 16), round_up(taps, 16)};
+    return (layout){ld, pairs, round_up(pairs * k2 * ld, 16), round_up(taps * sizeof(float *) / sizeof(float), 16),
+                    round_up(taps, 16)};
 }
 
 size_t ad_cpu_taps_floats(const ad_op *op) {
@@ -26,7 +27,8 @@ ad_cpu_taps ad_cpu_taps_begin(const ad_op *op, const float *psi, float *scratch)
     const size_t k2 = (size_t)op->g.k * (size_t)op->g.k, m = (size_t)op->g.m;
     float *own = scratch + (size_t)omp_get_thread_num() * ad_cpu_taps_floats(op);
     for (size_t row = 0; row < l.pairs * k2; row++)
-        for (size_t a = 0; a < l.ld; a++) own[row * l.ld + a] = psi && a < m ? psi[(row / k2 * m + a) * k2 + row % k2] : 0;
+        for (size_t a = 0; a < l.ld; a++)
+            own[row * l.ld + a] = psi && a < m ? psi[(row / k2 * m + a) * k2 + row % k2] : 0;
     return (ad_cpu_taps){.at = (const float **)(own + l.psi),
                          .index = (int *)(own + l.psi + l.at),
                          .psi = own,

@@ -6,7 +6,8 @@
 
 /* Scratch of one thread, in floats. */
 size_t ad_cpu_taps_floats(const ad_op *op);
-/* An empty list in the calling thread's part of `scratch`, with psi [m][k*k] of each pair of groups transposed (zeros if psi is NULL). */
+/* An empty list in the calling thread's part of `scratch`, with psi [m][k*k] of each pair of groups transposed (zeros
+ * if psi is NULL). */
 ad_cpu_taps ad_cpu_taps_begin(const ad_op *op, const float *psi, float *scratch);
 /* The rows of image [h][w][c] that output (p, q) reads: a tap for each group of inputs. */
 void ad_cpu_taps_read(const ad_geometry *g, ad_cpu_taps *taps, const float *image, int p, int q);

@@ -1,5 +1,5 @@
-/* The register-tiled inner loops, compiled once per instruction set from tile.inc. Everything that depends on the width of
- * vectors or the number of registers is in there. */
+/* The register-tiled inner loops, compiled once per instruction set from tile.inc. Everything that depends on the width
+ * of vectors or the number of registers is in there. */
 #ifndef AD_CPU_TILE_H
 #define AD_CPU_TILE_H
 
@@ -12,9 +12,9 @@ enum { AD_CPU_TILE_ROWS = 6 };
 static inline size_t ad_cpu_bytes(bool half) { return half ? 2 : 4; }
 
 /* A convolution's tile: rows positions x columns outputs,
- * out[r][v] (+)= bias[v] + sum over i < lines, j < steps, e < length: a[r][i*line + j*step + e] * b[(i*steps+j)*length + e][v].
- * b is a panel: `width` numbers a row, zeros past columns. All AD_CPU_TILE_ROWS pointers of a must be readable. half: out takes halves,
- * never more than the largest of them, and is not added to. */
+ * out[r][v] (+)= bias[v] + sum over i < lines, j < steps, e < length: a[r][i*line + j*step + e] * b[(i*steps+j)*length
+ * + e][v]. b is a panel: `width` numbers a row, zeros past columns. All AD_CPU_TILE_ROWS pointers of a must be
+ * readable. half: out takes halves, never more than the largest of them, and is not added to. */
 typedef struct ad_cpu_product {
     const float *a[AD_CPU_TILE_ROWS];
     void *out[AD_CPU_TILE_ROWS];
@@ -24,8 +24,8 @@ typedef struct ad_cpu_product {
     bool accumulate, half;
 } ad_cpu_product;
 
-/* out[r*ld + v] += sum over lines l < lines, t < count: a[l*a_line + t*a_step + r] * b[l*b_line + t*b_step + v], r < rows,
- * v < width. */
+/* out[r*ld + v] += sum over lines l < lines, t < count: a[l*a_line + t*a_step + r] * b[l*b_line + t*b_step + v], r <
+ * rows, v < width. */
 typedef struct ad_cpu_outer {
     const float *a, *b;
     size_t a_line, a_step, b_line, b_step, lines, count, rows;
@@ -43,8 +43,8 @@ typedef struct ad_cpu_dots {
 
 /* ATOMS with 3 x 3 atoms, stride 1, dilation 1: what a row of u adds to positions r < rows of up to three output rows,
  * out[l][r*o + v] += sum over m, j: psi[m*9 + l*3 + j] * at[r + j][m*o + v], l < lines, v < o.
- * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m * o. half: at and
- * next are of halves. */
+ * All pointers of at must be readable (zeros outside the image); next: what to fetch into the cache meanwhile, rows * m
+ * * o. half: at and next are of halves. */
 typedef struct ad_cpu_atoms {
     const void *at[AD_CPU_TILE_ROWS + 2];
     const char *next;
@@ -54,12 +54,11 @@ typedef struct ad_cpu_atoms {
     bool half;
 } ad_cpu_atoms;
 
-/* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or is
- * read by), outside the image left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros.
- *   atoms_du   out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count (a multiple of `vector`)
- * and with m a multiple of AD_CPU_TILE_ATOMS, v < count (a multiple of 4):
- *   depth      out[v*m + a] (+)= sum over t: psi[index[t]*ld + a] * at[t][v]
- *   depth_dx   out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
+/* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or
+ * is read by), outside the image left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros.
+ *   atoms_du   out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count (a multiple of
+ * `vector`) and with m a multiple of AD_CPU_TILE_ATOMS, v < count (a multiple of 4): depth      out[v*m + a] (+)= sum
+ * over t: psi[index[t]*ld + a] * at[t][v] depth_dx   out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
  *   depth_dpsi out[index[t]*ld + a] += sum over v: at[t][v] * dz[v*m + a] */
 enum { AD_CPU_TILE_ATOMS = 8 };
 typedef struct ad_cpu_taps {
@@ -73,8 +72,8 @@ typedef struct ad_cpu_taps {
 } ad_cpu_taps;
 
 /* ATOMS_DPSI under the conditions of ad_cpu_atoms, one row of u:
- * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[x*m*o + a*o + v] * dy[i][(x + 2 - j)*o + v]. half: u and
- * next are of halves. */
+ * sum[a*9 + i*3 + j][lane] += the lane's part of sum over x < w, v < o: u[x*m*o + a*o + v] * dy[i][(x + 2 - j)*o + v].
+ * half: u and next are of halves. */
 typedef struct ad_cpu_correlation {
     const void *u;
     const char *next;   /* as in ad_cpu_atoms, a whole row */

@@ -1,4 +1,5 @@
-/* Kernels scaled to gains: WEIGHT_NORM, WEIGHT_SCALE, WEIGHT_SCALE_BACK. An item is a cache line of neighbouring channels. */
+/* Kernels scaled to gains: WEIGHT_NORM, WEIGHT_SCALE, WEIGHT_SCALE_BACK. An item is a cache line of neighbouring
+ * channels. */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@ typedef struct shape {
 
 static shape shape_of(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    shape s = {.taps = (size_t)g->k * (size_t)g->k, .c = (size_t)g->c, .o = (size_t)g->o, .inputs = call->op->i[0] != 0};
+    shape s = {
+        .taps = (size_t)g->k * (size_t)g->k, .c = (size_t)g->c, .o = (size_t)g->o, .inputs = call->op->i[0] != 0};
     s.channels = s.inputs ? s.c : s.o;
     s.blocks = (s.channels + BLOCK - 1) / BLOCK;
     return s;

@@ -9,9 +9,10 @@
 
 enum { MAX_DEVICES = 65 }; /* 64 of Vulkan and the CPU engine */
 
-/* All devices; ad_free(*out). Where Vulkan fails as a whole, *vulkan is its status (its message is the context's) and the CPU engine alone
- * is listed. */
-static adatom_status list_devices(adatom_context *ctx, int threads, adatom_device_info **out, int *count, adatom_status *vulkan) {
+/* All devices; ad_free(*out). Where Vulkan fails as a whole, *vulkan is its status (its message is the context's) and
+ * the CPU engine alone is listed. */
+static adatom_status list_devices(adatom_context *ctx, int threads, adatom_device_info **out, int *count,
+                                  adatom_status *vulkan) {
     size_t found = 0;
     *count = 0;
     if (!(*out = ad_calloc(ctx, MAX_DEVICES, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
@@ -56,7 +57,8 @@ static int rank(const adatom_device_info *info) {
 static int best_vulkan(const adatom_device_info *infos, int count, int least_rank) {
     int best = -1;
     for (int i = 0; i < count; i++)
-        if (is_vulkan(&infos[i]) && infos[i].usable && rank(&infos[i]) >= least_rank && (best < 0 || rank(&infos[i]) > rank(&infos[best])))
+        if (is_vulkan(&infos[i]) && infos[i].usable && rank(&infos[i]) >= least_rank &&
+            (best < 0 || rank(&infos[i]) > rank(&infos[best])))
             best = i;
     return best;
 }
@@ -124,12 +126,14 @@ static void list_names(const adatom_device_info *infos, int count, char *out, si
     size_t used = 0;
     for (int i = 0; i < count; i++) {
         const adatom_device_info *d = &infos[i];
-        append(out, size, &used, "%s%d = %s (%s%s%s)", i ? ", " : "", i, d->name, d->type, d->usable ? "" : "; not usable: ", d->reason);
+        append(out, size, &used, "%s%d = %s (%s%s%s)", i ? ", " : "", i, d->name, d->type,
+               d->usable ? "" : "; not usable: ", d->reason);
     }
 }
 
 /* " (NAME: reason; ...)" of what "auto" would rather have taken than the device it did; nothing if there is none. */
-static void list_passed_over(const adatom_device_info *infos, int count, bool software, char *out, size_t size, size_t *used) {
+static void list_passed_over(const adatom_device_info *infos, int count, bool software, char *out, size_t size,
+                             size_t *used) {
     const char *before = " (";
     for (int i = 0; i < count; i++) {
         const bool gpu = rank(&infos[i]) > 0;
@@ -173,8 +177,8 @@ static void explain(const adatom_device_info *infos, int count, int index, const
     }
 }
 
-adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *infos, int count, const char *select, int *index,
-                               char *reason, size_t reason_size) {
+adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *infos, int count, const char *select,
+                               int *index, char *reason, size_t reason_size) {
     *index = -1;
     if (is_automatic(select)) {
         *index = best_vulkan(infos, count, 1);
@@ -188,7 +192,8 @@ adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *in
     }
     if (*index < 0) return no_match(ctx, infos, count, is_automatic(select) ? "auto" : select);
     if (!infos[*index].usable) {
-        ad_fail(ctx, ADATOM_NO_DEVICE, "%s, asked for by '%s', cannot be used: %s", infos[*index].name, select, infos[*index].reason);
+        ad_fail(ctx, ADATOM_NO_DEVICE, "%s, asked for by '%s', cannot be used: %s", infos[*index].name, select,
+                infos[*index].reason);
         *index = -1;
         return ADATOM_NO_DEVICE;
     }
@@ -204,12 +209,15 @@ static adatom_status open_cpu(adatom_device *device, const adatom_device_params 
     return ADATOM_OK;
 }
 
-/* Opens what `select` means in the list; with "auto" a device that cannot be opened is no longer usable, and the next one is tried. */
-static adatom_status open_listed(adatom_device *device, const adatom_device_params *params, adatom_device_info *infos, int count) {
+/* Opens what `select` means in the list; with "auto" a device that cannot be opened is no longer usable, and the next
+ * one is tried. */
+static adatom_status open_listed(adatom_device *device, const adatom_device_params *params, adatom_device_info *infos,
+                                 int count) {
     adatom_context *ctx = device->ctx;
     for (;;) {
         int index = 0;
-        adatom_status status = ad_device_select(ctx, infos, count, params->select, &index, device->reason, sizeof device->reason);
+        adatom_status status =
+            ad_device_select(ctx, infos, count, params->select, &index, device->reason, sizeof device->reason);
         if (status != ADATOM_OK) return status;
         adatom_device_info *chosen = &infos[index];
         status = is_vulkan(chosen) ? ad_vk_engine_open(ctx, params, chosen, &device->engine) : open_cpu(device, params);
@@ -218,7 +226,8 @@ static adatom_status open_listed(adatom_device *device, const adatom_device_para
             device->info.index = index;
             return ADATOM_OK;
         }
-        if (!is_automatic(params->select) || !is_vulkan(chosen) || params->validate || status == ADATOM_INTERRUPTED) return status;
+        if (!is_automatic(params->select) || !is_vulkan(chosen) || params->validate || status == ADATOM_INTERRUPTED)
+            return status;
         chosen->usable = false;
         snprintf(chosen->reason, sizeof chosen->reason, "%s", adatom_context_message(ctx));
         ad_log(ctx, ADATOM_LOG_WARNING, "%s is passed over: %s", chosen->name, chosen->reason);
@@ -226,16 +235,18 @@ static adatom_status open_listed(adatom_device *device, const adatom_device_para
     }
 }
 
-/* Vulkan as a whole failed, its message is the context's: an error for who asked for one of its devices, else the CPU engine. */
-static adatom_status open_without_vulkan(adatom_device *device, const adatom_device_params *params, adatom_status failure) {
+/* Vulkan as a whole failed, its message is the context's: an error for who asked for one of its devices, else the CPU
+ * engine. */
+static adatom_status open_without_vulkan(adatom_device *device, const adatom_device_params *params,
+                                         adatom_status failure) {
     if (!is_automatic(params->select) || params->validate || failure == ADATOM_INTERRUPTED) return failure;
     char why[192];
     snprintf(why, sizeof why, "%s", adatom_context_message(device->ctx));
     warn_and_go_on(device->ctx, "the CPU engine is used, because Vulkan failed: %s", why);
     adatom_status status = open_cpu(device, params);
     if (status == ADATOM_OK)
-        snprintf(device->reason, sizeof device->reason, "cpu: %s (%d threads), because Vulkan failed: %s", device->info.name,
-                 device->info.threads, why);
+        snprintf(device->reason, sizeof device->reason, "cpu: %s (%d threads), because Vulkan failed: %s",
+                 device->info.name, device->info.threads, why);
     return status;
 }
 
@@ -246,7 +257,8 @@ adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *pa
     adatom_status vulkan = ADATOM_OK;
     int count = 0;
     *out = NULL;
-    if (params->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "threads must be at least 0 (all processors), not %d", params->threads);
+    if (params->threads < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "threads must be at least 0 (all processors), not %d", params->threads);
     const bool half = params->precision && !strcmp(params->precision, "fp16");
     if (params->precision && !half && strcmp(params->precision, "fp32"))
         return ad_fail(ctx, ADATOM_USAGE, "precision must be fp32 or fp16, not '%s'", params->precision);
@@ -254,7 +266,8 @@ adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *pa
     if (!device) return ADATOM_OUT_OF_MEMORY;
     device->ctx = ctx;
     adatom_status status = ADATOM_OK;
-    if (params->select && !strcmp(params->select, "cpu")) { /* no list: a broken driver must not take the CPU engine down with it */
+    if (params->select &&
+        !strcmp(params->select, "cpu")) { /* no list: a broken driver must not take the CPU engine down with it */
         AD_TRY(open_cpu(device, params));
         explain(&device->info, 1, 0, params->select, device->reason, sizeof device->reason);
     } else {

@@ -18,6 +18,6 @@ struct adatom_device {
 adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out);
 
 /* The rules of adatom_device_params.select over a list of devices; *index is into infos. */
-adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *infos, int count, const char *select, int *index,
-                               char *reason, size_t reason_size);
+adatom_status ad_device_select(adatom_context *ctx, const adatom_device_info *infos, int count, const char *select,
+                               int *index, char *reason, size_t reason_size);
 #endif

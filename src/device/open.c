@@ -6,7 +6,8 @@
 
 adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
     adatom_status status = ad_device_open(ctx, params, out);
-    if (status != ADATOM_OK || !params || !params->precision || strcmp(params->precision, "fp16") != 0) return ad_leave(ctx, status);
+    if (status != ADATOM_OK || !params || !params->precision || strcmp(params->precision, "fp16") != 0)
+        return ad_leave(ctx, status);
     adatom_device *device = *out;
     const int index = device->info.index;
     status = ad_check_half(device->engine, device->info.name);
@@ -16,6 +17,7 @@ adatom_status adatom_device_open(adatom_context *ctx, const adatom_device_params
     return ad_leave(ctx, status);
 }
 
-adatom_status adatom_check_device(adatom_device *device, const adatom_check_params *params, int *checks, int *failures) {
+adatom_status adatom_check_device(adatom_device *device, const adatom_check_params *params, int *checks,
+                                  int *failures) {
     return ad_leave(device->engine->ctx, ad_check_engine(device->engine, params, checks, failures));
 }

@@ -1,4 +1,5 @@
-/* Adaptation to episodes: many tasks in one program, chunk after chunk (docs/methods.md, "Adaptation and pretraining"). */
+/* Adaptation to episodes: many tasks in one program, chunk after chunk (docs/methods.md, "Adaptation and pretraining").
+ */
 #include "fewshot/features.h"
 #include "fewshot/method.h"
 #include "fewshot/run.h"
@@ -32,7 +33,8 @@ typedef struct job {
     int batch, rounds;       /* support pictures of one step; rounds of mini-batches (0: none) */
     int query, query_rounds; /* pictures of one eval run; runs */
     int tasks;               /* at once */
-    const int *stops;        /* the numbers of steps after which the queries are classified, ascending; the last is settings.steps */
+    const int
+        *stops; /* the numbers of steps after which the queries are classified, ascending; the last is settings.steps */
     int stop_count;
     size_t memory_bytes, arena_bytes;
     ad_built built;
@@ -73,8 +75,8 @@ static adatom_status list_images(job *j, int first, int count, size_t row) {
 static adatom_status send(job *j, int at) {
     const bool stay = j->rows.parts == 1;
     const long number = stay ? 0 : at / j->tasks;
-    adatom_status status =
-        list_images(j, stay ? 0 : at, stay ? j->count : AD_MIN(j->tasks, j->count - at), ad_rows_first(&j->rows, number));
+    adatom_status status = list_images(j, stay ? 0 : at, stay ? j->count : AD_MIN(j->tasks, j->count - at),
+                                       ad_rows_first(&j->rows, number));
     return status == ADATOM_OK ? ad_rows_send(&j->rows, number, j->images, 0, j->image_count) : status;
 }
 
@@ -91,8 +93,9 @@ done:
     return status;
 }
 
-/* A step takes `batch` of the support pictures; where that doesn't divide their number, each step's pictures are repeated
- * so that the smaller last batch has the same size: the mean over repeated pictures is the mean over the pictures. */
+/* A step takes `batch` of the support pictures; where that doesn't divide their number, each step's pictures are
+ * repeated so that the smaller last batch has the same size: the mean over repeated pictures is the mean over the
+ * pictures. */
 static void choose_batches(job *j) {
     const ad_settings *s = &j->settings;
     j->batch = j->supports;
@@ -131,8 +134,8 @@ static adatom_status build(job *j, const adatom_method *method) {
                          .through = j->stop_count == 1,
                          .data_size = info.size};
     ad_settings_apply(&j->settings, &p);
-    adatom_status status = ad_fit_tasks(j->device, &p, &j->rows, j->image_count, (size_t)(j->supports + j->queries), j->memory_bytes,
-                                        method->tasks_at_once, j->count, &j->built);
+    adatom_status status = ad_fit_tasks(j->device, &p, &j->rows, j->image_count, (size_t)(j->supports + j->queries),
+                                        j->memory_bytes, method->tasks_at_once, j->count, &j->built);
     j->tasks = p.tasks;
     j->arena_bytes = status == ADATOM_OK ? ad_plan_bytes(j->built.plan) : 0;
     return status;
@@ -153,7 +156,8 @@ static adatom_status prepare(job *j, const adatom_method *method) {
                        j->model->net.image_size);
     if (j->count == 0 && j->first >= 0) j->count = j->list.tasks - j->first;
     if (j->first < 0 || j->count < 1 || j->first > j->list.tasks - j->count)
-        return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", j->count, j->first, j->list.tasks);
+        return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", j->count,
+                       j->first, j->list.tasks);
     j->supports = j->list.way * j->list.shot;
     j->queries = j->list.way * j->list.query;
     choose_batches(j);
@@ -174,7 +178,8 @@ static adatom_status fill_support(const job *j, int at, int32_t *order, int32_t 
         for (int r = 0; r < rounds; r++) {
             const size_t to = ((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->batch;
             if (!j->rounds) {
-                for (int i = 0; i < j->batch; i++) index[to + (size_t)i] = j->row_of[support[i]], labels[to + (size_t)i] = i / j->list.shot;
+                for (int i = 0; i < j->batch; i++)
+                    index[to + (size_t)i] = j->row_of[support[i]], labels[to + (size_t)i] = i / j->list.shot;
                 continue;
             }
             if (r % per_epoch == 0) { /* a new order for each pass over the support set */
@@ -202,7 +207,8 @@ static adatom_status fill_query(const job *j, int at, int32_t *index) {
     for (int r = 0; r < j->query_rounds; r++)
         for (int t = 0; t < j->tasks; t++) {
             const int32_t *support, *query;
-            adatom_status status = adatom_episodes_get(j->episodes, j->first + AD_MIN(at + t, j->count - 1), &support, &query);
+            adatom_status status =
+                adatom_episodes_get(j->episodes, j->first + AD_MIN(at + t, j->count - 1), &support, &query);
             if (status != ADATOM_OK) return status;
             for (int i = 0; i < j->query; i++)
                 index[((size_t)r * (size_t)j->tasks + (size_t)t) * (size_t)j->query + (size_t)i] =
@@ -218,11 +224,12 @@ static adatom_status write_random_heads(const job *j, ad_program *program, int a
     float *weights = ad_malloc(j->device->ctx, head->count, sizeof *weights);
     adatom_status status = weights ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
     for (int t = 0; t < j->tasks && status == ADATOM_OK; t++) {
-        ad_random random = ad_random_make(j->settings.seed, AD_STREAM_HEAD, (uint32_t)(j->first + AD_MIN(at + t, j->count - 1)));
+        ad_random random =
+            ad_random_make(j->settings.seed, AD_STREAM_HEAD, (uint32_t)(j->first + AD_MIN(at + t, j->count - 1)));
         const float bound = 1.0f / __builtin_sqrtf((float)f); /* as torch.nn.Linear starts */
         for (size_t i = 0; i < head->count; i++) weights[i] = (2.0f * ad_random_uniform(&random) - 1.0f) * bound;
-        status =
-            j->api->program_write(program, j->built.head, (size_t)t * head->stride * sizeof(float), weights, head->count * sizeof(float));
+        status = j->api->program_write(program, j->built.head, (size_t)t * head->stride * sizeof(float), weights,
+                                       head->count * sizeof(float));
     }
     ad_free(weights);
     return status;
@@ -231,13 +238,14 @@ static adatom_status write_random_heads(const job *j, ad_program *program, int a
 static adatom_status write_adapters(const job *j, ad_program *program, int at) {
     adatom_status status = ADATOM_OK;
     for (int t = 0; t < j->tasks && status == ADATOM_OK; t++)
-        status = ad_write_lowrank(j->device->engine, program, &j->built, &j->model->net, j->settings.lowrank.rank, j->settings.seed,
-                                  j->first + AD_MIN(at + t, j->count - 1), t);
+        status = ad_write_lowrank(j->device->engine, program, &j->built, &j->model->net, j->settings.lowrank.rank,
+                                  j->settings.seed, j->first + AD_MIN(at + t, j->count - 1), t);
     return status;
 }
 
-/* Classes predicted for the queries of the tasks from `at` on: [round][task][query]. A task diverged and has no accuracy if it is lost
- * already, if one is missing, or if training left all classes the same score for each of them (a network that only gives zeros). */
+/* Classes predicted for the queries of the tasks from `at` on: [round][task][query]. A task diverged and has no
+ * accuracy if it is lost already, if one is missing, or if training left all classes the same score for each of them (a
+ * network that only gives zeros). */
 static void keep_predictions(const job *j, int at, const int32_t *predicted, const bool *lost, adatom_evaluation *out) {
     const size_t tasks = (size_t)j->tasks;
     for (int t = 0; t < AD_MIN(j->tasks, j->count - at); t++) {
@@ -262,21 +270,23 @@ static void tell_diverged(const job *j, const adatom_evaluation *e) {
     int first = 0;
     if (!e->info.diverged) return;
     while (!isnan(e->accuracy[first])) first++;
-    ad_log(
-        j->device->ctx, ADATOM_LOG_WARNING,
-        "%s, %d-shot, %d steps: %d of %d episodes diverged (the first is number %d): what adapted or the class scores are not finite, or "
-        "all scores are the same. %s; "
-        "lower the learning rate",
-        e->info.method, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, j->first + first,
-        e->info.diverged == e->info.tasks ? "There is no accuracy" : "They are left out of the accuracy");
+    ad_log(j->device->ctx, ADATOM_LOG_WARNING,
+           "%s, %d-shot, %d steps: %d of %d episodes diverged (the first is number %d): what adapted or the class "
+           "scores are not finite, or "
+           "all scores are the same. %s; "
+           "lower the learning rate",
+           e->info.method, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, j->first + first,
+           e->info.diverged == e->info.tasks ? "There is no accuracy" : "They are left out of the accuracy");
 }
 
 /* out: an evaluation for each stop. */
-static adatom_status run_batches(job *j, ad_program *program, const adatom_progress *progress, adatom_evaluation *const *out) {
+static adatom_status run_batches(job *j, ad_program *program, const adatom_progress *progress,
+                                 adatom_evaluation *const *out) {
     const ad_engine_api *api = j->api;
     const ad_built *built = &j->built;
     const size_t tasks = (size_t)j->tasks, rounds = (size_t)AD_MAX(j->rounds, 1);
-    const size_t supports = rounds * tasks * (size_t)j->batch, queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
+    const size_t supports = rounds * tasks * (size_t)j->batch,
+                 queries = (size_t)j->query_rounds * tasks * (size_t)j->query;
     const int32_t zero = 0;
     adatom_status status = ADATOM_OK;
     bool *lost = ad_malloc(j->device->ctx, tasks, sizeof *lost);
@@ -290,7 +300,8 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
             *order = predicted + queries;
     ad_settings_schedule(&j->settings, j->settings.steps, schedule);
     if (built->schedule >= 0)
-        AD_TRY(api->program_write(program, built->schedule, 0, schedule, 8 * (size_t)j->settings.steps * sizeof *schedule));
+        AD_TRY(api->program_write(program, built->schedule, 0, schedule,
+                                  8 * (size_t)j->settings.steps * sizeof *schedule));
     if (built->norm >= 0) {
         float norm[8];
         ad_normalisation(j->model, norm);
@@ -310,8 +321,9 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
         if (j->settings.head_random) AD_TRY(write_random_heads(j, program, at));
         AD_TRY(write_adapters(j, program, at));
         for (int k = 0, before = 0; k < j->stop_count; before = j->stops[k++]) {
-            const ad_run runs[] = {
-                {AD_SEGMENT_PREFIX, k == 0}, {AD_SEGMENT_STEP, j->stops[k] - before}, {AD_SEGMENT_EVAL, j->query_rounds}};
+            const ad_run runs[] = {{AD_SEGMENT_PREFIX, k == 0},
+                                   {AD_SEGMENT_STEP, j->stops[k] - before},
+                                   {AD_SEGMENT_EVAL, j->query_rounds}};
             AD_TRY(api->program_write(program, built->eval_counter, 0, &zero, sizeof zero));
             AD_TRY(api->program_run(program, runs, 3));
             AD_TRY(api->program_read(program, built->query_predicted, 0, predicted, queries * sizeof *predicted));
@@ -341,8 +353,8 @@ static char *config_text(const job *j, const ad_settings *settings) {
     adatom_model_info model;
     adatom_model_describe(j->model, &model);
     ad_json_set(config, "model",
-                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms", model.atoms, "image_size",
-                          model.image_size, "hash", model.hash),
+                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms",
+                          model.atoms, "image_size", model.image_size, "hash", model.hash),
                 &bad);
     ad_json_set(config, "first_episode", json_integer(j->first), &bad);
     ad_json_set(config, "episodes", json_integer(j->count), &bad);
@@ -381,13 +393,19 @@ static adatom_evaluation *evaluation_create(const job *j, int steps) {
     return e;
 }
 
-static job job_of(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *episodes) {
-    return (job){.device = device, .api = device->engine->api, .model = model, .dataset = dataset, .episodes = episodes, .stop_count = 1};
+static job job_of(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                  const adatom_episodes *episodes) {
+    return (job){.device = device,
+                 .api = device->engine->api,
+                 .model = model,
+                 .dataset = dataset,
+                 .episodes = episodes,
+                 .stop_count = 1};
 }
 
 adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                const adatom_episodes *episodes, const adatom_method *method, bool on_the_way, size_t *arena_bytes,
-                                int *tasks_at_once) {
+                                const adatom_episodes *episodes, const adatom_method *method, bool on_the_way,
+                                size_t *arena_bytes, int *tasks_at_once) {
     job j = job_of(device, model, dataset, episodes);
     if (on_the_way) j.stop_count = 2;
     adatom_status status = prepare(&j, method);
@@ -403,7 +421,8 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
 }
 
 /* out[0..j->stop_count-1]: all or none. */
-static adatom_status adapt(job *j, const adatom_method *method, const adatom_progress *progress, adatom_evaluation **out) {
+static adatom_status adapt(job *j, const adatom_method *method, const adatom_progress *progress,
+                           adatom_evaluation **out) {
     ad_engine *engine = j->device->engine;
     ad_buffer *params = NULL;
     ad_program *program = NULL;
@@ -416,9 +435,11 @@ static adatom_status adapt(job *j, const adatom_method *method, const adatom_pro
         if (!(out[k] = evaluation_create(j, j->stops[k]))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     AD_TRY(ad_upload_parameters(engine, j->model, &params));
     if (!j->settings.backbone)
-        AD_TRY(ad_features_table(j->device, j->model, j->dataset, j->images, j->image_count, j->memory_bytes, &j->rows.table));
-    ad_log(j->device->ctx, ADATOM_LOG_INFO, "%s: %.1f MiB of %s, %s", j->settings.name, (double)ad_rows_bytes(&j->rows) / 0x1p20,
-           j->settings.backbone ? "pictures" : "features", j->rows.parts == 1 ? "resident" : "streamed while it computes");
+        AD_TRY(ad_features_table(j->device, j->model, j->dataset, j->images, j->image_count, j->memory_bytes,
+                                 &j->rows.table));
+    ad_log(j->device->ctx, ADATOM_LOG_INFO, "%s: %.1f MiB of %s, %s", j->settings.name,
+           (double)ad_rows_bytes(&j->rows) / 0x1p20, j->settings.backbone ? "pictures" : "features",
+           j->rows.parts == 1 ? "resident" : "streamed while it computes");
     AD_TRY(ad_rows_create(&j->rows));
     AD_TRY(ad_program_make(engine, &j->built, params, &j->rows, &program));
     const double begun = ad_seconds();
@@ -449,15 +470,17 @@ adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *m
 }
 
 adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                 const adatom_episodes *episodes, const adatom_method *method, const int *steps, int step_count, int first,
-                                 int count, const adatom_progress *progress, adatom_evaluation **out) {
+                                 const adatom_episodes *episodes, const adatom_method *method, const int *steps,
+                                 int step_count, int first, int count, const adatom_progress *progress,
+                                 adatom_evaluation **out) {
     adatom_context *ctx = device->ctx;
     adatom_method longest = *method;
     for (int k = 0; k < step_count; k++) out[k] = NULL;
     if (step_count < 1) return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
     for (int k = 0; k < step_count; k++)
         if (steps[k] < 1 || (k > 0 && steps[k] <= steps[k - 1]))
-            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not", steps[k]);
+            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not",
+                           steps[k]);
     if (method->recipe) return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps", method->recipe);
     longest.steps = steps[step_count - 1];
     ad_settings settings;
@@ -470,7 +493,9 @@ adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *mode
     return ad_leave(device->ctx, adapt(&j, &longest, progress, out));
 }
 
-void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) { *out = evaluation->info; }
+void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) {
+    *out = evaluation->info;
+}
 
 void adatom_evaluation_destroy(adatom_evaluation **evaluation) {
     if (!evaluation || !*evaluation) return;

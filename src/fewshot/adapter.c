@@ -1,5 +1,5 @@
-/* Adapters: what they hold, whether they fit a model. What they do to it is in adapter_merge.c, their files in adapter_file.c, how they are
- * made in fit.c. */
+/* Adapters: what they hold, whether they fit a model. What they do to it is in adapter_merge.c, their files in
+ * adapter_file.c, how they are made in fit.c. */
 #include "fewshot/adapter.h"
 
 #include <math.h>
@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, bool cosine, float scale, adatom_adapter **out) {
+adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, bool cosine, float scale,
+                                adatom_adapter **out) {
     adatom_adapter *a = *out = ad_calloc(ctx, 1, sizeof *a);
     if (!a) return ADATOM_OUT_OF_MEMORY;
     a->ctx = ctx;
@@ -69,7 +70,8 @@ void adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info 
 adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, adatom_adapter_class *out) {
     *out = (adatom_adapter_class){0};
     if (c < 0 || c >= adapter->info.classes)
-        return ad_fail(adapter->ctx, ADATOM_USAGE, "the adapter has no class %d, only 0 to %d", c, adapter->info.classes - 1);
+        return ad_fail(adapter->ctx, ADATOM_USAGE, "the adapter has no class %d, only 0 to %d", c,
+                       adapter->info.classes - 1);
     json_t *one = json_array_get(json_object_get(adapter->config, "classes"), (size_t)c);
     out->name = json_string_value(json_object_get(one, "name"));
     out->images = (int)json_integer_value(json_object_get(one, "images"));
@@ -88,7 +90,8 @@ adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *mode
             const int rank = ad_param_file(p, *part, name, shape);
             if (strcmp(name, t->name) != 0) continue;
             if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
-            return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' does not have the shape that it has in the model", name);
+            return ad_fail(a->ctx, ADATOM_BAD_DATA,
+                           "the adapter's tensor '%s' does not have the shape that it has in the model", name);
         }
     }
     return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' is not in the model", t->name);
@@ -102,27 +105,33 @@ int ad_adapter_module(const adatom_adapter *a, int module) {
 
 const ad_node *ad_adapter_node(const adatom_model *model, const char *module) {
     for (int i = 0; i < model->net.node_count; i++)
-        if (ad_lowrank_adapts(&model->net.nodes[i]) && strcmp(model->net.nodes[i].name, module) == 0) return &model->net.nodes[i];
+        if (ad_lowrank_adapts(&model->net.nodes[i]) && strcmp(model->net.nodes[i].name, module) == 0)
+            return &model->net.nodes[i];
     return NULL;
 }
 
 /* A tensor of a low-rank adapter. */
-static adatom_status check_lowrank(const adatom_adapter *a, const adatom_model *model, const ad_adapter_tensor *t, int part) {
+static adatom_status check_lowrank(const adatom_adapter *a, const adatom_model *model, const ad_adapter_tensor *t,
+                                   int part) {
     char name[AD_PARAM_NAME];
     int64_t shape[4];
     const ad_node *node = ad_adapter_node(model, t->module);
-    if (!node) return ad_fail(a->ctx, ADATOM_BAD_DATA, "the model has no convolution '%s' that could have a low-rank adapter", t->module);
+    if (!node)
+        return ad_fail(a->ctx, ADATOM_BAD_DATA, "the model has no convolution '%s' that could have a low-rank adapter",
+                       t->module);
     const int rank = ad_lowrank_file(node, a->lowrank.rank, part, name, shape);
     if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
-    return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' does not have the shape that the model's kernel and rank %d ask for",
+    return ad_fail(a->ctx, ADATOM_BAD_DATA,
+                   "the adapter's tensor '%s' does not have the shape that the model's kernel and rank %d ask for",
                    name, (int)a->lowrank.rank);
 }
 
 static adatom_status check_variance(const adatom_adapter *a, const ad_adapter_tensor *t) {
     for (size_t e = 0; e < t->elements; e++)
         if (t->values[e] < 0)
-            return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' has the variance %g at element %zu; none is negative",
-                           t->name, (double)t->values[e], e);
+            return ad_fail(a->ctx, ADATOM_BAD_DATA,
+                           "the adapter's tensor '%s' has the variance %g at element %zu; none is negative", t->name,
+                           (double)t->values[e], e);
     return ADATOM_OK;
 }
 
@@ -132,15 +141,16 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
     *roles = 0;
     ad_hash_hex(model->hash, hash);
     if (strcmp(hash, a->info.model_hash) != 0)
-        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter belongs to another model (hash %s); this one's hash is %s", a->info.model_hash,
-                       hash));
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter belongs to another model (hash %s); this one's hash is %s",
+                       a->info.model_hash, hash));
     if (a->info.features != model->net.features)
-        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, the model has %d", a->info.features,
-                       model->net.features));
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, the model has %d",
+                       a->info.features, model->net.features));
     for (int i = 0, param, part; i < a->count; i++) {
         const ad_adapter_tensor *t = &a->tensors[i];
         if (ad_adapter_is_lowrank(t)) {
-            for (part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) AD_TRY(check_lowrank(a, model, t + part, part));
+            for (part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++)
+                AD_TRY(check_lowrank(a, model, t + part, part));
             i += part - 1;
         } else {
             AD_TRY(ad_adapter_param(a, model, i, &param, &part));
@@ -166,6 +176,7 @@ void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *pr
         probabilities[c] = (float)logit;
         largest = fmax(largest, logit);
     }
-    for (int c = 0; c < classes; c++) sum += (double)(probabilities[c] = (float)exp((double)probabilities[c] - largest));
+    for (int c = 0; c < classes; c++)
+        sum += (double)(probabilities[c] = (float)exp((double)probabilities[c] - largest));
     for (int c = 0; c < classes; c++) probabilities[c] = (float)((double)probabilities[c] / sum);
 }

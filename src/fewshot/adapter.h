@@ -9,7 +9,8 @@
 
 typedef struct ad_adapter_tensor {
     char name[AD_PARAM_NAME];
-    char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts (net/lowrank.h) in order */
+    char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts
+                                   (net/lowrank.h) in order */
     int rank;
     int64_t shape[AD_PARAM_RANK];
     size_t elements;
@@ -30,9 +31,11 @@ struct adatom_adapter {
 };
 
 /* An adapter with room for its classifier; no tensors, no configuration. */
-adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, bool cosine, float scale, adatom_adapter **out);
+adatom_status ad_adapter_create(adatom_context *ctx, int classes, int features, bool cosine, float scale,
+                                adatom_adapter **out);
 /* Adds a tensor of zeros. */
-adatom_status ad_adapter_add(adatom_adapter *adapter, const char *module, const char *name, int rank, const int64_t *shape);
+adatom_status ad_adapter_add(adatom_adapter *adapter, const char *module, const char *name, int rank,
+                             const int64_t *shape);
 /* adapter_config.json from the members that `config` (taken) holds already and those the adapter knows; fills info. */
 adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
 /* The files, by their names in the folder. */
@@ -41,25 +44,29 @@ adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
 #define AD_ADAPTER_HEAD "head.weight"
 #define AD_ADAPTER_BIAS "head.bias"
 /* The adapter of a folder with the configuration at a path of its own; name: for messages. */
-adatom_status ad_adapter_read(adatom_context *ctx, const char *name, const char *config, const char *tensors, adatom_adapter **out);
+adatom_status ad_adapter_read(adatom_context *ctx, const char *name, const char *config, const char *tensors,
+                              adatom_adapter **out);
 uint64_t ad_adapter_hash(const adatom_adapter *adapter);
 
-static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) { return strcmp(tensor->name, tensor->module) != 0; }
+static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) {
+    return strcmp(tensor->name, tensor->module) != 0;
+}
 /* The tensor with which module number `module` begins. */
 int ad_adapter_module(const adatom_adapter *adapter, int module);
 /* The model's convolution of that name, or NULL: there is none that can have a low-rank adapter. */
 const ad_node *ad_adapter_node(const adatom_model *model, const char *module);
-/* Parameter and part of the model that tensor i, no low-rank one, stands for. BAD_DATA where there is none of that name and shape. */
+/* Parameter and part of the model that tensor i, no low-rank one, stands for. BAD_DATA where there is none of that name
+ * and shape. */
 adatom_status ad_adapter_param(const adatom_adapter *adapter, const adatom_model *model, int i, int *param, int *part);
 /* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds. */
 adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles);
 
-/* Which task of the estimate leaves each picture out (fold[images]; AD_FOLD_NONE: none does) and how many tasks there are (0: none); fills
- * in params->estimate. Class by class in a drawn order, each class beginning where the one before ended, so that folds and classes are
- * even. A class keeps at least one picture in every support set. */
+/* Which task of the estimate leaves each picture out (fold[images]; AD_FOLD_NONE: none does) and how many tasks there
+ * are (0: none); fills in params->estimate. Class by class in a drawn order, each class beginning where the one before
+ * ended, so that folds and classes are even. A class keeps at least one picture in every support set. */
 enum { AD_FOLD_NONE = -1 };
-adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *params, uint64_t seed, int32_t *fold,
-                              int *folds);
+adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *params,
+                              uint64_t seed, int32_t *fold, int *folds);
 
 /* probabilities[classes] of one row of features. */
 void ad_adapter_probabilities(const adatom_adapter *adapter, const float *features, float *probabilities);

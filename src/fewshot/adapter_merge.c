@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* Adds the low-rank adapter whose tensors begin at `first` to the kernel w of a convolution, which lies as an ordinary one in a model. */
+/* Adds the low-rank adapter whose tensors begin at `first` to the kernel w of a convolution, which lies as an ordinary
+ * one in a model. */
 static adatom_status merge_kernel(const adatom_adapter *a, int first, const ad_node *node, float *w) {
     const int rank = a->lowrank.rank;
     ad_lowrank_layer layer = {.b = ad_lowrank_a_count(node, rank)};
@@ -19,7 +20,8 @@ static adatom_status merge_kernel(const adatom_adapter *a, int first, const ad_n
     ad_lowrank_merge(node, &a->lowrank, &layer, block, w, w);
     ad_free(block);
     for (size_t e = 0; e < (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o; e++)
-        if (!isfinite(w[e])) return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter makes the kernel of '%s' infinite", node->name);
+        if (!isfinite(w[e]))
+            return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter makes the kernel of '%s' infinite", node->name);
     return ADATOM_OK;
 }
 
@@ -63,7 +65,8 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     AD_TRY(ad_adapter_check(a, model, &roles));
     AD_TRY(merge_network(a, model, out));
     const ad_network *net = &(*out)->net;
-    float *head = (*out)->values + net->params[net->head].offset, *bias = (*out)->values + net->params[net->head_bias].offset;
+    float *head = (*out)->values + net->params[net->head].offset,
+          *bias = (*out)->values + net->params[net->head_bias].offset;
     for (size_t c = 0; c < classes; c++) {
         const float *w = a->head + c * features;
         double squares = 0;
@@ -78,7 +81,8 @@ done:
 }
 
 /* A parameter's part before and after. */
-static void tensor_change(const ad_param *p, int part, const adatom_model *model, const ad_adapter_tensor *t, float *before, float *after) {
+static void tensor_change(const ad_param *p, int part, const adatom_model *model, const ad_adapter_tensor *t,
+                          float *before, float *after) {
     for (size_t e = 0; e < t->elements; e++) {
         before[e] = model->values[p->offset + ad_param_at(p, part, e)];
         after[e] = t->values[e];
@@ -86,8 +90,8 @@ static void tensor_change(const ad_param *p, int part, const adatom_model *model
 }
 
 /* A kernel [o][c][k][k] before and after its low-rank adapter, whose tensors begin at `first`. */
-static adatom_status kernel_change(const adatom_adapter *a, int first, const adatom_model *model, const ad_node *node, float *before,
-                                   float *after) {
+static adatom_status kernel_change(const adatom_adapter *a, int first, const adatom_model *model, const ad_node *node,
+                                   float *before, float *after) {
     const ad_param as_ordinary = {.kind = AD_PARAM_KERNEL, .o = node->o, .c = ad_node_channels(node), .k = node->k};
     const size_t count = ad_dense_count(node), taps = (size_t)(node->k * node->k);
     adatom_status status = ADATOM_OUT_OF_MEMORY;
@@ -104,8 +108,8 @@ done:
     return status;
 }
 
-adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index, adatom_adapter_tensor *out,
-                                        float *before, float *after) {
+adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index,
+                                        adatom_adapter_tensor *out, float *before, float *after) {
     unsigned roles;
     int param, part;
     float *values = NULL;

@@ -1,8 +1,9 @@
 /* Writing adapter.safetensors and adapter_config.json, both or neither.
  *
- * Two renames cannot be one. What a writer that is killed between them leaves is the new tensors, the old configuration and the new one
- * under its temporary name, whole and on the disk: adatom_adapter_load() reads it, and the next writer first gives it its name. A writer
- * that fails between them takes the old tensors back, which have a second name meanwhile. */
+ * Two renames cannot be one. What a writer that is killed between them leaves is the new tensors, the old configuration
+ * and the new one under its temporary name, whole and on the disk: adatom_adapter_load() reads it, and the next writer
+ * first gives it its name. A writer that fails between them takes the old tensors back, which have a second name
+ * meanwhile. */
 #include "fewshot/adapter.h"
 #include "io/safetensors.h"
 
@@ -19,7 +20,8 @@ static adatom_status make_tensors(const adatom_adapter *a, unsigned char **bytes
     float *at = NULL;
     if (!entries) return ADATOM_OUT_OF_MEMORY;
     for (int i = 0; i < a->count; i++)
-        entries[i] = (ad_st_entry){.name = a->tensors[i].name, .rank = a->tensors[i].rank, .shape = a->tensors[i].shape};
+        entries[i] =
+            (ad_st_entry){.name = a->tensors[i].name, .rank = a->tensors[i].rank, .shape = a->tensors[i].shape};
     entries[a->count] = (ad_st_entry){.name = AD_ADAPTER_HEAD, .rank = 2, .shape = head_shape};
     if (a->bias) entries[count - 1] = (ad_st_entry){.name = AD_ADAPTER_BIAS, .rank = 1, .shape = head_shape};
     const char *metadata[] = {"adatom_base_model", a->info.model_hash, NULL};
@@ -54,7 +56,8 @@ static bool complete(void *user, const char *name) {
     return !(belongs && rename(name, l->config) == 0);
 }
 
-/* A second name for the file, so that it can be taken back; a temporary one, so that it is removed if nobody does. ad_free(); NULL: none.
+/* A second name for the file, so that it can be taken back; a temporary one, so that it is removed if nobody does.
+ * ad_free(); NULL: none.
  */
 static char *keep(adatom_context *ctx, const ad_staged *staged) {
     char *name = staged->temporary ? ad_strdup(ctx, staged->temporary) : NULL;
@@ -76,7 +79,8 @@ adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
     adatom_status status = ADATOM_OK;
     unsigned char *bytes = NULL;
     size_t size = 0;
-    char *tensors = ad_format(ctx, "%s/" AD_ADAPTER_TENSORS, folder), *config = ad_format(ctx, "%s/" AD_ADAPTER_CONFIG, folder);
+    char *tensors = ad_format(ctx, "%s/" AD_ADAPTER_TENSORS, folder),
+         *config = ad_format(ctx, "%s/" AD_ADAPTER_CONFIG, folder);
     char *target = NULL, *kept = NULL;
     ad_staged staged_tensors = {.lock = -1}, staged_config = {.lock = -1};
     bool made = false, fresh = false;
@@ -84,7 +88,8 @@ adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
     if (!tensors || !config) AD_TRY(ADATOM_OUT_OF_MEMORY);
     AD_TRY(make_tensors(a, &bytes, &size));
     made = mkdir(folder, 0777) == 0;
-    if (!made && errno != EEXIST) AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno)));
+    if (!made && errno != EEXIST)
+        AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno)));
     lock = ad_lock_folder(ctx, folder, true);
     left l = {ctx, folder, config, tensors};
     AD_TRY(ad_write_left(ctx, config, complete, &l));

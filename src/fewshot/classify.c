@@ -1,6 +1,7 @@
-/* Classifying pictures under one or several adapters. The network gives features on the device; the classifiers, a few thousand products a
- * picture, are applied on the host. Adapters that leave the network as it is share one pass; those that move parameters are the tasks of
- * one plan, each with its own copy of what moved. Low-rank ones run one after the other, merged into their kernels. */
+/* Classifying pictures under one or several adapters. The network gives features on the device; the classifiers, a few
+ * thousand products a picture, are applied on the host. Adapters that leave the network as it is share one pass; those
+ * that move parameters are the tasks of one plan, each with its own copy of what moved. Low-rank ones run one after the
+ * other, merged into their kernels. */
 #include "fewshot/adapter.h"
 #include "fewshot/run.h"
 
@@ -27,8 +28,8 @@ typedef struct classification {
 } classification;
 
 /* Writes the parameters of one task: the model's, and over them the adapter's. */
-static adatom_status write_adapted(const classification *c, ad_program *program, const ad_built *built, unsigned roles, int slot,
-                                   const adatom_adapter *a) {
+static adatom_status write_adapted(const classification *c, ad_program *program, const ad_built *built, unsigned roles,
+                                   int slot, const adatom_adapter *a) {
     const ad_network *net = &c->model->net;
     adatom_status status = ADATOM_OK;
     float *block = ad_calloc(c->ctx, built->adapted_count, sizeof *block);
@@ -44,15 +45,15 @@ static adatom_status write_adapted(const classification *c, ad_program *program,
         for (size_t e = 0; e < a->tensors[i].elements; e++) to[ad_param_at(p, part, e)] = a->tensors[i].values[e];
     }
     const size_t stride = built->plan->tensors[built->adapted].stride;
-    status =
-        c->api->program_write(program, built->adapted, (size_t)slot * stride * sizeof(float), block, built->adapted_count * sizeof(float));
+    status = c->api->program_write(program, built->adapted, (size_t)slot * stride * sizeof(float), block,
+                                   built->adapted_count * sizeof(float));
 done:
     ad_free(block);
     return status;
 }
 
-/* All pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose features serve them all; else a task
- * for each. */
+/* All pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose features serve
+ * them all; else a task for each. */
 static adatom_status run(classification *c, unsigned roles, const size_t *which, size_t count) {
     const size_t width = (size_t)c->model->net.features;
     adatom_status status;
@@ -87,7 +88,8 @@ static adatom_status run(classification *c, unsigned roles, const size_t *which,
             for (size_t t = 1; t < tasks; t++) memcpy(index + t * batch, index, batch * sizeof *index);
             AD_TRY(c->api->program_write(program, built.query_index, 0, index, tasks * batch * sizeof *index));
             AD_TRY(ad_run_segment(c->api, program, AD_SEGMENT_EVAL, 1));
-            AD_TRY(c->api->program_read(program, built.features, 0, features, ((tasks - 1) * stride + batch * width) * sizeof(float)));
+            AD_TRY(c->api->program_read(program, built.features, 0, features,
+                                        ((tasks - 1) * stride + batch * width) * sizeof(float)));
             const size_t n = AD_MIN(batch, c->images - at), here = roles ? AD_MIN(tasks, count - group) : count;
 #pragma omp parallel for collapse(2)
             for (size_t r = 0; r < here; r++)
@@ -128,11 +130,13 @@ done:
 /* The model's own classifier in an adapter's form. */
 static adatom_status own_classifier(const adatom_model *model, adatom_adapter **out) {
     const ad_network *net = &model->net;
-    if (net->way < 1) return ad_fail(model->ctx, ADATOM_USAGE, "the model has no classifier of its own: an adapter is needed");
+    if (net->way < 1)
+        return ad_fail(model->ctx, ADATOM_USAGE, "the model has no classifier of its own: an adapter is needed");
     adatom_status status = ad_adapter_create(model->ctx, net->way, net->features, false, 1.0f, out);
     if (status != ADATOM_OK) return status;
     memcpy((*out)->head, model->values + net->params[net->head].offset, net->params[net->head].logical * sizeof(float));
-    memcpy((*out)->bias, model->values + net->params[net->head_bias].offset, net->params[net->head_bias].logical * sizeof(float));
+    memcpy((*out)->bias, model->values + net->params[net->head_bias].offset,
+           net->params[net->head_bias].logical * sizeof(float));
     return ADATOM_OK;
 }
 
@@ -174,11 +178,13 @@ static void count_lost(adatom_predictions *o) {
         }
 }
 
-adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_adapter *const *adapters, size_t adapter_count,
-                              const adatom_dataset *dataset, const adatom_classify_params *params, adatom_predictions **out) {
+adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_adapter *const *adapters,
+                              size_t adapter_count, const adatom_dataset *dataset, const adatom_classify_params *params,
+                              adatom_predictions **out) {
     const double start = ad_seconds();
     const size_t results = AD_MAX(adapter_count, (size_t)1);
-    classification c = {.device = device, .ctx = device->ctx, .api = device->engine->api, .model = model, .adapters = adapters};
+    classification c = {
+        .device = device, .ctx = device->ctx, .api = device->engine->api, .model = model, .adapters = adapters};
     adatom_adapter *own = NULL;
     const adatom_adapter *only = NULL;
     adatom_dataset_info info;
@@ -190,9 +196,11 @@ adatom_status adatom_classify(adatom_device *device, const adatom_model *model, 
     c.images = info.images, c.total = results * info.images;
     if (params) c.p = *params;
     if (!c.p.batch) c.p.batch = 32;
-    if (c.p.batch < 1) AD_TRY(ad_fail(c.ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c.p.batch));
+    if (c.p.batch < 1)
+        AD_TRY(ad_fail(c.ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c.p.batch));
     if (info.size != model->net.image_size)
-        AD_TRY(ad_fail(c.ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info.size, model->net.image_size));
+        AD_TRY(ad_fail(c.ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info.size,
+                       model->net.image_size));
     unsigned roles = 0;
     if (adapter_count == 0) {
         AD_TRY(own_classifier(model, &own));
@@ -231,7 +239,9 @@ done:
     return ad_leave(device->ctx, status);
 }
 
-void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out) { *out = predictions->info; }
+void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out) {
+    *out = predictions->info;
+}
 
 const float *adatom_predictions_get(const adatom_predictions *p, int result, size_t image, int *classes) {
     if (result < 0 || result >= p->info.results || image >= p->info.images) return NULL;

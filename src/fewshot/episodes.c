@@ -5,13 +5,16 @@
 
 #define MOST AD_MOST_EPISODES /* of way, shot, query too: far beyond any data set, far below overflow */
 
-size_t ad_episode_pictures(const adatom_episodes_info *info) { return (size_t)info->way * ((size_t)info->shot + (size_t)info->query); }
+size_t ad_episode_pictures(const adatom_episodes_info *info) {
+    return (size_t)info->way * ((size_t)info->shot + (size_t)info->query);
+}
 
 void ad_episodes_rehash(adatom_episodes *list) {
     const adatom_episodes_info *info = &list->info;
     const int32_t shape[] = {info->way, info->shot, info->query};
     const uint64_t hash = ad_hash(shape, sizeof shape, 0);
-    ad_hash_hex(ad_hash(list->pictures, (size_t)info->tasks * ad_episode_pictures(info) * sizeof *list->pictures, hash), list->info.hash);
+    ad_hash_hex(ad_hash(list->pictures, (size_t)info->tasks * ad_episode_pictures(info) * sizeof *list->pictures, hash),
+                list->info.hash);
 }
 
 /* What has been drawn so far. */
@@ -33,14 +36,16 @@ static void sampler_clear(sampler *s) {
     ad_free(s->chosen);
 }
 
-static adatom_status sampler_make(adatom_context *ctx, const adatom_dataset *dataset, const adatom_episodes *list, sampler *s) {
+static adatom_status sampler_make(adatom_context *ctx, const adatom_dataset *dataset, const adatom_episodes *list,
+                                  sampler *s) {
     adatom_status status = ADATOM_OK;
     adatom_dataset_info info;
     adatom_dataset_describe(dataset, &info);
     const int way = list->info.way;
     const size_t least = (size_t)list->info.shot + (size_t)list->info.query, classes = (size_t)info.classes;
     if (info.classes < way)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %d classes; %d-way episodes need %d", info.name, info.classes, way, way);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %d classes; %d-way episodes need %d", info.name, info.classes,
+                       way, way);
     s->classes = info.classes;
     s->first = ad_calloc(ctx, classes, sizeof *s->first);
     s->count = ad_calloc(ctx, classes, sizeof *s->count);
@@ -53,7 +58,8 @@ static adatom_status sampler_make(adatom_context *ctx, const adatom_dataset *dat
         const char *name = NULL;
         AD_TRY(adatom_dataset_class(dataset, c, &name, &s->first[c], &s->count[c]));
         if (s->count[c] < least)
-            return ad_fail(ctx, ADATOM_BAD_DATA, "class '%s' of '%s' has %zu pictures; %d shots and %d queries need %zu", name, info.name,
+            return ad_fail(ctx, ADATOM_BAD_DATA,
+                           "class '%s' of '%s' has %zu pictures; %d shots and %d queries need %zu", name, info.name,
                            s->count[c], list->info.shot, list->info.query, least);
         s->room[c] = list->without_replacement ? (int)AD_MIN(s->count[c] / least, (size_t)INT32_MAX) : 1;
     }
@@ -61,8 +67,8 @@ done:
     return status;
 }
 
-/* One of the classes with the most room, each equally likely; -1 if none has any. With replacement all have the same. Without,
- * taking the largest first makes as many episodes as the set can give. */
+/* One of the classes with the most room, each equally likely; -1 if none has any. With replacement all have the same.
+ * Without, taking the largest first makes as many episodes as the set can give. */
 static int draw_class(const sampler *s, ad_random *random) {
     int most = 0;
     uint32_t ties = 0;
@@ -76,7 +82,8 @@ static int draw_class(const sampler *s, ad_random *random) {
         if (s->room[c] == most && pick-- == 0) return c;
 }
 
-/* A picture of class c that is not among the taken ones: a uniform rank among the rest, then past the taken ones before it. */
+/* A picture of class c that is not among the taken ones: a uniform rank among the rest, then past the taken ones before
+ * it. */
 static int32_t draw_picture(sampler *s, ad_random *random, int c) {
     int32_t *taken = s->taken + s->first[c];
     const size_t count = s->taken_count[c];
@@ -88,11 +95,12 @@ static int32_t draw_picture(sampler *s, ad_random *random, int c) {
     return (int32_t)(s->first[c] + number);
 }
 
-/* Classes, then the queries class by class, then the support shot by shot: neither classes nor queries depend on the number of
- * shots, and fewer shots are the beginning of more. false: the classes do not suffice. */
+/* Classes, then the queries class by class, then the support shot by shot: neither classes nor queries depend on the
+ * number of shots, and fewer shots are the beginning of more. false: the classes do not suffice. */
 static bool draw_episode(sampler *s, adatom_episodes *list, int e) {
     const int way = list->info.way, shot = list->info.shot, query = list->info.query;
-    int32_t *support = list->pictures + (size_t)e * ad_episode_pictures(&list->info), *queries = support + (size_t)way * (size_t)shot;
+    int32_t *support = list->pictures + (size_t)e * ad_episode_pictures(&list->info),
+            *queries = support + (size_t)way * (size_t)shot;
     ad_random random = ad_random_make(list->info.seed, AD_STREAM_EPISODE, (uint32_t)e);
     for (int w = 0; w < way; w++) {
         const int c = s->chosen[w] = draw_class(s, &random);
@@ -119,8 +127,8 @@ static adatom_status check_number(adatom_context *ctx, const char *what, int val
     return ad_fail(ctx, ADATOM_USAGE, "%s is %d; it must be 1 to %d", what, value, MOST);
 }
 
-adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset, const adatom_episodes_params *params,
-                                     adatom_episodes **out) {
+adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset,
+                                     const adatom_episodes_params *params, adatom_episodes **out) {
     adatom_status status = ADATOM_OK;
     const adatom_episodes_params p = params ? *params : (adatom_episodes_params){0};
     sampler s = {0};
@@ -140,7 +148,8 @@ adatom_status adatom_episodes_create(adatom_context *context, const adatom_datas
     AD_TRY(check_number(context, "query", list->info.query));
     AD_TRY(check_number(context, "the number of episodes", list->info.tasks));
     AD_TRY(sampler_make(context, dataset, list, &s));
-    if (!(list->pictures = ad_calloc(context, (size_t)list->info.tasks, ad_episode_pictures(&list->info) * sizeof *list->pictures))) {
+    if (!(list->pictures = ad_calloc(context, (size_t)list->info.tasks,
+                                     ad_episode_pictures(&list->info) * sizeof *list->pictures))) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
@@ -148,7 +157,8 @@ adatom_status adatom_episodes_create(adatom_context *context, const adatom_datas
     memcpy(list->info.dataset_hash, info.hash, sizeof info.hash);
     for (int e = 0; e < list->info.tasks; e++)
         if (!draw_episode(&s, list, e)) {
-            status = ad_fail(context, ADATOM_BAD_DATA, "'%s' gives only %d episodes without a picture in two of them; %d were asked for",
+            status = ad_fail(context, ADATOM_BAD_DATA,
+                             "'%s' gives only %d episodes without a picture in two of them; %d were asked for",
                              info.name, e, list->info.tasks);
             goto done;
         }
@@ -170,9 +180,11 @@ void adatom_episodes_destroy(adatom_episodes **episodes) {
 
 void adatom_episodes_describe(const adatom_episodes *episodes, adatom_episodes_info *out) { *out = episodes->info; }
 
-adatom_status adatom_episodes_get(const adatom_episodes *episodes, int e, const int32_t **support, const int32_t **query) {
+adatom_status adatom_episodes_get(const adatom_episodes *episodes, int e, const int32_t **support,
+                                  const int32_t **query) {
     const adatom_episodes_info *info = &episodes->info;
-    if (e < 0 || e >= info->tasks) return ad_fail(episodes->ctx, ADATOM_USAGE, "there is no episode %d, only 0 to %d", e, info->tasks - 1);
+    if (e < 0 || e >= info->tasks)
+        return ad_fail(episodes->ctx, ADATOM_USAGE, "there is no episode %d, only 0 to %d", e, info->tasks - 1);
     *support = episodes->pictures + (size_t)e * ad_episode_pictures(info);
     *query = *support + (size_t)info->way * (size_t)info->shot;
     return ADATOM_OK;

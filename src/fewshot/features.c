@@ -44,8 +44,8 @@ static features *cache_of(adatom_device *device, const adatom_model *model, cons
 }
 
 /* The largest batch that memory allows, and its plan. */
-static adatom_status plan(adatom_device *device, const adatom_model *model, int size, size_t count, size_t memory_bytes, ad_rows *rows,
-                          ad_built *out) {
+static adatom_status plan(adatom_device *device, const adatom_model *model, int size, size_t count, size_t memory_bytes,
+                          ad_rows *rows, ad_built *out) {
     enum { LARGEST = 32 };
     adatom_status status = ADATOM_OK;
     const size_t allowed = ad_memory_allowed(device->engine, memory_bytes);
@@ -65,13 +65,15 @@ static adatom_status plan(adatom_device *device, const adatom_model *model, int 
         if (ad_plan_bytes(out->plan) <= allowed) goto done;
     }
     if (memory_bytes)
-        status = ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY, "the features of one picture need %.1f MiB; allowed are %.1f MiB",
+        status = ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY,
+                         "the features of one picture need %.1f MiB; allowed are %.1f MiB",
                          (double)ad_plan_bytes(out->plan) / 0x1p20, (double)allowed / 0x1p20);
 done:
     return status;
 }
 
-adatom_status ad_features_plan(adatom_device *device, const adatom_model *model, int size, size_t count, size_t memory_bytes) {
+adatom_status ad_features_plan(adatom_device *device, const adatom_model *model, int size, size_t count,
+                               size_t memory_bytes) {
     ad_rows rows = {.engine = device->engine, .row_bytes = 3 * (size_t)size * (size_t)size};
     ad_built built = {0};
     adatom_status status = plan(device, model, size, count, memory_bytes, &rows, &built);
@@ -80,9 +82,9 @@ adatom_status ad_features_plan(adatom_device *device, const adatom_model *model,
     return status;
 }
 
-adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const uint8_t *pixels, int size, const int32_t *images,
-                                  size_t count, size_t memory_bytes, void (*take)(void *user, size_t first, size_t n, const float *values),
-                                  void *user) {
+adatom_status ad_features_compute(adatom_device *device, const adatom_model *model, const uint8_t *pixels, int size,
+                                  const int32_t *images, size_t count, size_t memory_bytes,
+                                  void (*take)(void *user, size_t first, size_t n, const float *values), void *user) {
     ad_engine *engine = device->engine;
     const ad_engine_api *api = engine->api;
     const size_t width = (size_t)model->net.features;
@@ -140,8 +142,8 @@ static void keep(void *user, size_t first, size_t count, const float *values) {
     }
 }
 
-adatom_status ad_features_table(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset, const int32_t *images,
-                                size_t count, size_t memory_bytes, const void **table) {
+adatom_status ad_features_table(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                                const int32_t *images, size_t count, size_t memory_bytes, const void **table) {
     adatom_dataset_info info;
     adatom_dataset_describe(dataset, &info);
     adatom_status status = ADATOM_OK;
@@ -154,8 +156,8 @@ adatom_status ad_features_table(adatom_device *device, const adatom_model *model
         if (!cache->present[image]) missing[missing_count++] = image;
     }
     if (missing_count)
-        AD_TRY(ad_features_compute(device, model, adatom_dataset_pixels(dataset, 0), info.size, missing, missing_count, memory_bytes, keep,
-                                   &(wanted){cache, missing}));
+        AD_TRY(ad_features_compute(device, model, adatom_dataset_pixels(dataset, 0), info.size, missing, missing_count,
+                                   memory_bytes, keep, &(wanted){cache, missing}));
     *table = cache->values;
 done:
     ad_free(missing);

@@ -1,5 +1,5 @@
-/* From a folder of pictures to an adapter. The estimate of its accuracy is a set of tasks that each leave some pictures out, all of them
- * adapted at once; the adapter itself is one more task with every picture. */
+/* From a folder of pictures to an adapter. The estimate of its accuracy is a set of tasks that each leave some pictures
+ * out, all of them adapted at once; the adapter itself is one more task with every picture. */
 #include "fewshot/adapter.h"
 #include "fewshot/features.h"
 #include "fewshot/method.h"
@@ -28,8 +28,9 @@ typedef struct fit {
     int folds;       /* tasks of the estimate; 0: none */
     bool fresh;      /* each step has its own pictures: mini-batches or augmentation */
     int batch;
-    ad_rows rows;       /* the pictures, or their features where the backbone is as it was */
-    const float *table; /* features on the host (the device's): [images][features]; NULL where they depend on the support set */
+    ad_rows rows; /* the pictures, or their features where the backbone is as it was */
+    const float
+        *table; /* features on the host (the device's): [images][features]; NULL where they depend on the support set */
     ad_buffer *params;
     /* results of the estimate */
     int checkpoints, steps_at[CHECKPOINTS], tested_at[CHECKPOINTS], right_at[CHECKPOINTS];
@@ -69,7 +70,8 @@ static int list(const fit *f, int task, bool (*belongs)(const fit *, int, int), 
 
 static adatom_status read_classes(fit *f) {
     if (f->info.classes < 2)
-        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more", f->info.name);
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more",
+                       f->info.name);
     adatom_status status = ADATOM_OK;
     ad_alike *alike = NULL;
     size_t found = 0;
@@ -82,8 +84,8 @@ static adatom_status read_classes(fit *f) {
     }
     AD_TRY(ad_names_alike(f->ctx, names, f->info.classes, &alike, &found));
     if (found)
-        status = ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' %s; rename or merge one of them", names[alike->first],
-                         names[alike->second], alike->how);
+        status = ad_fail(f->ctx, ADATOM_BAD_DATA, "the classes '%s' and '%s' %s; rename or merge one of them",
+                         names[alike->first], names[alike->second], alike->how);
 done:
     ad_free(alike);
     ad_free(names);
@@ -101,17 +103,19 @@ static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
     if (!p->folds) p->folds = 5;
     if (p->holdout == 0.0f) p->holdout = 0.2f;
     if (p->batch < 1) return ad_fail(f->ctx, ADATOM_USAGE, "a step has %d pictures; at least one is needed", p->batch);
-    if (p->method->recipe) return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
+    if (p->method->recipe)
+        return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
     adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
         return ad_fail(f->ctx, ADATOM_USAGE,
                        "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
     if (f->info.size < f->model->net.image_size)
-        return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", f->info.size,
-                       f->model->net.image_size);
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
+                       f->info.size, f->model->net.image_size);
     if (f->info.images > INT32_MAX / 2)
-        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has %zu pictures, too many for an adapter", f->info.name, f->info.images);
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has %zu pictures, too many for an adapter", f->info.name,
+                       f->info.images);
     f->images = (int)f->info.images;
     f->features = f->model->net.features;
     return ADATOM_OK;
@@ -124,16 +128,19 @@ static adatom_status choose_steps(fit *f) {
     const bool trains = s->steps > 0;
     f->fresh = trains && (augmented || f->images > f->p.batch || uneven);
     if (augmented && !s->backbone)
-        return ad_fail(f->ctx, ADATOM_USAGE, "'%s' works on features that are computed once; leave the augmentation out", s->name);
-    if (s->bn == AD_BN_SUPPORT && (f->fresh || uneven))
         return ad_fail(f->ctx, ADATOM_USAGE,
-                       "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
-                       "augmentation and folds",
-                       f->images, f->p.batch);
+                       "'%s' works on features that are computed once; leave the augmentation out", s->name);
+    if (s->bn == AD_BN_SUPPORT && (f->fresh || uneven))
+        return ad_fail(
+            f->ctx, ADATOM_USAGE,
+            "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
+            "augmentation and folds",
+            f->images, f->p.batch);
     if (f->fresh && !f->p.method->steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
     f->checkpoints = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), CHECKPOINTS) : 1;
     for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = (int)((int64_t)s->steps * (k + 1) / f->checkpoints);
-    /* The class means of a frozen backbone are known beforehand: a head that starts (or stays) there is written by the host. */
+    /* The class means of a frozen backbone are known beforehand: a head that starts (or stays) there is written by the
+     * host. */
     if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID) s->head = AD_HEAD_LINEAR, s->centroid = true;
     if (s->bn == AD_BN_FROZEN && s->head == AD_HEAD_CENTROID_COSINE) s->head = AD_HEAD_COSINE;
     return ADATOM_OK;
@@ -145,7 +152,8 @@ static adatom_status upload(fit *f) {
     f->rows = ad_picture_rows(f->device->engine, f->dataset);
     AD_TRY(ad_upload_parameters(f->device->engine, f->model, &f->params));
     if (f->settings.bn == AD_BN_FROZEN)
-        AD_TRY(ad_features_table(f->device, f->model, f->dataset, NULL, (size_t)f->images, f->p.method->memory_bytes, &table));
+        AD_TRY(ad_features_table(f->device, f->model, f->dataset, NULL, (size_t)f->images, f->p.method->memory_bytes,
+                                 &table));
     f->table = table;
     if (!f->settings.backbone) f->rows.table = table, f->rows.row_bytes = (size_t)f->features * sizeof(float);
     AD_TRY(ad_rows_upload(&f->rows, NULL, (size_t)f->images));
@@ -182,8 +190,10 @@ static adatom_status begin(batch *b, int first, int count) {
                          .data_size = f->info.size};
     ad_settings_apply(&f->settings, &p);
     if (f->table && p.head_init == AD_HEAD_MEANS) p.head_init = AD_HEAD_HOST;
-    if (f->settings.backbone) AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p));
-    AD_TRY(ad_fit_tasks(f->device, &p, &f->rows, 0, 0, f->p.method->memory_bytes, f->p.method->tasks_at_once, count, &b->built));
+    if (f->settings.backbone)
+        AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p));
+    AD_TRY(ad_fit_tasks(f->device, &p, &f->rows, 0, 0, f->p.method->memory_bytes, f->p.method->tasks_at_once, count,
+                        &b->built));
     b->at_once = p.tasks;
     AD_TRY(ad_program_make(f->device->engine, &b->built, f->params, &f->rows, &b->program));
     const size_t support = (size_t)AD_MAX(b->rounds, 1) * (size_t)b->at_once * (size_t)b->size;
@@ -203,7 +213,8 @@ static adatom_status begin(batch *b, int first, int count) {
         float *rows = ad_calloc(f->ctx, 8 * (size_t)f->settings.steps, sizeof *rows);
         if (!rows) AD_TRY(ADATOM_OUT_OF_MEMORY);
         ad_settings_schedule(&f->settings, f->settings.steps, rows);
-        status = f->api->program_write(b->program, b->built.schedule, 0, rows, 8 * (size_t)f->settings.steps * sizeof *rows);
+        status =
+            f->api->program_write(b->program, b->built.schedule, 0, rows, 8 * (size_t)f->settings.steps * sizeof *rows);
         ad_free(rows);
     }
 done:
@@ -221,7 +232,8 @@ static void end(batch *b) {
     ad_free(b->lost);
 }
 
-/* Pictures of the tasks from `at` on: support [round][task][size], queries [round][task][query]. Slots past the last task repeat it. */
+/* Pictures of the tasks from `at` on: support [round][task][size], queries [round][task][query]. Slots past the last
+ * task repeat it. */
 static void fill(batch *b, int at) {
     const fit *f = b->f;
     for (int t = 0; t < b->at_once; t++) {
@@ -230,7 +242,8 @@ static void fill(batch *b, int at) {
         int next = 0;
         for (int r = 0, pass = 0; b->size && r < AD_MAX(b->rounds, 1); r++)
             for (int i = 0; i < b->size; i++) {
-                if (next == 0 && f->fresh) { /* a new order for each pass over the support set; a batch may span two passes */
+                if (next == 0 &&
+                    f->fresh) { /* a new order for each pass over the support set; a batch may span two passes */
                     ad_random random = ad_random_make(f->settings.seed, AD_STREAM_SHUFFLE, (uint32_t)(task + 1));
                     random.counter[1] = (uint32_t)pass++;
                     for (int k = n - 1; k > 0; k--) {
@@ -249,7 +262,8 @@ static void fill(batch *b, int at) {
     }
 }
 
-/* Where a task's head starts: its class means under the frozen backbone, or random numbers as torch.nn.Linear starts. */
+/* Where a task's head starts: its class means under the frozen backbone, or random numbers as torch.nn.Linear starts.
+ */
 static adatom_status write_head(batch *b, int slot, int task) {
     const fit *f = b->f;
     const size_t features = (size_t)f->features, classes = (size_t)f->info.classes, count = classes * features;
@@ -281,11 +295,12 @@ static adatom_status write_head(batch *b, int slot, int task) {
         }
     }
     const ad_tensor *tensor = &b->built.plan->tensors[b->built.head];
-    AD_TRY(f->api->program_write(b->program, b->built.head, (size_t)slot * tensor->stride * sizeof(float), head, count * sizeof(float)));
+    AD_TRY(f->api->program_write(b->program, b->built.head, (size_t)slot * tensor->stride * sizeof(float), head,
+                                 count * sizeof(float)));
     if (b->built.head_bias >= 0) {
         tensor = &b->built.plan->tensors[b->built.head_bias];
-        AD_TRY(f->api->program_write(b->program, b->built.head_bias, (size_t)slot * tensor->stride * sizeof(float), bias,
-                                     classes * sizeof(float)));
+        AD_TRY(f->api->program_write(b->program, b->built.head_bias, (size_t)slot * tensor->stride * sizeof(float),
+                                     bias, classes * sizeof(float)));
     }
 done:
     ad_free(head);
@@ -310,15 +325,16 @@ static adatom_status start(batch *b, int at) {
     if (f->settings.head_random || (f->table && f->settings.head_init == AD_HEAD_MEANS))
         for (int t = 0; t < b->at_once; t++) AD_TRY(write_head(b, t, task_of(b, AD_MIN(at + t, b->count - 1))));
     for (int t = 0; t < b->at_once; t++)
-        AD_TRY(ad_write_lowrank(f->device->engine, b->program, &b->built, &f->model->net, f->settings.lowrank.rank, f->settings.seed,
-                                task_of(b, AD_MIN(at + t, b->count - 1)) + 1, t));
+        AD_TRY(ad_write_lowrank(f->device->engine, b->program, &b->built, &f->model->net, f->settings.lowrank.rank,
+                                f->settings.seed, task_of(b, AD_MIN(at + t, b->count - 1)) + 1, t));
     AD_TRY(ad_run_segment(f->api, b->program, AD_SEGMENT_PREFIX, 1));
 done:
     return status;
 }
 
-/* Counts by class what the tasks from `at` on are asked about and what of it they get right. A task diverged if what adapted or a class
- * score is not finite, or if training left all scores the same: it is counted as lost, its pictures are not. */
+/* Counts by class what the tasks from `at` on are asked about and what of it they get right. A task diverged if what
+ * adapted or a class score is not finite, or if training left all scores the same: it is counted as lost, its pictures
+ * are not. */
 static adatom_status ask(batch *b, int at, int *tested, int *right, int *lost_tasks, int *first_lost) {
     const fit *f = b->f;
     const int32_t zero = 0;
@@ -357,7 +373,8 @@ static void tell(fit *f, int more) {
     if (f->p.progress) f->p.progress(f->p.user, f->done += more, f->total);
 }
 
-/* Whether checkpoint k is better than the best one so far: no task or fewer diverged, then more right, then fewer steps. */
+/* Whether checkpoint k is better than the best one so far: no task or fewer diverged, then more right, then fewer
+ * steps. */
 static bool is_better(const fit *f, int k, int best) {
     if (f->lost_at[k] != f->lost_at[best]) return f->lost_at[k] < f->lost_at[best];
     /* Other tasks may have diverged, so that the parts are compared. */
@@ -365,18 +382,21 @@ static bool is_better(const fit *f, int k, int best) {
     return more > 0 || (more == 0 && k < best);
 }
 
-/* Tasks that diverged are left out of the estimate, and that is said; if all did, there is none, and no adapter is worth making. */
+/* Tasks that diverged are left out of the estimate, and that is said; if all did, there is none, and no adapter is
+ * worth making. */
 static adatom_status judge_lost(const fit *f, int best) {
     static const char how[] = "what adapted or a class score is not finite, or all scores are the same";
     const int lost = f->lost_at[best];
     if (lost == 0) return ADATOM_OK;
     if (lost == f->folds)
-        return ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged in %d of the %d tasks of the estimate (%s); lower the learning rate", lost,
+        return ad_fail(f->ctx, ADATOM_FAILED,
+                       "adapting diverged in %d of the %d tasks of the estimate (%s); lower the learning rate", lost,
                        f->folds, how);
     int image = 0;
     while (f->fold[image] != f->first_lost_at[best]) image++;
     ad_log(f->ctx, ADATOM_LOG_WARNING,
-           "adapting diverged in %d of the %d tasks of the estimate (%s; the first is the one that leaves out '%s'). They are left out of "
+           "adapting diverged in %d of the %d tasks of the estimate (%s; the first is the one that leaves out '%s'). "
+           "They are left out of "
            "the accuracy, which is that of the others; lower the learning rate",
            lost, f->folds, how, adatom_dataset_path(f->dataset, (size_t)image));
     return ADATOM_OK;
@@ -418,7 +438,8 @@ static adatom_status read_tensor(batch *b, int tensor, size_t count, float *to) 
 static adatom_status check_finite(const fit *f, const char *name, const float *values, size_t count) {
     for (size_t e = 0; e < count; e++)
         if (!isfinite(values[e]))
-            return ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (tensor '%s' is not finite); lower the learning rate", name);
+            return ad_fail(f->ctx, ADATOM_FAILED,
+                           "adapting diverged (tensor '%s' is not finite); lower the learning rate", name);
     return ADATOM_OK;
 }
 
@@ -433,7 +454,8 @@ static adatom_status collect_lowrank(const batch *b, const float *values, adatom
             const int rank = ad_lowrank_file(node, a->lowrank.rank, part, name, shape);
             AD_TRY(ad_adapter_add(a, node->name, name, rank, shape));
             const ad_adapter_tensor *t = &a->tensors[a->count - 1];
-            for (size_t e = 0; e < t->elements; e++) t->values[e] = values[ad_lowrank_at(node, a->lowrank.rank, layer, part, e)];
+            for (size_t e = 0; e < t->elements; e++)
+                t->values[e] = values[ad_lowrank_at(node, a->lowrank.rank, layer, part, e)];
             AD_TRY(check_finite(b->f, t->name, t->values, t->elements));
         }
     }
@@ -449,11 +471,12 @@ static adatom_status collect(batch *b, adatom_adapter *a) {
     float *values = ad_malloc(f->ctx, AD_MAX(b->built.adapted_count + statistics, (size_t)1), sizeof *values);
     if (!values) return ADATOM_OUT_OF_MEMORY;
     if (b->built.adapted >= 0) AD_TRY(read_tensor(b, b->built.adapted, b->built.adapted_count, values));
-    if (b->built.statistics >= 0) AD_TRY(read_tensor(b, b->built.statistics, statistics, values + b->built.adapted_count));
+    if (b->built.statistics >= 0)
+        AD_TRY(read_tensor(b, b->built.statistics, statistics, values + b->built.adapted_count));
     for (int i = 0; i < net->param_count; i++) {
         const ad_param *p = &net->params[i];
-        const bool kept =
-            p->role == AD_ROLE_STATISTICS ? b->built.statistics >= 0 : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
+        const bool kept = p->role == AD_ROLE_STATISTICS ? b->built.statistics >= 0
+                                                        : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
         if (!kept) continue;
         const size_t block = p->role == AD_ROLE_STATISTICS ? b->built.adapted_count : b->built.role_offset[p->role];
         const float *from = values + block + p->offset - net->role_begin[p->role];
@@ -495,16 +518,18 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
         size_t first, count;
         adatom_dataset_class(f->dataset, k, &name, &first, &count);
         const int tested = f->tested[at], right = f->right[at];
-        json_t *one = json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", tested, "right", right);
+        json_t *one =
+            json_pack("{s:s, s:i, s:i, s:i}", "name", name, "images", (int)count, "tested", tested, "right", right);
         ad_json_append(classes, one, &bad);
     }
     SET("tool_version", json_string(ADATOM_VERSION));
     if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
     if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
-    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing, "atoms", m.atoms,
-                                "image_size", m.image_size));
-    SET("preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
-                                   "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));
+    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing,
+                                "atoms", m.atoms, "image_size", m.image_size));
+    SET("preprocessing",
+        json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
+                  "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));
     json_t *method = ad_settings_json(&f->settings);
     ad_json_set(method, "steps", json_integer(f->steps_at[best]), &bad);
     ad_json_set(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images), &bad);
@@ -512,11 +537,12 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     if (strcmp(f->p.augment, "none") != 0) ad_json_set(method, "shift", json_integer(f->p.shift), &bad);
     SET("method", method);
     SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
-    SET("device",
-        json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info, "precision", d.precision));
+    SET("device", json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info,
+                            "precision", d.precision));
     SET("classes", classes);
-    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", f->tested_at[best], "right",
-                                 f->right_at[best], "fitted", f->images, "fitted_right", fitted_right, "early_stop", f->checkpoints > 1);
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", f->tested_at[best],
+                                 "right", f->right_at[best], "fitted", f->images, "fitted_right", fitted_right,
+                                 "early_stop", f->checkpoints > 1);
     if (f->lost_at[best]) { /* the tasks of the estimate and those that are not in it */
         ad_json_set(estimate, "tasks", json_integer(f->folds), &bad);
         ad_json_set(estimate, "diverged", json_integer(f->lost_at[best]), &bad);
@@ -547,7 +573,8 @@ static adatom_status adapt(fit *f, int best, adatom_adapter **out) {
     for (int c = 0; c < f->info.classes; c++) fitted += right[c];
     AD_TRY(collect(&b, a)); /* names what is not finite, if it is a tensor */
     if (lost)
-        AD_TRY(ad_fail(f->ctx, ADATOM_FAILED, "adapting diverged (class scores are not finite or all the same); lower the learning rate"));
+        AD_TRY(ad_fail(f->ctx, ADATOM_FAILED,
+                       "adapting diverged (class scores are not finite or all the same); lower the learning rate"));
     json_t *config = configuration(f, best, fitted);
     if (!config) AD_TRY(ad_fail(f->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
     AD_TRY(ad_adapter_finish(a, config));

@@ -6,8 +6,8 @@
 
 enum { LEAVE_ONE_OUT_MOST = 64 };
 
-adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *p, uint64_t seed, int32_t *fold,
-                              int *folds) {
+adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *p, uint64_t seed,
+                              int32_t *fold, int *folds) {
     static const char *const kinds[] = {"leave-one-out", "folds", "holdout", "none"};
     const char **kind = &p->estimate;
     adatom_dataset_info info;
@@ -19,9 +19,11 @@ adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset
         if (known) *kind = kinds[i];
     }
     if (!known)
-        return ad_fail(ctx, ADATOM_USAGE, "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
+        return ad_fail(ctx, ADATOM_USAGE,
+                       "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
     if (p->folds < 2 || !(p->holdout > 0 && p->holdout < 1))
-        return ad_fail(ctx, ADATOM_USAGE, "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)",
+        return ad_fail(ctx, ADATOM_USAGE,
+                       "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)",
                        p->folds, (double)p->holdout);
     int32_t *order = ad_malloc(ctx, info.images, sizeof *order);
     if (!order) return ADATOM_OUT_OF_MEMORY;

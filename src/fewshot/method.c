@@ -27,7 +27,8 @@ static const struct {
     {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
     {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
     {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
-    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 10,
+     AD_LOWRANK_NONE},
     {"lora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
     {"dora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
     {"bora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
@@ -52,8 +53,8 @@ static adatom_status refuse(adatom_context *ctx, const char *what, const char *g
 
 float ad_or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value < 0.0f ? 0.0f : value; }
 
-/* Closer Look's fine-tuning of the Baseline [Chen et al., ICLR 2019]: a fresh linear head, 100 passes over the support set
- * in batches of 4, SGD. */
+/* Closer Look's fine-tuning of the Baseline [Chen et al., ICLR 2019]: a fresh linear head, 100 passes over the support
+ * set in batches of 4, SGD. */
 static void closerlook_baseline(ad_settings *s) {
     s->head = AD_HEAD_LINEAR;
     s->head_init = AD_HEAD_HOST;
@@ -77,7 +78,8 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
                   {"label smoothing", (double)s->label_smoothing, 0, 1, true},
                   {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false}};
     if (trains && (s->steps < 1 || s->steps > MOST_STEPS))
-        return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps, MOST_STEPS);
+        return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps,
+                       MOST_STEPS);
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
             return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
@@ -88,15 +90,16 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
     for (size_t i = 0; i < AD_COUNT(ranges); i++) {
         const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
         if (!(ranges[i].is >= ranges[i].least) || !below)
-            return ad_fail(ctx, ADATOM_USAGE, "%s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is, ranges[i].least,
-                           ranges[i].most, ranges[i].open ? ')' : ']');
+            return ad_fail(ctx, ADATOM_USAGE, "%s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is,
+                           ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
     }
     return ADATOM_OK;
 }
 
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, ad_settings *s) {
     static const char *const heads[] = {"linear", "cosine", NULL}, *const inits[] = {"zero", "random", "means", NULL};
-    static const char *const norms[] = {"frozen", "support", "transductive", NULL}, *const distances[] = {"euclidean", "cosine", NULL};
+    static const char *const norms[] = {"frozen", "support", "transductive", NULL}, *const distances[] = {
+                                                                                        "euclidean", "cosine", NULL};
     static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
     static const char *const optimizers[] = {"adam", "sgd", NULL};
     const char *names[AD_COUNT(methods) + 1] = {0};
@@ -120,7 +123,8 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     if (choice < 0) return refuse(ctx, "the start of the head", m->head_init, inits);
     if (m->head_init && trains) s->head_init = choice == 0 ? AD_HEAD_ZERO : choice == 1 ? AD_HEAD_HOST : AD_HEAD_MEANS;
     if (s->head == AD_HEAD_COSINE && s->head_init == AD_HEAD_ZERO) {
-        if (m->head_init) return ad_fail(ctx, ADATOM_USAGE, "a cosine head cannot start from zero: a zero vector has no direction");
+        if (m->head_init)
+            return ad_fail(ctx, ADATOM_USAGE, "a cosine head cannot start from zero: a zero vector has no direction");
         s->head_init = AD_HEAD_MEANS;
     }
     s->head_random = s->head_init == AD_HEAD_HOST;
@@ -145,8 +149,9 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
     s->lr_adapter = ad_or_default(m->lr_adapter, s->adam ? 3e-3f : 0.01f);
     const int rank = m->rank ? m->rank : 4;
-    s->lowrank = (ad_lowrank){
-        .kind = methods[which].lowrank, .rank = rank, .scale = (m->adapter_scale == 0.0f ? (float)rank : m->adapter_scale) / (float)rank};
+    s->lowrank = (ad_lowrank){.kind = methods[which].lowrank,
+                              .rank = rank,
+                              .scale = (m->adapter_scale == 0.0f ? (float)rank : m->adapter_scale) / (float)rank};
     s->momentum = ad_or_default(m->momentum, 0.9f);
     s->dampening = ad_or_default(m->dampening, s->adam ? 0.999f : 0.0f);
     s->nesterov = m->nesterov;
@@ -179,10 +184,12 @@ json_t *ad_seed_json(uint64_t seed) {
 
 json_t *ad_settings_json(const ad_settings *s) {
     static const char *const heads[] = {"none", "linear", "cosine", "centroid", "centroid-cosine"};
-    static const char *const inits[] = {"zero", "random", "means", "base"}, *const norms[] = {"frozen", "support", "transductive", "train"};
+    static const char *const inits[] = {"zero", "random", "means", "base"}, *const norms[] = {"frozen", "support",
+                                                                                              "transductive", "train"};
     static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed"};
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "adapt", s->name, "head", heads[s->head], "head_init", inits[s->head_init],
-                          "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed", ad_seed_json(s->seed));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "adapt", s->name, "head", heads[s->head], "head_init",
+                          inits[s->head_init], "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed",
+                          ad_seed_json(s->seed));
     bool bad = !o;
     if (bad || s->steps == 0) return o;
     ad_json_set(o, "optimizer", json_string(s->adam ? "adam" : "sgd"), &bad);
@@ -220,7 +227,8 @@ adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *metho
     const size_t size = strlen(text) + 1;
     if (size <= capacity) memcpy(out, text, size);
     free(text); /* jansson's */
-    if (size > capacity) return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", size, capacity);
+    if (size > capacity)
+        return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", size, capacity);
     return ADATOM_OK;
 }
 
@@ -280,9 +288,10 @@ adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shi
         case 3: b->augment_flags |= AD_FLIP; break;
         case 4: b->augment[4] = b->augment[5] = b->augment[6] = 0.4f; break;
         default:
-            return ad_fail(ctx, ADATOM_USAGE,
-                           "the augmentation '%.*s' is not known; it is made of none, shift, crop, flip, jitter, joined by +",
-                           (int)AD_MIN(length, (size_t)64), at);
+            return ad_fail(
+                ctx, ADATOM_USAGE,
+                "the augmentation '%.*s' is not known; it is made of none, shift, crop, flip, jitter, joined by +",
+                (int)AD_MIN(length, (size_t)64), at);
         }
         at += length;
         at += *at == '+';

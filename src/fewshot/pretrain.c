@@ -1,4 +1,5 @@
-/* Pretraining: adaptation with one task whose adapted set is everything (docs/methods.md, "Adaptation and pretraining"). */
+/* Pretraining: adaptation with one task whose adapted set is everything (docs/methods.md, "Adaptation and
+ * pretraining"). */
 #include "fewshot/pretrain.h"
 
 enum { MOST_STEPS = 1 << 26 }; /* the schedule is 32 bytes a step, and shaders index with 32 bits */
@@ -91,17 +92,18 @@ static adatom_status plan(ad_training *t) {
         if (bytes <= allowed) break;
         if (!fits && t->block == 1) {
             if (!t->p.memory_bytes) break; /* half of what is free is not enough: more may be */
-            status =
-                ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY, "training with batches of %d needs %.1f MiB; allowed are %.1f MiB%s", t->p.batch,
-                        (double)bytes / 0x1p20, (double)allowed / 0x1p20, t->p.validation ? ", a quarter being left to validation" : "");
+            status = ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY,
+                             "training with batches of %d needs %.1f MiB; allowed are %.1f MiB%s", t->p.batch,
+                             (double)bytes / 0x1p20, (double)allowed / 0x1p20,
+                             t->p.validation ? ", a quarter being left to validation" : "");
             goto done;
         }
         if (!fits) t->block = (t->block + 1) / 2;
         fits = false;
     }
     ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures (%s)",
-           (double)(ad_plan_bytes(t->built.plan) - ad_rows_bytes(&t->rows)) / 0x1p20, (double)ad_rows_bytes(&t->rows) / 0x1p20,
-           t->rows.parts == 1 ? "resident" : "streamed while it computes");
+           (double)(ad_plan_bytes(t->built.plan) - ad_rows_bytes(&t->rows)) / 0x1p20,
+           (double)ad_rows_bytes(&t->rows) / 0x1p20, t->rows.parts == 1 ? "resident" : "streamed while it computes");
 done:
     return status;
 }
@@ -121,13 +123,15 @@ static adatom_status make_state(ad_training *t) {
 
 /* What validation asks of its data and of memory, before the first step and not after the first epoch. */
 static adatom_status prepare_validation(ad_training *t) {
-    const adatom_episodes_params e = {.way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
+    const adatom_episodes_params e = {
+        .way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
     size_t bytes;
     int at_once;
     adatom_status status = adatom_episodes_create(t->ctx, t->p.validation, &e, &t->validation);
     if (status != ADATOM_OK) return status;
     t->centroid = (adatom_method){.adapt = "centroid", .memory_bytes = t->p.memory_bytes / 4};
-    return adatom_adapt_plan(t->device, t->model, t->p.validation, t->validation, &t->centroid, false, &bytes, &at_once);
+    return adatom_adapt_plan(t->device, t->model, t->p.validation, t->validation, &t->centroid, false, &bytes,
+                             &at_once);
 }
 
 static adatom_status setup(ad_training *t) {
@@ -139,15 +143,15 @@ static adatom_status setup(ad_training *t) {
         ad_model_copy_values(t->model, t->p.from);
     }
     if (t->info.size < t->model->net.image_size) {
-        status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.size,
-                         t->model->net.image_size);
+        status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
+                         t->info.size, t->model->net.image_size);
         goto done;
     }
     t->steps_per_epoch = (long)images / t->p.batch;
     t->steps = t->steps_per_epoch * t->p.epochs;
     if (t->steps > MOST_STEPS)
-        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "%d epochs of %ld steps are too many: at most %d steps are possible", t->p.epochs,
-                       t->steps_per_epoch, MOST_STEPS));
+        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "%d epochs of %ld steps are too many: at most %d steps are possible",
+                       t->p.epochs, t->steps_per_epoch, MOST_STEPS));
     t->block = AD_MIN(t->steps_per_epoch, 50);
     t->order_epoch = -1;
     const size_t pictures = (size_t)t->block * (size_t)t->p.batch;
@@ -186,13 +190,14 @@ static adatom_status validate(ad_training *t, double *accuracy) {
     adatom_evaluation *evaluation = NULL;
     adatom_evaluation_info info;
     adatom_status status;
-    AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &t->centroid, 0, 0, NULL, &evaluation));
+    AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &t->centroid, 0, 0, NULL,
+                                 &evaluation));
     adatom_evaluation_describe(evaluation, &info);
     if (info.diverged)
-        AD_TRY(ad_fail(
-            t->ctx, ADATOM_FAILED,
-            "training diverged by step %ld (in %d of %d validation episodes the class scores are not finite); lower the learning rate",
-            t->state.step, info.diverged, info.tasks));
+        AD_TRY(ad_fail(t->ctx, ADATOM_FAILED,
+                       "training diverged by step %ld (in %d of %d validation episodes the class scores are not "
+                       "finite); lower the learning rate",
+                       t->state.step, info.diverged, info.tasks));
     *accuracy = info.mean;
 done:
     adatom_evaluation_destroy(&evaluation);
@@ -237,7 +242,8 @@ static adatom_status run_block(ad_training *t) {
     AD_TRY(t->api->program_read(t->program, t->built.support_predicted, 0, t->predicted, bytes * (size_t)t->p.batch));
     for (long r = in_block; r < in_block + ran; r++) {
         if (!isfinite(t->loss[r]))
-            AD_TRY(ad_fail(t->ctx, ADATOM_FAILED, "training diverged at step %ld (the loss is not finite); lower the learning rate",
+            AD_TRY(ad_fail(t->ctx, ADATOM_FAILED,
+                           "training diverged at step %ld (the loss is not finite); lower the learning rate",
                            step + r - in_block + 1));
         t->state.loss += (double)t->loss[r];
         for (int i = 0; i < t->p.batch; i++) {
@@ -259,8 +265,8 @@ static adatom_status end_epoch(ad_training *t, double *validation) {
     adatom_status status = ADATOM_OK;
     *validation = -1;
     if (t->p.validation) {
-        AD_TRY(
-            ad_pretrain_save_checkpoint(t)); /* the epoch is safe whatever becomes of its validation; a run resumed here validates again */
+        AD_TRY(ad_pretrain_save_checkpoint(
+            t)); /* the epoch is safe whatever becomes of its validation; a run resumed here validates again */
         AD_TRY(validate(t, validation));
         if (*validation > t->state.best) {
             t->state.best = *validation;
@@ -298,8 +304,9 @@ static adatom_status train(ad_training *t) {
     }
     if (stopped) {
         AD_TRY(ad_pretrain_save_checkpoint(t));
-        status = ad_fail(t->ctx, ADATOM_INTERRUPTED, "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')",
-                         t->state.step, t->steps, t->checkpoint_path);
+        status = ad_fail(t->ctx, ADATOM_INTERRUPTED,
+                         "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')", t->state.step,
+                         t->steps, t->checkpoint_path);
         goto done;
     }
     AD_TRY(ad_pretrain_snapshot(t));
@@ -312,7 +319,8 @@ done:
     return status;
 }
 
-adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params, adatom_model **out) {
+adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params,
+                              adatom_model **out) {
     ad_training t = {.device = device, .api = device->engine->api, .ctx = device->ctx, .data = base};
     adatom_status status;
     if (out) *out = NULL;

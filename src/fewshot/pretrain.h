@@ -1,5 +1,5 @@
-/* What the parts of pretraining share: settings and their identity (pretrain_settings.c), what is kept in files (pretrain_keep.c), the run
- * itself (pretrain.c). */
+/* What the parts of pretraining share: settings and their identity (pretrain_settings.c), what is kept in files
+ * (pretrain_keep.c), the run itself (pretrain.c). */
 #ifndef AD_FEWSHOT_PRETRAIN_H
 #define AD_FEWSHOT_PRETRAIN_H
 
@@ -43,8 +43,8 @@ adatom_status ad_pretrain_schedule(ad_training *t);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);
 
-/* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor `restart` is asked
- * for. BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */
+/* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor
+ * `restart` is asked for. BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */
 adatom_status ad_pretrain_find(ad_training *t);
 /* Reads the checkpoint that was found, if there is one, and sends it to the device. */
 adatom_status ad_pretrain_resume(ad_training *t);

@@ -24,11 +24,12 @@ static adatom_status describe_start(ad_training *t) {
                    {"width", is->width, wanted->width}};
     for (size_t i = 0; i < AD_COUNT(texts); i++)
         if (texts[i].wanted && strcmp(texts[i].wanted, texts[i].is) != 0)
-            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %s, not %s", texts[i].what, texts[i].is, texts[i].wanted);
+            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %s, not %s", texts[i].what,
+                           texts[i].is, texts[i].wanted);
     for (size_t i = 0; i < AD_COUNT(numbers); i++)
         if (numbers[i].wanted && numbers[i].wanted != numbers[i].is)
-            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %d, not %d", numbers[i].what, numbers[i].is,
-                           numbers[i].wanted);
+            return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s %d, not %d", numbers[i].what,
+                           numbers[i].is, numbers[i].wanted);
     if ((wanted->decompose_first && !is->decompose_first) || (wanted->residual && !is->residual))
         return ad_fail(t->ctx, ADATOM_USAGE, "the model to start from has %s",
                        wanted->residual && !is->residual ? "no residual layers" : "an ordinary first convolution");
@@ -55,10 +56,11 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_par
     for (size_t i = 0; i < AD_COUNT(ranges); i++) {
         const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
         if (!(ranges[i].is >= ranges[i].least) || !below)
-            return ad_fail(ctx, ADATOM_USAGE, "pretraining: %s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is,
-                           ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
+            return ad_fail(ctx, ADATOM_USAGE, "pretraining: %s is %g; it must be in [%g, %g%c", ranges[i].what,
+                           ranges[i].is, ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
     }
-    if (!(p->lr > 0)) return ad_fail(ctx, ADATOM_USAGE, "pretraining needs lr > 0: with a rate of 0 nothing is learned");
+    if (!(p->lr > 0))
+        return ad_fail(ctx, ADATOM_USAGE, "pretraining needs lr > 0: with a rate of 0 nothing is learned");
     return ADATOM_OK;
 }
 
@@ -87,9 +89,11 @@ adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params 
     status = check_ranges(t->ctx, p);
     if (status != ADATOM_OK) return status;
     if ((size_t)p->batch > t->info.images)
-        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d", t->info.images, p->batch);
+        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d",
+                       t->info.images, p->batch);
     if (t->info.classes < 2)
-        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2", t->info.classes);
+        return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %d class; pretraining needs at least 2",
+                       t->info.classes);
     return ADATOM_OK;
 }
 
@@ -109,7 +113,8 @@ adatom_status ad_pretrain_schedule(ad_training *t) {
         rows[8 * s + 6] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
         rows[8 * s + 7] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
     }
-    adatom_status status = t->api->program_write(t->program, t->built.schedule, 0, rows, 8 * (size_t)t->steps * sizeof *rows);
+    adatom_status status =
+        t->api->program_write(t->program, t->built.schedule, 0, rows, 8 * (size_t)t->steps * sizeof *rows);
     ad_free(rows);
     return status;
 }
@@ -134,11 +139,13 @@ adatom_status ad_pretrain_identity(ad_training *t) {
         snprintf(validation, sizeof validation, "%s/%d", info.hash, p->validation_tasks);
     }
     char *text = ad_format(
-        t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s", t->model->net.arch,
-        t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms, p->model.image_size, p->model.width,
-        p->model.decompose_first, p->model.residual, (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer,
-        bits(p->lr), bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
-        (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start, validation);
+        t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s",
+        t->model->net.arch, t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms,
+        p->model.image_size, p->model.width, p->model.decompose_first, p->model.residual,
+        (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer, bits(p->lr),
+        bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
+        (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start,
+        validation);
     if (!text) return ADATOM_OUT_OF_MEMORY;
     ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
     ad_free(text);

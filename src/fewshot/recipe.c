@@ -33,11 +33,13 @@ static void on_progress(void *user, int done, int total, double mean, double ci9
     w->params->progress(w->params->user, w->result, done, total, mean, ci95);
 }
 
-static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_params *p, int size, adatom_dataset **out) {
+static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_params *p, int size,
+                               adatom_dataset **out) {
     const adatom_recipe_info *info = &recipe->info;
     const char *spec = p->data ? p->data : info->spec;
     *out = NULL;
-    if (!spec) return ad_fail(recipe->ctx, ADATOM_BAD_DATA, "'%s' needs data that you bring: %s", recipe->file, info->supply);
+    if (!spec)
+        return ad_fail(recipe->ctx, ADATOM_BAD_DATA, "'%s' needs data that you bring: %s", recipe->file, info->supply);
     const adatom_dataset_params params = {.size = size,
                                           .split = p->split ? p->split : info->split,
                                           .csv = p->csv    ? p->csv
@@ -56,8 +58,8 @@ static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_
 static bool same(const adatom_recipe *recipe, const char *what, const char *expected, const char *found) {
     if (!expected) return false;
     if (strcmp(expected, found) == 0) return true;
-    ad_log(recipe->ctx, ADATOM_LOG_WARNING, "%s: the %s has the hash %s; '%s' was measured with %s", recipe->info.name, what, found,
-           recipe->file, expected);
+    ad_log(recipe->ctx, ADATOM_LOG_WARNING, "%s: the %s has the hash %s; '%s' was measured with %s", recipe->info.name,
+           what, found, recipe->file, expected);
     return false;
 }
 
@@ -112,8 +114,8 @@ adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *reci
         outcome *o = &r->outcomes[i];
         watch w = {&p, i};
         const adatom_progress progress = {p.progress ? on_progress : NULL, &w};
-        AD_TRY(adatom_adapt_episodes(device, r->model, r->dataset, r->episodes, &expected->method, info->first, info->count, &progress,
-                                     &o->evaluation));
+        AD_TRY(adatom_adapt_episodes(device, r->model, r->dataset, r->episodes, &expected->method, info->first,
+                                     info->count, &progress, &o->evaluation));
         judge(expected, r->info.same_list, o);
         r->info.passed += passed(o);
     }
@@ -124,11 +126,15 @@ done:
     return ad_leave(recipe->ctx, status);
 }
 
-void adatom_reproduction_describe(const adatom_reproduction *reproduction, adatom_reproduction_info *out) { *out = reproduction->info; }
+void adatom_reproduction_describe(const adatom_reproduction *reproduction, adatom_reproduction_info *out) {
+    *out = reproduction->info;
+}
 
-adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, int result, adatom_reproduction_result *out) {
+adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, int result,
+                                      adatom_reproduction_result *out) {
     if (result < 0 || result >= reproduction->info.results)
-        return ad_fail(reproduction->ctx, ADATOM_USAGE, "there is no result %d, only 0 to %d", result, reproduction->info.results - 1);
+        return ad_fail(reproduction->ctx, ADATOM_USAGE, "there is no result %d, only 0 to %d", result,
+                       reproduction->info.results - 1);
     const outcome *o = &reproduction->outcomes[result];
     *out = (adatom_reproduction_result){o->evaluation, o->difference, o->tolerance, passed(o)};
     return ADATOM_OK;

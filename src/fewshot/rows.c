@@ -7,7 +7,8 @@ adatom_status ad_rows_plan(ad_rows *rows, int parts, size_t part) {
     size_t most = AD_MIN(limits.tensor_bytes, limits.arena_bytes) / rows->row_bytes;
     most = AD_MIN(most, (size_t)INT32_MAX / rows->row_bytes); /* shaders index with 32 bits */
     if (most == 0 || (count + most - 1) / most > AD_MAX_CHUNKS)
-        return ad_fail(rows->engine->ctx, ADATOM_FAILED, "%zu rows of %zu bytes do not fit this device's buffers", count, rows->row_bytes);
+        return ad_fail(rows->engine->ctx, ADATOM_FAILED, "%zu rows of %zu bytes do not fit this device's buffers",
+                       count, rows->row_bytes);
     rows->parts = parts;
     rows->part = part;
     rows->there[0] = rows->there[1] = -1;
@@ -19,7 +20,8 @@ adatom_status ad_rows_plan(ad_rows *rows, int parts, size_t part) {
 adatom_status ad_rows_create(ad_rows *rows) {
     adatom_status status = ADATOM_OK;
     for (int k = 0; k < rows->chunk_count; k++)
-        AD_TRY(rows->engine->api->buffer_create(rows->engine, (size_t)rows->chunks[k] * rows->row_bytes, &rows->buffers[k]));
+        AD_TRY(rows->engine->api->buffer_create(rows->engine, (size_t)rows->chunks[k] * rows->row_bytes,
+                                                &rows->buffers[k]));
 done:
     if (status != ADATOM_OK) ad_rows_clear(rows);
     return status;
@@ -35,8 +37,9 @@ static adatom_status send(ad_rows *rows, size_t to, size_t from, size_t count) {
             continue;
         }
         const size_t n = AD_MIN(count, here - to);
-        status = rows->engine->api->buffer_send(rows->engine, rows->buffers[k], to * rows->row_bytes,
-                                                (const char *)rows->table + from * rows->row_bytes, n * rows->row_bytes);
+        status =
+            rows->engine->api->buffer_send(rows->engine, rows->buffers[k], to * rows->row_bytes,
+                                           (const char *)rows->table + from * rows->row_bytes, n * rows->row_bytes);
         from += n, count -= n;
         to = 0;
     }

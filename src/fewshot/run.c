@@ -15,7 +15,9 @@ adatom_status ad_upload_parameters(ad_engine *engine, const adatom_model *model,
 ad_rows ad_picture_rows(ad_engine *engine, const adatom_dataset *dataset) {
     adatom_dataset_info info;
     adatom_dataset_describe(dataset, &info);
-    return (ad_rows){.engine = engine, .table = adatom_dataset_pixels(dataset, 0), .row_bytes = 3 * (size_t)info.size * (size_t)info.size};
+    return (ad_rows){.engine = engine,
+                     .table = adatom_dataset_pixels(dataset, 0),
+                     .row_bytes = 3 * (size_t)info.size * (size_t)info.size};
 }
 
 void ad_normalisation(const adatom_model *model, float out[8]) {
@@ -26,25 +28,28 @@ void ad_normalisation(const adatom_model *model, float out[8]) {
     }
 }
 
-adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffer *params, const ad_rows *rows, ad_program **out) {
+adatom_status ad_program_make(ad_engine *engine, const ad_built *built, ad_buffer *params, const ad_rows *rows,
+                              ad_program **out) {
     ad_buffer *external[AD_MAX_ARENAS] = {params};
     for (int k = 0; k < rows->chunk_count; k++) external[1 + k] = rows->buffers[k];
     return engine->api->program_create(engine, built->plan, external, out);
 }
 
-adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built, const ad_network *net, int rank,
-                               uint64_t seed, int task, int slot) {
+adatom_status ad_write_lowrank(const ad_engine *engine, ad_program *program, const ad_built *built,
+                               const ad_network *net, int rank, uint64_t seed, int task, int slot) {
     adatom_status status = ADATOM_OK;
     for (int l = 0; l < built->lowrank_count && status == ADATOM_OK; l++) {
         const ad_lowrank_layer *layer = &built->lowrank[l];
         const ad_node *node = &net->nodes[layer->node];
-        const size_t count = ad_lowrank_a_count(node, rank), block = (size_t)slot * built->plan->tensors[built->adapted].stride;
+        const size_t count = ad_lowrank_a_count(node, rank),
+                     block = (size_t)slot * built->plan->tensors[built->adapted].stride;
         ad_random random = ad_random_make(seed, AD_STREAM_ADAPTER, (uint32_t)task);
         random.counter[1] = (uint32_t)l;
         float *a = ad_malloc(engine->ctx, count, sizeof *a);
         if (!a) return ADATOM_OUT_OF_MEMORY;
         ad_lowrank_start(node, rank, &random, a);
-        status = engine->api->program_write(program, built->adapted, (block + layer->a) * sizeof *a, a, count * sizeof *a);
+        status =
+            engine->api->program_write(program, built->adapted, (block + layer->a) * sizeof *a, a, count * sizeof *a);
         ad_free(a);
     }
     return status;
@@ -80,7 +85,8 @@ size_t ad_memory_allowed(ad_engine *engine, size_t memory_bytes) {
 }
 
 /* part: rows of a task, to be planned anew for so many tasks; 0: rows are planned. */
-static adatom_status build(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t part, size_t tasks, int lanes, ad_built *out) {
+static adatom_status build(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t part, size_t tasks,
+                           int lanes, ad_built *out) {
     ad_built_clear(out);
     if (part) {
         adatom_status status = ad_rows_plan(rows, 2, part * tasks);
@@ -99,8 +105,8 @@ static size_t room(size_t allowed, size_t taken, size_t each, size_t lanes, size
     return lanes && tasks > lanes ? lanes + (left - lanes * each) / (each - lane_bytes) : tasks;
 }
 
-adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t count, size_t per_task, size_t memory_bytes,
-                           int wanted, int most, ad_built *out) {
+adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *rows, size_t count, size_t per_task,
+                           size_t memory_bytes, int wanted, int most, ad_built *out) {
     const ad_engine_api *api = device->engine->api;
     adatom_status status;
     ad_limits limits;
@@ -109,7 +115,8 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     p->half = api->half_storage(device->engine) == AD_VERDICT_PASSED;
     const bool whole = !per_task || ad_rows_plan(rows, 1, count) == ADATOM_OK;
     AD_TRY(build(device, p, rows, whole ? 0 : per_task, 1, limits.lanes, out));
-    const size_t one = AD_MAX(ad_plan_owned_bytes(out->plan), (size_t)1), largest = AD_MAX(ad_plan_largest_tensor(out->plan), (size_t)1);
+    const size_t one = AD_MAX(ad_plan_owned_bytes(out->plan), (size_t)1),
+                 largest = AD_MAX(ad_plan_largest_tensor(out->plan), (size_t)1);
     const size_t params = out->plan->arenas[0].bytes, streaming = one + 2 * per_task * rows->row_bytes;
     const size_t all = params + (per_task ? count * rows->row_bytes : ad_rows_bytes(rows));
     const size_t least = per_task ? AD_MIN(all + one, params + streaming) : all + one;
@@ -118,7 +125,8 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     if (least > allowed || largest > limits.tensor_bytes) {
         status =
             ad_fail(device->ctx, ADATOM_OUT_OF_MEMORY,
-                    "one task needs %.1f MiB with parameters and pictures (its largest tensor %.1f MiB); %s %.1f MiB (%.1f MiB a tensor)",
+                    "one task needs %.1f MiB with parameters and pictures (its largest tensor %.1f MiB); %s %.1f MiB "
+                    "(%.1f MiB a tensor)",
                     (double)least / 0x1p20, (double)largest / 0x1p20, memory_bytes ? "allowed are" : "this device has",
                     (double)allowed / 0x1p20, (double)limits.tensor_bytes / 0x1p20);
         goto done;
@@ -133,10 +141,13 @@ adatom_status ad_fit_tasks(adatom_device *device, ad_build_params *p, ad_rows *r
     const size_t streamed = per_task ? room(allowed, params, streaming, lanes, lane_bytes) : 0;
     const bool stream = staying < AD_MIN(streamed, useful);
     size_t first = AD_MIN(stream ? streamed : staying, useful);
-    if (lanes && first > lanes && first < AD_MIN(useful, (size_t)most)) first -= first % lanes; /* else some would be idle every time */
+    if (lanes && first > lanes && first < AD_MIN(useful, (size_t)most))
+        first -= first % lanes; /* else some would be idle every time */
     for (size_t tasks = first; tasks; tasks--) {
         AD_TRY(build(device, p, rows, stream ? per_task : 0, tasks, limits.lanes, out));
-        if (tasks == 1 || (ad_plan_bytes(out->plan) <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes)) break;
+        if (tasks == 1 ||
+            (ad_plan_bytes(out->plan) <= allowed && ad_plan_largest_tensor(out->plan) <= limits.tensor_bytes))
+            break;
     }
 done:
     if (status != ADATOM_OK) ad_built_clear(out);

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* P(|T| <= t) of Student's distribution with v degrees of freedom: the finite series for whole v, Abramowitz & Stegun 26.7.3
- * and 26.7.4, with theta = atan(t/sqrt(v)). */
+/* P(|T| <= t) of Student's distribution with v degrees of freedom: the finite series for whole v, Abramowitz &
+ * Stegun 26.7.3 and 26.7.4, with theta = atan(t/sqrt(v)). */
 static double student_within(double t, size_t v) {
     const double theta = atan(t / sqrt((double)v)), cosine = cos(theta), square = cosine * cosine;
     double sum = 0, term = v % 2 ? cosine : 1;

@@ -12,7 +12,8 @@
 
 enum { BLOCK_BYTES = 1 << 16, MEMBER_NAME_MOST = 4096, MEMBER_DEPTH_MOST = 256 };
 
-/* A copy of name with "." and empty components left out; NULL with *usable false: it leads out or is too long or deep. */
+/* A copy of name with "." and empty components left out; NULL with *usable false: it leads out or is too long or deep.
+ */
 static char *tidy_path(adatom_context *ctx, const char *name, bool *usable) {
     size_t length = 0, depth = 0, size = strlen(name);
     *usable = size <= MEMBER_NAME_MOST;
@@ -41,11 +42,11 @@ static adatom_status damaged(const ad_source *source, struct archive *reader, co
     const char *reason = archive_error_string(reader);
     if (reason && strstr(reason, "nsupported"))
         return ad_fail(source->ctx, ADATOM_BAD_DATA,
-                       "archive '%s' is packed in a way that is not read%s%s%s (%s): unpack it, or pack it again", source->root,
-                       member ? ", at '" : "", member ? member : "", member ? "'" : "", reason);
+                       "archive '%s' is packed in a way that is not read%s%s%s (%s): unpack it, or pack it again",
+                       source->root, member ? ", at '" : "", member ? member : "", member ? "'" : "", reason);
     return ad_fail(source->ctx, archive_errno(reader) == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA,
-                   "archive '%s' is damaged or cut short%s%s%s: %s", source->root, member ? " at '" : "", member ? member : "",
-                   member ? "'" : "", reason ? reason : "no reason given");
+                   "archive '%s' is damaged or cut short%s%s%s: %s", source->root, member ? " at '" : "",
+                   member ? member : "", member ? "'" : "", reason ? reason : "no reason given");
 }
 
 static const char disc[] = "an ISO 9660 archive";
@@ -62,8 +63,9 @@ static const char *kind_of_file(const ad_source *source) {
     return what;
 }
 
-/* The locale in which libarchive gives names as they are. A zip says which names are UTF-8, and the C locale can't hold those. In a
- * locale of UTF-8 libarchive composes accents (NFC), which for a tar isn't needed: there the C locale leaves the bytes alone. */
+/* The locale in which libarchive gives names as they are. A zip says which names are UTF-8, and the C locale can't hold
+ * those. In a locale of UTF-8 libarchive composes accents (NFC), which for a tar isn't needed: there the C locale
+ * leaves the bytes alone. */
 static void choose_locale(ad_source *source) {
     static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
     const char *what = kind_of_file(source);
@@ -78,11 +80,13 @@ static void choose_locale(ad_source *source) {
 static adatom_status open_archive(ad_source *source, struct archive **out) {
     struct archive *reader = archive_read_new();
     *out = reader;
-    if (!reader) return ad_fail(source->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for reading archive '%s'", source->root);
+    if (!reader)
+        return ad_fail(source->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for reading archive '%s'", source->root);
     choose_locale(source);
     /* Named one by one: libarchive's "all" includes filters that run other programs. */
     archive_read_support_format_tar(reader);
-    archive_read_support_format_zip_seekable(reader); /* not "zip": without the directory at its end a zip isn't whole */
+    archive_read_support_format_zip_seekable(
+        reader); /* not "zip": without the directory at its end a zip isn't whole */
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_xz(reader);
     archive_read_support_filter_bzip2(reader);
@@ -90,7 +94,8 @@ static adatom_status open_archive(ad_source *source, struct archive **out) {
     return ADATOM_OK;
 }
 
-static adatom_status read_content(ad_source *source, struct archive *reader, const char *name, char **bytes, size_t *size) {
+static adatom_status read_content(ad_source *source, struct archive *reader, const char *name, char **bytes,
+                                  size_t *size) {
     adatom_status status = ADATOM_OK;
     char *content = NULL;
     size_t used = 0, capacity = 0;
@@ -107,8 +112,8 @@ static adatom_status read_content(ad_source *source, struct archive *reader, con
         if (n == 0) break;
         used += (size_t)n;
         if (used > AD_PICTURE_MAX_BYTES)
-            AD_TRY(
-                ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' in '%s' is larger than %zu bytes", name, source->root, AD_PICTURE_MAX_BYTES));
+            AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' in '%s' is larger than %zu bytes", name, source->root,
+                           AD_PICTURE_MAX_BYTES));
     }
     *bytes = content;
     *size = used;
@@ -131,7 +136,8 @@ static adatom_status next_header(ad_source *source, struct archive *reader, size
         bool is_tar = (archive_format(reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
         *out = NULL;
         if (is_tar && archive_filter_bytes(reader, 0) < member_end + 512)
-            AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' is cut short: its end mark is missing", source->root));
+            AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' is cut short: its end mark is missing",
+                           source->root));
     } else if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
         AD_TRY(damaged(source, reader, NULL));
     }
@@ -147,12 +153,14 @@ static adatom_status not_an_archive(const ad_source *source, struct archive *rea
     const char *what = kind_of_file(source);
     for (size_t i = 0; what && i < AD_COUNT(known); i++)
         if (!strcmp(what, known[i])) return damaged(source, reader, NULL);
-    return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' is %s, not a folder, zip or tar archive of pictures%s", source->root,
-                   what ? what : "something unknown", what && strstr(what, "archive") && !strstr(what, "empty") ? ": unpack it first" : "");
+    return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' is %s, not a folder, zip or tar archive of pictures%s",
+                   source->root, what ? what : "something unknown",
+                   what && strstr(what, "archive") && !strstr(what, "empty") ? ": unpack it first" : "");
 }
 
 /* Notes what a header says. written: the name in a zip's directory, or NULL; it counts where it is the same name. */
-static adatom_status take_member(ad_source *source, struct archive_entry *header, const char *written, ad_member *m, bool *usable) {
+static adatom_status take_member(ad_source *source, struct archive_entry *header, const char *written, ad_member *m,
+                                 bool *usable) {
     locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
     adatom_status status = ADATOM_OK;
     /* The first is NULL where the name can't be said in that locale. */
@@ -192,15 +200,16 @@ done:
 }
 
 /* Reads what is wanted of a file's content while the archive stands there. */
-static adatom_status look_at_content(ad_source *source, struct archive *reader, struct archive_entry *header, ad_member *m,
-                                     size_t *keep_bytes) {
+static adatom_status look_at_content(ad_source *source, struct archive *reader, struct archive_entry *header,
+                                     ad_member *m, size_t *keep_bytes) {
     const ad_entry_kind kind = ad_kind_of_name(m->path);
     const char *slash = strrchr(m->path, '/'), *base = slash ? slash + 1 : m->path;
     adatom_status status = ADATOM_OK;
     if (ad_is_service_name(base)) return ADATOM_OK;
     if (archive_entry_is_encrypted(header)) {
         if (kind == AD_ENTRY_OTHER) return ADATOM_OK;
-        return ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' is encrypted ('%s'): unpack it with its password, or make one without",
+        return ad_fail(source->ctx, ADATOM_BAD_DATA,
+                       "archive '%s' is encrypted ('%s'): unpack it with its password, or make one without",
                        source->root, m->path);
     }
     if (kind == AD_ENTRY_OTHER) {
@@ -230,12 +239,14 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
     if (what == disc) AD_TRY(not_an_archive(source, NULL));
     if (what && !strcmp(what, "a zip archive")) AD_TRY(ad_zip_names(source->ctx, source->root, &written));
     AD_TRY(open_archive(source, &reader));
-    if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK) AD_TRY(not_an_archive(source, reader));
+    if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK)
+        AD_TRY(not_an_archive(source, reader));
     for (size_t number = 0;; number++) {
         struct archive_entry *header = NULL;
         if (number % 64 == 0) AD_TRY(ad_interrupted(source->ctx));
         status = next_header(source, reader, number, &header);
-        if (status == ADATOM_BAD_DATA && number == 0 && archive_filter_count(reader) <= 1) status = not_an_archive(source, reader);
+        if (status == ADATOM_BAD_DATA && number == 0 && archive_filter_count(reader) <= 1)
+            status = not_an_archive(source, reader);
         if (status != ADATOM_OK || !header) break;
         if (count == capacity) {
             size_t grown = capacity ? 2 * capacity : 256;
@@ -280,12 +291,14 @@ static adatom_status read_again(ad_source *source, const ad_entry *entry, char *
         status = open_archive(source, &reader);
         source->reader = reader;
         AD_TRY(status);
-        if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK) AD_TRY(damaged(source, reader, NULL));
+        if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK)
+            AD_TRY(damaged(source, reader, NULL));
     }
     do {
         struct archive_entry *header = NULL;
         AD_TRY(next_header(source, source->reader, source->next_member, &header));
-        if (!header) AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' changed while it was read", source->root));
+        if (!header)
+            AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "archive '%s' changed while it was read", source->root));
     } while (source->next_member++ != entry->member);
     AD_TRY(read_content(source, source->reader, entry->path, bytes, size));
 done:
@@ -295,7 +308,8 @@ done:
 adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t *size) {
     ad_entry *entry = &source->entries[i], *next = i + 1 < source->count ? entry + 1 : NULL;
     adatom_status status = ADATOM_OK;
-    if (entry->bytes && entry->kind == AD_ENTRY_CSV) { /* lists stay, so that what is in an archive can be told without it */
+    if (entry->bytes &&
+        entry->kind == AD_ENTRY_CSV) { /* lists stay, so that what is in an archive can be told without it */
         if (!(*bytes = ad_malloc(source->ctx, entry->bytes_size + 1, 1))) return ADATOM_OUT_OF_MEMORY;
         memcpy(*bytes, entry->bytes, entry->bytes_size);
         *size = entry->bytes_size;

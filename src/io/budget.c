@@ -25,7 +25,8 @@ adatom_status ad_budget_make(adatom_context *ctx, uint64_t bytes, ad_budget **ou
 void ad_budget_take(ad_budget *budget, uint64_t bytes) {
     if (!budget) return;
     pthread_mutex_lock(&budget->lock);
-    while (budget->taken > 0 && budget->aside + budget->taken + bytes > budget->bytes) pthread_cond_wait(&budget->freed, &budget->lock);
+    while (budget->taken > 0 && budget->aside + budget->taken + bytes > budget->bytes)
+        pthread_cond_wait(&budget->freed, &budget->lock);
     budget->taken += bytes;
     pthread_mutex_unlock(&budget->lock);
 }

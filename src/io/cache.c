@@ -10,19 +10,23 @@
 #include <unistd.h>
 
 uint64_t ad_cache_name(const ad_selection *s, const adatom_dataset_params *params) {
-    const uint64_t facts[] = {AD_DATASET_VERSION, (uint64_t)params->size, (uint64_t)params->resize, s->count, (uint64_t)s->classes};
+    const uint64_t facts[] = {AD_DATASET_VERSION, (uint64_t)params->size, (uint64_t)params->resize, s->count,
+                              (uint64_t)s->classes};
     uint64_t key = ad_hash(facts, sizeof facts, 0);
-    for (int c = 0; c < s->classes; c++) key = ad_hash(s->names[c], strlen(s->names[c]) + 1, ad_hash(&s->counts[c], sizeof(size_t), key));
+    for (int c = 0; c < s->classes; c++)
+        key = ad_hash(s->names[c], strlen(s->names[c]) + 1, ad_hash(&s->counts[c], sizeof(size_t), key));
     for (size_t i = 0; i < s->count; i++) key = ad_hash(s->pictures[i].path, strlen(s->pictures[i].path) + 1, key);
     uint8_t background[3] = {0};
     ad_parse_background(params->background, background);
-    key = ad_hash(background, sizeof background, ad_hash(&params->allow_truncated, sizeof params->allow_truncated, key));
+    key =
+        ad_hash(background, sizeof background, ad_hash(&params->allow_truncated, sizeof params->allow_truncated, key));
     return key;
 }
 
 uint64_t ad_cache_content(const ad_source *source, const ad_selection *s, uint64_t name) {
     uint64_t key = ad_hash(&name, sizeof name, 1);
-    for (size_t i = 0; i < s->count; i++) key = ad_hash(&source->entries[s->pictures[i].entry].hash, sizeof(uint64_t), key);
+    for (size_t i = 0; i < s->count; i++)
+        key = ad_hash(&source->entries[s->pictures[i].entry].hash, sizeof(uint64_t), key);
     return key;
 }
 
@@ -49,12 +53,14 @@ bool ad_cache_has(adatom_context *ctx, const char *folder, uint64_t name) {
     block_prefix(name, prefix);
     DIR *stream = opendir(folder);
     if (!stream) return false;
-    for (const struct dirent *item; !found && (item = readdir(stream));) found = !strncmp(item->d_name, prefix, strlen(prefix));
+    for (const struct dirent *item; !found && (item = readdir(stream));)
+        found = !strncmp(item->d_name, prefix, strlen(prefix));
     closedir(stream);
     return found;
 }
 
-/* Over everything but the pixels, whose own hash is among it: they are looked at once, for this and for the data set's hash. */
+/* Over everything but the pixels, whose own hash is among it: they are looked at once, for this and for the data set's
+ * hash. */
 static uint64_t checksum(const char *bytes, size_t pixels_at) {
     return ad_hash(bytes + sizeof(ad_block_header), pixels_at - sizeof(ad_block_header),
                    ad_hash(bytes, offsetof(ad_block_header, checksum), 0));
@@ -69,10 +75,13 @@ static bool block_is_whole(ad_block *block, ad_cache_key key) {
     memcpy(&h, bytes, sizeof h);
     if (memcmp(h.magic, AD_DATASET_MAGIC, sizeof h.magic) || h.version != AD_DATASET_VERSION) return false;
     if (h.key.name != key.name || h.key.content != key.content) return false;
-    if (h.size < 1 || h.size > 4096 || h.classes < 1 || h.classes > h.images || h.images > INT32_MAX || h.text_bytes > size) return false;
+    if (h.size < 1 || h.size > 4096 || h.classes < 1 || h.classes > h.images || h.images > INT32_MAX ||
+        h.text_bytes > size)
+        return false;
     size_t text_at = sizeof h + h.classes * sizeof(uint64_t);
     block->pixels_at = (text_at + h.text_bytes + 63) / 64 * 64;
-    if (block->pixels_at + h.images * h.size * h.size * 3 != size || h.checksum != checksum(bytes, block->pixels_at)) return false;
+    if (block->pixels_at + h.images * h.size * h.size * 3 != size || h.checksum != checksum(bytes, block->pixels_at))
+        return false;
     if (h.pixels_hash != ad_block_hash(block)) return false;
     uint64_t images = 0, texts = 0;
     for (size_t c = 0; c < h.classes; c++) {
@@ -129,7 +138,8 @@ static adatom_status remove_old(adatom_context *ctx, const char *folder, const c
     for (const struct dirent *item; (item = readdir(stream));) {
         struct stat info;
         if (strncmp(item->d_name, "pictures-", 9) && strncmp(item->d_name, "sources-", 8)) continue;
-        if (!strcmp(item->d_name, mine) || fstatat(dirfd(stream), item->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (!strcmp(item->d_name, mine) || fstatat(dirfd(stream), item->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
         if (!S_ISREG(info.st_mode) || strstr(item->d_name, ".tmp")) continue; /* another process may be writing it */
         if (count == capacity) {
             const size_t grown = capacity ? 2 * capacity : 64;
@@ -150,7 +160,8 @@ static adatom_status remove_old(adatom_context *ctx, const char *folder, const c
     for (size_t i = 0; i < count && total > limit; i++) {
         if (unlinkat(dirfd(stream), files[i].name, 0) != 0) continue;
         total -= files[i].size;
-        ad_log(ctx, ADATOM_LOG_INFO, "'%s/%s' was longest not used and is removed from the cache", folder, files[i].name);
+        ad_log(ctx, ADATOM_LOG_INFO, "'%s/%s' was longest not used and is removed from the cache", folder,
+               files[i].name);
     }
 done:
     for (size_t i = 0; i < count; i++) ad_free(files[i].name);

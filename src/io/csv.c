@@ -4,13 +4,16 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* Bytes of the space at `text`, 0 if it is none. Spreadsheets and input methods write those of Unicode, and some without any width. */
+/* Bytes of the space at `text`, 0 if it is none. Spreadsheets and input methods write those of Unicode, and some
+ * without any width. */
 static size_t space_length(const char *text, size_t size) {
     utf8proc_int32_t point = 0;
     if (size && strchr(" \t\r", *text)) return 1;
     if (!size || (unsigned char)*text < 0x80) return 0;
-    const utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)AD_MIN(size, 4), &point);
-    const bool is_space = length > 0 && (utf8proc_category(point) == UTF8PROC_CATEGORY_ZS || point == 0x200B || point == 0xFEFF);
+    const utf8proc_ssize_t length =
+        utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)AD_MIN(size, 4), &point);
+    const bool is_space =
+        length > 0 && (utf8proc_category(point) == UTF8PROC_CATEGORY_ZS || point == 0x200B || point == 0xFEFF);
     return is_space ? (size_t)length : 0;
 }
 
@@ -27,8 +30,8 @@ static char *trim(char *text) {
     return text + start;
 }
 
-/* Reads one field, without spaces before it, unquoting it in place and ending it with NUL. *at moves behind the separator; *ends_row tells
- * whether that was a line's end. NULL: a quote isn't closed, or text follows one. */
+/* Reads one field, without spaces before it, unquoting it in place and ending it with NUL. *at moves behind the
+ * separator; *ends_row tells whether that was a line's end. NULL: a quote isn't closed, or text follows one. */
 static char *next_field(char *text, size_t size, size_t *at, size_t *line, bool *ends_row) {
     while (*at < size && (text[*at] == ' ' || text[*at] == '\t')) ++*at;
     size_t i = *at, written = i;
@@ -69,7 +72,9 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
         bool ends_row = false, blank = false;
         for (int column = 0; !ends_row; column++) {
             char *field = next_field(text, size, &at, &line, &ends_row);
-            if (!field) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: a quoted field isn't closed properly", csv->name, row_line);
+            if (!field)
+                return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: a quoted field isn't closed properly", csv->name,
+                               row_line);
             blank = column == 0 && ends_row && !*trim(field);
             if (header) {
                 field = trim(field);
@@ -84,13 +89,16 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
             const char *what = ad_sniff(text, size);
             const bool is_list = (!what || !strcmp(what, "a text file")) && first_heading && *first_heading;
             return ad_fail(ctx, ADATOM_BAD_DATA,
-                           "'%s' %s%s: the first line must name the columns 'filename' and 'label', with a comma between them%s%.40s%s",
-                           csv->name, what ? "is " : "isn't a list of pictures", what ? what : "", is_list ? ", and begins with '" : "",
-                           is_list ? first_heading : "", is_list ? "'" : "");
+                           "'%s' %s%s: the first line must name the columns 'filename' and 'label', with a comma "
+                           "between them%s%.40s%s",
+                           csv->name, what ? "is " : "isn't a list of pictures", what ? what : "",
+                           is_list ? ", and begins with '" : "", is_list ? first_heading : "", is_list ? "'" : "");
         }
         if (header || blank) continue;
-        if (!file || !*file) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: there is no file name", csv->name, row_line);
-        if (!label || !*label) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: '%s' has no label", csv->name, row_line, file);
+        if (!file || !*file)
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: there is no file name", csv->name, row_line);
+        if (!label || !*label)
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: '%s' has no label", csv->name, row_line, file);
         if (csv->count == capacity) {
             size_t grown = capacity ? 2 * capacity : 256;
             ad_csv_row *rows = ad_realloc(ctx, csv->rows, capacity, grown, sizeof *rows);

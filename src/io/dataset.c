@@ -23,8 +23,9 @@ struct adatom_dataset {
     size_t *first;                     /* [classes + 1] */
 };
 
-adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const char *const *names, const size_t *counts, size_t images,
-                            const char *(*path)(const void *user, size_t image), const void *user, ad_block *out) {
+adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const char *const *names, const size_t *counts,
+                            size_t images, const char *(*path)(const void *user, size_t image), const void *user,
+                            ad_block *out) {
     size_t text_bytes = 0, pixel_bytes = 0;
     *out = (ad_block){0};
     for (int c = 0; c < classes; c++) text_bytes += strlen(names[c]) + 1;
@@ -41,13 +42,17 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
         ad_bytes_text(out->size, needed);
         ad_bytes_text(available, left);
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
-                       "%zu pictures of %d x %d need %s of memory, %s are available; choose a smaller picture size or fewer pictures",
+                       "%zu pictures of %d x %d need %s of memory, %s are available; choose a smaller picture size or "
+                       "fewer pictures",
                        images, size, size, needed, left);
     }
     out->bytes = ad_malloc(ctx, out->size, 1);
     if (!out->bytes) return ADATOM_OUT_OF_MEMORY;
-    ad_block_header header = {
-        .version = AD_DATASET_VERSION, .size = (uint32_t)size, .images = images, .text_bytes = text_bytes, .classes = (uint64_t)classes};
+    ad_block_header header = {.version = AD_DATASET_VERSION,
+                              .size = (uint32_t)size,
+                              .images = images,
+                              .text_bytes = text_bytes,
+                              .classes = (uint64_t)classes};
     memcpy(header.magic, AD_DATASET_MAGIC, sizeof header.magic);
     memset(out->bytes, 0, out->pixels_at);
     memcpy(out->bytes, &header, sizeof header);
@@ -66,14 +71,16 @@ static char *shown_copy(adatom_context *ctx, const char *name) {
 
 uint64_t ad_block_hash(ad_block *block) {
     ad_block_header *header = (ad_block_header *)(void *)block->bytes;
-    const uint64_t found =
-        block->is_hashed ? header->pixels_hash : ad_hash(block->bytes + block->pixels_at, block->size - block->pixels_at, header->size);
+    const uint64_t found = block->is_hashed
+                               ? header->pixels_hash
+                               : ad_hash(block->bytes + block->pixels_at, block->size - block->pixels_at, header->size);
     if (!block->is_hashed) header->pixels_hash = found;
     block->is_hashed = true;
     return found;
 }
 
-adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed, adatom_dataset **out) {
+adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed,
+                              adatom_dataset **out) {
     const ad_block_header *header = (const ad_block_header *)(const void *)block->bytes;
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     adatom_dataset *d = ad_calloc(ctx, 1, sizeof *d);
@@ -129,7 +136,8 @@ void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t dam
     dataset->damaged = damaged;
 }
 
-adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out) {
+adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                  adatom_dataset_params *out) {
     *out = params ? *params : (adatom_dataset_params){0};
     if (!spec || !*spec) return ad_fail(ctx, ADATOM_USAGE, "no data set was named");
     if (out->size == 0) out->size = 84;
@@ -137,8 +145,8 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const a
         return ad_fail(ctx, ADATOM_USAGE, "pictures of %d x %d pixels: 1 to 4096 are possible", out->size, out->size);
     if (out->resize == 0) out->resize = out->size;
     if (out->resize < out->size || out->resize > 4096)
-        return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", out->resize, out->size,
-                       out->size);
+        return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them",
+                       out->resize, out->size, out->size);
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;
@@ -147,7 +155,8 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const a
         out->decode_bytes = quarter > 0 ? AD_MIN(quarter, most) : most;
     }
     if (!ad_parse_background(out->background, (uint8_t[3]){0}))
-        return ad_fail(ctx, ADATOM_USAGE, "'%s' is no background: white, black, grey or six hexadecimal digits (RRGGBB) are",
+        return ad_fail(ctx, ADATOM_USAGE,
+                       "'%s' is no background: white, black, grey or six hexadecimal digits (RRGGBB) are",
                        out->background);
     if (out->cache_bytes == 0) out->cache_bytes = (uint64_t)16 << 30;
     if (out->builtin_per_class == 0) out->builtin_per_class = 60;
@@ -197,19 +206,22 @@ done:
     return status;
 }
 
-adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_source *source,
-                                ad_csv *csv) {
+adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                ad_source *source, ad_csv *csv) {
     *source = (ad_source){0};
     *csv = (ad_csv){0};
     adatom_status status = ADATOM_OK;
     struct stat info;
     size_t length = strlen(spec);
-    bool is_csv = length > 4 && ad_same_letters(spec + length - 4, ".csv", SIZE_MAX) && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
+    bool is_csv = length > 4 && ad_same_letters(spec + length - 4, ".csv", SIZE_MAX) && stat(spec, &info) == 0 &&
+                  S_ISREG(info.st_mode);
     if (!is_csv) {
         if (params->csv) AD_TRY(read_csv(ctx, params->csv, csv));
         AD_TRY(ad_source_open(ctx, spec, source));
     } else {
-        if (params->csv) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "'%s' is a CSV list itself: '%s' can't be applied to it", spec, params->csv));
+        if (params->csv)
+            AD_TRY(ad_fail(ctx, ADATOM_USAGE, "'%s' is a CSV list itself: '%s' can't be applied to it", spec,
+                           params->csv));
         AD_TRY(read_csv(ctx, spec, csv));
         AD_TRY(open_beside_list(ctx, spec, csv, source));
     }
@@ -217,7 +229,9 @@ done:
     return status;
 }
 
-static const char *selected_path(const void *user, size_t image) { return ((const ad_selection *)user)->pictures[image].path; }
+static const char *selected_path(const void *user, size_t image) {
+    return ((const ad_selection *)user)->pictures[image].path;
+}
 
 /* Reads the selected pictures of which it isn't known what is in them. */
 static adatom_status hash_contents(ad_source *source, const ad_selection *selection) {
@@ -240,8 +254,8 @@ done:
 }
 
 /* The block from the cache, if it is certain that it is of these very pictures. */
-static adatom_status find_block(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, uint64_t name,
-                                ad_block *block) {
+static adatom_status find_block(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
+                                uint64_t name, ad_block *block) {
     if (!ad_cache_has(source->ctx, params->cache_dir, name)) return ADATOM_OK; /* then they needn't be read twice */
     adatom_status status = hash_contents(source, selection);
     if (status == ADATOM_BAD_DATA) return ADATOM_OK; /* decoding says which picture can't be read */
@@ -250,14 +264,14 @@ static adatom_status find_block(ad_source *source, const ad_selection *selection
     return ad_cache_load(source->ctx, params->cache_dir, key, block);
 }
 
-static adatom_status decode(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, uint64_t name,
-                            ad_block *block, size_t *damaged) {
+static adatom_status decode(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
+                            uint64_t name, ad_block *block, size_t *damaged) {
     ad_problems problems = {.ctx = source->ctx};
     adatom_status status = ADATOM_OK;
     uint64_t *hashes = params->cache_dir ? ad_calloc(source->ctx, selection->count, sizeof *hashes) : NULL;
     if (params->cache_dir && !hashes) return ADATOM_OUT_OF_MEMORY;
-    AD_TRY(ad_block_make(source->ctx, params->size, selection->classes, (const char *const *)selection->names, selection->counts,
-                         selection->count, selected_path, selection, block));
+    AD_TRY(ad_block_make(source->ctx, params->size, selection->classes, (const char *const *)selection->names,
+                         selection->counts, selection->count, selected_path, selection, block));
     AD_TRY(ad_load(source, selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, hashes));
     ad_warn_of_damaged(&problems);
     *damaged = problems.damaged_taken;
@@ -271,8 +285,8 @@ done:
     return status;
 }
 
-static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block,
-                                   ad_passed *passed, size_t *damaged) {
+static adatom_status open_pictures(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                   ad_block *block, ad_passed *passed, size_t *damaged) {
     ad_source source = {0};
     ad_csv csv = {0};
     ad_selection selection = {0};
@@ -298,7 +312,8 @@ done:
     return status;
 }
 
-static adatom_status open_builtin(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_block *block) {
+static adatom_status open_builtin(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                  ad_block *block) {
     const char *slash = strchr(spec, '/'), *split = params->split;
     size_t length = slash ? (size_t)(slash - spec) : strlen(spec);
     if (length != strlen(SHAPES) || strncmp(spec, SHAPES, length))
@@ -314,7 +329,8 @@ static adatom_status open_builtin(adatom_context *ctx, const char *spec, const a
     return status;
 }
 
-adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params, adatom_dataset **out) {
+adatom_status adatom_dataset_open(adatom_context *context, const char *spec, const adatom_dataset_params *params,
+                                  adatom_dataset **out) {
     adatom_dataset_params p;
     ad_block block = {0};
     ad_passed passed = {0};
@@ -346,8 +362,11 @@ void adatom_dataset_destroy(adatom_dataset **dataset) {
 }
 
 void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
-    *out = (adatom_dataset_info){
-        .name = dataset->name, .classes = dataset->classes, .size = dataset->size, .images = dataset->images, .damaged = dataset->damaged};
+    *out = (adatom_dataset_info){.name = dataset->name,
+                                 .classes = dataset->classes,
+                                 .size = dataset->size,
+                                 .images = dataset->images,
+                                 .damaged = dataset->damaged};
     memcpy(out->background, dataset->background, sizeof out->background);
     memcpy(out->hash, dataset->hash, sizeof out->hash);
     for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
@@ -356,7 +375,8 @@ void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info 
     }
 }
 
-adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what, size_t *count, const char **example) {
+adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what, size_t *count,
+                                         const char **example) {
     const ad_passed *p = &dataset->passed;
     for (size_t kind = 0; kind < AD_PASSED_KINDS && k >= 0; kind++) {
         if (p->count[kind] == 0 || k-- > 0) continue;
@@ -368,9 +388,11 @@ adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, c
     return ad_fail(dataset->ctx, ADATOM_USAGE, "there is no such kind of what was passed over in '%s'", dataset->name);
 }
 
-adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first, size_t *count) {
+adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first,
+                                   size_t *count) {
     if (c < 0 || c >= dataset->classes)
-        return ad_fail(dataset->ctx, ADATOM_USAGE, "there is no class %d in '%s', which has %d", c, dataset->name, dataset->classes);
+        return ad_fail(dataset->ctx, ADATOM_USAGE, "there is no class %d in '%s', which has %d", c, dataset->name,
+                       dataset->classes);
     *name = dataset->class_names[c];
     *first = dataset->first[c];
     *count = dataset->first[c + 1] - dataset->first[c];
@@ -379,7 +401,8 @@ adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const c
 
 const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image) {
     if (image >= dataset->images) return NULL;
-    return (const uint8_t *)dataset->block.bytes + dataset->block.pixels_at + image * (size_t)dataset->size * (size_t)dataset->size * 3;
+    return (const uint8_t *)dataset->block.bytes + dataset->block.pixels_at +
+           image * (size_t)dataset->size * (size_t)dataset->size * 3;
 }
 
 const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image) {

@@ -1,7 +1,7 @@
 /* How pictures become a data set. The way of the data:
- *   source (files of a folder or archive) -> select (which are pictures of which class) -> pack (one block: header, names,
- *   room for the pixels) -> load (decode into it) -> wrap (the tables behind the public handle).
- * The block is also the cache file, byte for byte. */
+ *   source (files of a folder or archive) -> select (which are pictures of which class) -> pack (one block: header,
+ * names, room for the pixels) -> load (decode into it) -> wrap (the tables behind the public handle). The block is also
+ * the cache file, byte for byte. */
 #ifndef AD_IO_DATASET_H
 #define AD_IO_DATASET_H
 
@@ -12,17 +12,19 @@
 #define AD_PICTURE_MAX_BYTES ((size_t)1 << 30) /* encoded */
 
 #define AD_LIST_KEEP_BYTES ((size_t)16 << 20) /* of a CSV list in an archive, however much else is kept */
-#define AD_KEEP_BYTES ((size_t)1 << 30)       /* contents of an archive kept while listing it; the rest takes a second pass */
+#define AD_KEEP_BYTES ((size_t)1 << 30) /* contents of an archive kept while listing it; the rest takes a second pass  \
+                                         */
 
-/* Collects what is wrong. With go_on (verify) each problem is reported and counted; without (open) the first one becomes the
- * context's message and ADATOM_BAD_DATA. */
+/* Collects what is wrong. With go_on (verify) each problem is reported and counted; without (open) the first one
+ * becomes the context's message and ADATOM_BAD_DATA. */
 typedef struct ad_problems {
     adatom_context *ctx;
     bool go_on;
     void (*report)(void *user, const char *sentence);
     void *user;
     size_t count;
-    size_t damaged_taken; /* pictures that are truncated or damaged and were taken nevertheless, as the parameters allow */
+    size_t
+        damaged_taken; /* pictures that are truncated or damaged and were taken nevertheless, as the parameters allow */
     char damaged_example[512];
     size_t picture; /* ad_load: of the selection, which the sentence being reported is about */
 } ad_problems;
@@ -45,8 +47,8 @@ void ad_csv_free(ad_csv *csv);
 
 /* names.c. */
 bool ad_is_utf8(const char *text, size_t size);
-/* Writes the name in UTF-8, with a NUL, and returns its length without; out NULL: only that. Bytes that aren't UTF-8 become %XX, and
- * then % becomes %25, so that the name can be had back. Names in UTF-8 stay as they are. */
+/* Writes the name in UTF-8, with a NUL, and returns its length without; out NULL: only that. Bytes that aren't UTF-8
+ * become %XX, and then % becomes %25, so that the name can be had back. Names in UTF-8 stay as they are. */
 size_t ad_show_name(const char *text, size_t size, char *out);
 /* Whether two names are the same characters, in whatever Unicode form. */
 adatom_status ad_same_characters(adatom_context *ctx, const char *a, const char *b, bool *same);
@@ -58,15 +60,16 @@ typedef struct ad_alike {
 /* Names that differ only in case, spaces or Unicode form, as pairs by rising second; ad_free(*out). */
 adatom_status ad_names_alike(adatom_context *ctx, const char *const *names, int count, ad_alike **out, size_t *found);
 
-/* The pictures and CSV lists in a folder (at any depth) or archive, by path relative to it. source.c: folders and files; archive.c:
- * archives; tree.c: what links inside an archive stand for; passed.c: what is passed over. */
+/* The pictures and CSV lists in a folder (at any depth) or archive, by path relative to it. source.c: folders and
+ * files; archive.c: archives; tree.c: what links inside an archive stand for; passed.c: what is passed over. */
 typedef enum ad_entry_kind {
     AD_ENTRY_OTHER,
     AD_ENTRY_PICTURE,
     AD_ENTRY_UNREAD, /* a picture of a kind that isn't read */
     AD_ENTRY_CSV
 } ad_entry_kind;
-/* What the system says of a file. As long as all of it is the same, and the file wasn't written just now, so is the content. */
+/* What the system says of a file. As long as all of it is the same, and the file wasn't written just now, so is the
+ * content. */
 typedef struct ad_identity {
     uint64_t device, inode, size;
     int64_t mtime_ns, ctime_ns;
@@ -126,14 +129,17 @@ typedef struct ad_source {
 adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *out);
 /* Single pictures, wherever they lie; they need not exist yet. */
 adatom_status ad_source_files(adatom_context *ctx, const char *const *paths, size_t count, ad_source *out);
-/* Whether a file that was named by itself is to be read as a picture: because it is one, or because only its name says so. */
+/* Whether a file that was named by itself is to be read as a picture: because it is one, or because only its name says
+ * so. */
 bool ad_source_is_picture(const char *path);
-/* Lists an archive, keeping at most keep_bytes of contents so that they needn't be read again. Folders: nothing to do. */
+/* Lists an archive, keeping at most keep_bytes of contents so that they needn't be read again. Folders: nothing to do.
+ */
 adatom_status ad_source_scan(ad_source *source, size_t keep_bytes);
 /* Content of entry i; ad_free(*bytes). Archives: contents that weren't kept are best asked for by rising i. */
 adatom_status ad_source_read(ad_source *source, size_t i, char **bytes, size_t *size);
 void ad_source_close(ad_source *source);
-/* The parts of it. Adds an entry (taking path, also on failure); files of other kinds are not added and *added is NULL. */
+/* The parts of it. Adds an entry (taking path, also on failure); files of other kinds are not added and *added is NULL.
+ */
 adatom_status ad_source_add(ad_source *source, char *path, ad_entry_kind kind, ad_entry **added);
 /* Counts links into folders: a few thousand of them can stand for more folders than anyone can look into. */
 adatom_status ad_source_count_link(ad_source *source);
@@ -146,8 +152,8 @@ bool ad_looks_like_picture(const char *bytes, size_t size);
 adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes);
 adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t *size);
 
-/* zip.c: the names in a zip's directory, in the order in which the members lie in the file. Nothing where it can't be read: libarchive
- * says what is wrong with it. */
+/* zip.c: the names in a zip's directory, in the order in which the members lie in the file. Nothing where it can't be
+ * read: libarchive says what is wrong with it. */
 typedef struct ad_zip_list {
     char *text;
     const char **names;
@@ -181,7 +187,8 @@ void ad_passed_free(ad_passed *passed);
 
 /* sniff.c: what a file is. By its name: */
 ad_entry_kind ad_kind_of_name(const char *path);
-/* "an HTML page", "a WebP picture", ... where the first bytes tell what a file is instead of what was expected; else NULL. */
+/* "an HTML page", "a WebP picture", ... where the first bytes tell what a file is instead of what was expected; else
+ * NULL. */
 const char *ad_sniff(const char *bytes, size_t size);
 
 /* select.c: which entries are pictures of which class. */
@@ -203,11 +210,12 @@ typedef struct ad_selection {
     size_t shown_count;
 } ad_selection;
 /* csv: applied to the source; NULL: found in it where split or the layout ask for one, else folders are the classes. */
-adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems, ad_selection *out);
+adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
+                        ad_selection *out);
 /* Every picture of the source, in its order, without classes. */
 adatom_status ad_select_all(ad_source *source, ad_selection *out);
-/* splits.c: parts of a data set that lie in folders called train, val, test ... The level (0: the topmost folder of the paths) at which
- * folders named `split` are parts and not classes; SIZE_MAX: there is no such folder. */
+/* splits.c: parts of a data set that lie in folders called train, val, test ... The level (0: the topmost folder of the
+ * paths) at which folders named `split` are parts and not classes; SIZE_MAX: there is no such folder. */
 size_t ad_split_level(const ad_source *source, const char *split);
 /* Whether that is the name of the path's folder at that level. */
 bool ad_in_split(const char *path, size_t level, const char *split);
@@ -230,7 +238,8 @@ void ad_budget_destroy(ad_budget *budget);
 /* decode.c, image.c. All are safe to call from several threads. */
 typedef struct ad_image_error {
     adatom_status status;
-    char text[200]; /* predicate: "is truncated"; with status OK what is wrong with a picture that was taken nevertheless, or "" */
+    char text[200]; /* predicate: "is truncated"; with status OK what is wrong with a picture that was taken
+                       nevertheless, or "" */
 } ad_image_error;
 typedef struct ad_image_params {
     int size, resize;
@@ -239,18 +248,20 @@ typedef struct ad_image_params {
     bool allow_truncated;  /* takes what there is of truncated and damaged pictures */
     ad_budget *budget;     /* NULL: none */
 } ad_image_params;
-/* Decodes a picture of any kind in adatom_picture_kinds (what its content says; of several the first), turns it as EXIF says, lays
- * transparency over the background, scales the shorter side to resize and crops size x size from the centre. out: size*size*3. */
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out, ad_image_error *error);
+/* Decodes a picture of any kind in adatom_picture_kinds (what its content says; of several the first), turns it as EXIF
+ * says, lays transparency over the background, scales the shorter side to resize and crops size x size from the centre.
+ * out: size*size*3. */
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
+                              ad_image_error *error);
 /* Antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres; then centre crop. */
 adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
 /* "white", "black", "grey" or RRGGBB in hexadecimal digits; NULL: white. False where it is none of these. */
 bool ad_parse_background(const char *text, uint8_t rgb[3]);
 
-/* load.c: reads and decodes the selected pictures, in parallel, into pixels (count*size*size*3). With hashes (count) the
- * encoded bytes are hashed, too. pixels may be NULL: decode only to see whether it works. */
-adatom_status ad_load(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, ad_problems *problems,
-                      uint8_t *pixels, uint64_t *hashes);
+/* load.c: reads and decodes the selected pictures, in parallel, into pixels (count*size*size*3). With hashes (count)
+ * the encoded bytes are hashed, too. pixels may be NULL: decode only to see whether it works. */
+adatom_status ad_load(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
+                      ad_problems *problems, uint8_t *pixels, uint64_t *hashes);
 
 /* dataset.c */
 #define AD_DATASET_MAGIC "adatomDS"
@@ -267,26 +278,32 @@ typedef struct ad_block_header {
     uint64_t images, classes, text_bytes;
     uint64_t pixels_hash; /* of the pixels */
     uint64_t checksum;    /* of everything before the pixels but itself */
-} ad_block_header;        /* then counts: uint64_t[classes]; class names and paths, each ending in NUL; pixels from a multiple of 64 */
+} ad_block_header; /* then counts: uint64_t[classes]; class names and paths, each ending in NUL; pixels from a multiple
+                      of 64 */
 typedef struct ad_block {
     char *bytes;
     size_t size, pixels_at;
     bool is_hashed; /* the header's pixels_hash is right */
 } ad_block;
 /* Room for images pictures of size x size with everything but the pixels, key and checksum filled in. */
-adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const char *const *names, const size_t *counts, size_t images,
-                            const char *(*path)(const void *user, size_t image), const void *user, ad_block *out);
+adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const char *const *names, const size_t *counts,
+                            size_t images, const char *(*path)(const void *user, size_t image), const void *user,
+                            ad_block *out);
 /* Hashes the pixels, unless that was done. */
 uint64_t ad_block_hash(ad_block *block);
 /* Takes the block (also on failure) and makes the handle; passed (may be NULL) is emptied. */
-adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed, adatom_dataset **out);
+adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed,
+                              adatom_dataset **out);
 
 /* Keeps what describe tells of how pictures were decoded. */
 void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
 /* Params with the defaults filled in. */
-adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, adatom_dataset_params *out);
-/* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on failure. */
-adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params, ad_source *source, ad_csv *csv);
+adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                  adatom_dataset_params *out);
+/* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on
+ * failure. */
+adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                ad_source *source, ad_csv *csv);
 
 /* cache.c: blocks on disk. Their keys are made of contents, so that a block is right wherever the pictures lie. */
 uint64_t ad_cache_name(const ad_selection *selection, const adatom_dataset_params *params);
@@ -295,16 +312,18 @@ uint64_t ad_cache_content(const ad_source *source, const ad_selection *selection
 bool ad_cache_has(adatom_context *ctx, const char *folder, uint64_t name);
 /* OK with block->bytes NULL where there is none or a damaged one. */
 adatom_status ad_cache_load(adatom_context *ctx, const char *folder, ad_cache_key key, ad_block *block);
-/* A cache that can't be written is only worth a warning. The blocks that were longest not used go, so that at most limit bytes stay
- * besides this one. */
+/* A cache that can't be written is only worth a warning. The blocks that were longest not used go, so that at most
+ * limit bytes stay besides this one. */
 void ad_cache_store(adatom_context *ctx, const char *folder, ad_cache_key key, uint64_t limit, ad_block *block);
 
-/* seen.c: which content a file had when it was last read, so that it needn't be read to know it. Of archives: what is in them. */
+/* seen.c: which content a file had when it was last read, so that it needn't be read to know it. Of archives: what is
+ * in them. */
 adatom_status ad_seen_load(ad_source *source, const char *folder);
 void ad_seen_store(ad_source *source, const char *folder);
 
 /* shapes.c: the procedural data set. split is base, val, novel or all. */
-adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params, ad_block *block);
+adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
+                             ad_block *block);
 uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params);
 /* Picture number `picture` of class 0..103, size*size*3 bytes. */
 void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uint8_t *out);

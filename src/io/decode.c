@@ -21,14 +21,18 @@ adatom_status ad_picture_damaged(ad_decoding *d, const char *format, ...) {
     return d->error->status = d->begun && d->params->allow_truncated ? ADATOM_OK : ADATOM_BAD_DATA;
 }
 
-adatom_status ad_picture_out_of_memory(ad_decoding *d) { return ad_picture_fail(d, ADATOM_OUT_OF_MEMORY, "does not fit into memory"); }
+adatom_status ad_picture_out_of_memory(ad_decoding *d) {
+    return ad_picture_fail(d, ADATOM_OUT_OF_MEMORY, "does not fit into memory");
+}
 
-adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, int shrink, int orientation, uint64_t need) {
+adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, int shrink, int orientation,
+                               uint64_t need) {
     const ad_image_params *p = d->params;
-    if (width < 1 || height < 1) return ad_picture_fail(d, ADATOM_BAD_DATA, "is %lld x %lld pixels", (long long)width, (long long)height);
+    if (width < 1 || height < 1)
+        return ad_picture_fail(d, ADATOM_BAD_DATA, "is %lld x %lld pixels", (long long)width, (long long)height);
     if (width > INT32_MAX || height > INT32_MAX || (uint64_t)width * (uint64_t)height > p->max_pixels)
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is %lld x %lld pixels, more than the %llu accepted", (long long)width,
-                               (long long)height, (unsigned long long)p->max_pixels);
+        return ad_picture_fail(d, ADATOM_BAD_DATA, "is %lld x %lld pixels, more than the %llu accepted",
+                               (long long)width, (long long)height, (unsigned long long)p->max_pixels);
     /* A strip is scaled until its shorter side fits: the longer one must stay within reason, too. */
     if (AD_MAX(width, height) / AD_MIN(width, height) > 1024)
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a strip of %d x %d pixels", (int)width, (int)height);
@@ -37,7 +41,8 @@ adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, in
     d->width = (int)((width + shrink - 1) / shrink);
     d->height = (int)((height + shrink - 1) / shrink);
     d->row = ad_malloc(NULL, (size_t)d->width, 3);
-    if (!d->row || ad_fit_begin(&d->fit, (int)width, (int)height, shrink, orientation, p->size, p->resize, d->out) != ADATOM_OK)
+    if (!d->row ||
+        ad_fit_begin(&d->fit, (int)width, (int)height, shrink, orientation, p->size, p->resize, d->out) != ADATOM_OK)
         return ad_picture_out_of_memory(d);
     d->begun = true;
     return ADATOM_OK;
@@ -53,7 +58,8 @@ void ad_picture_row(ad_decoding *d, const uint8_t *pixels, int channels) {
     }
     for (int i = 0; i < d->width; i++, pixels += channels, out += 3) {
         unsigned alpha = channels == 2 || channels == 4 ? pixels[channels - 1] : 255;
-        for (int c = 0; c < 3; c++) out[c] = (uint8_t)((pixels[c * step] * alpha + background[c] * (255 - alpha) + 127) / 255);
+        for (int c = 0; c < 3; c++)
+            out[c] = (uint8_t)((pixels[c * step] * alpha + background[c] * (255 - alpha) + 127) / 255);
     }
     ad_fit_row(&d->fit, d->row);
 }
@@ -64,13 +70,15 @@ static bool starts(const uint8_t *bytes, size_t size, size_t at, const char *mag
 static bool is_jpeg(const uint8_t *b, size_t n) { return starts(b, n, 0, "\xFF\xD8\xFF", 3); }
 static bool is_png(const uint8_t *b, size_t n) { return starts(b, n, 0, "\x89PNG", 4); }
 static bool is_pnm(const uint8_t *b, size_t n) {
-    return n >= 3 && b[0] == 'P' && b[1] >= '1' && b[1] <= '7' && (b[2] == ' ' || b[2] == '#' || (b[2] >= '\t' && b[2] <= '\r'));
+    return n >= 3 && b[0] == 'P' && b[1] >= '1' && b[1] <= '7' &&
+           (b[2] == ' ' || b[2] == '#' || (b[2] >= '\t' && b[2] <= '\r'));
 }
 static bool is_bmp(const uint8_t *b, size_t n) { return starts(b, n, 0, "BM", 2); }
 static bool is_gif(const uint8_t *b, size_t n) { return starts(b, n, 0, "GIF8", 4); }
 static bool is_webp(const uint8_t *b, size_t n) { return starts(b, n, 0, "RIFF", 4) && starts(b, n, 8, "WEBP", 4); }
 static bool is_tiff(const uint8_t *b, size_t n) {
-    return starts(b, n, 0, "II*\0", 4) || starts(b, n, 0, "MM\0*", 4) || starts(b, n, 0, "II+\0", 4) || starts(b, n, 0, "MM\0+", 4);
+    return starts(b, n, 0, "II*\0", 4) || starts(b, n, 0, "MM\0*", 4) || starts(b, n, 0, "II+\0", 4) ||
+           starts(b, n, 0, "MM\0+", 4);
 }
 static bool is_heif(const uint8_t *b, size_t n) {
     static const char brands[][5] = {"avif", "avis", "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"};
@@ -148,7 +156,8 @@ bool ad_parse_background(const char *text, uint8_t rgb[3]) {
     return true;
 }
 
-adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out, ad_image_error *error) {
+adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
+                              ad_image_error *error) {
     ad_decoding d = {.bytes = (const uint8_t *)bytes, .size = bytes_size, .params = params, .error = error, .out = out};
     *error = (ad_image_error){0};
     if (bytes_size == 0) return ad_picture_fail(&d, ADATOM_BAD_DATA, "is empty");
@@ -156,11 +165,11 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_ima
     while (kind < AD_COUNT(kinds) && !kinds[kind].is(d.bytes, bytes_size)) kind++;
     const char *what = ad_sniff(bytes, bytes_size);
     if (kind == AD_COUNT(kinds))
-        return ad_picture_fail(&d, ADATOM_BAD_DATA, "is %s, not an image of a kind that is read (%s)", what ? what : "damaged or unknown",
-                               adatom_picture_kinds());
+        return ad_picture_fail(&d, ADATOM_BAD_DATA, "is %s, not an image of a kind that is read (%s)",
+                               what ? what : "damaged or unknown", adatom_picture_kinds());
     if (!kinds[kind].decode)
-        return ad_picture_fail(&d, ADATOM_BAD_DATA, "is %s; this build reads no %s (built without %s)", what, kinds[kind].name,
-                               kinds[kind].library);
+        return ad_picture_fail(&d, ADATOM_BAD_DATA, "is %s; this build reads no %s (built without %s)", what,
+                               kinds[kind].name, kinds[kind].library);
     adatom_status status = kinds[kind].decode(&d);
     if (status == ADATOM_OK && d.fit.row == 0) status = error->status = ADATOM_BAD_DATA; /* there is nothing to take */
     if (status == ADATOM_OK) {

@@ -1,5 +1,6 @@
-/* What the decoders of pictures share. A decoder reads the header, says with ad_picture_begin what the picture is and needs, and gives
- * its rows from the top, one after the other; they are scaled as they come, so that no decoder has to hold a whole picture only for us. */
+/* What the decoders of pictures share. A decoder reads the header, says with ad_picture_begin what the picture is and
+ * needs, and gives its rows from the top, one after the other; they are scaled as they come, so that no decoder has to
+ * hold a whole picture only for us. */
 #ifndef AD_IO_DECODE_H
 #define AD_IO_DECODE_H
 
@@ -24,10 +25,11 @@ typedef struct ad_fit {
     uint8_t *out;
     ad_axis x, y;
 } ad_fit;
-/* What the picture is before scaling: width x height pixels as stored, of which rows of row_width pixels come, row_height of them
- * (fewer where the decoder itself scales, each pixel then standing for 1/shrink of the picture's). orientation: EXIF's, 1 to 8.
- * Call ad_fit_end also on failure. */
-adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int orientation, int size, int resize, uint8_t *out);
+/* What the picture is before scaling: width x height pixels as stored, of which rows of row_width pixels come,
+ * row_height of them (fewer where the decoder itself scales, each pixel then standing for 1/shrink of the picture's).
+ * orientation: EXIF's, 1 to 8. Call ad_fit_end also on failure. */
+adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int orientation, int size, int resize,
+                           uint8_t *out);
 void ad_fit_row(ad_fit *fit, const uint8_t *rgb);
 void ad_fit_end(ad_fit *fit);
 
@@ -46,17 +48,22 @@ typedef struct ad_decoding {
 
 /* Keeps the predicate ("is truncated") and returns status. */
 adatom_status ad_picture_fail(ad_decoding *d, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
-/* The picture is not what it should be. Fails, or, where that is allowed and rows were to come, keeps the predicate and returns OK: the
- * decoder then gives what it has and returns OK; rows that never come are of the background's colour. */
+/* The picture is not what it should be. Fails, or, where that is allowed and rows were to come, keeps the predicate and
+ * returns OK: the decoder then gives what it has and returns OK; rows that never come are of the background's colour.
+ */
 adatom_status ad_picture_damaged(ad_decoding *d, const char *format, ...) ADATOM_PRINTF(2, 3);
 adatom_status ad_picture_out_of_memory(ad_decoding *d);
-/* width x height pixels are stored, each `shrink` of them an axis become one pixel of the rows that come. Refuses absurd sizes, waits
- * until `need` bytes, what the decoder is going to hold at once, are free in the budget, and prepares for the rows. */
-adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, int shrink, int orientation, uint64_t need);
-/* The next row; more than there are to come are ignored. channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGB with alpha. */
+/* width x height pixels are stored, each `shrink` of them an axis become one pixel of the rows that come. Refuses
+ * absurd sizes, waits until `need` bytes, what the decoder is going to hold at once, are free in the budget, and
+ * prepares for the rows. */
+adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, int shrink, int orientation,
+                               uint64_t need);
+/* The next row; more than there are to come are ignored. channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGB with alpha.
+ */
 void ad_picture_row(ad_decoding *d, const uint8_t *pixels, int channels);
 
-/* exif.c: orientation in an EXIF block, with or without "Exif\0\0" before it: 1 to 8; 1 where it is absent or damaged. */
+/* exif.c: orientation in an EXIF block, with or without "Exif\0\0" before it: 1 to 8; 1 where it is absent or damaged.
+ */
 int ad_exif_orientation(const uint8_t *bytes, size_t size);
 
 /* decode_*.c. NULL stands for those this build lacks. */

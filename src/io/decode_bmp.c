@@ -1,4 +1,5 @@
-/* BMP by a reader of our own: every header from OS/2's to version 5, 1 to 32 bits, palettes and bit masks, from the bottom or the top. */
+/* BMP by a reader of our own: every header from OS/2's to version 5, 1 to 32 bits, palettes and bit masks, from the
+ * bottom or the top. */
 #include "io/decode.h"
 
 #include <stdlib.h>
@@ -84,7 +85,8 @@ static adatom_status read_masks(ad_decoding *d, reader *r, uint32_t header, unsi
         if (at + 4 * count > r->size) return ad_picture_fail(d, ADATOM_BAD_DATA, "is truncated");
         for (unsigned c = 0; c < count; c++) masks[c] = ad_le32(r->bytes + at + 4 * c);
         if (!masks[0] && !masks[1] && !masks[2])
-            return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged header (its colours have no bits)");
+            return ad_picture_fail(d, ADATOM_BAD_DATA,
+                                   "is a BMP picture with a damaged header (its colours have no bits)");
     }
     for (int c = 0; c < 4; c++) r->channels[c] = channel_of(masks[c]);
     return ADATOM_OK;
@@ -98,17 +100,20 @@ static adatom_status read_palette(ad_decoding *d, reader *r, uint32_t header) {
     r->palette = r->bytes + start;
     r->colours = used && used < most ? used : most;
     r->colours = (unsigned)AD_MIN(r->colours, (AD_MIN(r->offset, r->size) - start) / r->colour_bytes);
-    return r->colours ? ADATOM_OK : ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged header (it has no palette)");
+    return r->colours
+               ? ADATOM_OK
+               : ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged header (it has no palette)");
 }
 
 static adatom_status read_header(ad_decoding *d, reader *r) {
-    static const char *const compressions[] = {"", "run-length coded", "run-length coded", "", "JPEG inside", "PNG inside"};
+    static const char *const compressions[] = {"", "run-length coded", "run-length coded",
+                                               "", "JPEG inside",      "PNG inside"};
     const uint8_t *b = r->bytes;
     if (r->size < FILE_HEADER + 4) return ad_picture_fail(d, ADATOM_BAD_DATA, "is truncated");
     const uint32_t header = ad_le32(b + FILE_HEADER);
     const bool core = header == CORE_HEADER;
-    if (!core && header != 16 && header != INFO_HEADER && header != MASK_HEADER && header != ALPHA_HEADER && header != OS2_HEADER &&
-        header != 108 && header != 124)
+    if (!core && header != 16 && header != INFO_HEADER && header != MASK_HEADER && header != ALPHA_HEADER &&
+        header != OS2_HEADER && header != 108 && header != 124)
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged or unknown header");
     if (r->size < FILE_HEADER + (size_t)header) return ad_picture_fail(d, ADATOM_BAD_DATA, "is truncated");
     r->offset = ad_le32(b + 10);
@@ -120,12 +125,14 @@ static adatom_status read_header(ad_decoding *d, reader *r) {
     const unsigned compression = header >= INFO_HEADER ? ad_le32(b + 30) : 0;
     const bool masks = compression == BITFIELDS || compression == ALPHA_BITFIELDS;
     if ((compression != 0 && !masks) || (masks && header == OS2_HEADER))
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture of a sort that is not read (%s); convert it to PNG",
-                               compression < AD_COUNT(compressions) && *compressions[compression] ? compressions[compression]
-                                                                                                  : "unknown compression");
+        return ad_picture_fail(
+            d, ADATOM_BAD_DATA, "is a BMP picture of a sort that is not read (%s); convert it to PNG",
+            compression < AD_COUNT(compressions) && *compressions[compression] ? compressions[compression]
+                                                                               : "unknown compression");
     if (r->bits != 1 && r->bits != 2 && r->bits != 4 && r->bits != 8 && r->bits != 16 && r->bits != 24 && r->bits != 32)
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with %u bits a pixel", r->bits);
-    if (r->offset < FILE_HEADER + (uint64_t)header) return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged header");
+    if (r->offset < FILE_HEADER + (uint64_t)header)
+        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a BMP picture with a damaged header");
     r->stride = ((uint64_t)AD_MAX(r->width, 0) * r->bits + 31) / 32 * 4;
     return r->bits <= 8 ? read_palette(d, r, header) : read_masks(d, r, header, compression);
 }
@@ -140,8 +147,8 @@ static adatom_status give_row(ad_decoding *d, const reader *r, const uint8_t *ro
             const uint8_t *colour = r->palette + (size_t)pixel * r->colour_bytes;
             for (int c = 0; c < 3; c++) out[c] = colour[2 - c];
         } else {
-            const adatom_status status =
-                ad_picture_damaged(d, "is damaged (a pixel has colour %u of a palette of %u)", (unsigned)pixel, r->colours);
+            const adatom_status status = ad_picture_damaged(d, "is damaged (a pixel has colour %u of a palette of %u)",
+                                                            (unsigned)pixel, r->colours);
             if (status != ADATOM_OK) return status;
             memset(out, 0, 3);
         }

@@ -125,7 +125,8 @@ adatom_status ad_decode_gif(ad_decoding *d) {
             r.at += 10;
             if (frame[9] & 0x80) r.at += 3u << ((frame[9] & 7) + 1);
             const unsigned first_bits = r.at < r.size ? b[r.at++] : 0;
-            if (!framed && first_bits >= 1 && first_bits <= 8) whole = gif_count_pixels(&r, first_bits, wanted) == wanted;
+            if (!framed && first_bits >= 1 && first_bits <= 8)
+                whole = gif_count_pixels(&r, first_bits, wanted) == wanted;
             framed = true;
             whole = whole && gif_skip_blocks(&r);
         } else if (b[r.at] == ',') {

@@ -1,6 +1,6 @@
-/* HEIC and AVIF by libheif, which turns the pictures itself as their boxes say: EXIF's orientation must not be applied a second time.
- * The library is loaded when the first such picture comes: with the codecs behind it, it would nearly double the time that every
- * command takes to start. */
+/* HEIC and AVIF by libheif, which turns the pictures itself as their boxes say: EXIF's orientation must not be applied
+ * a second time. The library is loaded when the first such picture comes: with the codecs behind it, it would nearly
+ * double the time that every command takes to start. */
 #include "io/decode.h"
 
 #ifdef ADATOM_HAS_HEIF
@@ -11,22 +11,22 @@
 
 #define LIBRARY "libheif.so.1"
 /* What is used of it. */
-#define FUNCTIONS(X)                                                                                                                       \
-    X(context_alloc)                                                                                                                       \
-    X(context_free)                                                                                                                        \
-    X(context_read_from_memory_without_copy)                                                                                               \
-    X(context_get_primary_image_handle)                                                                                                    \
-    X(context_set_max_decoding_threads)                                                                                                    \
-    X(image_handle_get_width)                                                                                                              \
-    X(image_handle_get_height)                                                                                                             \
-    X(image_handle_has_alpha_channel)                                                                                                      \
-    X(image_handle_release)                                                                                                                \
-    X(decoding_options_alloc)                                                                                                              \
-    X(decoding_options_free)                                                                                                               \
-    X(decode_image)                                                                                                                        \
-    X(image_get_plane_readonly)                                                                                                            \
-    X(image_get_width)                                                                                                                     \
-    X(image_get_height)                                                                                                                    \
+#define FUNCTIONS(X)                                                                                                   \
+    X(context_alloc)                                                                                                   \
+    X(context_free)                                                                                                    \
+    X(context_read_from_memory_without_copy)                                                                           \
+    X(context_get_primary_image_handle)                                                                                \
+    X(context_set_max_decoding_threads)                                                                                \
+    X(image_handle_get_width)                                                                                          \
+    X(image_handle_get_height)                                                                                         \
+    X(image_handle_has_alpha_channel)                                                                                  \
+    X(image_handle_release)                                                                                            \
+    X(decoding_options_alloc)                                                                                          \
+    X(decoding_options_free)                                                                                           \
+    X(decode_image)                                                                                                    \
+    X(image_get_plane_readonly)                                                                                        \
+    X(image_get_width)                                                                                                 \
+    X(image_get_height)                                                                                                \
     X(image_release)
 #define POINTER(name) __typeof__(&heif_##name) name;
 typedef struct library {
@@ -38,11 +38,11 @@ static bool load(library *out) {
     void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) return false;
     bool found = true;
-#define FIND(name)                                                                                                                         \
-    {                                                                                                                                      \
-        void *symbol = dlsym(handle, "heif_" #name);                                                                                       \
-        memcpy(&out->name, &symbol, sizeof symbol);                                                                                        \
-        found = found && symbol;                                                                                                           \
+#define FIND(name)                                                                                                     \
+    {                                                                                                                  \
+        void *symbol = dlsym(handle, "heif_" #name);                                                                   \
+        memcpy(&out->name, &symbol, sizeof symbol);                                                                    \
+        found = found && symbol;                                                                                       \
     }
     FUNCTIONS(FIND)
     dlclose(handle);
@@ -83,8 +83,8 @@ adatom_status ad_decode_heif(ad_decoding *d) {
     AD_TRY(ad_picture_begin(d, width, height, 1, 1, (uint64_t)AD_MAX(width, 0) * (uint64_t)AD_MAX(height, 0) * 12));
     if (!(options = lib.decoding_options_alloc())) AD_TRY(ad_picture_out_of_memory(d));
     options->convert_hdr_to_8bit = 1;
-    error =
-        lib.decode_image(handle, &image, heif_colorspace_RGB, alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
+    error = lib.decode_image(handle, &image, heif_colorspace_RGB,
+                             alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
     if (error.code != heif_error_Ok) AD_TRY(complain(d, error));
     if (!image) goto done; /* damaged, which is allowed: there is nothing of it */
     int stride = 0;

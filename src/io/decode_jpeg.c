@@ -138,7 +138,8 @@ static void light_to_rgb(uint8_t *row, int width) {
 static adatom_status complain(ad_decoding *d, const reader *r) {
     if (r->out_of_memory) return ad_picture_out_of_memory(d);
     if (r->truncated) return ad_picture_damaged(d, "is truncated");
-    if (!d->begun && !r->damaged) return ad_picture_fail(d, ADATOM_BAD_DATA, "is a JPEG picture that cannot be read (%s)", r->text);
+    if (!d->begun && !r->damaged)
+        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a JPEG picture that cannot be read (%s)", r->text);
     return ad_picture_damaged(d, "is damaged (%s)", r->text);
 }
 
@@ -158,7 +159,8 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
     } else if (jpeg->num_components == 3) {
         jpeg->out_color_space = JCS_RGB;
     } else {
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a JPEG picture with %d components; 1, 3 and 4 are read", jpeg->num_components);
+        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a JPEG picture with %d components; 1, 3 and 4 are read",
+                               jpeg->num_components);
     }
     int shrink = 8;
     const bool large = (uint64_t)jpeg->image_width * jpeg->image_height >= LARGE_PIXELS;
@@ -172,8 +174,10 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
     jpeg->progress = &r->progress;
     note_scan(jpeg);
     jpeg_start_decompress(jpeg);
-    if (jpeg->output_width != (unsigned)d->width || jpeg->output_height != (unsigned)d->height || jpeg->output_components != channels)
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a JPEG picture that cannot be read (its sizes contradict each other)");
+    if (jpeg->output_width != (unsigned)d->width || jpeg->output_height != (unsigned)d->height ||
+        jpeg->output_components != channels)
+        return ad_picture_fail(d, ADATOM_BAD_DATA,
+                               "is a JPEG picture that cannot be read (its sizes contradict each other)");
     r->row = ad_malloc(NULL, (size_t)d->width, (size_t)channels);
     if (!r->row) return ad_picture_out_of_memory(d);
     while (jpeg->output_scanline < jpeg->output_height) {

@@ -29,8 +29,8 @@ _Noreturn static void on_error(png_structp png, png_const_charp text) {
 /* Of what libpng only warns of, this means that pixels aren't what they were. */
 static void on_warning(png_structp png, png_const_charp text) {
     reader *r = png_get_error_ptr(png);
-    bool pixels =
-        (!strncmp(text, "IDAT", 4) && !strstr(text, "xtra compressed")) || strstr(text, "CRC error") || strstr(text, "palette index");
+    bool pixels = (!strncmp(text, "IDAT", 4) && !strstr(text, "xtra compressed")) || strstr(text, "CRC error") ||
+                  strstr(text, "palette index");
     if (!pixels) return;
     if (!r->damaged) snprintf(r->text, sizeof r->text, "%s", text);
     r->damaged = true;
@@ -79,7 +79,8 @@ static int orientation_of_profile(const uint8_t *text, size_t size) {
     return ad_exif_orientation(block, count);
 }
 
-/* The chunk may follow the pixels, which are turned as they come: so it is looked for first. libpng checks its sum later. */
+/* The chunk may follow the pixels, which are turned as they come: so it is looked for first. libpng checks its sum
+ * later. */
 static int orientation_of(const uint8_t *bytes, size_t size) {
     static const char profile[] = "Raw profile type exif";
     int orientation = 1;
@@ -94,8 +95,10 @@ static int orientation_of(const uint8_t *bytes, size_t size) {
             if (!memcmp(type, "tEXt", 4)) orientation = orientation_of_profile(data, left);
             if (!memcmp(type, "zTXt", 4) && left > 1) {
                 uint8_t text[8192]; /* the orientation stands in the first block of EXIF */
-                z_stream stream = {
-                    .next_in = (z_const Bytef *)data + 1, .avail_in = (uInt)left - 1, .next_out = text, .avail_out = sizeof text};
+                z_stream stream = {.next_in = (z_const Bytef *)data + 1,
+                                   .avail_in = (uInt)left - 1,
+                                   .next_out = text,
+                                   .avail_out = sizeof text};
                 if (inflateInit(&stream) != Z_OK) break;
                 inflate(&stream, Z_SYNC_FLUSH);
                 orientation = orientation_of_profile(text, sizeof text - stream.avail_out);

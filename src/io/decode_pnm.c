@@ -34,7 +34,8 @@ static bool skip_space(reader *r) {
 static int64_t next_number(reader *r) {
     int64_t value = 0;
     if (!skip_space(r) || !is_digit(r->bytes[r->at])) return -1;
-    for (; r->at < r->size && is_digit(r->bytes[r->at]); r->at++) value = AD_MIN(value * 10 + r->bytes[r->at] - '0', INT32_MAX);
+    for (; r->at < r->size && is_digit(r->bytes[r->at]); r->at++)
+        value = AD_MIN(value * 10 + r->bytes[r->at] - '0', INT32_MAX);
     return value;
 }
 
@@ -127,7 +128,8 @@ adatom_status ad_decode_pnm(ad_decoding *d) {
                 goto done;
             }
             if (value > r.maximum) {
-                AD_TRY(ad_picture_damaged(d, "is damaged (a sample is %lld, its maximum is %u)", (long long)value, r.maximum));
+                AD_TRY(ad_picture_damaged(d, "is damaged (a sample is %lld, its maximum is %u)", (long long)value,
+                                          r.maximum));
                 value = r.maximum;
             }
             row[i] = (uint8_t)(((unsigned)value * 255 + r.maximum / 2) / r.maximum);

@@ -41,7 +41,8 @@ static int on_close(thandle_t handle) {
 
 static toff_t on_size(thandle_t handle) { return ((reader *)handle)->size; }
 
-static int on_map(thandle_t handle, void **base, toff_t *size) { /* strips that aren't compressed are read without a copy */
+static int on_map(thandle_t handle, void **base,
+                  toff_t *size) { /* strips that aren't compressed are read without a copy */
     reader *r = handle;
     union {
         const uint8_t *constant;
@@ -76,10 +77,13 @@ static int on_warning(TIFF *tiff, void *user, const char *module, const char *fo
 }
 
 static adatom_status complain(ad_decoding *d, const reader *r) {
-    bool cut =
-        strstr(r->text, "ead error") || strstr(r->text, "of file") || strstr(r->text, "ot enough data") || strstr(r->text, "eek error");
-    if (!d->begun) return ad_picture_damaged(d, "is a TIFF picture with a damaged header (%s)", *r->text ? r->text : "no reason given");
-    return ad_picture_damaged(d, cut ? "is truncated or damaged (%s)" : "is damaged (%s)", *r->text ? r->text : "no reason given");
+    bool cut = strstr(r->text, "ead error") || strstr(r->text, "of file") || strstr(r->text, "ot enough data") ||
+               strstr(r->text, "eek error");
+    if (!d->begun)
+        return ad_picture_damaged(d, "is a TIFF picture with a damaged header (%s)",
+                                  *r->text ? r->text : "no reason given");
+    return ad_picture_damaged(d, cut ? "is truncated or damaged (%s)" : "is damaged (%s)",
+                              *r->text ? r->text : "no reason given");
 }
 
 static adatom_status read_rows(ad_decoding *d, reader *r, TIFF *tiff) {
@@ -92,9 +96,11 @@ static adatom_status read_rows(ad_decoding *d, reader *r, TIFF *tiff) {
     TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
     if (orientation < 1 || orientation > 8) orientation = 1;
     const uint64_t strip = (uint64_t)AD_MAX(TIFFStripSize64(tiff), TIFFTileSize64(tiff));
-    AD_TRY(ad_picture_begin(d, width, height, 1, orientation, (uint64_t)width * height * 5 + AD_MIN(strip, (uint64_t)1 << 40)));
+    AD_TRY(ad_picture_begin(d, width, height, 1, orientation,
+                            (uint64_t)width * height * 5 + AD_MIN(strip, (uint64_t)1 << 40)));
     if (!TIFFRGBAImageOK(tiff, reason))
-        return ad_picture_fail(d, ADATOM_BAD_DATA, "is a TIFF picture of a sort that is not read (%.120s); convert it to PNG", reason);
+        return ad_picture_fail(d, ADATOM_BAD_DATA,
+                               "is a TIFF picture of a sort that is not read (%.120s); convert it to PNG", reason);
     TIFFRGBAImage image;
     if (!TIFFRGBAImageBegin(&image, tiff, !d->params->allow_truncated, reason))
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a TIFF picture that cannot be read (%.120s)", reason);
@@ -118,8 +124,8 @@ static adatom_status read_rows(ad_decoding *d, reader *r, TIFF *tiff) {
             const uint32_t colours[3] = {TIFFGetR(pixel), TIFFGetG(pixel), TIFFGetB(pixel)};
             for (int c = 0; c < 3; c++) {
                 const uint32_t over = b[c] * (255 - alpha);
-                row[3 * (size_t)x + (size_t)c] =
-                    (uint8_t)(apart ? (colours[c] * alpha + over + 127) / 255 : AD_MIN(255u, colours[c] + (over + 127) / 255));
+                row[3 * (size_t)x + (size_t)c] = (uint8_t)(apart ? (colours[c] * alpha + over + 127) / 255
+                                                                 : AD_MIN(255u, colours[c] + (over + 127) / 255));
             }
         }
         ad_picture_row(d, row, 3);
@@ -136,8 +142,10 @@ adatom_status ad_decode_tiff(ad_decoding *d) {
     if (!options) return ad_picture_out_of_memory(d);
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, &r);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, &r);
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)AD_MIN(d->params->max_pixels * 16 + ((uint64_t)1 << 20), (uint64_t)1 << 40));
-    TIFF *tiff = TIFFClientOpenExt("picture", "r", &r, on_read, on_write, on_seek, on_close, on_size, on_map, on_unmap, options);
+    TIFFOpenOptionsSetMaxSingleMemAlloc(
+        options, (tmsize_t)AD_MIN(d->params->max_pixels * 16 + ((uint64_t)1 << 20), (uint64_t)1 << 40));
+    TIFF *tiff =
+        TIFFClientOpenExt("picture", "r", &r, on_read, on_write, on_seek, on_close, on_size, on_map, on_unmap, options);
     TIFFOpenOptionsFree(options);
     if (!tiff) return complain(d, &r);
     adatom_status status = read_rows(d, &r, tiff);

@@ -12,7 +12,8 @@ static adatom_status complain(ad_decoding *d, VP8StatusCode code) {
     case VP8_STATUS_OUT_OF_MEMORY: return ad_picture_out_of_memory(d);
     case VP8_STATUS_SUSPENDED:
     case VP8_STATUS_NOT_ENOUGH_DATA: return ad_picture_damaged(d, "is truncated");
-    case VP8_STATUS_UNSUPPORTED_FEATURE: return ad_picture_damaged(d, "is a WebP picture of a sort that libwebp does not read");
+    case VP8_STATUS_UNSUPPORTED_FEATURE:
+        return ad_picture_damaged(d, "is a WebP picture of a sort that libwebp does not read");
     default: return ad_picture_damaged(d, "is damaged (WebP: the decoder gives up with code %d)", (int)code);
     }
 }
@@ -22,7 +23,8 @@ static adatom_status decode_frame(ad_decoding *d, const WebPIterator *frame, uin
     const size_t stride = (size_t)d->width * (size_t)channels;
     uint8_t *at = canvas + (size_t)frame->y_offset * stride + (size_t)(frame->x_offset * channels);
     WebPDecoderConfig config;
-    if (!WebPInitDecoderConfig(&config)) return ad_picture_fail(d, ADATOM_FAILED, "cannot be decoded: libwebp is of another version");
+    if (!WebPInitDecoderConfig(&config))
+        return ad_picture_fail(d, ADATOM_FAILED, "cannot be decoded: libwebp is of another version");
     config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA.rgba = at;
@@ -63,14 +65,16 @@ adatom_status ad_decode_webp(ad_decoding *d) {
                      : ad_picture_fail(d, ADATOM_BAD_DATA, "is a WebP picture with a damaged header");
         goto done;
     }
-    const int64_t width = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH), height = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT);
+    const int64_t width = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH),
+                  height = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT);
     const bool covers = frame.x_offset == 0 && frame.y_offset == 0 && frame.width == width && frame.height == height;
     const int channels = frame.has_alpha || !covers ? 4 : 3;
     AD_TRY(ad_picture_begin(d, width, height, 1, orientation_of(demuxer), (uint64_t)width * (uint64_t)height * 9));
-    if (frame.x_offset < 0 || frame.y_offset < 0 || frame.width < 1 || frame.height < 1 || frame.width > width - frame.x_offset ||
-        frame.height > height - frame.y_offset)
+    if (frame.x_offset < 0 || frame.y_offset < 0 || frame.width < 1 || frame.height < 1 ||
+        frame.width > width - frame.x_offset || frame.height > height - frame.y_offset)
         AD_TRY(ad_picture_fail(d, ADATOM_BAD_DATA, "is a WebP picture with a damaged header"));
-    if (cut || (state != WEBP_DEMUX_DONE && WebPDemuxGetI(demuxer, WEBP_FF_FRAME_COUNT) < 2)) AD_TRY(ad_picture_damaged(d, "is truncated"));
+    if (cut || (state != WEBP_DEMUX_DONE && WebPDemuxGetI(demuxer, WEBP_FF_FRAME_COUNT) < 2))
+        AD_TRY(ad_picture_damaged(d, "is truncated"));
     const size_t stride = (size_t)width * (size_t)channels;
     if (!(canvas = ad_malloc(NULL, (size_t)height, stride))) AD_TRY(ad_picture_out_of_memory(d));
     if (channels == 4) {

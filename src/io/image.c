@@ -10,8 +10,9 @@ static void axis_free(ad_axis *a) {
     ad_free(a->weights);
 }
 
-/* One axis of the triangle filter: output pixel i of `count` reads taps[i] weights from input pixel first[i] on. The output is pixels
- * offset..offset+count-1 of an axis that scales `extent` input pixels to `out`; there are `in` of them, the last maybe in part. */
+/* One axis of the triangle filter: output pixel i of `count` reads taps[i] weights from input pixel first[i] on. The
+ * output is pixels offset..offset+count-1 of an axis that scales `extent` input pixels to `out`; there are `in` of
+ * them, the last maybe in part. */
 static adatom_status axis_make(double extent, int in, int out, int offset, int count, ad_axis *a) {
     double scale = extent / out, support = AD_MAX(scale, 1.0);
     a->taps_max = (int)(2 * support) + 3;
@@ -21,10 +22,12 @@ static adatom_status axis_make(double extent, int in, int out, int offset, int c
     if (!a->first || !a->taps || !a->weights) return ADATOM_OUT_OF_MEMORY;
     for (int i = 0; i < count; i++) {
         double centre = (i + offset + 0.5) * scale, sum = 0;
-        int from = (int)AD_MAX(0.0, floor(centre - support + 0.5)), to = (int)AD_MIN((double)in, floor(centre + support + 0.5));
+        int from = (int)AD_MAX(0.0, floor(centre - support + 0.5)),
+            to = (int)AD_MIN((double)in, floor(centre + support + 0.5));
         float *w = a->weights + (size_t)i * (size_t)a->taps_max;
         for (int j = from; j < to; j++) sum += AD_MAX(0.0, 1.0 - fabs((j + 0.5 - centre) / support));
-        for (int j = from; j < to; j++) w[j - from] = (float)(AD_MAX(0.0, 1.0 - fabs((j + 0.5 - centre) / support)) / sum);
+        for (int j = from; j < to; j++)
+            w[j - from] = (float)(AD_MAX(0.0, 1.0 - fabs((j + 0.5 - centre) / support)) / sum);
         a->first[i] = from;
         a->taps[i] = to - from;
     }
@@ -32,10 +35,15 @@ static adatom_status axis_make(double extent, int in, int out, int offset, int c
 }
 
 /* In which direction the stored axes run, by EXIF orientation. */
-static bool x_reversed(int orientation) { return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8; }
-static bool y_reversed(int orientation) { return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7; }
+static bool x_reversed(int orientation) {
+    return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+}
+static bool y_reversed(int orientation) {
+    return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+}
 
-adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int orientation, int size, int resize, uint8_t *out) {
+adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int orientation, int size, int resize,
+                           uint8_t *out) {
     *fit = (ad_fit){.width = (width + shrink - 1) / shrink,
                     .height = (height + shrink - 1) / shrink,
                     .size = size,
@@ -45,8 +53,10 @@ adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int o
     adatom_status status = ADATOM_OK;
     if (fit->copy) return ADATOM_OK;
     int shorter = AD_MIN(width, height);
-    int scaled_width = (int)((int64_t)width * resize / shorter), scaled_height = (int)((int64_t)height * resize / shorter);
-    /* The crop is centred in the picture as it stands; an odd pixel falls on the other side of an axis that runs backwards. */
+    int scaled_width = (int)((int64_t)width * resize / shorter),
+        scaled_height = (int)((int64_t)height * resize / shorter);
+    /* The crop is centred in the picture as it stands; an odd pixel falls on the other side of an axis that runs
+     * backwards. */
     int left = (scaled_width - size) / 2, top = (scaled_height - size) / 2;
     if (x_reversed(orientation)) left = scaled_width - size - left;
     if (y_reversed(orientation)) top = scaled_height - size - top;
@@ -78,14 +88,16 @@ static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
     }
     for (int j = 0; j < size; j++) {
         int column = back ? last - j : j;
-        size_t at = transposed ? (size_t)column * (size_t)size + (size_t)row : (size_t)row * (size_t)size + (size_t)column;
+        size_t at =
+            transposed ? (size_t)column * (size_t)size + (size_t)row : (size_t)row * (size_t)size + (size_t)column;
         memcpy(fit->out + at * 3, rgb + (size_t)j * 3, 3);
     }
 }
 
 typedef float four __attribute__((vector_size(16), aligned(4)));
 
-/* The row as numbers once, then the taps of each pixel of the square: four lanes for three colours, the fourth being whatever follows. */
+/* The row as numbers once, then the taps of each pixel of the square: four lanes for three colours, the fourth being
+ * whatever follows. */
 static void scale_row(const ad_fit *fit, const uint8_t *restrict rgb) {
     const int size = fit->size, taps_max = fit->x.taps_max;
     const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;

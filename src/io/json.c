@@ -49,8 +49,8 @@ adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, 
         return ADATOM_BAD_DATA;
     }
     if (bytes > FREE_BYTES && bytes / MOST_TIMES > size) {
-        snprintf(error->text, sizeof error->text, "its values would take %zu MiB, which is too much for a text of %zu MiB", bytes >> 20,
-                 size >> 20);
+        snprintf(error->text, sizeof error->text,
+                 "its values would take %zu MiB, which is too much for a text of %zu MiB", bytes >> 20, size >> 20);
         return ADATOM_BAD_DATA;
     }
     void *before = ad_c_locale_enter(); /* jansson knows of decimal points of one byte only */

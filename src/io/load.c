@@ -38,9 +38,9 @@ adatom_status ad_problem(ad_problems *problems, const char *format, ...) {
 
 void ad_warn_of_damaged(const ad_problems *problems) {
     if (problems->damaged_taken == 0) return;
-    ad_log(problems->ctx, ADATOM_LOG_WARNING, "%zu picture%s truncated or damaged and taken as far as %s: %s", problems->damaged_taken,
-           problems->damaged_taken == 1 ? " is" : "s are", problems->damaged_taken == 1 ? "it goes" : "they go, for example",
-           problems->damaged_example);
+    ad_log(problems->ctx, ADATOM_LOG_WARNING, "%zu picture%s truncated or damaged and taken as far as %s: %s",
+           problems->damaged_taken, problems->damaged_taken == 1 ? " is" : "s are",
+           problems->damaged_taken == 1 ? "it goes" : "they go, for example", problems->damaged_example);
 }
 
 static void empty_batch(batch *b) {
@@ -49,9 +49,9 @@ static void empty_batch(batch *b) {
     b->bytes = 0;
 }
 
-static adatom_status decode_batch(batch *b, const ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
-                                  const ad_image_params *picture, ad_problems *problems, uint8_t *pixels, uint8_t *scratch,
-                                  uint64_t *hashes) {
+static adatom_status decode_batch(batch *b, const ad_source *source, const ad_selection *selection,
+                                  const adatom_dataset_params *params, const ad_image_params *picture,
+                                  ad_problems *problems, uint8_t *pixels, uint8_t *scratch, uint64_t *hashes) {
     size_t stride = (size_t)params->size * (size_t)params->size * 3;
     adatom_status status = ADATOM_OK;
     ad_budget_set_aside(picture->budget, b->bytes);
@@ -68,8 +68,8 @@ static adatom_status decode_batch(batch *b, const ad_source *source, const ad_se
         const char *path = selection->pictures[it->picture].path, *in = *source->root ? "' in '" : "";
         if (it->error.status == ADATOM_OK) {
             if (problems->damaged_taken++ == 0)
-                snprintf(problems->damaged_example, sizeof problems->damaged_example, "'%s%s%s' %s", path, in, source->root,
-                         it->error.text);
+                snprintf(problems->damaged_example, sizeof problems->damaged_example, "'%s%s%s' %s", path, in,
+                         source->root, it->error.text);
             continue;
         }
         if (it->error.status != ADATOM_BAD_DATA)
@@ -82,16 +82,19 @@ done:
     return status;
 }
 
-adatom_status ad_load(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params, ad_problems *problems,
-                      uint8_t *pixels, uint64_t *hashes) {
+adatom_status ad_load(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
+                      ad_problems *problems, uint8_t *pixels, uint64_t *hashes) {
     adatom_context *ctx = source->ctx;
     adatom_status status = ADATOM_OK;
     size_t done_count = 0, stride = (size_t)params->size * (size_t)params->size * 3;
     uint8_t *scratch = NULL;
-    size_t *slots = ad_malloc(ctx, source->count, sizeof *slots); /* picture of each entry: read in the source's order */
+    size_t *slots =
+        ad_malloc(ctx, source->count, sizeof *slots); /* picture of each entry: read in the source's order */
     batch *b = ad_calloc(ctx, 1, sizeof *b);
-    ad_image_params picture = {
-        .size = params->size, .resize = params->resize, .max_pixels = params->max_pixels, .allow_truncated = params->allow_truncated};
+    ad_image_params picture = {.size = params->size,
+                               .resize = params->resize,
+                               .max_pixels = params->max_pixels,
+                               .allow_truncated = params->allow_truncated};
     if (!slots || !b) AD_TRY(ADATOM_OUT_OF_MEMORY);
     ad_parse_background(params->background, picture.background);
     AD_TRY(ad_budget_make(ctx, params->decode_bytes, &picture.budget));

@@ -51,7 +51,8 @@ size_t ad_show_name(const char *text, size_t size, char *out) {
     return written;
 }
 
-/* A name as code points: decomposed; without case, if folded; without spaces at its ends and with single ones inside, if trimmed. */
+/* A name as code points: decomposed; without case, if folded; without spaces at its ends and with single ones inside,
+ * if trimmed. */
 typedef struct form {
     int32_t *points;
     size_t length;
@@ -65,7 +66,8 @@ static adatom_status make_form(adatom_context *ctx, const char *name, bool folde
     *out = (form){0};
     out->points = ad_malloc(ctx, (size_t)AD_MAX(length, 0) + 1, sizeof *out->points);
     if (!out->points) return ADATOM_OUT_OF_MEMORY;
-    if (length > 0 && utf8proc_decompose(bytes, size, out->points, length, options) == length) out->length = (size_t)length;
+    if (length > 0 && utf8proc_decompose(bytes, size, out->points, length, options) == length)
+        out->length = (size_t)length;
     if (!trimmed) return ADATOM_OK;
     size_t kept = 0;
     for (size_t i = 0; i < out->length; i++) {
@@ -80,11 +82,13 @@ static adatom_status make_form(adatom_context *ctx, const char *name, bool folde
     return ADATOM_OK;
 }
 
-static adatom_status same_form(adatom_context *ctx, const char *a, const char *b, bool folded, bool trimmed, bool *same) {
+static adatom_status same_form(adatom_context *ctx, const char *a, const char *b, bool folded, bool trimmed,
+                               bool *same) {
     form x = {0}, y = {0};
     adatom_status status = make_form(ctx, a, folded, trimmed, &x);
     if (status == ADATOM_OK) status = make_form(ctx, b, folded, trimmed, &y);
-    *same = status == ADATOM_OK && x.length == y.length && (!x.length || !memcmp(x.points, y.points, x.length * sizeof *x.points));
+    *same = status == ADATOM_OK && x.length == y.length &&
+            (!x.length || !memcmp(x.points, y.points, x.length * sizeof *x.points));
     ad_free(x.points);
     ad_free(y.points);
     return status;

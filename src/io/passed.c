@@ -5,7 +5,8 @@
 
 static const struct {
     const char *one, *many; /* "3 pictures whose ..." */
-    const char *problem;    /* of verify, with the path; NULL: nothing is wrong with that, and the log tells it as information */
+    const char
+        *problem; /* of verify, with the path; NULL: nothing is wrong with that, and the log tells it as information */
 } kinds[AD_PASSED_KINDS] = {
     [AD_PASSED_UNREAD] = {"picture of a kind that is not read", "pictures of a kind that is not read",
                           "'%s' is a picture of a kind that is not read"},
@@ -18,17 +19,22 @@ static const struct {
                             "'%s' is a link to something that is not there"},
     [AD_PASSED_LOCKED] = {"folder that cannot be looked into", "folders that cannot be looked into",
                           "folder '%s' cannot be looked into: permission denied"},
-    [AD_PASSED_SPECIAL] = {"pipe, socket or device with the name of a picture", "pipes, sockets or devices with the names of pictures",
-                           "'%s' is a pipe, socket or device"},
-    [AD_PASSED_NAME] = {"name that cannot be used", "names that cannot be used",
-                        "'%s' has a name that cannot be used: it leads out of the archive, is too long or in an unknown encoding"},
-    [AD_PASSED_BESIDE] = {"picture outside the class folders", "pictures outside the class folders", "'%s' lies outside the class folders"},
+    [AD_PASSED_SPECIAL] = {"pipe, socket or device with the name of a picture",
+                           "pipes, sockets or devices with the names of pictures", "'%s' is a pipe, socket or device"},
+    [AD_PASSED_NAME] =
+        {"name that cannot be used", "names that cannot be used",
+         "'%s' has a name that cannot be used: it leads out of the archive, is too long or in an unknown encoding"},
+    [AD_PASSED_BESIDE] = {"picture outside the class folders", "pictures outside the class folders",
+                          "'%s' lies outside the class folders"},
     [AD_PASSED_EMPTY] = {"folder without pictures", "folders without pictures", "folder '%s' holds no pictures"},
     [AD_PASSED_LOOP] = {"link back to a folder above it", "links back to folders above them", NULL},
-    [AD_PASSED_SERVICE] = {"hidden file or folder or one of another system", "hidden files and folders and those of other systems", NULL},
+    [AD_PASSED_SERVICE] = {"hidden file or folder or one of another system",
+                           "hidden files and folders and those of other systems", NULL},
 };
 
-const char *ad_passed_text(ad_passed_kind kind, size_t count) { return count == 1 ? kinds[kind].one : kinds[kind].many; }
+const char *ad_passed_text(ad_passed_kind kind, size_t count) {
+    return count == 1 ? kinds[kind].one : kinds[kind].many;
+}
 
 adatom_status ad_pass_over(ad_source *source, ad_passed_kind kind, const char *path) {
     ad_passed *p = &source->passed;
@@ -74,15 +80,16 @@ adatom_status ad_pass_over_if_empty(ad_source *source, const char *path, size_t 
     return ad_pass_over(source, AD_PASSED_EMPTY, path);
 }
 
-adatom_status ad_tell_passed(const ad_source *source, ad_passed_kind first, ad_passed_kind last, ad_problems *problems) {
+adatom_status ad_tell_passed(const ad_source *source, ad_passed_kind first, ad_passed_kind last,
+                             ad_problems *problems) {
     const ad_passed *p = &source->passed;
     adatom_status status = ADATOM_OK;
     for (ad_passed_kind kind = first; kind <= last; kind++) {
         if (p->count[kind] == 0) continue;
         if (!problems->go_on || !kinds[kind].problem) {
             const bool is_wrong = kinds[kind].problem && kind != AD_PASSED_EMPTY;
-            ad_log(source->ctx, is_wrong ? ADATOM_LOG_WARNING : ADATOM_LOG_INFO, "'%s': %zu %s left out, '%s' for one", source->root,
-                   p->count[kind], ad_passed_text(kind, p->count[kind]), p->example[kind]);
+            ad_log(source->ctx, is_wrong ? ADATOM_LOG_WARNING : ADATOM_LOG_INFO, "'%s': %zu %s left out, '%s' for one",
+                   source->root, p->count[kind], ad_passed_text(kind, p->count[kind]), p->example[kind]);
             continue;
         }
         for (size_t i = 0; i < p->item_count; i++) {

@@ -33,7 +33,8 @@ static void tell(adatom_context *ctx, failures *f, const char *picture, const ch
 }
 
 /* A run of single pictures, or one folder or archive; *taken tells how many of the paths it is. */
-static adatom_status open_place(adatom_context *ctx, const char *const *paths, size_t count, place *out, size_t *taken) {
+static adatom_status open_place(adatom_context *ctx, const char *const *paths, size_t count, place *out,
+                                size_t *taken) {
     adatom_status status = ADATOM_OK;
     for (*taken = 0; *taken < count && ad_source_is_picture(paths[*taken]);) ++*taken;
     if (*taken) {
@@ -75,7 +76,8 @@ static void keep_sentence(void *user, const char *sentence) {
 }
 
 /* Decodes a place's pictures; those that can't be are told and marked in bad. */
-static adatom_status load_place(adatom_context *ctx, place *at, char *const *paths, failures *f, uint8_t *pixels, uint8_t *bad) {
+static adatom_status load_place(adatom_context *ctx, place *at, char *const *paths, failures *f, uint8_t *pixels,
+                                uint8_t *bad) {
     ad_problems problems = {.ctx = ctx, .go_on = f->params->unreadable != NULL, .report = keep_sentence};
     sentences told = {.problems = &problems, .of = ad_calloc(ctx, at->selection.count, sizeof *told.of)};
     if (!told.of) return ADATOM_OUT_OF_MEMORY;

@@ -19,44 +19,49 @@ static const struct {
     size_t bytes;
 } types[] = {[AD_ST_F32] = {"F32", 4}, [AD_ST_F16] = {"F16", 2}, [AD_ST_BF16] = {"BF16", 2}, [AD_ST_I64] = {"I64", 8}};
 
-static adatom_status parse_type(adatom_context *ctx, const char *file, const char *name, const json_t *json, ad_st_type *out) {
+static adatom_status parse_type(adatom_context *ctx, const char *file, const char *name, const json_t *json,
+                                ad_st_type *out) {
     const char *text = json_string_value(json);
     for (size_t i = 0; text && i < AD_COUNT(types); i++)
         if (strcmp(text, types[i].name) == 0) {
             *out = (ad_st_type)i;
             return ADATOM_OK;
         }
-    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the type %s; F32, F16, BF16 or I64 was expected", file, name,
-                   text ? text : "(none)");
+    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the type %s; F32, F16, BF16 or I64 was expected", file,
+                   name, text ? text : "(none)");
 }
 
-static adatom_status parse_tensor(adatom_context *ctx, const char *file, const char *name, const json_t *json, size_t data_bytes,
-                                  ad_st_tensor *out) {
+static adatom_status parse_tensor(adatom_context *ctx, const char *file, const char *name, const json_t *json,
+                                  size_t data_bytes, ad_st_tensor *out) {
     adatom_status status = ADATOM_OK;
     *out = (ad_st_tensor){.name = name};
     const json_t *shape = json_object_get(json, "shape"), *offsets = json_object_get(json, "data_offsets");
     AD_TRY(parse_type(ctx, file, name, json_object_get(json, "dtype"), &out->type));
     if (!json_is_array(shape) || json_array_size(shape) > AD_ST_RANK)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has no shape of at most %d numbers", file, name, AD_ST_RANK);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has no shape of at most %d numbers", file, name,
+                       AD_ST_RANK);
     out->rank = (int)json_array_size(shape);
     size_t elements = 1, bytes = 0;
     for (int i = 0; i < out->rank; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);
         out->shape[i] = json_integer_value(extent);
-        if (!json_is_integer(extent) || out->shape[i] < 0 || __builtin_mul_overflow(elements, (size_t)out->shape[i], &elements))
+        if (!json_is_integer(extent) || out->shape[i] < 0 ||
+            __builtin_mul_overflow(elements, (size_t)out->shape[i], &elements))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has an impossible shape", file, name);
     }
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) || json_integer_value(begin) < 0 ||
-        json_integer_value(end) < json_integer_value(begin) || (size_t)json_integer_value(end) > data_bytes)
+    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
+        json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin) ||
+        (size_t)json_integer_value(end) > data_bytes)
         return ad_fail(ctx, ADATOM_BAD_DATA,
-                       "'%s': the offsets of tensor '%s' do not lie in the file's %zu bytes of data (is it truncated?)", file, name,
-                       data_bytes);
+                       "'%s': the offsets of tensor '%s' do not lie in the file's %zu bytes of data (is it truncated?)",
+                       file, name, data_bytes);
     out->elements = elements;
     out->begin = (size_t)json_integer_value(begin);
     out->end = (size_t)json_integer_value(end);
     if (__builtin_mul_overflow(elements, types[out->type].bytes, &bytes) || bytes != out->end - out->begin)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' takes %zu bytes, which is not what its shape and type need", file, name,
+        return ad_fail(ctx, ADATOM_BAD_DATA,
+                       "'%s': tensor '%s' takes %zu bytes, which is not what its shape and type need", file, name,
                        out->end - out->begin);
 done:
     return status;
@@ -67,7 +72,8 @@ static adatom_status check_metadata(adatom_context *ctx, const char *file, json_
     json_t *value;
     if (!json_is_object(metadata)) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': %s is not an object", file, METADATA);
     json_object_foreach(metadata, key, value) {
-        if (!json_is_string(value)) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': %s '%s' is not a string", file, METADATA, key);
+        if (!json_is_string(value))
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': %s '%s' is not a string", file, METADATA, key);
     }
     return ADATOM_OK;
 }
@@ -84,28 +90,35 @@ static int by_name(const void *a, const void *b) {
     return strcmp((*x)->name, (*y)->name);
 }
 
-/* The header's length, from the first bytes of a file of `size` bytes; at least 9 of them are there if the file has them. */
-static adatom_status parse_start(adatom_context *ctx, const char *name, const unsigned char *at, uint64_t size, size_t *length) {
+/* The header's length, from the first bytes of a file of `size` bytes; at least 9 of them are there if the file has
+ * them. */
+static adatom_status parse_start(adatom_context *ctx, const char *name, const unsigned char *at, uint64_t size,
+                                 size_t *length) {
     uint64_t announced = 0;
-    if (size < 8) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file: it has only %zu bytes", name, (size_t)size);
+    if (size < 8)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file: it has only %zu bytes", name,
+                       (size_t)size);
     for (int i = 7; i >= 0; i--) announced = announced << 8 | at[i];
     if (announced > size - 8 || announced < 2 || at[8] != '{')
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file, or truncated: no header of the announced length", name);
+        return ad_fail(ctx, ADATOM_BAD_DATA,
+                       "'%s' is not a safetensors file, or truncated: no header of the announced length", name);
     if (announced > MAX_HEADER_BYTES)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header takes %zu MiB; up to %d are read", name, (size_t)(announced >> 20),
-                       MAX_HEADER_BYTES >> 20);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header takes %zu MiB; up to %d are read", name,
+                       (size_t)(announced >> 20), MAX_HEADER_BYTES >> 20);
     *length = (size_t)announced;
     return ADATOM_OK;
 }
 
 /* Fills all but `data`. */
-static adatom_status parse_header(adatom_context *ctx, const char *text, size_t length, size_t data_bytes, ad_safetensors *out) {
+static adatom_status parse_header(adatom_context *ctx, const char *text, size_t length, size_t data_bytes,
+                                  ad_safetensors *out) {
     const char *name = out->name, *key;
     json_error_t error;
     json_t *header = NULL, *value;
     adatom_status status = ad_json_parse(ctx, text, length, &header, &error);
     out->header = header;
-    if (status == ADATOM_BAD_DATA) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header is not valid JSON: %s", name, error.text);
+    if (status == ADATOM_BAD_DATA)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the header is not valid JSON: %s", name, error.text);
     if (status != ADATOM_OK) return status;
     out->tensors = ad_calloc(ctx, json_object_size(header), sizeof *out->tensors);
     out->by_name = ad_calloc(ctx, json_object_size(header), sizeof *out->by_name);
@@ -122,16 +135,19 @@ static adatom_status parse_header(adatom_context *ctx, const char *text, size_t 
     for (size_t i = 0; i < out->count; end = out->tensors[i++].end) {
         out->by_name[i] = &out->tensors[i];
         if (out->tensors[i].begin != end)
-            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' begins at byte %zu of the data; %zu was expected (a gap or an overlap)",
+            return ad_fail(ctx, ADATOM_BAD_DATA,
+                           "'%s': tensor '%s' begins at byte %zu of the data; %zu was expected (a gap or an overlap)",
                            name, out->tensors[i].name, out->tensors[i].begin, end);
     }
-    if (end != data_bytes) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': %zu bytes follow the last tensor", name, data_bytes - end);
+    if (end != data_bytes)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': %zu bytes follow the last tensor", name, data_bytes - end);
     qsort(out->by_name, out->count, sizeof *out->by_name, by_name);
 done:
     return status;
 }
 
-adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out) {
+adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size,
+                                   ad_safetensors *out) {
     size_t length = 0;
     *out = (ad_safetensors){.name = name};
     const adatom_status status = parse_start(ctx, name, bytes, size, &length);
@@ -145,7 +161,8 @@ static adatom_status read_exactly(adatom_context *ctx, const char *path, FILE *f
     for (size_t at = 0; at < size;) {
         const size_t part = AD_MIN(size - at, (size_t)PART);
         if (fread((char *)to + at, 1, part, file) != part)
-            return ad_fail(ctx, ADATOM_IO, "cannot read '%s': %s", path, ferror(file) ? strerror(errno) : "it shrank while being read");
+            return ad_fail(ctx, ADATOM_IO, "cannot read '%s': %s", path,
+                           ferror(file) ? strerror(errno) : "it shrank while being read");
         at += part;
         if (part == PART && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
     }
@@ -160,13 +177,15 @@ adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const c
     size_t length = 0;
     *out = (ad_safetensors){.name = name};
     FILE *file = fopen(path, "rbe");
-    if (!file) return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+    if (!file)
+        return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path,
+                       strerror(errno));
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a regular file", path));
     const uint64_t size = (uint64_t)info.st_size;
     if (size > AD_ST_MOST_BYTES)
-        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is %llu bytes, more than the %llu accepted here", path, (unsigned long long)size,
-                       (unsigned long long)AD_ST_MOST_BYTES));
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is %llu bytes, more than the %llu accepted here", path,
+                       (unsigned long long)size, (unsigned long long)AD_ST_MOST_BYTES));
     AD_TRY(read_exactly(ctx, path, file, start, AD_MIN((size_t)size, sizeof start)));
     AD_TRY(parse_start(ctx, name, start, size, &length));
     if (!(header = ad_malloc(ctx, length, 1))) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -238,8 +257,8 @@ static json_t *make_header(const char *const *metadata, const ad_st_entry *entri
             bytes *= (size_t)entries[i].shape[r];
             ad_json_append(shape, json_integer(entries[i].shape[r]), &bad);
         }
-        json_t *tensor = json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[entries[i].type].name, "shape", shape, "data_offsets",
-                                   (json_int_t)offset, (json_int_t)(offset + bytes));
+        json_t *tensor = json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[entries[i].type].name, "shape", shape,
+                                   "data_offsets", (json_int_t)offset, (json_int_t)(offset + bytes));
         ad_json_set(header, entries[i].name, tensor, &bad);
         offset += bytes;
         if (entries[i].type == AD_ST_I64) *integer_bytes = offset;
@@ -250,8 +269,8 @@ static json_t *make_header(const char *const *metadata, const ad_st_entry *entri
     return NULL;
 }
 
-adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries, size_t count,
-                                  unsigned char **bytes, size_t *size, float **values) {
+adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
+                                  size_t count, unsigned char **bytes, size_t *size, float **values) {
     adatom_status status = ADATOM_OK;
     char *text = NULL;
     size_t integer_bytes = 0, data_bytes = 0;
@@ -259,8 +278,8 @@ adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metada
     *size = 0;
     json_t *header = make_header(metadata, entries, count, &integer_bytes, &data_bytes);
     if (!header || !(text = ad_json_dump(header, JSON_COMPACT))) {
-        status =
-            ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", count);
+        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
+                         "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", count);
         goto done;
     }
     /* Padded with spaces so that the data are aligned to 8 bytes, as the format recommends. */

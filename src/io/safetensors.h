@@ -9,7 +9,12 @@
 /* The longest file that is read. */
 #define AD_ST_MOST_BYTES (sizeof(size_t) > 4 ? (uint64_t)8 << 30 : (uint64_t)1 << 30)
 
-typedef enum ad_st_type { AD_ST_F32, AD_ST_F16, AD_ST_BF16, AD_ST_I64 } ad_st_type; /* I64: counters of other programs */
+typedef enum ad_st_type {
+    AD_ST_F32,
+    AD_ST_F16,
+    AD_ST_BF16,
+    AD_ST_I64
+} ad_st_type; /* I64: counters of other programs */
 
 typedef struct ad_st_tensor {
     const char *name; /* owned by the file */
@@ -30,10 +35,11 @@ typedef struct ad_safetensors {
     unsigned char *own;
 } ad_safetensors;
 
-/* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked: header
- * length, JSON, types (F32, F16, BF16, I64 only), shape against bytes, offsets without gap, overlap or rest. Else BAD_DATA,
- * naming file and tensor. ad_safetensors_clear() in every case. */
-adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size, ad_safetensors *out);
+/* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked:
+ * header length, JSON, types (F32, F16, BF16, I64 only), shape against bytes, offsets without gap, overlap or rest.
+ * Else BAD_DATA, naming file and tensor. ad_safetensors_clear() in every case. */
+adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size,
+                                   ad_safetensors *out);
 /* The same of a file on disk, whose header is checked before memory is taken for the rest; name must outlive *out. */
 adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const char *path, ad_safetensors *out);
 void ad_safetensors_clear(ad_safetensors *file);
@@ -53,8 +59,8 @@ typedef struct ad_st_entry { /* a tensor to write */
 } ad_st_entry;
 
 /* Makes a file in memory. metadata: pairs of key and value, ended by a NULL key (a NULL value is left out). I64 entries
- * come first and are zero. *values is where the caller then puts the numbers of the others, one after the other without gaps.
- * ad_free(*bytes). */
-adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries, size_t count,
-                                  unsigned char **bytes, size_t *size, float **values);
+ * come first and are zero. *values is where the caller then puts the numbers of the others, one after the other without
+ * gaps. ad_free(*bytes). */
+adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
+                                  size_t count, unsigned char **bytes, size_t *size, float **values);
 #endif

@@ -1,5 +1,6 @@
-/* What was in a folder's files or in an archive when it was last read, so that its content is known without reading it. What the system
- * says of a file (place, size, times) only decides whether it must be read again; a file that may have been written since is. */
+/* What was in a folder's files or in an archive when it was last read, so that its content is known without reading it.
+ * What the system says of a file (place, size, times) only decides whether it must be read again; a file that may have
+ * been written since is. */
 #include "io/dataset.h"
 
 #include <fcntl.h>
@@ -10,8 +11,8 @@
 
 #define MAGIC "adatomSE"
 enum { VERSION = 1 };
-/* A file written less than this before it was read may be written again without another time: some systems count in steps of two
- * seconds. */
+/* A file written less than this before it was read may be written again without another time: some systems count in
+ * steps of two seconds. */
 #define SETTLED_NS ((int64_t)2500000000)
 
 typedef struct header {
@@ -76,12 +77,14 @@ static const char *get_text(reader *r) {
     return text;
 }
 
-/* ---- which files can be known by what the system says of them ------------------------------------------------------- */
+/* ---- which files can be known by what the system says of them -------------------------------------------------------
+ */
 
 /* Systems on which the time of the last change is missing, coarse or told by someone else are not believed. */
 static bool tells_changes(const char *path) {
-    static const unsigned long doubtful[] = {0x4d44,     0x2011BAB0, 0x65735546, 0x517B,    0xFF534D42,
-                                             0xFE534D42, 0x01021997, 0x5346544e, 0x7366746e}; /* FAT, exFAT, FUSE, SMB, 9P, NTFS */
+    static const unsigned long doubtful[] = {
+        0x4d44,     0x2011BAB0, 0x65735546, 0x517B,    0xFF534D42,
+        0xFE534D42, 0x01021997, 0x5346544e, 0x7366746e}; /* FAT, exFAT, FUSE, SMB, 9P, NTFS */
     struct statfs info;
     if (statfs(path, &info) != 0) return false;
     for (size_t i = 0; i < AD_COUNT(doubtful); i++)
@@ -100,7 +103,8 @@ static bool is_settled(const ad_source *source, const char *path, const ad_ident
     for (size_t i = 0; i < known->count; i++)
         if (known->number[i] == identity->device) return known->believed[i];
     if (known->count == AD_COUNT(known->number)) return false;
-    char *full = source->is_archive ? ad_strdup(source->ctx, source->root) : ad_format(source->ctx, "%s/%s", source->root, path);
+    char *full =
+        source->is_archive ? ad_strdup(source->ctx, source->root) : ad_format(source->ctx, "%s/%s", source->root, path);
     const bool believed = full && tells_changes(full);
     ad_free(full);
     known->number[known->count] = identity->device;
@@ -110,7 +114,8 @@ static bool is_settled(const ad_source *source, const char *path, const ad_ident
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
-/* Where what was seen in this source is kept; *place is its full path, which is written in there, too. Both NULL: nowhere. */
+/* Where what was seen in this source is kept; *place is its full path, which is written in there, too. Both NULL:
+ * nowhere. */
 static adatom_status file_of(const ad_source *source, const char *folder, char **path, char **place) {
     char hex[17], *full = realpath(source->root, NULL);
     *path = NULL;
@@ -126,7 +131,8 @@ static adatom_status file_of(const ad_source *source, const char *folder, char *
 
 static void put_identity(writer *w, const ad_identity *identity) { put(w, identity, sizeof *identity); }
 static bool same_identity(const ad_identity *a, const ad_identity *b) {
-    return a->device == b->device && a->inode == b->inode && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+    return a->device == b->device && a->inode == b->inode && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns;
 }
 static ad_identity get_identity(reader *r) {
     ad_identity identity = {0};
@@ -203,7 +209,8 @@ adatom_status ad_seen_load(ad_source *source, const char *folder) {
     if (status == ADATOM_OUT_OF_MEMORY) goto done;
     bool usable = status == ADATOM_OK && size > sizeof h;
     if (usable) memcpy(&h, bytes, sizeof h);
-    usable = usable && !memcmp(h.magic, MAGIC, sizeof h.magic) && h.version == VERSION && h.is_archive == (uint32_t)source->is_archive &&
+    usable = usable && !memcmp(h.magic, MAGIC, sizeof h.magic) && h.version == VERSION &&
+             h.is_archive == (uint32_t)source->is_archive &&
              h.checksum == ad_hash(bytes + sizeof h, size - sizeof h, 0);
     status = ADATOM_OK;
     if (!usable) goto done; /* nothing is known, then: everything is read */
@@ -267,7 +274,9 @@ static void put_members(writer *w, const ad_source *source) {
     put_number(w, source->count);
     for (size_t i = 0; i < source->count; i++) {
         const ad_entry *entry = &source->entries[i];
-        const size_t kept = entry->kind == AD_ENTRY_CSV && entry->bytes && entry->bytes_size <= AD_LIST_KEEP_BYTES ? entry->bytes_size : 0;
+        const size_t kept = entry->kind == AD_ENTRY_CSV && entry->bytes && entry->bytes_size <= AD_LIST_KEEP_BYTES
+                                ? entry->bytes_size
+                                : 0;
         put_text(w, entry->path);
         put_number(w, entry->kind);
         put_number(w, entry->member);
@@ -301,7 +310,8 @@ void ad_seen_store(ad_source *source, const char *folder) {
     status = ad_write_file(source->ctx, path, w.bytes, w.size);
 done:
     if (status != ADATOM_OK)
-        ad_log(source->ctx, ADATOM_LOG_WARNING, "what was seen in '%s' is not kept: %s", source->root, source->ctx->message);
+        ad_log(source->ctx, ADATOM_LOG_WARNING, "what was seen in '%s' is not kept: %s", source->root,
+               source->ctx->message);
     ad_free(w.bytes);
     ad_free(path);
     ad_free(place);

@@ -43,8 +43,8 @@ static adatom_status take_pictures(const ad_source *source, const char *split, a
     return ADATOM_OK;
 }
 
-/* The class is the picture's folder below the folder common to all: "n01532829", "Balinese/character01". Pictures that lie
- * beside class folders (a montage, a logo) belong to none and are left out. */
+/* The class is the picture's folder below the folder common to all: "n01532829", "Balinese/character01". Pictures that
+ * lie beside class folders (a montage, a logo) belong to none and are left out. */
 static adatom_status label_by_folder(ad_source *source, ad_selection *s) {
     size_t common = common_folder(s);
     for (;; common = common_folder(s)) {
@@ -119,7 +119,8 @@ static bool ends_in(const char *path, const char *tail) {
     return n <= length && !strcmp(path + length - n, tail) && (n == length || path[length - n - 1] == '/');
 }
 
-/* The picture whose path is `wanted` or ends in it, among pictures sorted by base name, or SIZE_MAX; *other is a second one. */
+/* The picture whose path is `wanted` or ends in it, among pictures sorted by base name, or SIZE_MAX; *other is a second
+ * one. */
 static size_t find_ending(const ad_selection *s, const char *wanted, const char **other) {
     size_t low = 0, high = s->count, match = SIZE_MAX;
     *other = NULL;
@@ -161,7 +162,8 @@ static size_t find_row(const ad_selection *s, const char *file, const char **oth
 }
 
 /* Rows name a picture by its path or the end of it. */
-static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bool complete, ad_problems *problems, ad_selection *s) {
+static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bool complete, ad_problems *problems,
+                                  ad_selection *s) {
     adatom_status status = ADATOM_OK;
     size_t *lines = ad_calloc(source->ctx, s->count, sizeof *lines); /* of the row that took a picture; 0: none */
     if (!lines) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -172,15 +174,17 @@ static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bo
         const size_t match = find_row(s, row->file, &other);
         if (r % 1024 == 0) AD_TRY(ad_interrupted(source->ctx));
         if (match == SIZE_MAX) {
-            AD_TRY(ad_problem(problems, "'%s', line %zu: picture '%s' is not in '%s'", csv->name, row->line, row->file, source->root));
+            AD_TRY(ad_problem(problems, "'%s', line %zu: picture '%s' is not in '%s'", csv->name, row->line, row->file,
+                              source->root));
             continue;
         }
         ad_picture *p = &s->pictures[match];
         if (other) {
-            AD_TRY(ad_problem(problems, "'%s', line %zu: '%s' could be '%s' or '%s'", csv->name, row->line, row->file, p->path, other));
+            AD_TRY(ad_problem(problems, "'%s', line %zu: '%s' could be '%s' or '%s'", csv->name, row->line, row->file,
+                              p->path, other));
         } else if (lines[match]) {
-            AD_TRY(
-                ad_problem(problems, "'%s', line %zu: '%s' is already listed in line %zu", csv->name, row->line, row->file, lines[match]));
+            AD_TRY(ad_problem(problems, "'%s', line %zu: '%s' is already listed in line %zu", csv->name, row->line,
+                              row->file, lines[match]));
         } else {
             lines[match] = row->line;
             p->label = row->label;
@@ -213,7 +217,8 @@ adatom_status ad_count_missing(const ad_source *source, const ad_csv *csv, size_
     adatom_status status = take_pictures(source, NULL, &all);
     if (status == ADATOM_OK && all.count) qsort(all.pictures, all.count, sizeof *all.pictures, by_base_name);
     *missing = 0;
-    for (size_t r = 0; r < csv->count && status == ADATOM_OK; r++) *missing += find_row(&all, csv->rows[r].file, &other) == SIZE_MAX;
+    for (size_t r = 0; r < csv->count && status == ADATOM_OK; r++)
+        *missing += find_row(&all, csv->rows[r].file, &other) == SIZE_MAX;
     ad_selection_free(&all);
     return status;
 }
@@ -233,7 +238,8 @@ static bool same_label(const ad_picture *a, const ad_picture *b) {
 /* Sorts the pictures and makes the table of classes. */
 static adatom_status make_classes(const ad_source *source, ad_problems *problems, ad_selection *s) {
     adatom_status status = ADATOM_OK;
-    if (s->count > INT32_MAX) return ad_fail(source->ctx, ADATOM_UNSUPPORTED, "'%s' holds %zu pictures, too many", source->root, s->count);
+    if (s->count > INT32_MAX)
+        return ad_fail(source->ctx, ADATOM_UNSUPPORTED, "'%s' holds %zu pictures, too many", source->root, s->count);
     qsort(s->pictures, s->count, sizeof *s->pictures, by_label);
     int classes = 0;
     for (size_t i = 0; i < s->count; i++) {
@@ -241,8 +247,10 @@ static adatom_status make_classes(const ad_source *source, ad_problems *problems
         bool same = i > 0 && same_label(p, p - 1);
         p->class_index = same ? classes - 1 : classes++;
         if (same && p->is_shown != p[-1].is_shown)
-            AD_TRY(ad_problem(problems, "two classes in '%s' are both shown as '%.*s', as the name of one is not UTF-8; rename that one",
-                              source->root, (int)p->label_length, p->label));
+            AD_TRY(ad_problem(
+                problems,
+                "two classes in '%s' are both shown as '%.*s', as the name of one is not UTF-8; rename that one",
+                source->root, (int)p->label_length, p->label));
         if (same && source->is_archive && !strcmp(p->path, p[-1].path))
             AD_TRY(ad_problem(problems, "archive '%s' holds '%s' twice", source->root, p->path));
     }
@@ -260,7 +268,8 @@ done:
     return status;
 }
 
-/* The list in the source that split or the layout ask for; *entry SIZE_MAX if none. Pictures in one heap need a list. */
+/* The list in the source that split or the layout ask for; *entry SIZE_MAX if none. Pictures in one heap need a list.
+ */
 static adatom_status find_csv(const ad_source *source, const char *split, size_t *found) {
     *found = SIZE_MAX;
     size_t lists = 0, only = SIZE_MAX;
@@ -281,9 +290,10 @@ static adatom_status find_csv(const ad_source *source, const char *split, size_t
     }
     if (split || !lists || !heap || !one_heap) return ADATOM_OK;
     if (lists > 1) {
-        return ad_fail(source->ctx, ADATOM_BAD_DATA,
-                       "'%s' holds %zu CSV lists ('%s' is one): choose with a split (train, val, test) or name the list", source->root,
-                       lists, source->entries[only].path);
+        return ad_fail(
+            source->ctx, ADATOM_BAD_DATA,
+            "'%s' holds %zu CSV lists ('%s' is one): choose with a split (train, val, test) or name the list",
+            source->root, lists, source->entries[only].path);
     }
     *found = only;
     return ADATOM_OK;
@@ -295,14 +305,16 @@ static adatom_status no_pictures(const ad_source *source) {
     size_t kind = 0;
     while (kind < AD_PASSED_KINDS && p->count[kind] == 0) kind++;
     if (kind == AD_PASSED_KINDS || kind == AD_PASSED_EMPTY)
-        return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth)", source->root,
-                       adatom_picture_kinds());
-    return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth), but %zu %s, '%s' for one",
-                   source->root, adatom_picture_kinds(), p->count[kind], ad_passed_text((ad_passed_kind)kind, p->count[kind]),
+        return ad_fail(source->ctx, ADATOM_BAD_DATA, "'%s' holds no pictures (looked for %s files at any depth)",
+                       source->root, adatom_picture_kinds());
+    return ad_fail(source->ctx, ADATOM_BAD_DATA,
+                   "'%s' holds no pictures (looked for %s files at any depth), but %zu %s, '%s' for one", source->root,
+                   adatom_picture_kinds(), p->count[kind], ad_passed_text((ad_passed_kind)kind, p->count[kind]),
                    p->example[kind]);
 }
 
-adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems, ad_selection *out) {
+adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
+                        ad_selection *out) {
     adatom_context *ctx = source->ctx;
     adatom_status status = ADATOM_OK;
     ad_csv own = {0};
@@ -322,8 +334,8 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
     AD_TRY(ad_tell_passed(source, 0, AD_PASSED_KINDS - 1, problems));
     AD_TRY(take_pictures(source, csv ? NULL : split, out));
     if (out->count == 0 && split && !csv) {
-        AD_TRY(
-            ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has neither a list '%s.csv' nor a folder '%s' with pictures", source->root, split, split));
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has neither a list '%s.csv' nor a folder '%s' with pictures",
+                       source->root, split, split));
     } else if (out->count == 0) {
         AD_TRY(no_pictures(source));
     }
@@ -333,10 +345,12 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
         AD_TRY(label_by_folder(source, out));
         AD_TRY(ad_tell_passed(source, AD_PASSED_BESIDE, AD_PASSED_BESIDE, problems));
         if (out->pictures[0].label_length == 0)
-            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "the pictures in '%s' have no classes: a folder for each class or a CSV list is needed",
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA,
+                           "the pictures in '%s' have no classes: a folder for each class or a CSV list is needed",
                            source->root));
     }
-    if (out->count == 0) AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists none of the pictures in '%s'", csv->name, source->root));
+    if (out->count == 0)
+        AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists none of the pictures in '%s'", csv->name, source->root));
     AD_TRY(show_labels(ctx, out));
     AD_TRY(make_classes(source, problems, out));
     if (!csv && !split) AD_TRY(ad_tell_splits(source, out, problems));

@@ -1,6 +1,6 @@
-/* builtin:shapes, a procedural data set. A class is a form filled with a texture (13 x 8 = 104 classes, split so that base,
- * val and novel share forms and textures but no pair of them). Everything else varies from picture to picture and tells
- * nothing: colours, place, size, rotation, shear, light, shadow, background, clutter, occluders, focus and noise.
+/* builtin:shapes, a procedural data set. A class is a form filled with a texture (13 x 8 = 104 classes, split so that
+ * base, val and novel share forms and textures but no pair of them). Everything else varies from picture to picture and
+ * tells nothing: colours, place, size, rotation, shear, light, shadow, background, clutter, occluders, focus and noise.
  * Only + - * / and square roots of floats are used, which are the same on every machine: so are the pictures. */
 #include "io/dataset.h"
 
@@ -17,7 +17,8 @@ enum { LATTICE = 8, CLUTTER_MAX = 3, BACKDROPS = 3, PICTURES_MAX = 100000 };
 
 static const char *const form_names[] = {"aitch", "crescent", "cross",  "disc", "ell",     "gear",    "halfdisc",
                                          "ring",  "spiral",   "square", "star", "trefoil", "triangle"};
-static const char *const texture_names[] = {"blotches", "bullseye", "checker", "dots", "fine", "hatch", "plain", "stripes"};
+static const char *const texture_names[] = {"blotches", "bullseye", "checker", "dots",
+                                            "fine",     "hatch",    "plain",   "stripes"};
 enum form { AITCH, CRESCENT, CROSS, DISC, ELL, GEAR, HALF_DISC, RING, SPIRAL, SQUARE, STAR, TREFOIL, TRIANGLE, FORMS };
 enum texture { BLOTCHES, BULLSEYE, CHECKER, DOTS, FINE, HATCH, PLAIN, STRIPES, TEXTURES };
 enum { CLASSES = FORMS * TEXTURES };
@@ -51,7 +52,8 @@ typedef struct scene {
     float noise, exposure;
 } scene;
 
-/* --- arithmetic ------------------------------------------------------------------------------------------------------- */
+/* --- arithmetic
+ * ------------------------------------------------------------------------------------------------------- */
 
 #define PI 3.14159265f
 
@@ -91,9 +93,12 @@ static vec fold(vec q, int n) {
     return (vec){r * d.x, r * fabsf(d.y)};
 }
 
-static float box(float x, float y, float half_width, float half_height) { return AD_MAX(fabsf(x) - half_width, fabsf(y) - half_height); }
+static float box(float x, float y, float half_width, float half_height) {
+    return AD_MAX(fabsf(x) - half_width, fabsf(y) - half_height);
+}
 
-/* --- forms and textures ----------------------------------------------------------------------------------------------- */
+/* --- forms and textures
+ * ----------------------------------------------------------------------------------------------- */
 
 /* About the distance to the form's edge, negative inside; forms have a radius of about 1. */
 static float form_distance(enum form form, vec q) {
@@ -136,10 +141,12 @@ static float stripe(float x) { return fabsf(x - floorf(x) - 0.5f) - 0.25f; }
 
 static float lattice_noise(const float lattice[LATTICE][LATTICE], float x, float y) {
     float fx = floorf(x), fy = floorf(y), u = x - fx, v = y - fy;
-    int i = (int)fx & (LATTICE - 1), j = (int)fy & (LATTICE - 1), i1 = (i + 1) & (LATTICE - 1), j1 = (j + 1) & (LATTICE - 1);
+    int i = (int)fx & (LATTICE - 1), j = (int)fy & (LATTICE - 1), i1 = (i + 1) & (LATTICE - 1),
+        j1 = (j + 1) & (LATTICE - 1);
     u = u * u * (3 - 2 * u);
     v = v * v * (3 - 2 * v);
-    float top = lattice[j][i] + (lattice[j][i1] - lattice[j][i]) * u, bottom = lattice[j1][i] + (lattice[j1][i1] - lattice[j1][i]) * u;
+    float top = lattice[j][i] + (lattice[j][i1] - lattice[j][i]) * u,
+          bottom = lattice[j1][i] + (lattice[j1][i1] - lattice[j1][i]) * u;
     return top + (bottom - top) * v;
 }
 
@@ -147,7 +154,9 @@ static float lattice_noise(const float lattice[LATTICE][LATTICE], float x, float
 static float texture_value(const scene *s, vec q) {
     float d = 0, cell; /* d: distance to the edge between the colours */
     switch (s->texture) {
-    case BLOTCHES: d = (lattice_noise(s->lattice[0], q.x * 2.6f + s->phase.x, q.y * 2.6f + s->phase.y) - 0.5f) * 0.5f; break;
+    case BLOTCHES:
+        d = (lattice_noise(s->lattice[0], q.x * 2.6f + s->phase.x, q.y * 2.6f + s->phase.y) - 0.5f) * 0.5f;
+        break;
     case BULLSEYE: d = stripe(length(q.x, q.y) / 0.5f) * 0.5f; break;
     case CHECKER: {
         float a = stripe(q.x / 0.8f + s->phase.x) * 0.8f, b = stripe(q.y / 0.8f + s->phase.y) * 0.8f;
@@ -170,7 +179,8 @@ static float texture_value(const scene *s, vec q) {
     return clamp01(0.5f - d / s->soft);
 }
 
-/* --- the scene of a picture ------------------------------------------------------------------------------------------- */
+/* --- the scene of a picture
+ * ------------------------------------------------------------------------------------------- */
 
 /* Each number is drawn by a statement of its own: within an expression or initialiser C leaves the order open. */
 static vec random_point(ad_random *r, float low, float high) {
@@ -184,7 +194,9 @@ static rgb random_colour(ad_random *r) {
     return colour;
 }
 
-static float contrast(rgb a, rgb b) { return fabsf(0.3f * (a.c[0] - b.c[0]) + 0.6f * (a.c[1] - b.c[1]) + 0.1f * (a.c[2] - b.c[2])); }
+static float contrast(rgb a, rgb b) {
+    return fabsf(0.3f * (a.c[0] - b.c[0]) + 0.6f * (a.c[1] - b.c[1]) + 0.1f * (a.c[2] - b.c[2]));
+}
 
 /* A colour as different as wanted from some others, or the last of a few tries. */
 static rgb different_colour(ad_random *r, const rgb *others, int count, float wanted) {
@@ -198,7 +210,8 @@ static rgb different_colour(ad_random *r, const rgb *others, int count, float wa
     return colour;
 }
 
-static placed place(ad_random *r, enum form form, vec centre, float radius_low, float radius_high, float turn, float shear) {
+static placed place(ad_random *r, enum form form, vec centre, float radius_low, float radius_high, float turn,
+                    float shear) {
     float radius = between(r, radius_low, radius_high);
     vec d = direction(between(r, -turn, turn));
     float stretch = 1 + between(r, -shear, shear), slant = between(r, -shear, shear);
@@ -252,7 +265,8 @@ static void make_scene(scene *s, ad_random *r, int class_index, int size) {
     s->exposure = between(r, 0.7f, 1.2f);
 }
 
-/* --- a picture -------------------------------------------------------------------------------------------------------- */
+/* --- a picture
+ * -------------------------------------------------------------------------------------------------------- */
 
 static rgb mix(rgb a, rgb b, float part) {
     for (int i = 0; i < 3; i++) a.c[i] += (b.c[i] - a.c[i]) * part;
@@ -268,8 +282,11 @@ static rgb cover(const scene *s, const placed *p, vec at, rgb under) {
 
 static rgb colour_at(const scene *s, vec at) {
     float along = at.x * s->slope.x + at.y * s->slope.y, pattern = 0;
-    if (s->backdrop == 1) pattern = lattice_noise(s->lattice[1], at.x * s->backdrop_frequency + 9, at.y * s->backdrop_frequency + 9) - 0.5f;
-    if (s->backdrop == 2) pattern = clamp01(0.5f - stripe(along * s->backdrop_frequency) / (s->pixel * s->backdrop_frequency)) - 0.5f;
+    if (s->backdrop == 1)
+        pattern =
+            lattice_noise(s->lattice[1], at.x * s->backdrop_frequency + 9, at.y * s->backdrop_frequency + 9) - 0.5f;
+    if (s->backdrop == 2)
+        pattern = clamp01(0.5f - stripe(along * s->backdrop_frequency) / (s->pixel * s->backdrop_frequency)) - 0.5f;
     rgb colour = mix(s->background[0], s->background[1], clamp01(0.5f + 0.4f * along + pattern * s->backdrop_contrast));
     for (int i = 0; i < s->clutter_count; i++) colour = cover(s, &s->clutter[i], at, colour);
 
@@ -287,7 +304,8 @@ static rgb colour_at(const scene *s, vec at) {
         if (inside > 0) {
             rgb paint = mix(s->colours[0], s->colours[1], texture_value(s, q));
             /* Lit as a dome. */
-            float lit = 1 + s->shade * ((at.x - object->centre.x) * s->light.x + (at.y - object->centre.y) * s->light.y) * 2;
+            float lit =
+                1 + s->shade * ((at.x - object->centre.x) * s->light.x + (at.y - object->centre.y) * s->light.y) * 2;
             for (int i = 0; i < 3; i++) paint.c[i] *= lit;
             colour = mix(colour, paint, inside);
         }
@@ -304,7 +322,8 @@ void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uin
             vec at = {((float)x + 0.5f) * 2 / (float)size - 1, ((float)y + 0.5f) * 2 / (float)size - 1};
             rgb colour = colour_at(&s, at);
             uint32_t bits = ad_random_bits(&r);
-            for (int i = 0; i < 3; i++) { /* noise: sums of two neighbouring bytes of four, so the channels are correlated */
+            for (int i = 0; i < 3;
+                 i++) { /* noise: sums of two neighbouring bytes of four, so the channels are correlated */
                 float noise = ((float)(bits >> (8 * i) & 255) + (float)(bits >> (8 * i + 8) & 255)) / 255 - 1;
                 *out++ = (uint8_t)(clamp01(colour.c[i] * s.exposure + noise * s.noise) * 255 + 0.5f);
             }
@@ -312,11 +331,12 @@ void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uin
     }
 }
 
-/* --- the data set ----------------------------------------------------------------------------------------------------- */
+/* --- the data set
+ * ----------------------------------------------------------------------------------------------------- */
 
 static const char *split_of(int class_index) {
-    /* Groups of a Latin square: each has every texture once. Those of novel and val lie apart, since neighbouring forms of one
-     * texture are confused most; so the splits are equally hard for a classifier that learns nothing. */
+    /* Groups of a Latin square: each has every texture once. Those of novel and val lie apart, since neighbouring forms
+     * of one texture are confused most; so the splits are equally hard for a classifier that learns nothing. */
     static const char *const groups[FORMS] = {"novel", "base",  "val",  "base", "novel", "base", "val",
                                               "base",  "novel", "base", "base", "base",  "base"};
     return groups[(class_index / TEXTURES + 5 * (class_index % TEXTURES)) % FORMS];
@@ -329,7 +349,8 @@ typedef struct listing {
 
 static const char *listed_path(const void *user, size_t image) {
     listing *l = (listing *)(uintptr_t)user;
-    snprintf(l->path, sizeof l->path, "%s/%05d", l->names[image / (size_t)l->per_class], (int)(image % (size_t)l->per_class));
+    snprintf(l->path, sizeof l->path, "%s/%05d", l->names[image / (size_t)l->per_class],
+             (int)(image % (size_t)l->per_class));
     return l->path;
 }
 
@@ -341,7 +362,8 @@ uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params) {
     enum { TINY = 8 };
     uint64_t facts[3] = {(uint64_t)params->size, params->seed, (uint64_t)params->builtin_per_class};
     uint64_t key = ad_hash(facts, sizeof facts, AD_DATASET_VERSION);
-    for (int c = 0; c < CLASSES; c++) { /* with a tiny picture of each class, so that a change of this file changes the key */
+    for (int c = 0; c < CLASSES;
+         c++) { /* with a tiny picture of each class, so that a change of this file changes the key */
         uint8_t pixels[TINY * TINY * 3];
         if (!in_split(c, split)) continue;
         ad_shapes_render(params->seed, c, 0, TINY, pixels);
@@ -350,16 +372,19 @@ uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params) {
     return key;
 }
 
-adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params, ad_block *block) {
+adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
+                             ad_block *block) {
     listing list = {.per_class = params->builtin_per_class};
     /* Names of forms and textures are in alphabetical order, so the classes are, too. */
     for (int c = 0; c < CLASSES; c++) {
         if (!in_split(c, split)) continue;
-        snprintf(list.names[list.classes], sizeof list.names[0], "%s-%s", form_names[c / TEXTURES], texture_names[c % TEXTURES]);
+        snprintf(list.names[list.classes], sizeof list.names[0], "%s-%s", form_names[c / TEXTURES],
+                 texture_names[c % TEXTURES]);
         list.numbers[list.classes++] = c;
     }
     if (list.classes == 0)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "builtin:shapes has no split '%s': base, val, novel and all are there", split);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "builtin:shapes has no split '%s': base, val, novel and all are there",
+                       split);
     const char *names[CLASSES];
     size_t counts[CLASSES], images = (size_t)list.classes * (size_t)list.per_class,
                             stride = (size_t)params->size * (size_t)params->size * 3;
@@ -367,14 +392,16 @@ adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adato
         names[c] = list.names[c];
         counts[c] = (size_t)list.per_class;
     }
-    adatom_status status = ad_block_make(ctx, params->size, list.classes, names, counts, images, listed_path, &list, block);
+    adatom_status status =
+        ad_block_make(ctx, params->size, list.classes, names, counts, images, listed_path, &list, block);
     if (status != ADATOM_OK) return status;
     uint8_t *pixels = (uint8_t *)block->bytes + block->pixels_at;
     for (int c = 0; c < list.classes && status == ADATOM_OK; c++) {
         status = ad_interrupted(ctx);
 #pragma omp parallel for num_threads(params->threads) schedule(dynamic, 8)
         for (int i = 0; i < list.per_class; i++)
-            ad_shapes_render(params->seed, list.numbers[c], i, params->size, pixels + ((size_t)c * counts[0] + (size_t)i) * stride);
+            ad_shapes_render(params->seed, list.numbers[c], i, params->size,
+                             pixels + ((size_t)c * counts[0] + (size_t)i) * stride);
         if (params->progress) params->progress(params->user, (size_t)(c + 1) * counts[0], images);
     }
     return status;

@@ -82,7 +82,8 @@ const char *ad_sniff(const char *bytes, size_t size) {
     if (size == 0) return "an empty file";
     size_t at = has_prefix(bytes, size, 0, "\xEF\xBB\xBF") ? 3 : 0;
     while (at < size && ad_is_space(bytes[at])) at++;
-    if ((size - at > 5 && ad_same_letters(bytes + at, "<html", 5)) || (size - at > 9 && ad_same_letters(bytes + at, "<!doctype", 9)))
+    if ((size - at > 5 && ad_same_letters(bytes + at, "<html", 5)) ||
+        (size - at > 9 && ad_same_letters(bytes + at, "<!doctype", 9)))
         return "an HTML page";
     for (at = 0; at < AD_MIN(size, 512); at++) {
         if ((unsigned char)bytes[at] < 32 && !ad_is_space(bytes[at])) return NULL;
@@ -116,7 +117,8 @@ ad_entry_kind ad_kind_of_name(const char *path) {
         ;
     /* Told instead of passed over without a word. Those that this build reads were found above. */
     static const char unread[] = WEBP_NAMES TIFF_NAMES HEIF_NAMES
-        "jxl jp2 j2k j2c jpc jpf jpx jpm jph jxr wdp hdp jls jng mng bpg flif qoi tga psd psb xcf kra ora ico cur icns svg svgz eps emf "
+        "jxl jp2 j2k j2c jpc jpf jpx jpm jph jxr wdp hdp jls jng mng bpg flif qoi tga psd psb xcf kra ora ico cur icns "
+        "svg svgz eps emf "
         "wmf pcx pict xbm xpm xwd sgi dds ktx ktx2 exr hdr pfm fits fts dcm dicom djvu djv "
         /* raw photographs */
         "dng cr2 cr3 crw nef nrw arw srf sr2 orf rw2 rwl raf pef srw x3f erf mrw dcr kdc 3fr mef iiq gpr ";

@@ -1,4 +1,5 @@
-/* Files of a folder or of an archive, as one list. Member names only ever serve as names: nothing is unpacked to disk. */
+/* Files of a folder or of an archive, as one list. Member names only ever serve as names: nothing is unpacked to disk.
+ */
 #include "io/dataset.h"
 
 #include <dirent.h>
@@ -39,16 +40,18 @@ bool ad_is_service_name(const char *component) {
     for (size_t i = 0; i < AD_COUNT(names); i++)
         if (ad_same_letters(component, names[i], SIZE_MAX)) return true;
     /* What a check of a Windows disk found: FOUND.000, FOUND.001 ... */
-    return ad_same_letters(component, "found.", 6) && strlen(component) == 9 && strspn(component + 6, "0123456789") == 3;
+    return ad_same_letters(component, "found.", 6) && strlen(component) == 9 &&
+           strspn(component + 6, "0123456789") == 3;
 }
 
 bool ad_name_may_be_picture(const char *name) {
     /* Endings of what commonly lies beside pictures. */
     static const char *const others[] = {
-        "txt",    "xml",  "json", "jsonl", "md",  "csv", "tsv", "htm",  "html", "py",  "ipynb", "c",    "h",    "sh",         "js",  "css",
-        "mat",    "npy",  "npz",  "pkl",   "pt",  "pth", "h5",  "hdf5", "db",   "log", "yml",   "yaml", "toml", "ini",        "cfg", "pdf",
-        "doc",    "docx", "xls",  "xlsx",  "odt", "zip", "tar", "gz",   "tgz",  "xz",  "bz2",   "zst",  "7z",   "rar",        "md5", "sha1",
-        "sha256", "dvc",  "lock", "mp4",   "avi", "mov", "mkv", "mp3",  "wav",  "exe", "dll",   "so",   "o",    "safetensors"};
+        "txt", "xml",  "json", "jsonl", "md",  "csv", "tsv", "htm",  "html", "py",         "ipynb", "c",    "h",
+        "sh",  "js",   "css",  "mat",   "npy", "npz", "pkl", "pt",   "pth",  "h5",         "hdf5",  "db",   "log",
+        "yml", "yaml", "toml", "ini",   "cfg", "pdf", "doc", "docx", "xls",  "xlsx",       "odt",   "zip",  "tar",
+        "gz",  "tgz",  "xz",   "bz2",   "zst", "7z",  "rar", "md5",  "sha1", "sha256",     "dvc",   "lock", "mp4",
+        "avi", "mov",  "mkv",  "mp3",   "wav", "exe", "dll", "so",   "o",    "safetensors"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < AD_COUNT(others); i++)
         if (ad_same_letters(dot + 1, others[i], SIZE_MAX)) return false;
@@ -135,7 +138,8 @@ static adatom_status take_file(ad_source *source, int folder, const char *name, 
     }
     if (kind == AD_ENTRY_OTHER) {
         char first[64];
-        if (ad_name_may_be_picture(name) && ad_looks_like_picture(first, first_bytes(folder, name, first, sizeof first)))
+        if (ad_name_may_be_picture(name) &&
+            ad_looks_like_picture(first, first_bytes(folder, name, first, sizeof first)))
             status = ad_pass_over(source, AD_PASSED_NAMELESS, path);
         ad_free(path);
         return status;
@@ -166,8 +170,8 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
     stream = opendir(folder);
     is_locked = !stream && errno == EACCES && *relative;
     if (!stream && !is_locked)
-        AD_TRY(
-            ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open folder '%s': %s", folder, strerror(errno)));
+        AD_TRY(ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open folder '%s': %s",
+                       folder, strerror(errno)));
     while (stream && !is_locked) {
         errno = 0;
         const struct dirent *item = readdir(stream);
@@ -211,7 +215,8 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
     if (*relative) {
         folder[strlen(folder) - 1] = 0; /* the slash at its end; the root's path and a slash come before */
         const char *path = folder + strlen(source->root) + 1;
-        AD_TRY(is_locked ? ad_pass_over(source, AD_PASSED_LOCKED, path) : ad_pass_over_if_empty(source, path, entries, items));
+        AD_TRY(is_locked ? ad_pass_over(source, AD_PASSED_LOCKED, path)
+                         : ad_pass_over_if_empty(source, path, entries, items));
     }
 done:
     if (stream) closedir(stream);
@@ -220,7 +225,9 @@ done:
     return status;
 }
 
-static int by_path(const void *a, const void *b) { return strcmp(((const ad_entry *)a)->path, ((const ad_entry *)b)->path); }
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const ad_entry *)a)->path, ((const ad_entry *)b)->path);
+}
 
 adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *out) {
     struct timespec now = {0};
@@ -229,7 +236,8 @@ adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *o
     struct stat info;
     adatom_status status = ADATOM_OK;
     if (stat(path, &info) != 0)
-        return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path, strerror(errno));
+        return ad_fail(ctx, errno == ENOMEM ? ADATOM_OUT_OF_MEMORY : ADATOM_BAD_DATA, "cannot open '%s': %s", path,
+                       strerror(errno));
     out->root = ad_strdup(ctx, path);
     if (!out->root) return ADATOM_OUT_OF_MEMORY;
     if (S_ISREG(info.st_mode)) {

@@ -21,10 +21,11 @@ static const char *folder_at(const char *path, size_t level, size_t *length) {
 
 /* "train", "Training_Set", "val2017", "images_background": what parts of data sets are called. */
 static bool is_split_name(const char *name, size_t length) {
-    static const char *const names[] = {
-        "train", "training",   "trn",        "val",     "valid",    "validation", "dev",        "test",    "testing",  "tst",
-        "eval",  "evaluation", "background", "base",    "novel",    "query",      "support",    "holdout", "trainval", "fold",
-        "split", "seen",       "unseen",     "labeled", "labelled", "unlabeled",  "unlabelled", "gallery", "probe"};
+    static const char *const names[] = {"train",      "training",  "trn",        "val",     "valid",   "validation",
+                                        "dev",        "test",      "testing",    "tst",     "eval",    "evaluation",
+                                        "background", "base",      "novel",      "query",   "support", "holdout",
+                                        "trainval",   "fold",      "split",      "seen",    "unseen",  "labeled",
+                                        "labelled",   "unlabeled", "unlabelled", "gallery", "probe"};
     static const char *const before[] = {"images_", "images-", "img_", "data_", "meta-", "meta_", "mini-",
                                          "mini_",   "mini",    "my_",  "my-",   "base_", "novel_"};
     static const char *const behind[] = {"set", "data", "images", "imgs", "_", "-"};
@@ -104,7 +105,9 @@ static bool place_classes(const ad_selection *s, size_t level, placed *out, plac
         if (!is_split_name(at, length)) return false;
         out[c] = (placed){s->names[c], at + length, (size_t)(at - s->names[c]), (size_t)(at - s->names[c]), length};
         size_t k = 0;
-        while (k < *part_count && (parts[k].part_length != length || memcmp(parts[k].name + parts[k].part, at, length) != 0)) k++;
+        while (k < *part_count &&
+               (parts[k].part_length != length || memcmp(parts[k].name + parts[k].part, at, length) != 0))
+            k++;
         if (k == NAMES_MOST) return false;
         if (k == *part_count) parts[(*part_count)++] = out[c];
     }
@@ -129,10 +132,12 @@ adatom_status ad_tell_splits(const ad_source *source, const ad_selection *s, ad_
     const char *name = one->name + one->part;
     if (same) {
         snprintf(text, sizeof text,
-                 "'%s' has %zu splits inside: '%s' and '%s' are taken as different classes; choose a split (such as --split %.*s)",
+                 "'%s' has %zu splits inside: '%s' and '%s' are taken as different classes; choose a split (such as "
+                 "--split %.*s)",
                  source->root, part_count, same[-1].name, same->name, length, name);
     } else {
-        snprintf(text, sizeof text, "'%s' has %zu splits inside, and the classes of all are taken; choose a split (such as --split %.*s)",
+        snprintf(text, sizeof text,
+                 "'%s' has %zu splits inside, and the classes of all are taken; choose a split (such as --split %.*s)",
                  source->root, part_count, length, name);
     }
     if (same && problems->go_on)

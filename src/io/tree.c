@@ -1,5 +1,5 @@
-/* An archive's members as the tree of files that unpacking would make, so that hard and symbolic links, to files and to folders, stand
- * for the same pictures as in the unpacked folder, whatever their order in the archive. */
+/* An archive's members as the tree of files that unpacking would make, so that hard and symbolic links, to files and to
+ * folders, stand for the same pictures as in the unpacked folder, whatever their order in the archive. */
 #include "io/dataset.h"
 
 #include <stdlib.h>
@@ -63,7 +63,8 @@ static adatom_status add_node(tree *t, const char *path, size_t length, size_t p
         if (status != ADATOM_OK) return status;
     }
     *out = t->count;
-    t->nodes[t->count] = (node){.path = path, .length = length, .parent = parent, .child = NONE, .sibling = NONE, .member = member};
+    t->nodes[t->count] =
+        (node){.path = path, .length = length, .parent = parent, .child = NONE, .sibling = NONE, .member = member};
     if (parent != NONE) {
         t->nodes[t->count].sibling = t->nodes[parent].child;
         t->nodes[parent].child = t->count;
@@ -99,7 +100,9 @@ done:
     return status;
 }
 
-static const ad_member *member_of(const tree *t, size_t n) { return t->nodes[n].member == NONE ? NULL : &t->members[t->nodes[n].member]; }
+static const ad_member *member_of(const tree *t, size_t n) {
+    return t->nodes[n].member == NONE ? NULL : &t->members[t->nodes[n].member];
+}
 
 /* The child of a folder with this name, or NONE. */
 static size_t find_child(const tree *t, size_t folder, const char *name, size_t length) {
@@ -119,7 +122,8 @@ static size_t follow(const tree *t, size_t folder, const char *target, int *hops
     if (*target == '/') return NONE;
     for (const char *at = target; *at && here != NONE;) {
         const size_t length = strcspn(at, "/");
-        const bool is_dot = length == 0 || (length == 1 && *at == '.'), is_up = length == 2 && at[0] == '.' && at[1] == '.';
+        const bool is_dot = length == 0 || (length == 1 && *at == '.'),
+                   is_up = length == 2 && at[0] == '.' && at[1] == '.';
         if (is_up) {
             here = t->nodes[here].parent;
         } else if (!is_dot) {
@@ -164,7 +168,8 @@ static adatom_status list_folder(tree *t, size_t n, const char *shown, const anc
     char *path = NULL;
     const size_t entries = source->count, items = source->passed.item_count;
     AD_TRY(ad_interrupted(source->ctx));
-    if (strlen(shown) > 4096) AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "links in '%s' make endless paths", source->root));
+    if (strlen(shown) > 4096)
+        AD_TRY(ad_fail(source->ctx, ADATOM_BAD_DATA, "links in '%s' make endless paths", source->root));
     for (size_t c = t->nodes[n].child; c != NONE; c = t->nodes[c].sibling) {
         const node *child = &t->nodes[c];
         const size_t start = t->nodes[n].length ? t->nodes[n].length + 1 : 0;
@@ -179,7 +184,8 @@ static adatom_status list_folder(tree *t, size_t n, const char *shown, const anc
         }
         bool is_loop = false;
         for (const ancestor *a = &here; a; a = a->parent) is_loop = is_loop || a->node == to;
-        const bool is_folder = to != NONE && (t->nodes[to].child != NONE || !member_of(t, to) || member_of(t, to)->is_folder);
+        const bool is_folder =
+            to != NONE && (t->nodes[to].child != NONE || !member_of(t, to) || member_of(t, to)->is_folder);
         if (ad_is_service_name(name)) {
             const bool is_picture = name[0] == '.' && name[1] != '_' && ad_kind_of_name(name) == AD_ENTRY_PICTURE;
             AD_TRY(ad_pass_over(source, is_picture && !is_folder ? AD_PASSED_HIDDEN : AD_PASSED_SERVICE, path));

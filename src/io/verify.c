@@ -26,7 +26,8 @@ static adatom_status find_duplicates(const ad_selection *s, const uint64_t *hash
         if (sorted[i].hash != sorted[i - 1].hash || sorted[i].hash == 0) continue;
         const ad_picture *a = &s->pictures[sorted[i - 1].picture], *b = &s->pictures[sorted[i].picture];
         bool same_class = a->class_index == b->class_index;
-        AD_TRY(ad_problem(problems, "'%s' and '%s' are the same file%s", a->path, b->path, same_class ? "" : " in different classes"));
+        AD_TRY(ad_problem(problems, "'%s' and '%s' are the same file%s", a->path, b->path,
+                          same_class ? "" : " in different classes"));
     }
 done:
     ad_free(sorted);
@@ -45,13 +46,15 @@ static adatom_status look_at_classes(const ad_selection *s, size_t least, ad_pro
     }
     AD_TRY(ad_names_alike(problems->ctx, (const char *const *)s->names, s->classes, &alike, &alike_count));
     for (size_t i = 0; i < alike_count; i++)
-        AD_TRY(ad_problem(problems, "classes '%s' and '%s' %s", s->names[alike[i].first], s->names[alike[i].second], alike[i].how));
+        AD_TRY(ad_problem(problems, "classes '%s' and '%s' %s", s->names[alike[i].first], s->names[alike[i].second],
+                          alike[i].how));
 done:
     ad_free(alike);
     return status;
 }
 
-static adatom_status verify_pictures(const char *spec, const adatom_dataset_params *params, size_t least, ad_problems *problems) {
+static adatom_status verify_pictures(const char *spec, const adatom_dataset_params *params, size_t least,
+                                     ad_problems *problems) {
     adatom_context *ctx = problems->ctx;
     adatom_status status = ADATOM_OK;
     ad_source source = {0};
@@ -74,8 +77,9 @@ done:
     return status;
 }
 
-adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_dataset_params *params, size_t least,
-                                    void (*report)(void *user, const char *sentence), void *user, size_t *problems) {
+adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_dataset_params *params,
+                                    size_t least, void (*report)(void *user, const char *sentence), void *user,
+                                    size_t *problems) {
     adatom_dataset_params p;
     ad_problems found = {.ctx = context, .go_on = true, .report = report, .user = user};
     *problems = 0;

@@ -1,5 +1,5 @@
-/* Names in a zip's directory as they are written there. libarchive composes accents (NFC) in those that are marked as UTF-8, by which a
- * zip would hold other classes than the folder that it was made of. */
+/* Names in a zip's directory as they are written there. libarchive composes accents (NFC) in those that are marked as
+ * UTF-8, by which a zip would hold other classes than the folder that it was made of. */
 #include "io/dataset.h"
 
 #include <fcntl.h>
@@ -37,7 +37,9 @@ static bool find_directory(int file, uint64_t file_size, char *tail, uint64_t *a
     *at = number_at(tail, end + 16, 4);
     if (end >= LOCATOR_BYTES && !memcmp(tail + end - LOCATOR_BYTES, "PK\6\7", 4)) {
         char end64[END64_BYTES];
-        if (!read_at(file, number_at(tail, end - LOCATOR_BYTES + 8, 8), end64, sizeof end64) || memcmp(end64, "PK\6\6", 4)) return false;
+        if (!read_at(file, number_at(tail, end - LOCATOR_BYTES + 8, 8), end64, sizeof end64) ||
+            memcmp(end64, "PK\6\6", 4))
+            return false;
         *size = number_at(end64, 40, 8);
         *at = number_at(end64, 48, 8);
     }
@@ -68,7 +70,8 @@ static bool read_record(const char *bytes, size_t size, size_t at, record *out, 
         if (length > end - field - 4) return false;
         size_t place = 0;
         for (size_t wide = 20; wide <= 24; wide += 4) place += number_at(bytes, at + wide, 4) == 0xFFFFFFFF ? 8 : 0;
-        if (number_at(bytes, field, 2) == 1 && place + 8 <= length) out->offset = number_at(bytes, field + 4 + place, 8);
+        if (number_at(bytes, field, 2) == 1 && place + 8 <= length)
+            out->offset = number_at(bytes, field + 4 + place, 8);
         field += 4 + length;
     }
     return true;

@@ -25,7 +25,8 @@ static const architecture architectures[] = {
     /* Vinyals et al., NeurIPS 2016; Snell et al., NeurIPS 2017 */
     {"conv4", .convs = 1, .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}}},
     /* Chen et al., ICLR 2019 */
-    {"conv6", .convs = 1, .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 2, 1, false}}},
+    {"conv6", .convs = 1,
+     .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 2, 1, false}}},
     {"resnet10", .stem = true, .convs = 2, .residual = true, .average = true,
      .stages = {{64, 1, 1, false}, {128, 1, 2, false}, {256, 1, 2, false}, {512, 1, 2, false}}},
     /* Lee et al., CVPR 2019; Tian et al., ECCV 2020 */
@@ -36,7 +37,8 @@ static const architecture architectures[] = {
      .stages = {{64, 2, 1, false}, {128, 2, 2, false}, {256, 2, 2, false}, {512, 2, 2, false}}},
     {"resnet34", .stem = true, .convs = 2, .residual = true, .average = true,
      .stages = {{64, 3, 1, false}, {128, 4, 2, false}, {256, 6, 2, false}, {512, 3, 2, false}}},
-    /* Simonyan and Zisserman, ICLR 2015, with batch norm; the mean over positions takes the place of the hidden linear layers */
+    /* Simonyan and Zisserman, ICLR 2015, with batch norm; the mean over positions takes the place of the hidden linear
+       layers */
     {"vgg16_bn", .convs = 1, .average = true,
      .stages = {{64, 2, 1, true}, {128, 2, 1, true}, {256, 3, 1, true}, {512, 3, 1, true}, {512, 3, 1, true}}},
 };
@@ -58,7 +60,8 @@ typedef struct builder {
     int layer, stage, block, place;
 } builder;
 
-static int add_param(builder *b, ad_param_kind kind, const char *prefix, const char *suffix, int o, int c, int k, int m) {
+static int add_param(builder *b, ad_param_kind kind, const char *prefix, const char *suffix, int o, int c, int k,
+                     int m) {
     char name[64];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
     int number = b->status == ADATOM_OK ? ad_network_add_param(b->ctx, b->net, kind, name, o, c, k, m) : 0;
@@ -76,8 +79,9 @@ static int add_node(builder *b, const char *prefix, const char *suffix, ad_node 
     if (node.o == 0) node.o = node.c;
     node.dil = 1;
     if (node.h + 2 * node.pad < node.k)
-        b->status = ad_fail(b->ctx, ADATOM_USAGE, "pictures of %d x %d are too small for %s: nothing would be left for %s",
-                            b->net->image_size, b->net->image_size, b->net->arch, node.name);
+        b->status =
+            ad_fail(b->ctx, ADATOM_USAGE, "pictures of %d x %d are too small for %s: nothing would be left for %s",
+                    b->net->image_size, b->net->image_size, b->net->arch, node.name);
     node.oh = (node.h + 2 * node.pad - node.k) / node.stride + 1;
     node.ow = (node.w + 2 * node.pad - node.k) / node.stride + 1;
     int number = b->status == ADATOM_OK ? ad_network_add_node(b->ctx, b->net, &node) : 0;
@@ -86,8 +90,15 @@ static int add_node(builder *b, const char *prefix, const char *suffix, ad_node 
 }
 
 /* Only a node's parameters of its own kind are there; the others are -1. */
-static const ad_node bare = {
-    .residual = -1, .k = 1, .stride = 1, .kernel = -1, .coefficients = -1, .atoms = -1, .gamma = -1, .beta = -1, .statistics = -1};
+static const ad_node bare = {.residual = -1,
+                             .k = 1,
+                             .stride = 1,
+                             .kernel = -1,
+                             .coefficients = -1,
+                             .atoms = -1,
+                             .gamma = -1,
+                             .beta = -1,
+                             .statistics = -1};
 
 static int add_pool(builder *b, const char *prefix, int input, int k, int stride, int pad, bool average) {
     ad_node node = bare;
@@ -101,8 +112,8 @@ static int add_pool(builder *b, const char *prefix, int input, int k, int stride
 static void check_groups(builder *b, const char *prefix, int c, int o) {
     const int group = b->net->made_from.group;
     if (b->status != ADATOM_OK || (c % group == 0 && o % group == 0)) return;
-    b->status =
-        ad_fail(b->ctx, ADATOM_USAGE, "groups of %d channels do not divide the %d channels of %s", group, c % group ? c : o, prefix);
+    b->status = ad_fail(b->ctx, ADATOM_USAGE, "groups of %d channels do not divide the %d channels of %s", group,
+                        c % group ? c : o, prefix);
 }
 
 /* m = 0: an ordinary kernel. "Same" padding. */
@@ -113,7 +124,8 @@ static int add_conv(builder *b, const char *prefix, int input, int o, int k, int
     node.k = k, node.stride = stride, node.pad = k / 2;
     node.o = o, node.m = m;
     const int c = input == 0 ? 3 : b->net->nodes[input].o;
-    if (m == 0 || b->net->made_from.residual) node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
+    if (m == 0 || b->net->made_from.residual)
+        node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
     if (m > 0) {
         const int group = node.group = b->net->made_from.group;
         const char *scope = ad_network_scope(b->net);
@@ -125,7 +137,8 @@ static int add_conv(builder *b, const char *prefix, int input, int o, int k, int
         else
             snprintf(owner, sizeof owner, "%s", prefix);
         if (group > 0) check_groups(b, prefix, c, o);
-        node.coefficients = add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", group ? group : o, group ? group : c, 0, m);
+        node.coefficients =
+            add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", group ? group : o, group ? group : c, 0, m);
         node.atoms = add_param(b, AD_PARAM_ATOMS, prefix, ".atoms", o, c, k, m);
         if (b->status == ADATOM_OK) b->net->params[node.atoms].group = group;
     }
@@ -145,7 +158,8 @@ static int add_norm(builder *b, const char *prefix, int input, int residual, boo
     return add_node(b, prefix, ".norm", node);
 }
 
-/* The next layer: a k x k convolution with its batch norm and activation. The first of the network is ordinary by default. */
+/* The next layer: a k x k convolution with its batch norm and activation. The first of the network is ordinary by
+ * default. */
 static int add_layer(builder *b, int input, int width, int k, int stride, int residual) {
     char prefix[24];
     snprintf(prefix, sizeof prefix, "layer%d", ++b->layer);
@@ -216,7 +230,8 @@ static void add_nodes(builder *b, const architecture *arch) {
 }
 
 /* The entry of a table of structs whose first member is a name; NULL with a message that lists the names. */
-static const void *find(adatom_context *ctx, const char *what, const char *name, const void *table, size_t count, size_t size) {
+static const void *find(adatom_context *ctx, const char *what, const char *name, const void *table, size_t count,
+                        size_t size) {
     char names[128] = "";
     for (size_t i = 0; i < count; i++) {
         const char *const *entry = (const void *)((const char *)table + i * size);
@@ -239,11 +254,15 @@ static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, 
     if (strncmp(p->sharing, "group-", 6) != 0)
         return p->group == 0
                    ? ADATOM_OK
-                   : ad_fail(ctx, ADATOM_USAGE, "groups of %d channels were asked for, but sharing %s has no groups", p->group, p->sharing);
+                   : ad_fail(ctx, ADATOM_USAGE, "groups of %d channels were asked for, but sharing %s has no groups",
+                             p->group, p->sharing);
     if (p->decompose_first)
-        return ad_fail(ctx, ADATOM_USAGE, "the first convolution reads 3 channels, which make no groups: it stays ordinary with sharing %s",
-                       p->sharing);
-    if (p->group < 0 || p->group % 4) return ad_fail(ctx, ADATOM_USAGE, "the size of groups is %d; it must be a multiple of 4", p->group);
+        return ad_fail(
+            ctx, ADATOM_USAGE,
+            "the first convolution reads 3 channels, which make no groups: it stays ordinary with sharing %s",
+            p->sharing);
+    if (p->group < 0 || p->group % 4)
+        return ad_fail(ctx, ADATOM_USAGE, "the size of groups is %d; it must be a multiple of 4", p->group);
     for (int group = USUAL_GROUP; group >= 4 && p->group == 0; group -= 4) {
         bool divides = true;
         for (const stage *s = arch->stages; s < arch->stages + MAX_STAGES && s->blocks > 0; s++)
@@ -256,15 +275,19 @@ static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, 
 /* Fills in defaults and replaces the strings by static ones. */
 static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const architecture **arch) {
     adatom_status status = ADATOM_OK;
-    *arch = find(ctx, "architecture", p->arch ? p->arch : "conv4", architectures, AD_COUNT(architectures), sizeof *architectures);
+    *arch = find(ctx, "architecture", p->arch ? p->arch : "conv4", architectures, AD_COUNT(architectures),
+                 sizeof *architectures);
     if (!*arch) return ADATOM_USAGE;
     p->arch = (*arch)->name;
-    const char *const *sharing = find(ctx, "sharing", p->sharing ? p->sharing : "net", sharings, AD_COUNT(sharings), sizeof *sharings);
+    const char *const *sharing =
+        find(ctx, "sharing", p->sharing ? p->sharing : "net", sharings, AD_COUNT(sharings), sizeof *sharings);
     if (!sharing) return ADATOM_USAGE;
     p->sharing = *sharing;
-    if (p->stem && !(*arch)->stem) return ad_fail(ctx, ADATOM_USAGE, "%s has no stem to choose ('%s' was asked for)", p->arch, p->stem);
+    if (p->stem && !(*arch)->stem)
+        return ad_fail(ctx, ADATOM_USAGE, "%s has no stem to choose ('%s' was asked for)", p->arch, p->stem);
     if ((*arch)->stem) {
-        const struct stem *stem = find(ctx, "stem", p->stem ? p->stem : stems[0].name, stems, AD_COUNT(stems), sizeof *stems);
+        const struct stem *stem =
+            find(ctx, "stem", p->stem ? p->stem : stems[0].name, stems, AD_COUNT(stems), sizeof *stems);
         if (!stem) return ADATOM_USAGE;
         p->stem = stem->name;
     }

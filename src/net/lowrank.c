@@ -8,12 +8,15 @@ bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV 
 
 int ad_lowrank_gains(ad_lowrank_kind kind) { return kind == AD_LOWRANK_BORA ? 2 : kind == AD_LOWRANK_DORA; }
 
-size_t ad_lowrank_a_count(const ad_node *node, int rank) { return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)rank; }
+size_t ad_lowrank_a_count(const ad_node *node, int rank) {
+    return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)rank;
+}
 
 int ad_lowrank_parts(ad_lowrank_kind kind) { return 2 + ad_lowrank_gains(kind); }
 
 const char *ad_lowrank_suffix(int part) {
-    static const char *const suffixes[] = {".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".lora_magnitude_vector_in"};
+    static const char *const suffixes[] = {".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector",
+                                           ".lora_magnitude_vector_in"};
     return suffixes[part];
 }
 
@@ -34,7 +37,8 @@ size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *laye
 }
 
 uint64_t ad_lowrank_parameters(const ad_node *node, const ad_lowrank *how) {
-    const uint64_t c = (uint64_t)ad_node_channels(node), o = (uint64_t)node->o, gains = (uint64_t)ad_lowrank_gains(how->kind);
+    const uint64_t c = (uint64_t)ad_node_channels(node), o = (uint64_t)node->o,
+                   gains = (uint64_t)ad_lowrank_gains(how->kind);
     return ((uint64_t)(node->k * node->k) * c + o) * (uint64_t)how->rank + (gains > 0 ? o : 0) + (gains > 1 ? c : 0);
 }
 
@@ -43,11 +47,13 @@ void ad_lowrank_start(const ad_node *node, int rank, ad_random *random, float *a
     const float bound = 1.0f / sqrtf((float)(taps * channels));
     for (int tap = 0; tap < taps; tap++)
         for (int c = 0; c < node->c; c++)
-            for (int r = 0; r < rank; r++) *a++ = c < channels ? (2.0f * ad_random_uniform(random) - 1.0f) * bound : 0.0f;
+            for (int r = 0; r < rank; r++)
+                *a++ = c < channels ? (2.0f * ad_random_uniform(random) - 1.0f) * bound : 0.0f;
 }
 
 /* w = w*gain[x]/|w|_x; number i of channel x of a kernel of n numbers lies at x*step + i/run*jump + i%run. */
-static void scale_channels(float *w, const float *gain, int channels, size_t size, size_t step, size_t run, size_t jump) {
+static void scale_channels(float *w, const float *gain, int channels, size_t size, size_t step, size_t run,
+                           size_t jump) {
     for (int x = 0; x < channels; x++) {
         float *channel = w + (size_t)x * step;
         double squares = 0;
@@ -63,8 +69,8 @@ static void scale_channels(float *w, const float *gain, int channels, size_t siz
     }
 }
 
-void ad_lowrank_merge(const ad_node *node, const ad_lowrank *how, const ad_lowrank_layer *layer, const float *block, const float *w0,
-                      float *w) {
+void ad_lowrank_merge(const ad_node *node, const ad_lowrank *how, const ad_lowrank_layer *layer, const float *block,
+                      const float *w0, float *w) {
     const size_t taps = (size_t)(node->k * node->k), c = (size_t)node->c, o = (size_t)node->o, rank = (size_t)how->rank;
     const float *a = block + layer->a, *b = block + layer->b;
     for (size_t row = 0; row < taps * c; row++)

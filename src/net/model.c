@@ -74,7 +74,8 @@ void ad_model_initialise(adatom_model *model, uint64_t seed) {
         if (sigma > 0) {
             /* Drawn in the file's order, so that the arena's layout does not matter. */
             ad_random random = ad_random_make(seed, AD_STREAM_INIT, (uint32_t)i);
-            for (size_t e = 0; e < p->logical; e++) values[ad_param_at(p, 0, e)] = (float)sigma * ad_random_normal(&random);
+            for (size_t e = 0; e < p->logical; e++)
+                values[ad_param_at(p, 0, e)] = (float)sigma * ad_random_normal(&random);
         } else if (p->kind == AD_PARAM_GAMMA || p->kind == AD_PARAM_STATISTICS) { /* gamma and variance: 1 */
             for (int32_t c = 0; c < p->c; c++) values[ad_param_at(p, ad_param_parts(p) - 1, (size_t)c)] = 1;
         }
@@ -105,7 +106,8 @@ void ad_model_rehash(adatom_model *model) {
     const ad_network *net = &model->net;
     const adatom_model_params *p = &net->made_from;
     const char *stem = p->stem ? p->stem : "";
-    const int32_t numbers[] = {p->atoms, p->image_size, p->width, p->classes, p->decompose_first, p->residual, model->resize};
+    const int32_t numbers[] = {p->atoms,           p->image_size, p->width,     p->classes,
+                               p->decompose_first, p->residual,   model->resize};
     uint64_t hash = ad_hash(net->arch, strlen(net->arch), 0);
     hash = ad_hash(net->sharing, strlen(net->sharing), hash);
     hash = ad_hash(stem, strlen(stem), hash);
@@ -142,7 +144,8 @@ void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
         .macs = head_macs(net),
         .notes = model->notes,
     };
-    out->parameters = out->atoms_parameters + out->norm_parameters + out->coefficients_parameters + out->ordinary_parameters;
+    out->parameters =
+        out->atoms_parameters + out->norm_parameters + out->coefficients_parameters + out->ordinary_parameters;
     for (int i = 0; i < net->node_count; i++) out->macs += ad_node_macs(&net->nodes[i]);
     memcpy(out->mean, model->mean, sizeof out->mean);
     memcpy(out->std, model->std, sizeof out->std);
@@ -182,7 +185,8 @@ adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_la
         .out_width = node->ow,
         .out_channels = node->o,
         .coefficients = node->coefficients < 0 ? NULL : net->params[node->coefficients].name,
-        .own_parameters = logical(net, node->kernel) + logical(net, node->atoms) + logical(net, node->gamma) + logical(net, node->beta),
+        .own_parameters = logical(net, node->kernel) + logical(net, node->atoms) + logical(net, node->gamma) +
+                          logical(net, node->beta),
         .macs = ad_node_macs(node),
         .macs_coefficients_first = ad_node_macs_coefficients_first(node),
         .macs_sum_first = ad_node_macs_group_sums(node) + ad_node_macs_group_product(node),
@@ -192,6 +196,7 @@ adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_la
         out->kernel = node->k, out->stride = node->stride, out->padding = node->pad, out->dilation = node->dil;
         out->atoms = node->m;
     }
-    if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0) out->own_parameters += logical(net, node->coefficients);
+    if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0)
+        out->own_parameters += logical(net, node->coefficients);
     return ADATOM_OK;
 }

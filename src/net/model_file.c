@@ -19,18 +19,21 @@ static char *describe(const adatom_model *model) {
     const bool grouped = p->group > 0, foreign = model->origin.layout[0] != 0;
     json_t *group = grouped ? json_integer(p->group) : NULL;
     json_t *origin = !foreign ? NULL
-                              : json_pack("{s:s, s:s, s:s}", "layout", model->origin.layout, "prefix", model->origin.prefix, "head_prefix",
-                                          model->origin.head_prefix);
-    const bool bad = (grouped && !group) || (foreign && !origin); /* what is left out below is not there, and no failure */
-    json_t *json = json_pack("{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
-                             "sharing", p->sharing, "atoms", p->atoms, "group", group, "image_size", p->image_size, "resize", model->resize,
-                             "width", p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual,
-                             "stem", p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+                              : json_pack("{s:s, s:s, s:s}", "layout", model->origin.layout, "prefix",
+                                          model->origin.prefix, "head_prefix", model->origin.head_prefix);
+    const bool bad =
+        (grouped && !group) || (foreign && !origin); /* what is left out below is not there, and no failure */
+    json_t *json = json_pack(
+        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
+        "sharing", p->sharing, "atoms", p->atoms, "group", group, "image_size", p->image_size, "resize", model->resize,
+        "width", p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual,
+        "stem", p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     if (bad) {
         json_decref(json);
         json = NULL;
     }
-    char *text = json ? ad_json_dump(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
+    char *text =
+        json ? ad_json_dump(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL; /* 9 digits give back a float */
     json_decref(json);
     return text;
 }
@@ -84,13 +87,15 @@ typedef struct description {
 } description;
 
 static adatom_status read_description(adatom_context *ctx, const ad_safetensors *file, description *d) {
-    const char *version = ad_safetensors_metadata(file, "format_version"), *text = ad_safetensors_metadata(file, "adatom");
+    const char *version = ad_safetensors_metadata(file, "format_version"),
+               *text = ad_safetensors_metadata(file, "adatom");
     if (!version || !text)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a model of this program: its metadata lacks %s", file->name,
-                       text ? "format_version" : "the description 'adatom' ('adatom import' reads those of other programs)");
+                       text ? "format_version"
+                            : "the description 'adatom' ('adatom import' reads those of other programs)");
     if (strcmp(version, FORMAT_VERSION) != 0)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version '%s'; this program reads version " FORMAT_VERSION, file->name,
-                       version);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version '%s'; this program reads version " FORMAT_VERSION,
+                       file->name, version);
     json_error_t error;
     json_int_t atoms, group = 0, image_size, width, classes, resize = 0;
     adatom_model_params *params = &d->params;
@@ -98,21 +103,26 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
     adatom_status status = ad_json_parse(ctx, text, strlen(text), &d->json, &error);
     if (status != ADATOM_OK && status != ADATOM_BAD_DATA) return status;
     if (!d->json ||
-        json_unpack_ex(d->json, &error, 0,
-                       "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}", "arch",
-                       &params->arch, "sharing", &params->sharing, "atoms", &atoms, "group", &group, "image_size", &image_size, "resize",
-                       &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first, "residual", &residual, "stem",
-                       &params->stem, "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix", &d->head_prefix, "mean",
-                       &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2])) {
+        json_unpack_ex(
+            d->json, &error, 0,
+            "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}",
+            "arch", &params->arch, "sharing", &params->sharing, "atoms", &atoms, "group", &group, "image_size",
+            &image_size, "resize", &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first,
+            "residual", &residual, "stem", &params->stem, "origin", "layout", &d->layout, "prefix", &d->prefix,
+            "head_prefix", &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0],
+            &d->std[1], &d->std[2])) {
         status = d->json ? ad_json_memory(ctx, &error) : ADATOM_OK;
         if (status != ADATOM_OK) return status;
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name, error.text);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name,
+                       error.text);
     }
     const json_int_t numbers[] = {atoms, group, image_size, width, classes, resize};
-    int *const fields[] = {&params->atoms, &params->group, &params->image_size, &params->width, &params->classes, &d->resize};
+    int *const fields[] = {&params->atoms, &params->group,   &params->image_size,
+                           &params->width, &params->classes, &d->resize};
     for (size_t i = 0; i < AD_COUNT(fields); i++) {
         if (numbers[i] < 0 || numbers[i] > INT_MAX)
-            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network has an impossible number", file->name);
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network has an impossible number",
+                           file->name);
         *fields[i] = (int)numbers[i];
     }
     params->decompose_first = decompose_first;
@@ -121,7 +131,8 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         if (!(fabs(d->mean[i]) <= 1e6) || !(d->std[i] >= 1e-6 && d->std[i] <= 1e6))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the preprocessing's mean and std are impossible", file->name);
     if (d->resize && (d->resize < params->image_size || d->resize > MAX_RESIZE))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': pictures cannot be scaled to %d before %d x %d are cropped from them", file->name,
+        return ad_fail(ctx, ADATOM_BAD_DATA,
+                       "'%s': pictures cannot be scaled to %d before %d x %d are cropped from them", file->name,
                        d->resize, params->image_size, params->image_size);
     return ADATOM_OK;
 }
@@ -155,11 +166,14 @@ static adatom_status find_tensor(adatom_context *ctx, const ad_safetensors *file
     shape_text(expected, sizeof expected, rank, shape);
     const ad_st_tensor *tensor = *out = ad_safetensors_find(file, name);
     if (tensor && !ad_safetensors_is_float(tensor))
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected", file->name, name);
-    if (!tensor) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' of shape %s is missing", file->name, name, expected);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected",
+                       file->name, name);
+    if (!tensor)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' of shape %s is missing", file->name, name, expected);
     if (tensor->rank == rank && memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
     shape_text(is, sizeof is, tensor->rank, tensor->shape);
-    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", file->name, name, is, expected);
+    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", file->name, name, is,
+                   expected);
 }
 
 /* Every tensor is there with its exact shape, and nothing else: before memory is taken for the description's word. */
@@ -175,8 +189,8 @@ static adatom_status check_tensors(adatom_context *ctx, const ad_safetensors *fi
         }
     for (size_t i = 0; i < file->count; i++)
         if (!known[i])
-            AD_TRY(
-                ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' does not belong to a %s", file->name, file->tensors[i].name, net->arch));
+            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' does not belong to a %s", file->name,
+                           file->tensors[i].name, net->arch));
 done:
     ad_free(known);
     return status;
@@ -191,8 +205,9 @@ static adatom_status read_values(adatom_context *ctx, const ad_safetensors *file
         for (size_t e = 0; e < tensor->elements; e++) {
             const float value = ad_safetensors_float(file, tensor, e);
             if (!isfinite(value) || (variance && value < 0))
-                return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected",
-                               file->name, tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
+                return ad_fail(
+                    ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected",
+                    file->name, tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
             values[p->offset + ad_param_at(p, part, e)] = value;
         }
     }
@@ -207,11 +222,13 @@ static adatom_status read_model(adatom_context *context, const ad_safetensors *f
     *out = NULL;
     AD_TRY(read_description(context, file, &d));
     status = ad_network_build(context, &d.params, &net);
-    if (status == ADATOM_USAGE) status = ad_fail(context, ADATOM_BAD_DATA, "'%s' describes no network: %s", file->name, context->message);
+    if (status == ADATOM_USAGE)
+        status = ad_fail(context, ADATOM_BAD_DATA, "'%s' describes no network: %s", file->name, context->message);
     AD_TRY(status);
     AD_TRY(check_tensors(context, file, &net));
     AD_TRY(ad_model_create_blank(context, &d.params, &model));
-    for (int i = 0; i < model->net.param_count; i++) AD_TRY(read_values(context, file, &model->net.params[i], model->values));
+    for (int i = 0; i < model->net.param_count; i++)
+        AD_TRY(read_values(context, file, &model->net.params[i], model->values));
     AD_TRY(read_notes(context, file, &model->notes));
     for (int i = 0; i < 3; i++) model->mean[i] = (float)d.mean[i], model->std[i] = (float)d.std[i];
     if (d.resize) model->resize = d.resize;
@@ -230,7 +247,8 @@ done:
     return status;
 }
 
-adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size, adatom_model **out) {
+adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size,
+                                 adatom_model **out) {
     ad_safetensors file = {0};
     *out = NULL;
     adatom_status status = ad_safetensors_parse(context, name, bytes, size, &file);

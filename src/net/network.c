@@ -22,7 +22,8 @@ int ad_network_add_node(adatom_context *ctx, ad_network *net, const ad_node *nod
     return net->node_count++;
 }
 
-int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kind, const char *name, int o, int c, int k, int m) {
+int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kind, const char *name, int o, int c,
+                         int k, int m) {
     for (int i = 0; i < net->param_count; i++) {
         ad_param *shared = &net->params[i];
         if (strcmp(shared->name, name) != 0) continue;
@@ -30,7 +31,8 @@ int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kin
         shared->c = AD_MAX(shared->c, c);
         return i;
     }
-    ad_param *grown = ad_realloc(ctx, net->params, (size_t)net->param_count, (size_t)net->param_count + 1, sizeof *grown);
+    ad_param *grown =
+        ad_realloc(ctx, net->params, (size_t)net->param_count, (size_t)net->param_count + 1, sizeof *grown);
     if (!grown) return -1;
     net->params = grown;
     ad_param *param = &grown[net->param_count];
@@ -80,7 +82,8 @@ adatom_status ad_network_layout(adatom_context *ctx, ad_network *net) {
     net->role_begin[AD_ROLE_COUNT] = offset;
     for (int i = 0; i < net->node_count; i++) {
         ad_node *node = &net->nodes[i];
-        int *numbers[] = {&node->kernel, &node->coefficients, &node->atoms, &node->gamma, &node->beta, &node->statistics};
+        int *numbers[] = {&node->kernel, &node->coefficients, &node->atoms,
+                          &node->gamma,  &node->beta,         &node->statistics};
         for (size_t j = 0; j < AD_COUNT(numbers); j++)
             if (*numbers[j] >= 0) *numbers[j] = moved[*numbers[j]];
     }
@@ -117,7 +120,8 @@ int32_t ad_node_channels(const ad_node *node) { return node->input == 0 ? 3 : no
 
 uint64_t ad_node_macs(const ad_node *node) {
     if (node->kind != AD_NODE_CONV) return 0;
-    return (uint64_t)node->oh * (uint64_t)node->ow * (uint64_t)(node->k * node->k) * (uint64_t)ad_node_channels(node) * (uint64_t)node->o;
+    return (uint64_t)node->oh * (uint64_t)node->ow * (uint64_t)(node->k * node->k) * (uint64_t)ad_node_channels(node) *
+           (uint64_t)node->o;
 }
 
 uint64_t ad_node_macs_coefficients_first(const ad_node *node) {

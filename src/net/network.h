@@ -1,5 +1,5 @@
-/* Networks as data: a table of parameters and a list of nodes. Built from an architecture's name (net/arch.c), from which
- * sizes, file format, gradients, optimiser ranges, reports and plans are all derived. */
+/* Networks as data: a table of parameters and a list of nodes. Built from an architecture's name (net/arch.c), from
+ * which sizes, file format, gradients, optimiser ranges, reports and plans are all derived. */
 #ifndef AD_NN_NETWORK_H
 #define AD_NN_NETWORK_H
 
@@ -18,7 +18,8 @@ typedef enum ad_role {
 } ad_role;
 
 typedef enum ad_param_kind {
-    AD_PARAM_ATOMS,        /* arena [m][k*k]            file [m,k,k]; with groups before it [o/group][c/group], [o/group,c/group] */
+    AD_PARAM_ATOMS,        /* arena [m][k*k]            file [m,k,k]; with groups before it [o/group][c/group],
+                              [o/group,c/group] */
     AD_PARAM_HEAD,         /* arena [way][features]     file [way,features] */
     AD_PARAM_HEAD_BIAS,    /* arena [way]               file [way] */
     AD_PARAM_GAMMA,        /* [c] */
@@ -29,7 +30,8 @@ typedef enum ad_param_kind {
 } ad_param_kind;
 
 typedef struct ad_param {
-    char name[64]; /* name in the file, e.g. "layer2.atoms", "shared.coefficients", "layer1.kernel", "layer1.norm.weight" */
+    char name[64]; /* name in the file, e.g. "layer2.atoms", "shared.coefficients", "layer1.kernel",
+                      "layer1.norm.weight" */
     ad_role role;
     ad_param_kind kind;
     int32_t o, c, k, m; /* logical sizes; c not padded (atoms: o and c of their layer) */
@@ -41,7 +43,8 @@ typedef struct ad_param {
 
 typedef enum ad_node_kind { AD_NODE_INPUT, AD_NODE_CONV, AD_NODE_NORM, AD_NODE_POOL } ad_node_kind;
 
-/* Node 0 is the input. A node reads earlier nodes only. The last node's output, flattened channels-last, is the features. */
+/* Node 0 is the input. A node reads earlier nodes only. The last node's output, flattened channels-last, is the
+ * features. */
 typedef struct ad_node {
     ad_node_kind kind;
     char name[48];     /* "layer1.conv" ... */
@@ -54,17 +57,19 @@ typedef struct ad_node {
     int32_t group; /* CONV, m > 0: channels of the groups that share coefficients, a multiple of 4; 0: no groups */
     int act;       /* NORM: 0 none, 1 relu, 2 leaky */
     float slope;
-    int average;                 /* POOL: 0 maximum, 1 average */
-    int kernel;                  /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
-    int coefficients, atoms;     /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
+    int average; /* POOL: 0 maximum, 1 average */
+    int kernel;  /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
+    int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
     int gamma, beta, statistics; /* NORM */
     int stage;                   /* for sharing by stage and reports; 0: the stem */
-    int block, place;            /* block of the stage, convolution of the block (-1: the shortcut's), from 0: for names in other layouts */
+    int block, place; /* block of the stage, convolution of the block (-1: the shortcut's), from 0: for names in other
+                         layouts */
 } ad_node;
 
 typedef struct ad_network {
     char arch[32], sharing[32];
-    adatom_model_params made_from; /* defaults filled in; strings are static (stem: NULL where the architecture has none) */
+    adatom_model_params
+        made_from; /* defaults filled in; strings are static (stem: NULL where the architecture has none) */
     ad_node *nodes;
     int node_count;
     ad_param *params; /* ordered by role, then by layer */
@@ -72,11 +77,12 @@ typedef struct ad_network {
     size_t role_begin[AD_ROLE_COUNT + 1]; /* elements; role r is [role_begin[r], role_begin[r+1]); multiples of 64 */
     int32_t image_size;                   /* square */
     int32_t features;
-    int32_t way;         /* classes of the head in the arena (0: none); heads for episodes are made by the plan builder */
+    int32_t way; /* classes of the head in the arena (0: none); heads for episodes are made by the plan builder */
     int head, head_bias; /* parameter numbers or -1 */
 } ad_network;
 
-/* Whose names the tensors had where a model was imported from, and what stood before those of the backbone and of the classifier. */
+/* Whose names the tensors had where a model was imported from, and what stood before those of the backbone and of the
+ * classifier. */
 typedef struct ad_origin {
     char layout[16]; /* empty: made here */
     char prefix[64], head_prefix[64];
@@ -94,15 +100,16 @@ struct adatom_model {
     uint64_t hash; /* of values and description; recomputed by ad_model_rehash */
 };
 
-/* Builds nodes and params for params->arch etc. (net/arch.c). params->classes = classes of the head kept in the arena (0:
- * none). Parameters that make no network: USAGE. */
+/* Builds nodes and params for params->arch etc. (net/arch.c). params->classes = classes of the head kept in the arena
+ * (0: none). Parameters that make no network: USAGE. */
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out);
 void ad_network_clear(ad_network *net);
 
-/* For builders of networks (net/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is there
- * already is shared: it grows to the largest o and c asked for. */
+/* For builders of networks (net/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is
+ * there already is shared: it grows to the largest o and c asked for. */
 int ad_network_add_node(adatom_context *ctx, ad_network *net, const ad_node *node);
-int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kind, const char *name, int o, int c, int k, int m);
+int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kind, const char *name, int o, int c,
+                         int k, int m);
 /* Last step: orders the parameters by role, then by age, and places them in the arena. */
 adatom_status ad_network_layout(adatom_context *ctx, ad_network *net);
 
@@ -112,15 +119,17 @@ uint64_t ad_network_parameters(const ad_network *net, ad_role role);
 const char *ad_network_scope(const ad_network *net);
 /* Channels a convolution really reads: 3 from the picture, whose fourth channel is padding. */
 int32_t ad_node_channels(const ad_node *node);
-/* Multiply-adds of one image: dense, k^2 c o for each output position; coefficients-first, m c o for each input position and
- * m k^2 o for each output position; 0 for other nodes. The two stages of sum-first, for groups of s channels: m k^2 c o/s and m s o for
- * each output position; 0 without groups. docs/methods.md, "Three exact ways to compute a layer". */
+/* Multiply-adds of one image: dense, k^2 c o for each output position; coefficients-first, m c o for each input
+ * position and m k^2 o for each output position; 0 for other nodes. The two stages of sum-first, for groups of s
+ * channels: m k^2 c o/s and m s o for each output position; 0 without groups. docs/methods.md, "Three exact ways to
+ * compute a layer". */
 uint64_t ad_node_macs(const ad_node *node);
 uint64_t ad_node_macs_coefficients_first(const ad_node *node);
 uint64_t ad_node_macs_group_sums(const ad_node *node);
 uint64_t ad_node_macs_group_product(const ad_node *node);
 
-/* A parameter's tensors in a file: one, or two for statistics (part 0 mean, 1 variance). Fills name and shape, returns the rank. */
+/* A parameter's tensors in a file: one, or two for statistics (part 0 mean, 1 variance). Fills name and shape, returns
+ * the rank. */
 #define AD_PARAM_NAME 80
 #define AD_PARAM_RANK 5
 int ad_param_parts(const ad_param *param);
@@ -135,7 +144,7 @@ adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from);
 /* Values of the parameters that have the same name and size in another model. */
 void ad_model_copy_values(adatom_model *model, const adatom_model *from);
 void ad_model_rehash(adatom_model *model);
-/* He-correct start (docs/methods.md, "Initialisation"): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1, beta 0, mean 0,
- * var 1, head 0. */
+/* He-correct start (docs/methods.md, "Initialisation"): alpha ~ N(0,1/m), psi ~ N(0, 2/(k^2 c)), kernels He, gamma 1,
+ * beta 0, mean 0, var 1, head 0. */
 void ad_model_initialise(adatom_model *model, uint64_t seed);
 #endif

@@ -45,7 +45,8 @@ typedef struct ad_half_variant {
     ad_verdict verdict;
 } ad_half_variant;
 
-/* A multiply-add of the operation beside one of a dense convolution, in time: by these compile chooses the way of a decomposed layer. */
+/* A multiply-add of the operation beside one of a dense convolution, in time: by these compile chooses the way of a
+ * decomposed layer. */
 typedef struct ad_conv_costs {
     float fused_atoms, fused_atoms_dx;
 } ad_conv_costs;
@@ -65,23 +66,23 @@ typedef struct ad_engine_api {
     adatom_status (*buffer_create)(ad_engine *, size_t bytes, ad_buffer **out); /* contents undefined */
     adatom_status (*buffer_write)(ad_engine *, ad_buffer *, size_t offset, const void *data, size_t bytes);
     adatom_status (*buffer_read)(ad_engine *, ad_buffer *, size_t offset, void *data, size_t bytes);
-    /* As buffer_write, but returns before the bytes are there: they move while programs run, and have arrived after buffer_wait. Until then
-     * data stays as it is, no program touches these bytes and the buffer is not destroyed. */
+    /* As buffer_write, but returns before the bytes are there: they move while programs run, and have arrived after
+     * buffer_wait. Until then data stays as it is, no program touches these bytes and the buffer is not destroyed. */
     adatom_status (*buffer_send)(ad_engine *, ad_buffer *, size_t offset, const void *data, size_t bytes);
     /* For everything that was sent. After a failure nothing is on its way any more. */
     adatom_status (*buffer_wait)(ad_engine *);
     void (*buffer_destroy)(ad_engine *, ad_buffer **);
 
-    /* Copies the plan. external[a] is the memory of arena a where plan->arenas[a].external (others ignored; may be NULL if
-     * there is none). Owned arenas start undefined (the kernel check fills them with NaN). */
+    /* Copies the plan. external[a] is the memory of arena a where plan->arenas[a].external (others ignored; may be NULL
+     * if there is none). Owned arenas start undefined (the kernel check fills them with NaN). */
     adatom_status (*program_create)(ad_engine *, const ad_plan *, ad_buffer *const *external, ad_program **out);
     /* Whole or part of a tensor: bytes from its offset, task strides included as they lie. Synchronous. */
     adatom_status (*program_write)(ad_program *, int tensor, size_t offset, const void *data, size_t bytes);
     adatom_status (*program_read)(ad_program *, int tensor, size_t offset, void *data, size_t bytes);
-    /* Does the runs one after another and waits. With lanes, a task may go through all of them before the next one begins.
-     * An interrupt never ends a turn of a segment half done: INTERRUPTED from a call of one run with times = 1 means that nothing of it
-     * was done, OK that all of it was (a STEP counts or does not). INTERRUPTED from a longer call means that some turns are missing, and
-     * not the same ones for every task. */
+    /* Does the runs one after another and waits. With lanes, a task may go through all of them before the next one
+     * begins. An interrupt never ends a turn of a segment half done: INTERRUPTED from a call of one run with times = 1
+     * means that nothing of it was done, OK that all of it was (a STEP counts or does not). INTERRUPTED from a longer
+     * call means that some turns are missing, and not the same ones for every task. */
     adatom_status (*program_run)(ad_program *, const ad_run *runs, int count);
     void (*program_destroy)(ad_program **);
     /* Nanoseconds the device spent in op number `op` during the last program_run of one run with times = 1 after
@@ -92,8 +93,9 @@ typedef struct ad_engine_api {
     /* UNSUPPORTED (message set) where the device has no such thing. NULL: the engine can't tell. */
     adatom_status (*probe)(ad_engine *, ad_probe *);
 
-    /* Number of variants that can run op in this plan (at least 1 for a supported operation; variant numbers 1..n may have
-     * gaps: variant_name returns NULL for one that does not apply to this op's geometry; for 0 it names the one that runs). */
+    /* Number of variants that can run op in this plan (at least 1 for a supported operation; variant numbers 1..n may
+     * have gaps: variant_name returns NULL for one that does not apply to this op's geometry; for 0 it names the one
+     * that runs). */
     int (*variant_count)(const ad_engine *, int kind);
     const char *(*variant_name)(const ad_engine *, const ad_plan *, const ad_op *, int variant);
     /* Sets what variant 0 means for this kind and geometry class from now on (tuner; verified variants only). */
@@ -102,8 +104,8 @@ typedef struct ad_engine_api {
     bool (*variant_half)(const ad_engine *, const ad_plan *, const ad_op *, int variant, ad_half_variant *out);
     /* Tells the result of the kernel check of a variant of reduced precision; kept with the caches. */
     void (*variant_judge)(ad_engine *, int kind, int variant, bool passed);
-    /* Whether the tensors of which ops.def says so may be AD_F16: PASSED after the kernel check has passed with such ones, on a device that
-     * was opened for half precision. */
+    /* Whether the tensors of which ops.def says so may be AD_F16: PASSED after the kernel check has passed with such
+     * ones, on a device that was opened for half precision. */
     ad_verdict (*half_storage)(const ad_engine *);
     void (*half_storage_judge)(ad_engine *, bool passed); /* as variant_judge */
 } ad_engine_api;
@@ -114,7 +116,8 @@ struct ad_engine { /* first member of each engine's own struct */
     const ad_conv_costs *costs; /* NULL: dense convolutions are the fastest by far (half precision) */
 };
 
-static inline adatom_status ad_run_segment(const ad_engine_api *api, ad_program *program, ad_segment_id segment, int times) {
+static inline adatom_status ad_run_segment(const ad_engine_api *api, ad_program *program, ad_segment_id segment,
+                                           int times) {
     return api->program_run(program, &(ad_run){segment, times}, 1);
 }
 

@@ -9,7 +9,9 @@ typedef struct interval {
     size_t bytes;
 } interval;
 
-static size_t aligned(size_t bytes) { return (bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES; }
+static size_t aligned(size_t bytes) {
+    return (bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
+}
 
 static int by_size(const void *a, const void *b) {
     const interval *x = a, *y = b;
@@ -30,8 +32,8 @@ static void find_intervals(const ad_plan *plan, interval *live) {
             if (live[t].first < 0) live[t].first = i;
             live[t].last = i;
         }
-    /* Segments run many times: what comes from an earlier segment must survive every run of the one that reads it, and what
-     * a segment reads before it writes is carried from run to run. */
+    /* Segments run many times: what comes from an earlier segment must survive every run of the one that reads it, and
+     * what a segment reads before it writes is carried from run to run. */
     for (int t = 0; t < plan->tensor_count; t++) {
         if (live[t].first < 0) continue;
         int from = segment_of(plan, live[t].first), to = segment_of(plan, live[t].last);
@@ -50,7 +52,8 @@ static void find_intervals(const ad_plan *plan, interval *live) {
     }
 }
 
-/* Largest first, each at the lowest offset where it meets no tensor alive at the same time. Returns the end of them all. */
+/* Largest first, each at the lowest offset where it meets no tensor alive at the same time. Returns the end of them
+ * all. */
 static size_t place(ad_plan *plan, const interval *live, size_t count, int arena, bool lane) {
     size_t end = 0;
     for (size_t i = 0; i < count; i++) {
@@ -61,7 +64,9 @@ static size_t place(ad_plan *plan, const interval *live, size_t count, int arena
             moved = false;
             for (size_t j = 0; j < i; j++) {
                 const ad_tensor *other = &plan->tensors[live[j].tensor];
-                if (other->arena != arena || other->lane != lane || live[j].first > live[i].last || live[j].last < live[i].first) continue;
+                if (other->arena != arena || other->lane != lane || live[j].first > live[i].last ||
+                    live[j].last < live[i].first)
+                    continue;
                 if (at < other->offset + live[j].bytes && other->offset < at + live[i].bytes) {
                     at = aligned(other->offset + live[j].bytes);
                     moved = true;
@@ -128,7 +133,8 @@ size_t ad_plan_largest_tensor(const ad_plan *plan) {
         for (int r = 0; r < AD_OP_TENSORS; r++)
             if (plan->ops[i].t[r] >= 0) {
                 const ad_tensor *t = &plan->tensors[plan->ops[i].t[r]];
-                if (!plan->arenas[t->arena].external) bytes = AD_MAX(bytes, ad_tensor_bytes(t, ad_tensor_copies(plan, t)));
+                if (!plan->arenas[t->arena].external)
+                    bytes = AD_MAX(bytes, ad_tensor_bytes(t, ad_tensor_copies(plan, t)));
             }
     return bytes;
 }

@@ -45,14 +45,17 @@ ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int 
 
 bool ad_op_role_half(int kind, int role) { return has_mark(kind, role, 'h'); }
 bool ad_op_role_adds(int kind, int role) { return has_mark(kind, role, '+'); }
-ad_type ad_op_role_type(int kind, int role) { return has_mark(kind, role, 'i') ? AD_I32 : has_mark(kind, role, 'b') ? AD_U8 : AD_F32; }
+ad_type ad_op_role_type(int kind, int role) {
+    return has_mark(kind, role, 'i') ? AD_I32 : has_mark(kind, role, 'b') ? AD_U8 : AD_F32;
+}
 
 bool ad_op_role_same(int kind, int role, int other) {
     const char *at = role_text(kind, role), *name = role_text(kind, other);
     if (!at || !name) return false;
     const size_t length = (size_t)(strchr(name, ':') - name), end = strcspn(at, " ");
     for (const char *same = memchr(at, '=', end); same; same = memchr(same + 1, '=', (size_t)(at + end - same - 1)))
-        if (!strncmp(same + 1, name, length) && strchr("= ", same[1 + length])) return true; /* strchr finds the final NUL, too */
+        if (!strncmp(same + 1, name, length) && strchr("= ", same[1 + length]))
+            return true; /* strchr finds the final NUL, too */
     return false;
 }
 
@@ -92,7 +95,8 @@ int ad_plan_arena(adatom_context *ctx, ad_plan *plan, bool external) {
     return plan->arena_count++;
 }
 
-int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type type, int arena, size_t count, bool tasked) {
+int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type type, int arena, size_t count,
+                   bool tasked) {
     if (plan->tensor_count == plan->tensor_capacity) {
         int capacity = plan->tensor_capacity ? 2 * plan->tensor_capacity : 64;
         ad_tensor *grown = ad_realloc(ctx, plan->tensors, (size_t)plan->tensor_count, (size_t)capacity, sizeof *grown);
@@ -128,21 +132,25 @@ ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int
 /* Elements per task of each role, in the order of ops.def. 0: no demand (optional shapes, int tables). */
 size_t ad_op_elements(const ad_op *op, int role) {
     const ad_geometry *g = &op->g;
-    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, m = (size_t)g->m, k2 = (size_t)g->k * (size_t)g->k;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, o = (size_t)g->o, m = (size_t)g->m,
+                 k2 = (size_t)g->k * (size_t)g->k;
     const size_t in = n * (size_t)g->h * (size_t)g->w, out = n * (size_t)g->oh * (size_t)g->ow;
     const size_t rounds = (size_t)AD_MAX(op->i[7], 1), tasks = (size_t)op->tasks;
     /* Channels of a group, groups of outputs, atoms of all pairs of groups; of one large group where there are none. */
-    const size_t gc = g->group ? (size_t)g->group : c, go = g->group ? (size_t)g->group : o, groups = g->group ? o / go : 1;
+    const size_t gc = g->group ? (size_t)g->group : c, go = g->group ? (size_t)g->group : o,
+                 groups = g->group ? o / go : 1;
     const size_t alpha = ((gc - 1) * m + m - 1) * (size_t)op->i[0] + go, z = out * groups * gc * m;
     const size_t psi = (g->group ? groups * (c / gc) : 1) * m * k2;
     size_t e[AD_OP_TENSORS] = {0};
-#define SET(...)                                                                                                                           \
-    do {                                                                                                                                   \
-        const size_t sizes[] = {__VA_ARGS__};                                                                                              \
-        memcpy(e, sizes, sizeof sizes);                                                                                                    \
+#define SET(...)                                                                                                       \
+    do {                                                                                                               \
+        const size_t sizes[] = {__VA_ARGS__};                                                                          \
+        memcpy(e, sizes, sizeof sizes);                                                                                \
     } while (0)
     switch ((ad_op_kind)op->kind) {
-    case AD_OP_GATHER: SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4); break;
+    case AD_OP_GATHER:
+        SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4);
+        break;
     case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
     case AD_OP_CONV: SET(in * c, k2 * c * o, o, out * o); break;
     case AD_OP_CONV_DX: SET(out * o, k2 * c * o, in * c); break;
@@ -162,7 +170,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_FUSED_ATOMS_DX: SET(out * o, c * m * o, m * k2, in * c); break;
     case AD_OP_WEIGHT_NORM: SET(k2 * c * o, op->i[0] ? c : o); break;
     case AD_OP_WEIGHT_SCALE: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o); break;
-    case AD_OP_WEIGHT_SCALE_BACK: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o, k2 * c * o, op->i[0] ? c : o); break;
+    case AD_OP_WEIGHT_SCALE_BACK:
+        SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o, k2 * c * o, op->i[0] ? c : o);
+        break;
     case AD_OP_BN_STATS: SET(in * c, 2 * c); break;
     case AD_OP_BN_FOLD: SET(2 * c, c, c, 2 * c); break;
     case AD_OP_BN_RUNNING: SET(2 * c, 2 * c); break;
@@ -174,7 +184,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_POOL: SET(in * c, out * c); break;
     case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
     case AD_OP_AFFINE_POOL: SET(in * c, 2 * c, in * c, out * c, out * c / 4); break;
-    case AD_OP_AFFINE_POOL_BACK: SET(out * c, out * c / 4, out * c, op->t[4] >= 0 ? 3 * c : c, in * c, in * c, in * c); break;
+    case AD_OP_AFFINE_POOL_BACK:
+        SET(out * c, out * c / 4, out * c, op->t[4] >= 0 ? 3 * c : c, in * c, in * c, in * c);
+        break;
     case AD_OP_AFFINE_POOL_SUMS: SET(in * c, out * c, out * c / 4, out * c, 2 * c, 2 * c); break;
     case AD_OP_LINEAR: SET(n * c, o * c, o, n * o); break;
     case AD_OP_LINEAR_DX: SET(n * o, o * c, n * c); break;
@@ -197,7 +209,8 @@ size_t ad_op_elements(const ad_op *op, int role) {
 
 double ad_op_flops(const ad_op *op) {
     const ad_geometry *g = &op->g;
-    const double t = op->tasks, k2 = (double)g->k * g->k, in = (double)g->n * g->h * g->w, out = (double)g->n * g->oh * g->ow;
+    const double t = op->tasks, k2 = (double)g->k * g->k, in = (double)g->n * g->h * g->w,
+                 out = (double)g->n * g->oh * g->ow;
     switch ((ad_op_kind)op->kind) {
     case AD_OP_CONV:
     case AD_OP_CONV_DX:
@@ -243,8 +256,8 @@ double ad_op_bytes(const ad_plan *plan, const ad_op *op) {
 
 /* Whether an operation on atoms knows no groups. */
 static bool one_dictionary(int kind) {
-    return kind == AD_OP_PACK || kind == AD_OP_ATOMS || kind == AD_OP_ATOMS_DU || kind == AD_OP_ATOMS_DPSI || kind == AD_OP_FUSED_ATOMS ||
-           kind == AD_OP_FUSED_ATOMS_DX;
+    return kind == AD_OP_PACK || kind == AD_OP_ATOMS || kind == AD_OP_ATOMS_DU || kind == AD_OP_ATOMS_DPSI ||
+           kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX;
 }
 
 /* What ops.def asks of a tensor of type AD_F16. */
@@ -257,14 +270,17 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     bool adds = false;
     for (int r = 0; r < AD_OP_TENSORS; r++) adds |= ad_op_role_adds(op->kind, r);
     if ((op->flags & AD_ACCUMULATE) && !adds)
-        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number, ad_op_name(op->kind));
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number,
+                       ad_op_name(op->kind));
     if (op->flags & ~(AD_ACCUMULATE | (op->kind == AD_OP_GATHER ? AD_FLIP : 0)))
-        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind), (unsigned)op->flags);
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
+                       (unsigned)op->flags);
     return ADATOM_OK;
 }
 
 static adatom_status check_type(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number, int role) {
-    static const char *const types[] = {[AD_F32] = "floats", [AD_I32] = "integers", [AD_U8] = "bytes", [AD_F16] = "half precision"};
+    static const char *const types[] = {
+        [AD_F32] = "floats", [AD_I32] = "integers", [AD_U8] = "bytes", [AD_F16] = "half precision"};
     const ad_tensor *t = &plan->tensors[op->t[role]];
     const ad_type type = ad_op_role_type(op->kind, role);
     const char *name = "";
@@ -272,19 +288,20 @@ static adatom_status check_type(adatom_context *ctx, const ad_plan *plan, const 
     if (t->type == type || (t->type == AD_F16 && may_be_half(op, role))) return ADATOM_OK;
     ad_op_role(op->kind, role, NULL, &name, &length);
     if (t->type == AD_F16)
-        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' cannot be in half precision", number, ad_op_name(op->kind),
-                       length, name, t->name);
-    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s must be of %s, '%s' is of %s", number, ad_op_name(op->kind), length,
-                   name, types[type], t->name, types[t->type]);
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' cannot be in half precision", number,
+                       ad_op_name(op->kind), length, name, t->name);
+    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s must be of %s, '%s' is of %s", number,
+                   ad_op_name(op->kind), length, name, types[type], t->name, types[t->type]);
 }
 
-/* Whether any copy of the one tensor shares a byte with any of the other. With lanes the tensors of a task lie together, so that copies of
- * several tensors take turns in memory. */
+/* Whether any copy of the one tensor shares a byte with any of the other. With lanes the tensors of a task lie
+ * together, so that copies of several tensors take turns in memory. */
 static bool overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b) {
     if (a == b) return true;
     if (a->arena != b->arena) return false;
     const int a_copies = ad_tensor_copies(plan, a), b_copies = ad_tensor_copies(plan, b);
-    if (a->offset >= b->offset + ad_tensor_bytes(b, b_copies) || b->offset >= a->offset + ad_tensor_bytes(a, a_copies)) return false;
+    if (a->offset >= b->offset + ad_tensor_bytes(b, b_copies) || b->offset >= a->offset + ad_tensor_bytes(a, a_copies))
+        return false;
     const size_t a_bytes = ad_tensor_bytes(a, 1), b_bytes = ad_tensor_bytes(b, 1);
     const size_t a_stride = a->stride * ad_type_bytes(a->type), b_stride = b->stride * ad_type_bytes(b->type);
     if (a_stride && a_stride == b_stride) { /* then it is so for every copy or for none */
@@ -294,7 +311,8 @@ static bool overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b)
     for (int i = 0; i < (a_stride ? a_copies : 1); i++) {
         const size_t begin = a->offset + (size_t)i * a_stride;
         /* The first copy of b that ends behind the beginning of this one of a. */
-        const size_t skipped = b_stride && begin >= b->offset + b_bytes ? (begin - b->offset - b_bytes) / b_stride + 1 : 0;
+        const size_t skipped =
+            b_stride && begin >= b->offset + b_bytes ? (begin - b->offset - b_bytes) / b_stride + 1 : 0;
         if (skipped < (size_t)(b_stride ? b_copies : 1) && b->offset + b_bytes + skipped * b_stride > begin &&
             b->offset + skipped * b_stride < begin + a_bytes)
             return true;
@@ -309,13 +327,15 @@ static adatom_status check_aliasing(adatom_context *ctx, const ad_plan *plan, co
         for (int other = 0; other < AD_OP_TENSORS; other++) {
             if (other == r || op->t[other] < 0) continue;
             const ad_tensor *a = &plan->tensors[op->t[r]], *b = &plan->tensors[op->t[other]];
-            if (!overlap(plan, a, b) || (a == b && ad_op_access(op, other) == AD_READ && ad_op_role_same(op->kind, r, other))) continue;
+            if (!overlap(plan, a, b) ||
+                (a == b && ad_op_access(op, other) == AD_READ && ad_op_role_same(op->kind, r, other)))
+                continue;
             const char *name = "", *other_name = "";
             int length = 0, other_length = 0;
             if (ad_op_role(op->kind, other, NULL, &other_name, &other_length) == AD_ACCESS_NONE) continue;
             ad_op_role(op->kind, r, NULL, &name, &length);
-            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' must not share memory with %.*s '%s'", number,
-                           ad_op_name(op->kind), length, name, a->name, other_length, other_name, b->name);
+            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): %.*s '%s' must not share memory with %.*s '%s'",
+                           number, ad_op_name(op->kind), length, name, a->name, other_length, other_name, b->name);
         }
     }
     return ADATOM_OK;
@@ -327,7 +347,8 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
     for (int i = 0; i < plan->tensor_count; i++) {
         const ad_tensor *t = &plan->tensors[i];
         if (t->arena < 0 || t->arena >= plan->arena_count || t->offset % AD_TENSOR_ALIGN_BYTES ||
-            t->offset + ad_tensor_bytes(t, ad_tensor_copies(plan, t)) > plan->arenas[t->arena].bytes || (t->stride && t->stride < t->count))
+            t->offset + ad_tensor_bytes(t, ad_tensor_copies(plan, t)) > plan->arenas[t->arena].bytes ||
+            (t->stride && t->stride < t->count))
             return ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' does not lie in its arena", i, t->name);
         if (t->lane && (plan->lanes < 1 || t->stride == 0))
             return ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' is of a lane, the plan has none", i, t->name);
@@ -338,8 +359,8 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d has no such kind or tasks", i);
         const int32_t group = op->g.group;
         if (group && (group < 0 || group % 4 || op->g.c % group || op->g.o % group || one_dictionary(op->kind)))
-            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot have groups of %d channels", i, ad_op_name(op->kind),
-                           (int)group);
+            return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot have groups of %d channels", i,
+                           ad_op_name(op->kind), (int)group);
         for (int r = 0; r < AD_OP_TENSORS; r++) {
             bool optional = true;
             const char *role = "";
@@ -348,10 +369,12 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             if (access == AD_ACCESS_NONE) break;
             if (op->t[r] < 0) {
                 if (optional) continue;
-                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) lacks %.*s", i, ad_op_name(op->kind), length, role);
+                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) lacks %.*s", i, ad_op_name(op->kind), length,
+                               role);
             }
             if (op->t[r] >= plan->tensor_count)
-                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): no tensor %d", i, ad_op_name(op->kind), op->t[r]);
+                return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s): no tensor %d", i, ad_op_name(op->kind),
+                               op->t[r]);
             const ad_tensor *t = &plan->tensors[op->t[r]];
             size_t need = ad_op_elements(op, r);
             if (t->count < need)

@@ -7,7 +7,8 @@
 
 #define AD_OP_TENSORS 8
 #define AD_MOST_TASKS INT16_MAX /* ad_op.tasks */
-/* Tensors begin at multiples of this inside an arena: the largest minStorageBufferOffsetAlignment a driver may ask for. */
+/* Tensors begin at multiples of this inside an arena: the largest minStorageBufferOffsetAlignment a driver may ask for.
+ */
 #define AD_TENSOR_ALIGN_BYTES 256
 
 typedef enum ad_op_kind {
@@ -20,7 +21,8 @@ typedef enum ad_op_kind {
 typedef enum ad_type { AD_F32, AD_I32, AD_U8, AD_F16 } ad_type;
 static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : type == AD_F16 ? 2 : 4; }
 
-/* What SOFTMAX_CE predicts where the logits don't tell: one is not finite; all are equal, and class 0 is as good as any. */
+/* What SOFTMAX_CE predicts where the logits don't tell: one is not finite; all are equal, and class 0 is as good as
+ * any. */
 enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
@@ -37,7 +39,8 @@ typedef struct ad_tensor {
     bool lane;     /* one copy per lane of the plan, not per task */
 } ad_tensor;
 
-/* Bytes from the tensor's offset to its end, with that many copies: ad_tensor_copies, or the tasks of a plan without lanes. */
+/* Bytes from the tensor's offset to its end, with that many copies: ad_tensor_copies, or the tasks of a plan without
+ * lanes. */
 static inline size_t ad_tensor_bytes(const ad_tensor *t, int copies) {
     return ((t->stride ? (size_t)(copies - 1) * t->stride : 0) + t->count) * ad_type_bytes(t->type);
 }
@@ -54,8 +57,8 @@ typedef struct ad_geometry {
 typedef struct ad_op {
     uint16_t kind;
     uint16_t flags;
-    int16_t variant;          /* 0: the engine chooses; v > 0: its v-th variant for this kind (an error if that doesn't apply) */
-    int16_t tasks;            /* 1 or plan->tasks */
+    int16_t variant; /* 0: the engine chooses; v > 0: its v-th variant for this kind (an error if that doesn't apply) */
+    int16_t tasks;   /* 1 or plan->tasks */
     int16_t t[AD_OP_TENSORS]; /* tensor numbers in the order of the roles in ops.def; -1: absent */
     ad_geometry g;
     int32_t i[8];
@@ -68,13 +71,19 @@ typedef struct ad_arena {
     bool external; /* memory that outlives the program (data set, features, parameters): bound at program creation */
 } ad_arena;
 
-typedef enum ad_segment_id { AD_SEGMENT_INIT, AD_SEGMENT_PREFIX, AD_SEGMENT_STEP, AD_SEGMENT_EVAL, AD_SEGMENT_COUNT } ad_segment_id;
+typedef enum ad_segment_id {
+    AD_SEGMENT_INIT,
+    AD_SEGMENT_PREFIX,
+    AD_SEGMENT_STEP,
+    AD_SEGMENT_EVAL,
+    AD_SEGMENT_COUNT
+} ad_segment_id;
 
 typedef struct ad_plan {
     int tasks;
-    /* 0: a tensor's tasks lie together, so that what an operation binds is small. Else the tensors of one task lie together, and
-     * so many tasks at most may be worked on side by side, each in a lane: what a task needs only while it is in its lane has one copy
-     * per lane. It stays there for a run of a segment. */
+    /* 0: a tensor's tasks lie together, so that what an operation binds is small. Else the tensors of one task lie
+     * together, and so many tasks at most may be worked on side by side, each in a lane: what a task needs only while
+     * it is in its lane has one copy per lane. It stays there for a run of a segment. */
     int lanes;
     bool through;      /* PREFIX, STEP and EVAL are run by one call: a task stays in its lane for all of them */
     size_t lane_bytes; /* of one lane, by ad_plan_place */
@@ -92,7 +101,8 @@ typedef struct ad_plan {
 
 const char *ad_op_name(int kind);
 typedef enum ad_access { AD_ACCESS_NONE, AD_READ, AD_WRITE, AD_UPDATE } ad_access;
-/* Role r of an operation kind; AD_ACCESS_NONE past the last. *optional and *name (not NUL-ended, *length) may be NULL. */
+/* Role r of an operation kind; AD_ACCESS_NONE past the last. *optional and *name (not NUL-ended, *length) may be NULL.
+ */
 ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length);
 /* Whether ops.def lets the role be AD_F16. */
 bool ad_op_role_half(int kind, int role);
@@ -104,23 +114,26 @@ bool ad_op_role_same(int kind, int role, int other);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
 
-static inline int ad_tensor_copies(const ad_plan *plan, const ad_tensor *t) { return t->lane ? plan->lanes : plan->tasks; }
-/* Whether the tasks go through the segment without waiting for each other: each of its operations is for every task, but for one at
- * the end that advances a counter. */
+static inline int ad_tensor_copies(const ad_plan *plan, const ad_tensor *t) {
+    return t->lane ? plan->lanes : plan->tasks;
+}
+/* Whether the tasks go through the segment without waiting for each other: each of its operations is for every task,
+ * but for one at the end that advances a counter. */
 bool ad_plan_by_task(const ad_plan *plan, int segment);
 
 ad_plan *ad_plan_create(adatom_context *ctx, int tasks);
 void ad_plan_destroy(ad_plan **plan);
 /* Adds an arena; returns its number, or -1 (out of memory or arenas, message set). bytes grow with ad_plan_place. */
 int ad_plan_arena(adatom_context *ctx, ad_plan *plan, bool external);
-/* Adds a tensor at the end of an arena (aligned; the arena grows) with stride = count rounded up to 4 elements if tasked,
- * else 0. Returns its number or -1. */
-int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type type, int arena, size_t count, bool tasked);
+/* Adds a tensor at the end of an arena (aligned; the arena grows) with stride = count rounded up to 4 elements if
+ * tasked, else 0. Returns its number or -1. */
+int ad_plan_tensor(adatom_context *ctx, ad_plan *plan, const char *name, ad_type type, int arena, size_t count,
+                   bool tasked);
 /* Appends an operation to the segment being built; segments must be filled in order. Returns its address or NULL. The
  * address is valid until the next append. All t[] start at -1. */
 ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int kind);
-/* Checks everything an engine relies on: tensor numbers, roles present, sizes against geometry, arena bounds, alignment,
- * types, flags, no forbidden aliasing. Engines call it first. */
+/* Checks everything an engine relies on: tensor numbers, roles present, sizes against geometry, arena bounds,
+ * alignment, types, flags, no forbidden aliasing. Engines call it first. */
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan);
 /* The least number of elements role r of op must have per task, from the geometry (0: not known / any). */
 size_t ad_op_elements(const ad_op *op, int role);
@@ -129,8 +142,8 @@ double ad_op_flops(const ad_op *op);
 double ad_op_bytes(const ad_plan *plan, const ad_op *op);
 
 /* plan/place.c */
-/* Gives the tensors of an arena memory by liveness: two tensors share bytes when no operation can need both. They must all be
- * tasked. With lanes: as for a single task, and those of the next task or lane follow. */
+/* Gives the tensors of an arena memory by liveness: two tensors share bytes when no operation can need both. They must
+ * all be tasked. With lanes: as for a single task, and those of the next task or lane follow. */
 adatom_status ad_plan_place(adatom_context *ctx, ad_plan *plan, int arena);
 /* Bytes of all owned arenas. */
 size_t ad_plan_owned_bytes(const ad_plan *plan);

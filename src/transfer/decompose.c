@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Alternating least squares ends when an iteration takes less than this part of the error away, or when nothing is left. */
+/* Alternating least squares ends when an iteration takes less than this part of the error away, or when nothing is
+ * left. */
 #define LEAST_GAIN 1e-5
 #define NOTHING 1e-24
 
@@ -23,20 +24,24 @@ static void free_layers(ad_fit *fit) {
 /* Pairs of groups of a layer's channels, each with atoms of its own. */
 static int pairs_of(const ad_node *node) { return node->group ? node->o / node->group * (node->c / node->group) : 1; }
 
-/* The part of a layer's kernel w [o][c][k2] between groups of channels, pair number `pair`: all of it without groups. */
+/* The part of a layer's kernel w [o][c][k2] between groups of channels, pair number `pair`: all of it without groups.
+ */
 static adatom_status add_pair(ad_fit *fit, const ad_node *node, int pair, const double *w) {
     const int c = ad_node_channels(node), k2 = node->k * node->k, groups = node->group ? c / node->group : 1;
     ad_fit_layer *layer = &fit->layers[fit->count++];
     *layer = (ad_fit_layer){.o = node->group ? node->group : node->o, .c = c / groups, .k2 = k2};
-    const size_t row = (size_t)(layer->c * k2), first = (size_t)(pair / groups * layer->o * c + pair % groups * layer->c) * (size_t)k2;
+    const size_t row = (size_t)(layer->c * k2),
+                 first = (size_t)(pair / groups * layer->o * c + pair % groups * layer->c) * (size_t)k2;
     layer->w = ad_malloc(fit->ctx, (size_t)layer->o * row, sizeof *layer->w);
     layer->psi = ad_calloc(fit->ctx, (size_t)(fit->m * k2), sizeof *layer->psi);
     if (!layer->w || !layer->psi) return ADATOM_OUT_OF_MEMORY;
-    for (size_t o = 0; o < (size_t)layer->o; o++) memcpy(layer->w + o * row, w + first + o * (size_t)(c * k2), row * sizeof *w);
+    for (size_t o = 0; o < (size_t)layer->o; o++)
+        memcpy(layer->w + o * row, w + first + o * (size_t)(c * k2), row * sizeof *w);
     return ADATOM_OK;
 }
 
-/* The layers of `to` that use coefficients `shared`, pair of groups by pair, with the kernels they have in `from`: the same nodes. */
+/* The layers of `to` that use coefficients `shared`, pair of groups by pair, with the kernels they have in `from`: the
+ * same nodes. */
 static adatom_status gather(const adatom_model *from, const adatom_model *to, int shared, ad_fit *fit) {
     const ad_param *p = &to->net.params[shared];
     adatom_status status = ADATOM_OK;
@@ -111,7 +116,8 @@ static adatom_status copy_rest(const adatom_model *from, adatom_model *to) {
         const ad_param *p = &to->net.params[i];
         for (int j = 0; j < from->net.param_count && p->role != AD_ROLE_ATOMS && p->role != AD_ROLE_COEFFICIENTS; j++)
             if (strcmp(from->net.params[j].name, p->name) == 0)
-                memcpy(to->values + p->offset, from->values + from->net.params[j].offset, p->count * sizeof *to->values);
+                memcpy(to->values + p->offset, from->values + from->net.params[j].offset,
+                       p->count * sizeof *to->values);
     }
     for (int i = 0; i < to->net.node_count; i++) {
         const ad_node *node = &to->net.nodes[i];
@@ -131,17 +137,20 @@ static adatom_status check_atoms(adatom_context *ctx, const ad_network *net) {
     const int group = net->made_from.group;
     if (group > 0 && net->made_from.atoms <= group * group) return ADATOM_OK; /* there are that many singular vectors */
     if (group > 0)
-        return ad_fail(ctx, ADATOM_USAGE, "%d atoms are more than the %d pairs of channels of two groups", net->made_from.atoms,
-                       group * group);
+        return ad_fail(ctx, ADATOM_USAGE, "%d atoms are more than the %d pairs of channels of two groups",
+                       net->made_from.atoms, group * group);
     for (int i = 0; i < net->node_count; i++)
         if (net->nodes[i].m > net->nodes[i].k * net->nodes[i].k && !net->made_from.residual)
             return ad_fail(ctx, ADATOM_USAGE,
-                           "%d atoms are more than the %d x %d kernels of %s have numbers; %d are exact, more need the residual mode",
-                           net->nodes[i].m, net->nodes[i].k, net->nodes[i].k, net->nodes[i].name, net->nodes[i].k * net->nodes[i].k);
+                           "%d atoms are more than the %d x %d kernels of %s have numbers; %d are exact, more need the "
+                           "residual mode",
+                           net->nodes[i].m, net->nodes[i].k, net->nodes[i].k, net->nodes[i].name,
+                           net->nodes[i].k * net->nodes[i].k);
     return ADATOM_OK;
 }
 
-adatom_status adatom_model_decompose(const adatom_model *model, const adatom_decompose_params *params, adatom_model **out) {
+adatom_status adatom_model_decompose(const adatom_model *model, const adatom_decompose_params *params,
+                                     adatom_model **out) {
     const adatom_decompose_params p = params ? *params : (adatom_decompose_params){0};
     adatom_model_params to_make = model->net.made_from;
     adatom_status status = ADATOM_OK;
@@ -153,15 +162,18 @@ adatom_status adatom_model_decompose(const adatom_model *model, const adatom_dec
     to_make.residual = p.residual;
     to_make.decompose_first = p.decompose_first;
     if (strcmp(to_make.sharing, "none") == 0)
-        AD_TRY(ad_fail(model->ctx, ADATOM_USAGE,
-                       "sharing none is no decomposition; known: layer, stage, net, group-layer, group-stage, group-net"));
+        AD_TRY(
+            ad_fail(model->ctx, ADATOM_USAGE,
+                    "sharing none is no decomposition; known: layer, stage, net, group-layer, group-stage, group-net"));
     if (p.iterations < 0)
-        AD_TRY(ad_fail(model->ctx, ADATOM_USAGE, "the number of iterations is %d; it must not be negative", p.iterations));
+        AD_TRY(
+            ad_fail(model->ctx, ADATOM_USAGE, "the number of iterations is %d; it must not be negative", p.iterations));
     AD_TRY(ad_model_create_blank(model->ctx, &to_make, &to));
     AD_TRY(check_atoms(model->ctx, &to->net));
     AD_TRY(copy_rest(model, to));
     for (int i = 0; i < to->net.param_count; i++)
-        if (to->net.params[i].kind == AD_PARAM_COEFFICIENTS) AD_TRY(fit_coefficients(model, to, i, p.iterations ? p.iterations : 100));
+        if (to->net.params[i].kind == AD_PARAM_COEFFICIENTS)
+            AD_TRY(fit_coefficients(model, to, i, p.iterations ? p.iterations : 100));
     AD_TRY(ad_model_inherit(to, model));
     ad_model_rehash(to);
     *out = to;
@@ -171,16 +183,19 @@ done:
     return ad_leave(model->ctx, status);
 }
 
-adatom_status adatom_model_singular_values(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count) {
+adatom_status adatom_model_singular_values(const adatom_model *model, int layer, float *values, size_t capacity,
+                                           size_t *count) {
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
     const int k2 = node->k * node->k, pairs = node->o * ad_node_channels(node), rows = AD_MAX(pairs, k2);
     *count = (size_t)AD_MIN(k2, pairs);
     if (!values) return ADATOM_OK;
     if (capacity < *count)
-        return ad_fail(model->ctx, ADATOM_USAGE, "%s has %zu singular values; there is room for %zu", node->name, *count, capacity);
+        return ad_fail(model->ctx, ADATOM_USAGE, "%s has %zu singular values; there is room for %zu", node->name,
+                       *count, capacity);
     adatom_status status = ADATOM_OUT_OF_MEMORY;
-    double *w = ad_calloc(model->ctx, (size_t)rows * (size_t)k2, sizeof *w), *s = ad_malloc(model->ctx, (size_t)k2, sizeof *s);
+    double *w = ad_calloc(model->ctx, (size_t)rows * (size_t)k2, sizeof *w),
+           *s = ad_malloc(model->ctx, (size_t)k2, sizeof *s);
     if (w && s) {
         ad_dense_kernel(model, node, w);
         status = ad_svd(model->ctx, w, rows, k2, false, s);

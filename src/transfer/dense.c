@@ -3,13 +3,18 @@
 #include <adatom/transfer.h>
 #include <math.h>
 
-size_t ad_dense_count(const ad_node *node) { return (size_t)node->o * (size_t)ad_node_channels(node) * (size_t)node->k * (size_t)node->k; }
+size_t ad_dense_count(const ad_node *node) {
+    return (size_t)node->o * (size_t)ad_node_channels(node) * (size_t)node->k * (size_t)node->k;
+}
 
 void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out) {
-    const size_t o = (size_t)node->o, c = (size_t)ad_node_channels(node), k2 = (size_t)node->k * (size_t)node->k, m = (size_t)node->m;
+    const size_t o = (size_t)node->o, c = (size_t)ad_node_channels(node), k2 = (size_t)node->k * (size_t)node->k,
+                 m = (size_t)node->m;
     const ad_param *params = model->net.params;
     for (size_t e = 0; e < o * c * k2; e++)
-        out[e] = node->kernel < 0 ? 0 : (double)model->values[params[node->kernel].offset + ad_param_at(&params[node->kernel], 0, e)];
+        out[e] = node->kernel < 0
+                     ? 0
+                     : (double)model->values[params[node->kernel].offset + ad_param_at(&params[node->kernel], 0, e)];
     if (m == 0) return;
     const ad_param *shared = &params[node->coefficients];
     /* Channels of a group: all where there are no groups. */
@@ -39,7 +44,8 @@ adatom_status adatom_model_kernel(const adatom_model *model, int layer, float *v
     *count = ad_dense_count(node);
     if (!values) return ADATOM_OK;
     if (capacity < *count)
-        return ad_fail(model->ctx, ADATOM_USAGE, "the kernel of %s has %zu numbers; there is room for %zu", node->name, *count, capacity);
+        return ad_fail(model->ctx, ADATOM_USAGE, "the kernel of %s has %zu numbers; there is room for %zu", node->name,
+                       *count, capacity);
     double *kernel = ad_malloc(model->ctx, *count, sizeof *kernel);
     if (!kernel) return ADATOM_OUT_OF_MEMORY;
     ad_dense_kernel(model, node, kernel);
@@ -54,7 +60,8 @@ adatom_status adatom_model_atoms(const adatom_model *model, int layer, float *va
     *count = node->m ? model->net.params[node->atoms].count : 0;
     if (!values) return ADATOM_OK;
     if (capacity < *count)
-        return ad_fail(model->ctx, ADATOM_USAGE, "the atoms of %s are %zu numbers; there is room for %zu", node->name, *count, capacity);
+        return ad_fail(model->ctx, ADATOM_USAGE, "the atoms of %s are %zu numbers; there is room for %zu", node->name,
+                       *count, capacity);
     for (size_t e = 0; e < *count; e++) values[e] = model->values[model->net.params[node->atoms].offset + e];
     return ADATOM_OK;
 }
@@ -64,7 +71,8 @@ adatom_status adatom_model_distance(const adatom_model *model, const adatom_mode
     if (!a || !b) return ADATOM_USAGE;
     const size_t count = ad_dense_count(a);
     if (ad_dense_count(b) != count || a->k != b->k || a->o != b->o)
-        return ad_fail(model->ctx, ADATOM_USAGE, "layer %s of one model is no layer of the other: their kernels have other sizes", a->name);
+        return ad_fail(model->ctx, ADATOM_USAGE,
+                       "layer %s of one model is no layer of the other: their kernels have other sizes", a->name);
     double *kernels = ad_malloc(model->ctx, 2 * count, sizeof *kernels), difference = 0, norm = 0;
     if (!kernels) return ADATOM_OUT_OF_MEMORY;
     ad_dense_kernel(model, a, kernels);

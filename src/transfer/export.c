@@ -17,7 +17,8 @@ static adatom_status choose(const adatom_model *model, const char *wish, const a
         if (automatic && !model->origin.layout[0] && !*out) *out = &ad_layouts[i];
     }
     if (*out) return ADATOM_OK;
-    return ad_fail(model->ctx, ADATOM_USAGE, "the layout '%s' has no names for %s", automatic ? model->origin.layout : wish, arch);
+    return ad_fail(model->ctx, ADATOM_USAGE, "the layout '%s' has no names for %s",
+                   automatic ? model->origin.layout : wish, arch);
 }
 
 static void write_tensor(const adatom_model *model, const ad_outer *outer, const double *kernel, float *out) {
@@ -30,10 +31,11 @@ static void write_tensor(const adatom_model *model, const ad_outer *outer, const
 }
 
 /* By the map, or by the layout behind the prefix that the model came with. */
-static void name_of(const adatom_model *model, const ad_layout *layout, const ad_name_map *map, const ad_outer *outer, char *out,
-                    size_t capacity) {
+static void name_of(const adatom_model *model, const ad_layout *layout, const ad_name_map *map, const ad_outer *outer,
+                    char *out, size_t capacity) {
     const ad_origin *origin = &model->origin;
-    const char *mapped = ad_name_map_source(map, outer), *prefix = outer->kind == AD_OUTER_HEAD ? origin->head_prefix : origin->prefix;
+    const char *mapped = ad_name_map_source(map, outer),
+               *prefix = outer->kind == AD_OUTER_HEAD ? origin->head_prefix : origin->prefix;
     const bool same = strcmp(origin->layout, layout->name) == 0;
     if (mapped)
         snprintf(out, capacity, "%s", mapped);
@@ -74,8 +76,10 @@ adatom_status adatom_model_export(const adatom_model *model, const char *path, c
             const ad_outer *outer = &list.items[i];
             if ((outer->kind == AD_OUTER_COUNTER) != counters) continue;
             name_of(model, layout, &map, outer, names[order], sizeof *names);
-            entries[order] =
-                (ad_st_entry){.name = names[order], .type = counters ? AD_ST_I64 : AD_ST_F32, .rank = outer->rank, .shape = outer->shape};
+            entries[order] = (ad_st_entry){.name = names[order],
+                                           .type = counters ? AD_ST_I64 : AD_ST_F32,
+                                           .rank = outer->rank,
+                                           .shape = outer->shape};
             order++;
         }
     const char *metadata[] = {"format", "pt", NULL}; /* what the transformers library looks for */

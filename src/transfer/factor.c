@@ -9,12 +9,12 @@ adatom_status ad_svd(adatom_context *ctx, double *w, int rows, int columns, bool
     double dummy = 0, *v = vectors ? ad_malloc(ctx, (size_t)columns * (size_t)columns, sizeof *v) : NULL;
     if (vectors && !v) return ADATOM_OUT_OF_MEMORY;
     /* 'O': the left vectors overwrite w. */
-    const lapack_int info =
-        LAPACKE_dgesdd(LAPACK_ROW_MAJOR, vectors ? 'O' : 'N', rows, columns, w, columns, s, &dummy, columns, vectors ? v : &dummy, columns);
+    const lapack_int info = LAPACKE_dgesdd(LAPACK_ROW_MAJOR, vectors ? 'O' : 'N', rows, columns, w, columns, s, &dummy,
+                                           columns, vectors ? v : &dummy, columns);
     ad_free(v);
-    return info == 0
-               ? ADATOM_OK
-               : ad_fail(ctx, ADATOM_FAILED, "the singular value decomposition of a %d x %d matrix failed (%d)", rows, columns, (int)info);
+    return info == 0 ? ADATOM_OK
+                     : ad_fail(ctx, ADATOM_FAILED, "the singular value decomposition of a %d x %d matrix failed (%d)",
+                               rows, columns, (int)info);
 }
 
 /* Column `a` of alpha, normalised and orthogonal to the columns before it; false if nothing is left of it. */
@@ -22,7 +22,8 @@ static bool orthonormal(ad_fit *fit, int a) {
     const int pairs = fit->o * fit->c, m = fit->m;
     double *column = fit->alpha + a, before = cblas_dnrm2(pairs, column, m);
     for (int pass = 0; pass < 2; pass++) /* twice is enough [Giraud et al. 2005] */
-        for (int b = 0; b < a; b++) cblas_daxpy(pairs, -cblas_ddot(pairs, column, m, fit->alpha + b, m), fit->alpha + b, m, column, m);
+        for (int b = 0; b < a; b++)
+            cblas_daxpy(pairs, -cblas_ddot(pairs, column, m, fit->alpha + b, m), fit->alpha + b, m, column, m);
     const double after = cblas_dnrm2(pairs, column, m);
     if (!(after > 1e-7 * before)) return false;
     cblas_dscal(pairs, 1 / after, column, m);
@@ -48,14 +49,17 @@ static adatom_status start_single(ad_fit *fit, int *found) {
     const ad_fit_layer *l = &fit->layers[0];
     const int pairs = l->o * l->c, k2 = l->k2, most = AD_MIN(fit->m, AD_MIN(k2, pairs));
     adatom_status status = ADATOM_OK;
-    double *u = ad_calloc(fit->ctx, (size_t)AD_MAX(pairs, k2) * (size_t)k2, sizeof *u), *s = ad_malloc(fit->ctx, (size_t)k2, sizeof *s);
+    double *u = ad_calloc(fit->ctx, (size_t)AD_MAX(pairs, k2) * (size_t)k2, sizeof *u),
+           *s = ad_malloc(fit->ctx, (size_t)k2, sizeof *s);
     if (!u || !s) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
-    memcpy(u, l->w, (size_t)pairs * (size_t)k2 * sizeof *u); /* rows of zeros, where there are too few, change nothing */
+    memcpy(u, l->w,
+           (size_t)pairs * (size_t)k2 * sizeof *u); /* rows of zeros, where there are too few, change nothing */
     AD_TRY(ad_svd(fit->ctx, u, AD_MAX(pairs, k2), k2, true, s));
-    for (*found = 0; *found < most && s[*found] > 1e-12 * s[0]; ++*found) cblas_dcopy(pairs, u + *found, k2, fit->alpha + *found, fit->m);
+    for (*found = 0; *found < most && s[*found] > 1e-12 * s[0]; ++*found)
+        cblas_dcopy(pairs, u + *found, k2, fit->alpha + *found, fit->m);
 done:
     ad_free(u);
     ad_free(s);
@@ -66,8 +70,9 @@ done:
 static void inner_products(const ad_fit_layer *a, const ad_fit_layer *b, double *gram, int ld) {
     const int o = AD_MIN(a->o, b->o), c = AD_MIN(a->c, b->c);
     for (int row = 0; row < o; row++)
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, a->k2, b->k2, c, 1, a->w + (size_t)row * (size_t)(a->c * a->k2), a->k2,
-                    b->w + (size_t)row * (size_t)(b->c * b->k2), b->k2, 1, gram, ld);
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, a->k2, b->k2, c, 1,
+                    a->w + (size_t)row * (size_t)(a->c * a->k2), a->k2, b->w + (size_t)row * (size_t)(b->c * b->k2),
+                    b->k2, 1, gram, ld);
 }
 
 /* The eigenvalues of a symmetric matrix, rising, and the vectors in its columns. */
@@ -93,8 +98,8 @@ static adatom_status start_wide(ad_fit *fit, int *found) {
         goto done;
     }
     for (int l = 0; l < fit->count; l++)
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, pairs, fit->layers[l].k2, 1, fit->layers[l].w, fit->layers[l].k2, 1, gram,
-                    pairs);
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, pairs, fit->layers[l].k2, 1, fit->layers[l].w,
+                    fit->layers[l].k2, 1, gram, pairs);
     AD_TRY(eigenvectors(fit->ctx, gram, pairs, values));
     for (; *found < AD_MIN(fit->m, pairs) && values[pairs - 1 - *found] > 1e-12 * values[pairs - 1]; ++*found)
         cblas_dcopy(pairs, gram + (pairs - 1 - *found), pairs, fit->alpha + *found, fit->m);
@@ -104,14 +109,15 @@ done:
     return status;
 }
 
-/* Several: the columns of all layers side by side are too large to keep; their inner products are not. X = U S V^T gives X^T X =
- * V S^2 V^T and U = X V / S. */
+/* Several: the columns of all layers side by side are too large to keep; their inner products are not. X = U S V^T
+ * gives X^T X = V S^2 V^T and U = X V / S. */
 static adatom_status start_shared(ad_fit *fit, int *found) {
     int n = 0, at = 0;
     for (int l = 0; l < fit->count; l++) n += fit->layers[l].k2;
     if (n > fit->o * fit->c && ad_fit_equal(fit)) return start_wide(fit, found);
     adatom_status status = ADATOM_OK;
-    double *gram = ad_calloc(fit->ctx, (size_t)n * (size_t)n, sizeof *gram), *values = ad_malloc(fit->ctx, (size_t)n, sizeof *values);
+    double *gram = ad_calloc(fit->ctx, (size_t)n * (size_t)n, sizeof *gram),
+           *values = ad_malloc(fit->ctx, (size_t)n, sizeof *values);
     if (!gram || !values) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
@@ -125,8 +131,9 @@ static adatom_status start_shared(ad_fit *fit, int *found) {
         for (int l = 0; l < fit->count; at += fit->layers[l++].k2) {
             const ad_fit_layer *layer = &fit->layers[l];
             for (int row = 0; row < layer->o; row++)
-                cblas_dgemv(CblasRowMajor, CblasNoTrans, layer->c, layer->k2, 1, layer->w + (size_t)row * (size_t)(layer->c * layer->k2),
-                            layer->k2, gram + (size_t)at * (size_t)n + (n - 1 - a), n, 1,
+                cblas_dgemv(CblasRowMajor, CblasNoTrans, layer->c, layer->k2, 1,
+                            layer->w + (size_t)row * (size_t)(layer->c * layer->k2), layer->k2,
+                            gram + (size_t)at * (size_t)n + (n - 1 - a), n, 1,
                             fit->alpha + (size_t)row * (size_t)(fit->c * fit->m) + a, fit->m);
         }
         if (!orthonormal(fit, a)) break;
@@ -150,8 +157,8 @@ adatom_status ad_fit_start(ad_fit *fit, uint64_t seed) {
     return status;
 }
 
-/* Solves X a = b for several rows b (in place): a symmetric, positive definite up to rounding. [n][n], [rows][n]. The ridge keeps
- * solutions of singular systems small. */
+/* Solves X a = b for several rows b (in place): a symmetric, positive definite up to rounding. [n][n], [rows][n]. The
+ * ridge keeps solutions of singular systems small. */
 static adatom_status solve(adatom_context *ctx, double *a, int n, double *b, int rows) {
     double trace = 0;
     for (int i = 0; i < n; i++) trace += a[i * n + i];
@@ -163,7 +170,8 @@ static adatom_status solve(adatom_context *ctx, double *a, int n, double *b, int
     /* The rows of a symmetric system are the columns of the same system in the other order. */
     const lapack_int info = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', n, rows, a, n, b, n);
     return info == 0 ? ADATOM_OK
-                     : ad_fail(ctx, ADATOM_FAILED, "a least-squares system of %d unknowns could not be solved (%d)", n, (int)info);
+                     : ad_fail(ctx, ADATOM_FAILED, "a least-squares system of %d unknowns could not be solved (%d)", n,
+                               (int)info);
 }
 
 adatom_status ad_fit_atoms(ad_fit *fit) {
@@ -180,7 +188,8 @@ adatom_status ad_fit_atoms(ad_fit *fit) {
         }
         memset(normal, 0, (size_t)m * (size_t)m * sizeof *normal);
         for (int row = 0; row < layer->o; row++) {
-            const double *alpha = fit->alpha + (size_t)row * (size_t)(fit->c * m), *w = layer->w + (size_t)row * (size_t)(layer->c * k2);
+            const double *alpha = fit->alpha + (size_t)row * (size_t)(fit->c * m),
+                         *w = layer->w + (size_t)row * (size_t)(layer->c * k2);
             cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, m, layer->c, 1, alpha, m, alpha, m, 1, normal, m);
             cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k2, m, layer->c, 1, w, k2, alpha, m, 1, right, m);
         }
@@ -205,11 +214,11 @@ static adatom_status row_coefficients(ad_fit *fit, int row, double *normal) {
         for (int l = 0; l < fit->count; l++) {
             const ad_fit_layer *layer = &fit->layers[l];
             if (row >= layer->o || from >= layer->c) continue;
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, m, layer->k2, 1, layer->psi, layer->k2, layer->psi, layer->k2, 1,
-                        normal, m);
+            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, m, layer->k2, 1, layer->psi, layer->k2, layer->psi,
+                        layer->k2, 1, normal, m);
             cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, to - from, m, layer->k2, 1,
-                        layer->w + ((size_t)row * (size_t)layer->c + (size_t)from) * (size_t)layer->k2, layer->k2, layer->psi, layer->k2, 1,
-                        alpha, m);
+                        layer->w + ((size_t)row * (size_t)layer->c + (size_t)from) * (size_t)layer->k2, layer->k2,
+                        layer->psi, layer->k2, 1, alpha, m);
         }
         const adatom_status status = solve(fit->ctx, normal, m, alpha, to - from);
         if (status != ADATOM_OK) return status;
@@ -234,7 +243,8 @@ void ad_fit_normalise(ad_fit *fit) {
         if (norm == 0) continue;
         const double scale = sqrt((double)count / m) / norm;
         cblas_dscal(pairs, scale, fit->alpha + a, m);
-        for (int l = 0; l < fit->count; l++) cblas_dscal(fit->layers[l].k2, 1 / scale, fit->layers[l].psi + a * fit->layers[l].k2, 1);
+        for (int l = 0; l < fit->count; l++)
+            cblas_dscal(fit->layers[l].k2, 1 / scale, fit->layers[l].psi + a * fit->layers[l].k2, 1);
     }
 }
 
@@ -243,7 +253,8 @@ double ad_fit_error(const ad_fit *fit) {
     for (int l = 0; l < fit->count; l++) {
         const ad_fit_layer *layer = &fit->layers[l];
         for (int pair = 0; pair < layer->o * layer->c; pair++) {
-            const double *alpha = fit->alpha + ((size_t)(pair / layer->c) * (size_t)fit->c + (size_t)(pair % layer->c)) * (size_t)fit->m;
+            const double *alpha =
+                fit->alpha + ((size_t)(pair / layer->c) * (size_t)fit->c + (size_t)(pair % layer->c)) * (size_t)fit->m;
             for (int ij = 0; ij < layer->k2; ij++) {
                 double rest = layer->w[(size_t)pair * (size_t)layer->k2 + (size_t)ij];
                 for (int a = 0; a < fit->m; a++) rest -= alpha[a] * layer->psi[a * layer->k2 + ij];

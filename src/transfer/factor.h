@@ -1,5 +1,5 @@
-/* Least-squares decompositions of kernels into coefficients and atoms, in double precision (docs/methods.md, "Pretrained
- * kernels"). */
+/* Least-squares decompositions of kernels into coefficients and atoms, in double precision (docs/methods.md,
+ * "Pretrained kernels"). */
 #ifndef AD_TRANSFER_FIT_H
 #define AD_TRANSFER_FIT_H
 
@@ -21,8 +21,8 @@ typedef struct ad_fit {
 
 /* Whether every layer has all pairs of channels: then ad_fit_start finds the best coefficients there are. */
 bool ad_fit_equal(const ad_fit *fit);
-/* Orthonormal coefficients: the leading left singular vectors of the layers' kernels side by side, zero where a layer has no pair. What is
- * missing of m directions is drawn at random (seed) and made orthogonal. */
+/* Orthonormal coefficients: the leading left singular vectors of the layers' kernels side by side, zero where a layer
+ * has no pair. What is missing of m directions is drawn at random (seed) and made orthogonal. */
 adatom_status ad_fit_start(ad_fit *fit, uint64_t seed);
 /* The best atoms for these coefficients. */
 adatom_status ad_fit_atoms(ad_fit *fit);
@@ -33,7 +33,7 @@ void ad_fit_normalise(ad_fit *fit);
 /* Sum over the layers of |W - sum alpha psi|^2. */
 double ad_fit_error(const ad_fit *fit);
 
-/* Singular values s[min(rows, columns)] of w [rows][columns], rows >= columns, falling, and left vectors in place of w (columns), if
- * wanted. w is overwritten. */
+/* Singular values s[min(rows, columns)] of w [rows][columns], rows >= columns, falling, and left vectors in place of w
+ * (columns), if wanted. w is overwritten. */
 adatom_status ad_svd(adatom_context *ctx, double *w, int rows, int columns, bool vectors, double *s);
 #endif

@@ -26,7 +26,8 @@ typedef struct reading {
     int score; /* tensors found, less those missing or left over */
 } reading;
 
-/* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the backbone
+/* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the
+ * backbone
  * ("feature.trunk...", "classifier"), behind a shorter one. */
 static const ad_st_tensor *find(const import *in, const char *prefix, const ad_outer *outer) {
     char name[2 * AD_LAYOUT_NAME];
@@ -46,12 +47,14 @@ static bool ignored(const import *in, const reading *r, const char *name) {
     const size_t length = strlen(name), prefix = strlen(r->prefix);
     if (length >= sizeof counter - 1 && strcmp(name + length - (sizeof counter - 1), counter) == 0) return true;
     for (int i = 0; r->layout->ignored[i]; i++)
-        if (strncmp(name, r->prefix, prefix) == 0 && ad_layout_matches(r->layout->ignored[i], name + prefix)) return true;
+        if (strncmp(name, r->prefix, prefix) == 0 && ad_layout_matches(r->layout->ignored[i], name + prefix))
+            return true;
     return ad_name_map_omits(&in->map, name);
 }
 
 /* Which tensors of the file the list uses (used, or NULL), and how many of the list are found and missing. */
-static void match(const import *in, const reading *r, const ad_outer_list *list, bool *taken, int *found, int *missing) {
+static void match(const import *in, const reading *r, const ad_outer_list *list, bool *taken, int *found,
+                  int *missing) {
     *found = *missing = 0;
     for (int i = 0; i < list->count; i++) {
         const ad_outer *outer = &list->items[i];
@@ -62,7 +65,8 @@ static void match(const import *in, const reading *r, const ad_outer_list *list,
     }
 }
 
-/* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such convolution. */
+/* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such convolution.
+ */
 static bool measure(const import *in, reading *r, const ad_network *guess, ad_outer_list *list) {
     const ad_st_tensor *first = NULL, *head = NULL;
     const ad_outer *outer = &list->items[0];
@@ -73,16 +77,19 @@ static bool measure(const import *in, reading *r, const ad_network *guess, ad_ou
     for (size_t i = 0; i < in->file.count && !first; i++) {
         const char *name = in->file.tensors[i].name;
         const size_t all = strlen(name);
-        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof r->prefix - 1) continue;
+        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof r->prefix - 1)
+            continue;
         if (all > length && name[all - length - 1] != '.') continue;
         first = &in->file.tensors[i];
         snprintf(r->prefix, sizeof r->prefix, "%.*s", (int)(all - length), name);
     }
-    if (!first || first->rank != 4 || first->shape[0] < 4 || first->shape[0] > 1024 || first->shape[0] % 4) return false;
+    if (!first || first->rank != 4 || first->shape[0] < 4 || first->shape[0] > 1024 || first->shape[0] % 4)
+        return false;
     r->network.width = (int)first->shape[0];
     if (guess->made_from.stem) r->network.stem = first->shape[2] == 3 ? "3x3" : "7x7";
     for (int i = 0; i < list->count; i++)
-        if (list->items[i].kind == AD_OUTER_HEAD && list->items[i].rank == 2) head = find(in, r->prefix, &list->items[i]);
+        if (list->items[i].kind == AD_OUTER_HEAD && list->items[i].rank == 2)
+            head = find(in, r->prefix, &list->items[i]);
     r->network.classes = head && head->rank == 2 && head->shape[0] <= 65536 ? (int)head->shape[0] : 0;
     return true;
 }
@@ -94,8 +101,8 @@ static adatom_status try_reading(const import *in, const ad_layout *layout, cons
     adatom_status status;
     int found, missing;
     *r = (reading){.layout = layout, .score = INT_MIN};
-    r->network =
-        (adatom_model_params){.arch = arch, .sharing = "none", .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
+    r->network = (adatom_model_params){
+        .arch = arch, .sharing = "none", .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
     if (!taken) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_network_build(in->ctx, &r->network, &net));
@@ -117,7 +124,9 @@ done:
     return status;
 }
 
-static bool asked(const char *wish, const char *name) { return !wish || strcmp(wish, "auto") == 0 || strcmp(wish, name) == 0; }
+static bool asked(const char *wish, const char *name) {
+    return !wish || strcmp(wish, "auto") == 0 || strcmp(wish, name) == 0;
+}
 
 static adatom_status recognise(const import *in, reading *best) {
     bool possible = false;
@@ -125,7 +134,8 @@ static adatom_status recognise(const import *in, reading *best) {
     for (int l = 0; l < ad_layout_count; l++)
         for (int a = 0; a < AD_LAYOUT_ARCHS && ad_layouts[l].archs[a]; a++) {
             reading r;
-            if (!asked(in->params.layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a])) continue;
+            if (!asked(in->params.layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a]))
+                continue;
             possible = true;
             adatom_status status = try_reading(in, &ad_layouts[l], ad_layouts[l].archs[a], &r);
             if (status != ADATOM_OK) return status;
@@ -133,15 +143,17 @@ static adatom_status recognise(const import *in, reading *best) {
             if ((status = ad_interrupted(in->ctx)) != ADATOM_OK) return status;
         }
     if (!possible)
-        return ad_fail(in->ctx, ADATOM_USAGE,
-                       "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
-                       "closerlook (conv4, conv6, resnet10, resnet18, resnet34) and rfs (resnet12)",
-                       in->params.layout ? in->params.layout : "auto", in->params.arch ? in->params.arch : "auto");
+        return ad_fail(
+            in->ctx, ADATOM_USAGE,
+            "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
+            "closerlook (conv4, conv6, resnet10, resnet18, resnet34) and rfs (resnet12)",
+            in->params.layout ? in->params.layout : "auto", in->params.arch ? in->params.arch : "auto");
     if (best->score == INT_MIN)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA,
-                       "'%s': none of its %zu tensors has the name of a first convolution of a network that is known (its first "
-                       "tensor is '%s'); give the names with a map",
-                       in->file.name, in->file.count, in->file.count ? in->file.tensors[0].name : "");
+        return ad_fail(
+            in->ctx, ADATOM_BAD_DATA,
+            "'%s': none of its %zu tensors has the name of a first convolution of a network that is known (its first "
+            "tensor is '%s'); give the names with a map",
+            in->file.name, in->file.count, in->file.count ? in->file.tensors[0].name : "");
     return ADATOM_OK;
 }
 
@@ -168,17 +180,20 @@ static adatom_status check_complete(const import *in, const reading *r, const ad
         mention(absent, sizeof absent, number++, name);
     }
     for (size_t i = 0; i < in->file.count; i++)
-        if (!taken[i] && !ignored(in, r, in->file.tensors[i].name)) mention(left, sizeof left, spare++, in->file.tensors[i].name);
+        if (!taken[i] && !ignored(in, r, in->file.tensors[i].name))
+            mention(left, sizeof left, spare++, in->file.tensors[i].name);
     ad_free(taken);
     if (missing && spare)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %.300s; and %d are left over: %.300s",
+        return ad_fail(in->ctx, ADATOM_BAD_DATA,
+                       "'%s', read as %s of %s: %d tensors are missing: %.300s; and %d are left over: %.300s",
                        in->file.name, r->network.arch, r->layout->name, missing, absent, spare, left);
     if (missing)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %s", in->file.name, r->network.arch,
-                       r->layout->name, missing, absent);
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are missing: %s", in->file.name,
+                       r->network.arch, r->layout->name, missing, absent);
     if (spare)
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s', read as %s of %s: %d tensors are left over: %s (a map can leave them out)",
-                       in->file.name, r->network.arch, r->layout->name, spare, left);
+        return ad_fail(in->ctx, ADATOM_BAD_DATA,
+                       "'%s', read as %s of %s: %d tensors are left over: %s (a map can leave them out)", in->file.name,
+                       r->network.arch, r->layout->name, spare, left);
     return ADATOM_OK;
 }
 
@@ -192,14 +207,15 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
 static adatom_status check_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor) {
     char is[200], expected[100];
     if (!ad_safetensors_is_float(tensor))
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected", in->file.name,
-                       tensor->name);
-    if (tensor->rank == outer->rank && memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0)
+        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected",
+                       in->file.name, tensor->name);
+    if (tensor->rank == outer->rank &&
+        memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0)
         return ADATOM_OK;
     shape_text(is, sizeof is, tensor->rank, tensor->shape);
     shape_text(expected, sizeof expected, outer->rank, outer->shape);
-    return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name, tensor->name, is,
-                   expected);
+    return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name,
+                   tensor->name, is, expected);
 }
 
 static adatom_status check_tensors(const import *in, const reading *r, const ad_outer_list *list) {
@@ -212,14 +228,16 @@ static adatom_status check_tensors(const import *in, const reading *r, const ad_
     return ADATOM_OK;
 }
 
-static adatom_status read_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor, adatom_model *model) {
+static adatom_status read_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor,
+                                 adatom_model *model) {
     const ad_network *net = &model->net;
     const bool variance = outer->kind == AD_OUTER_PARAM && outer->part == 1;
     for (size_t e = 0; e < tensor->elements; e++) {
         const float value = ad_safetensors_float(&in->file, tensor, e);
         if (!isfinite(value) || (variance && value < 0))
-            return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected",
-                           in->file.name, tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
+            return ad_fail(in->ctx, ADATOM_BAD_DATA,
+                           "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected", in->file.name,
+                           tensor->name, (double)value, e, variance ? "finite, non-negative" : "finite");
         if (outer->kind == AD_OUTER_KERNEL) {
             const ad_param *p = &net->params[net->nodes[outer->node].kernel];
             model->values[p->offset + ad_param_at(p, 0, e)] = value;
@@ -251,13 +269,13 @@ static adatom_status preprocessing(const import *in, adatom_model *model) {
     const int size = model->net.image_size;
     model->resize = p->resize ? p->resize : size == USUAL_SIZE ? 256 : size;
     if (model->resize < size || model->resize > 4096)
-        return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", model->resize, size,
-                       size);
+        return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them",
+                       model->resize, size, size);
     if (p->std[0] == 0 && p->std[1] == 0 && p->std[2] == 0) return ADATOM_OK;
     for (int i = 0; i < 3; i++) {
         if (!(fabsf(p->mean[i]) <= 1e6f) || !(p->std[i] >= 1e-6f && p->std[i] <= 1e6f))
-            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible", (double)p->mean[i],
-                           (double)p->std[i]);
+            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible",
+                           (double)p->mean[i], (double)p->std[i]);
         model->mean[i] = p->mean[i], model->std[i] = p->std[i];
     }
     return ADATOM_OK;
@@ -280,21 +298,24 @@ static void remember(const import *in, const reading *r, const ad_outer_list *li
         const ad_st_tensor *tensor = list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
         const size_t all = tensor ? strlen(tensor->name) : 0, own = strlen(list->items[i].name);
         if (all > own + skip)
-            snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip), tensor->name + skip);
+            snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip),
+                     tensor->name + skip);
     }
 }
 
 /* The pickle's refusal, from the first bytes of a file. */
 static adatom_status refuse_pickle(adatom_context *ctx, const char *name, const unsigned char *bytes, size_t size) {
     if (!is_pickle(bytes, size)) return ADATOM_OK;
-    return ad_fail(ctx, ADATOM_BAD_DATA,
-                   "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
-                   "elsewhere', has two lines of Python that make a safetensors file of it",
-                   name);
+    return ad_fail(
+        ctx, ADATOM_BAD_DATA,
+        "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
+        "elsewhere', has two lines of Python that make a safetensors file of it",
+        name);
 }
 
 /* `file` is taken. */
-static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params, adatom_model **out) {
+static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params,
+                                 adatom_model **out) {
 import in = {.ctx = context, .file = * file };
     ad_network net = {0};
     ad_outer_list list = {0};
@@ -342,7 +363,8 @@ done:
     return status;
 }
 
-adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params, adatom_model **out) {
+adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params,
+                                  adatom_model **out) {
     ad_safetensors file = {0};
     adatom_status status = ADATOM_OK;
     unsigned char start[9];

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESNET_BLOCKS .layer = {"layer%s.%b.conv%p", "layer%s.%b.bn%p"}, .shortcut = {"layer%s.%b.downsample.0", "layer%s.%b.downsample.1"}
+#define RESNET_BLOCKS                                                                                                  \
+    .layer = {"layer%s.%b.conv%p", "layer%s.%b.bn%p"},                                                                 \
+    .shortcut = {"layer%s.%b.downsample.0", "layer%s.%b.downsample.1"}
 
 const ad_layout ad_layouts[] = {
     {"torchvision", {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
@@ -78,7 +80,8 @@ typedef struct lister {
 } lister;
 
 /* Appends base ".suffix". */
-static ad_outer *add(lister *l, ad_outer_kind kind, const char *base, const char *suffix, const char *own, const char *own_suffix) {
+static ad_outer *add(lister *l, ad_outer_kind kind, const char *base, const char *suffix, const char *own,
+                     const char *own_suffix) {
     ad_outer *outer = &l->list->items[l->list->count++];
     *outer = (ad_outer){.kind = kind, .node = -1, .param = -1};
     snprintf(outer->name, sizeof outer->name, "%.100s.%s", base, suffix);
@@ -86,21 +89,23 @@ static ad_outer *add(lister *l, ad_outer_kind kind, const char *base, const char
     return outer;
 }
 
-static void add_param(lister *l, ad_outer_kind kind, const char *base, const char *suffix, const char *own, const char *own_suffix,
-                      int param, int part) {
+static void add_param(lister *l, ad_outer_kind kind, const char *base, const char *suffix, const char *own,
+                      const char *own_suffix, int param, int part) {
     char name[AD_PARAM_NAME];
     ad_outer *outer = add(l, kind, base, suffix, own, own_suffix);
     outer->param = param, outer->part = part;
     outer->rank = ad_param_file(&l->net->params[param], part, name, outer->shape);
 }
 
-static void add_conv(lister *l, int number, const char *conv, const char *norm, const char *prefix, bool bias, bool again) {
+static void add_conv(lister *l, int number, const char *conv, const char *norm, const char *prefix, bool bias,
+                     bool again) {
     const ad_node *node = &l->net->nodes[number], *after = node + 1;
     const int first = l->list->count;
     char own[60];
     ad_outer *outer = add(l, AD_OUTER_KERNEL, conv, "weight", prefix, "kernel");
     outer->node = number, outer->rank = 4;
-    memcpy(outer->shape, (int64_t[AD_PARAM_RANK]){node->o, ad_node_channels(node), node->k, node->k}, sizeof outer->shape);
+    memcpy(outer->shape, (int64_t[AD_PARAM_RANK]){node->o, ad_node_channels(node), node->k, node->k},
+           sizeof outer->shape);
     if (bias) {
         outer = add(l, AD_OUTER_BIAS, conv, "bias", prefix, "bias");
         outer->node = number, outer->rank = 1, outer->shape[0] = node->o;
@@ -131,7 +136,9 @@ adatom_status ad_layout_list(adatom_context *ctx, const ad_layout *layout, const
             if (++blocks == 0) stem = flat;
         }
         const place at = {node->stage, node->block, node->place, stem + blocks, flat++};
-        const char *const *patterns = node->place < 0 ? layout->shortcut : node->stage == 0 ? layout->stem : layout->layer;
+        const char *const *patterns = node->place < 0    ? layout->shortcut
+                                      : node->stage == 0 ? layout->stem
+                                                         : layout->layer;
         char conv[100], norm[100], prefix[AD_PARAM_NAME];
         snprintf(prefix, sizeof prefix, "%.*s", (int)(strlen(node->name) - strlen(".conv")), node->name);
         expand(patterns[0], &at, conv, sizeof conv);
@@ -158,7 +165,8 @@ size_t ad_outer_elements(const ad_outer *outer) {
 size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index) {
     const ad_node *last = &net->nodes[net->node_count - 1];
     const size_t places = (size_t)last->oh * (size_t)last->ow, channels = (size_t)last->o, features = places * channels;
-    if (outer->kind != AD_OUTER_HEAD || outer->rank != 2) return ad_param_at(&net->params[outer->param], outer->part, index);
+    if (outer->kind != AD_OUTER_HEAD || outer->rank != 2)
+        return ad_param_at(&net->params[outer->param], outer->part, index);
     const size_t feature = index % features; /* [channel][place] */
     return index / features * features + feature % places * channels + feature / places;
 }

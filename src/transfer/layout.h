@@ -7,8 +7,9 @@
 #define AD_LAYOUT_NAME 160
 enum { AD_LAYOUT_ARCHS = 4, AD_LAYOUT_IGNORED = 4 };
 
-/* A way of naming. Patterns: %s stage from 1, %b block of the stage from 0, %p convolution of the block from 1, %u the block's place in a
- * flat list that begins with the stem's modules, %f the convolution's place in a flat list of all modules, %g the one after it. */
+/* A way of naming. Patterns: %s stage from 1, %b block of the stage from 0, %p convolution of the block from 1, %u the
+ * block's place in a flat list that begins with the stem's modules, %f the convolution's place in a flat list of all
+ * modules, %g the one after it. */
 typedef struct ad_layout {
     const char *name;
     const char *archs[AD_LAYOUT_ARCHS];
@@ -22,7 +23,13 @@ typedef struct ad_layout {
 extern const ad_layout ad_layouts[];
 extern const int ad_layout_count;
 
-typedef enum ad_outer_kind { AD_OUTER_KERNEL, AD_OUTER_BIAS, AD_OUTER_PARAM, AD_OUTER_COUNTER, AD_OUTER_HEAD } ad_outer_kind;
+typedef enum ad_outer_kind {
+    AD_OUTER_KERNEL,
+    AD_OUTER_BIAS,
+    AD_OUTER_PARAM,
+    AD_OUTER_COUNTER,
+    AD_OUTER_HEAD
+} ad_outer_kind;
 
 /* A tensor as the layout has it. */
 typedef struct ad_outer {
@@ -48,7 +55,8 @@ bool ad_layout_knows(const ad_layout *layout, const char *arch);
 bool ad_layout_matches(const char *pattern, const char *name);
 /* Numbers of a tensor. */
 size_t ad_outer_elements(const ad_outer *outer);
-/* Where element `index` of a HEAD or PARAM lies, from the parameter's offset: other programs flatten features channels-first. */
+/* Where element `index` of a HEAD or PARAM lies, from the parameter's offset: other programs flatten features
+ * channels-first. */
 size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index);
 
 /* A JSON map (include/adatom/transfer.h). */
@@ -65,5 +73,6 @@ const char *ad_name_map_source(const ad_name_map *map, const ad_outer *outer);
 /* Whether the map says that the source's tensor is to be left out. */
 bool ad_name_map_omits(const ad_name_map *map, const char *source);
 /* Every name of ours in it is one of the list's: else BAD_DATA. */
-adatom_status ad_name_map_check(adatom_context *ctx, const ad_name_map *map, const char *path, const ad_outer_list *list);
+adatom_status ad_name_map_check(adatom_context *ctx, const ad_name_map *map, const char *path,
+                                const ad_outer_list *list);
 #endif

@@ -1,5 +1,5 @@
-/* The user's own names: a JSON object from names in the source to names here. Looked up by halving, since both a map and a file may hold
- * hundreds of thousands of names. */
+/* The user's own names: a JSON object from names in the source to names here. Looked up by halving, since both a map
+ * and a file may hold hundreds of thousands of names. */
 #include "io/json.h"
 #include "transfer/layout.h"
 
@@ -21,7 +21,9 @@ static int by_own(const void *a, const void *b) {
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-static int by_source(const void *a, const void *b) { return strcmp(((const pair *)a)->source, ((const pair *)b)->source); }
+static int by_source(const void *a, const void *b) {
+    return strcmp(((const pair *)a)->source, ((const pair *)b)->source);
+}
 
 /* A text before those that it begins. */
 static int by_start(const void *a, const void *b) {
@@ -45,7 +47,8 @@ static adatom_status fill(adatom_context *ctx, const char *path, ad_name_map *ou
         const bool pattern = strchr(source, '*') != NULL;
         const size_t length = strlen(source);
         if (!json_is_null(own) && (pattern || !json_is_string(own)))
-            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': '%s' must be given %s", path, source, pattern ? "null" : "a name here or null");
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': '%s' must be given %s", path, source,
+                           pattern ? "null" : "a name here or null");
         const pair p = {.source = source, .own = json_string_value(own), .length = length - 1, .order = order++};
         if (p.own)
             out->named[out->named_count++] = p;
@@ -58,7 +61,8 @@ static adatom_status fill(adatom_context *ctx, const char *path, ad_name_map *ou
     qsort(out->named, out->named_count, sizeof *out->named, by_own);
     qsort(out->omitted, out->omitted_count, sizeof *out->omitted, by_source);
     qsort(out->starts, out->start_count, sizeof *out->starts, by_start);
-    /* Of starts that begin with each other only the shortest is needed: then the one that a name can have is the last not after it. */
+    /* Of starts that begin with each other only the shortest is needed: then the one that a name can have is the last
+     * not after it. */
     size_t kept = 0;
     for (size_t i = 0; i < out->start_count; i++)
         if (kept == 0 || !begins(&out->starts[kept - 1], out->starts[i].source)) out->starts[kept++] = out->starts[i];
@@ -79,9 +83,11 @@ adatom_status ad_name_map_read(adatom_context *ctx, const char *path, ad_name_ma
     ad_free(text);
     out->json = json;
     if (status == ADATOM_BAD_DATA)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %d: the map is not valid JSON: %s", path, error.line, error.text);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %d: the map is not valid JSON: %s", path, error.line,
+                       error.text);
     if (status != ADATOM_OK) return status;
-    if (!json_is_object(json)) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the map is not a JSON object of names", path);
+    if (!json_is_object(json))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the map is not a JSON object of names", path);
     return fill(ctx, path, out);
 }
 
@@ -109,7 +115,8 @@ const char *ad_name_map_source(const ad_name_map *map, const ad_outer *outer) {
 bool ad_name_map_omits(const ad_name_map *map, const char *name) {
     const pair key = {.source = name, .length = strlen(name)};
     size_t first = 0;
-    if (map->omitted_count && bsearch(&key, map->omitted, map->omitted_count, sizeof *map->omitted, by_source)) return true;
+    if (map->omitted_count && bsearch(&key, map->omitted, map->omitted_count, sizeof *map->omitted, by_source))
+        return true;
     for (size_t end = map->start_count; first < end;) { /* the first that is after it */
         const size_t middle = first + (end - first) / 2;
         if (by_start(&map->starts[middle], &key) <= 0)
@@ -122,7 +129,8 @@ bool ad_name_map_omits(const ad_name_map *map, const char *name) {
 
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-adatom_status ad_name_map_check(adatom_context *ctx, const ad_name_map *map, const char *path, const ad_outer_list *list) {
+adatom_status ad_name_map_check(adatom_context *ctx, const ad_name_map *map, const char *path,
+                                const ad_outer_list *list) {
     adatom_status status = ADATOM_OK;
     const pair *unknown = NULL;
     const char **names = ad_calloc(ctx, (size_t)list->count, sizeof *names);
@@ -131,11 +139,13 @@ adatom_status ad_name_map_check(adatom_context *ctx, const ad_name_map *map, con
     qsort(names, (size_t)list->count, sizeof *names, by_text);
     for (size_t i = 0; i < map->named_count; i++) { /* the first in the file is told */
         const pair *p = &map->named[i];
-        if (!bsearch(&p->own, names, (size_t)list->count, sizeof *names, by_text) && (!unknown || p->order < unknown->order)) unknown = p;
+        if (!bsearch(&p->own, names, (size_t)list->count, sizeof *names, by_text) &&
+            (!unknown || p->order < unknown->order))
+            unknown = p;
     }
     if (unknown)
-        status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s': '%s' is to become '%s', but the network has no such tensor", path, unknown->source,
-                         unknown->own);
+        status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s': '%s' is to become '%s', but the network has no such tensor", path,
+                         unknown->source, unknown->own);
     ad_free(names);
     return status;
 }

@@ -41,7 +41,8 @@ ad_type ad_case_type(int kind, int role) {
 }
 
 bool ad_case_never_tasked(int kind, int role) {
-    static const char *const names[] = {"index", "labels", "counter", "predicted", "loss", "data", "table", "schedule", "norm"};
+    static const char *const names[] = {"index", "labels", "counter",  "predicted", "loss",
+                                        "data",  "table",  "schedule", "norm"};
     return role_is_one_of(kind, role, names, AD_COUNT(names));
 }
 
@@ -177,22 +178,28 @@ static float number(const ad_case *c, int role, size_t e, bool integers, ad_rand
     const float any = integers ? (float)ad_random_below(random, 7) - 3 : 2 * ad_random_uniform(random) - 1;
     const float positive = integers ? 1 + (float)ad_random_below(random, 3) : 0.01f + 3 * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "stats") && e >= channels) return positive; /* a variance */
-    if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse") || ad_case_role_is(kind, role, "norms"))
+    if (ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse") ||
+        ad_case_role_is(kind, role, "norms"))
         return positive;
-    if (kind == AD_OP_CONV && c->half && ad_case_role_is(kind, role, "bias") && e % 4 == 1) return any < 0 ? -7e4f : 7e4f; /* too large */
+    if (kind == AD_OP_CONV && c->half && ad_case_role_is(kind, role, "bias") && e % 4 == 1)
+        return any < 0 ? -7e4f : 7e4f; /* too large */
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
-    if (c->lost && ad_case_role_is(kind, role, "logits")) { /* of five rows one is whole, one all zero, and one each has NaN, +-infinity */
+    if (c->lost &&
+        ad_case_role_is(kind, role,
+                        "logits")) { /* of five rows one is whole, one all zero, and one each has NaN, +-infinity */
         const size_t row = e / (size_t)c->op.g.o % 5, column = e % (size_t)c->op.g.o;
         if (row == 4) return 0;
         if (row && column == row % (size_t)c->op.g.o) return row == 1 ? NAN : row == 2 ? INFINITY : -INFINITY;
     }
     if (c->lost && e % 7 == 3 &&
-        (ad_case_role_is(kind, role, "x") || ad_case_role_is(kind, role, "residual") || ad_case_role_is(kind, role, "dy")))
+        (ad_case_role_is(kind, role, "x") || ad_case_role_is(kind, role, "residual") ||
+         ad_case_role_is(kind, role, "dy")))
         return NAN;
     if (ad_case_role_is(kind, role, "logits") && !integers) return 30 * any;
-    if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4); /* E[x^2] - E[x]^2 would not do */
-    if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0;                 /* a row without direction */
-    if (kind == AD_OP_WEIGHT_NORM && e % (size_t)c->op.g.o == 0) return 0;                 /* a channel without direction */
+    if (kind == AD_OP_BN_STATS && !integers)
+        return any + 300 * (float)(e % channels % 4);                      /* E[x^2] - E[x]^2 would not do */
+    if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0; /* a row without direction */
+    if (kind == AD_OP_WEIGHT_NORM && e % (size_t)c->op.g.o == 0) return 0; /* a channel without direction */
     return any;
 }
 
@@ -208,7 +215,8 @@ static int32_t integer(const ad_case *c, int role, ad_random *random) {
         for (int b = 0; b < 4; b++) taps |= ad_random_below(random, (uint32_t)(op->g.k * op->g.k)) << 8 * b;
         return (int32_t)taps;
     }
-    return op->i[0] - 1 + (int32_t)ad_random_below(random, (uint32_t)op->i[1] + 2); /* index: now and then outside the chunk */
+    return op->i[0] - 1 +
+           (int32_t)ad_random_below(random, (uint32_t)op->i[1] + 2); /* index: now and then outside the chunk */
 }
 
 void ad_case_fill(const ad_case *c, const ad_plan *plan, uint64_t seed, bool integers, uint8_t *image) {

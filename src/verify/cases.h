@@ -5,8 +5,8 @@
 #include "plan/plan.h"
 
 typedef struct ad_case {
-    ad_op op;                    /* op.t[r]: the role whose tensor role r uses: r, an earlier role (in place), or -1 (absent) */
-    int tasks;                   /* of the plan; op.tasks is this or 1 */
+    ad_op op;  /* op.t[r]: the role whose tensor role r uses: r, an earlier role (in place), or -1 (absent) */
+    int tasks; /* of the plan; op.tasks is this or 1 */
     size_t count[AD_OP_TENSORS]; /* elements of each role's tensor, per task */
     uint32_t shared;             /* bit r: role r's tensor is one for all tasks */
     uint32_t half;               /* bit r: it is AD_F16 */
@@ -27,16 +27,19 @@ typedef struct ad_case_list {
 adatom_status ad_case_list_make(adatom_context *ctx, ad_case_list *out);
 void ad_case_list_clear(ad_case_list *list);
 
-/* The type of a role, and whether ops.def gives it no task stride whatever the number of tasks (index, labels, counter...). */
+/* The type of a role, and whether ops.def gives it no task stride whatever the number of tasks (index, labels,
+ * counter...). */
 ad_type ad_case_type(int kind, int role);
 bool ad_case_never_tasked(int kind, int role);
 bool ad_case_role_is(int kind, int role, const char *name);
 
-/* A plan with the one operation of the case, every tensor between two guards of AD_CASE_GUARD bytes in one arena. *whole is a
- * tensor of bytes that covers the arena. Tensor op.t[r] of the plan belongs to role r. NULL: message set. */
+/* A plan with the one operation of the case, every tensor between two guards of AD_CASE_GUARD bytes in one arena.
+ * *whole is a tensor of bytes that covers the arena. Tensor op.t[r] of the plan belongs to role r. NULL: message set.
+ */
 enum { AD_CASE_GUARD = 256 };
 ad_plan *ad_case_plan(adatom_context *ctx, const ad_case *c, int *whole);
-/* Fills an image of the arena: guards, gaps and pure outputs with AD_CASE_NAN words, operands with numbers from seed: integers in
+/* Fills an image of the arena: guards, gaps and pure outputs with AD_CASE_NAN words, operands with numbers from seed:
+ * integers in
  * [-3,3], or reals. */
 #define AD_CASE_NAN 0x7fe57fe5u /* a NaN, and two of them in half precision */
 void ad_case_fill(const ad_case *c, const ad_plan *plan, uint64_t seed, bool integers, uint8_t *image);

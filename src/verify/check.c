@@ -2,8 +2,8 @@
  *   integers  operands in [-3,3]: sums of products must be equal to the reference; elsewhere the bound holds
  *   reals     every element within the bound the reference derives for it
  *   repeat    the same operands again: the same bytes
- * In each of them everything that is not an output's element (operands, guards, gaps) must keep its bytes, and outputs start
- * as NaN, so that what was not written or was read outside an operand shows. */
+ * In each of them everything that is not an output's element (operands, guards, gaps) must keep its bytes, and outputs
+ * start as NaN, so that what was not written or was read outside an operand shows. */
 #include "verify/check.h"
 
 #include "base/half.h"
@@ -42,7 +42,9 @@ typedef struct check {
     } halves[AD_OP_COUNT][AD_MAX_VARIANTS];
 } check;
 
-static size_t role_elements(const ad_tensor *t, int tasks) { return ad_tensor_bytes(t, tasks) / ad_type_bytes(t->type); }
+static size_t role_elements(const ad_tensor *t, int tasks) {
+    return ad_tensor_bytes(t, tasks) / ad_type_bytes(t->type);
+}
 
 static double element(const uint8_t *image, const ad_tensor *t, size_t e) {
     const uint8_t *at = image + t->offset + e * ad_type_bytes(t->type);
@@ -68,14 +70,15 @@ static void expectation_clear(expectation *x) {
     *x = (expectation){0};
 }
 
-/* Relative error of a number rounded to half precision, whichever way (Vulkan leaves the direction open: one unit in the last of 11
- * binary places), and the absolute one where halves have no more such places: those below 2^-14 may be flushed to zero. */
+/* Relative error of a number rounded to half precision, whichever way (Vulkan leaves the direction open: one unit in
+ * the last of 11 binary places), and the absolute one where halves have no more such places: those below 2^-14 may be
+ * flushed to zero. */
 #define HALF_RELATIVE 0x1p-10
 #define HALF_ABSOLUTE 0x1p-14
 enum { HALF_INTEGERS = 2048 }; /* up to here halves hold all */
 
-/* A result that is kept in half precision (ops.def): any number within its bound is rounded once more, and brought down to the largest
- * half, which takes no two numbers further apart. */
+/* A result that is kept in half precision (ops.def): any number within its bound is rounded once more, and brought down
+ * to the largest half, which takes no two numbers further apart. */
 static void store_half(ad_reference_role *role) {
     for (size_t e = 0; e < role->count; e++) {
         double *value = &role->value[e], *bound = &role->bound[e];
@@ -106,11 +109,11 @@ static adatom_status expectation_make(const check *k, bool integers, expectation
     return ADATOM_OK;
 }
 
-/* Bounds where the first two operands of a sum of products are rounded to half precision first and the rest is float32. With a' = a + da,
- * |da| <= e(a) = HALF_RELATIVE |a| + HALF_ABSOLUTE, and b' likewise, |a'b' - ab| <= (|a| + e(a)) (|b| + e(b)) - |a| |b|. Summed over the
- * products, this is the difference of the operation itself on |a| + e(a), |b| + e(b) and on |a|, |b|, everything else made positive too.
- * The products of halves are exact in float32; what float32 adds, and rounding the result once more where it is kept in half precision,
- * grows with the operands by less than 1 %. */
+/* Bounds where the first two operands of a sum of products are rounded to half precision first and the rest is float32.
+ * With a' = a + da, |da| <= e(a) = HALF_RELATIVE |a| + HALF_ABSOLUTE, and b' likewise, |a'b' - ab| <= (|a| + e(a)) (|b|
+ * + e(b)) - |a| |b|. Summed over the products, this is the difference of the operation itself on |a| + e(a), |b| + e(b)
+ * and on |a|, |b|, everything else made positive too. The products of halves are exact in float32; what float32 adds,
+ * and rounding the result once more where it is kept in half precision, grows with the operands by less than 1 %. */
 static adatom_status half_bounds(const check *k, expectation *x) {
     const ad_op *op = &k->plan->ops[0];
     ad_reference_role sides[2][AD_OP_TENSORS] = {0};
@@ -134,7 +137,8 @@ static adatom_status half_bounds(const check *k, expectation *x) {
         if (!(x->half[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->half[r]))) goto done;
         for (size_t e = 0; e < x->roles[r].count; e++) {
             const double bound = x->roles[r].bound[e];
-            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + sides[1][r].value[e] - sides[0][r].value[e]);
+            x->half[r][e] =
+                bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + sides[1][r].value[e] - sides[0][r].value[e]);
         }
     }
     status = ADATOM_OK;
@@ -144,7 +148,8 @@ done:
     return status;
 }
 
-/* Operations whose results on small integers are integers (or quarters) that float32 holds exactly in any order of summation. */
+/* Operations whose results on small integers are integers (or quarters) that float32 holds exactly in any order of
+ * summation. */
 static bool exact_on_integers(const ad_op *op) {
     switch ((ad_op_kind)op->kind) {
     case AD_OP_CONV:
@@ -194,7 +199,8 @@ static void name_place(const check *k, size_t at, char *out, size_t size) {
         if (at < t->offset + ad_tensor_bytes(t, k->c->tasks)) {
             const size_t e = (at - t->offset) / ad_type_bytes(t->type);
             const size_t task = t->stride ? e / t->stride : 0, within = t->stride ? e % t->stride : e;
-            snprintf(out, size, "%s[task %zu, element %zu]%s", t->name, task, within, within < t->count ? "" : " (padding)");
+            snprintf(out, size, "%s[task %zu, element %zu]%s", t->name, task, within,
+                     within < t->count ? "" : " (padding)");
             return;
         }
     }
@@ -207,21 +213,25 @@ static bool nan_made(const ad_tensor *t, const uint8_t *at, double got) {
     return isnan(got) && memcmp(at, &nothing, ad_type_bytes(t->type)) != 0;
 }
 
-/* False and a sentence in detail if role r of the result differs from what is expected. Elements that were rightly written are
- * copied into scratch (which holds the start) for the comparison of the rest. */
-static bool compare_role(const check *k, const expectation *x, int r, bool integers, bool half, char *detail, size_t size) {
+/* False and a sentence in detail if role r of the result differs from what is expected. Elements that were rightly
+ * written are copied into scratch (which holds the start) for the comparison of the rest. */
+static bool compare_role(const check *k, const expectation *x, int r, bool integers, bool half, char *detail,
+                         size_t size) {
     const ad_op *op = &k->plan->ops[0];
     const ad_tensor *t = &k->plan->tensors[op->t[r]];
     const size_t bytes = ad_type_bytes(t->type);
     for (size_t e = 0; e < x->roles[r].count; e++) {
-        const double bound = half ? x->half[r][e] : x->roles[r].bound[e], want = x->roles[r].value[e], got = element(k->got, t, e);
+        const double bound = half ? x->half[r][e] : x->roles[r].bound[e], want = x->roles[r].value[e],
+                     got = element(k->got, t, e);
         if ((t->stride && e % t->stride >= t->count) || bound == AD_REFERENCE_UNTOUCHED) continue;
-        const bool exact = integers && !k->c->lost && exact_on_integers(op) && (t->type != AD_F16 || fabs(want) <= HALF_INTEGERS);
-        if (isnan(want) ? !nan_made(t, k->got + t->offset + e * bytes, got) : !(fabs(got - want) <= (exact ? 0 : bound))) {
+        const bool exact =
+            integers && !k->c->lost && exact_on_integers(op) && (t->type != AD_F16 || fabs(want) <= HALF_INTEGERS);
+        if (isnan(want) ? !nan_made(t, k->got + t->offset + e * bytes, got)
+                        : !(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
             name_place(k, t->offset + e * bytes, place, sizeof place);
-            ad_print(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want, fabs(got - want),
-                     exact ? 0 : bound);
+            ad_print(detail, size, "%s: got %.9g, want %.9g, off by %.3g, allowed %.3g", place, got, want,
+                     fabs(got - want), exact ? 0 : bound);
             return false;
         }
         memcpy(k->scratch + t->offset + e * bytes, k->got + t->offset + e * bytes, bytes);
@@ -265,9 +275,10 @@ static void report(check *k, const char *variant, const char *data, const char *
     if (failure) {
         adatom_device_info info = {0};
         k->engine->api->describe(k->engine, &info);
-        snprintf(detail, sizeof detail, "%s; seed %" PRIu64 "; repeat: adatom doctor --device \"%s\" --filter \"%s/%s/%s\" --seed %" PRIu64,
-                 failure, k->params.seed, strcmp(info.backend, "cpu") == 0 ? "cpu" : info.name, ad_op_name(k->c->op.kind), variant,
-                 k->c->shape, k->params.seed);
+        snprintf(detail, sizeof detail,
+                 "%s; seed %" PRIu64 "; repeat: adatom doctor --device \"%s\" --filter \"%s/%s/%s\" --seed %" PRIu64,
+                 failure, k->params.seed, strcmp(info.backend, "cpu") == 0 ? "cpu" : info.name,
+                 ad_op_name(k->c->op.kind), variant, k->c->shape, k->params.seed);
     }
     const adatom_check_result result = {.operation = ad_op_name(k->c->op.kind),
                                         .variant = variant,
@@ -292,7 +303,8 @@ static bool half_known(const expectation *x) {
     return false;
 }
 
-/* Failures of the engine itself are failures of the check; only what would make every further check fail too ends it. */
+/* Failures of the engine itself are failures of the check; only what would make every further check fail too ends it.
+ */
 static adatom_status check_variant(check *k, int variant, const char *name, bool half) {
     const ad_engine_api *api = k->engine->api;
     char detail[400];
@@ -334,7 +346,8 @@ static adatom_status check_case(check *k) {
     for (int variant = 1, count = api->variant_count(k->engine, k->c->op.kind); variant <= count; variant++) {
         const char *name = api->variant_name(k->engine, k->plan, &k->plan->ops[0], variant);
         ad_half_variant half = {0};
-        const bool is_half = api->variant_half && api->variant_half(k->engine, k->plan, &k->plan->ops[0], variant, &half);
+        const bool is_half =
+            api->variant_half && api->variant_half(k->engine, k->plan, &k->plan->ops[0], variant, &half);
         if (is_half && variant < AD_MAX_VARIANTS && wanted(k, half.name)) {
             k->halves[k->c->op.kind][variant].name = half.name;
             k->halves[k->c->op.kind][variant].offered |= half.offered;
@@ -353,7 +366,8 @@ static adatom_status check_case(check *k) {
         }
         AD_TRY(check_variant(k, variant, name, is_half));
     }
-    if (applicable == 0 && wanted(k, "none")) report(k, "none", data_names[INTEGERS], "no variant of this engine can run it");
+    if (applicable == 0 && wanted(k, "none"))
+        report(k, "none", data_names[INTEGERS], "no variant of this engine can run it");
     status = ADATOM_OK;
 done:
     for (int data = 0; data < REPEAT; data++) expectation_clear(&k->expected[data]);
@@ -365,7 +379,8 @@ done:
     return status;
 }
 
-adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const adatom_check_params *params, int *checks, int *failures) {
+adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const adatom_check_params *params,
+                             int *checks, int *failures) {
     check k = {.ctx = engine->ctx, .engine = engine};
     if (params) k.params = *params;
     adatom_status status = ADATOM_OK;
@@ -390,8 +405,8 @@ adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const 
     if (status == ADATOM_OK && k.checks == 0)
         status = ad_fail(k.ctx, ADATOM_USAGE, "no check matches '%s'", k.params.filter ? k.params.filter : "");
     if (status == ADATOM_OK && k.failures > 0)
-        status =
-            ad_fail(k.ctx, ADATOM_CHECK_FAILED, "%d of %d kernel checks failed on the %s engine", k.failures, k.checks, engine->api->name);
+        status = ad_fail(k.ctx, ADATOM_CHECK_FAILED, "%d of %d kernel checks failed on the %s engine", k.failures,
+                         k.checks, engine->api->name);
     return status;
 }
 

@@ -26,8 +26,8 @@ static ad_case shrink(const ad_case *c, double most_flops, char *what, size_t si
         if (what) snprintf(what, size, "double precision, %d numbers", g->c);
     }
     if (g->h > AD_VERIFY_SIZE && g->k < AD_VERIFY_SIZE && ad_op_flops(&small.op) > most_flops) {
-        ad_geometry cut = ad_case_geometry(g->n, AD_VERIFY_SIZE, AD_VERIFY_SIZE, g->c, g->o, AD_MAX(g->k, 1), AD_MAX(g->stride, 1), g->pad,
-                                           AD_MAX(g->dil, 1), g->m);
+        ad_geometry cut = ad_case_geometry(g->n, AD_VERIFY_SIZE, AD_VERIFY_SIZE, g->c, g->o, AD_MAX(g->k, 1),
+                                           AD_MAX(g->stride, 1), g->pad, AD_MAX(g->dil, 1), g->m);
         cut.group = g->group;
         *g = cut;
         if (what) snprintf(what, size, "double precision, b%d %dx%d", g->n, g->h, g->w);
@@ -35,16 +35,19 @@ static ad_case shrink(const ad_case *c, double most_flops, char *what, size_t si
     return small;
 }
 
-adatom_status ad_verify_case(ad_engine *engine, const ad_case *c, const char *variant, double most_flops, char *what, size_t size) {
+adatom_status ad_verify_case(ad_engine *engine, const ad_case *c, const char *variant, double most_flops, char *what,
+                             size_t size) {
     ad_case_list list = {.ctx = engine->ctx};
     char detail[400] = "", filter[80];
     ad_case_add(&list, shrink(c, most_flops, what, size), true, NULL);
     snprintf(filter, sizeof filter, "%s/%s/", ad_op_name(c->op.kind), variant ? variant : "");
-    const adatom_check_params params = {.filter = variant ? filter : NULL, .seed = 1, .report = first_failure, .user = detail};
+    const adatom_check_params params = {
+        .filter = variant ? filter : NULL, .seed = 1, .report = first_failure, .user = detail};
     adatom_status status = list.failed ? ADATOM_OUT_OF_MEMORY : ad_check_cases(engine, &list, &params, NULL, NULL);
     ad_case_list_clear(&list);
     if (status == ADATOM_CHECK_FAILED) return ad_fail(engine->ctx, status, "%s", detail);
-    if (status == ADATOM_USAGE && variant) { /* nothing matched: this variant needs more work than the small shape has */
+    if (status == ADATOM_USAGE &&
+        variant) { /* nothing matched: this variant needs more work than the small shape has */
         if (what) snprintf(what, size, "%s", "");
         return ADATOM_OK;
     }

@@ -1,4 +1,5 @@
-/* Whether half precision may be used on a device: no variant and no tensor of reduced precision is before it has passed the kernel check. */
+/* Whether half precision may be used on a device: no variant and no tensor of reduced precision is before it has passed
+ * the kernel check. */
 #include "verify/check.h"
 
 #include <stdio.h>
@@ -12,14 +13,17 @@ static void keep_first(void *user, const adatom_check_result *result) {
 }
 
 /* Checks one variant on the quick cases, and passes the verdict to the engine. */
-static adatom_status judge(ad_engine *engine, const ad_case_list *list, int kind, int variant, const char *name, char detail[DETAIL]) {
+static adatom_status judge(ad_engine *engine, const ad_case_list *list, int kind, int variant, const char *name,
+                           char detail[DETAIL]) {
     char filter[64];
     snprintf(filter, sizeof filter, "%s/%s/", ad_op_name(kind), name);
-    const adatom_check_params params = {.filter = filter, .quick = true, .seed = 1, .report = keep_first, .user = detail};
+    const adatom_check_params params = {
+        .filter = filter, .quick = true, .seed = 1, .report = keep_first, .user = detail};
     const adatom_status status = ad_check_cases(engine, list, &params, NULL, NULL);
     if (status != ADATOM_OK && status != ADATOM_CHECK_FAILED) return status;
     engine->api->variant_judge(engine, kind, variant, status == ADATOM_OK);
-    if (status != ADATOM_OK) ad_log(engine->ctx, ADATOM_LOG_WARNING, "%s is not used on this device: %s", filter, detail);
+    if (status != ADATOM_OK)
+        ad_log(engine->ctx, ADATOM_LOG_WARNING, "%s is not used on this device: %s", filter, detail);
     return ADATOM_OK;
 }
 
@@ -55,7 +59,8 @@ static adatom_status judge_storage(ad_engine *engine, const ad_case_list *list, 
     const adatom_status status = check_storage(engine, list, &passed, detail);
     if (status != ADATOM_OK) return status;
     engine->api->half_storage_judge(engine, passed);
-    if (!passed) ad_log(engine->ctx, ADATOM_LOG_WARNING, "nothing is stored in half precision on this device: %s", detail);
+    if (!passed)
+        ad_log(engine->ctx, ADATOM_LOG_WARNING, "nothing is stored in half precision on this device: %s", detail);
     return ADATOM_OK;
 }
 
@@ -71,8 +76,9 @@ adatom_status ad_check_half(ad_engine *engine, const char *device) {
     passed += api->half_storage(engine) == AD_VERDICT_PASSED;
     for (int i = 0; i < list.count; i++) {
         const ad_case *c = &list.cases[i];
-        const int kind = c->op.kind,
-                  count = c->quick && api->variant_half ? AD_MIN(api->variant_count(engine, kind), AD_MAX_VARIANTS - 1) : 0;
+        const int kind = c->op.kind, count = c->quick && api->variant_half
+                                                 ? AD_MIN(api->variant_count(engine, kind), AD_MAX_VARIANTS - 1)
+                                                 : 0;
         int whole = 0;
         ad_plan *plan = count ? ad_case_plan(engine->ctx, c, &whole) : NULL;
         if (count && !plan) status = ADATOM_OUT_OF_MEMORY;
@@ -89,8 +95,9 @@ adatom_status ad_check_half(ad_engine *engine, const char *device) {
         if (status != ADATOM_OK) goto done;
     }
     if (!passed)
-        status = ad_fail(engine->ctx, ADATOM_CHECK_FAILED, "none of %d uses of half precision passes the kernel check on %s%s%s", offered,
-                         device, detail[0] ? ": " : "", detail);
+        status = ad_fail(engine->ctx, ADATOM_CHECK_FAILED,
+                         "none of %d uses of half precision passes the kernel check on %s%s%s", offered, device,
+                         detail[0] ? ": " : "", detail);
 done:
     ad_case_list_clear(&list);
     return status;

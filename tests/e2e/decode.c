@@ -1,7 +1,7 @@
 /* Pictures through the decoder, as PPM: decode COMMANDS, a file with a line each of
  *   FILE SIZE RESIZE BACKGROUND refuse|allow OUTPUT
- * separated by tabs. Prints a line for each: the status' name, and what is wrong with the picture after a tab. With RESIZE the shorter
- * side nothing is scaled, only cropped. */
+ * separated by tabs. Prints a line for each: the status' name, and what is wrong with the picture after a tab. With
+ * RESIZE the shorter side nothing is scaled, only cropped. */
 #include "io/dataset.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* jsonget FILE PATH: prints the value at a dotted path (members by name, array items by number, # for the number of items). */
+/* jsonget FILE PATH: prints the value at a dotted path (members by name, array items by number, # for the number of
+ * items). */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

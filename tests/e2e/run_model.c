@@ -1,5 +1,5 @@
-/* run_model DEVICE MODEL PICTURES RESULTS: runs a model on raw uint8 pictures of its size; the features and then the logits of all of them,
- * float32, are written to RESULTS. */
+/* run_model DEVICE MODEL PICTURES RESULTS: runs a model on raw uint8 pictures of its size; the features and then the
+ * logits of all of them, float32, are written to RESULTS. */
 #include <adatom/transfer.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
     }
     if (status) fprintf(stderr, "%s\n", adatom_context_message(context));
     FILE *out = status ? NULL : fopen(argv[4], "wb");
-    const int failed = !out || fwrite(results, sizeof *results, features + logits, out) != features + logits || fclose(out) != 0;
+    const int failed =
+        !out || fwrite(results, sizeof *results, features + logits, out) != features + logits || fclose(out) != 0;
     free(results);
     free(pixels);
     adatom_model_destroy(&model);

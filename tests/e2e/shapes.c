@@ -1,5 +1,5 @@
-/* shapes FOLDER CLASSES FIRST COUNT SIZE [SPLIT]: writes pictures FIRST .. FIRST+COUNT-1 of CLASSES classes of a split (novel) of
- * builtin:shapes, spread over it, as FOLDER/CLASS/NUMBER.ppm. */
+/* shapes FOLDER CLASSES FIRST COUNT SIZE [SPLIT]: writes pictures FIRST .. FIRST+COUNT-1 of CLASSES classes of a split
+ * (novel) of builtin:shapes, spread over it, as FOLDER/CLASS/NUMBER.ppm. */
 #include <adatom/dataset.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,10 @@ int main(int argc, char **argv) {
     const int classes = atoi(argv[2]), begin = atoi(argv[3]), count = atoi(argv[4]), size = atoi(argv[5]);
     adatom_context *context = NULL;
     adatom_dataset *dataset = NULL;
-    const adatom_dataset_params params = {.size = size, .split = argc == 7 ? argv[6] : "novel", .builtin_per_class = begin + count};
-    int failed = adatom_context_create(NULL, &context) || adatom_dataset_open(context, "builtin:shapes", &params, &dataset);
+    const adatom_dataset_params params = {
+        .size = size, .split = argc == 7 ? argv[6] : "novel", .builtin_per_class = begin + count};
+    int failed =
+        adatom_context_create(NULL, &context) || adatom_dataset_open(context, "builtin:shapes", &params, &dataset);
     adatom_dataset_info info = {0};
     if (!failed) {
         adatom_dataset_describe(dataset, &info);

@@ -1,4 +1,5 @@
-/* LD_PRELOAD: allocation number FM_AT fails, counted from the start of the program. FM_COUNT: a file that takes their number at the end. */
+/* LD_PRELOAD: allocation number FM_AT fails, counted from the start of the program. FM_COUNT: a file that takes their
+ * number at the end. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
-/* LD_PRELOAD: file operation number FW_AT of the kind FW_MODE and all that follow fail, as on a disk that is full or breaks: enospc, eio
- * and zero (write), fsync, rename, close. Two modes are no faults: short (writes take a part) and eintr (every other one is to be
- * repeated). Only regular files count, and not standard error. FW_COUNT: a file that takes the number of those operations at the end. */
+/* LD_PRELOAD: file operation number FW_AT of the kind FW_MODE and all that follow fail, as on a disk that is full or
+ * breaks: enospc, eio and zero (write), fsync, rename, close. Two modes are no faults: short (writes take a part) and
+ * eintr (every other one is to be repeated). Only regular files count, and not standard error. FW_COUNT: a file that
+ * takes the number of those operations at the end. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

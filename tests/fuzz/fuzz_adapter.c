@@ -1,4 +1,5 @@
-/* adapter_config.json and adapter.safetensors: the input is the one, a NUL, and the other. What is accepted must be whole. */
+/* adapter_config.json and adapter.safetensors: the input is the one, a NUL, and the other. What is accepted must be
+ * whole. */
 #include <adatom/adapter.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,9 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
     const uint8_t *cut = size ? memchr(data, 0, size) : NULL, *tensors = cut ? cut + 1 : data + size;
     const size_t config_size = cut ? (size_t)(cut - data) : size;
-    const adatom_status status =
-        adatom_adapter_parse(context, "fuzz", (const char *)data, config_size, tensors, (size_t)(data + size - tensors), &adapter);
-    if ((status == ADATOM_OK) != (adapter != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0])) abort();
+    const adatom_status status = adatom_adapter_parse(context, "fuzz", (const char *)data, config_size, tensors,
+                                                      (size_t)(data + size - tensors), &adapter);
+    if ((status == ADATOM_OK) != (adapter != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
+        abort();
     if (adapter) {
         adatom_adapter_info info;
         adatom_adapter_describe(adapter, &info);

@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (int c = 0; c < info.classes; c++) {
             const char *name = NULL;
             size_t first = 0, count = 0;
-            if (adatom_dataset_class(dataset, c, &name, &first, &count) != ADATOM_OK || first + count > info.images) abort();
+            if (adatom_dataset_class(dataset, c, &name, &first, &count) != ADATOM_OK || first + count > info.images)
+                abort();
             if (!ad_is_utf8(name, strlen(name))) abort();
         }
     }

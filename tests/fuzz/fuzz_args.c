@@ -42,13 +42,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const actions[] = {"info", "verify", NULL};
     arg_positional positional = {"ACTION", "h", actions, &action};
     arg_group group = {"Options", table, sizeof table / sizeof *table, &v};
-    arg_spec spec = {
-        .command = "fuzz", .summary = "s", .positionals = &positional, .positional_count = 1, .groups = &group, .group_count = 1};
+    arg_spec spec = {.command = "fuzz",
+                     .summary = "s",
+                     .positionals = &positional,
+                     .positional_count = 1,
+                     .groups = &group,
+                     .group_count = 1};
     int argc = 0;
     if (!copy) return 0;
     if (size) memcpy(copy, data, size); /* else data may be NULL */
     copy[size] = 0;
-    for (char *word = strtok_r(copy, "\n", &rest); word && argc < MAX_WORDS; word = strtok_r(NULL, "\n", &rest)) argv[argc++] = word;
+    for (char *word = strtok_r(copy, "\n", &rest); word && argc < MAX_WORDS; word = strtok_r(NULL, "\n", &rest))
+        argv[argc++] = word;
     arg_outcome outcome = args_parse(&spec, argc, argv, message, sizeof message);
     /* What parses is within its range; what does not is explained. */
     bool valid = outcome == ARGS_ERROR ? message[0] != 0 : outcome == ARGS_HELP;

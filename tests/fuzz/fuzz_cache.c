@@ -1,5 +1,5 @@
-/* What lies in the cache's folder, with every checksum set right, as anyone who can write there can do: blocks of decoded pictures (the
- * first byte is even), and what was seen in a folder or an archive (odd). */
+/* What lies in the cache's folder, with every checksum set right, as anyone who can write there can do: blocks of
+ * decoded pictures (the first byte is even), and what was seen in a folder or an archive (odd). */
 #include "io/dataset.h"
 
 #include <fcntl.h>
@@ -28,10 +28,12 @@ static void try_block(adatom_context *ctx, char *bytes, size_t size) {
         h->version = AD_DATASET_VERSION;
         h->key = key;
         /* Where the pixels begin follows from two counts; the hash of what lies there is made to fit. */
-        const uint64_t text_at = sizeof *h + h->classes * sizeof(uint64_t), pixels_at = (text_at + h->text_bytes + 63) / 64 * 64;
+        const uint64_t text_at = sizeof *h + h->classes * sizeof(uint64_t),
+                       pixels_at = (text_at + h->text_bytes + 63) / 64 * 64;
         if (h->classes < size && h->text_bytes < size && pixels_at <= size) {
             h->pixels_hash = ad_hash(bytes + pixels_at, size - (size_t)pixels_at, h->size);
-            h->checksum = ad_hash(bytes + sizeof *h, (size_t)pixels_at - sizeof *h, ad_hash(bytes, offsetof(ad_block_header, checksum), 0));
+            h->checksum = ad_hash(bytes + sizeof *h, (size_t)pixels_at - sizeof *h,
+                                  ad_hash(bytes, offsetof(ad_block_header, checksum), 0));
         }
     }
     snprintf(path, sizeof path, "%s/pictures-0000000000000001-0000000000000007.bin", folder);
@@ -44,11 +46,13 @@ static void try_block(adatom_context *ctx, char *bytes, size_t size) {
         adatom_dataset_describe(dataset, &info);
         volatile size_t sum = 0;
         for (size_t i = 0; i < info.images; i++)
-            sum += strlen(adatom_dataset_path(dataset, i)) + adatom_dataset_pixels(dataset, i)[info.size * info.size * 3 - 1];
+            sum += strlen(adatom_dataset_path(dataset, i)) +
+                   adatom_dataset_pixels(dataset, i)[info.size * info.size * 3 - 1];
         for (int c = 0; c < info.classes; c++) {
             const char *name = NULL;
             size_t first = 0, count = 0;
-            if (adatom_dataset_class(dataset, c, &name, &first, &count) != ADATOM_OK || first + count > info.images) abort();
+            if (adatom_dataset_class(dataset, c, &name, &first, &count) != ADATOM_OK || first + count > info.images)
+                abort();
             sum += strlen(name);
         }
         (void)sum; /* what matters is that it was read */
@@ -72,7 +76,8 @@ static void try_seen(adatom_context *ctx, const char *bytes, size_t size, bool i
     ad_source source;
     if (ad_source_open(ctx, root, &source) != ADATOM_OK) abort();
     /* That it is the file that was seen, as an attacker could know. */
-    if (is_archive && size >= sizeof source.identity) memcpy(out + head + place, &source.identity, sizeof source.identity);
+    if (is_archive && size >= sizeof source.identity)
+        memcpy(out + head + place, &source.identity, sizeof source.identity);
     const uint64_t checksum = ad_hash(out + head, place + size, 0);
     memcpy(out + head - sizeof checksum, &checksum, sizeof checksum);
     ad_hash_hex(ad_hash(full, strlen(full), 0), hex);
@@ -93,7 +98,8 @@ static void try_seen(adatom_context *ctx, const char *bytes, size_t size, bool i
 
 static void tidy(void) {
     char command[160];
-    static const char *const names[] = {"set/a/1.ppm", "set/a", "set", "set.tar", "pictures-0000000000000001-0000000000000007.bin"};
+    static const char *const names[] = {"set/a/1.ppm", "set/a", "set", "set.tar",
+                                        "pictures-0000000000000001-0000000000000007.bin"};
     for (size_t i = 0; i < AD_COUNT(names); i++) {
         snprintf(command, sizeof command, "%s/%s", folder, names[i]);
         if (remove(command) != 0) continue;

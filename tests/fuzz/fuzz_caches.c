@@ -1,5 +1,6 @@
-/* What the Vulkan engine keeps in the cache's folder, with the header set right, as anyone who can write there can do: variants that were
- * tuned (the first byte's remainder by 4 is 0 or 1: of half precision), verdicts on half precision (2), and a file as it is (3). */
+/* What the Vulkan engine keeps in the cache's folder, with the header set right, as anyone who can write there can do:
+ * variants that were tuned (the first byte's remainder by 4 is 0 or 1: of half precision), verdicts on half precision
+ * (2), and a file as it is (3). */
 #include "vk/core/internal.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* Checkpoints of pretraining, as they are and with the checksum set right, so that what comes after it is reached. What is accepted is a
- * state that the run can have come to. */
+/* Checkpoints of pretraining, as they are and with the checksum set right, so that what comes after it is reached. What
+ * is accepted is a state that the run can have come to. */
 #include "fewshot/formats/checkpoint.h"
 
 #include <math.h>
@@ -13,7 +13,8 @@ enum { FLOATS = 8, STEPS = 12, EPOCH = 4, BATCH = 2 };
 static void accepted(const ad_checkpoint *c) {
     if (c->step < 0 || c->step > STEPS || c->seen < 0 || c->seen > EPOCH * BATCH || c->seen % BATCH) abort();
     if (c->step % EPOCH * BATCH != c->seen % (EPOCH * BATCH)) abort();
-    if (!(c->right >= 0 && c->right <= (double)c->seen) || !isfinite(c->loss) || !(c->seconds >= 0) || !(c->best <= 1)) abort();
+    if (!(c->right >= 0 && c->right <= (double)c->seen) || !isfinite(c->loss) || !(c->seconds >= 0) || !(c->best <= 1))
+        abort();
     for (int i = 0; i < 4; i++)
         for (size_t e = 0; e < c->counts[i]; e++)
             if (!isfinite(c->arrays[i][e])) abort();

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         size_t before = 0;
         for (size_t i = 0; i < csv.count; i++) {
             const ad_csv_row *row = &csv.rows[i];
-            if (!*row->file || !*row->label || strlen(row->file) + strlen(row->label) > size || row->line <= before) abort();
+            if (!*row->file || !*row->label || strlen(row->file) + strlen(row->label) > size || row->line <= before)
+                abort();
             before = row->line;
         }
         if (csv.count == 0) abort();

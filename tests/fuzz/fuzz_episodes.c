@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     adatom_episodes *list = NULL;
     if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
     const adatom_status status = adatom_episodes_parse(context, "fuzz", (const char *)data, size, &dataset, &list);
-    if ((status == ADATOM_OK) != (list != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0])) abort();
+    if ((status == ADATOM_OK) != (list != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
+        abort();
     if (list) {
         adatom_episodes_info info;
         adatom_episodes_describe(list, &info);

@@ -1,5 +1,5 @@
-/* Pictures of every kind, told by their content: decoders of our own and our wrappers around libraries, with damage refused and
- * allowed. */
+/* Pictures of every kind, told by their content: decoders of our own and our wrappers around libraries, with damage
+ * refused and allowed. */
 #include "io/dataset.h"
 
 #include <stdlib.h>

@@ -11,8 +11,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char header[] = "{\"a.b\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3],\"data_offsets\":[0,432]},"
-                                 "\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3],\"data_offsets\":[432,864]}}";
+    static const char header[] =
+        "{\"a.b\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3],\"data_offsets\":[0,432]},"
+        "\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3],\"data_offsets\":[432,864]}}";
     enum { LENGTH = sizeof header - 1 };
     static unsigned char file[8 + LENGTH + 864];
     char path[] = "/tmp/adatom-fuzz-XXXXXX";
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (adatom_context_create(NULL, &context) == ADATOM_OK) {
         const adatom_import_params params = {.image_size = 32, .map = path};
         const adatom_status status = adatom_model_import_bytes(context, "fuzz", file, sizeof file, &params, &model);
-        if ((status == ADATOM_OK) != (model != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0])) abort();
+        if ((status == ADATOM_OK) != (model != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
+            abort();
         adatom_model_destroy(&model);
         adatom_context_destroy(&context);
     }

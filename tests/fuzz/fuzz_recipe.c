@@ -10,13 +10,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     adatom_recipe *recipe = NULL;
     if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
     const adatom_status status = adatom_recipe_parse(context, "folder/fuzz.json", (const char *)data, size, &recipe);
-    if ((status == ADATOM_OK) != (recipe != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0])) abort();
+    if ((status == ADATOM_OK) != (recipe != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
+        abort();
     if (recipe) {
         adatom_recipe_info info;
         adatom_recipe_describe(recipe, &info);
         const adatom_episodes_params *e = &info.episodes;
         if (!info.name || !info.model || (!info.spec && !info.supply) || info.results < 1) abort();
-        if (e->way < 2 || e->shot < 1 || e->query < 1 || info.first < 0 || info.count < 0 || info.count > e->tasks - info.first) abort();
+        if (e->way < 2 || e->shot < 1 || e->query < 1 || info.first < 0 || info.count < 0 ||
+            info.count > e->tasks - info.first)
+            abort();
         for (int i = 0; i < info.results; i++) {
             adatom_recipe_result one;
             if (adatom_recipe_get(recipe, i, &one) != ADATOM_OK || !one.method.adapt) abort();

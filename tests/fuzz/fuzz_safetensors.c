@@ -1,4 +1,5 @@
-/* Model files: the safetensors container, the description in its metadata, the tensors. What is accepted must be whole. */
+/* Model files: the safetensors container, the description in its metadata, the tensors. What is accepted must be whole.
+ */
 #include <adatom/model.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     adatom_model *model = NULL;
     if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
     const adatom_status status = adatom_model_parse(context, "fuzz", data, size, &model);
-    if ((status == ADATOM_OK) != (model != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0])) abort();
+    if ((status == ADATOM_OK) != (model != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
+        abort();
     if (model) {
         adatom_model_info info;
         adatom_layer_info layer;

@@ -15,7 +15,8 @@ static int replay(const char *path) {
     uint8_t *data = size > 0 ? malloc((size_t)size) : NULL;
     rewind(file);
     int result = -1;
-    if (size == 0 || (data && fread(data, 1, (size_t)size, file) == (size_t)size)) result = LLVMFuzzerTestOneInput(data, (size_t)size);
+    if (size == 0 || (data && fread(data, 1, (size_t)size, file) == (size_t)size))
+        result = LLVMFuzzerTestOneInput(data, (size_t)size);
     free(data);
     fclose(file);
     return result;

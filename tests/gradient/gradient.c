@@ -31,7 +31,8 @@ static ad_reference_role make_role(size_t count, ad_random *random) {
 
 static arrays make_arrays(const ad_op *op, ad_random *random) {
     arrays a = {0};
-    for (int r = 0; ad_op_role(op->kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) a.role[r] = make_role(ad_op_elements(op, r), random);
+    for (int r = 0; ad_op_role(op->kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
+        a.role[r] = make_role(ad_op_elements(op, r), random);
     return a;
 }
 
@@ -68,7 +69,8 @@ static void check_pair(const pair *p, ad_op forward, ad_op backward, uint64_t se
 
     arrays b = {0};
     for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (p->from[r] != NONE) b.role[r] = p->from[r] == DY ? dy : p->from[r] == RESULT ? gradient : a.role[p->from[r]];
+        if (p->from[r] != NONE)
+            b.role[r] = p->from[r] == DY ? dy : p->from[r] == RESULT ? gradient : a.role[p->from[r]];
     ad_reference_run(&backward, b.role);
 
     const size_t step = operand->count / 50 + 1;
@@ -79,7 +81,8 @@ static void check_pair(const pair *p, ad_op forward, ad_op backward, uint64_t se
         operand->value[e] = start - h;
         const double below = weighted_output(&forward, &a, p->output, &dy);
         operand->value[e] = start;
-        assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h), fabs(gradient.value[e]), 1e-7);
+        assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h),
+                     fabs(gradient.value[e]), 1e-7);
     }
     ad_free(dy.value);
     ad_free(gradient.value);
@@ -151,8 +154,8 @@ START_TEST(compositions) {
         const pair *of = &pairs[p % AD_COUNT(pairs)];
         const ad_geometry g = groups ? in_groups(geometry(3, 1, 1, 1)) : geometry(3, 1, 1, 1);
         ad_op forward = make_op(AD_OP_COMPOSE, g), backward = make_op(of->backward, g);
-        /* Coefficients shared with wider layers; the gradient of what the slice leaves out is zero. The scale is 1 here: it
-         * belongs to frozen batch norms, through which coefficients are not trained. */
+        /* Coefficients shared with wider layers; the gradient of what the slice leaves out is zero. The scale is 1
+         * here: it belongs to frozen batch norms, through which coefficients are not trained. */
         forward.i[0] = backward.i[0] = groups ? g.group : g.o + 5;
         forward.i[1] = backward.i[1] = groups ? g.group : g.c;
         ad_random random = ad_random_make(p, AD_STREAM_CHECK, 0);
@@ -171,7 +174,8 @@ START_TEST(compositions) {
             operand->value[e] = start - h;
             const double below = weighted_output(&forward, &a, 3, &dy);
             operand->value[e] = start;
-            assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h), fabs(gradient.value[e]), 1e-8);
+            assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h),
+                         fabs(gradient.value[e]), 1e-8);
         }
         ad_free(dy.value);
         ad_free(gradient.value);
@@ -187,7 +191,8 @@ START_TEST(activations) {
     };
     for (int activation = 0; activation < 3; activation++)
         for (size_t p = 0; p < AD_COUNT(pairs); p++) {
-            ad_op forward = make_op(AD_OP_AFFINE, geometry(1, 1, 0, 1)), backward = make_op(AD_OP_AFFINE_BACK, forward.g);
+            ad_op forward = make_op(AD_OP_AFFINE, geometry(1, 1, 0, 1)),
+                  backward = make_op(AD_OP_AFFINE_BACK, forward.g);
             forward.i[0] = backward.i[0] = activation;
             forward.f[0] = backward.f[0] = 0.1f;
             check_pair(&pairs[p], forward, backward, 40 + (uint64_t)activation);
@@ -215,7 +220,8 @@ START_TEST(activations_with_pool) {
     for (int activation = 0; activation < 3; activation++)
         for (int k = 1; k <= 3; k++)
             for (size_t p = 0; p < AD_COUNT(pairs); p++) {
-                ad_op forward = make_op(AD_OP_AFFINE_POOL, geometry(k, k, 0, 1)), backward = make_op(AD_OP_AFFINE_POOL_BACK, forward.g);
+                ad_op forward = make_op(AD_OP_AFFINE_POOL, geometry(k, k, 0, 1)),
+                      backward = make_op(AD_OP_AFFINE_POOL_BACK, forward.g);
                 forward.i[0] = backward.i[0] = activation;
                 forward.f[0] = backward.f[0] = 0.1f;
                 check_pair(&pairs[p], forward, backward, 60 + (uint64_t)activation);
@@ -246,7 +252,8 @@ START_TEST(scaled_weights) {
     };
     for (int axis = 0; axis < 2; axis++)
         for (size_t p = 0; p < AD_COUNT(pairs); p++) {
-            ad_op forward = make_op(AD_OP_WEIGHT_SCALE, geometry(3, 1, 1, 1)), backward = make_op(AD_OP_WEIGHT_SCALE_BACK, forward.g);
+            ad_op forward = make_op(AD_OP_WEIGHT_SCALE, geometry(3, 1, 1, 1)),
+                  backward = make_op(AD_OP_WEIGHT_SCALE_BACK, forward.g);
             forward.i[0] = backward.i[0] = axis;
             check_pair(&pairs[p], forward, backward, (uint64_t)axis);
         }
@@ -254,8 +261,8 @@ START_TEST(scaled_weights) {
 END_TEST
 
 /* ---- chains ----------------------------------------------------------------------------------------------------- */
-static void run(ad_op op, ad_reference_role a, ad_reference_role b, ad_reference_role c, ad_reference_role d, ad_reference_role e,
-                ad_reference_role f) {
+static void run(ad_op op, ad_reference_role a, ad_reference_role b, ad_reference_role c, ad_reference_role d,
+                ad_reference_role e, ad_reference_role f) {
     const ad_reference_role roles[AD_OP_TENSORS] = {a, b, c, d, e, f};
     ad_reference_run(&op, roles);
 }
@@ -268,15 +275,16 @@ static void assert_same(const char *what, ad_reference_role a, ad_reference_role
     for (size_t e = 0; e < a.count; e++) assert_close(what, e, a.value[e], b.value[e], largest, 1e-12);
 }
 
-/* The one operation gives the same numbers as AFFINE and POOL after each other, and so do the gradients. Values are rounded to
- * halves, so that many windows have several maxima. */
+/* The one operation gives the same numbers as AFFINE and POOL after each other, and so do the gradients. Values are
+ * rounded to halves, so that many windows have several maxima. */
 START_TEST(activation_and_pool_in_one) {
     const ad_geometry g = geometry(2, 2, 0, 1);
     ad_random random = ad_random_make((uint64_t)_i, AD_STREAM_CHECK, 2);
     const size_t in = (size_t)(g.n * g.h * g.w * g.c), out = (size_t)(g.n * g.oh * g.ow * g.c), c = (size_t)g.c;
     ad_reference_role x = make_role(in, &random), coef = make_role(2 * c, &random), residual = make_role(in, &random);
     ad_reference_role full = make_role(in, &random), dfull = make_role(in, &random), dy = make_role(out, &random);
-    ad_reference_role stats = make_role(2 * c, &random), back = make_role(3 * c, &random), winner = make_role(out / 4, &random);
+    ad_reference_role stats = make_role(2 * c, &random), back = make_role(3 * c, &random),
+                      winner = make_role(out / 4, &random);
     ad_reference_role y[2], sums[2], dx[2], dresidual[2];
     for (int way = 0; way < 2; way++) {
         y[way] = make_role(out, &random), sums[way] = make_role(2 * c, &random);
@@ -295,7 +303,8 @@ START_TEST(activation_and_pool_in_one) {
     ad_op pool_back = op[6];
     pool_back.kind = AD_OP_AFFINE_POOL_BACK;
     const ad_reference_role affine_back[] = {full, dfull, back, x, dx[0], dresidual[0]};
-    ad_reference_role chain[AD_OP_TENSORS] = {0}, fused[AD_OP_TENSORS] = {y[1], winner, dy, back, x, dx[1], dresidual[1]};
+    ad_reference_role chain[AD_OP_TENSORS] = {0},
+                      fused[AD_OP_TENSORS] = {y[1], winner, dy, back, x, dx[1], dresidual[1]};
     memcpy(chain, affine_back, sizeof affine_back);
     run(op[0], x, coef, residual, full, absent, absent);
     run(op[1], full, y[0], absent, absent, absent, absent);
@@ -376,8 +385,10 @@ START_TEST(batch_norm) {
     b.gamma = make_role(channels, &random), b.beta = make_role(channels, &random);
     b.stats = make_role(2 * channels, &random), b.coef = make_role(2 * channels, &random);
     for (size_t e = 0; e < b.stats.count; e++) b.stats.value[e] = fabs(b.stats.value[e]) + 0.1;
-    ad_reference_role sums = make_role(2 * channels, &random), dgamma = make_role(channels, &random), dbeta = make_role(channels, &random);
-    ad_reference_role back = make_role(3 * channels, &random), dx = make_role(count, &random), dresidual = make_role(count, &random);
+    ad_reference_role sums = make_role(2 * channels, &random), dgamma = make_role(channels, &random),
+                      dbeta = make_role(channels, &random);
+    ad_reference_role back = make_role(3 * channels, &random), dx = make_role(count, &random),
+                      dresidual = make_role(count, &random);
 
     norm_loss(&b);
     run(norm_op(&b, AD_OP_AFFINE_SUMS, 2, 0.1f), b.x, b.y, b.dy, b.stats, sums, absent);
@@ -386,7 +397,10 @@ START_TEST(batch_norm) {
     const struct {
         const char *name;
         const ad_reference_role *operand, *gradient;
-    } checks[] = {{"dx", &b.x, &dx}, {"dgamma", &b.gamma, &dgamma}, {"dbeta", &b.beta, &dbeta}, {"dresidual", &b.residual, &dresidual}};
+    } checks[] = {{"dx", &b.x, &dx},
+                  {"dgamma", &b.gamma, &dgamma},
+                  {"dbeta", &b.beta, &dbeta},
+                  {"dresidual", &b.residual, &dresidual}};
     for (size_t k = 0; k < AD_COUNT(checks); k++)
         for (size_t e = 0; e < checks[k].operand->count; e++) {
             const double h = 1e-5, start = checks[k].operand->value[e];
@@ -408,13 +422,17 @@ typedef struct results {
     ad_reference_role y, dx, dpsi, dalpha;
 } results;
 
-static size_t atoms_count(ad_geometry g) { return (size_t)(g.m * g.k * g.k) * (g.group ? (size_t)(g.c / g.group * (g.o / g.group)) : 1); }
-static size_t coefficients_count(ad_geometry g) { return (size_t)(g.group ? g.group * g.m * g.group : g.c * g.m * g.o); }
+static size_t atoms_count(ad_geometry g) {
+    return (size_t)(g.m * g.k * g.k) * (g.group ? (size_t)(g.c / g.group * (g.o / g.group)) : 1);
+}
+static size_t coefficients_count(ad_geometry g) {
+    return (size_t)(g.group ? g.group * g.m * g.group : g.c * g.m * g.o);
+}
 
 static results make_results(ad_geometry g, ad_random *random) {
     const size_t in = (size_t)(g.n * g.h * g.w), out = (size_t)(g.n * g.oh * g.ow);
-    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random), make_role(atoms_count(g), random),
-                     make_role(coefficients_count(g), random)};
+    return (results){make_role(out * (size_t)g.o, random), make_role(in * (size_t)g.c, random),
+                     make_role(atoms_count(g), random), make_role(coefficients_count(g), random)};
 }
 
 static ad_op own_size(int kind, ad_geometry g) {
@@ -431,7 +449,8 @@ static ad_geometry product(int n, int h, int w, int c, int o) {
 
 /* The product of atoms-first, with groups of sum-first: a row for each group of outputs. */
 static ad_geometry second_stage(ad_geometry g) {
-    return g.group ? product(g.n, g.oh, g.ow * (g.o / g.group), g.group * g.m, g.group) : product(g.n, g.oh, g.ow, g.c * g.m, g.o);
+    return g.group ? product(g.n, g.oh, g.ow * (g.o / g.group), g.group * g.m, g.group)
+                   : product(g.n, g.oh, g.ow, g.c * g.m, g.o);
 }
 
 static void composed(ad_geometry g, const arrays *a, const results *r, ad_random *random) {
@@ -499,8 +518,8 @@ START_TEST(ways_of_a_decomposed_convolution_agree) {
                                 (size_t)(g.n * g.oh * g.ow * g.o)};
         for (size_t r = 0; r < AD_COUNT(sizes); r++) a.role[r] = make_role(sizes[r], &random);
         results ways[4];
-        static void (*const compute[4])(ad_geometry, const arrays *, const results *, ad_random *) = {composed, atoms_first,
-                                                                                                      coefficients_first, fused};
+        static void (*const compute[4])(ad_geometry, const arrays *, const results *,
+                                        ad_random *) = {composed, atoms_first, coefficients_first, fused};
         const int way_count = groups ? 2 : 4;
         for (int way = 0; way < way_count; way++) {
             ways[way] = make_results(g, &random);

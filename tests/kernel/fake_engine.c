@@ -37,7 +37,8 @@ static void program_destroy(ad_program **program) {
     *program = NULL;
 }
 
-static adatom_status program_create(ad_engine *engine, const ad_plan *plan, ad_buffer *const *external, ad_program **out) {
+static adatom_status program_create(ad_engine *engine, const ad_plan *plan, ad_buffer *const *external,
+                                    ad_program **out) {
     (void)external;
     fake_engine *fake = (fake_engine *)engine;
     if (fake->fault == FAKE_REFUSES) return ad_fail(engine->ctx, ADATOM_UNSUPPORTED, "refused");
@@ -111,7 +112,8 @@ static void store_output(ad_program *p, const ad_tensor *t, const ad_reference_r
         if (fault == FAKE_WRONG_LAST && e == last) value += 1;
         if (fault == FAKE_WRONG_FIRST && e == first) value *= 1 + 1e-4;
         store(p, t, e, value);
-        if (fault == FAKE_UNSTEADY && e == last && p->engine->runs % 2) flip_bit(p->arena + t->offset + e * ad_type_bytes(t->type));
+        if (fault == FAKE_UNSTEADY && e == last && p->engine->runs % 2)
+            flip_bit(p->arena + t->offset + e * ad_type_bytes(t->type));
     }
 }
 
@@ -139,7 +141,8 @@ static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
     for (int r = 0; r < AD_OP_TENSORS; r++)
         if (roles[r].bound) store_output(p, &p->plan.tensors[p->op.t[r]], &roles[r]);
     if (p->engine->fault == FAKE_GUARD_BEFORE) flip_bit(p->arena + output->offset - 4);
-    if (p->engine->fault == FAKE_GUARD_AFTER) flip_bit(p->arena + output->offset + ad_tensor_bytes(output, p->plan.tasks));
+    if (p->engine->fault == FAKE_GUARD_AFTER)
+        flip_bit(p->arena + output->offset + ad_tensor_bytes(output, p->plan.tasks));
     if (p->engine->fault == FAKE_OPERAND && operand && operand != output) flip_bit(p->arena + operand->offset);
     status = ADATOM_OK;
 done:

@@ -1,5 +1,5 @@
-/* An engine that runs the reference itself, rounded to float32, and can be told to make one kind of mistake: the kernel check is
- * checked with it. */
+/* An engine that runs the reference itself, rounded to float32, and can be told to make one kind of mistake: the kernel
+ * check is checked with it. */
 #ifndef AD_TESTS_FAKE_ENGINE_H
 #define AD_TESTS_FAKE_ENGINE_H
 

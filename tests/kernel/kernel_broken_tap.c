@@ -1,5 +1,5 @@
-/* The permanent positive control: a convolution shader that leaves out one tap, put in the place of the sound one, must fail the
- * kernel check, in the variant that uses it and in no other. Exit 77 as in kernel_engine.c. */
+/* The permanent positive control: a convolution shader that leaves out one tap, put in the place of the sound one, must
+ * fail the kernel check, in the variant that uses it and in no other. Exit 77 as in kernel_engine.c. */
 #include "verify/check.h"
 #include "tests/support/hooks.h"
 #include "vk/kernels/kernel.h"
@@ -55,8 +55,8 @@ int main(void) {
         tally t = {.variant = broken[b].variant};
         const adatom_check_params params = {.filter = "conv/", .quick = true, .seed = 1, .report = count, .user = &t};
         const adatom_status status = ad_check_engine(engine, &params, NULL, NULL);
-        printf("conv/%s without its last tap: %d failures, %d in other variants, %s\n", t.variant, t.expected, t.elsewhere,
-               adatom_status_name(status));
+        printf("conv/%s without its last tap: %d failures, %d in other variants, %s\n", t.variant, t.expected,
+               t.elsewhere, adatom_status_name(status));
         if (status != ADATOM_CHECK_FAILED || t.expected == 0 || t.elsewhere > 0) goto done;
         engine->api->destroy(engine);
         engine = NULL;

@@ -29,7 +29,8 @@ static void count(void *user, const adatom_check_result *result) {
     strncpy(t->detail, result->detail, sizeof t->detail - 1);
 }
 
-static adatom_status check_with(fake_fault fault, const char *filter, bool quick, tally *t, int *checks, int *failures) {
+static adatom_status check_with(fake_fault fault, const char *filter, bool quick, tally *t, int *checks,
+                                int *failures) {
     adatom_context *ctx = NULL;
     ad_engine *engine = NULL;
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
@@ -46,7 +47,8 @@ START_TEST(sound_engine_passes) {
     int checks = 0, failures = 0;
     const adatom_status status = check_with(FAKE_SOUND, NULL, false, &t, &checks, &failures);
     ck_assert_msg(status == ADATOM_OK, "%d of %d failed, the last: %s", failures, checks, t.detail);
-    for (int kind = 0; kind < AD_OP_COUNT; kind++) ck_assert_msg(t.checks[kind] > 0, "%s has no case", ad_op_name(kind));
+    for (int kind = 0; kind < AD_OP_COUNT; kind++)
+        ck_assert_msg(t.checks[kind] > 0, "%s has no case", ad_op_name(kind));
 }
 END_TEST
 
@@ -73,8 +75,9 @@ START_TEST(writes_outside_are_seen) {
     static const struct {
         fake_fault fault;
         const char *words;
-    } faults[] = {
-        {FAKE_GUARD_BEFORE, "the guard before y"}, {FAKE_GUARD_AFTER, "the guard"}, {FAKE_OPERAND, "x[task 0, element 0] must not change"}};
+    } faults[] = {{FAKE_GUARD_BEFORE, "the guard before y"},
+                  {FAKE_GUARD_AFTER, "the guard"},
+                  {FAKE_OPERAND, "x[task 0, element 0] must not change"}};
     for (size_t f = 0; f < AD_COUNT(faults); f++) {
         tally t = {.words = faults[f].words};
         int checks = 0, failures = 0;
@@ -178,7 +181,8 @@ START_TEST(names_of_cases_differ_and_plans_are_valid) {
     }
     qsort(sorted, (size_t)list.count, sizeof *sorted, by_name);
     for (int i = 1; i < list.count; i++)
-        ck_assert_msg(by_name(&sorted[i - 1], &sorted[i]) != 0, "%s %s twice", ad_op_name(sorted[i]->op.kind), sorted[i]->shape);
+        ck_assert_msg(by_name(&sorted[i - 1], &sorted[i]) != 0, "%s %s twice", ad_op_name(sorted[i]->op.kind),
+                      sorted[i]->shape);
     ad_free(sorted);
     ad_case_list_clear(&list);
     adatom_context_destroy(&ctx);
@@ -202,7 +206,8 @@ START_TEST(tensors_are_halves_only_where_they_may) {
             const bool product = c.op.kind == AD_OP_CONV && r == 3 && c.op.g.k == 1 && !c.op.flags;
             const bool u = (c.op.kind == AD_OP_ATOMS || c.op.kind == AD_OP_ATOMS_DPSI) && r == 0;
             const bool may = (product || u) && c.op.g.o % 4 == 0;
-            ck_assert_msg((ad_plan_validate(ctx, plan) == ADATOM_OK) == may, "%s %s, role %d", ad_op_name(c.op.kind), c.shape, r);
+            ck_assert_msg((ad_plan_validate(ctx, plan) == ADATOM_OK) == may, "%s %s, role %d", ad_op_name(c.op.kind),
+                          c.shape, r);
             allowed += may;
             ad_plan_destroy(&plan);
         }

@@ -1,6 +1,6 @@
-/* The kernel check on a real engine: kernel_engine cpu|vulkan|half FAMILY; half: the half variants of the Vulkan engine. Plain program, one
- * process a family: a Vulkan device does not survive a fork. Exit 77 where there is no Vulkan device, a failure if CI is set, since a
- * software driver is there. */
+/* The kernel check on a real engine: kernel_engine cpu|vulkan|half FAMILY; half: the half variants of the Vulkan
+ * engine. Plain program, one process a family: a Vulkan device does not survive a fork. Exit 77 where there is no
+ * Vulkan device, a failure if CI is set, since a software driver is there. */
 #include "verify/check.h"
 #include "cpu/cpu.h"
 #include "vk/vk.h"
@@ -32,7 +32,8 @@ static void report(void *user, const adatom_check_result *result) {
 }
 
 static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engine **out) {
-    if (strcmp(name, "cpu") == 0) return ad_cpu_engine_create(ctx, 2, out); /* with more, the cases have too few tasks to run by task */
+    if (strcmp(name, "cpu") == 0)
+        return ad_cpu_engine_create(ctx, 2, out); /* with more, the cases have too few tasks to run by task */
     size_t count = 0;
     adatom_status status = ad_vk_list(ctx, NULL, 0, &count);
     if (status != ADATOM_OK) return status;
@@ -63,7 +64,8 @@ static int check_family(ad_engine *engine, const char *variant, int first, int l
     return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* AD_ACCUMULATE: refused where ops.def lists no role that adds; where it does, some case adds, so that the check above proves it. */
+/* AD_ACCUMULATE: refused where ops.def lists no role that adds; where it does, some case adds, so that the check above
+ * proves it. */
 static int check_flags(ad_engine *engine) {
     const ad_engine_api *api = engine->api;
     ad_case_list list;
@@ -80,11 +82,13 @@ static int check_flags(ad_engine *engine) {
             ad_program *program = NULL;
             c.op.flags |= AD_ACCUMULATE;
             ad_plan *plan = ad_case_plan(engine->ctx, &c, &whole);
-            const adatom_status status = plan ? api->program_create(engine, plan, NULL, &program) : ADATOM_OUT_OF_MEMORY;
+            const adatom_status status =
+                plan ? api->program_create(engine, plan, NULL, &program) : ADATOM_OUT_OF_MEMORY;
             api->program_destroy(&program);
             ad_plan_destroy(&plan);
             tried++;
-            if (status == ADATOM_USAGE && strstr(adatom_context_message(engine->ctx), "cannot add to its results")) continue;
+            if (status == ADATOM_USAGE && strstr(adatom_context_message(engine->ctx), "cannot add to its results"))
+                continue;
             printf("FAIL %s %s: told to add, it ends with %d: %s\n", ad_op_name(kind), c.shape, status,
                    adatom_context_message(engine->ctx));
             bad++;
@@ -110,7 +114,8 @@ int main(int argc, char **argv) {
     }
     const bool half = strcmp(argv[1], "half") == 0;
     for (size_t f = 0; engine && f < AD_COUNT(families); f++)
-        if (strcmp(families[f].name, argv[2]) == 0) result = check_family(engine, half ? "half/" : "", families[f].first, families[f].last);
+        if (strcmp(families[f].name, argv[2]) == 0)
+            result = check_family(engine, half ? "half/" : "", families[f].first, families[f].last);
     if (engine && strcmp(argv[2], "accumulate") == 0) result = check_flags(engine);
     if (engine) engine->api->destroy(engine);
     adatom_context_destroy(&ctx);

@@ -1,6 +1,6 @@
-/* The kernels for matrix units where there are none: compiled with the built-in functions emulated lane by lane (lib/matrix.glsl), they
- * must pass the kernel check for every shape of fragment that drivers offer. What is left unproved here is the driver's part. Exit 77 as in
- * kernel_engine.c. */
+/* The kernels for matrix units where there are none: compiled with the built-in functions emulated lane by lane
+ * (lib/matrix.glsl), they must pass the kernel check for every shape of fragment that drivers offer. What is left
+ * unproved here is the driver's part. Exit 77 as in kernel_engine.c. */
 #include "verify/check.h"
 #include "tests/support/hooks.h"
 #include "vk/kernels/kernel.h"
@@ -46,9 +46,11 @@ static bool passes(adatom_context *ctx, int m, int n, int k, const char *shape) 
         ad_vk_test_replace_module(engine, modules[i].kernel, modules[i].words, modules[i].count);
         char filter[64];
         snprintf(filter, sizeof filter, "%s%s", modules[i].filter, shape);
-        const adatom_check_params params = {.filter = filter, .quick = true, .seed = 1, .report = report, .user = &shown};
+        const adatom_check_params params = {
+            .filter = filter, .quick = true, .seed = 1, .report = report, .user = &shown};
         const adatom_status status = ad_check_engine(engine, &params, &checks, &failures);
-        printf("%s%dx%dx%d: %d checks, %d failed, %s\n", modules[i].filter, m, n, k, checks, failures, adatom_status_name(status));
+        printf("%s%dx%dx%d: %d checks, %d failed, %s\n", modules[i].filter, m, n, k, checks, failures,
+               adatom_status_name(status));
         passed &= status == ADATOM_OK && checks > 0;
     }
 done:
@@ -67,8 +69,8 @@ int main(void) {
         goto done;
     }
     /* NVIDIA and AMD; NVIDIA with less depth; Intel; Mesa's llvmpipe */
-    if (passes(ctx, 16, 16, 16, "") && passes(ctx, 16, 16, 8, "t1 n3 h9 w8 ") && passes(ctx, 8, 16, 16, "t1 n3 h9 w8 ") &&
-        passes(ctx, 8, 8, 8, "t1 n3 h9 w8 "))
+    if (passes(ctx, 16, 16, 16, "") && passes(ctx, 16, 16, 8, "t1 n3 h9 w8 ") &&
+        passes(ctx, 8, 16, 16, "t1 n3 h9 w8 ") && passes(ctx, 8, 8, 8, "t1 n3 h9 w8 "))
         result = EXIT_SUCCESS;
 done:
     if (result == EXIT_FAILURE && ctx) printf("%s\n", adatom_context_message(ctx));

@@ -12,8 +12,8 @@ VkResult vk_icdNegotiateLoaderICDInterfaceVersion(uint32_t *version) {
     return VK_SUCCESS;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info, const VkAllocationCallbacks *callbacks,
-                                                      VkInstance *out) {
+static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
+                                                      const VkAllocationCallbacks *callbacks, VkInstance *out) {
     (void)info, (void)callbacks, (void)out;
     abort();
 }

@@ -1,14 +1,14 @@
-/* A Vulkan layer for tests: the driver below it looks like a smaller device, and calls can be made to fail. With the validation layer above
- * it, validation judges by the smaller limits. Environment:
- *   LAYER_LIMITS=1           the least limits that Vulkan 1.1 allows; single ones are changed by LAYER_STORAGE_BUFFERS (4 a stage),
- *                            LAYER_INVOCATIONS (128 a workgroup), LAYER_SHARED (16384 bytes), LAYER_RANGE (128 MiB), LAYER_TEXELS (65536),
- *                            LAYER_GROUPS (65535 an axis), LAYER_ALLOCATIONS (4096)
- *   LAYER_TYPE=N             the VkPhysicalDeviceType, e.g. 2: a discrete GPU
+/* A Vulkan layer for tests: the driver below it looks like a smaller device, and calls can be made to fail. With the
+ * validation layer above it, validation judges by the smaller limits. Environment: LAYER_LIMITS=1           the least
+ * limits that Vulkan 1.1 allows; single ones are changed by LAYER_STORAGE_BUFFERS (4 a stage), LAYER_INVOCATIONS (128 a
+ * workgroup), LAYER_SHARED (16384 bytes), LAYER_RANGE (128 MiB), LAYER_TEXELS (65536), LAYER_GROUPS (65535 an axis),
+ * LAYER_ALLOCATIONS (4096) LAYER_TYPE=N             the VkPhysicalDeviceType, e.g. 2: a discrete GPU
  *   LAYER_VERSION_1_0=1      a device of Vulkan 1.0
  *   LAYER_NO_SHUFFLE=1       no subgroup operations but the basic ones
  *   LAYER_HEAP=BYTES         the size of the memory heap; LAYER_ALLOCATION=BYTES: the largest allocation
  *   LAYER_SPLIT_MEMORY=1     device memory that the host cannot map, as on a discrete GPU
- *   LAYER_FAIL=CALL:N:CODE   the N-th (0: the first) call of that name gives CODE; with LAYER_STICKY=1 every later call gives it, too */
+ *   LAYER_FAIL=CALL:N:CODE   the N-th (0: the first) call of that name gives CODE; with LAYER_STICKY=1 every later call
+ * gives it, too */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,8 @@ static unsigned long number(const char *name, unsigned long otherwise) {
 static uint32_t number32(const char *name, uint32_t otherwise) { return (uint32_t)number(name, otherwise); }
 static int asked(const char *name) { return getenv(name) != NULL; }
 
-/* ---- failures ----------------------------------------------------------------------------------------------------- */
+/* ---- failures -----------------------------------------------------------------------------------------------------
+ */
 
 /* What the call of this name gives instead of being made; 0: nothing. `count`: calls of the name so far. */
 static VkResult failure(const char *name, unsigned long *count) {
@@ -54,7 +55,8 @@ static VkResult failure(const char *name, unsigned long *count) {
     const char *text = getenv("LAYER_FAIL");
     const unsigned long now = (*count)++;
     if (lost && asked("LAYER_STICKY")) return (VkResult)lost;
-    if (!text || sscanf(text, "%63[^:]:%lu:%d", wanted, &at, &code) != 3 || now != at || strcmp(name, wanted) != 0) return VK_SUCCESS;
+    if (!text || sscanf(text, "%63[^:]:%lu:%d", wanted, &at, &code) != 3 || now != at || strcmp(name, wanted) != 0)
+        return VK_SUCCESS;
     fprintf(stderr, "layer: call %lu of %s gives %d\n", at, name, code);
     lost = code;
     return (VkResult)code;
@@ -90,16 +92,19 @@ CALLS(DEFINE)
 /* clang-format on */
 
 static VKAPI_ATTR VkResult VKAPI_CALL layer_vkAllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info,
-                                                             const VkAllocationCallbacks *callbacks, VkDeviceMemory *out) {
+                                                             const VkAllocationCallbacks *callbacks,
+                                                             VkDeviceMemory *out) {
     static unsigned long count;
     const VkResult failed = failure("vkAllocateMemory", &count);
     if (failed) return failed;
     VkMemoryAllocateInfo changed = *info;
     if (asked("LAYER_SPLIT_MEMORY")) changed.memoryTypeIndex = 0; /* the driver below has one type that is both */
-    return ((PFN_vkAllocateMemory)next.device_function(next.device, "vkAllocateMemory"))(device, &changed, callbacks, out);
+    return ((PFN_vkAllocateMemory)next.device_function(next.device, "vkAllocateMemory"))(device, &changed, callbacks,
+                                                                                         out);
 }
 
-/* ---- a smaller device --------------------------------------------------------------------------------------------- */
+/* ---- a smaller device ---------------------------------------------------------------------------------------------
+ */
 
 static void shrink(VkPhysicalDeviceProperties *p) {
     p->deviceType = (VkPhysicalDeviceType)number("LAYER_TYPE", (unsigned long)p->deviceType);
@@ -134,7 +139,8 @@ static VKAPI_ATTR void VKAPI_CALL layer_properties2(VkPhysicalDevice device, VkP
     shrink(&out->properties);
     for (VkBaseOutStructure *s = out->pNext; s; s = s->pNext) {
         if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES && asked("LAYER_ALLOCATION"))
-            ((VkPhysicalDeviceMaintenance3Properties *)(void *)s)->maxMemoryAllocationSize = number("LAYER_ALLOCATION", 1ul << 30);
+            ((VkPhysicalDeviceMaintenance3Properties *)(void *)s)->maxMemoryAllocationSize =
+                number("LAYER_ALLOCATION", 1ul << 30);
         if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES && asked("LAYER_NO_SHUFFLE"))
             ((VkPhysicalDeviceSubgroupProperties *)(void *)s)->supportedOperations = VK_SUBGROUP_FEATURE_BASIC_BIT;
     }
@@ -167,14 +173,16 @@ static VKAPI_ATTR void VKAPI_CALL layer_memory2(VkPhysicalDevice device, VkPhysi
 }
 
 static VKAPI_ATTR void VKAPI_CALL layer_requirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *out) {
-    ((PFN_vkGetBufferMemoryRequirements)next.device_function(device, "vkGetBufferMemoryRequirements"))(device, buffer, out);
+    ((PFN_vkGetBufferMemoryRequirements)next.device_function(device, "vkGetBufferMemoryRequirements"))(device, buffer,
+                                                                                                       out);
     if (asked("LAYER_SPLIT_MEMORY")) out->memoryTypeBits = 3;
 }
 
-/* ---- the chain ---------------------------------------------------------------------------------------------------- */
+/* ---- the chain ----------------------------------------------------------------------------------------------------
+ */
 
-static VKAPI_ATTR VkResult VKAPI_CALL layer_create_instance(const VkInstanceCreateInfo *info, const VkAllocationCallbacks *callbacks,
-                                                            VkInstance *out) {
+static VKAPI_ATTR VkResult VKAPI_CALL layer_create_instance(const VkInstanceCreateInfo *info,
+                                                            const VkAllocationCallbacks *callbacks, VkInstance *out) {
     static unsigned long count;
     VkLayerInstanceCreateInfo *link = (void *)info->pNext;
     while (!(link->sType == VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO && link->function == VK_LAYER_LINK_INFO))
@@ -182,7 +190,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_create_instance(const VkInstanceCrea
     next.instance_function = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     VkResult result = failure("vkCreateInstance", &count);
-    if (!result) result = ((PFN_vkCreateInstance)next.instance_function(NULL, "vkCreateInstance"))(info, callbacks, out);
+    if (!result)
+        result = ((PFN_vkCreateInstance)next.instance_function(NULL, "vkCreateInstance"))(info, callbacks, out);
     if (result < 0) return result;
     next.instance = *out;
 #define FETCH(member, name) next.member = (PFN_##name)next.instance_function(*out, #name)
@@ -213,7 +222,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_create_device(VkPhysicalDevice devic
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     const VkResult failed = failure("vkCreateDevice", &count);
     if (failed) return failed;
-    const VkResult result = ((PFN_vkCreateDevice)instance_function(next.instance, "vkCreateDevice"))(device, info, callbacks, out);
+    const VkResult result =
+        ((PFN_vkCreateDevice)instance_function(next.instance, "vkCreateDevice"))(device, info, callbacks, out);
     if (result >= 0) next.device = *out;
     return result;
 }

@@ -1,5 +1,5 @@
-/* Whole networks: the plan's gradient (double reference, operation by operation) against central differences of its loss, and
- * the engines' results after a few steps against the reference's. */
+/* Whole networks: the plan's gradient (double reference, operation by operation) against central differences of its
+ * loss, and the engines' results after a few steps against the reference's. */
 #include "device/device.h"
 #include "compile/build.h"
 #include "tests/support/interpreter.h"
@@ -29,8 +29,10 @@ static const setting settings[] = {
     {"conv4", "net", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, AD_BN_FROZEN, .path = AD_PATH_AUTO},
     {"conv4", "net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .adam = true},
     {"conv4", "net", 16, 8, ATOMS, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
-    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO}, /* folded norms */
-    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COEFFICIENTS_FIRST, .adam = true},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_AUTO}, /* folded norms */
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COEFFICIENTS_FIRST,
+     .adam = true},
     {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_ATOMS_FIRST},
     {"conv4", "net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_COMPOSED},
     {"conv4", "net", 16, 8, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_TRANSDUCTIVE, .path = AD_PATH_AUTO},
@@ -40,27 +42,41 @@ static const setting settings[] = {
     {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
     {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
     {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
-    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .fused = true}, /* folded norms */
-    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .fused = true},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .fused = true}, /* folded norms */
+    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .fused = true},
     {"resnet10", "layer", 33, 4, NORM, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_ATOMS_FIRST},
-    {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
+    {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
     {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .adam = true,
      .lowrank = {AD_LOWRANK_DORA, 4, 2}},
     {"resnet10", "layer", 33, 4, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
      .lowrank = {AD_LOWRANK_BORA, 2, 1}},
-    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COMPOSED}, /* folded norms */
-    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
-    {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .residual = true},
-    {"resnet12", "stage", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true},
-    {"conv4", "group-net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .group = 16},
-    {"conv4", "group-layer", 16, 12, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST, .group = 4},
-    {"conv4", "group-net", 16, 8, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST, .adam = true, .group = 4},
-    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST, .group = 4},
-    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .group = 8},
-    {"resnet10", "group-stage", 33, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .group = 4},
-    {"conv4", "group-net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .residual = true, .group = 4},
-    {"conv4", "group-net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .lowrank = {AD_LOWRANK_DORA, 3, 1},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_COMPOSED}, /* folded norms */
+    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"resnet12", "stage", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"conv4", "group-net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .group = 16},
+    {"conv4", "group-layer", 16, 12, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT,
+     .path = AD_PATH_ATOMS_FIRST, .group = 4},
+    {"conv4", "group-net", 16, 8, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST,
+     .adam = true, .group = 4},
+    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST,
      .group = 4},
+    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .group = 8},
+    {"resnet10", "group-stage", 33, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .group = 4},
+    {"conv4", "group-net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true, .group = 4},
+    {"conv4", "group-net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_DORA, 3, 1}, .group = 4},
 };
 
 static adatom_context *ctx;
@@ -111,7 +127,8 @@ static inputs make_inputs(const setting *s, float rate) {
         in.schedule[8 * t + 6] = 1 - powf(0.9f, (float)t + 1);
         in.schedule[8 * t + 7] = 1 - powf(0.99f, (float)t + 1);
     }
-    for (int c = 0; c < 3; c++) in.norm[c] = 1 / in.model->std[c], in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    for (int c = 0; c < 3; c++)
+        in.norm[c] = 1 / in.model->std[c], in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
     return in;
 }
 
@@ -157,7 +174,8 @@ static ad_built make_plan_with(const setting *s, const inputs *in, bool half, in
 static ad_built make_plan(const setting *s, const inputs *in) { return make_plan_with(s, in, false, 0, false); }
 
 /* The numbers that the host writes for a layer of a task: A from its start, B as if steps had been taken. */
-static void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a, float *b) {
+static void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a,
+                            float *b) {
     const ad_node *node = &in->model->net.nodes[layer->node];
     ad_random random = ad_random_make(3, AD_STREAM_ADAPTER, (uint32_t)(100 * task + layer->node));
     ad_lowrank_start(node, s->lowrank.rank, &random, a);
@@ -165,7 +183,8 @@ static void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank
 }
 
 /* Room for A and B of a layer. */
-static float *adapter_room(const setting *s, const ad_built *b, const inputs *in, size_t *a_count, size_t *b_count, int layer) {
+static float *adapter_room(const setting *s, const ad_built *b, const inputs *in, size_t *a_count, size_t *b_count,
+                           int layer) {
     const ad_node *node = &in->model->net.nodes[b->lowrank[layer].node];
     *a_count = ad_lowrank_a_count(node, s->lowrank.rank);
     *b_count = (size_t)node->o * (size_t)s->lowrank.rank;
@@ -185,7 +204,8 @@ static void interpret_adapters(const setting *s, const ad_built *b, const inputs
         }
 }
 
-static void write_adapters(const setting *s, const ad_built *b, const inputs *in, const ad_engine_api *api, ad_program *program) {
+static void write_adapters(const setting *s, const ad_built *b, const inputs *in, const ad_engine_api *api,
+                           ad_program *program) {
     for (int l = 0; l < b->lowrank_count; l++)
         for (int task = 0; task < TASKS; task++) {
             size_t a, rest;
@@ -193,14 +213,16 @@ static void write_adapters(const setting *s, const ad_built *b, const inputs *in
             const size_t block = (size_t)task * b->adapted_count;
             adapter_numbers(s, in, &b->lowrank[l], task, numbers, numbers + a);
             must(api->program_write(program, b->adapted, (block + b->lowrank[l].a) * 4, numbers, a * 4), "write");
-            must(api->program_write(program, b->adapted, (block + b->lowrank[l].b) * 4, numbers + a, rest * 4), "write");
+            must(api->program_write(program, b->adapted, (block + b->lowrank[l].b) * 4, numbers + a, rest * 4),
+                 "write");
             free(numbers);
         }
 }
 
 static interpreter *start(const setting *s, const ad_built *b, const inputs *in) {
     interpreter *run = interpreter_create(b->plan);
-    for (size_t i = 0; i < in->model->net.role_begin[AD_ROLE_COUNT]; i++) run->arenas[0][i] = (double)in->model->values[i];
+    for (size_t i = 0; i < in->model->net.role_begin[AD_ROLE_COUNT]; i++)
+        run->arenas[0][i] = (double)in->model->values[i];
     size_t at = 0;
     for (int a = 1; a <= 2; a++)
         for (size_t i = 0; i < b->plan->arenas[a].bytes; i++) run->arenas[a][i] = in->pixels[at++];
@@ -224,15 +246,16 @@ static void check_gradient(const setting *s, int number) {
     interpreter_run(run, AD_SEGMENT_STEP);
     run->hold = true;
     const int gradient = b.adapted + (s->adam ? 3 : 2);
-    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, gradient), *loss = interpreter_tensor(run, b.loss);
+    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, gradient),
+           *loss = interpreter_tensor(run, b.loss);
     ad_random random = ad_random_make(11, AD_STREAM_CHECK, (uint32_t)number);
     double *kept = malloc(TASKS * b.adapted_count * sizeof *kept);
     memcpy(kept, g, TASKS * b.adapted_count * sizeof *kept);
     int compared = 0, nonzero = 0, wrong = 0;
     for (int k = 0; k < 40; k++) {
         size_t task = ad_random_below(&random, TASKS), e = ad_random_below(&random, (uint32_t)b.adapted_count);
-        /* Much of the block is padding, which has gradient 0 and changes nothing: three in four draws are moved to the next
-         * number that has a gradient. */
+        /* Much of the block is padding, which has gradient 0 and changes nothing: three in four draws are moved to the
+         * next number that has a gradient. */
         while (k % 4 && kept[task * b.adapted_count + e] == 0) e = (e + 1) % b.adapted_count;
         double *at = &adapted[task * b.adapted_count + e], before = *at, sides[2];
         const double h = 1e-6;
@@ -248,12 +271,13 @@ static void check_gradient(const setting *s, int number) {
         compared++;
         nonzero += fabs(numeric) > 1e-6;
         if (fabs(numeric - got) > 1e-5 * (1 + fabs(numeric))) {
-            fprintf(stderr, "setting %d (%s %s adapt %x): d loss[%zu] / d adapted[%zu] is %.9g, the plan says %.9g\n", number, s->arch,
-                    s->sharing, s->adapt, task, e, numeric, got);
+            fprintf(stderr, "setting %d (%s %s adapt %x): d loss[%zu] / d adapted[%zu] is %.9g, the plan says %.9g\n",
+                    number, s->arch, s->sharing, s->adapt, task, e, numeric, got);
             wrong++;
         }
     }
-    if (nonzero < 20) fprintf(stderr, "setting %d: only %d of %d differences are not zero\n", number, nonzero, compared);
+    if (nonzero < 20)
+        fprintf(stderr, "setting %d: only %d of %d differences are not zero\n", number, nonzero, compared);
     failures += wrong > 0 || nonzero < 20;
     free(kept);
     interpreter_destroy(&run);
@@ -261,7 +285,8 @@ static void check_gradient(const setting *s, int number) {
     free_inputs(&in);
 }
 
-/* ---- low-rank adapters: where they start, and merged into kernels --------------------------------------------------- */
+/* ---- low-rank adapters: where they start, and merged into kernels ---------------------------------------------------
+ */
 
 /* w0 of a convolution, ordinary or composed. */
 static void base_kernel(const adatom_model *model, const ad_node *node, float *w) {
@@ -271,21 +296,25 @@ static void base_kernel(const adatom_model *model, const ad_node *node, float *w
         memcpy(w, model->values + params[node->kernel].offset, taps * c * o * sizeof *w);
         return;
     }
-    const float *alpha = model->values + params[node->coefficients].offset, *psi = model->values + params[node->atoms].offset;
-    const size_t ld = (size_t)params[node->coefficients].o, gc = node->group ? (size_t)node->group : c, go = node->group ? gc : o;
+    const float *alpha = model->values + params[node->coefficients].offset,
+                *psi = model->values + params[node->atoms].offset;
+    const size_t ld = (size_t)params[node->coefficients].o, gc = node->group ? (size_t)node->group : c,
+                 go = node->group ? gc : o;
     for (size_t ij = 0; ij < taps; ij++)
         for (size_t row = 0; row < c; row++)
             for (size_t k = 0; k < o; k++) {
                 double sum = 0;
                 const float *atoms = psi + (k / go * (c / gc) + row / gc) * m * taps;
-                for (size_t a = 0; a < m; a++) sum += (double)alpha[(row % gc * m + a) * ld + k % go] * (double)atoms[a * taps + ij];
+                for (size_t a = 0; a < m; a++)
+                    sum += (double)alpha[(row % gc * m + a) * ld + k % go] * (double)atoms[a * taps + ij];
                 w[(ij * c + row) * o + k] = (float)sum;
             }
 }
 
 /* An ordinary network of the same shape; kernels with the adapters of block merged where there are any. */
 static adatom_model *merged_model(const setting *s, const inputs *in, const ad_built *b, const float *block) {
-    const adatom_model_params params = {.arch = s->arch, .sharing = "none", .image_size = s->size, .width = s->width, .seed = 1};
+    const adatom_model_params params = {
+        .arch = s->arch, .sharing = "none", .image_size = s->size, .width = s->width, .seed = 1};
     adatom_model *dense = NULL;
     must(adatom_model_create(ctx, &params, &dense), "dense");
     for (int i = 0; i < in->model->net.node_count; i++) {
@@ -304,9 +333,10 @@ static adatom_model *merged_model(const setting *s, const inputs *in, const ad_b
     return dense;
 }
 
-/* The largest difference between the query features of a task of run, which has a linear head, and those of an ordinary network,
- * relative to the largest feature. */
-static double features_differ(const setting *s, const inputs *in, const ad_built *b, interpreter *run, adatom_model *dense, int task) {
+/* The largest difference between the query features of a task of run, which has a linear head, and those of an ordinary
+ * network, relative to the largest feature. */
+static double features_differ(const setting *s, const inputs *in, const ad_built *b, interpreter *run,
+                              adatom_model *dense, int task) {
     setting plain = *s;
     plain.head = AD_HEAD_NONE;
     plain.lowrank = (ad_lowrank){0};
@@ -324,7 +354,8 @@ static double features_differ(const setting *s, const inputs *in, const ad_built
     if (last < 0) return INFINITY;
     const size_t count = (size_t)(WAY * SHOT) * (size_t)in->model->net.features;
     const double *x = interpreter_tensor(run, last) + (size_t)task * b->plan->tensors[last].stride;
-    const double *y = interpreter_tensor(reference, features.features) + (size_t)task * features.plan->tensors[features.features].stride;
+    const double *y = interpreter_tensor(reference, features.features) +
+                      (size_t)task * features.plan->tensors[features.features].stride;
     double worst = 0, largest = 0;
     for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs(x[i] - y[i])), largest = fmax(largest, fabs(y[i]));
     interpreter_destroy(&reference);
@@ -356,14 +387,16 @@ static void check_merge(const setting *original, int number) {
     for (int l = 0; l < b.lowrank_count; l++)
         for (int task = 0; task < TASKS; task++) {
             const size_t count = (size_t)in.model->net.nodes[b.lowrank[l].node].o * (size_t)s.lowrank.rank;
-            memset(interpreter_tensor(run, b.adapted) + (size_t)task * b.adapted_count + b.lowrank[l].b, 0, count * sizeof(double));
+            memset(interpreter_tensor(run, b.adapted) + (size_t)task * b.adapted_count + b.lowrank[l].b, 0,
+                   count * sizeof(double));
         }
     adatom_model *plain = merged_model(&s, &in, &b, NULL);
     for (int task = 0; task < TASKS; task++) base = fmax(base, features_differ(&s, &in, &b, run, plain, task));
     adatom_model_destroy(&plain);
     if (!(moved > 1e-2) || !(merged < 1e-5) || !(base < 1e-6)) {
         fprintf(stderr,
-                "setting %d (%s %s): features off by %g from the adapters merged, by %g from the model at the start; adapters move them by "
+                "setting %d (%s %s): features off by %g from the adapters merged, by %g from the model at the start; "
+                "adapters move them by "
                 "%g\n",
                 number, s.arch, s.sharing, merged, base, moved);
         failures++;
@@ -398,7 +431,8 @@ static size_t u_bytes(const ad_plan *plan, int *halves) {
 }
 
 /* Runs the plan twice in one program: replay gives the same bytes. Fills the adapted block and the predictions. */
-static void run_plan(ad_engine *e, const setting *s, const inputs *in, const ad_built *b, int number, float *got, int32_t *predicted) {
+static void run_plan(ad_engine *e, const setting *s, const inputs *in, const ad_built *b, int number, float *got,
+                     int32_t *predicted) {
     const ad_engine_api *api = e->api;
     ad_buffer *external[3] = {0};
     const size_t bytes[3] = {b->plan->arenas[0].bytes, b->plan->arenas[1].bytes, b->plan->arenas[2].bytes};
@@ -419,7 +453,8 @@ static void run_plan(ad_engine *e, const setting *s, const inputs *in, const ad_
         if (b->plan->through) must(api->program_run(program, runs, 3), "all");
         for (int k = 0; k < 3 && !b->plan->through; k++) must(api->program_run(program, &runs[k], 1), "segment");
         must(api->program_read(program, b->adapted, 0, repeat ? again : got, count * sizeof *got), "read");
-        must(api->program_read(program, b->query_predicted, 0, predicted, TASKS * WAY * SHOT * sizeof *predicted), "read");
+        must(api->program_read(program, b->query_predicted, 0, predicted, TASKS * WAY * SHOT * sizeof *predicted),
+             "read");
     }
     api->program_destroy(&program);
     if (memcmp(got, again, count * sizeof *got) != 0) {
@@ -430,10 +465,10 @@ static void run_plan(ad_engine *e, const setting *s, const inputs *in, const ad_
     for (int a = 0; a < 3; a++) api->buffer_destroy(e, &external[a]);
 }
 
-/* An engine that works by task: one lane for all of them, left after each segment or only at the end, gives the same bytes and takes
- * less memory. */
-static void check_lanes(ad_engine *e, const setting *s, const inputs *in, const ad_built *b, int number, const float *want,
-                        const int32_t *classes) {
+/* An engine that works by task: one lane for all of them, left after each segment or only at the end, gives the same
+ * bytes and takes less memory. */
+static void check_lanes(ad_engine *e, const setting *s, const inputs *in, const ad_built *b, int number,
+                        const float *want, const int32_t *classes) {
     size_t least = ad_plan_owned_bytes(b->plan);
     for (int through = 0; through < 2; through++) {
         ad_built one = make_plan_with(s, in, false, 1, through);
@@ -458,10 +493,12 @@ static void check_engine(ad_engine *e, const setting *s, int number, bool half) 
     e->api->limits(e, &limits);
     const int lanes = limits.lanes ? TASKS : 0;
     inputs in = make_inputs(s, s->adam ? 0.003f : 0.02f);
-    ad_built b = make_plan_with(s, &in, half, lanes, false), whole = make_plan_with(s, &in, false, lanes, false), exact = make_plan(s, &in);
+    ad_built b = make_plan_with(s, &in, half, lanes, false), whole = make_plan_with(s, &in, false, lanes, false),
+             exact = make_plan(s, &in);
     int halves = 0, none = 0;
     const size_t bytes_u = u_bytes(b.plan, &halves), bytes_exact = u_bytes(whole.plan, &none);
-    if (none != 0 || (half ? 2 * bytes_u != bytes_exact : halves != 0) || ad_plan_owned_bytes(b.plan) > ad_plan_owned_bytes(whole.plan)) {
+    if (none != 0 || (half ? 2 * bytes_u != bytes_exact : halves != 0) ||
+        ad_plan_owned_bytes(b.plan) > ad_plan_owned_bytes(whole.plan)) {
         fprintf(stderr, "setting %d: u has %zu bytes in half precision, %zu else\n", number, bytes_u, bytes_exact);
         failures++;
     }
@@ -472,7 +509,8 @@ static void check_engine(ad_engine *e, const setting *s, int number, bool half) 
     run_plan(e, s, &in, &b, number, got, predicted);
     if (lanes && !half) check_lanes(e, s, &in, &b, number, got, predicted);
     interpreter *run = start(s, &exact, &in);
-    const double *want = interpreter_tensor(run, exact.adapted), *labels = interpreter_tensor(run, exact.query_predicted);
+    const double *want = interpreter_tensor(run, exact.adapted),
+                 *labels = interpreter_tensor(run, exact.query_predicted);
     double *began = malloc(count * sizeof *began), worst = 0, off = 0, way = 0;
     memcpy(began, want, count * sizeof *began);
     for (int t = 0; t < STEPS; t++) interpreter_run(run, AD_SEGMENT_STEP);
@@ -485,12 +523,14 @@ static void check_engine(ad_engine *e, const setting *s, int number, bool half) 
     }
     int differ = 0;
     for (int i = 0; i < TASKS * WAY * SHOT; i++) differ += predicted[i] != (int)labels[i];
-    /* 2^-11 of u moves more maxima, and turns gradients that are nearly zero, of which Adam makes whole steps: then the way as a whole
-     * counts. */
+    /* 2^-11 of u moves more maxima, and turns gradients that are nearly zero, of which Adam makes whole steps: then the
+     * way as a whole counts. */
     const bool close = half ? sqrt(off / way) < 0.2 : worst < 2e-3;
     if (!close || differ > 1) {
-        fprintf(stderr, "%s, setting %d%s (%s %s adapt %x bn %d): off by %g relative, %g of the way, %d predictions differ\n", e->api->name,
-                number, half ? " in half precision" : "", s->arch, s->sharing, s->adapt, s->bn, worst, sqrt(off / way), differ);
+        fprintf(stderr,
+                "%s, setting %d%s (%s %s adapt %x bn %d): off by %g relative, %g of the way, %d predictions differ\n",
+                e->api->name, number, half ? " in half precision" : "", s->arch, s->sharing, s->adapt, s->bn, worst,
+                sqrt(off / way), differ);
         failures++;
     }
     free(began);
@@ -513,7 +553,8 @@ int main(int argc, char **argv) {
         }
     } else {
         adatom_device *device = NULL;
-        const adatom_device_params params = {.select = what, .threads = 2}; /* with more, two tasks are too few to run by task */
+        const adatom_device_params params = {.select = what,
+                                             .threads = 2}; /* with more, two tasks are too few to run by task */
         adatom_status status = adatom_device_open(ctx, &params, &device);
         if (status == ADATOM_NO_DEVICE && !getenv("CI")) return 77;
         must(status, what);

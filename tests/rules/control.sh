@@ -14,8 +14,8 @@ echo 'void f(void) { printf("x"); getenv("HOME"); fprintf(stderr, "x"); }' >"$tr
 echo '#include <vulkan/vulkan.h>' >"$tree/include/adatom/e.h"
 seq 601 | sed 's|^|// |' >"$tree/src/plan/f.c"
 printf '/* TO%s */\n' DO >"$tree/src/plan/h.c"
-printf '// %0138d\n' 0 >"$tree/src/plan/i.c"
-printf '# %0139d\n' 0 >"$tree/CMakeLists.txt"
+printf '// %0118d\n' 0 >"$tree/src/plan/i.c"
+printf '# %0119d\n' 0 >"$tree/CMakeLists.txt"
 printf 'void g(void) { strcasecmp("a", "b"); }\nvoid k(void) { snprintf(b, 9, "%%.3g", 0.5); }\n' >"$tree/src/plan/j.c"
 out=$(sh "$1" "$tree")
 status=$?

@@ -21,8 +21,8 @@ void ad_vk_test_force_staging(ad_engine *engine) { vk_engine_of(engine)->mapped 
 bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k) {
     vk_engine *e = vk_engine_of(engine);
     if (!e->caps.half || !e->physical.full_subgroup) return false;
-    e->caps.matrix =
-        (ad_vk_matrix){.m = (uint32_t)m, .n = (uint32_t)n, .k = (uint32_t)k, .subgroup = e->physical.full_subgroup, .khr = true};
+    e->caps.matrix = (ad_vk_matrix){
+        .m = (uint32_t)m, .n = (uint32_t)n, .k = (uint32_t)k, .subgroup = e->physical.full_subgroup, .khr = true};
     return true;
 }
 

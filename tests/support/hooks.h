@@ -1,17 +1,18 @@
-/* What tests do to the library's inside that it offers nobody else. Every test of adatom_test (tests/CMakeLists.txt) has it. */
+/* What tests do to the library's inside that it offers nobody else. Every test of adatom_test (tests/CMakeLists.txt)
+ * has it. */
 #ifndef AD_TESTS_SUPPORT_HOOKS_H
 #define AD_TESTS_SUPPORT_HOOKS_H
 
 #include "plan/engine.h"
 
-/* The n-th allocation from now (0 = the next) fails, once; a negative n turns it off. Returns what was left to count: it is negative if
- * that allocation came, and failed. */
+/* The n-th allocation from now (0 = the next) fails, once; a negative n turns it off. Returns what was left to count:
+ * it is negative if that allocation came, and failed. */
 long ad_test_fail_allocation(long n);
 
 /* Runs kernel `kernel` (ad_vk_kernel) from other SPIR-V in this engine from now on; the words must outlive it. */
 void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *words, size_t word_count);
-/* Acts as if the device had matrix units of this shape; for kernels that emulate them. False: it has no full subgroups or was
- * not opened for half precision. */
+/* Acts as if the device had matrix units of this shape; for kernels that emulate them. False: it has no full subgroups
+ * or was not opened for half precision. */
 bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k);
 /* Leaves out the barriers of programs created from now on: the positive control of synchronization validation. */
 void ad_vk_test_omit_barriers(ad_engine *engine, bool omit);

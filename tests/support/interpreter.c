@@ -15,7 +15,8 @@ interpreter *interpreter_create(const ad_plan *plan) {
     interpreter *in = calloc(1, sizeof *in);
     in->plan = plan;
     in->held = calloc((size_t)plan->op_count + 1, sizeof *in->held);
-    for (int a = 0; a < plan->arena_count; a++) in->arenas[a] = calloc(plan->arenas[a].bytes / element_bytes(plan, a) + 64, sizeof(double));
+    for (int a = 0; a < plan->arena_count; a++)
+        in->arenas[a] = calloc(plan->arenas[a].bytes / element_bytes(plan, a) + 64, sizeof(double));
     return in;
 }
 

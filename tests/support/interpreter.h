@@ -7,8 +7,9 @@
 typedef struct interpreter {
     const ad_plan *plan;
     double *arenas[AD_MAX_ARENAS]; /* one number per element (4 bytes; 1 in arenas of uint8) */
-    bool hold;           /* norms of kernels are constants of the gradient: WEIGHT_NORM gives again what it gave last without hold */
-    double **held;       /* per operation */
+    bool hold; /* norms of kernels are constants of the gradient: WEIGHT_NORM gives again what it gave last without hold
+                */
+    double **held; /* per operation */
 } interpreter;
 
 interpreter *interpreter_create(const ad_plan *plan);

@@ -122,11 +122,11 @@ typedef struct stored {
 } stored;
 
 /* Members for tables of `stored`, in scopes where `size` is the size of all pictures. */
-#define FILE_OF(path, colour)                                                                                                              \
+#define FILE_OF(path, colour)                                                                                          \
     { .name = (path), .content = (colour), .size = size }
-#define UTF8_OF(path, colour)                                                                                                              \
+#define UTF8_OF(path, colour)                                                                                          \
     { .name = (path), .content = (colour), .size = size, .flags = 0x800 }
-#define LINK_OF(path, to)                                                                                                                  \
+#define LINK_OF(path, to)                                                                                              \
     { .name = (path), .link = (to), .content = "", .size = 0 }
 
 /* Pictures of one size, 2 x 2, which is returned. */
@@ -234,12 +234,14 @@ static inline adatom_dataset *open_well(const char *spec, const adatom_dataset_p
 }
 
 /* Opening fails with this status and a sentence that contains `part`. */
-static inline void open_badly(const char *spec, const adatom_dataset_params *params, adatom_status wanted, const char *part) {
+static inline void open_badly(const char *spec, const adatom_dataset_params *params, adatom_status wanted,
+                              const char *part) {
     adatom_dataset *d = NULL;
     adatom_status status = adatom_dataset_open(ctx, spec, params, &d);
     ck_assert_ptr_null(d);
     ck_assert_str_eq(adatom_status_name(status), adatom_status_name(wanted));
-    ck_assert_msg(strstr(adatom_context_message(ctx), part) != NULL, "'%s' doesn't say '%s'", adatom_context_message(ctx), part);
+    ck_assert_msg(strstr(adatom_context_message(ctx), part) != NULL, "'%s' doesn't say '%s'",
+                  adatom_context_message(ctx), part);
 }
 
 static inline adatom_dataset_info describe(const adatom_dataset *d) {

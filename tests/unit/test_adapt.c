@@ -46,10 +46,12 @@ static adatom_episodes *episodes(int tasks, int shot) {
     return list;
 }
 
-static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", "lora", "dora", "bora"};
+static const char *const names[] = {"centroid",   "head", "cosine", "atoms", "norm",
+                                    "atoms+norm", "full", "lora",   "dora",  "bora"};
 
 START_TEST(test_tasks_at_once) {
-    /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked for. */
+    /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked for.
+     */
     adatom_episodes *list = episodes(7, 2);
     adatom_method method = {.adapt = names[_i], .steps = 4};
     adatom_evaluation *all, *other;
@@ -94,7 +96,8 @@ START_TEST(test_adapted_numbers) {
         adatom_evaluation_info info;
         OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
         adatom_evaluation_describe(e, &info);
-        ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted, (uintmax_t)want[i]);
+        ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted,
+                      (uintmax_t)want[i]);
         adatom_evaluation_destroy(&e);
     }
     adatom_episodes_destroy(&list);
@@ -145,11 +148,14 @@ START_TEST(test_steps_on_the_way) {
         }
     }
     adatom_evaluation *none[2];
-    const adatom_method centroid = {.adapt = "centroid"}, recipe = {.adapt = "head", .recipe = "closerlook-baseline"}, atoms = {0};
+    const adatom_method centroid = {.adapt = "centroid"}, recipe = {.adapt = "head", .recipe = "closerlook-baseline"},
+                        atoms = {0};
     const int descending[] = {2, 1};
-    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &centroid, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &centroid, steps, 2, 0, 0, NULL, none),
+                     ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &recipe, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &atoms, descending, 2, 0, 0, NULL, none), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &atoms, descending, 2, 0, 0, NULL, none),
+                     ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -200,14 +206,16 @@ START_TEST(test_cost_is_linear_in_tasks) {
         few_s = fmin(few_s, measure(list, 4, NULL));
         many_s = fmin(many_s, measure(list, 32, NULL));
     }
-    ck_assert_msg(many_s <= 1.3 * few_s, "%g ms an episode where 32 run at once, %g where 4 do", 1e3 * many_s, 1e3 * few_s);
+    ck_assert_msg(many_s <= 1.3 * few_s, "%g ms an episode where 32 run at once, %g where 4 do", 1e3 * many_s,
+                  1e3 * few_s);
     adatom_episodes_destroy(&list);
 }
 END_TEST
 
 enum { NORM_TASKS = 20, NORM_QUERIES = 9 }; /* three of each class */
 
-static void predict(const adatom_episodes *list, const char *adapt, const char *bn, int32_t out[NORM_TASKS * NORM_QUERIES]) {
+static void predict(const adatom_episodes *list, const char *adapt, const char *bn,
+                    int32_t out[NORM_TASKS * NORM_QUERIES]) {
     const adatom_method method = {.adapt = adapt, .steps = strcmp(adapt, "centroid") ? 3 : 0, .bn = bn};
     adatom_evaluation *e;
     adatom_evaluation_info info;
@@ -225,7 +233,8 @@ static int others_that_differ(const int32_t *a, const int32_t *b) {
     return differ;
 }
 
-/* Each policy takes other statistics. Only where queries are normalised by their own does one of them change what others are. */
+/* Each policy takes other statistics. Only where queries are normalised by their own does one of them change what
+ * others are. */
 START_TEST(test_batch_norm_policies) {
     static const char *const policies[] = {"frozen", "support", "transductive"};
     static const char *const adapted[] = {"centroid", "cosine", "norm", "full"};
@@ -245,10 +254,11 @@ START_TEST(test_batch_norm_policies) {
             predict(list, adapted[k], policies[i], before[i]);
             predict(changed, adapted[k], policies[i], after);
             const int moved = others_that_differ(before[i], after);
-            ck_assert_msg((moved > 0) == (i == 2), "%s, %s: one query changes %d others", adapted[k], policies[i], moved);
+            ck_assert_msg((moved > 0) == (i == 2), "%s, %s: one query changes %d others", adapted[k], policies[i],
+                          moved);
             for (int other = 0; other < i; other++)
-                ck_assert_msg(others_that_differ(before[i], before[other]) > 0, "%s: %s gives what %s gives", adapted[k], policies[i],
-                              policies[other]);
+                ck_assert_msg(others_that_differ(before[i], before[other]) > 0, "%s: %s gives what %s gives",
+                              adapted[k], policies[i], policies[other]);
         }
     }
     adatom_episodes_destroy(&changed);
@@ -256,7 +266,8 @@ START_TEST(test_batch_norm_policies) {
 }
 END_TEST
 
-/* Where heads start: at the classes that the directions of the class means give, for a linear one as for a cosine one. */
+/* Where heads start: at the classes that the directions of the class means give, for a linear one as for a cosine one.
+ */
 START_TEST(test_heads_start_from_means) {
     static const adatom_method starts[] = {{.adapt = "centroid", .distance = "cosine"},
                                            {.adapt = "head", .lr = -1, .steps = 1},
@@ -273,7 +284,8 @@ START_TEST(test_heads_start_from_means) {
         int differ = 0;
         for (int k = 0; k < PREDICTIONS; k++) differ += i > 0 && info.predictions[k] != first[k];
         if (i == 0) memcpy(first, info.predictions, sizeof first);
-        ck_assert_msg(i == 3 ? differ > PREDICTIONS / 4 : differ <= 1, "start %zu: %d of %d differ", i, differ, PREDICTIONS);
+        ck_assert_msg(i == 3 ? differ > PREDICTIONS / 4 : differ <= 1, "start %zu: %d of %d differ", i, differ,
+                      PREDICTIONS);
         adatom_evaluation_destroy(&e);
     }
     adatom_episodes_destroy(&list);
@@ -327,7 +339,8 @@ START_TEST(test_refusals) {
     const adatom_method none = {.lr = 0.25f, .lr_atoms = -1, .momentum = -1, .dampening = -1};
     char text[512];
     OK(adatom_method_text(ctx, &none, text, sizeof text));
-    ck_assert_msg(strstr(text, "\"beta1\":0.0,\"beta2\":0.0,") && strstr(text, "\"lr_atoms\":0.0,\"lr\":0.25}"), "%s", text);
+    ck_assert_msg(strstr(text, "\"beta1\":0.0,\"beta2\":0.0,") && strstr(text, "\"lr_atoms\":0.0,\"lr\":0.25}"), "%s",
+                  text);
     const adatom_method method = {0};
     ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 1, 2, NULL, &e), ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapt_episodes(device, model, base, list, &method, 0, 0, NULL, &e), ADATOM_BAD_DATA);
@@ -343,7 +356,8 @@ START_TEST(test_half_precision) {
     adatom_device *devices[2] = {device, NULL};
     adatom_model *wide;
     adatom_episodes *list;
-    OK(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16", .threads = 2}, &devices[1]));
+    OK(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16", .threads = 2},
+                          &devices[1]));
     OK(adatom_model_create(ctx, &m, &wide));
     OK(adatom_episodes_create(ctx, novel, &p, &list));
     adatom_method method = {.adapt = "atoms", .steps = 10, .tasks_at_once = TASKS};
@@ -377,7 +391,8 @@ START_TEST(test_half_precision) {
 }
 END_TEST
 
-/* ---- pretraining -------------------------------------------------------------------------------------------------- */
+/* ---- pretraining --------------------------------------------------------------------------------------------------
+ */
 
 typedef struct stop {
     long at;
@@ -508,8 +523,9 @@ START_TEST(test_start_from_a_model) {
     OK(adatom_pretrain(device, base, &p, &after));
     for (int i = 0; i < after->net.param_count; i++) {
         const ad_param *param = &after->net.params[i];
-        ck_assert_msg(memcmp(after->values + param->offset, starts[2]->values + param->offset, param->count * sizeof(float)) != 0,
-                      "%s did not train", param->name);
+        ck_assert_msg(
+            memcmp(after->values + param->offset, starts[2]->values + param->offset, param->count * sizeof(float)) != 0,
+            "%s did not train", param->name);
     }
     adatom_model_destroy(&after);
 

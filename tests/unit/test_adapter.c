@@ -1,4 +1,5 @@
-/* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers. */
+/* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers.
+ */
 #include "fewshot/adapter.h"
 #include "tests/run_suite.h"
 
@@ -79,10 +80,12 @@ static int best_differ(const adatom_predictions *a, const adatom_predictions *b)
     return count;
 }
 
-static const char *const names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm", "full", "lora", "dora", "bora"};
+static const char *const names[] = {"centroid",   "head", "cosine", "atoms", "norm",
+                                    "atoms+norm", "full", "lora",   "dora",  "bora"};
 
 START_TEST(test_fitted_as_classified) {
-    /* What the program of adaptation says of its own pictures, classification says too: parameters, statistics and head arrived. */
+    /* What the program of adaptation says of its own pictures, classification says too: parameters, statistics and head
+     * arrived. */
     static const char *const policies[] = {"frozen", "support"};
     for (int b = 0; b < 2; b++) {
         const adatom_method method = {.adapt = names[_i], .steps = 3, .bn = policies[b]};
@@ -93,15 +96,16 @@ START_TEST(test_fitted_as_classified) {
         adatom_predictions *predictions = classify(model, adapter);
         int right = 0;
         for (int i = 0; i < 48; i++) right += best(predictions, i) == i / 3;
-        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting", names[_i], policies[b], right,
-                      a.fitted_right);
+        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting", names[_i], policies[b],
+                      right, a.fitted_right);
         adatom_predictions_destroy(&predictions);
         adatom_adapter_destroy(&adapter);
     }
 }
 END_TEST
 
-/* Heads of a frozen backbone are started by the host, from the features: where the program starts them that computes its own. */
+/* Heads of a frozen backbone are started by the host, from the features: where the program starts them that computes
+ * its own. */
 START_TEST(test_heads_start_alike) {
     static const char *const kinds[] = {"linear", "cosine"};
     for (int k = 0; k < 2; k++) {
@@ -208,7 +212,8 @@ START_TEST(test_lowrank_movement) {
         size_t count;
         OK(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
         ck_assert_str_eq(t.name, layers[i]);
-        ck_assert(!t.atoms && t.rank == 4 && t.shape[0] == 8 && t.shape[1] == (i ? 8 : 3) && t.shape[2] == 3 && t.shape[3] == 3);
+        ck_assert(!t.atoms && t.rank == 4 && t.shape[0] == 8 && t.shape[1] == (i ? 8 : 3) && t.shape[2] == 3 &&
+                  t.shape[3] == 3);
         ck_assert(t.relative > 1e-4 && t.relative < 0.2);
         for (int layer = 0, conv = 0; conv <= i; layer++) { /* the same as the merged model says */
             adatom_layer_info info;
@@ -230,7 +235,8 @@ END_TEST
 START_TEST(test_lowrank_of_residual) {
     /* Where the kernel is the sum of a kept one and of atoms; statistics of the support set besides. */
     const adatom_decompose_params residual = {.residual = true, .atoms = 5};
-    const adatom_method atoms = {.adapt = "atoms", .steps = 4, .head = "linear"}, lora = {.adapt = "lora", .steps = 3, .bn = "support"};
+    const adatom_method atoms = {.adapt = "atoms", .steps = 4, .head = "linear"},
+                        lora = {.adapt = "lora", .steps = 3, .bn = "support"};
     adatom_model *start, *moved, *merged;
     adatom_adapter *adapter;
     OK(adatom_model_decompose(model, &residual, &start));
@@ -274,8 +280,9 @@ START_TEST(test_hostile_numbers) {
     for (int i = 0; i < adapter->count; i++)
         if (strcmp(adapter->tensors[i].name, "layer3.norm.running_var") == 0) adapter->tensors[i].values[5] = -1;
     ck_assert_int_eq(adatom_classify(device, model, list, 1, pictures, NULL, &predictions), ADATOM_BAD_DATA);
-    ck_assert_msg(strstr(adatom_context_message(ctx), "'layer3.norm.running_var' has the variance -1 at element 5") != NULL, "%s",
-                  adatom_context_message(ctx));
+    ck_assert_msg(strstr(adatom_context_message(ctx), "'layer3.norm.running_var' has the variance -1 at element 5") !=
+                      NULL,
+                  "%s", adatom_context_message(ctx));
     adatom_adapter_destroy(&adapter);
 }
 END_TEST

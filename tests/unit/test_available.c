@@ -1,4 +1,5 @@
-/* What memory a process can still have (base/available.c): fake trees of /proc and /sys, as systems and containers show them. */
+/* What memory a process can still have (base/available.c): fake trees of /proc and /sys, as systems and containers show
+ * them. */
 #include "base/base.h"
 #include "tests/run_suite.h"
 #include <adatom/dataset.h>
@@ -44,12 +45,14 @@ static void put_number(const char *folder, const char *name, uint64_t number) {
     put(path, text);
 }
 
-static void put_meminfo(void) { put("/proc/meminfo", "MemTotal: 8388608 kB\nMemFree: 1 kB\nMemAvailable:    4194304 kB\n"); }
+static void put_meminfo(void) {
+    put("/proc/meminfo", "MemTotal: 8388608 kB\nMemFree: 1 kB\nMemAvailable:    4194304 kB\n");
+}
 static uint64_t available(void) { return ad_available_bytes_in(root); }
 
 #define MOUNT_2 "35 31 0:32 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-#define MOUNTS_1                                                                                                                           \
-    "30 31 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"                                                                  \
+#define MOUNTS_1                                                                                                       \
+    "30 31 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"                                              \
     "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
 
 START_TEST(system_alone) {
@@ -148,7 +151,8 @@ START_TEST(data_beyond_memory) {
     adatom_dataset *data = NULL;
     OK(adatom_context_create(NULL, &ctx));
     const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
-    const adatom_dataset_params params = {.size = 1024, .split = "base", .builtin_per_class = (int)(all / ((uint64_t)3 << 20) / 64) + 1};
+    const adatom_dataset_params params = {
+        .size = 1024, .split = "base", .builtin_per_class = (int)(all / ((uint64_t)3 << 20) / 64) + 1};
     ck_assert_int_eq(adatom_dataset_open(ctx, "builtin:shapes", &params, &data), ADATOM_OUT_OF_MEMORY);
     const char *message = adatom_context_message(ctx);
     ck_assert_msg(strstr(message, "pictures of 1024 x 1024 need ") && strstr(message, " are available"), "%s", message);

@@ -119,8 +119,12 @@ START_TEST(philox_known_answers) {
         uint32_t counter[4], key[2], want[4];
     } vectors[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < AD_COUNT(vectors); i++) {
         uint32_t got[4];
@@ -132,7 +136,8 @@ END_TEST
 
 START_TEST(random_streams) {
     ad_random a = ad_random_make(1, AD_STREAM_EPISODE, 5), same = a, stream = ad_random_make(1, AD_STREAM_INIT, 5),
-              index = ad_random_make(1, AD_STREAM_EPISODE, 6), seed = ad_random_make(1ull << 32 | 1, AD_STREAM_EPISODE, 5);
+              index = ad_random_make(1, AD_STREAM_EPISODE, 6),
+              seed = ad_random_make(1ull << 32 | 1, AD_STREAM_EPISODE, 5);
     uint32_t first = ad_random_bits(&a);
     ck_assert_uint_eq(first, ad_random_bits(&same));
     ck_assert_uint_ne(first, ad_random_bits(&stream));
@@ -167,7 +172,8 @@ START_TEST(random_ranges) {
 END_TEST
 
 START_TEST(available_memory) {
-    const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE), available = ad_available_bytes();
+    const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE),
+                   available = ad_available_bytes();
     ck_assert(available > 1 << 20 && available < all);
 }
 END_TEST
@@ -180,7 +186,8 @@ START_TEST(half_precision) {
         const double magnitude = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
         if (exponent == 31) {
             ck_assert(fraction ? isnan(got) : isinf(got));
-            ck_assert(fraction ? isnan(ad_half_to_float(ad_half_from_float(got))) : ad_half_from_float(got) == (h & 0x8000) + 0x7bff);
+            ck_assert(fraction ? isnan(ad_half_to_float(ad_half_from_float(got)))
+                               : ad_half_from_float(got) == (h & 0x8000) + 0x7bff);
             continue;
         }
         ck_assert(fabs((double)got) == magnitude && !signbit(got) == !(h & 0x8000));

@@ -13,7 +13,8 @@ static adatom_device *device;
 
 static void open_device(void) {
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .threads = 1}, &device), ADATOM_OK);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .threads = 1}, &device),
+                     ADATOM_OK);
 }
 
 static void close_device(void) {
@@ -27,7 +28,8 @@ START_TEST(suites_are_cases) {
     for (size_t s = 0; s < AD_COUNT(suites); s++)
         for (const char *const *name = ad_bench_suite(suites[s]); *name; name++) {
             ck_assert_msg(ad_bench_parse(*name, &c), "%s", *name);
-            for (const char *const *other = ad_bench_suite(suites[s]); other < name; other++) ck_assert_str_ne(*other, *name);
+            for (const char *const *other = ad_bench_suite(suites[s]); other < name; other++)
+                ck_assert_str_ne(*other, *name);
         }
     ck_assert_ptr_null(ad_bench_suite("other"));
 }
@@ -49,7 +51,8 @@ START_TEST(names_decide_shapes) {
     ck_assert(ad_bench_parse("conv/forward/atoms-first/32x64x3s2/21/b5m9g16", &c));
     ck_assert_int_eq(c.steps[0].op.kind, AD_OP_DEPTH);
     ck_assert_int_eq(c.steps[0].op.g.group, 16);
-    ck_assert(c.steps[1].op.g.c == 16 * 9 && c.steps[1].op.g.o == 16 && c.steps[1].op.g.w == 11 * 4); /* a row for each group of outputs */
+    ck_assert(c.steps[1].op.g.c == 16 * 9 && c.steps[1].op.g.o == 16 &&
+              c.steps[1].op.g.w == 11 * 4); /* a row for each group of outputs */
     ck_assert_uint_eq(ad_op_elements(&c.steps[0].op, 2), ad_op_elements(&c.steps[1].op, 0));
     ck_assert(ad_bench_parse("pretrain/resnet10-group-stage/84/b2", &c));
     ck_assert_str_eq(c.sharing, "group-stage");
@@ -107,7 +110,8 @@ START_TEST(what_is_no_name) {
 END_TEST
 
 START_TEST(slower_means_beyond_the_noise) {
-    const double quiet[] = {100, 101, 99, 100, 102}, slow[] = {200, 201, 199, 203, 200}, little[] = {103, 104, 102, 103, 105};
+    const double quiet[] = {100, 101, 99, 100, 102}, slow[] = {200, 201, 199, 203, 200},
+                 little[] = {103, 104, 102, 103, 105};
     const double noisy[] = {100, 180, 95, 190, 150}, load[] = {99, 240, 250, 245, 260}, one[] = {100}, twice[] = {200};
     double ratio = 0;
     ck_assert_int_eq(adatom_bench_compare(quiet, 5, slow, 5, &ratio), 1);
@@ -149,7 +153,8 @@ static void on_result(void *user, const adatom_bench_result *r) {
 }
 
 static adatom_status bench(const char *filter, tally *t, int *errors) {
-    const adatom_bench_params params = {.filters = &filter, .filter_count = 1, .seed = 1, .report = on_result, .user = t};
+    const adatom_bench_params params = {
+        .filters = &filter, .filter_count = 1, .seed = 1, .report = on_result, .user = t};
     return adatom_bench_device(device, &params, errors);
 }
 
@@ -164,7 +169,8 @@ START_TEST(cases_are_verified_and_timed) {
                                         "adapt/atoms/conv4/16/2w1s1q/2"};
     tally t = {0};
     int errors = -1;
-    const adatom_bench_params params = {.filters = names, .filter_count = AD_COUNT(names), .seed = 1, .report = on_result, .user = &t};
+    const adatom_bench_params params = {
+        .filters = names, .filter_count = AD_COUNT(names), .seed = 1, .report = on_result, .user = &t};
     ck_assert_msg(adatom_bench_device(device, &params, &errors) == ADATOM_OK, "%s", adatom_context_message(ctx));
     ck_assert_msg(t.ok == (int)AD_COUNT(names) && t.other == 0 && errors == 0, "%s: %s", t.name, t.reason);
     ck_assert_str_eq(t.name, names[AD_COUNT(names) - 1]); /* in the order asked for */

@@ -1,4 +1,5 @@
-/* Checkpoints: what is written comes back; every changed byte is found, and so is every number that no run can have come to. */
+/* Checkpoints: what is written comes back; every changed byte is found, and so is every number that no run can have
+ * come to. */
 #include "fewshot/formats/checkpoint.h"
 #include "io/safetensors.h"
 #include "tests/run_suite.h"
@@ -13,7 +14,8 @@ static float written[4][FLOATS], arrays[4][FLOATS];
 static char path[] = "/tmp/adatom-checkpoint-XXXXXX";
 
 static ad_checkpoint state_of(float (*from)[FLOATS]) {
-    ad_checkpoint c = {.config = "0123456789abcdef", .best = -1, .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH};
+    ad_checkpoint c = {
+        .config = "0123456789abcdef", .best = -1, .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH};
     for (int i = 0; i < 4; i++) c.arrays[i] = from[i], c.counts[i] = FLOATS;
     return c;
 }
@@ -53,7 +55,8 @@ START_TEST(test_round_trip) {
     ad_checkpoint d;
     OK(ad_checkpoint_write(ctx, path, &c));
     OK(back(&d));
-    ck_assert(d.step == c.step && d.seen == c.seen && d.right == c.right && d.loss == c.loss && d.seconds == c.seconds && d.best == c.best);
+    ck_assert(d.step == c.step && d.seen == c.seen && d.right == c.right && d.loss == c.loss &&
+              d.seconds == c.seconds && d.best == c.best);
     ck_assert_str_eq(d.best_hash, c.best_hash);
     ck_assert_mem_eq(arrays, written, sizeof arrays);
     /* At an epoch's end its pictures may have been told and validated already, or not yet. */
@@ -81,7 +84,8 @@ START_TEST(test_every_byte_counts) {
             memcpy(copy, bytes, size);
             copy[at] = (char)(copy[at] ^ 1 << bit);
             d = state_of(arrays);
-            ck_assert_msg(ad_checkpoint_parse(ctx, path, copy, size, &d) == ADATOM_BAD_DATA, "bit %d of byte %zu", bit, at);
+            ck_assert_msg(ad_checkpoint_parse(ctx, path, copy, size, &d) == ADATOM_BAD_DATA, "bit %d of byte %zu", bit,
+                          at);
             ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), path));
         }
     for (size_t length = 0; length <= size + 1; length++) {
@@ -104,10 +108,10 @@ START_TEST(test_impossible_numbers) {
     } cases[18];
     for (size_t i = 0; i < AD_COUNT(cases); i++) cases[i].c = middle();
     size_t n = 0;
-#define CASE(name, change)                                                                                                                 \
-    do {                                                                                                                                   \
-        cases[n].what = name;                                                                                                              \
-        cases[n++].c.change;                                                                                                               \
+#define CASE(name, change)                                                                                             \
+    do {                                                                                                               \
+        cases[n].what = name;                                                                                          \
+        cases[n++].c.change;                                                                                           \
     } while (0)
     CASE("step", step = -7);
     CASE("step", step = -1);
@@ -133,7 +137,8 @@ START_TEST(test_impossible_numbers) {
         const adatom_status status = ad_checkpoint_write(ctx, path, &cases[i].c);
         if (status != ADATOM_OK) continue; /* JSON has no NaN */
         ck_assert_msg(back(&d) == ADATOM_BAD_DATA, "case %zu, %s, is accepted", i, cases[i].what);
-        ck_assert_msg(strstr(adatom_context_message(ctx), cases[i].what) != NULL, "%s: %s", cases[i].what, adatom_context_message(ctx));
+        ck_assert_msg(strstr(adatom_context_message(ctx), cases[i].what) != NULL, "%s: %s", cases[i].what,
+                      adatom_context_message(ctx));
     }
     for (int i = 0; i < 4; i++) {
         const ad_checkpoint c = middle();

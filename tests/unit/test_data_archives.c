@@ -30,8 +30,8 @@ static void put_tree_of(const char *folder, const stored *members, size_t count)
 
 START_TEST(names_in_utf8) {
     size = make_colours(red, blue, green);
-    const stored flagged[] = {UTF8_OF("a/" JAPANESE ".ppm", red), UTF8_OF(COMPOSED "/1.ppm", blue), UTF8_OF("a/" DECOMPOSED ".ppm", green),
-                              FILE_OF("a/plain.ppm", green)};
+    const stored flagged[] = {UTF8_OF("a/" JAPANESE ".ppm", red), UTF8_OF(COMPOSED "/1.ppm", blue),
+                              UTF8_OF("a/" DECOMPOSED ".ppm", green), FILE_OF("a/plain.ppm", green)};
     stored plain[4];
     memcpy(plain, flagged, sizeof plain);
     for (size_t i = 0; i < 4; i++) plain[i].flags = 0;
@@ -53,7 +53,8 @@ END_TEST
 
 START_TEST(names_in_two_unicode_forms) {
     size = make_colours(red, blue, green);
-    const stored members[] = {UTF8_OF(COMPOSED "/1.ppm", red), UTF8_OF(DECOMPOSED "/1.ppm", blue), UTF8_OF("b/1.ppm", green)};
+    const stored members[] = {UTF8_OF(COMPOSED "/1.ppm", red), UTF8_OF(DECOMPOSED "/1.ppm", blue),
+                              UTF8_OF("b/1.ppm", green)};
     put_zip("set.zip", members, 3);
     put_tree_of("folder", members, 3);
     check_hash("set.zip", "folder", 3);
@@ -93,8 +94,9 @@ START_TEST(links_to_files) {
                               LINK_OF("b/5.ppm", "s4.ppm"),
                               LINK_OF("./b//6.ppm", "h./store/01ab")};
     put_tar("set.tar", members, AD_COUNT(members));
-    const stored files[] = {FILE_OF("a/1.ppm", red), FILE_OF("a/2.ppm", red),   FILE_OF("b/1.ppm", blue),  FILE_OF("b/2.ppm", blue),
-                            FILE_OF("b/3.ppm", red), FILE_OF("b/4.ppm", green), FILE_OF("b/5.ppm", green), FILE_OF("b/6.ppm", green)};
+    const stored files[] = {FILE_OF("a/1.ppm", red),   FILE_OF("a/2.ppm", red),  FILE_OF("b/1.ppm", blue),
+                            FILE_OF("b/2.ppm", blue),  FILE_OF("b/3.ppm", red),  FILE_OF("b/4.ppm", green),
+                            FILE_OF("b/5.ppm", green), FILE_OF("b/6.ppm", green)};
     put_tree_of("folder", files, AD_COUNT(files));
     check_hash("set.tar", "folder", 8);
     /* Nothing kept in memory: each member is read once again. */
@@ -118,8 +120,8 @@ END_TEST
 
 START_TEST(links_to_folders) {
     size = make_colours(red, blue, green);
-    const stored members[] = {FILE_OF("store/x/1.ppm", red), FILE_OF("store/x/sub/2.ppm", blue), LINK_OF("a", "sstore/x"),
-                              LINK_OF("b", "sa/sub"), FILE_OF("c/1.ppm", green)};
+    const stored members[] = {FILE_OF("store/x/1.ppm", red), FILE_OF("store/x/sub/2.ppm", blue),
+                              LINK_OF("a", "sstore/x"), LINK_OF("b", "sa/sub"), FILE_OF("c/1.ppm", green)};
     put_tar("set.tar", members, AD_COUNT(members));
     put_tree_of("folder", members, AD_COUNT(members));
     ck_assert_int_eq(symlink("store/x", in_test("folder/a")), 0);
@@ -197,8 +199,9 @@ START_TEST(archives_that_are_not_read) {
     const stored locked[] = {{.name = "a/1.ppm", .content = red, .size = size, .flags = 1}, FILE_OF("b/1.ppm", blue)};
     put_zip("locked.zip", locked, 2);
     open_badly(in_test("locked.zip"), &small, ADATOM_BAD_DATA, "is encrypted ('a/1.ppm')");
-    const stored other[] = {
-        {.name = "secret.txt", .content = red, .size = size, .flags = 1}, FILE_OF("a/1.ppm", red), FILE_OF("b/1.ppm", blue)};
+    const stored other[] = {{.name = "secret.txt", .content = red, .size = size, .flags = 1},
+                            FILE_OF("a/1.ppm", red),
+                            FILE_OF("b/1.ppm", blue)};
     put_zip("other.zip", other, 3);
     adatom_dataset *d = open_well(in_test("other.zip"), &small);
     adatom_dataset_destroy(&d);
@@ -207,7 +210,8 @@ END_TEST
 
 START_TEST(folders_without_pictures) {
     size = make_colours(red, blue, green);
-    const stored members[] = {FILE_OF("a/1.ppm", red), FILE_OF("b/1.ppm", blue), LINK_OF("c", "d"), FILE_OF("c/readme.txt", red)};
+    const stored members[] = {FILE_OF("a/1.ppm", red), FILE_OF("b/1.ppm", blue), LINK_OF("c", "d"),
+                              FILE_OF("c/readme.txt", red)};
     put_tar("set.tar", members, AD_COUNT(members));
     const adatom_dataset_params strict = {.size = 4, .refuse_empty = true};
     open_badly(in_test("set.tar"), &strict, ADATOM_BAD_DATA, "the folder 'c' in");

@@ -21,7 +21,8 @@ static void count_decoded(void *user, size_t done, size_t total) {
 
 static adatom_dataset *open_cached(const char *spec) {
     decoded = 0;
-    return open_well(spec, &(adatom_dataset_params){.size = 4, .cache_dir = in_test("cache"), .progress = count_decoded});
+    return open_well(spec,
+                     &(adatom_dataset_params){.size = 4, .cache_dir = in_test("cache"), .progress = count_decoded});
 }
 
 static void check_colour(const adatom_dataset *d, size_t image, unsigned colour) {
@@ -135,7 +136,8 @@ START_TEST(only_settled_files_are_known) {
     check_colours(in_test("set.tar.gz"), 0x111111, 0x222222);
     ck_assert_uint_eq(decoded, 0);
     /* Of what is known, the archive can be decoded to another size. */
-    adatom_dataset *d = open_well(in_test("set.tar.gz"), &(adatom_dataset_params){.size = 2, .cache_dir = in_test("cache")});
+    adatom_dataset *d =
+        open_well(in_test("set.tar.gz"), &(adatom_dataset_params){.size = 2, .cache_dir = in_test("cache")});
     check_colour(d, 1, 0x222222);
     adatom_dataset_destroy(&d);
     /* Another content with the same name, size and time of writing. */

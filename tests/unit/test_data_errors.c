@@ -45,7 +45,8 @@ START_TEST(pictures_that_do_not_decode) {
     put_text("d/b/2.jpg", "P6\n8 8\n255\nxxxx");
     open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "'b/2.jpg'");
     put_picture("d/b/2.jpg", 9, 9, 0);
-    open_badly(in_test("d"), &(adatom_dataset_params){.size = 4, .max_pixels = 80}, ADATOM_BAD_DATA, "9 x 9 pixels, more than the 80");
+    open_badly(in_test("d"), &(adatom_dataset_params){.size = 4, .max_pixels = 80}, ADATOM_BAD_DATA,
+               "9 x 9 pixels, more than the 80");
 }
 END_TEST
 
@@ -103,7 +104,8 @@ START_TEST(truncated_archives) {
             while (bytes[end - 1] == 0) end--;
             end = (end + 511) / 512 * 512 + 1;
         }
-        size_t step = strcmp(kinds[k], "tar") ? 1 + end / 150 : 128; /* between members, too: nothing is missing there but the end */
+        size_t step = strcmp(kinds[k], "tar") ? 1 + end / 150
+                                              : 128; /* between members, too: nothing is missing there but the end */
         for (size_t cut = 0; cut <= end - 1; cut += step) {
             put_file("cut", bytes, cut);
             adatom_dataset *d = NULL;
@@ -148,8 +150,8 @@ START_TEST(out_of_memory_anywhere) {
                 adatom_dataset_destroy(&d);
                 break;
             }
-            ck_assert_msg(status == ADATOM_OUT_OF_MEMORY, "%s, allocation %ld: %s: %s", spec, n, adatom_status_name(status),
-                          adatom_context_message(ctx));
+            ck_assert_msg(status == ADATOM_OUT_OF_MEMORY, "%s, allocation %ld: %s: %s", spec, n,
+                          adatom_status_name(status), adatom_context_message(ctx));
             ck_assert_ptr_null(d);
             ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "memory"));
             failures++;

@@ -55,7 +55,8 @@ START_TEST(lossless_formats_are_exact) {
         for (int i = 0; i < SIZE * SIZE; i++) {
             const uint8_t *p = in + i * channels;
             double a = alpha ? p[channels - 1] / 255.0 : 1;
-            for (int c = 0; c < 3; c++) wanted[3 * i + c] = (uint8_t)(p[channels > 2 ? c : 0] * a + 255 * (1 - a) + 0.5);
+            for (int c = 0; c < 3; c++)
+                wanted[3 * i + c] = (uint8_t)(p[channels > 2 ? c : 0] * a + 255 * (1 - a) + 0.5);
         }
         buffer png = {.size = 0}, bmp = {.size = 0};
         ck_assert(stbi_write_png_to_func(append, &png, SIZE, SIZE, channels, in, SIZE * channels));
@@ -94,7 +95,8 @@ START_TEST(every_truncation_is_noticed) {
         ck_assert_int_eq(decode(&files[f], SIZE, out, &error), ADATOM_OK);
         for (size_t cut = 0; cut < whole; cut++) {
             files[f].size = cut;
-            ck_assert_msg(decode(&files[f], SIZE, out, &error) == ADATOM_BAD_DATA, "format %zu cut to %zu of %zu", f, cut, whole);
+            ck_assert_msg(decode(&files[f], SIZE, out, &error) == ADATOM_BAD_DATA, "format %zu cut to %zu of %zu", f,
+                          cut, whole);
             ck_assert_str_ne(error.text, "");
         }
     }
@@ -129,11 +131,13 @@ START_TEST(headers_that_lie) {
 END_TEST
 
 /* The definition: a triangle as wide as the reduction, over pixel centres, renormalised at the borders. */
-static double resized(const uint8_t *in, int width, int height, int scaled_width, int scaled_height, int x, int y, int c) {
+static double resized(const uint8_t *in, int width, int height, int scaled_width, int scaled_height, int x, int y,
+                      int c) {
     double sx = (double)width / scaled_width, sy = (double)height / scaled_height, sum = 0, weights = 0;
     for (int j = 0; j < height; j++) {
         for (int i = 0; i < width; i++) {
-            double u = fabs((i + 0.5 - (x + 0.5) * sx) / fmax(sx, 1)), v = fabs((j + 0.5 - (y + 0.5) * sy) / fmax(sy, 1));
+            double u = fabs((i + 0.5 - (x + 0.5) * sx) / fmax(sx, 1)),
+                   v = fabs((j + 0.5 - (y + 0.5) * sy) / fmax(sy, 1));
             double w = fmax(0, 1 - u) * fmax(0, 1 - v);
             sum += w * in[(j * width + i) * 3 + c];
             weights += w;
@@ -143,10 +147,12 @@ static double resized(const uint8_t *in, int width, int height, int scaled_width
 }
 
 START_TEST(resize_is_antialiased_bilinear) {
-    static const int cases[][4] = {{20, 20, 7, 7},   {33, 21, 8, 8}, {21, 33, 8, 10}, {5, 9, 12, 12},   {84, 60, 32, 32},
-                                   {64, 64, 32, 36}, {3, 1, 4, 4},   {40, 40, 1, 1},  {20, 20, 20, 20}, {16, 16, 16, 18}};
+    static const int cases[][4] = {{20, 20, 7, 7},   {33, 21, 8, 8},   {21, 33, 8, 10}, {5, 9, 12, 12},
+                                   {84, 60, 32, 32}, {64, 64, 32, 36}, {3, 1, 4, 4},    {40, 40, 1, 1},
+                                   {20, 20, 20, 20}, {16, 16, 16, 18}};
     for (size_t k = 0; k < AD_COUNT(cases); k++) {
-        int width = cases[k][0], height = cases[k][1], size = cases[k][2], resize = cases[k][3], shorter = AD_MIN(width, height);
+        int width = cases[k][0], height = cases[k][1], size = cases[k][2], resize = cases[k][3],
+            shorter = AD_MIN(width, height);
         uint8_t in[84 * 84 * 3], out[32 * 32 * 3];
         for (int i = 0; i < width * height * 3; i++) in[i] = noise((uint32_t)i);
         ck_assert_int_eq(ad_image_fit(in, width, height, size, resize, out), ADATOM_OK);
@@ -154,10 +160,11 @@ START_TEST(resize_is_antialiased_bilinear) {
         for (int y = 0; y < size; y++) {
             for (int x = 0; x < size; x++) {
                 for (int c = 0; c < 3; c++) {
-                    double wanted = resized(in, width, height, scaled_width, scaled_height, x + (scaled_width - size) / 2,
-                                            y + (scaled_height - size) / 2, c);
-                    ck_assert_msg(fabs(wanted - out[(y * size + x) * 3 + c]) < 0.501, "%dx%d to %d at %d,%d: got %d, wanted %f", width,
-                                  height, size, x, y, out[(y * size + x) * 3 + c], wanted);
+                    double wanted = resized(in, width, height, scaled_width, scaled_height,
+                                            x + (scaled_width - size) / 2, y + (scaled_height - size) / 2, c);
+                    ck_assert_msg(fabs(wanted - out[(y * size + x) * 3 + c]) < 0.501,
+                                  "%dx%d to %d at %d,%d: got %d, wanted %f", width, height, size, x, y,
+                                  out[(y * size + x) * 3 + c], wanted);
                 }
             }
         }

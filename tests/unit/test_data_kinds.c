@@ -1,4 +1,5 @@
-/* Kinds of pictures: samples of each whole, cut and short of memory; orientation, names, backgrounds, the budget of memory. */
+/* Kinds of pictures: samples of each whole, cut and short of memory; orientation, names, backgrounds, the budget of
+ * memory. */
 #include "data_files.h"
 #include "tests/support/hooks.h"
 
@@ -9,7 +10,8 @@
 #define SAMPLES "tests/fuzz/corpus/image"
 enum { SIZE = 10 };
 
-static const ad_image_params plain = {.size = SIZE, .resize = SIZE, .max_pixels = 1 << 20, .background = {255, 255, 255}};
+static const ad_image_params plain = {
+    .size = SIZE, .resize = SIZE, .max_pixels = 1 << 20, .background = {255, 255, 255}};
 
 typedef struct sample {
     char name[64], *bytes;
@@ -50,13 +52,15 @@ static void each_sample(void (*look)(const sample *)) {
 static void is_read(const sample *s) {
     uint8_t out[SIZE * SIZE * 3];
     ad_image_error error;
-    ck_assert_msg(ad_image_decode(s->bytes, s->size, &plain, out, &error) == ADATOM_OK && !*error.text, "%s: %s", s->name, error.text);
+    ck_assert_msg(ad_image_decode(s->bytes, s->size, &plain, out, &error) == ADATOM_OK && !*error.text, "%s: %s",
+                  s->name, error.text);
 }
 
 START_TEST(samples_are_read) { each_sample(is_read); }
 END_TEST
 
-/* What may be missing at the end without anyone being able to tell: digits of the last number, and what libtiff does not look at. */
+/* What may be missing at the end without anyone being able to tell: digits of the last number, and what libtiff does
+ * not look at. */
 static void is_noticed_when_cut(const sample *s) {
     uint8_t out[SIZE * SIZE * 3];
     ad_image_error error;
@@ -104,8 +108,8 @@ static void survives_without_memory(const sample *s) {
         adatom_status status = ad_image_decode(s->bytes, s->size, &params, out, &error);
         ad_test_fail_allocation(-1);
         if (status == ADATOM_OK && n > 2) return;
-        ck_assert_msg(status == ADATOM_OUT_OF_MEMORY && strstr(error.text, "memory"), "%s, allocation %ld: %s %s", s->name, n,
-                      adatom_status_name(status), error.text);
+        ck_assert_msg(status == ADATOM_OUT_OF_MEMORY && strstr(error.text, "memory"), "%s, allocation %ld: %s %s",
+                      s->name, n, adatom_status_name(status), error.text);
         ck_assert_int_lt(n, 200);
     }
 }
@@ -149,8 +153,9 @@ START_TEST(sixteen_bits_are_as_eight) {
 END_TEST
 
 START_TEST(exif_is_read_within_its_bounds) {
-    static const uint8_t little[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
-                         big[] = "MM\0*\0\0\0\x08\0\x02\x01\x0F\0\x02\0\0\0\x04pho\0\x01\x12\0\x04\0\0\0\x01\0\0\0\x08\0\0\0\0";
+    static const uint8_t
+        little[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
+        big[] = "MM\0*\0\0\0\x08\0\x02\x01\x0F\0\x02\0\0\0\x04pho\0\x01\x12\0\x04\0\0\0\x01\0\0\0\x08\0\0\0\0";
     ck_assert_int_eq(ad_exif_orientation(little, sizeof little - 1), 6);
     ck_assert_int_eq(ad_exif_orientation(big, sizeof big - 1), 8);
     for (size_t cut = 0; cut < sizeof little - 1; cut++) {
@@ -176,11 +181,14 @@ START_TEST(names_tell_the_kind) {
     static const struct {
         const char *name;
         ad_entry_kind kind;
-    } cases[] = {{"a.JPG", AD_ENTRY_PICTURE}, {"b/a.jfif", AD_ENTRY_PICTURE}, {"a.pbm", AD_ENTRY_PICTURE}, {"a.pam", AD_ENTRY_PICTURE},
-                 {"a.jxl", AD_ENTRY_UNREAD},  {"a.jp2", AD_ENTRY_UNREAD},     {"a.TGA", AD_ENTRY_UNREAD},  {"a.psd", AD_ENTRY_UNREAD},
-                 {"a.dng", AD_ENTRY_UNREAD},  {"a.cr3", AD_ENTRY_UNREAD},     {"a.svg", AD_ENTRY_UNREAD},  {"list.CSV", AD_ENTRY_CSV},
-                 {"a.txt", AD_ENTRY_OTHER},   {"jpg", AD_ENTRY_OTHER},        {"a.jpg/b", AD_ENTRY_OTHER}, {"a.", AD_ENTRY_OTHER}};
-    for (size_t i = 0; i < AD_COUNT(cases); i++) ck_assert_msg(ad_kind_of_name(cases[i].name) == cases[i].kind, "%s", cases[i].name);
+    } cases[] = {{"a.JPG", AD_ENTRY_PICTURE}, {"b/a.jfif", AD_ENTRY_PICTURE}, {"a.pbm", AD_ENTRY_PICTURE},
+                 {"a.pam", AD_ENTRY_PICTURE}, {"a.jxl", AD_ENTRY_UNREAD},     {"a.jp2", AD_ENTRY_UNREAD},
+                 {"a.TGA", AD_ENTRY_UNREAD},  {"a.psd", AD_ENTRY_UNREAD},     {"a.dng", AD_ENTRY_UNREAD},
+                 {"a.cr3", AD_ENTRY_UNREAD},  {"a.svg", AD_ENTRY_UNREAD},     {"list.CSV", AD_ENTRY_CSV},
+                 {"a.txt", AD_ENTRY_OTHER},   {"jpg", AD_ENTRY_OTHER},        {"a.jpg/b", AD_ENTRY_OTHER},
+                 {"a.", AD_ENTRY_OTHER}};
+    for (size_t i = 0; i < AD_COUNT(cases); i++)
+        ck_assert_msg(ad_kind_of_name(cases[i].name) == cases[i].kind, "%s", cases[i].name);
     static const struct {
         const char *kind, *name;
     } optional[] = {{"WebP", "a.webp"}, {"TIFF", "a.tiff"}, {"HEIC", "a.heic"}, {"HEIC", "a.hif"}, {"AVIF", "a.avif"}};
@@ -206,7 +214,8 @@ START_TEST(contents_tell_the_kind) {
                   "ftypavif",
                   12, "an AVIF picture"},
                  {"hello", 5, "a text file"}};
-    for (size_t i = 0; i < AD_COUNT(cases); i++) ck_assert_str_eq(ad_sniff(cases[i].bytes, cases[i].size), cases[i].what);
+    for (size_t i = 0; i < AD_COUNT(cases); i++)
+        ck_assert_str_eq(ad_sniff(cases[i].bytes, cases[i].size), cases[i].what);
 }
 END_TEST
 
@@ -215,11 +224,12 @@ START_TEST(kinds_that_a_build_lacks_are_named) {
         const char *bytes;
         size_t size;
         const char *kind, *sentence;
-    } cases[] = {{"RIFF\x10\0\0\0WEBPVP8 ", 16, "WebP", "is a WebP picture; this build reads no WebP (built without libwebp)"},
-                 {"II*\0\x08\0\0\0", 8, "TIFF", "is a TIFF picture; this build reads no TIFF (built without libtiff 4.5)"},
-                 {"\0\0\0\x1C"
-                  "ftypavif",
-                  12, "AVIF", "is an AVIF picture; this build reads no HEIC or AVIF (built without libheif)"}};
+    } cases[] = {
+        {"RIFF\x10\0\0\0WEBPVP8 ", 16, "WebP", "is a WebP picture; this build reads no WebP (built without libwebp)"},
+        {"II*\0\x08\0\0\0", 8, "TIFF", "is a TIFF picture; this build reads no TIFF (built without libtiff 4.5)"},
+        {"\0\0\0\x1C"
+         "ftypavif",
+         12, "AVIF", "is an AVIF picture; this build reads no HEIC or AVIF (built without libheif)"}};
     for (size_t i = 0; i < AD_COUNT(cases); i++) {
         uint8_t out[SIZE * SIZE * 3];
         ad_image_error error;
@@ -239,7 +249,8 @@ START_TEST(backgrounds) {
     for (size_t i = 0; i < AD_COUNT(wrong); i++) ck_assert_msg(!ad_parse_background(wrong[i], rgb), "'%s'", wrong[i]);
     put_picture("d/a/1.ppm", 4, 4, 0);
     put_picture("d/b/1.ppm", 4, 4, 1);
-    open_badly(in_test("d"), &(adatom_dataset_params){.size = 4, .background = "red"}, ADATOM_USAGE, "'red' is no background");
+    open_badly(in_test("d"), &(adatom_dataset_params){.size = 4, .background = "red"}, ADATOM_USAGE,
+               "'red' is no background");
 }
 END_TEST
 
@@ -251,8 +262,9 @@ START_TEST(background_shines_through) {
     put_file("d/a/1.pam", bytes, sizeof bytes);
     put_file("d/b/1.pam", bytes, sizeof bytes);
     for (int k = 0; k < 2; k++) { /* with a cache, which must not mix them up */
-        adatom_dataset *d =
-            open_well(in_test("d"), &(adatom_dataset_params){.size = 2, .background = k ? "102030" : NULL, .cache_dir = in_test("cache")});
+        adatom_dataset *d = open_well(
+            in_test("d"),
+            &(adatom_dataset_params){.size = 2, .background = k ? "102030" : NULL, .cache_dir = in_test("cache")});
         adatom_dataset_info info = describe(d);
         const uint8_t wanted[2][3] = {{255, 255, 255}, {16, 32, 48}};
         ck_assert_mem_eq(adatom_dataset_pixels(d, 1), wanted[k], 3);
@@ -278,7 +290,8 @@ START_TEST(damaged_pictures_are_counted) {
         ck_assert_uint_eq(describe(d).damaged, 2);
         ck_assert_int_eq(warnings, k);
         ck_assert_int_eq(adatom_dataset_pixels(d, 1)[0], 0x10);
-        ck_assert_int_eq(adatom_dataset_pixels(d, 1)[3 * 15], 255); /* a row that is missing is of the background's colour */
+        ck_assert_int_eq(adatom_dataset_pixels(d, 1)[3 * 15],
+                         255); /* a row that is missing is of the background's colour */
         adatom_dataset_destroy(&d);
     }
     size_t problems = 0;

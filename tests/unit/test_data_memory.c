@@ -1,5 +1,5 @@
-/* Data sets while memory is lacking: each allocation of opening one fails once, with a cache that is new, that is there and that is
- * partly there, and with archives of links. Either the right pictures come of it, or one sentence. */
+/* Data sets while memory is lacking: each allocation of opening one fails once, with a cache that is new, that is there
+ * and that is partly there, and with archives of links. Either the right pictures come of it, or one sentence. */
 #include "data_files.h"
 #include "tests/support/hooks.h"
 
@@ -63,7 +63,8 @@ static void sweep(const char *relative, cache_kind kind) {
     char spec[128], hash[17], cache[128];
     snprintf(spec, sizeof spec, "%s", strcmp(relative, "builtin") ? in_test(relative) : "builtin:shapes/val");
     snprintf(cache, sizeof cache, "%s", in_test("cache"));
-    const adatom_dataset_params params = {.size = 3, .threads = 1, .builtin_per_class = 1, .cache_dir = kind == NO_CACHE ? NULL : cache};
+    const adatom_dataset_params params = {
+        .size = 3, .threads = 1, .builtin_per_class = 1, .cache_dir = kind == NO_CACHE ? NULL : cache};
     prepare(spec, kind == NO_CACHE ? NO_CACHE : COLD, &params);
     adatom_dataset *d = open_well(spec, &params);
     memcpy(hash, describe(d).hash, sizeof hash);
@@ -81,8 +82,8 @@ static void sweep(const char *relative, cache_kind kind) {
         came = ad_test_fail_allocation(-1) < 0;
         failures += came;
         if (status == ADATOM_OK) {
-            ck_assert_msg(!strcmp(describe(d).hash, hash) && describe(d).images == images, "%s (%d), allocation %ld: other pictures", spec,
-                          (int)kind, n);
+            ck_assert_msg(!strcmp(describe(d).hash, hash) && describe(d).images == images,
+                          "%s (%d), allocation %ld: other pictures", spec, (int)kind, n);
             ck_assert_uint_eq(describe(d).passed_over, passed);
             if (came) ck_assert_msg(warnings > 0, "%s (%d), allocation %ld: nothing is said", spec, (int)kind, n);
             adatom_dataset_destroy(&d);
@@ -95,7 +96,8 @@ static void sweep(const char *relative, cache_kind kind) {
         if (kind != COLD || n % 3 != 0) continue;
         /* What a failure left in the cache serves the next call as well as none. */
         d = open_well(spec, &params);
-        ck_assert_msg(!strcmp(describe(d).hash, hash), "%s (%d), after allocation %ld: other pictures", spec, (int)kind, n);
+        ck_assert_msg(!strcmp(describe(d).hash, hash), "%s (%d), after allocation %ld: other pictures", spec, (int)kind,
+                      n);
         adatom_dataset_destroy(&d);
     }
     ck_assert_int_gt(failures, 5);
@@ -104,7 +106,8 @@ static void sweep(const char *relative, cache_kind kind) {
 START_TEST(any_allocation_may_fail) {
     static const struct {
         const char *name;
-        bool with[ONLY_SOURCES + 1]; /* of each kind of cache; all would take long, as what is kept is brought to the disk */
+        bool with[ONLY_SOURCES +
+                  1]; /* of each kind of cache; all would take long, as what is kept is brought to the disk */
     } specs[] = {{"links.tar", {true, true, true, false, true}},
                  {"names.zip", {true, false, true, false, false}},
                  {"folder", {true, true, true, true, false}},

@@ -6,14 +6,15 @@
 
 static const adatom_dataset_params small = {.size = 4, .threads = 2};
 
-static const char *const tree[] = {"set/train/cat/2.ppm", "set/train/cat/10.ppm", "set/train/dog/a.ppm", "set/train/ant/x.PPM",
-                                   "set/train/ant/y.ppm"};
+static const char *const tree[] = {"set/train/cat/2.ppm", "set/train/cat/10.ppm", "set/train/dog/a.ppm",
+                                   "set/train/ant/x.PPM", "set/train/ant/y.ppm"};
 
 static void put_tree(void) {
     for (size_t i = 0; i < AD_COUNT(tree); i++) put_picture(tree[i], 4, 4, 0x102030u * (unsigned)(i + 1));
 }
 
-static void check_class(const adatom_dataset *d, int c, const char *wanted_name, size_t wanted_first, size_t wanted_count) {
+static void check_class(const adatom_dataset *d, int c, const char *wanted_name, size_t wanted_first,
+                        size_t wanted_count) {
     const char *name = NULL;
     size_t first = 0, count = 0;
     ck_assert_int_eq(adatom_dataset_class(d, c, &name, &first, &count), ADATOM_OK);
@@ -219,7 +220,8 @@ START_TEST(threads_change_nothing) {
 }
 END_TEST
 
-/* --- cache ------------------------------------------------------------------------------------------------------------ */
+/* --- cache
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static size_t progress_calls;
 static void count_progress(void *user, size_t done, size_t total) {
@@ -292,7 +294,8 @@ START_TEST(cache_that_cannot_be_written_is_a_warning) {
 }
 END_TEST
 
-/* --- verify ----------------------------------------------------------------------------------------------------------- */
+/* --- verify
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static char reports[4096];
 static void note(void *user, const char *sentence) {
@@ -308,7 +311,9 @@ static size_t verify(const char *spec, const adatom_dataset_params *params, size
     return problems;
 }
 
-static void reported(const char *part) { ck_assert_msg(strstr(reports, part) != NULL, "'%s' is not in:\n%s", part, reports); }
+static void reported(const char *part) {
+    ck_assert_msg(strstr(reports, part) != NULL, "'%s' is not in:\n%s", part, reports);
+}
 
 START_TEST(verify_names_every_problem) {
     put_tree();

@@ -1,4 +1,5 @@
-/* What of a folder is taken and what is passed over: splits, lists, links, hidden and service folders, names that look alike. */
+/* What of a folder is taken and what is passed over: splits, lists, links, hidden and service folders, names that look
+ * alike. */
 #include "data_files.h"
 
 #include <fcntl.h>
@@ -19,8 +20,12 @@ static size_t verify(const char *spec) {
     return problems;
 }
 
-static void reported(const char *part) { ck_assert_msg(strstr(reports, part) != NULL, "'%s' is not in:\n%s", part, reports); }
-static void warned(const char *part) { ck_assert_msg(strstr(last_warning, part) != NULL, "'%s' is not in '%s'", part, last_warning); }
+static void reported(const char *part) {
+    ck_assert_msg(strstr(reports, part) != NULL, "'%s' is not in:\n%s", part, reports);
+}
+static void warned(const char *part) {
+    ck_assert_msg(strstr(last_warning, part) != NULL, "'%s' is not in '%s'", part, last_warning);
+}
 
 /* Opens and checks the number of pictures and of what was passed over. */
 static void check_counts(const char *spec, size_t images, size_t passed_over, int wanted_warnings) {
@@ -169,15 +174,17 @@ START_TEST(classes_called_like_splits) {
     put("folds/fold2/a/1.ppm");
     put("folds/fold2/b/1.ppm");
     check_split(in_test("folds"), "fold2", "a:1 b:1 ");
-    static const char *const members[] = {"set/train/exam/1.ppm", "set/train/test/1.ppm", "set/test/exam/1.ppm", "set/test/test/1.ppm"};
+    static const char *const members[] = {"set/train/exam/1.ppm", "set/train/test/1.ppm", "set/test/exam/1.ppm",
+                                          "set/test/test/1.ppm"};
     put_archive("set.zip", "zip", members, 4);
     check_split(in_test("set.zip"), "test", "exam:1 test:1 ");
 }
 END_TEST
 
 START_TEST(splits_inside) {
-    static const char *const pairs[][2] = {{"train", "val"},         {"training", "Testing"},   {"base", "novel"},
-                                           {"train2017", "val2017"}, {"train_set", "test_set"}, {"images_background", "images_evaluation"}};
+    static const char *const pairs[][2] = {{"train", "val"},          {"training", "Testing"},
+                                           {"base", "novel"},         {"train2017", "val2017"},
+                                           {"train_set", "test_set"}, {"images_background", "images_evaluation"}};
     for (size_t i = 0; i < AD_COUNT(pairs); i++) {
         char path[64], spec[16];
         for (int k = 0; k < 4; k++) {
@@ -232,7 +239,8 @@ START_TEST(lists_as_people_write_them) {
     check_split(in_test("m/paths.csv"), NULL, "fir:1 oak:1 ");
     put_text("m/scans.csv", "filename,label\nscans/1.ppm,oak\nimages/photos/2.ppm,fir\n");
     check_split(in_test("m/scans.csv"), NULL, "fir:1 oak:1 ");
-    put_text("m/spaces.csv", " Filename , LABEL \nphotos/1.ppm, oak\n photos/2.ppm ,oak \t\n \n\"photos/3.ppm\" , \" oak\xC2\xA0\" \n");
+    put_text("m/spaces.csv",
+             " Filename , LABEL \nphotos/1.ppm, oak\n photos/2.ppm ,oak \t\n \n\"photos/3.ppm\" , \" oak\xC2\xA0\" \n");
     check_split(in_test("m/spaces.csv"), NULL, "oak:3 ");
     put_text("m/windows.csv", "filename,label\r\nphotos\\1.ppm,oak\r\n.\\photos\\2.ppm,fir\r\n");
     check_split(in_test("m/windows.csv"), NULL, "fir:1 oak:1 ");
@@ -265,7 +273,8 @@ START_TEST(single_pictures) {
     static const char *const members[] = {"set/a/1.ppm", "set/b/1.ppm"};
     put_archive("archive.jpg", "zip", members, 2); /* an archive by its content */
     char specs[8][128];
-    const char *paths[8], *names[] = {"photo.jpg?w=640", "bad.jpg", "dir", "README", "archive.jpg", "nowhere.png", "page.html"};
+    const char *paths[8],
+        *names[] = {"photo.jpg?w=640", "bad.jpg", "dir", "README", "archive.jpg", "nowhere.png", "page.html"};
     for (size_t i = 0; i < AD_COUNT(names); i++) {
         snprintf(specs[i], sizeof specs[i], "%s", in_test(names[i]));
         paths[i] = specs[i];

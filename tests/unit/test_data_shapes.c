@@ -5,7 +5,8 @@ START_TEST(splits_share_no_class) {
     static const struct {
         const char *spec;
         int classes;
-    } splits[] = {{"builtin:shapes/base", 64}, {"builtin:shapes/val", 16}, {"builtin:shapes/novel", 24}, {"builtin:shapes", 104}};
+    } splits[] = {
+        {"builtin:shapes/base", 64}, {"builtin:shapes/val", 16}, {"builtin:shapes/novel", 24}, {"builtin:shapes", 104}};
     adatom_dataset *sets[4];
     for (int k = 0; k < 4; k++) {
         sets[k] = open_well(splits[k].spec, &(adatom_dataset_params){.size = 16, .builtin_per_class = 2});
@@ -25,7 +26,8 @@ START_TEST(splits_share_no_class) {
                 ck_assert_int_eq(adatom_dataset_class(sets[k], i, &name, &there, &count), ADATOM_OK);
                 if (strcmp(name, all)) continue;
                 found++; /* and its pictures don't depend on the split */
-                ck_assert_mem_eq(adatom_dataset_pixels(sets[k], there), adatom_dataset_pixels(sets[3], first), 2 * 16 * 16 * 3);
+                ck_assert_mem_eq(adatom_dataset_pixels(sets[k], there), adatom_dataset_pixels(sets[3], first),
+                                 2 * 16 * 16 * 3);
             }
         }
         ck_assert_int_eq(found, 1);
@@ -36,11 +38,13 @@ END_TEST
 
 START_TEST(same_pictures_everywhere) {
     /* The hash is part of the contract: saved episode lists name it. */
-    adatom_dataset *d =
-        open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 7, .threads = 1});
-    adatom_dataset *e = open_well("builtin:shapes",
-                                  &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 7, .threads = 3, .split = "novel"});
-    adatom_dataset *f = open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 8});
+    adatom_dataset *d = open_well(
+        "builtin:shapes/novel", &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 7, .threads = 1});
+    adatom_dataset *e = open_well(
+        "builtin:shapes",
+        &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 7, .threads = 3, .split = "novel"});
+    adatom_dataset *f =
+        open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 8});
     ck_assert_str_eq(describe(d).hash, describe(e).hash);
     ck_assert_str_ne(describe(d).hash, describe(f).hash);
     ck_assert_str_eq(describe(d).hash, "d91db639900a0e53");
@@ -62,7 +66,8 @@ static double pixel_accuracy(const adatom_dataset *d, int tasks) {
         const char *name;
         memset(means, 0, 5 * n * sizeof *means);
         for (int c = 0; c < 5; c++) {
-            ck_assert_int_eq(adatom_dataset_class(d, (int)ad_random_below(&r, 4) + 4 * c, &name, &first[c], &count), ADATOM_OK);
+            ck_assert_int_eq(adatom_dataset_class(d, (int)ad_random_below(&r, 4) + 4 * c, &name, &first[c], &count),
+                             ADATOM_OK);
             for (size_t i = 0; i < 5; i++) {
                 const uint8_t *p = adatom_dataset_pixels(d, first[c] + i);
                 for (size_t k = 0; k < n; k++) means[(size_t)c * n + k] += p[k] / 5.0;
@@ -75,7 +80,8 @@ static double pixel_accuracy(const adatom_dataset *d, int tasks) {
                 double least = 1e300;
                 for (int g = 0; g < 5; g++) {
                     double distance = 0;
-                    for (size_t k = 0; k < n; k++) distance += (p[k] - means[(size_t)g * n + k]) * (p[k] - means[(size_t)g * n + k]);
+                    for (size_t k = 0; k < n; k++)
+                        distance += (p[k] - means[(size_t)g * n + k]) * (p[k] - means[(size_t)g * n + k]);
                     if (distance < least) least = distance, best = g;
                 }
                 right += best == c;
@@ -88,7 +94,8 @@ static double pixel_accuracy(const adatom_dataset *d, int tasks) {
 }
 
 START_TEST(pixels_alone_tell_little) {
-    adatom_dataset *d = open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 32, .builtin_per_class = 20});
+    adatom_dataset *d =
+        open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 32, .builtin_per_class = 20});
     double accuracy = pixel_accuracy(d, 100);
     ck_assert_double_gt(accuracy, 0.18);
     ck_assert_double_lt(accuracy, 0.35);

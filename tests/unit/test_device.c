@@ -110,32 +110,39 @@ START_TEST(unusable_devices) {
     char reason[512];
     memcpy(infos, many, sizeof infos);
     infos[NVIDIA].usable = false;
-    snprintf(infos[NVIDIA].reason, sizeof infos[NVIDIA].reason, "kernels bind 7 storage buffers a stage, this device allows 4");
+    snprintf(infos[NVIDIA].reason, sizeof infos[NVIDIA].reason,
+             "kernels bind 7 storage buffers a stage, this device allows 4");
     ck_assert_int_eq(select_of(infos, COUNT, NULL, reason), IRIS);
-    ck_assert_str_eq(reason, "vulkan: Intel Iris Xe (integrated), the best Vulkan GPU that can be used (NVIDIA RTX 2000: kernels bind 7 "
-                             "storage buffers a stage, this device allows 4)");
+    ck_assert_str_eq(
+        reason,
+        "vulkan: Intel Iris Xe (integrated), the best Vulkan GPU that can be used (NVIDIA RTX 2000: kernels bind 7 "
+        "storage buffers a stage, this device allows 4)");
     ck_assert_int_eq(select_of(infos, COUNT, "vulkan", NULL), IRIS);
     ck_assert_int_eq(select_of(infos, COUNT, "rtx", NULL), -1);
-    ck_assert_str_eq(adatom_context_message(ctx), "NVIDIA RTX 2000, asked for by 'rtx', cannot be used: kernels bind 7 storage buffers a "
-                                                  "stage, this device allows 4");
+    ck_assert_str_eq(adatom_context_message(ctx),
+                     "NVIDIA RTX 2000, asked for by 'rtx', cannot be used: kernels bind 7 storage buffers a "
+                     "stage, this device allows 4");
     ck_assert_int_eq(select_of(infos, COUNT, "2", NULL), -1);
     ck_assert_int_eq(select_of(infos, COUNT, "cpu", NULL), CPU);
     infos[IRIS].usable = infos[VIRTUAL].usable = false;
     ck_assert_int_eq(select_of(infos, COUNT, NULL, reason), CPU);
-    ck_assert_msg(strstr(reason, "because no Vulkan GPU can be used (llvmpipe (LLVM 15) is software and used only when asked for; Intel"),
-                  "%s", reason);
+    ck_assert_msg(
+        strstr(reason,
+               "because no Vulkan GPU can be used (llvmpipe (LLVM 15) is software and used only when asked for; Intel"),
+        "%s", reason);
     infos[LLVMPIPE].usable = false;
     ck_assert_int_eq(select_of(infos, COUNT, "vulkan", NULL), -1);
-    ck_assert_msg(strstr(adatom_context_message(ctx), "2 = NVIDIA RTX 2000 (discrete; not usable: kernels bind 7 "), "%s",
-                  adatom_context_message(ctx));
+    ck_assert_msg(strstr(adatom_context_message(ctx), "2 = NVIDIA RTX 2000 (discrete; not usable: kernels bind 7 "),
+                  "%s", adatom_context_message(ctx));
 }
 END_TEST
 
 START_TEST(a_failed_match_lists_what_there_is) {
     ck_assert_int_eq(select_of(few, 2, "radeon", NULL), -1);
     const char *message = adatom_context_message(ctx);
-    ck_assert_msg(strstr(message, "'radeon'") && strstr(message, "0 = llvmpipe (LLVM 15)") && strstr(message, "1 = AMD EPYC"), "%s",
-                  message);
+    ck_assert_msg(strstr(message, "'radeon'") && strstr(message, "0 = llvmpipe (LLVM 15)") &&
+                      strstr(message, "1 = AMD EPYC"),
+                  "%s", message);
 }
 END_TEST
 
@@ -155,7 +162,8 @@ START_TEST(list_and_open) {
         adatom_device *device = NULL;
         snprintf(select, sizeof select, "%zu", i);
         const adatom_device_params params = {.select = select, .threads = 1};
-        ck_assert_msg(adatom_device_open(ctx, &params, &device) == ADATOM_OK, "%s: %s", select, adatom_context_message(ctx));
+        ck_assert_msg(adatom_device_open(ctx, &params, &device) == ADATOM_OK, "%s: %s", select,
+                      adatom_context_message(ctx));
         adatom_device_describe(device, &info);
         ck_assert_str_eq(info.name, infos[i].name);
         ck_assert_str_eq(info.uuid, infos[i].uuid);
@@ -171,7 +179,8 @@ START_TEST(list_and_open) {
         ck_assert_ptr_null(device);
     }
     adatom_device *none = NULL;
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "no such device"}, &none), ADATOM_NO_DEVICE);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "no such device"}, &none),
+                     ADATOM_NO_DEVICE);
     ck_assert_ptr_null(none);
     ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.threads = -1}, &none), ADATOM_USAGE);
     adatom_device_destroy(&none);
@@ -182,14 +191,17 @@ END_TEST
 START_TEST(open_with_precision) {
     adatom_device *device = NULL;
     adatom_device_info info;
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &device), ADATOM_OK);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &device),
+                     ADATOM_OK);
     adatom_device_describe(device, &info);
     ck_assert_str_eq(info.precision, "fp16");
     ck_assert_int_eq(info.index, -1);
     ck_assert_str_eq(info.features, "half-storage");
     adatom_device_destroy(&device);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "half"}, &device), ADATOM_USAGE);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp32"}, &device), ADATOM_OK);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "half"}, &device),
+                     ADATOM_USAGE);
+    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp32"}, &device),
+                     ADATOM_OK);
     adatom_device_describe(device, &info);
     ck_assert_str_eq(info.precision, "fp32");
     ck_assert_str_eq(info.features, "");

@@ -1,5 +1,5 @@
-/* Through the API: what diverged has no accuracy and no class, settings that can only diverge are refused, and calls can be interrupted
- * and made again. */
+/* Through the API: what diverged has no accuracy and no class, settings that can only diverge are refused, and calls
+ * can be interrupted and made again. */
 #include "fewshot/adapter.h"
 #include "fewshot/method.h"
 #include "tests/run_suite.h"
@@ -78,7 +78,8 @@ START_TEST(test_episodes_that_diverge) {
 END_TEST
 
 START_TEST(test_means_leave_them_out) {
-    const float a[] = {0.5f, NAN, 0.75f, 0.25f}, b[] = {0.25f, 0.5f, NAN, 0.5f}, none[] = {NAN, NAN}, one[] = {NAN, 0.5f};
+    const float a[] = {0.5f, NAN, 0.75f, 0.25f}, b[] = {0.25f, 0.5f, NAN, 0.5f}, none[] = {NAN, NAN},
+                one[] = {NAN, 0.5f};
     double mean, ci95, want, want_ci;
     adatom_mean_interval(a, NULL, 4, &mean, &ci95);
     adatom_mean_interval((const float[]){0.5f, 0.75f, 0.25f}, NULL, 3, &want, &want_ci);
@@ -100,7 +101,8 @@ START_TEST(test_pictures_without_class) {
     adatom_predictions_info info;
     int classes;
     OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
-    for (int f = 0; f < adapter->info.features; f++) adapter->head[f] = f % 2 ? 3e38f : -3e38f; /* finite, but not what comes of it */
+    for (int f = 0; f < adapter->info.features; f++)
+        adapter->head[f] = f % 2 ? 3e38f : -3e38f; /* finite, but not what comes of it */
     adapter->bias[0] = 3e38f, adapter->scale = 1e6f;
     const adatom_adapter *const adapters[] = {adapter};
     OK(adatom_classify(device, model, adapters, 1, novel, NULL, &p));
@@ -114,14 +116,17 @@ START_TEST(test_pictures_without_class) {
 }
 END_TEST
 
-/* Of an adapter whose estimate is of several tasks: those that diverge are not in it, and that is said in all places. */
+/* Of an adapter whose estimate is of several tasks: those that diverge are not in it, and that is said in all places.
+ */
 START_TEST(test_estimates_without_some_tasks) {
     int partly = 0;
     for (int turn = 0; turn < 60 && partly < 2; turn++) {
         /* From where nothing diverges to where nearly all does. */
         const float rate = 60.0f * powf(1.12f, (float)(turn % 20));
-        const adatom_method wild = {.adapt = "full", .optimizer = "sgd", .lr_full = rate, .steps = 12, .seed = (uint64_t)(1 + turn / 20)};
-        const adatom_fit_params fit = {.method = &wild, .estimate = "folds", .folds = 7, .batch = 16, .early_stop = partly == 1};
+        const adatom_method wild = {
+            .adapt = "full", .optimizer = "sgd", .lr_full = rate, .steps = 12, .seed = (uint64_t)(1 + turn / 20)};
+        const adatom_fit_params fit = {
+            .method = &wild, .estimate = "folds", .folds = 7, .batch = 16, .early_stop = partly == 1};
         adatom_adapter *adapter = NULL, *again = NULL;
         adatom_adapter_info info, loaded;
         warning[0] = 0;
@@ -207,7 +212,8 @@ START_TEST(test_numbers_out_of_range) {
 #undef CASE
     for (size_t i = 0; i < n; i++) {
         adatom_evaluation *e = NULL;
-        ck_assert_msg(adatom_adapt_episodes(device, model, novel, list, &cases[i], 0, 0, NULL, &e) == ADATOM_USAGE, "case %zu", i);
+        ck_assert_msg(adatom_adapt_episodes(device, model, novel, list, &cases[i], 0, 0, NULL, &e) == ADATOM_USAGE,
+                      "case %zu", i);
         ck_assert(adatom_context_message(ctx)[0] && !e);
     }
     adatom_pretrain_params training[20];
@@ -238,7 +244,9 @@ START_TEST(test_numbers_out_of_range) {
     const int parts[][2] = {{-1, 2}, {2147483647, 2}, {2, 2147483647}, {5, 1}, {5, 0}, {0, -1}, {-5, 0}};
     for (size_t i = 0; i < AD_COUNT(parts); i++) {
         adatom_evaluation *e = NULL;
-        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &centroid, parts[i][0], parts[i][1], NULL, &e), ADATOM_USAGE);
+        ck_assert_int_eq(
+            adatom_adapt_episodes(device, model, novel, list, &centroid, parts[i][0], parts[i][1], NULL, &e),
+            ADATOM_USAGE);
     }
 }
 END_TEST
@@ -251,8 +259,11 @@ START_TEST(test_seed_of_the_start) {
     for (int i = 0; i < 3; i++) {
         adatom_model *m = NULL;
         adatom_model_info info;
-        const adatom_pretrain_params p = {
-            .model = {.image_size = 16, .width = 8, .seed = seeds[i]}, .epochs = 1, .batch = 16, .seed = 4, .output = path};
+        const adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8, .seed = seeds[i]},
+                                          .epochs = 1,
+                                          .batch = 16,
+                                          .seed = 4,
+                                          .output = path};
         OK(adatom_pretrain(device, novel, &p, &m));
         adatom_model_describe(m, &info);
         memcpy(hash[i], info.hash, sizeof hash[i]);
@@ -287,9 +298,11 @@ static void interrupt(void *user, int done, int total, double mean, double ci95)
 static void interrupt_task(void *user, int done, int total) { interrupt(user, done, total, 0, 0); }
 static void interrupt_picture(void *user, size_t done, size_t total) { interrupt(user, (int)done, (int)total, 0, 0); }
 
-/* Whatever was interrupted can be done again with the same objects, and a success leaves no message of what failed before. */
+/* Whatever was interrupted can be done again with the same objects, and a success leaves no message of what failed
+ * before. */
 START_TEST(test_interrupted_and_again) {
-    const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = 1}, head = {.adapt = "head", .steps = 1};
+    const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = 1},
+                        head = {.adapt = "head", .steps = 1};
     const adatom_progress progress = {.call = interrupt};
     adatom_fit_params fit = {.method = &head, .estimate = "leave-one-out", .progress = interrupt_task};
     adatom_classify_params classify = {.batch = 4, .progress = interrupt_picture};
@@ -298,7 +311,8 @@ START_TEST(test_interrupted_and_again) {
     adatom_predictions *p = NULL;
     adatom_dataset *data = NULL;
     for (int turn = 0; turn < 2; turn++) {
-        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e), ADATOM_INTERRUPTED);
+        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e),
+                         ADATOM_INTERRUPTED);
         ck_assert(!e && adatom_context_message(ctx)[0]);
         OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
         ck_assert_str_eq(adatom_context_message(ctx), "");

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 static const size_t equal_sizes[] = {20, 20, 20, 20, 20, 20, 20, 20}, unequal_sizes[] = {40, 6, 12, 7, 25};
-static const adatom_dataset equal = {8, equal_sizes, "0123456789abcdef"}, unequal = {5, unequal_sizes, "fedcba9876543210"};
+static const adatom_dataset equal = {8, equal_sizes, "0123456789abcdef"},
+                            unequal = {5, unequal_sizes, "fedcba9876543210"};
 static adatom_context *ctx;
 
 static void setup(void) { ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK); }
@@ -44,7 +45,8 @@ static void check_lawful(const adatom_dataset *dataset, const adatom_episodes *l
             ck_assert(!(classes & 1u << c));
             classes |= 1u << c;
             for (int i = 0; i < info.shot + info.query; i++) {
-                const int32_t picture = i < info.shot ? support[w * info.shot + i] : query[w * info.query + i - info.shot];
+                const int32_t picture =
+                    i < info.shot ? support[w * info.shot + i] : query[w * info.query + i - info.shot];
                 ck_assert(picture >= 0 && (size_t)picture < set.images);
                 ck_assert_int_eq(class_of(dataset, picture), c);
                 ck_assert(without_replacement ? !seen[picture] : seen[picture] != e + 1);
@@ -98,7 +100,8 @@ static void check_prefix(const adatom_episodes *few, const adatom_episodes *more
         ck_assert_int_eq(adatom_episodes_get(few, e, &few_support, &few_query), ADATOM_OK);
         ck_assert_int_eq(adatom_episodes_get(more, e, &support, &query), ADATOM_OK);
         ck_assert_mem_eq(few_query, query, (size_t)(f.way * f.query) * sizeof *query);
-        for (int w = 0; w < f.way; w++) ck_assert_mem_eq(few_support + w * f.shot, support + w * m.shot, (size_t)f.shot * sizeof *support);
+        for (int w = 0; w < f.way; w++)
+            ck_assert_mem_eq(few_support + w * f.shot, support + w * m.shot, (size_t)f.shot * sizeof *support);
     }
 }
 
@@ -121,7 +124,8 @@ END_TEST
 START_TEST(test_draws_are_uniform) {
     /* 4000 episodes of 2 of 8 classes, 1 + 1 of 20 pictures: each class 1000 times, each picture 100 times; within five
      * standard deviations of the binomial. */
-    adatom_episodes *list = draw(&equal, (adatom_episodes_params){.way = 2, .shot = 1, .query = 1, .tasks = 4000, .seed = 3});
+    adatom_episodes *list =
+        draw(&equal, (adatom_episodes_params){.way = 2, .shot = 1, .query = 1, .tasks = 4000, .seed = 3});
     int pictures[160] = {0}, classes[8] = {0};
     for (int e = 0; e < 4000; e++) {
         const int32_t *support = NULL, *query = NULL;
@@ -135,9 +139,10 @@ START_TEST(test_draws_are_uniform) {
 END_TEST
 
 START_TEST(test_without_replacement) {
-    /* Classes of 40, 6, 12, 7, 25 pictures serve 13, 2, 4, 2, 8 episodes with 3 of theirs: 29 in all, so that 14 episodes of 2
-     * classes can be had, if the large ones are spread well, and 15 not. */
-    adatom_episodes_params params = {.way = 2, .shot = 1, .query = 2, .tasks = 14, .seed = 1, .without_replacement = true};
+    /* Classes of 40, 6, 12, 7, 25 pictures serve 13, 2, 4, 2, 8 episodes with 3 of theirs: 29 in all, so that 14
+     * episodes of 2 classes can be had, if the large ones are spread well, and 15 not. */
+    adatom_episodes_params params = {
+        .way = 2, .shot = 1, .query = 2, .tasks = 14, .seed = 1, .without_replacement = true};
     for (params.seed = 0; params.seed < 50; params.seed++) {
         adatom_episodes *list = draw(&unequal, params);
         check_lawful(&unequal, list, true);
@@ -149,21 +154,25 @@ START_TEST(test_without_replacement) {
     ck_assert_ptr_null(list);
     ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "15 were asked for"));
     /* A set that is used up to the last picture. */
-    list = draw(&equal, (adatom_episodes_params){.way = 4, .shot = 2, .query = 8, .tasks = 4, .without_replacement = true});
+    list = draw(&equal,
+                (adatom_episodes_params){.way = 4, .shot = 2, .query = 8, .tasks = 4, .without_replacement = true});
     check_lawful(&equal, list, true);
     adatom_episodes_destroy(&list);
 }
 END_TEST
 
-static void check_create_fails(const adatom_dataset *dataset, adatom_episodes_params params, adatom_status status, const char *says) {
+static void check_create_fails(const adatom_dataset *dataset, adatom_episodes_params params, adatom_status status,
+                               const char *says) {
     adatom_episodes *list = (adatom_episodes *)&params;
     ck_assert_int_eq(adatom_episodes_create(ctx, dataset, &params, &list), status);
     ck_assert_ptr_null(list);
-    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx), says);
+    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx),
+                  says);
 }
 
 START_TEST(test_refusals) {
-    check_create_fails(&unequal, (adatom_episodes_params){.way = 5, .shot = 5, .query = 2}, ADATOM_BAD_DATA, "class 'bee'");
+    check_create_fails(&unequal, (adatom_episodes_params){.way = 5, .shot = 5, .query = 2}, ADATOM_BAD_DATA,
+                       "class 'bee'");
     check_create_fails(&equal, (adatom_episodes_params){.way = 9}, ADATOM_BAD_DATA, "9-way");
     check_create_fails(&equal, (adatom_episodes_params){.way = -1}, ADATOM_USAGE, "way is -1");
     check_create_fails(&equal, (adatom_episodes_params){.shot = -1}, ADATOM_USAGE, "shot is -1");
@@ -209,12 +218,14 @@ START_TEST(test_file_round_trip) {
 END_TEST
 
 /* One change to a good list, and a part of the sentence that refuses it. */
-static void check_damage(const char *text, size_t size, const adatom_dataset *dataset, const char *key, json_t *value, const char *says) {
+static void check_damage(const char *text, size_t size, const adatom_dataset *dataset, const char *key, json_t *value,
+                         const char *says) {
     json_t *json = json_loadb(text, size, 0, NULL);
     ck_assert_int_eq(json_object_set_new(json, key, value), 0);
     char *damaged = json_dumps(json, JSON_COMPACT);
     adatom_episodes *list = NULL;
-    ck_assert_int_eq(adatom_episodes_parse(ctx, "list.json", damaged, strlen(damaged), dataset, &list), ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_episodes_parse(ctx, "list.json", damaged, strlen(damaged), dataset, &list),
+                     ADATOM_BAD_DATA);
     ck_assert_ptr_null(list);
     const char *message = adatom_context_message(ctx);
     ck_assert_msg(strstr(message, "list.json") && strstr(message, says), "'%s' lacks '%s'", message, says);
@@ -225,9 +236,9 @@ static void check_damage(const char *text, size_t size, const adatom_dataset *da
 /* The three episodes with the numbers of the first replaced. */
 static json_t *first_episode(const char *text, size_t size, const int support[4], const int query[2]) {
     json_t *json = json_loadb(text, size, 0, NULL), *list = json_deep_copy(json_object_get(json, "episodes"));
-    json_array_set_new(
-        list, 0,
-        json_pack("{s:[i,i,i,i], s:[i,i]}", "support", support[0], support[1], support[2], support[3], "query", query[0], query[1]));
+    json_array_set_new(list, 0,
+                       json_pack("{s:[i,i,i,i], s:[i,i]}", "support", support[0], support[1], support[2], support[3],
+                                 "query", query[0], query[1]));
     json_decref(json);
     return list;
 }
@@ -255,7 +266,8 @@ START_TEST(test_damaged_files) {
     check_damage(text, size, &equal, "episodes", EPISODES(0, 1, 2, 3, 4, 5), "same class twice");
     check_damage(text, size, &equal, "episodes", EPISODES(0, 20, 21, 22, 4, 25), "another class");
     check_damage(text, size, &equal, "episodes", EPISODES(0, 1, 20, 21, 23, 2), "another class");
-    check_damage(text, size, &equal, "episodes", EPISODES(0, 1, 20, 21, 2, 22), "damaged"); /* lawful, but not what was saved */
+    check_damage(text, size, &equal, "episodes", EPISODES(0, 1, 20, 21, 2, 22),
+                 "damaged"); /* lawful, but not what was saved */
     /* Every truncation is refused, and nothing is read past the end (address sanitizer). */
     for (size_t length = 0; length < size; length++) {
         char *cut = malloc(length + !length);

@@ -1,4 +1,5 @@
-/* Coefficients shared by groups of channels: files, counts, decomposition of ordinary kernels. Their totals are in test_model.c. */
+/* Coefficients shared by groups of channels: files, counts, decomposition of ordinary kernels. Their totals are in
+ * test_model.c. */
 #include "io/safetensors.h"
 #include "net/network.h"
 #include "plan/plan.h"
@@ -45,17 +46,20 @@ static const ad_param *param(const adatom_model *model, const char *name) {
     ck_abort_msg("no parameter %s", name);
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------------------
+ */
 
-/* Coefficients [s][s][m], atoms [out group][in group][m][i][j]; the composed kernel from both, and what two stages cost. */
+/* Coefficients [s][s][m], atoms [out group][in group][m][i][j]; the composed kernel from both, and what two stages
+ * cost. */
 START_TEST(test_layout) {
-    adatom_model *model =
-        create((adatom_model_params){.arch = "resnet10", .sharing = "group-stage", .width = 8, .image_size = 33, .atoms = 3, .group = 4});
+    adatom_model *model = create((adatom_model_params){
+        .arch = "resnet10", .sharing = "group-stage", .width = 8, .image_size = 33, .atoms = 3, .group = 4});
     size_t size = 0, count = 0;
     char *bytes = saved(model, &size);
     ad_safetensors file;
     OK(ad_safetensors_parse(ctx, path, bytes, size, &file));
-    const ad_st_tensor *atoms = ad_safetensors_find(&file, "layer4.atoms"), *alpha = ad_safetensors_find(&file, "stage2.coefficients");
+    const ad_st_tensor *atoms = ad_safetensors_find(&file, "layer4.atoms"),
+                       *alpha = ad_safetensors_find(&file, "stage2.coefficients");
     static const int64_t atoms_shape[] = {4, 2, 3, 3, 3}, alpha_shape[] = {4, 4, 3};
     ck_assert(atoms->rank == 5 && memcmp(atoms->shape, atoms_shape, sizeof atoms_shape) == 0);
     ck_assert(alpha->rank == 3 && memcmp(alpha->shape, alpha_shape, sizeof alpha_shape) == 0);
@@ -65,7 +69,8 @@ START_TEST(test_layout) {
     ck_assert(layer.in_channels == 8 && layer.out_channels == 16 && layer.out_height == 5 && layer.stride == 2);
     ck_assert_uint_eq(layer.own_parameters, 4 * 2 * 27);
     ck_assert_uint_eq(layer.macs_coefficients_first, 0);
-    ck_assert_uint_eq(layer.macs_sum_first, 5 * 5 * (2 * 4 * 4 * 3 * 9 + 4 * 4 * 4 * 3)); /* G_in G_out s m k^2 + G_out s^2 m */
+    ck_assert_uint_eq(layer.macs_sum_first,
+                      5 * 5 * (2 * 4 * 4 * 3 * 9 + 4 * 4 * 4 * 3)); /* G_in G_out s m k^2 + G_out s^2 m */
     float kernel[16 * 8 * 9];
     OK(adatom_model_kernel(model, l - 1, kernel, AD_COUNT(kernel), &count));
     for (size_t o = 0; o < 16; o++)
@@ -90,30 +95,36 @@ END_TEST
 static const struct {
     const char *from, *to, *says;
 } edits[] = {
-    {"\\\"group\\\":8", "\\\"group\\\":4", "tensor 'layer2.atoms' has the shape [1, 1, 2, 3, 3]; [2, 2, 2, 3, 3] was expected"},
+    {"\\\"group\\\":8", "\\\"group\\\":4",
+     "tensor 'layer2.atoms' has the shape [1, 1, 2, 3, 3]; [2, 2, 2, 3, 3] was expected"},
     {"\\\"group\\\":8", "\\\"group\\\":3", "describes no network: the size of groups is 3"},
     {"\\\"group\\\":8", "\\\"group\\\":-", "description of the network is damaged"},
     {"\\\"group\\\":8,\\\"image_size\\\":16", "\\\"group\\\":-8,\\\"image_size\\\":8", "has an impossible number"},
-    {"\\\"width\\\":8", "\\\"width\\\":4", "describes no network: groups of 8 channels do not divide the 4 channels of layer2"},
+    {"\\\"width\\\":8", "\\\"width\\\":4",
+     "describes no network: groups of 8 channels do not divide the 4 channels of layer2"},
     {"group-net", "group-all", "describes no network: unknown sharing 'group-all'"},
     {"[1,1,2,3,3]", "[1,1,2,9,1]", "tensor 'layer2.atoms' has the shape [1, 1, 2, 9, 1]; [1, 1, 2, 3, 3] was expected"},
 };
 
 START_TEST(test_edited_files) {
-    adatom_model *model = create((adatom_model_params){.sharing = "group-net", .width = 8, .image_size = 16, .atoms = 2}), *out = model;
+    adatom_model *model =
+                     create((adatom_model_params){.sharing = "group-net", .width = 8, .image_size = 16, .atoms = 2}),
+                 *out = model;
     size_t size = 0;
     char *bytes = saved(model, &size), *at = memmem(bytes, size, edits[_i].from, strlen(edits[_i].from));
     ck_assert_uint_eq(strlen(edits[_i].from), strlen(edits[_i].to));
     ck_assert_msg(at != NULL, "the file has no %s", edits[_i].from);
     memcpy(at, edits[_i].to, strlen(edits[_i].to));
     ck_assert_int_eq(adatom_model_parse(ctx, "m", bytes, size, &out), ADATOM_BAD_DATA);
-    ck_assert_msg(strstr(adatom_context_message(ctx), edits[_i].says), "'%s' lacks '%s'", adatom_context_message(ctx), edits[_i].says);
+    ck_assert_msg(strstr(adatom_context_message(ctx), edits[_i].says), "'%s' lacks '%s'", adatom_context_message(ctx),
+                  edits[_i].says);
     ad_free(bytes);
     adatom_model_destroy(&model);
 }
 END_TEST
 
-/* ---- decomposition ------------------------------------------------------------------------------------------------ */
+/* ---- decomposition ------------------------------------------------------------------------------------------------
+ */
 
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int group, int atoms, bool residual) {
     adatom_model *out = NULL;
@@ -136,10 +147,12 @@ static double lost(const adatom_model *from, const adatom_model *to, int stage) 
     return sum;
 }
 
-/* What the best m directions leave of all kernels of a stage (0: all), rearranged as [s*s][pairs of groups of the layers, taps]. */
+/* What the best m directions leave of all kernels of a stage (0: all), rearranged as [s*s][pairs of groups of the
+ * layers, taps]. */
 static double least(const adatom_model *from, const adatom_model *to, int stage, int s, int m) {
     const int columns = 4096, rows = s * s;
-    double *x = calloc((size_t)(columns * rows), sizeof *x), *values = calloc((size_t)rows, sizeof *values), w[16 * 16 * 9], rest = 0;
+    double *x = calloc((size_t)(columns * rows), sizeof *x), *values = calloc((size_t)rows, sizeof *values),
+           w[16 * 16 * 9], rest = 0;
     int at = 0;
     for (int i = 0; i < to->net.node_count; i++) {
         const ad_node *node = &to->net.nodes[i];
@@ -174,12 +187,17 @@ static const struct {
 
 START_TEST(test_decomposition_is_the_best) {
     const char *sharing = cases[_i].sharing;
-    adatom_model *model = create((adatom_model_params){
-        .arch = cases[_i].arch, .sharing = "none", .image_size = cases[_i].size, .width = cases[_i].width, .classes = 3, .seed = 3});
+    adatom_model *model = create((adatom_model_params){.arch = cases[_i].arch,
+                                                       .sharing = "none",
+                                                       .image_size = cases[_i].size,
+                                                       .width = cases[_i].width,
+                                                       .classes = 3,
+                                                       .seed = 3});
     adatom_model *d = decomposed(model, sharing, cases[_i].group, cases[_i].atoms, false);
     const bool net = strcmp(sharing, "group-net") == 0;
     double all = 0;
-    for (int stage = net ? 0 : 2; stage <= (net ? 0 : 5); stage++) { /* of conv4 and conv6, where the first is ordinary */
+    for (int stage = net ? 0 : 2; stage <= (net ? 0 : 5);
+         stage++) { /* of conv4 and conv6, where the first is ordinary */
         const double rest = least(model, d, stage, cases[_i].group, cases[_i].atoms), got = lost(model, d, stage);
         all += got;
         ck_assert_double_eq_tol(got, rest, 1e-6 + 1e-5 * rest);
@@ -192,8 +210,8 @@ END_TEST
 
 /* The same kernels, atoms of zero, and orthogonal coefficients with a mean square of 1/m. */
 START_TEST(test_residual) {
-    adatom_model *model =
-        create((adatom_model_params){.arch = "conv4", .sharing = "none", .image_size = 16, .width = 8, .classes = 3, .seed = 3});
+    adatom_model *model = create((adatom_model_params){
+        .arch = "conv4", .sharing = "none", .image_size = 16, .width = 8, .classes = 3, .seed = 3});
     adatom_model *d = decomposed(model, "group-net", 4, 12, true);
     ck_assert_double_eq(lost(model, d, 0), 0);
     const ad_param *atoms = param(d, "layer3.atoms"), *alpha = param(d, "shared.coefficients");
@@ -203,8 +221,8 @@ START_TEST(test_residual) {
             double product = 0;
             for (size_t c = 0; c < 4; c++)
                 for (size_t o = 0; o < 4; o++)
-                    product +=
-                        (double)d->values[alpha->offset + (c * 12 + a) * 4 + o] * (double)d->values[alpha->offset + (c * 12 + b) * 4 + o];
+                    product += (double)d->values[alpha->offset + (c * 12 + a) * 4 + o] *
+                               (double)d->values[alpha->offset + (c * 12 + b) * 4 + o];
             ck_assert_double_eq_tol(product, a == b ? 16.0 / 12 : 0, 1e-5);
         }
     adatom_model_destroy(&d);
@@ -218,7 +236,8 @@ START_TEST(test_refused) {
         adatom_decompose_params params;
         const char *says;
     } bad[] = {
-        {{.sharing = "group-net", .group = 4, .atoms = 17}, "17 atoms are more than the 16 pairs of channels of two groups"},
+        {{.sharing = "group-net", .group = 4, .atoms = 17},
+         "17 atoms are more than the 16 pairs of channels of two groups"},
         {{.sharing = "group-net", .group = 16}, "groups of 16 channels do not divide the 8 channels of layer2"},
         {{.sharing = "group-net", .decompose_first = true}, "reads 3 channels"},
         {{.sharing = "stage", .group = 4}, "sharing stage has no groups"},
@@ -226,7 +245,8 @@ START_TEST(test_refused) {
     for (size_t i = 0; i < AD_COUNT(bad); i++) {
         ck_assert_int_eq(adatom_model_decompose(model, &bad[i].params, &out), ADATOM_USAGE);
         ck_assert_ptr_null(out);
-        ck_assert_msg(strstr(adatom_context_message(ctx), bad[i].says), "'%s' lacks '%s'", adatom_context_message(ctx), bad[i].says);
+        ck_assert_msg(strstr(adatom_context_message(ctx), bad[i].says), "'%s' lacks '%s'", adatom_context_message(ctx),
+                      bad[i].says);
     }
     adatom_model_destroy(&model);
 }

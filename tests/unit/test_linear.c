@@ -1,5 +1,5 @@
-/* Files of very many names are read in a time that grows with their size, without more memory than they deserve, and can be interrupted.
- * Each of the first tests took minutes when every name was compared with every other. */
+/* Files of very many names are read in a time that grows with their size, without more memory than they deserve, and
+ * can be interrupted. Each of the first tests took minutes when every name was compared with every other. */
 #include "fewshot/adapter.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -52,7 +52,8 @@ static const bool keeps_freed_memory = false;
 static double processor_seconds(void) {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
 }
 
 enum { MODULES = 60000, TENSORS = 200000, PATTERNS = 100000 };
@@ -61,10 +62,14 @@ static adatom_status parse_adapter(void) {
     adatom_adapter *adapter = NULL;
     text config = {0}, header = {0};
     size_t size = 0;
-    add(&config, "{\"format_version\":1,\"base_model\":{\"hash\":\"0123456789abcdef\"},\"method\":{\"adapt\":\"atoms\",\"steps\":1},"
-                 "\"features\":1,\"head\":{\"kind\":\"cosine\",\"scale\":1.0},\"classes\":[{\"name\":\"a\",\"images\":1,\"tested\":0,");
-    add(&config, "\"right\":0},{\"name\":\"b\",\"images\":1,\"tested\":0,\"right\":0}],\"estimate\":{\"kind\":\"none\",\"tested\":0,"
-                 "\"right\":0,\"fitted\":0,\"fitted_right\":0},\"tensors_hash\":\"0000000000000000\",\"target_modules\":[\"m0\"");
+    add(&config, "{\"format_version\":1,\"base_model\":{\"hash\":\"0123456789abcdef\"},\"method\":{\"adapt\":\"atoms\","
+                 "\"steps\":1},"
+                 "\"features\":1,\"head\":{\"kind\":\"cosine\",\"scale\":1.0},\"classes\":[{\"name\":\"a\",\"images\":"
+                 "1,\"tested\":0,");
+    add(&config, "\"right\":0},{\"name\":\"b\",\"images\":1,\"tested\":0,\"right\":0}],\"estimate\":{\"kind\":\"none\","
+                 "\"tested\":0,"
+                 "\"right\":0,\"fitted\":0,\"fitted_right\":0},\"tensors_hash\":\"0000000000000000\",\"target_"
+                 "modules\":[\"m0\"");
     add(&header, "{\"head.weight\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]}");
     for (int i = 0; i < MODULES; i++) {
         if (i) add(&config, ",\"m%d\"", i);
@@ -95,7 +100,8 @@ END_TEST
 static unsigned char *many_tensors(size_t *size) {
     text header = {0};
     add(&header, "{\"conv1.weight\":{\"dtype\":\"F32\",\"shape\":[64,3,7,7],\"data_offsets\":[0,37632]}");
-    for (int i = 0; i < TENSORS; i++) add(&header, ",\"layer1.0.x%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[37632,37632]}", i);
+    for (int i = 0; i < TENSORS; i++)
+        add(&header, ",\"layer1.0.x%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[37632,37632]}", i);
     add(&header, "}");
     unsigned char *bytes = file_of(&header, 37632, size);
     free(header.bytes);
@@ -133,8 +139,9 @@ START_TEST(omitted_names) {
     static const struct {
         const char *name;
         bool omitted;
-    } cases[] = {{"a", true},   {"abx", true},  {"abc", true}, {"b", false}, {"b.c", true}, {"b.cx", true}, {"b.d", true},  {"b.dx", false},
-                 {"c*d", true}, {"cxd", false}, {"z", false},  {"z.", true}, {"zz", false}, {"", false},    {"b.b", false}, {"b.e", false}};
+    } cases[] = {{"a", true},   {"abx", true},   {"abc", true},  {"b", false},   {"b.c", true}, {"b.cx", true},
+                 {"b.d", true}, {"b.dx", false}, {"c*d", true},  {"cxd", false}, {"z", false},  {"z.", true},
+                 {"zz", false}, {"", false},     {"b.b", false}, {"b.e", false}};
     char path[] = "/tmp/adatom-map-XXXXXX";
     ad_name_map map;
     make_file(path);
@@ -165,7 +172,8 @@ START_TEST(swollen_headers) {
         size_t size = 0;
         add(&header, "{\"a\":[");
         while (header.size < (size_t)20 << 20)
-            add(&header, "%s%s%s%s%s%s%s%s", values[v], values[v], values[v], values[v], values[v], values[v], values[v], values[v]);
+            add(&header, "%s%s%s%s%s%s%s%s", values[v], values[v], values[v], values[v], values[v], values[v],
+                values[v], values[v]);
         add(&header, "[]]}");
         unsigned char *bytes = file_of(&header, 0, &size);
         ck_assert_int_eq(ad_safetensors_parse(ctx, "swollen", bytes, size, &file), ADATOM_BAD_DATA);

@@ -1,5 +1,5 @@
-/* A host program with another locale: one with a decimal comma, one whose decimal point has two bytes, and one in which I and i are
- * different letters. Nothing that the library writes or reads changes with it. */
+/* A host program with another locale: one with a decimal comma, one whose decimal point has two bytes, and one in which
+ * I and i are different letters. Nothing that the library writes or reads changes with it. */
 #include "verify/cases.h"
 #include "fewshot/adapter.h"
 #include "fewshot/formats/checkpoint.h"
@@ -56,7 +56,8 @@ static void teardown(void) {
 static bool take_locale(size_t i) {
     char command[256], name[32], number[32];
     snprintf(name, sizeof name, "%s.UTF-8", sources[i][0]);
-    snprintf(command, sizeof command, "localedef --no-archive -i %s -f UTF-8 %s/%s >%s/log 2>&1", sources[i][0], folder, name, folder);
+    snprintf(command, sizeof command, "localedef --no-archive -i %s -f UTF-8 %s/%s >%s/log 2>&1", sources[i][0], folder,
+             name, folder);
     setenv("LOCPATH", folder, 1);
     if (system(command) < 0 || !setlocale(LC_ALL, name)) return false;
     snprintf(number, sizeof number, "%.1f", 0.5); /* it is such a one */
@@ -74,11 +75,16 @@ static char *write_all(void) {
     OK(ad_case_list_make(ctx, &cases));
     for (int i = 0; i < cases.count; i++) fprintf(out, "%s\n", cases.cases[i].shape);
     ad_case_list_clear(&cases);
-    const adatom_method m = {
-        .adapt = "full", .steps = 1, .lr_full = 0.125f, .label_smoothing = 0.25f, .head = "cosine", .cosine_scale = 7.5f};
+    const adatom_method m = {.adapt = "full",
+                             .steps = 1,
+                             .lr_full = 0.125f,
+                             .label_smoothing = 0.25f,
+                             .head = "cosine",
+                             .cosine_scale = 7.5f};
     OK(adatom_method_text(ctx, &m, method, sizeof method));
     fprintf(out, "%s\n", method);
-    const adatom_fit_params fit = {.method = &m, .estimate = "holdout", .holdout = 0.25f}, wrong = {.method = &m, .holdout = 1.5f};
+    const adatom_fit_params fit = {.method = &m, .estimate = "holdout", .holdout = 0.25f},
+                            wrong = {.method = &m, .holdout = 1.5f};
     adatom_adapter *adapter = NULL;
     OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
     fprintf(out, "%s\n", adapter->config_text);
@@ -94,10 +100,11 @@ static char *write_all(void) {
 }
 
 static void read_all(void) {
-    static const char recipe_text[] =
-        "{\"format_version\": 1, \"name\": \"n\", \"model\": \"m\", \"data\": {\"spec\": \"builtin:shapes\"}, \"episodes\": {\"way\": 5, "
-        "\"shot\": 1, \"query\": 15, \"tasks\": 20, \"seed\": 7}, \"results\": [{\"method\": {\"adapt\": \"atoms\", \"lr_atoms\": 0.25}, "
-        "\"expected\": {\"accuracy\": 0.515625, \"ci95\": 0.0625}}]}";
+    static const char recipe_text[] = "{\"format_version\": 1, \"name\": \"n\", \"model\": \"m\", \"data\": {\"spec\": "
+                                      "\"builtin:shapes\"}, \"episodes\": {\"way\": 5, "
+                                      "\"shot\": 1, \"query\": 15, \"tasks\": 20, \"seed\": 7}, \"results\": "
+                                      "[{\"method\": {\"adapt\": \"atoms\", \"lr_atoms\": 0.25}, "
+                                      "\"expected\": {\"accuracy\": 0.515625, \"ci95\": 0.0625}}]}";
     adatom_recipe *recipe = NULL;
     adatom_recipe_result result;
     OK(adatom_recipe_parse(ctx, "r.json", recipe_text, strlen(recipe_text), &recipe));
@@ -106,7 +113,8 @@ static void read_all(void) {
     adatom_recipe_destroy(&recipe);
     static const char *const pictures[] = {"a.TIFF", "a.GIF", "a.JFIF", "a.DIB", "a.HEIC", "a.AVIF"};
     static const char *const same[] = {"a.tiff", "a.gif", "a.jfif", "a.dib", "a.heic", "a.avif"};
-    for (size_t i = 0; i < AD_COUNT(pictures); i++) ck_assert_int_eq(ad_kind_of_name(pictures[i]), ad_kind_of_name(same[i]));
+    for (size_t i = 0; i < AD_COUNT(pictures); i++)
+        ck_assert_int_eq(ad_kind_of_name(pictures[i]), ad_kind_of_name(same[i]));
     static const char list[] = "FILENAME,LABEL\n1.ppm,a\n";
     ad_csv csv = {0};
     OK(ad_csv_parse(ctx, "list", list, strlen(list), &csv));
@@ -159,7 +167,8 @@ START_TEST(test_locales) {
     train(NULL, hash);
     for (size_t i = 0; i < AD_COUNT(sources); i++) {
         if (!take_locale(i)) {
-            fprintf(stderr, "no locale %s can be made here (localedef, and its sources in the package locales)\n", sources[i][0]);
+            fprintf(stderr, "no locale %s can be made here (localedef, and its sources in the package locales)\n",
+                    sources[i][0]);
             ad_free(plain);
             teardown();
             exit(77);
@@ -167,8 +176,8 @@ START_TEST(test_locales) {
         char *text = write_all();
         size_t same = 0;
         while (text[same] && text[same] == plain[same]) same++;
-        ck_assert_msg(text[same] == plain[same], "in %s '%.40s' became '%.40s'", sources[i][0], plain + same - AD_MIN(same, 20),
-                      text + same - AD_MIN(same, 20));
+        ck_assert_msg(text[same] == plain[same], "in %s '%.40s' became '%.40s'", sources[i][0],
+                      plain + same - AD_MIN(same, 20), text + same - AD_MIN(same, 20));
         free(text);
         read_all();
         train("C", again);

@@ -20,48 +20,55 @@ static adatom_model *create(adatom_model_params params) {
     return model;
 }
 
-/* ---- counts ------------------------------------------------------------------------------------------------------- */
+/* ---- counts -------------------------------------------------------------------------------------------------------
+ */
 
 /* All numbers but statistics; the classifier counts where the model has one. Batch norm: 2 numbers a channel.
  *
- * ResNet-18: 16 3x3 convolutions in stages of 64, 128, 256, 512 channels: 4 of 64x64, then 64x128 and 3 of 128x128, 128x256 and 3 of
- * 256x256, 256x512 and 3 of 512x512: 1 220 608 pairs of channels (x 9 = 10 985 472). Shortcuts: 64*128 + 128*256 + 256*512 = 172 032.
- * Norms: 2 * (5*64 + 5*128 + 5*256 + 5*512) = 9600. 3x3 stem: 3*64*9 = 1728, 7x7: 3*64*49 = 9408. Classifier: 512*10 + 10 = 5130.
- * Without the 3x3 convolutions, 32x32 pictures: 172 032 + 9600 + 1728 + 5130 = 188 490. Atoms, m = 8: 16 * 8*9 = 1152.
- * ResNet-10: 2 of 64x64, 64x128 + 128x128, 128x256 + 256x256, 256x512 + 512x512: 524 288 pairs; norms 2 * (3*64 + 3*(128+256+512)) = 5760.
- * Conv-4: 3 of 64x64 = 12 288 pairs; 3*64*9 = 1728; norms 2*4*64 = 512. */
+ * ResNet-18: 16 3x3 convolutions in stages of 64, 128, 256, 512 channels: 4 of 64x64, then 64x128 and 3 of 128x128,
+ * 128x256 and 3 of 256x256, 256x512 and 3 of 512x512: 1 220 608 pairs of channels (x 9 = 10 985 472). Shortcuts: 64*128
+ * + 128*256 + 256*512 = 172 032. Norms: 2 * (5*64 + 5*128 + 5*256 + 5*512) = 9600. 3x3 stem: 3*64*9 = 1728, 7x7:
+ * 3*64*49 = 9408. Classifier: 512*10 + 10 = 5130. Without the 3x3 convolutions, 32x32 pictures: 172 032 + 9600 + 1728 +
+ * 5130 = 188 490. Atoms, m = 8: 16 * 8*9 = 1152. ResNet-10: 2 of 64x64, 64x128 + 128x128, 128x256 + 256x256, 256x512 +
+ * 512x512: 524 288 pairs; norms 2 * (3*64 + 3*(128+256+512)) = 5760. Conv-4: 3 of 64x64 = 12 288 pairs; 3*64*9 = 1728;
+ * norms 2*4*64 = 512. */
 static const struct count {
     const char *arch, *sharing, *stem;
     int atoms, classes;
     uint64_t total, own_atoms;
     int group;
 } counts[] = {
-    {"resnet18", "none", "3x3", 0, 10, 10985472 + 188490, 0, 0},                                                     /* 11.174 M */
-    {"resnet18", "layer", "3x3", 8, 10, 8 * 1220608 + 1152 + 188490, 1152, 0},                                       /* 9.955 M */
-    {"resnet18", "stage", "3x3", 8, 10, 8 * (64 * 64 + 128 * 128 + 256 * 256 + 512 * 512) + 1152 + 188490, 1152, 0}, /* 2.975 M */
-    {"resnet18", "net", "3x3", 8, 10, 8 * 512 * 512 + 1152 + 188490, 1152, 0},                                       /* 2.287 M */
-    {"resnet18", "net", "3x3", 16, 10, 16 * 512 * 512 + 2304 + 188490, 2304, 0},                                     /* 4.385 M */
-    {"resnet18", "none", NULL, 0, 0, 10985472 + 172032 + 9600 + 9408, 0, 0},                                         /* 11.177 M */
-    {"resnet18", "net", NULL, 8, 0, 8 * 512 * 512 + 1152 + 172032 + 9600 + 9408, 1152, 0},                           /* 2.289 M */
-    {"resnet10", "none", NULL, 0, 0, 9 * 524288 + 172032 + 5760 + 9408, 0, 0},                                       /* 4.906 M */
-    {"resnet10", "net", NULL, 8, 0, 8 * 512 * 512 + 8 * 72 + 172032 + 5760 + 9408, 576, 0},                          /* 2.285 M */
-    {"conv4", "none", NULL, 0, 0, 9 * 12288 + 1728 + 512, 0, 0},                                                     /* 0.113 M */
-    {"conv4", "net", NULL, 8, 0, 8 * 64 * 64 + 3 * 72 + 1728 + 512, 216, 0},                                         /* 0.035 M */
-    /* Widths 64, 160, 320, 640 (Tian et al. 2020 give 12.42 M): 3x3 pairs 3*64 + 2*64^2 + 64*160 + 2*160^2 + 160*320 + 2*320^2 +
-     * 320*640 + 2*640^2 = 1 349 824; shortcuts 3*64 + 64*160 + 160*320 + 320*640 = 266 432; norms 2*4*(64+160+320+640) = 9472. */
+    {"resnet18", "none", "3x3", 0, 10, 10985472 + 188490, 0, 0},               /* 11.174 M */
+    {"resnet18", "layer", "3x3", 8, 10, 8 * 1220608 + 1152 + 188490, 1152, 0}, /* 9.955 M */
+    {"resnet18", "stage", "3x3", 8, 10, 8 * (64 * 64 + 128 * 128 + 256 * 256 + 512 * 512) + 1152 + 188490, 1152,
+     0},                                                                                    /* 2.975 M */
+    {"resnet18", "net", "3x3", 8, 10, 8 * 512 * 512 + 1152 + 188490, 1152, 0},              /* 2.287 M */
+    {"resnet18", "net", "3x3", 16, 10, 16 * 512 * 512 + 2304 + 188490, 2304, 0},            /* 4.385 M */
+    {"resnet18", "none", NULL, 0, 0, 10985472 + 172032 + 9600 + 9408, 0, 0},                /* 11.177 M */
+    {"resnet18", "net", NULL, 8, 0, 8 * 512 * 512 + 1152 + 172032 + 9600 + 9408, 1152, 0},  /* 2.289 M */
+    {"resnet10", "none", NULL, 0, 0, 9 * 524288 + 172032 + 5760 + 9408, 0, 0},              /* 4.906 M */
+    {"resnet10", "net", NULL, 8, 0, 8 * 512 * 512 + 8 * 72 + 172032 + 5760 + 9408, 576, 0}, /* 2.285 M */
+    {"conv4", "none", NULL, 0, 0, 9 * 12288 + 1728 + 512, 0, 0},                            /* 0.113 M */
+    {"conv4", "net", NULL, 8, 0, 8 * 64 * 64 + 3 * 72 + 1728 + 512, 216, 0},                /* 0.035 M */
+    /* Widths 64, 160, 320, 640 (Tian et al. 2020 give 12.42 M): 3x3 pairs 3*64 + 2*64^2 + 64*160 + 2*160^2 + 160*320 +
+     * 2*320^2 + 320*640 + 2*640^2 = 1 349 824; shortcuts 3*64 + 64*160 + 160*320 + 320*640 = 266 432; norms
+     * 2*4*(64+160+320+640) = 9472. */
     {"resnet12", "none", NULL, 0, 0, 9 * 1349824 + 266432 + 9472, 0, 0},
     {"resnet12", "net", NULL, 8, 0, 8 * 640 * 640 + 11 * 72 + 1728 + 266432 + 9472, 792, 0},
-    /* ResNet-34: 6 of 64x64; 64x128, 7 of 128x128; 128x256, 11 of 256x256; 256x512, 5 of 512x512: 2 342 912 pairs; norms 2 * (7*64 + 9*128
+    /* ResNet-34: 6 of 64x64; 64x128, 7 of 128x128; 128x256, 11 of 256x256; 256x512, 5 of 512x512: 2 342 912 pairs;
+     * norms 2 * (7*64 + 9*128
      * + 13*256 + 7*512) = 17 024. */
     {"resnet34", "none", NULL, 0, 10, 9 * 2342912 + 172032 + 17024 + 9408 + 5130, 0, 0},
-    /* VGG-16: 64x64; 64x128, 128x128; 128x256, 2 of 256x256; 256x512, 5 of 512x512: 1 634 304 pairs after the first 3*64*9 = 1728; norms 2
+    /* VGG-16: 64x64; 64x128, 128x128; 128x256, 2 of 256x256; 256x512, 5 of 512x512: 1 634 304 pairs after the first
+     * 3*64*9 = 1728; norms 2
      * * (2*64 + 2*128 + 3*256 + 6*512) = 8448. */
     {"vgg16_bn", "none", NULL, 0, 10, 9 * 1634304 + 1728 + 8448 + 5130, 0, 0},                  /* 14.724 M */
     {"vgg16_bn", "net", NULL, 8, 10, 8 * 512 * 512 + 12 * 72 + 1728 + 8448 + 5130, 864, 0},     /* 2.113 M */
     {"vgg16_bn", "net", NULL, 16, 10, 16 * 512 * 512 + 12 * 144 + 1728 + 8448 + 5130, 1728, 0}, /* 4.211 M */
-    /* Groups of s channels: m s s numbers for each that shares, and m k^2 atoms for each pair of groups. ResNet-18 with s = 64: 4 of 1x1
-     * pairs; 1x2 and 3 of 2x2; 2x4 and 3 of 4x4; 4x8 and 3 of 8x8: 298; with s = 32 four times as many. ResNet-12 and its widths have 32
-     * in common: 2 of 2x2; 2x5, 2 of 5x5; 5x10, 2 of 10x10; 10x20, 2 of 20x20: 1318. */
+    /* Groups of s channels: m s s numbers for each that shares, and m k^2 atoms for each pair of groups. ResNet-18 with
+     * s = 64: 4 of 1x1 pairs; 1x2 and 3 of 2x2; 2x4 and 3 of 4x4; 4x8 and 3 of 8x8: 298; with s = 32 four times as
+     * many. ResNet-12 and its widths have 32 in common: 2 of 2x2; 2x5, 2 of 5x5; 5x10, 2 of 10x10; 10x20, 2 of 20x20:
+     * 1318. */
     {"resnet18", "group-net", "3x3", 16, 10, 16 * 64 * 64 + 144 * 298 + 188490, 144 * 298, 64},          /* 0.297 M */
     {"resnet18", "group-stage", "3x3", 16, 10, 4 * 16 * 64 * 64 + 144 * 298 + 188490, 144 * 298, 64},    /* 0.494 M */
     {"resnet18", "group-layer", "3x3", 16, 10, 16 * 16 * 32 * 32 + 144 * 1192 + 188490, 144 * 1192, 32}, /* 0.622 M */
@@ -86,8 +93,8 @@ START_TEST(test_parameter_counts) {
     ck_assert_uint_eq(info.atoms_parameters, expected->own_atoms);
     ck_assert_uint_eq(info.head_parameters, 513 * (uint64_t)expected->classes);
     ck_assert_int_eq(info.atoms, expected->atoms);
-    ck_assert_uint_eq(info.parameters,
-                      info.atoms_parameters + info.norm_parameters + info.coefficients_parameters + info.ordinary_parameters);
+    ck_assert_uint_eq(info.parameters, info.atoms_parameters + info.norm_parameters + info.coefficients_parameters +
+                                           info.ordinary_parameters);
     /* What the layers own and what they share make up the whole. */
     uint64_t sum = strcmp(ad_network_scope(&model->net), "layer") != 0 ? info.coefficients_parameters : 0, macs = 0;
     for (int l = 0; l < info.layers; l++) {
@@ -109,7 +116,8 @@ START_TEST(test_defaults) {
     adatom_model_describe(model, &info);
     ck_assert_str_eq(info.arch, "conv4");
     ck_assert_str_eq(info.sharing, "net");
-    ck_assert(info.atoms == 8 && info.image_size == 84 && info.features == 1600 && info.classes == 0 && info.layers == 12);
+    ck_assert(info.atoms == 8 && info.image_size == 84 && info.features == 1600 && info.classes == 0 &&
+              info.layers == 12);
     ck_assert_float_eq(info.mean[0], 0.485f);
     ck_assert_float_eq(info.std[2], 0.225f);
     adatom_model_destroy(&model);
@@ -122,11 +130,13 @@ START_TEST(test_features) {
     static const struct {
         const char *arch, *stem;
         int size, features;
-    } expected[] = {{"conv6", NULL, 84, 1600},    {"conv4", NULL, 16, 64},     {"resnet10", NULL, 224, 512}, {"resnet18", NULL, 84, 512},
-                    {"resnet18", "3x3", 32, 512}, {"resnet12", NULL, 84, 640}, {"resnet12", NULL, 16, 640}};
+    } expected[] = {{"conv6", NULL, 84, 1600},   {"conv4", NULL, 16, 64},      {"resnet10", NULL, 224, 512},
+                    {"resnet18", NULL, 84, 512}, {"resnet18", "3x3", 32, 512}, {"resnet12", NULL, 84, 640},
+                    {"resnet12", NULL, 16, 640}};
     for (size_t i = 0; i < AD_COUNT(expected); i++) {
         ad_network net;
-        const adatom_model_params params = {.arch = expected[i].arch, .stem = expected[i].stem, .image_size = expected[i].size};
+        const adatom_model_params params = {
+            .arch = expected[i].arch, .stem = expected[i].stem, .image_size = expected[i].size};
         ck_assert_int_eq(ad_network_build(ctx, &params, &net), ADATOM_OK);
         ck_assert_int_eq(net.features, expected[i].features);
         ad_network_clear(&net);
@@ -144,7 +154,7 @@ START_TEST(test_layers) {
     ck_assert(layer.in_height == 42 && layer.in_channels == 64 && layer.out_width == 42 && layer.out_channels == 64);
     ck_assert(layer.kernel == 3 && layer.stride == 1 && layer.padding == 1 && layer.dilation == 1 && layer.atoms == 8);
     ck_assert_uint_eq(layer.own_parameters, 72);
-    ck_assert_uint_eq(layer.macs, 42 * 42 * 64 * 64 * 9);                                   /* k^2 c c' a position: 65.0 M */
+    ck_assert_uint_eq(layer.macs, 42 * 42 * 64 * 64 * 9); /* k^2 c c' a position: 65.0 M */
     ck_assert_uint_eq(layer.macs_coefficients_first, 42 * 42 * (8 * 64 * 64 + 8 * 9 * 64)); /* m c c' + m k^2 c' */
     ck_assert_int_eq(adatom_model_layer(model, 0, &layer), ADATOM_OK);
     ck_assert_int_eq(layer.in_channels, 3);
@@ -160,7 +170,8 @@ START_TEST(test_layers) {
 }
 END_TEST
 
-/* ---- structure ---------------------------------------------------------------------------------------------------- */
+/* ---- structure ----------------------------------------------------------------------------------------------------
+ */
 
 static const adatom_model_params variants[] = {
     {.arch = "conv4", .sharing = "none", .width = 4, .image_size = 16, .classes = 3},
@@ -173,7 +184,13 @@ static const adatom_model_params variants[] = {
     {.arch = "vgg16_bn", .sharing = "stage", .width = 4, .image_size = 32, .atoms = 2},
     {.arch = "conv4", .sharing = "group-layer", .width = 24, .image_size = 16, .atoms = 3, .classes = 2, .group = 8},
     {.arch = "resnet10", .sharing = "group-stage", .width = 8, .image_size = 33, .atoms = 2},
-    {.arch = "resnet12", .sharing = "group-net", .width = 8, .image_size = 16, .atoms = 4, .residual = true, .group = 4},
+    {.arch = "resnet12",
+     .sharing = "group-net",
+     .width = 8,
+     .image_size = 16,
+     .atoms = 4,
+     .residual = true,
+     .group = 4},
 };
 
 static void check_param(const ad_network *net, int number, ad_param_kind kind, int o, int c, bool exact) {
@@ -191,13 +208,15 @@ START_TEST(test_nodes_fit_together) {
     for (int i = 1; i < net.node_count; i++) {
         const ad_node *node = &net.nodes[i], *input = &net.nodes[node->input];
         ck_assert(node->input >= 0 && node->input < i && node->residual < i);
-        ck_assert(node->h == input->oh && node->w == input->ow && node->c == input->o && node->c % 4 == 0 && node->o % 4 == 0);
+        ck_assert(node->h == input->oh && node->w == input->ow && node->c == input->o && node->c % 4 == 0 &&
+                  node->o % 4 == 0);
         ck_assert_int_eq(node->oh, (node->h + 2 * node->pad - node->dil * (node->k - 1) - 1) / node->stride + 1);
         ck_assert(node->oh >= 1 && node->ow == node->oh);
         if (node->kind == AD_NODE_CONV) {
             const int c = ad_node_channels(node);
             decomposed |= node->m > 0;
-            ck_assert((node->m == 0 || net.made_from.residual) == (node->kernel >= 0) && (node->m > 0) == (node->atoms >= 0));
+            ck_assert((node->m == 0 || net.made_from.residual) == (node->kernel >= 0) &&
+                      (node->m > 0) == (node->atoms >= 0));
             if (node->kernel >= 0) check_param(&net, node->kernel, AD_PARAM_KERNEL, node->o, c, true);
             if (node->m > 0) {
                 ck_assert_int_eq(node->m, net.made_from.atoms);
@@ -251,12 +270,15 @@ static void check_create_fails(adatom_model_params params, const char *says) {
     adatom_model *model = (adatom_model *)&params;
     ck_assert_int_eq(adatom_model_create(ctx, &params, &model), ADATOM_USAGE);
     ck_assert_ptr_null(model);
-    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx), says);
+    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx),
+                  says);
 }
 
 START_TEST(test_refused_params) {
-    check_create_fails((adatom_model_params){.arch = "conv5"}, "unknown architecture 'conv5'; known: conv4, conv6, resnet10");
-    check_create_fails((adatom_model_params){.sharing = "all"}, "unknown sharing 'all'; known: none, layer, stage, net");
+    check_create_fails((adatom_model_params){.arch = "conv5"},
+                       "unknown architecture 'conv5'; known: conv4, conv6, resnet10");
+    check_create_fails((adatom_model_params){.sharing = "all"},
+                       "unknown sharing 'all'; known: none, layer, stage, net");
     check_create_fails((adatom_model_params){.arch = "resnet18", .stem = "5x5"}, "unknown stem '5x5'; known: 7x7, 3x3");
     check_create_fails((adatom_model_params){.stem = "3x3"}, "conv4 has no stem");
     check_create_fails((adatom_model_params){.atoms = 65}, "atoms is 65");
@@ -265,19 +287,23 @@ START_TEST(test_refused_params) {
     check_create_fails((adatom_model_params){.width = -4}, "width is -4");
     check_create_fails((adatom_model_params){.classes = -1}, "classes is -1");
     check_create_fails((adatom_model_params){.image_size = 2000}, "image size is 2000");
-    check_create_fails((adatom_model_params){.sharing = "group-net", .group = 6}, "size of groups is 6; it must be a multiple of 4");
+    check_create_fails((adatom_model_params){.sharing = "group-net", .group = 6},
+                       "size of groups is 6; it must be a multiple of 4");
     check_create_fails((adatom_model_params){.sharing = "group-net", .group = -4}, "size of groups is -4");
     check_create_fails((adatom_model_params){.sharing = "group-net", .group = 128},
                        "groups of 128 channels do not divide the 64 channels of layer2");
     check_create_fails((adatom_model_params){.arch = "resnet12", .sharing = "group-stage", .group = 64},
                        "groups of 64 channels do not divide the 160 channels of layer4");
     check_create_fails((adatom_model_params){.sharing = "net", .group = 8}, "sharing net has no groups");
-    check_create_fails((adatom_model_params){.sharing = "group-layer", .decompose_first = true}, "reads 3 channels, which make no groups");
-    check_create_fails((adatom_model_params){.image_size = 15}, "too small for conv4: nothing would be left for layer4.pool");
+    check_create_fails((adatom_model_params){.sharing = "group-layer", .decompose_first = true},
+                       "reads 3 channels, which make no groups");
+    check_create_fails((adatom_model_params){.image_size = 15},
+                       "too small for conv4: nothing would be left for layer4.pool");
 }
 END_TEST
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------------------
+ */
 
 static int param_number(const ad_network *net, const char *name) {
     for (int i = 0; i < net->param_count; i++)
@@ -298,7 +324,8 @@ static void check_normal(const adatom_model *model, const char *name, double var
 }
 
 START_TEST(test_initialisation) {
-    adatom_model *model = create((adatom_model_params){.arch = "resnet10", .seed = 3, .classes = 4, .atoms = 16, .decompose_first = false});
+    adatom_model *model = create(
+        (adatom_model_params){.arch = "resnet10", .seed = 3, .classes = 4, .atoms = 16, .decompose_first = false});
     const ad_network *net = &model->net;
     check_normal(model, "shared.coefficients", 1.0 / 16);
     check_normal(model, "layer1.kernel", 2.0 / (49 * 3));
@@ -326,7 +353,8 @@ START_TEST(test_initialisation) {
 }
 END_TEST
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------------------
+ */
 
 static char path[] = "/tmp/adatom-model-XXXXXX";
 
@@ -388,7 +416,8 @@ START_TEST(test_file_layout) {
     for (size_t o = 0; o < 8; o++)
         for (size_t c = 0; c < 4; c++)
             for (size_t ij = 0; ij < 9; ij++)
-                ck_assert_float_eq(kernel[(ij * 4 + c) * 8 + o], c < 3 ? ad_safetensors_float(&file, t, (o * 3 + c) * 9 + ij) : 0);
+                ck_assert_float_eq(kernel[(ij * 4 + c) * 8 + o],
+                                   c < 3 ? ad_safetensors_float(&file, t, (o * 3 + c) * 9 + ij) : 0);
     t = ad_safetensors_find(&file, "shared.coefficients");
     for (size_t o = 0; o < 8; o++)
         for (size_t c = 0; c < 8; c++)
@@ -397,8 +426,10 @@ START_TEST(test_file_layout) {
     t = ad_safetensors_find(&file, "layer3.atoms");
     for (size_t i = 0; i < 27; i++) ck_assert_float_eq(psi[i], ad_safetensors_float(&file, t, i));
     for (size_t c = 0; c < 8; c++) {
-        ck_assert_float_eq(statistics[c], ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_mean"), c));
-        ck_assert_float_eq(statistics[8 + c], ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_var"), c));
+        ck_assert_float_eq(statistics[c],
+                           ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_mean"), c));
+        ck_assert_float_eq(statistics[8 + c],
+                           ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_var"), c));
     }
     ad_safetensors_clear(&file);
     ad_free(bytes);
@@ -414,8 +445,8 @@ START_TEST(test_file_layout) {
                  "assert f.get_tensor(\"layer3.atoms\")[2, 1, 0] == %.9g\n"
                  "assert f.get_tensor(\"layer2.norm.running_var\")[7] == %.9g\n"
                  "' %s",
-                 (double)kernel[(3 * 4 + 2) * 8 + 5], (double)alpha[(2 * 3 + 1) * 8 + 5], (double)psi[2 * 9 + 3], (double)statistics[15],
-                 path);
+                 (double)kernel[(3 * 4 + 2) * 8 + 5], (double)alpha[(2 * 3 + 1) * 8 + 5], (double)psi[2 * 9 + 3],
+                 (double)statistics[15], path);
         ck_assert_int_eq(system(command), 0);
     }
     adatom_model_destroy(&model);
@@ -487,7 +518,8 @@ START_TEST(test_bad_values) {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     size_t size = 0;
     char *bytes = small_file(&size);
-    float *last = (float *)(void *)(bytes + size - sizeof *last), good = *last; /* the last layer's last running variance */
+    float *last = (float *)(void *)(bytes + size - sizeof *last),
+          good = *last; /* the last layer's last running variance */
     for (size_t i = 0; i < AD_COUNT(bad); i++) {
         *last = bad[i];
         check_refused(bytes, size, "'layer4.norm.running_var' has the value");

@@ -11,10 +11,10 @@ typedef struct counts {
     int depth;       /* DEPTH: of groups */
 } counts;
 
-/* Conv-4 has three decomposed layers of 64 to 64 channels. The support set goes forward and backward in the step segment, the queries
- * forward in the eval segment. */
-static counts build_groups(const char *arch, int group, int atoms, unsigned adapt, ad_conv_path path, const ad_conv_costs *costs,
-                           ad_segment_id segment) {
+/* Conv-4 has three decomposed layers of 64 to 64 channels. The support set goes forward and backward in the step
+ * segment, the queries forward in the eval segment. */
+static counts build_groups(const char *arch, int group, int atoms, unsigned adapt, ad_conv_path path,
+                           const ad_conv_costs *costs, ad_segment_id segment) {
     static const int32_t pictures = 8;
     adatom_context *ctx = NULL;
     ad_network net = {0};
@@ -51,18 +51,20 @@ static counts build_groups(const char *arch, int group, int atoms, unsigned adap
     return c;
 }
 
-static counts build(const char *arch, int atoms, unsigned adapt, ad_conv_path path, const ad_conv_costs *costs, ad_segment_id segment) {
+static counts build(const char *arch, int atoms, unsigned adapt, ad_conv_path path, const ad_conv_costs *costs,
+                    ad_segment_id segment) {
     return build_groups(arch, 0, atoms, adapt, path, costs, segment);
 }
 
-#define EXPECT(wanted_forward, wanted_dx, ...)                                                                                             \
-    do {                                                                                                                                   \
-        const counts c_ = build(__VA_ARGS__);                                                                                              \
-        ck_assert_int_eq(c_.forward, wanted_forward);                                                                                      \
-        ck_assert_int_eq(c_.dx, wanted_dx);                                                                                                \
+#define EXPECT(wanted_forward, wanted_dx, ...)                                                                         \
+    do {                                                                                                               \
+        const counts c_ = build(__VA_ARGS__);                                                                          \
+        ck_assert_int_eq(c_.forward, wanted_forward);                                                                  \
+        ck_assert_int_eq(c_.dx, wanted_dx);                                                                            \
     } while (0)
 
-/* 64 to 64 channels, k = 3: m (9 + 64) against 9 * 64 = 576 multiply-adds an input channel and position; 584 for m = 8, 511 for 7. */
+/* 64 to 64 channels, k = 3: m (9 + 64) against 9 * 64 = 576 multiply-adds an input channel and position; 584 for m = 8,
+ * 511 for 7. */
 START_TEST(auto_goes_by_costs) {
     static const ad_conv_costs par = {1, 1}, cheap = {0.98f, 0.98f}, dear = {1.2f, 1.2f};
     const ad_conv_path path = AD_PATH_AUTO;
@@ -79,7 +81,8 @@ START_TEST(auto_goes_by_costs) {
 }
 END_TEST
 
-/* ResNet-10: eight 3x3 convolutions, three of them with stride 2. Their input gradient has its product at the larger resolution. */
+/* ResNet-10: eight 3x3 convolutions, three of them with stride 2. Their input gradient has its product at the larger
+ * resolution. */
 START_TEST(strides) {
     static const ad_conv_costs par = {1, 1};
     EXPECT(8, 5, "resnet10", 4, NORM, AD_PATH_AUTO, &par, AD_SEGMENT_STEP);
@@ -90,7 +93,8 @@ END_TEST
 START_TEST(asked_for) {
     static const ad_conv_costs cheap = {0.01f, 0.01f};
     EXPECT(3, 3, "conv4", 8, NORM, AD_PATH_ATOMS_FIRST, NULL, AD_SEGMENT_STEP);
-    EXPECT(3, 0, "conv4", 8, ATOMS, AD_PATH_ATOMS_FIRST, NULL, AD_SEGMENT_STEP); /* dx from the dz that the atoms' gradient needs */
+    EXPECT(3, 0, "conv4", 8, ATOMS, AD_PATH_ATOMS_FIRST, NULL,
+           AD_SEGMENT_STEP); /* dx from the dz that the atoms' gradient needs */
     EXPECT(0, 2, "conv4", 8, ATOMS, AD_PATH_COEFFICIENTS_FIRST, NULL, AD_SEGMENT_STEP);
     EXPECT(0, 0, "conv4", 8, ATOMS, AD_PATH_COMPOSED, &cheap, AD_SEGMENT_STEP);
 }

@@ -1,4 +1,5 @@
-/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know (plan/ops.def). */
+/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know (plan/ops.def).
+ */
 #include "plan/plan.h"
 #include "tests/run_suite.h"
 
@@ -31,14 +32,17 @@ static ad_op *add(int kind) {
     ad_op *op = ad_plan_op(ctx, plan, AD_SEGMENT_STEP, kind);
     op->g = geometry;
     if (kind >= AD_OP_AFFINE_POOL && kind <= AD_OP_AFFINE_POOL_SUMS) op->g.k = op->g.stride = op->g.oh = op->g.ow = 2;
-    if (kind == AD_OP_PACK || kind == AD_OP_COMPOSE || kind == AD_OP_COMPOSE_DPSI || kind == AD_OP_COMPOSE_DALPHA) op->i[0] = CHANNELS;
+    if (kind == AD_OP_PACK || kind == AD_OP_COMPOSE || kind == AD_OP_COMPOSE_DPSI || kind == AD_OP_COMPOSE_DALPHA)
+        op->i[0] = CHANNELS;
     if (kind == AD_OP_COMPOSE_DALPHA) op->i[1] = CHANNELS;
     if (kind == AD_OP_GATHER) op->i[1] = 4, op->i[2] = op->i[3] = 4;
     if (kind == AD_OP_GATHER_ROWS) op->i[1] = 4;
-    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) op->t[r] = 0; /* sizes depend on what is there */
+    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
+        op->t[r] = 0; /* sizes depend on what is there */
     for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) {
         const size_t count = ad_op_elements(op, r);
-        op->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", type_of(kind, r), arena, count ? count : 1, type_of(kind, r) == AD_F32);
+        op->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", type_of(kind, r), arena, count ? count : 1,
+                                           type_of(kind, r) == AD_F32);
     }
     return op;
 }
@@ -48,7 +52,8 @@ static void refused(const char *part) {
     ck_assert_msg(strstr(adatom_context_message(ctx), part), "no '%s' in '%s'", part, adatom_context_message(ctx));
 }
 
-/* Every role of every operation given another role's tensor: accepted where both are read, or where ops.def says they may be the same. */
+/* Every role of every operation given another role's tensor: accepted where both are read, or where ops.def says they
+ * may be the same. */
 START_TEST(aliasing) {
     const int kind = _i;
     ad_op *op = add(kind);
@@ -74,7 +79,8 @@ END_TEST
 /* As ARCHITECTURE and ops.def have it, spelled out: the places that engines rely on. */
 START_TEST(aliasing_by_name) {
     ck_assert(ad_op_role_same(AD_OP_ADD, 2, 0) && !ad_op_role_same(AD_OP_ADD, 2, 1));
-    ck_assert(ad_op_role_same(AD_OP_AFFINE, 3, 0) && ad_op_role_same(AD_OP_AFFINE, 3, 2) && !ad_op_role_same(AD_OP_AFFINE, 3, 1));
+    ck_assert(ad_op_role_same(AD_OP_AFFINE, 3, 0) && ad_op_role_same(AD_OP_AFFINE, 3, 2) &&
+              !ad_op_role_same(AD_OP_AFFINE, 3, 1));
     ck_assert(ad_op_role_same(AD_OP_AFFINE_BACK, 4, 1) && ad_op_role_same(AD_OP_AFFINE_BACK, 5, 1));
     ck_assert(!ad_op_role_same(AD_OP_AFFINE_BACK, 4, 0) && !ad_op_role_same(AD_OP_CONV, 3, 0));
     ad_op *conv = add(AD_OP_CONV);
@@ -150,10 +156,10 @@ END_TEST
 
 /* AD_ACCUMULATE, exactly where ops.def lists it. */
 START_TEST(accumulation) {
-    static const char *const adds[] = {"conv",           "conv-dx",     "conv-dw",         "conv-dbias", "compose", "compose-dpsi",
-                                       "compose-dalpha", "atoms",       "atoms-du",        "atoms-dpsi", "depth",   "depth-dx",
-                                       "depth-dpsi",     "fused-atoms", "fused-atoms-dx",  "pool-back",  "linear",  "linear-dx",
-                                       "linear-dw",      "affine-back", "affine-pool-back"};
+    static const char *const adds[] = {
+        "conv",           "conv-dx",   "conv-dw",    "conv-dbias", "compose",   "compose-dpsi", "compose-dalpha",
+        "atoms",          "atoms-du",  "atoms-dpsi", "depth",      "depth-dx",  "depth-dpsi",   "fused-atoms",
+        "fused-atoms-dx", "pool-back", "linear",     "linear-dx",  "linear-dw", "affine-back",  "affine-pool-back"};
     const int kind = _i;
     bool listed = false;
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));

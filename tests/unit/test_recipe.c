@@ -10,9 +10,13 @@
 
 #define HEADER "\"format_version\": 1, \"name\": \"n\", \"model\": \"../models/m\", "
 #define DATA "\"data\": {\"spec\": \"builtin:shapes\", \"split\": \"val\", \"per_class\": 20}, "
-#define LIST "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 20, \"seed\": 7, \"first\": 2, \"count\": 10}, "
+#define LIST                                                                                                           \
+    "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 20, \"seed\": 7, \"first\": 2, \"count\": "     \
+    "10}, "
 #define EXPECTED "\"expected\": {\"accuracy\": 0.5, \"ci95\": 0.02}"
-#define METHOD "\"method\": {\"adapt\": \"atoms\", \"steps\": 3, \"lr_atoms\": 0.25, \"lr\": 0, \"nesterov\": true, \"head\": \"cosine\"}"
+#define METHOD                                                                                                         \
+    "\"method\": {\"adapt\": \"atoms\", \"steps\": 3, \"lr_atoms\": 0.25, \"lr\": 0, \"nesterov\": true, \"head\": "   \
+    "\"cosine\"}"
 #define RESULTS "\"results\": [{" METHOD ", " EXPECTED "}]"
 #define VALID "{" HEADER DATA LIST RESULTS "}"
 
@@ -42,7 +46,8 @@ START_TEST(test_read) {
     ck_assert_str_eq(result.method.head, "cosine");
     ck_assert_int_eq(result.method.steps, 3);
     ck_assert(result.method.nesterov && result.method.lr_atoms == 0.25f && result.method.seed == 7);
-    ck_assert(result.method.lr < 0 && result.method.lr_norm == 0); /* a 0 that is written is none; what is not is the default */
+    ck_assert(result.method.lr < 0 &&
+              result.method.lr_norm == 0); /* a 0 that is written is none; what is not is the default */
     ck_assert(result.accuracy == 0.5 && result.ci95 == 0.02 && result.tolerance == 0);
     ck_assert_int_eq(adatom_recipe_get(recipe, 1, &result), ADATOM_USAGE);
     adatom_recipe_destroy(&recipe);
@@ -64,7 +69,8 @@ static const struct {
     {"{" HEADER DATA LIST "\"results\": [{" METHOD "}]}", "results[0].expected is missing"},
     {"{" HEADER DATA LIST "\"results\": [{" METHOD ", \"expected\": {\"accuracy\": 34.7, \"ci95\": 0.7}}]}",
      "results[0].expected.accuracy must be a number from 0 to 1"},
-    {"{" HEADER DATA LIST "\"results\": [{" METHOD ", \"expected\": {\"accuracy\": 0.5, \"ci95\": 0.1, \"tolerance\": 0.1}}]}",
+    {"{" HEADER DATA LIST "\"results\": [{" METHOD
+     ", \"expected\": {\"accuracy\": 0.5, \"ci95\": 0.1, \"tolerance\": 0.1}}]}",
      "results[0].expected.tolerance needs"},
     {"{" HEADER DATA LIST "\"results\": [{\"method\": {}, " EXPECTED "}]}", "results[0].method.adapt is missing"},
     {"{" HEADER DATA LIST "\"results\": [{\"method\": {\"adapt\": \"magic\"}, " EXPECTED "}]}",
@@ -85,25 +91,30 @@ static const struct {
     {"{" HEADER "\"model_hash\": \"xyz\", " DATA LIST RESULTS "}", "model_hash must be a hash"},
     {"{" HEADER LIST RESULTS "}", "data is missing"},
     {"{" HEADER "\"data\": {}, " LIST RESULTS "}", "data.spec is missing"},
-    {"{" HEADER "\"data\": {\"spec\": \"pictures\", \"per_class\": 3}, " LIST RESULTS "}", "data.seed and data.per_class"},
+    {"{" HEADER "\"data\": {\"spec\": \"pictures\", \"per_class\": 3}, " LIST RESULTS "}",
+     "data.seed and data.per_class"},
     {"{" HEADER "\"data\": {\"spec\": \"builtin:shapes\", \"seed\": -1}, " LIST RESULTS "}", "data.seed must be"},
-    {"{" HEADER DATA "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"seed\": 7}, " RESULTS "}", "episodes.tasks is missing"},
+    {"{" HEADER DATA "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"seed\": 7}, " RESULTS "}",
+     "episodes.tasks is missing"},
     {"{" HEADER DATA "\"episodes\": {\"way\": 1, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7}, " RESULTS "}",
      "episodes.way must be a whole number from 2 to 1024"},
-    {"{" HEADER DATA
-     "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7, \"first\": 3, \"count\": 7}, " RESULTS "}",
+    {"{" HEADER DATA "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7, \"first\": 3, "
+                     "\"count\": 7}, " RESULTS "}",
      "episodes.first and episodes.count"},
-    {"{" HEADER DATA "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7, \"count\": 1}, " RESULTS "}",
+    {"{" HEADER DATA
+     "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7, \"count\": 1}, " RESULTS "}",
      "episodes.first and episodes.count"},
 };
 
 START_TEST(test_refused) {
     adatom_recipe *recipe = NULL;
-    const adatom_status status = adatom_recipe_parse(ctx, "r.json", refused[_i].text, strlen(refused[_i].text), &recipe);
+    const adatom_status status =
+        adatom_recipe_parse(ctx, "r.json", refused[_i].text, strlen(refused[_i].text), &recipe);
     const char *message = adatom_context_message(ctx);
     ck_assert_msg(status == ADATOM_BAD_DATA, "%s: %s", refused[_i].text, adatom_status_name(status));
     ck_assert_ptr_null(recipe);
-    ck_assert_msg(strstr(message, "'r.json'") && strstr(message, refused[_i].says), "'%s' does not say '%s'", message, refused[_i].says);
+    ck_assert_msg(strstr(message, "'r.json'") && strstr(message, refused[_i].says), "'%s' does not say '%s'", message,
+                  refused[_i].says);
 }
 END_TEST
 
@@ -123,7 +134,8 @@ START_TEST(test_ours) {
         adatom_recipe *recipe = NULL;
         adatom_model *model = NULL;
         adatom_recipe_info info;
-        ck_assert_msg(adatom_recipe_load(ctx, files.gl_pathv[i], &recipe) == ADATOM_OK, "%s", adatom_context_message(ctx));
+        ck_assert_msg(adatom_recipe_load(ctx, files.gl_pathv[i], &recipe) == ADATOM_OK, "%s",
+                      adatom_context_message(ctx));
         adatom_recipe_describe(recipe, &info);
         ck_assert_msg(adatom_model_load(ctx, info.model, &model) == ADATOM_OK, "%s", adatom_context_message(ctx));
         adatom_model_info m;
@@ -150,8 +162,10 @@ static verdict run(adatom_device *device, const char *file, const char *text) {
     adatom_recipe_result expected;
     adatom_evaluation_info e;
     verdict v;
-    ck_assert_msg(adatom_recipe_parse(ctx, file, text, strlen(text), &recipe) == ADATOM_OK, "%s", adatom_context_message(ctx));
-    ck_assert_msg(adatom_recipe_run(device, recipe, NULL, &reproduction) == ADATOM_OK, "%s", adatom_context_message(ctx));
+    ck_assert_msg(adatom_recipe_parse(ctx, file, text, strlen(text), &recipe) == ADATOM_OK, "%s",
+                  adatom_context_message(ctx));
+    ck_assert_msg(adatom_recipe_run(device, recipe, NULL, &reproduction) == ADATOM_OK, "%s",
+                  adatom_context_message(ctx));
     adatom_reproduction_describe(reproduction, &v.info);
     ck_assert_int_eq(adatom_reproduction_get(reproduction, 1, &v.result), ADATOM_USAGE);
     ck_assert_int_eq(adatom_reproduction_get(reproduction, 0, &v.result), ADATOM_OK);

@@ -27,7 +27,8 @@ static void check_refused(const char *header, size_t data_bytes, const char *say
     ad_safetensors file;
     size_t size = 0;
     unsigned char *bytes = make(header, zeros, data_bytes, &size);
-    ck_assert_msg(ad_safetensors_parse(ctx, "f.safetensors", bytes, size, &file) == ADATOM_BAD_DATA, "accepted: %s", header);
+    ck_assert_msg(ad_safetensors_parse(ctx, "f.safetensors", bytes, size, &file) == ADATOM_BAD_DATA, "accepted: %s",
+                  header);
     ad_safetensors_clear(&file);
     const char *message = adatom_context_message(ctx);
     ck_assert_msg(strstr(message, "'f.safetensors'") && strstr(message, says), "'%s' lacks '%s'", message, says);
@@ -36,8 +37,10 @@ static void check_refused(const char *header, size_t data_bytes, const char *say
 
 START_TEST(test_round_trip) {
     const int64_t a[] = {2, 3}, b[] = {0, 5}, c[] = {4};
-    const ad_st_entry entries[] = {
-        {"a", 2, a, AD_ST_F32}, {"none", 2, b, AD_ST_F32}, {"scalar", 0, NULL, AD_ST_F32}, {"c\"\xc3\xa4", 1, c, AD_ST_F32}};
+    const ad_st_entry entries[] = {{"a", 2, a, AD_ST_F32},
+                                   {"none", 2, b, AD_ST_F32},
+                                   {"scalar", 0, NULL, AD_ST_F32},
+                                   {"c\"\xc3\xa4", 1, c, AD_ST_F32}};
     const char *metadata[] = {"key", "value", "left out", NULL, "notes", "{\"x\": 1}", NULL};
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -126,8 +129,10 @@ START_TEST(test_lying_headers) {
     check_refused("{\"a\":" T("F32", "[1]", "[-4,0]") "}", 4, "offsets");
     check_refused("{\"a\":" T("F32", "[1]", "[\"0\",4]") "}", 4, "offsets");
     check_refused("{\"a\":" T("F32", "[2]", "[0,8]") "}", 4, "truncated");
-    check_refused("{\"a\":" T("F32", "[1]", "[0,4]") ",\"b\":" T("F32", "[1]", "[8,12]") "}", 12, "'b' begins at byte 8 of the data; 4");
-    check_refused("{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F32", "[2]", "[4,12]") "}", 12, "'b' begins at byte 4 of the data; 8");
+    check_refused("{\"a\":" T("F32", "[1]", "[0,4]") ",\"b\":" T("F32", "[1]", "[8,12]") "}", 12,
+                  "'b' begins at byte 8 of the data; 4");
+    check_refused("{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F32", "[2]", "[4,12]") "}", 12,
+                  "'b' begins at byte 4 of the data; 8");
     check_refused("{\"a\":" T("F32", "[1]", "[4,8]") "}", 8, "'a' begins at byte 4 of the data; 0");
     check_refused("{\"a\":" T("F32", "[1]", "[0,4]") "}", 8, "4 bytes follow");
 }
@@ -152,7 +157,8 @@ START_TEST(test_truncated) {
         unsigned char *cut = malloc(length + !length);
         memcpy(cut, bytes, length);
         ad_safetensors file;
-        ck_assert_int_eq(ad_safetensors_parse(ctx, "f", cut, length, &file), length < size ? ADATOM_BAD_DATA : ADATOM_OK);
+        ck_assert_int_eq(ad_safetensors_parse(ctx, "f", cut, length, &file),
+                         length < size ? ADATOM_BAD_DATA : ADATOM_OK);
         ad_safetensors_clear(&file);
         free(cut);
     }

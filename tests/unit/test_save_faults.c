@@ -1,4 +1,5 @@
-/* Whatever call fails while an adapter is saved, and wherever its writer is killed, the folder holds the old adapter or the new one. */
+/* Whatever call fails while an adapter is saved, and wherever its writer is killed, the folder holds the old adapter or
+ * the new one. */
 #include "fewshot/adapter.h"
 #include "tests/run_suite.h"
 
@@ -14,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- calls that fail: these definitions stand before those of the C library ------------------------------------------ */
+/* ---- calls that fail: these definitions stand before those of the C library
+ * ------------------------------------------ */
 
 enum { OFF = -1, KILLED = 9 };
 static int countdown = OFF;
@@ -40,13 +42,20 @@ int open(const char *path, int flags, ...) {
     va_end(args);
     return flags & O_CREAT && fails("open") ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
-ssize_t write(int file, const void *bytes, size_t size) { return fails("write") ? -1 : syscall(SYS_write, file, bytes, size); }
+ssize_t write(int file, const void *bytes, size_t size) {
+    return fails("write") ? -1 : syscall(SYS_write, file, bytes, size);
+}
 int fsync(int file) { return fails("fsync") ? -1 : (int)syscall(SYS_fsync, file); }
-int rename(const char *from, const char *to) { return fails("rename") ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0); }
-int link(const char *from, const char *to) { return fails("link") ? -1 : (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0); }
+int rename(const char *from, const char *to) {
+    return fails("rename") ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+int link(const char *from, const char *to) {
+    return fails("link") ? -1 : (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 int unlink(const char *path) { return kills && fails("unlink") ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0); }
 
-/* ---- adapters ------------------------------------------------------------------------------------------------------ */
+/* ---- adapters ------------------------------------------------------------------------------------------------------
+ */
 
 static adatom_context *ctx;
 static char folder[] = "/tmp/adatom-faults-XXXXXX";
@@ -58,10 +67,11 @@ static adatom_adapter *make_adapter(int number) {
     OK(ad_adapter_create(ctx, 2, 300, false, 1, &a));
     a->head[0] = (float)number;
     OK(ad_adapter_add(a, "layer.atoms", "layer.atoms", 1, shape));
-    json_t *config = json_pack("{s:{s:s}, s:{s:s, s:i}, s:[{s:s, s:i, s:i, s:i}, {s:s, s:i, s:i, s:i}], s:{s:s, s:i, s:i, s:i, s:i}}",
-                               "base_model", "hash", "0123456789abcdef", "method", "adapt", "atoms", "steps", 1, "classes", "name", "a",
-                               "images", 1, "tested", 0, "right", 0, "name", "b", "images", 1, "tested", 0, "right", 0, "estimate", "kind",
-                               "none", "tested", 0, "right", 0, "fitted", 2, "fitted_right", 2);
+    json_t *config = json_pack(
+        "{s:{s:s}, s:{s:s, s:i}, s:[{s:s, s:i, s:i, s:i}, {s:s, s:i, s:i, s:i}], s:{s:s, s:i, s:i, s:i, s:i}}",
+        "base_model", "hash", "0123456789abcdef", "method", "adapt", "atoms", "steps", 1, "classes", "name", "a",
+        "images", 1, "tested", 0, "right", 0, "name", "b", "images", 1, "tested", 0, "right", 0, "estimate", "kind",
+        "none", "tested", 0, "right", 0, "fitted", 2, "fitted_right", 2);
     ck_assert_ptr_nonnull(config);
     OK(ad_adapter_finish(a, config));
     return a;

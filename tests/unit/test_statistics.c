@@ -66,7 +66,8 @@ START_TEST(test_wilson) {
         adatom_wilson_interval(cases[i].right, cases[i].n, &low, &high);
         ck_assert(low >= 0 && low <= p && p <= high && high <= 1);
         if (cases[i].right > 0) ck_assert_double_eq_tol((p - low) / sqrt(low * (1 - low) / n), 1.959963984540054, 1e-9);
-        if (cases[i].right < cases[i].n) ck_assert_double_eq_tol((high - p) / sqrt(high * (1 - high) / n), 1.959963984540054, 1e-9);
+        if (cases[i].right < cases[i].n)
+            ck_assert_double_eq_tol((high - p) / sqrt(high * (1 - high) / n), 1.959963984540054, 1e-9);
     }
     double low, high;
     adatom_wilson_interval(0, 0, &low, &high);

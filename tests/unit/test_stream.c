@@ -1,5 +1,5 @@
-/* Pictures that don't fit: the same results as with all of them on the device, within the memory allowed. On the CPU engine, and on Vulkan
- * through mapped memory and through the staging buffer. */
+/* Pictures that don't fit: the same results as with all of them on the device, within the memory allowed. On the CPU
+ * engine, and on Vulkan through mapped memory and through the staging buffer. */
 #include "device/device.h"
 #include "tests/run_suite.h"
 #include "tests/support/hooks.h"
@@ -20,7 +20,10 @@ static adatom_dataset *base, *novel;
 
 static void open_device(int kind) {
     const char *index = getenv("ADATOM_TEST_DEVICE");
-    const adatom_device_params params = {.select = kind == CPU ? "cpu" : index ? index : "vulkan", .validate = kind != CPU};
+    const adatom_device_params params = {.select = kind == CPU ? "cpu"
+                                                   : index     ? index
+                                                               : "vulkan",
+                                         .validate = kind != CPU};
     OK(adatom_device_open(ctx, &params, &device));
     if (kind == STAGED) ad_vk_test_force_staging(device->engine);
 }
@@ -40,7 +43,8 @@ static void teardown(void) {
     adatom_context_destroy(&ctx);
 }
 
-/* ---- bytes that move while programs run --------------------------------------------------------------------------- */
+/* ---- bytes that move while programs run ---------------------------------------------------------------------------
+ */
 
 /* Several pieces of different sizes, between runs of a program that must not notice. */
 START_TEST(sent_bytes_arrive) {
@@ -92,7 +96,8 @@ START_TEST(sent_bytes_arrive) {
 }
 END_TEST
 
-/* ---- pretraining -------------------------------------------------------------------------------------------------- */
+/* ---- pretraining --------------------------------------------------------------------------------------------------
+ */
 
 typedef struct seen {
     size_t arena_bytes;
@@ -158,7 +163,8 @@ START_TEST(streamed_training_is_the_same) {
     ck_assert_str_eq(streamed, whole);
     /* Interrupted while streamed, ended with all pictures there. */
     part.stop = 15;
-    ck_assert_int_eq(train(path, all.arena_bytes - pictures + 4 * batch, false, false, &part, streamed), ADATOM_INTERRUPTED);
+    ck_assert_int_eq(train(path, all.arena_bytes - pictures + 4 * batch, false, false, &part, streamed),
+                     ADATOM_INTERRUPTED);
     snprintf(other, sizeof other, "/tmp/adatom-stream-%d-whole.safetensors", (int)getpid());
     OK(train(other, 0, false, false, &all, whole));
     part.stop = 0;
@@ -170,11 +176,13 @@ START_TEST(streamed_training_is_the_same) {
 }
 END_TEST
 
-/* ---- episodes ----------------------------------------------------------------------------------------------------- */
+/* ---- episodes -----------------------------------------------------------------------------------------------------
+ */
 
-static adatom_status adapt(const adatom_model *model, const adatom_episodes *list, const char *method, size_t memory_bytes,
-                           adatom_evaluation **out, adatom_evaluation_info *info) {
-    const adatom_method m = {.adapt = method, .steps = strcmp(method, "centroid") ? 3 : 0, .memory_bytes = memory_bytes};
+static adatom_status adapt(const adatom_model *model, const adatom_episodes *list, const char *method,
+                           size_t memory_bytes, adatom_evaluation **out, adatom_evaluation_info *info) {
+    const adatom_method m = {
+        .adapt = method, .steps = strcmp(method, "centroid") ? 3 : 0, .memory_bytes = memory_bytes};
     adatom_status status = adatom_adapt_episodes(device, model, novel, list, &m, 0, 0, NULL, out);
     if (status == ADATOM_OK) adatom_evaluation_describe(*out, info);
     return status;

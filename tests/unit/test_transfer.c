@@ -30,14 +30,17 @@ static void teardown(void) {
 
 static void refused(adatom_status status, adatom_status expected, const char *text) {
     ck_assert_int_eq(status, expected);
-    ck_assert_msg(strstr(adatom_context_message(ctx), text) != NULL, "no '%s' in: %s", text, adatom_context_message(ctx));
+    ck_assert_msg(strstr(adatom_context_message(ctx), text) != NULL, "no '%s' in: %s", text,
+                  adatom_context_message(ctx));
 }
 
 /* A dense network whose norms do something. */
 static adatom_model *dense(const char *arch, int size, int width, int classes) {
     adatom_model *model = NULL;
     OK(adatom_model_create(
-        ctx, &(adatom_model_params){.arch = arch, .sharing = "none", .image_size = size, .width = width, .classes = classes, .seed = 3},
+        ctx,
+        &(adatom_model_params){
+            .arch = arch, .sharing = "none", .image_size = size, .width = width, .classes = classes, .seed = 3},
         &model));
     ad_random random = ad_random_make(9, AD_STREAM_CHECK, 0);
     for (int i = 0; i < model->net.param_count; i++) {
@@ -51,11 +54,13 @@ static adatom_model *dense(const char *arch, int size, int width, int classes) {
 
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int atoms, bool residual) {
     adatom_model *out = NULL;
-    OK(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = sharing, .atoms = atoms, .residual = residual}, &out));
+    OK(adatom_model_decompose(
+        model, &(adatom_decompose_params){.sharing = sharing, .atoms = atoms, .residual = residual}, &out));
     return out;
 }
 
-/* ---- decomposition ------------------------------------------------------------------------------------------------ */
+/* ---- decomposition ------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(test_singular_values_say_what_is_lost) {
     adatom_model *model = dense("conv4", 16, 8, 0);
@@ -74,7 +79,8 @@ START_TEST(test_singular_values_say_what_is_lost) {
             double error, all = 0, rest = 0;
             OK(adatom_model_singular_values(model, l, s, 9, &count));
             ck_assert_uint_eq(count, 9);
-            for (int i = 0; i < 9; i++) all += (double)s[i] * (double)s[i], rest += i >= m ? (double)s[i] * (double)s[i] : 0;
+            for (int i = 0; i < 9; i++)
+                all += (double)s[i] * (double)s[i], rest += i >= m ? (double)s[i] * (double)s[i] : 0;
             for (int i = 1; i < 9; i++) ck_assert(s[i] <= s[i - 1] && s[i] > 0);
             OK(adatom_model_distance(model, d, l, &error));
             ck_assert_double_eq_tol(error, sqrt(rest / all), 1e-5);
@@ -237,8 +243,10 @@ START_TEST(test_decompose_refuses) {
     refused(adatom_model_decompose(model, &(adatom_decompose_params){.atoms = 10}, &out), ADATOM_USAGE,
             "10 atoms are more than the 3 x 3 kernels");
     ck_assert_ptr_null(out);
-    refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "none"}, &out), ADATOM_USAGE, "known: layer, stage, net");
-    refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "group"}, &out), ADATOM_USAGE, "unknown sharing 'group'");
+    refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "none"}, &out), ADATOM_USAGE,
+            "known: layer, stage, net");
+    refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "group"}, &out), ADATOM_USAGE,
+            "unknown sharing 'group'");
     size_t count;
     refused(adatom_model_singular_values(model, 1, NULL, 0, &count), ADATOM_USAGE, "is no convolution");
     refused(adatom_model_singular_values(model, 99, NULL, 0, &count), ADATOM_USAGE, "no layer 99");
@@ -248,7 +256,8 @@ START_TEST(test_decompose_refuses) {
 }
 END_TEST
 
-/* ---- import and export -------------------------------------------------------------------------------------------- */
+/* ---- import and export --------------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *arch, *layout, *tensor;
@@ -286,7 +295,8 @@ START_TEST(test_round_trip) {
     OK(adatom_model_load(ctx, path, &residual));
     adatom_model_info info;
     adatom_model_describe(residual, &info);
-    ck_assert_str_eq(info.layout, strcmp(trips[_i].layout, "timm") ? trips[_i].layout : "torchvision"); /* the same names */
+    ck_assert_str_eq(info.layout,
+                     strcmp(trips[_i].layout, "timm") ? trips[_i].layout : "torchvision"); /* the same names */
     ck_assert_int_eq(info.resize, 50);
     OK(adatom_model_export(residual, path, NULL));
     adatom_model_destroy(&again);
@@ -336,8 +346,10 @@ START_TEST(test_import_says_what_is_wrong) {
             "read as resnet34 of closerlook");
     refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "alexnet"}), ADATOM_USAGE,
             "no layout 'auto' of a network 'alexnet'");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .resize = 8}), ADATOM_USAGE, "cannot be scaled to 8");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .std = {1, 1, 0}}), ADATOM_USAGE, "impossible");
+    refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .resize = 8}), ADATOM_USAGE,
+            "cannot be scaled to 8");
+    refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .std = {1, 1, 0}}), ADATOM_USAGE,
+            "impossible");
     /* Maps. */
     write_map("{\"trunk.2.BN.Bias\": \"layer3.norm.bias\"}");
     OK(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &map));
@@ -357,13 +369,16 @@ START_TEST(test_import_says_what_is_wrong) {
     /* Files that are no safetensors. */
     adatom_model *out;
     refused(adatom_model_import_bytes(ctx, "x.pth", "PK\3\4............", 16, NULL, &out), ADATOM_BAD_DATA, "pickle");
-    refused(adatom_model_import_bytes(ctx, "x.pth", "\x80\2\x8a\nl\xfc\x9c\x46\xf9 ......", 16, NULL, &out), ADATOM_BAD_DATA, "pickle");
-    refused(adatom_model_import_bytes(ctx, "x", "<html>..........", 16, NULL, &out), ADATOM_BAD_DATA, "not a safetensors file");
+    refused(adatom_model_import_bytes(ctx, "x.pth", "\x80\2\x8a\nl\xfc\x9c\x46\xf9 ......", 16, NULL, &out),
+            ADATOM_BAD_DATA, "pickle");
+    refused(adatom_model_import_bytes(ctx, "x", "<html>..........", 16, NULL, &out), ADATOM_BAD_DATA,
+            "not a safetensors file");
     refused(adatom_model_import(ctx, "/nowhere/x", NULL, &out), ADATOM_BAD_DATA, "/nowhere/x");
     adatom_model *model = dense("conv4", 16, 4, 0);
     OK(adatom_model_save(model, path));
     refused(adatom_model_import(ctx, path, NULL, &out), ADATOM_BAD_DATA, "a model of this program already");
-    refused(adatom_model_export(model, path, &(adatom_export_params){.layout = "rfs"}), ADATOM_USAGE, "'rfs' has no names for conv4");
+    refused(adatom_model_export(model, path, &(adatom_export_params){.layout = "rfs"}), ADATOM_USAGE,
+            "'rfs' has no names for conv4");
     adatom_model_destroy(&model);
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* The Vulkan engine itself: memory, replay, barriers, submissions, caches. What kernels compute is tests/kernel's matter. */
+/* The Vulkan engine itself: memory, replay, barriers, submissions, caches. What kernels compute is tests/kernel's
+ * matter. */
 #include "verify/cases.h"
 #include "bench/tune.h"
 #include "tests/run_suite.h"
@@ -83,7 +84,8 @@ static ad_op *elementwise(ad_plan *plan, ad_segment_id segment, int kind, int a,
     return op;
 }
 
-/* INIT: one = 1, sum = 0; STEP: sum = sum + one, copy = sum, twice = copy + copy. Each operation needs the one before. */
+/* INIT: one = 1, sum = 0; STEP: sum = sum + one, copy = sum, twice = copy + copy. Each operation needs the one before.
+ */
 enum { ONE, SUM, DUPLICATE, TWICE, N = 4096 };
 static ad_plan *chain_plan(void) {
     ad_plan *plan = ad_plan_create(ctx, 1);
@@ -101,7 +103,8 @@ static ad_plan *chain_plan(void) {
 static void check_all(ad_program *program, int tensor, float want) {
     float got[N];
     OK(engine->api->program_read(program, tensor, 0, got, sizeof got));
-    for (int i = 0; i < N; i++) ck_assert_msg(got[i] == want, "tensor %d, element %d: got %g, want %g", tensor, i, got[i], want);
+    for (int i = 0; i < N; i++)
+        ck_assert_msg(got[i] == want, "tensor %d, element %d: got %g, want %g", tensor, i, got[i], want);
 }
 
 START_TEST(replay_of_dependent_operations) {
@@ -184,7 +187,8 @@ START_TEST(large_writes_and_reads) {
     ad_plan *plan = ad_plan_create(ctx, 1);
     ad_program *program = NULL;
     int outside = ad_plan_arena(ctx, plan, true), inside = ad_plan_arena(ctx, plan, false);
-    int x = ad_plan_tensor(ctx, plan, "x", AD_F32, outside, N, false), y = ad_plan_tensor(ctx, plan, "y", AD_F32, inside, N, false);
+    int x = ad_plan_tensor(ctx, plan, "x", AD_F32, outside, N, false),
+        y = ad_plan_tensor(ctx, plan, "y", AD_F32, inside, N, false);
     elementwise(plan, AD_SEGMENT_STEP, AD_OP_COPY, x, y, -1, N, 0);
     elementwise(plan, AD_SEGMENT_STEP, AD_OP_FILL, x, -1, -1, N, 5);
     float values[N];
@@ -214,8 +218,10 @@ START_TEST(submissions_are_bounded) {
     ad_plan *plan = ad_plan_create(ctx, 1);
     ad_program *program = NULL;
     int arena = ad_plan_arena(ctx, plan, false), x = ad_plan_tensor(ctx, plan, "x", AD_F32, arena, BIG, false);
-    int y = ad_plan_tensor(ctx, plan, "y", AD_F32, arena, BIG, false), tiny = ad_plan_tensor(ctx, plan, "tiny", AD_F32, arena, 4, false);
-    for (int i = 0; i < OPS; i++) elementwise(plan, AD_SEGMENT_STEP, AD_OP_COPY, i % 2 ? x : y, i % 2 ? y : x, -1, BIG, 0);
+    int y = ad_plan_tensor(ctx, plan, "y", AD_F32, arena, BIG, false),
+        tiny = ad_plan_tensor(ctx, plan, "tiny", AD_F32, arena, 4, false);
+    for (int i = 0; i < OPS; i++)
+        elementwise(plan, AD_SEGMENT_STEP, AD_OP_COPY, i % 2 ? x : y, i % 2 ? y : x, -1, BIG, 0);
     elementwise(plan, AD_SEGMENT_EVAL, AD_OP_FILL, tiny, -1, -1, 4, 1);
     OK(engine->api->program_create(engine, plan, NULL, &program));
     OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1)); /* measures */
@@ -224,7 +230,8 @@ START_TEST(submissions_are_bounded) {
     OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, TIMES));
     const double ms = 1e3 * (ad_seconds() - began);
     ck_assert_int_ge(logged.submissions, (int)(ms / 400)); /* target 100; the machine may be busy with something else */
-    ck_assert_msg(logged.longest_ms < 400 || logged.longest_ms < ms / 3, "%g of %g ms in one submission", logged.longest_ms, ms);
+    ck_assert_msg(logged.longest_ms < 400 || logged.longest_ms < ms / 3, "%g of %g ms in one submission",
+                  logged.longest_ms, ms);
     memset(&logged, 0, sizeof logged);
     OK(ad_run_segment(engine->api, program, AD_SEGMENT_EVAL, 1000)); /* short ones go together */
     ck_assert_int_le(logged.submissions, 100);
@@ -261,7 +268,7 @@ START_TEST(another_module_takes_the_place) {
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     int32_t first[2];
-    plan->ops[0].g.c = plan->ops[1].g.c = 4;                       /* one workgroup: the other module increments its first number */
+    plan->ops[0].g.c = plan->ops[1].g.c = 4; /* one workgroup: the other module increments its first number */
     OK(engine->api->program_create(engine, plan, NULL, &program)); /* the true pipelines exist before */
     engine->api->program_destroy(&program);
     ad_vk_test_replace_module(engine, AD_VK_FILL, other_module, AD_COUNT(other_module));
@@ -426,7 +433,8 @@ START_TEST(cache_files) {
 }
 END_TEST
 
-/* Variants and tensors of reduced precision: none without being asked for, none before it was judged, and verdicts are kept. */
+/* Variants and tensors of reduced precision: none without being asked for, none before it was judged, and verdicts are
+ * kept. */
 START_TEST(half_precision_waits_for_its_verdict) {
     char folder[] = "/tmp/adatom-test-XXXXXX";
     close_engine();
@@ -453,7 +461,8 @@ START_TEST(half_precision_waits_for_its_verdict) {
             engine->api->half_storage_judge(engine, false);
             ck_assert_int_eq(engine->api->half_storage(engine), AD_VERDICT_FAILED);
             engine->api->half_storage_judge(engine, true);
-            engine->api->variant_prefer(engine, plan, op, half); /* a tuner that did not verify is not believed either */
+            engine->api->variant_prefer(engine, plan, op,
+                                        half); /* a tuner that did not verify is not believed either */
             ck_assert_str_ne(engine->api->variant_name(engine, plan, op, 0), "half");
             engine->api->variant_judge(engine, AD_OP_CONV, half, false);
             ck_assert_str_ne(engine->api->variant_name(engine, plan, op, 0), "half");
@@ -472,8 +481,8 @@ START_TEST(half_precision_waits_for_its_verdict) {
 }
 END_TEST
 
-/* Every allocation of opening a device fails in turn, with a folder of caches: nothing is asked of what was never made (validation would
- * say so), and what a device before left in the folder stays as it is. */
+/* Every allocation of opening a device fails in turn, with a folder of caches: nothing is asked of what was never made
+ * (validation would say so), and what a device before left in the folder stays as it is. */
 START_TEST(no_memory_to_open_with_caches) {
     char cache[] = "/tmp/adatom-vk-XXXXXX", command[128];
     ck_assert_ptr_nonnull(mkdtemp(cache));
@@ -514,8 +523,8 @@ START_TEST(learned_times) {
 }
 END_TEST
 
-/* The host's own work between a submission and its wait is not taken for the device's: as much goes into a submission after it. Where the
- * machine is so busy that the device did wait for the host, it is tried again. */
+/* The host's own work between a submission and its wait is not taken for the device's: as much goes into a submission
+ * after it. Where the machine is so busy that the device did wait for the host, it is tried again. */
 START_TEST(sending_does_not_shrink_submissions) {
     enum { BYTES = 8 << 20, TRIES = 50 }; /* milliseconds of copying */
     ad_plan *plan = ad_plan_create(ctx, 1);

@@ -1,4 +1,5 @@
-/* Files are written whole or not at all, whoever else writes them; names of them are shown without what steers a terminal. */
+/* Files are written whole or not at all, whoever else writes them; names of them are shown without what steers a
+ * terminal. */
 #include "base/base.h"
 #include "tests/run_suite.h"
 
@@ -93,7 +94,8 @@ static void *save_often(void *letter) {
     return (void *)failed;
 }
 
-/* 600 saves of one file, by threads of several processes: every one succeeds, and whoever reads finds the work of one of them. */
+/* 600 saves of one file, by threads of several processes: every one succeeds, and whoever reads finds the work of one
+ * of them. */
 START_TEST(many_writers) {
     pid_t children[PROCESSES];
     for (int w = 0; w < PROCESSES; w++) {
@@ -111,7 +113,8 @@ START_TEST(many_writers) {
     }
     for (int w = 0, failed; w < PROCESSES; w++) {
         ck_assert_int_eq(waitpid(children[w], &failed, 0), children[w]);
-        ck_assert_msg(WIFEXITED(failed) && WEXITSTATUS(failed) == 0, "process %d failed %d times", w, WEXITSTATUS(failed));
+        ck_assert_msg(WIFEXITED(failed) && WEXITSTATUS(failed) == 0, "process %d failed %d times", w,
+                      WEXITSTATUS(failed));
         char *read = NULL;
         size_t size = 0;
         ck_assert_int_eq(ad_read_file(ctx, path_of("target"), BYTES, &read, &size), ADATOM_OK);
@@ -285,7 +288,8 @@ START_TEST(harmful_names) {
          "31m\xff\xc3",
          "\\x9b31m\\xff\\xc3"},
         {"\xe2\x80\xaegnp.exe\xe2\x81\xa6", "\\u{202e}gnp.exe\\u{2066}"},
-        {"\xc0\xaf\xe0\x80\x80\xed\xa0\x80\xf4\x90\x80\x80", "\\xc0\\xaf\\xe0\\x80\\x80\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80"},
+        {"\xc0\xaf\xe0\x80\x80\xed\xa0\x80\xf4\x90\x80\x80",
+         "\\xc0\\xaf\\xe0\\x80\\x80\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80"},
         {"back\\slash", "back\\slash"},
     };
     char out[128];

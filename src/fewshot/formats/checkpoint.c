@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2, DIGITS = 16, MORE_BYTES = 64 << 20 }; /* MORE: for what another run has, so that it is told what it is */
+enum {
+    FORMAT = 2,
+    DIGITS = 16,
+    MORE_BYTES = 64 << 20
+}; /* MORE: for what another run has, so that it is told what it is */
 
 static const char *const names[4] = {"adapted", "velocity", "second_moment", "statistics"};
 
@@ -44,9 +48,9 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
         entries[count] = (ad_st_entry){.name = names[i], .rank = 1, .shape = &shapes[count]};
         count++;
     }
-    json_t *state = json_pack("{s:i, s:I, s:f, s:s, s:f, s:f, s:f, s:I, s:s}", "format", FORMAT, "step", (json_int_t)c->step, "best",
-                              c->best, "best_hash", c->best_hash, "seconds", c->seconds, "loss", c->loss, "right", c->right, "seen",
-                              (json_int_t)c->seen, "config", c->config);
+    json_t *state = json_pack("{s:i, s:I, s:f, s:s, s:f, s:f, s:f, s:I, s:s}", "format", FORMAT, "step",
+                              (json_int_t)c->step, "best", c->best, "best_hash", c->best_hash, "seconds", c->seconds,
+                              "loss", c->loss, "right", c->right, "seen", (json_int_t)c->seen, "config", c->config);
     char *text = state ? ad_json_dump(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
     if (!text) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
@@ -59,7 +63,8 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
         memcpy(values, c->arrays[i], c->counts[i] * sizeof(float));
         values += c->counts[i];
     }
-    if (!ad_checkpoint_seal(bytes, size)) AD_TRY(ad_fail(ctx, ADATOM_FAILED, "'%s': a checkpoint's header cannot be made", path));
+    if (!ad_checkpoint_seal(bytes, size))
+        AD_TRY(ad_fail(ctx, ADATOM_FAILED, "'%s': a checkpoint's header cannot be made", path));
     AD_TRY(ad_write_file(ctx, path, bytes, size));
 done:
     free(text); /* jansson's */
@@ -71,11 +76,13 @@ done:
 /* Every byte counts for the checksum: one that changed anywhere is found before anything else is looked at. */
 static adatom_status check_bytes(adatom_context *ctx, const char *name, void *bytes, size_t size) {
     char kept[DIGITS], *place = checksum_place(bytes, size);
-    if (!place) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of pretraining that this version writes", name);
+    if (!place)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of pretraining that this version writes", name);
     memcpy(kept, place, DIGITS);
     ad_checkpoint_seal(bytes, size);
     if (memcmp(kept, place, DIGITS) == 0) return ADATOM_OK;
-    return ad_fail(ctx, ADATOM_BAD_DATA, "the checkpoint '%s' is damaged (its checksum is not that of its bytes); remove it or --restart",
+    return ad_fail(ctx, ADATOM_BAD_DATA,
+                   "the checkpoint '%s' is damaged (its checksum is not that of its bytes); remove it or --restart",
                    name);
 }
 
@@ -104,21 +111,23 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
     json_error_t error;
     if (text) status = ad_json_parse(ctx, text, strlen(text), &state, &error);
     if (status == ADATOM_OUT_OF_MEMORY) goto done;
-    if (!state || json_unpack_ex(state, &error, 0, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s!}", "format", &format, "step", &step,
-                                 "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds, "loss", &c->loss, "right", &c->right,
-                                 "seen", &seen, "config", &config) != 0) {
+    if (!state || json_unpack_ex(state, &error, 0, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s!}", "format", &format,
+                                 "step", &step, "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds,
+                                 "loss", &c->loss, "right", &c->right, "seen", &seen, "config", &config) != 0) {
         if (state) AD_TRY(ad_json_memory(ctx, &error));
         status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of pretraining", name);
         goto done;
     }
     if (format != FORMAT) {
-        status = ad_fail(ctx, ADATOM_BAD_DATA, "the checkpoint '%s' has the format %d; this version reads %d", name, format, FORMAT);
+        status = ad_fail(ctx, ADATOM_BAD_DATA, "the checkpoint '%s' has the format %d; this version reads %d", name,
+                         format, FORMAT);
         goto done;
     }
     if (strcmp(config, c->config) != 0) {
-        status =
-            ad_fail(ctx, ADATOM_BAD_DATA,
-                    "the checkpoint '%s' belongs to a run with other settings, data or device; give the same ones, or --restart", name);
+        status = ad_fail(ctx, ADATOM_BAD_DATA,
+                         "the checkpoint '%s' belongs to a run with other settings, data or device; give the same "
+                         "ones, or --restart",
+                         name);
         goto done;
     }
     c->best_hash[0] = 0;
@@ -128,8 +137,9 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
         wrong = "best_hash";
     if (!wrong) wrong = impossible(c, step, seen);
     if (wrong) {
-        status = ad_fail(ctx, ADATOM_BAD_DATA, "the checkpoint '%s' is damaged ('%s' is out of range for this run of %ld steps)", name,
-                         wrong, c->steps);
+        status = ad_fail(ctx, ADATOM_BAD_DATA,
+                         "the checkpoint '%s' is damaged ('%s' is out of range for this run of %ld steps)", name, wrong,
+                         c->steps);
         goto done;
     }
     c->step = (long)step;
@@ -145,17 +155,19 @@ static adatom_status read_arrays(adatom_context *ctx, const ad_safetensors *file
         const ad_st_tensor *t = ad_safetensors_find(file, names[i]);
         expected += c->counts[i] > 0;
         if ((t ? t->elements : 0) != c->counts[i])
-            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor %s has %zu numbers, %zu are expected", file->name, names[i],
-                           t ? t->elements : 0, c->counts[i]);
+            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor %s has %zu numbers, %zu are expected", file->name,
+                           names[i], t ? t->elements : 0, c->counts[i]);
         if (c->counts[i] && t->type != AD_ST_F32)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor %s is not of the type F32", file->name, names[i]);
         for (size_t e = 0; e < c->counts[i]; e++) {
             c->arrays[i][e] = ad_safetensors_float(file, t, e);
             if (!isfinite(c->arrays[i][e]))
-                return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': element %zu of tensor %s is not finite", file->name, e, names[i]);
+                return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': element %zu of tensor %s is not finite", file->name, e,
+                               names[i]);
         }
     }
-    if (file->count != expected) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has tensors that no checkpoint has", file->name);
+    if (file->count != expected)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has tensors that no checkpoint has", file->name);
     return ADATOM_OK;
 }
 

@@ -22,11 +22,13 @@ typedef struct ad_checkpoint {
 enum { AD_CHECKPOINT_ADAPTED, AD_CHECKPOINT_VELOCITY, AD_CHECKPOINT_SECOND, AD_CHECKPOINT_STATISTICS };
 
 adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const ad_checkpoint *checkpoint);
-/* Reads into arrays of the sizes given. BAD_DATA unless every byte is as it was written, the numbers are possible for the run of
- * checkpoint->steps, steps_per_epoch and batch, counts and config agree and everything is finite; the checkpoint is then half filled. */
+/* Reads into arrays of the sizes given. BAD_DATA unless every byte is as it was written, the numbers are possible for
+ * the run of checkpoint->steps, steps_per_epoch and batch, counts and config agree and everything is finite; the
+ * checkpoint is then half filled. */
 adatom_status ad_checkpoint_read(adatom_context *ctx, const char *path, ad_checkpoint *checkpoint);
 /* The same from memory, which is changed; name is used in messages. */
-adatom_status ad_checkpoint_parse(adatom_context *ctx, const char *name, void *bytes, size_t size, ad_checkpoint *checkpoint);
+adatom_status ad_checkpoint_parse(adatom_context *ctx, const char *name, void *bytes, size_t size,
+                                  ad_checkpoint *checkpoint);
 /* Writes the checksum of a checkpoint's bytes into its place; false where there is no such place. */
 bool ad_checkpoint_seal(void *bytes, size_t size);
 #endif

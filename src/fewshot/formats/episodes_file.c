@@ -25,17 +25,20 @@ adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *
     const adatom_episodes_info *info = &episodes->info;
     const size_t supports = (size_t)info->way * (size_t)info->shot, queries = (size_t)info->way * (size_t)info->query;
     char seed[24], *text = NULL;
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)info->seed); /* as text: JSON readers keep 53 bits of a number */
+    snprintf(seed, sizeof seed, "%llu",
+             (unsigned long long)info->seed); /* as text: JSON readers keep 53 bits of a number */
     json_t *list = json_array();
     bool failed = !list;
     for (int e = 0; e < info->tasks && !failed; e++) {
         const int32_t *support = episodes->pictures + (size_t)e * ad_episode_pictures(info);
-        json_t *episode = json_pack("{s:o, s:o}", "support", numbers(support, supports), "query", numbers(support + supports, queries));
+        json_t *episode = json_pack("{s:o, s:o}", "support", numbers(support, supports), "query",
+                                    numbers(support + supports, queries));
         failed = json_array_append_new(list, episode);
     }
-    json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:o}", "format_version", FORMAT_VERSION, "way", info->way,
-                             "shot", info->shot, "query", info->query, "tasks", info->tasks, "seed", seed, "without_replacement",
-                             episodes->without_replacement, "dataset_hash", info->dataset_hash, "hash", info->hash, "episodes", list);
+    json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:o}", "format_version", FORMAT_VERSION,
+                             "way", info->way, "shot", info->shot, "query", info->query, "tasks", info->tasks, "seed",
+                             seed, "without_replacement", episodes->without_replacement, "dataset_hash",
+                             info->dataset_hash, "hash", info->hash, "episodes", list);
     if (failed || !json || !(text = ad_json_dump(json, JSON_COMPACT)))
         status = ad_fail(episodes->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for writing '%s'", path);
     else
@@ -64,8 +67,8 @@ static adatom_status read_pictures(reader *r, const json_t *array, int e, bool s
         const json_t *number = json_array_get(array, i);
         const json_int_t picture = json_integer_value(number);
         if (!json_is_integer(number) || picture < 0 || (size_t)picture >= r->images)
-            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': episode %d, %s %zu is no picture of the data set (0 to %zu)", r->name, e, what,
-                           i, r->images - 1);
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': episode %d, %s %zu is no picture of the data set (0 to %zu)",
+                           r->name, e, what, i, r->images - 1);
         const int32_t used = r->last_use[picture], class = r->class_of[picture];
         if (used == e + 1 || (used && r->list->without_replacement))
             return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': picture %lld is twice in %s", r->name, (long long)picture,
@@ -78,31 +81,35 @@ static adatom_status read_pictures(reader *r, const json_t *array, int e, bool s
             r->classes[i / per_class] = class;
         }
         if (r->classes[i / per_class] != class)
-            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': episode %d, %s %zu is of another class than the episode's class %zu", r->name, e,
+            return ad_fail(r->ctx, ADATOM_BAD_DATA,
+                           "'%s': episode %d, %s %zu is of another class than the episode's class %zu", r->name, e,
                            what, i, i / per_class);
         out[i] = (int32_t)picture;
     }
     return ADATOM_OK;
 }
 
-static adatom_status read_header(adatom_context *ctx, const char *name, json_t *json, const adatom_dataset_info *dataset,
-                                 adatom_episodes *list, json_t **array) {
+static adatom_status read_header(adatom_context *ctx, const char *name, json_t *json,
+                                 const adatom_dataset_info *dataset, adatom_episodes *list, json_t **array) {
     json_error_t error;
     int replaced;
     json_int_t version, sizes[4];
     const char *seed, *dataset_hash, *hash;
-    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s, s:s, s:o!}", "format_version", &version, "way", &sizes[0],
-                       "shot", &sizes[1], "query", &sizes[2], "tasks", &sizes[3], "seed", &seed, "without_replacement", &replaced,
-                       "dataset_hash", &dataset_hash, "hash", &hash, "episodes", array)) {
+    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s, s:s, s:o!}", "format_version",
+                       &version, "way", &sizes[0], "shot", &sizes[1], "query", &sizes[2], "tasks", &sizes[3], "seed",
+                       &seed, "without_replacement", &replaced, "dataset_hash", &dataset_hash, "hash", &hash,
+                       "episodes", array)) {
         const adatom_status status = ad_json_memory(ctx, &error);
-        return status != ADATOM_OK ? status : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a list of episodes: %s", name, error.text);
+        return status != ADATOM_OK
+                   ? status
+                   : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a list of episodes: %s", name, error.text);
     }
     if (version != FORMAT_VERSION)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name, (long long)version,
-                       FORMAT_VERSION);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name,
+                       (long long)version, FORMAT_VERSION);
     if (strcmp(dataset_hash, dataset->hash) != 0)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' was drawn from a data set with the hash '%s', not from '%s' with %s", name, dataset_hash,
-                       dataset->name, dataset->hash);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' was drawn from a data set with the hash '%s', not from '%s' with %s",
+                       name, dataset_hash, dataset->name, dataset->hash);
     for (size_t i = 0; i < AD_COUNT(sizes); i++)
         if (sizes[i] < 1 || sizes[i] > INT32_MAX - 1)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': way, shot, query and tasks must be positive numbers", name);
@@ -115,14 +122,19 @@ static adatom_status read_header(adatom_context *ctx, const char *name, json_t *
                      *query = json_object_get(episode, "query");
         if (json_array_size(support) != (size_t)sizes[0] * (size_t)sizes[1] ||
             json_array_size(query) != (size_t)sizes[0] * (size_t)sizes[2])
-            return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': episode %zu has no %lld-way lists 'support' and 'query' of %lld and %lld a class",
+            return ad_fail(ctx, ADATOM_BAD_DATA,
+                           "'%s': episode %zu has no %lld-way lists 'support' and 'query' of %lld and %lld a class",
                            name, e, (long long)sizes[0], (long long)sizes[1], (long long)sizes[2]);
     }
     char *end = NULL;
     errno = 0;
-    list->info = (adatom_episodes_info){
-        .way = (int)sizes[0], .shot = (int)sizes[1], .query = (int)sizes[2], .tasks = (int)sizes[3], .seed = strtoull(seed, &end, 10)};
-    if (seed[0] < '0' || seed[0] > '9' || *end || errno) return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the seed is not a number", name);
+    list->info = (adatom_episodes_info){.way = (int)sizes[0],
+                                        .shot = (int)sizes[1],
+                                        .query = (int)sizes[2],
+                                        .tasks = (int)sizes[3],
+                                        .seed = strtoull(seed, &end, 10)};
+    if (seed[0] < '0' || seed[0] > '9' || *end || errno)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the seed is not a number", name);
     list->without_replacement = replaced;
     memcpy(list->info.dataset_hash, dataset->hash, sizeof dataset->hash);
     return ADATOM_OK;
@@ -154,14 +166,14 @@ static adatom_status read_episodes(reader *r, const adatom_dataset *dataset, con
     }
     ad_episodes_rehash(list);
     if (strcmp(list->info.hash, hash) != 0)
-        status =
-            ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s' is damaged: its pictures have the hash %s, not '%s'", r->name, list->info.hash, hash);
+        status = ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s' is damaged: its pictures have the hash %s, not '%s'", r->name,
+                         list->info.hash, hash);
 done:
     return status;
 }
 
-adatom_status adatom_episodes_parse(adatom_context *context, const char *name, const char *text, size_t size, const adatom_dataset *dataset,
-                                    adatom_episodes **out) {
+adatom_status adatom_episodes_parse(adatom_context *context, const char *name, const char *text, size_t size,
+                                    const adatom_dataset *dataset, adatom_episodes **out) {
     adatom_status status = ADATOM_OK;
     adatom_dataset_info info;
     json_t *json = NULL, *array = NULL;
@@ -177,7 +189,8 @@ adatom_status adatom_episodes_parse(adatom_context *context, const char *name, c
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' line %d: not valid JSON: %s", name, error.line, error.text));
     AD_TRY(status);
     AD_TRY(read_header(context, name, json, &info, list, &array));
-    if (!(list->pictures = ad_calloc(context, (size_t)list->info.tasks, ad_episode_pictures(&list->info) * sizeof *list->pictures))) {
+    if (!(list->pictures = ad_calloc(context, (size_t)list->info.tasks,
+                                     ad_episode_pictures(&list->info) * sizeof *list->pictures))) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
@@ -194,7 +207,8 @@ done:
     return status;
 }
 
-adatom_status adatom_episodes_load(adatom_context *context, const char *path, const adatom_dataset *dataset, adatom_episodes **out) {
+adatom_status adatom_episodes_load(adatom_context *context, const char *path, const adatom_dataset *dataset,
+                                   adatom_episodes **out) {
     char *text = NULL;
     size_t size = 0;
     *out = NULL;

@@ -116,7 +116,8 @@ typedef struct reader {
     const char *file;
 } reader;
 
-/* A relative path becomes one from where the program runs; the new text takes the old one's place in the file's JSON. */
+/* A relative path becomes one from where the program runs; the new text takes the old one's place in the file's JSON.
+ */
 static adatom_status resolve(const reader *r, json_t *object, const char *key, const char **text) {
     const char *slash = strrchr(r->file, '/');
     if ((*text)[0] == '/' || !slash || strncmp(*text, "builtin:", 8) == 0) return ADATOM_OK;
@@ -124,7 +125,8 @@ static adatom_status resolve(const reader *r, json_t *object, const char *key, c
     if (!path) return ADATOM_OUT_OF_MEMORY;
     json_t *value = json_string_nocheck(path);
     ad_free(path);
-    if (json_object_set_new(object, key, value)) return ad_fail(r->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", r->file);
+    if (json_object_set_new(object, key, value))
+        return ad_fail(r->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", r->file);
     *text = json_string_value(value);
     return ADATOM_OK;
 }
@@ -132,7 +134,8 @@ static adatom_status resolve(const reader *r, json_t *object, const char *key, c
 static bool is_hash(const char *text) { return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16; }
 
 /* where: the object's path with a dot, or "". */
-static adatom_status read_value(const reader *r, const char *where, json_t *object, const member *m, json_t *value, void *out) {
+static adatom_status read_value(const reader *r, const char *where, json_t *object, const member *m, json_t *value,
+                                void *out) {
     const char **text = out;
     const json_int_t whole = json_integer_value(value);
     const double number = json_number_value(value);
@@ -142,15 +145,17 @@ static adatom_status read_value(const reader *r, const char *where, json_t *obje
     case VALUE_PATH:
     case VALUE_HASH:
         *text = json_string_value(value);
-        if (!*text || !**text) return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a text", r->file, where, m->name);
+        if (!*text || !**text)
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a text", r->file, where, m->name);
         if (m->type == VALUE_HASH && !is_hash(*text))
-            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a hash of 16 hexadecimal digits", r->file, where, m->name);
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a hash of 16 hexadecimal digits", r->file,
+                           where, m->name);
         return m->type == VALUE_PATH ? resolve(r, object, m->name, text) : ADATOM_OK;
     case VALUE_INT:
     case VALUE_SEED:
         if (!json_is_integer(value) || !within)
-            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a whole number from %.0f to %.0f", r->file, where, m->name,
-                           m->least, m->most);
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a whole number from %.0f to %.0f", r->file,
+                           where, m->name, m->least, m->most);
         if (m->type == VALUE_INT)
             *(int *)out = (int)whole;
         else
@@ -160,15 +165,16 @@ static adatom_status read_value(const reader *r, const char *where, json_t *obje
     case VALUE_RATE:
     case VALUE_DOUBLE:
         if (!json_is_number(value) || !within)
-            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a number from %g to %g", r->file, where, m->name, m->least,
-                           m->most);
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a number from %g to %g", r->file, where,
+                           m->name, m->least, m->most);
         if (m->type != VALUE_DOUBLE)
             *(float *)out = m->type == VALUE_RATE && number == 0 ? -1.0f : (float)number;
         else
             *(double *)out = number;
         return ADATOM_OK;
     case VALUE_FLAG:
-        if (!json_is_boolean(value)) return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be true or false", r->file, where, m->name);
+        if (!json_is_boolean(value))
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be true or false", r->file, where, m->name);
         *(bool *)out = json_is_true(value);
         return ADATOM_OK;
     case VALUE_JSON: *(json_t **)out = value; return ADATOM_OK;
@@ -176,12 +182,14 @@ static adatom_status read_value(const reader *r, const char *where, json_t *obje
     return ADATOM_OK;
 }
 
-static adatom_status read_object(const reader *r, const char *where, json_t *object, const member *members, size_t count, void *out) {
+static adatom_status read_object(const reader *r, const char *where, json_t *object, const member *members,
+                                 size_t count, void *out) {
     const char *key;
     json_t *value;
     if (!json_is_object(object)) {
         const int length = where[0] ? (int)strlen(where) - 1 : 0;
-        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %.*s must be an object", r->file, length ? length : 8, length ? where : "the file");
+        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %.*s must be an object", r->file, length ? length : 8,
+                       length ? where : "the file");
     }
     json_object_foreach(object, key, value) {
         size_t i = 0;
@@ -204,16 +212,19 @@ static adatom_status check_info(const reader *r, const adatom_recipe_info *info)
     const int tasks = info->episodes.tasks, rest = tasks - info->first;
     const bool builtin = info->spec && strncmp(info->spec, "builtin:", 8) == 0;
     if (!info->spec && !info->supply)
-        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': data.spec is missing, or data.supply that says what the user must bring", r->file);
+        return ad_fail(r->ctx, ADATOM_BAD_DATA,
+                       "'%s': data.spec is missing, or data.supply that says what the user must bring", r->file);
     if (!builtin && (info->data_seed || info->per_class))
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': data.seed and data.per_class are for builtin sets", r->file);
     if (rest < 2 || info->count > rest || info->count == 1) /* an interval needs two episodes */
-        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': episodes.first and episodes.count must leave two or more of the %d episodes",
-                       r->file, tasks);
+        return ad_fail(r->ctx, ADATOM_BAD_DATA,
+                       "'%s': episodes.first and episodes.count must leave two or more of the %d episodes", r->file,
+                       tasks);
     return ADATOM_OK;
 }
 
-static adatom_status read_result(const reader *r, json_t *object, int index, const adatom_recipe_info *info, adatom_recipe_result *out) {
+static adatom_status read_result(const reader *r, json_t *object, int index, const adatom_recipe_info *info,
+                                 adatom_recipe_result *out) {
     adatom_status status = ADATOM_OK;
     result_outline parts = {0};
     char where[64], why[AD_MESSAGE_BYTES];
@@ -223,7 +234,8 @@ static adatom_status read_result(const reader *r, json_t *object, int index, con
     snprintf(where, sizeof where, "results[%d].expected.", index);
     AD_TRY(READ(r, where, parts.expected, expected_members, out));
     if (out->tolerance > 0 && !(info->data_hash && info->list_hash))
-        AD_TRY(ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %stolerance needs data.hash and episodes.list_hash", r->file, where));
+        AD_TRY(ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %stolerance needs data.hash and episodes.list_hash", r->file,
+                       where));
     snprintf(where, sizeof where, "results[%d].method.", index);
     AD_TRY(READ(r, where, parts.method, method_members, &out->method));
     out->method.seed = info->episodes.seed;
@@ -235,7 +247,8 @@ done:
     return status;
 }
 
-adatom_status adatom_recipe_parse(adatom_context *context, const char *name, const char *text, size_t size, adatom_recipe **out) {
+adatom_status adatom_recipe_parse(adatom_context *context, const char *name, const char *text, size_t size,
+                                  adatom_recipe **out) {
     adatom_status status = ADATOM_OK;
     const reader r = {context, name};
     outline parts = {0};
@@ -258,10 +271,12 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     info->model = parts.model, info->model_hash = parts.model_hash;
     const size_t count = json_array_size(parts.results);
     if (count < 1 || count > MAX_RESULTS)
-        AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s': results must be an array of 1 to %d objects", name, MAX_RESULTS));
+        AD_TRY(
+            ad_fail(context, ADATOM_BAD_DATA, "'%s': results must be an array of 1 to %d objects", name, MAX_RESULTS));
     if (!(recipe->results = ad_calloc(context, count, sizeof *recipe->results))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     info->results = (int)count;
-    for (int i = 0; i < info->results; i++) AD_TRY(read_result(&r, json_array_get(parts.results, (size_t)i), i, info, &recipe->results[i]));
+    for (int i = 0; i < info->results; i++)
+        AD_TRY(read_result(&r, json_array_get(parts.results, (size_t)i), i, info, &recipe->results[i]));
     *out = recipe;
     recipe = NULL;
 done:
@@ -292,7 +307,8 @@ void adatom_recipe_describe(const adatom_recipe *recipe, adatom_recipe_info *out
 
 adatom_status adatom_recipe_get(const adatom_recipe *recipe, int result, adatom_recipe_result *out) {
     if (result < 0 || result >= recipe->info.results)
-        return ad_fail(recipe->ctx, ADATOM_USAGE, "'%s' has no result %d, only 0 to %d", recipe->file, result, recipe->info.results - 1);
+        return ad_fail(recipe->ctx, ADATOM_USAGE, "'%s' has no result %d, only 0 to %d", recipe->file, result,
+                       recipe->info.results - 1);
     *out = recipe->results[result];
     return ADATOM_OK;
 }

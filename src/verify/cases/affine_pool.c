@@ -6,9 +6,11 @@
 static const struct {
     bool quick;
     int tasks, n, h, w, c, k;
-} shapes[] = {
-    {true, 1, 2, 8, 8, 8, 2},   {true, 3, 1, 9, 7, 4, 2},     {true, 1, 1, 7, 10, 12, 3},  {false, 3, 2, 21, 21, 64, 2},
-    {false, 1, 1, 5, 5, 68, 1}, {false, 1, 2, 15, 33, 4, 15}, {false, 1, 8, 40, 41, 4, 2}, /* a reduction in many parts */
+} shapes[] =
+    {
+        {true, 1, 2, 8, 8, 8, 2},     {true, 3, 1, 9, 7, 4, 2},   {true, 1, 1, 7, 10, 12, 3},
+        {false, 3, 2, 21, 21, 64, 2}, {false, 1, 1, 5, 5, 68, 1}, {false, 1, 2, 15, 33, 4, 15},
+        {false, 1, 8, 40, 41, 4, 2}, /* a reduction in many parts */
 };
 
 enum { LINEAR, RELU, LEAKY };
@@ -16,7 +18,8 @@ static const char *const activations[] = {"linear", "relu", "leaky"};
 
 static ad_case of(int kind, size_t s) {
     return ad_case_of(kind, shapes[s].tasks,
-                      ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].c, shapes[s].k, shapes[s].k, 0, 1, 0));
+                      ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].c, shapes[s].k,
+                                       shapes[s].k, 0, 1, 0));
 }
 
 static void add(ad_case_list *list, ad_case c, size_t s, int activation) {
@@ -101,6 +104,7 @@ void ad_cases_fused(ad_case_list *list) {
         add_forward(list, s);
         add_back(list, s);
         add_sums(list, s);
-        for (int kind = AD_OP_AFFINE_POOL; shapes[s].quick && kind <= AD_OP_AFFINE_POOL_SUMS; kind++) add_lost(list, s, kind);
+        for (int kind = AD_OP_AFFINE_POOL; shapes[s].quick && kind <= AD_OP_AFFINE_POOL_SUMS; kind++)
+            add_lost(list, s, kind);
     }
 }

@@ -2,19 +2,32 @@
 #include "verify/cases.h"
 
 static const ad_case_shape shapes[] = {
-    {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},     {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},   {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
-    {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},   {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},  {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
-    {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},   {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
-    {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9}, {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8}, {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
+    {true, 1, 1, 1, 1, 4, 4, 1, 1, 0, 1, 1},
+    {true, 3, 2, 5, 7, 8, 12, 3, 1, 1, 1, 3},
+    {true, 1, 3, 9, 8, 12, 20, 3, 2, 1, 1, 8},
+    {false, 3, 1, 7, 7, 4, 68, 3, 1, 1, 1, 9},
+    {false, 1, 2, 6, 5, 68, 4, 3, 1, 0, 1, 8},
+    {true, 1, 1, 11, 9, 4, 8, 7, 2, 3, 1, 1},
+    {false, 1, 2, 6, 6, 8, 4, 7, 1, 3, 1, 3},
+    {false, 3, 1, 8, 8, 8, 8, 5, 1, 2, 1, 3},
+    {true, 1, 2, 9, 9, 8, 4, 3, 1, 2, 2, 8},
+    {false, 3, 1, 10, 10, 4, 12, 5, 2, 1, 2, 9},
+    {false, 1, 5, 4, 4, 64, 64, 3, 1, 1, 1, 8},
+    {false, 1, 1, 5, 3, 20, 8, 1, 2, 0, 1, 8},
     {true, 3, 1, 4, 5, 4, 5, 3, 1, 1, 1, 3},  /* rows of outputs that are no multiple of 4 */
     {true, 2, 1, 9, 7, 4, 80, 3, 1, 1, 1, 3}, /* vectors of any length */
-    {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},   {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8}, {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
-    {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8},                                              /* a reduction in many parts */
-    {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8},                                              /* only the centre tap is inside */
-    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},                                                 /* outputs that are no vec4 */
-    {false, 1, 1, 9, 7, 12, 66, 3, 2, 1, 1, 8},  {false, 3, 2, 19, 7, 8, 32, 3, 1, 1, 1, 8}, /* whole vectors of outputs, several blocks of
-                                                                                                rows */
-    {false, 1, 1, 3, 13, 4, 16, 3, 1, 0, 1, 3},  {true, 1, 2, 9, 6, 4, 64, 3, 1, 2, 1, 5},   {false, 1, 1, 4, 5, 4, 16, 3, 1, 3, 1, 2},
+    {false, 1, 2, 6, 7, 8, 21, 3, 2, 1, 1, 8},
+    {false, 1, 1, 17, 17, 4, 4, 3, 1, 1, 1, 8},
+    {false, 3, 2, 2, 2, 4, 20, 3, 1, 1, 1, 1},
+    {false, 1, 4, 31, 33, 4, 4, 3, 1, 1, 1, 8}, /* a reduction in many parts */
+    {false, 1, 1, 1, 1, 64, 68, 3, 1, 1, 1, 8}, /* only the centre tap is inside */
+    {true, 3, 2, 5, 6, 8, 7, 3, 1, 1, 1, 3},    /* outputs that are no vec4 */
+    {false, 1, 1, 9, 7, 12, 66, 3, 2, 1, 1, 8},
+    {false, 3, 2, 19, 7, 8, 32, 3, 1, 1, 1, 8}, /* whole vectors of outputs, several blocks of
+                                                   rows */
+    {false, 1, 1, 3, 13, 4, 16, 3, 1, 0, 1, 3},
+    {true, 1, 2, 9, 6, 4, 64, 3, 1, 2, 1, 5},
+    {false, 1, 1, 4, 5, 4, 16, 3, 1, 3, 1, 2},
     {false, 1, 1, 1, 2, 4, 16, 3, 1, 1, 1, 2},
 };
 
@@ -40,8 +53,10 @@ static const struct {
     {false, 1, 1, 1, 1, 512, 4},  {false, 1, 2, 1, 127, 256, 12}, {false, 1, 3, 41, 37, 4, 8},
 };
 
-/* The variations of one shape: operands shared by the tasks, no bias, adding to the output. shareable: bits of roles. */
-static void add_variations(ad_case_list *list, int kind, int tasks, ad_geometry g, bool quick, int index, uint32_t shareable) {
+/* The variations of one shape: operands shared by the tasks, no bias, adding to the output. shareable: bits of roles.
+ */
+static void add_variations(ad_case_list *list, int kind, int tasks, ad_geometry g, bool quick, int index,
+                           uint32_t shareable) {
     const ad_case plain = ad_case_of(kind, tasks, g);
     ad_case c = plain;
     const int bias = 2;
@@ -70,8 +85,8 @@ static void add_convolutions(ad_case_list *list) {
             add_variations(list, kinds[kind], shapes[s].tasks, g, shapes[s].quick, (int)s, shareable[kind]);
         }
         for (size_t s = 0; s < AD_COUNT(products); s++) {
-            const ad_geometry g =
-                ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0);
+            const ad_geometry g = ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c,
+                                                   products[s].o, 1, 1, 0, 1, 0);
             add_variations(list, kinds[kind], products[s].tasks, g, products[s].quick, (int)s, shareable[kind]);
         }
     }
@@ -84,7 +99,8 @@ static ad_geometry grouped_geometry(size_t s) {
 }
 
 static void add_stages(ad_case_list *list) {
-    static const int kinds[] = {AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI, AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
+    static const int kinds[] = {AD_OP_ATOMS, AD_OP_ATOMS_DU, AD_OP_ATOMS_DPSI,
+                                AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
     static const uint32_t shareable[] = {2, 2, 1, 2, 2, 1};
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
@@ -93,15 +109,17 @@ static void add_stages(ad_case_list *list) {
         }
     for (size_t kind = 3; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(grouped); s++)
-            add_variations(list, kinds[kind], grouped[s].shape.tasks, grouped_geometry(s), grouped[s].shape.quick, (int)s, shareable[kind]);
+            add_variations(list, kinds[kind], grouped[s].shape.tasks, grouped_geometry(s), grouped[s].shape.quick,
+                           (int)s, shareable[kind]);
 }
 
 /* u in half precision: written by the product, read by the atoms. */
 static void add_halves(ad_case_list *list) {
     for (size_t s = 0; s < AD_COUNT(products); s++) {
         if (products[s].o % 4) continue;
-        ad_case c = ad_case_of(AD_OP_CONV, products[s].tasks,
-                               ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0));
+        ad_case c = ad_case_of(
+            AD_OP_CONV, products[s].tasks,
+            ad_case_geometry(products[s].n, products[s].h, products[s].w, products[s].c, products[s].o, 1, 1, 0, 1, 0));
         ad_case_halve(&c, 3);
         if (s % 2) ad_case_share(&c, 1);
         if (s % 3 == 0) ad_case_absent(&c, 2);
@@ -119,7 +137,8 @@ static void add_halves(ad_case_list *list) {
 }
 
 /* One composition, or what belongs to it, with coefficients of `rows` rows and `ld` columns. */
-static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry g, int rows, int ld, bool quick, bool more) {
+static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry g, int rows, int ld, bool quick,
+                            bool more) {
     enum { BASE = 4 };
     const int alpha = kind == AD_OP_COMPOSE_DPSI ? 1 : kind == AD_OP_COMPOSE_DALPHA ? 2 : 0;
     const int scale = kind == AD_OP_PACK ? 1 : kind == AD_OP_COMPOSE ? 2 : -1;
@@ -159,8 +178,8 @@ static void add_compositions(ad_case_list *list) {
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++) {
         for (size_t s = 0; s < AD_COUNT(sizes); s++) {
             const ad_geometry g = {.c = sizes[s].c, .o = sizes[s].o, .k = sizes[s].k, .m = sizes[s].m};
-            add_composition(list, kinds[kind], sizes[s].tasks, g, g.c + sizes[s].more_rows, g.o + sizes[s].more_columns, sizes[s].quick,
-                            s % 2);
+            add_composition(list, kinds[kind], sizes[s].tasks, g, g.c + sizes[s].more_rows, g.o + sizes[s].more_columns,
+                            sizes[s].quick, s % 2);
         }
         for (size_t s = 0; s < AD_COUNT(grouped) && kinds[kind] != AD_OP_PACK; s++) {
             const ad_geometry g = {.c = grouped[s].shape.c,
@@ -168,7 +187,8 @@ static void add_compositions(ad_case_list *list) {
                                    .k = grouped[s].shape.k,
                                    .m = grouped[s].shape.m,
                                    .group = grouped[s].group};
-            add_composition(list, kinds[kind], grouped[s].shape.tasks, g, g.group, g.group, grouped[s].shape.quick, s % 2 == 0);
+            add_composition(list, kinds[kind], grouped[s].shape.tasks, g, g.group, g.group, grouped[s].shape.quick,
+                            s % 2 == 0);
         }
     }
 }
@@ -184,7 +204,8 @@ static void add_weights(ad_case_list *list) {
     for (size_t s = 0; s < AD_COUNT(sizes); s++)
         for (int axis = 0; axis < 2; axis++) {
             const ad_geometry g = {.c = sizes[s].c, .o = sizes[s].o, .k = sizes[s].k};
-            ad_case norm = ad_case_of(AD_OP_WEIGHT_NORM, sizes[s].tasks, g), scale = ad_case_of(AD_OP_WEIGHT_SCALE, sizes[s].tasks, g);
+            ad_case norm = ad_case_of(AD_OP_WEIGHT_NORM, sizes[s].tasks, g),
+                    scale = ad_case_of(AD_OP_WEIGHT_SCALE, sizes[s].tasks, g);
             ad_case back = ad_case_of(AD_OP_WEIGHT_SCALE_BACK, sizes[s].tasks, g);
             norm.op.i[0] = scale.op.i[0] = back.op.i[0] = axis;
             ad_case_add(list, norm, sizes[s].quick, axes[axis]);

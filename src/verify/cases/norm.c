@@ -7,8 +7,9 @@ static const struct {
     bool quick;
     int tasks, n, h, w, c;
 } shapes[] = {
-    {true, 1, 1, 1, 1, 4},    {true, 3, 2, 3, 5, 8},   {true, 1, 3, 7, 7, 12},   {false, 1, 5, 9, 9, 64},  {false, 3, 1, 16, 16, 4},
-    {false, 1, 1, 33, 31, 4}, {false, 1, 2, 8, 8, 68}, {false, 3, 5, 1, 1, 640}, {false, 1, 8, 40, 41, 4}, /* a reduction in many parts */
+    {true, 1, 1, 1, 1, 4},   {true, 3, 2, 3, 5, 8},    {true, 1, 3, 7, 7, 12},
+    {false, 1, 5, 9, 9, 64}, {false, 3, 1, 16, 16, 4}, {false, 1, 1, 33, 31, 4},
+    {false, 1, 2, 8, 8, 68}, {false, 3, 5, 1, 1, 640}, {false, 1, 8, 40, 41, 4}, /* a reduction in many parts */
 };
 
 enum { NONE, RELU, LEAKY };
@@ -144,9 +145,10 @@ static void add_pool(ad_case_list *list) {
     };
     for (size_t s = 0; s < AD_COUNT(pools); s++)
         for (int average = 0; average < 2; average++) {
-            const ad_geometry g = ad_case_geometry(pools[s].n, pools[s].h, pools[s].w, pools[s].c, pools[s].c, pools[s].k, pools[s].stride,
-                                                   pools[s].pad, 1, 0);
-            ad_case forward = ad_case_of(AD_OP_POOL, pools[s].tasks, g), back = ad_case_of(AD_OP_POOL_BACK, pools[s].tasks, g);
+            const ad_geometry g = ad_case_geometry(pools[s].n, pools[s].h, pools[s].w, pools[s].c, pools[s].c,
+                                                   pools[s].k, pools[s].stride, pools[s].pad, 1, 0);
+            ad_case forward = ad_case_of(AD_OP_POOL, pools[s].tasks, g),
+                    back = ad_case_of(AD_OP_POOL_BACK, pools[s].tasks, g);
             const char *words = average ? "average" : "maximum";
             forward.op.i[0] = back.op.i[0] = average;
             ad_case_add(list, forward, pools[s].quick, words);

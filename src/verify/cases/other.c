@@ -34,7 +34,8 @@ static void add_heads(ad_case_list *list) {
     static const struct {
         bool quick;
         int tasks, n, c, o;
-    } sizes[] = {{true, 1, 1, 1, 1}, {true, 3, 5, 7, 3}, {true, 1, 25, 64, 5}, {false, 3, 20, 65, 20}, {false, 1, 3, 1600, 5}};
+    } sizes[] = {
+        {true, 1, 1, 1, 1}, {true, 3, 5, 7, 3}, {true, 1, 25, 64, 5}, {false, 3, 20, 65, 20}, {false, 1, 3, 1600, 5}};
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         const ad_geometry g = {.n = sizes[s].n, .c = sizes[s].c, .o = sizes[s].o};
         ad_case_add(list, ad_case_of(AD_OP_ROW_NORM, sizes[s].tasks, g), sizes[s].quick, NULL);
@@ -63,7 +64,8 @@ static void add_softmax(ad_case_list *list) {
         c.counter = sizes[s].counter;
         c.op.f[0] = sizes[s].smoothing;
         char words[60];
-        ad_print(words, sizeof words, "rounds%d step%d smoothing%g", sizes[s].rounds, sizes[s].counter, (double)sizes[s].smoothing);
+        ad_print(words, sizeof words, "rounds%d step%d smoothing%g", sizes[s].rounds, sizes[s].counter,
+                 (double)sizes[s].smoothing);
         ad_case_add(list, c, sizes[s].quick, words);
         other = c;
         ad_case_absent(&other, COUNTER);
@@ -88,7 +90,8 @@ static void add_optimisers(ad_case_list *list) {
     static const struct {
         bool quick;
         int tasks, c, step, option;
-    } sizes[] = {{true, 1, 1, 0, 0}, {true, 3, 7, 2, 1}, {true, 1, 1000, 1, 0}, {false, 3, 257, 0, 1}, {false, 3, 64, 1, 0}};
+    } sizes[] = {
+        {true, 1, 1, 0, 0}, {true, 3, 7, 2, 1}, {true, 1, 1000, 1, 0}, {false, 3, 257, 0, 1}, {false, 3, 64, 1, 0}};
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         const ad_geometry g = {.c = sizes[s].c};
         ad_case sgd = ad_case_of(AD_OP_SGD, sizes[s].tasks, g), adam = ad_case_of(AD_OP_ADAM, sizes[s].tasks, g);
@@ -142,18 +145,24 @@ static void add_gather(ad_case_list *list) {
         bool flip;
         float brightness, contrast, saturation;
     } sizes[] = {
-        {true, 1, 2, 5, 7, CENTRE, 0, 1, 0, false, 0, 0, 0},       {true, 3, 3, 9, 11, SHIFTED, 2, 2, 5, true, 0.4f, 0.4f, 0.4f},
-        {true, 3, 4, 6, 5, RESIZED, 0, 3, 7, true, 0, 0, 0},       {false, 1, 5, 9, 8, CENTRE, 0, 1, 3, true, 0.8f, 0, 0},
-        {false, 1, 5, 8, 8, SHIFTED, 8, 1, 1, false, 0, 0.5f, 0},  {false, 1, 5, 8, 10, RESIZED, 0, 1, 2, true, 0.4f, 0.4f, 0.4f},
-        {false, 3, 1, 20, 20, RESIZED, 0, 1, 9, true, 0, 0, 0.9f}, {false, 1, 1, 1, 1, SHIFTED, 1, 1, 0, true, 0, 0, 0},
+        {true, 1, 2, 5, 7, CENTRE, 0, 1, 0, false, 0, 0, 0},
+        {true, 3, 3, 9, 11, SHIFTED, 2, 2, 5, true, 0.4f, 0.4f, 0.4f},
+        {true, 3, 4, 6, 5, RESIZED, 0, 3, 7, true, 0, 0, 0},
+        {false, 1, 5, 9, 8, CENTRE, 0, 1, 3, true, 0.8f, 0, 0},
+        {false, 1, 5, 8, 8, SHIFTED, 8, 1, 1, false, 0, 0.5f, 0},
+        {false, 1, 5, 8, 10, RESIZED, 0, 1, 2, true, 0.4f, 0.4f, 0.4f},
+        {false, 3, 1, 20, 20, RESIZED, 0, 1, 9, true, 0, 0, 0.9f},
+        {false, 1, 1, 1, 1, SHIFTED, 1, 1, 0, true, 0, 0, 0},
     };
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         const ad_geometry g = {.n = sizes[s].n, .h = sizes[s].h, .w = sizes[s].w, .c = 4};
         ad_case c = ad_case_of(AD_OP_GATHER, sizes[s].tasks, g);
         c.counter = sizes[s].counter;
         const int chunk_first = 3, chunk_count = 5, rows = 9, columns = 11;
-        const int integers[8] = {chunk_first, chunk_count, rows, columns, sizes[s].mode, sizes[s].pad, 12345, sizes[s].rounds};
-        const float numbers[8] = {0.08f, 1, 0.75f, 4 / 3.0f, sizes[s].brightness, sizes[s].contrast, sizes[s].saturation, 0.45f};
+        const int integers[8] = {chunk_first,   chunk_count,  rows,  columns,
+                                 sizes[s].mode, sizes[s].pad, 12345, sizes[s].rounds};
+        const float numbers[8] = {
+            0.08f, 1, 0.75f, 4 / 3.0f, sizes[s].brightness, sizes[s].contrast, sizes[s].saturation, 0.45f};
         for (int p = 0; p < 8; p++) c.op.i[p] = integers[p], c.op.f[p] = numbers[p];
         c.op.flags = sizes[s].flip ? AD_FLIP : 0;
         char words[64];

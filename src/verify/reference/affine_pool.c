@@ -21,9 +21,12 @@ static size_t pixel_of(const ad_geometry *g, int n, int p, int q, int tap, int c
     return at4(n, p * g->k + tap / g->k, q * g->k + tap % g->k, c, g->h, g->w, g->c);
 }
 
-static int winner_at(const double *winner, size_t at) { return (int)((uint32_t)(int32_t)winner[at / 4] >> 8 * (at % 4) & 255); }
+static int winner_at(const double *winner, size_t at) {
+    return (int)((uint32_t)(int32_t)winner[at / 4] >> 8 * (at % 4) & 255);
+}
 
-/* Where another pixel's value may come out larger, or as large and earlier, the winner is anybody's: its bound is infinite. */
+/* Where another pixel's value may come out larger, or as large and earlier, the winner is anybody's: its bound is
+ * infinite. */
 void ad_reference_AFFINE_POOL(const task_op *r) {
     const ad_geometry *g = &r->g;
     uint32_t packed = 0;
@@ -62,7 +65,8 @@ void ad_reference_AFFINE_POOL_BACK(const task_op *r) {
                     const int p = h / g->k, q = w / g->k, tap = h % g->k * g->k + w % g->k;
                     const size_t at = at4(n, h, w, c, g->h, g->w, g->c), window = at4(n, p, q, c, g->oh, g->ow, g->c);
                     double d = 0;
-                    if (p < g->oh && q < g->ow && winner_at(winner, window) == tap) d = dy[window] * activate_slope(r->op, y[window]);
+                    if (p < g->oh && q < g->ow && winner_at(winner, window) == tap)
+                        d = dy[window] * activate_slope(r->op, y[window]);
                     sum dx = {0}, dresidual = {0};
                     add(&dx, back ? back[c] * d : d);
                     if (x) {

@@ -15,7 +15,8 @@ void ad_reference_CONV(const task_op *r) {
                             int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
                             for (int c = 0; c < g->c; c++)
-                                add(&s, w[at3(i * g->k + j, c, o, g->c, g->o)] * x[at4(n, row, column, c, g->h, g->w, g->c)]);
+                                add(&s, w[at3(i * g->k + j, c, o, g->c, g->o)] *
+                                            x[at4(n, row, column, c, g->h, g->w, g->c)]);
                         }
                     put_sum(r, 3, at4(n, p, q, o, g->oh, g->ow, g->o), s);
                 }
@@ -34,7 +35,8 @@ void ad_reference_CONV_DX(const task_op *r) {
                             int p = output_of(g, h, i, g->oh), q = output_of(g, column, j, g->ow);
                             if (p < 0 || q < 0) continue;
                             for (int o = 0; o < g->o; o++)
-                                add(&s, w[at3(i * g->k + j, c, o, g->c, g->o)] * dy[at4(n, p, q, o, g->oh, g->ow, g->o)]);
+                                add(&s,
+                                    w[at3(i * g->k + j, c, o, g->c, g->o)] * dy[at4(n, p, q, o, g->oh, g->ow, g->o)]);
                         }
                     put_sum(r, 2, at4(n, h, column, c, g->h, g->w, g->c), s);
                 }
@@ -53,7 +55,8 @@ void ad_reference_CONV_DW(const task_op *r) {
                             for (int q = 0; q < g->ow; q++) {
                                 int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                                 if (row < 0 || column < 0) continue;
-                                add(&s, x[at4(n, row, column, c, g->h, g->w, g->c)] * dy[at4(n, p, q, o, g->oh, g->ow, g->o)]);
+                                add(&s, x[at4(n, row, column, c, g->h, g->w, g->c)] *
+                                            dy[at4(n, p, q, o, g->oh, g->ow, g->o)]);
                             }
                     put_sum(r, 2, at3(i * g->k + j, c, o, g->c, g->o), s);
                 }

@@ -1,5 +1,5 @@
-/* Coefficients and atoms: composition, and the two ways of applying them in two stages (docs/methods.md, "Three exact ways to
- * compute a layer"): coefficients-first with u, atoms-first with z. */
+/* Coefficients and atoms: composition, and the two ways of applying them in two stages (docs/methods.md, "Three exact
+ * ways to compute a layer"): coefficients-first with u, atoms-first with z. */
 #include "verify/reference/internal.h"
 
 /* Channels of a group, of inputs or outputs: all of them where there are no groups. */
@@ -10,9 +10,13 @@ static int groups_c(const ad_geometry *g) { return g->group ? g->c / g->group : 
 static int groups_o(const ad_geometry *g) { return g->group ? g->o / g->group : 1; }
 
 /* Element [c][m][o] of coefficients whose rows are ld long. */
-static size_t alpha_at(const ad_geometry *g, int c, int m, int o, int ld) { return at3(c % group_c(g), m, o % group_o(g), g->m, ld); }
+static size_t alpha_at(const ad_geometry *g, int c, int m, int o, int ld) {
+    return at3(c % group_c(g), m, o % group_o(g), g->m, ld);
+}
 /* Element [m][ij] of the atoms between input group `from` and output group `to`. */
-static size_t psi_at(const ad_geometry *g, int to, int from, int m, int ij) { return at4(to, from, m, ij, groups_c(g), g->m, g->k * g->k); }
+static size_t psi_at(const ad_geometry *g, int to, int from, int m, int ij) {
+    return at4(to, from, m, ij, groups_c(g), g->m, g->k * g->k);
+}
 
 void ad_reference_COMPOSE(const task_op *r) {
     const ad_geometry *g = &r->g;
@@ -58,7 +62,8 @@ void ad_reference_COMPOSE_DALPHA(const task_op *r) {
                     for (int from = 0; from < groups_c(g); from++)
                         for (int to = 0; to < groups_o(g); to++)
                             for (int ij = 0; ij < taps; ij++)
-                                add(&s, dw[at3(ij, from * inputs + c, to * outputs + o, g->c, g->o)] * psi[psi_at(g, to, from, m, ij)]);
+                                add(&s, dw[at3(ij, from * inputs + c, to * outputs + o, g->c, g->o)] *
+                                            psi[psi_at(g, to, from, m, ij)]);
                     put_sum(r, 2, at3(c, m, o, g->m, ld), s);
                 } else if (!(r->op->flags & AD_ACCUMULATE))
                     put(r, 2, at3(c, m, o, g->m, ld), 0, 0);
@@ -93,7 +98,8 @@ void ad_reference_ATOMS(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
-                            for (int m = 0; m < g->m; m++) add(&s, psi[at3(m, i, j, g->k, g->k)] * u[u_at(g, n, row, column, m, o)]);
+                            for (int m = 0; m < g->m; m++)
+                                add(&s, psi[at3(m, i, j, g->k, g->k)] * u[u_at(g, n, row, column, m, o)]);
                         }
                     put_sum(r, 3, at4(n, p, q, o, g->oh, g->ow, g->o), s);
                 }
@@ -181,7 +187,8 @@ void ad_reference_DEPTH_DX(const task_op *r) {
                             if (p < 0 || q < 0) continue;
                             for (int to = 0; to < groups_o(g); to++)
                                 for (int m = 0; m < g->m; m++)
-                                    add(&s, psi[psi_at(g, to, c / inputs, m, i * g->k + j)] * dz[z_at(g, n, p, q, to, c % inputs, m)]);
+                                    add(&s, psi[psi_at(g, to, c / inputs, m, i * g->k + j)] *
+                                                dz[z_at(g, n, p, q, to, c % inputs, m)]);
                         }
                     put_sum(r, 2, at4(n, h, column, c, g->h, g->w, g->c), s);
                 }
@@ -198,7 +205,8 @@ static sum depth_dpsi(const task_op *r, int to, int from, int m, int i, int j) {
                 int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                 if (row < 0 || column < 0) continue;
                 for (int c = 0; c < inputs; c++)
-                    add(&s, r->v[0][at4(n, row, column, from * inputs + c, g->h, g->w, g->c)] * r->v[1][z_at(g, n, p, q, to, c, m)]);
+                    add(&s, r->v[0][at4(n, row, column, from * inputs + c, g->h, g->w, g->c)] *
+                                r->v[1][z_at(g, n, p, q, to, c, m)]);
             }
     return s;
 }

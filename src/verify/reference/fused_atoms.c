@@ -25,7 +25,8 @@ void ad_reference_FUSED_ATOMS(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             const int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
-                            add(&z[cm], psi[at3(cm % g->m, i, j, g->k, g->k)] * x[at4(n, row, column, cm / g->m, g->h, g->w, g->c)]);
+                            add(&z[cm], psi[at3(cm % g->m, i, j, g->k, g->k)] *
+                                            x[at4(n, row, column, cm / g->m, g->h, g->w, g->c)]);
                         }
                 }
                 for (int o = 0; o < g->o; o++) {
@@ -53,7 +54,8 @@ void ad_reference_FUSED_ATOMS_DX(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             const int p = output_of(g, h, i, g->oh), q = output_of(g, w, j, g->ow);
                             if (p < 0 || q < 0) continue;
-                            add(&du[mo], psi[at3(mo / g->o, i, j, g->k, g->k)] * dy[at4(n, p, q, mo % g->o, g->oh, g->ow, g->o)]);
+                            add(&du[mo], psi[at3(mo / g->o, i, j, g->k, g->k)] *
+                                             dy[at4(n, p, q, mo % g->o, g->oh, g->ow, g->o)]);
                         }
                 }
                 for (int c = 0; c < g->c; c++) {

@@ -52,10 +52,12 @@ static double resized(const task_op *r, const draws *d, int picture, int p, int 
            down * ((1 - across) * pixel(r, picture, bottom, left, ch) + across * pixel(r, picture, bottom, right, ch));
 }
 
-/* How far v may be off before jitter. Copied pixels: byte/255. Resized: crop sides go through log, exp, a division and a square
- * root, altogether a relative error below 40 EPS while |log f| < 2, positions through three more products: below 64 EPS of the
- * picture's side, and v changes by at most 1 from one pixel to the next in each direction. */
-static double sample_bound(const ad_op *op) { return op->i[4] == 2 ? (64 * (op->i[2] + op->i[3]) + 8) * EPS : DIVISION; }
+/* How far v may be off before jitter. Copied pixels: byte/255. Resized: crop sides go through log, exp, a division and
+ * a square root, altogether a relative error below 40 EPS while |log f| < 2, positions through three more products:
+ * below 64 EPS of the picture's side, and v changes by at most 1 from one pixel to the next in each direction. */
+static double sample_bound(const ad_op *op) {
+    return op->i[4] == 2 ? (64 * (op->i[2] + op->i[3]) + 8) * EPS : DIVISION;
+}
 
 /* Each step multiplies the error by its slope and adds a few roundings of its terms. */
 static double jitter(const ad_op *op, const draws *d, double v[3], double bound) {
@@ -96,7 +98,8 @@ void ad_reference_GATHER(const task_op *r) {
                 const int column = flip ? g->w - 1 - q : q;
                 double v[3];
                 for (int ch = 0; ch < 3; ch++)
-                    v[ch] = r->op->i[4] == 2 ? resized(r, &d, picture, p, column, ch) : shifted(r, &d, picture, p, column, ch);
+                    v[ch] = r->op->i[4] == 2 ? resized(r, &d, picture, p, column, ch)
+                                             : shifted(r, &d, picture, p, column, ch);
                 const double bound = jitter(r->op, &d, v, sample_bound(r->op));
                 for (int ch = 0; ch < 3; ch++) {
                     const double product = norm[ch] * v[ch];

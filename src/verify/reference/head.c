@@ -48,7 +48,8 @@ void ad_reference_ROW_NORM(const task_op *r) {
         const double inverse = 1 / fmax(sqrt(squares.value), 1e-12);
         const double relative = (4 + 2 * sqrt(squares.terms)) / 2 * EPS + RSQRT + EPS; /* and 1e-12 as a float */
         put(r, 2, (size_t)n, inverse, relative * inverse);
-        for (int c = 0; c < g->c; c++) put(r, 1, at2(n, c, g->c), x[c] * inverse, (relative + 2 * EPS) * fabs(x[c] * inverse));
+        for (int c = 0; c < g->c; c++)
+            put(r, 1, at2(n, c, g->c), x[c] * inverse, (relative + 2 * EPS) * fabs(x[c] * inverse));
     }
 }
 
@@ -93,9 +94,9 @@ void ad_reference_MEAN_HEAD(const task_op *r) {
     }
 }
 
-/* With z the largest logit taken off: e = exp(z) has the relative error (6 + 4|z|) EPS of exp and |z| EPS of the subtraction;
- * S = sum e inherits the mean of these weighted by e, and that of a sum; p = e/S adds both. log S: the relative error of S, and
- * 2^-21 or 3 ULP. Everything else is a sum. */
+/* With z the largest logit taken off: e = exp(z) has the relative error (6 + 4|z|) EPS of exp and |z| EPS of the
+ * subtraction; S = sum e inherits the mean of these weighted by e, and that of a sum; p = e/S adds both. log S: the
+ * relative error of S, and 2^-21 or 3 ULP. Everything else is a sum. */
 void ad_reference_SOFTMAX_CE(const task_op *r) {
     const ad_geometry *g = &r->g;
     const double *logits = r->v[0];
@@ -130,12 +131,15 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
             const double target = (labels[n] == o ? 1 - smoothing : 0) + smoothing / g->o;
             add(&entropy, -target * z);
             put(r, 4, at2(n, o, g->o), (p - target) / g->n,
-                (p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + 4 * EPS * (p + target) + DIVISION * fabs(p - target)) /
+                (p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + 4 * EPS * (p + target) +
+                 DIVISION * fabs(p - target)) /
                     g->n);
         }
         loss_error += sum_bound(entropy) + s_error + 0x1p-21 + 6 * EPS * log(s.value);
         add(&loss, entropy.value);
     }
     const double mean = loss.value / g->n;
-    if (labels) put(r, 3, (size_t)(round * r->op->tasks + r->task), mean, (sum_bound(loss) + loss_error) / g->n + DIVISION * fabs(mean));
+    if (labels)
+        put(r, 3, (size_t)(round * r->op->tasks + r->task), mean,
+            (sum_bound(loss) + loss_error) / g->n + DIVISION * fabs(mean));
 }

@@ -5,7 +5,8 @@
 #include "verify/reference/reference.h"
 #include <math.h>
 
-/* Unit roundoff of float32. One ULP, the unit of the Vulkan specification's precision table, is at most two of these. */
+/* Unit roundoff of float32. One ULP, the unit of the Vulkan specification's precision table, is at most two of these.
+ */
 #define EPS 0x1p-24
 /* What the specification allows, as relative errors: division 2.5 ULP; 1/sqrt 2 ULP; sqrt as 1/(1/sqrt), 4.5 ULP; so
  * 1/sqrt(x) by division 7 ULP. exp(x): 3 + 2|x| ULP. log: 3 ULP, or 2^-21 absolute near 1. */
@@ -34,8 +35,8 @@ static inline void add(sum *s, double term) {
     s->terms++;
 }
 
-/* n terms added in any order, each the product of a few factors: (n-1) roundings of partial sums at worst, about sqrt(n) of
- * them as a rule (random signs), and a handful per term. */
+/* n terms added in any order, each the product of a few factors: (n-1) roundings of partial sums at worst, about
+ * sqrt(n) of them as a rule (random signs), and a handful per term. */
 static inline double sum_bound(sum s) { return (4 + 2 * sqrt(s.terms)) * EPS * s.magnitude; }
 
 static inline void put(const task_op *r, int role, size_t at, double value, double bound) {
@@ -53,9 +54,12 @@ static inline void put_sum(const task_op *r, int role, size_t at, sum s) {
 
 /* [n][rows][columns][channels], last index fastest. */
 static inline size_t at4(int n, int row, int column, int channel, int rows, int columns, int channels) {
-    return (((size_t)n * (size_t)rows + (size_t)row) * (size_t)columns + (size_t)column) * (size_t)channels + (size_t)channel;
+    return (((size_t)n * (size_t)rows + (size_t)row) * (size_t)columns + (size_t)column) * (size_t)channels +
+           (size_t)channel;
 }
-static inline size_t at3(int a, int b, int c, int bs, int cs) { return ((size_t)a * (size_t)bs + (size_t)b) * (size_t)cs + (size_t)c; }
+static inline size_t at3(int a, int b, int c, int bs, int cs) {
+    return ((size_t)a * (size_t)bs + (size_t)b) * (size_t)cs + (size_t)c;
+}
 static inline size_t at2(int a, int b, int bs) { return (size_t)a * (size_t)bs + (size_t)b; }
 
 /* The input row (or column) that tap i of output row p reads; -1 outside the image of that size. */
@@ -74,8 +78,12 @@ static inline int round_of(const task_op *r, int counter) {
     return r->v[counter] ? (int)((uint32_t)r->v[counter][0] % (uint32_t)r->op->i[7]) : 0;
 }
 
-static inline double activate(const ad_op *op, double z) { return op->i[0] == 0 || !(z <= 0) ? z : op->i[0] == 1 ? 0 : op->f[0] * z; }
-static inline double activate_slope(const ad_op *op, double y) { return op->i[0] == 0 || y > 0 ? 1 : op->i[0] == 1 ? 0 : op->f[0]; }
+static inline double activate(const ad_op *op, double z) {
+    return op->i[0] == 0 || !(z <= 0) ? z : op->i[0] == 1 ? 0 : op->f[0] * z;
+}
+static inline double activate_slope(const ad_op *op, double y) {
+    return op->i[0] == 0 || y > 0 ? 1 : op->i[0] == 1 ? 0 : op->f[0];
+}
 
 #define AD_OP(NAME, name, roles) void ad_reference_##NAME(const task_op *r);
 #include "plan/ops.def"

@@ -3,8 +3,8 @@
 
 static size_t pixels(const ad_geometry *g) { return (size_t)g->n * (size_t)g->h * (size_t)g->w; }
 
-/* The mean is a sum of n terms divided by n. A deviation x - mean carries its own rounding and the mean's error E, so the sum of
- * squares has the error of a sum plus sum 2|d|E + E^2. */
+/* The mean is a sum of n terms divided by n. A deviation x - mean carries its own rounding and the mean's error E, so
+ * the sum of squares has the error of a sum plus sum 2|d|E + E^2. */
 void ad_reference_BN_STATS(const task_op *r) {
     const size_t channels = (size_t)r->g.c, count = pixels(&r->g);
     for (size_t c = 0; c < channels; c++) {
@@ -18,7 +18,8 @@ void ad_reference_BN_STATS(const task_op *r) {
             carried += 2 * fabs(d) * error + error * error;
         }
         put(r, 1, c, mean, error);
-        put(r, 1, channels + c, squares.value / (double)count, (sum_bound(squares) + DIVISION * squares.value + carried) / (double)count);
+        put(r, 1, channels + c, squares.value / (double)count,
+            (sum_bound(squares) + DIVISION * squares.value + carried) / (double)count);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Optimisers and the small change of a step. Bounds: a step is a short chain of products and sums; each rounding is relative to
- * the absolute terms at that place. */
+/* Optimisers and the small change of a step. Bounds: a step is a short chain of products and sums; each rounding is
+ * relative to the absolute terms at that place. */
 #include "verify/reference/internal.h"
 
 void ad_reference_SGD(const task_op *r) {
@@ -32,11 +32,14 @@ void ad_reference_ADAM(const task_op *r) {
         const double v = second / row[7], v_error = second_error / row[7] + DIVISION * v;
         const double root = sqrt(v), root_error = fmin(v_error / fmax(root, 1e-300), sqrt(v_error)) + SQRT * root;
         const double divisor = root + eps, ratio = first / row[6] / divisor;
-        const double ratio_error = first_error / row[6] / divisor + fabs(ratio) * (root_error / divisor + 2 * DIVISION + 2 * EPS);
+        const double ratio_error =
+            first_error / row[6] / divisor + fabs(ratio) * (root_error / divisor + 2 * DIVISION + 2 * EPS);
         const double change = ratio + (decoupled ? decay * p : 0), after = p - lr * change;
         put(r, 2, e, first, first_error);
         put(r, 3, e, second, second_error);
-        put(r, 0, e, after, fabs(lr) * (ratio_error + 4 * EPS * (fabs(ratio) + (decoupled ? fabs(decay * p) : 0))) + 2 * EPS * fabs(after));
+        put(r, 0, e, after,
+            fabs(lr) * (ratio_error + 4 * EPS * (fabs(ratio) + (decoupled ? fabs(decay * p) : 0))) +
+                2 * EPS * fabs(after));
     }
 }
 

@@ -32,7 +32,8 @@ void ad_reference_POOL(const task_op *r) {
                     const window w = look(r, n, p, q, c);
                     const size_t at = at4(n, p, q, c, g->oh, g->ow, g->c);
                     if (r->op->i[0])
-                        put(r, 1, at, w.sum.value / w.count, (sum_bound(w.sum) + DIVISION * fabs(w.sum.value)) / w.count);
+                        put(r, 1, at, w.sum.value / w.count,
+                            (sum_bound(w.sum) + DIVISION * fabs(w.sum.value)) / w.count);
                     else
                         put(r, 1, at, w.maximum, 0);
                 }

@@ -7,7 +7,8 @@ void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSO
 #undef AD_OP
     };
     for (int role = 0; role < AD_OP_TENSORS; role++)
-        for (size_t e = 0; roles[role].bound && e < roles[role].count; e++) roles[role].bound[e] = AD_REFERENCE_UNTOUCHED;
+        for (size_t e = 0; roles[role].bound && e < roles[role].count; e++)
+            roles[role].bound[e] = AD_REFERENCE_UNTOUCHED;
     for (int task = 0; task < op->tasks; task++) {
         task_op r = {.op = op, .g = op->g, .task = task};
         for (int role = 0; role < AD_OP_TENSORS; role++) {

@@ -1,5 +1,6 @@
-/* The judge: every operation of plan/ops.def in double precision, as loops straight from the formulas there. It knows nothing of
- * engines, and nothing of it is shared with them. Used by the kernel check (verify/check.c) and by the gradient tests. */
+/* The judge: every operation of plan/ops.def in double precision, as loops straight from the formulas there. It knows
+ * nothing of engines, and nothing of it is shared with them. Used by the kernel check (verify/check.c) and by the
+ * gradient tests. */
 #ifndef AD_REFERENCE_H
 #define AD_REFERENCE_H
 
@@ -16,7 +17,7 @@ typedef struct ad_reference_role {
 /* Bound of an element that the operation must leave as it is. */
 #define AD_REFERENCE_UNTOUCHED (-1.0)
 
-/* Runs op: roles[r] in the order of ops.def (op->t is not looked at). Roles that are updated hold their start values. Aliased
- * roles are given as separate arrays. */
+/* Runs op: roles[r] in the order of ops.def (op->t is not looked at). Roles that are updated hold their start values.
+ * Aliased roles are given as separate arrays. */
 void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSORS]);
 #endif

@@ -1,4 +1,5 @@
-/* Optional arithmetic: half precision and matrix units. What a device has is found here and enabled when it is opened. */
+/* Optional arithmetic: half precision and matrix units. What a device has is found here and enabled when it is opened.
+ */
 #include "vk/core/coopmat.h"
 #include "vk/core/internal.h"
 #include "shaders/abi.h"
@@ -11,9 +12,11 @@ static bool has(const VkExtensionProperties *extensions, uint32_t count, const c
     return false;
 }
 
-/* A shape the kernels can be made for (lib/matrix.glsl); *best keeps the largest: fewest loads of operands for each product. */
+/* A shape the kernels can be made for (lib/matrix.glsl); *best keeps the largest: fewest loads of operands for each
+ * product. */
 static void consider(ad_vk_matrix *best, uint32_t m, uint32_t n, uint32_t k, bool khr) {
-    if (!m || !n || !k || 16 % m || 16 % n || AD_MATRIX_DEPTH % k || m % 4 || n % 4 || k % 4 || m * n * k <= best->m * best->n * best->k)
+    if (!m || !n || !k || 16 % m || 16 % n || AD_MATRIX_DEPTH % k || m % 4 || n % 4 || k % 4 ||
+        m * n * k <= best->m * best->n * best->k)
         return;
     *best = (ad_vk_matrix){.m = m, .n = n, .k = k, .subgroup = best->subgroup, .khr = khr};
 }
@@ -31,9 +34,11 @@ static void find_nv(const vk_instance *instance, vk_physical *out, ad_vk_matrix 
     for (uint32_t i = 0; i < count; i++) {
         const VkCooperativeMatrixPropertiesNV *s = &shapes[i];
         if (s->AType != VK_COMPONENT_TYPE_FLOAT16_NV || s->BType != VK_COMPONENT_TYPE_FLOAT16_NV ||
-            s->CType != VK_COMPONENT_TYPE_FLOAT32_NV || s->DType != VK_COMPONENT_TYPE_FLOAT32_NV || s->scope != VK_SCOPE_SUBGROUP_NV)
+            s->CType != VK_COMPONENT_TYPE_FLOAT32_NV || s->DType != VK_COMPONENT_TYPE_FLOAT32_NV ||
+            s->scope != VK_SCOPE_SUBGROUP_NV)
             continue;
-        out->matrix_nv |= s->MSize == AD_PROBE_MATRIX_SIZE && s->NSize == AD_PROBE_MATRIX_SIZE && s->KSize == AD_PROBE_MATRIX_SIZE;
+        out->matrix_nv |=
+            s->MSize == AD_PROBE_MATRIX_SIZE && s->NSize == AD_PROBE_MATRIX_SIZE && s->KSize == AD_PROBE_MATRIX_SIZE;
         consider(best, s->MSize, s->NSize, s->KSize, false);
     }
 }
@@ -43,7 +48,8 @@ static void find_khr(const vk_instance *instance, const vk_physical *out, ad_vk_
     uint32_t count = MAX_SHAPES;
     for (size_t i = 0; i < MAX_SHAPES; i++)
         shapes[i] = (VkCooperativeMatrixPropertiesKHR){.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
-    const PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get = instance->vk.vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR;
+    const PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
+        instance->vk.vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR;
     if (!get || get(out->handle, &count, shapes) < 0) return;
     for (uint32_t i = 0; i < count; i++) {
         const VkCooperativeMatrixPropertiesKHR *s = &shapes[i];
@@ -54,17 +60,23 @@ static void find_khr(const vk_instance *instance, const vk_physical *out, ad_vk_
     }
 }
 
-void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out) {
-    VkPhysicalDeviceShaderFloat16Int8Features half = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
-    VkPhysicalDeviceVulkanMemoryModelFeatures model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
-    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {.sType =
-                                                                  VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
-    VkPhysicalDeviceCooperativeMatrixFeaturesNV nv = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
-    VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count,
+                           vk_physical *out) {
+    VkPhysicalDeviceShaderFloat16Int8Features half = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
+    VkPhysicalDeviceCooperativeMatrixFeaturesNV nv = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     if (has(extensions, count, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME)) half.pNext = all.pNext, all.pNext = &half;
     if (has(extensions, count, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME)) model.pNext = all.pNext, all.pNext = &model;
-    if (has(extensions, count, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) control.pNext = all.pNext, all.pNext = &control;
+    if (has(extensions, count, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
+        control.pNext = all.pNext, all.pNext = &control;
     if (has(extensions, count, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)) nv.pNext = all.pNext, all.pNext = &nv;
     if (has(extensions, count, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) khr.pNext = all.pNext, all.pNext = &khr;
     instance->vk.vkGetPhysicalDeviceFeatures2(out->handle, &all);
@@ -73,9 +85,11 @@ void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionPropert
     if (control.subgroupSizeControl && control.computeFullSubgroups) {
         VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
-        VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &sizes};
+        VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                                  .pNext = &sizes};
         instance->vk.vkGetPhysicalDeviceProperties2(out->handle, &properties);
-        /* Of several sizes the smallest is the one that matrix units are as wide as (AMD: 32 of 32 and 64; Intel: 8 or 16). */
+        /* Of several sizes the smallest is the one that matrix units are as wide as (AMD: 32 of 32 and 64; Intel: 8 or
+         * 16). */
         if (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) out->full_subgroup = sizes.minSubgroupSize;
     }
     if (!half.shaderFloat16 || !model.vulkanMemoryModel) return;
@@ -85,25 +99,28 @@ void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionPropert
     if (out->full_subgroup) out->matrix = best_khr.m ? best_khr : best_nv;
 }
 
-const void *ad_vk_arithmetic_enable(const vk_physical *physical, bool half, vk_arithmetic *a, const char **extensions, uint32_t *count) {
+const void *ad_vk_arithmetic_enable(const vk_physical *physical, bool half, vk_arithmetic *a, const char **extensions,
+                                    uint32_t *count) {
     const bool khr = half && physical->matrix.khr, sized = half && physical->matrix.m;
     const void *chain = NULL;
-#define ENABLE(member, type, feature, extension)                                                                                           \
-    {                                                                                                                                      \
-        a->member.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##type;                                                                        \
-        a->member.pNext = (void *)chain;                                                                                                   \
-        a->member.feature = VK_TRUE;                                                                                                       \
-        chain = &a->member;                                                                                                                \
-        extensions[(*count)++] = extension;                                                                                                \
+#define ENABLE(member, type, feature, extension)                                                                       \
+    {                                                                                                                  \
+        a->member.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##type;                                                    \
+        a->member.pNext = (void *)chain;                                                                               \
+        a->member.feature = VK_TRUE;                                                                                   \
+        chain = &a->member;                                                                                            \
+        extensions[(*count)++] = extension;                                                                            \
     }
-    if (physical->half) ENABLE(half, SHADER_FLOAT16_INT8_FEATURES, shaderFloat16, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME)
+    if (physical->half)
+        ENABLE(half, SHADER_FLOAT16_INT8_FEATURES, shaderFloat16, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME)
     if (physical->matrix_nv || sized)
         ENABLE(model, VULKAN_MEMORY_MODEL_FEATURES, vulkanMemoryModel, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME)
     if (physical->matrix_nv || (sized && !khr))
         ENABLE(nv, COOPERATIVE_MATRIX_FEATURES_NV, cooperativeMatrix, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)
     if (khr) ENABLE(khr, COOPERATIVE_MATRIX_FEATURES_KHR, cooperativeMatrix, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)
     if (half && physical->full_subgroup) {
-        ENABLE(control, SUBGROUP_SIZE_CONTROL_FEATURES_EXT, subgroupSizeControl, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)
+        ENABLE(control, SUBGROUP_SIZE_CONTROL_FEATURES_EXT, subgroupSizeControl,
+               VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)
         a->control.computeFullSubgroups = VK_TRUE;
     }
 #undef ENABLE

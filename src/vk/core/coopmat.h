@@ -1,4 +1,5 @@
-/* VK_KHR_cooperative_matrix [Vulkan 1.3.255, registry extension 507] for headers that are older, such as Debian 12's. */
+/* VK_KHR_cooperative_matrix [Vulkan 1.3.255, registry extension 507] for headers that are older, such as Debian 12's.
+ */
 #ifndef AD_VK_COOPMAT_H
 #define AD_VK_COOPMAT_H
 
@@ -10,7 +11,10 @@
 #define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR ((VkStructureType)1000506000)
 #define VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR ((VkStructureType)1000506001)
 
-typedef enum VkComponentTypeKHR { VK_COMPONENT_TYPE_FLOAT16_KHR = 0, VK_COMPONENT_TYPE_FLOAT32_KHR = 1 } VkComponentTypeKHR;
+typedef enum VkComponentTypeKHR {
+    VK_COMPONENT_TYPE_FLOAT16_KHR = 0,
+    VK_COMPONENT_TYPE_FLOAT32_KHR = 1
+} VkComponentTypeKHR;
 typedef enum VkScopeKHR { VK_SCOPE_SUBGROUP_KHR = 3 } VkScopeKHR;
 
 typedef struct VkCooperativeMatrixPropertiesKHR {
@@ -28,7 +32,7 @@ typedef struct VkPhysicalDeviceCooperativeMatrixFeaturesKHR {
     VkBool32 cooperativeMatrix, cooperativeMatrixRobustBufferAccess;
 } VkPhysicalDeviceCooperativeMatrixFeaturesKHR;
 
-typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(VkPhysicalDevice, uint32_t *count,
-                                                                                   VkCooperativeMatrixPropertiesKHR *properties);
+typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(
+    VkPhysicalDevice, uint32_t *count, VkCooperativeMatrixPropertiesKHR *properties);
 #endif
 #endif

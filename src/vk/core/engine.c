@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* Software: measured, docs/performance.md. No hardware GPU has been: there a multiply-add is taken to cost half as much again. */
+/* Software: measured, docs/performance.md. No hardware GPU has been: there a multiply-add is taken to cost half as much
+ * again. */
 static const ad_conv_costs costs_gpu = {1.5f, 1.5f}, costs_software = {3.3f, 2.2f};
 
 static void engine_destroy(ad_engine *engine) {
@@ -33,7 +34,8 @@ static void engine_describe(const ad_engine *engine, adatom_device_info *out) {
 static void engine_limits(const ad_engine *engine, ad_limits *out) {
     const vk_engine *e = (const vk_engine *)engine;
     const size_t allocation = e->physical.allocation_bytes / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
-    *out = (ad_limits){.tensor_bytes = e->caps.max_range, .arena_bytes = allocation, .memory_bytes = ad_vk_memory_free_bytes(e)};
+    *out = (ad_limits){
+        .tensor_bytes = e->caps.max_range, .arena_bytes = allocation, .memory_bytes = ad_vk_memory_free_bytes(e)};
 }
 
 static adatom_status buffer_create(ad_engine *engine, size_t bytes, ad_buffer **out) {
@@ -98,7 +100,8 @@ static const ad_engine_api api = {
     .half_storage_judge = ad_vk_half_storage_judge,
 };
 
-/* The device that was listed as *which: drivers may list theirs in another order the next time. Without a UUID, the one at its index. */
+/* The device that was listed as *which: drivers may list theirs in another order the next time. Without a UUID, the one
+ * at its index. */
 static int find_device(const vk_physical *devices, int count, const adatom_device_info *which) {
     for (int i = 0; which->uuid[0] && i < count; i++)
         if (!strcmp(devices[i].info.uuid, which->uuid) && !strcmp(devices[i].info.name, which->name)) return i;
@@ -109,8 +112,10 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
     return ad_vk_engine_open(ctx, params, &(adatom_device_info){.index = index}, out);
 }
 
-adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params, const adatom_device_info *which, ad_engine **out) {
-    const bool validate = params && params->validate, half = params && params->precision && !strcmp(params->precision, "fp16");
+adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params,
+                                const adatom_device_info *which, ad_engine **out) {
+    const bool validate = params && params->validate,
+               half = params && params->precision && !strcmp(params->precision, "fp16");
     vk_physical *devices = NULL;
     int count = 0;
     *out = NULL;
@@ -122,14 +127,15 @@ adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params 
     if (e->instance.handle) AD_TRY(ad_vk_physical_list(&e->instance, &devices, &count));
     const int index = find_device(devices, count, which);
     if (index < 0) {
-        status = ad_fail(ctx, ADATOM_NO_DEVICE, "there is no Vulkan device %d%s%s (%d found)", which->index, which->name[0] ? ", " : "",
-                         which->name, count);
+        status = ad_fail(ctx, ADATOM_NO_DEVICE, "there is no Vulkan device %d%s%s (%d found)", which->index,
+                         which->name[0] ? ", " : "", which->name, count);
         goto done;
     }
     e->physical = devices[index];
     e->physical.info.index = index;
     if (!e->physical.info.usable) {
-        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "%s cannot be used: %s", e->physical.info.name, e->physical.info.reason);
+        status =
+            ad_fail(ctx, ADATOM_UNSUPPORTED, "%s cannot be used: %s", e->physical.info.name, e->physical.info.reason);
         goto done;
     }
     if (!half) e->base.costs = e->physical.software ? &costs_software : &costs_gpu;
@@ -194,8 +200,9 @@ adatom_status ad_vk_submit(vk_engine *e, const VkCommandBuffer *commands, uint32
     adatom_status status = ADATOM_OK;
     const double began = ad_seconds();
     const VkCommandBuffer sent = ad_vk_send_take(e); /* before the others, which begin with a barrier against copies */
-    const VkSubmitInfo submits[2] = {{.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &sent},
-                                     {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = commands}};
+    const VkSubmitInfo submits[2] = {
+        {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &sent},
+        {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = commands}};
     VK(e->vk.vkQueueSubmit(e->queue, sent ? 2 : 1, sent ? submits : submits + 1, e->fence));
     const bool busy = e->sender.first < e->sender.count;
     const adatom_status next = ad_vk_send_piece(e); /* while the device computes */
@@ -219,4 +226,6 @@ adatom_status ad_vk_validated(vk_engine *e, int before) {
     return ad_fail(e->base.ctx, ADATOM_FAILED, "the validation layer reported: %s", e->instance.error);
 }
 
-int ad_vk_validation_errors(const ad_engine *engine) { return atomic_load(&((const vk_engine *)engine)->instance.errors); }
+int ad_vk_validation_errors(const ad_engine *engine) {
+    return atomic_load(&((const vk_engine *)engine)->instance.errors);
+}

@@ -1,4 +1,5 @@
-/* The Vulkan functions that are called, each fetched from its own instance or device: nothing of them is shared by the process. */
+/* The Vulkan functions that are called, each fetched from its own instance or device: nothing of them is shared by the
+ * process. */
 #ifndef AD_VK_FUNCTIONS_H
 #define AD_VK_FUNCTIONS_H
 

@@ -11,13 +11,13 @@
 enum { VK_MAX_BINDINGS = 8, VK_MAX_SPEC = 20, VK_MAX_PUSH_BYTES = 128, VK_MAX_USES = VK_MAX_BINDINGS };
 
 /* Runs a Vulkan call; a failure sets `status` and the message of `ctx` (both in scope) and leaves through `done:`. */
-#define VK(call)                                                                                                                           \
-    do {                                                                                                                                   \
-        VkResult vk_result = (call);                                                                                                       \
-        if (vk_result < 0) {                                                                                                               \
-            status = ad_vk_fail(ctx, vk_result, #call, __FILE__, __LINE__);                                                                \
-            goto done;                                                                                                                     \
-        }                                                                                                                                  \
+#define VK(call)                                                                                                       \
+    do {                                                                                                               \
+        VkResult vk_result = (call);                                                                                   \
+        if (vk_result < 0) {                                                                                           \
+            status = ad_vk_fail(ctx, vk_result, #call, __FILE__, __LINE__);                                            \
+            goto done;                                                                                                 \
+        }                                                                                                              \
     } while (0)
 adatom_status ad_vk_fail(adatom_context *ctx, VkResult result, const char *call, const char *file, int line);
 const char *ad_vk_result_name(VkResult result);
@@ -32,7 +32,8 @@ typedef struct vk_instance {
     char error[768]; /* the latest one */
 } vk_instance;
 
-/* No loader, or none of Vulkan 1.1: OK with handle VK_NULL_HANDLE. The address must stay valid until ad_vk_instance_clear. */
+/* No loader, or none of Vulkan 1.1: OK with handle VK_NULL_HANDLE. The address must stay valid until
+ * ad_vk_instance_clear. */
 adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instance *out);
 void ad_vk_instance_clear(vk_instance *instance);
 /* Fetches the functions of a device; FAILED where the driver lacks one. */
@@ -68,9 +69,12 @@ typedef struct vk_arithmetic { /* what vkCreateDevice reads */
 } vk_arithmetic;
 enum { VK_ARITHMETIC_EXTENSIONS = 5 };
 
-void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count, vk_physical *out);
-/* Adds to the extensions and returns the chain of features in *a; half: the kernels of reduced precision are wanted too. */
-const void *ad_vk_arithmetic_enable(const vk_physical *physical, bool half, vk_arithmetic *a, const char **extensions, uint32_t *count);
+void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count,
+                           vk_physical *out);
+/* Adds to the extensions and returns the chain of features in *a; half: the kernels of reduced precision are wanted
+ * too. */
+const void *ad_vk_arithmetic_enable(const vk_physical *physical, bool half, vk_arithmetic *a, const char **extensions,
+                                    uint32_t *count);
 
 /* ---- device.c --------------------------------------------------------------------------------------------------- */
 typedef struct vk_buffer {
@@ -132,7 +136,8 @@ typedef struct vk_engine {
     VkFence fence;
     bool omit_barriers;
     double seconds; /* of the latest submission */
-    bool hidden;    /* the device had ended it before the host had done its own work beside it: it took at most `seconds` */
+    bool
+        hidden; /* the device had ended it before the host had done its own work beside it: it took at most `seconds` */
 
     uint32_t memory_type; /* of arenas and buffers */
     bool mapped;          /* that memory is used through its mapping: no staging */
@@ -141,7 +146,8 @@ typedef struct vk_engine {
     vk_sender sender;
 
     vk_module modules[AD_VK_KERNEL_COUNT + 1];
-    vk_layout layouts[VK_MAX_BINDINGS + 1][1 << VK_MAX_BINDINGS]; /* by bindings and ad_vk_launch.texel; made when needed */
+    vk_layout layouts[VK_MAX_BINDINGS + 1]
+                     [1 << VK_MAX_BINDINGS]; /* by bindings and ad_vk_launch.texel; made when needed */
     VkPipelineCache pipeline_cache;
     vk_pipeline *pipelines; /* open addressing; capacity is a power of two */
     int pipeline_count, pipeline_capacity;
@@ -170,9 +176,11 @@ adatom_status ad_vk_staging_init(vk_engine *e, size_t bytes, vk_buffer *out);
 void ad_vk_buffer_clear(vk_engine *e, vk_buffer *buffer);
 adatom_status ad_vk_buffer_write(vk_engine *e, vk_buffer *buffer, size_t offset, const void *data, size_t bytes);
 adatom_status ad_vk_buffer_read(vk_engine *e, vk_buffer *buffer, size_t offset, void *data, size_t bytes);
-adatom_status ad_vk_buffer_check(vk_engine *e, const vk_buffer *buffer, size_t offset, size_t bytes); /* USAGE: not inside */
+adatom_status ad_vk_buffer_check(vk_engine *e, const vk_buffer *buffer, size_t offset,
+                                 size_t bytes); /* USAGE: not inside */
 
-/* ---- send.c: bytes that move while programs run ------------------------------------------------------------------- */
+/* ---- send.c: bytes that move while programs run -------------------------------------------------------------------
+ */
 adatom_status ad_vk_send(vk_engine *e, vk_buffer *to, size_t offset, const void *data, size_t bytes);
 adatom_status ad_vk_send_wait(vk_engine *e);
 VkCommandBuffer ad_vk_send_take(vk_engine *e); /* what the next submission has to begin with; VK_NULL_HANDLE: nothing */
@@ -188,22 +196,25 @@ adatom_status ad_vk_pipelines_init(vk_engine *e);
 void ad_vk_pipelines_clear(vk_engine *e);
 adatom_status ad_vk_pipeline_get(vk_engine *e, const ad_vk_launch *launch, const vk_layout **layout, VkPipeline *out);
 
-/* The cache files: each has a checksum; one that is missing, foreign or damaged counts as absent (*out NULL). Failing to
- * write one is logged, not an error. suffix: "pipelines", "tuning". */
+/* The cache files: each has a checksum; one that is missing, foreign or damaged counts as absent (*out NULL). Failing
+ * to write one is logged, not an error. suffix: "pipelines", "tuning". */
 adatom_status ad_vk_cache_init(vk_engine *e, const char *directory);
 adatom_status ad_vk_cache_read(vk_engine *e, const char *suffix, char **out, size_t *size);
 void ad_vk_cache_write(vk_engine *e, const char *suffix, const void *bytes, size_t size);
 
-/* ---- half.c: variants and tensors of reduced precision ------------------------------------------------------------------------ */
+/* ---- half.c: variants and tensors of reduced precision
+ * ------------------------------------------------------------------------ */
 adatom_status ad_vk_half_load(vk_engine *e);
 bool ad_vk_half_usable(const vk_engine *e, int kind, int variant); /* true for all others */
-bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant, ad_half_variant *out);
+bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant,
+                        ad_half_variant *out);
 void ad_vk_variant_judge(ad_engine *engine, int kind, int variant, bool passed);
 ad_verdict ad_vk_half_storage(const ad_engine *engine);
 void ad_vk_half_storage_judge(ad_engine *engine, bool passed);
 void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out); /* precision and features */
 
-/* ---- choose.c: which variant -------------------------------------------------------------------------------------- */
+/* ---- choose.c: which variant --------------------------------------------------------------------------------------
+ */
 adatom_status ad_vk_choices_load(vk_engine *e);
 void ad_vk_choices_save(vk_engine *e);
 /* Lowers op by the variant it names, or by the tuner's, the family's preferred or the first that applies. */
@@ -214,7 +225,8 @@ void ad_vk_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *o
 
 adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe); /* probe.c */
 
-/* ---- program.c, stream.c ------------------------------------------------------------------------------------------ */
+/* ---- program.c, stream.c ------------------------------------------------------------------------------------------
+ */
 typedef struct vk_use { /* a byte range a launch touches */
     VkBuffer buffer;
     VkDeviceSize begin, end;

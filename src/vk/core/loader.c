@@ -5,15 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* volk finds the loader library and keeps its global entry points in process-wide pointers. They are written once, under this lock; what
- * belongs to an instance or a device is in its own table. */
+/* volk finds the loader library and keeps its global entry points in process-wide pointers. They are written once,
+ * under this lock; what belongs to an instance or a device is in its own table. */
 static pthread_mutex_t volk_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
 
 const char *ad_vk_result_name(VkResult result) {
     switch (result) {
-#define NAME(x)                                                                                                                            \
+#define NAME(x)                                                                                                        \
     case x: return #x;
         NAME(VK_NOT_READY)
         NAME(VK_TIMEOUT)
@@ -46,7 +46,8 @@ adatom_status ad_vk_fail(adatom_context *ctx, VkResult result, const char *call,
     switch (result) {
     case VK_ERROR_DEVICE_LOST:
         return ad_fail(ctx, ADATOM_DEVICE_LOST,
-                       "the device was lost (%s): the driver reset it or it was removed; nothing more can run on it in this process",
+                       "the device was lost (%s): the driver reset it or it was removed; nothing more can run on it in "
+                       "this process",
                        where);
     case VK_ERROR_OUT_OF_DEVICE_MEMORY: return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of device memory: %s", where);
     case VK_ERROR_OUT_OF_HOST_MEMORY: return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of host memory: %s", where);
@@ -54,7 +55,8 @@ adatom_status ad_vk_fail(adatom_context *ctx, VkResult result, const char *call,
     }
 }
 
-static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity, VkDebugUtilsMessageTypeFlagsEXT types,
+static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                 VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data, void *user) {
     (void)types;
     vk_instance *instance = user;
@@ -95,7 +97,7 @@ static adatom_status fetch_functions(vk_instance *instance) {
     AD_VK_INSTANCE_FUNCTIONS(FETCH)
     AD_VK_INSTANCE_EXTENSION_FUNCTIONS(FETCH)
 #undef FETCH
-#define CHECK(name)                                                                                                                        \
+#define CHECK(name)                                                                                                    \
     if (!instance->vk.name) return lacks(instance->ctx, "loader", #name);
     AD_VK_INSTANCE_FUNCTIONS(CHECK)
 #undef CHECK
@@ -103,8 +105,8 @@ static adatom_status fetch_functions(vk_instance *instance) {
 }
 
 adatom_status ad_vk_device_functions(const vk_instance *instance, VkDevice device, vk_device_functions *out) {
-#define FETCH(name)                                                                                                                        \
-    out->name = (PFN_##name)instance->vk.vkGetDeviceProcAddr(device, #name);                                                               \
+#define FETCH(name)                                                                                                    \
+    out->name = (PFN_##name)instance->vk.vkGetDeviceProcAddr(device, #name);                                           \
     if (!out->name) missing = #name;
     const char *missing = NULL;
     AD_VK_DEVICE_FUNCTIONS(FETCH)
@@ -119,7 +121,8 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
     if (volkGetInstanceVersion() == 0 && volkInitialize() != VK_SUCCESS) goto done;
     if (volkGetInstanceVersion() < VK_API_VERSION_1_1) goto done;
     if (validate && !layer_present(validation_layer)) {
-        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "validation was asked for, but %s is not installed (Debian: vulkan-validationlayers)",
+        status = ad_fail(ctx, ADATOM_UNSUPPORTED,
+                         "validation was asked for, but %s is not installed (Debian: vulkan-validationlayers)",
                          validation_layer);
         goto done;
     }
@@ -138,8 +141,9 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
     const VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "adatom", .apiVersion = VK_API_VERSION_1_1};
     const VkValidationFeatureEnableEXT enable = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
-    const VkValidationFeaturesEXT features = {
-        .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT, .enabledValidationFeatureCount = 1, .pEnabledValidationFeatures = &enable};
+    const VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+                                              .enabledValidationFeatureCount = 1,
+                                              .pEnabledValidationFeatures = &enable};
     const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                        .pNext = validate ? &features : NULL,
                                        .flags = flags,
@@ -162,8 +166,10 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
     if (validate) {
         const VkDebugUtilsMessengerCreateInfoEXT messenger = {
             .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-            .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT,
-            .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+            .messageSeverity =
+                VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT,
+            .messageType =
+                VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
             .pfnUserCallback = on_message,
             .pUserData = out};
         VK(out->vk.vkCreateDebugUtilsMessengerEXT(out->handle, &messenger, NULL, &out->messenger));

@@ -13,8 +13,10 @@ static const char *type_name(VkPhysicalDeviceType type) {
     }
 }
 
-/* A queue family with compute, best one with timestamps; among equals one without graphics, which runs beside a desktop. */
-static bool find_queue(const vk_instance *instance, VkPhysicalDevice handle, uint32_t *family, uint32_t *timestamp_bits) {
+/* A queue family with compute, best one with timestamps; among equals one without graphics, which runs beside a
+ * desktop. */
+static bool find_queue(const vk_instance *instance, VkPhysicalDevice handle, uint32_t *family,
+                       uint32_t *timestamp_bits) {
     VkQueueFamilyProperties families[32];
     uint32_t count = AD_COUNT(families);
     instance->vk.vkGetPhysicalDeviceQueueFamilyProperties(handle, &count, families);
@@ -30,10 +32,12 @@ static bool find_queue(const vk_instance *instance, VkPhysicalDevice handle, uin
     return best >= 0;
 }
 
-/* Workgroups and push constants of the kernels: what Vulkan asks of every device (lower_*.c keeps to it; validated under those limits). */
+/* Workgroups and push constants of the kernels: what Vulkan asks of every device (lower_*.c keeps to it; validated
+ * under those limits). */
 enum { LEAST_INVOCATIONS = 128, LEAST_SHARED_BYTES = 16384 };
 
-/* Whether the device offers what every kernel takes for granted; the other limits decide between variants and sizes (vk/program/choose.c). */
+/* Whether the device offers what every kernel takes for granted; the other limits decide between variants and sizes
+ * (vk/program/choose.c). */
 static bool suffices(const VkPhysicalDeviceLimits *l, char *reason, size_t size) {
     const uint32_t buffers = (uint32_t)ad_vk_most_bindings();
     const struct {
@@ -82,14 +86,16 @@ static void describe_basics(const vk_instance *instance, vk_physical *out) {
 }
 
 /* Extensions of the device; ad_free(*out). None and a reason where the driver fails to list them. */
-static adatom_status list_extensions(const vk_instance *instance, vk_physical *device, VkExtensionProperties **out, uint32_t *count) {
+static adatom_status list_extensions(const vk_instance *instance, vk_physical *device, VkExtensionProperties **out,
+                                     uint32_t *count) {
     *count = 0;
     VkResult result = instance->vk.vkEnumerateDeviceExtensionProperties(device->handle, NULL, count, NULL);
     if (!(*out = ad_calloc(instance->ctx, *count, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
     if (result >= 0) result = instance->vk.vkEnumerateDeviceExtensionProperties(device->handle, NULL, count, *out);
     if (result < 0) {
         *count = 0;
-        snprintf(device->info.reason, sizeof device->info.reason, "its extensions cannot be listed: %s", ad_vk_result_name(result));
+        snprintf(device->info.reason, sizeof device->info.reason, "its extensions cannot be listed: %s",
+                 ad_vk_result_name(result));
     }
     return ADATOM_OK;
 }
@@ -123,10 +129,13 @@ static adatom_status describe(const vk_instance *instance, VkPhysicalDevice hand
     ad_vk_arithmetic_find(instance, extensions, count, out);
     ad_free(extensions);
 
-    VkPhysicalDevicePCIBusInfoPropertiesEXT bus = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
+    VkPhysicalDevicePCIBusInfoPropertiesEXT bus = {.sType =
+                                                       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
     VkPhysicalDeviceDriverProperties drv = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
-    VkPhysicalDeviceMaintenance3Properties maintenance = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
-    VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, .pNext = &maintenance};
+    VkPhysicalDeviceMaintenance3Properties maintenance = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+    VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
+                                                   .pNext = &maintenance};
     VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, .pNext = &subgroup};
     VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &id};
     if (pci) bus.pNext = all.pNext, all.pNext = &bus;
@@ -134,13 +143,13 @@ static adatom_status describe(const vk_instance *instance, VkPhysicalDevice hand
     instance->vk.vkGetPhysicalDeviceProperties2(handle, &all);
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
     out->subgroup = AD_MAX(subgroup.subgroupSize, 1);
-    out->shuffle =
-        (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
+    out->shuffle = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                   (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
     out->allocation_bytes = (size_t)AD_MIN(maintenance.maxMemoryAllocationSize, (VkDeviceSize)SIZE_MAX);
     for (size_t i = 0; i < VK_UUID_SIZE; i++) snprintf(info->uuid + 2 * i, 3, "%02x", out->uuid[i]);
     if (pci)
-        snprintf(info->pci, sizeof info->pci, "%04x:%02x:%02x.%x", bus.pciDomain & 0xffff, bus.pciBus & 0xff, bus.pciDevice & 0xff,
-                 bus.pciFunction & 0xf);
+        snprintf(info->pci, sizeof info->pci, "%04x:%02x:%02x.%x", bus.pciDomain & 0xffff, bus.pciBus & 0xff,
+                 bus.pciDevice & 0xff, bus.pciFunction & 0xf);
     if (driver) {
         snprintf(info->driver_name, sizeof info->driver_name, "%s", drv.driverName);
         snprintf(info->driver_info, sizeof info->driver_info, "%s", drv.driverInfo);
@@ -162,7 +171,8 @@ adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out
     else if (enumerated < 0)
         return ad_vk_fail(ctx, enumerated, "vkEnumeratePhysicalDevices", __FILE__, __LINE__);
     if (!(*out = ad_calloc(ctx, found, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
-    for (; (uint32_t)*count < found && status == ADATOM_OK; (*count)++) status = describe(instance, handles[*count], &(*out)[*count]);
+    for (; (uint32_t)*count < found && status == ADATOM_OK; (*count)++)
+        status = describe(instance, handles[*count], &(*out)[*count]);
     if (status != ADATOM_OK) {
         ad_free(*out);
         *out = NULL;

@@ -29,19 +29,20 @@ static adatom_status get_layout(vk_engine *e, const vk_module *module, unsigned 
     uint32_t storage = 0;
     for (uint32_t b = 0; b < (uint32_t)module->bindings; b++) {
         const bool is_texel = texel >> b & 1;
-        bindings[b] = (VkDescriptorSetLayoutBinding){.binding = b,
-                                                     .descriptorType = is_texel ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
-                                                                                : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                                     .descriptorCount = 1,
-                                                     .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+        bindings[b] = (VkDescriptorSetLayoutBinding){
+            .binding = b,
+            .descriptorType = is_texel ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorCount = 1,
+            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
         storage += !is_texel;
     }
     const uint32_t most = e->physical.properties.limits.maxPerStageDescriptorStorageBuffers;
     if (storage > most)
-        return ad_fail(ctx, ADATOM_UNSUPPORTED, "kernel %s binds %u storage buffers; %s allows %u", module->name, storage,
-                       e->physical.info.name, most);
-    const VkDescriptorSetLayoutCreateInfo set = {
-        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = (uint32_t)module->bindings, .pBindings = bindings};
+        return ad_fail(ctx, ADATOM_UNSUPPORTED, "kernel %s binds %u storage buffers; %s allows %u", module->name,
+                       storage, e->physical.info.name, most);
+    const VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                                 .bindingCount = (uint32_t)module->bindings,
+                                                 .pBindings = bindings};
     if (!layout->set) VK(e->vk.vkCreateDescriptorSetLayout(e->device, &set, NULL, &layout->set));
     const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = VK_MAX_PUSH_BYTES};
     const VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
@@ -84,7 +85,8 @@ static vk_pipeline *find_slot(vk_pipeline *table, int capacity, const vk_pipelin
     for (uint32_t i = (uint32_t)hash;; i++) {
         vk_pipeline *slot = &table[i & (uint32_t)(capacity - 1)];
         if (!slot->handle) return slot;
-        if (slot->words == key->words && slot->spec_count == key->spec_count && !memcmp(slot->spec, key->spec, sizeof key->spec))
+        if (slot->words == key->words && slot->spec_count == key->spec_count &&
+            !memcmp(slot->spec, key->spec, sizeof key->spec))
             return slot;
     }
 }
@@ -120,15 +122,18 @@ adatom_status ad_vk_pipeline_get(vk_engine *e, const ad_vk_launch *launch, const
     VK(e->vk.vkCreateShaderModule(e->device, &code, NULL, &shader));
     VkSpecializationMapEntry entries[VK_MAX_SPEC];
     for (uint32_t i = 0; i < VK_MAX_SPEC; i++)
-        entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * sizeof *key.spec, .size = sizeof *key.spec};
+        entries[i] =
+            (VkSpecializationMapEntry){.constantID = i, .offset = i * sizeof *key.spec, .size = sizeof *key.spec};
     const VkSpecializationInfo spec = {.mapEntryCount = (uint32_t)key.spec_count,
                                        .pMapEntries = entries,
                                        .dataSize = sizeof *key.spec * (size_t)key.spec_count,
                                        .pData = key.spec};
-    /* The number of invocations, a specialization constant, tells kernels of one subgroup size from those of another: no part of the key.
+    /* The number of invocations, a specialization constant, tells kernels of one subgroup size from those of another:
+     * no part of the key.
      */
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT subgroup = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT, .requiredSubgroupSize = launch->subgroup};
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+        .requiredSubgroupSize = launch->subgroup};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,

@@ -1,4 +1,5 @@
-/* Peaks of the device by small shaders of their own (shaders/probe_*.comp): arithmetic in registers, matrix units, memory. */
+/* Peaks of the device by small shaders of their own (shaders/probe_*.comp): arithmetic in registers, matrix units,
+ * memory. */
 #include "vk/core/internal.h"
 #include "shaders/abi.h"
 
@@ -63,7 +64,8 @@ static void barrier(const probing *p, VkPipelineStageFlags from, VkAccessFlags w
     const VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                     .srcAccessMask = written,
                                     .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-    p->e->vk.vkCmdPipelineBarrier(p->e->copy_commands, from, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &memory, 0, NULL, 0, NULL);
+    p->e->vk.vkCmdPipelineBarrier(p->e->copy_commands, from, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &memory, 0,
+                                  NULL, 0, NULL);
 }
 
 /* One sample; fill: zeros are written to the buffers before it. */
@@ -84,7 +86,8 @@ static adatom_status run(const probing *p, bool fill, double *ns) {
         e->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 0);
     }
     e->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->pipeline);
-    e->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout->pipeline, 0, 1, &p->set, 0, NULL);
+    e->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout->pipeline, 0, 1, &p->set, 0,
+                                  NULL);
     e->vk.vkCmdPushConstants(commands, p->layout->pipeline, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof p->push, &p->push);
     for (int r = 0; r < p->repeats; r++) {
         if (r) barrier(p, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT);
@@ -107,8 +110,8 @@ done:
     return status;
 }
 
-/* Doubles the work until a sample is long enough for the clock, which also warms up, then takes the samples. A long run alone doesn't
- * count: it may have been the first, or something else may have had the device. */
+/* Doubles the work until a sample is long enough for the clock, which also warms up, then takes the samples. A long run
+ * alone doesn't count: it may have been the first, or something else may have had the device. */
 static adatom_status sample(probing *p, bool memory, ad_probe *probe) {
     adatom_status status = ADATOM_OK;
     int *work = memory ? &p->repeats : &p->push.turns;
@@ -129,15 +132,19 @@ done:
 
 static adatom_status probe_arithmetic(probing *p, ad_probe *probe) {
     const double invocation = 8.0 * AD_PROBE_UNROLL * AD_PROBE_SUMS;
-    const double product = 2.0 * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SUMS;
+    const double product =
+        2.0 * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SUMS;
     const bool matrix = probe->kind == AD_PROBE_MATRIX;
     const uint32_t groups = p->e->caps.software ? GROUPS_SOFTWARE : GROUPS;
-    p->launch.kernel = matrix ? AD_VK_PROBE_MATRIX : probe->kind == AD_PROBE_FMA16 ? AD_VK_PROBE_FMA16 : AD_VK_PROBE_FMA32;
+    p->launch.kernel = matrix                          ? AD_VK_PROBE_MATRIX
+                       : probe->kind == AD_PROBE_FMA16 ? AD_VK_PROBE_FMA16
+                                                       : AD_VK_PROBE_FMA32;
     p->launch.grid[0] = groups;
     if (matrix) p->launch.spec[p->launch.spec_count++] = p->e->caps.subgroup;
     p->push = (struct ad_push_probe){.turns = 16, .factor = 0.5f, .term = 1};
     p->repeats = 1;
-    const size_t bytes = matrix ? sizeof(float) * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE * groups : AD_TENSOR_ALIGN_BYTES;
+    const size_t bytes =
+        matrix ? sizeof(float) * AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE * groups : AD_TENSOR_ALIGN_BYTES;
     adatom_status status = prepare(p, bytes);
     if (status == ADATOM_OK) status = sample(p, false, probe);
     probe->flops = (matrix ? product : invocation * AD_PROBE_GROUP) * groups * (double)p->push.turns;
@@ -145,7 +152,8 @@ static adatom_status probe_arithmetic(probing *p, ad_probe *probe) {
 }
 
 static adatom_status probe_memory(probing *p, ad_probe *probe) {
-    const size_t group = 16 * AD_PROBE_GROUP * AD_PROBE_VECTORS, most = p->e->caps.software ? MEMORY_BYTES_SOFTWARE : MEMORY_BYTES;
+    const size_t group = 16 * AD_PROBE_GROUP * AD_PROBE_VECTORS,
+                 most = p->e->caps.software ? MEMORY_BYTES_SOFTWARE : MEMORY_BYTES;
     size_t groups = AD_MIN(most, p->e->caps.max_range) / group;
     groups = AD_MIN(groups, (size_t)p->e->caps.max_groups[0]);
     p->launch.kernel = probe->kind == AD_PROBE_READ    ? AD_VK_PROBE_READ
@@ -170,13 +178,14 @@ adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe) {
     probe->device_timer = e->physical.timestamp_bits > 0;
     switch (probe->kind) {
     case AD_PROBE_FMA16:
-        if (!e->physical.half) return ad_fail(engine->ctx, status, "%s has no half-precision arithmetic (shaderFloat16)", name);
+        if (!e->physical.half)
+            return ad_fail(engine->ctx, status, "%s has no half-precision arithmetic (shaderFloat16)", name);
         status = probe_arithmetic(&p, probe);
         break;
     case AD_PROBE_MATRIX:
         if (!e->physical.matrix_nv)
-            return ad_fail(engine->ctx, status, "%s has no VK_NV_cooperative_matrix with %dx%d half-precision matrices", name,
-                           AD_PROBE_MATRIX_SIZE, AD_PROBE_MATRIX_SIZE);
+            return ad_fail(engine->ctx, status, "%s has no VK_NV_cooperative_matrix with %dx%d half-precision matrices",
+                           name, AD_PROBE_MATRIX_SIZE, AD_PROBE_MATRIX_SIZE);
         status = probe_arithmetic(&p, probe);
         break;
     case AD_PROBE_FMA32: status = probe_arithmetic(&p, probe); break;

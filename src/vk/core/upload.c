@@ -1,6 +1,6 @@
-/* Bytes that move while programs run. What was sent waits in a list. After each submission, while the device computes, the host copies a
- * piece of it: into the buffer itself where that is mapped; else into one half of a staging buffer, and the next submission begins by
- * copying it from there. Meanwhile the host fills the other half. */
+/* Bytes that move while programs run. What was sent waits in a list. After each submission, while the device computes,
+ * the host copies a piece of it: into the buffer itself where that is mapped; else into one half of a staging buffer,
+ * and the next submission begins by copying it from there. Meanwhile the host fills the other half. */
 #include "vk/core/internal.h"
 
 #include <string.h>
@@ -30,13 +30,15 @@ static adatom_status prepare(vk_engine *e) {
                                                   .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                                   .commandBufferCount = 2};
     if (!s->commands[0]) VK(e->vk.vkAllocateCommandBuffers(e->device, &commands, s->commands));
-    if (!s->staging.handle) AD_TRY(ad_vk_staging_init(e, AD_MIN(2 * (size_t)PIECE_BYTES, e->physical.allocation_bytes), &s->staging));
+    if (!s->staging.handle)
+        AD_TRY(ad_vk_staging_init(e, AD_MIN(2 * (size_t)PIECE_BYTES, e->physical.allocation_bytes), &s->staging));
 done:
     return status;
 }
 
 static void record(vk_engine *e, VkBuffer to, const VkBufferCopy *region) {
-    if (region->size) e->vk.vkCmdCopyBuffer(e->sender.commands[e->sender.half], e->sender.staging.handle, to, 1, region);
+    if (region->size)
+        e->vk.vkCmdCopyBuffer(e->sender.commands[e->sender.half], e->sender.staging.handle, to, 1, region);
 }
 
 adatom_status ad_vk_send_piece(vk_engine *e) {
@@ -87,7 +89,8 @@ VkCommandBuffer ad_vk_send_take(vk_engine *e) {
 adatom_status ad_vk_send_wait(vk_engine *e) {
     adatom_status status = ADATOM_OK;
     vk_sender *s = &e->sender;
-    while (status == ADATOM_OK && (s->first < s->count || s->filled)) status = e->mapped ? ad_vk_send_piece(e) : ad_vk_submit(e, NULL, 0);
+    while (status == ADATOM_OK && (s->first < s->count || s->filled))
+        status = e->mapped ? ad_vk_send_piece(e) : ad_vk_submit(e, NULL, 0);
     s->first = s->count = 0;
     s->filled = false;
     return status;

@@ -13,7 +13,8 @@ static void specialize(ad_vk_launch *l, const ad_op *op) {
     for (size_t i = 0; i < AD_COUNT(constants); i++) ad_vk_spec(l, (uint32_t)constants[i]);
 }
 
-static bool lower_affine_pool(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_affine_pool(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                              ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
     const ad_geometry *g = &op->g;
     const struct ad_push_affine_pool push = {
@@ -34,7 +35,8 @@ static bool lower_affine_pool(const ad_plan *plan, const ad_op *op, int variant,
     return true;
 }
 
-static bool lower_affine_pool_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_affine_pool_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                                   ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
     const ad_geometry *g = &op->g;
     const struct ad_push_affine_pool_back push = {
@@ -56,7 +58,8 @@ static bool lower_affine_pool_back(const ad_plan *plan, const ad_op *op, int var
     return true;
 }
 
-static bool lower_affine_pool_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_affine_pool_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                                   ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
     const ad_geometry *g = &op->g;
     /* A window takes k*k + 3 loads: llvmpipe unrolls no more than about 32. */

@@ -2,7 +2,8 @@
 #include "vk/kernels/lower.h"
 #include "shaders/abi.h"
 
-static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                              ad_vk_recipe *out) {
     if (variant != 1 || !ad_vk_aligned(plan, op)) return false;
     struct ad_push_elementwise push = {.count = op->g.c, .value = op->f[0]};
     int kernel = AD_VK_FILL;
@@ -25,7 +26,8 @@ static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant,
     return true;
 }
 
-static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                          ad_vk_recipe *out) {
     (void)plan, (void)caps;
     if (variant == 1) ad_vk_add(out, op, AD_VK_ADVANCE, NULL, 0);
     return variant == 1;

@@ -39,7 +39,8 @@ static bool lower_gather(const ad_plan *plan, const ad_op *op, int variant, cons
     return true;
 }
 
-static bool lower_gather_rows(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_gather_rows(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                              ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_gather_rows push = {
         .x_task = ad_vk_stride(plan, op, 3),

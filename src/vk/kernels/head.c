@@ -2,7 +2,8 @@
 #include "vk/kernels/lower.h"
 #include "shaders/abi.h"
 
-static bool lower_row_norm(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_row_norm(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                           ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_rows push = {
         .x_task = ad_vk_stride(plan, op, 0),
@@ -15,7 +16,8 @@ static bool lower_row_norm(const ad_plan *plan, const ad_op *op, int variant, co
     return true;
 }
 
-static bool lower_row_norm_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_row_norm_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                                ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_rows_back push = {
         .y_task = ad_vk_stride(plan, op, 0),
@@ -30,7 +32,8 @@ static bool lower_row_norm_back(const ad_plan *plan, const ad_op *op, int varian
     return true;
 }
 
-static bool lower_class_mean(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_class_mean(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                             ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_class_mean push = {
         .x_task = ad_vk_stride(plan, op, 0),
@@ -39,11 +42,13 @@ static bool lower_class_mean(const ad_plan *plan, const ad_op *op, int variant, 
         .columns = op->g.c,
         .classes = op->g.o,
     };
-    ad_vk_items(ad_vk_add(out, op, AD_VK_CLASS_MEAN, &push, sizeof push), caps, (size_t)op->g.o * (size_t)op->g.c, op->tasks);
+    ad_vk_items(ad_vk_add(out, op, AD_VK_CLASS_MEAN, &push, sizeof push), caps, (size_t)op->g.o * (size_t)op->g.c,
+                op->tasks);
     return true;
 }
 
-static bool lower_mean_head(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_mean_head(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                            ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_mean_head push = {
         .mean_task = ad_vk_stride(plan, op, 0),
@@ -57,7 +62,8 @@ static bool lower_mean_head(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
-static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                             ad_vk_recipe *out) {
     const bool loss = op->t[3] >= 0, dlogits = op->t[4] >= 0;
     if (variant != 1 || ((loss || dlogits) && op->t[1] < 0)) return false;
     const struct ad_push_softmax push = {

@@ -1,12 +1,13 @@
-/* How an operation becomes shader dispatches. A family's lower_*.c turns an op into launches (pure arithmetic: no Vulkan
- * calls); stream.c makes pipelines, descriptor sets and barriers of them. */
+/* How an operation becomes shader dispatches. A family's lower_*.c turns an op into launches (pure arithmetic: no
+ * Vulkan calls); stream.c makes pipelines, descriptor sets and barriers of them. */
 #ifndef AD_VK_KERNEL_H
 #define AD_VK_KERNEL_H
 
 #include "plan/engine.h"
 
-/* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings), one line
- * and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake). */
+/* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings),
+ * one line and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake).
+ */
 typedef enum ad_vk_kernel {
 #define AD_KERNEL(NAME, file, defines, bindings) AD_VK_##NAME,
 #include "vk/kernels/kernels.def"
@@ -14,7 +15,8 @@ typedef enum ad_vk_kernel {
     AD_VK_KERNEL_COUNT
 } ad_vk_kernel;
 
-/* What matrix units multiply: m x k by k x n, half precision with float32 sums, by one subgroup. m = 0: there are none to use. */
+/* What matrix units multiply: m x k by k x n, half precision with float32 sums, by one subgroup. m = 0: there are none
+ * to use. */
 typedef struct ad_vk_matrix {
     uint32_t m, n, k;
     uint32_t subgroup; /* invocations; kernels are made with subgroups of this size, all full */
@@ -34,11 +36,12 @@ typedef struct ad_vk_caps {
 enum { AD_VK_SCRATCH = 64 }; /* bind[] value: the recipe's scratch buffer (partial sums of two-pass reductions) */
 
 typedef struct ad_vk_launch {
-    int kernel;        /* ad_vk_kernel */
-    int16_t bind[8];   /* per storage binding: role number of the op (op.t[]), AD_VK_SCRATCH, or -1 (unused: something
-                          harmless is bound) */
-    uint8_t texel;     /* bit b: binding b is a uniform texel buffer of RGBA32F or RGBA16F (whole texels of the tensor) and not a
-                          storage buffer; the same for every launch of a kernel. llvmpipe loads those 3-5 times faster */
+    int kernel;      /* ad_vk_kernel */
+    int16_t bind[8]; /* per storage binding: role number of the op (op.t[]), AD_VK_SCRATCH, or -1 (unused: something
+                        harmless is bound) */
+    uint8_t
+        texel; /* bit b: binding b is a uniform texel buffer of RGBA32F or RGBA16F (whole texels of the tensor) and not
+                  a storage buffer; the same for every launch of a kernel. llvmpipe loads those 3-5 times faster */
     uint32_t spec[20]; /* specialization constants 0..spec_count-1 */
     int spec_count;
     uint32_t push[32]; /* push constants, <= 128 bytes; floats by memcpy */
@@ -55,17 +58,20 @@ typedef struct ad_vk_recipe {
 } ad_vk_recipe;
 
 /* False: this variant does not apply to this op on this device. Variants count from 1. */
-typedef bool (*ad_vk_lower)(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out);
+typedef bool (*ad_vk_lower)(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                            ad_vk_recipe *out);
 
 typedef struct ad_vk_family {
     ad_vk_lower lower;
     const char *variants[AD_MAX_VARIANTS]; /* names of variants 1.., NULL-ended */
     /* The variant meant by 0 without tuning: a sound default for this device. NULL: the first that applies. */
     int (*preferred)(const ad_op *op, const ad_vk_caps *caps);
-    unsigned half; /* bit v: variant v rounds operands to half precision. lower() refuses it and preferred() avoids it unless caps->half;
-                      it is chosen only after it has passed the kernel check on the device (choose.c) */
+    unsigned
+        half; /* bit v: variant v rounds operands to half precision. lower() refuses it and preferred() avoids it unless
+                 caps->half; it is chosen only after it has passed the kernel check on the device (choose.c) */
 } ad_vk_family;
 
-/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in a lower_*.c; lower.c is the table of them. */
+/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in a lower_*.c; lower.c is the table of
+ * them. */
 const ad_vk_family *ad_vk_family_of(int op_kind);
 #endif

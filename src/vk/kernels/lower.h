@@ -18,8 +18,10 @@ static inline bool ad_vk_aligned(const ad_plan *plan, const ad_op *op) {
     return true;
 }
 
-/* Appends a launch of kernel whose binding b is role b of op (absent roles: -1); other bindings are set by the caller. */
-static inline ad_vk_launch *ad_vk_add(ad_vk_recipe *out, const ad_op *op, int kernel, const void *push, size_t push_bytes) {
+/* Appends a launch of kernel whose binding b is role b of op (absent roles: -1); other bindings are set by the caller.
+ */
+static inline ad_vk_launch *ad_vk_add(ad_vk_recipe *out, const ad_op *op, int kernel, const void *push,
+                                      size_t push_bytes) {
     ad_vk_launch *l = &out->launches[out->count++];
     *l = (ad_vk_launch){.kernel = kernel, .push_words = (int)(push_bytes / 4), .grid = {1, 1, 1}};
     if (push_bytes) memcpy(l->push, push, push_bytes);
@@ -29,7 +31,8 @@ static inline ad_vk_launch *ad_vk_add(ad_vk_recipe *out, const ad_op *op, int ke
 
 static inline void ad_vk_spec(ad_vk_launch *l, uint32_t value) { l->spec[l->spec_count++] = value; }
 
-/* The grid of shaders/lib/grid.glsl: `groups` workgroups a task, tasks along z; what exceeds the device's x goes to y. */
+/* The grid of shaders/lib/grid.glsl: `groups` workgroups a task, tasks along z; what exceeds the device's x goes to y.
+ */
 static inline void ad_vk_groups(ad_vk_launch *l, const ad_vk_caps *caps, size_t groups, int tasks) {
     const size_t rows = (groups + caps->max_groups[0] - 1) / caps->max_groups[0];
     l->grid[0] = (uint32_t)((groups + rows - 1) / rows);
@@ -42,10 +45,10 @@ static inline void ad_vk_items(ad_vk_launch *l, const ad_vk_caps *caps, size_t i
     ad_vk_groups(l, caps, (items + AD_VK_GROUP - 1) / AD_VK_GROUP, tasks);
 }
 
-/* Reductions over positions (abi_other.h; lower_norm.c): a first launch makes a part of each `run` of `count` positions, then
- * launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of each launch: scratch, or role
- * `result` for the last. False: too many launches. */
+/* Reductions over positions (abi_other.h; lower_norm.c): a first launch makes a part of each `run` of `count`
+ * positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of each
+ * launch: scratch, or role `result` for the last. False: too many launches. */
 void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last);
-bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result, size_t count, size_t run,
-                      ad_vk_recipe *out);
+bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result,
+                      size_t count, size_t run, ad_vk_recipe *out);
 #endif

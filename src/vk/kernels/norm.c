@@ -13,7 +13,8 @@ static size_t affine_rows(const ad_op *op) { return AD_MIN(positions(op), 4); }
 
 static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op), slice = (positions(op) + rows - 1) / rows * channels4;
+    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op),
+                 slice = (positions(op) + rows - 1) / rows * channels4;
     const struct ad_push_affine push = {
         .x_task = ad_vk_stride(plan, op, 0),
         .coef_task = ad_vk_stride(plan, op, 1),
@@ -33,9 +34,11 @@ static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, cons
     return true;
 }
 
-static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                              ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op), slice = (positions(op) + rows - 1) / rows * channels4;
+    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op),
+                 slice = (positions(op) + rows - 1) / rows * channels4;
     const struct ad_push_affine_back push = {
         .y_task = ad_vk_stride(plan, op, 0),
         .dy_task = ad_vk_stride(plan, op, 1),
@@ -65,8 +68,8 @@ void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last) {
     l->scratch_write = !last;
 }
 
-bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result, size_t count, size_t run,
-                      ad_vk_recipe *out) {
+bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result,
+                      size_t count, size_t run, ad_vk_recipe *out) {
     const size_t channels4 = (size_t)op->g.c / 4, tasks = (size_t)op->tasks;
     size_t from = 0, parts = (count + run - 1) / run;
     while (parts > 1) {
@@ -96,7 +99,8 @@ bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *ca
     return true;
 }
 
-static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                           ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
     const size_t channels4 = (size_t)op->g.c / 4, run = 16, parts = (positions(op) + run - 1) / run;
     const struct ad_push_bn_stats push = {
@@ -112,10 +116,12 @@ static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, co
     return ad_vk_add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, positions(op), run, out);
 }
 
-static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                              ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
     /* Three operands: llvmpipe unrolls no more than about 32 loads. */
-    const size_t channels4 = (size_t)op->g.c / 4, run = caps->software ? 8 : 32, parts = (positions(op) + run - 1) / run;
+    const size_t channels4 = (size_t)op->g.c / 4, run = caps->software ? 8 : 32,
+                 parts = (positions(op) + run - 1) / run;
     const struct ad_push_affine_sums push = {
         .x_task = ad_vk_stride(plan, op, 0),
         .y_task = ad_vk_stride(plan, op, 1),
@@ -134,7 +140,8 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
     return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, positions(op), run, out);
 }
 
-static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                          ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_bn_fold push = {
         .stats_task = ad_vk_stride(plan, op, 0),
@@ -148,7 +155,8 @@ static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, con
     return true;
 }
 
-static bool lower_bn_running(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_bn_running(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                             ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_bn_running push = {
         .stats_task = ad_vk_stride(plan, op, 0),
@@ -161,7 +169,8 @@ static bool lower_bn_running(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-static bool lower_bn_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_bn_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                          ad_vk_recipe *out) {
     if (variant != 1) return false;
     const struct ad_push_bn_back push = {
         .sums_task = ad_vk_stride(plan, op, 0),

@@ -2,7 +2,8 @@
 #include "vk/kernels/lower.h"
 #include "shaders/abi.h"
 
-static bool lower_optimiser(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_optimiser(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                            ad_vk_recipe *out) {
     if (variant != 1 || !ad_vk_aligned(plan, op)) return false;
     const bool adam = op->kind == AD_OP_ADAM;
     const struct ad_push_optimiser push = {

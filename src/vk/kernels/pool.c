@@ -5,12 +5,15 @@
 /* The constants of shaders/lib/pool.glsl. */
 static void specialize(ad_vk_launch *l, const ad_op *op) {
     const ad_geometry *g = &op->g;
-    const int32_t constants[] = {op->flags & AD_ACCUMULATE, op->i[0] != 0, g->k, g->stride, g->pad, g->h, g->w, g->oh, g->ow, g->c / 4};
+    const int32_t constants[] = {
+        op->flags & AD_ACCUMULATE, op->i[0] != 0, g->k, g->stride, g->pad, g->h, g->w, g->oh, g->ow, g->c / 4};
     for (size_t i = 0; i < AD_COUNT(constants); i++) ad_vk_spec(l, (uint32_t)constants[i]);
 }
 
 /* Every window has a pixel of the image (pad < k). */
-static bool applies(const ad_plan *plan, const ad_op *op) { return op->g.c % 4 == 0 && op->g.pad < op->g.k && ad_vk_aligned(plan, op); }
+static bool applies(const ad_plan *plan, const ad_op *op) {
+    return op->g.c % 4 == 0 && op->g.pad < op->g.k && ad_vk_aligned(plan, op);
+}
 
 static bool lower_pool(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
     if (variant != 1 || !applies(plan, op)) return false;
@@ -28,7 +31,8 @@ static bool lower_pool(const ad_plan *plan, const ad_op *op, int variant, const 
 
 enum { CELL = 1, WINDOWS };
 
-static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                            ad_vk_recipe *out) {
     if (!applies(plan, op)) return false;
     const ad_geometry *g = &op->g;
     if (variant == CELL && (op->i[0] != 0 || g->k > g->stride || g->pad > 0)) return false;

@@ -6,7 +6,8 @@
 #include "spv/all.h"
 
 static const vk_module embedded[AD_VK_KERNEL_COUNT + 1] = {
-#define AD_KERNEL(NAME, file, defines, bindings_) {.words = spv_##NAME, .bytes = sizeof spv_##NAME, .bindings = (bindings_), .name = #NAME},
+#define AD_KERNEL(NAME, file, defines, bindings_)                                                                      \
+    {.words = spv_##NAME, .bytes = sizeof spv_##NAME, .bindings = (bindings_), .name = #NAME},
 #include "vk/kernels/kernels.def"
 #undef AD_KERNEL
     {0},

@@ -3,7 +3,8 @@
 #include "shaders/abi.h"
 
 /* Role numbers of the members of the push constants; -1: the operation has none. */
-static struct ad_push_weights push_of(const ad_plan *plan, const ad_op *op, int gain, int norms, int dy, int y, int dgain) {
+static struct ad_push_weights push_of(const ad_plan *plan, const ad_op *op, int gain, int norms, int dy, int y,
+                                      int dgain) {
     return (struct ad_push_weights){.w_task = ad_vk_stride(plan, op, 0),
                                     .gain_task = gain < 0 ? 0 : ad_vk_stride(plan, op, gain),
                                     .norms_task = norms < 0 ? 0 : ad_vk_stride(plan, op, norms),
@@ -16,7 +17,8 @@ static struct ad_push_weights push_of(const ad_plan *plan, const ad_op *op, int 
 }
 
 /* The numbers of an input channel are contiguous, those of an output channel lie a row apart. */
-static void add_sums(const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_weights push, ad_vk_recipe *out) {
+static void add_sums(const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_weights push,
+                     ad_vk_recipe *out) {
     const size_t channels = (size_t)(op->i[0] ? op->g.c : op->g.o), width = op->i[0] ? 1 : 16;
     ad_vk_launch *l = ad_vk_add(out, op, kernel, &push, sizeof push);
     ad_vk_spec(l, op->i[0] != 0);
@@ -39,7 +41,8 @@ static bool lower_scale(const ad_plan *plan, const ad_op *op, int variant, const
     return true;
 }
 
-static bool lower_scale_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+static bool lower_scale_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                             ad_vk_recipe *out) {
     if (variant != 1) return false;
     add_sums(op, caps, AD_VK_WEIGHT_SCALE_BACK, push_of(plan, op, 1, 2, 3, 4, 5), out);
     return true;

@@ -1,4 +1,5 @@
-/* Which variant runs an operation: the one it names, else the tuner's choice for such operations, else a sound default. */
+/* Which variant runs an operation: the one it names, else the tuner's choice for such operations, else a sound default.
+ */
 #include "vk/core/internal.h"
 
 #include <stdio.h>
@@ -20,7 +21,8 @@ static int variants_of(int kind) {
     return count;
 }
 
-/* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of two. */
+/* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of two.
+ */
 static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
     struct {
         int32_t kind, flags, present, shared, log_work;
@@ -45,7 +47,8 @@ static int chosen_variant(const vk_engine *e, uint64_t geometry, int kind) {
     return 0;
 }
 
-/* What an operation without variant runs as: the tuner's choice, the family's, or the first that applies; 0: nothing does. */
+/* What an operation without variant runs as: the tuner's choice, the family's, or the first that applies; 0: nothing
+ * does. */
 static int default_variant(const vk_engine *e, const ad_plan *plan, const ad_op *op, ad_vk_recipe *out) {
     const ad_vk_family *family = ad_vk_family_of(op->kind);
     int variant = chosen_variant(e, geometry_class(plan, op), op->kind);
@@ -68,13 +71,15 @@ adatom_status ad_vk_lower_op(vk_engine *e, const ad_plan *plan, const ad_op *op,
     const int count = variants_of(op->kind);
     if (op->variant) {
         if (op->variant > 0 && op->variant <= count && lower_variant(e, plan, op, op->variant, out)) return ADATOM_OK;
-        return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s", ad_op_name(op->kind),
-                       op->variant, e->physical.info.name);
+        return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s",
+                       ad_op_name(op->kind), op->variant, e->physical.info.name);
     }
     if (default_variant(e, plan, op, out)) return ADATOM_OK;
     const ad_geometry *g = &op->g;
-    return ad_fail(ctx, ADATOM_UNSUPPORTED, "no kernel for operation '%s' with n %d, %dx%dx%d to %dx%dx%d, k %d, stride %d, m %d on %s",
-                   ad_op_name(op->kind), g->n, g->h, g->w, g->c, g->oh, g->ow, g->o, g->k, g->stride, g->m, e->physical.info.name);
+    return ad_fail(ctx, ADATOM_UNSUPPORTED,
+                   "no kernel for operation '%s' with n %d, %dx%dx%d to %dx%dx%d, k %d, stride %d, m %d on %s",
+                   ad_op_name(op->kind), g->n, g->h, g->w, g->c, g->oh, g->ow, g->o, g->k, g->stride, g->m,
+                   e->physical.info.name);
 }
 
 int ad_vk_variant_count(const ad_engine *engine, int kind) {
@@ -86,7 +91,9 @@ const char *ad_vk_variant_name(const ad_engine *engine, const ad_plan *plan, con
     ad_vk_recipe recipe;
     if (!variant) variant = default_variant((const vk_engine *)engine, plan, op, &recipe);
     if (variant < 1 || variant > variants_of(op->kind)) return NULL;
-    return lower_variant((const vk_engine *)engine, plan, op, variant, &recipe) ? ad_vk_family_of(op->kind)->variants[variant - 1] : NULL;
+    return lower_variant((const vk_engine *)engine, plan, op, variant, &recipe)
+               ? ad_vk_family_of(op->kind)->variants[variant - 1]
+               : NULL;
 }
 
 static vk_choice *choice_of(vk_engine *e, uint64_t geometry) {
@@ -94,7 +101,8 @@ static vk_choice *choice_of(vk_engine *e, uint64_t geometry) {
         if (e->choices[i].geometry == geometry) return &e->choices[i];
     if (e->choice_count == e->choice_capacity) {
         const int capacity = e->choice_capacity ? 2 * e->choice_capacity : 32;
-        vk_choice *grown = ad_realloc(e->base.ctx, e->choices, (size_t)e->choice_capacity, (size_t)capacity, sizeof *grown);
+        vk_choice *grown =
+            ad_realloc(e->base.ctx, e->choices, (size_t)e->choice_capacity, (size_t)capacity, sizeof *grown);
         if (!grown) return NULL;
         e->choices = grown;
         e->choice_capacity = capacity;
@@ -112,7 +120,8 @@ void ad_vk_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *o
     e->choices_changed = true;
 }
 
-/* The file: one line "class variant" for each choice. Each line is looked for among those before it, so that there must not be any number.
+/* The file: one line "class variant" for each choice. Each line is looked for among those before it, so that there must
+ * not be any number.
  */
 enum { CHOICES_MOST_BYTES = 256 << 10 };
 
@@ -122,7 +131,8 @@ adatom_status ad_vk_choices_load(vk_engine *e) {
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_vk_cache_read(e, e->caps.half ? "tuning-fp16" : "tuning", &text, &size));
     if (size > CHOICES_MOST_BYTES) {
-        ad_log(e->base.ctx, ADATOM_LOG_WARNING, "the variants chosen for this device are made anew: their file has %zu bytes", size);
+        ad_log(e->base.ctx, ADATOM_LOG_WARNING,
+               "the variants chosen for this device are made anew: their file has %zu bytes", size);
         goto done;
     }
     for (const char *line = text; line && *line;) {
@@ -151,7 +161,8 @@ void ad_vk_choices_save(vk_engine *e) {
     char *text = ad_malloc(e->base.ctx, (size_t)e->choice_count, LINE);
     size_t size = 0;
     for (int i = 0; text && i < e->choice_count; i++)
-        size += (size_t)snprintf(text + size, LINE, "%016llx %s\n", (unsigned long long)e->choices[i].geometry, e->choices[i].variant);
+        size += (size_t)snprintf(text + size, LINE, "%016llx %s\n", (unsigned long long)e->choices[i].geometry,
+                                 e->choices[i].variant);
     if (text) ad_vk_cache_write(e, e->caps.half ? "tuning-fp16" : "tuning", text, size);
     ad_free(text);
 }

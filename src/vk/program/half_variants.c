@@ -1,5 +1,6 @@
-/* Variants and tensors of reduced precision: used only after they have passed the kernel check on this device. The check itself is a matter
- * of the rooms above; its verdicts are kept here, and in the cache for this device, driver and SPIR-V. */
+/* Variants and tensors of reduced precision: used only after they have passed the kernel check on this device. The
+ * check itself is a matter of the rooms above; its verdicts are kept here, and in the cache for this device, driver and
+ * SPIR-V. */
 #include "vk/core/internal.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@ bool ad_vk_half_usable(const vk_engine *e, int kind, int variant) {
     return !(ad_vk_family_of(kind)->half >> variant & 1) || e->half_verdicts[kind][variant] == AD_VERDICT_PASSED;
 }
 
-bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant, ad_half_variant *out) {
+bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant,
+                        ad_half_variant *out) {
     const vk_engine *e = (const vk_engine *)engine;
     const ad_vk_family *family = ad_vk_family_of(op->kind);
     if (!(family->half >> variant & 1)) return false;
@@ -26,12 +28,14 @@ static void save(vk_engine *e) {
     enum { LINE = 80 };
     char text[LINE * 16];
     size_t size = 0;
-    if (e->half_storage != AD_VERDICT_NONE) size += (size_t)snprintf(text, LINE, "tensors half %s\n", verdict_names[e->half_storage]);
+    if (e->half_storage != AD_VERDICT_NONE)
+        size += (size_t)snprintf(text, LINE, "tensors half %s\n", verdict_names[e->half_storage]);
     for (int kind = 0; kind < AD_OP_COUNT; kind++)
         for (int v = 1; v < AD_MAX_VARIANTS && size + LINE < sizeof text; v++)
             if (e->half_verdicts[kind][v] != AD_VERDICT_NONE)
-                size += (size_t)snprintf(text + size, LINE, "%s %s %s\n", ad_op_name(kind), ad_vk_family_of(kind)->variants[v - 1],
-                                         verdict_names[e->half_verdicts[kind][v]]);
+                size +=
+                    (size_t)snprintf(text + size, LINE, "%s %s %s\n", ad_op_name(kind),
+                                     ad_vk_family_of(kind)->variants[v - 1], verdict_names[e->half_verdicts[kind][v]]);
     ad_vk_cache_write(e, "half", text, size);
 }
 
@@ -90,10 +94,13 @@ void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out) {
     if (!e->caps.half) return;
     const ad_vk_matrix *m = &e->caps.matrix;
     char text[64];
-    snprintf(text, sizeof text, "VK_%s_cooperative_matrix %ux%ux%u", m->khr ? "KHR" : "NV", (unsigned)m->m, (unsigned)m->n, (unsigned)m->k);
+    snprintf(text, sizeof text, "VK_%s_cooperative_matrix %ux%ux%u", m->khr ? "KHR" : "NV", (unsigned)m->m,
+             (unsigned)m->n, (unsigned)m->k);
     const char *const used[] = {half ? "half-operands" : NULL, matrix ? text : NULL,
                                 e->half_storage == AD_VERDICT_PASSED ? "half-storage" : NULL};
     size_t size = 0;
     for (size_t i = 0; i < AD_COUNT(used); i++)
-        if (used[i]) size += (size_t)snprintf(out->features + size, sizeof out->features - size, "%s%s", size ? ", " : "", used[i]);
+        if (used[i])
+            size +=
+                (size_t)snprintf(out->features + size, sizeof out->features - size, "%s%s", size ? ", " : "", used[i]);
 }

@@ -1,4 +1,5 @@
-/* Programs: a plan lowered to launches with their pipelines, descriptor sets and memory. stream.c records and runs them. */
+/* Programs: a plan lowered to launches with their pipelines, descriptor sets and memory. stream.c records and runs
+ * them. */
 #include "vk/core/internal.h"
 
 #include <string.h>
@@ -29,8 +30,8 @@ static adatom_status make_arenas(vk_program *p, ad_buffer *const *external) {
         if (!arena->external) {
             AD_TRY(ad_vk_buffer_init(p->e, arena->bytes, &p->own[a]));
         } else if (!p->arenas[a] || p->arenas[a]->bytes < arena->bytes) {
-            status = ad_fail(ctx, ADATOM_USAGE, "program: arena %d needs external memory of %zu bytes; %zu were given", a, arena->bytes,
-                             p->arenas[a] ? p->arenas[a]->bytes : 0);
+            status = ad_fail(ctx, ADATOM_USAGE, "program: arena %d needs external memory of %zu bytes; %zu were given",
+                             a, arena->bytes, p->arenas[a] ? p->arenas[a]->bytes : 0);
             goto done;
         }
     }
@@ -47,20 +48,22 @@ static int stand_in(const ad_op *op) {
 }
 
 /* The byte range behind each binding of a launch and whether it may be written. */
-static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *from, size_t scratch_offset, size_t scratch_bytes,
-                      vk_launch *out) {
+static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *from, size_t scratch_offset,
+                      size_t scratch_bytes, vk_launch *out) {
     out->use_count = p->e->modules[from->kernel].bindings;
     for (int b = 0; b < out->use_count; b++) {
         vk_use *use = &out->uses[b];
         if (from->bind[b] == AD_VK_SCRATCH) {
-            *use = (vk_use){p->scratch.handle, scratch_offset, scratch_offset + scratch_bytes, from->scratch_write, false};
+            *use =
+                (vk_use){p->scratch.handle, scratch_offset, scratch_offset + scratch_bytes, from->scratch_write, false};
             continue;
         }
         const int role = from->bind[b] < 0 || op->t[from->bind[b]] < 0 ? stand_in(op) : from->bind[b];
         const ad_tensor *t = &p->plan->tensors[op->t[role]];
         /* Up to a whole vec4, which is how many kernels see their buffers; tensors begin further apart than that. */
         const size_t bytes = (ad_tensor_bytes(t, p->plan->tasks) + 15) / 16 * 16;
-        *use = (vk_use){p->arenas[t->arena]->handle, t->offset, t->offset + bytes, ad_op_access(op, role) != AD_READ, t->type == AD_F16};
+        *use = (vk_use){p->arenas[t->arena]->handle, t->offset, t->offset + bytes, ad_op_access(op, role) != AD_READ,
+                        t->type == AD_F16};
     }
 }
 
@@ -71,8 +74,9 @@ static adatom_status check_tensors(vk_program *p) {
             const ad_tensor *t = &p->plan->tensors[p->plan->ops[i].t[r]];
             const size_t bytes = ad_tensor_bytes(t, p->plan->tasks);
             if (bytes > p->e->caps.max_range)
-                return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED, "tensor '%s' of operation '%s' has %zu bytes; %s can bind at most %zu",
-                               t->name, ad_op_name(p->plan->ops[i].kind), bytes, p->e->physical.info.name, p->e->caps.max_range);
+                return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED,
+                               "tensor '%s' of operation '%s' has %zu bytes; %s can bind at most %zu", t->name,
+                               ad_op_name(p->plan->ops[i].kind), bytes, p->e->physical.info.name, p->e->caps.max_range);
         }
     return ADATOM_OK;
 }
@@ -82,8 +86,10 @@ static adatom_status make_descriptors(vk_program *p, int launches, int bindings)
     adatom_status status = ADATOM_OK;
     const VkDescriptorPoolSize sizes[2] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, (uint32_t)bindings},
                                            {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, (uint32_t)bindings}};
-    const VkDescriptorPoolCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = (uint32_t)launches, .poolSizeCount = 2, .pPoolSizes = sizes};
+    const VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                             .maxSets = (uint32_t)launches,
+                                             .poolSizeCount = 2,
+                                             .pPoolSizes = sizes};
     VK(p->e->vk.vkCreateDescriptorPool(p->e->device, &info, NULL, &p->descriptors));
 done:
     return status;
@@ -120,7 +126,8 @@ static adatom_status make_launch(vk_program *p, const ad_vk_launch *from, vk_lau
         if (!(from->texel >> b & 1)) continue;
         const VkBufferViewCreateInfo view = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
                                              .buffer = use->buffer,
-                                             .format = use->half ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
+                                             .format = use->half ? VK_FORMAT_R16G16B16A16_SFLOAT
+                                                                 : VK_FORMAT_R32G32B32A32_SFLOAT,
                                              .offset = use->begin,
                                              .range = use->end - use->begin};
         VK(e->vk.vkCreateBufferView(e->device, &view, NULL, &out->views[b]));
@@ -147,10 +154,12 @@ static adatom_status make_launches(vk_program *p) {
     for (int i = 0; i < plan->op_count; i++) {
         ad_vk_recipe *recipe = &recipes[i];
         AD_TRY(ad_vk_lower_op(e, plan, &plan->ops[i], recipe));
-        recipe->scratch_bytes = (recipe->scratch_bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
+        recipe->scratch_bytes =
+            (recipe->scratch_bytes + AD_TENSOR_ALIGN_BYTES - 1) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
         if (recipe->scratch_bytes > e->caps.max_range) {
-            status = ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' needs %zu bytes of scratch memory; %s can bind at most %zu",
-                             ad_op_name(plan->ops[i].kind), recipe->scratch_bytes, e->physical.info.name, e->caps.max_range);
+            status = ad_fail(
+                ctx, ADATOM_UNSUPPORTED, "operation '%s' needs %zu bytes of scratch memory; %s can bind at most %zu",
+                ad_op_name(plan->ops[i].kind), recipe->scratch_bytes, e->physical.info.name, e->caps.max_range);
             goto done;
         }
         largest = AD_MAX(largest, recipe->scratch_bytes);
@@ -186,7 +195,8 @@ done:
     return status;
 }
 
-/* How long each operation may take before anything was measured: on the slow side, so that the first submission is short. */
+/* How long each operation may take before anything was measured: on the slow side, so that the first submission is
+ * short. */
 static adatom_status expect_times(vk_program *p) {
     const double flops = p->e->caps.software ? 1e9 : 1e11, bytes = p->e->caps.software ? 1e9 : 1e10;
     p->op_seconds = ad_calloc(p->e->base.ctx, (size_t)p->plan->op_count, sizeof *p->op_seconds);
@@ -200,7 +210,8 @@ static adatom_status expect_times(vk_program *p) {
     return ADATOM_OK;
 }
 
-adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_buffer *const *external, ad_program **out) {
+adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_buffer *const *external,
+                                   ad_program **out) {
     vk_engine *e = vk_engine_of(engine);
     adatom_context *ctx = engine->ctx;
     adatom_status status = ADATOM_OK;
@@ -213,7 +224,8 @@ adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_bu
     AD_TRY(ad_plan_validate(ctx, plan));
     for (int t = 0; t < plan->tensor_count; t++)
         if (plan->tensors[t].lane)
-            AD_TRY(ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' is of a lane; here are none", t, plan->tensors[t].name));
+            AD_TRY(ad_fail(ctx, ADATOM_USAGE, "plan: tensor %d '%s' is of a lane; here are none", t,
+                           plan->tensors[t].name));
     AD_TRY(copy_plan(ctx, plan, &p->plan));
     AD_TRY(check_tensors(p));
     AD_TRY(make_arenas(p, external));
@@ -259,8 +271,8 @@ static adatom_status locate(vk_program *p, int tensor, size_t offset, size_t byt
     if (!t) return ad_fail(p->e->base.ctx, ADATOM_USAGE, "program: there is no tensor %d", tensor);
     const size_t size = ad_tensor_bytes(t, p->plan->tasks);
     if (offset > size || bytes > size - offset)
-        return ad_fail(p->e->base.ctx, ADATOM_USAGE, "program: bytes %zu..%zu asked for of tensor '%s', which has %zu", offset,
-                       offset + bytes, t->name, size);
+        return ad_fail(p->e->base.ctx, ADATOM_USAGE, "program: bytes %zu..%zu asked for of tensor '%s', which has %zu",
+                       offset, offset + bytes, t->name, size);
     *buffer = p->arenas[t->arena];
     *at = t->offset + offset;
     return ADATOM_OK;

@@ -1,5 +1,6 @@
 /* Recording and running. A segment is recorded once, as one command buffer or several ("chunks"), and replayed. One
- * submission is kept to about TARGET_SECONDS, because desktop systems reset a GPU that doesn't answer for a second or two. */
+ * submission is kept to about TARGET_SECONDS, because desktop systems reset a GPU that doesn't answer for a second or
+ * two. */
 #include "vk/core/internal.h"
 
 #include <string.h>
@@ -23,15 +24,16 @@ static bool conflicts(const hazards *h, const vk_launch *launch) {
     return false;
 }
 
-static void barrier(const vk_program *p, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags made, VkPipelineStageFlags to,
-                    VkAccessFlags needed) {
-    const VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = made, .dstAccessMask = needed};
+static void barrier(const vk_program *p, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags made,
+                    VkPipelineStageFlags to, VkAccessFlags needed) {
+    const VkMemoryBarrier memory = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = made, .dstAccessMask = needed};
     p->e->vk.vkCmdPipelineBarrier(commands, from, to, 0, 1, &memory, 0, NULL, 0, NULL);
 }
 
 static void compute_barrier(const vk_program *p, VkCommandBuffer commands) {
-    barrier(p, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    barrier(p, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
 }
 
 static void record_launch(const vk_program *p, VkCommandBuffer commands, const vk_launch *launch) {
@@ -39,7 +41,8 @@ static void record_launch(const vk_program *p, VkCommandBuffer commands, const v
     vk->vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
     vk->vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->layout, 0, 1, &launch->set, 0, NULL);
     if (launch->push_bytes)
-        vk->vkCmdPushConstants(commands, launch->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_bytes, launch->push);
+        vk->vkCmdPushConstants(commands, launch->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_bytes,
+                               launch->push);
     vk->vkCmdDispatch(commands, launch->grid[0], launch->grid[1], launch->grid[2]);
 }
 
@@ -60,12 +63,15 @@ static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk, int *bar
     barrier(p, chunk->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
             VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
             VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    if (p->profile) vk->vkCmdResetQueryPool(chunk->commands, p->queries, 2 * (uint32_t)chunk->first_op, 2 * (uint32_t)chunk->op_count);
+    if (p->profile)
+        vk->vkCmdResetQueryPool(chunk->commands, p->queries, 2 * (uint32_t)chunk->first_op,
+                                2 * (uint32_t)chunk->op_count);
     for (int op = chunk->first_op; op < chunk->first_op + chunk->op_count; op++) {
         if (p->profile) { /* one operation at a time, so that each has its own time */
             compute_barrier(p, chunk->commands);
             pending.count = 0;
-            vk->vkCmdWriteTimestamp(chunk->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 2 * (uint32_t)op);
+            vk->vkCmdWriteTimestamp(chunk->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries,
+                                    2 * (uint32_t)op);
         }
         for (int l = p->first_launch[op]; l < p->first_launch[op + 1]; l++) {
             const vk_launch *launch = &p->launches[l];
@@ -80,17 +86,20 @@ static adatom_status record_chunk(const vk_program *p, vk_chunk *chunk, int *bar
             }
             record_launch(p, chunk->commands, launch);
         }
-        if (p->profile) vk->vkCmdWriteTimestamp(chunk->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 2 * (uint32_t)op + 1);
+        if (p->profile)
+            vk->vkCmdWriteTimestamp(chunk->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries,
+                                    2 * (uint32_t)op + 1);
     }
-    barrier(p, chunk->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT,
-            VK_ACCESS_HOST_READ_BIT);
+    barrier(p, chunk->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+            VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
     VK(vk->vkEndCommandBuffer(chunk->commands));
 done:
     return status;
 }
 
 static void segment_clear(vk_program *p, vk_segment *s) {
-    for (int i = 0; i < s->chunk_count; i++) p->e->vk.vkFreeCommandBuffers(p->e->device, p->command_pool, 1, &s->chunks[i].commands);
+    for (int i = 0; i < s->chunk_count; i++)
+        p->e->vk.vkFreeCommandBuffers(p->e->device, p->command_pool, 1, &s->chunks[i].commands);
     ad_free(s->chunks);
     *s = (vk_segment){.stale = true};
 }
@@ -118,8 +127,8 @@ static adatom_status record_segment(vk_program *p, ad_segment_id id) {
         AD_TRY(record_chunk(p, chunk, &barriers));
     }
     s->stale = false;
-    ad_log(p->e->base.ctx, ADATOM_LOG_DEBUG, "segment %d: %d operations, %d barriers, %d command buffers", id, end - first, barriers,
-           s->chunk_count);
+    ad_log(p->e->base.ctx, ADATOM_LOG_DEBUG, "segment %d: %d operations, %d barriers, %d command buffers", id,
+           end - first, barriers, s->chunk_count);
 done:
     if (status != ADATOM_OK) segment_clear(p, s);
     return status;
@@ -175,7 +184,8 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
     if (s->stale) AD_TRY(record_segment(p, id));
     for (int64_t at = 0, total = (int64_t)times * s->chunk_count; at < total;) {
         if (at % s->chunk_count == 0) AD_TRY(ad_interrupted(ctx)); /* only between turns: none is left half done */
-        if (s->stale && at % s->chunk_count == 0) {                /* found too long on the way: cut it smaller before the next replay */
+        if (s->stale &&
+            at % s->chunk_count == 0) { /* found too long on the way: cut it smaller before the next replay */
             const int64_t replays = (total - at) / s->chunk_count;
             AD_TRY(record_segment(p, id));
             at = 0;
@@ -190,8 +200,8 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
             batch[count++] = chunk->commands;
             expected += chunk_seconds(p, chunk);
             const vk_chunk *next = &s->chunks[at % s->chunk_count];
-            more =
-                at < total && count < MAX_BATCH && chunk->measured && next->measured && expected + chunk_seconds(p, next) <= TARGET_SECONDS;
+            more = at < total && count < MAX_BATCH && chunk->measured && next->measured &&
+                   expected + chunk_seconds(p, next) <= TARGET_SECONDS;
         }
         AD_TRY(ad_vk_submit(e, batch, count));
         const double took = e->seconds, factor = ad_vk_time_factor(took, expected, e->hidden);
@@ -206,7 +216,8 @@ done:
 
 adatom_status ad_vk_program_run(ad_program *program, const ad_run *runs, int count) {
     adatom_status status = ADATOM_OK;
-    for (int k = 0; k < count && status == ADATOM_OK; k++) status = run_segment((vk_program *)program, runs[k].segment, runs[k].times);
+    for (int k = 0; k < count && status == ADATOM_OK; k++)
+        status = run_segment((vk_program *)program, runs[k].segment, runs[k].times);
     return status;
 }
 
