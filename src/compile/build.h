@@ -11,7 +11,7 @@
 
 typedef enum ad_bn_mode {
     AD_BN_FROZEN,       /* running statistics */
-    AD_BN_SUPPORT,      /* statistics of the support set, kept for the queries */
+    AD_BN_SUPPORT,      /* statistics of the support set, kept for the queries; USAGE without a support set */
     AD_BN_TRANSDUCTIVE, /* support statistics while adapting, those of the query batch for the queries */
     AD_BN_TRAIN         /* statistics of the batch; the running ones are updated (pretraining) */
 } ad_bn_mode;

@@ -9,6 +9,9 @@ static const ad_layer *const layers[] = {AD_LAYERS(LAYER_ROW)};
 static const ad_layer *layer_of(const ad_tape *tape, int node) { return layers[tape->net->nodes[node].kind]; }
 
 static void check(ad_tape *tape) {
+    if (tape->status == ADATOM_OK && tape->params->bn == AD_BN_SUPPORT && tape->params->support == 0)
+        ad_tape_fail(tape, ad_fail(tape->ctx, ADATOM_USAGE,
+                                   "statistics of the support set are asked for, and the plan has no support set"));
     for (size_t kind = 0; kind < AD_COUNT(layers) && tape->status == ADATOM_OK; kind++)
         if (layers[kind] && layers[kind]->check) ad_tape_fail(tape, layers[kind]->check(tape));
 }
