@@ -8,14 +8,18 @@ static const ad_layer *const layers[] = {AD_LAYERS(LAYER_ROW)};
 
 static const ad_layer *layer_of(const ad_tape *tape, int node) { return layers[tape->net->nodes[node].kind]; }
 
+/* Refuses what cannot be built. */
 static void check(ad_tape *tape) {
-    if (tape->status == ADATOM_OK && tape->params->bn == AD_BN_SUPPORT && tape->params->support == 0)
+    const ad_build_params *p = tape->params;
+    if (tape->status != ADATOM_OK) return;
+    if (p->bn == AD_BN_SUPPORT && p->support == 0 && p->query > 0 && !p->from_features)
         ad_tape_fail(tape, ad_fail(tape->ctx, ADATOM_USAGE,
                                    "statistics of the support set are asked for, and the plan has no support set"));
     for (size_t kind = 0; kind < AD_COUNT(layers) && tape->status == ADATOM_OK; kind++)
         if (layers[kind] && layers[kind]->check) ad_tape_fail(tape, layers[kind]->check(tape));
 }
 
+/* Finds the nodes whose output depends on something that adapts. */
 static void mark_live(ad_tape *tape) {
     if (tape->params->from_features) return;
     for (int i = 1; i < tape->net->node_count; i++) {
@@ -25,20 +29,20 @@ static void mark_live(ad_tape *tape) {
     }
 }
 
-/* The nodes that have no output yet. */
+/* Makes the outputs that the pass does not have yet. */
 static void forward(ad_tape *tape, ad_pass *pass) {
     for (int i = 1; i < tape->net->node_count && !tape->params->from_features && tape->status == ADATOM_OK; i++)
         if (pass->y[i] < 0) layer_of(tape, i)->forward(tape, pass, i);
 }
 
-/* From the last node's gradient down to the lowest adapted tensor. */
+/* Takes the last node's gradient down to the lowest adapted tensor. */
 static void backward(ad_tape *tape, ad_pass *pass) {
     for (int i = tape->net->node_count - 1; i > 0 && tape->status == ADATOM_OK; i--)
         if (tape->live[i] && pass->dy[i] >= 0) layer_of(tape, i)->backward(tape, pass, i);
 }
 
-/* The same pictures again in another segment: what is frozen is shared, what adapts is computed anew with the
- * parameters of that moment. */
+/* Makes a pass of the same pictures in another segment: it shares what is frozen and computes anew what is live, with
+ * the parameters of that moment. */
 static void forward_again(ad_tape *tape, const ad_pass *first, ad_pass *pass, ad_segment_id segment) {
     *pass = (ad_pass){.n = first->n, .frozen = segment, .live = segment, .batch_statistics = first->batch_statistics};
     if (!ad_pass_begin(tape, pass)) return;
@@ -50,8 +54,8 @@ static void forward_again(ad_tape *tape, const ad_pass *first, ad_pass *pass, ad
     forward(tape, pass);
 }
 
-/* The head that is made of class means, or starts from them; trains: the backbone may be in the step segment, and then
- * the features at the start are computed before it. */
+/* Makes the head of class means, where it is made of them or starts from them. Where the support pass is in the step
+ * segment (trains), the features at the start are computed before it. */
 static void start_head(ad_tape *tape, const ad_pass *support, bool trains) {
     ad_pass start = {0};
     const ad_pass *pass = support;
@@ -64,6 +68,7 @@ static void start_head(ad_tape *tape, const ad_pass *support, bool trains) {
     ad_pass_clear(&start);
 }
 
+/* The support set: gather and frozen nodes, the head's start and, where the head trains, the whole step. */
 static void build_support(ad_tape *tape, ad_pass *support) {
     const ad_build_params *p = tape->params;
     ad_built *out = tape->built;
@@ -89,6 +94,7 @@ static void build_support(ad_tape *tape, ad_pass *support) {
     ad_optimiser_step(tape);
 }
 
+/* The queries: predictions, or features where there is no head. */
 static void build_query(ad_tape *tape, const ad_pass *support) {
     const ad_build_params *p = tape->params;
     ad_built *out = tape->built;
@@ -96,10 +102,11 @@ static void build_query(ad_tape *tape, const ad_pass *support) {
     const size_t rows = (size_t)batch.rounds * (size_t)p->tasks * (size_t)batch.n;
     batch.index = out->query_index = ad_tape_tensor(tape, AD_PLACE_HOST, "query index", AD_I32, rows);
     batch.counter = out->eval_counter = ad_tape_tensor(tape, AD_PLACE_HOST, "eval counter", AD_I32, 1);
-    ad_pass refreshed = {0}, query = {.n = p->query,
-                                      .frozen = AD_SEGMENT_EVAL,
-                                      .live = AD_SEGMENT_EVAL,
-                                      .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
+    ad_pass refreshed = {0};
+    ad_pass query = {.n = p->query,
+                     .frozen = AD_SEGMENT_EVAL,
+                     .live = AD_SEGMENT_EVAL,
+                     .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
     if (p->bn == AD_BN_SUPPORT && !p->from_features) { /* the support set's statistics under the adapted parameters */
         forward_again(tape, support, &refreshed, AD_SEGMENT_EVAL);
         query.statistics_of = &refreshed;

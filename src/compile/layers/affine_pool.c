@@ -16,7 +16,7 @@ int ad_affine_pool_of(const ad_tape *tape, int number) {
     return !node->average && node->stride == node->k && node->pad == 0 && node->k <= largest ? pool : -1;
 }
 
-/* An operation of the step segment or another one, at the pool's geometry. */
+/* An operation at the pool's geometry with the norm's activation. */
 static ad_op *pooled_op(ad_tape *tape, const ad_pass *pass, ad_segment_id segment, ad_op_kind kind, int number,
                         ad_operands operands) {
     const ad_node *pool = &tape->net->nodes[ad_affine_pool_of(tape, number)];

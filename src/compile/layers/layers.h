@@ -62,7 +62,8 @@ void ad_optimiser_begin(ad_tape *tape); /* the schedule and the counter of steps
 void ad_optimiser_step(ad_tape *tape);
 void ad_optimiser_advance(ad_tape *tape, ad_segment_id segment, int counter);
 
-/* ---- conv.c, and the ways of a decomposed convolution: the output's tensor is made, bias is -1 or a folded norm's */
+/* ---- conv.c, which hands decomposed convolutions to the file of their way --------------------------------------- */
+/* Forward, pass->y[node] is made already; bias: the shift of the norm that folds into the convolution, or -1. */
 enum {
     AD_CONV_KERNEL, /* made: the kernel as it is applied */
     AD_CONV_PACKED, /* made: the coefficients, packed and scaled */
@@ -70,8 +71,7 @@ enum {
 };
 enum { AD_CONV_RESPONSES /* kept: u of coefficients-first, z of atoms-first with groups */ };
 
-/* depth.c: atoms first, with groups of channels, whose sums are taken first. backward is for atoms first without
- * groups, too. */
+/* depth.c: atoms first; forward only with groups of channels, whose sums are taken first. */
 void ad_depth_forward(ad_tape *tape, ad_pass *pass, int node, int bias);
 void ad_depth_backward(ad_tape *tape, ad_pass *pass, int node);
 

@@ -6,6 +6,11 @@ static const float running_share = 0.1f; /* of a batch in the running statistics
 
 static size_t channels(const ad_node *node) { return (size_t)node->c; }
 
+static bool norm_adapts(const ad_tape *tape, int number) {
+    const ad_node *node = &tape->net->nodes[number];
+    return ad_tape_adapts(tape, node->gamma) || ad_tape_adapts(tape, node->statistics);
+}
+
 /* coef[2][c] from statistics and the parameters. */
 static ad_op *fold(ad_tape *tape, ad_segment_id segment, int number, int n, ad_operands operands) {
     ad_op *op = ad_tape_op(tape, segment, AD_OP_BN_FOLD, ad_geometry_node(&tape->net->nodes[number], n), operands);
@@ -31,7 +36,7 @@ int ad_norm_bias(ad_tape *tape, int number) {
     return ad_tape_view(tape, coef, "bias", count, count);
 }
 
-/* The statistics of this batch, which pretraining adds to the running ones. */
+/* Takes the statistics of this batch; pretraining also adds them to the running ones. */
 static int batch_statistics(ad_tape *tape, const ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     const ad_geometry g = ad_geometry_node(node, pass->n);
@@ -47,28 +52,23 @@ static int batch_statistics(ad_tape *tape, const ad_pass *pass, int number) {
     return stats;
 }
 
+/* The statistics that the pass says. */
 static int statistics(ad_tape *tape, const ad_pass *pass, int number) {
     if (pass->batch_statistics) return batch_statistics(tape, pass, number);
     if (pass->statistics_of) return pass->statistics_of->kept[number][AD_NORM_STATS];
     return ad_tape_param(tape, tape->net->nodes[number].statistics);
 }
 
-/* Scale and shift; -1: the convolution has them already. */
+/* Returns coef, scale and shift; -1: the convolution has them already. */
 static int coefficients(ad_tape *tape, const ad_pass *pass, int number, int stats) {
     const ad_node *node = &tape->net->nodes[number];
     const bool running = !pass->batch_statistics && !pass->statistics_of;
     if (ad_way_folds(tape, node->input)) return -1;
-    if (running && !ad_tape_adapts(tape, node->gamma) && !ad_tape_adapts(tape, node->statistics))
-        return ad_norm_folded(tape, number);
+    if (running && !norm_adapts(tape, number)) return ad_norm_folded(tape, number);
     const int coef = ad_tape_floats(tape, "coef", 2 * channels(node));
     fold(tape, ad_pass_segment(tape, pass, number), number, pass->n,
          AD_OPERANDS(stats, ad_tape_param(tape, node->gamma), ad_tape_param(tape, node->beta), coef));
     return coef;
-}
-
-static bool norm_adapts(const ad_tape *tape, int number) {
-    const ad_node *node = &tape->net->nodes[number];
-    return ad_tape_adapts(tape, node->gamma) || ad_tape_adapts(tape, node->statistics);
 }
 
 static void norm_forward(ad_tape *tape, ad_pass *pass, int number) {
@@ -102,8 +102,9 @@ static void affine_back(ad_tape *tape, const ad_pass *pass, int number, const ad
     op->flags = b->flags;
 }
 
-/* The gradients of gamma and beta. Returns what the gradient of x is made with: coef where the statistics are constants
- * and nothing adapts, else the tensor `back` of BN_BACK; below: it is wanted. */
+/* Writes the gradients of gamma and beta, where they adapt. Returns what AFFINE_BACK makes the gradient of x with: coef
+ * where the statistics are constants and nothing adapts, else the tensor `back` of BN_BACK, which is made only where
+ * something below is live. */
 static int parameter_gradients(ad_tape *tape, const ad_pass *pass, int number, bool below) {
     const ad_node *node = &tape->net->nodes[number];
     const bool adapts = ad_tape_adapts(tape, node->gamma);
