@@ -93,7 +93,7 @@ typedef struct inputs {
     adatom_model *model;
     uint8_t *pixels;
     int32_t support[TASKS * WAY * SHOT], labels[TASKS * WAY * SHOT], query[TASKS * WAY * SHOT];
-    float schedule[STEPS * 8], norm[8];
+    float schedule[STEPS * AD_SCHEDULE_COLUMNS], norm[8];
 } inputs;
 
 static inputs make_inputs(const setting *s, float rate) {
@@ -123,9 +123,10 @@ static inputs make_inputs(const setting *s, float rate) {
         in.labels[i] = i % (WAY * SHOT) / SHOT;
     }
     for (int t = 0; t < STEPS; t++) {
-        for (int r = 0; r < 6; r++) in.schedule[8 * t + r] = rate;
-        in.schedule[8 * t + 6] = 1 - powf(0.9f, (float)t + 1);
-        in.schedule[8 * t + 7] = 1 - powf(0.99f, (float)t + 1);
+        float *row = &in.schedule[AD_SCHEDULE_COLUMNS * t];
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = rate;
+        row[AD_SCHEDULE_FIRST] = 1 - powf(0.9f, (float)t + 1);
+        row[AD_SCHEDULE_SECOND] = 1 - powf(0.99f, (float)t + 1);
     }
     for (int c = 0; c < 3; c++) {
         in.norm[c] = 1 / in.model->std[c];
@@ -233,7 +234,8 @@ static interpreter *start(const setting *s, const ad_built *b, const inputs *in)
         interpreter_tensor(run, b->support_labels)[i] = in->labels[i];
         interpreter_tensor(run, b->query_index)[i] = in->query[i];
     }
-    for (int i = 0; i < STEPS * 8; i++) interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
+    for (int i = 0; i < STEPS * AD_SCHEDULE_COLUMNS; i++)
+        interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
     for (int i = 0; i < 8; i++) interpreter_tensor(run, b->norm)[i] = (double)in->norm[i];
     interpreter_run(run, AD_SEGMENT_INIT);
     interpret_adapters(s, b, in, run);
@@ -247,8 +249,7 @@ static void check_gradient(const setting *s, int number) {
     interpreter *run = start(s, &b, &in);
     interpreter_run(run, AD_SEGMENT_STEP);
     run->hold = true;
-    const int gradient = b.adapted + (s->adam ? 3 : 2);
-    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, gradient),
+    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, b.gradient),
            *loss = interpreter_tensor(run, b.loss);
     ad_random random = ad_random_make(11, AD_STREAM_CHECK, (uint32_t)number);
     double *kept = malloc(TASKS * b.adapted_count * sizeof *kept);
