@@ -3,6 +3,8 @@
 #ifndef AD_VK_FUNCTIONS_H
 #define AD_VK_FUNCTIONS_H
 
+#include "vk/core/coopmat.h"
+
 #include <volk.h>
 
 /* clang-format off */
@@ -27,7 +29,8 @@
     F(vkCmdBindPipeline) F(vkCmdBindDescriptorSets) F(vkCmdPushConstants) F(vkCmdDispatch) \
     F(vkCreateQueryPool) F(vkDestroyQueryPool) F(vkCmdResetQueryPool) F(vkCmdWriteTimestamp) F(vkGetQueryPoolResults) \
     F(vkCreateDescriptorPool) F(vkDestroyDescriptorPool) F(vkAllocateDescriptorSets) F(vkUpdateDescriptorSets) \
-    F(vkCreateDescriptorSetLayout) F(vkDestroyDescriptorSetLayout) F(vkCreatePipelineLayout) F(vkDestroyPipelineLayout) \
+    F(vkCreateDescriptorSetLayout) F(vkDestroyDescriptorSetLayout) \
+    F(vkCreatePipelineLayout) F(vkDestroyPipelineLayout) \
     F(vkCreatePipelineCache) F(vkDestroyPipelineCache) F(vkGetPipelineCacheData) \
     F(vkCreateShaderModule) F(vkDestroyShaderModule) F(vkCreateComputePipelines) F(vkDestroyPipeline)
 /* clang-format on */

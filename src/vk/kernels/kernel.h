@@ -1,9 +1,10 @@
-/* How an operation becomes shader dispatches. A family's lower_*.c turns an op into launches (pure arithmetic: no
- * Vulkan calls); stream.c makes pipelines, descriptor sets and barriers of them. */
+/* How an operation becomes shader dispatches. A family's file turns an op into launches (pure arithmetic: no Vulkan
+ * calls); vk/program makes pipelines, descriptor sets and barriers of them. */
 #ifndef AD_VK_KERNEL_H
 #define AD_VK_KERNEL_H
 
 #include "plan/engine.h"
+#include "vk/core/caps.h"
 
 /* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings),
  * one line and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake).
@@ -14,24 +15,6 @@ typedef enum ad_vk_kernel {
 #undef AD_KERNEL
     AD_VK_KERNEL_COUNT
 } ad_vk_kernel;
-
-/* What matrix units multiply: m x k by k x n, half precision with float32 sums, by one subgroup. m = 0: there are none
- * to use. */
-typedef struct ad_vk_matrix {
-    uint32_t m, n, k;
-    uint32_t subgroup; /* invocations; kernels are made with subgroups of this size, all full */
-    bool khr;          /* VK_KHR_cooperative_matrix, else VK_NV_cooperative_matrix */
-} ad_vk_matrix;
-
-typedef struct ad_vk_caps {
-    uint32_t max_invocations, max_shared_bytes, max_groups[3], subgroup;
-    size_t max_range;
-    uint32_t max_texels; /* maxTexelBufferElements */
-    bool software;       /* llvmpipe, SwiftShader: register tiles; shared memory and barriers only to add up lanes */
-    bool shuffle;        /* subgroupShuffle */
-    bool half;           /* variants of reduced precision were asked for */
-    ad_vk_matrix matrix; /* only where half */
-} ad_vk_caps;
 
 enum { AD_VK_SCRATCH = 64 }; /* bind[] value: the recipe's scratch buffer (partial sums of two-pass reductions) */
 
@@ -47,7 +30,7 @@ typedef struct ad_vk_launch {
     uint32_t push[32]; /* push constants, <= 128 bytes; floats by memcpy */
     int push_words;
     uint32_t subgroup; /* 0: any; else subgroups have exactly this many invocations and are full */
-    uint32_t grid[3];  /* workgroups; each <= max_groups (stream.c does not split) */
+    uint32_t grid[3];  /* workgroups; each <= max_groups */
     bool scratch_read, scratch_write;
 } ad_vk_launch;
 
