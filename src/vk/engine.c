@@ -3,6 +3,7 @@
 #include "vk/program/half_verdicts.h"
 #include "vk/program/probe.h"
 #include "vk/program/replay.h"
+#include "vk/program/schedule.h"
 
 #include <string.h>
 
@@ -166,6 +167,7 @@ adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params 
     vk_engine *e = ad_calloc(ctx, 1, sizeof *e);
     if (!e) return ADATOM_OUT_OF_MEMORY;
     e->base = (ad_engine){.api = &api, .ctx = ctx};
+    e->dispatch_seconds = VK_TARGET_SECONDS / 2;
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_vk_instance_init(ctx, validate, &e->instance));
     if (e->instance.handle) AD_TRY(list_devices(&e->instance, &devices, &count));

@@ -16,6 +16,10 @@ bool ad_test_allocation_fails(void) {
 
 void ad_vk_test_omit_barriers(ad_engine *engine, bool omit) { vk_engine_of(engine)->omit_barriers = omit; }
 
+void ad_vk_test_dispatch_seconds(ad_engine *engine, double most) { vk_engine_of(engine)->dispatch_seconds = most; }
+
+void ad_vk_test_row_groups(ad_engine *engine, uint32_t most) { vk_engine_of(engine)->caps.max_groups[0] = most; }
+
 void ad_vk_test_force_staging(ad_engine *engine) { vk_engine_of(engine)->device.mapped = false; }
 
 bool ad_vk_test_matrix(ad_engine *engine, int m, int n, int k) {

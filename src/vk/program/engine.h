@@ -23,7 +23,8 @@ typedef struct vk_engine {
     int choice_count, choice_capacity;
     bool choices_changed;
     ad_verdict half_verdicts[AD_OP_COUNT][AD_MAX_VARIANTS], half_storage;
-    bool omit_barriers; /* of programs made from now on */
+    double dispatch_seconds; /* what one dispatch may take at most: an operation that takes longer is divided */
+    bool omit_barriers;      /* of programs made from now on */
 } vk_engine;
 
 static inline vk_engine *vk_engine_of(ad_engine *engine) { return (vk_engine *)engine; }

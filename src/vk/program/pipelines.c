@@ -139,6 +139,7 @@ adatom_status ad_vk_pipeline_get(vk_pipelines *p, const ad_vk_launch *launch, co
         .requiredSubgroupSize = launch->subgroup};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .pNext = launch->subgroup ? &subgroup : NULL,
                   .flags = launch->subgroup ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0,

@@ -246,8 +246,7 @@ void ad_vk_program_destroy(ad_program **program) {
     ad_plan_destroy(&p->plan);
     ad_free(p->launches);
     ad_free(p->first_launch);
-    ad_free(p->op_seconds);
-    ad_free(p->op_ns);
+    ad_free(p->costs);
     ad_free(p);
     *program = NULL;
 }

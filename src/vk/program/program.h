@@ -4,18 +4,32 @@
 
 #include "vk/program/engine.h"
 #include "vk/program/launch.h"
+#include "vk/program/split.h"
 
-typedef struct vk_chunk { /* consecutive operations of a segment in one command buffer */
+typedef struct vk_dispatch { /* a launch or a part of one */
+    int op;
+    const vk_launch *launch;
+    vk_part part;
+    double share; /* of the operation's time */
+} vk_dispatch;
+
+typedef struct vk_chunk { /* consecutive dispatches of a segment in one command buffer */
     VkCommandBuffer commands;
-    int first_op, op_count;
-    bool measured;
+    int first, count;
 } vk_chunk;
 
 typedef struct vk_segment {
+    vk_dispatch *dispatches;
     vk_chunk *chunks;
-    int chunk_count;
+    int dispatch_count, chunk_count;
     bool stale; /* to be recorded (again) before it runs */
 } vk_segment;
+
+typedef struct vk_cost { /* of an operation */
+    double seconds;      /* expected, then measured; decides how much goes into a dispatch and into a submission */
+    bool measured;
+    double ns; /* by timestamps; < 0: none */
+} vk_cost;
 
 typedef struct vk_program {
     vk_engine *e;
@@ -24,9 +38,8 @@ typedef struct vk_program {
     vk_buffer own[AD_MAX_ARENAS], scratch;
     vk_launch *launches;
     int launch_count;
-    int *first_launch;  /* [op_count + 1] */
-    double *op_seconds; /* [op_count]: expected, then measured; decides how much goes into one submission */
-    double *op_ns;      /* [op_count]: by timestamps */
+    int *first_launch; /* [op_count + 1] */
+    vk_cost *costs;    /* [op_count] */
     VkDescriptorPool descriptors;
     VkCommandPool command_pool;
     VkQueryPool queries; /* 2 per operation: before and after */

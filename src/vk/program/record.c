@@ -13,17 +13,35 @@ static void compute_barrier(const vk_program *p, VkCommandBuffer commands) {
             VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
 }
 
-static void record_launch(const vk_program *p, VkCommandBuffer commands, const vk_launch *launch) {
+static void record_dispatch(const vk_program *p, VkCommandBuffer commands, const vk_dispatch *dispatch) {
     const vk_device_functions *vk = &p->e->device.vk;
+    const vk_launch *launch = dispatch->launch;
+    const uint32_t *base = dispatch->part.base, *count = dispatch->part.count;
     vk->vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
     vk->vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->layout, 0, 1, &launch->set, 0, NULL);
     if (launch->push_bytes)
         vk->vkCmdPushConstants(commands, launch->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, launch->push_bytes,
                                launch->push);
-    vk->vkCmdDispatch(commands, launch->grid[0], launch->grid[1], launch->grid[2]);
+    if (base[0] || base[1] || base[2])
+        vk->vkCmdDispatchBase(commands, base[0], base[1], base[2], count[0], count[1], count[2]);
+    else
+        vk->vkCmdDispatch(commands, count[0], count[1], count[2]);
 }
 
-adatom_status ad_vk_record_chunk(const vk_program *p, vk_chunk *chunk, int *barriers) {
+/* With timestamps operations run one at a time, so that each has its own time. */
+static void begin_operation(const vk_program *p, VkCommandBuffer commands, int op) {
+    const vk_device_functions *vk = &p->e->device.vk;
+    vk->vkCmdResetQueryPool(commands, p->queries, 2 * (uint32_t)op, 2);
+    compute_barrier(p, commands);
+    vk->vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 2 * (uint32_t)op);
+}
+
+static void end_operation(const vk_program *p, VkCommandBuffer commands, int op) {
+    p->e->device.vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries,
+                                        2 * (uint32_t)op + 1);
+}
+
+adatom_status ad_vk_record_chunk(const vk_program *p, const vk_segment *s, vk_chunk *chunk, int *barriers) {
     const vk_device_functions *vk = &p->e->device.vk;
     adatom_context *ctx = p->e->base.ctx;
     adatom_status status = ADATOM_OK;
@@ -40,29 +58,26 @@ adatom_status ad_vk_record_chunk(const vk_program *p, vk_chunk *chunk, int *barr
     barrier(p, chunk->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
             VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
             VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    if (p->profile)
-        vk->vkCmdResetQueryPool(chunk->commands, p->queries, 2 * (uint32_t)chunk->first_op,
-                                2 * (uint32_t)chunk->op_count);
-    for (int op = chunk->first_op; op < chunk->first_op + chunk->op_count; op++) {
-        if (p->profile) { /* one operation at a time, so that each has its own time */
-            compute_barrier(p, chunk->commands);
+    const vk_launch *before = NULL;
+    for (int i = chunk->first; i < chunk->first + chunk->count; i++) {
+        const vk_dispatch *dispatch = &s->dispatches[i];
+        if (p->profile && (i == 0 || dispatch[-1].op != dispatch->op)) {
+            begin_operation(p, chunk->commands, dispatch->op);
             pending.count = 0;
-            vk->vkCmdWriteTimestamp(chunk->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries,
-                                    2 * (uint32_t)op);
         }
-        for (int l = p->first_launch[op]; l < p->first_launch[op + 1]; l++) {
-            const vk_launch *launch = &p->launches[l];
-            if (!p->omit_barriers && ad_vk_hazards_conflict(&pending, launch)) {
+        /* The parts of a launch are as independent of each other as its workgroups. */
+        if (!p->omit_barriers && dispatch->launch != before) {
+            if (ad_vk_hazards_conflict(&pending, dispatch->launch)) {
                 compute_barrier(p, chunk->commands);
                 pending.count = 0;
                 ++*barriers;
             }
-            if (!p->omit_barriers) ad_vk_hazards_add(&pending, launch);
-            record_launch(p, chunk->commands, launch);
+            ad_vk_hazards_add(&pending, dispatch->launch);
         }
-        if (p->profile)
-            vk->vkCmdWriteTimestamp(chunk->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries,
-                                    2 * (uint32_t)op + 1);
+        record_dispatch(p, chunk->commands, dispatch);
+        before = dispatch->launch;
+        if (p->profile && (i + 1 == s->dispatch_count || dispatch[1].op != dispatch->op))
+            end_operation(p, chunk->commands, dispatch->op);
     }
     barrier(p, chunk->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
             VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);

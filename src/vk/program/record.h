@@ -4,6 +4,6 @@
 
 #include "vk/program/program.h"
 
-/* Records chunk->commands from chunk->first_op on; adds to *barriers. */
-adatom_status ad_vk_record_chunk(const vk_program *p, vk_chunk *chunk, int *barriers);
+/* Records chunk->commands; adds to *barriers. */
+adatom_status ad_vk_record_chunk(const vk_program *p, const vk_segment *s, vk_chunk *chunk, int *barriers);
 #endif

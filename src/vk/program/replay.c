@@ -14,7 +14,7 @@ static adatom_status read_timestamps(vk_program *p, ad_segment_id id) {
         uint64_t ticks[2];
         VK(e->device.vk.vkGetQueryPoolResults(e->device.handle, p->queries, 2 * (uint32_t)op, 2, sizeof ticks, ticks,
                                               sizeof *ticks, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
-        p->op_ns[op] =
+        p->costs[op].ns =
             (double)((ticks[1] - ticks[0]) & mask) * (double)e->device.physical.properties.limits.timestampPeriod;
     }
 done:
@@ -45,14 +45,14 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
         for (bool more = true; more;) { /* as many as are known to fit; one that was never measured goes alone */
             const vk_chunk *chunk = &s->chunks[at++ % s->chunk_count];
             batch[count++] = chunk->commands;
-            expected += ad_vk_chunk_seconds(p, chunk);
+            expected += ad_vk_chunk_seconds(p, s, chunk);
             const vk_chunk *next = &s->chunks[at % s->chunk_count];
-            more = at < total && count < MAX_BATCH && chunk->measured && next->measured &&
-                   expected + ad_vk_chunk_seconds(p, next) <= VK_TARGET_SECONDS;
+            more = at < total && count < MAX_BATCH && ad_vk_chunk_measured(p, s, chunk) &&
+                   ad_vk_chunk_measured(p, s, next) && expected + ad_vk_chunk_seconds(p, s, next) <= VK_TARGET_SECONDS;
         }
         AD_TRY(ad_vk_submit(&e->queue, batch, count));
         const double took = e->queue.seconds, factor = ad_vk_time_factor(took, expected, e->queue.hidden);
-        ad_vk_learn(p, s, begin, at, factor);
+        ad_vk_learn(p, id, begin, at, factor);
         ad_log(ctx, ADATOM_LOG_DEBUG, "submission of %u command buffers: %.2f ms", count, 1e3 * took);
     }
     if (p->profile && times == 1) AD_TRY(read_timestamps(p, id));
@@ -87,5 +87,5 @@ done:
 
 double ad_vk_program_op_ns(ad_program *program, int op) {
     const vk_program *p = (const vk_program *)program;
-    return op >= 0 && op < p->plan->op_count ? p->op_ns[op] : -1;
+    return op >= 0 && op < p->plan->op_count ? p->costs[op].ns : -1;
 }

@@ -9,10 +9,14 @@
 
 /* How long each operation may take before anything was measured. */
 adatom_status ad_vk_expect_times(vk_program *p);
-/* Cuts the segment where the expected time exceeds half the target, and records each part. */
+/* Divides launches that take too long, cuts the segment where the expected time exceeds half the target, and records
+ * each part. The segment must not be running. */
 adatom_status ad_vk_segment_record(vk_program *p, ad_segment_id id);
 void ad_vk_segments_clear(vk_program *p);
-double ad_vk_chunk_seconds(const vk_program *p, const vk_chunk *chunk);
-/* The chunks begin .. end - 1 (counted on from turn to turn) took `factor` times what was expected of them. */
-void ad_vk_learn(vk_program *p, vk_segment *s, int64_t begin, int64_t end, double factor);
+/* What is expected of a chunk, and whether all its operations were measured. */
+double ad_vk_chunk_seconds(const vk_program *p, const vk_segment *s, const vk_chunk *chunk);
+bool ad_vk_chunk_measured(const vk_program *p, const vk_segment *s, const vk_chunk *chunk);
+/* The chunks begin .. end - 1 (counted on from turn to turn) took `factor` times what was expected of them. Afterwards
+ * s->stale says whether the segment is divided too coarsely or far too finely for what is known now. */
+void ad_vk_learn(vk_program *p, ad_segment_id id, int64_t begin, int64_t end, double factor);
 #endif
