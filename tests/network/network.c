@@ -128,8 +128,10 @@ static inputs make_inputs(const setting *s, float rate) {
         row[AD_SCHEDULE_FIRST] = 1 - powf(0.9f, (float)t + 1);
         row[AD_SCHEDULE_SECOND] = 1 - powf(0.99f, (float)t + 1);
     }
-    for (int c = 0; c < 3; c++)
-        in.norm[c] = 1 / in.model->std[c], in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    for (int c = 0; c < 3; c++) {
+        in.norm[c] = 1 / in.model->std[c];
+        in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    }
     return in;
 }
 
@@ -358,7 +360,10 @@ static double features_differ(const setting *s, const inputs *in, const ad_built
     const double *y = interpreter_tensor(reference, features.features) +
                       (size_t)task * features.plan->tensors[features.features].stride;
     double worst = 0, largest = 0;
-    for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs(x[i] - y[i])), largest = fmax(largest, fabs(y[i]));
+    for (size_t i = 0; i < count; i++) {
+        worst = fmax(worst, fabs(x[i] - y[i]));
+        largest = fmax(largest, fabs(y[i]));
+    }
     interpreter_destroy(&reference);
     ad_built_clear(&features);
     return worst / largest;
@@ -366,7 +371,10 @@ static double features_differ(const setting *s, const inputs *in, const ad_built
 
 static void check_merge(const setting *original, int number) {
     setting s = *original;
-    s.adapt = 0, s.head = AD_HEAD_LINEAR, s.init = AD_HEAD_MEANS, s.bn = AD_BN_FROZEN;
+    s.adapt = 0;
+    s.head = AD_HEAD_LINEAR;
+    s.init = AD_HEAD_MEANS;
+    s.bn = AD_BN_FROZEN;
     inputs in = make_inputs(&s, 0.01f);
     ad_built b = make_plan(&s, &in);
     interpreter *run = start(&s, &b, &in);
@@ -520,7 +528,8 @@ static void check_engine(ad_engine *e, const setting *s, int number, bool half) 
     for (size_t i = 0; i < count; i++) {
         const double d = (double)got[i] - want[i];
         worst = fmax(worst, fabs(d) / (1e-2 + fabs(want[i])));
-        off += d * d, way += (want[i] - began[i]) * (want[i] - began[i]);
+        off += d * d;
+        way += (want[i] - began[i]) * (want[i] - began[i]);
     }
     int differ = 0;
     for (int i = 0; i < TASKS * WAY * SHOT; i++) differ += predicted[i] != (int)labels[i];

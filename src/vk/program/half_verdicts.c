@@ -1,24 +1,10 @@
-/* Variants and tensors of reduced precision: used only after they have passed the kernel check on this device. The
- * check itself is a matter of the rooms above; its verdicts are kept here, and in the cache for this device, driver and
- * SPIR-V. */
-#include "vk/core/internal.h"
+#include "vk/program/half_verdicts.h"
 
 #include <stdio.h>
 #include <string.h>
 
 bool ad_vk_half_usable(const vk_engine *e, int kind, int variant) {
     return !(ad_vk_family_of(kind)->half >> variant & 1) || e->half_verdicts[kind][variant] == AD_VERDICT_PASSED;
-}
-
-bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant,
-                        ad_half_variant *out) {
-    const vk_engine *e = (const vk_engine *)engine;
-    const ad_vk_family *family = ad_vk_family_of(op->kind);
-    if (!(family->half >> variant & 1)) return false;
-    *out = (ad_half_variant){.name = family->variants[variant - 1],
-                             .offered = ad_vk_variant_name(engine, plan, op, variant) != NULL,
-                             .verdict = e->half_verdicts[op->kind][variant]};
-    return true;
 }
 
 /* The file: one line "operation variant passed|failed" for each verdict, and one "tensors half passed|failed". */
@@ -36,7 +22,7 @@ static void save(vk_engine *e) {
                 size +=
                     (size_t)snprintf(text + size, LINE, "%s %s %s\n", ad_op_name(kind),
                                      ad_vk_family_of(kind)->variants[v - 1], verdict_names[e->half_verdicts[kind][v]]);
-    ad_vk_cache_write(e, "half", text, size);
+    ad_vk_cache_write(&e->cache, "half", text, size);
 }
 
 void ad_vk_variant_judge(ad_engine *engine, int kind, int variant, bool passed) {
@@ -65,7 +51,7 @@ enum { MOST_BYTES = 64 << 10 };
 adatom_status ad_vk_half_load(vk_engine *e) {
     char *text = NULL, operation[32], variant[32], verdict[8];
     size_t size = 0;
-    const adatom_status status = ad_vk_cache_read(e, "half", &text, &size);
+    const adatom_status status = ad_vk_cache_read(&e->cache, "half", &text, &size);
     if (size > MOST_BYTES) text[0] = 0; /* no file of this program's; what it says is found out anew */
     for (const char *line = text; line && sscanf(line, "%31s %31s %7s", operation, variant, verdict) == 3;) {
         if (!strcmp(operation, "tensors")) e->half_storage = verdict_of(verdict);

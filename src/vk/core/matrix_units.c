@@ -1,7 +1,4 @@
-/* Optional arithmetic: half precision and matrix units. What a device has is found here and enabled when it is opened.
- */
-#include "vk/core/coopmat.h"
-#include "vk/core/internal.h"
+#include "vk/core/matrix_units.h"
 #include "shaders/abi.h"
 
 #include <string.h>
@@ -61,7 +58,7 @@ static void find_khr(const vk_instance *instance, const vk_physical *out, ad_vk_
 }
 
 void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count,
-                           vk_physical *out) {
+                           bool khr_kernels, vk_physical *out) {
     VkPhysicalDeviceShaderFloat16Int8Features half = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
     VkPhysicalDeviceVulkanMemoryModelFeatures model = {
@@ -95,7 +92,7 @@ void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionPropert
     if (!half.shaderFloat16 || !model.vulkanMemoryModel) return;
     ad_vk_matrix best_nv = {.subgroup = out->full_subgroup}, best_khr = {.subgroup = out->full_subgroup};
     if (nv.cooperativeMatrix) find_nv(instance, out, &best_nv);
-    if (khr.cooperativeMatrix && ad_vk_module_present(AD_VK_CONV_MATRIX_KHR)) find_khr(instance, out, &best_khr);
+    if (khr.cooperativeMatrix && khr_kernels) find_khr(instance, out, &best_khr);
     if (out->full_subgroup) out->matrix = best_khr.m ? best_khr : best_nv;
 }
 

@@ -1,5 +1,5 @@
 /* The Vulkan loader, the instance, and the validation layer's messages. */
-#include "vk/core/internal.h"
+#include "vk/core/instance.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -10,50 +10,6 @@
 static pthread_mutex_t volk_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
-
-const char *ad_vk_result_name(VkResult result) {
-    switch (result) {
-#define NAME(x)                                                                                                        \
-    case x: return #x;
-        NAME(VK_NOT_READY)
-        NAME(VK_TIMEOUT)
-        NAME(VK_ERROR_OUT_OF_HOST_MEMORY)
-        NAME(VK_ERROR_OUT_OF_DEVICE_MEMORY)
-        NAME(VK_ERROR_INITIALIZATION_FAILED)
-        NAME(VK_ERROR_DEVICE_LOST)
-        NAME(VK_ERROR_MEMORY_MAP_FAILED)
-        NAME(VK_ERROR_LAYER_NOT_PRESENT)
-        NAME(VK_ERROR_EXTENSION_NOT_PRESENT)
-        NAME(VK_ERROR_FEATURE_NOT_PRESENT)
-        NAME(VK_ERROR_INCOMPATIBLE_DRIVER)
-        NAME(VK_ERROR_TOO_MANY_OBJECTS)
-        NAME(VK_ERROR_FRAGMENTED_POOL)
-        NAME(VK_ERROR_OUT_OF_POOL_MEMORY)
-        NAME(VK_ERROR_INVALID_SHADER_NV)
-        NAME(VK_ERROR_UNKNOWN)
-#undef NAME
-    default: return "an unknown VkResult";
-    }
-}
-
-adatom_status ad_vk_fail(adatom_context *ctx, VkResult result, const char *call, const char *file, int line) {
-    const char *slash = strrchr(file, '/'), *end = strchr(call, '('), *begin = end ? end : call;
-    while (begin > call && begin[-1] != '.' && begin[-1] != '>' && begin[-1] != ' ') begin--;
-    const int length = end ? (int)(end - begin) : (int)strlen(begin);
-    char where[160];
-    snprintf(where, sizeof where, "%.*s gave %s (%d) at %s:%d", length, begin, ad_vk_result_name(result), (int)result,
-             slash ? slash + 1 : file, line);
-    switch (result) {
-    case VK_ERROR_DEVICE_LOST:
-        return ad_fail(ctx, ADATOM_DEVICE_LOST,
-                       "the device was lost (%s): the driver reset it or it was removed; nothing more can run on it in "
-                       "this process",
-                       where);
-    case VK_ERROR_OUT_OF_DEVICE_MEMORY: return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of device memory: %s", where);
-    case VK_ERROR_OUT_OF_HOST_MEMORY: return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of host memory: %s", where);
-    default: return ad_fail(ctx, ADATOM_FAILED, "%s", where);
-    }
-}
 
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
@@ -88,30 +44,16 @@ static bool extension_present(const char *name) {
     return false;
 }
 
-static adatom_status lacks(adatom_context *ctx, const char *whose, const char *name) {
-    return ad_fail(ctx, ADATOM_FAILED, "the Vulkan %s lacks the function %s", whose, name);
-}
-
 static adatom_status fetch_functions(vk_instance *instance) {
 #define FETCH(name) instance->vk.name = (PFN_##name)vkGetInstanceProcAddr(instance->handle, #name);
     AD_VK_INSTANCE_FUNCTIONS(FETCH)
     AD_VK_INSTANCE_EXTENSION_FUNCTIONS(FETCH)
 #undef FETCH
 #define CHECK(name)                                                                                                    \
-    if (!instance->vk.name) return lacks(instance->ctx, "loader", #name);
+    if (!instance->vk.name) return ad_fail(instance->ctx, ADATOM_FAILED, "the Vulkan loader lacks the function " #name);
     AD_VK_INSTANCE_FUNCTIONS(CHECK)
 #undef CHECK
     return ADATOM_OK;
-}
-
-adatom_status ad_vk_device_functions(const vk_instance *instance, VkDevice device, vk_device_functions *out) {
-#define FETCH(name)                                                                                                    \
-    out->name = (PFN_##name)instance->vk.vkGetDeviceProcAddr(device, #name);                                           \
-    if (!out->name) missing = #name;
-    const char *missing = NULL;
-    AD_VK_DEVICE_FUNCTIONS(FETCH)
-#undef FETCH
-    return missing ? lacks(instance->ctx, "driver", missing) : ADATOM_OK;
 }
 
 adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instance *out) {
@@ -185,4 +127,9 @@ void ad_vk_instance_clear(vk_instance *instance) {
     if (instance->messenger) instance->vk.vkDestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
     if (instance->vk.vkDestroyInstance) instance->vk.vkDestroyInstance(instance->handle, NULL);
     instance->handle = VK_NULL_HANDLE;
+}
+
+adatom_status ad_vk_validated(const vk_instance *instance, int before) {
+    if (atomic_load(&instance->errors) == before) return ADATOM_OK;
+    return ad_fail(instance->ctx, ADATOM_FAILED, "the validation layer reported: %s", instance->error);
 }

@@ -1,6 +1,4 @@
-/* Peaks of the device by small shaders of their own (shaders/probe_*.comp): arithmetic in registers, matrix units,
- * memory. */
-#include "vk/core/internal.h"
+#include "vk/program/probe.h"
 #include "shaders/abi.h"
 
 #define SAMPLE_SECONDS 0.01
@@ -22,27 +20,27 @@ typedef struct probing {
 } probing;
 
 static void clear(probing *p) {
-    p->e->vk.vkDestroyQueryPool(p->e->device, p->queries, NULL);
-    p->e->vk.vkDestroyDescriptorPool(p->e->device, p->pool, NULL);
-    for (size_t b = 0; b < AD_COUNT(p->buffers); b++) ad_vk_buffer_clear(p->e, &p->buffers[b]);
+    p->e->device.vk.vkDestroyQueryPool(p->e->device.handle, p->queries, NULL);
+    p->e->device.vk.vkDestroyDescriptorPool(p->e->device.handle, p->pool, NULL);
+    for (size_t b = 0; b < AD_COUNT(p->buffers); b++) ad_vk_buffer_clear(&p->e->device, &p->buffers[b]);
 }
 
 static adatom_status prepare(probing *p, size_t bytes) {
     vk_engine *e = p->e;
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
-    const uint32_t bindings = (uint32_t)e->modules[p->launch.kernel].bindings;
-    for (uint32_t b = 0; b < bindings; b++) AD_TRY(ad_vk_buffer_init(e, bytes, &p->buffers[b]));
-    AD_TRY(ad_vk_pipeline_get(e, &p->launch, &p->layout, &p->pipeline));
+    const uint32_t bindings = (uint32_t)e->pipelines.modules[p->launch.kernel].bindings;
+    for (uint32_t b = 0; b < bindings; b++) AD_TRY(ad_vk_buffer_init(&e->device, bytes, &p->buffers[b]));
+    AD_TRY(ad_vk_pipeline_get(&e->pipelines, &p->launch, &p->layout, &p->pipeline));
     const VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, bindings};
     const VkDescriptorPoolCreateInfo pool = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 1, .pPoolSizes = &size};
-    VK(e->vk.vkCreateDescriptorPool(e->device, &pool, NULL, &p->pool));
+    VK(e->device.vk.vkCreateDescriptorPool(e->device.handle, &pool, NULL, &p->pool));
     const VkDescriptorSetAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                                   .descriptorPool = p->pool,
                                                   .descriptorSetCount = 1,
                                                   .pSetLayouts = &p->layout->set};
-    VK(e->vk.vkAllocateDescriptorSets(e->device, &allocate, &p->set));
+    VK(e->device.vk.vkAllocateDescriptorSets(e->device.handle, &allocate, &p->set));
     for (uint32_t b = 0; b < bindings; b++) {
         const VkDescriptorBufferInfo range = {p->buffers[b].handle, 0, bytes};
         const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
@@ -51,11 +49,12 @@ static adatom_status prepare(probing *p, size_t bytes) {
                                             .descriptorCount = 1,
                                             .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                             .pBufferInfo = &range};
-        e->vk.vkUpdateDescriptorSets(e->device, 1, &write, 0, NULL);
+        e->device.vk.vkUpdateDescriptorSets(e->device.handle, 1, &write, 0, NULL);
     }
     const VkQueryPoolCreateInfo queries = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = 2};
-    if (e->physical.timestamp_bits) VK(e->vk.vkCreateQueryPool(e->device, &queries, NULL, &p->queries));
+    if (e->device.physical.timestamp_bits)
+        VK(e->device.vk.vkCreateQueryPool(e->device.handle, &queries, NULL, &p->queries));
 done:
     return status;
 }
@@ -64,8 +63,8 @@ static void barrier(const probing *p, VkPipelineStageFlags from, VkAccessFlags w
     const VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                     .srcAccessMask = written,
                                     .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-    p->e->vk.vkCmdPipelineBarrier(p->e->copy_commands, from, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &memory, 0,
-                                  NULL, 0, NULL);
+    p->e->device.vk.vkCmdPipelineBarrier(p->e->queue.copy_commands, from, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1,
+                                         &memory, 0, NULL, 0, NULL);
 }
 
 /* One sample; fill: zeros are written to the buffers before it. */
@@ -73,38 +72,39 @@ static adatom_status run(const probing *p, bool fill, double *ns) {
     vk_engine *e = p->e;
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
-    const VkCommandBuffer commands = e->copy_commands;
+    const VkCommandBuffer commands = e->queue.copy_commands;
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                             .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
-    VK(e->vk.vkBeginCommandBuffer(commands, &begin));
+    VK(e->device.vk.vkBeginCommandBuffer(commands, &begin));
     for (size_t b = 0; fill && b < AD_COUNT(p->buffers); b++)
-        if (p->buffers[b].handle) e->vk.vkCmdFillBuffer(commands, p->buffers[b].handle, 0, VK_WHOLE_SIZE, 0);
+        if (p->buffers[b].handle) e->device.vk.vkCmdFillBuffer(commands, p->buffers[b].handle, 0, VK_WHOLE_SIZE, 0);
     barrier(p, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
             VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT);
     if (p->queries) {
-        e->vk.vkCmdResetQueryPool(commands, p->queries, 0, 2);
-        e->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 0);
+        e->device.vk.vkCmdResetQueryPool(commands, p->queries, 0, 2);
+        e->device.vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 0);
     }
-    e->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->pipeline);
-    e->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout->pipeline, 0, 1, &p->set, 0,
-                                  NULL);
-    e->vk.vkCmdPushConstants(commands, p->layout->pipeline, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof p->push, &p->push);
+    e->device.vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->pipeline);
+    e->device.vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout->pipeline, 0, 1, &p->set,
+                                         0, NULL);
+    e->device.vk.vkCmdPushConstants(commands, p->layout->pipeline, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof p->push,
+                                    &p->push);
     for (int r = 0; r < p->repeats; r++) {
         if (r) barrier(p, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT);
-        e->vk.vkCmdDispatch(commands, p->launch.grid[0], 1, 1);
+        e->device.vk.vkCmdDispatch(commands, p->launch.grid[0], 1, 1);
     }
-    if (p->queries) e->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 1);
-    VK(e->vk.vkEndCommandBuffer(commands));
+    if (p->queries) e->device.vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 1);
+    VK(e->device.vk.vkEndCommandBuffer(commands));
     const double began = ad_seconds();
-    AD_TRY(ad_vk_submit(e, &commands, 1));
+    AD_TRY(ad_vk_submit(&e->queue, &commands, 1));
     *ns = 1e9 * (ad_seconds() - began);
     if (p->queries) {
-        const uint32_t bits = e->physical.timestamp_bits;
+        const uint32_t bits = e->device.physical.timestamp_bits;
         const uint64_t mask = bits < 64 ? ((uint64_t)1 << bits) - 1 : UINT64_MAX;
         uint64_t ticks[2];
-        VK(e->vk.vkGetQueryPoolResults(e->device, p->queries, 0, 2, sizeof ticks, ticks, sizeof *ticks,
-                                       VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
-        *ns = (double)((ticks[1] - ticks[0]) & mask) * (double)e->physical.properties.limits.timestampPeriod;
+        VK(e->device.vk.vkGetQueryPoolResults(e->device.handle, p->queries, 0, 2, sizeof ticks, ticks, sizeof *ticks,
+                                              VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
+        *ns = (double)((ticks[1] - ticks[0]) & mask) * (double)e->device.physical.properties.limits.timestampPeriod;
     }
 done:
     return status;
@@ -173,17 +173,17 @@ adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe) {
     probing p = {.e = e};
     adatom_status status = ADATOM_UNSUPPORTED;
     const int errors = atomic_load(&e->instance.errors);
-    const char *name = e->physical.info.name;
+    const char *name = e->device.physical.info.name;
     probe->flops = probe->bytes = 0;
-    probe->device_timer = e->physical.timestamp_bits > 0;
+    probe->device_timer = e->device.physical.timestamp_bits > 0;
     switch (probe->kind) {
     case AD_PROBE_FMA16:
-        if (!e->physical.half)
+        if (!e->device.physical.half)
             return ad_fail(engine->ctx, status, "%s has no half-precision arithmetic (shaderFloat16)", name);
         status = probe_arithmetic(&p, probe);
         break;
     case AD_PROBE_MATRIX:
-        if (!e->physical.matrix_nv)
+        if (!e->device.physical.matrix_nv)
             return ad_fail(engine->ctx, status, "%s has no VK_NV_cooperative_matrix with %dx%d half-precision matrices",
                            name, AD_PROBE_MATRIX_SIZE, AD_PROBE_MATRIX_SIZE);
         status = probe_arithmetic(&p, probe);
@@ -195,5 +195,5 @@ adatom_status ad_vk_probe(ad_engine *engine, ad_probe *probe) {
     case AD_PROBE_SGEMM: return ad_fail(engine->ctx, status, "BLAS runs on the host only");
     }
     clear(&p);
-    return status == ADATOM_OK ? ad_vk_validated(e, errors) : status;
+    return status == ADATOM_OK ? ad_vk_validated(&e->instance, errors) : status;
 }
