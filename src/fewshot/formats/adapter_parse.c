@@ -1,6 +1,6 @@
-/* Reading adapter.safetensors and adapter_config.json, which say the same or contradict each other. Writing is in
- * adapter_save.c. */
-#include "fewshot/adapter.h"
+/* adapter.safetensors and adapter_config.json, from bytes to an adapter: they say the same or contradict each other.
+ * The folder with both is opened and written by adapter_folder.c. */
+#include "fewshot/formats/adapter_parse.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 
@@ -9,14 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FORMAT_VERSION 1
 #define TENSORS AD_ADAPTER_TENSORS
 #define CONFIG AD_ADAPTER_CONFIG
 #define HEAD AD_ADAPTER_HEAD
 #define BIAS AD_ADAPTER_BIAS
-#define MAX_CONFIG_BYTES ((size_t)64 << 20)
 enum { LOOK_EVERY = 4096 };
 
 /* What a configuration says of the tensors. */
@@ -49,7 +47,8 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
         if (lacks || images < 1 || !count_within(images, INT_MAX) || !count_within(class_tested, images) ||
             !count_within(class_right, class_tested))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': class %zu lacks a name or has impossible numbers", name, i);
-        tested += class_tested, right += class_right;
+        tested += class_tested;
+        right += class_right;
         if (i % LOOK_EVERY == LOOK_EVERY - 1 && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
     }
     if (tested != c->tested || right != c->right)
@@ -119,10 +118,12 @@ static void fill_info(adatom_adapter *a, const claims *c) {
     info->method = c->method;
     info->estimate = c->estimate;
     info->steps = (int)c->steps;
-    info->tested = (int)c->tested, info->right = (int)c->right;
+    info->tested = (int)c->tested;
+    info->right = (int)c->right;
     info->diverged = (int)c->diverged;
     info->tasks = (int)c->tasks;
-    info->fitted = (int)c->fitted, info->fitted_right = (int)c->fitted_right;
+    info->fitted = (int)c->fitted;
+    info->fitted_right = (int)c->fitted_right;
     info->accuracy = info->tested ? (double)info->right / info->tested : 0;
     adatom_wilson_interval((uint64_t)info->right, (uint64_t)info->tested, &info->low, &info->high);
     memcpy(info->model_hash, c->model_hash, sizeof info->model_hash);
@@ -252,9 +253,8 @@ done:
     return status;
 }
 
-/* config[config_size]: the text of the configuration. */
-static adatom_status read_adapter(adatom_context *context, const char *config, size_t config_size,
-                                  const ad_safetensors *file, adatom_adapter **out) {
+adatom_status ad_adapter_parse(adatom_context *context, const char *config, size_t config_size,
+                               const ad_safetensors *file, adatom_adapter **out) {
     const char *name = file->name;
     claims c = {0};
     adatom_adapter *a = NULL;
@@ -291,63 +291,7 @@ adatom_status adatom_adapter_parse(adatom_context *context, const char *name, co
     ad_safetensors file = {0};
     *out = NULL;
     adatom_status status = ad_safetensors_parse(context, name, tensors, tensors_size, &file);
-    if (status == ADATOM_OK) status = read_adapter(context, config, config_size, &file, out);
+    if (status == ADATOM_OK) status = ad_adapter_parse(context, config, config_size, &file, out);
     ad_safetensors_clear(&file);
     return status;
-}
-
-adatom_status ad_adapter_read(adatom_context *ctx, const char *name, const char *config, const char *tensors,
-                              adatom_adapter **out) {
-    char *text = NULL;
-    size_t size = 0;
-    ad_safetensors file = {0};
-    adatom_status status = ADATOM_OK;
-    *out = NULL;
-    AD_TRY(ad_read_file(ctx, config, MAX_CONFIG_BYTES, &text, &size));
-    AD_TRY(ad_safetensors_load(ctx, name, tensors, &file));
-    AD_TRY(read_adapter(ctx, text, size, &file, out));
-done:
-    ad_safetensors_clear(&file);
-    ad_free(text);
-    return status;
-}
-
-typedef struct left {
-    adatom_context *ctx;
-    const char *folder, *tensors;
-    adatom_adapter *adapter;
-    adatom_status status;
-} left;
-
-/* Goes on as long as what is found does not belong to the tensors. */
-static bool try_left(void *user, const char *config) {
-    left *l = user;
-    l->status = ad_adapter_read(l->ctx, l->folder, config, l->tensors, &l->adapter);
-    return l->status == ADATOM_BAD_DATA;
-}
-
-adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out) {
-    char *config = ad_format(context, "%s/" CONFIG, folder), *tensors = ad_format(context, "%s/" TENSORS, folder);
-    const int lock = ad_lock_folder(context, folder, false);
-    adatom_status status = ADATOM_OUT_OF_MEMORY;
-    *out = NULL;
-    if (config && tensors) status = ad_adapter_read(context, folder, config, tensors, out);
-    if (status == ADATOM_BAD_DATA && access(tensors, R_OK) == 0) {
-        /* A writer that was killed between the two files left the new configuration under its temporary name. */
-        char message[AD_MESSAGE_BYTES];
-        left l = {.ctx = context, .folder = folder, .tensors = tensors, .status = ADATOM_BAD_DATA};
-        memcpy(message, context->message, sizeof message);
-        const adatom_status listed = ad_write_left(context, config, try_left, &l);
-        status = listed == ADATOM_OUT_OF_MEMORY ? listed : l.status;
-        *out = l.adapter;
-        if (status == ADATOM_OK)
-            ad_log(context, ADATOM_LOG_WARNING, "'%s': its writer was cut off; the new " CONFIG " that it left is used",
-                   folder);
-        else if (status == ADATOM_BAD_DATA)
-            ad_fail(context, ADATOM_BAD_DATA, "%s", message);
-    }
-    if (lock >= 0) close(lock);
-    ad_free(config);
-    ad_free(tensors);
-    return ad_leave(context, status);
 }

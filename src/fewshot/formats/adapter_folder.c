@@ -1,17 +1,81 @@
-/* Writing adapter.safetensors and adapter_config.json, both or neither.
+/* The folder of an adapter: adapter.safetensors and adapter_config.json are written both or neither, and read back.
  *
  * Two renames cannot be one. What a writer that is killed between them leaves is the new tensors, the old configuration
  * and the new one under its temporary name, whole and on the disk: adatom_adapter_load() reads it, and the next writer
  * first gives it its name. A writer that fails between them takes the old tensors back, which have a second name
  * meanwhile. */
-#include "fewshot/adapter.h"
-#include "io/safetensors.h"
+#include "fewshot/formats/adapter_parse.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define MAX_CONFIG_BYTES ((size_t)64 << 20)
+
+/* ---- reading ---- */
+
+/* name: for messages. */
+static adatom_status read_files(adatom_context *ctx, const char *name, const char *config, const char *tensors,
+                                adatom_adapter **out) {
+    char *text = NULL;
+    size_t size = 0;
+    ad_safetensors file = {0};
+    adatom_status status = ADATOM_OK;
+    *out = NULL;
+    AD_TRY(ad_read_file(ctx, config, MAX_CONFIG_BYTES, &text, &size));
+    AD_TRY(ad_safetensors_load(ctx, name, tensors, &file));
+    AD_TRY(ad_adapter_parse(ctx, text, size, &file, out));
+done:
+    ad_safetensors_clear(&file);
+    ad_free(text);
+    return status;
+}
+
+/* The configurations that a writer who was killed left. */
+typedef struct leftovers {
+    adatom_context *ctx;
+    const char *folder, *tensors;
+    adatom_adapter *adapter;
+    adatom_status status;
+} leftovers;
+
+/* Goes on as long as what is found does not belong to the tensors. */
+static bool try_leftover(void *user, const char *config) {
+    leftovers *l = user;
+    l->status = read_files(l->ctx, l->folder, config, l->tensors, &l->adapter);
+    return l->status == ADATOM_BAD_DATA;
+}
+
+adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out) {
+    char *config = ad_format(context, "%s/" AD_ADAPTER_CONFIG, folder),
+         *tensors = ad_format(context, "%s/" AD_ADAPTER_TENSORS, folder);
+    const int lock = ad_lock_folder(context, folder, false);
+    adatom_status status = ADATOM_OUT_OF_MEMORY;
+    *out = NULL;
+    if (config && tensors) status = read_files(context, folder, config, tensors, out);
+    if (status == ADATOM_BAD_DATA && access(tensors, R_OK) == 0) {
+        /* A writer that was killed between the two files left the new configuration under its temporary name. */
+        char message[AD_MESSAGE_BYTES];
+        leftovers l = {.ctx = context, .folder = folder, .tensors = tensors, .status = ADATOM_BAD_DATA};
+        memcpy(message, context->message, sizeof message);
+        const adatom_status listed = ad_write_left(context, config, try_leftover, &l);
+        status = listed == ADATOM_OUT_OF_MEMORY ? listed : l.status;
+        *out = l.adapter;
+        if (status == ADATOM_OK)
+            ad_log(context, ADATOM_LOG_WARNING,
+                   "'%s': its writer was cut off; the new " AD_ADAPTER_CONFIG " that it left is used", folder);
+        else if (status == ADATOM_BAD_DATA)
+            ad_fail(context, ADATOM_BAD_DATA, "%s", message);
+    }
+    if (lock >= 0) close(lock);
+    ad_free(config);
+    ad_free(tensors);
+    return ad_leave(context, status);
+}
+
+/* ---- writing ---- */
 
 static adatom_status make_tensors(const adatom_adapter *a, unsigned char **bytes, size_t *size) {
     const size_t count = (size_t)a->count + (a->bias ? 2 : 1);
@@ -39,19 +103,20 @@ static adatom_status make_tensors(const adatom_adapter *a, unsigned char **bytes
     return status;
 }
 
-typedef struct left {
+/* The files of a folder that is about to be written. */
+typedef struct target_files {
     adatom_context *ctx;
     const char *folder, *config, *tensors;
-} left;
+} target_files;
 
 /* Gives the name to a configuration that belongs to the tensors, where the one in place does not. */
-static bool complete(void *user, const char *name) {
-    const left *l = user;
+static bool complete_leftover(void *user, const char *name) {
+    const target_files *l = user;
     adatom_adapter *adapter = NULL;
-    const bool whole = ad_adapter_read(l->ctx, l->folder, l->config, l->tensors, &adapter) == ADATOM_OK;
+    const bool whole = read_files(l->ctx, l->folder, l->config, l->tensors, &adapter) == ADATOM_OK;
     adatom_adapter_destroy(&adapter);
     if (whole) return false;
-    const bool belongs = ad_adapter_read(l->ctx, l->folder, name, l->tensors, &adapter) == ADATOM_OK;
+    const bool belongs = read_files(l->ctx, l->folder, name, l->tensors, &adapter) == ADATOM_OK;
     adatom_adapter_destroy(&adapter);
     return !(belongs && rename(name, l->config) == 0);
 }
@@ -59,7 +124,7 @@ static bool complete(void *user, const char *name) {
 /* A second name for the file, so that it can be taken back; a temporary one, so that it is removed if nobody does.
  * ad_free(); NULL: none.
  */
-static char *keep(adatom_context *ctx, const ad_staged *staged) {
+static char *keep_second_name(adatom_context *ctx, const ad_staged *staged) {
     char *name = staged->temporary ? ad_strdup(ctx, staged->temporary) : NULL;
     if (!name) return NULL;
     char *last = name + strlen(name) - 1;
@@ -91,15 +156,15 @@ adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
     if (!made && errno != EEXIST)
         AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot make the folder '%s': %s", folder, strerror(errno)));
     lock = ad_lock_folder(ctx, folder, true);
-    left l = {ctx, folder, config, tensors};
-    AD_TRY(ad_write_left(ctx, config, complete, &l));
+    target_files files = {ctx, folder, config, tensors};
+    AD_TRY(ad_write_left(ctx, config, complete_leftover, &files));
     fresh = access(tensors, F_OK) != 0;
     /* Both are whole on the disk before either takes its name. */
     AD_TRY(ad_write_stage(ctx, tensors, bytes, size, &staged_tensors));
     AD_TRY(ad_write_stage(ctx, config, a->config_text, strlen(a->config_text), &staged_config));
     if (!fresh && staged_tensors.target) {
         if (!(target = ad_strdup(ctx, staged_tensors.target))) AD_TRY(ADATOM_OUT_OF_MEMORY);
-        kept = keep(ctx, &staged_tensors);
+        kept = keep_second_name(ctx, &staged_tensors);
     }
     status = ad_write_commit(ctx, tensors, &staged_tensors);
     if (status == ADATOM_OK) status = ad_write_commit(ctx, config, &staged_config);

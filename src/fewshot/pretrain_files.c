@@ -34,22 +34,24 @@ adatom_status ad_pretrain_find(ad_training *t) {
     return status != ADATOM_OK ? status : ad_write_check(t->ctx, t->checkpoint_path);
 }
 
-/* Device <-> checkpoint arrays. */
-static adatom_status transfer(ad_training *t, bool to_device) {
-    const int tensors[3] = {t->built.adapted, t->built.velocity, t->built.second};
-    const size_t statistics = t->model->net.role_begin[AD_ROLE_STATISTICS] * sizeof(float);
+/* Brings the state from the device to the checkpoint's arrays, or back. */
+static adatom_status transfer_state(ad_training *t, bool to_device) {
+    ad_session *s = &t->session;
+    const int tensors[3] = {s->built.adapted, s->built.velocity, s->built.second};
+    const size_t statistics = t->model->net.role_begin[AD_ROLE_STATISTICS];
     adatom_status status = ADATOM_OK;
     for (int i = 0; i < 4 && status == ADATOM_OK; i++) {
-        size_t bytes = t->state.counts[i] * sizeof(float);
-        if (!bytes) continue;
+        const size_t count = t->state.counts[i];
+        float *array = t->state.arrays[i];
+        if (!count) continue;
         if (i < 3 && to_device)
-            status = t->api->program_write(t->program, tensors[i], 0, t->state.arrays[i], bytes);
+            status = ad_session_write(s, tensors[i], 0, 0, array, count);
         else if (i < 3)
-            status = t->api->program_read(t->program, tensors[i], 0, t->state.arrays[i], bytes);
+            status = ad_session_read(s, tensors[i], array, count);
         else if (to_device)
-            status = t->api->buffer_write(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
+            status = ad_session_write_parameters(s, statistics, array, count);
         else
-            status = t->api->buffer_read(t->device->engine, t->params, statistics, t->state.arrays[i], bytes);
+            status = ad_session_read_parameters(s, statistics, array, count);
     }
     /* The first step finds no velocity and writes one. */
     if (!to_device && t->state.step == 0)
@@ -58,8 +60,9 @@ static adatom_status transfer(ad_training *t, bool to_device) {
 }
 
 adatom_status ad_pretrain_snapshot(ad_training *t) {
-    adatom_status status = transfer(t, false);
+    adatom_status status = transfer_state(t, false);
     const ad_network *net = &t->model->net;
+    const ad_built *built = &t->session.built;
     const float *adapted = t->state.arrays[AD_CHECKPOINT_ADAPTED];
     for (int i = 0; i < net->param_count && status == ADATOM_OK; i++) {
         const ad_param *p = &net->params[i];
@@ -68,11 +71,11 @@ adatom_status ad_pretrain_snapshot(ad_training *t) {
             memcpy(to, t->state.arrays[AD_CHECKPOINT_STATISTICS] + p->offset - net->role_begin[AD_ROLE_STATISTICS],
                    p->count * sizeof(float));
         else if (p->kind == AD_PARAM_HEAD || p->kind == AD_PARAM_HEAD_BIAS) {
-            int view = p->kind == AD_PARAM_HEAD ? t->built.head : t->built.head_bias;
-            const ad_tensor *tensor = &t->built.plan->tensors[view], *whole = &t->built.plan->tensors[t->built.adapted];
+            const int view = p->kind == AD_PARAM_HEAD ? built->head : built->head_bias;
+            const ad_tensor *tensor = &built->plan->tensors[view], *whole = &built->plan->tensors[built->adapted];
             memcpy(to, adapted + (tensor->offset - whole->offset) / sizeof(float), p->logical * sizeof(float));
         } else
-            memcpy(to, adapted + t->built.role_offset[p->role] + p->offset - net->role_begin[p->role],
+            memcpy(to, adapted + built->role_offset[p->role] + p->offset - net->role_begin[p->role],
                    p->count * sizeof(float));
     }
     if (status != ADATOM_OK) return status;
@@ -122,7 +125,7 @@ adatom_status ad_pretrain_resume(ad_training *t) {
     AD_TRY(ad_checkpoint_read(t->ctx, t->checkpoint_path, &t->state));
     /* Where the epoch is still to be validated, its model may have been written already. */
     if (t->state.best >= 0 && !(t->state.seen && t->state.step % t->steps_per_epoch == 0)) AD_TRY(read_best(t, &best));
-    AD_TRY(transfer(t, true));
+    AD_TRY(transfer_state(t, true));
     ad_log(t->ctx, ADATOM_LOG_INFO, "resuming at step %ld of %ld from '%s'", t->state.step, t->steps,
            t->checkpoint_path);
 done:
