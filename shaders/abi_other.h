@@ -1,4 +1,4 @@
-/* Push constants of the kernels of kernels_other.def. Members named *_task are the elements from one task to the next
+/* Push constants of the kernels that are no convolutions (abi_conv.h). Members named *_task are the elements from one task to the next
  * of that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
 
 struct ad_push_elementwise {

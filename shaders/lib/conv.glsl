@@ -1,4 +1,4 @@
-/* What every kernel of kernels_conv.def starts with: constants, operands, places in the grid. */
+/* What every kernel starts with whose push constants are ad_push_conv (abi_conv.h): constants, operands, places in the grid. */
 #extension GL_EXT_control_flow_attributes : require
 #include "abi.h"
 

@@ -353,7 +353,7 @@ static adatom_status begin_session(adaptation *a) {
     ad_session *s = &a->session;
     const int steps = a->settings.steps;
     const float *features = NULL;
-    float *schedule = ad_calloc(s->device->ctx, 8 * (size_t)AD_MAX(steps, 1), sizeof *schedule);
+    float *schedule = ad_calloc(s->device->ctx, AD_SCHEDULE_COLUMNS * (size_t)AD_MAX(steps, 1), sizeof *schedule);
     adatom_status status = schedule ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
     if (status != ADATOM_OK) return status;
     if (!a->settings.backbone) {

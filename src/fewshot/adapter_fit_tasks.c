@@ -53,7 +53,7 @@ adatom_status ad_adapter_fit_begin(ad_adapter_fit *f, int first, int count) {
                              .query_rounds = (queries + query - 1) / query,
                              .eval_between = f->checkpoint_count > 1,
                              .data_size = f->info.size};
-    float *schedule = ad_calloc(f->ctx, 8 * (size_t)AD_MAX(steps, 1), sizeof *schedule);
+    float *schedule = ad_calloc(f->ctx, AD_SCHEDULE_COLUMNS * (size_t)AD_MAX(steps, 1), sizeof *schedule);
     if (!schedule) return ADATOM_OUT_OF_MEMORY;
     ad_settings_apply(&f->settings, &build);
     if (f->table && build.head_init == AD_HEAD_MEANS) build.head_init = AD_HEAD_HOST;

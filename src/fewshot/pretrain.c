@@ -169,7 +169,7 @@ done:
 static adatom_status begin_session(ad_training *t) {
     ad_session *s = &t->session;
     adatom_status status = ADATOM_OK;
-    float *schedule = ad_calloc(t->ctx, 8 * (size_t)t->steps, sizeof *schedule);
+    float *schedule = ad_calloc(t->ctx, AD_SCHEDULE_COLUMNS * (size_t)t->steps, sizeof *schedule);
     t->loss = ad_malloc(t->ctx, (size_t)t->block, sizeof *t->loss);
     t->predicted = ad_malloc(t->ctx, (size_t)t->block * (size_t)t->p.batch, sizeof *t->predicted);
     if (!schedule || !t->loss || !t->predicted) AD_TRY(ADATOM_OUT_OF_MEMORY);

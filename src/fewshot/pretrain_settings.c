@@ -107,9 +107,10 @@ static double rate(const ad_training *t, long step) {
 void ad_pretrain_schedule(const ad_training *t, float *rows) {
     const bool adam = strcmp(t->p.optimizer, "adam") == 0;
     for (long s = 0; s < t->steps; s++) {
-        for (int r = 0; r < 6; r++) rows[8 * s + r] = (float)rate(t, s);
-        rows[8 * s + 6] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
-        rows[8 * s + 7] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
+        float *row = rows + AD_SCHEDULE_COLUMNS * s;
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate(t, s);
+        row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
+        row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
     }
 }
 

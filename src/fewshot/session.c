@@ -110,7 +110,7 @@ adatom_status ad_session_begin(ad_session *s, const float *schedule, int steps) 
     AD_TRY(allocate_arrays(s));
     AD_TRY(write_pixel_scale(s));
     if (s->built.schedule >= 0)
-        AD_TRY(write_tensor(s, s->built.schedule, schedule, 8 * (size_t)steps * sizeof *schedule));
+        AD_TRY(write_tensor(s, s->built.schedule, schedule, AD_SCHEDULE_COLUMNS * (size_t)steps * sizeof *schedule));
 done:
     return status;
 }

@@ -1,6 +1,7 @@
 /* The kernel check on a real engine: kernel_engine cpu|vulkan|half FAMILY; half: the half variants of the Vulkan
  * engine. Plain program, one process a family: a Vulkan device does not survive a fork. Exit 77 where there is no
  * Vulkan device, a failure if CI is set, since a software driver is there. */
+#include "verify/cases.h"
 #include "verify/check.h"
 #include "cpu/cpu.h"
 #include "vk/vk.h"

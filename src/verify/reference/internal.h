@@ -73,6 +73,18 @@ static inline int output_of(const ad_geometry *g, int h, int i, int size) {
     return distance >= 0 && distance % g->stride == 0 && distance / g->stride < size ? distance / g->stride : -1;
 }
 
+/* Groups of channels (COMPOSE*, DEPTH*): channels of a group of inputs and of outputs; without groups all of them. */
+static inline int group_c(const ad_geometry *g) { return g->group ? g->group : g->c; }
+static inline int group_o(const ad_geometry *g) { return g->group ? g->group : g->o; }
+/* The numbers of such groups. */
+static inline int groups_c(const ad_geometry *g) { return g->group ? g->c / g->group : 1; }
+static inline int groups_o(const ad_geometry *g) { return g->group ? g->o / g->group : 1; }
+
+/* Element [m][ij] of the atoms between input group `from` and output group `to`. */
+static inline size_t psi_at(const ad_geometry *g, int to, int from, int m, int ij) {
+    return at4(to, from, m, ij, groups_c(g), g->m, g->k * g->k);
+}
+
 /* The round of index, labels, loss, predicted: counter is role `counter`. */
 static inline int round_of(const task_op *r, int counter) {
     return r->v[counter] ? (int)((uint32_t)r->v[counter][0] % (uint32_t)r->op->i[7]) : 0;

@@ -28,7 +28,8 @@ static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant,
 
 static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                           ad_vk_recipe *out) {
-    (void)plan, (void)caps;
+    (void)plan;
+    (void)caps;
     if (variant == 1) ad_vk_add(out, op, AD_VK_ADVANCE, NULL, 0);
     return variant == 1;
 }

@@ -1,4 +1,4 @@
-/* Helpers of the lower_*.c: small arithmetic that every family needs. */
+/* The small arithmetic that every family needs to lower an operation. */
 #ifndef AD_VK_LOWER_H
 #define AD_VK_LOWER_H
 
@@ -45,7 +45,7 @@ static inline void ad_vk_items(ad_vk_launch *l, const ad_vk_caps *caps, size_t i
     ad_vk_groups(l, caps, (items + AD_VK_GROUP - 1) / AD_VK_GROUP, tasks);
 }
 
-/* Reductions over positions (abi_other.h; lower_norm.c): a first launch makes a part of each `run` of `count`
+/* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part of each `run` of `count`
  * positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of each
  * launch: scratch, or role `result` for the last. False: too many launches. */
 void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last);
