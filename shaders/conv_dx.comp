@@ -53,9 +53,9 @@ void main() {
     [[unroll]] for (int r = 0; r < 8; r++) sum[r] = vec4(0);
     for (int tap = 0; tap < K * K; tap++) {
         if (!ad_tap_reaches(class_, tap / K, tap % K)) continue;
-        for (int at = unit; at < O4 + unit; at += 4) {
-            vec4 dy0 = load_dy(pixel0, tap, at), dy1 = load_dy(pixel1, tap, at);
-            vec4 w0 = load_w(tap, first_column + row, at), w1 = load_w(tap, first_column + row + 32, at);
+        for (int at = 0; at < O4; at += 4) { /* as often for every invocation, because of the barriers in it */
+            vec4 dy0 = load_dy(pixel0, tap, at + unit), dy1 = load_dy(pixel1, tap, at + unit);
+            vec4 w0 = load_w(tap, first_column + row, at + unit), w1 = load_w(tap, first_column + row + 32, at + unit);
             barrier();
             tile_dy[unit * ROW + row] = ad_stage(GRADIENT * dy0);
             tile_dy[unit * ROW + row + 32] = ad_stage(GRADIENT * dy1);

@@ -11,6 +11,11 @@ static inline int32_t ad_vk_stride(const ad_plan *plan, const ad_op *op, int rol
     return op->t[role] < 0 ? 0 : (int32_t)plan->tensors[op->t[role]].stride;
 }
 
+/* Whether the two roles are there and are the same tensor (shaders/abi_other.h: in place). */
+static inline bool ad_vk_in_place(const ad_op *op, int role, int other) {
+    return op->t[role] >= 0 && op->t[role] == op->t[other];
+}
+
 /* Whether every task of every operand begins at a multiple of 4 elements, as vec4 access needs. */
 static inline bool ad_vk_aligned(const ad_plan *plan, const ad_op *op) {
     for (int r = 0; r < AD_OP_TENSORS; r++)
