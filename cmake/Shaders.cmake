@@ -9,7 +9,7 @@ set(spv_headers)
 
 # Kernels named *_KHR use GL_KHR_cooperative_matrix, which glslang knows since 13 (2023). Where the compiler is older, SPIR-V that was made
 # from the same source by tools/prebuild.sh is embedded instead; where the source has changed since, those kernels are left out (an empty
-# module: src/vk/core/arithmetic.c then does not offer them), and the test "prebuilt" fails.
+# module: src/vk/core/matrix_units.c then does not offer them), and the test "prebuilt" fails.
 set(prebuilt_dir ${CMAKE_SOURCE_DIR}/shaders/prebuilt)
 file(WRITE ${CMAKE_BINARY_DIR}/khr.comp "#version 450
 #extension GL_KHR_cooperative_matrix : require

@@ -193,7 +193,10 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
                     to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
                                    (size_t)s->x.out + q * (size_t)s->x.out_step) *
                                       s->columns * bytes;
-                    if (++q == (size_t)s->x.outputs) q = 0, row++;
+                    if (++q == (size_t)s->x.outputs) {
+                        q = 0;
+                        row++;
+                    }
                 }
                 for (size_t r = p.rows; r < AD_CPU_TILE_ROWS; r++) p.a[r] = p.a[0];
                 for (size_t column = start; column < AD_MIN(start + group, s->columns); column += width) {

@@ -3,11 +3,11 @@
 
 #include <math.h>
 
-enum { BLOCK = 4096, SCHEDULE_COLUMNS = 8, BETA1_COLUMN = 6, BETA2_COLUMN = 7 };
+enum { BLOCK = 4096 };
 
 static const float *schedule_row(const ad_cpu_call *call, int schedule, int counter) {
     const float *rows = ad_cpu_at(call, schedule, 0);
-    return rows + (size_t) * (const int32_t *)ad_cpu_at(call, counter, 0) * SCHEDULE_COLUMNS;
+    return rows + (size_t) * (const int32_t *)ad_cpu_at(call, counter, 0) * AD_SCHEDULE_COLUMNS;
 }
 
 AD_CPU_CLONES static void sgd_block(float *p, const float *grad, float *velocity, size_t count, const float *f,
@@ -53,7 +53,7 @@ static void run_adam(const ad_cpu_call *call) {
     const size_t count = (size_t)call->op->g.c, blocks = (count + BLOCK - 1) / BLOCK,
                  items = blocks * (size_t)call->tasks;
     const float *row = schedule_row(call, 4, 5);
-    const float scale1 = 1 / row[BETA1_COLUMN], scale2 = 1 / row[BETA2_COLUMN];
+    const float scale1 = 1 / row[AD_SCHEDULE_FIRST], scale2 = 1 / row[AD_SCHEDULE_SECOND];
     AD_CPU_PARALLEL(call, items * BLOCK)
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);

@@ -295,10 +295,13 @@ START_TEST(refusals) {
     plan->ops[0].t[0] = 77;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     plan->ops[0].t[0] = ONE;
-    plan->lanes = 1, plan->tensors[ONE].lane = true, plan->tensors[ONE].stride = plan->tensors[ONE].count;
+    plan->lanes = 1;
+    plan->tensors[ONE].lane = true;
+    plan->tensors[ONE].stride = plan->tensors[ONE].count;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     ck_assert_msg(strstr(adatom_context_message(ctx), "is of a lane"), "%s", adatom_context_message(ctx));
-    plan->tensors[ONE].lane = false, plan->tensors[ONE].stride = 0;
+    plan->tensors[ONE].lane = false;
+    plan->tensors[ONE].stride = 0;
     plan->tasks = AD_MOST_TASKS + 1;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     ck_assert_msg(strstr(adatom_context_message(ctx), "32768 tasks"), "%s", adatom_context_message(ctx));

@@ -4,6 +4,7 @@
 #define AD_VK_KERNEL_H
 
 #include "plan/engine.h"
+#include "vk/core/caps.h"
 
 /* The kernels of kernels.def, one SPIR-V module each. */
 typedef enum ad_vk_kernel {
@@ -12,24 +13,6 @@ typedef enum ad_vk_kernel {
 #undef AD_KERNEL
     AD_VK_KERNEL_COUNT
 } ad_vk_kernel;
-
-/* What matrix units multiply: m x k by k x n, half precision with float32 sums, by one subgroup. m = 0: there are none
- * to use. */
-typedef struct ad_vk_matrix {
-    uint32_t m, n, k;
-    uint32_t subgroup; /* invocations; kernels are made with subgroups of this size, all full */
-    bool khr;          /* VK_KHR_cooperative_matrix, else VK_NV_cooperative_matrix */
-} ad_vk_matrix;
-
-typedef struct ad_vk_caps {
-    uint32_t max_invocations, max_shared_bytes, max_groups[3], subgroup;
-    size_t max_range;
-    uint32_t max_texels; /* maxTexelBufferElements */
-    bool software;       /* llvmpipe, SwiftShader: register tiles; shared memory and barriers only to add up lanes */
-    bool shuffle;        /* subgroupShuffle */
-    bool half;           /* variants of reduced precision were asked for */
-    ad_vk_matrix matrix; /* only where half */
-} ad_vk_caps;
 
 enum { AD_VK_SCRATCH = 64 }; /* bind[] value: the recipe's scratch buffer (partial sums of two-pass reductions) */
 
@@ -45,7 +28,7 @@ typedef struct ad_vk_launch {
     uint32_t push[32]; /* push constants, <= 128 bytes; floats by memcpy */
     int push_words;
     uint32_t subgroup; /* 0: any; else subgroups have exactly this many invocations and are full */
-    uint32_t grid[3];  /* workgroups; each <= max_groups (stream.c does not split) */
+    uint32_t grid[3];  /* workgroups; each <= max_groups */
     bool scratch_read, scratch_write;
 } ad_vk_launch;
 
