@@ -1,10 +1,10 @@
 #version 450
-/* CONV_DX, shared-memory tiles: dx[n][h][w][c] = sum over (i,j,o) and the (p,q) that read (h,w): w[ij][c][o] dy[n][p][q][o], an
- * implicit matrix product of pixels x (taps, o) by (taps, o) x c, both operands with o fastest.
+/* CONV_DX, shared-memory tiles: dx[n][h][w][c] = sum over (i,j,o) and the (p,q) that read (h,w): w[ij][c][o]
+ * dy[n][p][q][o], an implicit matrix product of pixels x (taps, o) by (taps, o) x c, both operands with o fastest.
  * dy [task][n][oh][ow][O], w [task][K*K][C][O], dx [task][n][h][w][C]. C % 4 == 0; without AD_WIDTH=1 also O % 4 == 0.
  * Task strides are multiples of 4 where vec4 are read.
- * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See conv_place.glsl.
- * AD_HALF: the tiles hold half precision (lib/conv.glsl).
+ * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See
+ * conv_place.glsl. AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops an output position. Double reference: CONV_DX. */
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
@@ -77,6 +77,7 @@ void main() {
         if (!pixel.inside) return;
         int at = ad_task_offset(2, 1) + ((pixel.image * p.h + pixel.row) * p.w + pixel.col) * C + first_column + column;
         [[unroll]] for (int j = 0; j < 4; j++)
-            if (first_column + column + 16 * j < C) dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j] * UNSCALE;
+            if (first_column + column + 16 * j < C)
+                dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j] * UNSCALE;
     }
 }

@@ -1,7 +1,7 @@
 /* y = act(scale[c]*x + shift[c] + residual), coef[2][c] = scale, shift. Without COEF: scale 1, shift 0. y may be x
  * or residual: PLACE then says so, and its own binding is not used.
- * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same channels
- * (abi_other.h), so that coef is read once for all of them. Grid: lib/grid.glsl, slice items a task.
+ * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same
+ * channels (abi_other.h), so that coef is read once for all of them. Grid: lib/grid.glsl, slice items a task.
  * Bytes: 4*(2 + RESIDUAL) an element. Reference: AFFINE. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -22,7 +22,8 @@ layout(set = 0, binding = 3) writeonly buffer Y4 { vec4 y4[]; };
 void main() {
     const uint item = item_index(), task = task_index();
     if (item >= uint(p.slice)) return;
-    const uint x = task * uint(p.x_task) / 4, residual = task * uint(p.residual_task) / 4, y = task * uint(p.y_task) / 4;
+    const uint x = task * uint(p.x_task) / 4, residual = task * uint(p.residual_task) / 4,
+               y = task * uint(p.y_task) / 4;
     vec4 scale = vec4(1.0), shift = vec4(0.0);
     if (COEF) {
         const uint coef = task * uint(p.coef_task) / 4 + item % uint(p.channels4);

@@ -1,8 +1,8 @@
-/* With d = dy*act'(y): dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d; back[3][c] = A, B, C, without BACK A = 1. dresidual = d, with
- * ACCUMULATE added. dx or dresidual may be dy, not both: DX_IN_DY or DRESIDUAL_IN_DY then says so, and its own binding is not used
- * (abi_other.h).
- * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same channels
- * (abi_other.h). Grid: lib/grid.glsl, slice items a task. Bytes: 4 an element and tensor.
+/* With d = dy*act'(y): dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d; back[3][c] = A, B, C, without BACK A = 1. dresidual =
+ * d, with ACCUMULATE added. dx or dresidual may be dy, not both: DX_IN_DY or DRESIDUAL_IN_DY then says so, and its own
+ * binding is not used (abi_other.h).
+ * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same
+ * channels (abi_other.h). Grid: lib/grid.glsl, slice items a task. Bytes: 4 an element and tensor.
  * Reference: AFFINE_BACK. */
 #version 450
 #extension GL_GOOGLE_include_directive : require

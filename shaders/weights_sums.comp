@@ -1,8 +1,8 @@
 /* WEIGHT_NORM: norms[x] = max(sqrt(sum w*w), 1e-12). With BACK, WEIGHT_SCALE_BACK: dgain[x] = sum dy*w/norms[x] and
- * dw = dy*gain[x]/norms[x]; dw may be dy: IN_PLACE then says so, and its own binding is not used (abi_other.h). Sums are over
- * the numbers of channel x.
- * Layout: kernels [taps][inputs][outputs]. A workgroup takes WIDTH neighbouring channels, so that neighbouring invocations read
- * neighbouring numbers; the others share the numbers of a channel.
+ * dw = dy*gain[x]/norms[x]; dw may be dy: IN_PLACE then says so, and its own binding is not used (abi_other.h). Sums
+ * are over the numbers of channel x.
+ * Layout: kernels [taps][inputs][outputs]. A workgroup takes WIDTH neighbouring channels, so that neighbouring
+ * invocations read neighbouring numbers; the others share the numbers of a channel.
  * Grid: lib/grid.glsl's workgroups, ceil(channels/WIDTH) a task. Bytes: 4 a number (BACK: 12).
  * Reference: WEIGHT_NORM, WEIGHT_SCALE_BACK. */
 #version 450

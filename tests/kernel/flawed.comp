@@ -1,5 +1,5 @@
-/* The positive control of kernel_spirv.c: FLAW 0 is sound, each of the others has one barrier or subgroup operation that some
- * invocations miss, or (7) reads and writes through two bindings what a constant says is one. */
+/* The positive control of kernel_spirv.c: FLAW 0 is sound. Each of the others has a barrier or a subgroup operation that
+ * some invocations miss, but for 7, which touches through two bindings what a constant says is one. */
 #version 450
 #extension GL_KHR_shader_subgroup_shuffle : require
 layout(local_size_x = 64) in;
