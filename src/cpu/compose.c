@@ -1,5 +1,5 @@
-/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per input channel.
- */
+/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per
+ * input channel. */
 #include "cpu/cpu_internal.h"
 
 #include <string.h>

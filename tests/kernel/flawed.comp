@@ -1,5 +1,5 @@
-/* The positive control of kernel_spirv.c: FLAW 0 is sound. Each of the others has a barrier or a subgroup operation that
- * some invocations miss, but for 7, which touches through two bindings what a constant says is one. */
+/* Positive control of kernel_spirv.c: FLAW 0 is sound. Each of the others has a barrier or a subgroup operation that
+ * some invocations miss, except 7, which touches through two bindings what a constant says is one. */
 #version 450
 #extension GL_KHR_shader_subgroup_shuffle : require
 layout(local_size_x = 64) in;
