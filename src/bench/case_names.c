@@ -123,8 +123,7 @@ const char *const *ad_bench_suite(const char *suite) {
     return !strcmp(suite, "full") ? full_suite : NULL;
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 enum { MAX_PARTS = 6, MAX_NUMBER = 1 << 24 };
 typedef struct parts {
     char text[128];

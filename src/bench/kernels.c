@@ -123,7 +123,8 @@ static adatom_status run_sample(void *user, double *ns) {
     return status;
 }
 
-/* The equal matrix product by OpenBLAS; 0 where the engine has none. */
+/* The equal matrix product by OpenBLAS; 0 where the engine has none, or the system has no OpenBLAS, which is said once.
+ */
 static double sgemm_flops(ad_bench *b, const ad_case *c) {
     const ad_geometry *g = &c->op.g;
     ad_probe p = {.kind = AD_PROBE_SGEMM};
@@ -146,7 +147,14 @@ static double sgemm_flops(ad_bench *b, const ad_case *c) {
         break;
     default: return 0;
     }
-    if (!b->engine->api->probe || b->engine->api->probe(b->engine, &p) != ADATOM_OK) return 0;
+    if (b->without_sgemm || !b->engine->api->probe) return 0;
+    const adatom_status status = b->engine->api->probe(b->engine, &p);
+    if (status == ADATOM_UNSUPPORTED) {
+        b->without_sgemm = true;
+        if (strcmp(b->engine->api->name, "cpu") == 0)
+            ad_log(b->ctx, ADATOM_LOG_WARNING, "%s", adatom_context_message(b->ctx));
+    }
+    if (status != ADATOM_OK) return 0;
     return 1e9 * p.flops / ad_bench_median(p.ns, AD_PROBE_SAMPLES);
 }
 

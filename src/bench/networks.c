@@ -193,7 +193,7 @@ done:
 enum { FOLDER_BYTES = 1024 };
 
 static adatom_status make_folder(ad_bench *b, char folder[FOLDER_BYTES]) {
-    const char *parent = b->params.temporary_dir ? b->params.temporary_dir : "/tmp";
+    const char *parent = b->params.temporary_dir ? b->params.temporary_dir : P_tmpdir;
     const int length = snprintf(folder, FOLDER_BYTES, "%s/adatom-bench-XXXXXX", parent);
     if (length > 0 && length < FOLDER_BYTES && mkdtemp(folder)) return ADATOM_OK;
     folder[0] = 0;

@@ -61,9 +61,12 @@ static void closerlook_baseline(ad_settings *s) {
     s->head_random = true;
     s->adam = false;
     s->lr[AD_ROLE_HEAD] = 0.01f;
-    s->momentum = 0.9f, s->dampening = 0.9f, s->weight_decay = 1e-3f;
+    s->momentum = 0.9f;
+    s->dampening = 0.9f;
+    s->weight_decay = 1e-3f;
     s->nesterov = false;
-    s->batch = 4, s->epochs = 100;
+    s->batch = 4;
+    s->epochs = 100;
 }
 
 /* Written so that a NaN is within no range. */
@@ -284,7 +287,10 @@ adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shi
             break;
         case 2:
             b->augment_mode = 2;
-            b->augment[0] = 0.35f, b->augment[1] = 1.0f, b->augment[2] = 0.75f, b->augment[3] = 4.0f / 3.0f;
+            b->augment[0] = 0.35f;
+            b->augment[1] = 1.0f;
+            b->augment[2] = 0.75f;
+            b->augment[3] = 4.0f / 3.0f;
             break;
         case 3: b->augment_flags |= AD_FLIP; break;
         case 4: b->augment[4] = b->augment[5] = b->augment[6] = 0.4f; break;

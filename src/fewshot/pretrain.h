@@ -35,7 +35,7 @@ typedef struct ad_training {
 
 /* params with the defaults filled in and everything checked that needs no data on the device. */
 adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params *params);
-/* The rates of all steps: rows[8 * t->steps] (ops.def). */
+/* The rates of all steps: rows[steps][AD_SCHEDULE_COLUMNS]. */
 void ad_pretrain_schedule(const ad_training *t, float *rows);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);

@@ -121,7 +121,9 @@ adatom_status ad_pretrain_resume(ad_training *t) {
         if (t->p.restart) unlink(t->checkpoint_path);
         return ADATOM_OK;
     }
-    t->state.steps = t->steps, t->state.steps_per_epoch = t->steps_per_epoch, t->state.batch = t->p.batch;
+    t->state.steps = t->steps;
+    t->state.steps_per_epoch = t->steps_per_epoch;
+    t->state.batch = t->p.batch;
     AD_TRY(ad_checkpoint_read(t->ctx, t->checkpoint_path, &t->state));
     /* Where the epoch is still to be validated, its model may have been written already. */
     if (t->state.best >= 0 && !(t->state.seen && t->state.step % t->steps_per_epoch == 0)) AD_TRY(read_best(t, &best));

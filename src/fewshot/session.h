@@ -84,7 +84,8 @@ adatom_status ad_session_plan_parts(ad_session *session, const ad_build_params *
 /* ---- running ---- */
 
 /* Gives everything that was planned its memory on the device: parameters, rows, program, and the host arrays. Writes
- * the scale of pixels and the schedule, rows of 8 floats for `steps` steps (NULL where the plan takes no steps). */
+ * the scale of pixels and the schedule, rows of AD_SCHEDULE_COLUMNS floats for `steps` steps (NULL where the plan takes
+ * no steps). */
 adatom_status ad_session_begin(ad_session *session, const float *schedule, int steps);
 /* New tasks: sends session->support, labels and query, sets the counters to the first step and runs INIT. */
 adatom_status ad_session_start(ad_session *session);

@@ -34,8 +34,8 @@ void ad_case_share(ad_case *c, int role);
 void ad_case_halve(ad_case *c, int role);
 /* Role `role` uses the tensor of the earlier role `with`. */
 void ad_case_alias(ad_case *c, int role, int with);
-/* Appends a copy of c and names it. Sizes that are still 0 come from ad_op_elements; words (may be NULL) end the name.
- */
+/* Appends a copy of c and names it. Sizes that are still 0 come from ad_op_elements; words (may be NULL) end
+ * the name. */
 void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words);
 
 /* g with oh and ow computed; k, stride and dil of 0 become 1. */
@@ -46,8 +46,8 @@ bool ad_case_never_tasked(int kind, int role);
 bool ad_case_role_is(int kind, int role, const char *name);
 
 /* A plan with the one operation of the case, every tensor between two guards of AD_CASE_GUARD bytes in one arena.
- * *whole is a tensor of bytes that covers the arena. Tensor op.t[r] of the plan belongs to role r. NULL: message set.
- */
+ * *whole is a tensor of bytes that covers the arena. Tensor op.t[r] of the plan belongs to role r. NULL:
+ * message set. */
 enum { AD_CASE_GUARD = 256 };
 ad_plan *ad_case_plan(adatom_context *ctx, const ad_case *c, int *whole);
 /* Fills an image of the arena: guards, gaps and pure outputs with AD_CASE_NAN words, operands with numbers from seed:

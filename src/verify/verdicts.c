@@ -28,8 +28,8 @@ static adatom_status judge_variant(ad_engine *engine, const ad_case_list *list, 
     return ADATOM_OK;
 }
 
-/* *passed: whether every variant that computes in float32 passes the quick cases that have tensors in half precision.
- */
+/* *passed: whether every variant that computes in float32 passes the quick cases that have tensors in
+ * half precision. */
 static adatom_status check_storage(ad_engine *engine, const ad_case_list *list, bool *passed, char detail[DETAIL]) {
     const ad_engine_api *api = engine->api;
     adatom_status status = ADATOM_OK;

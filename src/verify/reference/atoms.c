@@ -1,5 +1,5 @@
-/* The second stage of coefficients-first (docs/methods.md, "Three exact ways to compute a layer"): atoms applied to u.
- */
+/* The second stage of coefficients-first (docs/methods.md, "Three exact ways to compute a layer"): atoms applied
+ * to u. */
 #include "verify/reference/internal.h"
 
 /* u is [n][h][w][m][o]: an image of m*o channels. */

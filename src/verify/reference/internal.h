@@ -5,8 +5,8 @@
 #include "verify/reference/reference.h"
 #include <math.h>
 
-/* Unit roundoff of float32. One ULP, the unit of the Vulkan specification's precision table, is at most two of these.
- */
+/* Unit roundoff of float32. One ULP, the unit of the Vulkan specification's precision table, is at most two
+ * of these. */
 #define EPS 0x1p-24
 /* What the specification allows, as relative errors: division 2.5 ULP; 1/sqrt 2 ULP; sqrt as 1/(1/sqrt), 4.5 ULP; so
  * 1/sqrt(x) by division 7 ULP. exp(x): 3 + 2|x| ULP. log: 3 ULP, or 2^-21 absolute near 1. */

@@ -41,8 +41,8 @@ static size_t vectors_of(int kernel, const int kernels[3], int o) {
     return kernel == kernels[1] ? (size_t)o : (size_t)o / 4;
 }
 
-/* Outputs of a line that one invocation computes. More of them share the inputs that it loads; registers set the limit.
- */
+/* Outputs of a line that one invocation computes. More of them share the inputs that it loads; registers set
+ * the limit. */
 static int strip_of(const ad_geometry *g) {
     const int reach = (g->k - 1) * g->dil;
     for (int strip = 8; strip > 1; strip /= 2)

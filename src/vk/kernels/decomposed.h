@@ -21,8 +21,8 @@ static inline ad_vk_launch *ad_conv_add_groups(ad_vk_launch *l, const ad_geometr
 /* Whether one invocation can hold all atoms: its code and its sums stay small. */
 static inline bool ad_conv_few_atoms(const ad_geometry *g) { return g->k * g->k * g->m <= 144; }
 
-/* Whether a kernel of shaders/lib/spread.glsl can run the operation, whose first two roles it reads as texel buffers.
- */
+/* Whether a kernel of shaders/lib/spread.glsl can run the operation, whose first two roles it reads as
+ * texel buffers. */
 static inline bool ad_conv_atoms_spread(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps) {
     return op->g.o % 4 == 0 && ad_conv_few_atoms(&op->g) && ad_vk_aligned(plan, op) && ad_conv_spreads(caps) &&
            ad_conv_texels(caps, plan, op, 2);
