@@ -16,13 +16,16 @@ static void engine_destroy(ad_engine *engine) {
     vk_engine *e = vk_engine_of(engine);
     vk_device *d = &e->device;
     if (d->handle && d->vk.vkDeviceWaitIdle) {
-        d->vk.vkDeviceWaitIdle(d->handle);
+        if (!d->abandoned) d->vk.vkDeviceWaitIdle(d->handle);
         ad_vk_choices_save(e);
         ad_vk_pipelines_clear(&e->pipelines);
         ad_vk_queue_close(&e->queue);
     }
     ad_vk_device_close(d);
-    ad_vk_instance_clear(&e->instance);
+    if (d->abandoned)
+        ad_vk_instance_abandon(&e->instance);
+    else
+        ad_vk_instance_clear(&e->instance);
     ad_free(e->choices);
     ad_free(e->cache.path);
     ad_free(e);
@@ -91,6 +94,7 @@ static const ad_engine_api api = {
     .program_write = ad_vk_program_write,
     .program_read = ad_vk_program_read,
     .program_run = ad_vk_program_run,
+    .program_turns = ad_vk_program_turns,
     .program_destroy = ad_vk_program_destroy,
     .program_profile = ad_vk_program_profile,
     .program_op_ns = ad_vk_program_op_ns,

@@ -119,8 +119,10 @@ adatom_status ad_vk_staging_init(vk_device *d, size_t bytes, vk_buffer *out) { r
 
 void ad_vk_buffer_clear(vk_device *d, vk_buffer *buffer) {
     if (buffer->memory) d->allocated_bytes -= buffer->bytes;
-    d->vk.vkDestroyBuffer(d->handle, buffer->handle, NULL);
-    d->vk.vkFreeMemory(d->handle, buffer->memory, NULL);
+    if (!d->abandoned) {
+        d->vk.vkDestroyBuffer(d->handle, buffer->handle, NULL);
+        d->vk.vkFreeMemory(d->handle, buffer->memory, NULL);
+    }
     *buffer = (vk_buffer){0};
 }
 

@@ -39,6 +39,7 @@ done:
 }
 
 void ad_vk_device_close(vk_device *device) {
-    if (device->handle && device->vk.vkDestroyDevice) device->vk.vkDestroyDevice(device->handle, NULL);
+    if (device->handle && device->vk.vkDestroyDevice && !device->abandoned)
+        device->vk.vkDestroyDevice(device->handle, NULL);
     device->handle = VK_NULL_HANDLE;
 }

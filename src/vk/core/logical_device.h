@@ -4,6 +4,8 @@
 
 #include "vk/core/physical.h"
 
+enum { VK_FLIGHTS = 2 }; /* submissions that may be in flight (queue.h) */
+
 typedef struct vk_device {
     adatom_context *ctx;
     const vk_instance *instance;
@@ -13,6 +15,7 @@ typedef struct vk_device {
     uint32_t memory_type; /* of arenas and buffers (buffer.c) */
     bool mapped;          /* that memory is used through its mapping: no staging */
     size_t allocated_bytes;
+    bool abandoned; /* it has not answered in time: nothing is asked of it any more, and what it may be using stays */
 } vk_device;
 
 /* Opens *physical; half: for half precision. On failure, too, ad_vk_device_close() clears what is there. */

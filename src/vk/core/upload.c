@@ -25,16 +25,17 @@ static adatom_status prepare(vk_device *d, vk_uploads *u) {
     const VkCommandBufferAllocateInfo commands = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                                   .commandPool = u->pool,
                                                   .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                                  .commandBufferCount = 2};
+                                                  .commandBufferCount = VK_UPLOAD_PARTS};
     if (!u->commands[0]) VK(d->vk.vkAllocateCommandBuffers(d->handle, &commands, u->commands));
     if (!u->staging.handle)
-        AD_TRY(ad_vk_staging_init(d, AD_MIN(2 * (size_t)PIECE_BYTES, d->physical.allocation_bytes), &u->staging));
+        AD_TRY(ad_vk_staging_init(d, AD_MIN(VK_UPLOAD_PARTS * (size_t)PIECE_BYTES, d->physical.allocation_bytes),
+                                  &u->staging));
 done:
     return status;
 }
 
 static void record(vk_device *d, vk_uploads *u, VkBuffer to, const VkBufferCopy *region) {
-    if (region->size) d->vk.vkCmdCopyBuffer(u->commands[u->half], u->staging.handle, to, 1, region);
+    if (region->size) d->vk.vkCmdCopyBuffer(u->commands[u->part], u->staging.handle, to, 1, region);
 }
 
 adatom_status ad_vk_upload_piece(vk_device *d, vk_uploads *u) {
@@ -45,9 +46,10 @@ adatom_status ad_vk_upload_piece(vk_device *d, vk_uploads *u) {
     if (u->first == u->count) return ADATOM_OK;
     if (!d->mapped) {
         AD_TRY(prepare(d, u));
-        VK(d->vk.vkBeginCommandBuffer(u->commands[u->half], &begin));
+        VK(d->vk.vkBeginCommandBuffer(u->commands[u->part], &begin));
     }
-    const size_t piece = d->mapped ? (size_t)PIECE_BYTES : u->staging.bytes / 2, base = (size_t)u->half * piece;
+    const size_t piece = d->mapped ? (size_t)PIECE_BYTES : u->staging.bytes / VK_UPLOAD_PARTS / 4 * 4,
+                 base = (size_t)u->part * piece;
     VkBuffer to = VK_NULL_HANDLE;
     VkBufferCopy region = {.size = 0}; /* neighbours go together */
     for (size_t used = 0, n; u->first < u->count && used < piece; used += n) {
@@ -68,16 +70,17 @@ adatom_status ad_vk_upload_piece(vk_device *d, vk_uploads *u) {
     if (u->first == u->count) u->first = u->count = 0;
     if (!d->mapped) {
         record(d, u, to, &region);
-        VK(d->vk.vkEndCommandBuffer(u->commands[u->half]));
+        VK(d->vk.vkEndCommandBuffer(u->commands[u->part]));
         u->filled = true;
-        u->half ^= 1;
+        u->part = (u->part + 1) % VK_UPLOAD_PARTS;
     }
 done:
     return status;
 }
 
 VkCommandBuffer ad_vk_upload_take(vk_uploads *u) {
-    const VkCommandBuffer commands = u->filled ? u->commands[u->half ^ 1] : VK_NULL_HANDLE;
+    const VkCommandBuffer commands =
+        u->filled ? u->commands[(u->part + VK_UPLOAD_PARTS - 1) % VK_UPLOAD_PARTS] : VK_NULL_HANDLE;
     u->filled = false;
     return commands;
 }

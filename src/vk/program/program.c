@@ -230,17 +230,22 @@ done:
     return status;
 }
 
-void ad_vk_program_destroy(ad_program **program) {
-    if (!program || !*program) return;
-    vk_program *p = (vk_program *)*program;
-    vk_engine *e = p->e;
-    ad_vk_segments_clear(p);
+static void destroy_objects(vk_program *p) {
+    const vk_engine *e = p->e;
     for (int l = 0; l < p->launch_count; l++)
         for (int b = 0; b < VK_MAX_BINDINGS; b++)
             e->device.vk.vkDestroyBufferView(e->device.handle, p->launches[l].views[b], NULL);
     e->device.vk.vkDestroyQueryPool(e->device.handle, p->queries, NULL);
     e->device.vk.vkDestroyCommandPool(e->device.handle, p->command_pool, NULL);
     e->device.vk.vkDestroyDescriptorPool(e->device.handle, p->descriptors, NULL);
+}
+
+void ad_vk_program_destroy(ad_program **program) {
+    if (!program || !*program) return;
+    vk_program *p = (vk_program *)*program;
+    vk_engine *e = p->e;
+    ad_vk_segments_clear(p);
+    if (!e->device.abandoned) destroy_objects(p);
     for (int a = 0; a < AD_MAX_ARENAS; a++) ad_vk_buffer_clear(&e->device, &p->own[a]);
     ad_vk_buffer_clear(&e->device, &p->scratch);
     ad_plan_destroy(&p->plan);
