@@ -49,7 +49,6 @@ struct ad_program {
     int workers; /* threads that take a task each through all runs of a call; 0: those go operation by operation */
     segment segments[AD_SEGMENT_COUNT];
     bool profile;
-    int turns;  /* of the first run of the latest call, that every task has gone through */
     bool whole; /* the running call is of one turn of a segment, which no interrupt may leave half done */
 };
 
@@ -328,17 +327,11 @@ static void write_counters(const ad_program *p, const int32_t *counters) {
 
 static bool interrupted(const ad_program *p) { return !p->whole && atomic_load(&p->engine->base.ctx->interrupted); }
 
-/* Some task has gone through so many turns of run number k. */
-static void note_turns(ad_program *p, int k, int turns) {
-    if (k == 0) p->turns = AD_MIN(p->turns, turns);
-}
-
 /* One task on the calling thread, with counters of its own. */
-static void run_task(ad_program *p, const ad_run *runs, int count, int task, int lane, int32_t *counters) {
+static void run_task(const ad_program *p, const ad_run *runs, int count, int task, int lane, int32_t *counters) {
     for (int k = 0; k < count; k++) {
         const segment *s = &p->segments[runs[k].segment];
-        int turn = 0;
-        for (; turn < runs[k].times && !interrupted(p); turn++) {
+        for (int turn = 0; turn < runs[k].times && !interrupted(p); turn++) {
             for (int i = s->first; i < s->first + s->count - (s->counter != NULL); i++) {
                 ad_cpu_call call = call_of(p, &p->calls[i], task, 1, lane);
                 call.threads = 1;
@@ -350,8 +343,6 @@ static void run_task(ad_program *p, const ad_run *runs, int count, int task, int
             }
             counters[runs[k].segment]++;
         }
-        AD_CPU_PRAGMA(omp critical(adatom_turns))
-        note_turns(p, k, turn);
     }
 }
 
@@ -359,15 +350,13 @@ static void run_task(ad_program *p, const ad_run *runs, int count, int task, int
 static void run_ops(ad_program *p, const ad_run *runs, int count, int first, int tasks) {
     for (int k = 0; k < count; k++) {
         const segment *s = &p->segments[runs[k].segment];
-        int turn = 0;
-        for (; turn < runs[k].times && !interrupted(p); turn++)
+        for (int turn = 0; turn < runs[k].times && !interrupted(p); turn++)
             for (int i = s->first; i < s->first + s->count; i++) {
                 const ad_cpu_call call = call_of(p, &p->calls[i], first, tasks, 0);
                 const double start = p->profile ? ad_seconds() : 0;
                 kernels[p->ops[i].kind]->run(&call);
                 if (p->profile) p->op_ns[i] += 1e9 * (ad_seconds() - start);
             }
-        note_turns(p, k, turn);
     }
 }
 
@@ -397,9 +386,7 @@ static void run_all(ad_program *p, const ad_run *runs, int count, bool by_task) 
 
 static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
     adatom_status status = ad_interrupted(p->engine->base.ctx);
-    p->turns = 0;
     if (status != ADATOM_OK) return status;
-    if (count) p->turns = AD_MAX(runs[0].times, 0);
     p->whole = count == 1 && runs[0].times == 1;
     for (int i = 0; i < p->op_count && p->profile; i++) p->op_ns[i] = 0;
     for (int k = 0, end; k < count; k = end) {
@@ -410,8 +397,6 @@ static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
     }
     return ADATOM_OK;
 }
-
-static int program_turns(const ad_program *p) { return p->turns; }
 
 static adatom_status program_profile(ad_program *p, bool on) {
     p->profile = on;
@@ -511,7 +496,6 @@ static const ad_engine_api api = {
     .program_write = program_write,
     .program_read = program_read,
     .program_run = program_run,
-    .program_turns = program_turns,
     .program_destroy = program_destroy,
     .program_profile = program_profile,
     .program_op_ns = program_op_ns,

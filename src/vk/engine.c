@@ -94,7 +94,6 @@ static const ad_engine_api api = {
     .program_write = ad_vk_program_write,
     .program_read = ad_vk_program_read,
     .program_run = ad_vk_program_run,
-    .program_turns = ad_vk_program_turns,
     .program_destroy = ad_vk_program_destroy,
     .program_profile = ad_vk_program_profile,
     .program_op_ns = ad_vk_program_op_ns,

@@ -39,6 +39,18 @@ void ad_vk_test_replace_module(ad_engine *engine, int kernel, const uint32_t *wo
     module->bytes = word_count * sizeof *words;
 }
 
+const uint32_t *ad_vk_test_module(int kernel, size_t *word_count, const char **name) {
+    vk_module modules[AD_VK_KERNEL_COUNT + 1];
+    ad_vk_modules_init(modules);
+    *word_count = modules[kernel].bytes / sizeof(uint32_t);
+    *name = modules[kernel].name;
+    return modules[kernel].words;
+}
+
+bool ad_vk_test_lower(ad_engine *engine, const ad_plan *plan, const ad_op *op, struct ad_vk_recipe *recipe) {
+    return ad_vk_lower_op(vk_engine_of(engine), plan, op, recipe) == ADATOM_OK;
+}
+
 int ad_vk_test_kernel(ad_engine *engine, const ad_plan *plan, const ad_op *op) {
     ad_vk_recipe recipe;
     return ad_vk_lower_op(vk_engine_of(engine), plan, op, &recipe) == ADATOM_OK ? recipe.launches[0].kernel : -1;

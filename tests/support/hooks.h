@@ -22,6 +22,11 @@ void ad_vk_test_dispatch_seconds(ad_engine *engine, double most);
 void ad_vk_test_row_groups(ad_engine *engine, uint32_t most);
 /* Buffers made from now on are reached through the staging buffer, as on a GPU with memory of its own. */
 void ad_vk_test_force_staging(ad_engine *engine);
+/* The SPIR-V of kernel `kernel` (ad_vk_kernel) as it is built in, and its name. */
+const uint32_t *ad_vk_test_module(int kernel, size_t *word_count, const char **name);
+/* What a program would run for op. False: nothing (message set). recipe: ad_vk_recipe of vk/kernels/kernel.h. */
+struct ad_vk_recipe;
+bool ad_vk_test_lower(ad_engine *engine, const ad_plan *plan, const ad_op *op, struct ad_vk_recipe *recipe);
 /* The kernel (ad_vk_kernel) that a program would run first for op; -1: none. */
 int ad_vk_test_kernel(ad_engine *engine, const ad_plan *plan, const ad_op *op);
 #endif

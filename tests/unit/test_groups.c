@@ -5,7 +5,7 @@
 #include "plan/plan.h"
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
-#include "transfer/factor.h"
+#include "transfer/linear_algebra.h"
 
 #include <adatom/transfer.h>
 #include <math.h>

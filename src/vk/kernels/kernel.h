@@ -1,14 +1,12 @@
-/* How an operation becomes shader dispatches. A family's file turns an op into launches (pure arithmetic: no Vulkan
- * calls); vk/program makes pipelines, descriptor sets and barriers of them. */
+/* How an operation becomes shader dispatches. The file of its family (conv.c, norm.c, ...) turns it into launches by
+ * arithmetic alone; src/vk/program makes pipelines, descriptor sets and barriers of them. */
 #ifndef AD_VK_KERNEL_H
 #define AD_VK_KERNEL_H
 
 #include "plan/engine.h"
 #include "vk/core/caps.h"
 
-/* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings),
- * one line and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake).
- */
+/* The kernels of kernels.def, one SPIR-V module each. */
 typedef enum ad_vk_kernel {
 #define AD_KERNEL(NAME, file, defines, bindings) AD_VK_##NAME,
 #include "vk/kernels/kernels.def"
@@ -54,7 +52,7 @@ typedef struct ad_vk_family {
                  caps->half; it is chosen only after it has passed the kernel check on the device (choose.c) */
 } ad_vk_family;
 
-/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in a lower_*.c; lower.c is the table of
- * them. */
+/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in the file of its family; families.c is the
+ * table of them. */
 const ad_vk_family *ad_vk_family_of(int op_kind);
 #endif

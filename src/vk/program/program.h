@@ -44,7 +44,6 @@ typedef struct vk_program {
     VkCommandPool command_pool;
     VkQueryPool queries; /* 2 per operation: before and after */
     vk_segment segments[AD_SEGMENT_COUNT];
-    int turns; /* of the first run of the latest call, that were finished */
     bool profile, omit_barriers;
 } vk_program;
 

@@ -27,9 +27,7 @@ done:
 typedef struct replay {
     vk_program *p;
     ad_segment_id id;
-    int64_t at, total;    /* the next chunk, and the end */
-    int64_t turns_before; /* turns that ended before the segment was recorded the last time */
-    int64_t finished;     /* chunks that ended since */
+    int64_t at, total; /* the next chunk, and the end */
     struct batch {
         int64_t begin, end;
         double expected;
@@ -90,7 +88,6 @@ static adatom_status finish_batch(replay *r) {
     if (status != ADATOM_OK) return status;
     for (int i = 1; i < r->count; i++) r->batches[i - 1] = r->batches[i];
     r->count--;
-    r->finished = batch.end;
     ad_vk_learn(p, r->id, batch.begin, batch.end, ad_vk_time_factor(took.least, took.most, batch_seconds(r, &batch)));
     ad_log(p->e->base.ctx, ADATOM_LOG_DEBUG, "submission of %u command buffers: %.2f ms", batch.buffers,
            1e3 * took.most);
@@ -99,28 +96,20 @@ static adatom_status finish_batch(replay *r) {
 
 /* Records the segment for the turns that are left. Nothing is in flight. */
 static adatom_status record_again(replay *r) {
-    const int chunks = segment_of(r)->chunk_count;
-    const int64_t left = (r->total - r->at) / chunks;
-    r->turns_before += r->at / chunks;
-    r->at = r->finished = r->total = 0;
+    const int64_t left = (r->total - r->at) / segment_of(r)->chunk_count;
+    r->at = r->total = 0;
     const adatom_status status = ad_vk_segment_record(r->p, r->id);
     if (status == ADATOM_OK) r->total = left * segment_of(r)->chunk_count;
     return status;
 }
 
-/* *done: turns that were finished, also after a failure. */
-static adatom_status run_segment(vk_program *p, ad_segment_id id, int times, int *done) {
+static adatom_status run_segment(vk_program *p, ad_segment_id id, int times) {
     vk_engine *e = p->e;
     adatom_status status = ADATOM_OK, interrupted = ADATOM_OK;
     replay r = {.p = p, .id = id};
     vk_segment *s = &p->segments[id];
     const int errors = atomic_load(&e->instance.errors);
-    *done = 0;
-    if (times <= 0) return ADATOM_OK;
-    if (!p->plan->segments[id].count) {
-        *done = times;
-        return ADATOM_OK;
-    }
+    if (!p->plan->segments[id].count || times <= 0) return ADATOM_OK;
     if (s->stale) AD_TRY(ad_vk_segment_record(p, id));
     r.total = (int64_t)times * s->chunk_count;
     while (r.at < r.total || r.count) {
@@ -136,24 +125,16 @@ static adatom_status run_segment(vk_program *p, ad_segment_id id, int times, int
     status = interrupted;
 done:
     ad_vk_queue_drain(&e->queue);
-    if (s->chunk_count) *done = (int)(r.turns_before + r.finished / s->chunk_count);
     if (status == ADATOM_OK && p->profile && times == 1) status = read_timestamps(p, id);
     return status == ADATOM_OK ? ad_vk_validated(&e->instance, errors) : status;
 }
 
 adatom_status ad_vk_program_run(ad_program *program, const ad_run *runs, int count) {
-    vk_program *p = (vk_program *)program;
     adatom_status status = ADATOM_OK;
-    p->turns = 0;
-    for (int k = 0; k < count && status == ADATOM_OK; k++) {
-        int done = 0;
-        status = run_segment(p, runs[k].segment, runs[k].times, &done);
-        if (k == 0) p->turns = done;
-    }
+    for (int k = 0; k < count && status == ADATOM_OK; k++)
+        status = run_segment((vk_program *)program, runs[k].segment, runs[k].times);
     return status;
 }
-
-int ad_vk_program_turns(const ad_program *program) { return ((const vk_program *)program)->turns; }
 
 adatom_status ad_vk_program_profile(ad_program *program, bool on) {
     vk_program *p = (vk_program *)program;

@@ -6,7 +6,6 @@
 
 /* ad_engine_api */
 adatom_status ad_vk_program_run(ad_program *, const ad_run *runs, int count);
-int ad_vk_program_turns(const ad_program *);
 adatom_status ad_vk_program_profile(ad_program *, bool on);
 double ad_vk_program_op_ns(ad_program *, int op);
 #endif
