@@ -38,9 +38,8 @@ static void engine_describe(const ad_engine *engine, adatom_device_info *out) {
 
 static void engine_limits(const ad_engine *engine, ad_limits *out) {
     const vk_engine *e = (const vk_engine *)engine;
-    const size_t allocation = e->device.physical.allocation_bytes / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
     *out = (ad_limits){.tensor_bytes = e->caps.max_range,
-                       .arena_bytes = allocation,
+                       .arena_bytes = ad_vk_memory_largest_buffer(&e->device),
                        .memory_bytes = ad_vk_memory_free_bytes(&e->device)};
 }
 

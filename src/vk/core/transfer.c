@@ -72,7 +72,7 @@ adatom_status ad_vk_upload_wait(vk_queue *q) {
     adatom_status status = ADATOM_OK;
     vk_uploads *u = &q->uploads;
     while (status == ADATOM_OK && (ad_vk_upload_waiting(u) || u->filled))
-        status = q->device->mapped ? ad_vk_upload_piece(q->device, u) : ad_vk_submit(q, NULL, 0, "a copy");
+        status = u->filled ? ad_vk_submit(q, NULL, 0, "a copy") : ad_vk_upload_piece(q->device, u);
     ad_vk_upload_drop(u);
     return status;
 }

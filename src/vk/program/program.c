@@ -46,6 +46,10 @@ static int stand_in(const ad_op *op) {
     return 0;
 }
 
+/* What is bound of a tensor: up to a whole vec4, which is how many kernels see their buffers; tensors begin further
+ * apart than that. */
+static size_t bound_bytes(const ad_tensor *t, int tasks) { return (ad_tensor_bytes(t, tasks) + 15) / 16 * 16; }
+
 /* The byte range behind each binding of a launch and whether it may be written. */
 static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *from, size_t scratch_offset,
                       size_t scratch_bytes, vk_launch *out) {
@@ -59,8 +63,7 @@ static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *
         }
         const int role = from->bind[b] < 0 || op->t[from->bind[b]] < 0 ? stand_in(op) : from->bind[b];
         const ad_tensor *t = &p->plan->tensors[op->t[role]];
-        /* Up to a whole vec4, which is how many kernels see their buffers; tensors begin further apart than that. */
-        const size_t bytes = (ad_tensor_bytes(t, p->plan->tasks) + 15) / 16 * 16;
+        const size_t bytes = bound_bytes(t, p->plan->tasks);
         *use = (vk_use){p->arenas[t->arena]->handle, t->offset, t->offset + bytes, ad_op_access(op, role) != AD_READ,
                         t->type == AD_F16};
     }
@@ -71,7 +74,7 @@ static adatom_status check_tensors(vk_program *p) {
         for (int r = 0; r < AD_OP_TENSORS; r++) {
             if (p->plan->ops[i].t[r] < 0) continue;
             const ad_tensor *t = &p->plan->tensors[p->plan->ops[i].t[r]];
-            const size_t bytes = ad_tensor_bytes(t, p->plan->tasks);
+            const size_t bytes = bound_bytes(t, p->plan->tasks);
             if (bytes > p->e->caps.max_range)
                 return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED,
                                "tensor '%s' of operation '%s' has %zu bytes; %s can bind at most %zu", t->name,
