@@ -16,7 +16,7 @@ typedef struct adatom_device_info {
                   opened as "cpu", which asks for no list */
     char backend[16]; /* "vulkan" or "cpu" */
     char name[256];   /* as the driver gives it; for the CPU engine the processor's model */
-    char type[16];    /* discrete, integrated, virtual, software, cpu */
+    char type[16];    /* discrete, integrated, virtual, other, software, cpu */
     uint32_t vendor_id, device_id;
     char uuid[33]; /* 32 hex digits; empty for the CPU engine */
     char pci[16];  /* "0000:65:00.0" where the driver tells, else empty */
@@ -35,7 +35,7 @@ typedef struct adatom_device_info {
 } adatom_device_info;
 
 typedef struct adatom_device_params {
-    /* NULL or "auto": the best usable non-software Vulkan device (discrete > integrated > virtual), the next one if it
+    /* NULL or "auto": the best usable non-software Vulkan device (discrete > integrated > virtual > other), the next one if it
      * cannot be opened, else the CPU engine; what failed is logged as a warning and told by adatom_device_reason().
      * "cpu": the CPU engine; neither the Vulkan loader nor any driver is started. "vulkan": the best usable Vulkan
      * device, software ones included; an index; a UUID (or its first 8+ digits); a PCI address; or part of the name,

@@ -48,8 +48,8 @@ static bool is_vulkan(const adatom_device_info *info) { return !strcmp(info->bac
 
 /* Higher is better; 0: a software device. */
 static int rank(const adatom_device_info *info) {
-    static const char *const types[] = {"software", "virtual", "integrated", "discrete"};
-    for (int r = 3; r > 0; r--)
+    static const char *const types[] = {"software", "other", "virtual", "integrated", "discrete"};
+    for (int r = AD_COUNT(types) - 1; r > 0; r--)
         if (!strcmp(info->type, types[r])) return r;
     return 0;
 }

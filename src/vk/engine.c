@@ -16,13 +16,16 @@ static void engine_destroy(ad_engine *engine) {
     vk_engine *e = vk_engine_of(engine);
     vk_device *d = &e->device;
     if (d->handle && d->vk.vkDeviceWaitIdle) {
-        d->vk.vkDeviceWaitIdle(d->handle);
+        if (!d->abandoned) d->vk.vkDeviceWaitIdle(d->handle);
         ad_vk_choices_save(e);
         ad_vk_pipelines_clear(&e->pipelines);
         ad_vk_queue_close(&e->queue);
     }
     ad_vk_device_close(d);
-    ad_vk_instance_clear(&e->instance);
+    if (d->abandoned)
+        ad_vk_instance_abandon(&e->instance);
+    else
+        ad_vk_instance_clear(&e->instance);
     ad_free(e->choices);
     ad_free(e->cache.path);
     ad_free(e);
@@ -35,9 +38,8 @@ static void engine_describe(const ad_engine *engine, adatom_device_info *out) {
 
 static void engine_limits(const ad_engine *engine, ad_limits *out) {
     const vk_engine *e = (const vk_engine *)engine;
-    const size_t allocation = e->device.physical.allocation_bytes / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
     *out = (ad_limits){.tensor_bytes = e->caps.max_range,
-                       .arena_bytes = allocation,
+                       .arena_bytes = ad_vk_memory_largest_buffer(&e->device),
                        .memory_bytes = ad_vk_memory_free_bytes(&e->device)};
 }
 

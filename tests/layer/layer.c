@@ -1,14 +1,18 @@
 /* A Vulkan layer for tests: the driver below it looks like a smaller device, and calls can be made to fail. With the
- * validation layer above it, validation judges by the smaller limits. Environment: LAYER_LIMITS=1           the least
- * limits that Vulkan 1.1 allows; single ones are changed by LAYER_STORAGE_BUFFERS (4 a stage), LAYER_INVOCATIONS (128 a
- * workgroup), LAYER_SHARED (16384 bytes), LAYER_RANGE (128 MiB), LAYER_TEXELS (65536), LAYER_GROUPS (65535 an axis),
- * LAYER_ALLOCATIONS (4096) LAYER_TYPE=N             the VkPhysicalDeviceType, e.g. 2: a discrete GPU
+ * validation layer above it, validation judges by the smaller limits. Environment:
+ *   LAYER_LIMITS=1           the least limits that Vulkan 1.1 allows, no timestamps and only basic subgroup operations;
+ *                            single ones are changed by LAYER_STORAGE_BUFFERS (4 a stage), LAYER_INVOCATIONS (128 a
+ *                            workgroup), LAYER_SHARED (16384 bytes), LAYER_RANGE (128 MiB), LAYER_TEXELS (65536),
+ *                            LAYER_GROUPS (65535 an axis), LAYER_ALLOCATIONS (4096), LAYER_ALLOCATION (1 GiB in one)
+ *   LAYER_TYPE=N             the VkPhysicalDeviceType, e.g. 2: a discrete GPU, and the driver is one for such; with
+ *                            LAYER_DRIVER=1 the driver tells what it is
  *   LAYER_VERSION_1_0=1      a device of Vulkan 1.0
  *   LAYER_NO_SHUFFLE=1       no subgroup operations but the basic ones
- *   LAYER_HEAP=BYTES         the size of the memory heap; LAYER_ALLOCATION=BYTES: the largest allocation
+ *   LAYER_HEAP=BYTES         the size of the memory heap
  *   LAYER_SPLIT_MEMORY=1     device memory that the host cannot map, as on a discrete GPU
  *   LAYER_FAIL=CALL:N:CODE   the N-th (0: the first) call of that name gives CODE; with LAYER_STICKY=1 every later call
- * gives it, too */
+ *                            gives it, too
+ *   LAYER_NAMES=1            prints the debug names of objects and the labels of command buffers */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +125,9 @@ static void shrink(VkPhysicalDeviceProperties *p) {
     l->maxPerStageDescriptorStorageBuffers = number32("LAYER_STORAGE_BUFFERS", 4);
     l->maxDescriptorSetStorageBuffers = 24;
     l->maxPerStageDescriptorSampledImages = 16;
+    l->maxDescriptorSetSampledImages = 96;
     l->maxPerStageResources = 128;
+    l->maxBoundDescriptorSets = 4;
     l->maxPushConstantsSize = 128;
     l->maxMemoryAllocationCount = number32("LAYER_ALLOCATIONS", 4096);
     l->minStorageBufferOffsetAlignment = l->minTexelBufferOffsetAlignment = l->minUniformBufferOffsetAlignment = 256;
@@ -138,10 +144,15 @@ static VKAPI_ATTR void VKAPI_CALL layer_properties2(VkPhysicalDevice device, VkP
     next.properties2(device, out);
     shrink(&out->properties);
     for (VkBaseOutStructure *s = out->pNext; s; s = s->pNext) {
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES && asked("LAYER_ALLOCATION"))
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES &&
+            (asked("LAYER_ALLOCATION") || asked("LAYER_LIMITS")))
             ((VkPhysicalDeviceMaintenance3Properties *)(void *)s)->maxMemoryAllocationSize =
                 number("LAYER_ALLOCATION", 1ul << 30);
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES && asked("LAYER_NO_SHUFFLE"))
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES && asked("LAYER_TYPE") &&
+            !asked("LAYER_DRIVER"))
+            ((VkPhysicalDeviceDriverProperties *)(void *)s)->driverID = VK_DRIVER_ID_MESA_RADV;
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES &&
+            (asked("LAYER_NO_SHUFFLE") || asked("LAYER_LIMITS")))
             ((VkPhysicalDeviceSubgroupProperties *)(void *)s)->supportedOperations = VK_SUBGROUP_FEATURE_BASIC_BIT;
     }
 }

@@ -519,11 +519,12 @@ END_TEST
 
 /* What the scheduler learns: device time, not what the host did beside it; never a division by nothing. */
 START_TEST(learned_times) {
-    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.1, false), 2);
-    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.1, true), 1); /* the device may have been done long before */
-    ck_assert_double_eq(ad_vk_time_factor(0.05, 0.1, true), 0.5);
-    ck_assert_double_eq(ad_vk_time_factor(0, 0, false), 1);
-    ck_assert(ad_vk_time_factor(0, 0.1, false) > 0 && ad_vk_time_factor(0.1, 0, false) < 1e9);
+    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.2, 0.1), 2);
+    ck_assert_double_eq(ad_vk_time_factor(0.05, 0.2, 0.1), 1); /* the device may have been done long before */
+    ck_assert_double_eq(ad_vk_time_factor(0, 0.05, 0.1), 0.5);
+    ck_assert_double_eq(ad_vk_time_factor(0.5, 0.75, 0.25), 2);
+    ck_assert_double_eq(ad_vk_time_factor(0, 0, 0), 1);
+    ck_assert(ad_vk_time_factor(0, 0, 0.1) > 0 && ad_vk_time_factor(0.1, 0.1, 0) < 1e9);
 }
 END_TEST
 

@@ -122,11 +122,17 @@ done:
     return status;
 }
 
-void ad_vk_instance_clear(vk_instance *instance) {
+void ad_vk_instance_abandon(vk_instance *instance) {
     if (!instance->handle) return;
     if (instance->messenger) instance->vk.vkDestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
-    if (instance->vk.vkDestroyInstance) instance->vk.vkDestroyInstance(instance->handle, NULL);
+    instance->messenger = VK_NULL_HANDLE;
     instance->handle = VK_NULL_HANDLE;
+}
+
+void ad_vk_instance_clear(vk_instance *instance) {
+    const VkInstance handle = instance->handle;
+    ad_vk_instance_abandon(instance);
+    if (handle && instance->vk.vkDestroyInstance) instance->vk.vkDestroyInstance(handle, NULL);
 }
 
 adatom_status ad_vk_validated(const vk_instance *instance, int before) {
