@@ -2,7 +2,7 @@
 #ifndef AD_BENCH_BENCH_H
 #define AD_BENCH_BENCH_H
 
-#include "verify/cases.h"
+#include "verify/case_list.h"
 #include "device/device.h"
 #include <adatom/bench.h>
 

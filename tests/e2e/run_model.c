@@ -10,7 +10,10 @@ static unsigned char *read_all(const char *path, size_t *size) {
     *size = (size_t)ftell(file);
     rewind(file);
     unsigned char *bytes = malloc(*size + 1);
-    if (bytes && fread(bytes, 1, *size, file) != *size) bytes[0] = 0, *size = 0;
+    if (bytes && fread(bytes, 1, *size, file) != *size) {
+        bytes[0] = 0;
+        *size = 0;
+    }
     fclose(file);
     return bytes;
 }
@@ -31,7 +34,8 @@ int main(int argc, char **argv) {
     if (!status) {
         adatom_model_describe(model, &info);
         count = size / (3 * (size_t)info.image_size * (size_t)info.image_size);
-        features = count * (size_t)info.features, logits = count * (size_t)info.classes;
+        features = count * (size_t)info.features;
+        logits = count * (size_t)info.classes;
         results = malloc((features + logits) * sizeof *results);
         status = adatom_model_run(device, model, pixels, count, results, logits ? results + features : NULL);
     }

@@ -267,8 +267,11 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     AD_TRY(READ(&r, "data.", parts.data, data_members, info));
     AD_TRY(READ(&r, "episodes.", parts.episodes, episodes_members, info));
     AD_TRY(check_info(&r, info));
-    info->name = parts.name, info->source = parts.source, info->notes = parts.notes;
-    info->model = parts.model, info->model_hash = parts.model_hash;
+    info->name = parts.name;
+    info->source = parts.source;
+    info->notes = parts.notes;
+    info->model = parts.model;
+    info->model_hash = parts.model_hash;
     const size_t count = json_array_size(parts.results);
     if (count < 1 || count > MAX_RESULTS)
         AD_TRY(
