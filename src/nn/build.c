@@ -51,7 +51,8 @@ int ad_builder_param(ad_builder *b, int param) { return b->adapted[param] >= 0 ?
 /* ---- parameters --------------------------------------------------------------------------------------------------- */
 
 int ad_builder_view(ad_builder *b, int block, const char *name, size_t offset, size_t count) {
-    int t = tensor_in(b, b->plan->tensors[block < 0 ? 0 : block].arena, name, AD_F32, 0, false);
+    if (b->status != ADATOM_OK || block < 0) return -1; /* after a failure there may be no tensor at all */
+    int t = tensor_in(b, b->plan->tensors[block].arena, name, AD_F32, 0, false);
     if (t < 0) return -1;
     ad_tensor *v = &b->plan->tensors[t];
     const ad_tensor *whole = &b->plan->tensors[block];
