@@ -43,6 +43,7 @@ typedef struct ad_bench {
     double deadline;      /* ad_seconds() */
     bool brief;           /* little time for a case: every suite but full */
     double flops, bytes;  /* measured peaks a second; 0: unknown */
+    uint64_t done;        /* cases */
     uint64_t verified[8]; /* networks whose convolutions were checked in this run (hashes) */
     int verified_count;
 } ad_bench;

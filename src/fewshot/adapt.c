@@ -10,6 +10,7 @@
 #include <string.h>
 
 struct adatom_evaluation {
+    adatom_context *ctx;
     adatom_evaluation_info info;
     float *accuracy;
     int32_t *predictions;
@@ -49,7 +50,7 @@ static void clear(job *j) {
 /* The pictures of tasks first .. first + count - 1, whose rows begin with `row`. */
 static adatom_status list_images(job *j, int first, int count, size_t row) {
     adatom_context *ctx = j->device->ctx;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(j->dataset, &info);
     if (!j->row_of) j->row_of = ad_malloc(ctx, info.images, sizeof *j->row_of);
     if (!j->images) j->images = ad_malloc(ctx, info.images, sizeof *j->images);
@@ -119,7 +120,7 @@ static void choose_batches(job *j) {
 
 /* As many tasks at once as fit, and their plan. */
 static adatom_status build(job *j, const adatom_method *method) {
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(j->dataset, &info);
     j->rows = ad_picture_rows(j->device->engine, j->dataset);
     if (!j->settings.backbone) j->rows.row_bytes = (size_t)j->model->net.features * sizeof(float);
@@ -132,7 +133,7 @@ static adatom_status build(job *j, const adatom_method *method) {
                          .query_rounds = j->query_rounds,
                          .eval_between = j->stop_count > 1,
                          .through = j->stop_count == 1,
-                         .data_size = info.size};
+                         .data_size = info.image_size};
     ad_settings_apply(&j->settings, &p);
     adatom_status status = ad_fit_tasks(j->device, &p, &j->rows, j->image_count, (size_t)(j->supports + j->queries),
                                         j->memory_bytes, method->tasks_at_once, j->count, &j->built);
@@ -145,14 +146,14 @@ static adatom_status prepare(job *j, const adatom_method *method) {
     adatom_context *ctx = j->device->ctx;
     adatom_status status = ad_settings_resolve(ctx, method, &j->settings);
     if (status != ADATOM_OK) return status;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(j->dataset, &info);
     adatom_episodes_describe(j->episodes, &j->list);
     if (strcmp(info.hash, j->list.dataset_hash) != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
                        j->list.dataset_hash, info.hash);
-    if (info.size < j->model->net.image_size)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.size,
+    if (info.image_size < j->model->net.image_size)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.image_size,
                        j->model->net.image_size);
     if (j->count == 0 && j->first >= 0) j->count = j->list.tasks - j->first;
     if (j->first < 0 || j->count < 1 || j->first > j->list.tasks - j->count)
@@ -275,13 +276,12 @@ static void tell_diverged(const job *j, const adatom_evaluation *e) {
            "scores are not finite, or "
            "all scores are the same. %s; "
            "lower the learning rate",
-           e->info.method, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, j->first + first,
+           e->settings.name, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, j->first + first,
            e->info.diverged == e->info.tasks ? "There is no accuracy" : "They are left out of the accuracy");
 }
 
 /* out: an evaluation for each stop. */
-static adatom_status run_batches(job *j, ad_program *program, const adatom_progress *progress,
-                                 adatom_evaluation *const *out) {
+static adatom_status run_batches(job *j, ad_program *program, adatom_evaluation *const *out) {
     const ad_engine_api *api = j->api;
     const ad_built *built = &j->built;
     const size_t tasks = (size_t)j->tasks, rounds = (size_t)AD_MAX(j->rounds, 1);
@@ -332,12 +332,11 @@ static adatom_status run_batches(job *j, ad_program *program, const adatom_progr
             keep_predictions(j, at, predicted, lost, out[k]);
             out[k]->info.seconds += ad_seconds() - start;
         }
-        if (progress && progress->call) {
-            const int n = AD_MIN(at + j->tasks, j->count);
-            double mean, ci95;
-            adatom_mean_interval(out[j->stop_count - 1]->accuracy, NULL, (size_t)n, &mean, &ci95);
-            progress->call(progress->user, n, j->count, mean, ci95);
-        }
+        adatom_progress now = {.phase = ADATOM_PHASE_EPISODES,
+                               .done = (uint64_t)AD_MIN(at + j->tasks, j->count),
+                               .total = (uint64_t)j->count};
+        adatom_mean_interval(out[j->stop_count - 1]->accuracy, NULL, (size_t)now.done, &now.mean, &now.ci95);
+        ad_report_details(j->device->ctx, &now);
     }
 done:
     ad_free(lost);
@@ -350,10 +349,10 @@ static char *config_text(const job *j, const ad_settings *settings) {
     json_t *config = ad_settings_json(settings);
     bool bad = !config;
     if (bad) return NULL;
-    adatom_model_info model;
+    adatom_model_info model = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(j->model, &model);
     ad_json_set(config, "model",
-                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms",
+                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", adatom_sharing_name(model.sharing), "atoms",
                           model.atoms, "image_size", model.image_size, "hash", model.hash),
                 &bad);
     ad_json_set(config, "first_episode", json_integer(j->first), &bad);
@@ -369,12 +368,13 @@ static adatom_evaluation *evaluation_create(const job *j, int steps) {
     adatom_context *ctx = j->device->ctx;
     adatom_evaluation *e = ad_calloc(ctx, 1, sizeof *e);
     if (!e) return NULL;
+    e->ctx = ctx;
     e->settings = j->settings;
     e->settings.steps = steps;
     e->accuracy = ad_calloc(ctx, (size_t)j->count, sizeof(float));
     e->predictions = ad_calloc(ctx, (size_t)j->count * (size_t)j->queries, sizeof(int32_t));
     e->config = config_text(j, &e->settings);
-    e->info = (adatom_evaluation_info){.method = e->settings.name,
+    e->info = (adatom_evaluation_info){.method = e->settings.kind,
                                        .tasks = j->count,
                                        .way = j->list.way,
                                        .shot = j->list.shot,
@@ -393,36 +393,55 @@ static adatom_evaluation *evaluation_create(const job *j, int steps) {
     return e;
 }
 
-static job job_of(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                  const adatom_episodes *episodes) {
+/* The caller's params, in which everything but the method may be used; *method is the caller's or the default. */
+static adatom_status read_params(adatom_context *ctx, const adatom_adapt_params *params, adatom_adapt_params *out,
+                                 adatom_method *method) {
+    adatom_status status = AD_PARAMS(ctx, adatom_adapt_params, params, out);
+    if (status == ADATOM_OK) status = AD_PARAMS(ctx, adatom_method, out->method, method);
+    if (status == ADATOM_OK && (!out->dataset || !out->episodes))
+        status = ad_fail(ctx, ADATOM_USAGE, "adapting needs a data set and a list of episodes");
+    return status;
+}
+
+static job job_of(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params) {
     return (job){.device = device,
                  .api = device->engine->api,
                  .model = model,
-                 .dataset = dataset,
-                 .episodes = episodes,
+                 .dataset = params->dataset,
+                 .episodes = params->episodes,
+                 .list = ADATOM_INIT(adatom_episodes_info),
                  .stop_count = 1};
 }
 
-adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                const adatom_episodes *episodes, const adatom_method *method, bool on_the_way,
-                                size_t *arena_bytes, int *tasks_at_once) {
-    job j = job_of(device, model, dataset, episodes);
-    if (on_the_way) j.stop_count = 2;
-    adatom_status status = prepare(&j, method);
-    if (status == ADATOM_OK && !j.settings.backbone) {
-        adatom_dataset_info info;
-        adatom_dataset_describe(dataset, &info);
-        status = ad_features_plan(device, model, info.size, j.image_count, j.memory_bytes);
+static adatom_status plan(job *j, const adatom_method *method) {
+    adatom_status status = prepare(j, method);
+    if (status == ADATOM_OK && !j->settings.backbone) {
+        adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+        adatom_dataset_describe(j->dataset, &info);
+        status = ad_features_plan(j->device, j->model, info.image_size, j->image_count, j->memory_bytes);
     }
-    *arena_bytes = j.arena_bytes;
-    *tasks_at_once = j.tasks;
+    return status;
+}
+
+adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                adatom_adapt_plan_info *out) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    job j = job_of(device, model, &p);
+    if (p.step_count > 1) j.stop_count = 2;
+    if (status == ADATOM_OK) status = plan(&j, &method);
+    const adatom_adapt_plan_info info = {.arena_bytes = status == ADATOM_OK ? j.arena_bytes : 0,
+                                         .tasks_at_once = status == ADATOM_OK ? j.tasks : 0};
     clear(&j);
-    return ad_leave(device->ctx, status);
+    const adatom_status written = AD_INFO(ctx, adatom_adapt_plan_info, &info, out);
+    return ad_call_end(ctx, &outer, status == ADATOM_OK ? written : status);
 }
 
 /* out[0..j->stop_count-1]: all or none. */
-static adatom_status adapt(job *j, const adatom_method *method, const adatom_progress *progress,
-                           adatom_evaluation **out) {
+static adatom_status adapt(job *j, const adatom_method *method, adatom_evaluation **out) {
     ad_engine *engine = j->device->engine;
     ad_buffer *params = NULL;
     ad_program *program = NULL;
@@ -443,7 +462,7 @@ static adatom_status adapt(job *j, const adatom_method *method, const adatom_pro
     AD_TRY(ad_rows_create(&j->rows));
     AD_TRY(ad_program_make(engine, &j->built, params, &j->rows, &program));
     const double begun = ad_seconds();
-    AD_TRY(run_batches(j, program, progress, out));
+    AD_TRY(run_batches(j, program, out));
     for (int k = 0; k < j->stop_count; k++) {
         adatom_evaluation_info *info = &out[k]->info;
         adatom_mean_interval(out[k]->accuracy, NULL, (size_t)j->count, &info->mean, &info->ci95);
@@ -461,40 +480,64 @@ done:
     return status;
 }
 
-adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                    const adatom_episodes *episodes, const adatom_method *method, int first, int count,
-                                    const adatom_progress *progress, adatom_evaluation **out) {
-    job j = job_of(device, model, dataset, episodes);
-    j.first = first, j.count = count;
-    return ad_leave(device->ctx, adapt(&j, method, progress, out));
-}
-
-adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                 const adatom_episodes *episodes, const adatom_method *method, const int *steps,
-                                 int step_count, int first, int count, const adatom_progress *progress,
-                                 adatom_evaluation **out) {
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model,
+                                    const adatom_adapt_params *params, adatom_evaluation **out) {
     adatom_context *ctx = device->ctx;
-    adatom_method longest = *method;
-    for (int k = 0; k < step_count; k++) out[k] = NULL;
-    if (step_count < 1) return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
-    for (int k = 0; k < step_count; k++)
-        if (steps[k] < 1 || (k > 0 && steps[k] <= steps[k - 1]))
-            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not",
-                           steps[k]);
-    if (method->recipe) return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps", method->recipe);
-    longest.steps = steps[step_count - 1];
-    ad_settings settings;
-    adatom_status status = ad_settings_resolve(ctx, &longest, &settings);
-    if (status != ADATOM_OK) return status;
-    if (settings.steps == 0) return ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name);
-    job j = job_of(device, model, dataset, episodes);
-    j.first = first, j.count = count;
-    j.stops = steps, j.stop_count = step_count;
-    return ad_leave(device->ctx, adapt(&j, &longest, progress, out));
+    adatom_adapt_params p;
+    adatom_method method;
+    *out = NULL;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    job j = job_of(device, model, &p);
+    j.first = p.first;
+    j.count = p.count;
+    if (status == ADATOM_OK) status = adapt(&j, &method, out);
+    return ad_call_end(ctx, &outer, status);
 }
 
-void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) {
-    *out = evaluation->info;
+static adatom_status check_stops(adatom_context *ctx, const adatom_adapt_params *p, const adatom_method *method,
+                                 size_t capacity) {
+    if (p->step_count < 1 || p->step_count > INT32_MAX || !p->steps)
+        return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
+    if (p->step_count > capacity)
+        return ad_fail(ctx, ADATOM_USAGE, "%zu numbers of steps give as many evaluations; there is room for %zu",
+                       p->step_count, capacity);
+    for (size_t k = 0; k < p->step_count; k++)
+        if (p->steps[k] < 1 || (k > 0 && p->steps[k] <= p->steps[k - 1]))
+            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not",
+                           p->steps[k]);
+    if (method->procedure)
+        return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps",
+                       adatom_procedure_name(method->procedure));
+    return ADATOM_OK;
+}
+
+adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                 adatom_evaluation **out, size_t capacity) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    ad_settings settings;
+    for (size_t k = 0; k < capacity; k++) out[k] = NULL;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    AD_TRY(status);
+    AD_TRY(check_stops(ctx, &p, &method, capacity));
+    method.steps = p.steps[p.step_count - 1];
+    AD_TRY(ad_settings_resolve(ctx, &method, &settings));
+    if (settings.steps == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name));
+    job j = job_of(device, model, &p);
+    j.first = p.first;
+    j.count = p.count;
+    j.stops = p.steps;
+    j.stop_count = (int)p.step_count;
+    AD_TRY(adapt(&j, &method, out));
+done:
+    return ad_call_end(ctx, &outer, status);
+}
+
+adatom_status adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) {
+    return AD_INFO(evaluation->ctx, adatom_evaluation_info, &evaluation->info, out);
 }
 
 void adatom_evaluation_destroy(adatom_evaluation **evaluation) {

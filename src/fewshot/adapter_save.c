@@ -76,6 +76,7 @@ static bool take_back(const char *kept, const char *tensors) {
 
 adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
     adatom_context *ctx = a->ctx;
+    const ad_call outer = ad_call_begin(ctx, NULL, NULL);
     adatom_status status = ADATOM_OK;
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -120,5 +121,5 @@ done:
     ad_free(target);
     ad_free(tensors);
     ad_free(config);
-    return ad_leave(a->ctx, status);
+    return ad_call_end(ctx, &outer, status);
 }

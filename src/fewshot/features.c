@@ -144,7 +144,7 @@ static void keep(void *user, size_t first, size_t count, const float *values) {
 
 adatom_status ad_features_table(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                 const int32_t *images, size_t count, size_t memory_bytes, const void **table) {
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
     adatom_status status = ADATOM_OK;
     features *cache = cache_of(device, model, &info);
@@ -156,7 +156,7 @@ adatom_status ad_features_table(adatom_device *device, const adatom_model *model
         if (!cache->present[image]) missing[missing_count++] = image;
     }
     if (missing_count)
-        AD_TRY(ad_features_compute(device, model, adatom_dataset_pixels(dataset, 0), info.size, missing, missing_count,
+        AD_TRY(ad_features_compute(device, model, adatom_dataset_pixels(dataset, 0), info.image_size, missing, missing_count,
                                    memory_bytes, keep, &(wanted){cache, missing}));
     *table = cache->values;
 done:

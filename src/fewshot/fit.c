@@ -21,6 +21,7 @@ typedef struct fit {
     const adatom_dataset *dataset;
     adatom_dataset_info info;
     adatom_fit_params p; /* defaults filled in */
+    adatom_method method;
     ad_settings settings;
     int images, features;
     int32_t *labels; /* of each picture */
@@ -92,27 +93,26 @@ done:
     return status;
 }
 
-static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
+static adatom_status fill_defaults(fit *f) {
     adatom_fit_params *p = &f->p;
-    static const adatom_method defaults = {0};
-    if (params) *p = *params;
-    if (!p->method) p->method = &defaults;
     if (!p->batch) p->batch = 64;
-    if (!p->augment) p->augment = "none";
+    if (!p->augment) p->augment = ADATOM_AUGMENT_NONE;
     if (!p->shift) p->shift = AD_MAX(f->model->net.image_size / 10, 1);
     if (!p->folds) p->folds = 5;
     if (p->holdout == 0.0f) p->holdout = 0.2f;
     if (p->batch < 1) return ad_fail(f->ctx, ADATOM_USAGE, "a step has %d pictures; at least one is needed", p->batch);
-    if (p->method->recipe)
-        return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
-    adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
+    if (f->method.procedure != ADATOM_PROCEDURE_NONE)
+        return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only",
+                       adatom_procedure_name(f->method.procedure));
+    adatom_status status = ad_settings_resolve(f->ctx, &f->method, &f->settings);
+    if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
         return ad_fail(f->ctx, ADATOM_USAGE,
                        "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
-    if (f->info.size < f->model->net.image_size)
+    if (f->info.image_size < f->model->net.image_size)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
-                       f->info.size, f->model->net.image_size);
+                       f->info.image_size, f->model->net.image_size);
     if (f->info.images > INT32_MAX / 2)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has %zu pictures, too many for an adapter", f->info.name,
                        f->info.images);
@@ -124,7 +124,8 @@ static adatom_status fill_defaults(fit *f, const adatom_fit_params *params) {
 /* Steps of the whole support set where that is possible, mini-batches otherwise. */
 static adatom_status choose_steps(fit *f) {
     ad_settings *s = &f->settings;
-    const bool augmented = strcmp(f->p.augment, "none") != 0, uneven = strcmp(f->p.estimate, "folds") == 0;
+    const bool augmented = (f->p.augment & ~(uint32_t)ADATOM_AUGMENT_NONE) != 0,
+               uneven = f->p.estimate == ADATOM_ESTIMATE_FOLDS;
     const bool trains = s->steps > 0;
     f->fresh = trains && (augmented || f->images > f->p.batch || uneven);
     if (augmented && !s->backbone)
@@ -136,7 +137,7 @@ static adatom_status choose_steps(fit *f) {
             "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
             "augmentation and folds",
             f->images, f->p.batch);
-    if (f->fresh && !f->p.method->steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
+    if (f->fresh && !f->method.steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
     f->checkpoints = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), CHECKPOINTS) : 1;
     for (int k = 0; k < f->checkpoints; k++) f->steps_at[k] = (int)((int64_t)s->steps * (k + 1) / f->checkpoints);
     /* The class means of a frozen backbone are known beforehand: a head that starts (or stays) there is written by the
@@ -152,7 +153,7 @@ static adatom_status upload(fit *f) {
     f->rows = ad_picture_rows(f->device->engine, f->dataset);
     AD_TRY(ad_upload_parameters(f->device->engine, f->model, &f->params));
     if (f->settings.bn == AD_BN_FROZEN)
-        AD_TRY(ad_features_table(f->device, f->model, f->dataset, NULL, (size_t)f->images, f->p.method->memory_bytes,
+        AD_TRY(ad_features_table(f->device, f->model, f->dataset, NULL, (size_t)f->images, f->method.memory_bytes,
                                  &table));
     f->table = table;
     if (!f->settings.backbone) f->rows.table = table, f->rows.row_bytes = (size_t)f->features * sizeof(float);
@@ -187,12 +188,12 @@ static adatom_status begin(batch *b, int first, int count) {
                          .query = b->query,
                          .query_rounds = b->query_rounds,
                          .eval_between = f->checkpoints > 1,
-                         .data_size = f->info.size};
+                         .data_size = f->info.image_size};
     ad_settings_apply(&f->settings, &p);
     if (f->table && p.head_init == AD_HEAD_MEANS) p.head_init = AD_HEAD_HOST;
     if (f->settings.backbone)
-        AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p));
-    AD_TRY(ad_fit_tasks(f->device, &p, &f->rows, 0, 0, f->p.method->memory_bytes, f->p.method->tasks_at_once, count,
+        ad_augment_apply(f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &p);
+    AD_TRY(ad_fit_tasks(f->device, &p, &f->rows, 0, 0, f->method.memory_bytes, f->method.tasks_at_once, count,
                         &b->built));
     b->at_once = p.tasks;
     AD_TRY(ad_program_make(f->device->engine, &b->built, f->params, &f->rows, &b->program));
@@ -370,7 +371,8 @@ done:
 }
 
 static void tell(fit *f, int more) {
-    if (f->p.progress) f->p.progress(f->p.user, f->done += more, f->total);
+    f->done += more;
+    ad_report(f->ctx, ADATOM_PHASE_FITTING, (uint64_t)f->done, (uint64_t)f->total);
 }
 
 /* Whether checkpoint k is better than the best one so far: no task or fewer diverged, then more right, then fewer
@@ -505,10 +507,11 @@ static json_t *floats3(const float v[3]) { return json_pack("[f, f, f]", (double
 
 /* What decided the adapter and how good it is; ad_adapter_finish adds what the numbers themselves say. */
 static json_t *configuration(const fit *f, int best, int fitted_right) {
-    adatom_model_info m;
-    adatom_device_info d;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_device_info d = ADATOM_INIT(adatom_device_info);
     adatom_model_describe(f->model, &m);
     adatom_device_describe(f->device, &d);
+    char augment[ADATOM_AUGMENT_TEXT_BYTES];
     json_t *classes = json_array(), *c = json_object();
 #define SET(key, value) ad_json_set(c, key, value, &bad)
     bool bad = false;
@@ -525,7 +528,7 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     SET("tool_version", json_string(ADATOM_VERSION));
     if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
     if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
-    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing,
+    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", adatom_sharing_name(m.sharing),
                                 "atoms", m.atoms, "image_size", m.image_size));
     SET("preprocessing",
         json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
@@ -533,22 +536,23 @@ static json_t *configuration(const fit *f, int best, int fitted_right) {
     json_t *method = ad_settings_json(&f->settings);
     ad_json_set(method, "steps", json_integer(f->steps_at[best]), &bad);
     ad_json_set(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images), &bad);
-    ad_json_set(method, "augment", json_string(f->p.augment), &bad);
-    if (strcmp(f->p.augment, "none") != 0) ad_json_set(method, "shift", json_integer(f->p.shift), &bad);
+    adatom_augment_text(f->p.augment, augment, sizeof augment);
+    ad_json_set(method, "augment", json_string(augment), &bad);
+    if (f->p.augment & ~(uint32_t)ADATOM_AUGMENT_NONE) ad_json_set(method, "shift", json_integer(f->p.shift), &bad);
     SET("method", method);
     SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
     SET("device", json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info,
-                            "precision", d.precision));
+                            "precision", adatom_precision_name(d.precision)));
     SET("classes", classes);
-    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", f->tested_at[best],
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", adatom_estimate_name(f->p.estimate), "tested", f->tested_at[best],
                                  "right", f->right_at[best], "fitted", f->images, "fitted_right", fitted_right,
                                  "early_stop", f->checkpoints > 1);
     if (f->lost_at[best]) { /* the tasks of the estimate and those that are not in it */
         ad_json_set(estimate, "tasks", json_integer(f->folds), &bad);
         ad_json_set(estimate, "diverged", json_integer(f->lost_at[best]), &bad);
     }
-    if (strcmp(f->p.estimate, "folds") == 0) ad_json_set(estimate, "folds", json_integer(f->folds), &bad);
-    if (strcmp(f->p.estimate, "holdout") == 0) ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), &bad);
+    if (f->p.estimate == ADATOM_ESTIMATE_FOLDS) ad_json_set(estimate, "folds", json_integer(f->folds), &bad);
+    if (f->p.estimate == ADATOM_ESTIMATE_HOLDOUT) ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), &bad);
     SET("estimate", estimate);
 #undef SET
     if (!bad) return c;
@@ -590,12 +594,20 @@ done:
 
 adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                  const adatom_fit_params *params, adatom_adapter **out) {
-    fit f = {.device = device, .ctx = device->ctx, .api = device->engine->api, .model = model, .dataset = dataset};
-    adatom_status status;
+    fit f = {.device = device,
+             .ctx = device->ctx,
+             .api = device->engine->api,
+             .model = model,
+             .dataset = dataset,
+             .info = ADATOM_INIT(adatom_dataset_info)};
     int best = 0;
     *out = NULL;
+    adatom_status status = AD_PARAMS(f.ctx, adatom_fit_params, params, &f.p);
+    if (status == ADATOM_OK) status = AD_PARAMS(f.ctx, adatom_method, f.p.method, &f.method);
+    const ad_call outer = ad_call_begin(f.ctx, f.p.progress, f.p.user);
+    AD_TRY(status);
     adatom_dataset_describe(dataset, &f.info);
-    AD_TRY(fill_defaults(&f, params));
+    AD_TRY(fill_defaults(&f));
     f.labels = ad_malloc(f.ctx, f.info.images, sizeof *f.labels);
     f.fold = ad_malloc(f.ctx, f.info.images, sizeof *f.fold);
     f.tested = ad_calloc(f.ctx, 2 * CHECKPOINTS * (size_t)f.info.classes, sizeof *f.tested);
@@ -614,5 +626,5 @@ done:
     ad_free(f.labels);
     ad_free(f.fold);
     ad_free(f.tested);
-    return ad_leave(device->ctx, status);
+    return ad_call_end(f.ctx, &outer, status);
 }

@@ -15,6 +15,7 @@ typedef struct ad_training {
     const adatom_dataset *data;
     adatom_dataset_info info;
     adatom_pretrain_params p; /* defaults filled in */
+    adatom_model_params network;
     adatom_model *model;
     ad_built built;
     ad_program *program;
@@ -36,8 +37,8 @@ typedef struct ad_training {
     adatom_method centroid; /* of validation */
 } ad_training;
 
-/* params with the defaults filled in and everything checked that needs no data on the device. */
-adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params *params);
+/* Fills in the defaults of t->p and t->network, and checks everything that needs no data on the device. */
+adatom_status ad_pretrain_settings(ad_training *t);
 /* The rates of all steps, to the device. */
 adatom_status ad_pretrain_schedule(ad_training *t);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */

@@ -13,11 +13,11 @@ adatom_status ad_upload_parameters(ad_engine *engine, const adatom_model *model,
 }
 
 ad_rows ad_picture_rows(ad_engine *engine, const adatom_dataset *dataset) {
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
     return (ad_rows){.engine = engine,
                      .table = adatom_dataset_pixels(dataset, 0),
-                     .row_bytes = 3 * (size_t)info.size * (size_t)info.size};
+                     .row_bytes = 3 * (size_t)info.image_size * (size_t)info.image_size};
 }
 
 void ad_normalisation(const adatom_model *model, float out[8]) {

@@ -297,9 +297,8 @@ adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *b
 
 /* Keeps what describe tells of how pictures were decoded. */
 void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
-/* Params with the defaults filled in. */
-adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
-                                  adatom_dataset_params *out);
+/* Fills in the defaults. */
+adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_dataset_params *out);
 /* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on
  * failure. */
 adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,

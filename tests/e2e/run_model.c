@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
     adatom_context *context = NULL;
     adatom_device *device = NULL;
     adatom_model *model = NULL;
-    adatom_model_info info = {0};
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     float *results = NULL;
     size_t size = 0, count = 0, features = 0, logits = 0;
     unsigned char *pixels = read_all(argv[3], &size);

@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
         .size = size, .split = argc == 7 ? argv[6] : "novel", .builtin_per_class = begin + count};
     int failed =
         adatom_context_create(NULL, &context) || adatom_dataset_open(context, "builtin:shapes", &params, &dataset);
-    adatom_dataset_info info = {0};
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     if (!failed) {
         adatom_dataset_describe(dataset, &info);
         mkdir(argv[1], 0777);

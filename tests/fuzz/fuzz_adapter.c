@@ -19,11 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if ((status == ADATOM_OK) != (adapter != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
         abort();
     if (adapter) {
-        adatom_adapter_info info;
+        adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info);
         adatom_adapter_describe(adapter, &info);
         if (info.classes < 2 || info.features < 1 || info.right > info.tested || !info.config_json) abort();
         for (int c = 0; c < info.classes; c++) {
-            adatom_adapter_class one;
+            adatom_adapter_class one = ADATOM_INIT(adatom_adapter_class);
             if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK || !one.name) abort();
         }
     }

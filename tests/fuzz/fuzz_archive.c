@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(ctx, status);
     if ((status == ADATOM_OK) != (dataset != NULL)) abort();
     if (dataset) {
-        adatom_dataset_info info;
+        adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
         adatom_dataset_describe(dataset, &info);
         for (size_t i = 0; i < info.images; i++)
             if (!ad_is_utf8(adatom_dataset_path(dataset, i), strlen(adatom_dataset_path(dataset, i)))) abort();

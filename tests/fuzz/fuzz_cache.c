@@ -42,7 +42,7 @@ static void try_block(adatom_context *ctx, char *bytes, size_t size) {
     adatom_dataset *dataset = NULL;
     if (ad_cache_load(ctx, folder, key, &block) != ADATOM_OK) abort();
     if (block.bytes && ad_dataset_wrap(ctx, "fuzz", &block, NULL, &dataset) == ADATOM_OK) {
-        adatom_dataset_info info;
+        adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
         adatom_dataset_describe(dataset, &info);
         volatile size_t sum = 0;
         for (size_t i = 0; i < info.images; i++)

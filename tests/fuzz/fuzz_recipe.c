@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if ((status == ADATOM_OK) != (recipe != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
         abort();
     if (recipe) {
-        adatom_recipe_info info;
+        adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
         adatom_recipe_describe(recipe, &info);
         const adatom_episodes_params *e = &info.episodes;
         if (!info.name || !info.model || (!info.spec && !info.supply) || info.results < 1) abort();
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             info.count > e->tasks - info.first)
             abort();
         for (int i = 0; i < info.results; i++) {
-            adatom_recipe_result one;
+            adatom_recipe_result one = ADATOM_INIT(adatom_recipe_result);
             if (adatom_recipe_get(recipe, i, &one) != ADATOM_OK || !one.method.adapt) abort();
             if (!(one.accuracy >= 0 && one.accuracy <= 1 && one.ci95 >= 0 && one.tolerance >= 0)) abort();
         }

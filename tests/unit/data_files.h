@@ -245,7 +245,7 @@ static inline void open_badly(const char *spec, const adatom_dataset_params *par
 }
 
 static inline adatom_dataset_info describe(const adatom_dataset *d) {
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(d, &info);
     return info;
 }

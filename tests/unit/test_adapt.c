@@ -55,7 +55,7 @@ START_TEST(test_tasks_at_once) {
     adatom_episodes *list = episodes(7, 2);
     adatom_method method = {.adapt = names[_i], .steps = 4};
     adatom_evaluation *all, *other;
-    adatom_evaluation_info a, b;
+    adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
     method.tasks_at_once = 7;
     OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &all));
     adatom_evaluation_describe(all, &a);
@@ -93,7 +93,7 @@ START_TEST(test_adapted_numbers) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const adatom_method method = {.adapt = names[i], .steps = 1};
         adatom_evaluation *e;
-        adatom_evaluation_info info;
+        adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
         OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
         adatom_evaluation_describe(e, &info);
         ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted,
@@ -116,7 +116,7 @@ START_TEST(test_memory_limit_chunks) {
     ck_assert_int_ge(few, 1);
     ck_assert_uint_le(few_bytes, method.memory_bytes);
     adatom_evaluation *e;
-    adatom_evaluation_info info;
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
     OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks, 6);
@@ -133,7 +133,7 @@ START_TEST(test_steps_on_the_way) {
     for (size_t i = 1; i < sizeof names / sizeof *names; i++) {
         adatom_method method = {.adapt = names[i], .tasks_at_once = 2};
         adatom_evaluation *on_the_way[3], *alone;
-        adatom_evaluation_info a, b;
+        adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
         OK(adatom_adapt_steps(device, model, novel, list, &method, steps, 3, 0, 0, NULL, on_the_way));
         for (int k = 0; k < 3; k++) {
             method.steps = steps[k];
@@ -182,7 +182,7 @@ static double measure(const adatom_episodes *list, int tasks, size_t *arena_byte
     stopwatch w = {.best = INFINITY};
     const adatom_progress progress = {batch_ended, &w};
     adatom_evaluation *e;
-    adatom_evaluation_info info;
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
     OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks_at_once, tasks);
@@ -218,7 +218,7 @@ static void predict(const adatom_episodes *list, const char *adapt, const char *
                     int32_t out[NORM_TASKS * NORM_QUERIES]) {
     const adatom_method method = {.adapt = adapt, .steps = strcmp(adapt, "centroid") ? 3 : 0, .bn = bn};
     adatom_evaluation *e;
-    adatom_evaluation_info info;
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
     OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_ptr_nonnull(strstr(info.config_json, bn));
@@ -240,7 +240,7 @@ START_TEST(test_batch_norm_policies) {
     static const char *const adapted[] = {"centroid", "cosine", "norm", "full"};
     enum { SHOT = 2, SUPPORT = 3 * SHOT };
     adatom_episodes *list = episodes(NORM_TASKS, SHOT), *changed = episodes(NORM_TASKS, SHOT);
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(novel, &info);
     const int32_t images = (int32_t)info.images;
     for (int t = 0; t < NORM_TASKS; t++) { /* the first query becomes a picture of a class far away */
@@ -278,7 +278,7 @@ START_TEST(test_heads_start_from_means) {
     int32_t first[PREDICTIONS];
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         adatom_evaluation *e;
-        adatom_evaluation_info info;
+        adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
         OK(adatom_adapt_episodes(device, model, novel, list, &starts[i], 0, 0, NULL, &e));
         adatom_evaluation_describe(e, &info);
         int differ = 0;
@@ -296,7 +296,7 @@ START_TEST(test_closerlook_recipe) {
     adatom_episodes *list = episodes(2, 2); /* 6 support pictures: batches of 4 and 2 */
     adatom_method method = {.adapt = "head", .recipe = "closerlook-baseline", .tasks_at_once = 2};
     adatom_evaluation *a, *b;
-    adatom_evaluation_info x, y;
+    adatom_evaluation_info x = ADATOM_INIT(adatom_evaluation_info), y = ADATOM_INIT(adatom_evaluation_info);
     OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &a));
     adatom_evaluation_describe(a, &x);
     ck_assert_int_eq(x.steps, 200);
@@ -427,7 +427,7 @@ START_TEST(test_resume_is_exact) {
     if (_i == 2) p.from = model;
     OK(adatom_pretrain(device, base, &p, &a));
     ck_assert_int_gt(s.calls, 2);
-    adatom_model_info x, y;
+    adatom_model_info x = ADATOM_INIT(adatom_model_info), y = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(a, &x);
 
     p.output = parts;
@@ -472,10 +472,10 @@ static void remember(void *user, const adatom_pretrain_progress *now) {
 
 /* Whether every convolution of the model differs from that of the other, or every one is the same. */
 static void check_kernels(const adatom_model *one, const adatom_model *other, bool moved) {
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(one, &info);
     for (int i = 0; i < info.layers; i++) {
-        adatom_layer_info layer;
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
         double distance;
         OK(adatom_model_layer(one, i, &layer));
         if (strcmp(layer.kind, "conv") != 0) continue;
@@ -530,7 +530,7 @@ START_TEST(test_start_from_a_model) {
     adatom_model_destroy(&after);
 
     /* Other classes: a new classifier. */
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(novel, &info);
     p.lr = 1e-30f;
     OK(adatom_pretrain(device, novel, &p, NULL));

@@ -50,7 +50,7 @@ static adatom_predictions *classify(const adatom_model *of, const adatom_adapter
 
 /* Largest difference of any probability. */
 static double difference(const adatom_predictions *a, const adatom_predictions *b) {
-    adatom_predictions_info info;
+    adatom_predictions_info info = ADATOM_INIT(adatom_predictions_info);
     double most = 0;
     adatom_predictions_describe(a, &info);
     for (size_t i = 0; i < info.images; i++) {
@@ -90,7 +90,7 @@ START_TEST(test_fitted_as_classified) {
     for (int b = 0; b < 2; b++) {
         const adatom_method method = {.adapt = names[_i], .steps = 3, .bn = policies[b]};
         adatom_adapter *adapter = fit(&method, "none");
-        adatom_adapter_info a;
+        adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
         adatom_adapter_describe(adapter, &a);
         ck_assert_int_eq(a.fitted, 48);
         adatom_predictions *predictions = classify(model, adapter);
@@ -129,7 +129,7 @@ START_TEST(test_save_load_merge) {
     adatom_adapter *adapter = fit(&method, "leave-one-out"), *loaded;
     OK(adatom_adapter_save(adapter, folder));
     OK(adatom_adapter_load(ctx, folder, &loaded));
-    adatom_adapter_info a, b;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info), b = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     adatom_adapter_describe(loaded, &b);
     ck_assert_str_eq(a.hash, b.hash);
@@ -166,12 +166,12 @@ START_TEST(test_movement) {
     const double rate = 0.002;
     const adatom_method method = {.adapt = "atoms", .steps = 2, .lr_atoms = (float)rate};
     adatom_adapter *adapter = fit(&method, "none");
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     ck_assert_int_eq(a.tensors, 3);
     ck_assert_uint_eq(a.adapted, 3 * 4 * 9);
     for (int i = 0; i < a.tensors; i++) {
-        adatom_adapter_tensor t;
+        adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
         float before[36], after[36];
         double moved = 0, length = 0;
         OK(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
@@ -186,7 +186,7 @@ START_TEST(test_movement) {
         ck_assert_double_eq_tol(t.moved, sqrt(moved), 1e-9);
         ck_assert_double_eq_tol(t.relative, sqrt(moved / length), 1e-9);
     }
-    adatom_adapter_tensor t;
+    adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
     ck_assert_int_eq(adatom_adapter_get_tensor(adapter, model, 3, &t, NULL, NULL), ADATOM_USAGE);
     ck_assert_int_eq(adatom_adapter_get_tensor(adapter, other, 0, &t, NULL, NULL), ADATOM_BAD_DATA);
     adatom_adapter_destroy(&adapter);
@@ -197,7 +197,7 @@ START_TEST(test_lowrank_movement) {
     /* What a low-rank adapter moves are kernels, those that have no atoms too: here 3x3x3x8 and three times 8x8x3x3. */
     const adatom_method method = {.adapt = names[_i], .steps = 3, .rank = 2};
     adatom_adapter *adapter = fit(&method, "none");
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     const uint64_t gains = _i == 7 ? 0 : _i == 8 ? 4 * 8 : 4 * 8 + 3 + 3 * 8;
     ck_assert_int_eq(a.tensors, 4);
@@ -206,7 +206,7 @@ START_TEST(test_lowrank_movement) {
     OK(adatom_adapter_merge(adapter, model, &merged));
     for (int i = 0; i < 4; i++) {
         static const char *const layers[] = {"layer1.conv", "layer2.conv", "layer3.conv", "layer4.conv"};
-        adatom_adapter_tensor t;
+        adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
         float before[576], after[576], kernel[576];
         double distance;
         size_t count;
@@ -216,7 +216,7 @@ START_TEST(test_lowrank_movement) {
                   t.shape[3] == 3);
         ck_assert(t.relative > 1e-4 && t.relative < 0.2);
         for (int layer = 0, conv = 0; conv <= i; layer++) { /* the same as the merged model says */
-            adatom_layer_info info;
+            adatom_layer_info info = ADATOM_INIT(adatom_layer_info);
             OK(adatom_model_layer(model, layer, &info));
             if (strcmp(info.kind, "conv") != 0 || conv++ < i) continue;
             OK(adatom_model_kernel(model, layer, kernel, 576, &count));
@@ -245,7 +245,7 @@ START_TEST(test_lowrank_of_residual) {
     OK(adatom_adapter_merge(adapter, start, &moved));
     adatom_adapter_destroy(&adapter);
     OK(adatom_adapter_fit(device, moved, pictures, &q, &adapter));
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     ck_assert_int_eq(a.tensors, 4 + 8); /* kernels; means and variances */
     OK(adatom_adapter_merge(adapter, moved, &merged));
@@ -292,7 +292,7 @@ START_TEST(test_merged_cosine) {
     const char *const methods[] = {"atoms", "centroid", "lora"};
     const adatom_method method = {.adapt = methods[_i], .steps = 5, .distance = "cosine"};
     adatom_adapter *adapter = fit(&method, "none");
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     ck_assert(a.cosine);
     adatom_model *merged;
@@ -328,7 +328,7 @@ START_TEST(test_tasks_at_once) {
     for (int at_once = 1; at_once <= 5; at_once += 2) {
         const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = at_once};
         adatom_adapter *adapter = fit(&method, estimates[_i]);
-        adatom_adapter_info a;
+        adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
         adatom_adapter_describe(adapter, &a);
         ck_assert_int_eq(a.tested, _i < 2 ? 48 : 16);
         if (at_once == 1)

@@ -158,7 +158,7 @@ START_TEST(list_and_open) {
     ck_assert_str_eq(infos[count - 1].backend, "cpu");
     for (size_t i = 0; i < count; i++) {
         char select[24];
-        adatom_device_info info;
+        adatom_device_info info = ADATOM_INIT(adatom_device_info);
         adatom_device *device = NULL;
         snprintf(select, sizeof select, "%zu", i);
         const adatom_device_params params = {.select = select, .threads = 1};
@@ -190,7 +190,7 @@ END_TEST
 
 START_TEST(open_with_precision) {
     adatom_device *device = NULL;
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &device),
                      ADATOM_OK);
     adatom_device_describe(device, &info);

@@ -56,7 +56,7 @@ START_TEST(test_episodes_that_diverge) {
     int calls = 0;
     const adatom_progress progress = {on_progress, &calls};
     adatom_evaluation *e = NULL, *both[2] = {NULL};
-    adatom_evaluation_info info;
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
     OK(adatom_adapt_episodes(device, model, novel, list, &wild, 0, 0, &progress, &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.diverged, 5);
@@ -98,7 +98,7 @@ START_TEST(test_pictures_without_class) {
     const adatom_fit_params fit = {.method = &centroid, .estimate = "none"};
     adatom_adapter *adapter = NULL;
     adatom_predictions *p = NULL;
-    adatom_predictions_info info;
+    adatom_predictions_info info = ADATOM_INIT(adatom_predictions_info);
     int classes;
     OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
     for (int f = 0; f < adapter->info.features; f++)
@@ -128,7 +128,7 @@ START_TEST(test_estimates_without_some_tasks) {
         const adatom_fit_params fit = {
             .method = &wild, .estimate = "folds", .folds = 7, .batch = 16, .early_stop = partly == 1};
         adatom_adapter *adapter = NULL, *again = NULL;
-        adatom_adapter_info info, loaded;
+        adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info), loaded = ADATOM_INIT(adatom_adapter_info);
         warning[0] = 0;
         if (adatom_adapter_fit(device, model, novel, &fit, &adapter) != ADATOM_OK) {
             ck_assert_ptr_null(adapter);
@@ -138,7 +138,7 @@ START_TEST(test_estimates_without_some_tasks) {
         adatom_adapter_describe(adapter, &info);
         int tested = 0, right = 0;
         for (int c = 0; c < info.classes; c++) {
-            adatom_adapter_class one;
+            adatom_adapter_class one = ADATOM_INIT(adatom_adapter_class);
             OK(adatom_adapter_get_class(adapter, c, &one));
             ck_assert(one.tested <= one.images && one.right <= one.tested);
             tested += one.tested;
@@ -258,7 +258,7 @@ START_TEST(test_seed_of_the_start) {
     make_file(path);
     for (int i = 0; i < 3; i++) {
         adatom_model *m = NULL;
-        adatom_model_info info;
+        adatom_model_info info = ADATOM_INIT(adatom_model_info);
         const adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8, .seed = seeds[i]},
                                           .epochs = 1,
                                           .batch = 16,

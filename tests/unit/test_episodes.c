@@ -31,8 +31,8 @@ static int class_of(const adatom_dataset *dataset, int32_t picture) {
 
 /* Every episode: way different classes, the right number of pictures of each, none twice. */
 static void check_lawful(const adatom_dataset *dataset, const adatom_episodes *list, bool without_replacement) {
-    adatom_episodes_info info;
-    adatom_dataset_info set;
+    adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
+    adatom_dataset_info set = ADATOM_INIT(adatom_dataset_info);
     adatom_episodes_describe(list, &info);
     adatom_dataset_describe(dataset, &set);
     int *seen = calloc(set.images, sizeof *seen);
@@ -61,7 +61,7 @@ START_TEST(test_defaults) {
     static const size_t sizes[] = {16, 30, 16, 30, 16};
     const adatom_dataset dataset = {5, sizes, "0"};
     adatom_episodes *list = NULL;
-    adatom_episodes_info info;
+    adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
     ck_assert_int_eq(adatom_episodes_create(ctx, &dataset, NULL, &list), ADATOM_OK);
     adatom_episodes_describe(list, &info);
     ck_assert(info.way == 5 && info.shot == 1 && info.query == 15 && info.tasks == 600 && info.seed == 0);
@@ -75,7 +75,7 @@ END_TEST
 
 START_TEST(test_same_seed_same_episodes) {
     adatom_episodes_params params = {.way = 3, .shot = 2, .query = 4, .tasks = 40, .seed = 1ull << 40};
-    adatom_episodes_info a, b, c;
+    adatom_episodes_info a = ADATOM_INIT(adatom_episodes_info), b = ADATOM_INIT(adatom_episodes_info), c = ADATOM_INIT(adatom_episodes_info);
     adatom_episodes *one = draw(&equal, params), *two = draw(&equal, params);
     params.seed = 0; /* the upper half of the seed counts */
     adatom_episodes *other = draw(&equal, params);
@@ -92,7 +92,7 @@ END_TEST
 
 /* Both lists have the same classes and queries, and the first's support begins the second's. */
 static void check_prefix(const adatom_episodes *few, const adatom_episodes *more, int episodes) {
-    adatom_episodes_info f, m;
+    adatom_episodes_info f = ADATOM_INIT(adatom_episodes_info), m = ADATOM_INIT(adatom_episodes_info);
     adatom_episodes_describe(few, &f);
     adatom_episodes_describe(more, &m);
     for (int e = 0; e < episodes; e++) {
@@ -202,7 +202,7 @@ static const adatom_episodes_params small = {.way = 2, .shot = 2, .query = 1, .t
 
 START_TEST(test_file_round_trip) {
     adatom_episodes *list = draw(&equal, small), *again = NULL;
-    adatom_episodes_info a, b;
+    adatom_episodes_info a = ADATOM_INIT(adatom_episodes_info), b = ADATOM_INIT(adatom_episodes_info);
     size_t size = 0;
     char *text = save_and_read(list, &size);
     ck_assert_int_eq(adatom_episodes_parse(ctx, "list", text, size, &equal, &again), ADATOM_OK);

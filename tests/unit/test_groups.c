@@ -63,7 +63,7 @@ START_TEST(test_layout) {
     static const int64_t atoms_shape[] = {4, 2, 3, 3, 3}, alpha_shape[] = {4, 4, 3};
     ck_assert(atoms->rank == 5 && memcmp(atoms->shape, atoms_shape, sizeof atoms_shape) == 0);
     ck_assert(alpha->rank == 3 && memcmp(alpha->shape, alpha_shape, sizeof alpha_shape) == 0);
-    adatom_layer_info layer = {0};
+    adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
     int l = 0;
     while (l == 0 || strcmp(layer.name, "layer4.conv") != 0) OK(adatom_model_layer(model, l++, &layer));
     ck_assert(layer.in_channels == 8 && layer.out_channels == 16 && layer.out_height == 5 && layer.stride == 2);

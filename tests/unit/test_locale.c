@@ -106,7 +106,7 @@ static void read_all(void) {
                                       "[{\"method\": {\"adapt\": \"atoms\", \"lr_atoms\": 0.25}, "
                                       "\"expected\": {\"accuracy\": 0.515625, \"ci95\": 0.0625}}]}";
     adatom_recipe *recipe = NULL;
-    adatom_recipe_result result;
+    adatom_recipe_result result = ADATOM_INIT(adatom_recipe_result);
     OK(adatom_recipe_parse(ctx, "r.json", recipe_text, strlen(recipe_text), &recipe));
     OK(adatom_recipe_get(recipe, 0, &result));
     ck_assert(result.accuracy == 0.515625 && result.ci95 == 0.0625 && result.method.lr_atoms == 0.25f);
@@ -135,7 +135,7 @@ static void train(const char *changed, char hash[17]) {
     char path[128], other[64];
     long step = 1;
     adatom_model *trained = NULL;
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     snprintf(path, sizeof path, "%s/model", folder);
     snprintf(other, sizeof other, "%s", setlocale(LC_ALL, NULL));
     adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8},

@@ -87,7 +87,7 @@ START_TEST(test_parameter_counts) {
                                                        .group = expected->group,
                                                        .classes = expected->classes,
                                                        .image_size = expected->stem ? 32 : 84});
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &info);
     ck_assert_uint_eq(info.parameters + info.head_parameters, expected->total);
     ck_assert_uint_eq(info.atoms_parameters, expected->own_atoms);
@@ -98,7 +98,7 @@ START_TEST(test_parameter_counts) {
     /* What the layers own and what they share make up the whole. */
     uint64_t sum = strcmp(ad_network_scope(&model->net), "layer") != 0 ? info.coefficients_parameters : 0, macs = 0;
     for (int l = 0; l < info.layers; l++) {
-        adatom_layer_info layer;
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
         ck_assert_int_eq(adatom_model_layer(model, l, &layer), ADATOM_OK);
         sum += layer.own_parameters;
         macs += layer.macs;
@@ -111,7 +111,7 @@ END_TEST
 
 START_TEST(test_defaults) {
     adatom_model *model = NULL;
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     ck_assert_int_eq(adatom_model_create(ctx, NULL, &model), ADATOM_OK);
     adatom_model_describe(model, &info);
     ck_assert_str_eq(info.arch, "conv4");
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(test_layers) {
     adatom_model *model = create((adatom_model_params){.classes = 64});
-    adatom_layer_info layer;
+    adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
     ck_assert_int_eq(adatom_model_layer(model, 3, &layer), ADATOM_OK);
     ck_assert_str_eq(layer.name, "layer2.conv");
     ck_assert_str_eq(layer.kind, "conv");
@@ -341,7 +341,7 @@ START_TEST(test_initialisation) {
             if (p->kind == AD_PARAM_STATISTICS) ck_assert_float_eq(value, e < (size_t)p->c ? 0 : 1);
         }
     }
-    adatom_model_info a, b;
+    adatom_model_info a = ADATOM_INIT(adatom_model_info), b = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &a);
     ad_model_initialise(model, 4);
     adatom_model_describe(model, &b);

@@ -27,8 +27,8 @@ static void teardown(void) { adatom_context_destroy(&ctx); }
 
 START_TEST(test_read) {
     adatom_recipe *recipe = NULL;
-    adatom_recipe_info info;
-    adatom_recipe_result result;
+    adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
+    adatom_recipe_result result = ADATOM_INIT(adatom_recipe_result);
     ck_assert_msg(adatom_recipe_parse(ctx, "some/where/r.json", VALID, strlen(VALID), &recipe) == ADATOM_OK, "%s",
                   adatom_context_message(ctx));
     adatom_recipe_describe(recipe, &info);
@@ -133,12 +133,12 @@ START_TEST(test_ours) {
     for (size_t i = 0; i < files.gl_pathc; i++) {
         adatom_recipe *recipe = NULL;
         adatom_model *model = NULL;
-        adatom_recipe_info info;
+        adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
         ck_assert_msg(adatom_recipe_load(ctx, files.gl_pathv[i], &recipe) == ADATOM_OK, "%s",
                       adatom_context_message(ctx));
         adatom_recipe_describe(recipe, &info);
         ck_assert_msg(adatom_model_load(ctx, info.model, &model) == ADATOM_OK, "%s", adatom_context_message(ctx));
-        adatom_model_info m;
+        adatom_model_info m = ADATOM_INIT(adatom_model_info);
         adatom_model_describe(model, &m);
         if (info.model_hash) ck_assert_str_eq(info.model_hash, m.hash);
         adatom_model_destroy(&model);
@@ -159,8 +159,8 @@ typedef struct verdict {
 static verdict run(adatom_device *device, const char *file, const char *text) {
     adatom_recipe *recipe = NULL;
     adatom_reproduction *reproduction = NULL;
-    adatom_recipe_result expected;
-    adatom_evaluation_info e;
+    adatom_recipe_result expected = ADATOM_INIT(adatom_recipe_result);
+    adatom_evaluation_info e = ADATOM_INIT(adatom_evaluation_info);
     verdict v;
     ck_assert_msg(adatom_recipe_parse(ctx, file, text, strlen(text), &recipe) == ADATOM_OK, "%s",
                   adatom_context_message(ctx));
@@ -209,7 +209,7 @@ START_TEST(test_verdict) {
     adatom_episodes *list = NULL;
     const adatom_dataset_params data_params = {.size = 16, .split = "val", .builtin_per_class = 8};
     const adatom_episodes_params list_params = {.way = 3, .shot = 1, .query = 5, .tasks = 8, .seed = 1};
-    adatom_episodes_info hashes;
+    adatom_episodes_info hashes = ADATOM_INIT(adatom_episodes_info);
     ck_assert_int_eq(adatom_dataset_open(ctx, "builtin:shapes", &data_params, &data), ADATOM_OK);
     ck_assert_int_eq(adatom_episodes_create(ctx, data, &list_params, &list), ADATOM_OK);
     adatom_episodes_describe(list, &hashes);

@@ -117,7 +117,7 @@ static void watch(void *user, const adatom_pretrain_progress *now) {
 /* 64 classes x 10 pictures in batches of 48: the last pictures of an epoch are left out, blocks span two epochs. */
 static adatom_status train(const char *path, size_t memory_bytes, bool validate, bool resume, seen *s, char hash[17]) {
     adatom_model *model = NULL;
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     const adatom_pretrain_params p = {.model = {.arch = "conv4", .image_size = 20, .width = 8, .atoms = 4},
                                       .epochs = 2,
                                       .batch = 48,
@@ -199,7 +199,7 @@ START_TEST(streamed_episodes_are_the_same) {
     OK(adatom_episodes_create(ctx, novel, &e, &list));
     for (size_t k = 0; k < AD_COUNT(methods); k++) {
         adatom_evaluation *all = NULL, *part = NULL;
-        adatom_evaluation_info a, b;
+        adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
         OK(adapt(model, list, methods[k], 0, &all, &a));
         ck_assert_ptr_nonnull(strstr(a.config_json, "\"resident\""));
         /* Less and less, until one task does not fit. */

@@ -67,11 +67,11 @@ START_TEST(test_singular_values_say_what_is_lost) {
     double before = 1;
     for (int m = 1; m <= 9; m++) {
         adatom_model *d = decomposed(model, "layer", m, false);
-        adatom_model_info info;
+        adatom_model_info info = ADATOM_INIT(adatom_model_info);
         adatom_model_describe(d, &info);
         ck_assert_int_eq(info.atoms, m);
         for (int l = 0; l < info.layers; l++) {
-            adatom_layer_info layer;
+            adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
             OK(adatom_model_layer(d, l, &layer));
             if (strcmp(layer.kind, "conv") != 0 || layer.atoms == 0) continue;
             float s[9];
@@ -293,7 +293,7 @@ START_TEST(test_round_trip) {
     OK(adatom_model_save(residual, path));
     adatom_model_destroy(&residual);
     OK(adatom_model_load(ctx, path, &residual));
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(residual, &info);
     ck_assert_str_eq(info.layout,
                      strcmp(trips[_i].layout, "timm") ? trips[_i].layout : "torchvision"); /* the same names */

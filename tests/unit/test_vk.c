@@ -241,7 +241,7 @@ START_TEST(submissions_are_bounded) {
 END_TEST
 
 START_TEST(operations_are_timed) {
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     engine->api->describe(engine, &info);
