@@ -26,14 +26,22 @@ int main(int argc, char **argv) {
     unsigned char *pixels = read_all(argv[3], &size);
     if (!pixels) return 2;
     adatom_status status = adatom_context_create(NULL, &context);
-    if (!status) status = adatom_device_open(context, &(adatom_device_params){.select = argv[1]}, &device);
+    if (!status)
+        status = adatom_device_open(
+            context, &(adatom_device_params){.size = sizeof(adatom_device_params), .select = argv[1]}, &device);
     if (!status) status = adatom_model_load(context, argv[2], &model);
     if (!status) {
         adatom_model_describe(model, &info);
         count = size / (3 * (size_t)info.image_size * (size_t)info.image_size);
         features = count * (size_t)info.features, logits = count * (size_t)info.classes;
         results = malloc((features + logits) * sizeof *results);
-        status = adatom_model_run(device, model, pixels, count, results, logits ? results + features : NULL);
+        const adatom_run_params run = {.size = sizeof run, .pixels = pixels, .count = count};
+        const adatom_run_outputs outputs = {.size = sizeof outputs,
+                                            .features = results,
+                                            .features_capacity = features,
+                                            .logits = logits ? results + features : NULL,
+                                            .logits_capacity = logits};
+        status = adatom_model_run(device, model, &run, &outputs);
     }
     if (status) fprintf(stderr, "%s\n", adatom_context_message(context));
     FILE *out = status ? NULL : fopen(argv[4], "wb");

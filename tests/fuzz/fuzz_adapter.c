@@ -14,8 +14,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (adatom_context_create(NULL, &context) != ADATOM_OK) return 0;
     const uint8_t *cut = size ? memchr(data, 0, size) : NULL, *tensors = cut ? cut + 1 : data + size;
     const size_t config_size = cut ? (size_t)(cut - data) : size;
-    const adatom_status status = adatom_adapter_parse(context, "fuzz", (const char *)data, config_size, tensors,
-                                                      (size_t)(data + size - tensors), &adapter);
+    const adatom_status status =
+        adatom_adapter_parse(context,
+                             &(adatom_adapter_files){.size = sizeof(adatom_adapter_files),
+                                                     .name = "fuzz",
+                                                     .config = (const char *)data,
+                                                     .config_size = config_size,
+                                                     .tensors = tensors,
+                                                     .tensors_size = (size_t)(data + size - tensors)},
+                             &adapter);
     if ((status == ADATOM_OK) != (adapter != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
         abort();
     if (adapter) {

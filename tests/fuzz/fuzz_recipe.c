@@ -15,14 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (recipe) {
         adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
         adatom_recipe_describe(recipe, &info);
-        const adatom_episodes_params *e = &info.episodes;
+        const adatom_episodes_params *e = info.episodes;
         if (!info.name || !info.model || (!info.spec && !info.supply) || info.results < 1) abort();
         if (e->way < 2 || e->shot < 1 || e->query < 1 || info.first < 0 || info.count < 0 ||
             info.count > e->tasks - info.first)
             abort();
         for (int i = 0; i < info.results; i++) {
             adatom_recipe_result one = ADATOM_INIT(adatom_recipe_result);
-            if (adatom_recipe_get(recipe, i, &one) != ADATOM_OK || !one.method.adapt) abort();
+            if (adatom_recipe_get(recipe, i, &one) != ADATOM_OK || !one.method->adapt) abort();
             if (!(one.accuracy >= 0 && one.accuracy <= 1 && one.ci95 >= 0 && one.tolerance >= 0)) abort();
         }
     }

@@ -39,7 +39,11 @@ static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engin
     if (status != ADATOM_OK) return status;
     if (count == 0) return ad_fail(ctx, ADATOM_NO_DEVICE, "no Vulkan device");
     const bool half = strcmp(name, "half") == 0;
-    return ad_vk_engine_create(ctx, &(adatom_device_params){.precision = half ? "fp16" : NULL}, 0, out);
+    return ad_vk_engine_create(
+        ctx,
+        &(adatom_device_params){.size = sizeof(adatom_device_params),
+                                .precision = half ? ADATOM_PRECISION_FP16 : ADATOM_PRECISION_FP32},
+        0, out);
 }
 
 /* variant: "" for all of them. */
@@ -48,7 +52,8 @@ static int check_family(ad_engine *engine, const char *variant, int first, int l
     for (int kind = first; kind <= last; kind++) {
         char filter[64];
         snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), variant);
-        const adatom_check_params params = {.filter = filter, .seed = 1, .report = report, .user = &shown};
+        const adatom_check_params params = {
+            .size = sizeof(adatom_check_params), .filter = filter, .seed = 1, .report = report, .user = &shown};
         int checks = 0, failures = 0;
         const double start = ad_seconds();
         const adatom_status status = ad_check_engine(engine, &params, &checks, &failures);

@@ -21,7 +21,7 @@ static void close_engine(void) { engine->api->destroy(engine); }
 /* What was found faster is what a program runs, also in the next process. */
 START_TEST(tuned_choice_is_run) {
     char folder[] = "/tmp/adatom-test-XXXXXX", command[64];
-    const adatom_device_params params = {.cache_dir = mkdtemp(folder)};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .cache_dir = mkdtemp(folder)};
     OK(adatom_context_create(NULL, &ctx));
     open_engine(&params);
     ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry(2, 8, 8, 8, 8, 3, 1, 1, 1, 0));

@@ -47,7 +47,7 @@ static ad_engine *engine;
 
 static void open_context(void) {
     memset(&logged, 0, sizeof logged);
-    const adatom_context_params params = {.log = on_log};
+    const adatom_context_params params = {.size = sizeof(adatom_context_params), .log = on_log};
     ck_assert_int_eq(adatom_context_create(&params, &ctx), ADATOM_OK);
 }
 
@@ -64,7 +64,7 @@ static void close_engine(void) {
 
 static void setup(void) {
     open_context();
-    const adatom_device_params params = {.validate = true};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .validate = true};
     open_engine(&params);
 }
 
@@ -317,12 +317,19 @@ START_TEST(refusals) {
 }
 END_TEST
 
+static bool stop(void *user, const adatom_progress *now) {
+    (void)user;
+    (void)now;
+    return false;
+}
+
 START_TEST(interrupt_stops_a_run) {
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     OK(engine->api->program_create(engine, plan, NULL, &program));
-    adatom_context_interrupt(ctx);
+    const ad_call outer = ad_call_begin(ctx, stop, NULL);
     ck_assert_int_eq(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1000), ADATOM_INTERRUPTED);
+    ad_call_end(ctx, &outer, ADATOM_INTERRUPTED);
     engine->api->program_destroy(&program);
     ad_plan_destroy(&plan);
 }
@@ -371,7 +378,7 @@ static bool find_cache(const char *folder, const char *suffix, char path[512]) {
 }
 
 static void use_engine(const char *cache_dir, int prefer) {
-    const adatom_device_params params = {.cache_dir = cache_dir};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .cache_dir = cache_dir};
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     open_engine(&params);
@@ -448,7 +455,9 @@ START_TEST(half_precision_waits_for_its_verdict) {
     const ad_op *op = &plan->ops[0];
     for (int round = 0; round < 4; round++) { /* not asked for; asked for; opened again; not asked for again */
         const bool asked = round == 1 || round == 2;
-        open_engine(&(adatom_device_params){.cache_dir = folder, .precision = asked ? "fp16" : NULL});
+        open_engine(&(adatom_device_params){.size = sizeof(adatom_device_params),
+                                            .cache_dir = folder,
+                                            .precision = asked ? ADATOM_PRECISION_FP16 : ADATOM_PRECISION_FP32});
         ad_half_variant about = {0};
         for (half = 1; !engine->api->variant_half(engine, plan, op, half, &about) || strcmp(about.name, "half"); half++)
             ck_assert_int_lt(half, 8);
@@ -486,7 +495,7 @@ END_TEST
 START_TEST(no_memory_to_open_with_caches) {
     char cache[] = "/tmp/adatom-vk-XXXXXX", command[128];
     ck_assert_ptr_nonnull(mkdtemp(cache));
-    const adatom_device_params params = {.validate = true, .cache_dir = cache};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .validate = true, .cache_dir = cache};
     close_engine();
     open_engine(&params);
     ad_plan *plan = chain_plan();
