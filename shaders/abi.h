@@ -1,4 +1,4 @@
-/* Shared by C (src/vk/lower_*.c) and GLSL (the .comp files): push-constant layouts, specialization ids, binding
+/* Shared by C (src/vk/kernels) and GLSL (the .comp files): push-constant layouts, specialization ids, binding
  * numbers. Nothing is typed twice. In C, AD_INT is int32_t and AD_FLOAT float; in GLSL int and float; structs of 4-byte
  * members only, at most 128 bytes. */
 #ifndef AD_ABI_H

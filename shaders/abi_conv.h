@@ -15,7 +15,7 @@ struct ad_push_conv {
 #define AD_COMPOSE_SCALE 1
 #define AD_COMPOSE_BASE 2
 
-/* Specialization constants, in this order in every kernel of kernels_conv.def. */
+/* Specialization constants, in this order in every kernel whose push constants are ad_push_conv. */
 #define AD_SPEC_K 0
 #define AD_SPEC_STRIDE 1
 #define AD_SPEC_PAD 2

@@ -1,5 +1,5 @@
-/* Push constants of the kernels of kernels_other.def. Members named *_task are the elements from one task to the next
- * of that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
+/* Push constants of the kernels that are no convolutions (abi_conv.h). Members named *_task are the elements from one
+ * task to the next of that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
 
 struct ad_push_elementwise {
     AD_INT a_task, b_task, y_task, count;
@@ -18,6 +18,13 @@ struct ad_push_gather {
 struct ad_push_gather_rows {
     AD_INT x_task, rows, columns, first, chunk, rounds, tasks;
 };
+
+/* In place: where ops.def lets a result be the same tensor as an operand, and it is, the kernel reads and writes it
+ * through the operand's binding. SPIR-V's compilers may assume that two bindings share no memory, and then read an
+ * operand once more after its place was written. A specialization constant says where the result is. */
+#define AD_AFFINE_APART 0       /* y of AFFINE has a tensor of its own, */
+#define AD_AFFINE_IN_X 1        /* or is x, */
+#define AD_AFFINE_IN_RESIDUAL 2 /* or is the residual */
 
 /* AFFINE and AFFINE_BACK take the vec4 elements i, i + slice, i + 2 slice ... < elements4 of a task in one invocation i
  * < slice; slice is a multiple of channels4, so all of them have the same channels. */

@@ -1,5 +1,5 @@
-/* y[n][p][q][c] = maximum over the window of v = act(scale[c]*x + shift[c] + residual); winner = tap number of the first maximum
- * in row-major order, a byte a channel. Without COEF: scale 1, shift 0. A NaN in a window makes a NaN.
+/* y[n][p][q][c] = maximum over the window of v = act(scale[c]*x + shift[c] + residual); winner = tap number of the
+ * first maximum in row-major order, a byte a channel. Without COEF: scale 1, shift 0. A NaN in a window makes a NaN.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl.
  * Grid: lib/grid.glsl, images*oh*ow*channels4 items a task. Bytes: 4*(1 + RESIDUAL) an element of x, 4 + WINNER of y.
  * Reference: AFFINE_POOL. */
@@ -22,7 +22,8 @@ layout(set = 0, binding = 3) writeonly buffer Y4 { vec4 y4[]; };
 layout(set = 0, binding = 4) writeonly buffer Winner { uint winner[]; };
 
 void main() {
-    const int item = int(item_index()), channel = item % CHANNELS4, column = item / CHANNELS4 % OW, row = item / CHANNELS4 / OW % OH;
+    const int item = int(item_index()), channel = item % CHANNELS4, column = item / CHANNELS4 % OW,
+              row = item / CHANNELS4 / OW % OH;
     const int image = item / CHANNELS4 / OW / OH, task = int(task_index());
     if (image >= p.images) return;
     const int corner = (image * H + row * K) * LINE + column * K * CHANNELS4 + channel;

@@ -1,8 +1,9 @@
-/* With d = dy*act'(y) at the window's winner, 0 at every other pixel: dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d; back[3][c] =
- * A, B, C, without BACK A = 1. dresidual = d, with ACCUMULATE added. An invocation takes a K x K cell of the image; cells at the
- * right and bottom edge may be cut and are then no window.
+/* With d = dy*act'(y) at the window's winner, 0 at every other pixel: dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d;
+ * back[3][c] = A, B, C, without BACK A = 1. dresidual = d, with ACCUMULATE added. An invocation takes a K x K cell of
+ * the image; cells at the right and bottom edge may be cut and are then no window.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl.
- * Grid: lib/grid.glsl, images*ceil(h/K)*ceil(w/K)*channels4 items a task. Bytes: 9 an element of y, 4 of x, dx, dresidual.
+ * Grid: lib/grid.glsl, images*ceil(h/K)*ceil(w/K)*channels4 items a task. Bytes: 9 an element of y, 4 of x, dx,
+ * dresidual.
  * Reference: AFFINE_POOL_BACK. */
 #version 450
 #extension GL_GOOGLE_include_directive : require

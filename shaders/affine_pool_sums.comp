@@ -1,6 +1,7 @@
-/* The first pass of sums[2][c] = sum d, sum d*(x - mean[c]) over the windows' winners with d = dy*act'(y), mean = stats[0]: the
- * sums of RUN windows; parts are added up by norm_sum_merge.comp.
- * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl, parts as in abi_other.h.
+/* The first pass of sums[2][c] = sum d, sum d*(x - mean[c]) over the windows' winners with d = dy*act'(y), mean =
+ * stats[0]: the sums of RUN windows; parts are added up by norm_sum_merge.comp.
+ * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl, parts as in
+ * abi_other.h.
  * Grid: lib/grid.glsl, ceil(windows/RUN)*channels4 items a task. Bytes: 4*K*K + 9 + 8/RUN an element of y.
  * Reference: AFFINE_POOL_SUMS. */
 #version 450
@@ -21,7 +22,8 @@ layout(set = 0, binding = 4) readonly buffer Stats4 { vec4 stats4[]; };
 layout(set = 0, binding = 5) writeonly buffer To4 { vec4 to4[]; };
 
 void main() {
-    const int item = int(item_index()), task = int(task_index()), part = item / CHANNELS4, channel = item % CHANNELS4, begin = part * RUN;
+    const int item = int(item_index()), task = int(task_index()), part = item / CHANNELS4, channel = item % CHANNELS4,
+              begin = part * RUN;
     if (begin >= p.windows) return;
     const int x = task * p.x_task / 4, y = task * p.y_task / 4, dy = task * p.dy_task / 4, taps = task * p.winner_task;
     const vec4 mean = stats4[task * p.stats_task / 4 + channel];

@@ -1,11 +1,11 @@
 #version 450
-/* ATOMS: y[n][p][q][o] = bias[o] + sum_mij psi[m][ij] u@(p,q,i,j)[m][o]. An invocation computes TILE_A neighbouring outputs of a
- * line for one o (AD_WIDTH=1) or four: each u it loads serves up to K of them.
- * u [task][n][h][w][M][O], psi [task][M][K*K], bias [task][O] or absent, y [task][n][oh][ow][O]. Without AD_WIDTH=1: O % 4 == 0,
- * task strides of u and y multiples of 4, u may be AD_F16. Grid: (n, p, strip of q, o) invocations, o fastest, folded over x and y;
- * z = task.
- * 2 K^2 M O flops a position; u read K (1 + (K-1)/TILE_A) times (stride 1), K of them from cache. AD_TEXEL: u is a texel
- * buffer. Double reference: ATOMS. */
+/* ATOMS: y[n][p][q][o] = bias[o] + sum_mij psi[m][ij] u@(p,q,i,j)[m][o]. An invocation computes TILE_A neighbouring
+ * outputs of a line for one o (AD_WIDTH=1) or four: each u it loads serves up to K of them.
+ * u [task][n][h][w][M][O], psi [task][M][K*K], bias [task][O] or absent, y [task][n][oh][ow][O]. Without AD_WIDTH=1: O
+ * % 4 == 0, task strides of u and y multiples of 4, u may be AD_F16. Grid: (n, p, strip of q, o) invocations, o
+ * fastest, folded over x and y; z = task.
+ * 2 K^2 M O flops a position; u read K (1 + (K-1)/TILE_A) times (stride 1), K of them from cache. AD_TEXEL: u is a
+ * texel buffer. Double reference: ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
@@ -36,7 +36,8 @@ void main() {
             [[unroll]] for (int s = 0; s < LINE; s++) {
                 int col = col0 + s;
                 bool inside = col >= 0 && col < p.w;
-                inputs[s] = ad_keep(u(ad_task_offset(0, AD_WIDTH) + ((pixels + (inside ? col : 0)) * M + m) * OW + o), inside);
+                inputs[s] =
+                    ad_keep(u(ad_task_offset(0, AD_WIDTH) + ((pixels + (inside ? col : 0)) * M + m) * OW + o), inside);
             }
             [[unroll]] for (int j = 0; j < K; j++) {
                 float weight = psi(ad_task_offset(1, 1) + m * K * K + i * K + j);

@@ -1,9 +1,10 @@
 #version 450
-/* ATOMS_DPSI, together, first pass: the formula and layouts of atoms_dpsi.comp, for software drivers, which load lane by lane. A workgroup
- * sums the gradients of all atoms: an item is TILE_A neighbouring pixels of a line for four o and all m, so that dy is loaded once for all
- * atoms and u once for all taps, in the order of memory. Sums and grid as in lib/conv_taps.glsl. O % 4 == 0, task strides of u and dy
- * multiples of 4. 2 K^2 M O flops a position; u read once, dy K (1 + (K-1)/TILE_A) times (stride 1; all but one from cache).
- * u and dy are texel buffers. Double reference: ATOMS_DPSI. */
+/* ATOMS_DPSI, together, first pass: the formula and layouts of atoms_dpsi.comp, for software drivers, which load lane
+ * by lane. A workgroup sums the gradients of all atoms: an item is TILE_A neighbouring pixels of a line for four o and
+ * all m, so that dy is loaded once for all atoms and u once for all taps, in the order of memory. Sums and grid as in
+ * lib/conv_taps.glsl. O % 4 == 0, task strides of u and dy multiples of 4. 2 K^2 M O flops a position; u read once, dy
+ * K (1 + (K-1)/TILE_A) times (stride 1; all but one from cache). u and dy are texel buffers. Double reference:
+ * ATOMS_DPSI. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/conv_place.glsl"

@@ -1,8 +1,8 @@
 #version 450
 /* ATOMS_DU: du[n][h][w][m][o] = sum over (i,j),(p,q) that read (h,w): psi[m][ij] dy[n][p][q][o]. An invocation computes
  * TILE_A neighbouring pixels of a line for one m and one o (AD_WIDTH=1) or four, so that they share psi.
- * dy [task][n][oh][ow][O], psi [task][M][K*K], du [task][n][h][w][M][O]. Without AD_WIDTH=1: O % 4 == 0, task strides of dy
- * and du multiples of 4. Grid: (n, h, strip of w, m, o) invocations, o fastest, folded over x and y; z = task.
+ * dy [task][n][oh][ow][O], psi [task][M][K*K], du [task][n][h][w][M][O]. Without AD_WIDTH=1: O % 4 == 0, task strides
+ * of dy and du multiples of 4. Grid: (n, h, strip of w, m, o) invocations, o fastest, folded over x and y; z = task.
  * 2 K^2 flops an output; dy read M K^2 times, all but the first from cache. Double reference: ATOMS_DU. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"

@@ -1,9 +1,10 @@
 #version 450
-/* ATOMS, rolling: the formula and layouts of atoms.comp at stride and dilation 1, for software drivers, which load lane by lane. An
- * invocation goes down SPAN rows of outputs, TILE_A columns for four o: each line of u is loaded once and added to the K rows of outputs
- * that read it; the topmost of them is then whole. Lanes share the loads of psi (lib/spread.glsl). O % 4 == 0, task strides multiples
- * of 4. Grid: (n, span of rows, strip of q, o) invocations, o fastest, folded over x and y; z = task. u read
- * (1 + (K-1)/SPAN) (1 + (K-1)/TILE_A) times. u and psi are texel buffers, u may be AD_F16. Double reference: ATOMS. */
+/* ATOMS, rolling: the formula and layouts of atoms.comp at stride and dilation 1, for software drivers, which load lane
+ * by lane. An invocation goes down SPAN rows of outputs, TILE_A columns for four o: each line of u is loaded once and
+ * added to the K rows of outputs that read it; the topmost of them is then whole. Lanes share the loads of psi
+ * (lib/spread.glsl). O % 4 == 0, task strides multiples of 4. Grid: (n, span of rows, strip of q, o) invocations, o
+ * fastest, folded over x and y; z = task. u read (1 + (K-1)/SPAN) (1 + (K-1)/TILE_A) times. u and psi are texel
+ * buffers, u may be AD_F16. Double reference: ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
@@ -47,7 +48,8 @@ void main() {
         int whole = top + step - (K - 1), at = ad_task_offset(3, 4) + ((image * p.oh + whole) * p.ow + first) * O4 + o;
         bool write = alive && whole >= top && whole < p.oh;
         [[unroll]] for (int q = 0; q < TILE_A; q++)
-            if (write && first + q < p.ow) y[at + q * O4] = (ACCUMULATE ? y[at + q * O4] : vec4(0)) + sum[(K - 1) * TILE_A + q];
+            if (write && first + q < p.ow)
+                y[at + q * O4] = (ACCUMULATE ? y[at + q * O4] : vec4(0)) + sum[(K - 1) * TILE_A + q];
         [[unroll]] for (int s = K * TILE_A - 1; s >= 0; s--) sum[s] = s < TILE_A ? add : sum[max(s - TILE_A, 0)];
     }
 }

@@ -1,6 +1,7 @@
 #version 450
-/* ATOMS, spread: the formula, layouts and grid of atoms.comp, for software drivers, which load lane by lane: lanes share the loads of psi
- * (lib/spread.glsl). O % 4 == 0, task strides multiples of 4. u and psi are texel buffers, u may be AD_F16. Double reference: ATOMS. */
+/* ATOMS, spread: the formula, layouts and grid of atoms.comp, for software drivers, which load lane by lane: lanes
+ * share the loads of psi (lib/spread.glsl). O % 4 == 0, task strides multiples of 4. u and psi are texel buffers, u may
+ * be AD_F16. Double reference: ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
@@ -40,5 +41,6 @@ void main() {
     int b = ad_task_offset(2, 1) + 4 * o, at = ad_task_offset(3, 4) + (line * p.ow + first) * O4 + o;
     vec4 add = p.optional != 0 ? AD_FOUR(bias, b) : vec4(0);
     [[unroll]] for (int q = 0; q < TILE_A; q++)
-        if (index < p.count && first + q < p.ow) y[at + q * O4] = (ACCUMULATE ? y[at + q * O4] : vec4(0)) + sum[q] + add;
+        if (index < p.count && first + q < p.ow)
+            y[at + q * O4] = (ACCUMULATE ? y[at + q * O4] : vec4(0)) + sum[q] + add;
 }

@@ -1,9 +1,10 @@
 #version 450
-/* COMPOSE: w[ij][c][o] = scale[o] (base[ij][c][o] + sum_m alpha[c][m][o] psi[m][ij]). An invocation computes all K*K taps
- * of one (c, o), so alpha is read once.
- * alpha [task][..][M][ld], psi [task][M][K*K], scale [task][O] or absent, w and base (or absent) [task][K*K][C][O]; with groups
- * (lib/groups.glsl) alpha[c % IN][m][o % OUT] and psi [task][TO][FROM][M][K*K].
- * Grid: (c, o) invocations, o fastest, folded over x and y; z = task. 2 K^2 M flops a (c,o). Double reference: COMPOSE. */
+/* COMPOSE: w[ij][c][o] = scale[o] (base[ij][c][o] + sum_m alpha[c][m][o] psi[m][ij]). An invocation computes all K*K
+ * taps of one (c, o), so alpha is read once.
+ * alpha [task][..][M][ld], psi [task][M][K*K], scale [task][O] or absent, w and base (or absent) [task][K*K][C][O];
+ * with groups (lib/groups.glsl) alpha[c % IN][m][o % OUT] and psi [task][TO][FROM][M][K*K].
+ * Grid: (c, o) invocations, o fastest, folded over x and y; z = task. 2 K^2 M flops a (c,o). Double reference:
+ * COMPOSE. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/groups.glsl"

@@ -1,9 +1,9 @@
 #version 450
-/* COMPOSE_DALPHA: dalpha[c][m][o] = sum_ij dw[ij][c][o] psi[m][ij] for c < C, o < O; the rest of dalpha is zeroed, or left alone
- * with accumulate. One invocation an element of dalpha.
+/* COMPOSE_DALPHA: dalpha[c][m][o] = sum_ij dw[ij][c][o] psi[m][ij] for c < C, o < O; the rest of dalpha is zeroed, or
+ * left alone with accumulate. One invocation an element of dalpha.
  * With groups (lib/groups.glsl) c < IN, o < OUT, and the sum is over all pairs of groups too.
- * dw [task][K*K][C][O], psi [task][TO][FROM][M][K*K], dalpha [task][rows][M][ld]. Grid: (row, m, o) invocations, o fastest, folded over
- * x and y; z = task. 2 K^2 flops an element. Double reference: COMPOSE_DALPHA. */
+ * dw [task][K*K][C][O], psi [task][TO][FROM][M][K*K], dalpha [task][rows][M][ld]. Grid: (row, m, o) invocations, o
+ * fastest, folded over x and y; z = task. 2 K^2 flops an element. Double reference: COMPOSE_DALPHA. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/groups.glsl"

@@ -1,8 +1,9 @@
 #version 450
-/* COMPOSE_DALPHA, spread: the formula and layouts of compose_dalpha.comp without groups, for software drivers, which load lane by lane. An
- * invocation computes dalpha of one c, four o and all m; lanes share the loads of psi (lib/spread.glsl). O % 4 == 0, ld % 4 == 0, task
- * strides multiples of 4. Grid: (row, o of ld) invocations, o fastest, folded over x and y; z = task. 2 K^2 flops an element; dw
- * read once. dw and psi are texel buffers. Double reference: COMPOSE_DALPHA. */
+/* COMPOSE_DALPHA, spread: the formula and layouts of compose_dalpha.comp without groups, for software drivers, which
+ * load lane by lane. An invocation computes dalpha of one c, four o and all m; lanes share the loads of psi
+ * (lib/spread.glsl). O % 4 == 0, ld % 4 == 0, task strides multiples of 4. Grid: (row, o of ld) invocations, o fastest,
+ * folded over x and y; z = task. 2 K^2 flops an element; dw read once. dw and psi are texel buffers. Double reference:
+ * COMPOSE_DALPHA. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

@@ -1,7 +1,8 @@
 #version 450
-/* COMPOSE_DPSI, first pass: dpsi[to][from][m][ij] = sum_co alpha[c][m][o] dw[ij][from][c][to][o]. An item is one (c, o) of a pair of
- * groups; sums, groups and grid as in lib/conv_taps.glsl.
- * dw [task][K*K][C][O], alpha [task][..][M][ld], partial [task][chunk][TO][FROM][M][K*K]. 2 K^2 M flops a number of a tap of dw.
+/* COMPOSE_DPSI, first pass: dpsi[to][from][m][ij] = sum_co alpha[c][m][o] dw[ij][from][c][to][o]. An item is one (c, o)
+ * of a pair of groups; sums, groups and grid as in lib/conv_taps.glsl.
+ * dw [task][K*K][C][O], alpha [task][..][M][ld], partial [task][chunk][TO][FROM][M][K*K]. 2 K^2 M flops a number of a
+ * tap of dw.
  * Double reference: COMPOSE_DPSI. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"

@@ -1,7 +1,7 @@
 #version 450
 /* PACK: packed[c][m][o] = scale[o] alpha[c][m][o]: the slice of the shared coefficients that a layer uses.
- * alpha [task][..][M][ld], scale [task][O] or absent, packed [task][C][M][O]. Grid: (c, m, o) invocations, o fastest, folded over
- * x and y; z = task. 8 bytes a number. Double reference: PACK. */
+ * alpha [task][..][M][ld], scale [task][O] or absent, packed [task][C][M][O]. Grid: (c, m, o) invocations, o fastest,
+ * folded over x and y; z = task. 8 bytes a number. Double reference: PACK. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 

@@ -1,8 +1,8 @@
 #version 450
-/* COMPOSE, spread: the formula and layouts of compose.comp without groups, for software drivers, which load lane by lane. An invocation
- * computes all K*K taps of one c and four o; lanes share the loads of psi (lib/spread.glsl). O % 4 == 0, ld % 4 == 0, task strides
- * multiples of 4. Grid: (c, o) invocations, o fastest, folded over x and y; z = task. 2 K^2 M flops a (c,o). All operands are texel
- * buffers. Double reference: COMPOSE. */
+/* COMPOSE, spread: the formula and layouts of compose.comp without groups, for software drivers, which load lane by
+ * lane. An invocation computes all K*K taps of one c and four o; lanes share the loads of psi (lib/spread.glsl). O % 4
+ * == 0, ld % 4 == 0, task strides multiples of 4. Grid: (c, o) invocations, o fastest, folded over x and y; z = task. 2
+ * K^2 M flops a (c,o). All operands are texel buffers. Double reference: COMPOSE. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

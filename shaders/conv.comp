@@ -1,6 +1,6 @@
 #version 450
-/* CONV, shared-memory tiles: y[n][p][q][o] = bias[o] + sum_ijc w[ij][c][o] x@(p,q,i,j)[c], an implicit matrix product of
- * positions x (taps, c) by (taps, c) x o.
+/* CONV, shared-memory tiles: y[n][p][q][o] = bias[o] + sum_ijc w[ij][c][o] x@(p,q,i,j)[c], an implicit matrix product
+ * of positions x (taps, c) by (taps, c) x o.
  * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0; without
  * AD_WIDTH=1 also O % 4 == 0; then y may be AD_F16. Task strides are multiples of 4 where vec4 are read.
  * Grid: tiles of 64 positions x 64 outputs, o fastest, folded over x and y; z = task.

@@ -1,7 +1,7 @@
 #version 450
 /* CONV_DBIAS: partial[split][o] = sum of dy[position][o] over the split's positions; conv_reduce.comp adds the splits.
- * dy [task][n*oh*ow][O], partial [task][splits][O]. Grid: splits*O invocations, o fastest, folded over x and y; z = task.
- * One flop and 4 bytes a number of dy. Double reference: CONV_DBIAS. */
+ * dy [task][n*oh*ow][O], partial [task][splits][O]. Grid: splits*O invocations, o fastest, folded over x and y; z =
+ * task. One flop and 4 bytes a number of dy. Double reference: CONV_DBIAS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

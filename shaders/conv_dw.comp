@@ -1,8 +1,8 @@
 #version 450
-/* CONV_DW, shared-memory tiles: dw[ij][c][o] = sum_npq x@(p,q,i,j)[c] dy[n][p][q][o], a product of (taps, c) x positions by
- * positions x o whose depth is cut into splits. First pass; conv_reduce.comp adds the splits (with one split this writes dw).
- * x [task][n][h][w][C], dy [task][n][oh][ow][O], partial [task][split][K*K][C][O]. C % 4 == 0; without AD_WIDTH=1 also
- * O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
+/* CONV_DW, shared-memory tiles: dw[ij][c][o] = sum_npq x@(p,q,i,j)[c] dy[n][p][q][o], a product of (taps, c) x
+ * positions by positions x o whose depth is cut into splits. First pass; conv_reduce.comp adds the splits (with one
+ * split this writes dw). x [task][n][h][w][C], dy [task][n][oh][ow][O], partial [task][split][K*K][C][O]. C % 4 == 0;
+ * without AD_WIDTH=1 also O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
  * Grid: (split, tile of 64 (ij,c), tile of 64 o), o fastest, folded over x and y; z = task.
  * AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops a position; dy read K^2 C/64 times, x O/64 K^2 times. Double reference: CONV_DW. */
@@ -59,7 +59,8 @@ void main() {
         tile_dy[(depth + 8) * AD_TILE_VECTORS + lane] = ad_stage(GRADIENT * dy1);
         barrier();
         [[unroll]] for (int d = 0; d < 16; d++) {
-            vec4 a0 = ad_value(tile_x[d * AD_TILE_VECTORS + 2 * depth]), a1 = ad_value(tile_x[d * AD_TILE_VECTORS + 2 * depth + 1]);
+            vec4 a0 = ad_value(tile_x[d * AD_TILE_VECTORS + 2 * depth]),
+                 a1 = ad_value(tile_x[d * AD_TILE_VECTORS + 2 * depth + 1]);
             vec4 b = ad_value(tile_dy[d * AD_TILE_VECTORS + lane]);
             [[unroll]] for (int e = 0; e < 4; e++) {
                 sum[e] += a0[e] * b;

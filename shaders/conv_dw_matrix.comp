@@ -1,9 +1,9 @@
 #version 450
-/* CONV_DW on matrix units: dw[ij][c][o] = sum_npq x@(p,q,i,j)[c] dy[n][p][q][o], a product of (taps, c) x positions by positions x o whose
- * depth is cut into splits; operands in half precision, sums in float32 (lib/matrix.glsl). First pass; conv_reduce.comp adds the splits
- * (with one split this writes dw).
- * x [task][n][h][w][C], dy [task][n][oh][ow][O], partial [task][split][K*K][C][O]. C % 4 == 0, O % 4 == 0. Task strides are multiples of
- * 4; span is a multiple of AD_MATRIX_DEPTH.
+/* CONV_DW on matrix units: dw[ij][c][o] = sum_npq x@(p,q,i,j)[c] dy[n][p][q][o], a product of (taps, c) x positions by
+ * positions x o whose depth is cut into splits; operands in half precision, sums in float32 (lib/matrix.glsl). First
+ * pass; conv_reduce.comp adds the splits (with one split this writes dw).
+ * x [task][n][h][w][C], dy [task][n][oh][ow][O], partial [task][split][K*K][C][O]. C % 4 == 0, O % 4 == 0. Task strides
+ * are multiples of 4; span is a multiple of AD_MATRIX_DEPTH.
  * Grid: (split, tile of ROWS (ij,c), tile of COLUMNS o), o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position. Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require
@@ -45,7 +45,8 @@ vec4 load_a(int stage, int line, int unit) {
 vec4 load_b(int stage, int line, int column) {
     int position = begin_of(stage) + line;
     column += first_column4;
-    return position < p.n * p.oh * p.ow && column < O4 ? GRADIENT * dy(ad_task_offset(1, 4) + position * O4 + column) : vec4(0);
+    return position < p.n * p.oh * p.ow && column < O4 ? GRADIENT * dy(ad_task_offset(1, 4) + position * O4 + column)
+                                                       : vec4(0);
 }
 
 void put(int row, int column, vec4 v) {

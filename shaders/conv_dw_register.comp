@@ -1,7 +1,7 @@
 #version 450
-/* CONV_DW, register tiles: the formula and layouts of conv_dw.comp, for the drivers of conv_register.comp. An invocation
- * computes TILE_A vec4 of (ij,c) x TILE_V vec4 of o over one split of the positions. C % 4 == 0, O % 4 == 0, task strides
- * multiples of 4. First pass; conv_reduce.comp adds the splits (with one split this writes dw).
+/* CONV_DW, register tiles: the formula and layouts of conv_dw.comp, for the drivers of conv_register.comp. An
+ * invocation computes TILE_A vec4 of (ij,c) x TILE_V vec4 of o over one split of the positions. C % 4 == 0, O % 4 == 0,
+ * task strides multiples of 4. First pass; conv_reduce.comp adds the splits (with one split this writes dw).
  * Grid: (split, LANES*TILE_A vec4 of (ij,c), TILE_V vec4 of o), o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position. AD_TEXEL: x and dy are texel buffers. Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require

@@ -1,8 +1,10 @@
 #version 450
-/* CONV_DW, spread: the formula and layouts of conv_dw.comp, for the drivers of conv_spread.comp. A workgroup computes TILE_A vec4 of (ij,c)
- * x LANES vec4 of o over one split of the positions, LANES of them at a time: each lane loads x at one of these positions and dy at all of
- * them for its own o, and the numbers of x are passed from lane to lane (lib/spread.glsl).
- * C % 4 == 0, O % 4 == 0, task strides multiples of 4. First pass; conv_reduce.comp adds the splits (with one split this writes dw).
+/* CONV_DW, spread: the formula and layouts of conv_dw.comp, for the drivers of conv_spread.comp. A workgroup computes
+ * TILE_A vec4 of (ij,c) x LANES vec4 of o over one split of the positions, LANES of them at a time: each lane loads x
+ * at one of these positions and dy at all of them for its own o, and the numbers of x are passed from lane to lane
+ * (lib/spread.glsl).
+ * C % 4 == 0, O % 4 == 0, task strides multiples of 4. First pass; conv_reduce.comp adds the splits (with one split
+ * this writes dw).
  * Grid: (split, TILE_A vec4 of (ij,c), LANES vec4 of o), o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; x read O/(4 LANES) K^2 times, dy K^2 C/(4 TILE_A) times. x and dy are texel buffers.
  * Double reference: CONV_DW. */

@@ -1,10 +1,10 @@
 #version 450
-/* CONV_DX, shared-memory tiles: dx[n][h][w][c] = sum over (i,j,o) and the (p,q) that read (h,w): w[ij][c][o] dy[n][p][q][o], an
- * implicit matrix product of pixels x (taps, o) by (taps, o) x c, both operands with o fastest.
+/* CONV_DX, shared-memory tiles: dx[n][h][w][c] = sum over (i,j,o) and the (p,q) that read (h,w): w[ij][c][o]
+ * dy[n][p][q][o], an implicit matrix product of pixels x (taps, o) by (taps, o) x c, both operands with o fastest.
  * dy [task][n][oh][ow][O], w [task][K*K][C][O], dx [task][n][h][w][C]. C % 4 == 0; without AD_WIDTH=1 also O % 4 == 0.
  * Task strides are multiples of 4 where vec4 are read.
- * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See conv_place.glsl.
- * AD_HALF: the tiles hold half precision (lib/conv.glsl).
+ * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See
+ * conv_place.glsl. AD_HALF: the tiles hold half precision (lib/conv.glsl).
  * 2 K^2 C O flops an output position. Double reference: CONV_DX. */
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
@@ -53,9 +53,9 @@ void main() {
     [[unroll]] for (int r = 0; r < 8; r++) sum[r] = vec4(0);
     for (int tap = 0; tap < K * K; tap++) {
         if (!ad_tap_reaches(class_, tap / K, tap % K)) continue;
-        for (int at = unit; at < O4 + unit; at += 4) {
-            vec4 dy0 = load_dy(pixel0, tap, at), dy1 = load_dy(pixel1, tap, at);
-            vec4 w0 = load_w(tap, first_column + row, at), w1 = load_w(tap, first_column + row + 32, at);
+        for (int at = 0; at < O4; at += 4) { /* as often for every invocation, because of the barriers in it */
+            vec4 dy0 = load_dy(pixel0, tap, at + unit), dy1 = load_dy(pixel1, tap, at + unit);
+            vec4 w0 = load_w(tap, first_column + row, at + unit), w1 = load_w(tap, first_column + row + 32, at + unit);
             barrier();
             tile_dy[unit * ROW + row] = ad_stage(GRADIENT * dy0);
             tile_dy[unit * ROW + row + 32] = ad_stage(GRADIENT * dy1);
@@ -77,6 +77,7 @@ void main() {
         if (!pixel.inside) return;
         int at = ad_task_offset(2, 1) + ((pixel.image * p.h + pixel.row) * p.w + pixel.col) * C + first_column + column;
         [[unroll]] for (int j = 0; j < 4; j++)
-            if (first_column + column + 16 * j < C) dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j] * UNSCALE;
+            if (first_column + column + 16 * j < C)
+                dx[at + 16 * j] = (p.accumulate != 0 ? dx[at + 16 * j] : 0.0) + sum[r][j] * UNSCALE;
     }
 }

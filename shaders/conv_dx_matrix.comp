@@ -1,7 +1,9 @@
 #version 450
-/* CONV_DX on matrix units: dx[n][h][w][c] = sum over (i,j,o) and the (p,q) that read (h,w): w[ij][c][o] dy[n][p][q][o], an implicit product
- * of pixels x (taps, o) by (taps, o) x c; operands in half precision, sums in float32 (lib/matrix.glsl).
- * dy [task][n][oh][ow][O], w [task][K*K][C][O], dx [task][n][h][w][C]. C % 4 == 0, O % 4 == 0. Task strides are multiples of 4.
+/* CONV_DX on matrix units: dx[n][h][w][c] = sum over (i,j,o) and the (p,q) that read (h,w): w[ij][c][o] dy[n][p][q][o],
+ * an implicit product of pixels x (taps, o) by (taps, o) x c; operands in half precision, sums in float32
+ * (lib/matrix.glsl).
+ * dy [task][n][oh][ow][O], w [task][K*K][C][O], dx [task][n][h][w][C]. C % 4 == 0, O % 4 == 0. Task strides are
+ * multiples of 4.
  * Grid: (class, tile of ROWS pixels of the class, tile of COLUMNS c), c fastest, folded over x and y; z = task. See
  * conv_place.glsl; the depth runs over the taps that reach the class only.
  * 2 K^2 C O flops an output position. Double reference: CONV_DX. */

@@ -1,6 +1,7 @@
 #version 450
-/* CONV_DX, register tiles: the formula and layouts of conv_dx.comp, for the drivers of conv_register.comp. An invocation
- * computes TILE_A pixels of one class x TILE_V vec4 of c. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
+/* CONV_DX, register tiles: the formula and layouts of conv_dx.comp, for the drivers of conv_register.comp. An
+ * invocation computes TILE_A pixels of one class x TILE_V vec4 of c. C % 4 == 0, O % 4 == 0, task strides multiples of
+ * 4.
  * Grid: (class, tile of LANES*TILE_A pixels of the class, TILE_V vec4 of c), c fastest, folded over x and y; z = task.
  * 2 K^2 C O flops an output position. AD_TEXEL: dy and w are texel buffers. Double reference: CONV_DX. */
 #extension GL_GOOGLE_include_directive : require
@@ -21,7 +22,8 @@ void main() {
     int first = row_tile / (STRIDE * STRIDE) * int(gl_WorkGroupSize.x) * TILE_A + int(gl_LocalInvocationID.x);
     ad_place pixel[TILE_A];
     vec4 sum[TILE_A * TILE_V];
-    [[unroll]] for (int a = 0; a < TILE_A; a++) pixel[a] = ad_pixel_of_class(first + a * int(gl_WorkGroupSize.x), class_);
+    [[unroll]] for (int a = 0; a < TILE_A; a++)
+        pixel[a] = ad_pixel_of_class(first + a * int(gl_WorkGroupSize.x), class_);
     [[unroll]] for (int s = 0; s < TILE_A * TILE_V; s++) sum[s] = vec4(0);
 
     for (int tap = 0; tap < K * K; tap++) {
@@ -41,7 +43,8 @@ void main() {
                 int at = weights + 4 * min(column + v, C4 - 1) * O4 + o;
                 vec4 w0 = w(at), w1 = w(at + O4), w2 = w(at + 2 * O4), w3 = w(at + 3 * O4);
                 [[unroll]] for (int a = 0; a < TILE_A; a++)
-                    sum[a * TILE_V + v] += vec4(dot(values[a], w0), dot(values[a], w1), dot(values[a], w2), dot(values[a], w3));
+                    sum[a * TILE_V + v] +=
+                        vec4(dot(values[a], w0), dot(values[a], w1), dot(values[a], w2), dot(values[a], w3));
             }
         }
     }

@@ -1,8 +1,8 @@
 #version 450
-/* CONV on matrix units: y[n][p][q][o] = bias[o] + sum_ijc w[ij][c][o] x@(p,q,i,j)[c], an implicit product of positions x (taps, c) by
- * (taps, c) x o; operands in half precision, sums in float32 (lib/matrix.glsl).
- * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0, O % 4 == 0. Task strides are
- * multiples of 4. y may be AD_F16.
+/* CONV on matrix units: y[n][p][q][o] = bias[o] + sum_ijc w[ij][c][o] x@(p,q,i,j)[c], an implicit product of positions
+ * x (taps, c) by (taps, c) x o; operands in half precision, sums in float32 (lib/matrix.glsl).
+ * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0, O % 4 == 0.
+ * Task strides are multiples of 4. y may be AD_F16.
  * Grid: tiles of ROWS positions x COLUMNS outputs, o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; each input read about K^2 O/64 times (mostly from cache), w once per 128 positions.
  * Double reference: CONV. */
@@ -24,7 +24,8 @@ void begin() {
     const int column_tiles = (O + COLUMNS - 1) / COLUMNS;
     first = ad_group() / column_tiles * ROWS;
     first_column4 = ad_group() % column_tiles * (COLUMNS / 4);
-    for (int row = int(gl_LocalInvocationID.x); row < ROWS; row += int(gl_WorkGroupSize.x)) windows[row] = ad_window_of(first + row);
+    for (int row = int(gl_LocalInvocationID.x); row < ROWS; row += int(gl_WorkGroupSize.x))
+        windows[row] = ad_window_of(first + row);
 }
 
 int stages() { return (4 * UNITS + DEPTH - 1) / DEPTH; }

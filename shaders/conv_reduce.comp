@@ -1,8 +1,9 @@
 #version 450
-/* Second pass of the two-pass reductions: out[j] = sum_s partial[s][j], s ascending, one invocation a j (AD_WIDTH=1) or four.
- * partial [task][splits][span], out [task][span]. Without AD_WIDTH=1: span % 4 == 0, task strides multiples of 4.
+/* Second pass of the two-pass reductions: out[j] = sum_s partial[s][j], s ascending, one invocation a j (AD_WIDTH=1) or
+ * four. partial [task][splits][span], out [task][span]. Without AD_WIDTH=1: span % 4 == 0, task strides multiples of 4.
  * Grid: span/AD_WIDTH invocations, folded over x and y; z = task.
- * splits flops and 4 splits bytes an output. AD_TEXEL: partial is a texel buffer. Double reference: that of the operation. */
+ * splits flops and 4 splits bytes an output. AD_TEXEL: partial is a texel buffer. Double reference: that of the
+ * operation. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

@@ -1,9 +1,11 @@
 #version 450
 /* CONV, register tiles: the formula and layouts of conv.comp, without shared memory or barriers, for drivers that run a
- * workgroup as the lanes of one SIMD unit (llvmpipe, SwiftShader). An invocation computes TILE_A positions x TILE_V vec4 of
- * outputs; neighbouring lanes have neighbouring positions. C % 4 == 0, O % 4 == 0, task strides multiples of 4. y may be AD_F16.
+ * workgroup as the lanes of one SIMD unit (llvmpipe, SwiftShader). An invocation computes TILE_A positions x TILE_V
+ * vec4 of outputs; neighbouring lanes have neighbouring positions. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
+ * y may be AD_F16.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
- * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per TILE_A positions. AD_TEXEL: x and w are texel buffers.
+ * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per TILE_A positions. AD_TEXEL: x and w are texel
+ * buffers.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"

@@ -1,9 +1,11 @@
 #version 450
-/* CONV, spread: the formula and layouts of conv.comp, for software drivers, which load lane by lane. An invocation computes TILE_A
- * positions x TILE_V vec4 of outputs; neighbouring lanes have neighbouring positions and share the loads of w (lib/spread.glsl).
+/* CONV, spread: the formula and layouts of conv.comp, for software drivers, which load lane by lane. An invocation
+ * computes TILE_A positions x TILE_V vec4 of outputs; neighbouring lanes have neighbouring positions and share the
+ * loads of w (lib/spread.glsl).
  * C % 4 == 0, O % 4 == 0, task strides multiples of 4. y may be AD_F16.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
- * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per LANES*TILE_A positions. x, w and bias are texel buffers.
+ * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per LANES*TILE_A positions. x, w and bias are texel
+ * buffers.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
@@ -18,11 +20,13 @@ AD_IN4(2, bias)
 AD_OUT_F16(3, y)
 
 const int COLUMN_TILES = (O4 + TILE_V - 1) / TILE_V;
-/* vec4 of c in a turn of the loop: at its end llvmpipe copies every sum under the mask of lanes, but code should stay in cache. */
+/* vec4 of c in a turn of the loop: at its end llvmpipe copies every sum under the mask of lanes, but code should stay
+ * in cache. */
 const int VECTORS = C4 % 4 == 0 ? 4 : C4 % 2 == 0 ? 2 : 1, TURNS = C4 / VECTORS;
 
 void main() {
-    /* No return from workgroups past the last: all that follows would be masked. Their positions are past the last, too. */
+    /* No return from workgroups past the last: all that follows would be masked. Their positions are past the last,
+     * too. */
     int lane = int(gl_LocalInvocationID.x), column = ad_group() % COLUMN_TILES * TILE_V;
     int first = ad_group() / COLUMN_TILES * LANES * TILE_A + lane;
     ad_place window[TILE_A];

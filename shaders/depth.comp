@@ -1,9 +1,10 @@
 #version 450
-/* DEPTH: z[n][p][q][to][c][m] = sum over from, ij of psi[to][from][m][ij] x@(p,q,i,j)[from][c], to and from groups of outputs and
- * inputs (lib/groups.glsl). An invocation computes four channels of one position and group of outputs, four atoms at a time; x is
- * read again for each four atoms (from cache).
- * x [task][n][h][w][FROM][IN], psi [task][TO][FROM][M][K*K], z [task][n][oh][ow][TO][IN][M]. IN % 4 == 0, task stride of x a multiple
- * of 4. Grid: (n, p, q, to, c/4) invocations, c fastest, folded over x and y; z = task. 2 K^2 M FROM flops a c, to and position.
+/* DEPTH: z[n][p][q][to][c][m] = sum over from, ij of psi[to][from][m][ij] x@(p,q,i,j)[from][c], to and from groups of
+ * outputs and inputs (lib/groups.glsl). An invocation computes four channels of one position and group of outputs, four
+ * atoms at a time; x is read again for each four atoms (from cache).
+ * x [task][n][h][w][FROM][IN], psi [task][TO][FROM][M][K*K], z [task][n][oh][ow][TO][IN][M]. IN % 4 == 0, task stride
+ * of x a multiple of 4. Grid: (n, p, q, to, c/4) invocations, c fastest, folded over x and y; z = task. 2 K^2 M FROM
+ * flops a c, to and position.
  * Double reference: DEPTH. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"

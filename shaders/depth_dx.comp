@@ -1,8 +1,8 @@
 #version 450
-/* DEPTH_DX: dx[n][h][w][from][c] = sum over to,m,(i,j),(p,q) that read (h,w): psi[to][from][m][ij] dz[n][p][q][to][c][m], groups as in
- * lib/groups.glsl. One invocation an output.
- * dz [task][n][oh][ow][TO][IN][M], psi [task][TO][FROM][M][K*K], dx [task][n][h][w][FROM][IN]. Grid: (n, h, w, from, c) invocations, c
- * fastest, folded over x and y; z = task. 2 K^2 M TO flops an output. Double reference: DEPTH_DX. */
+/* DEPTH_DX: dx[n][h][w][from][c] = sum over to,m,(i,j),(p,q) that read (h,w): psi[to][from][m][ij]
+ * dz[n][p][q][to][c][m], groups as in lib/groups.glsl. One invocation an output.
+ * dz [task][n][oh][ow][TO][IN][M], psi [task][TO][FROM][M][K*K], dx [task][n][h][w][FROM][IN]. Grid: (n, h, w, from, c)
+ * invocations, c fastest, folded over x and y; z = task. 2 K^2 M TO flops an output. Double reference: DEPTH_DX. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

@@ -1,5 +1,5 @@
-/* y[e] = value (INPUTS 0, FILL), a[e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task. y may be a
- * or b.
+/* y[e] = value (INPUTS 0, FILL), a[e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task. y of ADD
+ * may be a: IN_PLACE then says so, and its own binding is not used (abi_other.h).
  * Layout: 4 floats an invocation; task strides are multiples of 4 floats, count is any number (lib/tail.glsl).
  * Grid: lib/grid.glsl, ceil(count/4) items a task. Bytes: 4*count*(INPUTS + 1) a task.
  * Reference: FILL, COPY, ADD. */
@@ -10,11 +10,13 @@
 #include "lib/tail.glsl"
 
 layout(push_constant) uniform Push { ad_push_elementwise p; };
-#if INPUTS >= 1
+#if INPUTS == 1
 layout(set = 0, binding = 0) readonly buffer A4 { vec4 a4[]; };
 layout(set = 0, binding = 0) readonly buffer A { float a[]; };
-#endif
-#if INPUTS == 2
+#elif INPUTS == 2
+layout(constant_id = 1) const bool IN_PLACE = false;
+layout(set = 0, binding = 0) buffer A4 { vec4 a4[]; };
+layout(set = 0, binding = 0) buffer A { float a[]; };
 layout(set = 0, binding = 1) readonly buffer B4 { vec4 b4[]; };
 layout(set = 0, binding = 1) readonly buffer B { float b[]; };
 #endif
@@ -32,6 +34,12 @@ void main() {
 #endif
 #if INPUTS == 2
     value += LOAD4(b, task * uint(p.b_task) + begin, left);
+#endif
+#if INPUTS == 2
+    if (IN_PLACE) {
+        STORE4(a, task * uint(p.a_task) + begin, left, value);
+        return;
+    }
 #endif
     STORE4(y, at_y, left, value);
 }

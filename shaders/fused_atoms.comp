@@ -1,11 +1,12 @@
 #version 450
 /* FUSED_ATOMS, shared-memory tiles: y[n][p][q][o] = bias[o] + sum_cm packed[c][m][o] z[c][m] with the atoms' responses
- * z[c][m] = sum_ij psi[m][ij] x@(p,q,i,j)[c]: a matrix product of positions x (c,m) by (c,m) x o whose first operand is made in shared
- * memory.
- * x [task][n][h][w][C], packed [task][C][M][O], psi [task][M][K*K], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0;
- * without AD_WIDTH=1 also O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
+ * z[c][m] = sum_ij psi[m][ij] x@(p,q,i,j)[c]: a matrix product of positions x (c,m) by (c,m) x o whose first operand is
+ * made in shared memory.
+ * x [task][n][h][w][C], packed [task][C][M][O], psi [task][M][K*K], bias [task][O] or absent, y [task][n][oh][ow][O]. C
+ * % 4 == 0; without AD_WIDTH=1 also O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
  * Grid: tiles of 64 positions x 64 outputs, o fastest, folded over x and y; z = task.
- * 2 M C (O + K^2 O/64) flops a position; x read K^2 M/2 O/64 times (M even; mostly from cache), packed once per 64 positions.
+ * 2 M C (O + K^2 O/64) flops a position; x read K^2 M/2 O/64 times (M even; mostly from cache), packed once per 64
+ * positions.
  * Double reference: FUSED_ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
@@ -19,14 +20,14 @@ AD_IN1(2, psi)
 AD_IN1(3, bias)
 AD_OUT(4, ad_o, y)
 
-const int UNITS = C4 * M;           /* depth of the product, in vec4 over c: unit u is atom u % M of channels 4 (u / M) .. + 3 */
+const int UNITS = C4 * M; /* depth of the product, in vec4 over c: unit u is atom u % M of channels 4 (u / M) .. + 3 */
 const int ROW = AD_TILE_ROWS + 2;   /* padding: a pair of units is stored without bank conflicts */
 
 shared vec4 tile_z[4 * ROW];             /* [unit][position] */
 shared vec4 tile_w[16 * AD_TILE_VECTORS]; /* [unit][c][o/4] */
 
-/* The responses of units `unit` and `unit + 1`, which have the same channels where M is even. Past the last unit anything will do: it
- * is multiplied by zero. */
+/* The responses of units `unit` and `unit + 1`, which have the same channels where M is even. Past the last unit
+ * anything will do: it is multiplied by zero. */
 void respond(ad_place window, int unit, out vec4 z0, out vec4 z1) {
     int unit0 = min(unit, UNITS - 1), unit1 = min(unit + 1, UNITS - 1);
     int atom0 = ad_task_offset(2, 1) + unit0 % M * K * K, atom1 = ad_task_offset(2, 1) + unit1 % M * K * K;

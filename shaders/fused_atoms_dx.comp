@@ -1,10 +1,11 @@
 #version 450
-/* FUSED_ATOMS_DX, shared-memory tiles: dx[n][h][w][c] = sum_mo packed[c][m][o] r[m][o] with the flipped atoms' responses
- * r[m][o] = sum over (i,j) and the (p,q) that read (h,w): psi[m][ij] dy[n][p][q][o]: a matrix product of pixels x (o,m) by (o,m) x c,
- * the first operand made in shared memory, both with o fastest.
- * dy [task][n][oh][ow][O], packed [task][C][M][O], psi [task][M][K*K], dx [task][n][h][w][C]. C % 4 == 0; without AD_WIDTH=1 also
- * O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
- * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See conv_place.glsl.
+/* FUSED_ATOMS_DX, shared-memory tiles: dx[n][h][w][c] = sum_mo packed[c][m][o] r[m][o] with the flipped atoms'
+ * responses r[m][o] = sum over (i,j) and the (p,q) that read (h,w): psi[m][ij] dy[n][p][q][o]: a matrix product of
+ * pixels x (o,m) by (o,m) x c, the first operand made in shared memory, both with o fastest.
+ * dy [task][n][oh][ow][O], packed [task][C][M][O], psi [task][M][K*K], dx [task][n][h][w][C]. C % 4 == 0; without
+ * AD_WIDTH=1 also O % 4 == 0. Task strides are multiples of 4 where vec4 are read.
+ * Grid: (class, tile of 64 pixels of the class, tile of 64 c), c fastest, folded over x and y; z = task. See
+ * conv_place.glsl.
  * 2 M O C flops a pixel and 2 K^2 M O C/64 an output position. Double reference: FUSED_ATOMS_DX. */
 #extension GL_GOOGLE_include_directive : require
 #define AD_TILED
@@ -17,7 +18,7 @@ AD_IN_O(1, packed)
 AD_IN1(2, psi)
 AD_OUT(3, float, dx)
 
-const int UNITS = O4 * M;         /* depth of the product, in vec4 over o: unit u is atom u % M of outputs 4 (u / M) .. + 3 */
+const int UNITS = O4 * M; /* depth of the product, in vec4 over o: unit u is atom u % M of outputs 4 (u / M) .. + 3 */
 const int ROW = AD_TILE_ROWS + 2; /* padding: a pair of units is stored without bank conflicts */
 
 shared vec4 tile_r[4 * ROW]; /* [unit][pixel] */
@@ -33,8 +34,8 @@ shared vec4 tile_w[4 * ROW]; /* [unit][c] */
 #define LOAD_O(operand, binding, row, column, v) v = operand(ad_task_offset(binding, 4) + (row) * O4 + (column));
 #endif
 
-/* The responses of units `unit` and `unit + 1`, which have the same outputs where M is even. Past the last unit anything will do: it is
- * multiplied by zero. */
+/* The responses of units `unit` and `unit + 1`, which have the same outputs where M is even. Past the last unit
+ * anything will do: it is multiplied by zero. */
 void respond(ad_place pixel, int class_, int unit, out vec4 r0, out vec4 r1) {
     int unit0 = min(unit, UNITS - 1), unit1 = min(unit + 1, UNITS - 1);
     int atom0 = ad_task_offset(2, 1) + unit0 % M * K * K, atom1 = ad_task_offset(2, 1) + unit1 % M * K * K;
@@ -65,7 +66,8 @@ void main() {
     int row_tile = ad_group() / column_tiles, first_column = ad_group() % column_tiles * AD_TILE_ROWS;
     int class_ = row_tile % (STRIDE * STRIDE), first = row_tile / (STRIDE * STRIDE) * AD_TILE_ROWS;
     int id = int(gl_LocalInvocationID.x);
-    int pair = id % 2 * 2, row = id / 2; /* making operands: two invocations a pixel and a row of packed, two units each */
+    /* Making operands: two invocations a pixel and a row of packed, two units each. */
+    int pair = id % 2 * 2, row = id / 2;
     ad_place here = ad_pixel_of_class(first + row, class_);
     int rows = id / 16 * 8, column = id % 16; /* 8 pixels x columns column + 16 j */
     vec4 sum[8];

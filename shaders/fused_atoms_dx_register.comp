@@ -1,7 +1,8 @@
 #version 450
-/* FUSED_ATOMS_DX, register tiles: the formula and layouts of fused_atoms_dx.comp, for the drivers of conv_register.comp. An invocation
- * computes TILE_A pixels x TILE_V vec4 of c, from the response of an atom to four outputs at a time. Taps are masked, not skipped, so there
- * is no need for classes of pixels. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
+/* FUSED_ATOMS_DX, register tiles: the formula and layouts of fused_atoms_dx.comp, for the drivers of
+ * conv_register.comp. An invocation computes TILE_A pixels x TILE_V vec4 of c, from the response of an atom to four
+ * outputs at a time. Taps are masked, not skipped, so there is no need for classes of pixels. C % 4 == 0, O % 4 == 0,
+ * task strides multiples of 4.
  * Grid: tiles of LANES*TILE_A pixels x TILE_V vec4 of c, c fastest, folded over x and y; z = task.
  * 2 M O (C + K^2 C/(4 TILE_V)) flops a pixel. AD_TEXEL: dy and packed are texel buffers.
  * Double reference: FUSED_ATOMS_DX. */
@@ -40,7 +41,8 @@ void main() {
             }
             [[unroll]] for (int v = 0; v < TILE_V; v++) {
                 int at = ad_task_offset(1, 4) + (4 * min(column + v, C4 - 1) * M + m) * O4 + o;
-                vec4 w0 = packed(at), w1 = packed(at + M * O4), w2 = packed(at + 2 * M * O4), w3 = packed(at + 3 * M * O4);
+                vec4 w0 = packed(at), w1 = packed(at + M * O4), w2 = packed(at + 2 * M * O4),
+                     w3 = packed(at + 3 * M * O4);
                 [[unroll]] for (int a = 0; a < TILE_A; a++)
                     sum[a * TILE_V + v] += vec4(dot(r[a], w0), dot(r[a], w1), dot(r[a], w2), dot(r[a], w3));
             }

@@ -1,9 +1,10 @@
 #version 450
-/* FUSED_ATOMS, register tiles: the formula and layouts of fused_atoms.comp, without shared memory or barriers, for the drivers of
- * conv_register.comp. An invocation computes TILE_A positions x TILE_V vec4 of outputs, from the response of an atom to four
- * channels at a time. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
+/* FUSED_ATOMS, register tiles: the formula and layouts of fused_atoms.comp, without shared memory or barriers, for the
+ * drivers of conv_register.comp. An invocation computes TILE_A positions x TILE_V vec4 of outputs, from the response of
+ * an atom to four channels at a time. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
- * 2 M C (O + K^2 O/(4 TILE_V)) flops a position. AD_TEXEL: x and packed are texel buffers. Double reference: FUSED_ATOMS. */
+ * 2 M C (O + K^2 O/(4 TILE_V)) flops a position. AD_TEXEL: x and packed are texel buffers. Double reference:
+ * FUSED_ATOMS. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
@@ -41,7 +42,8 @@ void main() {
             int row = ad_task_offset(1, 4) + (4 * c * M + m) * O4;
             [[unroll]] for (int v = 0; v < TILE_V; v++) {
                 int at = row + min(column + v, O4 - 1);
-                vec4 w0 = packed(at), w1 = packed(at + M * O4), w2 = packed(at + 2 * M * O4), w3 = packed(at + 3 * M * O4);
+                vec4 w0 = packed(at), w1 = packed(at + M * O4), w2 = packed(at + 2 * M * O4),
+                     w3 = packed(at + 3 * M * O4);
                 [[unroll]] for (int a = 0; a < TILE_A; a++)
                     sum[a * TILE_V + v] += z[a].x * w0 + z[a].y * w1 + z[a].z * w2 + z[a].w * w3;
             }

@@ -1,8 +1,8 @@
-/* x[n][p][q] = scale*v + shift of the picture index[round][task][n], channel 3 = 0, where round = counter % rounds and v is the
- * crop, flip and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP). Pictures outside [first, first + chunk)
- * are left as they are.
- * Layout: pictures uint8 [chunk][data_h][data_w][3], read as 32-bit words so that no 8-bit storage is asked of the device;
- * norm [2][4]; x [images][h][w][4].
+/* x[n][p][q] = scale*v + shift of the picture index[round][task][n], channel 3 = 0, where round = counter % rounds and
+ * v is the crop, flip and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP). Pictures outside [first,
+ * first + chunk) are left as they are.
+ * Layout: pictures uint8 [chunk][data_h][data_w][3], read as 32-bit words so that no 8-bit storage is asked of the
+ * device; norm [2][4]; x [images][h][w][4].
  * Grid: lib/grid.glsl, images*h*w items a task. Bytes: (3 + 16)*images*h*w a task (mode 2: up to 12 + 16).
  * Reference: GATHER. */
 #version 450
@@ -37,7 +37,8 @@ vec3 resized(uint picture, vec4 u, uint row, uint column) {
     const vec2 at = clamp(origin + (vec2(row, column) + 0.5) * size / vec2(p.h, p.w) - 0.5, vec2(0.0), last);
     const vec2 low = floor(at), part = at - low, high = min(low + 1.0, last);
     const vec3 top = mix(pixel(picture, uint(low.x), uint(low.y)), pixel(picture, uint(low.x), uint(high.y)), part.y);
-    const vec3 bottom = mix(pixel(picture, uint(high.x), uint(low.y)), pixel(picture, uint(high.x), uint(high.y)), part.y);
+    const vec3 bottom =
+        mix(pixel(picture, uint(high.x), uint(low.y)), pixel(picture, uint(high.x), uint(high.y)), part.y);
     return mix(top, bottom, part.x);
 }
 

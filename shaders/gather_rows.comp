@@ -1,5 +1,5 @@
-/* x[n][c] = table[index[round][task][n] - first][c], round = counter % rounds; rows outside [first, first + chunk) are left
- * as they are.
+/* x[n][c] = table[index[round][task][n] - first][c], round = counter % rounds; rows outside [first, first + chunk) are
+ * left as they are.
  * Layout: table [chunk][columns], shared; any number of columns. Grid: lib/grid.glsl, rows*columns items a task.
  * Bytes: 8*rows*columns a task. Reference: GATHER_ROWS. */
 #version 450

@@ -1,5 +1,6 @@
 /* mean[o][c] = mean of x[n][c] over the rows n with labels[task][n] == o; 0 where there is none.
- * Layout: rows of any length; labels int32, of all tasks one after the other. Grid: lib/grid.glsl, classes*columns items a task.
+ * Layout: rows of any length; labels int32, of all tasks one after the other. Grid: lib/grid.glsl, classes*columns
+ * items a task.
  * Bytes: 4*rows*columns*classes a task at most (a class reads its own rows only).
  * Reference: CLASS_MEAN. */
 #version 450

@@ -1,7 +1,7 @@
 #version 450
-/* LINEAR: y[n][o] = scale sum_c x[n][c] w[o][c] + bias[o]. A workgroup computes one row n for TILE_A classes, its lanes sharing c.
- * x [task][n][C], w [task][O][C], bias [task][O] or absent, y [task][n][O]. Grid: (n, o/TILE_A) workgroups, o fastest, folded over
- * x and y; z = task. 2 C flops an output. Double reference: LINEAR. */
+/* LINEAR: y[n][o] = scale sum_c x[n][c] w[o][c] + bias[o]. A workgroup computes one row n for TILE_A classes, its lanes
+ * sharing c. x [task][n][C], w [task][O][C], bias [task][O] or absent, y [task][n][O]. Grid: (n, o/TILE_A) workgroups,
+ * o fastest, folded over x and y; z = task. 2 C flops an output. Double reference: LINEAR. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
@@ -22,7 +22,8 @@ void main() {
     [[unroll]] for (int a = 0; a < TILE_A; a++) sum[a] = 0.0;
     for (int c = lane; c < C; c += lanes) {
         float value = x(ad_task_offset(0, 1) + n * C + c);
-        [[unroll]] for (int a = 0; a < TILE_A; a++) sum[a] += value * w(ad_task_offset(1, 1) + min(first + a, O - 1) * C + c);
+        [[unroll]] for (int a = 0; a < TILE_A; a++)
+            sum[a] += value * w(ad_task_offset(1, 1) + min(first + a, O - 1) * C + c);
     }
     [[unroll]] for (int a = 0; a < TILE_A; a++) sums[a * lanes + lane] = sum[a];
     barrier();

@@ -1,8 +1,8 @@
 #version 450
-/* LINEAR_DW: dw[o][c] = scale sum_n dy[n][o] x[n][c]; dbias[o] = sum_n dy[n][o]. One invocation an output; those past the last
- * dw are the dbias.
- * x [task][n][C], dy [task][n][O], dw [task][O][C], dbias [task][O] or absent. Grid: O*C (+ O) invocations, folded over x and y;
- * z = task. 2 n flops an output. Double reference: LINEAR_DW. */
+/* LINEAR_DW: dw[o][c] = scale sum_n dy[n][o] x[n][c]; dbias[o] = sum_n dy[n][o]. One invocation an output; those past
+ * the last dw are the dbias.
+ * x [task][n][C], dy [task][n][O], dw [task][O][C], dbias [task][O] or absent. Grid: O*C (+ O) invocations, folded over
+ * x and y; z = task. 2 n flops an output. Double reference: LINEAR_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

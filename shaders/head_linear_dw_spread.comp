@@ -1,6 +1,7 @@
 #version 450
-/* LINEAR_DW, spread: the formula and layouts of head_linear_dw.comp, for software drivers, which load lane by lane. An invocation computes all o
- * of four c, four n at a time; lanes share the loads of dy (lib/spread.glsl). The invocation of the first c makes dbias, too.
+/* LINEAR_DW, spread: the formula and layouts of head_linear_dw.comp, for software drivers, which load lane by lane. An
+ * invocation computes all o of four c, four n at a time; lanes share the loads of dy (lib/spread.glsl). The invocation
+ * of the first c makes dbias, too.
  * C % 4 == 0, task strides multiples of 4.
  * Grid: C/4 invocations, folded over x and y; z = task.
  * 2 n flops an output; x read once. x and dy are texel buffers. Double reference: LINEAR_DW. */

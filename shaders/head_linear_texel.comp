@@ -1,6 +1,7 @@
 #version 450
-/* LINEAR, texel: the formula and layouts of head_linear.comp, for software drivers, which load lane by lane. A workgroup computes TILE_A rows n
- * for TILE_V classes, its lanes sharing c, four at a time. C % 4 == 0, task strides multiples of 4.
+/* LINEAR, texel: the formula and layouts of head_linear.comp, for software drivers, which load lane by lane. A
+ * workgroup computes TILE_A rows n for TILE_V classes, its lanes sharing c, four at a time. C % 4 == 0, task strides
+ * multiples of 4.
  * Grid: (n/TILE_A, o/TILE_V) workgroups, o fastest, folded over x and y; z = task.
  * 2 C flops an output; x read O/TILE_V times, w n/TILE_A times. x and w are texel buffers. Double reference: LINEAR. */
 #extension GL_GOOGLE_include_directive : require

@@ -1,4 +1,4 @@
-/* inverse[n] = 1/max(|x[n]|, 1e-12); y[n] = x[n]*inverse[n]. y may be x.
+/* inverse[n] = 1/max(|x[n]|, 1e-12); y[n] = x[n]*inverse[n].
  * Layout: rows of any length; a workgroup takes a row. Grid: lib/grid.glsl's workgroups, rows a task.
  * Bytes: 8 an element. Reference: ROW_NORM. */
 #version 450

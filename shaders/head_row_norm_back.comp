@@ -1,4 +1,4 @@
-/* dx[n] = inverse[n]*(dy[n] - y[n] <y[n], dy[n]>). dx may be dy.
+/* dx[n] = inverse[n]*(dy[n] - y[n] <y[n], dy[n]>).
  * Layout: rows of any length; a workgroup takes a row. Grid: lib/grid.glsl's workgroups, rows a task.
  * Bytes: 12 an element. Reference: ROW_NORM_BACK. */
 #version 450

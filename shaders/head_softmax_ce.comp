@@ -1,9 +1,10 @@
-/* With target = (1 - smoothing) onehot(label) + smoothing/classes: row loss = cross-entropy of softmax(logits[n]) and the target, to
- * losses[task][n] (LOSS; averaged by head_softmax_loss.comp); dlogits = (softmax - target)/rows (DLOGITS);
- * predicted = the lowest index of the largest logit, -1 where a logit is not finite, -2 where all are equal (PREDICTED). The maximum is
- * subtracted before exp.
- * Layout: logits, dlogits [n][classes], any number of classes; labels, predicted int32 [rounds][tasks][n], round = counter %
- * rounds. Grid: lib/grid.glsl, rows items a task, one a row. Bytes: 8*rows*classes a task.
+/* With target = (1 - smoothing) onehot(label) + smoothing/classes: row loss = cross-entropy of softmax(logits[n]) and
+ * the target, to losses[task][n] (LOSS; averaged by head_softmax_loss.comp); dlogits = (softmax - target)/rows
+ * (DLOGITS);
+ * predicted = the lowest index of the largest logit, -1 where a logit is not finite, -2 where all are equal
+ * (PREDICTED). The maximum is subtracted before exp.
+ * Layout: logits, dlogits [n][classes], any number of classes; labels, predicted int32 [rounds][tasks][n], round =
+ * counter % rounds. Grid: lib/grid.glsl, rows items a task, one a row. Bytes: 8*rows*classes a task.
  * Reference: SOFTMAX_CE. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -28,7 +29,8 @@ bool is_finite(float v) { return (floatBitsToUint(v) & 0x7f800000u) != 0x7f80000
 void main() {
     const uint row = item_index(), task = task_index(), rows = uint(p.rows), classes = uint(p.classes);
     if (row >= rows) return;
-    const uint round = COUNTER ? uint(counter[0]) % uint(p.rounds) : 0, at_label = (round * uint(p.tasks) + task) * rows + row;
+    const uint round = COUNTER ? uint(counter[0]) % uint(p.rounds) : 0,
+               at_label = (round * uint(p.tasks) + task) * rows + row;
     const uint from = task * uint(p.logits_task) + row * classes;
     float largest = logits[from], total = 0.0;
     uint best = 0;
@@ -40,7 +42,8 @@ void main() {
         best = v > largest ? o : best;
         largest = max(v, largest);
     }
-    if (PREDICTED) predicted[at_label] = !finite ? -1 : tied ? -2 : int(best); /* AD_PREDICTED_LOST, AD_PREDICTED_TIED */
+    if (PREDICTED)
+        predicted[at_label] = !finite ? -1 : tied ? -2 : int(best); /* AD_PREDICTED_LOST, AD_PREDICTED_TIED */
     if (!LOSS && !DLOGITS) return;
 
     float sum = 0.0; /* of largest - logit, all classes */
@@ -52,7 +55,8 @@ void main() {
     const uint label = uint(labels[at_label]);
     const float rest = p.smoothing / float(classes);
     /* -sum_o target[o] log softmax[o], log softmax[o] = logit[o] - largest - log(total) */
-    if (LOSS) losses[task * rows + row] = log(total) + (1.0 - p.smoothing) * (largest - logits[from + label]) + rest * sum;
+    if (LOSS)
+        losses[task * rows + row] = log(total) + (1.0 - p.smoothing) * (largest - logits[from + label]) + rest * sum;
     if (DLOGITS) {
         const uint to = task * uint(p.dlogits_task) + row * classes;
         for (uint o = 0; o < classes; o++) {

@@ -1,7 +1,8 @@
-/* With d = dy*act'(y): dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d; back[3][c] = A, B, C, without BACK A = 1. dresidual = d, with
- * ACCUMULATE added. dx or dresidual may be dy, not both.
- * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same channels
- * (abi_other.h). Grid: lib/grid.glsl, slice items a task. Bytes: 4 an element and tensor.
+/* With d = dy*act'(y): dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d; back[3][c] = A, B, C, without BACK A = 1. dresidual =
+ * d, with ACCUMULATE added. dx or dresidual may be dy, not both: DX_IN_DY or DRESIDUAL_IN_DY then says so, and its own
+ * binding is not used (abi_other.h).
+ * Layout: channels-last, channels and task strides multiples of 4; an invocation takes ROWS vec4 elements of the same
+ * channels (abi_other.h). Grid: lib/grid.glsl, slice items a task. Bytes: 4 an element and tensor.
  * Reference: AFFINE_BACK. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -16,8 +17,10 @@ layout(constant_id = 3) const bool BACK = true;
 layout(constant_id = 4) const bool X = true;
 layout(constant_id = 5) const bool DX = true;
 layout(constant_id = 6) const bool DRESIDUAL = false;
+layout(constant_id = 7) const bool DX_IN_DY = false;
+layout(constant_id = 8) const bool DRESIDUAL_IN_DY = false;
 layout(set = 0, binding = 0) readonly buffer Y4 { vec4 y4[]; };
-layout(set = 0, binding = 1) readonly buffer Dy4 { vec4 dy4[]; };
+layout(set = 0, binding = 1) buffer Dy4 { vec4 dy4[]; };
 layout(set = 0, binding = 2) readonly buffer Back4 { vec4 back4[]; };
 layout(set = 0, binding = 3) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 4) writeonly buffer Dx4 { vec4 dx4[]; };
@@ -38,14 +41,17 @@ void main() {
     for (uint r = 0; r < ROWS; r++) {
         const uint e = item + r * uint(p.slice);
         if (e >= uint(p.elements4)) break;
-        vec4 d = dy4[task * uint(p.dy_task) / 4 + e];
+        const uint at_dy = task * uint(p.dy_task) / 4 + e, at_dresidual = task * uint(p.dresidual_task) / 4 + e;
+        const vec4 dy = dy4[at_dy];
+        vec4 d = dy;
         if (ACT != 0) d *= activation_slope(y4[task * uint(p.y_task) / 4 + e], p.slope);
         vec4 dx = a * d;
         if (X && DX) dx += b * x4[task * uint(p.x_task) / 4 + e] + c;
-        if (DX) dx4[task * uint(p.dx_task) / 4 + e] = dx;
-        if (DRESIDUAL) {
-            const uint at = task * uint(p.dresidual_task) / 4 + e;
-            dresidual4[at] = ACCUMULATE ? dresidual4[at] + d : d;
-        }
+        if (DRESIDUAL && ACCUMULATE) d += DRESIDUAL_IN_DY ? dy : dresidual4[at_dresidual];
+        /* Everything has been read. */
+        if (DX && DX_IN_DY) dy4[at_dy] = dx;
+        if (DX && !DX_IN_DY) dx4[task * uint(p.dx_task) / 4 + e] = dx;
+        if (DRESIDUAL && DRESIDUAL_IN_DY) dy4[at_dy] = d;
+        if (DRESIDUAL && !DRESIDUAL_IN_DY) dresidual4[at_dresidual] = d;
     }
 }

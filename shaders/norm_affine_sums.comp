@@ -1,7 +1,8 @@
-/* The first pass of sums[2][c] = sum_nhw d, sum_nhw d*(x - mean[c]) with d = dy*act'(y), mean = stats[0]: the sums of RUN
- * positions; parts are added up by norm_sum_merge.comp.
+/* The first pass of sums[2][c] = sum_nhw d, sum_nhw d*(x - mean[c]) with d = dy*act'(y), mean = stats[0]: the sums of
+ * RUN positions; parts are added up by norm_sum_merge.comp.
  * Layout: channels-last, channels and task strides multiples of 4; parts as in abi_other.h.
- * Grid: lib/grid.glsl, ceil(positions/RUN)*channels4 items a task. Bytes: 12 + 8/RUN an element (8 + 8/RUN without activation).
+ * Grid: lib/grid.glsl, ceil(positions/RUN)*channels4 items a task. Bytes: 12 + 8/RUN an element (8 + 8/RUN without
+ * activation).
  * Reference: AFFINE_SUMS. */
 #version 450
 #extension GL_GOOGLE_include_directive : require

@@ -22,7 +22,8 @@ void main() {
     const uint c = item_index(), task = task_index(), channels = uint(p.channels);
     if (c >= channels) return;
     const uint at_sums = task * uint(p.sums_task) + c, at_stats = task * uint(p.stats_task) + c;
-    const float sum = sums[at_sums], sum_x = sums[at_sums + channels], r = 1.0 / sqrt(stats[at_stats + channels] + p.epsilon);
+    const float sum = sums[at_sums], sum_x = sums[at_sums + channels],
+                r = 1.0 / sqrt(stats[at_stats + channels] + p.epsilon);
     if (DGAMMA) dgamma[task * uint(p.dgamma_task) + c] = r * sum_x;
     if (DBETA) dbeta[task * uint(p.dbeta_task) + c] = sum;
     if (BACK) {

@@ -14,5 +14,6 @@ void main() {
     if (c >= channels) return;
     const uint from = task * uint(p.stats_task) + c, to = task * uint(p.running_task) + c;
     running[to] = (1.0 - p.momentum) * running[to] + p.momentum * stats[from];
-    running[to + channels] = (1.0 - p.momentum) * running[to + channels] + p.momentum * (stats[from + channels] * p.correction);
+    running[to + channels] =
+        (1.0 - p.momentum) * running[to + channels] + p.momentum * (stats[from + channels] * p.correction);
 }

@@ -1,5 +1,5 @@
-/* The first pass of stats[2][c] = mean and biased variance over the positions: those of RUN positions, from their deviations
- * from their own mean; merged by norm_merge.comp.
+/* The first pass of stats[2][c] = mean and biased variance over the positions: those of RUN positions, from their
+ * deviations from their own mean; merged by norm_merge.comp.
  * Layout: channels-last, channels and task strides multiples of 4; parts as in abi_other.h.
  * Grid: lib/grid.glsl, ceil(positions/RUN)*channels4 items a task. Bytes: 4 + 8/RUN an element.
  * Reference: BN_STATS. */
@@ -16,7 +16,8 @@ layout(set = 0, binding = 1) writeonly buffer To4 { vec4 to4[]; };
 
 void main() {
     const uint item = item_index(), task = task_index(), channels4 = uint(p.channels4), positions = uint(p.positions);
-    const uint part = item / channels4, channel = item % channels4, begin = part * RUN, x = task * uint(p.x_task) / 4 + channel;
+    const uint part = item / channels4, channel = item % channels4, begin = part * RUN,
+               x = task * uint(p.x_task) / 4 + channel;
     if (begin >= positions) return;
     const float count = float(min(RUN, positions - begin));
     vec4 v[RUN], sum = vec4(0.0), squares = vec4(0.0);

@@ -1,6 +1,6 @@
 /* d = grad + (DECOUPLED ? 0 : decay*p); first = beta1*first + (1 - beta1)*d; second = beta2*second + (1 - beta2)*d^2;
- * p -= rate*((first/s6)/(sqrt(second/s7) + eps) + (DECOUPLED ? decay*p : 0)), rate, s6, s7 = schedule[counter][column, 6, 7],
- * for count numbers a task. f0, f1, f2, f3 = beta1, beta2, eps, decay.
+ * p -= rate*((first/s6)/(sqrt(second/s7) + eps) + (DECOUPLED ? decay*p : 0)), rate, s6, s7 = schedule[counter][column,
+ * 6, 7], for count numbers a task. f0, f1, f2, f3 = beta1, beta2, eps, decay.
  * Layout: 4 floats an invocation; task strides are multiples of 4 floats, count is any number (lib/tail.glsl).
  * Grid: lib/grid.glsl, ceil(count/4) items a task. Bytes: 28*count a task.
  * Reference: ADAM. */

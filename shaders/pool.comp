@@ -1,5 +1,5 @@
-/* y[n][p][q][c] = maximum, or with AVERAGE the mean, of x over the part of the K x K window at (p*STRIDE - PAD, q*STRIDE - PAD)
- * that lies inside the image. A NaN in a window makes a NaN.
+/* y[n][p][q][c] = maximum, or with AVERAGE the mean, of x over the part of the K x K window at (p*STRIDE - PAD,
+ * q*STRIDE - PAD) that lies inside the image. A NaN in a window makes a NaN.
  * Layout: channels-last, channels and task strides multiples of 4. Every window has a pixel inside the image.
  * Grid: lib/grid.glsl, images*oh*ow*channels4 items a task. Bytes: 4 an element of x and of y.
  * Reference: POOL. */

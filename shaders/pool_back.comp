@@ -1,8 +1,9 @@
-/* Average: dx = sum of dy/count over the windows that hold the pixel, count = pixels of the window inside the image. Maximum:
- * dx = sum of dy over the windows whose first maximum in row-major order is the pixel, which is looked for in each window: for
- * windows that overlap (others: pool_back_cell.comp). With ACCUMULATE added to dx.
+/* Average: dx = sum of dy/count over the windows that hold the pixel, count = pixels of the window inside the image.
+ * Maximum: dx = sum of dy over the windows whose first maximum in row-major order is the pixel, which is looked for in
+ * each window: for windows that overlap (others: pool_back_cell.comp). With ACCUMULATE added to dx.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in pool.comp.
- * Grid: lib/grid.glsl, images*h*w*channels4 items a task, one a pixel. Bytes: 4 an element of dy and dx; maximum: also of x.
+ * Grid: lib/grid.glsl, images*h*w*channels4 items a task, one a pixel. Bytes: 4 an element of dy and dx; maximum: also
+ * of x.
  * Reference: POOL_BACK. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -41,7 +42,8 @@ void main() {
                 for (int j = begin.y; j < end.y; j++) {
                     const vec4 other = x4[x + i * LINE + j * CHANNELS4];
                     const bool earlier = i < me.x || (i == me.x && j < me.y);
-                    lost = bvec4(uvec4(lost) | uvec4(earlier ? greaterThanEqual(other, mine) : greaterThan(other, mine)));
+                    lost =
+                        bvec4(uvec4(lost) | uvec4(earlier ? greaterThanEqual(other, mine) : greaterThan(other, mine)));
                 }
             }
             sum += mix(share, vec4(0.0), lost);

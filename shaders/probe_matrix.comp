@@ -1,6 +1,7 @@
-/* The rate of the matrix units: AD_PROBE_MATRIX_SUMS independent sums of products of two square half-precision matrices in
- * float32, VK_NV_cooperative_matrix. One subgroup a workgroup (specialization constant 0: its size).
- * Grid: any. FLOPs: turns * AD_PROBE_MATRIX_SUMS * 2 * AD_PROBE_MATRIX_SIZE^3 a workgroup; bytes: one matrix a workgroup at the end.
+/* The rate of the matrix units: AD_PROBE_MATRIX_SUMS independent sums of products of two square half-precision matrices
+ * in float32, VK_NV_cooperative_matrix. One subgroup a workgroup (specialization constant 0: its size).
+ * Grid: any. FLOPs: turns * AD_PROBE_MATRIX_SUMS * 2 * AD_PROBE_MATRIX_SIZE^3 a workgroup; bytes: one matrix a
+ * workgroup at the end.
  * Layout: `result` has room for one matrix a workgroup. A probe (src/vk/core/probe.c): no operation, no reference. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -23,5 +24,6 @@ void main() {
     for (int turn = 0; turn < p.turns; turn++)
         [[unroll]] for (int i = 0; i < AD_PROBE_MATRIX_SUMS; i++) sum[i] = coopMatMulAddNV(a, b, sum[i]);
     [[unroll]] for (int i = 1; i < AD_PROBE_MATRIX_SUMS; i++) sum[0] = sum[0] + sum[i];
-    coopMatStoreNV(sum[0], result, gl_WorkGroupID.x * (AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE), AD_PROBE_MATRIX_SIZE, false);
+    coopMatStoreNV(sum[0], result, gl_WorkGroupID.x * (AD_PROBE_MATRIX_SIZE * AD_PROBE_MATRIX_SIZE),
+                   AD_PROBE_MATRIX_SIZE, false);
 }

@@ -1,5 +1,6 @@
 /* y = w*gain[x]/norms[x], x the channel of each number.
- * Layout: kernels [taps][inputs][outputs], one number an invocation. Grid: lib/grid.glsl, an item a number. Bytes: 8 a number.
+ * Layout: kernels [taps][inputs][outputs], one number an invocation. Grid: lib/grid.glsl, an item a number. Bytes: 8 a
+ * number.
  * Reference: WEIGHT_SCALE. */
 #version 450
 #extension GL_GOOGLE_include_directive : require

@@ -1,7 +1,8 @@
 /* WEIGHT_NORM: norms[x] = max(sqrt(sum w*w), 1e-12). With BACK, WEIGHT_SCALE_BACK: dgain[x] = sum dy*w/norms[x] and
- * dw = dy*gain[x]/norms[x]; dw may be dy. Sums over the numbers of channel x.
- * Layout: kernels [taps][inputs][outputs]. A workgroup takes WIDTH neighbouring channels, so that neighbouring invocations read
- * neighbouring numbers; the others share the numbers of a channel.
+ * dw = dy*gain[x]/norms[x]; dw may be dy: IN_PLACE then says so, and its own binding is not used (abi_other.h). Sums
+ * are over the numbers of channel x.
+ * Layout: kernels [taps][inputs][outputs]. A workgroup takes WIDTH neighbouring channels, so that neighbouring
+ * invocations read neighbouring numbers; the others share the numbers of a channel.
  * Grid: lib/grid.glsl's workgroups, ceil(channels/WIDTH) a task. Bytes: 4 a number (BACK: 12).
  * Reference: WEIGHT_NORM, WEIGHT_SCALE_BACK. */
 #version 450
@@ -16,7 +17,8 @@ layout(set = 0, binding = 0) readonly buffer W { float w[]; };
 #ifdef BACK
 layout(set = 0, binding = 1) readonly buffer Gain { float gain[]; };
 layout(set = 0, binding = 2) readonly buffer Norms { float norms[]; };
-layout(set = 0, binding = 3) readonly buffer Dy { float dy[]; };
+layout(constant_id = 2) const bool IN_PLACE = false;
+layout(set = 0, binding = 3) buffer Dy { float dy[]; };
 layout(set = 0, binding = 4) writeonly buffer Dw { float dw[]; };
 layout(set = 0, binding = 5) writeonly buffer Dgain { float dgain[]; };
 #else
@@ -37,9 +39,14 @@ void main() {
         const uint at = channel_at(x, i);
         const float value = w[task * uint(p.w_task) + at];
 #ifdef BACK
-        const float d = dy[task * uint(p.dy_task) + at];
+        const uint at_dy = task * uint(p.dy_task) + at;
+        const float d = dy[at_dy];
         sum += d * value;
-        dw[task * uint(p.y_task) + at] = d * factor;
+        if (IN_PLACE) {
+            dy[at_dy] = d * factor;
+        } else {
+            dw[task * uint(p.y_task) + at] = d * factor;
+        }
 #else
         sum += value * value;
 #endif

@@ -16,8 +16,8 @@ if [ "${1-}" = --check ]; then
     exit 1
 fi
 mkdir -p shaders/prebuilt
-kernels=$(sed -n 's/^AD_KERNEL(\([A-Z_]*_KHR\), "\([^"]*\)", "\([^"]*\)".*/\1 \2 \3/p' src/vk/kernels/kernels_conv.def)
-[ -n "$kernels" ] || { echo "prebuild: no such kernel in src/vk/kernels/kernels_conv.def" >&2; exit 1; }
+kernels=$(sed -n 's/^AD_KERNEL(\([A-Z_]*_KHR\), "\([^"]*\)", "\([^"]*\)".*/\1 \2 \3/p' src/vk/kernels/kernels.def)
+[ -n "$kernels" ] || { echo "prebuild: no such kernel in src/vk/kernels/kernels.def" >&2; exit 1; }
 echo "$kernels" | while read -r name source defines; do
     # shellcheck disable=SC2086
     "$1" -V -g0 --target-env vulkan1.1 --quiet $defines -Ishaders -o "shaders/prebuilt/$name.spv" "shaders/$source"

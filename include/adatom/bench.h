@@ -76,7 +76,9 @@ typedef struct adatom_bench_result {
     double share_of_peak;     /* of the measured multiply-add rate; 0: not known */
     double share_of_memory;   /* of the measured memory rate; above 1 where caches serve it */
     double share_of_roofline; /* least time by both rates / median */
-    double share_of_sgemm;    /* convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product */
+    /* Convolutions on the CPU engine: of OpenBLAS's rate on the equal matrix product. 0 where libopenblas.so.0 cannot
+     * be loaded (Debian's package libopenblas0), of which a warning tells. */
+    double share_of_sgemm;
     double episodes_per_s, images_per_s; /* of adapt and pretrain; else 0 */
     double arena_bytes;                  /* device memory of their arenas */
     int tasks_at_once;                   /* of adapt; else 0 */

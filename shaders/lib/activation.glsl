@@ -1,4 +1,5 @@
-/* Activations of AFFINE and its kin: ACT 0 none, 1 relu, 2 leaky with `slope`. The derivative is taken from the output. */
+/* Activations of AFFINE and its kin: ACT 0 none, 1 relu, 2 leaky with `slope`. The derivative is taken from the
+ * output. */
 layout(constant_id = 1) const uint ACT = 0;
 
 vec4 activate(vec4 v, float slope) {
@@ -9,4 +10,6 @@ vec4 activate(vec4 v, float slope) {
     return y;
 }
 
-vec4 activation_slope(vec4 y, float slope) { return mix(vec4(ACT == 1 ? 0.0 : slope), vec4(1.0), greaterThan(y, vec4(0.0))); }
+vec4 activation_slope(vec4 y, float slope) {
+    return mix(vec4(ACT == 1 ? 0.0 : slope), vec4(1.0), greaterThan(y, vec4(0.0)));
+}

@@ -1,4 +1,5 @@
-/* What every kernel of kernels_conv.def starts with: constants, operands, places in the grid. */
+/* What every kernel starts with whose push constants are ad_push_conv (abi_conv.h): constants, operands, places in the
+ * grid. */
 #extension GL_EXT_control_flow_attributes : require
 #include "abi.h"
 
@@ -41,10 +42,11 @@ const int O4 = (O + 3) / 4;
 /* An output: plain array. */
 #define AD_OUT(slot, type, name) layout(std430, binding = slot) restrict buffer name##_block { type name[]; };
 
-/* What shared-memory tiles hold. AD_HALF: operands rounded to half precision; they are multiplied and summed in float32, and the product
- * of two halves is exact there. Gradients shrink with the number of images and places they are a mean over, down to where half
- * precision loses digits (6e-5) or has nothing (3e-8): they are scaled by a power of two, which is exact, and the sums scaled back. What
- * is past 65504 (gradients: 64) becomes infinite, which shows in the loss. */
+/* What shared-memory tiles hold. AD_HALF: operands rounded to half precision; they are multiplied and summed in
+ * float32, and the product of two halves is exact there. Gradients shrink with the number of images and places they are
+ * a mean over, down to where half precision loses digits (6e-5) or has nothing (3e-8): they are scaled by a power of
+ * two, which is exact, and the sums scaled back. What is past 65504 (gradients: 64) becomes infinite, which shows in
+ * the loss. */
 #ifdef AD_HALF
 #define ad_staged uvec2
 const float GRADIENT = 1024.0, UNSCALE = 1.0 / 1024.0;
@@ -57,7 +59,8 @@ vec4 ad_stage(vec4 v) { return v; }
 vec4 ad_value(vec4 v) { return v; }
 #endif
 
-/* Rows of o numbers are read as vec4 where 4 divides o, else number by number: AD_WIDTH says which, and ad_o is the type. */
+/* Rows of o numbers are read as vec4 where 4 divides o, else number by number: AD_WIDTH says which, and ad_o is the
+ * type. */
 #if AD_WIDTH == 1
 #define ad_o float
 #define AD_IN_O AD_IN1

@@ -26,8 +26,8 @@ int ad_pixel(ad_place window, int i, int j) {
     return inside ? (window.image * p.h + row) * p.w + col : -1;
 }
 
-/* Backward with stride s: the pixels of an image fall into s*s classes (row % s, col % s); a class is reached by the same
- * taps everywhere, so a tile of one class skips the other taps as a whole. */
+/* Backward with stride s: the pixels of an image fall into s*s classes (row % s, col % s); a class is reached by the
+ * same taps everywhere, so a tile of one class skips the other taps as a whole. */
 ad_place ad_pixel_of_class(int index, int class_) {
     int row = class_ / STRIDE, col = class_ % STRIDE;
     ad_place at = ad_place_of(index, (p.h - row + STRIDE - 1) / STRIDE, (p.w - col + STRIDE - 1) / STRIDE);
@@ -43,7 +43,7 @@ bool ad_tap_reaches(int class_, int i, int j) {
 /* Output position (n*oh + p)*ow + q whose tap (i,j) reads the pixel, or -1. */
 int ad_reader(ad_place pixel, int i, int j) {
     int row = pixel.row + PAD - i * DIL, col = pixel.col + PAD - j * DIL;
-    bool inside = pixel.inside && row >= 0 && col >= 0 && row % STRIDE == 0 && col % STRIDE == 0 && row / STRIDE < p.oh &&
-                  col / STRIDE < p.ow;
+    bool inside = pixel.inside && row >= 0 && col >= 0 && row % STRIDE == 0 && col % STRIDE == 0 &&
+                  row / STRIDE < p.oh && col / STRIDE < p.ow;
     return inside ? (pixel.image * p.oh + row / STRIDE) * p.ow + col / STRIDE : -1;
 }

@@ -1,9 +1,9 @@
 #include "lib/accumulate.glsl"
 #include "lib/groups.glsl"
 
-/* Gradients of atoms: a workgroup sums its share of the items into K*K numbers, one workgroup an atom and chunk, and writes
- * partial[task][chunk][atom][ij], atoms of all pairs of groups; conv_reduce.comp adds the chunks. The grid is (chunk, atom), atoms
- * fastest, folded; z = task. AD_TAPS_TOGETHER: a workgroup sums all atoms.
+/* Gradients of atoms: a workgroup sums its share of the items into K*K numbers, one workgroup an atom and chunk, and
+ * writes partial[task][chunk][atom][ij], atoms of all pairs of groups; conv_reduce.comp adds the chunks. The grid is
+ * (chunk, atom), atoms fastest, folded; z = task. AD_TAPS_TOGETHER: a workgroup sums all atoms.
  * An item's contribution goes to ad_taps[]; ad_taps_write adds the lanes in order (deterministic) and writes. */
 #ifdef AD_TAPS_TOGETHER
 const int ATOMS = 1, TAPS = TO * FROM * M * K * K;

@@ -1,5 +1,5 @@
-/* Operands that may be AD_F16: four halves are a uvec2. Such an operand has two declarations, of which the specialization constant
- * chooses one. */
+/* Operands that may be AD_F16: four halves are a uvec2. Such an operand has two declarations, of which the
+ * specialization constant chooses one. */
 layout(constant_id = AD_SPEC_F16) const bool F16 = false;
 
 /* A read-only operand as AD_IN_O declares it. The format of a texel buffer says itself what is in there. */

@@ -1,13 +1,14 @@
-/* Convolutions on matrix units: a workgroup of AD_MATRIX_SUBGROUPS (2 x 2) subgroups makes a tile of ROWS x COLUMNS of the
- * product A B, AD_MATRIX_DEPTH of the depth at a time: operands are rounded to half precision into shared memory, from where each subgroup
- * multiplies fragments of FM x FK by FK x FN into float32 sums. FM, FN, FK are what the device offers (specialization constants); they
- * divide ROWS/2, COLUMNS/2 and AD_MATRIX_DEPTH. LANES is AD_MATRIX_SUBGROUPS times the subgroup size, and subgroups
- * are full (pipeline.c).
- * AD_MATRIX says by what: KHR (VK_KHR_cooperative_matrix), NV (VK_NV_cooperative_matrix), or EMULATED, the same arithmetic lane by lane,
- * with which tests check everything here but the built-in functions on devices without such units.
+/* Convolutions on matrix units: a workgroup of AD_MATRIX_SUBGROUPS (2 x 2) subgroups makes a tile of ROWS x COLUMNS of
+ * the product A B, AD_MATRIX_DEPTH of the depth at a time: operands are rounded to half precision into shared memory,
+ * from where each subgroup multiplies fragments of FM x FK by FK x FN into float32 sums. FM, FN, FK are what the device
+ * offers (specialization constants); they divide ROWS/2, COLUMNS/2 and AD_MATRIX_DEPTH. LANES is AD_MATRIX_SUBGROUPS
+ * times the subgroup size, and subgroups are full (pipeline.c).
+ * AD_MATRIX says by what: KHR (VK_KHR_cooperative_matrix), NV (VK_NV_cooperative_matrix), or EMULATED, the same
+ * arithmetic lane by lane, with which tests check everything here but the built-in functions on devices without such
+ * units.
  *
- * A kernel defines A_BY_DEPTH where rows of A, not its depth, are contiguous in memory (shared lines then run along rows), B_BY_COLUMN
- * where the depth of B is; includes this file and defines the functions declared below. */
+ * A kernel defines A_BY_DEPTH where rows of A, not its depth, are contiguous in memory (shared lines then run along
+ * rows), B_BY_COLUMN where the depth of B is; includes this file and defines the functions declared below. */
 #extension GL_KHR_shader_subgroup_basic : require
 #define KHR 1
 #define NV 2
@@ -57,7 +58,8 @@ void begin();
 int stages();
 /* Writes what the loads of this stage read in shared memory, while the tiles of the stage before are being written. */
 void prepare(int stage);
-/* Four numbers from `line` (a row of A or depth, a depth of B or column, as above) and `unit` along it; zeros outside. */
+/* Four numbers from `line` (a row of A or depth, a depth of B or column, as above) and `unit` along it; zeros
+ * outside. */
 vec4 load_a(int stage, int line, int unit);
 vec4 load_b(int stage, int line, int unit);
 /* Takes four results of a row of the tile; column counts units of four. */
@@ -113,13 +115,16 @@ void ad_multiply_add(int a, int b, inout ad_sums sum) {
     }
 }
 void ad_store(ad_sums sum, int at) {
-    [[dont_unroll]] for (int e = 0; e < FM * FN / LANES; e++) tile_out[at + e * LANES + int(gl_SubgroupInvocationID)] = sum.v[e];
+    [[dont_unroll]] for (int e = 0; e < FM * FN / LANES; e++)
+        tile_out[at + e * LANES + int(gl_SubgroupInvocationID)] = sum.v[e];
 }
 #endif
 
 /* Where the fragment (row, depth) of A and (depth, column) of B begins. */
 int ad_at_a(int row, int depth) { return A_COLUMN_MAJOR ? depth * A_LINE + row / 4 : row * A_LINE + depth / 4; }
-int ad_at_b(int depth, int column) { return B_COLUMN_MAJOR ? column * B_LINE + depth / 4 : depth * B_LINE + column / 4; }
+int ad_at_b(int depth, int column) {
+    return B_COLUMN_MAJOR ? column * B_LINE + depth / 4 : depth * B_LINE + column / 4;
+}
 
 void main() {
     if (ad_group() >= p.count) return;
@@ -136,8 +141,10 @@ void main() {
     for (int stage = -1; stage < count; stage++) {
         if (stage >= 0) {
             barrier(); /* the tiles of the stage before have been read */
-            [[unroll]] for (int l = 0; l < A_LOADS; l++) tile_a[(l * SIZE + id) / A_UNITS * A_LINE + (l * SIZE + id) % A_UNITS] = next_a[l];
-            [[unroll]] for (int l = 0; l < B_LOADS; l++) tile_b[(l * SIZE + id) / B_UNITS * B_LINE + (l * SIZE + id) % B_UNITS] = next_b[l];
+            [[unroll]] for (int l = 0; l < A_LOADS; l++)
+                tile_a[(l * SIZE + id) / A_UNITS * A_LINE + (l * SIZE + id) % A_UNITS] = next_a[l];
+            [[unroll]] for (int l = 0; l < B_LOADS; l++)
+                tile_b[(l * SIZE + id) / B_UNITS * B_LINE + (l * SIZE + id) % B_UNITS] = next_b[l];
             prepare(stage + 1);
             barrier();
         }

@@ -1,6 +1,6 @@
-/* Numbers that every invocation needs, for software drivers that load lane by lane: a workgroup is one subgroup, each lane loads others
- * of them, and they are passed from lane to lane. `mine` is an array of what this lane has loaded: vec4 number l*LANES + lane in
- * mine[l]. */
+/* Numbers that every invocation needs, for software drivers that load lane by lane: a workgroup is one subgroup, each
+ * lane loads others of them, and they are passed from lane to lane. `mine` is an array of what this lane has loaded:
+ * vec4 number l*LANES + lane in mine[l]. */
 #extension GL_KHR_shader_subgroup_shuffle : require
 const int LANES = int(gl_WorkGroupSize.x);
 #define AD_LOADS(count) (((count) + LANES - 1) / LANES)

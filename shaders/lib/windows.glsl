@@ -1,5 +1,5 @@
-/* Geometry of AFFINE_POOL*: windows of K x K that lie side by side from the image's corner. Constants, so that taking an item apart
- * needs no division at run time and loops over a window can be unrolled. */
+/* Geometry of AFFINE_POOL*: windows of K x K that lie side by side from the image's corner. Constants, so that taking
+ * an item apart needs no division at run time and loops over a window can be unrolled. */
 layout(constant_id = 0) const bool ACCUMULATE = false;
 layout(constant_id = 2) const int K = 2;
 layout(constant_id = 3) const int H = 2;

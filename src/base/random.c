@@ -14,7 +14,10 @@ void ad_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
 }
 
 ad_random ad_random_make(uint64_t seed, uint32_t stream, uint32_t index) {

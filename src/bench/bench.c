@@ -78,14 +78,16 @@ static bool wanted(const ad_bench *b, const char *name) {
 
 /* A case asked for by its name is measured thoroughly, however long it takes, unless the caller set a limit. */
 static adatom_status run_asked(ad_bench *b, const ad_bench_case *c, int *errors) {
-    ad_bench thorough = *b;
+    const bool brief = b->brief;
+    const double deadline = b->deadline;
     for (size_t f = 0; f < b->params.filter_count; f++)
         if (!strcmp(b->params.filters[f], c->name)) {
-            thorough.brief = false;
-            if (b->params.seconds <= 0) thorough.deadline = INFINITY;
+            b->brief = false;
+            if (b->params.seconds <= 0) b->deadline = INFINITY;
         }
-    const adatom_status status = run_case(&thorough, c, errors);
-    b->done = thorough.done;
+    const adatom_status status = run_case(b, c, errors);
+    b->brief = brief;
+    b->deadline = deadline;
     return status;
 }
 

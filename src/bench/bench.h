@@ -2,7 +2,7 @@
 #ifndef AD_BENCH_BENCH_H
 #define AD_BENCH_BENCH_H
 
-#include "verify/cases.h"
+#include "verify/case_list.h"
 #include "device/device.h"
 #include <adatom/bench.h>
 
@@ -42,6 +42,7 @@ typedef struct ad_bench {
     adatom_bench_params params;
     double deadline;      /* ad_seconds() */
     bool brief;           /* little time for a case: every suite but full */
+    bool without_sgemm;   /* there is nothing to compare convolutions with */
     double flops, bytes;  /* measured peaks a second; 0: unknown */
     uint64_t done;        /* cases */
     uint64_t verified[8]; /* networks whose convolutions were checked in this run (hashes) */

@@ -123,8 +123,7 @@ const char *const *ad_bench_suite(const char *suite) {
     return !strcmp(suite, "full") ? full_suite : NULL;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 enum { MAX_PARTS = 6, MAX_NUMBER = 1 << 24 };
 typedef struct parts {
     char text[128];
@@ -144,8 +143,8 @@ static bool split(const char *name, parts *out) {
     return out->count > 0;
 }
 
-/* A number after each of the letters of `form`, in that order; letters[0] == '#' is a number without letter. Letters
- * after '?' may be missing (their numbers keep their values). Nothing may follow. */
+/* Reads a number after each of the letters of `form`, in that order; '#' stands for a number without letter. Letters
+ * after '?' may be missing (their numbers keep their values). Nothing may follow the last number. */
 static bool read_numbers(const char *text, const char *form, int *const numbers[]) {
     bool optional = false;
     for (int i = 0; *form; form++) {
@@ -186,7 +185,8 @@ static void add(ad_bench_case *out, int kind, int tasks, ad_geometry g) {
     out->steps[out->step_count++] = ad_case_of(kind, tasks, g);
 }
 
-/* What a path is made of. PRODUCT: the product with the coefficients, which all tasks share. */
+/* The operations of each way of computing a convolution. PRODUCT: the product with the coefficients, which all tasks
+ * share. */
 enum { PRODUCT = AD_OP_COUNT };
 static const struct {
     const char *path, *pass;
@@ -209,6 +209,18 @@ static const struct {
     {"atoms-first-fused", "dx", {AD_OP_FUSED_ATOMS_DX}, 1},
 };
 
+/* The product of coefficients-first: u = x alpha. */
+static ad_geometry product_of_inputs(const ad_geometry *g) {
+    return ad_case_geometry((ad_geometry){.n = g->n, .h = g->h, .w = g->w, .c = g->c, .o = g->m * g->o});
+}
+
+/* The product of atoms-first: y = z alpha, where the images of all groups of outputs lie side by side. */
+static ad_geometry product_of_responses(const ad_geometry *g) {
+    const int groups = g->group ? g->o / g->group : 1, channels = g->group ? g->group : g->c;
+    return ad_case_geometry(
+        (ad_geometry){.n = g->n, .h = g->oh, .w = g->ow * groups, .c = channels * g->m, .o = g->o / groups});
+}
+
 static bool parse_conv(const parts *p, ad_bench_case *out) {
     int c = 0, o = 0, k = 0, stride = 1, size = 0, n = 0, tasks = 1, m = 8, group = 0;
     if (p->count != 6 || !read_numbers(p->part[3], "#xx?s", (int *const[]){&c, &o, &k, &stride}) ||
@@ -218,7 +230,8 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
     if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX ||
         m < 1 || m > 64)
         return false;
-    ad_geometry g = ad_case_geometry(n, size, size, (c + 3) / 4 * 4, o, k, stride, k / 2, 1, m);
+    ad_geometry g = ad_case_geometry((ad_geometry){
+        .n = n, .h = size, .w = size, .c = (c + 3) / 4 * 4, .o = o, .k = k, .stride = stride, .pad = k / 2, .m = m});
     const bool atoms_first = !strcmp(p->part[2], "atoms-first");
     if (group && (!atoms_first || group % 4 || g.c % group || o % group)) return false;
     g.group = group;
@@ -232,10 +245,7 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
             if (kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX)
                 ad_case_share(step, W); /* coefficients, as below */
             if (kind != PRODUCT) continue;
-            const int groups = group ? o / group : 1;
-            step->op.g = atoms_first ? ad_case_geometry(n, g.oh, g.ow * groups, (group ? group : g.c) * m, o / groups,
-                                                        1, 1, 0, 1, 0)
-                                     : ad_case_geometry(n, size, size, g.c, m * o, 1, 1, 0, 1, 0);
+            step->op.g = atoms_first ? product_of_responses(&g) : product_of_inputs(&g);
             ad_case_share(step, W);
             if (!atoms_first) ad_case_absent(step, BIAS);
         }
@@ -259,17 +269,21 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
     if (which < 0) return false;
     c = (c + 3) / 4 * 4;
     const bool pool = kinds[which] == AD_OP_POOL || kinds[which] == AD_OP_POOL_BACK;
-    ad_geometry g = pool ? ad_case_geometry(n, size, size, c, c, 2, 2, 0, 1, 0)
-                         : ad_case_geometry(n, size, size, c, c, 1, 1, 0, 1, 0);
+    const int window = pool ? 2 : 1;
+    ad_geometry g =
+        ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .o = c, .k = window, .stride = window});
     if (kinds[which] == AD_OP_ADD || kinds[which] == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
     add(out, kinds[which], tasks, g);
     ad_case *step = &out->steps[0];
     step->op.i[0] =
         pool ? !strncmp(p->part[1], "average", 7)
              : kinds[which] == AD_OP_AFFINE || kinds[which] == AD_OP_AFFINE_BACK || kinds[which] == AD_OP_AFFINE_SUMS;
-    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, 2); /* no residual */
-    if (kinds[which] == AD_OP_AFFINE_BACK)
-        ad_case_absent(step, 3), ad_case_absent(step, 5); /* frozen statistics: no x; no dresidual */
+    enum { RESIDUAL = 2, X = 3, DRESIDUAL = 5 };
+    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, RESIDUAL);
+    if (kinds[which] == AD_OP_AFFINE_BACK) {
+        ad_case_absent(step, X); /* the statistics are frozen */
+        ad_case_absent(step, DRESIDUAL);
+    }
     return true;
 }
 

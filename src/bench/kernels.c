@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A sample should last that long: shorter ones are run several times in one program. */
+/* A sample should last that long. An operation that takes less is repeated in one program. */
 #define SAMPLE_NS 1e6
 enum { MAX_REPEATS = 64 };
 
@@ -49,7 +49,7 @@ static adatom_status make_plan(kernel *k) {
             }
             char text[40];
             snprintf(text, sizeof text, "%.*s", length, name);
-            const int tensor = ad_plan_tensor(ctx, k->plan, text, ad_case_type(step->op.kind, r), arena,
+            const int tensor = ad_plan_tensor(ctx, k->plan, text, ad_op_role_type(step->op.kind, r), arena,
                                               ad_op_elements(&step->op, r), !(step->shared >> r & 1));
             if (tensor < 0) return ADATOM_OUT_OF_MEMORY;
             tensors[s][r] = (int16_t)tensor;
@@ -66,7 +66,7 @@ static adatom_status make_plan(kernel *k) {
 }
 
 /* Floats in [-1, 1) that don't repeat, since constant operands draw less power and flatter the clock; integers zero. */
-static adatom_status fill(kernel *k) {
+static adatom_status fill_operands(kernel *k) {
     enum { FLOATS = 1 << 16 };
     adatom_status status = ADATOM_OK;
     float *piece = ad_malloc(k->b->ctx, FLOATS, sizeof *piece);
@@ -84,7 +84,7 @@ done:
     return status;
 }
 
-static adatom_status make(kernel *k, int repeats) {
+static adatom_status make_program(kernel *k, int repeats) {
     const ad_engine_api *api = k->b->engine->api;
     adatom_status status = ADATOM_OK;
     ad_limits limits;
@@ -101,12 +101,12 @@ static adatom_status make(kernel *k, int repeats) {
     }
     AD_TRY(api->program_create(k->b->engine, k->plan, NULL, &k->program));
     AD_TRY(api->program_profile(k->program, true));
-    AD_TRY(fill(k));
+    AD_TRY(fill_operands(k));
 done:
     return status;
 }
 
-static adatom_status run(void *user, double *ns) {
+static adatom_status run_sample(void *user, double *ns) {
     kernel *k = user;
     const ad_engine_api *api = k->b->engine->api;
     const double began = ad_seconds();
@@ -123,18 +123,38 @@ static adatom_status run(void *user, double *ns) {
     return status;
 }
 
-/* The equal matrix product by OpenBLAS; 0 where the engine has none. */
+/* The equal matrix product by OpenBLAS; 0 where the engine has none, or the system has no OpenBLAS, which is said once.
+ */
 static double sgemm_flops(ad_bench *b, const ad_case *c) {
     const ad_geometry *g = &c->op.g;
     ad_probe p = {.kind = AD_PROBE_SGEMM};
     const int in = g->n * g->h * g->w, out = g->n * g->oh * g->ow, taps = g->k * g->k;
     switch ((ad_op_kind)c->op.kind) {
-    case AD_OP_CONV: p.m = out, p.k = taps * g->c, p.n = g->o; break;
-    case AD_OP_CONV_DX: p.m = in, p.k = taps * g->o, p.n = g->c; break;
-    case AD_OP_CONV_DW: p.m = taps * g->c, p.k = out, p.n = g->o; break;
+    case AD_OP_CONV:
+        p.m = out;
+        p.k = taps * g->c;
+        p.n = g->o;
+        break;
+    case AD_OP_CONV_DX:
+        p.m = in;
+        p.k = taps * g->o;
+        p.n = g->c;
+        break;
+    case AD_OP_CONV_DW:
+        p.m = taps * g->c;
+        p.k = out;
+        p.n = g->o;
+        break;
     default: return 0;
     }
-    if (!b->engine->api->probe || b->engine->api->probe(b->engine, &p) != ADATOM_OK) return 0;
+    if (b->without_sgemm || !b->engine->api->probe) return 0;
+    const adatom_status status = b->engine->api->probe(b->engine, &p);
+    if (status == ADATOM_UNSUPPORTED) {
+        b->without_sgemm = true;
+        if (strcmp(b->engine->api->name, "cpu") == 0)
+            ad_log(b->ctx, ADATOM_LOG_WARNING, "%s", adatom_context_message(b->ctx));
+    }
+    if (status != ADATOM_OK) return 0;
     return 1e9 * p.flops / ad_bench_median(p.ns, AD_PROBE_SAMPLES);
 }
 
@@ -145,7 +165,7 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
     for (int s = 0; s < c->step_count; s++) r->gflop += 1e-9 * ad_op_flops(&c->steps[s].op);
     if (b->flops > 0)
         AD_TRY(ad_bench_late(b, 8e9 * r->gflop / (0.1 * b->flops))); /* eight runs at a tenth of the peak */
-    AD_TRY(make(&k, 1));
+    AD_TRY(make_program(&k, 1));
     for (int s = 0; s < c->step_count; s++) {
         const char *name = b->engine->api->variant_name(b->engine, k.plan, &k.plan->ops[s], 0);
         if (!name) name = "?";
@@ -158,10 +178,10 @@ adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_reco
     }
     double first = 0, ns = 0;
     AD_TRY(ad_bench_late(b, 0));
-    AD_TRY(run(&k, &first));
-    AD_TRY(run(&k, &ns));
-    if (ns < SAMPLE_NS) AD_TRY(make(&k, (int)AD_MIN(ceil(SAMPLE_NS / AD_MAX(ns, 1.0)), (double)MAX_REPEATS)));
-    AD_TRY(ad_bench_sample(b, run, &k, out));
+    AD_TRY(run_sample(&k, &first));
+    AD_TRY(run_sample(&k, &ns));
+    if (ns < SAMPLE_NS) AD_TRY(make_program(&k, (int)AD_MIN(ceil(SAMPLE_NS / AD_MAX(ns, 1.0)), (double)MAX_REPEATS)));
+    AD_TRY(ad_bench_sample(b, run_sample, &k, out));
     r->timer = k.device_timer && strcmp(b->engine->api->name, "cpu") != 0 ? "device" : "wall";
     ad_bench_statistics(r);
     if (c->step_count == 1) {

@@ -29,9 +29,17 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
                                   AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
     const int *kinds = node->group ? grouped : node->m ? decomposed : ordinary;
     const int count = node->m ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
-    ad_geometry g =
-        ad_case_geometry(1, node->h, node->w, node->c, node->o, node->k, node->stride, node->pad, node->dil, node->m);
-    g.group = node->group;
+    const ad_geometry g = ad_case_geometry((ad_geometry){.n = 1,
+                                                         .h = node->h,
+                                                         .w = node->w,
+                                                         .c = node->c,
+                                                         .o = node->o,
+                                                         .k = node->k,
+                                                         .stride = node->stride,
+                                                         .pad = node->pad,
+                                                         .dil = node->dil,
+                                                         .m = node->m,
+                                                         .group = node->group});
     for (int i = 0; i < count; i++) {
         const ad_case step = ad_case_of(kinds[i], 1, g);
         adatom_status status = ad_bench_late(b, 0);
@@ -211,7 +219,7 @@ done:
 enum { FOLDER_BYTES = 1024 };
 
 static adatom_status make_folder(ad_bench *b, char folder[FOLDER_BYTES]) {
-    const char *parent = b->params.temporary_dir ? b->params.temporary_dir : "/tmp";
+    const char *parent = b->params.temporary_dir ? b->params.temporary_dir : P_tmpdir;
     const int length = snprintf(folder, FOLDER_BYTES, "%s/adatom-bench-XXXXXX", parent);
     if (length > 0 && length < FOLDER_BYTES && mkdtemp(folder)) return ADATOM_OK;
     folder[0] = 0;

@@ -89,7 +89,10 @@ adatom_status ad_bench_late(ad_bench *b, double needed) {
 static bool stable(const double *latest, int count) {
     if (count < STABLE_RUNS) return false;
     double low = latest[0], high = latest[0];
-    for (int i = 1; i < STABLE_RUNS; i++) low = AD_MIN(low, latest[i]), high = AD_MAX(high, latest[i]);
+    for (int i = 1; i < STABLE_RUNS; i++) {
+        low = AD_MIN(low, latest[i]);
+        high = AD_MAX(high, latest[i]);
+    }
     return high <= low * (1 + STABLE_WITHIN);
 }
 

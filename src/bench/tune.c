@@ -18,7 +18,7 @@ typedef struct tuning {
     int count;
 } tuning;
 
-/* The operation as a case of the kernel check: the same roles present, shared and in place. */
+/* The operation as a case of the kernel check: the same roles are present, shared and in place. */
 static ad_case case_of(const ad_plan *plan, const ad_op *op) {
     ad_case c = {.op = *op, .tasks = plan->tasks};
     c.op.variant = 0;
@@ -44,6 +44,8 @@ static bool is_new(tuning *t, const ad_case *c) {
              .shared = (int32_t)c->shared,
              .half = (int32_t)c->half,
              .g = c->op.g};
+    /* The hash is of the bytes: there must be no padding between the members. */
+    _Static_assert(sizeof key == 5 * sizeof(int32_t) + sizeof key.roles + sizeof key.g, "padding");
     memcpy(key.roles, c->op.t, sizeof key.roles);
     const uint64_t hash = ad_hash(&key, sizeof key, 0);
     for (int i = 0; i < t->count; i++)

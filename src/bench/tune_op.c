@@ -9,7 +9,7 @@ enum { ROUNDS = 3 };
 #define ROUND_SECONDS 0.01
 
 /* The operation alone, its operands packed into one arena. Tensor numbers stay apart or equal as they were. */
-static ad_plan *alone(adatom_context *ctx, const ad_plan *plan, const ad_op *from) {
+static ad_plan *plan_of_one(adatom_context *ctx, const ad_plan *plan, const ad_op *from) {
     ad_plan *out = ad_plan_create(ctx, plan->tasks);
     int arena = out ? ad_plan_arena(ctx, out, false) : -1;
     ad_op *op = arena < 0 ? NULL : ad_plan_op(ctx, out, AD_SEGMENT_STEP, from->kind);
@@ -32,7 +32,7 @@ failed:
 
 /* Numbers in [0, 1) that don't repeat, since constant operands draw less power and flatter the clock; integers
  * (indices, labels) zero, which is valid for all. */
-static adatom_status fill(ad_engine *engine, ad_program *program, const ad_plan *plan) {
+static adatom_status fill_operands(ad_engine *engine, ad_program *program, const ad_plan *plan) {
     adatom_status status = ADATOM_OK;
     for (int i = 0; i < plan->tensor_count && status == ADATOM_OK; i++) {
         const ad_tensor *t = &plan->tensors[i];
@@ -56,7 +56,7 @@ static adatom_status measure(ad_engine *engine, const ad_plan *plan, double *out
     int times = 1;
     *out = INFINITY;
     AD_TRY(engine->api->program_create(engine, plan, NULL, &program));
-    AD_TRY(fill(engine, program, plan));
+    AD_TRY(fill_operands(engine, program, plan));
     AD_TRY(
         ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1)); /* touches memory, compiles what is compiled late */
     for (int round = 0; round < ROUNDS;) {
@@ -79,7 +79,7 @@ adatom_status ad_tune_op(ad_engine *engine, const ad_plan *plan, int op, const i
     adatom_status status = ADATOM_OK;
     double best = INFINITY;
     *fastest = 0;
-    ad_plan *trial = alone(engine->ctx, plan, &plan->ops[op]);
+    ad_plan *trial = plan_of_one(engine->ctx, plan, &plan->ops[op]);
     if (!trial) return ADATOM_OUT_OF_MEMORY;
     for (int i = 0; i < count; i++) {
         seconds[i] = INFINITY;

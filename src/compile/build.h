@@ -1,8 +1,8 @@
 /* From a network, a set of adapted roles and a batch geometry to a plan: forward, loss, pruned backward and update.
  * Pretraining (one task, everything adapts, new pictures at each step), adaptation to episodes (many tasks, fixed
  * support pictures) and feature extraction (no head) are this one mechanism. */
-#ifndef AD_NN_BUILD_H
-#define AD_NN_BUILD_H
+#ifndef AD_COMPILE_BUILD_H
+#define AD_COMPILE_BUILD_H
 
 #include "plan/engine.h"
 #include "net/lowrank.h"
@@ -11,7 +11,7 @@
 
 typedef enum ad_bn_mode {
     AD_BN_FROZEN,       /* running statistics */
-    AD_BN_SUPPORT,      /* statistics of the support set, kept for the queries */
+    AD_BN_SUPPORT,      /* statistics of the support set, kept for the queries; USAGE without a support set */
     AD_BN_TRANSDUCTIVE, /* support statistics while adapting, those of the query batch for the queries */
     AD_BN_TRAIN         /* statistics of the batch; the running ones are updated (pretraining) */
 } ad_bn_mode;
@@ -43,7 +43,7 @@ typedef struct ad_build_params {
     int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
     int query;          /* pictures per task and run of the eval segment; 0: no eval segment */
     int query_rounds;
-    int steps;         /* rows of the schedule */
+    int steps;         /* rows of the schedule, AD_SCHEDULE_COLUMNS each */
     bool eval_between; /* the eval segment runs between steps too */
     ad_head_kind head;
     ad_head_init head_init;
@@ -73,21 +73,23 @@ typedef struct ad_build_params {
 typedef struct ad_built {
     ad_plan *plan;
     int support_index, support_labels, query_index; /* int32 [rounds][tasks][pictures] */
-    int schedule, counter, eval_counter;            /* float [steps][8]; int32 [1], the host sets them to 0 */
-    int norm;                                       /* float [2][4]: scale, shift of pixels; the host writes it */
-    int support_predicted, loss, query_predicted;   /* int32 [rounds][tasks][n]; float [rounds][tasks] */
-    int features;                                   /* of the queries, head NONE: float [query][net->features] */
-    int adapted, velocity, second;                  /* [tasks][adapted_count]: roles in order, then low-rank adapters */
-    int statistics;                      /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
-    int head, head_bias;                 /* views into adapted (or the centroid's own) */
-    size_t adapted_count;                /* floats per task, padding included */
-    size_t adapted_logical;              /* numbers that adapt per task */
-    size_t role_offset[AD_ROLE_COUNT];   /* of the adapted roles, in floats from the start of adapted */
-    size_t lowrank_offset, gains_offset; /* of A and B of the low-rank adapters, and of their gains */
+    int schedule, counter, eval_counter; /* float [steps][AD_SCHEDULE_COLUMNS]; int32 [1], the host sets them to 0 */
+    int norm;                            /* float [2][4]: scale, shift of pixels; the host writes it */
+    int support_predicted, loss, query_predicted; /* int32 [rounds][tasks][n]; float [rounds][tasks] */
+    int features;                                 /* of the queries, head NONE: float [query][net->features] */
+    int adapted, velocity, second, gradient;      /* [tasks][adapted_count]: roles in order, then low-rank adapters */
+    int statistics;                               /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
+    int head, head_bias;                          /* views into adapted (or the centroid's own) */
+    size_t adapted_count;                         /* floats per task, padding included */
+    size_t adapted_logical;                       /* numbers that adapt per task */
+    size_t role_offset[AD_ROLE_COUNT];            /* of the adapted roles, in floats from the start of adapted */
+    size_t lowrank_offset, gains_offset;          /* of A and B of the low-rank adapters, and of their gains */
     ad_lowrank_layer *lowrank;
     int lowrank_count;
 } ad_built;
 
 adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_built *out);
 void ad_built_clear(ad_built *built);
+/* The schedule's column with the learning rate of a role that adapts. */
+ad_schedule_column ad_rate_of(ad_role role);
 #endif

@@ -21,8 +21,7 @@ typedef struct windows {
 /* act(y) for y > 0 is y, else slope*y; act' likewise 1 or slope. */
 static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] == 1 ? 0.0f : op->f[0]; }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------
- */
+/* ---- forward ---- */
 /* These are inlined with constant arguments: one loop over channels without conditions for each combination of
  * operands. */
 static inline __attribute__((always_inline)) void pool_loop(const windows *a, size_t k, bool coef, bool residual,
@@ -93,8 +92,7 @@ static void run_affine_pool(const ad_cpu_call *call) {
     }
 }
 
-/* ---- backward -----------------------------------------------------------------------------------------------------
- */
+/* ---- backward ---- */
 static inline __attribute__((always_inline)) void back_pixel(const windows *a, size_t at, float d, size_t ch, bool back,
                                                              bool x, bool dx, bool dresidual, bool accumulate) {
     const size_t c = a->c;
@@ -183,8 +181,7 @@ static void run_affine_pool_back(const ad_cpu_call *call) {
     }
 }
 
-/* ---- sums: a partial sum per chunk of rows of windows, then their sum ---------------------------------------------
- */
+/* ---- sums: a partial sum per chunk of rows of windows, then their sum ---- */
 static inline __attribute__((always_inline)) void sum_loop(const windows *a, size_t k) {
     const size_t c = a->c, row = a->row;
     const float slope = a->slope;

@@ -1,5 +1,5 @@
-/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per input channel.
- */
+/* Kernels from coefficients and atoms, and back: COMPOSE*, PACK. Tables of c*m*o numbers: one item per
+ * input channel. */
 #include "cpu/cpu_internal.h"
 
 #include <string.h>
@@ -8,10 +8,18 @@ AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale
     for (size_t i = 0; i < count; i++) y[i] = scale ? scale[i] * x[i] : x[i];
 }
 
-/* y (+)= scale[o] * (base[o] + sum_m psi[m] x[m][o]), psi m's `step` apart, x rows `ld` apart. */
-AD_CPU_CLONES static void combine_rows(float *y, const float *x, size_t ld, const float *psi, size_t step, size_t m,
-                                       const float *base, const float *scale, size_t o, bool accumulate) {
+/* Rows of x and how they are weighted: row a begins at x + a*ld, its weight is psi[a*step], a < m. */
+typedef struct weighted_rows {
+    const float *x, *psi;
+    size_t ld, step, m;
+} weighted_rows;
+
+/* y[k] (+)= scale[k] * (base[k] + sum_a psi[a] x[a][k]), k < o. base and scale may be NULL. */
+AD_CPU_CLONES static void combine_rows(float *y, weighted_rows rows, const float *base, const float *scale, size_t o,
+                                       bool accumulate) {
     enum { COLUMNS = 64 };
+    const float *x = rows.x, *psi = rows.psi;
+    const size_t ld = rows.ld, step = rows.step, m = rows.m;
     for (size_t first = 0; first < o; first += COLUMNS) {
         const size_t count = AD_MIN((size_t)COLUMNS, o - first);
         float sum[COLUMNS];
@@ -41,8 +49,10 @@ static void run_compose(const ad_cpu_call *call) {
         for (size_t ij = 0; ij < k2; ij++)
             for (size_t to = 0; to < s.outputs; to++) {
                 const size_t at = (ij * c + ch) * o + to * s.o, pair = to * s.inputs + ch / s.c;
-                combine_rows(w + at, alpha, ld, psi + pair * m * k2 + ij, k2, m, base ? base + at : NULL,
-                             scale ? scale + to * s.o : NULL, s.o, ad_cpu_accumulates(call));
+                const weighted_rows weighted = {
+                    .x = alpha, .psi = psi + pair * m * k2 + ij, .ld = ld, .step = k2, .m = m};
+                combine_rows(w + at, weighted, base ? base + at : NULL, scale ? scale + to * s.o : NULL, s.o,
+                             ad_cpu_accumulates(call));
             }
     }
 }
@@ -92,8 +102,11 @@ static void run_compose_dalpha(const ad_cpu_call *call) {
         const float *dw = (const float *)ad_cpu_at(call, 0, task) + ch * o, *psi = ad_cpu_at(call, 1, task);
         for (size_t pair = 0; pair < s.inputs * s.outputs; pair++) {
             const float *of = dw + pair % s.inputs * s.c * o + pair / s.inputs * s.o;
-            for (size_t a = 0; a < m; a++)
-                combine_rows(dalpha + a * ld, of, c * o, psi + (pair * m + a) * k2, 1, k2, NULL, NULL, s.o, true);
+            for (size_t a = 0; a < m; a++) {
+                const weighted_rows weighted = {
+                    .x = of, .psi = psi + (pair * m + a) * k2, .ld = c * o, .step = 1, .m = k2};
+                combine_rows(dalpha + a * ld, weighted, NULL, NULL, s.o, true);
+            }
         }
     }
 }

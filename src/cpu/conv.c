@@ -81,15 +81,22 @@ static size_t window_floats(const shape *s, int rows) {
     return needs_window(s) ? (size_t)span(&s->y, rows) * (size_t)span(&s->x, s->x.outputs) * s->depth : 0;
 }
 
-/* The address of what output (first, 0) reads with its first tap, and the distance of source rows. */
-static const float *window(const shape *s, const float *image, int first, int rows, float *buffer, size_t *line) {
+/* Rows [first, first + count) of the outputs that read `image`. */
+typedef struct output_rows {
+    const float *image;
+    int first, count;
+} output_rows;
+
+/* The address of what the first output of the rows reads with its first tap, and the distance of source rows. */
+static const float *window(const shape *s, output_rows of, float *buffer, size_t *line) {
+    const float *image = of.image;
     const size_t depth = s->depth, width = (size_t)s->x.source * depth;
-    const int top = s->y.base + first * s->y.base_step, left = s->x.base;
+    const int top = s->y.base + of.first * s->y.base_step, left = s->x.base;
     if (!needs_window(s)) {
         *line = width;
         return s->y.taps ? image + (size_t)top * width + (size_t)left * depth : image;
     }
-    const int columns = span(&s->x, s->x.outputs), height = span(&s->y, rows);
+    const int columns = span(&s->x, s->x.outputs), height = span(&s->y, of.count);
     const int before = AD_MIN(AD_MAX(-left, 0), columns), end = AD_MAX(AD_MIN(s->x.source - left, columns), before);
     *line = (size_t)columns * depth;
     for (int r = 0; r < height; r++) {
@@ -162,16 +169,17 @@ static size_t phase_offset(const ad_cpu_call *call, const conv_layout *l, int ph
     return offset;
 }
 
-/* Rows [first, first+rows) of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
-static void conv_block(const ad_cpu_call *call, const shape *s, const float *image, const float *packed,
-                       const float *bias, char *out, int first, int rows, float *buffer) {
+/* A block of rows of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
+static void conv_block(const ad_cpu_call *call, const shape *s, output_rows of, const float *packed, const float *bias,
+                       char *out, float *buffer) {
     const size_t bytes = ad_cpu_bytes(call->half[3]);
     const bool merged = s->x.tap_stride == 1 || s->x.taps <= 1; /* the taps of a row are then neighbours in memory */
-    const size_t width = call->tiles->width, tap = s->depth * width, positions = (size_t)rows * (size_t)s->x.outputs;
+    const size_t width = call->tiles->width, tap = s->depth * width,
+                 positions = (size_t)of.count * (size_t)s->x.outputs;
     const size_t panel = tap * (size_t)s->y.taps * (size_t)s->x.taps;
     const size_t out_width = (size_t)(call->op->kind == AD_OP_CONV_DX ? call->op->g.w : call->op->g.ow);
     size_t line = 0;
-    const float *base = window(s, image, first, rows, buffer, &line);
+    const float *base = window(s, of, buffer, &line);
     /* A panel too large for the second-level cache is used a row of taps at a time. */
     const int slices = panel * sizeof(float) > SLICE_BYTES ? s->y.taps : 1;
     ad_cpu_product p = {
@@ -190,10 +198,13 @@ static void conv_block(const ad_cpu_call *call, const shape *s, const float *ima
                 for (size_t r = 0; r < p.rows; r++) {
                     p.a[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * s->depth +
                              (size_t)slice * p.line;
-                    to[r] = out + (((size_t)s->y.out + ((size_t)first + row) * (size_t)s->y.out_step) * out_width +
+                    to[r] = out + (((size_t)s->y.out + ((size_t)of.first + row) * (size_t)s->y.out_step) * out_width +
                                    (size_t)s->x.out + q * (size_t)s->x.out_step) *
                                       s->columns * bytes;
-                    if (++q == (size_t)s->x.outputs) q = 0, row++;
+                    if (++q == (size_t)s->x.outputs) {
+                        q = 0;
+                        row++;
+                    }
                 }
                 for (size_t r = p.rows; r < AD_CPU_TILE_ROWS; r++) p.a[r] = p.a[0];
                 for (size_t column = start; column < AD_MIN(start + group, s->columns); column += width) {
@@ -235,8 +246,8 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
         if (first >= s.y.outputs || s.x.outputs == 0) continue;
         const float *from = (const float *)ad_cpu_at(call, 0, task) + image * (back ? out : in);
         char *to = ad_cpu_number(call, back ? 2 : 3, task, image * (back ? in : out));
-        conv_block(call, &s, from, packed + phase_offset(call, &l, phase), back ? NULL : ad_cpu_at(call, 2, task), to,
-                   first, AD_MIN(l.rows, s.y.outputs - first),
+        const output_rows of = {from, first, AD_MIN(l.rows, s.y.outputs - first)};
+        conv_block(call, &s, of, packed + phase_offset(call, &l, phase), back ? NULL : ad_cpu_at(call, 2, task), to,
                    call->scratch + l.packed + (size_t)omp_get_thread_num() * l.window);
     }
 }
@@ -283,18 +294,19 @@ static dw_layout dw_layout_of(const ad_cpu_call *call) {
     return l;
 }
 
-static void dw_block(const ad_cpu_call *call, const dw_layout *l, const float *image, const float *dy, size_t column,
-                     int first, int rows, float *buffer, float *out) {
+static void dw_block(const ad_cpu_call *call, const dw_layout *l, output_rows of, const float *dy, size_t column,
+                     float *buffer, float *out) {
     const ad_geometry *g = &call->op->g;
     const shape *s = &l->s;
-    const size_t c = s->depth, o = (size_t)g->o, width = l->width, ow = (size_t)g->ow, positions = (size_t)rows * ow;
+    const size_t c = s->depth, o = (size_t)g->o, width = l->width, ow = (size_t)g->ow,
+                 positions = (size_t)of.count * ow;
     size_t line = 0;
-    const float *base = window(s, image, first, rows, buffer, &line);
+    const float *base = window(s, of, buffer, &line);
     ad_cpu_outer p = {.a_line = (size_t)s->y.base_step * line,
                       .a_step = (size_t)s->x.base_step * c,
                       .b_line = ow * o,
                       .b_step = o,
-                      .lines = (size_t)rows,
+                      .lines = (size_t)of.count,
                       .count = ow,
                       .ld = width};
     p.b = dy + column;
@@ -334,7 +346,8 @@ static void dw_task(const ad_cpu_call *call, const dw_layout *l, int task) {
         for (size_t at = chunk * l->chunk, rows = 0; at < end; at += rows) {
             const size_t image = at / (size_t)g->oh, first = at % (size_t)g->oh;
             rows = AD_MIN(AD_MIN(end - at, (size_t)g->oh - first), (size_t)l->rows);
-            dw_block(call, l, x + image * in, dy + at * row, panel * l->width, (int)first, (int)rows, buffer, sum);
+            const output_rows of = {x + image * in, (int)first, (int)rows};
+            dw_block(call, l, of, dy + at * row, panel * l->width, buffer, sum);
         }
     }
     AD_CPU_PARALLEL(call, l->partial)

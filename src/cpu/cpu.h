@@ -1,5 +1,5 @@
-/* The CPU engine: the operations of plan/ops.def in C and OpenMP. Its own register tiles (cpu/tile.h) do the products.
- */
+/* The CPU engine: the operations of plan/ops.def in C and OpenMP. Its own register tiles (cpu/tile.h) do
+ * the products. */
 #ifndef AD_CPU_CPU_H
 #define AD_CPU_CPU_H
 

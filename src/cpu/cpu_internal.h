@@ -46,7 +46,8 @@ typedef struct ad_cpu_kernel {
 /* The items of a kernel's loop, in parallel. Followed by a for statement. A region this small is not worth waking
  * threads. */
 #define AD_CPU_PRAGMA(text) _Pragma(#text)
-#define AD_CPU_PARALLEL(call, work) AD_CPU_PRAGMA(omp parallel for schedule(static) num_threads((call)->threads) if ((work) > 16384))
+#define AD_CPU_PARALLEL(call, work)                                                                                    \
+    AD_CPU_PRAGMA(omp parallel for schedule(static) num_threads((call)->threads) if ((work) > 16384))
 
 /* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers
  * cannot run code that early. */

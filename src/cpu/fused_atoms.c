@@ -76,9 +76,18 @@ static void respond(const ad_cpu_call *call, const layout *l, ad_cpu_taps *taps,
     }
 }
 
-static void multiply(const ad_cpu_call *call, const layout *l, const float *responses, size_t depth, size_t count,
-                     const float *packed, size_t panel, const float *bias, bool accumulate, float *out) {
-    ad_cpu_product p = {.lines = 1, .steps = 1, .length = depth, .accumulate = accumulate};
+/* The product of `count` positions' responses [position][depth] with panels of coefficients, which begin at packed and
+ * lie `panel` floats apart. */
+typedef struct responses_product {
+    const float *responses, *packed, *bias;
+    size_t count, depth, panel;
+    bool accumulate;
+} responses_product;
+
+static void multiply(const ad_cpu_call *call, const layout *l, const responses_product *product, float *out) {
+    const float *responses = product->responses, *packed = product->packed, *bias = product->bias;
+    const size_t count = product->count, depth = product->depth, panel = product->panel;
+    ad_cpu_product p = {.lines = 1, .steps = 1, .length = depth, .accumulate = product->accumulate};
     for (size_t column = 0; column < l->columns; column += l->width, packed += panel) {
         p.columns = AD_MIN(l->width, l->columns - column);
         p.b = packed;
@@ -120,14 +129,20 @@ static void run_tasks(const ad_cpu_call *call, int first_task, int tasks) {
         for (size_t atom = 0; atom < m; atom += taps.m, taps.psi += taps.m) {
             taps.m = AD_MIN(l.atoms, m - atom);
             respond(call, &l, &taps, from, first, count, responses);
-            multiply(call, &l, responses, taps.m * l.depth, count, packed + atom * l.depth * l.width, panel,
-                     atom ? NULL : bias, atom > 0 || ad_cpu_accumulates(call), to);
+            const responses_product product = {.responses = responses,
+                                               .packed = packed + atom * l.depth * l.width,
+                                               .bias = atom ? NULL : bias,
+                                               .count = count,
+                                               .depth = taps.m * l.depth,
+                                               .panel = panel,
+                                               .accumulate = atom > 0 || ad_cpu_accumulates(call)};
+            multiply(call, &l, &product, to);
         }
     }
 }
 
 /* As in conv.c: coefficients that differ from task to task are packed, and used, one task after the other. */
-static void run(const ad_cpu_call *call) {
+static void run_fused_atoms(const ad_cpu_call *call) {
     if (call->stride[1] == 0)
         run_tasks(call, 0, call->tasks);
     else
@@ -145,6 +160,6 @@ static bool applies(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
 
 static const char *const variants[] = {"tiles", "loops", NULL};
 const ad_cpu_kernel ad_cpu_kernel_FUSED_ATOMS = {
-    .run = run, .scratch = scratch, .variants = variants, .applies = applies};
+    .run = run_fused_atoms, .scratch = scratch, .variants = variants, .applies = applies};
 const ad_cpu_kernel ad_cpu_kernel_FUSED_ATOMS_DX = {
-    .run = run, .scratch = scratch, .variants = variants, .applies = applies};
+    .run = run_fused_atoms, .scratch = scratch, .variants = variants, .applies = applies};

@@ -1,5 +1,5 @@
-/* GATHER: images of the data set, cropped, flipped, jittered and normalised; GATHER_ROWS: features. One item per image.
- */
+/* GATHER: images of the data set, cropped, flipped, jittered and normalised; GATHER_ROWS: features. One item
+ * per image. */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: mostly one item per row or class.
- */
+/* Heads: linear layers, normalised rows, class means, softmax cross-entropy. Small: mostly one item per row
+ * or class. */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>

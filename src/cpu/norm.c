@@ -1,5 +1,5 @@
-/* Batch norm, activation and residual: BN_*, AFFINE*. Activations are rows of c channels; one item is a block of rows.
- */
+/* Batch norm, activation and residual: BN_*, AFFINE*. Activations are rows of c channels; one item is a block
+ * of rows. */
 #include "cpu/cpu_internal.h"
 
 #include <math.h>

@@ -79,7 +79,10 @@ static void pool_back_position(float *dx, const float *x, const float *dy, windo
         for (int h = v.h0; h < v.h1; h++)
             for (int q = v.w0; q < v.w1; q++) {
                 const size_t e = ((size_t)h * (size_t)w + (size_t)q) * (size_t)c + (size_t)ch;
-                if (x[e] > best) best = x[e], at = e;
+                if (x[e] > best) {
+                    best = x[e];
+                    at = e;
+                }
             }
         dx[at] += dy[ch];
     }

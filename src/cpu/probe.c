@@ -1,7 +1,7 @@
 /* What this machine can reach: multiply-adds in registers, memory, and OpenBLAS on a given product. */
 #include "cpu/cpu_internal.h"
+#include "cpu/openblas.h"
 
-#include <cblas.h>
 #include <omp.h>
 #include <string.h>
 
@@ -13,7 +13,10 @@ enum { SUMS = 12, MEMORY_BYTES = 256 << 20, MEMORY_PARTS = 64, MAX_TURNS = 1 << 
     typedef float name##_vector __attribute__((vector_size(bytes)));                                                   \
     attribute static float name(long turns, float factor, float term) {                                                \
         name##_vector sum[SUMS], x, y;                                                                                 \
-        for (size_t lane = 0; lane < (bytes) / 4; lane++) x[lane] = factor, y[lane] = term;                            \
+        for (size_t lane = 0; lane < (bytes) / 4; lane++) {                                                            \
+            x[lane] = factor;                                                                                          \
+            y[lane] = term;                                                                                            \
+        }                                                                                                              \
         for (int i = 0; i < SUMS; i++) sum[i] = y * (float)i;                                                          \
         for (long turn = 0; turn < turns; turn++)                                                                      \
             for (int i = 0; i < SUMS; i++) sum[i] = sum[i] * x + y;                                                    \
@@ -45,6 +48,7 @@ typedef struct work {
     long turns; /* of one sample */
     uint64_t *from, *to;
     float *a, *b, *c;
+    ad_openblas blas;
     volatile uint64_t sink; /* keeps the compiler from leaving the work out */
 } work;
 
@@ -80,8 +84,8 @@ static void run_memory(work *w) {
 static void run_sgemm(work *w) {
     const ad_probe *p = w->probe;
     for (long turn = 0; turn < w->turns; turn++)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->m, p->n, p->k, 1, w->a, p->k, w->b, p->n, 0, w->c,
-                    p->n);
+        w->blas.sgemm(AD_OPENBLAS_ROW_MAJOR, AD_OPENBLAS_NOT_TRANSPOSED, AD_OPENBLAS_NOT_TRANSPOSED, p->m, p->n, p->k,
+                      1, w->a, p->k, w->b, p->n, 0, w->c, p->n);
     w->probe->flops = 2.0 * p->m * p->n * p->k * (double)w->turns;
 }
 
@@ -115,10 +119,10 @@ static adatom_status sample(adatom_context *ctx, work *w, void (*run)(work *)) {
 
 /* The number of OpenBLAS's threads belongs to the process: it is as it was afterwards. */
 static adatom_status sample_sgemm(adatom_context *ctx, work *w) {
-    const int before = openblas_get_num_threads();
-    openblas_set_num_threads(w->threads);
+    const int before = w->blas.get_num_threads();
+    w->blas.set_num_threads(w->threads);
     const adatom_status status = sample(ctx, w, run_sgemm);
-    openblas_set_num_threads(before);
+    w->blas.set_num_threads(before);
     return status;
 }
 
@@ -144,6 +148,7 @@ adatom_status ad_cpu_probe(adatom_context *ctx, int threads, ad_probe *probe) {
         AD_TRY(sample(ctx, &w, run_memory));
         break;
     case AD_PROBE_SGEMM:
+        AD_TRY(ad_openblas_load(ctx, &w.blas));
         AD_TRY(fill(ctx, &w.a, (size_t)probe->m * (size_t)probe->k));
         AD_TRY(fill(ctx, &w.b, (size_t)probe->k * (size_t)probe->n));
         AD_TRY(fill(ctx, &w.c, (size_t)probe->m * (size_t)probe->n));

@@ -294,7 +294,7 @@ const char *adatom_device_reason(const adatom_device *device) { return device->r
 
 void adatom_device_destroy(adatom_device **device) {
     if (!device || !*device) return;
-    if ((*device)->kept.free) (*device)->kept.free((*device)->kept.data);
+    if ((*device)->feature_cache) (*device)->destroy_feature_cache((*device)->feature_cache);
     if ((*device)->engine) (*device)->engine->api->destroy((*device)->engine);
     ad_free(*device);
     *device = NULL;

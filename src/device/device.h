@@ -3,15 +3,17 @@
 
 #include "plan/engine.h"
 
+/* Features of frozen backbones, computed once for a device. The type and its content belong to fewshot
+ * (fewshot/feature_cache.c), which lies above this room: the device only holds the cache, so that both end together. */
+typedef struct ad_feature_cache ad_feature_cache;
+
 struct adatom_device {
     adatom_context *ctx;
     ad_engine *engine; /* owned */
     adatom_device_info info;
     char reason[512];
-    struct {
-        void *data; /* what a room above keeps with the device (fewshot/features.c); freed with it */
-        void (*free)(void *);
-    } kept;
+    ad_feature_cache *feature_cache; /* NULL: none yet */
+    void (*destroy_feature_cache)(ad_feature_cache *);
 };
 
 /* As adatom_device_open (device/open.c), without the check that half precision asks for. */

@@ -1,5 +1,5 @@
 /* Adapters: what they hold, whether they fit a model. What they do to it is in adapter_merge.c, their files in
- * adapter_file.c, how they are made in fit.c. */
+ * formats/adapter_*.c, how they are made in adapter_fit.c. */
 #include "fewshot/adapter.h"
 
 #include <math.h>

@@ -43,9 +43,6 @@ adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
 #define AD_ADAPTER_CONFIG "adapter_config.json"
 #define AD_ADAPTER_HEAD "head.weight"
 #define AD_ADAPTER_BIAS "head.bias"
-/* The adapter of a folder with the configuration at a path of its own; name: for messages. */
-adatom_status ad_adapter_read(adatom_context *ctx, const char *name, const char *config, const char *tensors,
-                              adatom_adapter **out);
 uint64_t ad_adapter_hash(const adatom_adapter *adapter);
 
 static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) {

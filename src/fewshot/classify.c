@@ -3,7 +3,7 @@
  * that move parameters are the tasks of one plan, each with its own copy of what moved. Low-rank ones run one after the
  * other, merged into their kernels. */
 #include "fewshot/adapter.h"
-#include "fewshot/run.h"
+#include "fewshot/session.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,22 +16,24 @@ struct adatom_predictions {
 };
 
 typedef struct classification {
-    adatom_device *device;
     adatom_context *ctx;
-    const ad_engine_api *api;
+    ad_session session;
     const adatom_model *model;
     const adatom_adapter *const *adapters;
     adatom_classify_params p;
-    size_t images, done, total;
-    ad_rows rows;
-    ad_buffer *params;
+    size_t images;
+    /* The results that the running pass of the pictures is for: which[count], each under the features of a task of its
+     * own, or all under those of the only task. */
+    const size_t *which;
+    size_t count;
+    bool own_tasks;
     adatom_predictions *out;
 } classification;
 
-/* Writes the parameters of one task: the model's, and over them the adapter's. */
-static adatom_status write_adapted(const classification *c, ad_program *program, const ad_built *built, unsigned roles,
-                                   int slot, const adatom_adapter *a) {
+/* Writes the parameters of the task in place `slot`: the model's, and over them the adapter's. */
+static adatom_status write_adapted(classification *c, unsigned roles, int slot, const adatom_adapter *a) {
     const ad_network *net = &c->model->net;
+    const ad_built *built = &c->session.built;
     adatom_status status = ADATOM_OK;
     float *block = ad_calloc(c->ctx, built->adapted_count, sizeof *block);
     if (!block) return ADATOM_OUT_OF_MEMORY;
@@ -45,85 +47,63 @@ static adatom_status write_adapted(const classification *c, ad_program *program,
         float *to = block + built->role_offset[p->role] + p->offset - net->role_begin[p->role];
         for (size_t e = 0; e < a->tensors[i].elements; e++) to[ad_param_at(p, part, e)] = a->tensors[i].values[e];
     }
-    const size_t stride = built->plan->tensors[built->adapted].stride;
-    status = c->api->program_write(program, built->adapted, (size_t)slot * stride * sizeof(float), block,
-                                   built->adapted_count * sizeof(float));
+    AD_TRY(ad_session_write(&c->session, built->adapted, slot, 0, block, built->adapted_count));
 done:
     ad_free(block);
     return status;
 }
 
-/* All pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose features serve
- * them all; else a task for each. */
-static adatom_status run(classification *c, unsigned roles, const size_t *which, size_t count) {
-    const size_t width = (size_t)c->model->net.features;
-    adatom_status status;
-    ad_built built = {0};
-    ad_program *program = NULL;
-    int32_t *index = NULL;
-    float *features = NULL;
-    ad_build_params p = {.net = &c->model->net,
-                         .adapt = roles,
-                         .query = (int)c->rows.part,
-                         .query_rounds = 1,
-                         .head = AD_HEAD_NONE,
-                         .data_size = c->model->net.image_size};
-    AD_TRY(ad_fit_tasks(c->device, &p, &c->rows, 0, 0, c->p.memory_bytes, 0, roles ? (int)count : 1, &built));
-    AD_TRY(ad_program_make(c->device->engine, &built, c->params, &c->rows, &program));
-    const size_t tasks = (size_t)p.tasks, batch = (size_t)p.query, stride = built.plan->tensors[built.features].stride;
-    index = ad_malloc(c->ctx, tasks * batch, sizeof *index);
-    features = ad_malloc(c->ctx, tasks * stride, sizeof *features);
-    if (!index || !features) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    float norm[8];
-    ad_normalisation(c->model, norm);
-    AD_TRY(c->api->program_write(program, built.norm, 0, norm, sizeof norm));
-    const int32_t zero = 0;
-    AD_TRY(c->api->program_write(program, built.eval_counter, 0, &zero, sizeof zero));
-    for (size_t group = 0; group < count; group += roles ? tasks : count) {
-        AD_TRY(ad_run_segment(c->api, program, AD_SEGMENT_INIT, 1));
-        for (size_t t = 0; t < tasks && roles; t++)
-            AD_TRY(write_adapted(c, program, &built, roles, (int)t, c->adapters[which[AD_MIN(group + t, count - 1)]]));
-        for (size_t at = 0; at < c->images; at += batch) {
-            AD_TRY(ad_interrupted(c->ctx));
-            AD_TRY(ad_rows_next(&c->rows, NULL, c->images, at, index));
-            for (size_t t = 1; t < tasks; t++) memcpy(index + t * batch, index, batch * sizeof *index);
-            AD_TRY(c->api->program_write(program, built.query_index, 0, index, tasks * batch * sizeof *index));
-            AD_TRY(ad_run_segment(c->api, program, AD_SEGMENT_EVAL, 1));
-            AD_TRY(c->api->program_read(program, built.features, 0, features,
-                                        ((tasks - 1) * stride + batch * width) * sizeof(float)));
-            const size_t n = AD_MIN(batch, c->images - at), here = roles ? AD_MIN(tasks, count - group) : count;
+/* Applies the classifiers to the features of n pictures. */
+static void take_probabilities(void *user, size_t first, size_t n, const float *features, size_t stride) {
+    classification *c = user;
+    const size_t width = (size_t)c->model->net.features, task_stride = c->own_tasks ? stride : 0;
 #pragma omp parallel for collapse(2)
-            for (size_t r = 0; r < here; r++)
-                for (size_t i = 0; i < n; i++) {
-                    const size_t result = which[group + r], classes = (size_t)c->out->classes[result];
-                    ad_adapter_probabilities(c->adapters[result], features + (roles ? r * stride : 0) + i * width,
-                                             c->out->probabilities[result] + (at + i) * classes);
-                }
-            c->done += n * here;
-            ad_report(c->ctx, ADATOM_PHASE_CLASSIFYING, c->done, c->total);
+    for (size_t r = 0; r < c->count; r++)
+        for (size_t i = 0; i < n; i++) {
+            const size_t result = c->which[r], classes = (size_t)c->out->classes[result];
+            ad_adapter_probabilities(c->adapters[result], features + r * task_stride + i * width,
+                                     c->out->probabilities[result] + (first + i) * classes);
         }
+    ad_session_tell(&c->session, n * c->count);
+}
+
+/* Classifies all pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose
+ * features serve them all; else a task for each, with its own copy of those roles. */
+static adatom_status classify_under(classification *c, unsigned roles, const size_t *which, size_t count) {
+    ad_session *s = &c->session;
+    adatom_status status;
+    const ad_build_params build = {.net = &s->model->net,
+                                   .adapt = roles,
+                                   .query = (int)s->rows.part,
+                                   .query_rounds = 1,
+                                   .head = AD_HEAD_NONE,
+                                   .data_size = s->model->net.image_size};
+    const ad_tasks_wanted wanted = {.most = roles ? (int)count : 1, .memory_bytes = c->p.memory_bytes};
+    AD_TRY(ad_session_plan_tasks(s, &build, &wanted));
+    AD_TRY(ad_session_begin(s, NULL, 0));
+    const size_t tasks = (size_t)s->build.tasks, group = roles ? tasks : count;
+    for (size_t at = 0; at < count; at += group) {
+        AD_TRY(ad_session_start(s));
+        for (size_t t = 0; t < tasks && roles; t++)
+            AD_TRY(write_adapted(c, roles, (int)t, c->adapters[which[AD_MIN(at + t, count - 1)]]));
+        c->which = which + at;
+        c->count = AD_MIN(group, count - at);
+        c->own_tasks = roles != 0;
+        AD_TRY(ad_session_pass(s, NULL, c->images, take_probabilities, c));
     }
 done:
-    if (program) c->api->program_destroy(&program);
-    ad_built_clear(&built);
-    ad_free(index);
-    ad_free(features);
     return status;
 }
 
-static adatom_status run_merged(classification *c, size_t which) {
-    classification own = *c;
+/* Classifies all pictures under a low-rank adapter: the model becomes one with its kernels. */
+static adatom_status classify_merged(classification *c, size_t which) {
     adatom_model *merged = NULL;
     adatom_status status;
-    own.params = NULL;
     AD_TRY(adatom_adapter_merge(c->adapters[which], c->model, &merged));
-    own.model = merged;
-    AD_TRY(ad_upload_parameters(c->device->engine, merged, &own.params));
-    AD_TRY(run(&own, 0, &which, 1));
+    ad_session_change_model(&c->session, merged);
+    AD_TRY(classify_under(c, 0, &which, 1));
 done:
-    c->done = own.done;
-    c->rows = own.rows; /* the rooms on the device hold other pictures now */
-    if (own.params) c->api->buffer_destroy(c->device->engine, &own.params);
+    ad_session_change_model(&c->session, c->model);
     adatom_model_destroy(&merged);
     return status;
 }
@@ -141,7 +121,7 @@ static adatom_status own_classifier(const adatom_model *model, adatom_adapter **
     return ADATOM_OK;
 }
 
-static adatom_status make_room(classification *c, size_t results) {
+static adatom_status make_predictions(classification *c, size_t results) {
     adatom_predictions *o = c->out = ad_calloc(c->ctx, 1, sizeof *o);
     if (!o) return ADATOM_OUT_OF_MEMORY;
     o->ctx = c->ctx;
@@ -158,14 +138,11 @@ static adatom_status make_room(classification *c, size_t results) {
 }
 
 /* Room for two batches of pictures, which each run passes through. */
-static adatom_status upload(classification *c, const adatom_dataset *dataset) {
-    adatom_status status;
-    c->rows = ad_picture_rows(c->device->engine, dataset);
-    AD_TRY(ad_rows_plan(&c->rows, 2, AD_MIN((size_t)c->p.batch, c->images)));
-    AD_TRY(ad_rows_create(&c->rows));
-    AD_TRY(ad_upload_parameters(c->device->engine, c->model, &c->params));
-done:
-    return status;
+static adatom_status make_picture_room(classification *c, const adatom_dataset *dataset, int size) {
+    ad_row_stream *rows = &c->session.rows;
+    const size_t part = AD_MIN((size_t)c->p.batch, c->images);
+    ad_session_use_pictures(&c->session, adatom_dataset_pixels(dataset, 0), size);
+    return ad_row_stream_lay_out(rows, 2, part) ? ad_row_stream_create(rows) : ad_row_stream_too_large(rows, 2 * part);
 }
 
 /* The probabilities of a picture are all finite or all NaN. */
@@ -194,8 +171,9 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     if (!which) return ADATOM_OUT_OF_MEMORY;
     adatom_dataset_describe(dataset, &info);
     c->images = info.images;
-    c->total = results * info.images;
     if (!c->p.batch) c->p.batch = 32;
+    c->session.progress.phase = ADATOM_PHASE_CLASSIFYING;
+    c->session.progress.total = results * info.images;
     if (c->p.batch < 1)
         AD_TRY(ad_fail(c->ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c->p.batch));
     if (info.image_size != model->net.image_size)
@@ -218,12 +196,12 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
             which[shared++] = i;
         roles |= held;
     }
-    AD_TRY(make_room(c, results));
-    AD_TRY(upload(c, dataset));
-    if (shared) AD_TRY(run(c, 0, which, shared));
-    if (moved) AD_TRY(run(c, roles, which + results, moved));
+    AD_TRY(make_predictions(c, results));
+    AD_TRY(make_picture_room(c, dataset, info.image_size));
+    if (shared) AD_TRY(classify_under(c, 0, which, shared));
+    if (moved) AD_TRY(classify_under(c, roles, which + results, moved));
     for (size_t i = 0; i < adapter_count; i++)
-        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(run_merged(c, i));
+        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(c, i));
     c->out->info.shared = (int)shared;
     c->out->info.seconds = ad_seconds() - start;
     c->out->info.images_per_s = (double)c->images / c->out->info.seconds;
@@ -231,8 +209,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     *out = c->out;
     c->out = NULL;
 done:
-    if (c->params) c->api->buffer_destroy(c->device->engine, &c->params);
-    ad_rows_clear(&c->rows);
+    ad_session_clear(&c->session);
     adatom_predictions_destroy(&c->out);
     adatom_adapter_destroy(&own);
     ad_free(which);
@@ -241,7 +218,7 @@ done:
 
 adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                               const adatom_classify_params *params, adatom_predictions **out) {
-    classification c = {.device = device, .ctx = device->ctx, .api = device->engine->api, .model = model};
+    classification c = {.ctx = device->ctx, .session = ad_session_of(device, model), .model = model};
     *out = NULL;
     adatom_status status = AD_PARAMS(c.ctx, adatom_classify_params, params, &c.p);
     const ad_call outer = ad_call_begin(c.ctx, c.p.progress, c.p.user);

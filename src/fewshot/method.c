@@ -73,9 +73,12 @@ static void closerlook_baseline(ad_settings *s) {
     s->head_random = true;
     s->adam = false;
     s->lr[AD_ROLE_HEAD] = 0.01f;
-    s->momentum = 0.9f, s->dampening = 0.9f, s->weight_decay = 1e-3f;
+    s->momentum = 0.9f;
+    s->dampening = 0.9f;
+    s->weight_decay = 1e-3f;
     s->nesterov = false;
-    s->batch = 4, s->epochs = 100;
+    s->batch = 4;
+    s->epochs = 100;
 }
 
 /* Written so that a NaN is within no range. */
@@ -248,10 +251,11 @@ void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
 
 void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {
     for (int t = 0; t < steps; t++) {
-        float *row = rows + 8 * (size_t)t;
-        for (int r = 0; r < 6; r++) row[r] = r < AD_ROLE_STATISTICS ? s->lr[r] : s->lr_adapter;
-        row[6] = (float)(1.0 - pow((double)s->momentum, t + 1.0));
-        row[7] = (float)(1.0 - pow((double)s->dampening, t + 1.0));
+        float *row = rows + AD_SCHEDULE_COLUMNS * (size_t)t;
+        for (int r = 0; r < AD_ROLE_STATISTICS; r++) row[ad_rate_of((ad_role)r)] = s->lr[r];
+        row[AD_RATE_LOWRANK] = s->lr_adapter;
+        row[AD_SCHEDULE_FIRST] = (float)(1.0 - pow((double)s->momentum, t + 1.0));
+        row[AD_SCHEDULE_SECOND] = (float)(1.0 - pow((double)s->dampening, t + 1.0));
     }
 }
 

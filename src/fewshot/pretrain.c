@@ -2,15 +2,19 @@
  * pretraining"). */
 #include "fewshot/pretrain.h"
 
-enum { MOST_STEPS = 1 << 26 }; /* the schedule is 32 bytes a step, and shaders index with 32 bits */
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static void shuffle(ad_training *t, long epoch) {
+enum {
+    MOST_STEPS = 1 << 26, /* the schedule is 32 bytes a step, and shaders index with 32 bits */
+    MOST_BLOCK_STEPS = 50
+};
+
+/* The order of the pictures in an epoch. */
+static void shuffle_epoch(ad_training *t, long epoch) {
     if (t->order_epoch == epoch) return;
     t->order_epoch = epoch;
     ad_random random = ad_random_make(t->p.seed, AD_STREAM_SHUFFLE, (uint32_t)epoch);
@@ -18,101 +22,97 @@ static void shuffle(ad_training *t, long epoch) {
     for (size_t i = t->info.images - 1; i > 0; i--) {
         size_t k = ad_random_below(&random, (uint32_t)i + 1);
         int32_t swap = t->order[i];
-        t->order[i] = t->order[k], t->order[k] = swap;
+        t->order[i] = t->order[k];
+        t->order[k] = swap;
     }
 }
 
-/* The pictures of a block: a function of its number alone, so that resuming needs no state. */
+/* The pictures of a block, into the session's support: a function of its number alone, so that resuming needs no state.
+ */
 static void list_block(ad_training *t, long number) {
+    const int batch = t->p.batch;
     for (long r = 0; r < t->block; r++) {
         const long s = AD_MIN(number * t->block + r, t->steps - 1), in_epoch = s % t->steps_per_epoch;
-        shuffle(t, s / t->steps_per_epoch);
-        memcpy(t->index + r * t->p.batch, t->order + in_epoch * t->p.batch, (size_t)t->p.batch * sizeof *t->index);
+        shuffle_epoch(t, s / t->steps_per_epoch);
+        memcpy(t->session.support + r * batch, t->order + in_epoch * batch, (size_t)batch * sizeof *t->order);
     }
 }
 
 static adatom_status send_block(ad_training *t, long number) {
     list_block(t, number);
-    return ad_rows_send(&t->rows, number, t->index, 0, t->rows.part);
+    return ad_row_stream_send(&t->session.rows, number, t->session.support, 0, t->session.rows.part);
 }
 
 /* The block that holds `step` is ready; the pictures of the next one are on their way. */
 static adatom_status load_block(ad_training *t, long step) {
+    ad_session *s = &t->session;
     const long number = step / t->block;
-    const bool streamed = t->rows.parts == 2;
-    const size_t pictures = (size_t)t->block * (size_t)t->p.batch, bytes = pictures * sizeof(int32_t);
+    const bool streamed = s->rows.parts == 2;
+    const size_t pictures = (size_t)t->block * (size_t)t->p.batch;
     adatom_status status = ADATOM_OK;
     if (streamed) {
         AD_TRY(send_block(t, number));
-        AD_TRY(ad_rows_wait(&t->rows));
+        AD_TRY(ad_row_stream_wait(&s->rows));
         if ((number + 1) * t->block < t->steps) AD_TRY(send_block(t, number + 1));
     }
     list_block(t, number);
     for (size_t i = 0; i < pictures; i++) {
-        t->wanted[i] = t->labels[t->index[i]];
-        if (streamed) t->index[i] = (int32_t)(ad_rows_first(&t->rows, number) + i);
+        s->labels[i] = t->labels[s->support[i]];
+        if (streamed) s->support[i] = (int32_t)(ad_row_stream_first(&s->rows, number) + i);
     }
-    AD_TRY(t->api->program_write(t->program, t->built.support_index, 0, t->index, bytes));
-    AD_TRY(t->api->program_write(t->program, t->built.support_labels, 0, t->wanted, bytes));
+    AD_TRY(ad_session_write_support(s));
 done:
     return status;
 }
 
 /* The plan, with all pictures on the device where memory allows that, else with two blocks of them. */
-static adatom_status plan(ad_training *t) {
+static adatom_status plan_training(ad_training *t) {
+    ad_session *s = &t->session;
     const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
     const size_t allowed = ad_memory_allowed(t->device->engine, t->p.memory_bytes) / 4 * (t->p.validation ? 3 : 4);
-    ad_build_params b = {.net = &t->model->net,
-                         .tasks = 1,
-                         .way = t->info.classes,
-                         .support = t->p.batch,
-                         .support_rounds = (int)t->block,
-                         .steps = (int)t->steps,
-                         .head = AD_HEAD_LINEAR,
-                         .head_init = AD_HEAD_BASE,
-                         .bn = AD_BN_TRAIN,
-                         .adapt = (1u << AD_ROLE_STATISTICS) - 1,
-                         .label_smoothing = t->p.label_smoothing,
-                         .adam = adam,
-                         .momentum = t->p.momentum,
-                         .dampening = adam ? 0.999f : 0.0f,
-                         .nesterov = !adam,
-                         .data_size = t->info.image_size};
+    char what[64];
+    ad_build_params build = {.net = &t->model->net,
+                             .way = t->info.classes,
+                             .support = t->p.batch,
+                             .steps = (int)t->steps,
+                             .head = AD_HEAD_LINEAR,
+                             .head_init = AD_HEAD_BASE,
+                             .bn = AD_BN_TRAIN,
+                             .adapt = (1u << AD_ROLE_STATISTICS) - 1,
+                             .label_smoothing = t->p.label_smoothing,
+                             .adam = adam,
+                             .momentum = t->p.momentum,
+                             .dampening = adam ? 0.999f : 0.0f,
+                             .nesterov = !adam,
+                             .data_size = t->info.image_size};
     adatom_status status;
-    for (int r = 0; r < AD_ROLE_COUNT; r++) b.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
-    ad_augment_apply(t->p.augment, t->p.shift, t->p.seed, t->model->mean, &b);
-    t->rows = ad_picture_rows(t->device->engine, t->data);
-    bool fits = ad_rows_plan(&t->rows, 1, t->info.images) == ADATOM_OK;
-    for (;;) {
-        if (!fits) AD_TRY(ad_rows_plan(&t->rows, 2, (size_t)t->block * (size_t)t->p.batch));
-        b.support_rounds = (int)t->block, b.chunks = t->rows.chunks, b.chunk_count = t->rows.chunk_count;
-        ad_built_clear(&t->built);
-        AD_TRY(ad_build(t->ctx, &b, &t->built));
-        const size_t bytes = ad_plan_bytes(t->built.plan);
-        if (bytes <= allowed) break;
-        if (!fits && t->block == 1) {
-            if (!t->p.memory_bytes) break; /* half of what is free is not enough: more may be */
-            status = ad_fail(t->ctx, ADATOM_OUT_OF_MEMORY,
-                             "training with batches of %d needs %.1f MiB; allowed are %.1f MiB%s", t->p.batch,
-                             (double)bytes / 0x1p20, (double)allowed / 0x1p20,
-                             t->p.validation ? ", a quarter being left to validation" : "");
-            goto done;
-        }
-        if (!fits) t->block = (t->block + 1) / 2;
-        fits = false;
-    }
+    for (int r = 0; r < AD_ROLE_COUNT; r++) build.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
+    ad_augment_apply(t->p.augment, t->p.shift, t->p.seed, t->model->mean, &build);
+    ad_session_use_pictures(s, adatom_dataset_pixels(t->data, 0), t->info.image_size);
+    snprintf(what, sizeof what, "training with batches of %d needs", t->p.batch);
+    const ad_parts_wanted wanted = {.units = (int)AD_MIN(t->steps_per_epoch, MOST_BLOCK_STEPS),
+                                    .rows_per_unit = (size_t)t->p.batch,
+                                    .resident_rows = t->info.images,
+                                    .allowed_bytes = allowed,
+                                    .limited = t->p.memory_bytes != 0,
+                                    .what = what,
+                                    .so = t->p.validation ? ", a quarter being left to validation" : ""};
+    AD_TRY(ad_session_plan_parts(s, &build, &wanted));
+    t->block = s->build.support_rounds;
     ad_log(t->ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for training, %.1f MiB of pictures (%s)",
-           (double)(ad_plan_bytes(t->built.plan) - ad_rows_bytes(&t->rows)) / 0x1p20,
-           (double)ad_rows_bytes(&t->rows) / 0x1p20, t->rows.parts == 1 ? "resident" : "streamed while it computes");
+           (double)(ad_plan_bytes(s->built.plan) - ad_row_stream_bytes(&s->rows)) / 0x1p20,
+           (double)ad_row_stream_bytes(&s->rows) / 0x1p20,
+           s->rows.parts == 1 ? "resident" : "streamed while it computes");
 done:
     return status;
 }
 
 static adatom_status make_state(ad_training *t) {
+    const ad_built *built = &t->session.built;
     adatom_status status = ADATOM_OK;
     t->state = (ad_checkpoint){.best = -1};
-    t->state.counts[AD_CHECKPOINT_ADAPTED] = t->state.counts[AD_CHECKPOINT_VELOCITY] = t->built.adapted_count;
-    t->state.counts[AD_CHECKPOINT_SECOND] = t->built.second >= 0 ? t->built.adapted_count : 0;
+    t->state.counts[AD_CHECKPOINT_ADAPTED] = t->state.counts[AD_CHECKPOINT_VELOCITY] = built->adapted_count;
+    t->state.counts[AD_CHECKPOINT_SECOND] = built->second >= 0 ? built->adapted_count : 0;
     t->state.counts[AD_CHECKPOINT_STATISTICS] =
         t->model->net.role_begin[AD_ROLE_STATISTICS + 1] - t->model->net.role_begin[AD_ROLE_STATISTICS];
     for (int i = 0; i < 4; i++)
@@ -131,7 +131,7 @@ static adatom_adapt_params validation_run(const ad_training *t) {
 /* What validation asks of its data and of memory, before the first step and not after the first epoch. */
 static adatom_status prepare_validation(ad_training *t) {
     const adatom_episodes_params e = {
-        .way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
+        .size = sizeof e, .way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
     adatom_adapt_plan_info plan = ADATOM_INIT(adatom_adapt_plan_info);
     adatom_status status = adatom_episodes_create(t->ctx, t->p.validation, &e, &t->validation);
     if (status != ADATOM_OK) return status;
@@ -141,53 +141,70 @@ static adatom_status prepare_validation(ad_training *t) {
     return adatom_adapt_plan(t->device, t->model, &run, &plan);
 }
 
-static adatom_status setup(ad_training *t) {
+static adatom_status make_model(ad_training *t) {
     adatom_status status;
-    const size_t images = t->info.images;
     AD_TRY(adatom_model_create(t->ctx, &t->network, &t->model));
     if (t->p.from) {
         AD_TRY(ad_model_inherit(t->model, t->p.from));
         ad_model_copy_values(t->model, t->p.from);
     }
-    if (t->info.image_size < t->model->net.image_size) {
-        status = ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
-                         t->info.image_size, t->model->net.image_size);
-        goto done;
+    if (t->info.image_size < t->model->net.image_size)
+        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.image_size,
+                       t->model->net.image_size));
+done:
+    return status;
+}
+
+static adatom_status read_labels(ad_training *t) {
+    const size_t images = t->info.images;
+    adatom_status status = ADATOM_OK;
+    t->order_epoch = -1;
+    t->labels = ad_malloc(t->ctx, images, sizeof(int32_t));
+    t->order = ad_malloc(t->ctx, images, sizeof(int32_t));
+    if (!t->labels || !t->order) return ADATOM_OUT_OF_MEMORY;
+    for (int c = 0; c < t->info.classes; c++) {
+        const char *name;
+        size_t first, count;
+        AD_TRY(adatom_dataset_class(t->data, c, &name, &first, &count));
+        for (size_t i = first; i < first + count; i++) t->labels[i] = c;
     }
-    t->steps_per_epoch = (long)images / t->p.batch;
+done:
+    return status;
+}
+
+/* The session with everything on the device, pictures that stay included. */
+static adatom_status begin_session(ad_training *t) {
+    ad_session *s = &t->session;
+    adatom_status status = ADATOM_OK;
+    float *schedule = ad_calloc(t->ctx, AD_SCHEDULE_COLUMNS * (size_t)t->steps, sizeof *schedule);
+    t->loss = ad_malloc(t->ctx, (size_t)t->block, sizeof *t->loss);
+    t->predicted = ad_malloc(t->ctx, (size_t)t->block * (size_t)t->p.batch, sizeof *t->predicted);
+    if (!schedule || !t->loss || !t->predicted) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    ad_pretrain_schedule(t, schedule);
+    AD_TRY(ad_session_begin(s, schedule, (int)t->steps));
+    if (s->rows.parts == 1) {
+        AD_TRY(ad_row_stream_send(&s->rows, 0, NULL, 0, t->info.images));
+        AD_TRY(ad_row_stream_wait(&s->rows));
+    }
+done:
+    ad_free(schedule);
+    return status;
+}
+
+static adatom_status prepare_training(ad_training *t) {
+    adatom_status status;
+    AD_TRY(make_model(t));
+    t->session = ad_session_of(t->device, t->model);
+    t->steps_per_epoch = (long)t->info.images / t->p.batch;
     t->steps = t->steps_per_epoch * t->p.epochs;
     if (t->steps > MOST_STEPS)
         AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "%d epochs of %ld steps are too many: at most %d steps are possible",
                        t->p.epochs, t->steps_per_epoch, MOST_STEPS));
-    t->block = AD_MIN(t->steps_per_epoch, 50);
-    t->order_epoch = -1;
-    const size_t pictures = (size_t)t->block * (size_t)t->p.batch;
-    t->labels = ad_malloc(t->ctx, images, sizeof(int32_t));
-    t->order = ad_malloc(t->ctx, images, sizeof(int32_t));
-    t->index = ad_malloc(t->ctx, 3 * pictures, sizeof(int32_t));
-    t->loss = ad_malloc(t->ctx, (size_t)t->block, sizeof(float));
-    if (!t->labels || !t->order || !t->index || !t->loss) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    t->wanted = t->index + pictures, t->predicted = t->wanted + pictures;
-    for (int c = 0; c < t->info.classes; c++) {
-        const char *name;
-        size_t first, count;
-        adatom_dataset_class(t->data, c, &name, &first, &count);
-        for (size_t i = first; i < first + count; i++) t->labels[i] = c;
-    }
-    AD_TRY(plan(t));
-    AD_TRY(ad_rows_create(&t->rows));
-    if (t->rows.parts == 1) {
-        AD_TRY(ad_rows_send(&t->rows, 0, NULL, 0, images));
-        AD_TRY(ad_rows_wait(&t->rows));
-    }
-    AD_TRY(ad_upload_parameters(t->device->engine, t->model, &t->params));
-    AD_TRY(ad_program_make(t->device->engine, &t->built, t->params, &t->rows, &t->program));
+    AD_TRY(read_labels(t));
+    AD_TRY(plan_training(t));
+    AD_TRY(begin_session(t));
     if (t->p.validation) AD_TRY(prepare_validation(t));
-    float norm[8];
-    ad_normalisation(t->model, norm);
-    AD_TRY(t->api->program_write(t->program, t->built.norm, 0, norm, sizeof norm));
-    AD_TRY(ad_pretrain_schedule(t));
-    AD_TRY(ad_run_segment(t->api, t->program, AD_SEGMENT_INIT, 1));
+    AD_TRY(ad_session_start(&t->session));
     AD_TRY(make_state(t));
 done:
     return status;
@@ -211,7 +228,7 @@ done:
     return status;
 }
 
-static void tell(ad_training *t, long pictures, double seconds, double validation, bool epoch_end) {
+static void tell_progress(ad_training *t, long pictures, double seconds, double validation, bool epoch_end) {
     const double seen = t->state.seen ? (double)t->state.seen : 1;
     const adatom_training_progress now = {.size = sizeof(adatom_training_progress),
                                           .epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1,
@@ -221,8 +238,8 @@ static void tell(ad_training *t, long pictures, double seconds, double validatio
                                           .validation = validation,
                                           .seconds = t->state.seconds + ad_seconds() - t->begin,
                                           .images_per_s = seconds > 0 ? (double)pictures / seconds : 0,
-                                          .arena_bytes = ad_plan_bytes(t->built.plan),
-                                          .streamed = t->rows.parts == 2,
+                                          .arena_bytes = ad_plan_bytes(t->session.built.plan),
+                                          .streamed = t->session.rows.parts == 2,
                                           .epoch_end = epoch_end};
     ad_report_details(t->ctx, &(adatom_progress){.phase = ADATOM_PHASE_TRAINING,
                                                  .done = (uint64_t)t->state.step,
@@ -230,41 +247,53 @@ static void tell(ad_training *t, long pictures, double seconds, double validatio
                                                  .training = &now});
 }
 
-/* Runs to the end of the block or the epoch, whichever comes first. */
-static adatom_status run_block(ad_training *t) {
-    const long step = t->state.step, in_block = step % t->block;
-    long n = AD_MIN(t->block - in_block, t->steps_per_epoch - step % t->steps_per_epoch);
-    const int32_t counter = (int32_t)step;
-    const double start = ad_seconds();
+/* Adds what steps first .. first + count - 1 of a block computed. */
+static adatom_status count_block(ad_training *t, long first, long count) {
     adatom_status status;
-    AD_TRY(load_block(t, step));
-    AD_TRY(t->api->program_write(t->program, t->built.counter, 0, &counter, sizeof counter));
-    long ran = 0;
-    for (; ran < n; ran++) { /* an interrupt comes between steps, and those that ran count */
-        status = ad_run_segment(t->api, t->program, AD_SEGMENT_STEP, 1);
-        if (status == ADATOM_INTERRUPTED) break;
-        AD_TRY(status);
-    }
-    const size_t bytes = (size_t)t->block * sizeof(float);
-    AD_TRY(t->api->program_read(t->program, t->built.loss, 0, t->loss, bytes));
-    AD_TRY(t->api->program_read(t->program, t->built.support_predicted, 0, t->predicted, bytes * (size_t)t->p.batch));
-    for (long r = in_block; r < in_block + ran; r++) {
+    AD_TRY(ad_session_read_training(&t->session, t->loss, t->predicted));
+    for (long r = first; r < first + count; r++) {
         if (!isfinite(t->loss[r]))
             AD_TRY(ad_fail(t->ctx, ADATOM_FAILED,
                            "training diverged at step %ld (the loss is not finite); lower the learning rate",
-                           step + r - in_block + 1));
+                           t->state.step + r - first + 1));
         t->state.loss += (double)t->loss[r];
         for (int i = 0; i < t->p.batch; i++) {
             const int32_t predicted = t->predicted[r * t->p.batch + i];
-            t->state.right += (predicted == AD_PREDICTED_TIED ? 0 : predicted) == t->wanted[r * t->p.batch + i];
+            t->state.right += (predicted == AD_PREDICTED_TIED ? 0 : predicted) == t->session.labels[r * t->p.batch + i];
         }
     }
-    t->state.seen += ran * t->p.batch;
-    t->state.step += ran;
+    t->state.seen += count * t->p.batch;
+    t->state.step += count;
+done:
+    return status;
+}
+
+/* So many steps are run in one go: to the end of the block or the epoch, and no further than the next checkpoint is
+ * due, as far as is known how long a step takes. */
+static long count_steps(const ad_training *t) {
+    const long step = t->state.step;
+    const long most = AD_MIN(t->block - step % t->block, t->steps_per_epoch - step % t->steps_per_epoch);
+    if (t->step_seconds <= 0) return most;
+    const double due = (t->saved + t->p.checkpoint_seconds - ad_seconds()) / t->step_seconds;
+    return due >= (double)most ? most : AD_MAX((long)due + 1, 1);
+}
+
+/* Runs some steps. After an interrupt those that were done count. */
+static adatom_status run_block(ad_training *t) {
+    const long step = t->state.step, count = count_steps(t);
+    const double start = ad_seconds();
+    adatom_status status;
+    long done = 0;
+    AD_TRY(load_block(t, step));
+    status = ad_session_train(&t->session, step, count, &done);
+    if (status != ADATOM_INTERRUPTED) AD_TRY(status);
+    AD_TRY(count_block(t, step % t->block, done));
+    if (!done) goto done;
     const double seconds = ad_seconds() - start;
+    t->step_seconds = seconds / (double)done;
     t->trained += seconds;
-    t->trained_pictures += ran * t->p.batch;
-    if (ran) tell(t, ran * t->p.batch, seconds, -1, false);
+    t->trained_pictures += done * t->p.batch;
+    tell_progress(t, done * t->p.batch, seconds, -1, false);
 done:
     return status;
 }
@@ -273,8 +302,8 @@ static adatom_status end_epoch(ad_training *t, double *validation) {
     adatom_status status = ADATOM_OK;
     *validation = -1;
     if (t->p.validation) {
-        AD_TRY(ad_pretrain_save_checkpoint(
-            t)); /* the epoch is safe whatever becomes of its validation; a run resumed here validates again */
+        /* The epoch is safe whatever becomes of its validation; a run resumed here validates again. */
+        AD_TRY(ad_pretrain_save_checkpoint(t));
         AD_TRY(validate(t, validation));
         if (*validation > t->state.best) {
             t->state.best = *validation;
@@ -282,7 +311,7 @@ static adatom_status end_epoch(ad_training *t, double *validation) {
             AD_TRY(ad_pretrain_save_model(t, *validation));
         }
     }
-    tell(t, t->trained_pictures, t->trained, *validation, true);
+    tell_progress(t, t->trained_pictures, t->trained, *validation, true);
     t->state.loss = t->state.right = 0;
     t->state.seen = t->trained_pictures = 0;
     t->trained = 0;
@@ -329,11 +358,7 @@ done:
 
 adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params,
                               adatom_model **out) {
-    ad_training t = {.device = device,
-                     .api = device->engine->api,
-                     .ctx = device->ctx,
-                     .data = base,
-                     .info = ADATOM_INIT(adatom_dataset_info)};
+    ad_training t = {.device = device, .ctx = device->ctx, .data = base, .info = ADATOM_INIT(adatom_dataset_info)};
     if (out) *out = NULL;
     adatom_status status = AD_PARAMS(t.ctx, adatom_pretrain_params, params, &t.p);
     if (status == ADATOM_OK) status = AD_PARAMS(t.ctx, adatom_model_params, t.p.model, &t.network);
@@ -343,21 +368,18 @@ adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base,
     adatom_dataset_describe(base, &t.info);
     AD_TRY(ad_pretrain_settings(&t));
     AD_TRY(ad_pretrain_find(&t));
-    AD_TRY(setup(&t));
+    AD_TRY(prepare_training(&t));
     AD_TRY(train(&t));
     if (out) {
         *out = t.model;
         t.model = NULL;
     }
 done:
-    if (t.program) t.api->program_destroy(&t.program);
-    if (t.params) t.api->buffer_destroy(device->engine, &t.params);
-    ad_rows_clear(&t.rows);
-    ad_built_clear(&t.built);
+    ad_session_clear(&t.session);
     for (int i = 0; i < 4; i++) ad_free(t.state.arrays[i]);
     ad_free(t.labels);
     ad_free(t.order);
-    ad_free(t.index);
+    ad_free(t.predicted);
     ad_free(t.loss);
     ad_free(t.checkpoint_path);
     adatom_episodes_destroy(&t.validation);

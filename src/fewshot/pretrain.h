@@ -1,36 +1,33 @@
 /* What the parts of pretraining share: settings and their identity (pretrain_settings.c), what is kept in files
- * (pretrain_keep.c), the run itself (pretrain.c). */
+ * (pretrain_files.c), the run itself (pretrain.c). */
 #ifndef AD_FEWSHOT_PRETRAIN_H
 #define AD_FEWSHOT_PRETRAIN_H
 
 #include "fewshot/formats/checkpoint.h"
 #include "fewshot/method.h"
-#include "fewshot/run.h"
+#include "fewshot/session.h"
 #include <adatom/train.h>
 
 typedef struct ad_training {
     adatom_device *device;
-    const ad_engine_api *api;
     adatom_context *ctx;
     const adatom_dataset *data;
     adatom_dataset_info info;
     adatom_pretrain_params p; /* defaults filled in */
     adatom_model_params network;
     adatom_model *model;
-    ad_built built;
-    ad_program *program;
-    ad_buffer *params;
-    ad_rows rows;
-    int32_t *labels; /* of all pictures */
-    int32_t *order;  /* of the epoch whose number is order_epoch */
+    ad_session session; /* of the model; its rows are the pictures */
+    int32_t *labels;    /* of all pictures */
+    int32_t *order;     /* of the epoch whose number is order_epoch */
     long order_epoch;
-    long steps, steps_per_epoch, block;  /* block: rounds of pictures on the device at once */
-    int32_t *index, *wanted, *predicted; /* [block][batch] */
-    float *loss;                         /* [block] */
+    long steps, steps_per_epoch, block; /* block: steps whose pictures are on the device at once */
+    int32_t *predicted;                 /* [block][batch] */
+    float *loss;                        /* [block] */
     ad_checkpoint state;
     char *checkpoint_path;
     bool found;          /* there is a checkpoint to go on from */
-    double begin, saved; /* seconds: of this run's start; of the last checkpoint */
+    double begin, saved; /* when this run started, when the last checkpoint was written, by ad_seconds() */
+    double step_seconds; /* the last block's time for a step; 0: not measured yet */
     double trained;      /* seconds spent in steps since the epoch (or this run) began, and the pictures in them */
     long trained_pictures;
     adatom_episodes *validation;
@@ -39,8 +36,8 @@ typedef struct ad_training {
 
 /* Fills in the defaults of t->p and t->network, and checks everything that needs no data on the device. */
 adatom_status ad_pretrain_settings(ad_training *t);
-/* The rates of all steps, to the device. */
-adatom_status ad_pretrain_schedule(ad_training *t);
+/* The rates of all steps: rows[steps][AD_SCHEDULE_COLUMNS]. */
+void ad_pretrain_schedule(const ad_training *t, float *rows);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);
 

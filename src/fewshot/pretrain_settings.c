@@ -111,19 +111,14 @@ static double rate(const ad_training *t, long step) {
     return (double)t->p.lr * 0.5 * (1 + cos(3.141592653589793 * ((double)step - warm) / ((double)t->steps - warm)));
 }
 
-adatom_status ad_pretrain_schedule(ad_training *t) {
+void ad_pretrain_schedule(const ad_training *t, float *rows) {
     const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
-    float *rows = ad_calloc(t->ctx, 8 * (size_t)t->steps, sizeof *rows);
-    if (!rows) return ADATOM_OUT_OF_MEMORY;
     for (long s = 0; s < t->steps; s++) {
-        for (int r = 0; r < 6; r++) rows[8 * s + r] = (float)rate(t, s);
-        rows[8 * s + 6] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
-        rows[8 * s + 7] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
+        float *row = rows + AD_SCHEDULE_COLUMNS * s;
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate(t, s);
+        row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
+        row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
     }
-    adatom_status status =
-        t->api->program_write(t->program, t->built.schedule, 0, rows, 8 * (size_t)t->steps * sizeof *rows);
-    ad_free(rows);
-    return status;
 }
 
 /* A float's bits as a number: decimal text differs between locales. */

@@ -114,7 +114,9 @@ adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *reci
     if (!(r->outcomes = ad_calloc(r->ctx, (size_t)info->results, sizeof *r->outcomes))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     r->info.results = info->results;
     AD_TRY(open_parts(r, recipe, &p));
-    r->info.model = r->model, r->info.dataset = r->dataset, r->info.episodes = r->episodes;
+    r->info.model = r->model;
+    r->info.dataset = r->dataset;
+    r->info.episodes = r->episodes;
     for (int i = 0; i < info->results; i++) {
         const adatom_recipe_result *expected = &recipe->results[i];
         outcome *o = &r->outcomes[i];

@@ -51,7 +51,8 @@ void adatom_mean_interval(const float *a, const float *b, size_t n, double *mean
 void adatom_wilson_interval(uint64_t successes, uint64_t trials, double *low, double *high) {
     const double n = (double)trials, p = n > 0 ? (double)successes / n : 0.5, z = 1.959963984540054, z2 = z * z;
     if (trials == 0) {
-        *low = 0, *high = 1;
+        *low = 0;
+        *high = 1;
         return;
     }
     const double middle = p + z2 / (2 * n), half = z * sqrt(p * (1 - p) / n + z2 / (4 * n * n)), scale = 1 + z2 / n;

@@ -75,8 +75,12 @@ static int add_node(builder *b, const char *prefix, const char *suffix, ad_node 
     if (b->status != ADATOM_OK) return 0;
     const ad_node *input = &b->net->nodes[node.input];
     snprintf(node.name, sizeof node.name, "%s%s", prefix, suffix);
-    node.stage = b->stage, node.block = b->block, node.place = b->place;
-    node.h = input->oh, node.w = input->ow, node.c = input->o;
+    node.stage = b->stage;
+    node.block = b->block;
+    node.place = b->place;
+    node.h = input->oh;
+    node.w = input->ow;
+    node.c = input->o;
     if (node.o == 0) node.o = node.c;
     node.dil = 1;
     if (node.h + 2 * node.pad < node.k)
@@ -105,7 +109,9 @@ static int add_pool(builder *b, const char *prefix, int input, int k, int stride
     ad_node node = bare;
     node.kind = AD_NODE_POOL;
     node.input = input;
-    node.k = k, node.stride = stride, node.pad = pad;
+    node.k = k;
+    node.stride = stride;
+    node.pad = pad;
     node.average = average;
     return add_node(b, prefix, prefix[0] ? ".pool" : "pool", node);
 }
@@ -122,8 +128,11 @@ static int add_conv(builder *b, const char *prefix, int input, int o, int k, int
     ad_node node = bare;
     node.kind = AD_NODE_CONV;
     node.input = input;
-    node.k = k, node.stride = stride, node.pad = k / 2;
-    node.o = o, node.m = m;
+    node.k = k;
+    node.stride = stride;
+    node.pad = k / 2;
+    node.o = o;
+    node.m = m;
     const int c = input == 0 ? 3 : b->net->nodes[input].o;
     if (m == 0 || b->net->made_from.residual)
         node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
@@ -149,7 +158,8 @@ static int add_conv(builder *b, const char *prefix, int input, int o, int k, int
 static int add_norm(builder *b, const char *prefix, int input, int residual, bool activation) {
     ad_node node = bare;
     node.kind = AD_NODE_NORM;
-    node.input = input, node.residual = residual;
+    node.input = input;
+    node.residual = residual;
     node.act = !activation ? 0 : b->slope > 0 ? 2 : 1;
     node.slope = activation ? b->slope : 0;
     const int c = b->net->nodes[input].o;

@@ -196,7 +196,10 @@ static adatom_status describe_layer(const adatom_model *model, int index, adatom
     };
     snprintf(out->kind, sizeof out->kind, "%s", kinds[node->kind]);
     if (node->kind != AD_NODE_NORM) {
-        out->kernel = node->k, out->stride = node->stride, out->padding = node->pad, out->dilation = node->dil;
+        out->kernel = node->k;
+        out->stride = node->stride;
+        out->padding = node->pad;
+        out->dilation = node->dil;
         out->atoms = node->m;
     }
     if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0)

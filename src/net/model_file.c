@@ -246,7 +246,10 @@ static adatom_status read_model(adatom_context *context, const ad_safetensors *f
     for (int i = 0; i < model->net.param_count; i++)
         AD_TRY(read_values(context, file, &model->net.params[i], model->values));
     AD_TRY(read_notes(context, file, &model->notes));
-    for (int i = 0; i < 3; i++) model->mean[i] = (float)d.mean[i], model->std[i] = (float)d.std[i];
+    for (int i = 0; i < 3; i++) {
+        model->mean[i] = (float)d.mean[i];
+        model->std[i] = (float)d.std[i];
+    }
     if (d.resize) model->resize = d.resize;
     if (d.layout) {
         snprintf(model->origin.layout, sizeof model->origin.layout, "%s", d.layout);

@@ -50,8 +50,14 @@ static void set_counts(ad_param *p) {
     case AD_PARAM_HEAD_BIAS: p->logical = p->count = o; break;
     case AD_PARAM_GAMMA:
     case AD_PARAM_BETA: p->logical = p->count = c; break;
-    case AD_PARAM_COEFFICIENTS: p->logical = c * m * o, p->count = padded(p->c) * m * o; break;
-    case AD_PARAM_KERNEL: p->logical = k2 * c * o, p->count = k2 * padded(p->c) * o; break;
+    case AD_PARAM_COEFFICIENTS:
+        p->logical = c * m * o;
+        p->count = padded(p->c) * m * o;
+        break;
+    case AD_PARAM_KERNEL:
+        p->logical = k2 * c * o;
+        p->count = k2 * padded(p->c) * o;
+        break;
     case AD_PARAM_STATISTICS: p->logical = p->count = 2 * c; break;
     }
 }
@@ -141,23 +147,28 @@ uint64_t ad_node_macs_group_product(const ad_node *node) {
 
 int ad_param_parts(const ad_param *param) { return param->kind == AD_PARAM_STATISTICS ? 2 : 1; }
 
+static int write_shape(int64_t *shape, int rank, const int64_t *values) {
+    memcpy(shape, values, (size_t)rank * sizeof *shape);
+    return rank;
+}
+
 int ad_param_file(const ad_param *p, int part, char name[AD_PARAM_NAME], int64_t shape[AD_PARAM_RANK]) {
     const char *suffix = p->kind != AD_PARAM_STATISTICS ? "" : part == 0 ? ".running_mean" : ".running_var";
     snprintf(name, AD_PARAM_NAME, "%s%s", p->name, suffix);
     const int64_t o = p->o, c = p->c, k = p->k, m = p->m;
     switch (p->kind) {
     case AD_PARAM_ATOMS:
-        if (p->group > 0) return memcpy(shape, (int64_t[]){o / p->group, c / p->group, m, k, k}, 5 * sizeof *shape), 5;
-        return memcpy(shape, (int64_t[]){m, k, k}, 3 * sizeof *shape), 3;
-    case AD_PARAM_HEAD: return memcpy(shape, (int64_t[]){o, c}, 2 * sizeof *shape), 2;
-    case AD_PARAM_COEFFICIENTS: return memcpy(shape, (int64_t[]){o, c, m}, 3 * sizeof *shape), 3;
-    case AD_PARAM_KERNEL: return memcpy(shape, (int64_t[]){o, c, k, k}, 4 * sizeof *shape), 4;
-    case AD_PARAM_HEAD_BIAS: return shape[0] = o, 1;
+        if (p->group > 0) return write_shape(shape, 5, (int64_t[]){o / p->group, c / p->group, m, k, k});
+        return write_shape(shape, 3, (int64_t[]){m, k, k});
+    case AD_PARAM_HEAD: return write_shape(shape, 2, (int64_t[]){o, c});
+    case AD_PARAM_COEFFICIENTS: return write_shape(shape, 3, (int64_t[]){o, c, m});
+    case AD_PARAM_KERNEL: return write_shape(shape, 4, (int64_t[]){o, c, k, k});
+    case AD_PARAM_HEAD_BIAS: return write_shape(shape, 1, (int64_t[]){o});
     case AD_PARAM_GAMMA:
     case AD_PARAM_BETA:
     case AD_PARAM_STATISTICS: break;
     }
-    return shape[0] = c, 1;
+    return write_shape(shape, 1, (int64_t[]){c});
 }
 
 size_t ad_param_at(const ad_param *p, int part, size_t index) {

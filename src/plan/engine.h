@@ -82,7 +82,8 @@ typedef struct ad_engine_api {
     /* Does the runs one after another and waits. With lanes, a task may go through all of them before the next one
      * begins. An interrupt never ends a turn of a segment half done: INTERRUPTED from a call of one run with times = 1
      * means that nothing of it was done, OK that all of it was (a STEP counts or does not). INTERRUPTED from a longer
-     * call means that some turns are missing, and not the same ones for every task. */
+     * call means that some turns may be missing: with lanes not the same ones for every task; without lanes every task
+     * has done the same whole turns, and the counter that a segment advances tells how many. */
     adatom_status (*program_run)(ad_program *, const ad_run *runs, int count);
     void (*program_destroy)(ad_program **);
     /* Nanoseconds the device spent in op number `op` during the last program_run of one run with times = 1 after

@@ -196,8 +196,8 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_CLASS_MEAN: SET(n * c, n * tasks, o * c); break;
     case AD_OP_MEAN_HEAD: SET(o * c, o * c, o); break;
     case AD_OP_SOFTMAX_CE: SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n); break;
-    case AD_OP_SGD: SET(c, c, c, 8, 1); break;
-    case AD_OP_ADAM: SET(c, c, c, c, 8, 1); break;
+    case AD_OP_SGD: SET(c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
+    case AD_OP_ADAM: SET(c, c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_ADVANCE: SET(1); break;
     case AD_OP_FILL: SET(c); break;
     case AD_OP_COPY: SET(c, c); break;

@@ -1,5 +1,5 @@
 /* A plan is pure data: operations over tensors in a few arenas, in segments that are run in order, some many times.
- * It is built by compile/build.c (networks) or by hand (kernel check: one operation) and run by an engine. */
+ * It is built by compile/segments.c (networks) or by hand (kernel check: one operation) and run by an engine. */
 #ifndef AD_NN_PLAN_H
 #define AD_NN_PLAN_H
 
@@ -26,6 +26,21 @@ static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : ty
 enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2 }; /* ad_op.flags */
+
+/* Columns of a schedule, which has a row a step: learning rates, one of which i[1] of SGD and ADAM names, and what ADAM
+ * divides its moments by. Of the engines only the width and the last two are known. */
+typedef enum ad_schedule_column {
+    AD_RATE_ATOMS,
+    AD_RATE_HEAD,
+    AD_RATE_NORM,
+    AD_RATE_COEFFICIENTS,
+    AD_RATE_ORDINARY,
+    AD_RATE_LOWRANK,
+    AD_RATE_COUNT,
+    AD_SCHEDULE_FIRST = AD_RATE_COUNT, /* 1 - beta1^(step+1) */
+    AD_SCHEDULE_SECOND,                /* 1 - beta2^(step+1) */
+    AD_SCHEDULE_COLUMNS
+} ad_schedule_column;
 
 /* One numeric array per task. Element e of task t (of its lane, where `lane`) is at byte
  * arena base + offset + (t*stride + e)*size. */

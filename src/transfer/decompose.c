@@ -1,6 +1,7 @@
 /* From a network with any kernels to a decomposed one. */
 #include "transfer/dense.h"
 #include "transfer/factor.h"
+#include "transfer/linear_algebra.h"
 
 #include <adatom/transfer.h>
 #include <math.h>

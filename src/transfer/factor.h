@@ -9,6 +9,7 @@
 typedef struct ad_fit_layer {
     int o, c, k2;
     double *w, *psi;
+    double error; /* what ad_fit_error() found last */
 } ad_fit_layer;
 
 /* Layers that share coefficients [o][c][m], o and c the largest of theirs; each uses the slice [:o, :c]. */
@@ -32,8 +33,4 @@ adatom_status ad_fit_coefficients(ad_fit *fit);
 void ad_fit_normalise(ad_fit *fit);
 /* Sum over the layers of |W - sum alpha psi|^2. */
 double ad_fit_error(const ad_fit *fit);
-
-/* Singular values s[min(rows, columns)] of w [rows][columns], rows >= columns, falling, and left vectors in place of w
- * (columns), if wanted. w is overwritten. */
-adatom_status ad_svd(adatom_context *ctx, double *w, int rows, int columns, bool vectors, double *s);
 #endif

@@ -280,7 +280,8 @@ static adatom_status preprocessing(const import *in, adatom_model *model) {
         if (!(fabsf(p->mean[i]) <= 1e6f) || !(p->std[i] >= 1e-6f && p->std[i] <= 1e6f))
             return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible",
                            (double)p->mean[i], (double)p->std[i]);
-        model->mean[i] = p->mean[i], model->std[i] = p->std[i];
+        model->mean[i] = p->mean[i];
+        model->std[i] = p->std[i];
     }
     return ADATOM_OK;
 }

@@ -93,7 +93,8 @@ static void add_param(lister *l, ad_outer_kind kind, const char *base, const cha
                       const char *own_suffix, int param, int part) {
     char name[AD_PARAM_NAME];
     ad_outer *outer = add(l, kind, base, suffix, own, own_suffix);
-    outer->param = param, outer->part = part;
+    outer->param = param;
+    outer->part = part;
     outer->rank = ad_param_file(&l->net->params[param], part, name, outer->shape);
 }
 
@@ -103,12 +104,15 @@ static void add_conv(lister *l, int number, const char *conv, const char *norm, 
     const int first = l->list->count;
     char own[60];
     ad_outer *outer = add(l, AD_OUTER_KERNEL, conv, "weight", prefix, "kernel");
-    outer->node = number, outer->rank = 4;
+    outer->node = number;
+    outer->rank = 4;
     memcpy(outer->shape, (int64_t[AD_PARAM_RANK]){node->o, ad_node_channels(node), node->k, node->k},
            sizeof outer->shape);
     if (bias) {
         outer = add(l, AD_OUTER_BIAS, conv, "bias", prefix, "bias");
-        outer->node = number, outer->rank = 1, outer->shape[0] = node->o;
+        outer->node = number;
+        outer->rank = 1;
+        outer->shape[0] = node->o;
     }
     snprintf(own, sizeof own, "%.50s.norm", prefix);
     add_param(l, AD_OUTER_PARAM, norm, "weight", own, "weight", after->gamma, 0);

@@ -1,9 +1,9 @@
-/* The kernel check, in the manner of checkasm: every operation x case x variant against the double-precision reference.
- *   integers  operands in [-3,3]: sums of products must be equal to the reference; elsewhere the bound holds
- *   reals     every element within the bound the reference derives for it
- *   repeat    the same operands again: the same bytes
- * In each of them everything that is not an output's element (operands, guards, gaps) must keep its bytes, and outputs
- * start as NaN, so that what was not written or was read outside an operand shows. */
+/* The kernel check, in the manner of checkasm: every operation, case and variant runs on
+ *   integers  operands in [-3,3]: sums of products must equal the reference; elsewhere the bound holds
+ *   reals     every element must lie within the bound that the reference derives for it
+ *   repeat    the same operands again: they must give the same bytes
+ * Each time, whatever is no element of an output (operands, guards, gaps) must keep its bytes. Outputs and guards start
+ * as NaN, which shows when a kernel leaves an element unwritten or reads outside an operand. */
 #include "verify/check.h"
 
 #include "base/half.h"
@@ -18,7 +18,7 @@
 enum { INTEGERS, REALS, REPEAT, DATA_COUNT };
 static const char *const data_names[DATA_COUNT] = {"integers", "reals", "repeat"};
 
-/* Operands of one kind and what must come of them. */
+/* The operands of integers or of reals, and the results that they must give. */
 typedef struct expectation {
     uint8_t *start; /* image of the arena */
     ad_reference_role roles[AD_OP_TENSORS];
@@ -37,8 +37,8 @@ typedef struct check {
     uint8_t *got, *again, *scratch;
     int checks, failures;
     struct {
-        const char *name; /* NULL: not of reduced precision, or not asked for */
-        bool offered;     /* for some case */
+        const char *name; /* NULL: the variant is not of reduced precision, or the filter leaves it out */
+        bool offered;     /* the engine offers it for some case */
     } halves[AD_OP_COUNT][AD_MAX_VARIANTS];
 } check;
 
@@ -70,15 +70,14 @@ static void expectation_clear(expectation *x) {
     *x = (expectation){0};
 }
 
-/* Relative error of a number rounded to half precision, whichever way (Vulkan leaves the direction open: one unit in
- * the last of 11 binary places), and the absolute one where halves have no more such places: those below 2^-14 may be
- * flushed to zero. */
+/* The errors of a number rounded to half precision. Vulkan leaves the direction open, so that the relative one is a
+ * unit in the last of 11 binary places. Halves below 2^-14 may be flushed to zero, which is the absolute one. */
 #define HALF_RELATIVE 0x1p-10
 #define HALF_ABSOLUTE 0x1p-14
-enum { HALF_INTEGERS = 2048 }; /* up to here halves hold all */
+enum { HALF_INTEGERS = 2048 }; /* halves hold every integer up to here */
 
-/* A result that is kept in half precision (ops.def): any number within its bound is rounded once more, and brought down
- * to the largest half, which takes no two numbers further apart. */
+/* Widens the bounds of a result that is kept in half precision (ops.def): whatever number lies within the bound is
+ * rounded once more. It is also brought down to the largest half, which takes no two numbers further apart. */
 static void store_half(ad_reference_role *role) {
     for (size_t e = 0; e < role->count; e++) {
         double *value = &role->value[e], *bound = &role->bound[e];
@@ -187,7 +186,7 @@ static bool exact_on_integers(const ad_op *op) {
     }
 }
 
-/* Where byte `at` of the arena is, in words. */
+/* Says in words where byte `at` of the arena lies. */
 static void name_place(const check *k, size_t at, char *out, size_t size) {
     for (int i = 0; i < k->plan->tensor_count; i++) {
         const ad_tensor *t = &k->plan->tensors[i];
@@ -207,14 +206,14 @@ static void name_place(const check *k, size_t at, char *out, size_t size) {
     snprintf(out, size, "the guard after the last tensor, byte %zu of the arena", at);
 }
 
-/* A NaN where one is due; what was not written does not count as one. */
-static bool nan_made(const ad_tensor *t, const uint8_t *at, double got) {
+/* Whether a NaN was written. Elements start as AD_CASE_NAN, which therefore does not count. */
+static bool nan_written(const ad_tensor *t, const uint8_t *at, double got) {
     const uint32_t nothing = AD_CASE_NAN;
     return isnan(got) && memcmp(at, &nothing, ad_type_bytes(t->type)) != 0;
 }
 
-/* False and a sentence in detail if role r of the result differs from what is expected. Elements that were rightly
- * written are copied into scratch (which holds the start) for the comparison of the rest. */
+/* False, and a sentence in detail, if role r of the result differs from what is expected. Scratch holds the start; each
+ * element that was rightly written is copied into it, so that the comparison of all other bytes finds them equal. */
 static bool compare_role(const check *k, const expectation *x, int r, bool integers, bool half, char *detail,
                          size_t size) {
     const ad_op *op = &k->plan->ops[0];
@@ -226,7 +225,7 @@ static bool compare_role(const check *k, const expectation *x, int r, bool integ
         if ((t->stride && e % t->stride >= t->count) || bound == AD_REFERENCE_UNTOUCHED) continue;
         const bool exact =
             integers && !k->c->lost && exact_on_integers(op) && (t->type != AD_F16 || fabs(want) <= HALF_INTEGERS);
-        if (isnan(want) ? !nan_made(t, k->got + t->offset + e * bytes, got)
+        if (isnan(want) ? !nan_written(t, k->got + t->offset + e * bytes, got)
                         : !(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
             name_place(k, t->offset + e * bytes, place, sizeof place);
@@ -298,14 +297,14 @@ static adatom_status run_once(const check *k, ad_program *program, const uint8_t
     return status;
 }
 
-static bool half_known(const expectation *x) {
+static bool has_half_bounds(const expectation *x) {
     for (int r = 0; r < AD_OP_TENSORS; r++)
         if (x->half[r]) return true;
     return false;
 }
 
-/* Failures of the engine itself are failures of the check; only what would make every further check fail too ends it.
- */
+/* An error of the engine is a failure of this check. Only an error that every further check would meet, too, ends them
+ * all. */
 static adatom_status check_variant(check *k, int variant, const char *name, bool half) {
     const ad_engine_api *api = k->engine->api;
     char detail[400];
@@ -316,11 +315,12 @@ static adatom_status check_variant(check *k, int variant, const char *name, bool
     AD_TRY(api->program_create(k->engine, k->plan, NULL, &program));
     for (; data < REPEAT; data++) {
         AD_TRY(run_once(k, program, k->expected[data].start, k->got));
-        if (half && !half_known(&k->expected[data])) AD_TRY(half_bounds(k, &k->expected[data]));
+        if (half && !has_half_bounds(&k->expected[data])) AD_TRY(half_bounds(k, &k->expected[data]));
         const bool same = compare(k, &k->expected[data], data == INTEGERS, half, detail, sizeof detail);
         report(k, name, data_names[data], same ? NULL : detail);
     }
-    /* Again, with the profile: an engine that takes each task through everything then goes operation by operation. */
+    /* The repetition runs with the profile on: an engine that takes each task through the whole segment then goes
+     * operation by operation, and must give the same bytes. */
     AD_TRY(api->program_profile(program, true));
     AD_TRY(run_once(k, program, k->expected[REALS].start, k->again));
     report(k, name, data_names[REPEAT], same_bytes(k, detail, sizeof detail) ? NULL : detail);

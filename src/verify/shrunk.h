@@ -1,8 +1,9 @@
-/* The kernel check on shapes that are about to be timed. */
-#ifndef AD_BENCH_VERIFY_H
-#define AD_BENCH_VERIFY_H
+/* The kernel check on the shapes that the benchmark and the tuner time. They are large, and the reference is slow: it
+ * gets the same operation on less work. */
+#ifndef AD_VERIFY_SHRUNK_H
+#define AD_VERIFY_SHRUNK_H
 
-#include "verify/cases.h"
+#include "verify/case_list.h"
 #include "plan/engine.h"
 
 /* Checks the variant of that name (NULL: every one that applies) on the case with one image of at most two tasks; where

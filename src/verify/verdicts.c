@@ -1,5 +1,6 @@
-/* Whether half precision may be used on a device: no variant and no tensor of reduced precision is before it has passed
- * the kernel check. */
+/* Whether half precision may be used on a device. An engine uses a variant or a tensor of reduced precision only after
+ * it was told that the kernel check has passed with it on this device. */
+#include "verify/cases.h"
 #include "verify/check.h"
 
 #include <stdio.h>
@@ -7,18 +8,18 @@
 
 enum { DETAIL = 400 };
 
-static void keep_first(void *user, const adatom_check_result *result) {
+static void keep_first_failure(void *user, const adatom_check_result *result) {
     char *detail = user;
     if (!result->passed && !detail[0]) snprintf(detail, DETAIL, "%s", result->detail);
 }
 
-/* Checks one variant on the quick cases, and passes the verdict to the engine. */
-static adatom_status judge(ad_engine *engine, const ad_case_list *list, int kind, int variant, const char *name,
-                           char detail[DETAIL]) {
+/* Checks one variant on the quick cases and tells the engine the verdict. */
+static adatom_status judge_variant(ad_engine *engine, const ad_case_list *list, int kind, int variant, const char *name,
+                                   char detail[DETAIL]) {
     char filter[64];
     snprintf(filter, sizeof filter, "%s/%s/", ad_op_name(kind), name);
     const adatom_check_params params = {
-        .filter = filter, .quick = true, .seed = 1, .report = keep_first, .user = detail};
+        .filter = filter, .quick = true, .seed = 1, .report = keep_first_failure, .user = detail};
     const adatom_status status = ad_check_cases(engine, list, &params, NULL, NULL);
     if (status != ADATOM_OK && status != ADATOM_CHECK_FAILED) return status;
     engine->api->variant_judge(engine, kind, variant, status == ADATOM_OK);
@@ -27,7 +28,8 @@ static adatom_status judge(ad_engine *engine, const ad_case_list *list, int kind
     return ADATOM_OK;
 }
 
-/* Whether every variant that keeps float32 passes the quick cases with tensors in half precision. */
+/* *passed: whether every variant that computes in float32 passes the quick cases that have tensors in
+ * half precision. */
 static adatom_status check_storage(ad_engine *engine, const ad_case_list *list, bool *passed, char detail[DETAIL]) {
     const ad_engine_api *api = engine->api;
     adatom_status status = ADATOM_OK;
@@ -45,9 +47,12 @@ static adatom_status check_storage(ad_engine *engine, const ad_case_list *list, 
             char filter[200];
             if (!name || (api->variant_half && api->variant_half(engine, plan, &plan->ops[0], v, &reduced))) continue;
             snprintf(filter, sizeof filter, "%s/%s/%s", ad_op_name(c->op.kind), name, c->shape);
-            const adatom_check_params params = {.filter = filter, .seed = 1, .report = keep_first, .user = detail};
+            const adatom_check_params params = {
+                .filter = filter, .seed = 1, .report = keep_first_failure, .user = detail};
             status = ad_check_cases(engine, &one, &params, NULL, NULL);
-            if (status == ADATOM_CHECK_FAILED) *passed = false, status = ADATOM_OK;
+            if (status != ADATOM_CHECK_FAILED) continue;
+            *passed = false;
+            status = ADATOM_OK;
         }
         ad_plan_destroy(&plan);
     }
@@ -68,7 +73,7 @@ adatom_status ad_check_half(ad_engine *engine, const char *device) {
     const ad_engine_api *api = engine->api;
     ad_case_list list = {0};
     bool judged[AD_OP_COUNT][AD_MAX_VARIANTS] = {0};
-    int offered = 1, passed = 0; /* storage, and variants */
+    int offered = 1, passed = 0; /* the tensors count as one, each variant as another */
     char detail[DETAIL] = "";
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_case_list_make(engine->ctx, &list));
@@ -86,7 +91,7 @@ adatom_status ad_check_half(ad_engine *engine, const char *device) {
             ad_half_variant half = {0};
             if (judged[kind][v] || !api->variant_half(engine, plan, &plan->ops[0], v, &half) || !half.offered) continue;
             judged[kind][v] = true;
-            if (half.verdict == AD_VERDICT_NONE) status = judge(engine, &list, kind, v, half.name, detail);
+            if (half.verdict == AD_VERDICT_NONE) status = judge_variant(engine, &list, kind, v, half.name, detail);
             api->variant_half(engine, plan, &plan->ops[0], v, &half);
             offered++;
             passed += half.verdict == AD_VERDICT_PASSED;

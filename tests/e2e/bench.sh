@@ -84,6 +84,14 @@ awk 'BEGIN {
 same "$(grep -c '<circle' many.svg)" 60 "lines of points, one a curve"
 same "$(grep -o '<circle' many.svg | wc -l | tr -d ' ')" 217 "points"
 grep -q '>A&lt;B&gt;&amp;&apos;C&apos; 0123456789: case' many.svg || complain "the device's name in the picture, escaped and whole characters only"
+# Without OpenBLAS, here a file that is none, convolutions are measured all the same, and it is said once what is missing.
+mkdir blas
+echo none >blas/libopenblas.so.0
+cp blas/libopenblas.so.0 blas/libopenblas.so
+two="--filter $case --filter conv/forward/composed/8x4x3/9/b2"
+LD_LIBRARY_PATH=$work/blas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} $bench $two -o json >out 2>err || complain "bench without OpenBLAS"
+same "$(grep -c libopenblas0 err)" 1 "warnings that name the package of OpenBLAS"
+same "$(get out results.8.status)$(get out results.9.status)" okok "convolutions without OpenBLAS"
 # Ctrl-C: what was measured is printed.
 interrupt 'MiB of pictures' $bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json
 same "$(get out results.0.name)/$(get out results.#)/$(get out unfinished)" peak/fp32/8/interrupted "what was measured before"

@@ -23,10 +23,12 @@ int main(int argc, char **argv) {
         at = json_is_array(at) ? json_array_get(at, (size_t)strtoul(part, NULL, 10)) : json_object_get(at, part);
     }
     int status = at ? 0 : 1;
-    if (json_is_string(at))
+    if (json_is_string(at)) {
         puts(json_string_value(at));
-    else if (at)
-        json_dumpf(at, stdout, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)), putchar('\n');
+    } else if (at) {
+        json_dumpf(at, stdout, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+        putchar('\n');
+    }
     json_decref(root);
     return status;
 }

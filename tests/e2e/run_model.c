@@ -10,7 +10,10 @@ static unsigned char *read_all(const char *path, size_t *size) {
     *size = (size_t)ftell(file);
     rewind(file);
     unsigned char *bytes = malloc(*size + 1);
-    if (bytes && fread(bytes, 1, *size, file) != *size) bytes[0] = 0, *size = 0;
+    if (bytes && fread(bytes, 1, *size, file) != *size) {
+        bytes[0] = 0;
+        *size = 0;
+    }
     fclose(file);
     return bytes;
 }
@@ -33,7 +36,8 @@ int main(int argc, char **argv) {
     if (!status) {
         adatom_model_describe(model, &info);
         count = size / (3 * (size_t)info.image_size * (size_t)info.image_size);
-        features = count * (size_t)info.features, logits = count * (size_t)info.classes;
+        features = count * (size_t)info.features;
+        logits = count * (size_t)info.classes;
         results = malloc((features + logits) * sizeof *results);
         const adatom_run_params run = {.size = sizeof run, .pixels = pixels, .count = count};
         const adatom_run_outputs outputs = {.size = sizeof outputs,

@@ -1,7 +1,8 @@
 /* What the Vulkan engine keeps in the cache's folder, with the header set right, as anyone who can write there can do:
  * variants that were tuned (the first byte's remainder by 4 is 0 or 1: of half precision), verdicts on half precision
  * (2), and a file as it is (3). */
-#include "vk/core/internal.h"
+#include "vk/program/choose.h"
+#include "vk/program/half_verdicts.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,15 +55,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (adatom_context_create(NULL, &ctx) != ADATOM_OK) abort();
     memset(&e, 0, sizeof e);
     e.base.ctx = ctx;
-    e.cache_path = path;
+    e.cache = (vk_disk_cache){.ctx = ctx, .path = path};
     const int what = data[0] % 4;
     e.caps.half = what != 0;
     if (what == 3)
         put(suffixes[3], data + 1, size - 1);
     else
-        ad_vk_cache_write(&e, suffixes[what], data + 1, size - 1);
+        ad_vk_cache_write(&e.cache, suffixes[what], data + 1, size - 1);
     /* A damaged cache is none; nothing but a lack of memory is an error. */
-    if (ad_vk_cache_read(&e, suffixes[what], &kept, &bytes) != ADATOM_OK) abort();
+    if (ad_vk_cache_read(&e.cache, suffixes[what], &kept, &bytes) != ADATOM_OK) abort();
     if (what < 3 && (!kept || bytes != size - 1 || memcmp(kept, data + 1, bytes) != 0)) abort();
     ad_free(kept);
     if (what < 2 && ad_vk_choices_load(&e) != ADATOM_OK) abort();

@@ -26,7 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (adatom_context_create(NULL, &ctx) != ADATOM_OK) return 0;
     for (int sealed = 0; sealed < 2; sealed++) {
         ad_checkpoint c = {.config = "0123456789abcdef", .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH};
-        for (int i = 0; i < 4; i++) c.arrays[i] = arrays[i], c.counts[i] = i == AD_CHECKPOINT_SECOND ? 0 : FLOATS;
+        for (int i = 0; i < 4; i++) {
+            c.arrays[i] = arrays[i];
+            c.counts[i] = i == AD_CHECKPOINT_SECOND ? 0 : FLOATS;
+        }
         unsigned char *bytes = malloc(size + 1);
         if (!bytes) abort();
         memcpy(bytes, data, size);

@@ -116,7 +116,9 @@ static const ad_geometry *geometries(size_t *count) {
 
 /* More channels, in groups that share coefficients. */
 static ad_geometry in_groups(ad_geometry g) {
-    g.c = 8, g.o = 12, g.group = 4;
+    g.c = 8;
+    g.o = 12;
+    g.group = 4;
     return g;
 }
 
@@ -287,8 +289,10 @@ START_TEST(activation_and_pool_in_one) {
                       winner = make_role(out / 4, &random);
     ad_reference_role y[2], sums[2], dx[2], dresidual[2];
     for (int way = 0; way < 2; way++) {
-        y[way] = make_role(out, &random), sums[way] = make_role(2 * c, &random);
-        dx[way] = make_role(in, &random), dresidual[way] = make_role(in, &random);
+        y[way] = make_role(out, &random);
+        sums[way] = make_role(2 * c, &random);
+        dx[way] = make_role(in, &random);
+        dresidual[way] = make_role(in, &random);
     }
     const ad_reference_role rounded[] = {x, coef, residual};
     for (size_t r = 0; r < AD_COUNT(rounded); r++)
@@ -298,7 +302,10 @@ START_TEST(activation_and_pool_in_one) {
                                 AD_OP_AFFINE_BACK, AD_OP_AFFINE_POOL, AD_OP_AFFINE_POOL_SUMS};
     for (size_t k = 0; k < AD_COUNT(kinds); k++) {
         op[k] = make_op(kinds[k], g);
-        if (kinds[k] != AD_OP_POOL && kinds[k] != AD_OP_POOL_BACK) op[k].i[0] = _i, op[k].f[0] = 0.5f;
+        if (kinds[k] != AD_OP_POOL && kinds[k] != AD_OP_POOL_BACK) {
+            op[k].i[0] = _i;
+            op[k].f[0] = 0.5f;
+        }
     }
     ad_op pool_back = op[6];
     pool_back.kind = AD_OP_AFFINE_POOL_BACK;
@@ -382,8 +389,10 @@ START_TEST(batch_norm) {
     const size_t count = 72, channels = 4;
     ad_reference_role *const whole[] = {&b.x, &b.residual, &b.y, &b.dy};
     for (size_t r = 0; r < AD_COUNT(whole); r++) *whole[r] = make_role(count, &random);
-    b.gamma = make_role(channels, &random), b.beta = make_role(channels, &random);
-    b.stats = make_role(2 * channels, &random), b.coef = make_role(2 * channels, &random);
+    b.gamma = make_role(channels, &random);
+    b.beta = make_role(channels, &random);
+    b.stats = make_role(2 * channels, &random);
+    b.coef = make_role(2 * channels, &random);
     for (size_t e = 0; e < b.stats.count; e++) b.stats.value[e] = fabs(b.stats.value[e]) + 0.1;
     ad_reference_role sums = make_role(2 * channels, &random), dgamma = make_role(channels, &random),
                       dbeta = make_role(channels, &random);

@@ -1,6 +1,8 @@
-/* The kernel check on a real engine: kernel_engine cpu|vulkan|half FAMILY; half: the half variants of the Vulkan
- * engine. Plain program, one process a family: a Vulkan device does not survive a fork. Exit 77 where there is no
- * Vulkan device, a failure if CI is set, since a software driver is there. */
+/* The kernel check on a real engine: kernel_engine cpu|vulkan|half FAMILY. half: the half variants of the Vulkan
+ * engine. Two words besides the families check the cases: accumulate, in-place. A plain program, one process a family:
+ * a Vulkan device does not survive a fork. Exit 77 where there is no Vulkan device, a failure if CI is set, since a
+ * software driver is there. */
+#include "verify/cases.h"
 #include "verify/check.h"
 #include "cpu/cpu.h"
 #include "vk/vk.h"
@@ -9,21 +11,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    int first, last;
-} families[] = {
-    {"data", AD_OP_GATHER, AD_OP_GATHER_ROWS},
-    {"conv", AD_OP_CONV, AD_OP_CONV_DBIAS},
-    {"compose", AD_OP_COMPOSE, AD_OP_PACK},
-    {"stages", AD_OP_ATOMS, AD_OP_DEPTH_DPSI},
-    {"fused", AD_OP_FUSED_ATOMS, AD_OP_FUSED_ATOMS_DX},
-    {"norm", AD_OP_BN_STATS, AD_OP_ADD},
-    {"pool", AD_OP_POOL, AD_OP_AFFINE_POOL_SUMS},
-    {"head", AD_OP_LINEAR, AD_OP_SOFTMAX_CE},
-    {"optimiser", AD_OP_SGD, AD_OP_COPY},
-    {"products", AD_OP_CONV, AD_OP_CONV_DW}, /* what has half variants */
-};
+/* The base name of the files that hold the operation. Without default: a new operation must say where it belongs. */
+static const char *family_of(ad_op_kind kind) {
+    switch (kind) {
+    case AD_OP_GATHER:
+    case AD_OP_GATHER_ROWS: return "gather";
+    case AD_OP_CONV:
+    case AD_OP_CONV_DX:
+    case AD_OP_CONV_DW:
+    case AD_OP_CONV_DBIAS: return "conv";
+    case AD_OP_COMPOSE:
+    case AD_OP_COMPOSE_DPSI:
+    case AD_OP_COMPOSE_DALPHA:
+    case AD_OP_PACK: return "compose";
+    case AD_OP_ATOMS:
+    case AD_OP_ATOMS_DU:
+    case AD_OP_ATOMS_DPSI: return "atoms";
+    case AD_OP_DEPTH:
+    case AD_OP_DEPTH_DX:
+    case AD_OP_DEPTH_DPSI: return "depth";
+    case AD_OP_FUSED_ATOMS:
+    case AD_OP_FUSED_ATOMS_DX: return "fused_atoms";
+    case AD_OP_WEIGHT_NORM:
+    case AD_OP_WEIGHT_SCALE:
+    case AD_OP_WEIGHT_SCALE_BACK: return "weights";
+    case AD_OP_BN_STATS:
+    case AD_OP_BN_FOLD:
+    case AD_OP_BN_RUNNING:
+    case AD_OP_BN_BACK:
+    case AD_OP_AFFINE:
+    case AD_OP_AFFINE_SUMS:
+    case AD_OP_AFFINE_BACK: return "norm";
+    case AD_OP_ADD:
+    case AD_OP_ADVANCE:
+    case AD_OP_FILL:
+    case AD_OP_COPY: return "elementwise";
+    case AD_OP_POOL:
+    case AD_OP_POOL_BACK: return "pool";
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK:
+    case AD_OP_AFFINE_POOL_SUMS: return "affine_pool";
+    case AD_OP_LINEAR:
+    case AD_OP_LINEAR_DX:
+    case AD_OP_LINEAR_DW:
+    case AD_OP_ROW_NORM:
+    case AD_OP_ROW_NORM_BACK:
+    case AD_OP_CLASS_MEAN:
+    case AD_OP_MEAN_HEAD:
+    case AD_OP_SOFTMAX_CE: return "head";
+    case AD_OP_SGD:
+    case AD_OP_ADAM: return "optimiser";
+    case AD_OP_COUNT: break;
+    }
+    return "";
+}
 
 static void report(void *user, const adatom_check_result *result) {
     int *shown = user;
@@ -46,12 +87,13 @@ static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engin
         0, out);
 }
 
-/* variant: "" for all of them. */
-static int check_family(ad_engine *engine, const char *variant, int first, int last) {
+/* The check of all operations of a family; half: of their variants that round operands to half precision. */
+static int check_family(ad_engine *engine, const char *family, bool half) {
     int all = 0, bad = 0, shown = 0;
-    for (int kind = first; kind <= last; kind++) {
+    for (int kind = 0; kind < AD_OP_COUNT; kind++) {
         char filter[64];
-        snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), variant);
+        if (strcmp(family_of((ad_op_kind)kind), family) != 0 || (half && kind == AD_OP_CONV_DBIAS)) continue;
+        snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), half ? "half/" : "");
         const adatom_check_params params = {
             .size = sizeof(adatom_check_params), .filter = filter, .seed = 1, .report = report, .user = &shown};
         int checks = 0, failures = 0;
@@ -66,7 +108,7 @@ static int check_family(ad_engine *engine, const char *variant, int first, int l
         bad += failures;
     }
     printf("%d checks, %d failed\n", all, bad);
-    return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+    return bad || !all ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* AD_ACCUMULATE: refused where ops.def lists no role that adds; where it does, some case adds, so that the check above
@@ -107,6 +149,46 @@ static int check_flags(ad_engine *engine) {
     return bad || !tried ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Whether the case has role `role` in the place of `other`. */
+static bool is_in_place(const ad_case *c, int role, int other) {
+    return c->op.t[role] >= 0 && c->op.t[other] >= 0 && c->op.t[role] == c->op.t[other];
+}
+
+/* For each pair of roles that ops.def lets be one tensor ("=NAME"), and for each variant of the engine, some quick case
+ * has them so. */
+static int check_in_place(ad_engine *engine) {
+    const ad_engine_api *api = engine->api;
+    ad_case_list list;
+    int bad = ad_case_list_make(engine->ctx, &list) != ADATOM_OK, pairs = 0;
+    for (int kind = 0; kind < AD_OP_COUNT; kind++)
+        for (int role = 0; role < AD_OP_TENSORS; role++)
+            for (int other = 0; other < AD_OP_TENSORS; other++) {
+                if (!ad_op_role_same(kind, role, other)) continue;
+                bool runs[AD_MAX_VARIANTS] = {0}, proved[AD_MAX_VARIANTS] = {0};
+                for (int i = 0; i < list.count; i++) {
+                    const ad_case *c = &list.cases[i];
+                    int whole = -1;
+                    ad_plan *plan = c->op.kind == kind && c->quick ? ad_case_plan(engine->ctx, c, &whole) : NULL;
+                    for (int v = 1; plan && v <= api->variant_count(engine, kind); v++) {
+                        if (!api->variant_name(engine, plan, &plan->ops[0], v)) continue;
+                        runs[v] = true;
+                        proved[v] |= is_in_place(c, role, other);
+                    }
+                    ad_plan_destroy(&plan);
+                }
+                pairs++;
+                for (int v = 1; v <= api->variant_count(engine, kind); v++) {
+                    if (!runs[v] || proved[v]) continue;
+                    printf("FAIL %s, variant %d: no quick case has role %d in the place of role %d\n", ad_op_name(kind),
+                           v, role, other);
+                    bad++;
+                }
+            }
+    ad_case_list_clear(&list);
+    printf("%d pairs of roles that may be one tensor, %d failed\n", pairs, bad);
+    return bad || !pairs ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv) {
     int result = EXIT_FAILURE;
     adatom_context *ctx = NULL;
@@ -117,11 +199,12 @@ int main(int argc, char **argv) {
         printf("%s: %s\n", argv[1], adatom_context_message(ctx));
         result = status == ADATOM_NO_DEVICE && !getenv("CI") ? 77 : EXIT_FAILURE;
     }
-    const bool half = strcmp(argv[1], "half") == 0;
-    for (size_t f = 0; engine && f < AD_COUNT(families); f++)
-        if (strcmp(families[f].name, argv[2]) == 0)
-            result = check_family(engine, half ? "half/" : "", families[f].first, families[f].last);
-    if (engine && strcmp(argv[2], "accumulate") == 0) result = check_flags(engine);
+    if (engine && strcmp(argv[2], "accumulate") == 0)
+        result = check_flags(engine);
+    else if (engine && strcmp(argv[2], "in-place") == 0)
+        result = check_in_place(engine);
+    else if (engine)
+        result = check_family(engine, argv[2], strcmp(argv[1], "half") == 0);
     if (engine) engine->api->destroy(engine);
     adatom_context_destroy(&ctx);
     return result;

@@ -94,7 +94,7 @@ typedef struct inputs {
     adatom_model *model;
     uint8_t *pixels;
     int32_t support[TASKS * WAY * SHOT], labels[TASKS * WAY * SHOT], query[TASKS * WAY * SHOT];
-    float schedule[STEPS * 8], norm[8];
+    float schedule[STEPS * AD_SCHEDULE_COLUMNS], norm[8];
 } inputs;
 
 static inputs make_inputs(const setting *s, float rate) {
@@ -125,12 +125,15 @@ static inputs make_inputs(const setting *s, float rate) {
         in.labels[i] = i % (WAY * SHOT) / SHOT;
     }
     for (int t = 0; t < STEPS; t++) {
-        for (int r = 0; r < 6; r++) in.schedule[8 * t + r] = rate;
-        in.schedule[8 * t + 6] = 1 - powf(0.9f, (float)t + 1);
-        in.schedule[8 * t + 7] = 1 - powf(0.99f, (float)t + 1);
+        float *row = &in.schedule[AD_SCHEDULE_COLUMNS * t];
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = rate;
+        row[AD_SCHEDULE_FIRST] = 1 - powf(0.9f, (float)t + 1);
+        row[AD_SCHEDULE_SECOND] = 1 - powf(0.99f, (float)t + 1);
     }
-    for (int c = 0; c < 3; c++)
-        in.norm[c] = 1 / in.model->std[c], in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    for (int c = 0; c < 3; c++) {
+        in.norm[c] = 1 / in.model->std[c];
+        in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    }
     return in;
 }
 
@@ -233,7 +236,8 @@ static interpreter *start(const setting *s, const ad_built *b, const inputs *in)
         interpreter_tensor(run, b->support_labels)[i] = in->labels[i];
         interpreter_tensor(run, b->query_index)[i] = in->query[i];
     }
-    for (int i = 0; i < STEPS * 8; i++) interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
+    for (int i = 0; i < STEPS * AD_SCHEDULE_COLUMNS; i++)
+        interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
     for (int i = 0; i < 8; i++) interpreter_tensor(run, b->norm)[i] = (double)in->norm[i];
     interpreter_run(run, AD_SEGMENT_INIT);
     interpret_adapters(s, b, in, run);
@@ -247,8 +251,7 @@ static void check_gradient(const setting *s, int number) {
     interpreter *run = start(s, &b, &in);
     interpreter_run(run, AD_SEGMENT_STEP);
     run->hold = true;
-    const int gradient = b.adapted + (s->adam ? 3 : 2);
-    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, gradient),
+    double *adapted = interpreter_tensor(run, b.adapted), *g = interpreter_tensor(run, b.gradient),
            *loss = interpreter_tensor(run, b.loss);
     ad_random random = ad_random_make(11, AD_STREAM_CHECK, (uint32_t)number);
     double *kept = malloc(TASKS * b.adapted_count * sizeof *kept);
@@ -363,7 +366,10 @@ static double features_differ(const setting *s, const inputs *in, const ad_built
     const double *y = interpreter_tensor(reference, features.features) +
                       (size_t)task * features.plan->tensors[features.features].stride;
     double worst = 0, largest = 0;
-    for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs(x[i] - y[i])), largest = fmax(largest, fabs(y[i]));
+    for (size_t i = 0; i < count; i++) {
+        worst = fmax(worst, fabs(x[i] - y[i]));
+        largest = fmax(largest, fabs(y[i]));
+    }
     interpreter_destroy(&reference);
     ad_built_clear(&features);
     return worst / largest;
@@ -371,7 +377,10 @@ static double features_differ(const setting *s, const inputs *in, const ad_built
 
 static void check_merge(const setting *original, int number) {
     setting s = *original;
-    s.adapt = 0, s.head = AD_HEAD_LINEAR, s.init = AD_HEAD_MEANS, s.bn = AD_BN_FROZEN;
+    s.adapt = 0;
+    s.head = AD_HEAD_LINEAR;
+    s.init = AD_HEAD_MEANS;
+    s.bn = AD_BN_FROZEN;
     inputs in = make_inputs(&s, 0.01f);
     ad_built b = make_plan(&s, &in);
     interpreter *run = start(&s, &b, &in);
@@ -525,7 +534,8 @@ static void check_engine(ad_engine *e, const setting *s, int number, bool half) 
     for (size_t i = 0; i < count; i++) {
         const double d = (double)got[i] - want[i];
         worst = fmax(worst, fabs(d) / (1e-2 + fabs(want[i])));
-        off += d * d, way += (want[i] - began[i]) * (want[i] - began[i]);
+        off += d * d;
+        way += (want[i] - began[i]) * (want[i] - began[i]);
     }
     int differ = 0;
     for (int i = 0; i < TASKS * WAY * SHOT; i++) differ += predicted[i] != (int)labels[i];

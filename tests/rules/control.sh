@@ -17,11 +17,12 @@ printf '/* TO%s */\n' DO >"$tree/src/plan/h.c"
 printf '// %0118d\n' 0 >"$tree/src/plan/i.c"
 printf '# %0119d\n' 0 >"$tree/CMakeLists.txt"
 printf 'void g(void) { strcasecmp("a", "b"); }\nvoid k(void) { snprintf(b, 9, "%%.3g", 0.5); }\n' >"$tree/src/plan/j.c"
+printf 'void f(void) {\n    a = 1, b = 2;\n}\n' >"$tree/src/plan/k.c"
 out=$(sh "$1" "$tree")
 status=$?
 missing=0
 for breach in vk/a.c cli/b.c 'arrows: src/plan/c.c' 'does not name: src/plan/c.c' 'does not name: src/vk/a.c' plan/d.c:1:.*printf plan/d.c:1:.*stderr e.h:1 plan/f.c \
-    plan/h.c:1 plan/i.c:1:.*columns CMakeLists.txt:1 plan/j.c:1 plan/j.c:2 src/attic 'one name: src/.*/same.c'; do
+    plan/k.c:2 plan/h.c:1 plan/i.c:1:.*columns CMakeLists.txt:1 plan/j.c:1 plan/j.c:2 src/attic 'one name: src/.*/same.c'; do
     echo "$out" | grep -q "$breach" || { echo "not reported: $breach"; missing=1; }
 done
 # And a tree without a breach passes.

@@ -69,6 +69,9 @@ list_code() {
     find CMakeLists.txt cmake examples tests -name CMakeLists.txt -o -name '*.cmake' 2>/dev/null
 }
 list_code | xargs awk 'length($0) > 120 {print FILENAME ":" FNR ": " length($0) " columns"}' /dev/null | breach "over 120 columns"
+list_sources | grep -E '\.[ch]$' |
+    xargs grep -nE '^ +[*]*[A-Za-z_][][A-Za-z0-9_>.-]* [-+*/|&^]?= [^;"{(]*, [*]*[A-Za-z_][][A-Za-z0-9_>.-]* [-+*/|&^]?= .*;' /dev/null |
+    breach "two statements joined by a comma"
 list_sources | grep -v '^tests/rules/' | xargs grep -nE 'TODO|FIXME|(^|[^X])XXX([^X]|$)' /dev/null | breach "left for later"
 
 # No global state: nothing writable outside functions. Known and harmless: volk's entry points and the lock around loading them, and the

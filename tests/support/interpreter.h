@@ -1,4 +1,5 @@
-/* Runs whole plans through the double-precision reference: the judge of plans, as tests/reference is of operations. */
+/* Runs whole plans through the double-precision reference: it judges plans as src/verify/reference
+ * judges operations. */
 #ifndef AD_TESTS_INTERPRETER_H
 #define AD_TESTS_INTERPRETER_H
 
@@ -7,8 +8,9 @@
 typedef struct interpreter {
     const ad_plan *plan;
     double *arenas[AD_MAX_ARENAS]; /* one number per element (4 bytes; 1 in arenas of uint8) */
-    bool hold; /* norms of kernels are constants of the gradient: WEIGHT_NORM gives again what it gave last without hold
-                */
+    /* The gradient takes the norms of kernels for constants. While hold is set, WEIGHT_NORM gives again what it gave
+     * the last time without. */
+    bool hold;
     double **held; /* per operation */
 } interpreter;
 

@@ -746,7 +746,8 @@ START_TEST(test_pretraining_learns) {
                                       .progress = remember,
                                       .user = seen};
     OK(adatom_pretrain(device, pictures, &p, NULL));
-    last = seen[0], accuracy = seen[1];
+    last = seen[0];
+    accuracy = seen[1];
     ck_assert_msg(last < 3.9, "loss %.3f after 8 epochs; chance is 4.16", last);
     ck_assert_msg(accuracy > 0.3, "class means of 5 classes: %.3f", accuracy);
     adatom_dataset_destroy(&pictures);

@@ -65,7 +65,10 @@ static double difference(const adatom_predictions *a, const adatom_predictions *
         const float *x = adatom_predictions_get(a, 0, i, &n), *y = adatom_predictions_get(b, 0, i, &m);
         double sum = 0;
         ck_assert_int_eq(n, m);
-        for (int c = 0; c < n; c++) most = fmax(most, fabs((double)x[c] - (double)y[c])), sum += (double)x[c];
+        for (int c = 0; c < n; c++) {
+            most = fmax(most, fabs((double)x[c] - (double)y[c]));
+            sum += (double)x[c];
+        }
         ck_assert_double_eq_tol(sum, 1, 1e-5);
     }
     return most;

@@ -218,7 +218,8 @@ START_TEST(random_ranges) {
     for (int i = 0; i < DRAWS; i++) {
         double x = (double)ad_random_normal(&r);
         ck_assert(isfinite(x));
-        sum += x, square += x * x;
+        sum += x;
+        square += x * x;
     }
     ck_assert_double_lt(fabs(sum / DRAWS), 4 / sqrt(DRAWS));
     ck_assert_double_lt(fabs(square / DRAWS - 1), 4 * sqrt(2.0 / DRAWS));

@@ -16,13 +16,21 @@ static char path[] = "/tmp/adatom-checkpoint-XXXXXX";
 static ad_checkpoint state_of(float (*from)[FLOATS]) {
     ad_checkpoint c = {
         .config = "0123456789abcdef", .best = -1, .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH};
-    for (int i = 0; i < 4; i++) c.arrays[i] = from[i], c.counts[i] = FLOATS;
+    for (int i = 0; i < 4; i++) {
+        c.arrays[i] = from[i];
+        c.counts[i] = FLOATS;
+    }
     return c;
 }
 
 static ad_checkpoint middle(void) { /* the second epoch's third step is done */
     ad_checkpoint c = state_of(written);
-    c.step = 7, c.seen = 6, c.right = 3, c.loss = 1.25, c.seconds = 0.1, c.best = 0.7;
+    c.step = 7;
+    c.seen = 6;
+    c.right = 3;
+    c.loss = 1.25;
+    c.seconds = 0.1;
+    c.best = 0.7;
     memcpy(c.best_hash, "fedcba9876543210", 17);
     return c;
 }

@@ -91,7 +91,10 @@ static double pixel_accuracy(const adatom_dataset *d, int tasks) {
                     double distance = 0;
                     for (size_t k = 0; k < n; k++)
                         distance += (p[k] - means[(size_t)g * n + k]) * (p[k] - means[(size_t)g * n + k]);
-                    if (distance < least) least = distance, best = g;
+                    if (distance < least) {
+                        least = distance;
+                        best = g;
+                    }
                 }
                 right += best == c;
                 all++;

@@ -42,7 +42,8 @@ static const adatom_device_info many[COUNT] = {
 static adatom_device_info few[2]; /* llvmpipe and the CPU engine */
 
 static void setup(void) {
-    few[0] = many[LLVMPIPE], few[1] = many[CPU];
+    few[0] = many[LLVMPIPE];
+    few[1] = many[CPU];
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
 }
 

@@ -130,7 +130,8 @@ START_TEST(test_pictures_without_class) {
     OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
     for (int f = 0; f < adapter->info.features; f++)
         adapter->head[f] = f % 2 ? 3e38f : -3e38f; /* finite, but not what comes of it */
-    adapter->bias[0] = 3e38f, adapter->scale = 1e6f;
+    adapter->bias[0] = 3e38f;
+    adapter->scale = 1e6f;
     const adatom_adapter *const adapters[] = {adapter};
     OK(adatom_classify(
         device, model, novel,

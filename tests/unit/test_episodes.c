@@ -134,7 +134,11 @@ START_TEST(test_draws_are_uniform) {
     for (int e = 0; e < 4000; e++) {
         const int32_t *support = NULL, *query = NULL;
         ck_assert_int_eq(adatom_episodes_get(list, e, &support, &query), ADATOM_OK);
-        for (int w = 0; w < 2; w++) pictures[support[w]]++, pictures[query[w]]++, classes[support[w] / 20]++;
+        for (int w = 0; w < 2; w++) {
+            pictures[support[w]]++;
+            pictures[query[w]]++;
+            classes[support[w] / 20]++;
+        }
     }
     for (int c = 0; c < 8; c++) ck_assert_int_le(abs(classes[c] - 1000), 137);  /* sqrt(4000 * 1/4 * 3/4) = 27.4 */
     for (int p = 0; p < 160; p++) ck_assert_int_le(abs(pictures[p] - 100), 50); /* sqrt(4000 * 1/40 * 39/40) = 9.9 */

@@ -6,7 +6,7 @@
 #include "tests/choices.h"
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
-#include "transfer/factor.h"
+#include "transfer/linear_algebra.h"
 
 #include <adatom/transfer.h>
 #include <math.h>

@@ -358,7 +358,8 @@ static void check_normal(const adatom_model *model, const char *name, double var
     double sum = 0, squares = 0, n = (double)p->logical;
     for (size_t i = 0; i < p->count; i++) { /* padding is zero */
         const double v = (double)model->values[p->offset + i];
-        sum += v, squares += v * v;
+        sum += v;
+        squares += v * v;
     }
     ck_assert_double_lt(fabs(sum / n), 5 * sqrt(variance / n));
     ck_assert_double_lt(fabs(squares / n / variance - 1), 5 * sqrt(2 / n));
@@ -427,7 +428,8 @@ static void number_values(adatom_model *model) {
 START_TEST(test_round_trip) {
     adatom_model *model = create(variants[_i]), *again = NULL;
     model->notes = ad_strdup(ctx, "{\"seed\": 1}");
-    model->mean[0] = 0.1f, model->std[1] = 3;
+    model->mean[0] = 0.1f;
+    model->std[1] = 3;
     ad_model_rehash(model);
     ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
     ck_assert_msg(adatom_model_load(ctx, path, &again) == ADATOM_OK, "%s", adatom_context_message(ctx));

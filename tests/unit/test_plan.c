@@ -35,7 +35,10 @@ static ad_op *add(int kind) {
     if (kind == AD_OP_PACK || kind == AD_OP_COMPOSE || kind == AD_OP_COMPOSE_DPSI || kind == AD_OP_COMPOSE_DALPHA)
         op->i[0] = CHANNELS;
     if (kind == AD_OP_COMPOSE_DALPHA) op->i[1] = CHANNELS;
-    if (kind == AD_OP_GATHER) op->i[1] = 4, op->i[2] = op->i[3] = 4;
+    if (kind == AD_OP_GATHER) {
+        op->i[1] = 4;
+        op->i[2] = op->i[3] = 4;
+    }
     if (kind == AD_OP_GATHER_ROWS) op->i[1] = 4;
     for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
         op->t[r] = 0; /* sizes depend on what is there */

@@ -173,7 +173,8 @@ static verdict run(adatom_device *device, const char *file, const char *text) {
     ck_assert_int_eq(adatom_recipe_get(recipe, 0, &expected), ADATOM_OK);
     ck_assert_int_eq(e.tasks, 8);
     ck_assert_int_eq(v.info.passed, v.result.passed);
-    v.mean = e.mean, v.ci95 = e.ci95;
+    v.mean = e.mean;
+    v.ci95 = e.ci95;
     ck_assert(fabs(v.result.difference - (v.mean - expected.accuracy)) < 1e-12);
     adatom_reproduction_destroy(&reproduction);
     adatom_recipe_destroy(&recipe);

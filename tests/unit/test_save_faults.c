@@ -132,14 +132,17 @@ START_TEST(every_failure) {
         for (int more = 0; more < 2; more++)
             for (int n = 0;; n++) {
                 OK(adatom_adapter_save(adapters[0], folder));
-                kind = calls[k], for_good = more, countdown = n;
+                kind = calls[k];
+                for_good = more;
+                countdown = n;
                 const adatom_status status = adatom_adapter_save(adapters[1], folder);
                 const bool reached = countdown == OFF || (more && countdown == 0);
                 countdown = OFF;
                 const int now = held(folder, calls[k], n);
                 ck_assert_int_eq(entries(folder, false), 2);
                 if (status == ADATOM_OK) ck_assert_int_eq(now, 1);
-                failures += status != ADATOM_OK, kept_old += status != ADATOM_OK && now == 0;
+                failures += status != ADATOM_OK;
+                kept_old += status != ADATOM_OK && now == 0;
                 if (!reached) break;
             }
     ck_assert_int_ge(failures, 12);
@@ -154,7 +157,9 @@ START_TEST(failures_of_the_first) {
     snprintf(fresh, sizeof fresh, "%s/fresh", folder);
     for (int k = 0; k < 4; k++)
         for (int n = 0;; n++) {
-            kind = calls[k], for_good = true, countdown = n;
+            kind = calls[k];
+            for_good = true;
+            countdown = n;
             const adatom_status status = adatom_adapter_save(adapters[1], fresh);
             const bool reached = countdown == 0;
             countdown = OFF;
@@ -180,7 +185,9 @@ START_TEST(every_kill) {
             if (!first) OK(adatom_adapter_save(adapters[0], folder));
             const pid_t child = fork();
             if (child == 0) {
-                kind = NULL, kills = true, countdown = n;
+                kind = NULL;
+                kills = true;
+                countdown = n;
                 _exit(adatom_adapter_save(adapters[1], folder) != ADATOM_OK);
             }
             waitpid(child, &result, 0);
@@ -191,13 +198,16 @@ START_TEST(every_kill) {
                 ck_assert_int_eq(WEXITSTATUS(result), KILLED);
             } else {
                 const int now = held(folder, "kill", n);
-                new += now == 1, old += now == 0;
+                new += now == 1;
+                old += now == 0;
             }
             /* A second writer that is killed as well, at every place, loses nothing more. */
             for (int m = 0; m < 12; m += 1 + n % 3) {
                 const pid_t second = fork();
                 if (second == 0) {
-                    kind = NULL, kills = true, countdown = m;
+                    kind = NULL;
+                    kills = true;
+                    countdown = m;
                     _exit(adatom_adapter_save(adapters[2], folder) != ADATOM_OK);
                 }
                 waitpid(second, NULL, 0);

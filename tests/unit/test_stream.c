@@ -72,7 +72,10 @@ START_TEST(sent_bytes_arrive) {
         op->tasks = 1;
         op->g = (ad_geometry){.n = 1, .h = 1, .w = 1, .c = N, .oh = 1, .ow = 1, .o = 1, .k = 1, .stride = 1, .dil = 1};
         op->t[0] = (int16_t)(i == 0 ? one : sum);
-        if (i == 2) op->t[1] = (int16_t)one, op->t[2] = (int16_t)sum;
+        if (i == 2) {
+            op->t[1] = (int16_t)one;
+            op->t[2] = (int16_t)sum;
+        }
         op->f[0] = i == 0;
     }
     OK(api->program_create(engine, plan, NULL, &program));

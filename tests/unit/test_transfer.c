@@ -4,6 +4,7 @@
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/factor.h"
+#include "transfer/linear_algebra.h"
 
 #include <adatom/transfer.h>
 #include <math.h>
@@ -88,8 +89,10 @@ START_TEST(test_singular_values_say_what_is_lost) {
             double error, all = 0, rest = 0;
             OK(adatom_model_singular_values(model, l, s, 9, &count));
             ck_assert_uint_eq(count, 9);
-            for (int i = 0; i < 9; i++)
-                all += (double)s[i] * (double)s[i], rest += i >= m ? (double)s[i] * (double)s[i] : 0;
+            for (int i = 0; i < 9; i++) {
+                all += (double)s[i] * (double)s[i];
+                rest += i >= m ? (double)s[i] * (double)s[i] : 0;
+            }
             for (int i = 1; i < 9; i++) ck_assert(s[i] <= s[i - 1] && s[i] > 0);
             OK(adatom_model_distance(model, d, l, &error));
             ck_assert_double_eq_tol(error, sqrt(rest / all), 1e-5);
@@ -123,7 +126,8 @@ START_TEST(test_residual_starts_as_the_dense_network) {
         int atoms;
     } cases[] = {{"conv4", "layer", 8}, {"conv4", "net", 12}, {"resnet10", "stage", 8}, {"resnet10", "layer", 40}};
     adatom_model *model = dense(cases[_i].arch, 33, 4, 5);
-    model->mean[0] = 0.25f, model->resize = 40;
+    model->mean[0] = 0.25f;
+    model->resize = 40;
     adatom_model *d = decomposed(model, cases[_i].sharing, cases[_i].atoms, true);
     ck_assert(d->net.made_from.residual && d->mean[0] == 0.25f && d->resize == 40);
     same_rest(model, d);
@@ -168,13 +172,17 @@ static ad_fit make_fit(int count, int m, bool equal) {
         layer->w = calloc((size_t)(layer->o * layer->c * 9), sizeof(double));
         layer->psi = calloc((size_t)(m * 9), sizeof(double));
         fill(layer->w, (size_t)(layer->o * layer->c * 9), (uint32_t)l);
-        fit.o = AD_MAX(fit.o, layer->o), fit.c = AD_MAX(fit.c, layer->c);
+        fit.o = AD_MAX(fit.o, layer->o);
+        fit.c = AD_MAX(fit.c, layer->c);
     }
     fit.alpha = calloc((size_t)(fit.o * fit.c * m), sizeof(double));
     return fit;
 }
 static void free_fit(ad_fit *fit) {
-    for (int l = 0; l < fit->count; l++) free(fit->layers[l].w), free(fit->layers[l].psi);
+    for (int l = 0; l < fit->count; l++) {
+        free(fit->layers[l].w);
+        free(fit->layers[l].psi);
+    }
     free(fit->layers);
     free(fit->alpha);
 }
@@ -342,8 +350,11 @@ static adatom_status import_edited(const char *from, const char *to, const adato
     OK(ad_read_file(ctx, path, 1 << 26, &bytes, &size));
     ck_assert_uint_eq(strlen(from), strlen(to));
     bool found = false;
-    for (size_t i = 0; i + strlen(from) < size; i++)
-        if (memcmp(bytes + i, from, strlen(from)) == 0) memcpy(bytes + i, to, strlen(to)), found = true;
+    for (size_t i = 0; i + strlen(from) < size; i++) {
+        if (memcmp(bytes + i, from, strlen(from)) != 0) continue;
+        memcpy(bytes + i, to, strlen(to));
+        found = true;
+    }
     ck_assert(found);
     adatom_status status = adatom_model_import_bytes(ctx, "x", bytes, size, params, &out);
     ad_free(bytes);

@@ -295,10 +295,13 @@ START_TEST(refusals) {
     plan->ops[0].t[0] = 77;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     plan->ops[0].t[0] = ONE;
-    plan->lanes = 1, plan->tensors[ONE].lane = true, plan->tensors[ONE].stride = plan->tensors[ONE].count;
+    plan->lanes = 1;
+    plan->tensors[ONE].lane = true;
+    plan->tensors[ONE].stride = plan->tensors[ONE].count;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     ck_assert_msg(strstr(adatom_context_message(ctx), "is of a lane"), "%s", adatom_context_message(ctx));
-    plan->tensors[ONE].lane = false, plan->tensors[ONE].stride = 0;
+    plan->tensors[ONE].lane = false;
+    plan->tensors[ONE].stride = 0;
     plan->tasks = AD_MOST_TASKS + 1;
     ck_assert_int_eq(engine->api->program_create(engine, plan, NULL, &program), ADATOM_USAGE);
     ck_assert_msg(strstr(adatom_context_message(ctx), "32768 tasks"), "%s", adatom_context_message(ctx));
@@ -446,7 +449,7 @@ START_TEST(half_precision_waits_for_its_verdict) {
     char folder[] = "/tmp/adatom-test-XXXXXX";
     close_engine();
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry(2, 5, 5, 8, 8, 3, 1, 1, 1, 0));
+    ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry((ad_geometry){.n = 2, .h = 5, .w = 5, .c = 8, .o = 8, .k = 3, .pad = 1}));
     ad_case_list list = {.ctx = ctx};
     ad_case_add(&list, c, true, NULL);
     int whole, half = 0;

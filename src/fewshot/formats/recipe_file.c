@@ -319,8 +319,11 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     recipe->episodes.size = sizeof recipe->episodes;
     info->episodes = &recipe->episodes;
     AD_TRY(check_info(&r, recipe));
-    info->name = parts.name, info->source = parts.source, info->notes = parts.notes;
-    info->model = parts.model, info->model_hash = parts.model_hash;
+    info->name = parts.name;
+    info->source = parts.source;
+    info->notes = parts.notes;
+    info->model = parts.model;
+    info->model_hash = parts.model_hash;
     const size_t count = json_array_size(parts.results);
     if (count < 1 || count > MAX_RESULTS)
         AD_TRY(

@@ -1,5 +1,5 @@
-/* Batch norm's end fused with maximum pooling. */
-#include "verify/cases.h"
+/* AFFINE_POOL, AFFINE_POOL_BACK, AFFINE_POOL_SUMS. */
+#include "verify/cases/families.h"
 
 #include <stdio.h>
 
@@ -18,8 +18,13 @@ static const char *const activations[] = {"linear", "relu", "leaky"};
 
 static ad_case of(int kind, size_t s) {
     return ad_case_of(kind, shapes[s].tasks,
-                      ad_case_geometry(shapes[s].n, shapes[s].h, shapes[s].w, shapes[s].c, shapes[s].c, shapes[s].k,
-                                       shapes[s].k, 0, 1, 0));
+                      ad_case_geometry((ad_geometry){.n = shapes[s].n,
+                                                     .h = shapes[s].h,
+                                                     .w = shapes[s].w,
+                                                     .c = shapes[s].c,
+                                                     .o = shapes[s].c,
+                                                     .k = shapes[s].k,
+                                                     .stride = shapes[s].k}));
 }
 
 static void add(ad_case_list *list, ad_case c, size_t s, int activation) {
@@ -81,8 +86,8 @@ static void add_sums(ad_case_list *list, size_t s) {
     add(list, c, s, RELU);
 }
 
-/* What diverged: NaN stays NaN. */
-static void add_lost(ad_case_list *list, size_t s, int kind) {
+/* Operands with NaN, as of a task that diverged: a NaN stays one. */
+static void add_not_finite(ad_case_list *list, size_t s, int kind) {
     for (int activation = LINEAR; activation <= LEAKY; activation++) {
         char words[40];
         ad_case c = of(kind, s);
@@ -99,12 +104,12 @@ static void add_lost(ad_case_list *list, size_t s, int kind) {
     }
 }
 
-void ad_cases_fused(ad_case_list *list) {
+void ad_cases_affine_pool(ad_case_list *list) {
     for (size_t s = 0; s < AD_COUNT(shapes); s++) {
         add_forward(list, s);
         add_back(list, s);
         add_sums(list, s);
         for (int kind = AD_OP_AFFINE_POOL; shapes[s].quick && kind <= AD_OP_AFFINE_POOL_SUMS; kind++)
-            add_lost(list, s, kind);
+            add_not_finite(list, s, kind);
     }
 }

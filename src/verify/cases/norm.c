@@ -1,5 +1,5 @@
-/* Batch norm, activation, residual, pooling. */
-#include "verify/cases.h"
+/* BN_*, AFFINE, AFFINE_SUMS, AFFINE_BACK. */
+#include "verify/cases/families.h"
 
 #include <stdio.h>
 
@@ -113,8 +113,8 @@ static void add_affine_back(ad_case_list *list) {
     }
 }
 
-/* What diverged: NaN stays NaN. */
-static void add_lost(ad_case_list *list) {
+/* Operands with NaN, as of a task that diverged: a NaN stays one. */
+static void add_not_finite(ad_case_list *list) {
     static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS};
     for (size_t s = 0; s < 3; s++) {
         for (size_t k = 0; k < AD_COUNT(kinds); k++)
@@ -134,39 +134,9 @@ static void add_lost(ad_case_list *list) {
     }
 }
 
-static void add_pool(ad_case_list *list) {
-    static const struct {
-        bool quick;
-        int tasks, n, h, w, c, k, stride, pad;
-    } pools[] = {
-        {true, 1, 2, 8, 8, 8, 2, 2, 0},    {true, 3, 1, 9, 7, 4, 2, 2, 0},   {true, 1, 1, 7, 9, 12, 3, 2, 1},
-        {false, 3, 2, 5, 5, 64, 5, 5, 0},  {false, 1, 5, 1, 1, 68, 1, 1, 0}, {false, 1, 1, 6, 7, 4, 3, 1, 1},
-        {false, 1, 1, 21, 21, 4, 2, 2, 0},
-    };
-    for (size_t s = 0; s < AD_COUNT(pools); s++)
-        for (int average = 0; average < 2; average++) {
-            const ad_geometry g = ad_case_geometry(pools[s].n, pools[s].h, pools[s].w, pools[s].c, pools[s].c,
-                                                   pools[s].k, pools[s].stride, pools[s].pad, 1, 0);
-            ad_case forward = ad_case_of(AD_OP_POOL, pools[s].tasks, g),
-                    back = ad_case_of(AD_OP_POOL_BACK, pools[s].tasks, g);
-            const char *words = average ? "average" : "maximum";
-            forward.op.i[0] = back.op.i[0] = average;
-            ad_case_add(list, forward, pools[s].quick, words);
-            ad_case_add(list, back, pools[s].quick, words);
-            back.op.flags = AD_ACCUMULATE;
-            if (s % 2) ad_case_add(list, back, pools[s].quick, words);
-            if (!pools[s].quick) continue;
-            char lost[40];
-            snprintf(lost, sizeof lost, "%s not-finite", words);
-            forward.lost = true;
-            ad_case_add(list, forward, true, lost);
-        }
-}
-
 void ad_cases_norm(ad_case_list *list) {
     add_norm(list);
     add_affine(list);
     add_affine_back(list);
-    add_lost(list);
-    add_pool(list);
+    add_not_finite(list);
 }

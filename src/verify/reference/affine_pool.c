@@ -25,8 +25,7 @@ static int winner_at(const double *winner, size_t at) {
     return (int)((uint32_t)(int32_t)winner[at / 4] >> 8 * (at % 4) & 255);
 }
 
-/* Where another pixel's value may come out larger, or as large and earlier, the winner is anybody's: its bound is
- * infinite. */
+/* Where float32 may find another pixel larger, or as large and earlier, any winner is right: its bound is infinite. */
 void ad_reference_AFFINE_POOL(const task_op *r) {
     const ad_geometry *g = &r->g;
     uint32_t packed = 0;
@@ -39,14 +38,20 @@ void ad_reference_AFFINE_POOL(const task_op *r) {
         int first = 0;
         for (int tap = 1; tap < g->k * g->k; tap++) {
             const pixel v = activated(r, pixel_of(g, n, p, q, tap, c), c);
-            if (v.value > best.value || (isnan(v.value) && !isnan(best.value))) best = v, first = tap;
+            if (!(v.value > best.value) && !(isnan(v.value) && !isnan(best.value))) continue;
+            best = v;
+            first = tap;
         }
         double low = best.low, high = best.high;
-        if (at % 4 == 0) packed = 0, doubt = 0;
+        if (at % 4 == 0) {
+            packed = 0;
+            doubt = 0;
+        }
         packed |= (uint32_t)first << 8 * (at % 4);
         for (int tap = 0; tap < g->k * g->k; tap++) {
             const pixel v = activated(r, pixel_of(g, n, p, q, tap, c), c);
-            low = fmax(low, v.low), high = fmax(high, v.high);
+            low = fmax(low, v.low);
+            high = fmax(high, v.high);
             if (tap < first ? v.high >= best.low : tap > first && v.high > best.low) doubt = INFINITY;
         }
         if (isnan(best.value)) doubt = INFINITY;

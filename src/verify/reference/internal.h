@@ -5,8 +5,8 @@
 #include "verify/reference/reference.h"
 #include <math.h>
 
-/* Unit roundoff of float32. One ULP, the unit of the Vulkan specification's precision table, is at most two of these.
- */
+/* Unit roundoff of float32. One ULP, the unit of the Vulkan specification's precision table, is at most two
+ * of these. */
 #define EPS 0x1p-24
 /* What the specification allows, as relative errors: division 2.5 ULP; 1/sqrt 2 ULP; sqrt as 1/(1/sqrt), 4.5 ULP; so
  * 1/sqrt(x) by division 7 ULP. exp(x): 3 + 2|x| ULP. log: 3 ULP, or 2^-21 absolute near 1. */
@@ -71,6 +71,18 @@ static inline int input_of(const ad_geometry *g, int p, int i, int size) {
 static inline int output_of(const ad_geometry *g, int h, int i, int size) {
     int distance = h + g->pad - i * g->dil;
     return distance >= 0 && distance % g->stride == 0 && distance / g->stride < size ? distance / g->stride : -1;
+}
+
+/* Groups of channels (COMPOSE*, DEPTH*): channels of a group of inputs and of outputs; without groups all of them. */
+static inline int group_c(const ad_geometry *g) { return g->group ? g->group : g->c; }
+static inline int group_o(const ad_geometry *g) { return g->group ? g->group : g->o; }
+/* The numbers of such groups. */
+static inline int groups_c(const ad_geometry *g) { return g->group ? g->c / g->group : 1; }
+static inline int groups_o(const ad_geometry *g) { return g->group ? g->o / g->group : 1; }
+
+/* Element [m][ij] of the atoms between input group `from` and output group `to`. */
+static inline size_t psi_at(const ad_geometry *g, int to, int from, int m, int ij) {
+    return at4(to, from, m, ij, groups_c(g), g->m, g->k * g->k);
 }
 
 /* The round of index, labels, loss, predicted: counter is role `counter`. */

@@ -1,4 +1,4 @@
-/* Optimisers and the small change of a step. Bounds: a step is a short chain of products and sums; each rounding is
+/* Optimisers. Bounds: a step is a short chain of products and sums; each rounding is
  * relative to the absolute terms at that place. */
 #include "verify/reference/internal.h"
 
@@ -41,16 +41,4 @@ void ad_reference_ADAM(const task_op *r) {
             fabs(lr) * (ratio_error + 4 * EPS * (fabs(ratio) + (decoupled ? fabs(decay * p) : 0))) +
                 2 * EPS * fabs(after));
     }
-}
-
-void ad_reference_ADVANCE(const task_op *r) {
-    if (r->task == 0) put(r, 0, 0, r->v[0][0] + 1, 0);
-}
-
-void ad_reference_FILL(const task_op *r) {
-    for (size_t e = 0; e < (size_t)r->g.c; e++) put(r, 0, e, r->op->f[0], 0);
-}
-
-void ad_reference_COPY(const task_op *r) {
-    for (size_t e = 0; e < (size_t)r->g.c; e++) put(r, 1, e, r->v[0][e], 0);
 }

@@ -8,7 +8,7 @@ typedef struct window {
     sum sum;
 } window;
 
-static window look(const task_op *r, int n, int p, int q, int c) {
+static window window_of(const task_op *r, int n, int p, int q, int c) {
     const ad_geometry *g = &r->g;
     window w = {.maximum = -INFINITY};
     for (int i = 0; i < g->k; i++)
@@ -18,7 +18,10 @@ static window look(const task_op *r, int n, int p, int q, int c) {
             const double x = r->v[0][at4(n, row, column, c, g->h, g->w, g->c)];
             w.count++;
             add(&w.sum, x);
-            if (x > w.maximum || (isnan(x) && !isnan(w.maximum))) w.maximum = x, w.row = row, w.column = column;
+            if (!(x > w.maximum) && !(isnan(x) && !isnan(w.maximum))) continue;
+            w.maximum = x;
+            w.row = row;
+            w.column = column;
         }
     return w;
 }
@@ -29,7 +32,7 @@ void ad_reference_POOL(const task_op *r) {
         for (int p = 0; p < g->oh; p++)
             for (int q = 0; q < g->ow; q++)
                 for (int c = 0; c < g->c; c++) {
-                    const window w = look(r, n, p, q, c);
+                    const window w = window_of(r, n, p, q, c);
                     const size_t at = at4(n, p, q, c, g->oh, g->ow, g->c);
                     if (r->op->i[0])
                         put(r, 1, at, w.sum.value / w.count,
@@ -50,7 +53,7 @@ void ad_reference_POOL_BACK(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             int p = output_of(g, h, i, g->oh), q = output_of(g, column, j, g->ow);
                             if (p < 0 || q < 0) continue;
-                            const window w = look(r, n, p, q, c);
+                            const window w = window_of(r, n, p, q, c);
                             const double dy = r->v[1][at4(n, p, q, c, g->oh, g->ow, g->c)];
                             if (r->op->i[0])
                                 add(&s, dy / w.count);

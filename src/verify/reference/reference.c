@@ -1,7 +1,7 @@
 #include "verify/reference/internal.h"
 
 void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSORS]) {
-    static void (*const run[AD_OP_COUNT])(const task_op *) = {
+    static void (*const references[AD_OP_COUNT])(const task_op *) = {
 #define AD_OP(NAME, name, roles) ad_reference_##NAME,
 #include "plan/ops.def"
 #undef AD_OP
@@ -16,6 +16,6 @@ void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSO
             r.v[role] = from->value ? from->value + (size_t)task * from->stride : NULL;
             r.bound[role] = from->bound ? from->bound + (size_t)task * from->stride : NULL;
         }
-        run[op->kind](&r);
+        references[op->kind](&r);
     }
 }

@@ -1,5 +1,5 @@
 /* The judge: every operation of plan/ops.def in double precision, as loops straight from the formulas there. It knows
- * nothing of engines, and nothing of it is shared with them. Used by the kernel check (verify/check.c) and by the
+ * nothing of engines and shares no code with them. Used by the kernel check (verify/check.c) and by the
  * gradient tests. */
 #ifndef AD_REFERENCE_H
 #define AD_REFERENCE_H

@@ -1,5 +1,4 @@
-/* Cache files: one device, driver and set of shaders each, safe to delete at any time. */
-#include "vk/core/internal.h"
+#include "vk/core/disk_cache.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -13,31 +12,33 @@ typedef struct cache_header {
 
 static const char cache_magic[8] = "ADATOM1";
 
-adatom_status ad_vk_cache_init(vk_engine *e, const char *directory) {
-    if (!directory || !ad_cache_folder(e->base.ctx, directory)) return ADATOM_OK;
-    const VkPhysicalDeviceProperties *p = &e->physical.properties;
+adatom_status ad_vk_cache_init(adatom_context *ctx, const vk_physical *physical, uint64_t modules,
+                               const char *directory, vk_disk_cache *out) {
+    *out = (vk_disk_cache){.ctx = ctx};
+    if (!directory || !ad_cache_folder(ctx, directory)) return ADATOM_OK;
+    const VkPhysicalDeviceProperties *p = &physical->properties;
     struct {
         uint8_t cache_uuid[VK_UUID_SIZE], device_uuid[VK_UUID_SIZE];
         uint32_t vendor, device, driver, pad;
         uint64_t modules;
-    } key = {.vendor = p->vendorID, .device = p->deviceID, .driver = p->driverVersion, .modules = ad_vk_modules_hash()};
+    } key = {.vendor = p->vendorID, .device = p->deviceID, .driver = p->driverVersion, .modules = modules};
     memcpy(key.cache_uuid, p->pipelineCacheUUID, VK_UUID_SIZE);
-    memcpy(key.device_uuid, e->physical.uuid, VK_UUID_SIZE);
+    memcpy(key.device_uuid, physical->uuid, VK_UUID_SIZE);
     char hex[17];
     ad_hash_hex(ad_hash(&key, sizeof key, 0), hex);
-    e->cache_path = ad_format(e->base.ctx, "%s/vulkan-%s", directory, hex);
-    return e->cache_path ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
+    out->path = ad_format(ctx, "%s/vulkan-%s", directory, hex);
+    return out->path ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
 }
 
-adatom_status ad_vk_cache_read(vk_engine *e, const char *suffix, char **out, size_t *size) {
-    adatom_context *ctx = e->base.ctx;
+adatom_status ad_vk_cache_read(const vk_disk_cache *cache, const char *suffix, char **out, size_t *size) {
+    adatom_context *ctx = cache->ctx;
     adatom_status status = ADATOM_OK;
     char *file = NULL, *path = NULL;
     size_t file_size = 0;
     *out = NULL;
     *size = 0;
-    if (!e->cache_path) return ADATOM_OK;
-    if (!(path = ad_format(ctx, "%s.%s", e->cache_path, suffix))) return ADATOM_OUT_OF_MEMORY;
+    if (!cache->path) return ADATOM_OK;
+    if (!(path = ad_format(ctx, "%s.%s", cache->path, suffix))) return ADATOM_OUT_OF_MEMORY;
     if (access(path, R_OK) != 0) goto done;
     status = ad_read_file(ctx, path, CACHE_MAX_BYTES, &file, &file_size);
     if (status == ADATOM_OUT_OF_MEMORY) goto done;
@@ -61,10 +62,10 @@ done:
     return status;
 }
 
-void ad_vk_cache_write(vk_engine *e, const char *suffix, const void *bytes, size_t size) {
-    adatom_context *ctx = e->base.ctx;
-    if (!e->cache_path) return;
-    char *path = ad_format(ctx, "%s.%s", e->cache_path, suffix);
+void ad_vk_cache_write(const vk_disk_cache *cache, const char *suffix, const void *bytes, size_t size) {
+    adatom_context *ctx = cache->ctx;
+    if (!cache->path) return;
+    char *path = ad_format(ctx, "%s.%s", cache->path, suffix);
     char *file = ad_malloc(ctx, size + sizeof(cache_header), 1);
     if (path && file) {
         cache_header header = {.size = size, .checksum = ad_hash(bytes, size, 0)};

@@ -3,6 +3,8 @@
 #ifndef AD_VK_FUNCTIONS_H
 #define AD_VK_FUNCTIONS_H
 
+#include "vk/core/coopmat.h"
+
 #include <volk.h>
 
 /* clang-format off */
@@ -24,10 +26,11 @@
     F(vkCreateFence) F(vkDestroyFence) F(vkWaitForFences) F(vkResetFences) \
     F(vkCreateCommandPool) F(vkDestroyCommandPool) F(vkAllocateCommandBuffers) F(vkFreeCommandBuffers) \
     F(vkBeginCommandBuffer) F(vkEndCommandBuffer) F(vkCmdPipelineBarrier) F(vkCmdCopyBuffer) F(vkCmdFillBuffer) \
-    F(vkCmdBindPipeline) F(vkCmdBindDescriptorSets) F(vkCmdPushConstants) F(vkCmdDispatch) \
+    F(vkCmdBindPipeline) F(vkCmdBindDescriptorSets) F(vkCmdPushConstants) F(vkCmdDispatch) F(vkCmdDispatchBase) \
     F(vkCreateQueryPool) F(vkDestroyQueryPool) F(vkCmdResetQueryPool) F(vkCmdWriteTimestamp) F(vkGetQueryPoolResults) \
     F(vkCreateDescriptorPool) F(vkDestroyDescriptorPool) F(vkAllocateDescriptorSets) F(vkUpdateDescriptorSets) \
-    F(vkCreateDescriptorSetLayout) F(vkDestroyDescriptorSetLayout) F(vkCreatePipelineLayout) F(vkDestroyPipelineLayout) \
+    F(vkCreateDescriptorSetLayout) F(vkDestroyDescriptorSetLayout) \
+    F(vkCreatePipelineLayout) F(vkDestroyPipelineLayout) \
     F(vkCreatePipelineCache) F(vkDestroyPipelineCache) F(vkGetPipelineCacheData) \
     F(vkCreateShaderModule) F(vkDestroyShaderModule) F(vkCreateComputePipelines) F(vkDestroyPipeline)
 /* clang-format on */

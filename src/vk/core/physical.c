@@ -1,5 +1,5 @@
 /* Physical devices: what they are and what they can do. */
-#include "vk/core/internal.h"
+#include "vk/core/matrix_units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,8 +38,8 @@ enum { LEAST_INVOCATIONS = 128, LEAST_SHARED_BYTES = 16384 };
 
 /* Whether the device offers what every kernel takes for granted; the other limits decide between variants and sizes
  * (vk/program/choose.c). */
-static bool suffices(const VkPhysicalDeviceLimits *l, char *reason, size_t size) {
-    const uint32_t buffers = (uint32_t)ad_vk_most_bindings();
+static bool suffices(const VkPhysicalDeviceLimits *l, const vk_needs *least, char *reason, size_t size) {
+    const uint32_t buffers = least->bindings;
     const struct {
         const char *what;
         uint32_t needed, offered;
@@ -49,7 +49,7 @@ static bool suffices(const VkPhysicalDeviceLimits *l, char *reason, size_t size)
         {"bind %u texel buffers a stage", buffers, l->maxPerStageDescriptorSampledImages},
         {"bind %u texel buffers a set", buffers, l->maxDescriptorSetSampledImages},
         {"bind %u resources a stage", buffers, l->maxPerStageResources},
-        {"take %u bytes of push constants", VK_MAX_PUSH_BYTES, l->maxPushConstantsSize},
+        {"take %u bytes of push constants", least->push_bytes, l->maxPushConstantsSize},
         {"run %u invocations a workgroup", LEAST_INVOCATIONS, l->maxComputeWorkGroupInvocations},
         {"run %u invocations on a workgroup's first axis", LEAST_INVOCATIONS, l->maxComputeWorkGroupSize[0]},
         {"use %u bytes of shared memory", LEAST_SHARED_BYTES, l->maxComputeSharedMemorySize},
@@ -100,7 +100,8 @@ static adatom_status list_extensions(const vk_instance *instance, vk_physical *d
     return ADATOM_OK;
 }
 
-static adatom_status describe(const vk_instance *instance, VkPhysicalDevice handle, vk_physical *out) {
+static adatom_status describe(const vk_instance *instance, const vk_needs *needs, VkPhysicalDevice handle,
+                              vk_physical *out) {
     VkExtensionProperties *extensions = NULL;
     uint32_t count = 0;
     memset(out, 0, sizeof *out);
@@ -126,7 +127,7 @@ static adatom_status describe(const vk_instance *instance, VkPhysicalDevice hand
         out->memory_budget |= !strcmp(name, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
         out->portability_subset |= !strcmp(name, "VK_KHR_portability_subset");
     }
-    ad_vk_arithmetic_find(instance, extensions, count, out);
+    ad_vk_arithmetic_find(instance, extensions, count, needs->matrix_khr, out);
     ad_free(extensions);
 
     VkPhysicalDevicePCIBusInfoPropertiesEXT bus = {.sType =
@@ -138,8 +139,14 @@ static adatom_status describe(const vk_instance *instance, VkPhysicalDevice hand
                                                    .pNext = &maintenance};
     VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, .pNext = &subgroup};
     VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &id};
-    if (pci) bus.pNext = all.pNext, all.pNext = &bus;
-    if (driver) drv.pNext = all.pNext, all.pNext = &drv;
+    if (pci) {
+        bus.pNext = all.pNext;
+        all.pNext = &bus;
+    }
+    if (driver) {
+        drv.pNext = all.pNext;
+        all.pNext = &drv;
+    }
     instance->vk.vkGetPhysicalDeviceProperties2(handle, &all);
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
     out->subgroup = AD_MAX(subgroup.subgroupSize, 1);
@@ -154,11 +161,11 @@ static adatom_status describe(const vk_instance *instance, VkPhysicalDevice hand
         snprintf(info->driver_name, sizeof info->driver_name, "%s", drv.driverName);
         snprintf(info->driver_info, sizeof info->driver_info, "%s", drv.driverInfo);
     }
-    info->usable = !info->reason[0] && suffices(&out->properties.limits, info->reason, sizeof info->reason);
+    info->usable = !info->reason[0] && suffices(&out->properties.limits, needs, info->reason, sizeof info->reason);
     return ADATOM_OK;
 }
 
-adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out, int *count) {
+adatom_status ad_vk_physical_list(const vk_instance *instance, const vk_needs *needs, vk_physical **out, int *count) {
     adatom_context *ctx = instance->ctx;
     adatom_status status = ADATOM_OK;
     VkPhysicalDevice handles[64];
@@ -172,30 +179,11 @@ adatom_status ad_vk_physical_list(const vk_instance *instance, vk_physical **out
         return ad_vk_fail(ctx, enumerated, "vkEnumeratePhysicalDevices", __FILE__, __LINE__);
     if (!(*out = ad_calloc(ctx, found, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
     for (; (uint32_t)*count < found && status == ADATOM_OK; (*count)++)
-        status = describe(instance, handles[*count], &(*out)[*count]);
+        status = describe(instance, needs, handles[*count], &(*out)[*count]);
     if (status != ADATOM_OK) {
         ad_free(*out);
         *out = NULL;
         *count = 0;
     }
-    return status;
-}
-
-adatom_status ad_vk_list(adatom_context *ctx, adatom_device_info *infos, size_t capacity, size_t *count) {
-    vk_instance instance;
-    vk_physical *devices = NULL;
-    int found = 0;
-    *count = 0;
-    adatom_status status = ad_vk_instance_init(ctx, false, &instance);
-    if (status != ADATOM_OK || !instance.handle) return status;
-    AD_TRY(ad_vk_physical_list(&instance, &devices, &found));
-    for (int i = 0; i < found && (size_t)i < capacity; i++) {
-        infos[i] = devices[i].info;
-        infos[i].index = i;
-    }
-    *count = (size_t)found;
-done:
-    ad_free(devices);
-    ad_vk_instance_clear(&instance);
     return status;
 }

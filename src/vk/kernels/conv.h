@@ -52,8 +52,8 @@ static inline ad_vk_launch *ad_conv_add(ad_vk_recipe *out, const ad_op *op, int 
     return l;
 }
 
-/* Lanes of a workgroup whose invocations don't cooperate: a SIMD vector on software drivers, one or two waves on GPUs.
- */
+/* Lanes of a workgroup whose invocations don't cooperate: a SIMD vector on software drivers, one or two waves
+ * on GPUs. */
 static inline int ad_conv_lanes(const ad_vk_caps *caps) { return caps->software ? 8 : 64; }
 
 /* A kernel with one invocation an item: push.count = items. */
@@ -83,8 +83,8 @@ static inline int ad_conv_balanced(size_t items, size_t most) {
 }
 
 /* Turns the first launch, which writes `splits` partial results of `outputs` numbers a task to binding `binding`, into
- * the first of two passes: the second adds them up into role `role`. With one split the first writes the result itself.
- */
+ * the first of two passes: the second adds them up into role `role`. With one split the first writes the
+ * result itself. */
 void ad_conv_reduce(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int binding, int role, size_t splits,
                     size_t outputs);
 

@@ -22,13 +22,15 @@ static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant,
     }
     ad_vk_launch *l = ad_vk_add(out, op, kernel, &push, sizeof push);
     ad_vk_spec(l, op->g.c % 4 != 0);
+    if (op->kind == AD_OP_ADD) ad_vk_spec(l, ad_vk_in_place(op, 2, 0));
     ad_vk_items(l, caps, ((size_t)op->g.c + 3) / 4, op->tasks);
     return true;
 }
 
 static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                           ad_vk_recipe *out) {
-    (void)plan, (void)caps;
+    (void)plan;
+    (void)caps;
     if (variant == 1) ad_vk_add(out, op, AD_VK_ADVANCE, NULL, 0);
     return variant == 1;
 }

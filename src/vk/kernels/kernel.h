@@ -1,37 +1,18 @@
-/* How an operation becomes shader dispatches. A family's lower_*.c turns an op into launches (pure arithmetic: no
- * Vulkan calls); stream.c makes pipelines, descriptor sets and barriers of them. */
+/* How an operation becomes shader dispatches. The file of its family (conv.c, norm.c, ...) turns it into launches by
+ * arithmetic alone; src/vk/program makes pipelines, descriptor sets and barriers of them. */
 #ifndef AD_VK_KERNEL_H
 #define AD_VK_KERNEL_H
 
 #include "plan/engine.h"
+#include "vk/core/caps.h"
 
-/* kernels.def (kernels_conv.def + kernels_other.def): AD_KERNEL(NAME, "file.comp", "-DA=1 -DB=2", storage bindings),
- * one line and one SPIR-V module each. CMake reads the same files to build and embed the modules (cmake/Shaders.cmake).
- */
+/* The kernels of kernels.def, one SPIR-V module each. */
 typedef enum ad_vk_kernel {
 #define AD_KERNEL(NAME, file, defines, bindings) AD_VK_##NAME,
 #include "vk/kernels/kernels.def"
 #undef AD_KERNEL
     AD_VK_KERNEL_COUNT
 } ad_vk_kernel;
-
-/* What matrix units multiply: m x k by k x n, half precision with float32 sums, by one subgroup. m = 0: there are none
- * to use. */
-typedef struct ad_vk_matrix {
-    uint32_t m, n, k;
-    uint32_t subgroup; /* invocations; kernels are made with subgroups of this size, all full */
-    bool khr;          /* VK_KHR_cooperative_matrix, else VK_NV_cooperative_matrix */
-} ad_vk_matrix;
-
-typedef struct ad_vk_caps {
-    uint32_t max_invocations, max_shared_bytes, max_groups[3], subgroup;
-    size_t max_range;
-    uint32_t max_texels; /* maxTexelBufferElements */
-    bool software;       /* llvmpipe, SwiftShader: register tiles; shared memory and barriers only to add up lanes */
-    bool shuffle;        /* subgroupShuffle */
-    bool half;           /* variants of reduced precision were asked for */
-    ad_vk_matrix matrix; /* only where half */
-} ad_vk_caps;
 
 enum { AD_VK_SCRATCH = 64 }; /* bind[] value: the recipe's scratch buffer (partial sums of two-pass reductions) */
 
@@ -47,7 +28,7 @@ typedef struct ad_vk_launch {
     uint32_t push[32]; /* push constants, <= 128 bytes; floats by memcpy */
     int push_words;
     uint32_t subgroup; /* 0: any; else subgroups have exactly this many invocations and are full */
-    uint32_t grid[3];  /* workgroups; each <= max_groups (stream.c does not split) */
+    uint32_t grid[3];  /* workgroups; each <= max_groups */
     bool scratch_read, scratch_write;
 } ad_vk_launch;
 
@@ -71,7 +52,7 @@ typedef struct ad_vk_family {
                  caps->half; it is chosen only after it has passed the kernel check on the device (choose.c) */
 } ad_vk_family;
 
-/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in a lower_*.c; lower.c is the table of
- * them. */
+/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in the file of its family; families.c is the
+ * table of them. */
 const ad_vk_family *ad_vk_family_of(int op_kind);
 #endif

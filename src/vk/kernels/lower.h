@@ -1,4 +1,4 @@
-/* Helpers of the lower_*.c: small arithmetic that every family needs. */
+/* The small arithmetic that every family needs to lower an operation. */
 #ifndef AD_VK_LOWER_H
 #define AD_VK_LOWER_H
 
@@ -11,6 +11,11 @@ static inline int32_t ad_vk_stride(const ad_plan *plan, const ad_op *op, int rol
     return op->t[role] < 0 ? 0 : (int32_t)plan->tensors[op->t[role]].stride;
 }
 
+/* Whether the two roles are there and are the same tensor (shaders/abi_other.h: in place). */
+static inline bool ad_vk_in_place(const ad_op *op, int role, int other) {
+    return op->t[role] >= 0 && op->t[role] == op->t[other];
+}
+
 /* Whether every task of every operand begins at a multiple of 4 elements, as vec4 access needs. */
 static inline bool ad_vk_aligned(const ad_plan *plan, const ad_op *op) {
     for (int r = 0; r < AD_OP_TENSORS; r++)
@@ -18,8 +23,8 @@ static inline bool ad_vk_aligned(const ad_plan *plan, const ad_op *op) {
     return true;
 }
 
-/* Appends a launch of kernel whose binding b is role b of op (absent roles: -1); other bindings are set by the caller.
- */
+/* Appends a launch of kernel whose binding b is role b of op (absent roles: -1); other bindings are set by
+ * the caller. */
 static inline ad_vk_launch *ad_vk_add(ad_vk_recipe *out, const ad_op *op, int kernel, const void *push,
                                       size_t push_bytes) {
     ad_vk_launch *l = &out->launches[out->count++];
@@ -31,8 +36,8 @@ static inline ad_vk_launch *ad_vk_add(ad_vk_recipe *out, const ad_op *op, int ke
 
 static inline void ad_vk_spec(ad_vk_launch *l, uint32_t value) { l->spec[l->spec_count++] = value; }
 
-/* The grid of shaders/lib/grid.glsl: `groups` workgroups a task, tasks along z; what exceeds the device's x goes to y.
- */
+/* The grid of shaders/lib/grid.glsl: `groups` workgroups a task, tasks along z; what exceeds the device's x goes
+ * to y. */
 static inline void ad_vk_groups(ad_vk_launch *l, const ad_vk_caps *caps, size_t groups, int tasks) {
     const size_t rows = (groups + caps->max_groups[0] - 1) / caps->max_groups[0];
     l->grid[0] = (uint32_t)((groups + rows - 1) / rows);
@@ -45,7 +50,7 @@ static inline void ad_vk_items(ad_vk_launch *l, const ad_vk_caps *caps, size_t i
     ad_vk_groups(l, caps, (items + AD_VK_GROUP - 1) / AD_VK_GROUP, tasks);
 }
 
-/* Reductions over positions (abi_other.h; lower_norm.c): a first launch makes a part of each `run` of `count`
+/* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part of each `run` of `count`
  * positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of each
  * launch: scratch, or role `result` for the last. False: too many launches. */
 void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last);

@@ -30,6 +30,9 @@ static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, cons
     ad_vk_spec(l, (uint32_t)op->i[0]);
     ad_vk_spec(l, op->t[1] >= 0);
     ad_vk_spec(l, op->t[2] >= 0);
+    ad_vk_spec(l, ad_vk_in_place(op, 3, 0)   ? AD_AFFINE_IN_X
+                  : ad_vk_in_place(op, 3, 2) ? AD_AFFINE_IN_RESIDUAL
+                                             : AD_AFFINE_APART);
     ad_vk_items(l, caps, slice, op->tasks);
     return true;
 }
@@ -56,6 +59,8 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_spec(l, (uint32_t)op->i[0]);
     ad_vk_spec(l, (uint32_t)rows);
     for (int role = 2; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0);
+    ad_vk_spec(l, ad_vk_in_place(op, 4, 1));
+    ad_vk_spec(l, ad_vk_in_place(op, 5, 1));
     ad_vk_items(l, caps, slice, op->tasks);
     return true;
 }

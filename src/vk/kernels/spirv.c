@@ -1,5 +1,4 @@
-/* The SPIR-V modules built from shaders/ and embedded here. */
-#include "vk/core/internal.h"
+#include "vk/kernels/spirv.h"
 
 #include <string.h>
 

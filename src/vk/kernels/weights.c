@@ -17,13 +17,14 @@ static struct ad_push_weights push_of(const ad_plan *plan, const ad_op *op, int 
 }
 
 /* The numbers of an input channel are contiguous, those of an output channel lie a row apart. */
-static void add_sums(const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_weights push,
-                     ad_vk_recipe *out) {
+static ad_vk_launch *add_sums(const ad_op *op, const ad_vk_caps *caps, int kernel, struct ad_push_weights push,
+                              ad_vk_recipe *out) {
     const size_t channels = (size_t)(op->i[0] ? op->g.c : op->g.o), width = op->i[0] ? 1 : 16;
     ad_vk_launch *l = ad_vk_add(out, op, kernel, &push, sizeof push);
     ad_vk_spec(l, op->i[0] != 0);
     ad_vk_spec(l, (uint32_t)width);
     ad_vk_groups(l, caps, (channels + width - 1) / width, op->tasks);
+    return l;
 }
 
 static bool lower_norm(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
@@ -44,7 +45,8 @@ static bool lower_scale(const ad_plan *plan, const ad_op *op, int variant, const
 static bool lower_scale_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                              ad_vk_recipe *out) {
     if (variant != 1) return false;
-    add_sums(op, caps, AD_VK_WEIGHT_SCALE_BACK, push_of(plan, op, 1, 2, 3, 4, 5), out);
+    ad_vk_launch *l = add_sums(op, caps, AD_VK_WEIGHT_SCALE_BACK, push_of(plan, op, 1, 2, 3, 4, 5), out);
+    ad_vk_spec(l, ad_vk_in_place(op, 4, 3));
     return true;
 }
 

@@ -1,6 +1,5 @@
-/* Which variant runs an operation: the one it names, else the tuner's choice for such operations, else a sound default.
- */
-#include "vk/core/internal.h"
+#include "vk/program/choose.h"
+#include "vk/program/half_verdicts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,14 +71,14 @@ adatom_status ad_vk_lower_op(vk_engine *e, const ad_plan *plan, const ad_op *op,
     if (op->variant) {
         if (op->variant > 0 && op->variant <= count && lower_variant(e, plan, op, op->variant, out)) return ADATOM_OK;
         return ad_fail(ctx, ADATOM_UNSUPPORTED, "operation '%s' has no variant %d for this geometry on %s",
-                       ad_op_name(op->kind), op->variant, e->physical.info.name);
+                       ad_op_name(op->kind), op->variant, e->device.physical.info.name);
     }
     if (default_variant(e, plan, op, out)) return ADATOM_OK;
     const ad_geometry *g = &op->g;
     return ad_fail(ctx, ADATOM_UNSUPPORTED,
                    "no kernel for operation '%s' with n %d, %dx%dx%d to %dx%dx%d, k %d, stride %d, m %d on %s",
                    ad_op_name(op->kind), g->n, g->h, g->w, g->c, g->oh, g->ow, g->o, g->k, g->stride, g->m,
-                   e->physical.info.name);
+                   e->device.physical.info.name);
 }
 
 int ad_vk_variant_count(const ad_engine *engine, int kind) {
@@ -94,6 +93,17 @@ const char *ad_vk_variant_name(const ad_engine *engine, const ad_plan *plan, con
     return lower_variant((const vk_engine *)engine, plan, op, variant, &recipe)
                ? ad_vk_family_of(op->kind)->variants[variant - 1]
                : NULL;
+}
+
+bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant,
+                        ad_half_variant *out) {
+    const vk_engine *e = (const vk_engine *)engine;
+    const ad_vk_family *family = ad_vk_family_of(op->kind);
+    if (!(family->half >> variant & 1)) return false;
+    *out = (ad_half_variant){.name = family->variants[variant - 1],
+                             .offered = ad_vk_variant_name(engine, plan, op, variant) != NULL,
+                             .verdict = e->half_verdicts[op->kind][variant]};
+    return true;
 }
 
 static vk_choice *choice_of(vk_engine *e, uint64_t geometry) {
@@ -129,7 +139,7 @@ adatom_status ad_vk_choices_load(vk_engine *e) {
     char *text = NULL;
     size_t size = 0;
     adatom_status status = ADATOM_OK;
-    AD_TRY(ad_vk_cache_read(e, e->caps.half ? "tuning-fp16" : "tuning", &text, &size));
+    AD_TRY(ad_vk_cache_read(&e->cache, e->caps.half ? "tuning-fp16" : "tuning", &text, &size));
     if (size > CHOICES_MOST_BYTES) {
         ad_log(e->base.ctx, ADATOM_LOG_WARNING,
                "the variants chosen for this device are made anew: their file has %zu bytes", size);
@@ -156,13 +166,13 @@ done:
 }
 
 void ad_vk_choices_save(vk_engine *e) {
-    if (!e->cache_path || !e->choices_changed) return;
+    if (!e->cache.path || !e->choices_changed) return;
     enum { LINE = 64 };
     char *text = ad_malloc(e->base.ctx, (size_t)e->choice_count, LINE);
     size_t size = 0;
     for (int i = 0; text && i < e->choice_count; i++)
         size += (size_t)snprintf(text + size, LINE, "%016llx %s\n", (unsigned long long)e->choices[i].geometry,
                                  e->choices[i].variant);
-    if (text) ad_vk_cache_write(e, e->caps.half ? "tuning-fp16" : "tuning", text, size);
+    if (text) ad_vk_cache_write(&e->cache, e->caps.half ? "tuning-fp16" : "tuning", text, size);
     ad_free(text);
 }

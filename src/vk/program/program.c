@@ -1,6 +1,5 @@
-/* Programs: a plan lowered to launches with their pipelines, descriptor sets and memory. stream.c records and runs
- * them. */
-#include "vk/core/internal.h"
+#include "vk/program/choose.h"
+#include "vk/program/schedule.h"
 
 #include <string.h>
 
@@ -28,7 +27,7 @@ static adatom_status make_arenas(vk_program *p, ad_buffer *const *external) {
         const ad_arena *arena = &p->plan->arenas[a];
         p->arenas[a] = arena->external ? (external ? (vk_buffer *)external[a] : NULL) : &p->own[a];
         if (!arena->external) {
-            AD_TRY(ad_vk_buffer_init(p->e, arena->bytes, &p->own[a]));
+            AD_TRY(ad_vk_buffer_init(&p->e->device, arena->bytes, &p->own[a]));
         } else if (!p->arenas[a] || p->arenas[a]->bytes < arena->bytes) {
             status = ad_fail(ctx, ADATOM_USAGE, "program: arena %d needs external memory of %zu bytes; %zu were given",
                              a, arena->bytes, p->arenas[a] ? p->arenas[a]->bytes : 0);
@@ -50,7 +49,7 @@ static int stand_in(const ad_op *op) {
 /* The byte range behind each binding of a launch and whether it may be written. */
 static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *from, size_t scratch_offset,
                       size_t scratch_bytes, vk_launch *out) {
-    out->use_count = p->e->modules[from->kernel].bindings;
+    out->use_count = p->e->pipelines.modules[from->kernel].bindings;
     for (int b = 0; b < out->use_count; b++) {
         vk_use *use = &out->uses[b];
         if (from->bind[b] == AD_VK_SCRATCH) {
@@ -76,7 +75,8 @@ static adatom_status check_tensors(vk_program *p) {
             if (bytes > p->e->caps.max_range)
                 return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED,
                                "tensor '%s' of operation '%s' has %zu bytes; %s can bind at most %zu", t->name,
-                               ad_op_name(p->plan->ops[i].kind), bytes, p->e->physical.info.name, p->e->caps.max_range);
+                               ad_op_name(p->plan->ops[i].kind), bytes, p->e->device.physical.info.name,
+                               p->e->caps.max_range);
         }
     return ADATOM_OK;
 }
@@ -90,7 +90,7 @@ static adatom_status make_descriptors(vk_program *p, int launches, int bindings)
                                              .maxSets = (uint32_t)launches,
                                              .poolSizeCount = 2,
                                              .pPoolSizes = sizes};
-    VK(p->e->vk.vkCreateDescriptorPool(p->e->device, &info, NULL, &p->descriptors));
+    VK(p->e->device.vk.vkCreateDescriptorPool(p->e->device.handle, &info, NULL, &p->descriptors));
 done:
     return status;
 }
@@ -101,7 +101,7 @@ static adatom_status make_launch(vk_program *p, const ad_vk_launch *from, vk_lau
     adatom_context *ctx = e->base.ctx;
     adatom_status status = ADATOM_OK;
     const vk_layout *layout = NULL;
-    AD_TRY(ad_vk_pipeline_get(e, from, &layout, &out->pipeline));
+    AD_TRY(ad_vk_pipeline_get(&e->pipelines, from, &layout, &out->pipeline));
     out->layout = layout->pipeline;
     memcpy(out->grid, from->grid, sizeof out->grid);
     memcpy(out->push, from->push, sizeof out->push);
@@ -111,7 +111,7 @@ static adatom_status make_launch(vk_program *p, const ad_vk_launch *from, vk_lau
                                                   .descriptorPool = p->descriptors,
                                                   .descriptorSetCount = 1,
                                                   .pSetLayouts = &layout->set};
-    VK(e->vk.vkAllocateDescriptorSets(e->device, &allocate, &out->set));
+    VK(e->device.vk.vkAllocateDescriptorSets(e->device.handle, &allocate, &out->set));
     VkDescriptorBufferInfo ranges[VK_MAX_BINDINGS];
     VkWriteDescriptorSet writes[VK_MAX_BINDINGS];
     for (int b = 0; b < out->use_count; b++) {
@@ -130,11 +130,11 @@ static adatom_status make_launch(vk_program *p, const ad_vk_launch *from, vk_lau
                                                                  : VK_FORMAT_R32G32B32A32_SFLOAT,
                                              .offset = use->begin,
                                              .range = use->end - use->begin};
-        VK(e->vk.vkCreateBufferView(e->device, &view, NULL, &out->views[b]));
+        VK(e->device.vk.vkCreateBufferView(e->device.handle, &view, NULL, &out->views[b]));
         writes[b].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
         writes[b].pTexelBufferView = &out->views[b];
     }
-    e->vk.vkUpdateDescriptorSets(e->device, (uint32_t)out->use_count, writes, 0, NULL);
+    e->device.vk.vkUpdateDescriptorSets(e->device.handle, (uint32_t)out->use_count, writes, 0, NULL);
 done:
     return status;
 }
@@ -159,14 +159,14 @@ static adatom_status make_launches(vk_program *p) {
         if (recipe->scratch_bytes > e->caps.max_range) {
             status = ad_fail(
                 ctx, ADATOM_UNSUPPORTED, "operation '%s' needs %zu bytes of scratch memory; %s can bind at most %zu",
-                ad_op_name(plan->ops[i].kind), recipe->scratch_bytes, e->physical.info.name, e->caps.max_range);
+                ad_op_name(plan->ops[i].kind), recipe->scratch_bytes, e->device.physical.info.name, e->caps.max_range);
             goto done;
         }
         largest = AD_MAX(largest, recipe->scratch_bytes);
         total += recipe->scratch_bytes;
         p->first_launch[i] = launches;
         launches += recipe->count;
-        for (int l = 0; l < recipe->count; l++) bindings += e->modules[recipe->launches[l].kernel].bindings;
+        for (int l = 0; l < recipe->count; l++) bindings += e->pipelines.modules[recipe->launches[l].kernel].bindings;
     }
     p->first_launch[plan->op_count] = launches;
     if (!(p->launches = ad_calloc(ctx, (size_t)launches, sizeof *p->launches))) {
@@ -179,7 +179,7 @@ static adatom_status make_launches(vk_program *p) {
 
     /* Operations take turns in the scratch memory, so that neighbours needn't wait for each other's. */
     const size_t scratch = AD_MIN(total, AD_MAX(largest, (size_t)SCRATCH_TARGET_BYTES));
-    if (scratch) AD_TRY(ad_vk_buffer_init(e, scratch, &p->scratch));
+    if (scratch) AD_TRY(ad_vk_buffer_init(&e->device, scratch, &p->scratch));
     for (int i = 0; i < plan->op_count; i++) {
         const ad_vk_recipe *recipe = &recipes[i];
         if (cursor + recipe->scratch_bytes > scratch) cursor = 0;
@@ -193,21 +193,6 @@ static adatom_status make_launches(vk_program *p) {
 done:
     ad_free(recipes);
     return status;
-}
-
-/* How long each operation may take before anything was measured: on the slow side, so that the first submission is
- * short. */
-static adatom_status expect_times(vk_program *p) {
-    const double flops = p->e->caps.software ? 1e9 : 1e11, bytes = p->e->caps.software ? 1e9 : 1e10;
-    p->op_seconds = ad_calloc(p->e->base.ctx, (size_t)p->plan->op_count, sizeof *p->op_seconds);
-    p->op_ns = ad_calloc(p->e->base.ctx, (size_t)p->plan->op_count, sizeof *p->op_ns);
-    if (!p->op_seconds || !p->op_ns) return ADATOM_OUT_OF_MEMORY;
-    for (int i = 0; i < p->plan->op_count; i++) {
-        const ad_op *op = &p->plan->ops[i];
-        p->op_seconds[i] = 1e-5 + ad_op_flops(op) / flops + ad_op_bytes(p->plan, op) / bytes;
-        p->op_ns[i] = -1;
-    }
-    return ADATOM_OK;
 }
 
 adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_buffer *const *external,
@@ -230,12 +215,12 @@ adatom_status ad_vk_program_create(ad_engine *engine, const ad_plan *plan, ad_bu
     AD_TRY(check_tensors(p));
     AD_TRY(make_arenas(p, external));
     AD_TRY(make_launches(p));
-    AD_TRY(expect_times(p));
+    AD_TRY(ad_vk_expect_times(p));
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                          .queueFamilyIndex = e->physical.queue_family};
-    VK(e->vk.vkCreateCommandPool(e->device, &pool, NULL, &p->command_pool));
+                                          .queueFamilyIndex = e->device.physical.queue_family};
+    VK(e->device.vk.vkCreateCommandPool(e->device.handle, &pool, NULL, &p->command_pool));
     for (int s = 0; s < AD_SEGMENT_COUNT; s++) p->segments[s].stale = true;
-    AD_TRY(ad_vk_validated(e, errors));
+    AD_TRY(ad_vk_validated(&e->instance, errors));
     *out = (ad_program *)p;
 done:
     if (status != ADATOM_OK) {
@@ -251,17 +236,17 @@ void ad_vk_program_destroy(ad_program **program) {
     vk_engine *e = p->e;
     ad_vk_segments_clear(p);
     for (int l = 0; l < p->launch_count; l++)
-        for (int b = 0; b < VK_MAX_BINDINGS; b++) e->vk.vkDestroyBufferView(e->device, p->launches[l].views[b], NULL);
-    e->vk.vkDestroyQueryPool(e->device, p->queries, NULL);
-    e->vk.vkDestroyCommandPool(e->device, p->command_pool, NULL);
-    e->vk.vkDestroyDescriptorPool(e->device, p->descriptors, NULL);
-    for (int a = 0; a < AD_MAX_ARENAS; a++) ad_vk_buffer_clear(e, &p->own[a]);
-    ad_vk_buffer_clear(e, &p->scratch);
+        for (int b = 0; b < VK_MAX_BINDINGS; b++)
+            e->device.vk.vkDestroyBufferView(e->device.handle, p->launches[l].views[b], NULL);
+    e->device.vk.vkDestroyQueryPool(e->device.handle, p->queries, NULL);
+    e->device.vk.vkDestroyCommandPool(e->device.handle, p->command_pool, NULL);
+    e->device.vk.vkDestroyDescriptorPool(e->device.handle, p->descriptors, NULL);
+    for (int a = 0; a < AD_MAX_ARENAS; a++) ad_vk_buffer_clear(&e->device, &p->own[a]);
+    ad_vk_buffer_clear(&e->device, &p->scratch);
     ad_plan_destroy(&p->plan);
     ad_free(p->launches);
     ad_free(p->first_launch);
-    ad_free(p->op_seconds);
-    ad_free(p->op_ns);
+    ad_free(p->costs);
     ad_free(p);
     *program = NULL;
 }
@@ -283,7 +268,7 @@ adatom_status ad_vk_program_write(ad_program *program, int tensor, size_t offset
     vk_buffer *buffer = NULL;
     size_t at = 0;
     adatom_status status = locate(p, tensor, offset, bytes, &buffer, &at);
-    return status == ADATOM_OK ? ad_vk_buffer_write(p->e, buffer, at, data, bytes) : status;
+    return status == ADATOM_OK ? ad_vk_buffer_write(&p->e->queue, buffer, at, data, bytes) : status;
 }
 
 adatom_status ad_vk_program_read(ad_program *program, int tensor, size_t offset, void *data, size_t bytes) {
@@ -291,5 +276,5 @@ adatom_status ad_vk_program_read(ad_program *program, int tensor, size_t offset,
     vk_buffer *buffer = NULL;
     size_t at = 0;
     adatom_status status = locate(p, tensor, offset, bytes, &buffer, &at);
-    return status == ADATOM_OK ? ad_vk_buffer_read(p->e, buffer, at, data, bytes) : status;
+    return status == ADATOM_OK ? ad_vk_buffer_read(&p->e->queue, buffer, at, data, bytes) : status;
 }

@@ -1,0 +1,147 @@
+/* The layers of a network and what else writes operations: each file has the forward, backward and update or start of
+ * its family side by side. They know the tape and each other only downwards: a file uses those whose sections stand
+ * below its own here. */
+#ifndef AD_COMPILE_LAYERS_H
+#define AD_COMPILE_LAYERS_H
+
+#include "compile/tape.h"
+
+/* A kind of node. forward makes the node's output; backward takes pass->dy[node], the gradient of that output, to the
+ * gradients of its parameters and of its inputs, where something adapts. */
+typedef struct ad_layer {
+    adatom_status (*check)(const ad_tape *); /* USAGE: what the plan asks of such nodes is not possible. May be NULL */
+    bool (*adapts)(const ad_tape *, int node); /* something of the node itself adapts. NULL: it has no parameters */
+    void (*forward)(ad_tape *, ad_pass *, int node);
+    void (*backward)(ad_tape *, ad_pass *, int node);
+} ad_layer;
+
+/* The table: AD_NODE_X, and ad_layer_x of layers/x.c. */
+#define AD_LAYERS(LAYER)                                                                                               \
+    LAYER(CONV, conv)                                                                                                  \
+    LAYER(NORM, norm)                                                                                                  \
+    LAYER(POOL, pool)
+#define AD_LAYER_DECLARED(KIND, name) extern const ad_layer ad_layer_##name;
+AD_LAYERS(AD_LAYER_DECLARED)
+#undef AD_LAYER_DECLARED
+
+/* ---- adapted.c: the block of numbers that adapt, its gradient and the optimiser's moments ----------------------- */
+/* Lays the block out, with views for the parameters, and writes what it starts from. */
+void ad_adapted_begin(ad_tape *tape);
+
+/* ---- gather.c: pictures, or rows of features, of the data set --------------------------------------------------- */
+typedef struct ad_batch {
+    int n, rounds;              /* pictures per task of a round; a run takes those of one round */
+    int index, labels, counter; /* tensors; labels -1: not known; counter -1: it is always round 0 */
+    bool augmented;
+} ad_batch;
+void ad_gather_begin(ad_tape *tape); /* the data's tensors and the pixels' scale and shift */
+int ad_gather(ad_tape *tape, ad_segment_id segment, const ad_batch *batch);
+
+/* ---- head.c: linear, cosine and centroid heads, and the loss ---------------------------------------------------- */
+typedef struct ad_head_pass {
+    int x, weights; /* what LINEAR multiplies: features and head, or their unit vectors */
+    int x_inverse, w_inverse, logits;
+} ad_head_pass;
+bool ad_head_trains(const ad_tape *tape);
+/* The head's part of the adapted block; returns the block's new end. */
+size_t ad_head_layout(const ad_tape *tape, size_t end);
+void ad_head_begin(ad_tape *tape);
+/* The head from the class means of the features: the centroid's own, or where the trained head starts. */
+void ad_head_from_means(ad_tape *tape, int n, int features);
+ad_head_pass ad_head_forward(ad_tape *tape, const ad_pass *pass);
+/* Loss and predictions of the step segment; returns the gradient of the logits. */
+int ad_head_loss(ad_tape *tape, const ad_head_pass *head, const ad_batch *batch);
+void ad_head_predict(ad_tape *tape, const ad_head_pass *head, const ad_batch *batch);
+/* Gradients of the head and, where the backbone is live, of the features: pass->dy of the last node. */
+void ad_head_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, int dlogits);
+/* AD_HEAD_NONE: the features for the host. */
+void ad_head_features(ad_tape *tape, const ad_pass *pass);
+
+/* ---- optimiser.c ------------------------------------------------------------------------------------------------ */
+void ad_optimiser_begin(ad_tape *tape); /* the schedule and the counter of steps */
+void ad_optimiser_step(ad_tape *tape);
+void ad_optimiser_advance(ad_tape *tape, ad_segment_id segment, int counter);
+
+/* ---- conv.c, which hands decomposed convolutions to the file of their way --------------------------------------- */
+/* Forward, pass->y[node] is made already; bias: the shift of the norm that folds into the convolution, or -1. */
+enum {
+    AD_CONV_KERNEL, /* made: the kernel as it is applied */
+    AD_CONV_PACKED, /* made: the coefficients, packed and scaled */
+    AD_CONV_LOWRANK /* made, the first of those of weights.c */
+};
+enum { AD_CONV_RESPONSES /* kept: u of coefficients-first, z of atoms-first with groups */ };
+
+/* depth.c: atoms first; forward only with groups of channels, whose sums are taken first. */
+void ad_depth_forward(ad_tape *tape, ad_pass *pass, int node, int bias);
+void ad_depth_backward(ad_tape *tape, ad_pass *pass, int node);
+
+/* fused_atoms.c: atoms first in one operation. */
+void ad_fused_atoms_forward(ad_tape *tape, ad_pass *pass, int node, int bias);
+void ad_fused_atoms_dx(ad_tape *tape, ad_pass *pass, int node);
+
+/* atoms.c: coefficients first. */
+void ad_atoms_forward(ad_tape *tape, ad_pass *pass, int node, int bias);
+void ad_atoms_backward(ad_tape *tape, ad_pass *pass, int node);
+
+/* ---- weights.c: low-rank adapters (net/lowrank.h) on kernels ---------------------------------------------------- */
+adatom_status ad_weights_check(const ad_tape *tape);
+/* Places their tensors from `end` on in the adapted block; returns its new end. */
+size_t ad_weights_layout(ad_tape *tape, size_t end);
+void ad_weights_begin(ad_tape *tape); /* views, and gains at their start */
+/* The kernel of a convolution as it is applied, with its adapter where it has one. */
+int ad_weights_kernel(ad_tape *tape, ad_segment_id segment, int node);
+/* dw: gradient of the kernel, which is changed. */
+void ad_weights_backward(ad_tape *tape, int node, int dw);
+
+/* ---- compose.c: kernels and packed coefficients from what a decomposed layer has -------------------------------- */
+int ad_compose_kernel(ad_tape *tape, ad_segment_id segment, int node);
+int ad_compose_packed(ad_tape *tape, ad_segment_id segment, int node);
+/* From the gradient of the composed kernel to those of atoms and coefficients. */
+void ad_compose_backward(ad_tape *tape, const ad_pass *pass, int node, int dw);
+
+/* ---- norm.c: batch norm, activation and residual ---------------------------------------------------------------- */
+enum { AD_NORM_FOLDED /* made: coef of running statistics */ };
+enum { AD_NORM_STATS, AD_NORM_COEF, AD_NORM_WINNER /* kept: the last where a pool is computed with its norm */ };
+/* coef of a norm that is frozen and does not adapt: once per program. */
+int ad_norm_folded(ad_tape *tape, int node);
+/* Its shift alone, as the bias of the convolution that it folds into. */
+int ad_norm_bias(ad_tape *tape, int node);
+/* Copies the statistics that a pass used to where the host can read them: laid out as the network's role. */
+void ad_norm_keep_statistics(ad_tape *tape, const ad_pass *pass);
+
+/* ---- affine_pool.c: a norm's activation computed with the maximum pool behind it -------------------------------- */
+typedef struct ad_affine_back {
+    int back, x, dx, dresidual; /* tensors of AFFINE_BACK and AFFINE_POOL_BACK */
+    uint16_t flags;
+} ad_affine_back;
+/* The pool that alone reads norm `node` and whose windows lie side by side. The output of both nodes is then the
+ * pool's, and so is the gradient of it. -1: there is none. */
+int ad_affine_pool_of(const ad_tape *tape, int node);
+void ad_affine_pool_forward(ad_tape *tape, ad_pass *pass, int node, int coef);
+void ad_affine_pool_sums(ad_tape *tape, const ad_pass *pass, int node, int sums);
+void ad_affine_pool_back(ad_tape *tape, const ad_pass *pass, int node, const ad_affine_back *back);
+/* The activation of a norm, for all operations of AFFINE. */
+static inline void ad_affine_activation(ad_op *op, const ad_node *norm) {
+    op->i[0] = norm->act;
+    op->f[0] = norm->slope;
+}
+
+/* ---- elementwise.c ---------------------------------------------------------------------------------------------- */
+void ad_elementwise_zero(ad_tape *tape, ad_segment_id segment, int x, size_t count);
+void ad_elementwise_copy(ad_tape *tape, ad_segment_id segment, int x, int y, size_t count);
+
+/* ---- way.c: how a convolution is computed. It writes no operation ----------------------------------------------- */
+/* USAGE: a way of computing convolutions that this network has not. */
+adatom_status ad_way_check(const ad_tape *tape);
+/* Never AUTO. wants_gradient: in a pass that goes backward. */
+ad_conv_path ad_way_of(const ad_tape *tape, int node, bool wants_gradient);
+/* Whether the input's gradient is FUSED_ATOMS_DX, else CONV_DX with the composed kernel. */
+bool ad_way_fused_dx(const ad_tape *tape, int node);
+/* A low-rank adapter adds to the kernel. */
+bool ad_way_lowrank(const ad_tape *tape, int node);
+/* More than the atoms of a decomposed layer adapts; any of a convolution's parameters does. */
+bool ad_way_coefficients_adapt(const ad_tape *tape, const ad_node *node);
+bool ad_way_weights_adapt(const ad_tape *tape, const ad_node *node);
+/* The norm that alone follows convolution `node` folds into it: frozen, not adapted, nothing but atoms adapted. */
+bool ad_way_folds(const ad_tape *tape, int node);
+#endif

@@ -1,0 +1,471 @@
+/* Adaptation to episodes: many tasks in one program, group after group (docs/methods.md, "Adaptation and pretraining").
+ */
+#include "fewshot/evaluation.h"
+#include "fewshot/feature_cache.h"
+#include "fewshot/session.h"
+#include "fewshot/task_start.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct adaptation {
+    ad_session session; /* its rows are pictures, or features where the backbone stays as it is */
+    const adatom_dataset *dataset;
+    const adatom_episodes *episodes;
+    ad_settings settings;
+    adatom_episodes_info list;
+    int first, count;         /* episodes of the list */
+    int32_t *images, *row_of; /* the pictures some episodes use; their row on the device (by picture) */
+    size_t image_count;
+    int supports, queries;   /* pictures of one task */
+    int batch, rounds;       /* support pictures of one step; rounds of mini-batches (0: none) */
+    int query, query_rounds; /* pictures of one run of EVAL; its runs */
+    /* The numbers of steps after which the queries are classified, ascending; the last is settings.steps. */
+    const int *stops;
+    int stop_count;
+    size_t memory_bytes, arena_bytes;
+    adatom_evaluation **evaluations; /* one for each stop */
+} adaptation;
+
+/* ---- preparing ---- */
+
+/* Lists the pictures of tasks first .. first + count - 1, whose rows on the device begin with `row`. */
+static adatom_status list_images(adaptation *a, int first, int count, size_t row) {
+    adatom_context *ctx = a->session.device->ctx;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(a->dataset, &info);
+    if (!a->row_of) a->row_of = ad_malloc(ctx, info.images, sizeof *a->row_of);
+    if (!a->images) a->images = ad_malloc(ctx, info.images, sizeof *a->images);
+    if (!a->row_of || !a->images) return ADATOM_OUT_OF_MEMORY;
+    memset(a->row_of, 0, info.images * sizeof *a->row_of);
+    for (int e = a->first + first; e < a->first + first + count; e++) {
+        const int32_t *support, *query;
+        adatom_status status = adatom_episodes_get(a->episodes, e, &support, &query);
+        if (status != ADATOM_OK) return status;
+        for (int i = 0; i < a->supports; i++) a->row_of[support[i]] = 1;
+        for (int i = 0; i < a->queries; i++) a->row_of[query[i]] = 1;
+    }
+    a->image_count = 0;
+    for (size_t i = 0; i < info.images; i++) {
+        if (!a->row_of[i]) continue;
+        a->row_of[i] = (int32_t)(row + a->image_count);
+        a->images[a->image_count++] = (int32_t)i;
+    }
+    return ADATOM_OK;
+}
+
+/* A step takes `batch` of the support pictures; where that doesn't divide their number, each step's pictures are
+ * repeated so that the smaller last batch has the same size: the mean over repeated pictures is the mean over the
+ * pictures. */
+static void choose_batches(adaptation *a) {
+    const ad_settings *s = &a->settings;
+    a->batch = a->supports;
+    if (s->batch && s->batch < a->supports) {
+        int rest = a->supports % s->batch, repeat = rest ? rest : 1;
+        for (int k = 1; rest && k <= rest; k++)
+            if (s->batch * k % rest == 0) {
+                repeat = k;
+                break;
+            }
+        a->batch = s->batch * repeat;
+        a->rounds = s->epochs * ((a->supports + s->batch - 1) / s->batch);
+    } else if (s->batch) {
+        a->rounds = s->epochs;
+    }
+    if (a->rounds) a->settings.steps = a->rounds;
+    a->query = a->queries;
+    if (a->settings.backbone && s->bn != AD_BN_TRANSDUCTIVE) a->query = AD_MIN(a->queries, AD_MAX(a->supports, 25));
+    a->query_rounds = (a->queries + a->query - 1) / a->query;
+}
+
+/* Plans as many tasks at once as fit. */
+static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
+    ad_session *s = &a->session;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(a->dataset, &info);
+    if (a->settings.backbone)
+        ad_session_use_pictures(s, adatom_dataset_pixels(a->dataset, 0), info.image_size);
+    else
+        ad_session_use_features(s, NULL);
+    ad_build_params build = {.net = &s->model->net,
+                             .from_features = !a->settings.backbone,
+                             .way = a->list.way,
+                             .support = a->batch,
+                             .support_rounds = a->rounds,
+                             .query = a->query,
+                             .query_rounds = a->query_rounds,
+                             .eval_between = a->stop_count > 1,
+                             .through = a->stop_count == 1,
+                             .data_size = info.image_size};
+    ad_settings_apply(&a->settings, &build);
+    const ad_tasks_wanted wanted = {.tasks = method->tasks_at_once,
+                                    .most = a->count,
+                                    .rows = a->image_count,
+                                    .rows_per_task = (size_t)(a->supports + a->queries),
+                                    .memory_bytes = a->memory_bytes};
+    adatom_status status = ad_session_plan_tasks(s, &build, &wanted);
+    if (status == ADATOM_OK) a->arena_bytes = ad_plan_bytes(s->built.plan);
+    return status;
+}
+
+static adatom_status prepare(adaptation *a, const adatom_method *method) {
+    adatom_context *ctx = a->session.device->ctx;
+    adatom_status status = ad_settings_resolve(ctx, method, &a->settings);
+    if (status != ADATOM_OK) return status;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(a->dataset, &info);
+    adatom_episodes_describe(a->episodes, &a->list);
+    if (strcmp(info.hash, a->list.dataset_hash) != 0)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
+                       a->list.dataset_hash, info.hash);
+    if (info.image_size < a->session.model->net.image_size)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.image_size,
+                       a->session.model->net.image_size);
+    if (a->count == 0 && a->first >= 0) a->count = a->list.tasks - a->first;
+    if (a->first < 0 || a->count < 1 || a->first > a->list.tasks - a->count)
+        return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", a->count,
+                       a->first, a->list.tasks);
+    a->supports = a->list.way * a->list.shot;
+    a->queries = a->list.way * a->list.query;
+    choose_batches(a);
+    if (!a->stops) a->stops = &a->settings.steps;
+    a->memory_bytes = method->memory_bytes;
+    status = list_images(a, 0, a->count, 0);
+    return status == ADATOM_OK ? plan_episodes(a, method) : status;
+}
+
+static adatom_status create_evaluations(adaptation *a) {
+    const ad_session *s = &a->session;
+    const ad_evaluation_subject subject = {.model = s->model,
+                                           .list = &a->list,
+                                           .first = a->first,
+                                           .count = a->count,
+                                           .tasks_at_once = s->build.tasks,
+                                           .resident = s->rows.parts == 1,
+                                           .adapted = s->built.adapted_logical,
+                                           .arena_bytes = a->arena_bytes};
+    adatom_status status = ADATOM_OK;
+    for (int k = 0; k < a->stop_count && status == ADATOM_OK; k++) {
+        ad_settings settings = a->settings;
+        settings.steps = a->stops[k];
+        status = ad_evaluation_create(s->device->ctx, &settings, &subject, &a->evaluations[k]);
+    }
+    return status;
+}
+
+/* ---- a group of tasks ---- */
+
+/* The episode of a task; tasks past the end repeat the last one. */
+static int episode_of(const adaptation *a, int at, int task) { return a->first + AD_MIN(at + task, a->count - 1); }
+
+/* Sends the pictures of the tasks from `at` on, or, where all stay on the device, of all tasks. */
+static adatom_status send_images(adaptation *a, int at) {
+    ad_row_stream *rows = &a->session.rows;
+    const int tasks = a->session.build.tasks;
+    const bool stay = rows->parts == 1;
+    const long number = stay ? 0 : at / tasks;
+    adatom_status status = list_images(a, stay ? 0 : at, stay ? a->count : AD_MIN(tasks, a->count - at),
+                                       ad_row_stream_first(rows, number));
+    return status == ADATOM_OK ? ad_row_stream_send(rows, number, a->images, 0, a->image_count) : status;
+}
+
+/* The pictures of the tasks from `at` on are there, and row_of tells where; those of the tasks after them are on their
+ * way. */
+static adatom_status load_images(adaptation *a, int at) {
+    ad_row_stream *rows = &a->session.rows;
+    adatom_status status = ADATOM_OK;
+    if (rows->parts == 1 && at > 0) return ADATOM_OK;
+    AD_TRY(send_images(a, at));
+    AD_TRY(ad_row_stream_wait(rows));
+    if (rows->parts == 1 || at + a->session.build.tasks >= a->count) goto done;
+    AD_TRY(send_images(a, at + a->session.build.tasks));
+    AD_TRY(send_images(a, at)); /* for row_of: the pictures are there */
+done:
+    return status;
+}
+
+/* A new order of the support pictures for each pass over them. */
+static void shuffle_support(const adaptation *a, int episode, int pass, int32_t *order) {
+    ad_random random = ad_random_make(a->settings.seed, AD_STREAM_SHUFFLE, (uint32_t)episode);
+    random.counter[1] = (uint32_t)pass;
+    for (int i = 0; i < a->supports; i++) order[i] = i;
+    for (int i = a->supports - 1; i > 0; i--) {
+        const int k = (int)ad_random_below(&random, (uint32_t)i + 1);
+        const int32_t swap = order[i];
+        order[i] = order[k];
+        order[k] = swap;
+    }
+}
+
+/* Support pictures and labels of the tasks at once. order: room for the support pictures of a task. */
+static adatom_status fill_support(adaptation *a, int at, int32_t *order) {
+    ad_session *s = &a->session;
+    const int rounds = AD_MAX(a->rounds, 1), per_epoch = a->rounds ? a->rounds / a->settings.epochs : 1;
+    for (int t = 0; t < s->build.tasks; t++) {
+        const int32_t *support, *query;
+        const int e = episode_of(a, at, t);
+        adatom_status status = adatom_episodes_get(a->episodes, e, &support, &query);
+        if (status != ADATOM_OK) return status;
+        for (int i = 0; i < a->supports; i++) order[i] = i;
+        for (int r = 0; r < rounds; r++) {
+            const size_t to = ad_session_support_at(s, r, t);
+            if (a->rounds && r % per_epoch == 0) shuffle_support(a, e, r / per_epoch, order);
+            const int begin = a->rounds ? r % per_epoch * a->settings.batch : 0;
+            const int n = a->rounds ? AD_MIN(a->settings.batch, a->supports - begin) : a->batch;
+            for (int i = 0; i < a->batch; i++) {
+                const int32_t one = order[begin + i % n];
+                s->support[to + (size_t)i] = a->row_of[support[one]];
+                s->labels[to + (size_t)i] = one / a->list.shot;
+            }
+        }
+    }
+    return ADATOM_OK;
+}
+
+/* Past the end of the queries the last one is repeated. */
+static adatom_status fill_query(adaptation *a, int at) {
+    ad_session *s = &a->session;
+    for (int t = 0; t < s->build.tasks; t++) {
+        const int32_t *support, *query;
+        adatom_status status = adatom_episodes_get(a->episodes, episode_of(a, at, t), &support, &query);
+        if (status != ADATOM_OK) return status;
+        for (int i = 0; i < a->query_rounds * a->query; i++)
+            s->query[ad_session_query_at(s, t, i)] = a->row_of[query[AD_MIN(i, a->queries - 1)]];
+    }
+    return ADATOM_OK;
+}
+
+/* What of the tasks INIT does not know: random heads and low-rank adapters, the same for an episode however many run at
+ * once. */
+static adatom_status start_random(adaptation *a, int at) {
+    ad_session *s = &a->session;
+    const size_t count = a->settings.head_random ? s->built.plan->tensors[s->built.head].count : 0;
+    adatom_status status = ADATOM_OK;
+    float *weights = ad_malloc(s->device->ctx, count, sizeof *weights);
+    if (!weights) return ADATOM_OUT_OF_MEMORY;
+    for (int t = 0; t < s->build.tasks; t++) {
+        const int e = episode_of(a, at, t);
+        if (count) {
+            ad_draw_head(a->settings.seed, e, s->model->net.features, weights, count);
+            AD_TRY(ad_session_write(s, s->built.head, t, 0, weights, count));
+        }
+        AD_TRY(ad_start_lowrank(s, a->settings.seed, e, t));
+    }
+done:
+    ad_free(weights);
+    return status;
+}
+
+/* Keeps the classes predicted for the queries of the tasks from `at` on. A task that diverged has no accuracy. */
+static void keep_predictions(adaptation *a, int at, adatom_evaluation *out) {
+    ad_session *s = &a->session;
+    for (int t = 0; t < AD_MIN(s->build.tasks, a->count - at); t++) {
+        const bool diverged = ad_session_judge(s, t, a->queries, a->settings.steps > 0);
+        int32_t *to = out->predictions + (size_t)(at + t) * (size_t)a->queries, right = 0;
+        for (int q = 0; q < a->queries; q++) {
+            to[q] = diverged ? -1 : s->predicted[ad_session_query_at(s, t, q)];
+            right += to[q] == q / a->list.query;
+        }
+        out->accuracy[at + t] = diverged ? NAN : (float)right / (float)a->queries;
+        out->info.diverged += diverged;
+    }
+}
+
+/* Adapts to the tasks from `at` on. */
+static adatom_status adapt_group(adaptation *a, int at, int32_t *order) {
+    ad_session *s = &a->session;
+    const double start = ad_seconds();
+    adatom_status status;
+    AD_TRY(load_images(a, at));
+    AD_TRY(fill_support(a, at, order));
+    AD_TRY(fill_query(a, at));
+    AD_TRY(ad_session_start(s));
+    AD_TRY(start_random(a, at));
+    for (int k = 0; k < a->stop_count; k++) {
+        AD_TRY(ad_session_adapt(s, k == 0, a->stops[k] - (k ? a->stops[k - 1] : 0)));
+        keep_predictions(a, at, a->evaluations[k]);
+        a->evaluations[k]->info.seconds += ad_seconds() - start;
+    }
+done:
+    return status;
+}
+
+static void tell_progress(const adaptation *a, int done) {
+    adatom_progress now = {.phase = ADATOM_PHASE_EPISODES, .done = (uint64_t)done, .total = (uint64_t)a->count};
+    adatom_mean_interval(a->evaluations[a->stop_count - 1]->accuracy, NULL, (size_t)done, &now.mean, &now.ci95);
+    ad_report_details(a->session.device->ctx, &now);
+}
+
+static adatom_status adapt_groups(adaptation *a) {
+    ad_session *s = &a->session;
+    adatom_status status = ADATOM_OK;
+    int32_t *order = ad_malloc(s->device->ctx, (size_t)a->supports, sizeof *order);
+    if (!order) return ADATOM_OUT_OF_MEMORY;
+    for (int at = 0; at < a->count; at += s->build.tasks) {
+        AD_TRY(ad_interrupted(s->device->ctx));
+        AD_TRY(adapt_group(a, at, order));
+        tell_progress(a, AD_MIN(at + s->build.tasks, a->count));
+    }
+done:
+    ad_free(order);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+/* *out: the caller's params; *method: the caller's, or the default. */
+static adatom_status read_params(adatom_context *ctx, const adatom_adapt_params *params, adatom_adapt_params *out,
+                                 adatom_method *method) {
+    adatom_status status = AD_PARAMS(ctx, adatom_adapt_params, params, out);
+    if (status == ADATOM_OK) status = AD_PARAMS(ctx, adatom_method, out->method, method);
+    if (status == ADATOM_OK && (!out->dataset || !out->episodes))
+        status = ad_fail(ctx, ADATOM_USAGE, "adapting needs a data set and a list of episodes");
+    return status;
+}
+
+static adaptation adaptation_of(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params) {
+    return (adaptation){.session = ad_session_of(device, model),
+                        .dataset = params->dataset,
+                        .episodes = params->episodes,
+                        .list = ADATOM_INIT(adatom_episodes_info),
+                        .first = params->first,
+                        .count = params->count,
+                        .stop_count = 1};
+}
+
+static void clear_adaptation(adaptation *a) {
+    ad_session_clear(&a->session);
+    ad_free(a->images);
+    ad_free(a->row_of);
+}
+
+/* Everything that a run would need, that of the features included where the backbone stays as it is. */
+static adatom_status plan_whole(adaptation *a, const adatom_method *method) {
+    adatom_status status = prepare(a, method);
+    if (status != ADATOM_OK || a->settings.backbone) return status;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(a->dataset, &info);
+    const ad_features_wanted wanted = {.device = a->session.device,
+                                       .model = a->session.model,
+                                       .size = info.image_size,
+                                       .count = a->image_count,
+                                       .memory_bytes = a->memory_bytes};
+    return ad_features_plan(&wanted);
+}
+
+adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                adatom_adapt_plan_info *out) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    adaptation a = adaptation_of(device, model, &p);
+    if (p.step_count > 1) a.stop_count = 2;
+    if (status == ADATOM_OK) status = plan_whole(&a, &method);
+    adatom_adapt_plan_info info = ADATOM_INIT(adatom_adapt_plan_info);
+    if (status == ADATOM_OK) {
+        info.arena_bytes = a.arena_bytes;
+        info.tasks_at_once = a.session.build.tasks;
+    }
+    clear_adaptation(&a);
+    const adatom_status written = AD_INFO(ctx, adatom_adapt_plan_info, &info, out);
+    return ad_call_end(ctx, &outer, status == ADATOM_OK ? written : status);
+}
+
+static adatom_status begin_session(adaptation *a) {
+    ad_session *s = &a->session;
+    const int steps = a->settings.steps;
+    const float *features = NULL;
+    float *schedule = ad_calloc(s->device->ctx, AD_SCHEDULE_COLUMNS * (size_t)AD_MAX(steps, 1), sizeof *schedule);
+    adatom_status status = schedule ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
+    if (status != ADATOM_OK) return status;
+    if (!a->settings.backbone) {
+        AD_TRY(ad_feature_cache_table(s, a->dataset, a->images, a->image_count, a->memory_bytes, &features));
+        s->rows.table = features;
+    }
+    ad_log(s->device->ctx, ADATOM_LOG_INFO, "%s: %.1f MiB of %s, %s", a->settings.name,
+           (double)ad_row_stream_bytes(&s->rows) / 0x1p20, a->settings.backbone ? "pictures" : "features",
+           s->rows.parts == 1 ? "resident" : "streamed while it computes");
+    ad_settings_schedule(&a->settings, steps, schedule);
+    AD_TRY(ad_session_begin(s, schedule, steps));
+done:
+    ad_free(schedule);
+    return status;
+}
+
+/* out[0..a->stop_count-1]: all or none. */
+static adatom_status adapt_episodes(adaptation *a, const adatom_method *method, adatom_evaluation **out) {
+    adatom_context *ctx = a->session.device->ctx;
+    const double start = ad_seconds();
+    adatom_status status;
+    for (int k = 0; k < a->stop_count; k++) out[k] = NULL;
+    a->evaluations = out;
+    AD_TRY(prepare(a, method));
+    AD_TRY(create_evaluations(a));
+    AD_TRY(begin_session(a));
+    const double begun = ad_seconds();
+    AD_TRY(adapt_groups(a));
+    for (int k = 0; k < a->stop_count; k++) {
+        out[k]->info.seconds += begun - start;
+        out[k]->info.episodes_per_s = a->count / out[k]->info.seconds;
+        ad_evaluation_finish(ctx, out[k], a->first);
+    }
+done:
+    clear_adaptation(a);
+    if (status != ADATOM_OK)
+        for (int k = 0; k < a->stop_count; k++) adatom_evaluation_destroy(&out[k]);
+    return status;
+}
+
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model,
+                                    const adatom_adapt_params *params, adatom_evaluation **out) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    *out = NULL;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    adaptation a = adaptation_of(device, model, &p);
+    if (status == ADATOM_OK) status = adapt_episodes(&a, &method, out);
+    return ad_call_end(ctx, &outer, status);
+}
+
+static adatom_status check_stops(adatom_context *ctx, const adatom_adapt_params *p, const adatom_method *method,
+                                 size_t capacity) {
+    if (p->step_count < 1 || p->step_count > INT32_MAX || !p->steps)
+        return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
+    if (p->step_count > capacity)
+        return ad_fail(ctx, ADATOM_USAGE, "%zu numbers of steps give as many evaluations; there is room for %zu",
+                       p->step_count, capacity);
+    for (size_t k = 0; k < p->step_count; k++)
+        if (p->steps[k] < 1 || (k > 0 && p->steps[k] <= p->steps[k - 1]))
+            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not",
+                           p->steps[k]);
+    if (method->procedure)
+        return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps",
+                       adatom_procedure_name(method->procedure));
+    return ADATOM_OK;
+}
+
+adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                 adatom_evaluation **out, size_t capacity) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    ad_settings settings;
+    for (size_t k = 0; k < capacity; k++) out[k] = NULL;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    AD_TRY(status);
+    AD_TRY(check_stops(ctx, &p, &method, capacity));
+    method.steps = p.steps[p.step_count - 1];
+    AD_TRY(ad_settings_resolve(ctx, &method, &settings));
+    if (settings.steps == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name));
+    adaptation a = adaptation_of(device, model, &p);
+    a.stops = p.steps;
+    a.stop_count = (int)p.step_count;
+    AD_TRY(adapt_episodes(&a, &method, out));
+done:
+    return ad_call_end(ctx, &outer, status);
+}

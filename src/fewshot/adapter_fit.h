@@ -1,0 +1,67 @@
+/* From a folder of pictures to an adapter. What the parts share: settings and the estimate (adapter_fit.c), tasks on
+ * the device (adapter_fit_tasks.c), the adapter made of what they hold at the end (adapter_collect.c).
+ *
+ * The estimate of the adapter's accuracy is a set of tasks that each leave some pictures out, all of them adapted at
+ * once; the adapter itself is one more task with every picture. */
+#ifndef AD_FEWSHOT_ADAPTER_FIT_H
+#define AD_FEWSHOT_ADAPTER_FIT_H
+
+#include "fewshot/adapter.h"
+#include "fewshot/method.h"
+#include "fewshot/session.h"
+
+enum { AD_ADAPTER_FIT_EVERYTHING = AD_FOLD_NONE, AD_ADAPTER_FIT_CHECKPOINTS = 10 };
+
+/* What the estimate measured after some number of steps. */
+typedef struct ad_adapter_fit_checkpoint {
+    int steps;
+    int *tested, *right;        /* [classes] */
+    int all_tested, all_right;  /* sums over the classes */
+    int lost_tasks, first_lost; /* tasks that diverged: what they were asked about is not among tested */
+} ad_adapter_fit_checkpoint;
+
+typedef struct ad_adapter_fit {
+    adatom_device *device;
+    adatom_context *ctx;
+    const adatom_model *model;
+    const adatom_dataset *dataset;
+    adatom_dataset_info info;
+    adatom_fit_params p; /* defaults filled in */
+    adatom_method method;
+    ad_settings settings;
+    int images, features;
+    int32_t *labels; /* of each picture */
+    int32_t *fold;   /* the task that leaves it out and is asked about it; AD_ADAPTER_FIT_EVERYTHING: none */
+    int folds;       /* tasks of the estimate; 0: none */
+    bool fresh;      /* each step has its own pictures: mini-batches or augmentation */
+    /* Features of all pictures on the host, the device's [images][features]; NULL where they depend on the support
+     * set. */
+    const float *table;
+    ad_session session; /* its rows: the pictures, or their features where the backbone stays as it is */
+    /* Of the tasks that run: consecutive folds, or the one with everything (first AD_ADAPTER_FIT_EVERYTHING). */
+    int first, count;
+    int rounds;     /* of different pictures; 0: always the same */
+    int32_t *order; /* [images] room for the pictures of a task */
+    /* Results of the estimate. */
+    int checkpoint_count;
+    ad_adapter_fit_checkpoint checkpoints[AD_ADAPTER_FIT_CHECKPOINTS];
+    int *counts; /* holds tested and right of all checkpoints */
+} ad_adapter_fit;
+
+/* Plans so many tasks from `first` on and begins their session. */
+adatom_status ad_adapter_fit_begin(ad_adapter_fit *fit, int first, int count);
+/* Starts the group of tasks from `at` on; there are fit->session.build.tasks of them. */
+adatom_status ad_adapter_fit_start(ad_adapter_fit *fit, int at);
+/* Runs further steps (`after_start`: the first ones) and adds to `out` what the tasks from `at` on are asked about and
+ * what of it they get right. */
+adatom_status ad_adapter_fit_run(ad_adapter_fit *fit, int at, bool after_start, int steps,
+                                 ad_adapter_fit_checkpoint *out);
+
+/* Reads the adapted numbers, the statistics and the head of the session's first task into the adapter. FAILED: one is
+ * not finite; the message names its tensor. */
+adatom_status ad_adapter_fit_collect(ad_adapter_fit *fit, adatom_adapter *adapter);
+/* What decided the adapter and how good it is, as a new JSON object (ad_adapter_finish adds what the numbers themselves
+ * say); NULL: out of memory. fitted_right: of all pictures, by the adapter itself. */
+json_t *ad_adapter_fit_configuration(const ad_adapter_fit *fit, const ad_adapter_fit_checkpoint *best,
+                                     int fitted_right);
+#endif

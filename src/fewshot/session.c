@@ -1,0 +1,275 @@
+#include "fewshot/session.h"
+
+#include <math.h>
+#include <string.h>
+
+ad_session ad_session_of(adatom_device *device, const adatom_model *model) {
+    return (ad_session){.device = device, .model = model, .rows = {.engine = device->engine}};
+}
+
+void ad_session_use_pictures(ad_session *s, const uint8_t *pixels, int size) {
+    s->rows.table = pixels;
+    s->rows.row_bytes = 3 * (size_t)size * (size_t)size;
+}
+
+void ad_session_use_features(ad_session *s, const float *table) {
+    s->rows.table = table;
+    s->rows.row_bytes = (size_t)s->model->net.features * sizeof(float);
+}
+
+void ad_session_end_program(ad_session *s) {
+    if (s->program) s->device->engine->api->program_destroy(&s->program);
+    ad_built_clear(&s->built);
+    ad_free(s->support);
+    ad_free(s->query);
+    ad_free(s->lost);
+    s->support = s->labels = s->query = s->predicted = NULL;
+    s->lost = NULL;
+}
+
+void ad_session_change_model(ad_session *s, const adatom_model *model) {
+    ad_session_end_program(s);
+    if (s->parameters) s->device->engine->api->buffer_destroy(s->device->engine, &s->parameters);
+    s->model = model;
+}
+
+void ad_session_clear(ad_session *s) {
+    if (!s->device) return;
+    ad_session_change_model(s, NULL);
+    ad_row_stream_clear(&s->rows);
+}
+
+/* ---- beginning ---- */
+
+/* The model's parameter arena on the device. */
+static adatom_status upload_parameters(ad_session *s) {
+    ad_engine *engine = s->device->engine;
+    const size_t bytes = s->model->net.role_begin[AD_ROLE_COUNT] * sizeof(float);
+    adatom_status status = engine->api->buffer_create(engine, bytes, &s->parameters);
+    if (status != ADATOM_OK) return status;
+    status = engine->api->buffer_write(engine, s->parameters, 0, s->model->values, bytes);
+    if (status != ADATOM_OK) engine->api->buffer_destroy(engine, &s->parameters);
+    return status;
+}
+
+/* Arena 0 of plans holds the parameters, arenas 1.. the chunks of rows. */
+static adatom_status create_program(ad_session *s) {
+    ad_engine *engine = s->device->engine;
+    ad_buffer *external[AD_MAX_ARENAS] = {s->parameters};
+    for (int k = 0; k < s->rows.chunk_count; k++) external[1 + k] = s->rows.buffers[k];
+    return engine->api->program_create(engine, s->built.plan, external, &s->program);
+}
+
+static size_t support_count(const ad_session *s) {
+    return s->built.support_index < 0
+               ? 0
+               : (size_t)AD_MAX(s->build.support_rounds, 1) * (size_t)s->build.tasks * (size_t)s->build.support;
+}
+
+static size_t query_count(const ad_session *s) {
+    return s->built.query_index < 0
+               ? 0
+               : (size_t)AD_MAX(s->build.query_rounds, 1) * (size_t)s->build.tasks * (size_t)s->build.query;
+}
+
+static adatom_status allocate_arrays(ad_session *s) {
+    adatom_context *ctx = s->device->ctx;
+    s->support = ad_calloc(ctx, 2 * support_count(s), sizeof *s->support);
+    s->query = ad_calloc(ctx, 2 * query_count(s), sizeof *s->query);
+    s->lost = ad_calloc(ctx, (size_t)s->build.tasks, sizeof *s->lost);
+    if (!s->support || !s->query || !s->lost) return ADATOM_OUT_OF_MEMORY;
+    s->labels = s->support + support_count(s);
+    s->predicted = s->query + query_count(s);
+    return ADATOM_OK;
+}
+
+static adatom_status write_tensor(ad_session *s, int tensor, const void *data, size_t bytes) {
+    return s->device->engine->api->program_write(s->program, tensor, 0, data, bytes);
+}
+
+static adatom_status write_counter(ad_session *s, int tensor, int32_t value) {
+    return tensor < 0 ? ADATOM_OK : write_tensor(s, tensor, &value, sizeof value);
+}
+
+/* Scale and shift of pixels: (pixel/255 - mean)/std. */
+static adatom_status write_pixel_scale(ad_session *s) {
+    float norm[8] = {0};
+    if (s->built.norm < 0) return ADATOM_OK;
+    for (int c = 0; c < 3; c++) {
+        norm[c] = 1.0f / s->model->std[c];
+        norm[4 + c] = -s->model->mean[c] / s->model->std[c];
+    }
+    return write_tensor(s, s->built.norm, norm, sizeof norm);
+}
+
+adatom_status ad_session_begin(ad_session *s, const float *schedule, int steps) {
+    adatom_status status = ADATOM_OK;
+    if (!s->parameters) AD_TRY(upload_parameters(s));
+    AD_TRY(ad_row_stream_create(&s->rows));
+    AD_TRY(create_program(s));
+    AD_TRY(allocate_arrays(s));
+    AD_TRY(write_pixel_scale(s));
+    if (s->built.schedule >= 0)
+        AD_TRY(write_tensor(s, s->built.schedule, schedule, AD_SCHEDULE_COLUMNS * (size_t)steps * sizeof *schedule));
+done:
+    return status;
+}
+
+/* ---- running ---- */
+
+adatom_status ad_session_write_support(ad_session *s) {
+    const size_t bytes = support_count(s) * sizeof *s->support;
+    adatom_status status = ADATOM_OK;
+    if (!bytes) return ADATOM_OK;
+    AD_TRY(write_tensor(s, s->built.support_index, s->support, bytes));
+    AD_TRY(write_tensor(s, s->built.support_labels, s->labels, bytes));
+done:
+    return status;
+}
+
+static adatom_status write_query(ad_session *s) {
+    const size_t bytes = query_count(s) * sizeof *s->query;
+    return bytes ? write_tensor(s, s->built.query_index, s->query, bytes) : ADATOM_OK;
+}
+
+adatom_status ad_session_start(ad_session *s) {
+    adatom_status status;
+    AD_TRY(ad_interrupted(s->device->ctx));
+    AD_TRY(ad_session_write_support(s));
+    AD_TRY(write_query(s));
+    AD_TRY(write_counter(s, s->built.counter, 0));
+    AD_TRY(write_counter(s, s->built.eval_counter, 0));
+    AD_TRY(ad_run_segment(s->device->engine->api, s->program, AD_SEGMENT_INIT, 1));
+done:
+    return status;
+}
+
+/* Tasks whose adapted numbers are not all finite are lost. Where nothing adapts nothing is lost. */
+static adatom_status find_lost(ad_session *s) {
+    enum { AT_ONCE = 1 << 20 }; /* floats read at once */
+    const ad_engine_api *api = s->device->engine->api;
+    const size_t tasks = (size_t)s->build.tasks, count = s->built.adapted_count;
+    adatom_status status = ADATOM_OK;
+    memset(s->lost, 0, tasks * sizeof *s->lost);
+    if (s->built.adapted < 0 || count == 0) return ADATOM_OK;
+    const size_t stride = s->built.plan->tensors[s->built.adapted].stride;
+    const size_t group = AD_MIN(AD_MAX(AT_ONCE / AD_MAX(stride, (size_t)1), (size_t)1), tasks);
+    float *values = ad_malloc(s->device->ctx, (group - 1) * stride + count, sizeof *values);
+    if (!values) return ADATOM_OUT_OF_MEMORY;
+    for (size_t at = 0; at < tasks; at += group) {
+        const size_t here = AD_MIN(group, tasks - at);
+        AD_TRY(api->program_read(s->program, s->built.adapted, at * stride * sizeof *values, values,
+                                 ((here - 1) * stride + count) * sizeof *values));
+        for (size_t t = 0; t < here; t++) {
+            bool finite = true;
+            for (size_t e = 0; e < count; e++) finite &= isfinite(values[t * stride + e]) != 0;
+            s->lost[at + t] = !finite;
+        }
+    }
+done:
+    ad_free(values);
+    return status;
+}
+
+adatom_status ad_session_adapt(ad_session *s, bool first, int steps) {
+    const ad_engine_api *api = s->device->engine->api;
+    const ad_run runs[] = {
+        {AD_SEGMENT_PREFIX, first}, {AD_SEGMENT_STEP, steps}, {AD_SEGMENT_EVAL, s->build.query_rounds}};
+    adatom_status status;
+    AD_TRY(write_counter(s, s->built.eval_counter, 0));
+    AD_TRY(api->program_run(s->program, runs, AD_COUNT(runs)));
+    AD_TRY(api->program_read(s->program, s->built.query_predicted, 0, s->predicted,
+                             query_count(s) * sizeof *s->predicted));
+    AD_TRY(find_lost(s));
+done:
+    return status;
+}
+
+bool ad_session_judge(ad_session *s, int task, int asked, bool trained) {
+    bool lost = s->lost[task], tied = trained;
+    for (int i = 0; i < asked; i++) {
+        int32_t *class = &s->predicted[ad_session_query_at(s, task, i)];
+        tied = tied && *class == AD_PREDICTED_TIED;
+        if (*class == AD_PREDICTED_TIED) *class = 0;
+        lost = lost || *class < 0;
+    }
+    return lost || tied;
+}
+
+adatom_status ad_session_train(ad_session *s, long first, long steps, long *done) {
+    const ad_engine_api *api = s->device->engine->api;
+    int32_t reached = (int32_t)first;
+    *done = 0;
+    adatom_status status = write_counter(s, s->built.counter, reached);
+    if (status != ADATOM_OK) return status;
+    status = ad_run_segment(api, s->program, AD_SEGMENT_STEP, (int)steps);
+    if (status == ADATOM_OK) *done = steps;
+    if (status != ADATOM_INTERRUPTED) return status;
+    /* Without lanes the tasks have done the same whole turns, and the counter that each of them advances tells which.
+     */
+    const adatom_status read = api->program_read(s->program, s->built.counter, 0, &reached, sizeof reached);
+    if (read != ADATOM_OK) return read;
+    *done = reached - first;
+    return status;
+}
+
+adatom_status ad_session_read_training(ad_session *s, float *loss, int32_t *predicted) {
+    const ad_engine_api *api = s->device->engine->api;
+    const size_t steps = (size_t)s->build.support_rounds;
+    adatom_status status;
+    AD_TRY(api->program_read(s->program, s->built.loss, 0, loss, steps * sizeof *loss));
+    AD_TRY(
+        api->program_read(s->program, s->built.support_predicted, 0, predicted, support_count(s) * sizeof *predicted));
+done:
+    return status;
+}
+
+adatom_status ad_session_pass(ad_session *s, const int32_t *which, size_t count, ad_take_features take, void *user) {
+    const ad_engine_api *api = s->device->engine->api;
+    const size_t tasks = (size_t)s->build.tasks, batch = (size_t)s->build.query, width = (size_t)s->model->net.features,
+                 stride = s->built.plan->tensors[s->built.features].stride;
+    adatom_status status = ADATOM_OK;
+    float *features = ad_malloc(s->device->ctx, tasks * stride, sizeof *features);
+    if (!features) return ADATOM_OUT_OF_MEMORY;
+    for (size_t at = 0; at < count; at += batch) {
+        const size_t n = AD_MIN(batch, count - at);
+        AD_TRY(ad_interrupted(s->device->ctx));
+        AD_TRY(ad_row_stream_next(&s->rows, which, count, at, s->query));
+        for (size_t t = 1; t < tasks; t++) memcpy(s->query + t * batch, s->query, batch * sizeof *s->query);
+        AD_TRY(write_query(s));
+        AD_TRY(ad_run_segment(api, s->program, AD_SEGMENT_EVAL, 1));
+        AD_TRY(api->program_read(s->program, s->built.features, 0, features,
+                                 ((tasks - 1) * stride + n * width) * sizeof *features));
+        take(user, at, n, features, stride);
+    }
+done:
+    ad_free(features);
+    return status;
+}
+
+void ad_session_tell(ad_session *s, size_t more) {
+    s->progress.done += more;
+    if (s->progress.phase) ad_report(s->device->ctx, s->progress.phase, s->progress.done, s->progress.total);
+}
+
+/* ---- what tasks hold ---- */
+
+adatom_status ad_session_write(ad_session *s, int tensor, int task, size_t first, const float *values, size_t count) {
+    const size_t at = (size_t)task * s->built.plan->tensors[tensor].stride + first;
+    return s->device->engine->api->program_write(s->program, tensor, at * sizeof *values, values,
+                                                 count * sizeof *values);
+}
+
+adatom_status ad_session_read(ad_session *s, int tensor, float *values, size_t count) {
+    return s->device->engine->api->program_read(s->program, tensor, 0, values, count * sizeof *values);
+}
+
+adatom_status ad_session_write_parameters(ad_session *s, size_t first, const float *values, size_t count) {
+    ad_engine *engine = s->device->engine;
+    return engine->api->buffer_write(engine, s->parameters, first * sizeof *values, values, count * sizeof *values);
+}
+
+adatom_status ad_session_read_parameters(ad_session *s, size_t first, float *values, size_t count) {
+    ad_engine *engine = s->device->engine;
+    return engine->api->buffer_read(engine, s->parameters, first * sizeof *values, values, count * sizeof *values);
+}

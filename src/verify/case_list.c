@@ -1,0 +1,103 @@
+#include "verify/case_list.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void ad_case_list_clear(ad_case_list *list) {
+    ad_free(list->cases);
+    *list = (ad_case_list){.ctx = list->ctx};
+}
+
+bool ad_case_role_is(int kind, int role, const char *name) {
+    const char *at = NULL;
+    int length = 0;
+    return ad_op_role(kind, role, NULL, &at, &length) != AD_ACCESS_NONE && strlen(name) == (size_t)length &&
+           memcmp(at, name, (size_t)length) == 0;
+}
+
+bool ad_case_never_tasked(int kind, int role) {
+    static const char *const names[] = {"index", "labels", "counter",  "predicted", "loss",
+                                        "data",  "table",  "schedule", "norm"};
+    for (size_t n = 0; n < AD_COUNT(names); n++)
+        if (ad_case_role_is(kind, role, names[n])) return true;
+    return false;
+}
+
+ad_geometry ad_case_geometry(ad_geometry g) {
+    g.k = AD_MAX(g.k, 1);
+    g.stride = AD_MAX(g.stride, 1);
+    g.dil = AD_MAX(g.dil, 1);
+    g.oh = (g.h + 2 * g.pad - g.dil * (g.k - 1) - 1) / g.stride + 1;
+    g.ow = (g.w + 2 * g.pad - g.dil * (g.k - 1) - 1) / g.stride + 1;
+    return g;
+}
+
+ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
+    ad_case c = {.op = {.kind = (uint16_t)kind, .tasks = (int16_t)tasks, .g = g}, .tasks = tasks};
+    for (int r = 0; r < AD_OP_TENSORS; r++) c.op.t[r] = -1;
+    for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) {
+        c.op.t[r] = (int16_t)r;
+        if (ad_case_never_tasked(kind, r)) ad_case_share(&c, r);
+    }
+    return c;
+}
+
+void ad_case_absent(ad_case *c, int role) { c->op.t[role] = -1; }
+void ad_case_share(ad_case *c, int role) { c->shared |= 1u << role; }
+void ad_case_halve(ad_case *c, int role) { c->half |= 1u << role; }
+void ad_case_alias(ad_case *c, int role, int with) { c->op.t[role] = (int16_t)with; }
+
+static void append(char *text, size_t size, const char *word, int length, const char *prefix) {
+    const size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s%.*s", used ? " " : "", prefix, length, word);
+}
+
+static void describe(ad_case *c, const char *words) {
+    const ad_geometry *g = &c->op.g;
+    const struct {
+        const char *letter;
+        int value;
+    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},   {"o", g->o},
+                 {"m", g->m},     {"k", g->k}, {"s", g->stride}, {"p", g->pad}, {"d", g->dil}, {"g", g->group}};
+    char *text = c->shape;
+    for (size_t s = 0; s < AD_COUNT(sizes); s++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", sizes[s].value);
+        if (sizes[s].value) append(text, sizeof c->shape, number, 16, sizes[s].letter);
+    }
+    for (int r = 0; r < AD_OP_TENSORS; r++) {
+        const char *name = NULL, *other = NULL;
+        int length = 0, other_length = 0;
+        if (ad_op_role(c->op.kind, r, NULL, &name, &length) == AD_ACCESS_NONE) break;
+        if (c->op.t[r] < 0)
+            append(text, sizeof c->shape, name, length, "no-");
+        else if (c->op.t[r] != r) {
+            ad_op_role(c->op.kind, c->op.t[r], NULL, &other, &other_length);
+            append(text, sizeof c->shape, name, length, "");
+            append(text, sizeof c->shape, other, other_length, "in-");
+        } else if ((c->shared >> r & 1) && !ad_case_never_tasked(c->op.kind, r) && c->tasks > 1)
+            append(text, sizeof c->shape, name, length, "shared-");
+        if (c->half >> r & 1) append(text, sizeof c->shape, name, length, "half-");
+    }
+    if (c->op.flags & AD_ACCUMULATE) append(text, sizeof c->shape, "accumulate", 10, "");
+    if (words) append(text, sizeof c->shape, words, (int)strlen(words), "");
+}
+
+void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words) {
+    if (list->failed) return;
+    if (list->count == list->capacity) {
+        const int capacity = AD_MAX(256, 2 * list->capacity);
+        ad_case *grown = ad_realloc(list->ctx, list->cases, (size_t)list->count, (size_t)capacity, sizeof *grown);
+        if (!grown) {
+            list->failed = true;
+            return;
+        }
+        list->cases = grown;
+        list->capacity = capacity;
+    }
+    c.quick = quick;
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (c.op.t[r] >= 0 && c.count[r] == 0) c.count[r] = ad_op_elements(&c.op, r);
+    describe(&c, words);
+    list->cases[list->count++] = c;
+}

@@ -1,0 +1,92 @@
+/* LINEAR*, ROW_NORM*, CLASS_MEAN, MEAN_HEAD, SOFTMAX_CE. */
+#include "verify/cases/families.h"
+
+#include <string.h>
+
+static void add_linear(ad_case_list *list) {
+    static const struct {
+        bool quick;
+        int tasks, n, c, o;
+        float factor;
+    } sizes[] = {
+        {true, 1, 1, 1, 1, 1},     {true, 3, 5, 65, 5, 2},    {true, 1, 25, 64, 7, 1},  {false, 3, 3, 7, 20, 0.5f},
+        {false, 1, 75, 100, 5, 1}, {false, 1, 2, 130, 67, 2}, {false, 3, 9, 640, 4, 1},
+    };
+    static const int kinds[] = {AD_OP_LINEAR, AD_OP_LINEAR_DX, AD_OP_LINEAR_DW};
+    static const int bias[] = {2, -1, 3}, weights[] = {1, 1, 0};
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
+        for (size_t s = 0; s < AD_COUNT(sizes); s++) {
+            const ad_geometry g = {.n = sizes[s].n, .c = sizes[s].c, .o = sizes[s].o};
+            ad_case c = ad_case_of(kinds[kind], sizes[s].tasks, g);
+            c.op.f[0] = sizes[s].factor;
+            ad_case_add(list, c, sizes[s].quick, NULL);
+            ad_case other = c;
+            if (bias[kind] >= 0) ad_case_absent(&other, bias[kind]);
+            if (other.tasks > 1) ad_case_share(&other, weights[kind]);
+            if (other.tasks > 1 || bias[kind] >= 0) ad_case_add(list, other, sizes[s].quick, NULL);
+            c.op.flags = AD_ACCUMULATE;
+            if (s % 2) ad_case_add(list, c, sizes[s].quick, NULL);
+        }
+}
+
+static void add_heads(ad_case_list *list) {
+    static const struct {
+        bool quick;
+        int tasks, n, c, o;
+    } sizes[] = {
+        {true, 1, 1, 1, 1}, {true, 3, 5, 7, 3}, {true, 1, 25, 64, 5}, {false, 3, 20, 65, 20}, {false, 1, 3, 1600, 5}};
+    for (size_t s = 0; s < AD_COUNT(sizes); s++) {
+        const ad_geometry g = {.n = sizes[s].n, .c = sizes[s].c, .o = sizes[s].o};
+        ad_case_add(list, ad_case_of(AD_OP_ROW_NORM, sizes[s].tasks, g), sizes[s].quick, NULL);
+        ad_case_add(list, ad_case_of(AD_OP_ROW_NORM_BACK, sizes[s].tasks, g), sizes[s].quick, NULL);
+        ad_case_add(list, ad_case_of(AD_OP_CLASS_MEAN, sizes[s].tasks, g), sizes[s].quick, NULL);
+        ad_case head = ad_case_of(AD_OP_MEAN_HEAD, sizes[s].tasks, g);
+        head.op.f[0] = 2;
+        ad_case_add(list, head, sizes[s].quick, NULL);
+    }
+}
+
+static void add_softmax(ad_case_list *list) {
+    enum { LOGITS, LABELS, COUNTER, LOSS, DLOGITS, PREDICTED };
+    static const struct {
+        bool quick;
+        int tasks, n, o, rounds, counter;
+        float smoothing;
+    } sizes[] = {
+        {true, 1, 1, 1, 1, 0, 0},   {true, 3, 5, 5, 4, 6, 0.1f},    {true, 1, 75, 5, 1, 0, 0},
+        {false, 3, 3, 20, 3, 2, 0}, {false, 1, 4, 129, 1, 0, 0.1f},
+    };
+    for (size_t s = 0; s < AD_COUNT(sizes); s++) {
+        const ad_geometry g = {.n = sizes[s].n, .o = sizes[s].o};
+        ad_case c = ad_case_of(AD_OP_SOFTMAX_CE, sizes[s].tasks, g), other;
+        c.op.i[7] = sizes[s].rounds;
+        c.counter = sizes[s].counter;
+        c.op.f[0] = sizes[s].smoothing;
+        char words[60];
+        ad_print(words, sizeof words, "rounds%d step%d smoothing%g", sizes[s].rounds, sizes[s].counter,
+                 (double)sizes[s].smoothing);
+        ad_case_add(list, c, sizes[s].quick, words);
+        other = c;
+        ad_case_absent(&other, COUNTER);
+        ad_case_absent(&other, DLOGITS);
+        ad_case_add(list, other, sizes[s].quick, words);
+        other = c;
+        ad_case_absent(&other, LOSS);
+        ad_case_absent(&other, PREDICTED);
+        ad_case_add(list, other, sizes[s].quick, words);
+        ad_case_absent(&c, LABELS);
+        ad_case_absent(&c, LOSS);
+        ad_case_absent(&c, DLOGITS);
+        ad_case_add(list, c, sizes[s].quick, words);
+        if (sizes[s].n < 4 || sizes[s].o < 2) continue;
+        c.lost = true;
+        strcat(words, " not-finite");
+        ad_case_add(list, c, sizes[s].quick, words);
+    }
+}
+
+void ad_cases_head(ad_case_list *list) {
+    add_linear(list);
+    add_heads(list);
+    add_softmax(list);
+}

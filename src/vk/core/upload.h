@@ -1,0 +1,36 @@
+/* Bytes that move while programs run. What was sent waits in a list. After each submission, while the device computes,
+ * the host copies a piece of it: into the buffer itself where that is mapped; else into one half of a staging buffer,
+ * and the next submission begins by copying it from there. Meanwhile the host fills the other half. */
+#ifndef AD_VK_UPLOAD_H
+#define AD_VK_UPLOAD_H
+
+#include "vk/core/buffer.h"
+
+typedef struct vk_upload {
+    vk_buffer *to;
+    size_t offset, bytes;
+    const char *data;
+} vk_upload;
+
+typedef struct vk_uploads {
+    vk_upload *list;
+    size_t first, count, capacity; /* list[first .. count-1] wait */
+    vk_buffer staging;             /* two halves */
+    VkCommandPool pool;            /* of the command buffers; the owner's */
+    VkCommandBuffer commands[2];   /* from either half to where the bytes belong */
+    int half;                      /* the next to be filled */
+    bool filled;                   /* the other one is, and goes with the next submission */
+} vk_uploads;
+
+adatom_status ad_vk_upload_add(vk_device *d, vk_uploads *u, vk_buffer *to, size_t offset, const void *data,
+                               size_t bytes);
+/* Copies a piece: some milliseconds of the host's time. */
+adatom_status ad_vk_upload_piece(vk_device *d, vk_uploads *u);
+/* What the next submission has to begin with; VK_NULL_HANDLE: nothing. */
+VkCommandBuffer ad_vk_upload_take(vk_uploads *u);
+/* Whether bytes wait in the list. */
+static inline bool ad_vk_upload_waiting(const vk_uploads *u) { return u->first < u->count; }
+/* Forgets what waits. */
+void ad_vk_upload_drop(vk_uploads *u);
+void ad_vk_upload_clear(vk_device *d, vk_uploads *u);
+#endif
