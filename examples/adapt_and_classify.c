@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
     if (!status) status = adatom_model_load(context, argv[1], &model);
     if (!status) {
         adatom_model_describe(model, &info);
-        const adatom_dataset_params params = {.size = sizeof(adatom_dataset_params), .image_size = info.image_size};
+        const adatom_dataset_params params = {.size = sizeof params, .image_size = info.image_size};
         status = adatom_dataset_open(context, argv[2], &params, &folder);
         if (!status)
             status = adatom_dataset_open_pictures(context, (const char *const *)argv + 4, (size_t)argc - 4, &params,
@@ -53,10 +53,8 @@ int main(int argc, char **argv) {
     }
     if (!status) {
         const adatom_adapter *const adapters[] = {adapter};
-        status = adatom_classify(
-            device, model, pictures,
-            &(adatom_classify_params){.size = sizeof(adatom_classify_params), .adapters = adapters, .adapter_count = 1},
-            &predictions);
+        const adatom_classify_params params = {.size = sizeof params, .adapters = adapters, .adapter_count = 1};
+        status = adatom_classify(device, model, pictures, &params, &predictions);
     }
     if (!status)
         print(adapter, pictures, predictions);

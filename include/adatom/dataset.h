@@ -14,8 +14,8 @@ typedef struct adatom_dataset adatom_dataset;
 typedef struct adatom_dataset_params {
     size_t size;
     int image_size; /* pictures are resized (antialiased bilinear) and centre-cropped to so many pixels square; 0: 84 */
-    int resize; /* their shorter side becomes this before the square is cropped from the centre; 0: image_size. Builtin sets
-                   are made in their size and not resized */
+    int resize; /* their shorter side becomes this before the square is cropped from the centre; 0: image_size. Builtin
+                   sets are made in their size and not resized */
     const char *split; /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or
                           archive, or, where there is none, only the pictures in a folder named SPLIT (at the topmost
                           level where it lies beside other splits, so that a class of that name is one) */
@@ -70,15 +70,15 @@ typedef struct adatom_dataset_info {
  * path (bytewise). Names of classes and paths are UTF-8: in one that isn't, every byte that doesn't fit and every % is
  * %XX. Classes of train/, val/ and test/ that are the same are told by a warning where no split was chosen. Resizing:
  * shorter side to `resize` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
- * centres), longer side rounded down, then the centre is cropped; pictures of image_size stay as they are where resize is
- * image_size. params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of range. A
- * cache that can't be written is only a warning in the log. */
+ * centres), longer side rounded down, then the centre is cropped; pictures of image_size stay as they are where resize
+ * is image_size. params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of
+ * range. A cache that can't be written is only a warning in the log. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec,
                                              const adatom_dataset_params *params, adatom_dataset **out);
 /* Pictures without classes, to be classified: pictures, folders and archives in the order given (what a folder holds,
  * by path). They form one class named "". A file named by itself is a picture or an archive by its content. Of params,
- * image_size, resize, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable count. BAD_DATA
- * names the first that cannot be read; with unreadable only if none can. */
+ * image_size, resize, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable count.
+ * BAD_DATA names the first that cannot be read; with unreadable only if none can. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
 /* The kinds of pictures this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" where their
@@ -93,8 +93,8 @@ ADATOM_API adatom_status adatom_dataset_class(const adatom_dataset *dataset, int
  * is not there"; example: the first path of that kind. Both are owned by the data set. USAGE outside. */
 ADATOM_API adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what,
                                                     size_t *count, const char **example);
-/* Pixels of picture `image`: image_size*image_size*3 bytes, rows from the top, RGB; picture image+1 follows at once. NULL outside.
- * Owned by the data set. */
+/* Pixels of picture `image`: image_size*image_size*3 bytes, rows from the top, RGB; picture image+1 follows at once.
+ * NULL outside. Owned by the data set. */
 ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image);
 /* Where the picture came from: the path below the folder or inside the archive. NULL outside. Owned by the data set. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);

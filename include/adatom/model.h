@@ -48,9 +48,9 @@ typedef struct adatom_model_info {
     adatom_sharing sharing;
     int atoms, group, image_size, features, classes, layers; /* group: channels of one, 0 where there are none */
     bool residual;
-    int resize;           /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
+    int resize;         /* preprocessing: shorter side of a picture before image_size is cropped from its centre */
     const char *layout; /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
-    uint64_t parameters;  /* all, statistics and head excluded */
+    uint64_t parameters; /* all, statistics and head excluded */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
     uint64_t macs;         /* multiply-adds of one image, composed */
     float mean[3], std[3]; /* preprocessing: (pixel/255 - mean)/std */

@@ -35,10 +35,10 @@ struct adatom_context {
 adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* Around the work of a public function that can be interrupted, with the callback its params have (or NULL): begin
- * returns what end restores, so that the library's own calls of such functions nest. A call that begins knows nothing of
- * what interrupted others. Part of another call and without a callback of its own, it asks the other's whether to go on,
- * and reports nothing. end returns status; a call that succeeded leaves no message, whatever failed and was dealt with on
- * its way. */
+ * returns what end restores, so that the library's own calls of such functions nest. A call that begins knows nothing
+ * of what interrupted others. Part of another call and without a callback of its own, it asks the other's whether to go
+ * on, and reports nothing. end returns status; a call that succeeded leaves no message, whatever failed and was dealt
+ * with on its way. */
 ad_call ad_call_begin(adatom_context *ctx, adatom_progress_callback progress, void *user);
 adatom_status ad_call_end(adatom_context *ctx, const ad_call *outer, adatom_status status);
 /* Tells the running call's callback how far it is. */
@@ -57,7 +57,8 @@ adatom_status ad_leave(adatom_context *ctx, adatom_status status);
  * this version does not know and that is not 0. New members are appended so that the struct's sizeof grows: padding of
  * an older version is never a member of a newer one. */
 adatom_status ad_params_read(adatom_context *ctx, const char *type, const void *params, void *out, size_t size);
-/* And it writes of an answer what the caller's struct, whose size the caller set, has room for; zeros beyond its own. */
+/* And it writes of an answer what the caller's struct, whose size the caller set, has room for; zeros beyond its own.
+ */
 adatom_status ad_info_write(adatom_context *ctx, const char *type, const void *info, size_t size, void *out);
 #define AD_PARAMS(ctx, type, params, out) ad_params_read(ctx, #type, params, out, sizeof(type))
 #define AD_INFO(ctx, type, info, out) ad_info_write(ctx, #type, info, sizeof(type), out)

@@ -156,10 +156,16 @@ static adatom_status prepare(adapting *a, const ad_bench_case *c, int episodes) 
     if (s == AD_COUNT(splits))
         return ad_fail(ctx, ADATOM_UNSUPPORTED, "the built-in pictures have 104 classes, %d asked for", c->way);
     const adatom_model_params params = model_params(c);
-    const adatom_dataset_params pictures = {
-        .size = sizeof pictures, .image_size = c->size, .split = splits[s].split, .builtin_per_class = c->shot + c->query};
-    const adatom_episodes_params list = {
-        .size = sizeof list, .way = c->way, .shot = c->shot, .query = c->query, .tasks = episodes, .seed = a->b->params.seed};
+    const adatom_dataset_params pictures = {.size = sizeof pictures,
+                                            .image_size = c->size,
+                                            .split = splits[s].split,
+                                            .builtin_per_class = c->shot + c->query};
+    const adatom_episodes_params list = {.size = sizeof list,
+                                         .way = c->way,
+                                         .shot = c->shot,
+                                         .query = c->query,
+                                         .tasks = episodes,
+                                         .seed = a->b->params.seed};
     AD_TRY(adatom_model_create(ctx, &params, &a->model));
     AD_TRY(adatom_dataset_open(ctx, "builtin:shapes", &pictures, &a->dataset));
     AD_TRY(adatom_episodes_create(ctx, a->dataset, &list, &a->episodes));
@@ -263,8 +269,10 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     /* Unless the name says otherwise an epoch is a step (brief) or four. A sample is an epoch or 50 steps of it. */
     const int count = c->pictures ? c->pictures : c->batch * (b->brief ? 1 : 4);
     const int blocks = AD_MAX((count / c->batch + 49) / 50, 1), epochs = 1 + (LEAST_SAMPLES + blocks - 1) / blocks;
-    const adatom_dataset_params pictures = {
-        .size = sizeof pictures, .image_size = c->size, .split = "val", .builtin_per_class = (count + CLASSES - 1) / CLASSES};
+    const adatom_dataset_params pictures = {.size = sizeof pictures,
+                                            .image_size = c->size,
+                                            .split = "val",
+                                            .builtin_per_class = (count + CLASSES - 1) / CLASSES};
     const adatom_model_params network = model_params(c);
     AD_TRY(adatom_model_create(b->ctx, &network, &model));
     AD_TRY(check_time(b, model, 3.0 * epochs * count));
@@ -304,18 +312,15 @@ typedef struct starting {
 static adatom_status start(void *user, double *ns) {
     starting *s = user;
     ad_bench *b = s->a.b;
-    const adatom_device_params params = {.size = sizeof params, .select = b->params.select, .cache_dir = s->folder[0] ? s->folder : NULL};
+    const adatom_device_params params = {
+        .size = sizeof params, .select = b->params.select, .cache_dir = s->folder[0] ? s->folder : NULL};
     adatom_device *device = NULL;
     adatom_evaluation *evaluation = NULL;
-    const adatom_adapt_params run = {.size = sizeof run,
-                                     .dataset = s->a.dataset,
-                                     .episodes = s->a.episodes,
-                                     .method = &s->a.method,
-                                     .count = 1};
+    const adatom_adapt_params run = {
+        .size = sizeof run, .dataset = s->a.dataset, .episodes = s->a.episodes, .method = &s->a.method, .count = 1};
     const double began = ad_seconds();
     adatom_status status = adatom_device_open(b->ctx, &params, &device);
-    if (status == ADATOM_OK)
-        status = adatom_adapt_episodes(device, s->a.model, &run, &evaluation);
+    if (status == ADATOM_OK) status = adatom_adapt_episodes(device, s->a.model, &run, &evaluation);
     *ns = 1e9 * (ad_seconds() - began);
     adatom_evaluation_destroy(&evaluation);
     adatom_device_destroy(&device);

@@ -150,8 +150,8 @@ adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params
     if (p->way < 0 || p->shot < 0 || p->query < 0 || p->tasks_at_once < 0)
         AD_TRY(ad_fail(t.ctx, ADATOM_USAGE, "way, shot, query and tasks at once must not be negative"));
     if (!strcmp(device->engine->api->name, "cpu"))
-        AD_TRY(ad_fail(t.ctx, ADATOM_UNSUPPORTED,
-                       "the CPU engine chooses by the shape alone: there is nothing to tune"));
+        AD_TRY(
+            ad_fail(t.ctx, ADATOM_UNSUPPORTED, "the CPU engine chooses by the shape alone: there is nothing to tune"));
     if (!p->way) p->way = 5;
     if (!p->shot) p->shot = 5;
     if (!p->query) p->query = 15;

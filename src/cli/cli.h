@@ -12,7 +12,7 @@
 struct cli {
     adatom_context *ctx;
     const volatile sig_atomic_t *stopped; /* a signal asks the program to end */
-    char message[1024]; /* what went wrong, if the library did not say it */
+    char message[1024];                   /* what went wrong, if the library did not say it */
     bool quiet, verbose;
     progress progress;
 };
@@ -73,8 +73,8 @@ typedef struct device_options {
 } device_options;
 arg_group device_group(device_options *values);
 
-/* Whose names a network's tensors have, and what shares coefficients (the first is no value of an option); both end with
- * NULL. */
+/* Whose names a network's tensors have, and what shares coefficients (the first is no value of an option); both end
+ * with NULL. */
 extern const char *const layout_names[], *const sharing_names[];
 
 /* How pictures are decoded; part of every command that reads some. */

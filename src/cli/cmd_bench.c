@@ -167,7 +167,8 @@ static void tell_differences(struct cli *cli, const char *path, json_t *old, con
         cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", path, name ? name : "?",
                  driver ? driver : "?");
     /* Older versions wrote float32 whatever it was. */
-    if (precision && strcmp(precision, "float32") != 0 && strcmp(precision, adatom_precision_name(info->precision)) != 0)
+    if (precision && strcmp(precision, "float32") != 0 &&
+        strcmp(precision, adatom_precision_name(info->precision)) != 0)
         cli_note(cli, "note: %s was measured with precision %s, this run with %s", path, precision,
                  adatom_precision_name(info->precision));
 }
@@ -181,8 +182,9 @@ static json_t *make_document(const bench_options *values, const device_options *
     json_object_set_new(document, "device", report_device(info));
     report_precision(document, info);
     json_object_set_new(document, "config",
-                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", adatom_suite_name(values->suite), "filters", filters, "tasks",
-                                  values->tasks, "seed", report_seed(values->seed), "threads", device->threads));
+                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", adatom_suite_name(values->suite), "filters",
+                                  filters, "tasks", values->tasks, "seed", report_seed(values->seed), "threads",
+                                  device->threads));
     json_object_set(document, "results", rows);
     return document;
 }

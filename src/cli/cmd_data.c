@@ -72,8 +72,8 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set(document, "classes", classes);
     fprintf(text, "data      %s\nhash      %s\nclasses   %d\nimages    %zu (%zu to %zu a class)\nsize      %dx%d\n",
-            terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most,
-            d.image_size, d.image_size);
+            terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most, d.image_size,
+            d.image_size);
     TRY(tell_passed(dataset, d.passed_kinds, text, passed));
     json_object_set(document, "passed_over", passed);
     fputc('\n', text);

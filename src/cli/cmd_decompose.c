@@ -19,8 +19,8 @@ static const arg_option decompose_table[] = {
     OPTION("mode", ARG_CHOICE, mode, .choices = modes, .initial = "replace", .value = "NAME",
            .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are "
                    "added to them"),
-    OPTION("sharing", ARG_ENUM, sharing, .choices = sharing_names + ADATOM_SHARING_LAYER,
-           .base = ADATOM_SHARING_LAYER, .initial = "layer", .value = "NAME",
+    OPTION("sharing", ARG_ENUM, sharing, .choices = sharing_names + ADATOM_SHARING_LAYER, .base = ADATOM_SHARING_LAYER,
+           .initial = "layer", .value = "NAME",
            .help = "what shares coefficients; group-*: the groups of its channels do"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .initial = "8", .value = "M",
            .help = "atoms of a dictionary; at most the numbers of a kernel (9 for 3x3) unless residual; S*S in groups"),
@@ -97,8 +97,8 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
         document, "model",
         json_pack("{s:o,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", report_text(o.output), "arch", after.arch,
                   "source_hash", before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
-                  "sharing", adatom_sharing_name(after.sharing), "atoms", after.atoms, "residual", (int)after.residual, "parameters",
-                  (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
+                  "sharing", adatom_sharing_name(after.sharing), "atoms", after.atoms, "residual", (int)after.residual,
+                  "parameters", (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
     json_object_set(document, "layers", layers);
     snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,
              (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);

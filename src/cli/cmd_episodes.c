@@ -286,21 +286,21 @@ static json_t *diverged(const adatom_evaluation_info *e, int first) {
 static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
-    json_t *row =
-        json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}",
-                  "method", adatom_adapt_kind_name(e->method), "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way,
-                  "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", o->first, "count",
-                  e->tasks, "accuracy", "mean", report_number(e->mean), "ci95", report_number(e->ci95), "values",
-                  accuracies(e), "diverged", e->diverged, "diverged_episodes", diverged(e, o->first), "adapted",
-                  (json_int_t)e->adapted, "time", "total", e->seconds, "episodes_per_s", e->episodes_per_s,
-                  "tasks_at_once", e->tasks_at_once, "arena_bytes", (json_int_t)e->arena_bytes, "status",
-                  e->diverged == e->tasks ? "diverged" : "ok", "config", config ? config : json_object());
+    json_t *row = json_pack(
+        "{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
+        adatom_adapt_kind_name(e->method), "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way",
+        list->way, "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", o->first, "count",
+        e->tasks, "accuracy", "mean", report_number(e->mean), "ci95", report_number(e->ci95), "values", accuracies(e),
+        "diverged", e->diverged, "diverged_episodes", diverged(e, o->first), "adapted", (json_int_t)e->adapted, "time",
+        "total", e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",
+        (json_int_t)e->arena_bytes, "status", e->diverged == e->tasks ? "diverged" : "ok", "config",
+        config ? config : json_object());
     if (row && first != e) {
         double mean = 0, ci95 = 0;
         adatom_mean_interval(e->accuracy, first->accuracy, (size_t)e->tasks, &mean, &ci95);
-        json_object_set_new(
-            row, "difference",
-            json_pack("{s:s,s:o,s:o}", "to", adatom_adapt_kind_name(first->method), "mean", report_number(mean), "ci95", report_number(ci95)));
+        json_object_set_new(row, "difference",
+                            json_pack("{s:s,s:o,s:o}", "to", adatom_adapt_kind_name(first->method), "mean",
+                                      report_number(mean), "ci95", report_number(ci95)));
     }
     if (row && o->predictions) json_object_set_new(row, "predictions", predictions(e));
     return row;
@@ -427,8 +427,8 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
     snprintf(out, capacity,
              "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, adatom_sharing_name(m.sharing), m.atoms, e.way, e.query,
-             ran, (unsigned long long)e.seed);
+             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, adatom_sharing_name(m.sharing),
+             m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {

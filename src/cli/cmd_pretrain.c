@@ -74,8 +74,8 @@ static const arg_option training_table[] = {
     OPTION("val", ARG_TEXT, validation, .value = "DATA",
            .help = "validate by few-shot episodes on this data after every epoch"),
     OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT", .help = "split for that; alone: of --data"),
-    OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = ADATOM_EPISODES_MOST, .initial = "100", .value = "N",
-           .help = "episodes for that"),
+    OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = ADATOM_EPISODES_MOST, .initial = "100",
+           .value = "N", .help = "episodes for that"),
     OPTION("resume", ARG_FLAG, resume,
            .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is "
                    "not there"),
@@ -266,8 +266,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "seconds", json_real(t.seconds));
     json_object_set(document, "epochs", t.epochs);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n",
-             terminal_name(o.output, name, sizeof name), m.arch, adatom_sharing_name(m.sharing), m.atoms, (unsigned long long)m.parameters,
-             m.hash);
+             terminal_name(o.output, name, sizeof name), m.arch, adatom_sharing_name(m.sharing), m.atoms,
+             (unsigned long long)m.parameters, m.hash);
     output_options output = {o.format, o.file};
     struct report report = {
         .document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};

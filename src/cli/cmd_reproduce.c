@@ -81,11 +81,11 @@ static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episode
     json_t *config = json_loads(e.config_json, 0, NULL);
     return json_pack(
         "{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:o,s:o},s:i,s:o,s:o,s:s,s:{s:f,s:f},s:o}", "method",
-        adatom_adapt_kind_name(e.method), "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot,
-        "query", list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
-        expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", report_number(e.mean), "ci95",
-        report_number(e.ci95), "diverged", e.diverged, "difference", report_number(r->difference), "tolerance",
-        report_number(r->tolerance), "verdict",
+        adatom_adapt_kind_name(e.method), "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way",
+        list->way, "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", recipe->first, "count",
+        e.tasks, "expected", "accuracy", expected->accuracy, "ci95", expected->ci95, "measured", "accuracy",
+        report_number(e.mean), "ci95", report_number(e.ci95), "diverged", e.diverged, "difference",
+        report_number(r->difference), "tolerance", report_number(r->tolerance), "verdict",
         e.diverged  ? "diverged"
         : r->passed ? "passed"
                     : "failed",

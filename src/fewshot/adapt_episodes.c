@@ -119,8 +119,8 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
         return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
                        a->list.dataset_hash, info.hash);
     if (info.image_size < a->session.model->net.image_size)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.image_size,
-                       a->session.model->net.image_size);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
+                       info.image_size, a->session.model->net.image_size);
     if (a->count == 0 && a->first >= 0) a->count = a->list.tasks - a->first;
     if (a->first < 0 || a->count < 1 || a->first > a->list.tasks - a->count)
         return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", a->count,
@@ -418,8 +418,8 @@ done:
     return status;
 }
 
-adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model,
-                                    const adatom_adapt_params *params, adatom_evaluation **out) {
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                    adatom_evaluation **out) {
     adatom_context *ctx = device->ctx;
     adatom_adapt_params p;
     adatom_method method;

@@ -117,15 +117,16 @@ static json_t *describe_method(const ad_adapter_fit *f, const ad_adapter_fit_che
 
 static json_t *describe_estimate(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, int fitted_right,
                                  bool *bad) {
-    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", adatom_estimate_name(f->p.estimate), "tested", best->all_tested,
-                                 "right", best->all_right, "fitted", f->images, "fitted_right", fitted_right,
-                                 "early_stop", f->checkpoint_count > 1);
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", adatom_estimate_name(f->p.estimate),
+                                 "tested", best->all_tested, "right", best->all_right, "fitted", f->images,
+                                 "fitted_right", fitted_right, "early_stop", f->checkpoint_count > 1);
     if (best->lost_tasks) { /* the tasks of the estimate and those that are not in it */
         ad_json_set(estimate, "tasks", json_integer(f->folds), bad);
         ad_json_set(estimate, "diverged", json_integer(best->lost_tasks), bad);
     }
     if (f->p.estimate == ADATOM_ESTIMATE_FOLDS) ad_json_set(estimate, "folds", json_integer(f->folds), bad);
-    if (f->p.estimate == ADATOM_ESTIMATE_HOLDOUT) ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), bad);
+    if (f->p.estimate == ADATOM_ESTIMATE_HOLDOUT)
+        ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), bad);
     return estimate;
 }
 
@@ -140,8 +141,8 @@ json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_f
     SET("tool_version", json_string(ADATOM_VERSION));
     if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
     if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
-    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", adatom_sharing_name(m.sharing),
-                                "atoms", m.atoms, "image_size", m.image_size));
+    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing",
+                                adatom_sharing_name(m.sharing), "atoms", m.atoms, "image_size", m.image_size));
     SET("preprocessing",
         json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
                   "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));

@@ -57,8 +57,7 @@ adatom_status ad_adapter_fit_begin(ad_adapter_fit *f, int first, int count) {
     if (!schedule) return ADATOM_OUT_OF_MEMORY;
     ad_settings_apply(&f->settings, &build);
     if (f->table && build.head_init == AD_HEAD_MEANS) build.head_init = AD_HEAD_HOST;
-    if (f->settings.backbone)
-        ad_augment_apply(f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &build);
+    if (f->settings.backbone) ad_augment_apply(f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &build);
     const ad_tasks_wanted wanted = {
         .tasks = f->method.tasks_at_once, .most = count, .memory_bytes = f->method.memory_bytes};
     AD_TRY(ad_session_plan_tasks(s, &build, &wanted));

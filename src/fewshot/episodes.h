@@ -4,7 +4,6 @@
 #include "base/base.h"
 #include <adatom/episode.h>
 
-
 struct adatom_episodes {
     adatom_context *ctx;
     adatom_episodes_info info;

@@ -13,7 +13,8 @@ static char *config_text(const ad_settings *settings, const ad_evaluation_subjec
     adatom_model_describe(of->model, &model);
     ad_json_set(config, "model",
                 json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing",
-                          adatom_sharing_name(model.sharing), "atoms", model.atoms, "image_size", model.image_size, "hash", model.hash),
+                          adatom_sharing_name(model.sharing), "atoms", model.atoms, "image_size", model.image_size,
+                          "hash", model.hash),
                 &bad);
     ad_json_set(config, "first_episode", json_integer(of->first), &bad);
     ad_json_set(config, "episodes", json_integer(of->count), &bad);

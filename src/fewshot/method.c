@@ -24,8 +24,8 @@ static const struct {
     [ADATOM_ADAPT_ATOMS] = {BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
     [ADATOM_ADAPT_NORM] = {BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
     [ADATOM_ADAPT_ATOMS_NORM] = {BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
-    [ADATOM_ADAPT_FULL] = {BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 10,
-     AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_FULL] = {BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS,
+                           10, AD_LOWRANK_NONE},
     [ADATOM_ADAPT_LORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
     [ADATOM_ADAPT_DORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
     [ADATOM_ADAPT_BORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
@@ -61,9 +61,9 @@ static adatom_status check_choices(adatom_context *ctx, const adatom_method *m) 
 float ad_or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value < 0.0f ? 0.0f : value; }
 
 static const ad_conv_path conv_paths[] = {[ADATOM_CONV_AUTO] = AD_PATH_AUTO,
-                                     [ADATOM_CONV_COEFFICIENTS_FIRST] = AD_PATH_COEFFICIENTS_FIRST,
-                                     [ADATOM_CONV_ATOMS_FIRST] = AD_PATH_ATOMS_FIRST,
-                                     [ADATOM_CONV_COMPOSED] = AD_PATH_COMPOSED};
+                                          [ADATOM_CONV_COEFFICIENTS_FIRST] = AD_PATH_COEFFICIENTS_FIRST,
+                                          [ADATOM_CONV_ATOMS_FIRST] = AD_PATH_ATOMS_FIRST,
+                                          [ADATOM_CONV_COMPOSED] = AD_PATH_COMPOSED};
 
 /* Closer Look's fine-tuning of the Baseline [Chen et al., ICLR 2019]: a fresh linear head, 100 passes over the support
  * set in batches of 4, SGD. */

@@ -46,8 +46,7 @@ adatom_status adatom_model_run(adatom_device *device, const adatom_model *model,
     AD_TRY(status);
     if (!p.pixels || p.count == 0 || p.count > INT32_MAX)
         AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%zu pictures cannot be run", p.pixels ? p.count : 0));
-    if (o.logits && classes == 0)
-        AD_TRY(ad_fail(ctx, ADATOM_USAGE, "the model has no classifier, and so no logits"));
+    if (o.logits && classes == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "the model has no classifier, and so no logits"));
     AD_TRY(check_room(ctx, "features", o.features, o.features_capacity, p.count, features));
     AD_TRY(check_room(ctx, "logits", o.logits, o.logits_capacity, p.count, AD_MAX(classes, (size_t)1)));
     const ad_features_wanted wanted = {

@@ -149,8 +149,8 @@ static adatom_status make_model(ad_training *t) {
         ad_model_copy_values(t->model, t->p.from);
     }
     if (t->info.image_size < t->model->net.image_size)
-        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.image_size,
-                       t->model->net.image_size));
+        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
+                       t->info.image_size, t->model->net.image_size));
 done:
     return status;
 }

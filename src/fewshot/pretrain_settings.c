@@ -12,11 +12,10 @@ static adatom_status describe_start(ad_training *t) {
     const adatom_model_params *is = &t->p.from->net.made_from;
     const struct {
         const char *what, *is, *wanted;
-    } texts[] = {{"architecture", is->arch, wanted->arch},
-                 {"sharing", adatom_sharing_name(is->sharing),
-                  wanted->sharing ? adatom_sharing_name(wanted->sharing) : NULL},
-                 {"stem", is->stem ? adatom_stem_name(is->stem) : "none",
-                  wanted->stem ? adatom_stem_name(wanted->stem) : NULL}};
+    } texts[] = {
+        {"architecture", is->arch, wanted->arch},
+        {"sharing", adatom_sharing_name(is->sharing), wanted->sharing ? adatom_sharing_name(wanted->sharing) : NULL},
+        {"stem", is->stem ? adatom_stem_name(is->stem) : "none", wanted->stem ? adatom_stem_name(wanted->stem) : NULL}};
     const struct {
         const char *what;
         int is, wanted;
@@ -72,8 +71,8 @@ adatom_status ad_pretrain_settings(ad_training *t) {
     adatom_pretrain_params *p = &t->p;
     const uint64_t seed = t->network.seed;
     if (t->network.classes != 0 && t->network.classes != t->info.classes)
-        return ad_fail(t->ctx, ADATOM_USAGE, "the model is to have %d classes; the data set has %d",
-                       t->network.classes, t->info.classes);
+        return ad_fail(t->ctx, ADATOM_USAGE, "the model is to have %d classes; the data set has %d", t->network.classes,
+                       t->info.classes);
     adatom_status status = p->from ? describe_start(t) : ADATOM_OK;
     if (status != ADATOM_OK) return status;
     if (!p->epochs) p->epochs = 30;
@@ -143,8 +142,8 @@ adatom_status ad_pretrain_identity(ad_training *t) {
     }
     char *text = ad_format(
         t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s",
-        t->model->net.arch, t->model->net.sharing, m->group, network->stem ? adatom_stem_name(network->stem) : "", network->atoms,
-        network->image_size, network->width, network->decompose_first, network->residual,
+        t->model->net.arch, t->model->net.sharing, m->group, network->stem ? adatom_stem_name(network->stem) : "",
+        network->atoms, network->image_size, network->width, network->decompose_first, network->residual,
         (unsigned long long)network->seed, t->info.hash, p->epochs, p->batch, adatom_optimizer_name(p->optimizer),
         bits(p->lr), bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), augment,
         p->shift, (unsigned long long)p->seed, device.backend, device.name, device.driver_info,

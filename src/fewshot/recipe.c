@@ -150,10 +150,8 @@ adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, i
         return ad_fail(reproduction->ctx, ADATOM_USAGE, "there is no result %d, only 0 to %d", result,
                        reproduction->info.results - 1);
     const outcome *o = &reproduction->outcomes[result];
-    const adatom_reproduction_result info = {.evaluation = o->evaluation,
-                                             .difference = o->difference,
-                                             .tolerance = o->tolerance,
-                                             .passed = passed(o)};
+    const adatom_reproduction_result info = {
+        .evaluation = o->evaluation, .difference = o->difference, .tolerance = o->tolerance, .passed = passed(o)};
     return AD_INFO(reproduction->ctx, adatom_reproduction_result, &info, out);
 }
 

@@ -140,7 +140,8 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_
     if (!spec || !*spec) return ad_fail(ctx, ADATOM_USAGE, "no data set was named");
     if (out->image_size == 0) out->image_size = 84;
     if (out->image_size < 1 || out->image_size > 4096)
-        return ad_fail(ctx, ADATOM_USAGE, "pictures of %d x %d pixels: 1 to 4096 are possible", out->image_size, out->image_size);
+        return ad_fail(ctx, ADATOM_USAGE, "pictures of %d x %d pixels: 1 to 4096 are possible", out->image_size,
+                       out->image_size);
     if (out->resize == 0) out->resize = out->image_size;
     if (out->resize < out->image_size || out->resize > 4096)
         return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them",

@@ -12,8 +12,9 @@
 #define AD_PICTURE_MAX_BYTES ((size_t)1 << 30) /* encoded */
 
 #define AD_LIST_KEEP_BYTES ((size_t)16 << 20) /* of a CSV list in an archive, however much else is kept */
-#define AD_KEEP_BYTES ((size_t)1 << 30) /* contents of an archive kept while listing it; the rest takes a second pass  \
-                                         */
+#define AD_KEEP_BYTES                                                                                                  \
+    ((size_t)1 << 30) /* contents of an archive kept while listing it; the rest takes a second pass                    \
+                       */
 
 /* Collects what is wrong. With go_on (verify) each problem is reported and counted; without (open) the first one
  * becomes the context's message and ADATOM_BAD_DATA. */

@@ -152,7 +152,8 @@ adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *
     AD_TRY(ad_block_make(context, p.image_size, 1, &name, &n.pictures, n.pictures, picture_path, &n, &block));
     const size_t before = f.count;
     for (size_t k = 0, at = 0; k < n.count; k++) {
-        uint8_t *pixels = (uint8_t *)block.bytes + block.pixels_at + at * (size_t)p.image_size * (size_t)p.image_size * 3;
+        uint8_t *pixels =
+            (uint8_t *)block.bytes + block.pixels_at + at * (size_t)p.image_size * (size_t)p.image_size * 3;
         AD_TRY(load_place(context, &n.places[k], n.paths + at, &f, pixels, bad + at));
         at += n.places[k].selection.count;
     }

@@ -23,11 +23,12 @@ static char *describe(const adatom_model *model) {
                                           model->origin.prefix, "head_prefix", model->origin.head_prefix);
     const bool bad =
         (grouped && !group) || (foreign && !origin); /* what is left out below is not there, and no failure */
-    json_t *json = json_pack(
-        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
-        "sharing", adatom_sharing_name(p->sharing), "atoms", p->atoms, "group", group, "image_size", p->image_size, "resize", model->resize,
-        "width", p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual,
-        "stem", p->stem ? adatom_stem_name(p->stem) : NULL, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+    json_t *json =
+        json_pack("{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch",
+                  p->arch, "sharing", adatom_sharing_name(p->sharing), "atoms", p->atoms, "group", group, "image_size",
+                  p->image_size, "resize", model->resize, "width", p->width, "classes", p->classes, "decompose_first",
+                  p->decompose_first, "residual", p->residual, "stem", p->stem ? adatom_stem_name(p->stem) : NULL,
+                  "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     if (bad) {
         json_decref(json);
         json = NULL;
@@ -93,8 +94,8 @@ static adatom_status refuse_choice(adatom_context *ctx, const ad_safetensors *fi
                                    const char *const *texts) {
     char known[256];
     ad_choice_join(texts, known, sizeof known);
-    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' describes no network: unknown %s '%s'; known: %s", file->name, what, text,
-                   known);
+    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' describes no network: unknown %s '%s'; known: %s", file->name, what,
+                   text, known);
 }
 
 static adatom_status read_description(adatom_context *ctx, const ad_safetensors *file, description *d) {
@@ -118,11 +119,11 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         json_unpack_ex(
             d->json, &error, 0,
             "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}",
-            "arch", &params->arch, "sharing", &sharing, "atoms", &atoms, "group", &group, "image_size",
-            &image_size, "resize", &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first,
-            "residual", &residual, "stem", &stem, "origin", "layout", &d->layout, "prefix", &d->prefix,
-            "head_prefix", &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0],
-            &d->std[1], &d->std[2])) {
+            "arch", &params->arch, "sharing", &sharing, "atoms", &atoms, "group", &group, "image_size", &image_size,
+            "resize", &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first, "residual",
+            &residual, "stem", &stem, "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix",
+            &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1],
+            &d->std[2])) {
         status = d->json ? ad_json_memory(ctx, &error) : ADATOM_OK;
         if (status != ADATOM_OK) return status;
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name,

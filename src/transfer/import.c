@@ -101,8 +101,10 @@ static adatom_status try_reading(const import *in, const ad_layout *layout, cons
     adatom_status status;
     int found, missing;
     *r = (reading){.layout = layout, .score = INT_MIN};
-    r->network = (adatom_model_params){
-        .arch = arch, .sharing = ADATOM_SHARING_NONE, .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
+    r->network = (adatom_model_params){.arch = arch,
+                                       .sharing = ADATOM_SHARING_NONE,
+                                       .classes = 1,
+                                       .image_size = USUAL_SIZE}; /* the names have no size */
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
     if (!taken) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_network_build(in->ctx, &r->network, &net));
@@ -138,8 +140,7 @@ static adatom_status recognise(const import *in, reading *best) {
     for (int l = 0; l < ad_layout_count; l++)
         for (int a = 0; a < AD_LAYOUT_ARCHS && ad_layouts[l].archs[a]; a++) {
             reading r;
-            if (!asked(layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a]))
-                continue;
+            if (!asked(layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a])) continue;
             possible = true;
             adatom_status status = try_reading(in, &ad_layouts[l], ad_layouts[l].archs[a], &r);
             if (status != ADATOM_OK) return status;
@@ -321,7 +322,7 @@ static adatom_status refuse_pickle(adatom_context *ctx, const char *name, const 
 /* `file` is taken. */
 static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params,
                                  adatom_model **out) {
-    import in = {.ctx = context, .file = *file, .params = *params};
+import in = {.ctx = context, .file = * file, .params = * params };
     ad_network net = {0};
     ad_outer_list list = {0};
     adatom_model *model = NULL;

@@ -47,7 +47,7 @@ static void try_block(adatom_context *ctx, char *bytes, size_t size) {
         volatile size_t sum = 0;
         for (size_t i = 0; i < info.images; i++)
             sum += strlen(adatom_dataset_path(dataset, i)) +
-                   adatom_dataset_pixels(dataset, i)[info.size * info.size * 3 - 1];
+                   adatom_dataset_pixels(dataset, i)[info.image_size * info.image_size * 3 - 1];
         for (int c = 0; c < info.classes; c++) {
             const char *name = NULL;
             size_t first = 0, count = 0;

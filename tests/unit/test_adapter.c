@@ -271,7 +271,7 @@ START_TEST(test_lowrank_of_residual) {
     adatom_adapter *adapter;
     OK(adatom_model_decompose(model, &residual, &start));
     const adatom_fit_params p = {.size = sizeof(adatom_fit_params), .method = &atoms, .estimate = ADATOM_ESTIMATE_NONE},
-                            q = {.method = &lora, .estimate = ADATOM_ESTIMATE_NONE};
+                            q = {.size = sizeof q, .method = &lora, .estimate = ADATOM_ESTIMATE_NONE};
     OK(adatom_adapter_fit(device, start, pictures, &p, &adapter));
     OK(adatom_adapter_merge(adapter, start, &moved));
     adatom_adapter_destroy(&adapter);

@@ -32,7 +32,7 @@ START_TEST(folder_per_class) {
     adatom_dataset *d = open_well(in_test("set"), &small);
     adatom_dataset_info info = describe(d);
     ck_assert_int_eq(info.classes, 3);
-    ck_assert_int_eq(info.size, 4);
+    ck_assert_int_eq(info.image_size, 4);
     ck_assert_uint_eq(info.images, 5);
     ck_assert_str_eq(info.name, in_test("set"));
     check_class(d, 0, "ant", 0, 2);

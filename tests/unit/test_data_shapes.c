@@ -66,7 +66,7 @@ END_TEST
 /* 5-way 5-shot accuracy of the nearest mean of raw pixels. */
 static double pixel_accuracy(const adatom_dataset *d, int tasks) {
     adatom_dataset_info info = describe(d);
-    size_t n = (size_t)info.size * (size_t)info.size * 3;
+    size_t n = (size_t)info.image_size * (size_t)info.image_size * 3;
     double *means = calloc(5 * n, sizeof *means);
     int right = 0, all = 0;
     for (int t = 0; t < tasks; t++) {

@@ -148,7 +148,7 @@ START_TEST(a_failed_match_lists_what_there_is) {
 END_TEST
 
 START_TEST(list_and_open) {
-    adatom_device_info infos[66];
+    adatom_device_info infos[66] = {ADATOM_INIT(adatom_device_info)}; /* the first tells the size of all */
     size_t count = 0, again = 0;
     ck_assert_int_eq(adatom_device_list(ctx, NULL, 0, &count), ADATOM_OK);
     ck_assert_uint_ge(count, 1);

@@ -267,7 +267,9 @@ START_TEST(test_refused) {
         {{.sharing = ADATOM_SHARING_STAGE, .group = 4}, "sharing stage has no groups"},
     };
     for (size_t i = 0; i < AD_COUNT(bad); i++) {
-        ck_assert_int_eq(adatom_model_decompose(model, &bad[i].params, &out), ADATOM_USAGE);
+        adatom_decompose_params params = bad[i].params;
+        params.size = sizeof params;
+        ck_assert_int_eq(adatom_model_decompose(model, &params, &out), ADATOM_USAGE);
         ck_assert_ptr_null(out);
         ck_assert_msg(strstr(adatom_context_message(ctx), bad[i].says), "'%s' lacks '%s'", adatom_context_message(ctx),
                       bad[i].says);

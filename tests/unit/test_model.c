@@ -17,6 +17,7 @@ static void teardown(void) { adatom_context_destroy(&ctx); }
 
 static adatom_model *create(adatom_model_params params) {
     adatom_model *model = NULL;
+    params.size = sizeof params;
     ck_assert_msg(adatom_model_create(ctx, &params, &model) == ADATOM_OK, "%s", adatom_context_message(ctx));
     return model;
 }
@@ -81,8 +82,7 @@ static const struct count {
 
 START_TEST(test_parameter_counts) {
     const struct count *expected = &counts[_i];
-    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
-                                                       .arch = expected->arch,
+    adatom_model *model = create((adatom_model_params){.arch = expected->arch,
                                                        .sharing = sharing_of(expected->sharing),
                                                        .stem = stem_of(expected->stem),
                                                        .atoms = expected->atoms,
@@ -137,10 +137,8 @@ START_TEST(test_features) {
                     {"resnet12", NULL, 16, 640}};
     for (size_t i = 0; i < AD_COUNT(expected); i++) {
         ad_network net;
-        const adatom_model_params params = {.size = sizeof(adatom_model_params),
-                                            .arch = expected[i].arch,
-                                            .stem = stem_of(expected[i].stem),
-                                            .image_size = expected[i].size};
+        const adatom_model_params params = {
+            .arch = expected[i].arch, .stem = stem_of(expected[i].stem), .image_size = expected[i].size};
         ck_assert_int_eq(ad_network_build(ctx, &params, &net), ADATOM_OK);
         ck_assert_int_eq(net.features, expected[i].features);
         ad_network_clear(&net);
@@ -149,7 +147,7 @@ START_TEST(test_features) {
 END_TEST
 
 START_TEST(test_layers) {
-    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params), .classes = 64});
+    adatom_model *model = create((adatom_model_params){.classes = 64});
     adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
     ck_assert_int_eq(adatom_model_layer(model, 3, &layer), ADATOM_OK);
     ck_assert_str_eq(layer.name, "layer2.conv");
@@ -294,6 +292,7 @@ END_TEST
 
 static void check_create_fails(adatom_model_params params, const char *says) {
     adatom_model *model = (adatom_model *)&params;
+    params.size = sizeof params;
     ck_assert_int_eq(adatom_model_create(ctx, &params, &model), ADATOM_USAGE);
     ck_assert_ptr_null(model);
     ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx),
@@ -301,44 +300,28 @@ static void check_create_fails(adatom_model_params params, const char *says) {
 }
 
 START_TEST(test_refused_params) {
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .arch = "conv5"},
+    check_create_fails((adatom_model_params){.arch = "conv5"},
                        "unknown architecture 'conv5'; known: conv4, conv6, resnet10");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .sharing = (adatom_sharing)8},
-                       "sharing number 8 is not known");
-    check_create_fails(
-        (adatom_model_params){.size = sizeof(adatom_model_params), .arch = "resnet18", .stem = (adatom_stem)3},
-        "stem number 3 is not known");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .stem = ADATOM_STEM_3X3},
-                       "conv4 has no stem");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .atoms = 65}, "atoms is 65");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .atoms = -1}, "atoms is -1");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .width = 6}, "multiple of 4");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .width = -4}, "width is -4");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .classes = -1}, "classes is -1");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .image_size = 2000},
-                       "image size is 2000");
-    check_create_fails(
-        (adatom_model_params){.size = sizeof(adatom_model_params), .sharing = ADATOM_SHARING_GROUP_NET, .group = 6},
-        "size of groups is 6; it must be a multiple of 4");
-    check_create_fails(
-        (adatom_model_params){.size = sizeof(adatom_model_params), .sharing = ADATOM_SHARING_GROUP_NET, .group = -4},
-        "size of groups is -4");
-    check_create_fails(
-        (adatom_model_params){.size = sizeof(adatom_model_params), .sharing = ADATOM_SHARING_GROUP_NET, .group = 128},
-        "groups of 128 channels do not divide the 64 channels of layer2");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params),
-                                             .arch = "resnet12",
-                                             .sharing = ADATOM_SHARING_GROUP_STAGE,
-                                             .group = 64},
+    check_create_fails((adatom_model_params){.sharing = (adatom_sharing)8}, "sharing number 8 is not known");
+    check_create_fails((adatom_model_params){.arch = "resnet18", .stem = (adatom_stem)3}, "stem number 3 is not known");
+    check_create_fails((adatom_model_params){.stem = ADATOM_STEM_3X3}, "conv4 has no stem");
+    check_create_fails((adatom_model_params){.atoms = 65}, "atoms is 65");
+    check_create_fails((adatom_model_params){.atoms = -1}, "atoms is -1");
+    check_create_fails((adatom_model_params){.width = 6}, "multiple of 4");
+    check_create_fails((adatom_model_params){.width = -4}, "width is -4");
+    check_create_fails((adatom_model_params){.classes = -1}, "classes is -1");
+    check_create_fails((adatom_model_params){.image_size = 2000}, "image size is 2000");
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_NET, .group = 6},
+                       "size of groups is 6; it must be a multiple of 4");
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_NET, .group = -4}, "size of groups is -4");
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_NET, .group = 128},
+                       "groups of 128 channels do not divide the 64 channels of layer2");
+    check_create_fails((adatom_model_params){.arch = "resnet12", .sharing = ADATOM_SHARING_GROUP_STAGE, .group = 64},
                        "groups of 64 channels do not divide the 160 channels of layer4");
-    check_create_fails(
-        (adatom_model_params){.size = sizeof(adatom_model_params), .sharing = ADATOM_SHARING_NET, .group = 8},
-        "sharing net has no groups");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params),
-                                             .sharing = ADATOM_SHARING_GROUP_LAYER,
-                                             .decompose_first = true},
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_NET, .group = 8}, "sharing net has no groups");
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_LAYER, .decompose_first = true},
                        "reads 3 channels, which make no groups");
-    check_create_fails((adatom_model_params){.size = sizeof(adatom_model_params), .image_size = 15},
+    check_create_fails((adatom_model_params){.image_size = 15},
                        "too small for conv4: nothing would be left for layer4.pool");
 }
 END_TEST
@@ -366,12 +349,8 @@ static void check_normal(const adatom_model *model, const char *name, double var
 }
 
 START_TEST(test_initialisation) {
-    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
-                                                       .arch = "resnet10",
-                                                       .seed = 3,
-                                                       .classes = 4,
-                                                       .atoms = 16,
-                                                       .decompose_first = false});
+    adatom_model *model = create(
+        (adatom_model_params){.arch = "resnet10", .seed = 3, .classes = 4, .atoms = 16, .decompose_first = false});
     const ad_network *net = &model->net;
     check_normal(model, "shared.coefficients", 1.0 / 16);
     check_normal(model, "layer1.kernel", 2.0 / (49 * 3));
@@ -446,8 +425,7 @@ END_TEST
 
 /* The file's layouts are the field's: kernels [o][c][i][j], coefficients [o][c][m], atoms [m][i][j]. */
 START_TEST(test_file_layout) {
-    adatom_model *model =
-        create((adatom_model_params){.size = sizeof(adatom_model_params), .width = 8, .image_size = 16, .atoms = 3});
+    adatom_model *model = create((adatom_model_params){.width = 8, .image_size = 16, .atoms = 3});
     number_values(model);
     ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
     char *bytes = NULL;
@@ -501,8 +479,7 @@ START_TEST(test_file_layout) {
 }
 END_TEST
 
-static const adatom_model_params small = {
-    .size = sizeof(adatom_model_params), .width = 4, .image_size = 16, .atoms = 2, .classes = 2};
+static const adatom_model_params small = {.size = sizeof small, .width = 4, .image_size = 16, .atoms = 2, .classes = 2};
 
 static char *small_file(size_t *size) {
     adatom_model *model = create(small);

@@ -161,7 +161,7 @@ static verdict run(adatom_device *device, const char *file, const char *text) {
     adatom_reproduction *reproduction = NULL;
     adatom_recipe_result expected = ADATOM_INIT(adatom_recipe_result);
     adatom_evaluation_info e = ADATOM_INIT(adatom_evaluation_info);
-    verdict v;
+    verdict v = {.info = ADATOM_INIT(adatom_reproduction_info), .result = ADATOM_INIT(adatom_reproduction_result)};
     ck_assert_msg(adatom_recipe_parse(ctx, file, text, strlen(text), &recipe) == ADATOM_OK, "%s",
                   adatom_context_message(ctx));
     ck_assert_msg(adatom_recipe_run(device, recipe, NULL, &reproduction) == ADATOM_OK, "%s",

@@ -367,7 +367,7 @@ static void write_map(const char *text) { OK(ad_write_file(ctx, path2, text, str
 
 START_TEST(test_import_says_what_is_wrong) {
     const adatom_import_params size = {.size = sizeof(adatom_import_params), .image_size = 16},
-                               map = {.image_size = 16, .map = path2};
+                               map = {.size = sizeof map, .image_size = 16, .map = path2};
     OK(import_edited("trunk", "trunk", &size));
     refused(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &size), ADATOM_BAD_DATA,
             "1 tensors are missing: 'trunk.2.BN.bias'; and 1 are left over: 'trunk.2.BN.Bias'");

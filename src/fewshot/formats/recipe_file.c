@@ -96,7 +96,8 @@ TEXTS(bn_texts, ADATOM_BN_LIST);
 TEXTS(conv_texts, ADATOM_CONV_LIST);
 TEXTS(recipe_texts, ADATOM_PROCEDURE_LIST);
 #undef TEXTS
-/* Of each member that is a VALUE_CHOICE, the texts of the enum in the order of its values, and what a sentence calls it. */
+/* Of each member that is a VALUE_CHOICE, the texts of the enum in the order of its values, and what a sentence calls
+ * it. */
 typedef struct choice {
     const char *member, *what;
     const char *const *texts;
