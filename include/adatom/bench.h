@@ -17,8 +17,8 @@ typedef struct adatom_check_result {
     const char
         *data; /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
     bool passed;
-    bool not_offered;   /* nothing was checked: a variant that this device lacks or that needs precision "fp16"
-                           (device.h). Told once for   each, with shape and data empty and passed true, and not counted */
+    bool not_offered; /* nothing was checked: a variant that this device lacks or that needs ADATOM_PRECISION_FP16. Told
+                         once for each, with shape and data empty and passed true, and not counted */
     const char *detail; /* on failure: tensor, index, got, wanted, bound, seed, command that repeats it; else "" */
 } adatom_check_result;
 

@@ -41,7 +41,9 @@ static size_t distance(const char *a, const char *b) {
             now[j] = best;
         }
         size_t *recycled = before;
-        before = last, last = now, now = recycled;
+        before = last;
+        last = now;
+        now = recycled;
     }
     return last[m];
 }

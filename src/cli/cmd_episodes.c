@@ -396,10 +396,12 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
             *lost += e.diverged == e.tasks;
             if (!row || json_array_append_new(rows, row) != 0)
                 TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-            if (!first)
-                first = evaluations[s], evaluations[s] = NULL;
-            else
+            if (!first) {
+                first = evaluations[s];
+                evaluations[s] = NULL;
+            } else {
                 adatom_evaluation_destroy(&evaluations[s]);
+            }
         }
     }
 done:

@@ -199,7 +199,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
         adatom_model_info start = ADATOM_INIT(adatom_model_info);
         TRY(adatom_model_load(cli->ctx, o.from, &from));
         adatom_model_describe(from, &start);
-        size = start.image_size, resize = start.resize;
+        size = start.image_size;
+        resize = start.resize;
     }
     TRY(cli_open_dataset(cli, &data, &device_values, size, resize, &base));
     TRY(open_validation(cli, &o, &data, &device_values, size, resize, &validation));
