@@ -320,6 +320,7 @@ const char *adatom_model_arch(size_t index) {
 
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out) {
     *out = (ad_network){.made_from = *params, .head = -1, .head_bias = -1};
+    out->made_from.size = sizeof out->made_from; /* it may be passed on as a caller's */
     builder b = {.ctx = ctx, .net = out};
     const architecture *arch = NULL;
     adatom_status status = ADATOM_OK;

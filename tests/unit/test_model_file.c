@@ -57,6 +57,10 @@ START_TEST(test_round_trip) {
     ck_assert_mem_eq(model->std, again->std, sizeof model->std);
     ck_assert_str_eq(again->notes, "{\"seed\": 1}");
     ck_assert_int_eq(again->net.node_count, model->net.node_count);
+    /* What it was made from can be passed on: pretraining does, where it starts from a model. */
+    adatom_model *made = create(again->net.made_from);
+    adatom_model_destroy(&made);
+    ck_assert_uint_eq(again->net.made_from.size, sizeof(adatom_model_params));
     adatom_model_destroy(&model);
     adatom_model_destroy(&again);
 }
