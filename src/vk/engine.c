@@ -161,8 +161,7 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
 
 adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params,
                                 const adatom_device_info *which, ad_engine **out) {
-    const bool validate = params && params->validate,
-               half = params && params->precision && !strcmp(params->precision, "fp16");
+    const bool validate = params && params->validate, half = params && params->precision == ADATOM_PRECISION_FP16;
     vk_physical *devices = NULL;
     int count = 0;
     *out = NULL;

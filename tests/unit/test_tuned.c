@@ -21,7 +21,7 @@ static void close_engine(void) { engine->api->destroy(engine); }
 /* What was found faster is what a program runs, also in the next process. */
 START_TEST(tuned_choice_is_run) {
     char folder[] = "/tmp/adatom-test-XXXXXX", command[64];
-    const adatom_device_params params = {.cache_dir = mkdtemp(folder)};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .cache_dir = mkdtemp(folder)};
     OK(adatom_context_create(NULL, &ctx));
     open_engine(&params);
     const ad_geometry g = ad_case_geometry((ad_geometry){.n = 2, .h = 8, .w = 8, .c = 8, .o = 8, .k = 3, .pad = 1});
