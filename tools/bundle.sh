@@ -1,10 +1,13 @@
 #!/bin/sh
 # bundle.sh [OUTPUT.tar.gz [BUILD]]: one archive that runs on any machine with glibc 2.36 or newer and, for GPUs, a Vulkan driver:
 # the binary, the libraries it needs (all but libc's and the Vulkan loader, which belongs to the driver), models, a start script and
-# gpu_suite.sh. BUILD: a build folder with the binary; without it the release preset is built.
+# gpu_suite.sh. BUILD: a build folder, in which the binary is linked; without it the release preset is built. Unpacked it takes at most
+# 20 MB: of libarchive only the formats that are read are in the binary, and what is loaded when it is needed (libheif with its codecs,
+# OpenBLAS) is the system's, where it has them.
 set -eu
 cd "$(dirname "$0")/.."
 newest_glibc=2.36
+most_bytes=20000000
 version=$(sed -n 's/^#define ADATOM_VERSION "\(.*\)"/\1/p' include/adatom/adatom.h)
 name=adatom-$version-linux-$(uname -m)
 output=${1:-$name.tar.gz}
@@ -12,28 +15,36 @@ build=${2-}
 if [ -z "$build" ]; then
     build=build-release
     cmake --preset release >/dev/null
-    cmake --build --preset release --target adatom >&2
 fi
+grep -q '^ARCHIVE_STATIC:.*libarchive\.a$' "$build/CMakeCache.txt" || {
+    echo "bundle: libarchive.a is missing (Debian's package libarchive-dev has it)" >&2
+    exit 1
+}
+cmake --build "$build" --target adatom_bundled >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/$name
 mkdir -p "$root/libexec" "$root/lib" "$root/fallback" "$root/models" "$root/licences"
-strip -o "$root/libexec/adatom" "$build/adatom"
+strip -o "$root/libexec/adatom" "$build/adatom_bundled"
 
 # GPU drivers run in the same process and use some of the same libraries, maybe newer ones: those are taken from the system where
 # it has them, from `fallback` where it has not.
-ldd "$build/adatom" >"$work/needed"
+ldd "$build/adatom_bundled" >"$work/needed"
+# Of the package that a file belongs to. Packages older than the merging of /lib and /usr/lib list the file without /usr.
+keep_licence() {
+    package=$({ dpkg-query -S "$1" || dpkg-query -S "${1#/usr}"; } 2>/dev/null | head -n 1 | cut -d: -f1)
+    if [ -f "/usr/share/doc/${package:-none}/copyright" ]; then cp "/usr/share/doc/$package/copyright" "$root/licences/$package"; fi
+}
+keep_licence "$(readlink -f "$(sed -n 's/^ARCHIVE_STATIC:[A-Z]*=//p' "$build/CMakeCache.txt")")"
 awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' "$work/needed" | while read -r soname path; do
     case $soname in
     libc.so.* | libm.so.* | libdl.so.* | libpthread.so.* | librt.so.* | ld-linux*) continue ;;
-    libjansson.* | libarchive.* | libopenblas.* | libgomp.* | libgfortran.* | libquadmath.*) to=$root/lib ;;
+    libjansson.* | libnettle.* | libgomp.*) to=$root/lib ;;
     *) to=$root/fallback/$soname && mkdir "$to" ;;
     esac
     file=$(readlink -f "$path")
     cp "$file" "$to/$soname"
-    # Packages older than the merging of /lib and /usr/lib list the file without /usr.
-    package=$({ dpkg-query -S "$file" || dpkg-query -S "${file#/usr}"; } 2>/dev/null | head -n 1 | cut -d: -f1)
-    if [ -f "/usr/share/doc/${package:-none}/copyright" ]; then cp "/usr/share/doc/$package/copyright" "$root/licences/$package"; fi
+    keep_licence "$file"
 done
 for model in models/*.safetensors; do
     if [ -f "$model" ]; then cp "$model" "$root/models/"; fi
@@ -63,7 +74,13 @@ if [ "$(printf '%s\n' "$needs" "$newest_glibc" | sort -V | tail -n 1)" != "$newe
     exit 1
 fi
 "$root/adatom" --version >/dev/null
+bytes=$(find "$root" -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
+if [ "$bytes" -gt $most_bytes ]; then
+    echo "bundle: unpacked it takes $bytes bytes, more than $most_bytes:" >&2
+    find "$root" -type f -printf '%s %P\n' | sort -rn | head -n 5 >&2
+    exit 1
+fi
 made=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$made" -C "$work" -czf "$output.tmp" "$name"
 mv "$output.tmp" "$output"
-echo "$output: $(du -h "$output" | cut -f1), needs glibc $needs"
+echo "$output: $(du -h "$output" | cut -f1), unpacked $((bytes / 1000000)) MB, needs glibc $needs"

@@ -2,8 +2,8 @@
 # Installs the Debian/Ubuntu packages that are missing, and those named as arguments. Changes nothing where all are there.
 set -eu
 packages="gcc g++ cmake ninja-build pkg-config git glslang-tools libvulkan-dev libvulkan-volk-dev libstb-dev libjansson-dev
-    libarchive-dev libxxhash-dev libutf8proc-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libheif-dev libopenblas0
-    check locales mesa-vulkan-drivers vulkan-validationlayers $*"
+    libarchive-dev libxxhash-dev libutf8proc-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libheif-dev libopenblas0 nettle-dev
+    liblzma-dev libzstd-dev libbz2-dev bzip2 xz-utils zstd check locales mesa-vulkan-drivers vulkan-validationlayers $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "setup: not a Debian or Ubuntu system; what is needed, under Debian's names:" $packages >&2

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "Adatom needs a little-endian processor: model files, caches and half precision are taken as their bytes lie."
+#endif
+
 #define AD_MESSAGE_BYTES 1024
 #define AD_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define AD_MIN(a, b) ((a) < (b) ? (a) : (b))

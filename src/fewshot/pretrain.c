@@ -260,19 +260,17 @@ done:
     return status;
 }
 
-/* So many steps are run in one go: to the end of the block or the epoch, and no further than the next checkpoint is
- * due, as far as is known how long a step takes. */
-static long count_steps(const ad_training *t) {
+long ad_pretrain_steps_at_once(const ad_training *t, double now) {
     const long step = t->state.step;
     const long most = AD_MIN(t->block - step % t->block, t->steps_per_epoch - step % t->steps_per_epoch);
-    if (t->step_seconds <= 0) return most;
-    const double due = (t->saved + t->p.checkpoint_seconds - ad_seconds()) / t->step_seconds;
+    if (t->step_seconds <= 0) return 1; /* its time tells how many may follow */
+    const double due = (t->saved + t->p.checkpoint_seconds - now) / t->step_seconds;
     return due >= (double)most ? most : AD_MAX((long)due + 1, 1);
 }
 
 /* Runs some steps. After an interrupt those that were done count. */
 static adatom_status run_block(ad_training *t) {
-    const long step = t->state.step, count = count_steps(t);
+    const long step = t->state.step, count = ad_pretrain_steps_at_once(t, ad_seconds());
     const double start = ad_seconds();
     adatom_status status;
     long done = 0;

@@ -40,6 +40,10 @@ void ad_pretrain_schedule(const ad_training *t, float *rows);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);
 
+/* How many steps the device is given in one go: to the end of the block or the epoch, and no further than the next
+ * checkpoint is due, as far as is known how long a step takes. now: ad_seconds(). */
+long ad_pretrain_steps_at_once(const ad_training *t, double now);
+
 /* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor
  * `restart` is asked for. BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */
 adatom_status ad_pretrain_find(ad_training *t);

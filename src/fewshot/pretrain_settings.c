@@ -98,7 +98,7 @@ adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params 
 }
 
 /* Rate of a step: linear warm-up, then half a cosine down to 0. */
-static double rate(const ad_training *t, long step) {
+static double learning_rate(const ad_training *t, long step) {
     const double warm = floor((double)t->p.warmup * (double)t->steps);
     if ((double)step < warm) return (double)t->p.lr * ((double)step + 1) / warm;
     return (double)t->p.lr * 0.5 * (1 + cos(3.141592653589793 * ((double)step - warm) / ((double)t->steps - warm)));
@@ -108,14 +108,14 @@ void ad_pretrain_schedule(const ad_training *t, float *rows) {
     const bool adam = strcmp(t->p.optimizer, "adam") == 0;
     for (long s = 0; s < t->steps; s++) {
         float *row = rows + AD_SCHEDULE_COLUMNS * s;
-        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate(t, s);
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)learning_rate(t, s);
         row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
         row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
     }
 }
 
 /* A float's bits as a number: decimal text differs between locales. */
-static unsigned bits(float value) {
+static unsigned float_bits(float value) {
     uint32_t word;
     memcpy(&word, &value, sizeof word);
     return word;
@@ -137,10 +137,10 @@ adatom_status ad_pretrain_identity(ad_training *t) {
         t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s",
         t->model->net.arch, t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms,
         p->model.image_size, p->model.width, p->model.decompose_first, p->model.residual,
-        (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer, bits(p->lr),
-        bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
-        (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start,
-        validation);
+        (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer, float_bits(p->lr),
+        float_bits(p->momentum), float_bits(p->weight_decay), float_bits(p->label_smoothing), float_bits(p->warmup),
+        p->augment, p->shift, (unsigned long long)p->seed, device.backend, device.name, device.driver_info,
+        device.precision, start, validation);
     if (!text) return ADATOM_OUT_OF_MEMORY;
     ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
     ad_free(text);

@@ -45,14 +45,13 @@ static adatom_status parse_tensor(adatom_context *ctx, const char *file, const c
     for (int i = 0; i < out->rank; i++) {
         const json_t *extent = json_array_get(shape, (size_t)i);
         out->shape[i] = json_integer_value(extent);
-        if (!json_is_integer(extent) || out->shape[i] < 0 ||
-            __builtin_mul_overflow(elements, (size_t)out->shape[i], &elements))
+        if (!json_is_integer(extent) || out->shape[i] < 0 || __builtin_mul_overflow(elements, out->shape[i], &elements))
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has an impossible shape", file, name);
     }
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin) ||
-        (size_t)json_integer_value(end) > data_bytes)
+        (uint64_t)json_integer_value(end) > data_bytes)
         return ad_fail(ctx, ADATOM_BAD_DATA,
                        "'%s': the offsets of tensor '%s' do not lie in the file's %zu bytes of data (is it truncated?)",
                        file, name, data_bytes);

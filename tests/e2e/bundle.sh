@@ -1,6 +1,6 @@
 # The bundle, unpacked in an empty folder, runs without anything of this one but libc and what drivers share.
 . "$LIB"
-for tool in objdump strip tar; do command -v $tool >/dev/null || exit 77; done
+for tool in objdump strip tar python3 gzip bzip2 xz zstd; do command -v $tool >/dev/null || exit 77; done
 sh "$SOURCE/tools/bundle.sh" "$work/bundle.tar.gz" "$BUILD" >out 2>err || complain "bundle.sh: $(tail -n 1 err)"
 tar xzf bundle.tar.gz || complain "the archive cannot be read"
 cd adatom-* || exit 1
@@ -11,5 +11,18 @@ expect 0 ' cpu ' $run ./adatom devices
 expect 0 '^fill +loops ' $run ./adatom doctor --device cpu --quick --filter fill
 # Every library it names comes from the bundle or is a system library that the start script leaves to the system.
 LD_LIBRARY_PATH=$PWD/lib ldd libexec/adatom | grep 'not found' && complain "a library is missing"
+# It is small, and what a licence asks for is there, of what is linked statically, too.
+bytes=$(find . -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
+[ "$bytes" -le 20000000 ] || complain "the bundle takes $bytes bytes, unpacked"
+[ -s licences/libarchive-dev ] && [ -s licences/libjansson4 ] || complain "licences are missing"
+LD_LIBRARY_PATH=$PWD/lib ldd libexec/adatom | grep -E 'libarchive|libxml2|libicu|blas|lapack' &&
+    complain "a library that is not needed"
+# Archives of every kind that is read, without a library of this system but libc and what drivers share.
+pictures set 2 2
+pack() { python3 -c "import shutil; shutil.make_archive('set', '$1', '.', 'set')"; }
+pack tar && gzip -k set.tar && bzip2 -k set.tar && xz -k set.tar && zstd -q set.tar && pack zip || complain "packing"
+for archive in set.tar set.tar.gz set.tar.bz2 set.tar.xz set.tar.zst set.zip; do
+    expect 0 'images +4 ' $run ./adatom data info "$PWD/$archive" --size 16 --no-cache
+done
 $run ./gpu_suite.sh --help 2>&1 | grep -q 'gpu_suite.sh .--device' || complain "gpu_suite.sh --help"
 finish

@@ -92,6 +92,10 @@ static int check_family(ad_engine *engine, const char *family, bool half) {
         snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), half ? "half/" : "");
         const adatom_check_params params = {.filter = filter, .seed = 1, .report = report, .user = &shown};
         int checks = 0, failures = 0;
+        if (engine->api->variant_count(engine, kind) >= AD_MAX_VARIANTS) {
+            printf("FAIL %s has more variants than arrays by variant have room for\n", ad_op_name(kind));
+            bad++;
+        }
         const double start = ad_seconds();
         const adatom_status status = ad_check_engine(engine, &params, &checks, &failures);
         printf("%-16s %4d checks, %d failed, %.1f s\n", ad_op_name(kind), checks, failures, ad_seconds() - start);

@@ -442,7 +442,8 @@ START_TEST(half_precision_waits_for_its_verdict) {
     char folder[] = "/tmp/adatom-test-XXXXXX";
     close_engine();
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry((ad_geometry){.n = 2, .h = 5, .w = 5, .c = 8, .o = 8, .k = 3, .pad = 1}));
+    const ad_geometry g = ad_case_geometry((ad_geometry){.n = 2, .h = 5, .w = 5, .c = 8, .o = 8, .k = 3, .pad = 1});
+    ad_case c = ad_case_of(AD_OP_CONV, 1, g);
     ad_case_list list = {.ctx = ctx};
     ad_case_add(&list, c, true, NULL);
     int whole, half = 0;
