@@ -1,4 +1,5 @@
 /* The engine: an open device, its queue, and the table of what it offers. */
+#include "vk/core/debug_names.h"
 #include "vk/program/choose.h"
 #include "vk/program/half_verdicts.h"
 #include "vk/program/probe.h"
@@ -49,11 +50,13 @@ static adatom_status buffer_create(ad_engine *engine, size_t bytes, ad_buffer **
     *out = NULL;
     if (!buffer) return ADATOM_OUT_OF_MEMORY;
     adatom_status status = ad_vk_buffer_init(&e->device, bytes, buffer);
-    if (status != ADATOM_OK)
+    if (status != ADATOM_OK) {
         ad_free(buffer);
-    else
-        *out = (ad_buffer *)buffer;
-    return status;
+        return status;
+    }
+    ad_vk_name_buffer(&e->device, buffer->handle, "external arena");
+    *out = (ad_buffer *)buffer;
+    return ADATOM_OK;
 }
 
 static adatom_status buffer_write(ad_engine *engine, ad_buffer *buffer, size_t offset, const void *data, size_t bytes) {

@@ -32,6 +32,7 @@ static struct {
     PFN_vkEnumeratePhysicalDevices enumerate;
     PFN_vkGetPhysicalDeviceProperties properties;
     PFN_vkGetPhysicalDeviceProperties2 properties2;
+    PFN_vkGetPhysicalDeviceQueueFamilyProperties queues;
     PFN_vkGetPhysicalDeviceMemoryProperties memory;
     PFN_vkGetPhysicalDeviceMemoryProperties2 memory2;
 } next;
@@ -183,6 +184,28 @@ static VKAPI_ATTR void VKAPI_CALL layer_memory2(VkPhysicalDevice device, VkPhysi
     }
 }
 
+static VKAPI_ATTR void VKAPI_CALL layer_queues(VkPhysicalDevice device, uint32_t *count, VkQueueFamilyProperties *out) {
+    next.queues(device, count, out);
+    for (uint32_t i = 0; out && asked("LAYER_LIMITS") && i < *count; i++) out[i].timestampValidBits = 0;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------------
+ */
+
+static VKAPI_ATTR VkResult VKAPI_CALL layer_name(VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info) {
+    (void)device;
+    if (asked("LAYER_NAMES"))
+        fprintf(stderr, "layer: object of type %d: %s\n", (int)info->objectType, info->pObjectName);
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR void VKAPI_CALL layer_label(VkCommandBuffer commands, const VkDebugUtilsLabelEXT *info) {
+    (void)commands;
+    if (asked("LAYER_NAMES")) fprintf(stderr, "layer: label: %s\n", info->pLabelName);
+}
+
+static VKAPI_ATTR void VKAPI_CALL layer_label_end(VkCommandBuffer commands) { (void)commands; }
+
 static VKAPI_ATTR void VKAPI_CALL layer_requirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *out) {
     ((PFN_vkGetBufferMemoryRequirements)next.device_function(device, "vkGetBufferMemoryRequirements"))(device, buffer,
                                                                                                        out);
@@ -209,6 +232,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_create_instance(const VkInstanceCrea
     FETCH(enumerate, vkEnumeratePhysicalDevices);
     FETCH(properties, vkGetPhysicalDeviceProperties);
     FETCH(properties2, vkGetPhysicalDeviceProperties2);
+    FETCH(queues, vkGetPhysicalDeviceQueueFamilyProperties);
     FETCH(memory, vkGetPhysicalDeviceMemoryProperties);
     FETCH(memory2, vkGetPhysicalDeviceMemoryProperties2);
 #undef FETCH
@@ -248,6 +272,9 @@ static const function device_functions[] = {
 #define ENTRY(name, parameters, arguments) {#name, (PFN_vkVoidFunction)layer_##name},
     CALLS(ENTRY){"vkAllocateMemory", (PFN_vkVoidFunction)layer_vkAllocateMemory},
     {"vkGetBufferMemoryRequirements", (PFN_vkVoidFunction)layer_requirements},
+    {"vkSetDebugUtilsObjectNameEXT", (PFN_vkVoidFunction)layer_name},
+    {"vkCmdBeginDebugUtilsLabelEXT", (PFN_vkVoidFunction)layer_label},
+    {"vkCmdEndDebugUtilsLabelEXT", (PFN_vkVoidFunction)layer_label_end},
     {"vkGetDeviceProcAddr", (PFN_vkVoidFunction)get_device_function},
 };
 
@@ -259,6 +286,7 @@ static const function instance_functions[] = {
     {"vkGetPhysicalDeviceProperties", (PFN_vkVoidFunction)layer_properties},
     {"vkGetPhysicalDeviceProperties2", (PFN_vkVoidFunction)layer_properties2},
     {"vkGetPhysicalDeviceProperties2KHR", (PFN_vkVoidFunction)layer_properties2},
+    {"vkGetPhysicalDeviceQueueFamilyProperties", (PFN_vkVoidFunction)layer_queues},
     {"vkGetPhysicalDeviceMemoryProperties", (PFN_vkVoidFunction)layer_memory},
     {"vkGetPhysicalDeviceMemoryProperties2", (PFN_vkVoidFunction)layer_memory2},
     {"vkGetPhysicalDeviceMemoryProperties2KHR", (PFN_vkVoidFunction)layer_memory2},

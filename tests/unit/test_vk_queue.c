@@ -174,6 +174,52 @@ START_TEST(waits_are_bounded) {
 }
 END_TEST
 
+/* ---- two devices on two threads ------------------------------------------------------------------------------------
+ */
+
+/* Opens devices and runs programs on them in a context of its own, several times; NULL, or what went wrong. */
+static void *work(void *user) {
+    const char *wrong = NULL;
+    (void)user;
+    for (int round = 0; round < 4 && !wrong; round++) {
+        adatom_context *own = NULL;
+        ad_engine *mine = NULL;
+        ad_program *program = NULL;
+        float got[N] = {0};
+        if (adatom_context_create(NULL, &own) != ADATOM_OK) return "no context";
+        ad_plan *plan = ad_plan_create(own, 1);
+        const int tensor = ad_plan_tensor(own, plan, "t", AD_F32, ad_plan_arena(own, plan, false), N, false);
+        ad_op *op = ad_plan_op(own, plan, AD_SEGMENT_STEP, AD_OP_FILL);
+        op->t[0] = (int16_t)tensor;
+        op->g.c = N;
+        op->f[0] = (float)(round + 3);
+        if (ad_vk_engine_create(own, NULL, 0, &mine) != ADATOM_OK ||
+            mine->api->program_create(mine, plan, NULL, &program) != ADATOM_OK ||
+            ad_run_segment(mine->api, program, AD_SEGMENT_STEP, 300) != ADATOM_OK ||
+            mine->api->program_read(program, tensor, 0, got, sizeof got) != ADATOM_OK)
+            wrong = "a call failed";
+        for (int i = 0; i < N && !wrong; i++)
+            if (got[i] != (float)(round + 3)) wrong = "wrong numbers";
+        if (mine) mine->api->program_destroy(&program);
+        if (mine) mine->api->destroy(mine);
+        ad_plan_destroy(&plan);
+        adatom_context_destroy(&own);
+    }
+    return (void *)(uintptr_t)wrong;
+}
+
+START_TEST(two_threads_have_a_device_each) {
+    pthread_t threads[2];
+    open_vulkan(); /* what teardown closes; it stays open beside the others */
+    for (int t = 0; t < 2; t++) ck_assert_int_eq(pthread_create(&threads[t], NULL, work, NULL), 0);
+    for (int t = 0; t < 2; t++) {
+        void *wrong = NULL;
+        pthread_join(threads[t], &wrong);
+        ck_assert_msg(!wrong, "thread %d: %s", t, (const char *)wrong);
+    }
+}
+END_TEST
+
 int main(void) {
     size_t count = 0;
     const bool vulkan = getenv("CI") || ad_vk_list(NULL, NULL, 0, &count) != ADATOM_OK || count > 0;
@@ -183,6 +229,7 @@ int main(void) {
     tcase_add_loop_test(tests, turns_are_whole, 0, vulkan ? 2 : 1);
     if (vulkan) {
         tcase_add_test(tests, two_submissions_are_in_flight);
+        tcase_add_test(tests, two_threads_have_a_device_each);
         tcase_add_test(tests, waits_are_bounded);
     }
     suite_add_tcase(suite, tests);

@@ -16,7 +16,8 @@
 
 /* Of extensions: NULL where the instance lacks them. */
 #define AD_VK_INSTANCE_EXTENSION_FUNCTIONS(F) \
-    F(vkCreateDebugUtilsMessengerEXT) F(vkDestroyDebugUtilsMessengerEXT) \
+    F(vkCreateDebugUtilsMessengerEXT) F(vkDestroyDebugUtilsMessengerEXT) F(vkSetDebugUtilsObjectNameEXT) \
+    F(vkCmdBeginDebugUtilsLabelEXT) F(vkCmdEndDebugUtilsLabelEXT) \
     F(vkGetPhysicalDeviceCooperativeMatrixPropertiesNV) F(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)
 
 #define AD_VK_DEVICE_FUNCTIONS(F) \

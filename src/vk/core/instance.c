@@ -72,10 +72,9 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
     const char *layers[1] = {validation_layer}, *extensions[4];
     uint32_t extension_count = 0;
     VkInstanceCreateFlags flags = 0;
-    if (validate) {
+    if (validate || extension_present(VK_EXT_DEBUG_UTILS_EXTENSION_NAME))
         extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-        extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
-    }
+    if (validate) extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
     if (extension_present(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) { /* drivers layered on another API */
         extensions[extension_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
         flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;

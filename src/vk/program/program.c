@@ -1,6 +1,8 @@
+#include "vk/core/debug_names.h"
 #include "vk/program/choose.h"
 #include "vk/program/schedule.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SCRATCH_TARGET_BYTES = 64 << 20 };
@@ -27,7 +29,10 @@ static adatom_status make_arenas(vk_program *p, ad_buffer *const *external) {
         const ad_arena *arena = &p->plan->arenas[a];
         p->arenas[a] = arena->external ? (external ? (vk_buffer *)external[a] : NULL) : &p->own[a];
         if (!arena->external) {
+            char name[32];
             AD_TRY(ad_vk_buffer_init(&p->e->device, arena->bytes, &p->own[a]));
+            snprintf(name, sizeof name, "arena %d", a);
+            ad_vk_name_buffer(&p->e->device, p->own[a].handle, name);
         } else if (!p->arenas[a] || p->arenas[a]->bytes < arena->bytes) {
             status = ad_fail(ctx, ADATOM_USAGE, "program: arena %d needs external memory of %zu bytes; %zu were given",
                              a, arena->bytes, p->arenas[a] ? p->arenas[a]->bytes : 0);
@@ -182,7 +187,10 @@ static adatom_status make_launches(vk_program *p) {
 
     /* Operations take turns in the scratch memory, so that neighbours needn't wait for each other's. */
     const size_t scratch = AD_MIN(total, AD_MAX(largest, (size_t)SCRATCH_TARGET_BYTES));
-    if (scratch) AD_TRY(ad_vk_buffer_init(&e->device, scratch, &p->scratch));
+    if (scratch) {
+        AD_TRY(ad_vk_buffer_init(&e->device, scratch, &p->scratch));
+        ad_vk_name_buffer(&e->device, p->scratch.handle, "scratch");
+    }
     for (int i = 0; i < plan->op_count; i++) {
         const ad_vk_recipe *recipe = &recipes[i];
         if (cursor + recipe->scratch_bytes > scratch) cursor = 0;
