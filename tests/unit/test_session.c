@@ -19,9 +19,9 @@ static adatom_model *model;
 
 static void setup(void) {
     OK(adatom_context_create(NULL, &ctx));
-    const adatom_dataset_params b = {.size = SIZE, .split = "val", .builtin_per_class = 4};
+    const adatom_dataset_params b = {.size = sizeof b, .image_size = SIZE, .split = "val", .builtin_per_class = 4};
     OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
-    const adatom_model_params m = {.image_size = SIZE, .width = 8, .atoms = 4, .seed = 3};
+    const adatom_model_params m = {.size = sizeof m, .image_size = SIZE, .width = 8, .atoms = 4, .seed = 3};
     OK(adatom_model_create(ctx, &m, &model));
 }
 
@@ -34,7 +34,11 @@ static void teardown(void) {
 
 static void open_device(bool vulkan) {
     const char *index = getenv("ADATOM_TEST_DEVICE");
-    const adatom_device_params params = {.select = !vulkan ? "cpu" : index ? index : "vulkan", .threads = 2};
+    const adatom_device_params params = {.size = sizeof params,
+                                         .select = !vulkan ? "cpu"
+                                                   : index ? index
+                                                           : "vulkan",
+                                         .threads = 2};
     OK(adatom_device_open(ctx, &params, &device));
 }
 
