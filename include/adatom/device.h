@@ -35,11 +35,11 @@ typedef struct adatom_device_info {
 } adatom_device_info;
 
 typedef struct adatom_device_params {
-    /* NULL or "auto": the best usable non-software Vulkan device (discrete > integrated > virtual > other), the next one if it
-     * cannot be opened, else the CPU engine; what failed is logged as a warning and told by adatom_device_reason().
-     * "cpu": the CPU engine; neither the Vulkan loader nor any driver is started. "vulkan": the best usable Vulkan
-     * device, software ones included; an index; a UUID (or its first 8+ digits); a PCI address; or part of the name,
-     * case ignored: these fail where the device cannot be opened. */
+    /* NULL or "auto": the best usable non-software Vulkan device (discrete > integrated > virtual > other), the next
+     * one if it cannot be opened, else the CPU engine; what failed is logged as a warning and told by
+     * adatom_device_reason(). "cpu": the CPU engine; neither the Vulkan loader nor any driver is started. "vulkan": the
+     * best usable Vulkan device, software ones included; an index; a UUID (or its first 8+ digits); a PCI address; or
+     * part of the name, case ignored: these fail where the device cannot be opened. */
     const char *select;
     int threads;           /* CPU engine; 0: all processors */
     const char *cache_dir; /* pipeline and tuning caches; NULL: none are kept */

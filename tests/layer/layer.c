@@ -69,23 +69,32 @@ static VkResult failure(const char *name, unsigned long *count) {
 
 /* clang-format off */
 #define CALLS(F) \
-    F(vkQueueSubmit, (VkQueue queue, uint32_t n, const VkSubmitInfo *submits, VkFence fence), (queue, n, submits, fence)) \
-    F(vkWaitForFences, (VkDevice d, uint32_t n, const VkFence *fences, VkBool32 all, uint64_t ns), (d, n, fences, all, ns)) \
+    F(vkQueueSubmit, (VkQueue queue, uint32_t n, const VkSubmitInfo *submits, VkFence fence), (queue, n, \
+      submits, fence)) \
+    F(vkWaitForFences, (VkDevice d, uint32_t n, const VkFence *fences, VkBool32 all, uint64_t ns), (d, n, \
+      fences, all, ns)) \
     F(vkResetFences, (VkDevice d, uint32_t n, const VkFence *fences), (d, n, fences)) \
-    F(vkBindBufferMemory, (VkDevice d, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize at), (d, buffer, memory, at)) \
-    F(vkMapMemory, (VkDevice d, VkDeviceMemory memory, VkDeviceSize at, VkDeviceSize size, VkMemoryMapFlags flags, void **out), \
+    F(vkBindBufferMemory, (VkDevice d, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize at), (d, buffer, \
+      memory, at)) \
+    F(vkMapMemory, (VkDevice d, VkDeviceMemory memory, VkDeviceSize at, VkDeviceSize size, \
+      VkMemoryMapFlags flags, void **out), \
       (d, memory, at, size, flags, out)) \
-    F(vkCreateComputePipelines, (VkDevice d, VkPipelineCache cache, uint32_t n, const VkComputePipelineCreateInfo *info, \
+    F(vkCreateComputePipelines, (VkDevice d, VkPipelineCache cache, uint32_t n, \
+      const VkComputePipelineCreateInfo *info, \
       const VkAllocationCallbacks *a, VkPipeline *out), (d, cache, n, info, a, out)) \
-    F(vkAllocateDescriptorSets, (VkDevice d, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out), (d, info, out)) \
-    F(vkAllocateCommandBuffers, (VkDevice d, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out), (d, info, out)) \
+    F(vkAllocateDescriptorSets, (VkDevice d, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out), \
+      (d, info, out)) \
+    F(vkAllocateCommandBuffers, (VkDevice d, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out), \
+      (d, info, out)) \
     F(vkBeginCommandBuffer, (VkCommandBuffer commands, const VkCommandBufferBeginInfo *info), (commands, info)) \
     F(vkEndCommandBuffer, (VkCommandBuffer commands), (commands)) \
     F(vkGetPipelineCacheData, (VkDevice d, VkPipelineCache cache, size_t *size, void *data), (d, cache, size, data)) \
-    CREATE(F, Buffer) CREATE(F, BufferView) CREATE(F, ShaderModule) CREATE(F, DescriptorPool) CREATE(F, DescriptorSetLayout) \
+    CREATE(F, Buffer) CREATE(F, BufferView) CREATE(F, ShaderModule) CREATE(F, DescriptorPool) CREATE(F, \
+      DescriptorSetLayout) \
     CREATE(F, PipelineLayout) CREATE(F, PipelineCache) CREATE(F, CommandPool) CREATE(F, Fence) CREATE(F, QueryPool)
 #define CREATE(F, Thing) \
-    F(vkCreate##Thing, (VkDevice d, const Vk##Thing##CreateInfo *info, const VkAllocationCallbacks *a, Vk##Thing *out), (d, info, a, out))
+    F(vkCreate##Thing, (VkDevice d, const Vk##Thing##CreateInfo *info, const VkAllocationCallbacks *a, \
+      Vk##Thing *out), (d, info, a, out))
 
 #define DEFINE(name, parameters, arguments) \
     static VKAPI_ATTR VkResult VKAPI_CALL layer_##name parameters { \
