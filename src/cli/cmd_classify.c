@@ -247,8 +247,10 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
         status = report(cli, &o, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
     if (status != ADATOM_OK) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
-    const adatom_classify_params params = {
-        .batch = o.batch, .memory_bytes = o.memory, .progress = on_picture, .user = cli};
+    const adatom_classify_params params = {.batch = o.batch,
+                                           .memory_bytes = (size_t)(o.memory < SIZE_MAX ? o.memory : SIZE_MAX),
+                                           .progress = on_picture,
+                                           .user = cli};
     progress_start(&cli->progress, "classify", 0);
     TRY(adatom_classify(device, model, (const adatom_adapter *const *)adapters.items, adapters.count, dataset, &params,
                         &predictions));
