@@ -12,10 +12,11 @@ struct adatom_dataset {
     const char *hash;
 };
 
-void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
-    *out = (adatom_dataset_info){.name = "fake", .classes = dataset->classes, .size = 84};
+adatom_status adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
+    *out = (adatom_dataset_info){.size = sizeof *out, .name = "fake", .classes = dataset->classes, .image_size = 84};
     for (int c = 0; c < dataset->classes; c++) out->images += dataset->sizes[c];
     snprintf(out->hash, sizeof out->hash, "%s", dataset->hash);
+    return ADATOM_OK;
 }
 
 adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first,

@@ -16,7 +16,7 @@ ADATOM_CACHE_DIR=$work/cache
 
 cat >hash.py <<'EOF'
 import hashlib, json, os, sys
-RUN = {"time", "seconds", "test_time", "tool_version", "build_commit", "host", "device", "arena_bytes", "images_per_s", "command_line"}
+RUN = {"time", "seconds", "test_time", "tool_version", "build_commit", "host", "device", "arena_bytes", "file"}
 def result(x):
     if isinstance(x, dict): return {k: result(v) for k, v in x.items() if k not in RUN}
     return [result(v) for v in x] if isinstance(x, list) else x

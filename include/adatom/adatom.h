@@ -1,14 +1,29 @@
 /* Adatom: few-shot adaptation of decomposed convolutional networks on Vulkan devices and CPUs.
  *
- * Every object belongs to a context. The library never prints, exits, reads the environment or keeps global state: what
- * it has to say goes to the context's log callback, what went wrong to adatom_context_message().
- * Params structs: zero-initialised means defaults. Outputs come last. adatom_*_destroy() takes the handle's address,
- * sets it to NULL and accepts NULL. A context and the objects made from it are used by one thread at a time, except
- * adatom_context_interrupt(). */
+ * Objects. Every object belongs to the context it was made with, and is destroyed before it. adatom_NOUN_destroy()
+ * takes the handle's address, sets it to NULL and accepts NULL.
+ *
+ * Threads. A context and all objects made with it are used by one thread at a time; adatom_context_interrupt() alone
+ * may be called from any. Contexts know nothing of each other: any number of threads may each use one of their own at
+ * the same time, also on the same device. Functions without a handle may be called from any thread.
+ *
+ * Silence. The library never prints, exits, reads the environment or keeps global state: what it has to say goes to the
+ * context's log callback, what went wrong to adatom_context_message().
+ *
+ * Structs begin with their size, so that they can grow: set it to sizeof of the struct (ADATOM_INIT does, and makes
+ * everything else 0). Zero or NULL means the default. Of a struct that an older program passes, which is smaller, the
+ * missing members are defaults, and no answer is written past its end; of a larger one, what this library doesn't know
+ * must be 0. USAGE: a size of 0, one that no struct can have, or a member beyond this library's that is not 0. Structs
+ * that the library passes to callbacks, or that belong to an object, have their size set by the library.
+ *
+ * Failure. Every call that can fail returns an adatom_status; USAGE also where a value is outside its documented range.
+ * On failure outputs are NULL or 0 unless said otherwise, and the caller owns nothing new. Outputs come last. */
 #ifndef ADATOM_ADATOM_H
 #define ADATOM_ADATOM_H
 
+#include <adatom/choice.h>
 #include <adatom/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +31,20 @@
 extern "C" {
 #endif
 
+#define ADATOM_VERSION_MAJOR 0
+#define ADATOM_VERSION_MINOR 1
+#define ADATOM_VERSION_PATCH 0
 #define ADATOM_VERSION "0.1.0"
+/* major << 16 | minor << 8 | patch: later versions have larger numbers. */
+#define ADATOM_VERSION_NUMBER (ADATOM_VERSION_MAJOR << 16 | ADATOM_VERSION_MINOR << 8 | ADATOM_VERSION_PATCH)
+/* Grows when a program has to be compiled again: a function, member or value was removed or means something else. What
+ * is only added leaves it. A program can compare it with adatom_api_version(). */
+#define ADATOM_API_VERSION 1
+
+/* Of the library that runs: "major.minor.patch", static; and the two numbers above. */
+ADATOM_API const char *adatom_version(void);
+ADATOM_API uint32_t adatom_version_number(void);
+ADATOM_API uint32_t adatom_api_version(void);
 
 typedef struct adatom_context adatom_context;
 
@@ -28,21 +56,55 @@ typedef enum adatom_log_level {
 } adatom_log_level;
 
 typedef struct adatom_context_params {
-    /* Called for each message, one line without newline; may be NULL (silence). Not called from other threads. */
+    size_t size;
+    /* Called for each message, one line without newline; NULL: silence. Called by the thread that is in the call the
+     * message comes from. */
     void (*log)(void *user, adatom_log_level level, const char *text);
     void *user;
 } adatom_context_params;
 
-/* params may be NULL. On failure *out is NULL. The caller owns *out and destroys it last. */
+/* Details of ADATOM_PHASE_TRAINING. */
+typedef struct adatom_training_progress {
+    size_t size;
+    int epoch, epochs;     /* epoch counts from 1 */
+    double loss, accuracy; /* running, this epoch, training pictures; accuracy 0..1 */
+    double validation;     /* accuracy of class means on validation episodes after this epoch; < 0: not now */
+    double seconds;        /* spent training, the earlier parts of a resumed run included */
+    double images_per_s;
+    size_t arena_bytes; /* device memory of the arenas: parameters, state, activations, pictures */
+    bool streamed;      /* not all pictures fit: the next batches' are copied to the device while it computes */
+    bool epoch_end;
+} adatom_training_progress;
+
+/* How far a call is. Valid during the callback. */
+typedef struct adatom_progress {
+    size_t size;
+    bool poll;            /* nothing happened since the last time: only asks whether to go on */
+    adatom_phase phase;   /* what is counted */
+    uint64_t done, total; /* total 0: not known */
+    int part, parts;      /* of a call in several parts (results of a recipe), from 0; parts 0: there is only one */
+    /* EPISODES: running mean accuracy (0..1) and half width of its 95 % interval, as in adatom_evaluation_info: NaN
+     * while all of them diverged. Else 0. */
+    double mean, ci95;
+    const adatom_training_progress *training; /* TRAINING; else NULL */
+} adatom_progress;
+
+/* The member `progress` of the params of every long call, with `user` beside it. Called in the thread of the call after
+ * each piece of work, and with `poll` wherever the call could stop, which may be some thousand times a second. false:
+ * stop. The call then returns ADATOM_INTERRUPTED from there, or goes on to its end if it cannot stop any more; it asks
+ * no further time, and the next call knows nothing of it. The callback may describe objects; it starts no other call
+ * with this context. */
+typedef bool (*adatom_progress_callback)(void *user, const adatom_progress *now);
+
+/* params may be NULL. On failure *out is NULL, and there is no message. The caller owns *out and destroys it last. */
 ADATOM_API adatom_status adatom_context_create(const adatom_context_params *params, adatom_context **out);
 ADATOM_API void adatom_context_destroy(adatom_context **context);
 /* The sentence that explains the last call's failure; "" after one that does work and succeeded. Valid until the next
- * call with it. */
+ * call with the context. */
 ADATOM_API const char *adatom_context_message(const adatom_context *context);
-/* Asks the call that runs with this context, or if none does, or it ends before it has noticed, the next one that can
- * be interrupted, to stop at the next safe point. It returns ADATOM_INTERRUPTED, and with that the request is used up,
- * as are others made meanwhile: the context and its objects are as usable as before. Async-signal-safe; any thread, as
- * long as the context lives. */
+/* Asks the call that runs with this context to stop where it next can, as a progress callback does by false: for calls
+ * that take no callback, and for other threads and signal handlers. Nothing where no call runs: the next one knows
+ * nothing of it. Async-signal-safe; any thread, as long as the context lives. */
 ADATOM_API void adatom_context_interrupt(adatom_context *context);
 /* Writes bytes[size] to path as every file of the library is written: under another name in the same folder that is
  * renamed to it when all is on the disk, so that a failure leaves what was there (IO). A symbolic link is followed, a
@@ -57,8 +119,6 @@ ADATOM_API adatom_status adatom_write_check(adatom_context *context, const char 
  * NUL. Returns the bytes that all of it needs without the NUL, as snprintf does; capacity may be 0. Messages and log
  * lines of the library are so already. */
 ADATOM_API size_t adatom_printable(const char *text, char *out, size_t capacity);
-/* Version of the library, "major.minor.patch". Static storage. */
-ADATOM_API const char *adatom_version(void);
 
 #ifdef __cplusplus
 }

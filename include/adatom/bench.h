@@ -1,4 +1,4 @@
-/* Checking and timing kernels on a device. */
+/* Checking and timing kernels on a device. Nothing here keeps an object. */
 #ifndef ADATOM_BENCH_H
 #define ADATOM_BENCH_H
 
@@ -10,27 +10,32 @@ extern "C" {
 
 /* One check: an operation, a variant of it, a shape, one kind of operands. Valid during the callback only. */
 typedef struct adatom_check_result {
+    size_t size;
     const char *operation, *variant;
     const char
         *shape; /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w": tasks, images, sizes, kernel, stride ... */
     const char
         *data; /* "integers": equal where sums of products are exact; "reals": within the bound; "repeat": same bytes */
     bool passed;
-    bool not_offered;   /* nothing was checked: a variant that this device lacks or that needs precision "fp16"
-                           (device.h). Told once for   each, with shape and data empty and passed true, and not counted */
+    bool not_offered; /* nothing was checked: a variant that this device lacks or that needs ADATOM_PRECISION_FP16. Told
+                         once for each, with shape and data empty and passed true, and not counted */
     const char *detail; /* on failure: tensor, index, got, wanted, bound, seed, command that repeats it; else "" */
 } adatom_check_result;
 
-/* Zero-initialised: every case, seed 0, no callback. */
+/* By default every case, seed 0. */
 typedef struct adatom_check_params {
+    size_t size;
     const char *filter; /* part of "operation/variant/shape"; NULL: all */
     bool quick;         /* only the few small shapes that find most mistakes; a quarter of the time */
     uint64_t seed;      /* of the operands; a case has the same operands whatever else is run */
     void (*report)(void *user, const adatom_check_result *result); /* after each check; NULL: none */
+    adatom_progress_callback progress;                             /* CHECKING */
     void *user;
 } adatom_check_params;
 
-/* Every operation x variant x shape that this device can run, against double precision [bounds: tests/reference].
+/* Every operation x variant x shape that this device can run, against double precision, with bounds on the
+ * rounding of sums that follow from the number of their terms [Higham, Accuracy and Stability of Numerical Algorithms,
+ * 2002, section 3.1].
  * params may be NULL. The numbers of checks and of failed ones are written to *checks and *failures (may be NULL),
  * whatever is returned: OK; CHECK_FAILED if a check failed or an operation cannot be run; USAGE if the filter matches
  * nothing; DEVICE_LOST; OUT_OF_MEMORY; INTERRUPTED between two cases. */
@@ -49,13 +54,14 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  * affine affine-back affine-sums bn-stats add copy max-pool max-pool-back average-pool average-pool-back
  *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm
  * softmax-ce optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
- *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]  whole adaptation: METHOD as adatom_method.adapt, way, shot,
+ *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]  whole adaptation: METHOD a text of adatom_adapt_kind, way, shot,
  * query; T at once pretrain/ARCH[-SHARING]/SIZE/bN[dD][mM]      whole training steps: batches of N out of D pictures,
  * in M MiB of device memory startup/cold, startup/warm                   device, pipelines and a first episode, without
  * and with the cache of pipelines (drivers may keep caches of their own) */
 typedef struct adatom_bench_result {
+    size_t size;
     const char *name;
-    const char *status;       /* ok, unsupported, skipped or error */
+    adatom_bench_status status;
     const char *reason;       /* where not ok; else "" */
     const char *unit;         /* of value: GFLOP/s, GB/s, us, ms, episodes/s or images/s */
     double value;             /* at the median; more is better but for us and ms */
@@ -79,7 +85,8 @@ typedef struct adatom_bench_result {
 } adatom_bench_result;
 
 typedef struct adatom_bench_params {
-    const char *suite; /* quick (ends within 60 s), full, or scaling: one number at a time grows; NULL: quick */
+    size_t size;
+    adatom_suite suite;
     /* Each is the full name of a case, which is then made, or part of the names of the suite's cases. Count 0: the
      * whole suite. The peaks are measured first in any case. */
     const char *const *filters;
@@ -94,14 +101,16 @@ typedef struct adatom_bench_params {
                                   removed; NULL: /tmp */
     void (*report)(void *user,
                    const adatom_bench_result *result); /* after each case; its texts are valid during the call only */
+    adatom_progress_callback progress;                 /* TIMING */
     void *user;
 } adatom_bench_params;
 
 /* Verifies and times the cases. A kernel case is first checked like adatom_check_device() on its shape with one image,
  * whole adaptation and training on the shapes of their networks' convolutions (larger ones cut to 12x12, which is said
- * in `verified`). *errors (may be NULL): cases that ended in error. OK also when there are such; USAGE: unknown suite,
- * or a filter that is no case and part of none; INTERRUPTED; DEVICE_LOST; OUT_OF_MEMORY. params may be NULL. */
-ADATOM_API adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_params *params, int *errors);
+ * in `verified`). *errors (may be NULL): cases that ended in error. OK also when there are such; USAGE: a filter that
+ * is no case and part of none; INTERRUPTED; DEVICE_LOST; OUT_OF_MEMORY. params may be NULL. */
+ADATOM_EXPERIMENTAL ADATOM_API adatom_status adatom_bench_device(adatom_device *device,
+                                                                 const adatom_bench_params *params, int *errors);
 
 /* Compares two sets of samples (durations; n >= 1 each) by their spread. Returns 1 if the new ones are slower, -1 if
  * they are faster, 0 if the difference may be noise. Slower means both
@@ -116,6 +125,7 @@ ADATOM_API int adatom_bench_compare(const double *old_samples, size_t old_count,
 
 /* One class of operations the tuner looked at; valid during the callback. */
 typedef struct adatom_tune_result {
+    size_t size;
     const char *operation, *shape;
     const char *before, *best; /* variants: what ran without tuning, and the fastest that passed the check */
     double before_ns, best_ns;
@@ -123,12 +133,15 @@ typedef struct adatom_tune_result {
 } adatom_tune_result;
 
 typedef struct adatom_tune_params {
-    const char *arch, *sharing; /* of the network, as in adatom_model_params */
-    int image_size;             /* 0: 84 */
-    int way, shot, query;       /* 0: 5, 5, 15 */
-    int tasks_at_once;          /* 0: 4 */
-    double seconds;             /* no operation is begun later; 0: 60 */
+    size_t size;
+    const char *arch; /* of the network, as in adatom_model_params */
+    adatom_sharing sharing;
+    int image_size;       /* 0: 84 */
+    int way, shot, query; /* 0: 5, 5, 15 */
+    int tasks_at_once;    /* 0: 4 */
+    double seconds;       /* no operation is begun later; 0: 60 */
     void (*report)(void *user, const adatom_tune_result *result);
+    adatom_progress_callback progress; /* TUNING */
     void *user;
 } adatom_tune_params;
 
@@ -136,7 +149,8 @@ typedef struct adatom_tune_params {
  * and of evaluation: checks the variants that apply against double precision, times those that passed, and prefers the
  * fastest from then on; with a cache folder also in later runs on the same device, driver and shaders. The library
  * never tunes unasked. *tuned (may be NULL): classes looked at. params may be NULL. */
-ADATOM_API adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params *params, int *tuned);
+ADATOM_EXPERIMENTAL ADATOM_API adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params *params,
+                                                                int *tuned);
 
 #ifdef __cplusplus
 }

@@ -1,9 +1,9 @@
-/* Data sets: labelled pictures, decoded once to square uint8 RGB and kept in a cache. */
+/* Data sets: labelled pictures, decoded once to square uint8 RGB and kept in a cache. A data set does not change once
+ * it is open; it is used by one thread at a time, that of its context. */
 #ifndef ADATOM_DATASET_H
 #define ADATOM_DATASET_H
 
 #include <adatom/adatom.h>
-#include <stdbool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -12,9 +12,10 @@ extern "C" {
 typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
-    int size;   /* pictures are resized (antialiased bilinear) and centre-cropped to size x size; 0: 84 */
-    int resize; /* their shorter side becomes this before size x size is cropped from the centre; 0: size. Builtin sets
-                   are made in their size and not resized */
+    size_t size;
+    int image_size; /* pictures are resized (antialiased bilinear) and centre-cropped to so many pixels square; 0: 84 */
+    int resize; /* their shorter side becomes this before the square is cropped from the centre; 0: image_size. Builtin
+                   sets are made in their size and not resized */
     const char *split; /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or
                           archive, or, where there is none, only the pictures in a folder named SPLIT (at the topmost
                           level where it lies beside other splits, so that a class of that name is one) */
@@ -37,7 +38,7 @@ typedef struct adatom_dataset_params {
     uint64_t seed;          /* builtin sets */
     bool refuse_empty;      /* a folder without any picture below it is BAD_DATA; else it is passed over */
     int builtin_per_class;  /* pictures a class of builtin sets; 0: 60 */
-    void (*progress)(void *user, size_t done, size_t total); /* pictures; called from the opening thread only */
+    adatom_progress_callback progress; /* DECODING */
     void *user;
     /* open_pictures: called for each picture that can't be read, with a sentence; the others are opened. NULL: the
      * first one fails. */
@@ -45,9 +46,10 @@ typedef struct adatom_dataset_params {
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
+    size_t size;
     const char *name; /* the spec it was opened with, in UTF-8 as names of classes are; owned by the data set */
     char hash[17];    /* of the decoded pixels, labels and class names: the same for a folder and its archive */
-    int classes, size;
+    int classes, image_size;
     size_t images;
     char background[7]; /* the colour behind transparent pictures, RRGGBB */
     size_t damaged;     /* truncated and damaged pictures among them that were taken nevertheless (allow_truncated) */
@@ -68,22 +70,22 @@ typedef struct adatom_dataset_info {
  * path (bytewise). Names of classes and paths are UTF-8: in one that isn't, every byte that doesn't fit and every % is
  * %XX. Classes of train/, val/ and test/ that are the same are told by a warning where no split was chosen. Resizing:
  * shorter side to `resize` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
- * centres), longer side rounded down, then the centre is cropped; size x size pictures stay as they are where resize is
- * size. params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of range. A
- * cache that can't be written is only a warning in the log. */
+ * centres), longer side rounded down, then the centre is cropped; pictures of image_size stay as they are where resize
+ * is image_size. params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of
+ * range. A cache that can't be written is only a warning in the log. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec,
                                              const adatom_dataset_params *params, adatom_dataset **out);
 /* Pictures without classes, to be classified: pictures, folders and archives in the order given (what a folder holds,
  * by path). They form one class named "". A file named by itself is a picture or an archive by its content. Of params,
- * size, resize, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable count. BAD_DATA
- * names the first that cannot be read; with unreadable only if none can. */
+ * image_size, resize, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable count.
+ * BAD_DATA names the first that cannot be read; with unreadable only if none can. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
 /* The kinds of pictures this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" where their
  * libraries were there when it was built. Static. */
 ADATOM_API const char *adatom_picture_kinds(void);
 ADATOM_API void adatom_dataset_destroy(adatom_dataset **dataset);
-ADATOM_API void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out);
+ADATOM_API adatom_status adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out);
 /* Class c's name and its pictures: numbers first .. first+count-1. USAGE outside 0..classes-1. */
 ADATOM_API adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first,
                                               size_t *count);
@@ -91,22 +93,28 @@ ADATOM_API adatom_status adatom_dataset_class(const adatom_dataset *dataset, int
  * is not there"; example: the first path of that kind. Both are owned by the data set. USAGE outside. */
 ADATOM_API adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what,
                                                     size_t *count, const char **example);
-/* Pixels of picture `image`: size*size*3 bytes, rows from the top, RGB; picture image+1 follows at once. NULL outside.
- * Owned by the data set. */
+/* Pixels of picture `image`: image_size*image_size*3 bytes, rows from the top, RGB; picture image+1 follows at once.
+ * NULL outside. Owned by the data set. */
 ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image);
 /* Where the picture came from: the path below the folder or inside the archive. NULL outside. Owned by the data set. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);
+
+typedef struct adatom_verify_params {
+    size_t size;
+    const adatom_dataset_params *dataset; /* as for adatom_dataset_open(), its progress included; NULL: defaults */
+    size_t least;                         /* pictures that every class should have */
+    void (*report)(void *user, const char *sentence); /* each problem, one sentence; NULL: they are only counted */
+    void *user;
+} adatom_verify_params;
 
 /* Examines a data set without stopping at the first problem: undecodable files, folders without pictures or that can't
  * be looked into, pictures of kinds that aren't read, with names that don't say so, hidden or outside the class
  * folders, links to nothing, duplicates (same bytes), classes with fewer than `least` pictures, equal but for case,
  * spaces or Unicode form, or doubled in train/ and test/, rows without file, files without row (unless a split chose
- * the list). Each problem is one sentence given to report (may be NULL); *problems counts them. Returns OK also when
- * there are some; a data set that can't be read at all fails as in open. */
+ * the list). Returns OK with the number of *problems also when there are some; a data set that can't be read at all
+ * fails as in open. params may be NULL. */
 ADATOM_API adatom_status adatom_dataset_verify(adatom_context *context, const char *spec,
-                                               const adatom_dataset_params *params, size_t least,
-                                               void (*report)(void *user, const char *sentence), void *user,
-                                               size_t *problems);
+                                               const adatom_verify_params *params, size_t *problems);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
-/* Episodes: which pictures form the support and query sets of each task. */
+/* Episodes: which pictures form the support and query sets of each task. A list does not change once it is made; it is
+ * used by one thread at a time, that of its context. */
 #ifndef ADATOM_EPISODE_H
 #define ADATOM_EPISODE_H
 
@@ -10,9 +11,14 @@ extern "C" {
 
 typedef struct adatom_episodes adatom_episodes;
 
+enum {
+    ADATOM_EPISODES_MOST = 1000000 /* episodes of a list */
+};
+
 typedef struct adatom_episodes_params {
+    size_t size;
     int way, shot, query; /* classes; support and query pictures per class; 0: 5, 1, 15 */
-    int tasks;            /* number of episodes; 0: 600 */
+    int tasks;            /* number of episodes, at most ADATOM_EPISODES_MOST; 0: 600 */
     uint64_t seed;
     bool without_replacement; /* no picture in two episodes: the classes with most pictures left are drawn first
                                  (BAD_DATA if the set is too small), so an episode depends on those before it, and
@@ -20,6 +26,7 @@ typedef struct adatom_episodes_params {
 } adatom_episodes_params;
 
 typedef struct adatom_episodes_info {
+    size_t size;
     int way, shot, query, tasks;
     uint64_t seed;
     char hash[17]; /* of the list: the same pictures in the same order give the same hash */
@@ -33,7 +40,7 @@ typedef struct adatom_episodes_info {
 ADATOM_API adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset,
                                                 const adatom_episodes_params *params, adatom_episodes **out);
 ADATOM_API void adatom_episodes_destroy(adatom_episodes **episodes);
-ADATOM_API void adatom_episodes_describe(const adatom_episodes *episodes, adatom_episodes_info *out);
+ADATOM_API adatom_status adatom_episodes_describe(const adatom_episodes *episodes, adatom_episodes_info *out);
 /* JSON: parameters, hash of the data set, and for each episode the pictures' numbers. Temporary name, then renamed. */
 ADATOM_API adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *path);
 /* BAD_DATA when the list was drawn from another data set (by hash) or is damaged. */

@@ -9,11 +9,12 @@
 extern "C" {
 #endif
 
-/* Zero-initialised: everything is found out from the file. */
+/* By default everything is found out from the file. */
 typedef struct adatom_import_params {
+    size_t size;
     const char *arch; /* resnet18, resnet34, vgg16_bn, conv4, conv6, resnet10, resnet12; NULL or "auto": by the tensors'
                          names */
-    const char *layout; /* torchvision, timm, closerlook or rfs; NULL or "auto": by the tensors' names */
+    adatom_layout layout;
     const char *map; /* a JSON file, or NULL: {"name in the source": "name here" or null (leave it out), ...}. It goes
                         before the layout's names. A name here is that of a model without decomposition:
                         "layer1.kernel", "layer1.bias" (of the convolution), "layer1.norm.weight", ".bias",
@@ -23,6 +24,8 @@ typedef struct adatom_import_params {
     int resize; /* pictures are scaled so that their shorter side is this, then image_size is cropped from the centre;
                    0: 256 for 224, else image_size */
     float mean[3], std[3]; /* of pixels in [0,1]; std all 0: ImageNet's (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) */
+    adatom_progress_callback progress; /* only polled */
+    void *user;
 } adatom_import_params;
 
 /* Reads a network's state_dict as safetensors (F32, F16 or BF16) of torchvision or timm (resnet18, resnet34, vgg16_bn),
@@ -40,9 +43,9 @@ ADATOM_API adatom_status adatom_model_import_bytes(adatom_context *context, cons
                                                    size_t size, const adatom_import_params *params, adatom_model **out);
 
 typedef struct adatom_export_params {
-    const char *layout; /* names to write: as for import; NULL or "auto": those the model was imported with, else the
-                           first that knows it */
-    const char *map;    /* as for import, read backwards, or NULL */
+    size_t size;
+    adatom_layout layout; /* names to write; auto: those the model was imported with, else the first that knows it */
+    const char *map;      /* as for import, read backwards, or NULL */
 } adatom_export_params;
 
 /* Writes composed weights (model->classifier included, if there is one) for load_state_dict(strict=True): float32, with
@@ -52,7 +55,8 @@ ADATOM_API adatom_status adatom_model_export(const adatom_model *model, const ch
                                              const adatom_export_params *params);
 
 typedef struct adatom_decompose_params {
-    const char *sharing; /* layer, stage, net, group-layer, group-stage or group-net; NULL: layer */
+    size_t size;
+    adatom_sharing sharing; /* default: layer; not none */
     int atoms; /* m; 0: 8. At most k*k of the smallest decomposed kernel, unless residual; with groups of s channels s*s
                 */
     int group; /* as in adatom_model_params */
@@ -60,6 +64,8 @@ typedef struct adatom_decompose_params {
     bool decompose_first; /* the first convolution too */
     int iterations; /* of alternating least squares, for sharing stage and net; 0: 100 (it ends earlier where nothing
                        improves) */
+    adatom_progress_callback progress; /* DECOMPOSING */
+    void *user;
 } adatom_decompose_params;
 
 /* A decomposed network with nearly the same kernels. sharing layer: truncated singular value decompositions, exact with
@@ -88,11 +94,27 @@ ADATOM_API adatom_status adatom_model_singular_values(const adatom_model *model,
 /* |W - W'| / |W| between the composed kernels of a layer of two models of the same shape (Frobenius). */
 ADATOM_API adatom_status adatom_model_distance(const adatom_model *model, const adatom_model *other, int layer,
                                                double *relative);
-/* The model as a function of pictures: pixels [count][image_size][image_size][3], uint8 RGB, before normalisation.
- * features [count][features] (channels last) and logits [count][classes], NULL: not wanted. USAGE: logits of a model
- * without classifier. */
-ADATOM_API adatom_status adatom_model_run(adatom_device *device, const adatom_model *model, const uint8_t *pixels,
-                                          size_t count, float *features, float *logits);
+typedef struct adatom_run_params {
+    size_t size;
+    const uint8_t *pixels;             /* [count][image_size][image_size][3], RGB, before normalisation */
+    size_t count;                      /* pictures, 1..INT32_MAX */
+    adatom_progress_callback progress; /* only polled */
+    void *user;
+} adatom_run_params;
+
+/* Where results go; NULL: not wanted. */
+typedef struct adatom_run_outputs {
+    size_t size;
+    float *features; /* [count][features], channels last: features_capacity numbers */
+    size_t features_capacity;
+    float *logits; /* [count][classes]: logits_capacity numbers */
+    size_t logits_capacity;
+} adatom_run_outputs;
+
+/* The model as a function of pictures. USAGE: no pictures, an output that has no room, or logits of a model without
+ * classifier. */
+ADATOM_API adatom_status adatom_model_run(adatom_device *device, const adatom_model *model,
+                                          const adatom_run_params *params, const adatom_run_outputs *outputs);
 
 #ifdef __cplusplus
 }

@@ -18,21 +18,64 @@
 #define AD_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define AD_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* A call of the public interface that works for a while: whom it tells how far it is, and who may stop it. */
+typedef struct ad_call {
+    adatom_progress_callback progress; /* NULL: nobody */
+    void *user;
+    adatom_progress now;
+    bool silent; /* it is part of another call, whose callback is only asked whether to go on */
+    int depth;   /* calls this one is part of, itself included; 0: none runs */
+} ad_call;
+
 struct adatom_context {
     adatom_context_params params;
     char message[AD_MESSAGE_BYTES];
-    atomic_bool interrupted;
+    ad_call call;
+    atomic_bool interrupted; /* the running call is to stop */
 };
 
 /* Keeps the formatted sentence, shown as adatom_printable() does, as the context's message and returns status: `return
  * ad_fail(ctx, ADATOM_BAD_DATA, ...)`. */
 adatom_status ad_fail(adatom_context *ctx, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
 void ad_log(adatom_context *ctx, adatom_log_level level, const char *format, ...) ADATOM_PRINTF(3, 4);
-/* ADATOM_INTERRUPTED (with a message) once adatom_context_interrupt() was called, else ADATOM_OK. */
+/* Around the work of a public function that can be interrupted, with the callback its params have (or NULL): begin
+ * returns what end restores, so that the library's own calls of such functions nest. A call that begins knows nothing
+ * of what interrupted others. Part of another call and without a callback of its own, it asks the other's whether to go
+ * on, and reports nothing. end returns status; a call that succeeded leaves no message, whatever failed and was dealt
+ * with on its way. */
+ad_call ad_call_begin(adatom_context *ctx, adatom_progress_callback progress, void *user);
+adatom_status ad_call_end(adatom_context *ctx, const ad_call *outer, adatom_status status);
+/* Tells the running call's callback how far it is. */
+void ad_report(adatom_context *ctx, adatom_phase phase, uint64_t done, uint64_t total);
+void ad_report_details(adatom_context *ctx, const adatom_progress *now); /* its size is set here */
+/* A place where the running call can stop: ADATOM_INTERRUPTED (with a message) if its callback says so, or
+ * adatom_context_interrupt() was called, else ADATOM_OK. Only in the thread of the call. */
 adatom_status ad_interrupted(adatom_context *ctx);
-/* With what a call of the public interface ends: returns status. A call that was interrupted has used the interrupt up,
- * so that the next one runs; one that succeeded leaves no message, whatever failed and was dealt with on its way. */
+/* The same without a message. */
+bool ad_stopping(adatom_context *ctx);
+/* As ad_call_end() says of the message, for what cannot be interrupted: returns status. */
 adatom_status ad_leave(adatom_context *ctx, adatom_status status);
+
+/* sized.c. A public function copies the caller's params before it looks at them: *out, of `size` bytes, holds what the
+ * caller's struct has room for and zeros beyond (params NULL: only zeros), its size set. USAGE: no size, or a tail that
+ * this version does not know and that is not 0. New members are appended so that the struct's sizeof grows: padding of
+ * an older version is never a member of a newer one. */
+adatom_status ad_params_read(adatom_context *ctx, const char *type, const void *params, void *out, size_t size);
+/* And it writes of an answer what the caller's struct, whose size the caller set, has room for; zeros beyond its own.
+ */
+adatom_status ad_info_write(adatom_context *ctx, const char *type, const void *info, size_t size, void *out);
+#define AD_PARAMS(ctx, type, params, out) ad_params_read(ctx, #type, params, out, sizeof(type))
+#define AD_INFO(ctx, type, info, out) ad_info_write(ctx, #type, info, sizeof(type), out)
+
+/* choice.c. Whether a value is one of a list of adatom/choice.h, and the sentence where it is not. */
+#define AD_CHOICE_MATCH(value, text) || chosen == (int)(value)
+#define AD_CHOSEN(name, LIST)                                                                                          \
+    static inline bool name(int chosen) { return 0 LIST(AD_CHOICE_MATCH); }
+adatom_status ad_choice_refuse(adatom_context *ctx, const char *what, int value);
+/* The texts of a list in the order of its values: static const char *const texts[] = {LIST(AD_CHOICE_TEXT) NULL}. */
+#define AD_CHOICE_TEXT(value, text) text,
+/* Them, without "default", with commas between them. */
+void ad_choice_join(const char *const *texts, char *out, size_t capacity);
 
 /* Bytes of the UTF-8 character at `text` and its code point; 0 where none is whole and well-formed (a NUL is none). */
 size_t ad_utf8(const char *text, uint32_t *point);

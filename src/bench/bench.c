@@ -22,8 +22,9 @@ static adatom_status run_case(ad_bench *b, const ad_bench_case *c, int *errors) 
     ad_bench_record *record = ad_calloc(b->ctx, 1, sizeof *record);
     if (!record) return ADATOM_OUT_OF_MEMORY;
     adatom_bench_result *r = &record->result;
-    *r = (adatom_bench_result){.name = c->name,
-                               .status = "ok",
+    *r = (adatom_bench_result){.size = sizeof(adatom_bench_result),
+                               .name = c->name,
+                               .status = ADATOM_BENCH_OK,
                                .reason = record->reason,
                                .unit = "",
                                .variant = record->variant,
@@ -44,8 +45,9 @@ static adatom_status run_case(ad_bench *b, const ad_bench_case *c, int *errors) 
         static const char late[] = "skipped: ";
         const char *message = adatom_context_message(b->ctx);
         const bool skipped = !strncmp(message, late, sizeof late - 1);
-        const adatom_bench_result none = {.name = r->name,
-                                          .status = "error",
+        const adatom_bench_result none = {.size = sizeof(adatom_bench_result),
+                                          .name = r->name,
+                                          .status = ADATOM_BENCH_ERROR,
                                           .reason = r->reason,
                                           .unit = "",
                                           .variant = r->variant,
@@ -54,12 +56,13 @@ static adatom_status run_case(ad_bench *b, const ad_bench_case *c, int *errors) 
                                           .samples_ns = record->samples};
         *r = none;
         snprintf(record->reason, sizeof record->reason, "%s", message + (skipped ? sizeof late - 1 : 0));
-        if (status == ADATOM_UNSUPPORTED) r->status = skipped ? "skipped" : "unsupported";
+        if (status == ADATOM_UNSUPPORTED) r->status = skipped ? ADATOM_BENCH_SKIPPED : ADATOM_BENCH_UNSUPPORTED;
         *errors += status != ADATOM_UNSUPPORTED;
     }
     if ((status != ADATOM_DEVICE_LOST && status != ADATOM_INTERRUPTED) && b->params.report)
         b->params.report(b->params.user, r);
     ad_free(record);
+    ad_report(b->ctx, ADATOM_PHASE_TIMING, ++b->done, 0);
     return status == ADATOM_DEVICE_LOST || status == ADATOM_INTERRUPTED ? status : ADATOM_OK;
 }
 
@@ -100,7 +103,7 @@ static adatom_status check_filters(ad_bench *b, const char *const *suite) {
                            "'%s' is neither a case (e.g. conv/forward/composed/64x64x3/21/b25 or "
                            "adapt/atoms/conv4/84/5w5s15q/50) nor part of "
                            "the name of one in the %s suite",
-                           b->params.filters[f], b->params.suite ? b->params.suite : "quick");
+                           b->params.filters[f], adatom_suite_name(b->params.suite));
     }
     return ADATOM_OK;
 }
@@ -110,23 +113,23 @@ static bool in_suite(const char *const *suite, const char *name) {
     return *suite != NULL;
 }
 
-static double default_seconds(const char *suite) {
-    if (!suite || !strcmp(suite, "quick")) return 40;
-    return !strcmp(suite, "scaling") ? 600 : 3600;
+static double default_seconds(adatom_suite suite) {
+    if (suite == ADATOM_SUITE_QUICK) return 40;
+    return suite == ADATOM_SUITE_SCALING ? 600 : 3600;
 }
 
 adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_params *params, int *errors) {
     ad_bench b = {.device = device, .ctx = device->ctx, .engine = device->engine};
     int failed = 0;
     if (errors) *errors = 0;
-    if (params) b.params = *params;
-    const char *const *suite = ad_bench_suite(b.params.suite);
-    if (!suite)
-        return ad_fail(b.ctx, ADATOM_USAGE, "there is no suite '%s'; there are quick, full and scaling",
-                       b.params.suite);
-    b.brief = !b.params.suite || strcmp(b.params.suite, "full") != 0;
+    adatom_status status = AD_PARAMS(b.ctx, adatom_bench_params, params, &b.params);
+    const ad_call outer = ad_call_begin(b.ctx, b.params.progress, b.params.user);
+    const char *const *suite = ad_bench_suite(adatom_suite_name(b.params.suite));
+    AD_TRY(status);
+    if (!suite) AD_TRY(ad_choice_refuse(b.ctx, "the suite", (int)b.params.suite));
+    b.brief = b.params.suite != ADATOM_SUITE_FULL;
     b.deadline = ad_seconds() + (b.params.seconds > 0 ? b.params.seconds : default_seconds(b.params.suite));
-    adatom_status status = check_filters(&b, suite);
+    status = check_filters(&b, suite);
     ad_bench_case c;
     for (const char *const *name = suite; *name && status == ADATOM_OK; name++)
         if (ad_bench_parse(*name, &c) && (c.kind == AD_BENCH_PEAK || wanted(&b, *name)))
@@ -134,5 +137,6 @@ adatom_status adatom_bench_device(adatom_device *device, const adatom_bench_para
     for (size_t f = 0; f < b.params.filter_count && status == ADATOM_OK; f++)
         if (ad_bench_parse(b.params.filters[f], &c) && !in_suite(suite, c.name)) status = run_asked(&b, &c, &failed);
     if (errors) *errors = failed;
-    return ad_leave(device->ctx, status);
+done:
+    return ad_call_end(b.ctx, &outer, status);
 }

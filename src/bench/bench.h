@@ -44,6 +44,7 @@ typedef struct ad_bench {
     bool brief;           /* little time for a case: every suite but full */
     bool without_sgemm;   /* there is nothing to compare convolutions with */
     double flops, bytes;  /* measured peaks a second; 0: unknown */
+    uint64_t done;        /* cases */
     uint64_t verified[8]; /* networks whose convolutions were checked in this run (hashes) */
     int verified_count;
 } ad_bench;

@@ -14,7 +14,9 @@
 enum { LEAST_SAMPLES = 5 };
 
 static adatom_model_params model_params(const ad_bench_case *c) {
-    return (adatom_model_params){.arch = c->arch, .sharing = c->sharing, .image_size = c->size, .seed = 1};
+    adatom_model_params params = {.size = sizeof params, .arch = c->arch, .image_size = c->size, .seed = 1};
+    adatom_sharing_parse(c->sharing, &params.sharing); /* ad_bench_parse() knows it */
+    return params;
 }
 
 /* ---- verification: the convolutions of the network ----------------------------------------------------------------
@@ -77,7 +79,7 @@ done:
 
 /* Whether there is time for `images` forward passes' worth of work at a quarter of the peak. */
 static adatom_status check_time(ad_bench *b, const adatom_model *model, double images) {
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &info);
     return b->flops > 0 ? ad_bench_late(b, images * 2 * (double)info.macs / (0.25 * b->flops)) : ADATOM_OK;
 }
@@ -103,23 +105,40 @@ static void clear(adapting *a) {
     adatom_model_destroy(&a->model);
 }
 
+/* The benchmark's own callback is asked while a call within it runs. */
+static bool go_on(const ad_bench *b) {
+    adatom_progress now = ADATOM_INIT(adatom_progress);
+    now.poll = true;
+    now.phase = ADATOM_PHASE_TIMING;
+    now.done = b->done;
+    return !b->params.progress || b->params.progress(b->params.user, &now);
+}
+
 /* The first batch ends the preparation (pictures, features, pipelines); each further one is a sample. */
-static void batch_ended(void *user, int done, int total, double mean, double ci95) {
+static bool batch_ended(void *user, const adatom_progress *progress) {
     adapting *a = user;
+    const int done = (int)progress->done;
     const double now = ad_seconds();
-    (void)total, (void)mean, (void)ci95;
+    if (progress->poll || progress->phase != ADATOM_PHASE_EPISODES) return go_on(a->b);
     if (a->done && a->count < AD_BENCH_MAX_SAMPLES) a->samples[a->count++] = 1e9 * (now - a->last) / (done - a->done);
     a->done = done;
     a->last = now;
+    return go_on(a->b);
 }
 
 static adatom_status adapt(adapting *a, int tasks, int batches) {
     adatom_evaluation *evaluation = NULL;
-    const adatom_progress progress = {batch_ended, a};
+    const adatom_adapt_params run = {.size = sizeof run,
+                                     .dataset = a->dataset,
+                                     .episodes = a->episodes,
+                                     .method = &a->method,
+                                     .count = tasks * batches,
+                                     .progress = batch_ended,
+                                     .user = a};
     a->method.tasks_at_once = tasks;
-    a->done = a->count = 0;
-    const adatom_status status = adatom_adapt_episodes(a->b->device, a->model, a->dataset, a->episodes, &a->method, 0,
-                                                       tasks * batches, &progress, &evaluation);
+    a->done = 0;
+    a->count = 0;
+    const adatom_status status = adatom_adapt_episodes(a->b->device, a->model, &run, &evaluation);
     if (status == ADATOM_OK) adatom_evaluation_describe(evaluation, &a->info);
     adatom_evaluation_destroy(&evaluation);
     return status;
@@ -137,10 +156,16 @@ static adatom_status prepare(adapting *a, const ad_bench_case *c, int episodes) 
     if (s == AD_COUNT(splits))
         return ad_fail(ctx, ADATOM_UNSUPPORTED, "the built-in pictures have 104 classes, %d asked for", c->way);
     const adatom_model_params params = model_params(c);
-    const adatom_dataset_params pictures = {
-        .size = c->size, .split = splits[s].split, .builtin_per_class = c->shot + c->query};
-    const adatom_episodes_params list = {
-        .way = c->way, .shot = c->shot, .query = c->query, .tasks = episodes, .seed = a->b->params.seed};
+    const adatom_dataset_params pictures = {.size = sizeof pictures,
+                                            .image_size = c->size,
+                                            .split = splits[s].split,
+                                            .builtin_per_class = c->shot + c->query};
+    const adatom_episodes_params list = {.size = sizeof list,
+                                         .way = c->way,
+                                         .shot = c->shot,
+                                         .query = c->query,
+                                         .tasks = episodes,
+                                         .seed = a->b->params.seed};
     AD_TRY(adatom_model_create(ctx, &params, &a->model));
     AD_TRY(adatom_dataset_open(ctx, "builtin:shapes", &pictures, &a->dataset));
     AD_TRY(adatom_episodes_create(ctx, a->dataset, &list, &a->episodes));
@@ -152,7 +177,11 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     enum { AT_ONCE = 64 };
     adatom_status status = ADATOM_OK;
     adatom_bench_result *r = &out->result;
-    adapting a = {.b = b, .method = {.adapt = c->method, .steps = c->optimiser_steps}, .samples = out->samples};
+    adapting a = {.b = b,
+                  .method = {.size = sizeof a.method, .steps = c->optimiser_steps},
+                  .samples = out->samples,
+                  .info = ADATOM_INIT(adatom_evaluation_info)};
+    adatom_adapt_kind_parse(c->method, &a.method.adapt); /* ad_bench_parse() knows it */
     const int asked = c->tasks ? c->tasks : b->params.tasks_at_once;
     const double seconds = b->brief ? 2 : 20;
     AD_TRY(prepare(&a, c, AD_MAX(asked, AT_ONCE) * (1 + AD_BENCH_MAX_SAMPLES)));
@@ -165,10 +194,13 @@ adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_recor
     const double once = ad_seconds() - began, one = 1e-9 * out->samples[0];
     int tasks = asked;
     if (!tasks) {
-        size_t bytes = 0;
+        adatom_adapt_plan_info plan = ADATOM_INIT(adatom_adapt_plan_info);
+        const adatom_adapt_params run = {
+            .size = sizeof run, .dataset = a.dataset, .episodes = a.episodes, .method = &a.method};
         a.method.tasks_at_once = 0;
-        AD_TRY(adatom_adapt_plan(b->device, a.model, a.dataset, a.episodes, &a.method, false, &bytes, &tasks));
-        adatom_device_info device;
+        AD_TRY(adatom_adapt_plan(b->device, a.model, &run, &plan));
+        tasks = plan.tasks_at_once;
+        adatom_device_info device = ADATOM_INIT(adatom_device_info);
         adatom_device_describe(b->device, &device);
         tasks = AD_MAX(AD_MIN(tasks, (int)(seconds / LEAST_SAMPLES / one)),
                        1); /* no more than the time allows samples of */
@@ -211,12 +243,20 @@ static void remove_folder(const char *folder) {
 
 /* ---- training -----------------------------------------------------------------------------------------------------
  */
-static void block_ran(void *user, const adatom_pretrain_progress *now) {
-    ad_bench_record *out = user;
-    out->result.arena_bytes = (double)now->arena_bytes;
-    if (now->epoch_end || now->epoch == 1 || out->result.sample_count == AD_BENCH_MAX_SAMPLES)
-        return; /* the first epoch warms up */
-    out->samples[out->result.sample_count++] = 1e9 / now->images_per_s;
+typedef struct training {
+    const ad_bench *b;
+    ad_bench_record *out;
+} training;
+
+static bool block_ran(void *user, const adatom_progress *progress) {
+    const training *t = user;
+    const adatom_training_progress *now = progress->training;
+    adatom_bench_result *r = &t->out->result;
+    if (!now) return go_on(t->b);
+    r->arena_bytes = (double)now->arena_bytes;
+    if (!now->epoch_end && now->epoch > 1 && r->sample_count < AD_BENCH_MAX_SAMPLES) /* the first epoch warms up */
+        t->out->samples[r->sample_count++] = 1e9 / now->images_per_s;
+    return go_on(t->b);
 }
 
 adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
@@ -229,8 +269,10 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     /* Unless the name says otherwise an epoch is a step (brief) or four. A sample is an epoch or 50 steps of it. */
     const int count = c->pictures ? c->pictures : c->batch * (b->brief ? 1 : 4);
     const int blocks = AD_MAX((count / c->batch + 49) / 50, 1), epochs = 1 + (LEAST_SAMPLES + blocks - 1) / blocks;
-    const adatom_dataset_params pictures = {
-        .size = c->size, .split = "val", .builtin_per_class = (count + CLASSES - 1) / CLASSES};
+    const adatom_dataset_params pictures = {.size = sizeof pictures,
+                                            .image_size = c->size,
+                                            .split = "val",
+                                            .builtin_per_class = (count + CLASSES - 1) / CLASSES};
     const adatom_model_params network = model_params(c);
     AD_TRY(adatom_model_create(b->ctx, &network, &model));
     AD_TRY(check_time(b, model, 3.0 * epochs * count));
@@ -238,14 +280,16 @@ adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_re
     AD_TRY(make_folder(b, folder));
     AD_TRY(adatom_dataset_open(b->ctx, "builtin:shapes", &pictures, &dataset));
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    const adatom_pretrain_params params = {.model = network,
+    training t = {b, out};
+    const adatom_pretrain_params params = {.size = sizeof params,
+                                           .model = &network,
                                            .epochs = epochs,
                                            .batch = c->batch,
                                            .seed = 1,
                                            .memory_bytes = (size_t)c->memory_mib << 20,
                                            .output = path,
                                            .progress = block_ran,
-                                           .user = out};
+                                           .user = &t};
     AD_TRY(adatom_pretrain(b->device, dataset, &params, NULL));
     ad_bench_statistics(r);
     r->unit = "images/s";
@@ -268,14 +312,15 @@ typedef struct starting {
 static adatom_status start(void *user, double *ns) {
     starting *s = user;
     ad_bench *b = s->a.b;
-    const adatom_device_params params = {.select = b->params.select, .cache_dir = s->folder[0] ? s->folder : NULL};
+    const adatom_device_params params = {
+        .size = sizeof params, .select = b->params.select, .cache_dir = s->folder[0] ? s->folder : NULL};
     adatom_device *device = NULL;
     adatom_evaluation *evaluation = NULL;
+    const adatom_adapt_params run = {
+        .size = sizeof run, .dataset = s->a.dataset, .episodes = s->a.episodes, .method = &s->a.method, .count = 1};
     const double began = ad_seconds();
     adatom_status status = adatom_device_open(b->ctx, &params, &device);
-    if (status == ADATOM_OK)
-        status = adatom_adapt_episodes(device, s->a.model, s->a.dataset, s->a.episodes, &s->a.method, 0, 1, NULL,
-                                       &evaluation);
+    if (status == ADATOM_OK) status = adatom_adapt_episodes(device, s->a.model, &run, &evaluation);
     *ns = 1e9 * (ad_seconds() - began);
     adatom_evaluation_destroy(&evaluation);
     adatom_device_destroy(&device);
@@ -285,7 +330,7 @@ static adatom_status start(void *user, double *ns) {
 adatom_status ad_bench_startup(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
     adatom_status status = ADATOM_OK;
     adatom_bench_result *r = &out->result;
-    starting s = {.a = {.b = b, .method = {.adapt = "atoms", .steps = 1}}};
+    starting s = {.a = {.b = b, .method = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, .steps = 1}}};
     const ad_bench_case first = {.arch = "conv4", .sharing = "net", .size = 84, .way = 5, .shot = 1, .query = 1};
     if (!b->params.select)
         return ad_fail(b->ctx, ADATOM_UNSUPPORTED, "skipped: it is not known how this device was selected");

@@ -88,7 +88,8 @@ static adatom_status tune_op(tuning *t, const ad_plan *plan, int number, int *tu
     ad_case_list named = {.ctx = t->ctx};
     ad_case_add(&named, c, false, NULL);
     if (named.failed) return ADATOM_OUT_OF_MEMORY;
-    adatom_tune_result result = {.operation = ad_op_name(op->kind),
+    adatom_tune_result result = {.size = sizeof(adatom_tune_result),
+                                 .operation = ad_op_name(op->kind),
                                  .shape = named.cases[0].shape,
                                  .before = before ? before : "?",
                                  .best = api->variant_name(t->engine, plan, op, fastest),
@@ -128,7 +129,9 @@ static adatom_status tune_plan(tuning *t, const ad_network *net, unsigned adapt,
     adatom_status status = ad_build(t->ctx, &params, &built);
     for (int i = 0; status == ADATOM_OK && i < built.plan->op_count && ad_seconds() < t->deadline; i++) {
         status = ad_interrupted(t->ctx);
+        const int before = *tuned;
         if (status == ADATOM_OK) status = tune_op(t, built.plan, i, tuned);
+        if (*tuned > before) ad_report(t->ctx, ADATOM_PHASE_TUNING, (uint64_t)*tuned, 0);
     }
     ad_built_clear(&built);
     return status;
@@ -140,24 +143,25 @@ adatom_status adatom_tune_device(adatom_device *device, const adatom_tune_params
     int ignored = 0;
     if (!tuned) tuned = &ignored;
     *tuned = 0;
-    if (params) t.params = *params;
+    adatom_status status = AD_PARAMS(t.ctx, adatom_tune_params, params, &t.params);
     adatom_tune_params *p = &t.params;
+    const ad_call outer = ad_call_begin(t.ctx, p->progress, p->user);
+    AD_TRY(status);
     if (p->way < 0 || p->shot < 0 || p->query < 0 || p->tasks_at_once < 0)
-        return ad_fail(t.ctx, ADATOM_USAGE, "way, shot, query and tasks at once must not be negative");
+        AD_TRY(ad_fail(t.ctx, ADATOM_USAGE, "way, shot, query and tasks at once must not be negative"));
     if (!strcmp(device->engine->api->name, "cpu"))
-        return ad_fail(t.ctx, ADATOM_UNSUPPORTED,
-                       "the CPU engine chooses by the shape alone: there is nothing to tune");
+        AD_TRY(
+            ad_fail(t.ctx, ADATOM_UNSUPPORTED, "the CPU engine chooses by the shape alone: there is nothing to tune"));
     if (!p->way) p->way = 5;
     if (!p->shot) p->shot = 5;
     if (!p->query) p->query = 15;
     if (!p->tasks_at_once) p->tasks_at_once = 4;
     t.deadline = ad_seconds() + (p->seconds > 0 ? p->seconds : 60);
     const adatom_model_params model = {.arch = p->arch, .sharing = p->sharing, .image_size = p->image_size};
-    adatom_status status = ADATOM_OK;
     AD_TRY(ad_network_build(t.ctx, &model, &net));
     AD_TRY(tune_plan(&t, &net, 1u << AD_ROLE_ATOMS | 1u << AD_ROLE_HEAD, tuned));
     AD_TRY(tune_plan(&t, &net, (1u << AD_ROLE_STATISTICS) - 1, tuned));
 done:
     ad_network_clear(&net);
-    return ad_leave(device->ctx, status);
+    return ad_call_end(t.ctx, &outer, status);
 }

@@ -41,7 +41,9 @@ static size_t distance(const char *a, const char *b) {
             now[j] = best;
         }
         size_t *recycled = before;
-        before = last, last = now, now = recycled;
+        before = last;
+        last = now;
+        now = recycled;
     }
     return last[m];
 }
@@ -184,6 +186,14 @@ static bool read_value(parser *p, const arg_group *group, const arg_option *opti
     case ARG_CHOICE:
         snprintf(what, sizeof what, "--%s", option->name);
         return (*(const char **)target = choose(p, what, text, option->choices)) != NULL;
+    case ARG_ENUM: {
+        const char *const *choice = option->choices;
+        snprintf(what, sizeof what, "--%s", option->name);
+        const char *found = choose(p, what, text, choice);
+        while (found && *choice != found) choice++;
+        *(int *)target = found ? option->base + (int)(choice - option->choices) : 0;
+        return found != NULL;
+    }
     case ARG_INTS:
     case ARG_CHOICES: return read_list(p, option, text, target);
     case ARG_TEXTS: {
@@ -201,7 +211,8 @@ static bool read_value(parser *p, const arg_group *group, const arg_option *opti
 static size_t value_size(arg_type type) {
     switch (type) {
     case ARG_FLAG: return sizeof(bool);
-    case ARG_INT: return sizeof(int);
+    case ARG_INT:
+    case ARG_ENUM: return sizeof(int);
     case ARG_SEED:
     case ARG_BYTES: return sizeof(uint64_t);
     case ARG_REAL: return sizeof(float);

@@ -26,6 +26,7 @@ typedef enum arg_type {
     ARG_REAL,    /* float within [least, most] */
     ARG_TEXT,    /* const char *, points into argv */
     ARG_CHOICE,  /* const char *, points into choices */
+    ARG_ENUM,    /* an enum: its values are those of choices in order, from `base` on */
     ARG_INTS,    /* arg_ints: a comma list; repeated uses replace it */
     ARG_CHOICES, /* arg_texts: a comma list of choices; repeated uses replace it */
     ARG_TEXTS,   /* arg_texts: one text a use; repeated uses add to it */
@@ -44,6 +45,7 @@ typedef struct arg_option {
     double least, most;
     bool zero_is_none; /* ARG_REAL: a 0 that is typed becomes -1, since to the library 0 is its default and < 0 none */
     const char *const *choices; /* ends with NULL */
+    int base;                   /* ARG_ENUM: the value of the first */
     const char *initial;        /* the default as it would be typed; NULL: zero, NULL or an empty list */
     const char *value;          /* name of the value in --help */
     const char *help;

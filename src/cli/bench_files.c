@@ -14,8 +14,9 @@ static void set_number(json_t *row, const char *key, double value) {
 }
 
 json_t *bench_row(const adatom_bench_result *r) {
-    json_t *row = json_pack("{s:s,s:s,s:s}", "name", r->name, "status", r->status, "reason", r->reason);
-    if (!row || strcmp(r->status, "ok") != 0) return row;
+    json_t *row =
+        json_pack("{s:s,s:s,s:s}", "name", r->name, "status", adatom_bench_status_name(r->status), "reason", r->reason);
+    if (!row || r->status != ADATOM_BENCH_OK) return row;
     const struct {
         const char *key;
         double value;

@@ -122,7 +122,8 @@ static void trace(json_t *rows, const entry *entries, size_t count, const char *
     const numbers *n = entries->name;
     const int k = entries->k;
     const char *name = json_string_value(json_object_get(json_array_get(rows, entries->row), "name"));
-    out->row = entries->row, out->k = k;
+    out->row = entries->row;
+    out->k = k;
     out->meaning = meaning_of(name, n->at[k], n->end[k]);
     snprintf(out->label, sizeof out->label, "%.*s: %.*sN%s", (int)report_cut(device, MOST_DEVICE), device, n->at[k],
              name, name + n->end[k]);
@@ -144,7 +145,8 @@ static curve *new_curve(curve_list *all, size_t points) {
         const int room = 2 * all->room + 16;
         curve *items = realloc(all->items, (size_t)room * sizeof *items);
         if (!items) return NULL;
-        all->items = items, all->room = room;
+        all->items = items;
+        all->room = room;
     }
     curve *c = &all->items[all->count];
     *c = (curve){.points = calloc(points, sizeof *c->points)};

@@ -7,10 +7,12 @@
 #include <adatom/adatom.h>
 #include <adatom/dataset.h>
 #include <adatom/device.h>
+#include <signal.h>
 
 struct cli {
     adatom_context *ctx;
-    char message[1024]; /* what went wrong, if the library did not say it */
+    const volatile sig_atomic_t *stopped; /* a signal asks the program to end */
+    char message[1024];                   /* what went wrong, if the library did not say it */
     bool quiet, verbose;
     progress progress;
 };
@@ -44,11 +46,17 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
         if (status != ADATOM_OK) goto done;                                                                            \
     } while (0)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+/* The texts of a list of adatom/choice.h, for an option's choices: {ADATOM_..._LIST(CHOICE_TEXT) NULL}. */
+#define CHOICE_TEXT(value, text) text,
 
 /* Keeps one sentence and returns status. */
 adatom_status cli_fail(struct cli *cli, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
 /* A line on stderr, unless --quiet. */
 void cli_note(struct cli *cli, const char *format, ...) ADATOM_PRINTF(2, 3);
+/* An adatom_progress_callback, its user the struct cli: draws what is counted, and ends the call after a signal. */
+bool cli_progress(void *cli, const adatom_progress *now);
+/* "--augment shift+flip" as flags; USAGE names the part that is not known. */
+adatom_status cli_augment(struct cli *cli, const char *text, uint32_t *flags);
 
 /* Common options; part of every spec. */
 typedef struct common_options {
@@ -57,15 +65,17 @@ typedef struct common_options {
 arg_group common_group(common_options *values);
 
 typedef struct device_options {
-    const char *device, *cache_dir, *precision;
+    const char *device, *cache_dir;
+    adatom_precision precision;
     uint64_t cache_bytes; /* of decoded pictures */
     int threads;
     bool cache, validate;
 } device_options;
 arg_group device_group(device_options *values);
 
-/* Whose names a network's tensors have, "auto" first; ends with NULL. */
-extern const char *const layout_names[];
+/* Whose names a network's tensors have, and what shares coefficients (the first is no value of an option); both end
+ * with NULL. */
+extern const char *const layout_names[], *const sharing_names[];
 
 /* How pictures are decoded; part of every command that reads some. */
 typedef struct picture_options {

@@ -6,14 +6,15 @@
 #include <string.h>
 
 typedef struct adapt_options {
-    const char *model, *images, *output, *format, *file, *adapt, *augment, *estimate;
+    const char *model, *images, *output, *format, *file, *adapt, *augment;
+    adatom_estimate estimate;
     int batch, shift, folds;
     float holdout;
     bool leave_one_out, estimated, early_stop;
     uint64_t seed;
 } adapt_options;
 
-static const char *const estimates[] = {"leave-one-out", "folds", "holdout", "none", NULL};
+static const char *const estimates[] = {ADATOM_ESTIMATE_LIST(CHOICE_TEXT) NULL};
 
 #define OPTIONS adapt_options
 static const arg_option table[] = {
@@ -23,7 +24,7 @@ static const arg_option table[] = {
                    "or builtin:shapes"),
     OPTION("output", ARG_TEXT, output, .required = true, .value = "DIR",
            .help = "folder for adapter.safetensors and adapter_config.json; made where it is missing"),
-    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names, .initial = "atoms", .value = "NAME",
+    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names + 1, .initial = "atoms", .value = "NAME",
            .help = "what adapts"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
            .help = "pictures of a step, where there are more or they are augmented"),
@@ -31,7 +32,7 @@ static const arg_option table[] = {
            .help = "none, shift or crop, with +flip and +jitter, e.g. shift+flip"),
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .value = "N",
            .help = "pixels of shift; 0: a tenth of the picture"),
-    OPTION("estimate", ARG_CHOICE, estimate, .choices = estimates, .value = "KIND",
+    OPTION("estimate", ARG_ENUM, estimate, .choices = estimates + 1, .base = 1, .value = "KIND",
            .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"),
     OPTION("leave-one-out", ARG_FLAG, leave_one_out, .help = "short for --estimate leave-one-out"),
     OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .initial = "5", .value = "K",
@@ -58,23 +59,21 @@ static const report_column columns[] = {
 
 static void on_problem(void *user, const char *sentence) { cli_note(user, "preflight: %s", sentence); }
 
-static void on_task(void *user, int done, int total) {
-    progress_update(&((struct cli *)user)->progress, done, total, "tasks adapted");
-}
-
 /* Says what is wrong with the pictures, as far as that can be lived with; what can't fails where the data set is
  * opened. */
 static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
     const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size, 0);
+    const adatom_verify_params verify = {
+        .size = sizeof verify, .dataset = &params, .least = 2, .report = on_problem, .user = cli};
     size_t problems = 0;
     progress_start(&cli->progress, "preflight", 0);
-    adatom_status status = adatom_dataset_verify(cli->ctx, data->data, &params, 2, on_problem, cli, &problems);
+    adatom_status status = adatom_dataset_verify(cli->ctx, data->data, &verify, &problems);
     progress_clear(&cli->progress);
     return status;
 }
 
 static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *dataset) {
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     const char *name, *least_name = NULL, *most_name = NULL;
     size_t least = SIZE_MAX, most = 0, first, count;
     adatom_dataset_describe(dataset, &info);
@@ -93,7 +92,7 @@ static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *data
 static json_t *class_rows(const adatom_adapter *adapter, int classes) {
     json_t *rows = json_array();
     for (int c = 0; c < classes; c++) {
-        adatom_adapter_class one;
+        adatom_adapter_class one = ADATOM_INIT(adatom_adapter_class);
         if (adatom_adapter_get_class(adapter, c, &one) != ADATOM_OK) break;
         json_array_append_new(rows, json_pack("{s:o,s:i,s:i,s:i}", "class", report_text(one.name), "images", one.images,
                                               "tested", one.tested, "right", one.right));
@@ -103,9 +102,9 @@ static json_t *class_rows(const adatom_adapter *adapter, int classes) {
 
 static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter,
                             const adatom_dataset *dataset, const adatom_device *device, double seconds) {
-    adatom_adapter_info a;
-    adatom_dataset_info d;
-    adatom_device_info i;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_device_info i = ADATOM_INIT(adatom_device_info);
     char above[512], below[1024], folder[512], estimate[384] = "accuracy    not estimated", without[96] = "";
     adatom_adapter_describe(adapter, &a);
     adatom_dataset_describe(dataset, &d);
@@ -155,11 +154,11 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
 
 static adatom_status choose_estimate(struct cli *cli, adapt_options *o) {
     const bool held = o->holdout > 0;
-    if ((o->leave_one_out && (held || (o->estimate && strcmp(o->estimate, "leave-one-out") != 0))) ||
-        (held && o->estimate && strcmp(o->estimate, "holdout") != 0))
+    if ((o->leave_one_out && (held || (o->estimate && o->estimate != ADATOM_ESTIMATE_LEAVE_ONE_OUT))) ||
+        (held && o->estimate && o->estimate != ADATOM_ESTIMATE_HOLDOUT))
         return cli_fail(cli, ADATOM_USAGE, "--estimate, --leave-one-out and --holdout contradict each other");
-    if (o->leave_one_out) o->estimate = "leave-one-out";
-    if (held) o->estimate = "holdout";
+    if (o->leave_one_out) o->estimate = ADATOM_ESTIMATE_LEAVE_ONE_OUT;
+    if (held) o->estimate = ADATOM_ESTIMATE_HOLDOUT;
     return ADATOM_OK;
 }
 
@@ -192,12 +191,14 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     adatom_model *model = NULL;
     adatom_dataset *dataset = NULL;
     adatom_adapter *adapter = NULL;
+    uint32_t augment = 0;
     char cache[4096];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(choose_estimate(cli, &o));
+    TRY(cli_augment(cli, o.augment, &augment));
     TRY(adatom_model_load(cli->ctx, o.model, &model));
-    adatom_model_info m;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     const data_options data = {.data = o.images, .per_class = 60, .pictures = picture_values};
     TRY(preflight(cli, &data, &device_values, m.image_size));
@@ -210,16 +211,17 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     TRY(look_at_balance(cli, dataset));
     TRY(cli_open_device(cli, &device_values, &device));
     const adatom_method method = method_params(&method_values, o.adapt, o.seed);
-    const adatom_fit_params params = {.method = &method,
+    const adatom_fit_params params = {.size = sizeof params,
+                                      .method = &method,
                                       .batch = o.batch,
-                                      .augment = o.augment,
+                                      .augment = augment,
                                       .shift = o.shift,
                                       .estimate = o.estimate,
                                       .folds = o.folds,
                                       .holdout = o.holdout,
                                       .early_stop = o.early_stop,
                                       .base_model = o.model,
-                                      .progress = on_task,
+                                      .progress = cli_progress,
                                       .user = cli};
     progress_start(&cli->progress, "adapt", 0);
     TRY(adatom_adapter_fit(device, model, dataset, &params, &adapter));

@@ -5,7 +5,8 @@
 #include <string.h>
 
 typedef struct bench_options {
-    const char *suite, *compare, *plot;
+    adatom_suite suite;
+    const char *compare, *plot;
     arg_texts filters, merge;
     int tasks;
     float seconds;
@@ -13,11 +14,11 @@ typedef struct bench_options {
     bool plain;
 } bench_options;
 
-static const char *const suites[] = {"quick", "full", "scaling", NULL};
+static const char *const suites[] = {ADATOM_SUITE_LIST(CHOICE_TEXT) NULL};
 #define AT(member) .offset = offsetof(bench_options, member)
 static const arg_option table[] = {
     {.name = "suite",
-     .type = ARG_CHOICE,
+     .type = ARG_ENUM,
      AT(suite),
      .choices = suites,
      .initial = "quick",
@@ -116,6 +117,10 @@ static void on_result(void *user, const adatom_bench_result *result) {
     progress_update(&b->cli->progress, (double)json_array_size(b->rows), 0, result->name);
 }
 
+static bool on_progress(void *user, const adatom_progress *now) {
+    return cli_progress(((struct bench *)user)->cli, now);
+}
+
 /* malloc'ed; NULL: no memory. */
 static char *plain_text(json_t *rows) {
     char *text = NULL;
@@ -162,8 +167,10 @@ static void tell_differences(struct cli *cli, const char *path, json_t *old, con
         cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", path, name ? name : "?",
                  driver ? driver : "?");
     /* Older versions wrote float32 whatever it was. */
-    if (precision && strcmp(precision, "float32") != 0 && strcmp(precision, info->precision) != 0)
-        cli_note(cli, "note: %s was measured with precision %s, this run with %s", path, precision, info->precision);
+    if (precision && strcmp(precision, "float32") != 0 &&
+        strcmp(precision, adatom_precision_name(info->precision)) != 0)
+        cli_note(cli, "note: %s was measured with precision %s, this run with %s", path, precision,
+                 adatom_precision_name(info->precision));
 }
 
 static json_t *make_document(const bench_options *values, const device_options *device, const adatom_device_info *info,
@@ -175,8 +182,9 @@ static json_t *make_document(const bench_options *values, const device_options *
     json_object_set_new(document, "device", report_device(info));
     report_precision(document, info);
     json_object_set_new(document, "config",
-                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", values->suite, "filters", filters, "tasks",
-                                  values->tasks, "seed", report_seed(values->seed), "threads", device->threads));
+                        json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", adatom_suite_name(values->suite), "filters",
+                                  filters, "tasks", values->tasks, "seed", report_seed(values->seed), "threads",
+                                  device->threads));
     json_object_set(document, "results", rows);
     return document;
 }
@@ -222,7 +230,8 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     if (values.compare) TRY(bench_load(cli, values.compare, &old));
     TRY(cli_open_device(cli, &device_values, &device));
 
-    adatom_bench_params params = {.suite = values.suite,
+    adatom_bench_params params = {.size = sizeof params,
+                                  .suite = values.suite,
                                   .filters = values.filters.items,
                                   .filter_count = (size_t)values.filters.count,
                                   .tasks_at_once = values.tasks,
@@ -231,13 +240,14 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
                                   .select = device_values.device,
                                   .temporary_dir = getenv("TMPDIR"),
                                   .report = on_result,
+                                  .progress = on_progress,
                                   .user = &bench};
     progress_start(&cli->progress, "bench", 0);
     measured = adatom_bench_device(device, &params, &errors);
     progress_clear(&cli->progress);
     if (json_array_size(bench.rows) == 0) TRY(measured);
 
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(device, &info);
     document = make_document(&values, &device_values, &info, bench.rows);
     if (!document || bench.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));

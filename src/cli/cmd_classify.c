@@ -92,12 +92,8 @@ static adatom_status load_adapters(struct cli *cli, const char *list, adapter_li
     return out->count ? ADATOM_OK : cli_fail(cli, ADATOM_USAGE, "--adapter names no adapter");
 }
 
-static void on_picture(void *user, size_t done, size_t total) {
-    progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures classified");
-}
-
-static void on_decoded(void *user, size_t done, size_t total) {
-    progress_update(&((unreadable_list *)user)->cli->progress, (double)done, (double)total, "pictures decoded");
+static bool on_decoded(void *user, const adatom_progress *now) {
+    return cli_progress(((unreadable_list *)user)->cli, now);
 }
 
 /* The K most probable classes, one row each. */
@@ -121,7 +117,7 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
             if (later && (best < 0 || probabilities[c] > probabilities[best])) best = c;
         }
         if (best < 0) break;
-        adatom_adapter_class one = {0};
+        adatom_adapter_class one = ADATOM_INIT(adatom_adapter_class);
         char number[16];
         snprintf(number, sizeof number, "%d", best);
         if (adapter) adatom_adapter_get_class(adapter, best, &one);
@@ -138,7 +134,7 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
 static adatom_status add_predictions(struct cli *cli, const classify_options *o, const adatom_dataset *dataset,
                                      const adapter_list *adapters, const adatom_predictions *predictions,
                                      json_t *rows) {
-    adatom_predictions_info p;
+    adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     adatom_predictions_describe(predictions, &p);
     for (size_t i = 0; i < p.images; i++)
         for (int r = 0; r < p.results; r++) {
@@ -157,9 +153,9 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
                             const adatom_model *model, const adatom_device *device, const adatom_dataset *dataset,
                             const adapter_list *adapters, const adatom_predictions *predictions,
                             const unreadable_list *unreadable) {
-    adatom_predictions_info p = {0};
-    adatom_model_info m;
-    adatom_device_info d;
+    adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_device_info d = ADATOM_INIT(adatom_device_info);
     const size_t bad = json_array_size(unreadable->rows);
     adatom_model_describe(model, &m);
     json_t *document = report_document("classify"), *rows = json_array();
@@ -232,7 +228,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, o.model, &model));
     TRY(load_adapters(cli, o.adapters, &adapters));
-    adatom_model_info m;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     const data_options none = {.pictures = picture_values};
     adatom_dataset_params dataset_params =
@@ -247,15 +243,17 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
         status = report(cli, &o, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
     if (status != ADATOM_OK) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
-    const adatom_classify_params params = {.batch = o.batch,
+    const adatom_classify_params params = {.size = sizeof params,
+                                           .adapters = (const adatom_adapter *const *)adapters.items,
+                                           .adapter_count = adapters.count,
+                                           .batch = o.batch,
                                            .memory_bytes = (size_t)(o.memory < SIZE_MAX ? o.memory : SIZE_MAX),
-                                           .progress = on_picture,
+                                           .progress = cli_progress,
                                            .user = cli};
     progress_start(&cli->progress, "classify", 0);
-    TRY(adatom_classify(device, model, (const adatom_adapter *const *)adapters.items, adapters.count, dataset, &params,
-                        &predictions));
+    TRY(adatom_classify(device, model, dataset, &params, &predictions));
     progress_clear(&cli->progress);
-    adatom_predictions_info p;
+    adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     adatom_predictions_describe(predictions, &p);
     cli_note(cli, "%zu pictures in %.2f s, %.1f pictures/s", p.images, p.seconds, p.images_per_s);
     TRY(report(cli, &o, &output, model, device, dataset, &adapters, predictions, &unreadable));

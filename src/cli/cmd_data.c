@@ -56,7 +56,7 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     FILE *text = open_memstream(&above, &above_size);
     if (!text) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     TRY(cli_open_dataset(cli, data, device, size, 0, &dataset));
-    adatom_dataset_info d;
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &d);
     size_t least = SIZE_MAX, most = 0;
     for (int c = 0; c < d.classes; c++) {
@@ -72,7 +72,8 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set(document, "classes", classes);
     fprintf(text, "data      %s\nhash      %s\nclasses   %d\nimages    %zu (%zu to %zu a class)\nsize      %dx%d\n",
-            terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most, d.size, d.size);
+            terminal_name(d.name, name, sizeof name), d.hash, d.classes, d.images, least, most, d.image_size,
+            d.image_size);
     TRY(tell_passed(dataset, d.passed_kinds, text, passed));
     json_object_set(document, "passed_over", passed);
     fputc('\n', text);
@@ -103,9 +104,14 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
     size_t problems = 0;
     char below[1024], name[900];
     adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", values->size, 0);
+    const adatom_verify_params verified = {.size = sizeof verified,
+                                           .dataset = &params,
+                                           .least = (size_t)values->least,
+                                           .report = on_problem,
+                                           .user = found};
     adatom_status status;
     progress_start(&cli->progress, "verify", 0);
-    TRY(adatom_dataset_verify(cli->ctx, data->data, &params, (size_t)values->least, on_problem, found, &problems));
+    TRY(adatom_dataset_verify(cli->ctx, data->data, &verified, &problems));
     progress_clear(&cli->progress);
     document = report_document("data verify");
     json_object_set(document, "problems", found);

@@ -4,13 +4,13 @@
 #include <string.h>
 
 typedef struct decompose_options {
-    const char *output, *format, *file, *mode, *sharing;
+    const char *output, *format, *file, *mode;
+    adatom_sharing sharing;
     int atoms, group, iterations;
     bool decompose_first;
 } decompose_options;
 
 static const char *const modes[] = {"replace", "residual", NULL};
-static const char *const sharings[] = {"layer", "stage", "net", "group-layer", "group-stage", "group-net", NULL};
 
 #define OPTIONS decompose_options
 static const arg_option decompose_table[] = {
@@ -19,7 +19,8 @@ static const arg_option decompose_table[] = {
     OPTION("mode", ARG_CHOICE, mode, .choices = modes, .initial = "replace", .value = "NAME",
            .help = "replace: kernels become coefficients and atoms; residual: kernels stay, and atoms of zero are "
                    "added to them"),
-    OPTION("sharing", ARG_CHOICE, sharing, .choices = sharings, .initial = "layer", .value = "NAME",
+    OPTION("sharing", ARG_ENUM, sharing, .choices = sharing_names + ADATOM_SHARING_LAYER, .base = ADATOM_SHARING_LAYER,
+           .initial = "layer", .value = "NAME",
            .help = "what shares coefficients; group-*: the groups of its channels do"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .initial = "8", .value = "M",
            .help = "atoms of a dictionary; at most the numbers of a kernel (9 for 3x3) unless residual; S*S in groups"),
@@ -42,7 +43,7 @@ static const report_column columns[] = {
 
 static adatom_status add_layers(const adatom_model *before, const adatom_model *after, int count, json_t *layers) {
     for (int i = 0; i < count; i++) {
-        adatom_layer_info layer;
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
         double error = 0;
         adatom_status status = adatom_model_layer(after, i, &layer);
         if (status != ADATOM_OK) return status;
@@ -76,15 +77,18 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
-    const adatom_decompose_params params = {.sharing = o.sharing,
+    const adatom_decompose_params params = {.size = sizeof params,
+                                            .sharing = o.sharing,
                                             .atoms = o.atoms,
                                             .group = o.group,
                                             .residual = strcmp(o.mode, "residual") == 0,
                                             .decompose_first = o.decompose_first,
-                                            .iterations = o.iterations};
+                                            .iterations = o.iterations,
+                                            .progress = cli_progress,
+                                            .user = cli};
     TRY(adatom_model_decompose(model, &params, &out));
     TRY(adatom_model_save(out, o.output));
-    adatom_model_info before, after;
+    adatom_model_info before = ADATOM_INIT(adatom_model_info), after = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &before);
     adatom_model_describe(out, &after);
     TRY(add_layers(model, out, after.layers, layers));
@@ -93,8 +97,8 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
         document, "model",
         json_pack("{s:o,s:s,s:s,s:I,s:s,s:s,s:i,s:b,s:I,s:I}", "file", report_text(o.output), "arch", after.arch,
                   "source_hash", before.hash, "source_parameters", (json_int_t)before.parameters, "hash", after.hash,
-                  "sharing", after.sharing, "atoms", after.atoms, "residual", (int)after.residual, "parameters",
-                  (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
+                  "sharing", adatom_sharing_name(after.sharing), "atoms", after.atoms, "residual", (int)after.residual,
+                  "parameters", (json_int_t)after.parameters, "atoms_parameters", (json_int_t)after.atoms_parameters));
     json_object_set(document, "layers", layers);
     snprintf(below, sizeof below, "\nparameters %llu, before %llu; atoms %llu\n", (unsigned long long)after.parameters,
              (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);

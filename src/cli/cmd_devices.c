@@ -43,6 +43,7 @@ adatom_status cli_print_devices(struct cli *cli, const char *format, const char 
     adatom_status status;
     if (!(infos = calloc(CAPACITY, sizeof *infos)))
         TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the list of devices"));
+    infos->size = sizeof *infos;
     TRY(adatom_device_list(cli->ctx, infos, CAPACITY, &count)); /* once: each listing starts the drivers */
     if (count > CAPACITY) count = CAPACITY;
     for (size_t i = 0; i < count; i++) json_array_append_new(rows, device_row(&infos[i]));

@@ -78,6 +78,10 @@ static void on_check(void *user, const adatom_check_result *result) {
     progress_update(&d->cli->progress, d->checks, 0, text);
 }
 
+static bool on_progress(void *user, const adatom_progress *now) {
+    return cli_progress(((struct doctor *)user)->cli, now);
+}
+
 /* Every failure in full, for the table form. malloc'ed. */
 static char *failure_text(const struct doctor *d) {
     char *text = NULL;
@@ -120,8 +124,13 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
     if (!run) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
 
-    adatom_check_params params = {
-        .filter = values.filter, .quick = values.quick, .seed = values.seed, .report = on_check, .user = &doctor};
+    adatom_check_params params = {.size = sizeof params,
+                                  .filter = values.filter,
+                                  .quick = values.quick,
+                                  .seed = values.seed,
+                                  .report = on_check,
+                                  .progress = on_progress,
+                                  .user = &doctor};
     int checks = 0, failures = 0;
     progress_start(&cli->progress, "checks", 0);
     checked = adatom_check_device(device, &params, &checks, &failures);
@@ -130,7 +139,7 @@ adatom_status cmd_doctor(struct cli *cli, int argc, char **argv) {
     if (checks == 0)
         TRY(cli_fail(cli, ADATOM_USAGE, "no check matches --filter %s", values.filter ? values.filter : "''"));
 
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(device, &info);
     document = report_document("doctor");
     below = failure_text(&doctor);

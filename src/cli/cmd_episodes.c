@@ -20,7 +20,7 @@ typedef struct episode_options {
 
 typedef struct list_options {
     arg_texts methods;
-    const char *recipe;
+    adatom_procedure procedure;
 } list_options;
 
 #define AT(member) .offset = offsetof(episode_options, member)
@@ -56,7 +56,7 @@ static const arg_option episode_table[] = {
      .type = ARG_INT,
      AT(tasks),
      .least = 1,
-     .most = 1e6,
+     .most = ADATOM_EPISODES_MOST,
      .value = "N",
      .help = "episodes (default 600)"},
     {.name = "seed",
@@ -96,21 +96,22 @@ static const arg_option episode_table[] = {
 };
 #undef AT
 
-static const char *const recipes[] = {"closerlook-baseline", NULL};
+static const char *const procedures[] = {ADATOM_PROCEDURE_LIST(CHOICE_TEXT) NULL};
 
 #define AT(member) .offset = offsetof(list_options, member)
 static const arg_option list_table[] = {
     {.name = "adapt",
      .type = ARG_CHOICES,
      AT(methods),
-     .choices = method_names,
+     .choices = method_names + 1,
      .initial = "centroid,atoms",
      .value = "NAME[,NAME]",
      .help = "what adapts"},
     {.name = "recipe",
-     .type = ARG_CHOICE,
-     AT(recipe),
-     .choices = recipes,
+     .type = ARG_ENUM,
+     AT(procedure),
+     .choices = procedures + 1,
+     .base = 1,
      .value = "NAME",
      .help = "a published procedure exactly"},
 };
@@ -160,15 +161,18 @@ typedef struct trials {
     const struct sweep *sweep;
 } trials;
 
-static void on_progress(void *user, int done, int total, double mean, double ci95) {
+static bool on_progress(void *user, const adatom_progress *now) {
     struct run *r = user;
     char text[96];
-    snprintf(text, sizeof text,
-             isnan(mean)      ? "diverged"
-             : isfinite(ci95) ? "%.2f ± %.2f %%"
-                              : "%.2f %%",
-             100 * mean, 100 * ci95);
-    progress_update(&r->cli->progress, done, total, text);
+    if (!now->poll && now->phase == ADATOM_PHASE_EPISODES) {
+        snprintf(text, sizeof text,
+                 isnan(now->mean)      ? "diverged"
+                 : isfinite(now->ci95) ? "%.2f ± %.2f %%"
+                                       : "%.2f %%",
+                 100 * now->mean, 100 * now->ci95);
+        progress_update(&r->cli->progress, (double)now->done, (double)now->total, text);
+    }
+    return !*r->cli->stopped;
 }
 
 /* Every method with every combination of settings that makes a difference to it. */
@@ -185,7 +189,7 @@ static adatom_status make_trials(struct cli *cli, const list_options *list, cons
         for (int b = 0, kept = 0; b < blocks; b++) {
             const int at = b * block;
             trial t = {.method = method_params(&settings[at], list->methods.items[m], seed), .combination = at};
-            t.method.recipe = list->recipe;
+            t.method.procedure = list->procedure;
             TRY(adatom_method_text(cli->ctx, &t.method, seen[kept], sizeof(text)));
             bool known = false;
             for (int k = 0; k < kept; k++) known = known || strcmp(seen[k], seen[kept]) == 0;
@@ -232,7 +236,8 @@ static adatom_status make_lists(struct cli *cli, const episode_options *o, const
         goto done;
     }
     for (*count = 0; *count < shots; ++*count) {
-        adatom_episodes_params params = {.way = o->way,
+        adatom_episodes_params params = {.size = sizeof params,
+                                         .way = o->way,
                                          .shot = o->shots.count ? o->shots.items[*count] : 0,
                                          .query = o->query,
                                          .tasks = o->tasks,
@@ -242,7 +247,7 @@ static adatom_status make_lists(struct cli *cli, const episode_options *o, const
     }
 done:
     for (int i = 0; i < *count && status == ADATOM_OK && o->save; i++) {
-        adatom_episodes_info info;
+        adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
         adatom_episodes_describe(lists[i], &info);
         status = save(cli, lists[i], o->save, info.shot, *count > 1);
     }
@@ -281,21 +286,21 @@ static json_t *diverged(const adatom_evaluation_info *e, int first) {
 static json_t *result_row(const episode_options *o, const adatom_episodes_info *list, const adatom_evaluation_info *e,
                           const adatom_evaluation_info *first) {
     json_t *config = e->config_json ? json_loads(e->config_json, 0, NULL) : NULL;
-    json_t *row =
-        json_pack("{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}",
-                  "method", e->method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way,
-                  "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", o->first, "count",
-                  e->tasks, "accuracy", "mean", report_number(e->mean), "ci95", report_number(e->ci95), "values",
-                  accuracies(e), "diverged", e->diverged, "diverged_episodes", diverged(e, o->first), "adapted",
-                  (json_int_t)e->adapted, "time", "total", e->seconds, "episodes_per_s", e->episodes_per_s,
-                  "tasks_at_once", e->tasks_at_once, "arena_bytes", (json_int_t)e->arena_bytes, "status",
-                  e->diverged == e->tasks ? "diverged" : "ok", "config", config ? config : json_object());
+    json_t *row = json_pack(
+        "{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:o,s:o,s:o},s:i,s:o,s:I,s:{s:f,s:f},s:i,s:I,s:s,s:o}", "method",
+        adatom_adapt_kind_name(e->method), "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way",
+        list->way, "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", o->first, "count",
+        e->tasks, "accuracy", "mean", report_number(e->mean), "ci95", report_number(e->ci95), "values", accuracies(e),
+        "diverged", e->diverged, "diverged_episodes", diverged(e, o->first), "adapted", (json_int_t)e->adapted, "time",
+        "total", e->seconds, "episodes_per_s", e->episodes_per_s, "tasks_at_once", e->tasks_at_once, "arena_bytes",
+        (json_int_t)e->arena_bytes, "status", e->diverged == e->tasks ? "diverged" : "ok", "config",
+        config ? config : json_object());
     if (row && first != e) {
         double mean = 0, ci95 = 0;
         adatom_mean_interval(e->accuracy, first->accuracy, (size_t)e->tasks, &mean, &ci95);
-        json_object_set_new(
-            row, "difference",
-            json_pack("{s:s,s:o,s:o}", "to", first->method, "mean", report_number(mean), "ci95", report_number(ci95)));
+        json_object_set_new(row, "difference",
+                            json_pack("{s:s,s:o,s:o}", "to", adatom_adapt_kind_name(first->method), "mean",
+                                      report_number(mean), "ci95", report_number(ci95)));
     }
     if (row && o->predictions) json_object_set_new(row, "predictions", predictions(e));
     return row;
@@ -303,9 +308,9 @@ static json_t *result_row(const episode_options *o, const adatom_episodes_info *
 
 static json_t *episodes_document(const adatom_model *model, const adatom_dataset *dataset, const adatom_device *device,
                                  const char *path) {
-    adatom_model_info m;
-    adatom_dataset_info d;
-    adatom_device_info i;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_device_info i = ADATOM_INIT(adatom_device_info);
     adatom_model_describe(model, &m);
     adatom_dataset_describe(dataset, &d);
     adatom_device_describe(device, &i);
@@ -314,7 +319,7 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
     json_object_set_new(document, "dataset", report_dataset(&d));
     json_object_set_new(document, "model",
                         json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(path), "hash", m.hash, "arch",
-                                  m.arch, "sharing", m.sharing, "atoms", m.atoms, "parameters",
+                                  m.arch, "sharing", adatom_sharing_name(m.sharing), "atoms", m.atoms, "parameters",
                                   (json_int_t)m.parameters));
     return document;
 }
@@ -326,17 +331,23 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
     for (int l = 0; l < list_count; l++)
         for (int k = 0; k < all->count; k++) {
             trial *t = &all->items[k];
-            adatom_episodes_info info;
-            size_t bytes = 0;
-            int at_once = 0;
+            adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
+            adatom_adapt_plan_info plan = ADATOM_INIT(adatom_adapt_plan_info);
+            const adatom_adapt_params params = {.size = sizeof params,
+                                                .dataset = dataset,
+                                                .episodes = lists[l],
+                                                .method = &t->method,
+                                                .step_count = (size_t)t->step_count,
+                                                .progress = cli_progress,
+                                                .user = cli};
             adatom_episodes_describe(lists[l], &info);
-            adatom_status status =
-                adatom_adapt_plan(device, model, dataset, lists[l], &t->method, t->step_count > 1, &bytes, &at_once);
+            adatom_status status = adatom_adapt_plan(device, model, &params, &plan);
             if (status != ADATOM_OK) return status;
             /* Rates change nothing: once for each method is enough. */
-            if (k == 0 || strcmp(all->items[k - 1].method.adapt, t->method.adapt) != 0)
-                cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once", t->method.adapt, info.shot,
-                         (double)bytes / 1048576, at_once);
+            if (k == 0 || all->items[k - 1].method.adapt != t->method.adapt)
+                cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once",
+                         adatom_adapt_kind_name(t->method.adapt), info.shot, (double)plan.arena_bytes / 1048576,
+                         plan.tasks_at_once);
         }
     return ADATOM_OK;
 }
@@ -346,29 +357,36 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
                               const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list,
                               json_t *rows, int *lost) {
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL; /* first: what the others are compared to */
-    adatom_evaluation_info base = {0};
-    adatom_episodes_info info;
-    adatom_device_info about;
+    adatom_evaluation_info base = ADATOM_INIT(adatom_evaluation_info);
+    adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
+    adatom_device_info about = ADATOM_INIT(adatom_device_info);
     adatom_status status = ADATOM_OK;
     adatom_episodes_describe(list, &info);
     adatom_device_describe(device, &about);
     for (int k = 0; k < all->count; k++) {
         const trial *t = &all->items[k];
-        struct run r = {cli, t->method.adapt, info.shot};
-        adatom_progress watch = {on_progress, &r};
+        struct run r = {cli, adatom_adapt_kind_name(t->method.adapt), info.shot};
+        const adatom_adapt_params params = {.size = sizeof params,
+                                            .dataset = dataset,
+                                            .episodes = list,
+                                            .method = &t->method,
+                                            .first = o->first,
+                                            .count = o->count,
+                                            .steps = t->steps,
+                                            .step_count = (size_t)t->step_count,
+                                            .progress = on_progress,
+                                            .user = &r};
         char label[512], settings[256];
         sweep_label(all->sweep, t->combination, settings, sizeof settings);
         snprintf(label, sizeof label, "%s%s%s, %d-shot", r.name, settings[0] ? ", " : "", settings, r.shot);
         progress_start(&cli->progress, label, 0);
         if (t->step_count)
-            TRY(adatom_adapt_steps(device, model, dataset, list, &t->method, t->steps, t->step_count, o->first,
-                                   o->count, &watch, evaluations));
+            TRY(adatom_adapt_steps(device, model, &params, evaluations, ARGS_LIST_MAX));
         else
-            TRY(adatom_adapt_episodes(device, model, dataset, list, &t->method, o->first, o->count, &watch,
-                                      evaluations));
+            TRY(adatom_adapt_episodes(device, model, &params, evaluations));
         progress_clear(&cli->progress);
         for (int s = 0; s < (t->step_count ? t->step_count : 1); s++) {
-            adatom_evaluation_info e;
+            adatom_evaluation_info e = ADATOM_INIT(adatom_evaluation_info);
             adatom_evaluation_describe(evaluations[s], &e);
             if (!first) base = e;
             json_t *row = result_row(o, &info, &e, first ? &base : &e);
@@ -378,10 +396,12 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
             *lost += e.diverged == e.tasks;
             if (!row || json_array_append_new(rows, row) != 0)
                 TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-            if (!first)
-                first = evaluations[s], evaluations[s] = NULL;
-            else
+            if (!first) {
+                first = evaluations[s];
+                evaluations[s] = NULL;
+            } else {
                 adatom_evaluation_destroy(&evaluations[s]);
+            }
         }
     }
 done:
@@ -399,9 +419,9 @@ static bool any_diverged(json_t *rows) {
 
 static void caption(const adatom_dataset *dataset, const adatom_model *model, const adatom_episodes *list,
                     const char *device, json_t *rows, char *out, size_t capacity) {
-    adatom_dataset_info d;
-    adatom_model_info m;
-    adatom_episodes_info e;
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_episodes_info e = ADATOM_INIT(adatom_episodes_info);
     char name[512];
     adatom_dataset_describe(dataset, &d);
     adatom_model_describe(model, &m);
@@ -409,8 +429,8 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
     snprintf(out, capacity,
              "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, m.sharing, m.atoms, e.way, e.query,
-             ran, (unsigned long long)e.seed);
+             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, adatom_sharing_name(m.sharing),
+             m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
@@ -460,7 +480,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     }
     TRY(make_trials(cli, &methods, settings, &sweep, values.seed, &all));
     TRY(adatom_model_load(cli->ctx, values.model, &model));
-    adatom_model_info m;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     TRY(cli_open_dataset(cli, &data, &device_values, m.image_size, m.resize, &dataset));
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
@@ -472,7 +492,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
 
     document = episodes_document(model, dataset, device, values.model);
     json_object_set(document, "results", rows);
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(device, &info);
     caption(dataset, model, lists[0], info.name, rows, above, sizeof above);
     report_column shown[COUNT(columns)];

@@ -3,7 +3,8 @@
 #include <adatom/transfer.h>
 
 typedef struct export_options {
-    const char *output, *adapter, *layout, *map;
+    const char *output, *adapter, *map;
+    adatom_layout layout;
 } export_options;
 
 #define OPTIONS export_options
@@ -11,7 +12,7 @@ static const arg_option export_table[] = {
     OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE",
            .help = "dense weights (safetensors)"),
     OPTION("adapter", ARG_TEXT, adapter, .value = "DIR", .help = "an adapter of this model, to be merged into it"),
-    OPTION("layout", ARG_CHOICE, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
+    OPTION("layout", ARG_ENUM, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
            .help = "whose names to write; auto: those it was imported with"),
     OPTION("map", ARG_TEXT, map, .value = "FILE", .help = "the map it was imported with"),
 };
@@ -36,8 +37,8 @@ adatom_status cmd_export(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(adatom_model_load(cli->ctx, path, &model));
-    const adatom_export_params params = {.layout = o.layout, .map = o.map};
-    adatom_adapter_info a = {0};
+    const adatom_export_params params = {.size = sizeof params, .layout = o.layout, .map = o.map};
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     if (o.adapter) {
         TRY(adatom_adapter_load(cli->ctx, o.adapter, &adapter));
         TRY(adatom_adapter_merge(adapter, model, &merged));

@@ -5,7 +5,8 @@
 #include <string.h>
 
 typedef struct import_options {
-    const char *output, *arch, *layout, *map, *mean, *std;
+    const char *output, *arch, *map, *mean, *std;
+    adatom_layout layout;
     int size, resize;
 } import_options;
 
@@ -17,7 +18,7 @@ static const arg_option import_table[] = {
     OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE",
            .help = "the model (safetensors)"),
     OPTION("arch", ARG_CHOICE, arch, .choices = archs, .initial = "auto", .value = "NAME", .help = "network"),
-    OPTION("layout", ARG_CHOICE, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
+    OPTION("layout", ARG_ENUM, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
            .help = "whose names the tensors have"),
     OPTION("map", ARG_TEXT, map, .value = "FILE",
            .help =
@@ -64,13 +65,19 @@ adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
     adatom_model *model = NULL;
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
-    adatom_import_params params = {
-        .arch = o.arch, .layout = o.layout, .map = o.map, .image_size = o.size, .resize = o.resize};
+    adatom_import_params params = {.size = sizeof params,
+                                   .arch = o.arch,
+                                   .layout = o.layout,
+                                   .map = o.map,
+                                   .image_size = o.size,
+                                   .resize = o.resize,
+                                   .progress = cli_progress,
+                                   .user = cli};
     TRY(parse_colour(cli, "mean", o.mean, params.mean));
     TRY(parse_colour(cli, "std", o.std, params.std));
     TRY(adatom_model_import(cli->ctx, source, &params, &model));
     TRY(adatom_model_save(model, o.output));
-    adatom_model_info m;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     cli_note(cli, "%s: %s with %s's names, %d classes, %d features, pictures of %d x %d cropped from %d, hash %s",
              o.output, m.arch, m.layout, m.classes, m.features, m.image_size, m.image_size, m.resize, m.hash);

@@ -69,14 +69,14 @@ static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, 
                                      const adatom_model *model) {
     adatom_adapter *adapter = NULL;
     json_t *document = NULL, *rows = json_array();
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     char above[256];
     adatom_status status;
     TRY(adatom_adapter_load(cli->ctx, o->adapter, &adapter));
     adatom_adapter_describe(adapter, &a);
     for (int i = 0; i < a.tensors; i++) {
-        adatom_adapter_tensor t;
-        TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
+        adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
+        TRY(adatom_adapter_get_tensor(adapter, model, i, &t));
         json_array_append_new(rows, json_pack("{s:s,s:I,s:f,s:o}", "name", t.name, "elements", (json_int_t)t.elements,
                                               "moved", t.moved, "relative",
                                               isfinite(t.relative) ? json_real(t.relative) : json_null()));
@@ -148,15 +148,16 @@ static json_t *layer_row(const adatom_layer_info *l) {
 }
 
 static json_t *model_summary(const adatom_model_info *m) {
-    json_t *summary = json_pack(
-        "{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}", "arch",
-        m->arch, "sharing", m->sharing, "atoms", m->atoms, "group", m->group, "residual", (int)m->residual, "layout",
-        m->layout, "image_size", m->image_size, "resize", m->resize, "features", m->features, "classes", m->classes,
-        "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters, "atoms",
-        (json_int_t)m->atoms_parameters, "coefficients", (json_int_t)m->coefficients_parameters, "norm",
-        (json_int_t)m->norm_parameters, "ordinary", (json_int_t)m->ordinary_parameters, "head",
-        (json_int_t)m->head_parameters, "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]),
-        report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
+    json_t *summary =
+        json_pack("{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}",
+                  "arch", m->arch, "sharing", adatom_sharing_name(m->sharing), "atoms", m->atoms, "group", m->group,
+                  "residual", (int)m->residual, "layout", m->layout, "image_size", m->image_size, "resize", m->resize,
+                  "features", m->features, "classes", m->classes, "hash", m->hash, "macs", (json_int_t)m->macs,
+                  "parameters", "all", (json_int_t)m->parameters, "atoms", (json_int_t)m->atoms_parameters,
+                  "coefficients", (json_int_t)m->coefficients_parameters, "norm", (json_int_t)m->norm_parameters,
+                  "ordinary", (json_int_t)m->ordinary_parameters, "head", (json_int_t)m->head_parameters,
+                  "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]), report_float(m->mean[2]),
+                  "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
     json_t *notes = m->notes ? json_loads(m->notes, JSON_DECODE_ANY, NULL) : NULL;
     if (summary && notes) json_object_set(summary, "notes", notes);
     json_decref(notes);
@@ -191,10 +192,10 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
         status = inspect_adapter(cli, &o, &output, model);
         goto done;
     }
-    adatom_model_info m;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     for (int i = 0; i < m.layers; i++) {
-        adatom_layer_info layer;
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
         TRY(adatom_model_layer(model, i, &layer));
         if (o.singular_values && strcmp(layer.kind, "conv") != 0) continue;
         json_t *row = layer_row(&layer);
@@ -206,8 +207,8 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
     json_object_set(document, "layers", layers);
     if (m.group) snprintf(channels, sizeof channels, " of %d channels", m.group);
     snprintf(above, sizeof above, "%s, sharing %s%s, %d atoms%s, %dx%d pictures, %d features, %d classes, hash %s\n\n",
-             m.arch, m.sharing, channels, m.atoms, m.residual ? " beside the kernels" : "", m.image_size, m.image_size,
-             m.features, m.classes, m.hash);
+             m.arch, adatom_sharing_name(m.sharing), channels, m.atoms, m.residual ? " beside the kernels" : "",
+             m.image_size, m.image_size, m.features, m.classes, m.hash);
     snprintf(below, sizeof below,
              "\nparameters %llu: atoms %llu, coefficients %llu, norm %llu, ordinary %llu; head %llu besides\n"
              "multiply-adds of one image, composed: %.3f million\n",

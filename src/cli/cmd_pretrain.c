@@ -5,22 +5,23 @@
 #include <string.h>
 
 typedef struct pretrain_options {
-    const char *from, *arch, *sharing, *stem;
+    const char *from, *arch;
+    adatom_sharing sharing;
+    adatom_stem stem;
     int atoms, group, image_size, width;
     bool decompose_first;
     const char *validation, *validation_split;
     int validation_tasks, epochs, batch, shift, checkpoint_seconds;
-    const char *optimizer, *augment, *output, *checkpoint, *format, *file;
+    adatom_optimizer optimizer;
+    const char *augment, *output, *checkpoint, *format, *file;
     float lr, momentum, weight_decay, label_smoothing, warmup;
     uint64_t seed, memory;
     bool resume, restart;
 } pretrain_options;
 
 static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
-static const char *const sharings[] = {"none",        "layer",       "stage",     "net",
-                                       "group-layer", "group-stage", "group-net", NULL};
-static const char *const stems[] = {"7x7", "3x3", NULL};
-static const char *const optimizers[] = {"sgd", "adam", NULL};
+static const char *const stems[] = {ADATOM_STEM_LIST(CHOICE_TEXT) NULL};
+static const char *const optimizers[] = {ADATOM_OPTIMIZER_LIST(CHOICE_TEXT) NULL};
 /* One of three, then any of +flip and +jitter. */
 static const char *const augments[] = {
     "none", "none+flip", "none+jitter", "none+flip+jitter", "shift", "shift+flip", "shift+jitter", "shift+flip+jitter",
@@ -33,7 +34,7 @@ static const arg_option network_table[] = {
                    "the model's"),
     OPTION("arch", ARG_CHOICE, arch, .choices = archs, .value = "NAME", .help = "network (default conv4)"),
     OPTION(
-        "sharing", ARG_CHOICE, sharing, .choices = sharings, .value = "NAME",
+        "sharing", ARG_ENUM, sharing, .choices = sharing_names + 1, .base = 1, .value = "NAME",
         .help =
             "what shares coefficients; group-*: the groups of its channels do; none: ordinary kernels (default net)"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .value = "M", .help = "atoms of a dictionary (default 8)"),
@@ -43,7 +44,7 @@ static const arg_option network_table[] = {
            .help = "square input (default 84)"),
     OPTION("width", ARG_INT, width, .least = 0, .most = 4096, .value = "N",
            .help = "channels of the first stage, a multiple of 4; 0: the network's own"),
-    OPTION("stem", ARG_CHOICE, stem, .choices = stems, .value = "NAME",
+    OPTION("stem", ARG_ENUM, stem, .choices = stems + 1, .base = 1, .value = "NAME",
            .help = "first layer of resnet10, 18 and 34 (default 7x7)"),
     OPTION("decompose-first", ARG_FLAG, decompose_first, .help = "decompose the first convolution too"),
 };
@@ -53,7 +54,7 @@ static const arg_option training_table[] = {
            .help = "passes over the pictures"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
            .help = "pictures a step"),
-    OPTION("optimizer", ARG_CHOICE, optimizer, .choices = optimizers, .initial = "sgd", .value = "NAME",
+    OPTION("optimizer", ARG_ENUM, optimizer, .choices = optimizers + 1, .base = 1, .initial = "sgd", .value = "NAME",
            .help = "sgd has Nesterov's momentum"),
     OPTION("lr", ARG_REAL, lr, .most = 1000, .zero_is_none = true, .value = "X",
            .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"),
@@ -73,8 +74,8 @@ static const arg_option training_table[] = {
     OPTION("val", ARG_TEXT, validation, .value = "DATA",
            .help = "validate by few-shot episodes on this data after every epoch"),
     OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT", .help = "split for that; alone: of --data"),
-    OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = 1e6, .initial = "100", .value = "N",
-           .help = "episodes for that"),
+    OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = ADATOM_EPISODES_MOST, .initial = "100",
+           .value = "N", .help = "episodes for that"),
     OPTION("resume", ARG_FLAG, resume,
            .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is "
                    "not there"),
@@ -106,8 +107,8 @@ struct training {
     bool started, streamed;
 };
 
-static void on_progress(void *user, const adatom_pretrain_progress *now) {
-    struct training *t = user;
+static void show(struct training *t, const adatom_progress *reported) {
+    const adatom_training_progress *now = reported->training;
     char text[160], validation[48] = "";
     t->arena_bytes = now->arena_bytes;
     t->seconds = now->seconds;
@@ -122,11 +123,17 @@ static void on_progress(void *user, const adatom_pretrain_progress *now) {
                                                    "images_per_s", now->images_per_s));
         return;
     }
-    if (!t->started) progress_start(&t->cli->progress, "pretrain", (double)now->step);
+    if (!t->started) progress_start(&t->cli->progress, "pretrain", (double)reported->done);
     t->started = true;
     snprintf(text, sizeof text, "epoch %d/%d, loss %.4f, accuracy %.2f %%, %.0f pictures/s", now->epoch, now->epochs,
              now->loss, 100 * now->accuracy, now->images_per_s);
-    progress_update(&t->cli->progress, (double)now->step, (double)now->steps, text);
+    progress_update(&t->cli->progress, (double)reported->done, (double)reported->total, text);
+}
+
+static bool on_progress(void *user, const adatom_progress *now) {
+    struct training *t = user;
+    if (now->training) show(t, now);
+    return !*t->cli->stopped;
 }
 
 /* The command as typed, for the result. The model's file holds what decided it: the same run under another name gives
@@ -148,8 +155,8 @@ static adatom_status open_validation(struct cli *cli, const pretrain_options *o,
 
 static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_model *from,
                        const adatom_dataset *base) {
-    adatom_model_info m;
-    adatom_dataset_info data;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_dataset_info data = ADATOM_INIT(adatom_dataset_info);
     adatom_model_describe(from, &m);
     adatom_dataset_describe(base, &data);
     if (m.classes == data.classes)
@@ -189,25 +196,31 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     if (!go) goto done;
     int size = o.image_size ? o.image_size : 84, resize = 0;
     if (o.from) {
-        adatom_model_info start;
+        adatom_model_info start = ADATOM_INIT(adatom_model_info);
         TRY(adatom_model_load(cli->ctx, o.from, &from));
         adatom_model_describe(from, &start);
-        size = start.image_size, resize = start.resize;
+        size = start.image_size;
+        resize = start.resize;
     }
     TRY(cli_open_dataset(cli, &data, &device_values, size, resize, &base));
     TRY(open_validation(cli, &o, &data, &device_values, size, resize, &validation));
     TRY(cli_open_device(cli, &device_values, &device));
     if (from) tell_start(cli, &o, from, base);
     command_line(argc, argv, command, sizeof command);
-    adatom_pretrain_params params = {.model = {.arch = o.arch,
-                                               .sharing = o.sharing,
-                                               .atoms = o.atoms,
-                                               .group = o.group,
-                                               .image_size = o.image_size,
-                                               .width = o.width,
-                                               .decompose_first = o.decompose_first,
-                                               .stem = o.stem,
-                                               .seed = o.seed},
+    uint32_t augment = 0;
+    TRY(cli_augment(cli, o.augment, &augment));
+    const adatom_model_params network = {.size = sizeof network,
+                                         .arch = o.arch,
+                                         .sharing = o.sharing,
+                                         .atoms = o.atoms,
+                                         .group = o.group,
+                                         .image_size = o.image_size,
+                                         .width = o.width,
+                                         .decompose_first = o.decompose_first,
+                                         .stem = o.stem,
+                                         .seed = o.seed};
+    adatom_pretrain_params params = {.size = sizeof params,
+                                     .model = &network,
                                      .from = from,
                                      .epochs = o.epochs,
                                      .batch = o.batch,
@@ -217,7 +230,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .weight_decay = o.weight_decay,
                                      .label_smoothing = o.label_smoothing,
                                      .warmup = o.warmup,
-                                     .augment = o.augment,
+                                     .augment = augment,
                                      .shift = o.shift,
                                      .seed = o.seed,
                                      .validation = validation,
@@ -233,9 +246,9 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     TRY(adatom_pretrain(device, base, &params, &model));
     progress_clear(&cli->progress);
 
-    adatom_device_info device_info;
-    adatom_dataset_info data_info;
-    adatom_model_info m;
+    adatom_device_info device_info = ADATOM_INIT(adatom_device_info);
+    adatom_dataset_info data_info = ADATOM_INIT(adatom_dataset_info);
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_device_describe(device, &device_info);
     adatom_dataset_describe(base, &data_info);
     adatom_model_describe(model, &m);
@@ -245,7 +258,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "dataset", report_dataset(&data_info));
     json_object_set_new(document, "model",
                         json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(o.output), "hash", m.hash, "arch",
-                                  m.arch, "sharing", m.sharing, "atoms", m.atoms, "parameters",
+                                  m.arch, "sharing", adatom_sharing_name(m.sharing), "atoms", m.atoms, "parameters",
                                   (json_int_t)m.parameters));
     json_object_set_new(document, "training_command", report_text(command));
     json_object_set_new(document, "memory",
@@ -254,8 +267,8 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     json_object_set_new(document, "seconds", json_real(t.seconds));
     json_object_set(document, "epochs", t.epochs);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n",
-             terminal_name(o.output, name, sizeof name), m.arch, m.sharing, m.atoms, (unsigned long long)m.parameters,
-             m.hash);
+             terminal_name(o.output, name, sizeof name), m.arch, adatom_sharing_name(m.sharing), m.atoms,
+             (unsigned long long)m.parameters, m.hash);
     output_options output = {o.format, o.file};
     struct report report = {
         .document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};

@@ -51,40 +51,41 @@ struct run {
     int result;
 };
 
-static void on_decoded(void *user, size_t done, size_t total) {
-    struct run *r = user;
-    progress_update(&r->cli->progress, (double)done, (double)total, "pictures decoded");
-}
-
-static void on_progress(void *user, int result, int done, int total, double mean, double ci95) {
-    struct run *r = user;
-    adatom_recipe_result expected;
+static void show(struct run *r, const adatom_progress *now) {
+    adatom_recipe_result expected = ADATOM_INIT(adatom_recipe_result);
     char text[96];
-    if (result != r->result && adatom_recipe_get(r->recipe, result, &expected) == ADATOM_OK) {
+    if (now->part != r->result && adatom_recipe_get(r->recipe, now->part, &expected) == ADATOM_OK) {
         progress_clear(&r->cli->progress);
-        progress_start(&r->cli->progress, expected.method.adapt, 0);
-        r->result = result;
+        progress_start(&r->cli->progress, adatom_adapt_kind_name(expected.method->adapt), 0);
+        r->result = now->part;
     }
     snprintf(text, sizeof text,
-             isnan(mean)      ? "diverged"
-             : isfinite(ci95) ? "%.2f ± %.2f %%"
-                              : "%.2f %%",
-             100 * mean, 100 * ci95);
-    progress_update(&r->cli->progress, done, total, text);
+             isnan(now->mean)      ? "diverged"
+             : isfinite(now->ci95) ? "%.2f ± %.2f %%"
+                                   : "%.2f %%",
+             100 * now->mean, 100 * now->ci95);
+    progress_update(&r->cli->progress, (double)now->done, (double)now->total, text);
+}
+
+static bool on_progress(void *user, const adatom_progress *now) {
+    struct run *r = user;
+    if (now->phase != ADATOM_PHASE_EPISODES) return cli_progress(r->cli, now);
+    if (!now->poll) show(r, now);
+    return !*r->cli->stopped;
 }
 
 static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episodes_info *list,
                           const adatom_recipe_result *expected, const adatom_reproduction_result *r) {
-    adatom_evaluation_info e;
+    adatom_evaluation_info e = ADATOM_INIT(adatom_evaluation_info);
     adatom_evaluation_describe(r->evaluation, &e);
     json_t *config = json_loads(e.config_json, 0, NULL);
     return json_pack(
         "{s:s,s:{s:o,s:i,s:i,s:i,s:i,s:s,s:i,s:i},s:{s:f,s:f},s:{s:o,s:o},s:i,s:o,s:o,s:s,s:{s:f,s:f},s:o}", "method",
-        e.method, "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way", list->way, "shot", list->shot,
-        "query", list->query, "list_hash", list->hash, "first", recipe->first, "count", e.tasks, "expected", "accuracy",
-        expected->accuracy, "ci95", expected->ci95, "measured", "accuracy", report_number(e.mean), "ci95",
-        report_number(e.ci95), "diverged", e.diverged, "difference", report_number(r->difference), "tolerance",
-        report_number(r->tolerance), "verdict",
+        adatom_adapt_kind_name(e.method), "episodes", "seed", report_seed(list->seed), "n", list->tasks, "way",
+        list->way, "shot", list->shot, "query", list->query, "list_hash", list->hash, "first", recipe->first, "count",
+        e.tasks, "expected", "accuracy", expected->accuracy, "ci95", expected->ci95, "measured", "accuracy",
+        report_number(e.mean), "ci95", report_number(e.ci95), "diverged", e.diverged, "difference",
+        report_number(r->difference), "tolerance", report_number(r->tolerance), "verdict",
         e.diverged  ? "diverged"
         : r->passed ? "passed"
                     : "failed",
@@ -93,11 +94,11 @@ static json_t *result_row(const adatom_recipe_info *recipe, const adatom_episode
 
 static json_t *make_document(const char *file, const adatom_recipe *recipe, const adatom_reproduction *reproduction,
                              const adatom_device_info *device) {
-    adatom_recipe_info info;
-    adatom_reproduction_info parts;
-    adatom_model_info m;
-    adatom_dataset_info d;
-    adatom_episodes_info list;
+    adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
+    adatom_reproduction_info parts = ADATOM_INIT(adatom_reproduction_info);
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_episodes_info list = ADATOM_INIT(adatom_episodes_info);
     adatom_recipe_describe(recipe, &info);
     adatom_reproduction_describe(reproduction, &parts);
     adatom_model_describe(parts.model, &m);
@@ -115,8 +116,8 @@ static json_t *make_document(const char *file, const adatom_recipe *recipe, cons
         json_pack("{s:b,s:b,s:b}", "model", parts.same_model, "data", parts.same_data, "episodes", parts.same_list));
     json_object_set_new(document, "passed", json_integer(parts.passed));
     for (int i = 0; i < parts.results; i++) {
-        adatom_recipe_result expected;
-        adatom_reproduction_result measured;
+        adatom_recipe_result expected = ADATOM_INIT(adatom_recipe_result);
+        adatom_reproduction_result measured = ADATOM_INIT(adatom_reproduction_result);
         if (adatom_recipe_get(recipe, i, &expected) == ADATOM_OK &&
             adatom_reproduction_get(reproduction, i, &measured) == ADATOM_OK)
             json_array_append_new(rows, result_row(&info, &list, &expected, &measured));
@@ -154,7 +155,7 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
     TRY(adatom_recipe_load(cli->ctx, file, &recipe));
-    adatom_recipe_info info;
+    adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
     adatom_recipe_describe(recipe, &info);
     if (!values.data && !info.spec)
         TRY(cli_fail(cli, ADATOM_BAD_DATA, "'%s' needs data that is not part of it; give it with --data: %s", file,
@@ -163,12 +164,12 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
 
     cli_cache_dir(&device_values, cache, sizeof cache);
     struct run run = {cli, recipe, -1};
-    const adatom_recipe_params params = {.data = values.data,
+    const adatom_recipe_params params = {.size = sizeof params,
+                                         .data = values.data,
                                          .split = values.split,
                                          .csv = values.csv,
                                          .cache_dir = cache[0] ? cache : NULL,
                                          .threads = device_values.threads,
-                                         .decoded = on_decoded,
                                          .progress = on_progress,
                                          .user = &run};
     progress_start(&cli->progress, "data", 0);
@@ -176,8 +177,8 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
     progress_clear(&cli->progress);
     TRY(status);
 
-    adatom_device_info machine;
-    adatom_reproduction_info parts;
+    adatom_device_info machine = ADATOM_INIT(adatom_device_info);
+    adatom_reproduction_info parts = ADATOM_INIT(adatom_reproduction_info);
     adatom_device_describe(device, &machine);
     adatom_reproduction_describe(reproduction, &parts);
     document = make_document(file, recipe, reproduction, &machine);

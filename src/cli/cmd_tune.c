@@ -4,13 +4,12 @@
 #include <stdlib.h>
 
 typedef struct tune_options {
-    const char *arch, *sharing;
+    const char *arch;
+    adatom_sharing sharing;
     int size, way, shot, query, tasks;
     float seconds;
 } tune_options;
 
-static const char *const sharings[] = {"none",        "layer",       "stage",     "net",
-                                       "group-layer", "group-stage", "group-net", NULL};
 #define AT(member) .offset = offsetof(tune_options, member)
 static const arg_option table[] = {
     {.name = "arch",
@@ -20,9 +19,10 @@ static const arg_option table[] = {
      .value = "NAME",
      .help = "architecture, as in 'adatom pretrain'"},
     {.name = "sharing",
-     .type = ARG_CHOICE,
+     .type = ARG_ENUM,
      AT(sharing),
-     .choices = sharings,
+     .choices = sharing_names + 1,
+     .base = 1,
      .initial = "net",
      .value = "MODE",
      .help = "of coefficients"},
@@ -102,6 +102,10 @@ static void on_result(void *user, const adatom_tune_result *r) {
     progress_update(&t->cli->progress, (double)json_array_size(t->rows), 0, r->operation);
 }
 
+static bool on_progress(void *user, const adatom_progress *now) {
+    return cli_progress(((struct tune *)user)->cli, now);
+}
+
 adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
@@ -128,7 +132,8 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
-    adatom_tune_params params = {.arch = values.arch,
+    adatom_tune_params params = {.size = sizeof params,
+                                 .arch = values.arch,
                                  .sharing = values.sharing,
                                  .image_size = values.size,
                                  .way = values.way,
@@ -137,11 +142,12 @@ adatom_status cmd_tune(struct cli *cli, int argc, char **argv) {
                                  .tasks_at_once = values.tasks,
                                  .seconds = (double)values.seconds,
                                  .report = on_result,
+                                 .progress = on_progress,
                                  .user = &tune};
     progress_start(&cli->progress, "tune", 0);
     TRY(adatom_tune_device(device, &params, &tuned));
     progress_clear(&cli->progress);
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(device, &info);
     if (!(document = report_document("tune"))) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     json_object_set_new(document, "device", report_device(&info));

@@ -22,15 +22,17 @@ static const cli_command commands[] = {
     {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
 };
 
-/* The signal handler has no argument to find the context by: the one variable of the program that is global. */
+/* The signal handler has no argument to find the context by: these two variables of the program are global. */
 static adatom_context *volatile interruptible;
+static volatile sig_atomic_t stopped;
 
 /* A log that the output is piped to may end by the same signal; writing to it must not end this program before its
  * checkpoint is kept. */
 static void on_signal(int number) {
     (void)number;
     signal(SIGPIPE, SIG_IGN);
-    if (interruptible) adatom_context_interrupt(interruptible);
+    stopped = 1;
+    if (interruptible) adatom_context_interrupt(interruptible); /* where it runs a call without a callback */
 }
 
 /* Ctrl-C, the end of a job, the end of the terminal. The second Ctrl-C or SIGTERM finds the default action again and
@@ -90,8 +92,8 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    struct cli cli = {0};
-    adatom_context_params params = {.log = on_log, .user = &cli};
+    struct cli cli = {.stopped = &stopped};
+    adatom_context_params params = {.size = sizeof params, .log = on_log, .user = &cli};
     memory_watch();
     progress_init(&cli.progress, false);
     adatom_status status = adatom_context_create(&params, &cli.ctx);

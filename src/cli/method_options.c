@@ -1,26 +1,25 @@
 /* The options that describe a method, for every command that adapts. */
 #include "method_options.h"
 
-const char *const method_names[] = {"centroid", "head", "cosine", "atoms", "norm", "atoms+norm",
-                                    "full",     "lora", "dora",   "bora",  NULL};
-static const char *const optimizers[] = {"sgd", "adam", NULL};
-static const char *const heads[] = {"linear", "cosine", NULL};
-static const char *const head_inits[] = {"zero", "random", "means", NULL};
-static const char *const distances[] = {"euclidean", "cosine", NULL};
-static const char *const bns[] = {"frozen", "support", "transductive", NULL};
-static const char *const convs[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
+const char *const method_names[] = {ADATOM_ADAPT_LIST(CHOICE_TEXT) NULL};
+static const char *const optimizers[] = {ADATOM_OPTIMIZER_LIST(CHOICE_TEXT) NULL};
+static const char *const heads[] = {ADATOM_HEAD_LIST(CHOICE_TEXT) NULL};
+static const char *const head_inits[] = {ADATOM_HEAD_INIT_LIST(CHOICE_TEXT) NULL};
+static const char *const distances[] = {ADATOM_DISTANCE_LIST(CHOICE_TEXT) NULL};
+static const char *const bns[] = {ADATOM_BN_LIST(CHOICE_TEXT) NULL};
+static const char *const convs[] = {ADATOM_CONV_LIST(CHOICE_TEXT) NULL};
 
 #define OPTIONS method_options
 #define REAL(text, member, low, high, words)                                                                           \
     OPTION(text, ARG_REAL, member, .least = low, .most = high, .value = "X", .help = words)
 #define RATE(text, member, high, words)                                                                                \
     OPTION(text, ARG_REAL, member, .most = high, .zero_is_none = true, .value = "X", .help = words)
-#define CHOICE(text, member, list, words)                                                                              \
-    OPTION(text, ARG_CHOICE, member, .choices = list, .value = "NAME", .help = words)
+#define CHOICE(text, member, list, first, words)                                                                       \
+    OPTION(text, ARG_ENUM, member, .choices = (list) + (first), .base = first, .value = "NAME", .help = words)
 static const arg_option method_table[] = {
     OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N",
            .help = "optimiser steps; 0: the method's default"),
-    CHOICE("optimizer", optimizer, optimizers, "of all methods that take steps (default adam)"),
+    CHOICE("optimizer", optimizer, optimizers, 1, "of all methods that take steps (default adam)"),
     RATE("lr", lr, 1000, "learning rate of the head"),
     RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
     RATE("lr-norm", lr_norm, 1000, "learning rate of batch norm's scale and shift"),
@@ -33,12 +32,12 @@ static const arg_option method_table[] = {
     OPTION("nesterov", ARG_FLAG, nesterov, .help = "sgd with Nesterov's momentum"),
     REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
     REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
-    CHOICE("head", head, heads, "classifier of the methods that train one"),
-    CHOICE("head-init", head_init, head_inits, "its start (default means: the directions of the class means)"),
+    CHOICE("head", head, heads, 1, "classifier of the methods that train one"),
+    CHOICE("head-init", head_init, head_inits, 1, "its start (default means: the directions of the class means)"),
     REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
-    CHOICE("distance", distance, distances, "of centroid"),
-    CHOICE("bn", bn, bns, "statistics of batch norm; transductive looks at the queries"),
-    CHOICE("conv", conv, convs, "how decomposed layers are computed"),
+    CHOICE("distance", distance, distances, 0, "of centroid"),
+    CHOICE("bn", bn, bns, 0, "statistics of batch norm; transductive looks at the queries"),
+    CHOICE("conv", conv, convs, 0, "how decomposed layers are computed"),
     OPTION("tasks-at-once", ARG_INT, tasks_at_once, .least = 0, .most = 1e6, .initial = "0", .value = "N",
            .help = "tasks in one submission; 0: as many as are useful and fit"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
@@ -54,28 +53,30 @@ arg_group method_group(method_options *values) {
 }
 
 adatom_method method_params(const method_options *o, const char *adapt, uint64_t seed) {
-    return (adatom_method){.adapt = adapt,
-                           .steps = o->steps,
-                           .optimizer = o->optimizer,
-                           .lr = o->lr,
-                           .lr_atoms = o->lr_atoms,
-                           .lr_norm = o->lr_norm,
-                           .lr_full = o->lr_full,
-                           .lr_adapter = o->lr_adapter,
-                           .rank = o->rank,
-                           .adapter_scale = o->adapter_scale,
-                           .momentum = o->momentum,
-                           .dampening = o->dampening,
-                           .nesterov = o->nesterov,
-                           .weight_decay = o->weight_decay,
-                           .label_smoothing = o->label_smoothing,
-                           .head = o->head,
-                           .head_init = o->head_init,
-                           .cosine_scale = o->cosine_scale,
-                           .distance = o->distance,
-                           .bn = o->bn,
-                           .conv = o->conv,
-                           .seed = seed,
-                           .tasks_at_once = o->tasks_at_once,
-                           .memory_bytes = (size_t)(o->memory < SIZE_MAX ? o->memory : SIZE_MAX)};
+    adatom_method m = {.size = sizeof m,
+                       .steps = o->steps,
+                       .optimizer = o->optimizer,
+                       .lr = o->lr,
+                       .lr_atoms = o->lr_atoms,
+                       .lr_norm = o->lr_norm,
+                       .lr_full = o->lr_full,
+                       .lr_adapter = o->lr_adapter,
+                       .rank = o->rank,
+                       .adapter_scale = o->adapter_scale,
+                       .momentum = o->momentum,
+                       .dampening = o->dampening,
+                       .nesterov = o->nesterov,
+                       .weight_decay = o->weight_decay,
+                       .label_smoothing = o->label_smoothing,
+                       .head = o->head,
+                       .head_init = o->head_init,
+                       .cosine_scale = o->cosine_scale,
+                       .distance = o->distance,
+                       .bn = o->bn,
+                       .conv = o->conv,
+                       .seed = seed,
+                       .tasks_at_once = o->tasks_at_once,
+                       .memory_bytes = (size_t)(o->memory < SIZE_MAX ? o->memory : SIZE_MAX)};
+    adatom_adapt_kind_parse(adapt, &m.adapt); /* one of method_names */
+    return m;
 }

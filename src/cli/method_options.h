@@ -6,14 +6,19 @@
 
 typedef struct method_options {
     int steps, rank, tasks_at_once;
-    const char *optimizer, *head, *head_init, *distance, *bn, *conv;
+    adatom_optimizer optimizer;
+    adatom_head head;
+    adatom_head_init head_init;
+    adatom_distance distance;
+    adatom_bn bn;
+    adatom_conv conv;
     float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing,
         cosine_scale;
     bool nesterov;
     uint64_t memory;
 } method_options;
 
-extern const char *const method_names[]; /* ends with NULL */
+extern const char *const method_names[]; /* the first is no value of an option; ends with NULL */
 arg_group method_group(method_options *values);
 adatom_method method_params(const method_options *options, const char *adapt, uint64_t seed);
 #endif

@@ -27,7 +27,7 @@ arg_group common_group(common_options *values) {
     return (arg_group){"General", common_table, COUNT(common_table), values};
 }
 
-static const char *const precisions[] = {"fp32", "fp16", NULL};
+static const char *const precisions[] = {ADATOM_PRECISION_LIST(CHOICE_TEXT) NULL};
 static const arg_option device_table[] = {
     {.name = "device",
      .letter = 'd',
@@ -38,7 +38,7 @@ static const arg_option device_table[] = {
      .help = "auto (the best GPU, else the CPU), cpu, vulkan, an index of 'adatom devices', a UUID, a PCI address or "
              "part of the name"},
     {.name = "precision",
-     .type = ARG_CHOICE,
+     .type = ARG_ENUM,
      .offset = offsetof(device_options, precision),
      .choices = precisions,
      .initial = "fp32",
@@ -80,7 +80,8 @@ arg_group device_group(device_options *values) {
     return (arg_group){"Device", device_table, COUNT(device_table), values};
 }
 
-const char *const layout_names[] = {"auto", "torchvision", "timm", "closerlook", "rfs", NULL};
+const char *const layout_names[] = {ADATOM_LAYOUT_LIST(CHOICE_TEXT) NULL};
+const char *const sharing_names[] = {ADATOM_SHARING_LIST(CHOICE_TEXT) NULL};
 
 static const arg_option data_table[] = {
     {.name = "data",
@@ -245,25 +246,49 @@ void cli_cache_dir(const device_options *options, char *out, size_t capacity) {
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out) {
     char cache[4096];
     cli_cache_dir(options, cache, sizeof cache);
-    adatom_device_params params = {.select = options->device,
+    adatom_device_params params = {.size = sizeof params,
+                                   .select = options->device,
                                    .precision = options->precision,
                                    .threads = options->threads,
                                    .cache_dir = cache[0] ? cache : NULL,
+                                   .progress = cli_progress,
+                                   .user = cli,
                                    .validate = options->validate};
-    if (params.precision && strcmp(params.precision, "fp16") == 0)
+    if (params.precision == ADATOM_PRECISION_FP16)
         cli_note(cli, "kernels of half precision are checked first where they never were");
     adatom_status status = adatom_device_open(cli->ctx, &params, out);
     if (status == ADATOM_OK) cli_note(cli, "device: %s", adatom_device_reason(*out));
     return status;
 }
 
-static void on_decode(void *user, size_t done, size_t total) {
-    progress_update(&((struct cli *)user)->progress, (double)done, (double)total, "pictures decoded");
+bool cli_progress(void *user, const adatom_progress *now) {
+    struct cli *cli = user;
+    const char *text = now->phase == ADATOM_PHASE_DECODING      ? "pictures decoded"
+                       : now->phase == ADATOM_PHASE_FITTING     ? "tasks adapted"
+                       : now->phase == ADATOM_PHASE_CLASSIFYING ? "pictures classified"
+                                                                : NULL;
+    if (!now->poll && text) progress_update(&cli->progress, (double)now->done, (double)now->total, text);
+    return !*cli->stopped;
+}
+
+adatom_status cli_augment(struct cli *cli, const char *text, uint32_t *flags) {
+    char part[65];
+    uint32_t ignored;
+    if (adatom_augment_parse(text, flags)) return ADATOM_OK;
+    for (;; text += strcspn(text, "+") + 1) { /* there is one that is not known */
+        const size_t length = strcspn(text, "+");
+        snprintf(part, sizeof part, "%.*s", (int)(length < sizeof part ? length : sizeof part - 1), text);
+        if (length == 0 || length >= sizeof part || !adatom_augment_parse(part, &ignored)) break;
+    }
+    return cli_fail(cli, ADATOM_USAGE,
+                    "the augmentation '%s' is not known; it is made of none, shift, crop, flip, jitter, joined by +",
+                    part);
 }
 
 adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
                                          const char *cache_dir, int size, int resize) {
-    return (adatom_dataset_params){.size = size,
+    return (adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                   .image_size = size,
                                    .resize = resize,
                                    .split = options->split,
                                    .csv = options->csv,
@@ -273,7 +298,7 @@ adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *op
                                    .background = options->pictures.background,
                                    .allow_truncated = options->pictures.allow_truncated,
                                    .builtin_per_class = options->per_class,
-                                   .progress = on_decode,
+                                   .progress = cli_progress,
                                    .user = cli};
 }
 

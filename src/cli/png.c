@@ -65,15 +65,15 @@ static void draw_strip(uint8_t *grey, size_t width, size_t top, const float *ato
 }
 
 adatom_status png_atoms(struct cli *cli, const char *path, const adatom_adapter *adapter, const adatom_model *model) {
-    adatom_adapter_info info;
-    adatom_adapter_tensor t;
+    adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info);
+    adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
     adatom_status status = ADATOM_OK;
     size_t width = 0, height = GAP, top = GAP, elements = 0;
     uint8_t *grey = NULL;
     float *before = NULL;
     adatom_adapter_describe(adapter, &info);
     for (int i = 0; i < info.tensors; i++) {
-        TRY(adatom_adapter_get_tensor(adapter, model, i, &t, NULL, NULL));
+        TRY(adatom_adapter_get_tensor(adapter, model, i, &t));
         if (!t.atoms) continue;
         const size_t k = (size_t)t.shape[t.rank - 1], side = k * CELL,
                      across = GAP + t.elements / (k * k) * (side + GAP);
@@ -88,8 +88,9 @@ adatom_status png_atoms(struct cli *cli, const char *path, const adatom_adapter 
     memset(grey, 255, width * height);
     float *after = before + elements;
     for (int i = 0; i < info.tensors; i++) {
-        TRY(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        TRY(adatom_adapter_get_tensor(adapter, model, i, &t));
         if (!t.atoms) continue;
+        TRY(adatom_adapter_read_tensor(adapter, model, i, before, after, elements));
         float most = 0;
         for (size_t e = 0; e < t.elements; e++) most = fmaxf(most, fmaxf(fabsf(before[e]), fabsf(after[e])));
         const size_t k = (size_t)t.shape[t.rank - 1], m = t.elements / (k * k);

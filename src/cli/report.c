@@ -64,14 +64,14 @@ void report_precision(json_t *record, const adatom_device_info *info) {
         at += length;
         at += strspn(at, ", ");
     }
-    json_object_set_new(record, "precision", json_string(info->precision));
+    json_object_set_new(record, "precision", json_string(adatom_precision_name(info->precision)));
     json_object_set_new(record, "features_used", features);
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
     json_t *dataset =
         json_pack("{s:o,s:s,s:i,s:I,s:i,s:s}", "name", report_text(d->name), "hash", d->hash, "classes", d->classes,
-                  "images", (json_int_t)d->images, "size", d->size, "background", d->background);
+                  "images", (json_int_t)d->images, "size", d->image_size, "background", d->background);
     if (d->damaged) json_object_set_new(dataset, "damaged", json_integer((json_int_t)d->damaged));
     return dataset;
 }

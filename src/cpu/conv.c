@@ -372,7 +372,33 @@ static size_t dw_scratch(const ad_cpu_call *call) {
     return l.partial + (size_t)call->threads * (l.window + l.copy);
 }
 
+/* ---- CONV_DBIAS, in two passes: a partial sum per chunk of rows, then their sum ---- */
+
+static void run_dbias(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t rows = (size_t)g->n * (size_t)g->oh * (size_t)g->ow, o = (size_t)g->o, size = ad_cpu_chunk_rows(rows);
+    const size_t chunks = ad_cpu_chunk_count(rows), tasks = (size_t)call->tasks, items = tasks * chunks;
+    AD_CPU_PARALLEL(call, rows * o * tasks)
+    for (size_t item = 0; item < items; item++) {
+        const size_t first = item % chunks * size;
+        float *sum = call->scratch + item * o;
+        memset(sum, 0, o * sizeof *sum);
+        ad_cpu_sum_rows(sum, (const float *)ad_cpu_at(call, 0, (int)(item / chunks)) + first * o,
+                        AD_MIN(size, rows - first), o);
+    }
+    for (size_t task = 0; task < tasks; task++)
+        ad_cpu_reduce(ad_cpu_at(call, 1, (int)task), call->scratch + task * chunks * o, chunks, o, 1,
+                      ad_cpu_accumulates(call));
+}
+
+static size_t dbias_scratch(const ad_cpu_call *call) {
+    const ad_op *op = call->op;
+    const ad_geometry *g = &op->g;
+    return (size_t)call->tasks * ad_cpu_chunk_count((size_t)g->n * (size_t)g->oh * (size_t)g->ow) * (size_t)g->o;
+}
+
 static const char *const variants[] = {"tiles", NULL};
 const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {.run = run_conv_dw, .scratch = dw_scratch, .variants = variants};
+const ad_cpu_kernel ad_cpu_kernel_CONV_DBIAS = {.run = run_dbias, .scratch = dbias_scratch};

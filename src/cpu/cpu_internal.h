@@ -74,6 +74,7 @@ static inline ad_cpu_groups ad_cpu_groups_of(const ad_geometry *g) {
 
 float ad_cpu_dot(const float *a, const float *b, size_t count);
 void ad_cpu_add_scaled(float *y, const float *x, float scale, size_t count); /* y += scale x */
+void ad_cpu_sum_rows(float *sum, const float *x, size_t rows, size_t c);     /* sum[k] += x[row][k] of all rows */
 
 /* Sums over rows are cut into this many chunks at most, of at least 256 rows. */
 enum { AD_CPU_CHUNK_ROWS = 256, AD_CPU_CHUNKS = 128 };

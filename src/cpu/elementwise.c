@@ -22,6 +22,11 @@ AD_CPU_CLONES void ad_cpu_add_scaled(float *y, const float *x, float scale, size
     for (size_t i = 0; i < count; i++) y[i] += scale * x[i];
 }
 
+AD_CPU_CLONES void ad_cpu_sum_rows(float *sum, const float *x, size_t rows, size_t c) {
+    for (size_t r = 0; r < rows; r++, x += c)
+        for (size_t ch = 0; ch < c; ch++) sum[ch] += x[ch];
+}
+
 void ad_cpu_reduce(float *y, const float *partial, size_t chunks, size_t count, double scale, bool accumulate) {
     for (size_t i = 0; i < count; i++) {
         double sum = 0;

@@ -325,13 +325,17 @@ static void write_counters(const ad_program *p, const int32_t *counters) {
         if (p->segments[s].counter) *p->segments[s].counter = counters[s];
 }
 
-static bool interrupted(const ad_program *p) { return !p->whole && atomic_load(&p->engine->base.ctx->interrupted); }
+/* Lane 0 is the calling thread, which alone may ask the caller whether to go on. */
+static bool interrupted(const ad_program *p, int lane) {
+    adatom_context *ctx = p->engine->base.ctx;
+    return !p->whole && (lane == 0 ? ad_stopping(ctx) : atomic_load(&ctx->interrupted));
+}
 
 /* One task on the calling thread, with counters of its own. */
 static void run_task(const ad_program *p, const ad_run *runs, int count, int task, int lane, int32_t *counters) {
     for (int k = 0; k < count; k++) {
         const segment *s = &p->segments[runs[k].segment];
-        for (int turn = 0; turn < runs[k].times && !interrupted(p); turn++) {
+        for (int turn = 0; turn < runs[k].times && !interrupted(p, lane); turn++) {
             for (int i = s->first; i < s->first + s->count - (s->counter != NULL); i++) {
                 ad_cpu_call call = call_of(p, &p->calls[i], task, 1, lane);
                 call.threads = 1;
@@ -350,7 +354,7 @@ static void run_task(const ad_program *p, const ad_run *runs, int count, int tas
 static void run_ops(ad_program *p, const ad_run *runs, int count, int first, int tasks) {
     for (int k = 0; k < count; k++) {
         const segment *s = &p->segments[runs[k].segment];
-        for (int turn = 0; turn < runs[k].times && !interrupted(p); turn++)
+        for (int turn = 0; turn < runs[k].times && !interrupted(p, 0); turn++)
             for (int i = s->first; i < s->first + s->count; i++) {
                 const ad_cpu_call call = call_of(p, &p->calls[i], first, tasks, 0);
                 const double start = p->profile ? ad_seconds() : 0;
@@ -393,7 +397,7 @@ static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
         const bool by_task = p->segments[runs[k].segment].by_task;
         for (end = k + 1; by_task && end < count && p->segments[runs[end].segment].by_task;) end++;
         run_all(p, runs + k, end - k, by_task);
-        if (interrupted(p)) return ad_interrupted(p->engine->base.ctx);
+        if (interrupted(p, 0)) return ad_interrupted(p->engine->base.ctx);
     }
     return ADATOM_OK;
 }
@@ -454,7 +458,7 @@ void ad_cpu_describe(int threads, adatom_device_info *out) {
     snprintf(out->backend, sizeof out->backend, "cpu");
     read_model(out->name, sizeof out->name);
     snprintf(out->type, sizeof out->type, "cpu");
-    snprintf(out->precision, sizeof out->precision, "fp32");
+    out->precision = ADATOM_PRECISION_FP32;
     snprintf(out->api, sizeof out->api, "%s", best_tiles()->name);
 }
 
@@ -462,7 +466,7 @@ static void describe(const ad_engine *base, adatom_device_info *out) {
     const cpu_engine *engine = (const cpu_engine *)base;
     *out = engine->info;
     const bool half = engine->half_storage == AD_VERDICT_PASSED;
-    snprintf(out->precision, sizeof out->precision, "%s", half ? "fp16" : "fp32");
+    out->precision = half ? ADATOM_PRECISION_FP16 : ADATOM_PRECISION_FP32;
     snprintf(out->features, sizeof out->features, "%s", half ? "half-storage" : "");
 }
 

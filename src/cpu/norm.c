@@ -115,11 +115,6 @@ static void run_affine_back(const ad_cpu_call *call) {
 }
 
 /* ---- sums over rows, in two passes: a partial sum per chunk, then their sum ---- */
-AD_CPU_CLONES static void sum_rows(float *sum, const float *x, size_t rows, size_t c) {
-    for (size_t r = 0; r < rows; r++, x += c)
-        for (size_t ch = 0; ch < c; ch++) sum[ch] += x[ch];
-}
-
 AD_CPU_CLONES static void square_rows(float *sum, const float *x, const float *mean, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++, x += c)
         for (size_t ch = 0; ch < c; ch++) sum[ch] += (x[ch] - mean[ch]) * (x[ch] - mean[ch]);
@@ -149,7 +144,7 @@ static void run_stats(const ad_cpu_call *call) {
             float *sum = partial + item * c;
             memset(sum, 0, c * sizeof *sum);
             if (moment == 0)
-                sum_rows(sum, x, count, c);
+                ad_cpu_sum_rows(sum, x, count, c);
             else
                 square_rows(sum, x, mean, count, c);
         }
@@ -187,29 +182,6 @@ static void run_affine_sums(const ad_cpu_call *call) {
 static size_t affine_sums_scratch(const ad_cpu_call *call) {
     const ad_op *op = call->op;
     return (size_t)call->tasks * ad_cpu_chunk_count(rows_of(op)) * 2 * (size_t)op->g.c;
-}
-
-static void run_dbias(const ad_cpu_call *call) {
-    const ad_geometry *g = &call->op->g;
-    const size_t rows = (size_t)g->n * (size_t)g->oh * (size_t)g->ow, o = (size_t)g->o, size = ad_cpu_chunk_rows(rows);
-    const size_t chunks = ad_cpu_chunk_count(rows), tasks = (size_t)call->tasks, items = tasks * chunks;
-    AD_CPU_PARALLEL(call, rows * o * tasks)
-    for (size_t item = 0; item < items; item++) {
-        const size_t first = item % chunks * size;
-        float *sum = call->scratch + item * o;
-        memset(sum, 0, o * sizeof *sum);
-        sum_rows(sum, (const float *)ad_cpu_at(call, 0, (int)(item / chunks)) + first * o, AD_MIN(size, rows - first),
-                 o);
-    }
-    for (size_t task = 0; task < tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 1, (int)task), call->scratch + task * chunks * o, chunks, o, 1,
-                      ad_cpu_accumulates(call));
-}
-
-static size_t dbias_scratch(const ad_cpu_call *call) {
-    const ad_op *op = call->op;
-    const ad_geometry *g = &op->g;
-    return (size_t)call->tasks * ad_cpu_chunk_count((size_t)g->n * (size_t)g->oh * (size_t)g->ow) * (size_t)g->o;
 }
 
 /* ---- a few numbers per channel ---- */
@@ -264,7 +236,6 @@ const ad_cpu_kernel ad_cpu_kernel_AFFINE = {.run = run_affine};
 const ad_cpu_kernel ad_cpu_kernel_AFFINE_BACK = {.run = run_affine_back};
 const ad_cpu_kernel ad_cpu_kernel_BN_STATS = {.run = run_stats, .scratch = stats_scratch};
 const ad_cpu_kernel ad_cpu_kernel_AFFINE_SUMS = {.run = run_affine_sums, .scratch = affine_sums_scratch};
-const ad_cpu_kernel ad_cpu_kernel_CONV_DBIAS = {.run = run_dbias, .scratch = dbias_scratch};
 const ad_cpu_kernel ad_cpu_kernel_BN_FOLD = {.run = run_fold};
 const ad_cpu_kernel ad_cpu_kernel_BN_RUNNING = {.run = run_running};
 const ad_cpu_kernel ad_cpu_kernel_BN_BACK = {.run = run_back};

@@ -37,19 +37,23 @@ adatom_status adatom_device_list(adatom_context *ctx, adatom_device_info *infos,
     adatom_status status = list_devices(ctx, 0, &all, &found, &vulkan);
     if (status != ADATOM_OK) return status;
     if (vulkan != ADATOM_OK) warn_and_go_on(ctx, "no Vulkan device is listed: %s", adatom_context_message(ctx));
-    const size_t written = AD_MIN(capacity, (size_t)found);
-    if (written) memcpy(infos, all, written * sizeof *infos);
-    *count = (size_t)found;
+    const size_t stride = capacity ? infos->size : 0;
+    for (size_t i = 0; i < AD_MIN(capacity, (size_t)found) && status == ADATOM_OK; i++) {
+        adatom_device_info *info = (adatom_device_info *)((char *)infos + i * stride);
+        memcpy(info, &stride, sizeof stride); /* only the first has its size for certain */
+        status = AD_INFO(ctx, adatom_device_info, &all[i], info);
+    }
+    if (status == ADATOM_OK) *count = (size_t)found;
     ad_free(all);
-    return ad_leave(ctx, ADATOM_OK);
+    return ad_leave(ctx, status);
 }
 
 static bool is_vulkan(const adatom_device_info *info) { return !strcmp(info->backend, "vulkan"); }
 
 /* Higher is better; 0: a software device. */
 static int rank(const adatom_device_info *info) {
-    static const char *const types[] = {"software", "virtual", "integrated", "discrete"};
-    for (int r = 3; r > 0; r--)
+    static const char *const types[] = {"software", "other", "virtual", "integrated", "discrete"};
+    for (int r = AD_COUNT(types) - 1; r > 0; r--)
         if (!strcmp(info->type, types[r])) return r;
     return 0;
 }
@@ -250,18 +254,16 @@ static adatom_status open_without_vulkan(adatom_device *device, const adatom_dev
     return status;
 }
 
+AD_CHOSEN(is_precision, ADATOM_PRECISION_LIST)
+
 adatom_status ad_device_open(adatom_context *ctx, const adatom_device_params *params, adatom_device **out) {
-    const adatom_device_params defaults = {0};
-    if (!params) params = &defaults;
     adatom_device_info *infos = NULL;
     adatom_status vulkan = ADATOM_OK;
     int count = 0;
     *out = NULL;
     if (params->threads < 0)
         return ad_fail(ctx, ADATOM_USAGE, "threads must be at least 0 (all processors), not %d", params->threads);
-    const bool half = params->precision && !strcmp(params->precision, "fp16");
-    if (params->precision && !half && strcmp(params->precision, "fp32"))
-        return ad_fail(ctx, ADATOM_USAGE, "precision must be fp32 or fp16, not '%s'", params->precision);
+    if (!is_precision((int)params->precision)) return ad_choice_refuse(ctx, "precision", (int)params->precision);
     adatom_device *device = ad_calloc(ctx, 1, sizeof *device);
     if (!device) return ADATOM_OUT_OF_MEMORY;
     device->ctx = ctx;
@@ -285,7 +287,9 @@ done:
     return status;
 }
 
-void adatom_device_describe(const adatom_device *device, adatom_device_info *out) { *out = device->info; }
+adatom_status adatom_device_describe(const adatom_device *device, adatom_device_info *out) {
+    return AD_INFO(device->ctx, adatom_device_info, &device->info, out);
+}
 const char *adatom_device_reason(const adatom_device *device) { return device->reason; }
 
 void adatom_device_destroy(adatom_device **device) {

@@ -24,7 +24,6 @@ typedef struct adaptation {
     const int *stops;
     int stop_count;
     size_t memory_bytes, arena_bytes;
-    const adatom_progress *progress;
     adatom_evaluation **evaluations; /* one for each stop */
 } adaptation;
 
@@ -33,7 +32,7 @@ typedef struct adaptation {
 /* Lists the pictures of tasks first .. first + count - 1, whose rows on the device begin with `row`. */
 static adatom_status list_images(adaptation *a, int first, int count, size_t row) {
     adatom_context *ctx = a->session.device->ctx;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
     if (!a->row_of) a->row_of = ad_malloc(ctx, info.images, sizeof *a->row_of);
     if (!a->images) a->images = ad_malloc(ctx, info.images, sizeof *a->images);
@@ -82,10 +81,10 @@ static void choose_batches(adaptation *a) {
 /* Plans as many tasks at once as fit. */
 static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
     ad_session *s = &a->session;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
     if (a->settings.backbone)
-        ad_session_use_pictures(s, adatom_dataset_pixels(a->dataset, 0), info.size);
+        ad_session_use_pictures(s, adatom_dataset_pixels(a->dataset, 0), info.image_size);
     else
         ad_session_use_features(s, NULL);
     ad_build_params build = {.net = &s->model->net,
@@ -97,7 +96,7 @@ static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
                              .query_rounds = a->query_rounds,
                              .eval_between = a->stop_count > 1,
                              .through = a->stop_count == 1,
-                             .data_size = info.size};
+                             .data_size = info.image_size};
     ad_settings_apply(&a->settings, &build);
     const ad_tasks_wanted wanted = {.tasks = method->tasks_at_once,
                                     .most = a->count,
@@ -113,15 +112,15 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     adatom_context *ctx = a->session.device->ctx;
     adatom_status status = ad_settings_resolve(ctx, method, &a->settings);
     if (status != ADATOM_OK) return status;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
     adatom_episodes_describe(a->episodes, &a->list);
     if (strcmp(info.hash, a->list.dataset_hash) != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
                        a->list.dataset_hash, info.hash);
-    if (info.size < a->session.model->net.image_size)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d", info.size,
-                       a->session.model->net.image_size);
+    if (info.image_size < a->session.model->net.image_size)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
+                       info.image_size, a->session.model->net.image_size);
     if (a->count == 0 && a->first >= 0) a->count = a->list.tasks - a->first;
     if (a->first < 0 || a->count < 1 || a->first > a->list.tasks - a->count)
         return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", a->count,
@@ -291,11 +290,10 @@ done:
     return status;
 }
 
-static void tell_progress(void *user, size_t done, size_t total) {
-    const adaptation *a = user;
-    double mean, ci95;
-    adatom_mean_interval(a->evaluations[a->stop_count - 1]->accuracy, NULL, done, &mean, &ci95);
-    a->progress->call(a->progress->user, (int)done, (int)total, mean, ci95);
+static void tell_progress(const adaptation *a, int done) {
+    adatom_progress now = {.phase = ADATOM_PHASE_EPISODES, .done = (uint64_t)done, .total = (uint64_t)a->count};
+    adatom_mean_interval(a->evaluations[a->stop_count - 1]->accuracy, NULL, (size_t)done, &now.mean, &now.ci95);
+    ad_report_details(a->session.device->ctx, &now);
 }
 
 static adatom_status adapt_groups(adaptation *a) {
@@ -306,7 +304,7 @@ static adatom_status adapt_groups(adaptation *a) {
     for (int at = 0; at < a->count; at += s->build.tasks) {
         AD_TRY(ad_interrupted(s->device->ctx));
         AD_TRY(adapt_group(a, at, order));
-        ad_session_tell(s, (size_t)AD_MIN(s->build.tasks, a->count - at));
+        tell_progress(a, AD_MIN(at + s->build.tasks, a->count));
     }
 done:
     ad_free(order);
@@ -315,10 +313,24 @@ done:
 
 /* ---- the whole ---- */
 
-static adaptation adaptation_of(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                const adatom_episodes *episodes) {
-    return (adaptation){
-        .session = ad_session_of(device, model), .dataset = dataset, .episodes = episodes, .stop_count = 1};
+/* *out: the caller's params; *method: the caller's, or the default. */
+static adatom_status read_params(adatom_context *ctx, const adatom_adapt_params *params, adatom_adapt_params *out,
+                                 adatom_method *method) {
+    adatom_status status = AD_PARAMS(ctx, adatom_adapt_params, params, out);
+    if (status == ADATOM_OK) status = AD_PARAMS(ctx, adatom_method, out->method, method);
+    if (status == ADATOM_OK && (!out->dataset || !out->episodes))
+        status = ad_fail(ctx, ADATOM_USAGE, "adapting needs a data set and a list of episodes");
+    return status;
+}
+
+static adaptation adaptation_of(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params) {
+    return (adaptation){.session = ad_session_of(device, model),
+                        .dataset = params->dataset,
+                        .episodes = params->episodes,
+                        .list = ADATOM_INIT(adatom_episodes_info),
+                        .first = params->first,
+                        .count = params->count,
+                        .stop_count = 1};
 }
 
 static void clear_adaptation(adaptation *a) {
@@ -327,26 +339,38 @@ static void clear_adaptation(adaptation *a) {
     ad_free(a->row_of);
 }
 
-adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                const adatom_episodes *episodes, const adatom_method *method, bool on_the_way,
-                                size_t *arena_bytes, int *tasks_at_once) {
-    adaptation a = adaptation_of(device, model, dataset, episodes);
-    if (on_the_way) a.stop_count = 2;
-    adatom_status status = prepare(&a, method);
-    *tasks_at_once = a.session.build.tasks;
-    if (status == ADATOM_OK && !a.settings.backbone) {
-        adatom_dataset_info info;
-        adatom_dataset_describe(dataset, &info);
-        const ad_features_wanted wanted = {.device = device,
-                                           .model = model,
-                                           .size = info.size,
-                                           .count = a.image_count,
-                                           .memory_bytes = a.memory_bytes};
-        status = ad_features_plan(&wanted);
+/* Everything that a run would need, that of the features included where the backbone stays as it is. */
+static adatom_status plan_whole(adaptation *a, const adatom_method *method) {
+    adatom_status status = prepare(a, method);
+    if (status != ADATOM_OK || a->settings.backbone) return status;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(a->dataset, &info);
+    const ad_features_wanted wanted = {.device = a->session.device,
+                                       .model = a->session.model,
+                                       .size = info.image_size,
+                                       .count = a->image_count,
+                                       .memory_bytes = a->memory_bytes};
+    return ad_features_plan(&wanted);
+}
+
+adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                adatom_adapt_plan_info *out) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    adaptation a = adaptation_of(device, model, &p);
+    if (p.step_count > 1) a.stop_count = 2;
+    if (status == ADATOM_OK) status = plan_whole(&a, &method);
+    adatom_adapt_plan_info info = ADATOM_INIT(adatom_adapt_plan_info);
+    if (status == ADATOM_OK) {
+        info.arena_bytes = a.arena_bytes;
+        info.tasks_at_once = a.session.build.tasks;
     }
-    *arena_bytes = a.arena_bytes;
     clear_adaptation(&a);
-    return ad_leave(device->ctx, status);
+    const adatom_status written = AD_INFO(ctx, adatom_adapt_plan_info, &info, out);
+    return ad_call_end(ctx, &outer, status == ADATOM_OK ? written : status);
 }
 
 static adatom_status begin_session(adaptation *a) {
@@ -371,20 +395,15 @@ done:
 }
 
 /* out[0..a->stop_count-1]: all or none. */
-static adatom_status adapt_episodes(adaptation *a, const adatom_method *method, const adatom_progress *progress,
-                                    adatom_evaluation **out) {
+static adatom_status adapt_episodes(adaptation *a, const adatom_method *method, adatom_evaluation **out) {
     adatom_context *ctx = a->session.device->ctx;
     const double start = ad_seconds();
     adatom_status status;
     for (int k = 0; k < a->stop_count; k++) out[k] = NULL;
     a->evaluations = out;
-    a->progress = progress;
     AD_TRY(prepare(a, method));
     AD_TRY(create_evaluations(a));
     AD_TRY(begin_session(a));
-    if (progress && progress->call) a->session.progress.call = tell_progress;
-    a->session.progress.user = a;
-    a->session.progress.total = (size_t)a->count;
     const double begun = ad_seconds();
     AD_TRY(adapt_groups(a));
     for (int k = 0; k < a->stop_count; k++) {
@@ -399,37 +418,54 @@ done:
     return status;
 }
 
-adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                    const adatom_episodes *episodes, const adatom_method *method, int first, int count,
-                                    const adatom_progress *progress, adatom_evaluation **out) {
-    adaptation a = adaptation_of(device, model, dataset, episodes);
-    a.first = first;
-    a.count = count;
-    return ad_leave(device->ctx, adapt_episodes(&a, method, progress, out));
+adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                    adatom_evaluation **out) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
+    *out = NULL;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    adaptation a = adaptation_of(device, model, &p);
+    if (status == ADATOM_OK) status = adapt_episodes(&a, &method, out);
+    return ad_call_end(ctx, &outer, status);
 }
 
-adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
-                                 const adatom_episodes *episodes, const adatom_method *method, const int *steps,
-                                 int step_count, int first, int count, const adatom_progress *progress,
-                                 adatom_evaluation **out) {
-    adatom_context *ctx = device->ctx;
-    adatom_method longest = *method;
-    for (int k = 0; k < step_count; k++) out[k] = NULL;
-    if (step_count < 1) return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
-    for (int k = 0; k < step_count; k++)
-        if (steps[k] < 1 || (k > 0 && steps[k] <= steps[k - 1]))
+static adatom_status check_stops(adatom_context *ctx, const adatom_adapt_params *p, const adatom_method *method,
+                                 size_t capacity) {
+    if (p->step_count < 1 || p->step_count > INT32_MAX || !p->steps)
+        return ad_fail(ctx, ADATOM_USAGE, "no number of steps is given");
+    if (p->step_count > capacity)
+        return ad_fail(ctx, ADATOM_USAGE, "%zu numbers of steps give as many evaluations; there is room for %zu",
+                       p->step_count, capacity);
+    for (size_t k = 0; k < p->step_count; k++)
+        if (p->steps[k] < 1 || (k > 0 && p->steps[k] <= p->steps[k - 1]))
             return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not",
-                           steps[k]);
-    if (method->recipe) return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps", method->recipe);
-    longest.steps = steps[step_count - 1];
+                           p->steps[k]);
+    if (method->procedure)
+        return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps",
+                       adatom_procedure_name(method->procedure));
+    return ADATOM_OK;
+}
+
+adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model, const adatom_adapt_params *params,
+                                 adatom_evaluation **out, size_t capacity) {
+    adatom_context *ctx = device->ctx;
+    adatom_adapt_params p;
+    adatom_method method;
     ad_settings settings;
-    adatom_status status = ad_settings_resolve(ctx, &longest, &settings);
-    if (status != ADATOM_OK) return status;
-    if (settings.steps == 0) return ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name);
-    adaptation a = adaptation_of(device, model, dataset, episodes);
-    a.first = first;
-    a.count = count;
-    a.stops = steps;
-    a.stop_count = step_count;
-    return ad_leave(device->ctx, adapt_episodes(&a, &longest, progress, out));
+    for (size_t k = 0; k < capacity; k++) out[k] = NULL;
+    adatom_status status = read_params(ctx, params, &p, &method);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
+    AD_TRY(status);
+    AD_TRY(check_stops(ctx, &p, &method, capacity));
+    method.steps = p.steps[p.step_count - 1];
+    AD_TRY(ad_settings_resolve(ctx, &method, &settings));
+    if (settings.steps == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name));
+    adaptation a = adaptation_of(device, model, &p);
+    a.stops = p.steps;
+    a.stop_count = (int)p.step_count;
+    AD_TRY(adapt_episodes(&a, &method, out));
+done:
+    return ad_call_end(ctx, &outer, status);
 }

@@ -65,19 +65,21 @@ uint64_t ad_adapter_hash(const adatom_adapter *a) {
     return hash;
 }
 
-void adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out) { *out = adapter->info; }
+adatom_status adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out) {
+    return AD_INFO(adapter->ctx, adatom_adapter_info, &adapter->info, out);
+}
 
 adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, adatom_adapter_class *out) {
-    *out = (adatom_adapter_class){0};
+    adatom_adapter_class info = ADATOM_INIT(adatom_adapter_class);
     if (c < 0 || c >= adapter->info.classes)
         return ad_fail(adapter->ctx, ADATOM_USAGE, "the adapter has no class %d, only 0 to %d", c,
                        adapter->info.classes - 1);
     json_t *one = json_array_get(json_object_get(adapter->config, "classes"), (size_t)c);
-    out->name = json_string_value(json_object_get(one, "name"));
-    out->images = (int)json_integer_value(json_object_get(one, "images"));
-    out->tested = (int)json_integer_value(json_object_get(one, "tested"));
-    out->right = (int)json_integer_value(json_object_get(one, "right"));
-    return ADATOM_OK;
+    info.name = json_string_value(json_object_get(one, "name"));
+    info.images = (int)json_integer_value(json_object_get(one, "images"));
+    info.tested = (int)json_integer_value(json_object_get(one, "tested"));
+    info.right = (int)json_integer_value(json_object_get(one, "right"));
+    return AD_INFO(adapter->ctx, adatom_adapter_class, &info, out);
 }
 
 adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *model, int i, int *param, int *part) {

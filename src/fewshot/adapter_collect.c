@@ -105,31 +105,34 @@ static json_t *list_classes(const ad_adapter_fit *f, const ad_adapter_fit_checkp
 }
 
 static json_t *describe_method(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, bool *bad) {
+    char augment[ADATOM_AUGMENT_TEXT_BYTES];
     json_t *method = ad_settings_json(&f->settings);
+    adatom_augment_text(f->p.augment, augment, sizeof augment);
     ad_json_set(method, "steps", json_integer(best->steps), bad);
     ad_json_set(method, "batch", json_integer(f->fresh ? AD_MIN(f->p.batch, f->images) : f->images), bad);
-    ad_json_set(method, "augment", json_string(f->p.augment), bad);
-    if (strcmp(f->p.augment, "none") != 0) ad_json_set(method, "shift", json_integer(f->p.shift), bad);
+    ad_json_set(method, "augment", json_string(augment), bad);
+    if (f->p.augment & ~(uint32_t)ADATOM_AUGMENT_NONE) ad_json_set(method, "shift", json_integer(f->p.shift), bad);
     return method;
 }
 
 static json_t *describe_estimate(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, int fitted_right,
                                  bool *bad) {
-    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", f->p.estimate, "tested", best->all_tested,
-                                 "right", best->all_right, "fitted", f->images, "fitted_right", fitted_right,
-                                 "early_stop", f->checkpoint_count > 1);
+    json_t *estimate = json_pack("{s:s, s:i, s:i, s:i, s:i, s:b}", "kind", adatom_estimate_name(f->p.estimate),
+                                 "tested", best->all_tested, "right", best->all_right, "fitted", f->images,
+                                 "fitted_right", fitted_right, "early_stop", f->checkpoint_count > 1);
     if (best->lost_tasks) { /* the tasks of the estimate and those that are not in it */
         ad_json_set(estimate, "tasks", json_integer(f->folds), bad);
         ad_json_set(estimate, "diverged", json_integer(best->lost_tasks), bad);
     }
-    if (strcmp(f->p.estimate, "folds") == 0) ad_json_set(estimate, "folds", json_integer(f->folds), bad);
-    if (strcmp(f->p.estimate, "holdout") == 0) ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), bad);
+    if (f->p.estimate == ADATOM_ESTIMATE_FOLDS) ad_json_set(estimate, "folds", json_integer(f->folds), bad);
+    if (f->p.estimate == ADATOM_ESTIMATE_HOLDOUT)
+        ad_json_set(estimate, "holdout", json_real((double)f->p.holdout), bad);
     return estimate;
 }
 
 json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, int fitted_right) {
-    adatom_model_info m;
-    adatom_device_info d;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_device_info d = ADATOM_INIT(adatom_device_info);
     adatom_model_describe(f->model, &m);
     adatom_device_describe(f->device, &d);
     json_t *c = json_object();
@@ -138,15 +141,15 @@ json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_f
     SET("tool_version", json_string(ADATOM_VERSION));
     if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
     if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
-    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing", m.sharing,
-                                "atoms", m.atoms, "image_size", m.image_size));
+    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing",
+                                adatom_sharing_name(m.sharing), "atoms", m.atoms, "image_size", m.image_size));
     SET("preprocessing",
         json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
                   "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));
     SET("method", describe_method(f, best, &bad));
     SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
     SET("device", json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info,
-                            "precision", d.precision));
+                            "precision", adatom_precision_name(d.precision)));
     SET("classes", list_classes(f, best, &bad));
     SET("estimate", describe_estimate(f, best, fitted_right, &bad));
 #undef SET

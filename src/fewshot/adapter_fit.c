@@ -30,27 +30,26 @@ done:
     return status;
 }
 
-static adatom_status fill_defaults(ad_adapter_fit *f, const adatom_fit_params *params) {
+static adatom_status fill_defaults(ad_adapter_fit *f) {
     adatom_fit_params *p = &f->p;
-    static const adatom_method defaults = {0};
-    if (params) *p = *params;
-    if (!p->method) p->method = &defaults;
     if (!p->batch) p->batch = 64;
-    if (!p->augment) p->augment = "none";
+    if (!p->augment) p->augment = ADATOM_AUGMENT_NONE;
     if (!p->shift) p->shift = AD_MAX(f->model->net.image_size / 10, 1);
     if (!p->folds) p->folds = 5;
     if (p->holdout == 0.0f) p->holdout = 0.2f;
     if (p->batch < 1) return ad_fail(f->ctx, ADATOM_USAGE, "a step has %d pictures; at least one is needed", p->batch);
-    if (p->method->recipe)
-        return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only", p->method->recipe);
-    adatom_status status = ad_settings_resolve(f->ctx, p->method, &f->settings);
+    if (f->method.procedure != ADATOM_PROCEDURE_NONE)
+        return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only",
+                       adatom_procedure_name(f->method.procedure));
+    adatom_status status = ad_settings_resolve(f->ctx, &f->method, &f->settings);
+    if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
         return ad_fail(f->ctx, ADATOM_USAGE,
                        "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
-    if (f->info.size < f->model->net.image_size)
+    if (f->info.image_size < f->model->net.image_size)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
-                       f->info.size, f->model->net.image_size);
+                       f->info.image_size, f->model->net.image_size);
     if (f->info.images > INT32_MAX / 2)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has %zu pictures, too many for an adapter", f->info.name,
                        f->info.images);
@@ -76,7 +75,8 @@ static adatom_status allocate_arrays(ad_adapter_fit *f) {
 /* Steps of the whole support set where that is possible, mini-batches otherwise. */
 static adatom_status choose_steps(ad_adapter_fit *f) {
     ad_settings *s = &f->settings;
-    const bool augmented = strcmp(f->p.augment, "none") != 0, uneven = strcmp(f->p.estimate, "folds") == 0;
+    const bool augmented = (f->p.augment & ~(uint32_t)ADATOM_AUGMENT_NONE) != 0,
+               uneven = f->p.estimate == ADATOM_ESTIMATE_FOLDS;
     const bool trains = s->steps > 0;
     f->fresh = trains && (augmented || f->images > f->p.batch || uneven);
     if (augmented && !s->backbone)
@@ -88,7 +88,7 @@ static adatom_status choose_steps(ad_adapter_fit *f) {
             "statistics of the support set need all of its %d pictures in each step: raise the batch (%d), without "
             "augmentation and folds",
             f->images, f->p.batch);
-    if (f->fresh && !f->p.method->steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
+    if (f->fresh && !f->method.steps) s->steps = AD_MAX(s->steps, 5 * ((f->images + f->p.batch - 1) / f->p.batch));
     f->checkpoint_count = f->p.early_stop && f->folds > 0 ? AD_MIN(AD_MAX(s->steps, 1), AD_ADAPTER_FIT_CHECKPOINTS) : 1;
     for (int k = 0; k < f->checkpoint_count; k++)
         f->checkpoints[k].steps = (int)((int64_t)s->steps * (k + 1) / f->checkpoint_count);
@@ -103,10 +103,10 @@ static adatom_status choose_steps(ad_adapter_fit *f) {
 static adatom_status upload_rows(ad_adapter_fit *f) {
     adatom_status status;
     if (f->settings.bn == AD_BN_FROZEN)
-        AD_TRY(ad_feature_cache_table(&f->session, f->dataset, NULL, (size_t)f->images, f->p.method->memory_bytes,
+        AD_TRY(ad_feature_cache_table(&f->session, f->dataset, NULL, (size_t)f->images, f->method.memory_bytes,
                                       &f->table));
     if (f->settings.backbone)
-        ad_session_use_pictures(&f->session, adatom_dataset_pixels(f->dataset, 0), f->info.size);
+        ad_session_use_pictures(&f->session, adatom_dataset_pixels(f->dataset, 0), f->info.image_size);
     else
         ad_session_use_features(&f->session, f->table);
     AD_TRY(ad_row_stream_upload(&f->session.rows, (size_t)f->images));
@@ -207,29 +207,27 @@ done:
     return status;
 }
 
-static void tell_progress(void *user, size_t done, size_t total) {
-    const ad_adapter_fit *f = user;
-    f->p.progress(f->p.user, (int)done, (int)total);
-}
-
 adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                  const adatom_fit_params *params, adatom_adapter **out) {
     ad_adapter_fit f = {.device = device,
                         .ctx = device->ctx,
                         .model = model,
                         .dataset = dataset,
+                        .info = ADATOM_INIT(adatom_dataset_info),
                         .session = ad_session_of(device, model)};
     const ad_adapter_fit_checkpoint *best = NULL;
-    adatom_status status;
     *out = NULL;
+    adatom_status status = AD_PARAMS(f.ctx, adatom_fit_params, params, &f.p);
+    if (status == ADATOM_OK) status = AD_PARAMS(f.ctx, adatom_method, f.p.method, &f.method);
+    const ad_call outer = ad_call_begin(f.ctx, f.p.progress, f.p.user);
+    AD_TRY(status);
     adatom_dataset_describe(dataset, &f.info);
-    AD_TRY(fill_defaults(&f, params));
+    AD_TRY(fill_defaults(&f));
     AD_TRY(allocate_arrays(&f));
     AD_TRY(read_classes(&f));
     AD_TRY(ad_choose_folds(f.ctx, dataset, &f.p, f.settings.seed, f.fold, &f.folds));
     AD_TRY(choose_steps(&f));
-    if (f.p.progress) f.session.progress.call = tell_progress;
-    f.session.progress.user = &f;
+    f.session.progress.phase = ADATOM_PHASE_FITTING;
     f.session.progress.total = (size_t)f.folds + 1;
     AD_TRY(upload_rows(&f));
     AD_TRY(make_estimate(&f, &best));
@@ -240,5 +238,5 @@ done:
     ad_free(f.fold);
     ad_free(f.order);
     ad_free(f.counts);
-    return ad_leave(device->ctx, status);
+    return ad_call_end(f.ctx, &outer, status);
 }

@@ -27,6 +27,7 @@ typedef struct ad_adapter_fit {
     const adatom_dataset *dataset;
     adatom_dataset_info info;
     adatom_fit_params p; /* defaults filled in */
+    adatom_method method;
     ad_settings settings;
     int images, features;
     int32_t *labels; /* of each picture */

@@ -52,15 +52,14 @@ adatom_status ad_adapter_fit_begin(ad_adapter_fit *f, int first, int count) {
                              .query = query,
                              .query_rounds = (queries + query - 1) / query,
                              .eval_between = f->checkpoint_count > 1,
-                             .data_size = f->info.size};
+                             .data_size = f->info.image_size};
     float *schedule = ad_calloc(f->ctx, AD_SCHEDULE_COLUMNS * (size_t)AD_MAX(steps, 1), sizeof *schedule);
     if (!schedule) return ADATOM_OUT_OF_MEMORY;
     ad_settings_apply(&f->settings, &build);
     if (f->table && build.head_init == AD_HEAD_MEANS) build.head_init = AD_HEAD_HOST;
-    if (f->settings.backbone)
-        AD_TRY(ad_augment_apply(f->ctx, f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &build));
+    if (f->settings.backbone) ad_augment_apply(f->p.augment, f->p.shift, f->settings.seed, f->model->mean, &build);
     const ad_tasks_wanted wanted = {
-        .tasks = f->p.method->tasks_at_once, .most = count, .memory_bytes = f->p.method->memory_bytes};
+        .tasks = f->method.tasks_at_once, .most = count, .memory_bytes = f->method.memory_bytes};
     AD_TRY(ad_session_plan_tasks(s, &build, &wanted));
     ad_settings_schedule(&f->settings, steps, schedule);
     AD_TRY(ad_session_begin(s, schedule, steps));

@@ -3,6 +3,7 @@
 #include "transfer/dense.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Adds the low-rank adapter whose tensors begin at `first` to the kernel w of a convolution, which lies as an ordinary
  * one in a model. */
@@ -58,6 +59,7 @@ done:
 }
 
 adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
+    const ad_call outer = ad_call_begin(a->ctx, NULL, NULL);
     adatom_status status = ADATOM_OK;
     unsigned roles;
     const size_t classes = (size_t)a->info.classes, features = (size_t)a->info.features;
@@ -77,7 +79,7 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     }
     ad_model_rehash(*out);
 done:
-    return ad_leave(a->ctx, status);
+    return ad_call_end(a->ctx, &outer, status);
 }
 
 /* A parameter's part before and after. */
@@ -108,13 +110,14 @@ done:
     return status;
 }
 
-adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index,
-                                        adatom_adapter_tensor *out, float *before, float *after) {
+/* *values: `elements` numbers before, then as many after; ad_free(*values). */
+static adatom_status look_at_tensor(const adatom_adapter *a, const adatom_model *model, int index,
+                                    adatom_adapter_tensor *out, float **values) {
     unsigned roles;
     int param, part;
-    float *values = NULL;
     adatom_status status;
     *out = (adatom_adapter_tensor){0};
+    *values = NULL;
     if (index < 0 || index >= a->info.tensors)
         return ad_fail(a->ctx, ADATOM_USAGE, "the adapter has no tensor %d, only %d", index, a->info.tensors);
     AD_TRY(ad_adapter_check(a, model, &roles));
@@ -122,28 +125,49 @@ adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_mo
     const ad_adapter_tensor *t = &a->tensors[i];
     const ad_node *node = ad_adapter_is_lowrank(t) ? ad_adapter_node(model, t->module) : NULL;
     const size_t count = node ? ad_dense_count(node) : t->elements;
-    if (!(values = ad_malloc(a->ctx, 2 * count, sizeof *values))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (!(*values = ad_malloc(a->ctx, 2 * count, sizeof **values))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     *out = (adatom_adapter_tensor){.name = t->module, .rank = t->rank, .elements = count};
     memcpy(out->shape, t->shape, sizeof out->shape);
     if (node) {
-        AD_TRY(kernel_change(a, i, model, node, values, values + count));
+        AD_TRY(kernel_change(a, i, model, node, *values, *values + count));
         out->shape[0] = node->o;
     } else {
         AD_TRY(ad_adapter_param(a, model, i, &param, &part));
-        tensor_change(&model->net.params[param], part, model, t, values, values + count);
+        tensor_change(&model->net.params[param], part, model, t, *values, *values + count);
         out->atoms = model->net.params[param].role == AD_ROLE_ATOMS;
     }
     double length = 0, change = 0;
     for (size_t e = 0; e < count; e++) {
-        const double old = (double)values[e], moved = (double)values[count + e] - old;
+        const double old = (double)(*values)[e], moved = (double)(*values)[count + e] - old;
         length += old * old;
         change += moved * moved;
     }
     out->moved = sqrt(change);
     out->relative = length > 0 ? sqrt(change / length) : INFINITY;
-    if (before) memcpy(before, values, count * sizeof *before);
-    if (after) memcpy(after, values + count, count * sizeof *after);
 done:
+    return status;
+}
+
+adatom_status adatom_adapter_get_tensor(const adatom_adapter *a, const adatom_model *model, int index,
+                                        adatom_adapter_tensor *out) {
+    adatom_adapter_tensor info = ADATOM_INIT(adatom_adapter_tensor);
+    float *values = NULL;
+    adatom_status status = look_at_tensor(a, model, index, &info, &values);
+    if (status == ADATOM_OK) status = AD_INFO(a->ctx, adatom_adapter_tensor, &info, out);
+    ad_free(values);
+    return status;
+}
+
+adatom_status adatom_adapter_read_tensor(const adatom_adapter *a, const adatom_model *model, int index, float *before,
+                                         float *after, size_t capacity) {
+    adatom_adapter_tensor info = ADATOM_INIT(adatom_adapter_tensor);
+    float *values = NULL;
+    adatom_status status = look_at_tensor(a, model, index, &info, &values);
+    if (status == ADATOM_OK && capacity < info.elements)
+        status = ad_fail(a->ctx, ADATOM_USAGE, "'%s' has %zu numbers; there is room for %zu", info.name, info.elements,
+                         capacity);
+    if (status == ADATOM_OK && before) memcpy(before, values, info.elements * sizeof *before);
+    if (status == ADATOM_OK && after) memcpy(after, values + info.elements, info.elements * sizeof *after);
     ad_free(values);
     return status;
 }

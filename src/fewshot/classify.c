@@ -9,6 +9,7 @@
 #include <string.h>
 
 struct adatom_predictions {
+    adatom_context *ctx;
     adatom_predictions_info info;
     int *classes;          /* of each result */
     float **probabilities; /* [images][classes] of each result */
@@ -123,6 +124,7 @@ static adatom_status own_classifier(const adatom_model *model, adatom_adapter **
 static adatom_status make_predictions(classification *c, size_t results) {
     adatom_predictions *o = c->out = ad_calloc(c->ctx, 1, sizeof *o);
     if (!o) return ADATOM_OUT_OF_MEMORY;
+    o->ctx = c->ctx;
     o->classes = ad_calloc(c->ctx, results, sizeof *o->classes);
     o->probabilities = ad_calloc(c->ctx, results, sizeof *o->probabilities);
     if (!o->classes || !o->probabilities) return ADATOM_OUT_OF_MEMORY;
@@ -143,11 +145,6 @@ static adatom_status make_picture_room(classification *c, const adatom_dataset *
     return ad_row_stream_lay_out(rows, 2, part) ? ad_row_stream_create(rows) : ad_row_stream_too_large(rows, 2 * part);
 }
 
-static void tell_progress(void *user, size_t done, size_t total) {
-    const classification *c = user;
-    c->p.progress(c->p.user, done, total);
-}
-
 /* The probabilities of a picture are all finite or all NaN. */
 static void count_lost(adatom_predictions *o) {
     for (int r = 0; r < o->info.results; r++)
@@ -160,37 +157,33 @@ static void count_lost(adatom_predictions *o) {
         }
 }
 
-adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_adapter *const *adapters,
-                              size_t adapter_count, const adatom_dataset *dataset, const adatom_classify_params *params,
-                              adatom_predictions **out) {
+/* c->p: the caller's. */
+static adatom_status classify(classification *c, const adatom_dataset *dataset, adatom_predictions **out) {
     const double start = ad_seconds();
-    const size_t results = AD_MAX(adapter_count, (size_t)1);
-    classification c = {
-        .ctx = device->ctx, .session = ad_session_of(device, model), .model = model, .adapters = adapters};
+    const adatom_model *model = c->model;
+    const adatom_adapter *const *adapters = c->p.adapters;
+    const size_t adapter_count = c->p.adapter_count, results = AD_MAX(adapter_count, (size_t)1);
     adatom_adapter *own = NULL;
     const adatom_adapter *only = NULL;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_status status;
-    *out = NULL;
-    size_t *which = ad_calloc(c.ctx, 2 * results, sizeof *which), shared = 0, moved = 0;
+    size_t *which = ad_calloc(c->ctx, 2 * results, sizeof *which), shared = 0, moved = 0;
     if (!which) return ADATOM_OUT_OF_MEMORY;
     adatom_dataset_describe(dataset, &info);
-    c.images = info.images;
-    if (params) c.p = *params;
-    if (!c.p.batch) c.p.batch = 32;
-    if (c.p.progress) c.session.progress.call = tell_progress;
-    c.session.progress.user = &c;
-    c.session.progress.total = results * info.images;
-    if (c.p.batch < 1)
-        AD_TRY(ad_fail(c.ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c.p.batch));
-    if (info.size != model->net.image_size)
-        AD_TRY(ad_fail(c.ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info.size,
+    c->images = info.images;
+    if (!c->p.batch) c->p.batch = 32;
+    c->session.progress.phase = ADATOM_PHASE_CLASSIFYING;
+    c->session.progress.total = results * info.images;
+    if (c->p.batch < 1)
+        AD_TRY(ad_fail(c->ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c->p.batch));
+    if (info.image_size != model->net.image_size)
+        AD_TRY(ad_fail(c->ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info.image_size,
                        model->net.image_size));
     unsigned roles = 0;
     if (adapter_count == 0) {
         AD_TRY(own_classifier(model, &own));
         only = own;
-        c.adapters = &only;
+        c->adapters = &only;
         shared = 1;
     }
     for (size_t i = 0; i < adapter_count; i++) {
@@ -203,28 +196,39 @@ adatom_status adatom_classify(adatom_device *device, const adatom_model *model, 
             which[shared++] = i;
         roles |= held;
     }
-    AD_TRY(make_predictions(&c, results));
-    AD_TRY(make_picture_room(&c, dataset, info.size));
-    if (shared) AD_TRY(classify_under(&c, 0, which, shared));
-    if (moved) AD_TRY(classify_under(&c, roles, which + results, moved));
+    AD_TRY(make_predictions(c, results));
+    AD_TRY(make_picture_room(c, dataset, info.image_size));
+    if (shared) AD_TRY(classify_under(c, 0, which, shared));
+    if (moved) AD_TRY(classify_under(c, roles, which + results, moved));
     for (size_t i = 0; i < adapter_count; i++)
-        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(&c, i));
-    c.out->info.shared = (int)shared;
-    c.out->info.seconds = ad_seconds() - start;
-    c.out->info.images_per_s = (double)c.images / c.out->info.seconds;
-    count_lost(c.out);
-    *out = c.out;
-    c.out = NULL;
+        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(c, i));
+    c->out->info.shared = (int)shared;
+    c->out->info.seconds = ad_seconds() - start;
+    c->out->info.images_per_s = (double)c->images / c->out->info.seconds;
+    count_lost(c->out);
+    *out = c->out;
+    c->out = NULL;
 done:
-    ad_session_clear(&c.session);
-    adatom_predictions_destroy(&c.out);
+    ad_session_clear(&c->session);
+    adatom_predictions_destroy(&c->out);
     adatom_adapter_destroy(&own);
     ad_free(which);
-    return ad_leave(device->ctx, status);
+    return status;
 }
 
-void adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out) {
-    *out = predictions->info;
+adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                              const adatom_classify_params *params, adatom_predictions **out) {
+    classification c = {.ctx = device->ctx, .session = ad_session_of(device, model), .model = model};
+    *out = NULL;
+    adatom_status status = AD_PARAMS(c.ctx, adatom_classify_params, params, &c.p);
+    const ad_call outer = ad_call_begin(c.ctx, c.p.progress, c.p.user);
+    c.adapters = c.p.adapters;
+    if (status == ADATOM_OK) status = classify(&c, dataset, out);
+    return ad_call_end(c.ctx, &outer, status);
+}
+
+adatom_status adatom_predictions_describe(const adatom_predictions *predictions, adatom_predictions_info *out) {
+    return AD_INFO(predictions->ctx, adatom_predictions_info, &predictions->info, out);
 }
 
 const float *adatom_predictions_get(const adatom_predictions *p, int result, size_t image, int *classes) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define MOST AD_MOST_EPISODES /* of way, shot, query too: far beyond any data set, far below overflow */
+#define MOST ADATOM_EPISODES_MOST /* of way, shot, query too: far beyond any data set, far below overflow */
 
 size_t ad_episode_pictures(const adatom_episodes_info *info) {
     return (size_t)info->way * ((size_t)info->shot + (size_t)info->query);
@@ -39,7 +39,7 @@ static void sampler_clear(sampler *s) {
 static adatom_status sampler_make(adatom_context *ctx, const adatom_dataset *dataset, const adatom_episodes *list,
                                   sampler *s) {
     adatom_status status = ADATOM_OK;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
     const int way = list->info.way;
     const size_t least = (size_t)list->info.shot + (size_t)list->info.query, classes = (size_t)info.classes;
@@ -129,13 +129,15 @@ static adatom_status check_number(adatom_context *ctx, const char *what, int val
 
 adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset,
                                      const adatom_episodes_params *params, adatom_episodes **out) {
-    adatom_status status = ADATOM_OK;
-    const adatom_episodes_params p = params ? *params : (adatom_episodes_params){0};
+    adatom_episodes_params p;
     sampler s = {0};
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     *out = NULL;
-    adatom_episodes *list = ad_calloc(context, 1, sizeof *list);
-    if (!list) return ADATOM_OUT_OF_MEMORY;
+    adatom_episodes *list = NULL;
+    adatom_status status = AD_PARAMS(context, adatom_episodes_params, params, &p);
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
+    AD_TRY(status);
+    if (!(list = ad_calloc(context, 1, sizeof *list))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     list->ctx = context;
     list->without_replacement = p.without_replacement;
     list->info = (adatom_episodes_info){.way = p.way ? p.way : 5,
@@ -168,7 +170,7 @@ adatom_status adatom_episodes_create(adatom_context *context, const adatom_datas
 done:
     sampler_clear(&s);
     adatom_episodes_destroy(&list);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }
 
 void adatom_episodes_destroy(adatom_episodes **episodes) {
@@ -178,7 +180,9 @@ void adatom_episodes_destroy(adatom_episodes **episodes) {
     *episodes = NULL;
 }
 
-void adatom_episodes_describe(const adatom_episodes *episodes, adatom_episodes_info *out) { *out = episodes->info; }
+adatom_status adatom_episodes_describe(const adatom_episodes *episodes, adatom_episodes_info *out) {
+    return AD_INFO(episodes->ctx, adatom_episodes_info, &episodes->info, out);
+}
 
 adatom_status adatom_episodes_get(const adatom_episodes *episodes, int e, const int32_t **support,
                                   const int32_t **query) {

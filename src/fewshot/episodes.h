@@ -4,8 +4,6 @@
 #include "base/base.h"
 #include <adatom/episode.h>
 
-#define AD_MOST_EPISODES 1000000 /* of a list */
-
 struct adatom_episodes {
     adatom_context *ctx;
     adatom_episodes_info info;

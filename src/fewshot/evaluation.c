@@ -9,11 +9,12 @@ static char *config_text(const ad_settings *settings, const ad_evaluation_subjec
     json_t *config = ad_settings_json(settings);
     bool bad = !config;
     if (bad) return NULL;
-    adatom_model_info model;
+    adatom_model_info model = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(of->model, &model);
     ad_json_set(config, "model",
-                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing", model.sharing, "atoms",
-                          model.atoms, "image_size", model.image_size, "hash", model.hash),
+                json_pack("{s:s, s:s, s:i, s:i, s:s}", "arch", model.arch, "sharing",
+                          adatom_sharing_name(model.sharing), "atoms", model.atoms, "image_size", model.image_size,
+                          "hash", model.hash),
                 &bad);
     ad_json_set(config, "first_episode", json_integer(of->first), &bad);
     ad_json_set(config, "episodes", json_integer(of->count), &bad);
@@ -29,11 +30,12 @@ adatom_status ad_evaluation_create(adatom_context *ctx, const ad_settings *setti
     adatom_evaluation *e = *out = ad_calloc(ctx, 1, sizeof *e);
     if (!e) return ADATOM_OUT_OF_MEMORY;
     const size_t count = (size_t)of->count, queries = (size_t)of->list->way * (size_t)of->list->query;
+    e->ctx = ctx;
     e->settings = *settings;
     e->accuracy = ad_calloc(ctx, count, sizeof(float));
     e->predictions = ad_calloc(ctx, count * queries, sizeof(int32_t));
     e->config = config_text(&e->settings, of);
-    e->info = (adatom_evaluation_info){.method = e->settings.name,
+    e->info = (adatom_evaluation_info){.method = e->settings.kind,
                                        .tasks = of->count,
                                        .way = of->list->way,
                                        .shot = of->list->shot,
@@ -58,7 +60,7 @@ static void warn_of_diverged(adatom_context *ctx, const adatom_evaluation *e, in
     ad_log(ctx, ADATOM_LOG_WARNING,
            "%s, %d-shot, %d steps: %d of %d episodes diverged (the first is number %d): what adapted or the class "
            "scores are not finite, or all scores are the same. %s; lower the learning rate",
-           e->info.method, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, first_episode + first,
+           e->settings.name, e->info.shot, e->info.steps, e->info.diverged, e->info.tasks, first_episode + first,
            e->info.diverged == e->info.tasks ? "There is no accuracy" : "They are left out of the accuracy");
 }
 
@@ -67,8 +69,8 @@ void ad_evaluation_finish(adatom_context *ctx, adatom_evaluation *e, int first_e
     warn_of_diverged(ctx, e, first_episode);
 }
 
-void adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) {
-    *out = evaluation->info;
+adatom_status adatom_evaluation_describe(const adatom_evaluation *evaluation, adatom_evaluation_info *out) {
+    return AD_INFO(evaluation->ctx, adatom_evaluation_info, &evaluation->info, out);
 }
 
 void adatom_evaluation_destroy(adatom_evaluation **evaluation) {

@@ -7,6 +7,7 @@
 #include <adatom/adapt.h>
 
 struct adatom_evaluation {
+    adatom_context *ctx;
     adatom_evaluation_info info;
     float *accuracy;      /* [tasks] */
     int32_t *predictions; /* [tasks][way*query] */

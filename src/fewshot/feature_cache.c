@@ -59,7 +59,7 @@ static void keep_features(void *user, size_t first, size_t n, const float *featu
 adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dataset *dataset, const int32_t *images,
                                      size_t count, size_t memory_bytes, const float **table) {
     adatom_device *device = session->device;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
     adatom_status status = ADATOM_OK;
     ad_feature_cache *cache = find_cache(device, session->model, &info);
@@ -74,7 +74,7 @@ adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dat
         const ad_features_wanted wanted = {.device = device,
                                            .model = session->model,
                                            .pixels = adatom_dataset_pixels(dataset, 0),
-                                           .size = info.size,
+                                           .size = info.image_size,
                                            .images = missing,
                                            .count = missing_count,
                                            .memory_bytes = memory_bytes};

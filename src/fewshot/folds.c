@@ -2,25 +2,19 @@
 #include "fewshot/adapter.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { LEAVE_ONE_OUT_MOST = 64 };
 
+AD_CHOSEN(is_estimate, ADATOM_ESTIMATE_LIST)
+
 adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *p, uint64_t seed,
                               int32_t *fold, int *folds) {
-    static const char *const kinds[] = {"leave-one-out", "folds", "holdout", "none"};
-    const char **kind = &p->estimate;
-    adatom_dataset_info info;
-    bool known = false;
+    adatom_estimate *kind = &p->estimate;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
-    if (!*kind) *kind = info.images <= LEAVE_ONE_OUT_MOST ? kinds[0] : kinds[1];
-    for (size_t i = 0; i < AD_COUNT(kinds) && !known; i++) {
-        known = strcmp(*kind, kinds[i]) == 0;
-        if (known) *kind = kinds[i];
-    }
-    if (!known)
-        return ad_fail(ctx, ADATOM_USAGE,
-                       "the estimate '%s' is not known; it is one of leave-one-out, folds, holdout, none", *kind);
+    if (!is_estimate((int)*kind)) return ad_choice_refuse(ctx, "the estimate", (int)*kind);
+    if (*kind == ADATOM_ESTIMATE_DEFAULT)
+        *kind = info.images <= LEAVE_ONE_OUT_MOST ? ADATOM_ESTIMATE_LEAVE_ONE_OUT : ADATOM_ESTIMATE_FOLDS;
     if (p->folds < 2 || !(p->holdout > 0 && p->holdout < 1))
         return ad_fail(ctx, ADATOM_USAGE,
                        "an estimate needs two or more folds (not %d) and a held-out part between 0 and 1 (not %g)",
@@ -44,17 +38,17 @@ adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset
         for (size_t i = 0; i < count; i++) {
             int32_t *of = &fold[order[i]];
             *of = AD_FOLD_NONE;
-            if (count == 1 || *kind == kinds[3]) continue;
-            if (*kind == kinds[0]) *of = next++;
-            if (*kind == kinds[1]) *of = next++ % p->folds;
-            if (*kind == kinds[2] && i < held) {
+            if (count == 1 || *kind == ADATOM_ESTIMATE_NONE) continue;
+            if (*kind == ADATOM_ESTIMATE_LEAVE_ONE_OUT) *of = next++;
+            if (*kind == ADATOM_ESTIMATE_FOLDS) *of = next++ % p->folds;
+            if (*kind == ADATOM_ESTIMATE_HOLDOUT && i < held) {
                 *of = 0;
                 next = 1;
             }
         }
     }
-    *folds = *kind == kinds[1] ? AD_MIN(next, p->folds) : next;
-    if (*folds == 0) *kind = kinds[3];
+    *folds = *kind == ADATOM_ESTIMATE_FOLDS ? AD_MIN(next, p->folds) : next;
+    if (*folds == 0) *kind = ADATOM_ESTIMATE_NONE;
     ad_free(order);
     return ADATOM_OK;
 }

@@ -1,8 +1,6 @@
 #include "fewshot/method.h"
 #include "io/json.h"
 
-#include "io/json.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,44 +12,58 @@ enum { MOST_STEPS = 1000000 };
 
 /* Methods and their defaults. docs/accuracy.md says which rates were searched, and how. */
 static const struct {
-    const char *name;
     unsigned adapt;
     ad_head_kind head;
     ad_head_init head_init;
     int steps;
     ad_lowrank_kind lowrank;
 } methods[] = {
-    {"centroid", 0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0, AD_LOWRANK_NONE},
-    {"head", 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
-    {"cosine", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 50, AD_LOWRANK_NONE},
-    {"atoms", BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
-    {"norm", BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
-    {"atoms+norm", BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
-    {"full", BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS, 10,
-     AD_LOWRANK_NONE},
-    {"lora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
-    {"dora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
-    {"bora", 0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
+    [ADATOM_ADAPT_CENTROID] = {0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_HEAD] = {0, AD_HEAD_LINEAR, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_COSINE] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 50, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_ATOMS] = {BIT(ATOMS), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_NORM] = {BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_ATOMS_NORM] = {BIT(ATOMS) | BIT(NORM), AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_FULL] = {BIT(ATOMS) | BIT(NORM) | BIT(COEFFICIENTS) | BIT(ORDINARY), AD_HEAD_COSINE, AD_HEAD_MEANS,
+                           10, AD_LOWRANK_NONE},
+    [ADATOM_ADAPT_LORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
+    [ADATOM_ADAPT_DORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
+    [ADATOM_ADAPT_BORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
 };
 
-/* Index of text in a NULL-ended list; 0 for NULL text; -1 if it is not there. */
-static int choose(const char *text, const char *const *list) {
-    if (!text) return 0;
-    for (int i = 0; list[i]; i++)
-        if (strcmp(text, list[i]) == 0) return i;
-    return -1;
-}
+AD_CHOSEN(is_adapt, ADATOM_ADAPT_LIST)
+AD_CHOSEN(is_optimizer, ADATOM_OPTIMIZER_LIST)
+AD_CHOSEN(is_head, ADATOM_HEAD_LIST)
+AD_CHOSEN(is_head_init, ADATOM_HEAD_INIT_LIST)
+AD_CHOSEN(is_distance, ADATOM_DISTANCE_LIST)
+AD_CHOSEN(is_bn, ADATOM_BN_LIST)
+AD_CHOSEN(is_conv, ADATOM_CONV_LIST)
+AD_CHOSEN(is_procedure, ADATOM_PROCEDURE_LIST)
 
-static adatom_status refuse(adatom_context *ctx, const char *what, const char *got, const char *const *list) {
-    char known[256] = "";
-    for (int i = 0; list[i]; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", list[i]);
-    }
-    return ad_fail(ctx, ADATOM_USAGE, "%s '%s' is not known; it is one of %s", what, got, known);
+static adatom_status check_choices(adatom_context *ctx, const adatom_method *m) {
+    const struct {
+        const char *what;
+        int value;
+        bool known;
+    } choices[] = {{"the method", (int)m->adapt, is_adapt((int)m->adapt)},
+                   {"the optimizer", (int)m->optimizer, is_optimizer((int)m->optimizer)},
+                   {"the head", (int)m->head, is_head((int)m->head)},
+                   {"the start of the head", (int)m->head_init, is_head_init((int)m->head_init)},
+                   {"the distance", (int)m->distance, is_distance((int)m->distance)},
+                   {"the batch norm policy", (int)m->bn, is_bn((int)m->bn)},
+                   {"the convolution", (int)m->conv, is_conv((int)m->conv)},
+                   {"the procedure", (int)m->procedure, is_procedure((int)m->procedure)}};
+    for (size_t i = 0; i < AD_COUNT(choices); i++)
+        if (!choices[i].known) return ad_choice_refuse(ctx, choices[i].what, choices[i].value);
+    return ADATOM_OK;
 }
 
 float ad_or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value < 0.0f ? 0.0f : value; }
+
+static const ad_conv_path conv_paths[] = {[ADATOM_CONV_AUTO] = AD_PATH_AUTO,
+                                          [ADATOM_CONV_COEFFICIENTS_FIRST] = AD_PATH_COEFFICIENTS_FIRST,
+                                          [ADATOM_CONV_ATOMS_FIRST] = AD_PATH_ATOMS_FIRST,
+                                          [ADATOM_CONV_COMPOSED] = AD_PATH_COMPOSED};
 
 /* Closer Look's fine-tuning of the Baseline [Chen et al., ICLR 2019]: a fresh linear head, 100 passes over the support
  * set in batches of 4, SGD. */
@@ -100,49 +112,32 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
 }
 
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, ad_settings *s) {
-    static const char *const heads[] = {"linear", "cosine", NULL}, *const inits[] = {"zero", "random", "means", NULL};
-    static const char *const norms[] = {"frozen", "support", "transductive", NULL}, *const distances[] = {
-                                                                                        "euclidean", "cosine", NULL};
-    static const char *const paths[] = {"auto", "coefficients-first", "atoms-first", "composed", NULL};
-    static const char *const optimizers[] = {"adam", "sgd", NULL};
-    const char *names[AD_COUNT(methods) + 1] = {0};
-    for (size_t i = 0; i < AD_COUNT(methods); i++) names[i] = methods[i].name;
     *s = (ad_settings){0};
-    int which = choose(m->adapt ? m->adapt : "atoms", names);
-    if (which < 0) return refuse(ctx, "the method", m->adapt, names);
-    snprintf(s->name, sizeof s->name, "%s", methods[which].name);
+    adatom_status status = check_choices(ctx, m);
+    if (status != ADATOM_OK) return status;
+    const adatom_adapt_kind which = m->adapt ? m->adapt : ADATOM_ADAPT_ATOMS;
+    s->kind = which;
+    snprintf(s->name, sizeof s->name, "%s", adatom_adapt_kind_name(which));
     s->adapt = methods[which].adapt;
     s->head = methods[which].head;
     s->head_init = methods[which].head_init;
     const bool trains = s->head != AD_HEAD_CENTROID;
 
-    int choice = choose(m->head, heads);
-    if (choice < 0) return refuse(ctx, "the head", m->head, heads);
-    if (m->head && trains) {
-        ad_head_kind head = choice ? AD_HEAD_COSINE : AD_HEAD_LINEAR;
-        s->head = head;
-    }
-    choice = choose(m->head_init, inits);
-    if (choice < 0) return refuse(ctx, "the start of the head", m->head_init, inits);
-    if (m->head_init && trains) s->head_init = choice == 0 ? AD_HEAD_ZERO : choice == 1 ? AD_HEAD_HOST : AD_HEAD_MEANS;
+    if (m->head && trains) s->head = m->head == ADATOM_HEAD_COSINE ? AD_HEAD_COSINE : AD_HEAD_LINEAR;
+    if (m->head_init && trains)
+        s->head_init = m->head_init == ADATOM_HEAD_INIT_ZERO     ? AD_HEAD_ZERO
+                       : m->head_init == ADATOM_HEAD_INIT_RANDOM ? AD_HEAD_HOST
+                                                                 : AD_HEAD_MEANS;
     if (s->head == AD_HEAD_COSINE && s->head_init == AD_HEAD_ZERO) {
         if (m->head_init)
             return ad_fail(ctx, ADATOM_USAGE, "a cosine head cannot start from zero: a zero vector has no direction");
         s->head_init = AD_HEAD_MEANS;
     }
     s->head_random = s->head_init == AD_HEAD_HOST;
-    choice = choose(m->distance, distances);
-    if (choice < 0) return refuse(ctx, "the distance", m->distance, distances);
-    if (!trains && choice == 1) s->head = AD_HEAD_CENTROID_COSINE;
-    choice = choose(m->bn, norms);
-    if (choice < 0) return refuse(ctx, "the batch norm policy", m->bn, norms);
-    s->bn = choice == 0 ? AD_BN_FROZEN : choice == 1 ? AD_BN_SUPPORT : AD_BN_TRANSDUCTIVE;
-    choice = choose(m->conv, paths);
-    if (choice < 0) return refuse(ctx, "the convolution", m->conv, paths);
-    s->path = (ad_conv_path)choice;
-    choice = choose(m->optimizer, optimizers);
-    if (choice < 0) return refuse(ctx, "the optimizer", m->optimizer, optimizers);
-    s->adam = choice == 0;
+    if (!trains && m->distance == ADATOM_DISTANCE_COSINE) s->head = AD_HEAD_CENTROID_COSINE;
+    s->bn = m->bn == ADATOM_BN_FROZEN ? AD_BN_FROZEN : m->bn == ADATOM_BN_SUPPORT ? AD_BN_SUPPORT : AD_BN_TRANSDUCTIVE;
+    s->path = conv_paths[m->conv];
+    s->adam = m->optimizer != ADATOM_OPTIMIZER_SGD;
 
     const bool full = s->adapt & BIT(COEFFICIENTS);
     s->lr[AD_ROLE_HEAD] = ad_or_default(m->lr, s->adam && s->head == AD_HEAD_LINEAR ? 3e-4f : 0.01f);
@@ -164,15 +159,13 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->mean_scale = 1.0f;
     s->steps = m->steps ? m->steps : methods[which].steps;
     s->seed = m->seed;
-    if (m->recipe) {
-        if (strcmp(m->recipe, "closerlook-baseline") != 0)
-            return ad_fail(ctx, ADATOM_USAGE, "the recipe '%s' is not known; it is closerlook-baseline", m->recipe);
-        if (strcmp(s->name, "head") != 0)
+    if (m->procedure) {
+        if (which != ADATOM_ADAPT_HEAD)
             return ad_fail(ctx, ADATOM_USAGE, "the recipe closerlook-baseline adapts the head, not '%s'", s->name);
         closerlook_baseline(s);
     }
     if (!trains) s->steps = 0;
-    const adatom_status status = check_ranges(ctx, m, s, trains);
+    status = check_ranges(ctx, m, s, trains);
     if (status != ADATOM_OK) return status;
     s->backbone = s->adapt != 0 || s->lowrank.kind != AD_LOWRANK_NONE || s->bn != AD_BN_FROZEN;
     return ADATOM_OK;
@@ -220,8 +213,10 @@ json_t *ad_settings_json(const ad_settings *s) {
 }
 
 adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *method, char *out, size_t capacity) {
+    adatom_method given;
     ad_settings settings;
-    adatom_status status = ad_settings_resolve(ctx, method, &settings);
+    adatom_status status = AD_PARAMS(ctx, adatom_method, method, &given);
+    if (status == ADATOM_OK) status = ad_settings_resolve(ctx, &given, &settings);
     if (status != ADATOM_OK) return status;
     json_t *config = ad_settings_json(&settings);
     char *text = config ? ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
@@ -272,38 +267,34 @@ static int32_t fold_seed(uint64_t seed) {
     return (int32_t)(low ^ mixed[0]);
 }
 
-adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
-                               ad_build_params *b) {
-    static const char *const words[] = {"none", "shift", "crop", "flip", "jitter"};
-    for (const char *at = augment; *at;) {
-        const size_t length = strcspn(at, "+");
-        size_t word = 0;
-        while (word < AD_COUNT(words) && (strncmp(at, words[word], length) != 0 || words[word][length])) word++;
-        switch (word) {
-        case 0: break;
-        case 1:
-            b->augment_mode = 1;
-            b->augment_pad = shift;
-            break;
-        case 2:
-            b->augment_mode = 2;
-            b->augment[0] = 0.35f;
-            b->augment[1] = 1.0f;
-            b->augment[2] = 0.75f;
-            b->augment[3] = 4.0f / 3.0f;
-            break;
-        case 3: b->augment_flags |= AD_FLIP; break;
-        case 4: b->augment[4] = b->augment[5] = b->augment[6] = 0.4f; break;
-        default:
-            return ad_fail(
-                ctx, ADATOM_USAGE,
-                "the augmentation '%.*s' is not known; it is made of none, shift, crop, flip, jitter, joined by +",
-                (int)AD_MIN(length, (size_t)64), at);
-        }
-        at += length;
-        at += *at == '+';
+adatom_status ad_augment_check(adatom_context *ctx, uint32_t augment) {
+    const uint32_t both = ADATOM_AUGMENT_SHIFT | ADATOM_AUGMENT_CROP;
+    if (augment >= 2 * ADATOM_AUGMENT_JITTER)
+        return ad_fail(ctx, ADATOM_USAGE, "the flags of augmentation are %#x; not all of them are known",
+                       (unsigned)augment);
+    if ((augment & both) == both)
+        return ad_fail(ctx, ADATOM_USAGE, "the augmentations shift and crop exclude each other");
+    return ADATOM_OK;
+}
+
+void ad_augment_apply(uint32_t augment, int shift, uint64_t seed, const float mean[3], ad_build_params *b) {
+    if (augment & ADATOM_AUGMENT_SHIFT) {
+        b->augment_mode = 1;
+        b->augment_pad = shift;
+    }
+    if (augment & ADATOM_AUGMENT_CROP) {
+        b->augment_mode = 2;
+        b->augment[0] = 0.35f;
+        b->augment[1] = 1.0f;
+        b->augment[2] = 0.75f;
+        b->augment[3] = 4.0f / 3.0f;
+    }
+    if (augment & ADATOM_AUGMENT_FLIP) b->augment_flags |= AD_FLIP;
+    if (augment & ADATOM_AUGMENT_JITTER) {
+        b->augment[4] = 0.4f;
+        b->augment[5] = 0.4f;
+        b->augment[6] = 0.4f;
     }
     b->augment[7] = (mean[0] + mean[1] + mean[2]) / 3; /* the grey that contrast turns about */
     b->augment_seed = fold_seed(seed);
-    return ADATOM_OK;
 }

@@ -1,4 +1,4 @@
-/* From what a user asks for (adatom_method) to what decides the numbers: every default filled in, every name checked.
+/* From what a user asks for (adatom_method) to what decides the numbers: every default filled in, every value checked.
  */
 #ifndef AD_FEWSHOT_METHOD_H
 #define AD_FEWSHOT_METHOD_H
@@ -8,7 +8,8 @@
 #include <jansson.h>
 
 typedef struct ad_settings {
-    char name[64];  /* the method as the user wrote it */
+    adatom_adapt_kind kind;
+    char name[64];  /* its text */
     unsigned adapt; /* roles */
     ad_lowrank lowrank;
     ad_head_kind head;
@@ -38,9 +39,8 @@ json_t *ad_settings_json(const ad_settings *settings);
 void ad_settings_apply(const ad_settings *settings, ad_build_params *build);
 /* Schedule rows of 8 floats (ops.def): constant rates; Adam's bias corrections. */
 void ad_settings_schedule(const ad_settings *settings, int steps, float *rows);
-/* "shift+flip+jitter" and the like (none, shift, crop, flip, jitter joined by +) in the builder's terms. shift: pixels;
- * mean: the model's.
- */
-adatom_status ad_augment_apply(adatom_context *ctx, const char *augment, int shift, uint64_t seed, const float mean[3],
-                               ad_build_params *build);
+/* USAGE: flags that are not known, or that exclude each other. */
+adatom_status ad_augment_check(adatom_context *ctx, uint32_t augment);
+/* ADATOM_AUGMENT flags in the builder's terms. shift: pixels; mean: the model's. */
+void ad_augment_apply(uint32_t augment, int shift, uint64_t seed, const float mean[3], ad_build_params *build);
 #endif

@@ -68,7 +68,7 @@ done:
 /* The plan, with all pictures on the device where memory allows that, else with two blocks of them. */
 static adatom_status plan_training(ad_training *t) {
     ad_session *s = &t->session;
-    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
+    const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
     const size_t allowed = ad_memory_allowed(t->device->engine, t->p.memory_bytes) / 4 * (t->p.validation ? 3 : 4);
     char what[64];
     ad_build_params build = {.net = &t->model->net,
@@ -84,11 +84,11 @@ static adatom_status plan_training(ad_training *t) {
                              .momentum = t->p.momentum,
                              .dampening = adam ? 0.999f : 0.0f,
                              .nesterov = !adam,
-                             .data_size = t->info.size};
+                             .data_size = t->info.image_size};
     adatom_status status;
     for (int r = 0; r < AD_ROLE_COUNT; r++) build.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
-    AD_TRY(ad_augment_apply(t->ctx, t->p.augment, t->p.shift, t->p.seed, t->model->mean, &build));
-    ad_session_use_pictures(s, adatom_dataset_pixels(t->data, 0), t->info.size);
+    ad_augment_apply(t->p.augment, t->p.shift, t->p.seed, t->model->mean, &build);
+    ad_session_use_pictures(s, adatom_dataset_pixels(t->data, 0), t->info.image_size);
     snprintf(what, sizeof what, "training with batches of %d needs", t->p.batch);
     const ad_parts_wanted wanted = {.units = (int)AD_MIN(t->steps_per_epoch, MOST_BLOCK_STEPS),
                                     .rows_per_unit = (size_t)t->p.batch,
@@ -121,29 +121,36 @@ static adatom_status make_state(ad_training *t) {
     return status == ADATOM_OK ? ad_pretrain_identity(t) : status;
 }
 
+static adatom_adapt_params validation_run(const ad_training *t) {
+    return (adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                 .dataset = t->p.validation,
+                                 .episodes = t->validation,
+                                 .method = &t->centroid};
+}
+
 /* What validation asks of its data and of memory, before the first step and not after the first epoch. */
 static adatom_status prepare_validation(ad_training *t) {
     const adatom_episodes_params e = {
-        .way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
-    size_t bytes;
-    int at_once;
+        .size = sizeof e, .way = 5, .shot = 5, .query = 15, .tasks = t->p.validation_tasks, .seed = t->p.seed};
+    adatom_adapt_plan_info plan = ADATOM_INIT(adatom_adapt_plan_info);
     adatom_status status = adatom_episodes_create(t->ctx, t->p.validation, &e, &t->validation);
     if (status != ADATOM_OK) return status;
-    t->centroid = (adatom_method){.adapt = "centroid", .memory_bytes = t->p.memory_bytes / 4};
-    return adatom_adapt_plan(t->device, t->model, t->p.validation, t->validation, &t->centroid, false, &bytes,
-                             &at_once);
+    t->centroid = (adatom_method){
+        .size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_CENTROID, .memory_bytes = t->p.memory_bytes / 4};
+    const adatom_adapt_params run = validation_run(t);
+    return adatom_adapt_plan(t->device, t->model, &run, &plan);
 }
 
 static adatom_status make_model(ad_training *t) {
     adatom_status status;
-    AD_TRY(adatom_model_create(t->ctx, &t->p.model, &t->model));
+    AD_TRY(adatom_model_create(t->ctx, &t->network, &t->model));
     if (t->p.from) {
         AD_TRY(ad_model_inherit(t->model, t->p.from));
         ad_model_copy_values(t->model, t->p.from);
     }
-    if (t->info.size < t->model->net.image_size)
-        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d", t->info.size,
-                       t->model->net.image_size));
+    if (t->info.image_size < t->model->net.image_size)
+        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
+                       t->info.image_size, t->model->net.image_size));
 done:
     return status;
 }
@@ -205,10 +212,10 @@ done:
 
 static adatom_status validate(ad_training *t, double *accuracy) {
     adatom_evaluation *evaluation = NULL;
-    adatom_evaluation_info info;
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+    const adatom_adapt_params run = validation_run(t);
     adatom_status status;
-    AD_TRY(adatom_adapt_episodes(t->device, t->model, t->p.validation, t->validation, &t->centroid, 0, 0, NULL,
-                                 &evaluation));
+    AD_TRY(adatom_adapt_episodes(t->device, t->model, &run, &evaluation));
     adatom_evaluation_describe(evaluation, &info);
     if (info.diverged)
         AD_TRY(ad_fail(t->ctx, ADATOM_FAILED,
@@ -222,12 +229,10 @@ done:
 }
 
 static void tell_progress(ad_training *t, long pictures, double seconds, double validation, bool epoch_end) {
-    if (!t->p.progress) return;
     const double seen = t->state.seen ? (double)t->state.seen : 1;
-    const adatom_pretrain_progress now = {.epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1,
+    const adatom_training_progress now = {.size = sizeof(adatom_training_progress),
+                                          .epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1,
                                           .epochs = t->p.epochs,
-                                          .step = t->state.step,
-                                          .steps = t->steps,
                                           .loss = t->state.loss * t->p.batch / seen,
                                           .accuracy = t->state.right / seen,
                                           .validation = validation,
@@ -236,7 +241,10 @@ static void tell_progress(ad_training *t, long pictures, double seconds, double 
                                           .arena_bytes = ad_plan_bytes(t->session.built.plan),
                                           .streamed = t->session.rows.parts == 2,
                                           .epoch_end = epoch_end};
-    t->p.progress(t->p.user, &now);
+    ad_report_details(t->ctx, &(adatom_progress){.phase = ADATOM_PHASE_TRAINING,
+                                                 .done = (uint64_t)t->state.step,
+                                                 .total = (uint64_t)t->steps,
+                                                 .training = &now});
 }
 
 /* Adds what steps first .. first + count - 1 of a block computed. */
@@ -260,19 +268,17 @@ done:
     return status;
 }
 
-/* So many steps are run in one go: to the end of the block or the epoch, and no further than the next checkpoint is
- * due, as far as is known how long a step takes. */
-static long count_steps(const ad_training *t) {
+long ad_pretrain_steps_at_once(const ad_training *t, double now) {
     const long step = t->state.step;
     const long most = AD_MIN(t->block - step % t->block, t->steps_per_epoch - step % t->steps_per_epoch);
-    if (t->step_seconds <= 0) return most;
-    const double due = (t->saved + t->p.checkpoint_seconds - ad_seconds()) / t->step_seconds;
+    if (t->step_seconds <= 0) return 1; /* its time tells how many may follow */
+    const double due = (t->saved + t->p.checkpoint_seconds - now) / t->step_seconds;
     return due >= (double)most ? most : AD_MAX((long)due + 1, 1);
 }
 
 /* Runs some steps. After an interrupt those that were done count. */
 static adatom_status run_block(ad_training *t) {
-    const long step = t->state.step, count = count_steps(t);
+    const long step = t->state.step, count = ad_pretrain_steps_at_once(t, ad_seconds());
     const double start = ad_seconds();
     adatom_status status;
     long done = 0;
@@ -350,15 +356,15 @@ done:
 
 adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base, const adatom_pretrain_params *params,
                               adatom_model **out) {
-    ad_training t = {.device = device, .ctx = device->ctx, .data = base};
-    adatom_status status;
+    ad_training t = {.device = device, .ctx = device->ctx, .data = base, .info = ADATOM_INIT(adatom_dataset_info)};
     if (out) *out = NULL;
-    if (!params->output) {
-        status = ad_fail(t.ctx, ADATOM_USAGE, "pretraining needs a file to write the model to");
-        goto done;
-    }
+    adatom_status status = AD_PARAMS(t.ctx, adatom_pretrain_params, params, &t.p);
+    if (status == ADATOM_OK) status = AD_PARAMS(t.ctx, adatom_model_params, t.p.model, &t.network);
+    const ad_call outer = ad_call_begin(t.ctx, t.p.progress, t.p.user);
+    AD_TRY(status);
+    if (!t.p.output) AD_TRY(ad_fail(t.ctx, ADATOM_USAGE, "pretraining needs a file to write the model to"));
     adatom_dataset_describe(base, &t.info);
-    AD_TRY(ad_pretrain_settings(&t, params));
+    AD_TRY(ad_pretrain_settings(&t));
     AD_TRY(ad_pretrain_find(&t));
     AD_TRY(prepare_training(&t));
     AD_TRY(train(&t));
@@ -376,5 +382,5 @@ done:
     ad_free(t.checkpoint_path);
     adatom_episodes_destroy(&t.validation);
     adatom_model_destroy(&t.model);
-    return ad_leave(device->ctx, status);
+    return ad_call_end(t.ctx, &outer, status);
 }

@@ -14,6 +14,7 @@ typedef struct ad_training {
     const adatom_dataset *data;
     adatom_dataset_info info;
     adatom_pretrain_params p; /* defaults filled in */
+    adatom_model_params network;
     adatom_model *model;
     ad_session session; /* of the model; its rows are the pictures */
     int32_t *labels;    /* of all pictures */
@@ -33,12 +34,16 @@ typedef struct ad_training {
     adatom_method centroid; /* of validation */
 } ad_training;
 
-/* params with the defaults filled in and everything checked that needs no data on the device. */
-adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params *params);
+/* Fills in the defaults of t->p and t->network, and checks everything that needs no data on the device. */
+adatom_status ad_pretrain_settings(ad_training *t);
 /* The rates of all steps: rows[steps][AD_SCHEDULE_COLUMNS]. */
 void ad_pretrain_schedule(const ad_training *t, float *rows);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);
+
+/* How many steps the device is given in one go: to the end of the block or the epoch, and no further than the next
+ * checkpoint is due, as far as is known how long a step takes. now: ad_seconds(). */
+long ad_pretrain_steps_at_once(const ad_training *t, double now);
 
 /* Whether there is a checkpoint and what the caller wants done with it. USAGE: there is one, and neither `resume` nor
  * `restart` is asked for. BAD_DATA: one that `checkpoint` names is to be resumed and is not there. */

@@ -147,18 +147,20 @@ adatom_status ad_pretrain_save_checkpoint(ad_training *t) {
  * same file. */
 adatom_status ad_pretrain_save_model(ad_training *t, double validation) {
     const adatom_pretrain_params *p = &t->p;
-    adatom_device_info device;
+    char augment[ADATOM_AUGMENT_TEXT_BYTES];
+    adatom_device_info device = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(t->device, &device);
-    json_t *notes =
-        json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:s, "
-                  "s:s, s:s, s:s}",
-                  "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes",
-                  t->info.classes, "images", (int)t->info.images, "seed", ad_seed_json(p->seed), "epochs", p->epochs,
-                  "epochs_done", (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer",
-                  p->optimizer, "lr", (double)p->lr, "momentum", (double)p->momentum, "weight_decay",
-                  (double)p->weight_decay, "label_smoothing", (double)p->label_smoothing, "warmup", (double)p->warmup,
-                  "augment", p->augment, "shift", p->shift, "steps", (json_int_t)t->state.step, "device", device.name,
-                  "backend", device.backend, "driver", device.driver_info, "precision", device.precision);
+    adatom_augment_text(p->augment, augment, sizeof augment);
+    json_t *notes = json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:I, s:s, "
+        "s:s, s:s, s:s}",
+        "tool_version", ADATOM_VERSION, "dataset", t->info.name, "dataset_hash", t->info.hash, "classes",
+        t->info.classes, "images", (int)t->info.images, "seed", ad_seed_json(p->seed), "epochs", p->epochs,
+        "epochs_done", (int)(t->state.step / t->steps_per_epoch), "batch", p->batch, "optimizer",
+        adatom_optimizer_name(p->optimizer), "lr", (double)p->lr, "momentum", (double)p->momentum, "weight_decay",
+        (double)p->weight_decay, "label_smoothing", (double)p->label_smoothing, "warmup", (double)p->warmup, "augment",
+        augment, "shift", p->shift, "steps", (json_int_t)t->state.step, "device", device.name, "backend",
+        device.backend, "driver", device.driver_info, "precision", adatom_precision_name(device.precision));
     bool bad = !notes;
     if (validation >= 0) ad_json_set(notes, "validation_accuracy", json_real(validation), &bad);
     if (validation >= 0)

@@ -8,13 +8,14 @@
 
 /* The network to start from, which the caller's description must not contradict. */
 static adatom_status describe_start(ad_training *t) {
-    adatom_model_params *wanted = &t->p.model;
+    adatom_model_params *wanted = &t->network;
     const adatom_model_params *is = &t->p.from->net.made_from;
     const struct {
         const char *what, *is, *wanted;
-    } texts[] = {{"architecture", is->arch, wanted->arch},
-                 {"sharing", is->sharing, wanted->sharing},
-                 {"stem", is->stem ? is->stem : "none", wanted->stem}};
+    } texts[] = {
+        {"architecture", is->arch, wanted->arch},
+        {"sharing", adatom_sharing_name(is->sharing), wanted->sharing ? adatom_sharing_name(wanted->sharing) : NULL},
+        {"stem", is->stem ? adatom_stem_name(is->stem) : "none", wanted->stem ? adatom_stem_name(wanted->stem) : NULL}};
     const struct {
         const char *what;
         int is, wanted;
@@ -51,7 +52,7 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_par
                   {"label smoothing", (double)p->label_smoothing, 0, 1, true},
                   {"warmup", (double)p->warmup, 0, 1, true},
                   {"shift", p->shift, 0, 1024, false},
-                  {"validation tasks", p->validation_tasks, 1, AD_MOST_EPISODES, false},
+                  {"validation tasks", p->validation_tasks, 1, ADATOM_EPISODES_MOST, false},
                   {"checkpoint seconds", p->checkpoint_seconds, 1, 1e6, false}};
     for (size_t i = 0; i < AD_COUNT(ranges); i++) {
         const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
@@ -64,29 +65,34 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_par
     return ADATOM_OK;
 }
 
-adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params *given) {
+AD_CHOSEN(is_optimizer, ADATOM_OPTIMIZER_LIST)
+
+adatom_status ad_pretrain_settings(ad_training *t) {
     adatom_pretrain_params *p = &t->p;
-    *p = *given;
+    const uint64_t seed = t->network.seed;
+    if (t->network.classes != 0 && t->network.classes != t->info.classes)
+        return ad_fail(t->ctx, ADATOM_USAGE, "the model is to have %d classes; the data set has %d", t->network.classes,
+                       t->info.classes);
     adatom_status status = p->from ? describe_start(t) : ADATOM_OK;
     if (status != ADATOM_OK) return status;
     if (!p->epochs) p->epochs = 30;
     if (!p->batch) p->batch = 64;
-    if (!p->optimizer) p->optimizer = "sgd";
-    const bool adam = strcmp(p->optimizer, "adam") == 0;
-    if (!adam && strcmp(p->optimizer, "sgd") != 0)
-        return ad_fail(t->ctx, ADATOM_USAGE, "the optimizer '%s' is not known; it is one of sgd, adam", p->optimizer);
+    if (!is_optimizer((int)p->optimizer)) return ad_choice_refuse(t->ctx, "the optimizer", (int)p->optimizer);
+    if (!p->optimizer) p->optimizer = ADATOM_OPTIMIZER_SGD;
+    const bool adam = p->optimizer == ADATOM_OPTIMIZER_ADAM;
     p->lr = ad_or_default(p->lr, adam ? 1e-3f : 0.1f);
     p->momentum = ad_or_default(p->momentum, 0.9f);
     p->weight_decay = ad_or_default(p->weight_decay, 5e-4f);
     p->warmup = ad_or_default(p->warmup, 0.1f);
-    if (!p->augment) p->augment = "shift+flip";
-    if (!p->model.image_size) p->model.image_size = t->info.size;
-    if (!p->shift) p->shift = AD_MAX(p->model.image_size / 10, 1);
+    if (!p->augment) p->augment = ADATOM_AUGMENT_SHIFT | ADATOM_AUGMENT_FLIP;
+    if (!t->network.image_size) t->network.image_size = t->info.image_size;
+    if (!p->shift) p->shift = AD_MAX(t->network.image_size / 10, 1);
     if (!p->validation_tasks) p->validation_tasks = 100;
     if (!p->checkpoint_seconds) p->checkpoint_seconds = 120;
-    p->model.classes = t->info.classes;
-    p->model.seed = given->model.seed ? given->model.seed : p->seed;
+    t->network.classes = t->info.classes;
+    t->network.seed = seed ? seed : p->seed;
     status = check_ranges(t->ctx, p);
+    if (status == ADATOM_OK) status = ad_augment_check(t->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if ((size_t)p->batch > t->info.images)
         return ad_fail(t->ctx, ADATOM_BAD_DATA, "the data set has %zu pictures, fewer than one batch of %d",
@@ -98,49 +104,50 @@ adatom_status ad_pretrain_settings(ad_training *t, const adatom_pretrain_params 
 }
 
 /* Rate of a step: linear warm-up, then half a cosine down to 0. */
-static double rate(const ad_training *t, long step) {
+static double learning_rate(const ad_training *t, long step) {
     const double warm = floor((double)t->p.warmup * (double)t->steps);
     if ((double)step < warm) return (double)t->p.lr * ((double)step + 1) / warm;
     return (double)t->p.lr * 0.5 * (1 + cos(3.141592653589793 * ((double)step - warm) / ((double)t->steps - warm)));
 }
 
 void ad_pretrain_schedule(const ad_training *t, float *rows) {
-    const bool adam = strcmp(t->p.optimizer, "adam") == 0;
+    const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
     for (long s = 0; s < t->steps; s++) {
         float *row = rows + AD_SCHEDULE_COLUMNS * s;
-        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate(t, s);
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)learning_rate(t, s);
         row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
         row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
     }
 }
 
 /* A float's bits as a number: decimal text differs between locales. */
-static unsigned bits(float value) {
+static unsigned float_bits(float value) {
     uint32_t word;
     memcpy(&word, &value, sizeof word);
     return word;
 }
 
 adatom_status ad_pretrain_identity(ad_training *t) {
-    char start[17] = "", validation[40] = "";
+    char start[17] = "", validation[40] = "", augment[ADATOM_AUGMENT_TEXT_BYTES];
     const adatom_pretrain_params *p = &t->p;
-    const adatom_model_params *m = &t->model->net.made_from;
-    adatom_device_info device;
+    const adatom_model_params *m = &t->model->net.made_from, *network = &t->network;
+    adatom_device_info device = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(t->device, &device);
+    adatom_augment_text(p->augment, augment, sizeof augment);
     if (p->from) ad_hash_hex(p->from->hash, start);
     if (p->validation) {
-        adatom_dataset_info info;
+        adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
         adatom_dataset_describe(p->validation, &info);
         snprintf(validation, sizeof validation, "%s/%d", info.hash, p->validation_tasks);
     }
     char *text = ad_format(
         t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s",
-        t->model->net.arch, t->model->net.sharing, m->group, p->model.stem ? p->model.stem : "", p->model.atoms,
-        p->model.image_size, p->model.width, p->model.decompose_first, p->model.residual,
-        (unsigned long long)p->model.seed, t->info.hash, p->epochs, p->batch, p->optimizer, bits(p->lr),
-        bits(p->momentum), bits(p->weight_decay), bits(p->label_smoothing), bits(p->warmup), p->augment, p->shift,
-        (unsigned long long)p->seed, device.backend, device.name, device.driver_info, device.precision, start,
-        validation);
+        t->model->net.arch, t->model->net.sharing, m->group, network->stem ? adatom_stem_name(network->stem) : "",
+        network->atoms, network->image_size, network->width, network->decompose_first, network->residual,
+        (unsigned long long)network->seed, t->info.hash, p->epochs, p->batch, adatom_optimizer_name(p->optimizer),
+        float_bits(p->lr), float_bits(p->momentum), float_bits(p->weight_decay), float_bits(p->label_smoothing),
+        float_bits(p->warmup), augment, p->shift, (unsigned long long)p->seed, device.backend, device.name,
+        device.driver_info, adatom_precision_name(device.precision), start, validation);
     if (!text) return ADATOM_OUT_OF_MEMORY;
     ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
     ad_free(text);

@@ -25,12 +25,15 @@ struct adatom_reproduction {
 /* Progress of one result in the caller's terms. */
 typedef struct watch {
     const adatom_recipe_params *params;
-    int result;
+    int result, results;
 } watch;
 
-static void on_progress(void *user, int done, int total, double mean, double ci95) {
+static bool on_progress(void *user, const adatom_progress *now) {
     const watch *w = user;
-    w->params->progress(w->params->user, w->result, done, total, mean, ci95);
+    adatom_progress part = *now;
+    part.part = w->result;
+    part.parts = w->results;
+    return w->params->progress(w->params->user, &part);
 }
 
 static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_params *p, int size,
@@ -40,7 +43,8 @@ static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_
     *out = NULL;
     if (!spec)
         return ad_fail(recipe->ctx, ADATOM_BAD_DATA, "'%s' needs data that you bring: %s", recipe->file, info->supply);
-    const adatom_dataset_params params = {.size = size,
+    const adatom_dataset_params params = {.size = sizeof(adatom_dataset_params),
+                                          .image_size = size,
                                           .split = p->split ? p->split : info->split,
                                           .csv = p->csv    ? p->csv
                                                  : p->data ? NULL
@@ -49,7 +53,7 @@ static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_
                                           .threads = p->threads,
                                           .seed = info->data_seed,
                                           .builtin_per_class = info->per_class,
-                                          .progress = p->decoded,
+                                          .progress = p->progress,
                                           .user = p->user};
     return adatom_dataset_open(recipe->ctx, spec, &params, out);
 }
@@ -65,14 +69,14 @@ static bool same(const adatom_recipe *recipe, const char *what, const char *expe
 
 static adatom_status open_parts(adatom_reproduction *r, const adatom_recipe *recipe, const adatom_recipe_params *p) {
     adatom_status status = ADATOM_OK;
-    adatom_model_info model;
-    adatom_dataset_info data;
-    adatom_episodes_info list;
+    adatom_model_info model = ADATOM_INIT(adatom_model_info);
+    adatom_dataset_info data = ADATOM_INIT(adatom_dataset_info);
+    adatom_episodes_info list = ADATOM_INIT(adatom_episodes_info);
     const adatom_recipe_info *info = &recipe->info;
     AD_TRY(adatom_model_load(r->ctx, info->model, &r->model));
     adatom_model_describe(r->model, &model);
     AD_TRY(open_data(recipe, p, model.image_size, &r->dataset));
-    AD_TRY(adatom_episodes_create(r->ctx, r->dataset, &info->episodes, &r->episodes));
+    AD_TRY(adatom_episodes_create(r->ctx, r->dataset, info->episodes, &r->episodes));
     adatom_dataset_describe(r->dataset, &data);
     adatom_episodes_describe(r->episodes, &list);
     r->info.same_model = same(recipe, "model", info->model_hash, model.hash);
@@ -86,7 +90,7 @@ done:
 static bool passed(const outcome *o) { return !o->diverged && fabs(o->difference) <= o->tolerance; }
 
 static void judge(const adatom_recipe_result *expected, bool same_list, outcome *o) {
-    adatom_evaluation_info measured;
+    adatom_evaluation_info measured = ADATOM_INIT(adatom_evaluation_info);
     adatom_evaluation_describe(o->evaluation, &measured);
     o->diverged = measured.diverged;
     o->difference = measured.mean - expected->accuracy;
@@ -98,12 +102,14 @@ static void judge(const adatom_recipe_result *expected, bool same_list, outcome 
 
 adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *recipe, const adatom_recipe_params *params,
                                 adatom_reproduction **out) {
-    adatom_status status = ADATOM_OK;
-    const adatom_recipe_params p = params ? *params : (adatom_recipe_params){0};
+    adatom_recipe_params p;
     const adatom_recipe_info *info = &recipe->info;
+    adatom_reproduction *r = NULL;
     *out = NULL;
-    adatom_reproduction *r = ad_calloc(recipe->ctx, 1, sizeof *r);
-    if (!r) return ADATOM_OUT_OF_MEMORY;
+    adatom_status status = AD_PARAMS(recipe->ctx, adatom_recipe_params, params, &p);
+    const ad_call outer = ad_call_begin(recipe->ctx, p.progress, p.user);
+    AD_TRY(status);
+    if (!(r = ad_calloc(recipe->ctx, 1, sizeof *r))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     r->ctx = recipe->ctx;
     if (!(r->outcomes = ad_calloc(r->ctx, (size_t)info->results, sizeof *r->outcomes))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     r->info.results = info->results;
@@ -114,10 +120,16 @@ adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *reci
     for (int i = 0; i < info->results; i++) {
         const adatom_recipe_result *expected = &recipe->results[i];
         outcome *o = &r->outcomes[i];
-        watch w = {&p, i};
-        const adatom_progress progress = {p.progress ? on_progress : NULL, &w};
-        AD_TRY(adatom_adapt_episodes(device, r->model, r->dataset, r->episodes, &expected->method, info->first,
-                                     info->count, &progress, &o->evaluation));
+        watch w = {&p, i, info->results};
+        const adatom_adapt_params run = {.size = sizeof run,
+                                         .dataset = r->dataset,
+                                         .episodes = r->episodes,
+                                         .method = expected->method,
+                                         .first = info->first,
+                                         .count = info->count,
+                                         .progress = p.progress ? on_progress : NULL,
+                                         .user = &w};
+        AD_TRY(adatom_adapt_episodes(device, r->model, &run, &o->evaluation));
         judge(expected, r->info.same_list, o);
         r->info.passed += passed(o);
     }
@@ -125,11 +137,11 @@ adatom_status adatom_recipe_run(adatom_device *device, const adatom_recipe *reci
     r = NULL;
 done:
     adatom_reproduction_destroy(&r);
-    return ad_leave(recipe->ctx, status);
+    return ad_call_end(recipe->ctx, &outer, status);
 }
 
-void adatom_reproduction_describe(const adatom_reproduction *reproduction, adatom_reproduction_info *out) {
-    *out = reproduction->info;
+adatom_status adatom_reproduction_describe(const adatom_reproduction *reproduction, adatom_reproduction_info *out) {
+    return AD_INFO(reproduction->ctx, adatom_reproduction_info, &reproduction->info, out);
 }
 
 adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, int result,
@@ -138,8 +150,9 @@ adatom_status adatom_reproduction_get(const adatom_reproduction *reproduction, i
         return ad_fail(reproduction->ctx, ADATOM_USAGE, "there is no result %d, only 0 to %d", result,
                        reproduction->info.results - 1);
     const outcome *o = &reproduction->outcomes[result];
-    *out = (adatom_reproduction_result){o->evaluation, o->difference, o->tolerance, passed(o)};
-    return ADATOM_OK;
+    const adatom_reproduction_result info = {
+        .evaluation = o->evaluation, .difference = o->difference, .tolerance = o->tolerance, .passed = passed(o)};
+    return AD_INFO(reproduction->ctx, adatom_reproduction_result, &info, out);
 }
 
 void adatom_reproduction_destroy(adatom_reproduction **reproduction) {

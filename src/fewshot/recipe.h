@@ -11,6 +11,8 @@ struct adatom_recipe {
     json_t *json; /* owns every text */
     char *file;   /* as messages name it */
     adatom_recipe_info info;
-    adatom_recipe_result *results; /* [info.results] */
+    adatom_episodes_params episodes;
+    adatom_recipe_result *results; /* [info.results]; their methods: */
+    adatom_method *methods;
 };
 #endif

@@ -249,7 +249,7 @@ done:
 
 void ad_session_tell(ad_session *s, size_t more) {
     s->progress.done += more;
-    if (s->progress.call) s->progress.call(s->progress.user, s->progress.done, s->progress.total);
+    if (s->progress.phase) ad_report(s->device->ctx, s->progress.phase, s->progress.done, s->progress.total);
 }
 
 /* ---- what tasks hold ---- */

@@ -34,8 +34,7 @@ typedef struct ad_session {
     ad_buffer *parameters;
     ad_program *program;
     struct {
-        void (*call)(void *user, size_t done, size_t total); /* NULL: nobody wants to know */
-        void *user;
+        adatom_phase phase; /* what is counted; NONE: nothing is told */
         size_t done, total;
     } progress;
 } ad_session;

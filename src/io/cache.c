@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 uint64_t ad_cache_name(const ad_selection *s, const adatom_dataset_params *params) {
-    const uint64_t facts[] = {AD_DATASET_VERSION, (uint64_t)params->size, (uint64_t)params->resize, s->count,
+    const uint64_t facts[] = {AD_DATASET_VERSION, (uint64_t)params->image_size, (uint64_t)params->resize, s->count,
                               (uint64_t)s->classes};
     uint64_t key = ad_hash(facts, sizeof facts, 0);
     for (int c = 0; c < s->classes; c++)

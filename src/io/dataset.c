@@ -136,17 +136,16 @@ void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t dam
     dataset->damaged = damaged;
 }
 
-adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
-                                  adatom_dataset_params *out) {
-    *out = params ? *params : (adatom_dataset_params){0};
+adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_dataset_params *out) {
     if (!spec || !*spec) return ad_fail(ctx, ADATOM_USAGE, "no data set was named");
-    if (out->size == 0) out->size = 84;
-    if (out->size < 1 || out->size > 4096)
-        return ad_fail(ctx, ADATOM_USAGE, "pictures of %d x %d pixels: 1 to 4096 are possible", out->size, out->size);
-    if (out->resize == 0) out->resize = out->size;
-    if (out->resize < out->size || out->resize > 4096)
+    if (out->image_size == 0) out->image_size = 84;
+    if (out->image_size < 1 || out->image_size > 4096)
+        return ad_fail(ctx, ADATOM_USAGE, "pictures of %d x %d pixels: 1 to 4096 are possible", out->image_size,
+                       out->image_size);
+    if (out->resize == 0) out->resize = out->image_size;
+    if (out->resize < out->image_size || out->resize > 4096)
         return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them",
-                       out->resize, out->size, out->size);
+                       out->resize, out->image_size, out->image_size);
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;
@@ -270,7 +269,7 @@ static adatom_status decode(ad_source *source, const ad_selection *selection, co
     adatom_status status = ADATOM_OK;
     uint64_t *hashes = params->cache_dir ? ad_calloc(source->ctx, selection->count, sizeof *hashes) : NULL;
     if (params->cache_dir && !hashes) return ADATOM_OUT_OF_MEMORY;
-    AD_TRY(ad_block_make(source->ctx, params->size, selection->classes, (const char *const *)selection->names,
+    AD_TRY(ad_block_make(source->ctx, params->image_size, selection->classes, (const char *const *)selection->names,
                          selection->counts, selection->count, selected_path, selection, block));
     AD_TRY(ad_load(source, selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, hashes));
     ad_warn_of_damaged(&problems);
@@ -335,7 +334,9 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     ad_block block = {0};
     ad_passed passed = {0};
     *out = NULL;
-    adatom_status status = ad_dataset_defaults(context, spec, params, &p);
+    adatom_status status = AD_PARAMS(context, adatom_dataset_params, params, &p);
+    const ad_call outer = ad_call_begin(context, p.progress, p.user);
+    if (status == ADATOM_OK) status = ad_dataset_defaults(context, spec, &p);
     size_t damaged = 0;
     if (status == ADATOM_OK && p.cache_dir && !ad_cache_folder(context, p.cache_dir)) p.cache_dir = NULL;
     if (status == ADATOM_OK)
@@ -345,7 +346,7 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     if (status == ADATOM_OK) ad_dataset_note(*out, p.background, damaged);
     ad_free(block.bytes);
     ad_passed_free(&passed);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }
 
 void adatom_dataset_destroy(adatom_dataset **dataset) {
@@ -361,18 +362,19 @@ void adatom_dataset_destroy(adatom_dataset **dataset) {
     *dataset = NULL;
 }
 
-void adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
-    *out = (adatom_dataset_info){.name = dataset->name,
-                                 .classes = dataset->classes,
-                                 .size = dataset->size,
-                                 .images = dataset->images,
-                                 .damaged = dataset->damaged};
-    memcpy(out->background, dataset->background, sizeof out->background);
-    memcpy(out->hash, dataset->hash, sizeof out->hash);
+adatom_status adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out) {
+    adatom_dataset_info info = {.name = dataset->name,
+                                .classes = dataset->classes,
+                                .image_size = dataset->size,
+                                .images = dataset->images,
+                                .damaged = dataset->damaged};
+    memcpy(info.background, dataset->background, sizeof info.background);
+    memcpy(info.hash, dataset->hash, sizeof info.hash);
     for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
-        out->passed_kinds += dataset->passed.count[kind] > 0;
-        out->passed_over += dataset->passed.count[kind];
+        info.passed_kinds += dataset->passed.count[kind] > 0;
+        info.passed_over += dataset->passed.count[kind];
     }
+    return AD_INFO(dataset->ctx, adatom_dataset_info, &info, out);
 }
 
 adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what, size_t *count,

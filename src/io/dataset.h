@@ -12,8 +12,9 @@
 #define AD_PICTURE_MAX_BYTES ((size_t)1 << 30) /* encoded */
 
 #define AD_LIST_KEEP_BYTES ((size_t)16 << 20) /* of a CSV list in an archive, however much else is kept */
-#define AD_KEEP_BYTES ((size_t)1 << 30) /* contents of an archive kept while listing it; the rest takes a second pass  \
-                                         */
+#define AD_KEEP_BYTES                                                                                                  \
+    ((size_t)1 << 30) /* contents of an archive kept while listing it; the rest takes a second pass                    \
+                       */
 
 /* Collects what is wrong. With go_on (verify) each problem is reported and counted; without (open) the first one
  * becomes the context's message and ADATOM_BAD_DATA. */
@@ -297,9 +298,8 @@ adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *b
 
 /* Keeps what describe tells of how pictures were decoded. */
 void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
-/* Params with the defaults filled in. */
-adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
-                                  adatom_dataset_params *out);
+/* Fills in the defaults. */
+adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_dataset_params *out);
 /* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on
  * failure. */
 adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,

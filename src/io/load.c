@@ -52,7 +52,7 @@ static void empty_batch(batch *b) {
 static adatom_status decode_batch(batch *b, const ad_source *source, const ad_selection *selection,
                                   const adatom_dataset_params *params, const ad_image_params *picture,
                                   ad_problems *problems, uint8_t *pixels, uint8_t *scratch, uint64_t *hashes) {
-    size_t stride = (size_t)params->size * (size_t)params->size * 3;
+    size_t stride = (size_t)params->image_size * (size_t)params->image_size * 3;
     adatom_status status = ADATOM_OK;
     ad_budget_set_aside(picture->budget, b->bytes);
 #pragma omp parallel for num_threads(params->threads) schedule(dynamic)
@@ -86,12 +86,12 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
                       ad_problems *problems, uint8_t *pixels, uint64_t *hashes) {
     adatom_context *ctx = source->ctx;
     adatom_status status = ADATOM_OK;
-    size_t done_count = 0, stride = (size_t)params->size * (size_t)params->size * 3;
+    size_t done_count = 0, stride = (size_t)params->image_size * (size_t)params->image_size * 3;
     uint8_t *scratch = NULL;
     size_t *slots =
         ad_malloc(ctx, source->count, sizeof *slots); /* picture of each entry: read in the source's order */
     batch *b = ad_calloc(ctx, 1, sizeof *b);
-    ad_image_params picture = {.size = params->size,
+    ad_image_params picture = {.size = params->image_size,
                                .resize = params->resize,
                                .max_pixels = params->max_pixels,
                                .allow_truncated = params->allow_truncated};
@@ -117,7 +117,7 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
         if (b->count < BATCH_PICTURES && b->bytes < BATCH_BYTES && done_count < selection->count) continue;
         AD_TRY(ad_interrupted(ctx));
         AD_TRY(decode_batch(b, source, selection, params, &picture, problems, pixels, scratch, hashes));
-        if (params->progress) params->progress(params->user, done_count, selection->count);
+        ad_report(ctx, ADATOM_PHASE_DECODING, done_count, selection->count);
     }
 done:
     if (b) empty_batch(b);

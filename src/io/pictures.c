@@ -128,8 +128,11 @@ adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *
     uint8_t *bad = NULL;
     adatom_status status;
     *out = NULL;
-    if (count == 0) return ad_fail(context, ADATOM_USAGE, "no pictures were named");
-    AD_TRY(ad_dataset_defaults(context, "pictures", params, &p));
+    status = AD_PARAMS(context, adatom_dataset_params, params, &p);
+    const ad_call outer = ad_call_begin(context, p.progress, p.user);
+    AD_TRY(status);
+    if (count == 0) AD_TRY(ad_fail(context, ADATOM_USAGE, "no pictures were named"));
+    AD_TRY(ad_dataset_defaults(context, "pictures", &p));
     if (!(n.places = ad_calloc(context, count, sizeof *n.places))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     for (size_t at = 0, taken; at < count; at += taken) {
         place *here = &n.places[n.count++];
@@ -146,15 +149,16 @@ adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *
     AD_TRY(name_pictures(context, &n));
     if (n.pictures == 0) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "none of the pictures can be read"));
     if (!(bad = ad_calloc(context, n.pictures, 1))) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    AD_TRY(ad_block_make(context, p.size, 1, &name, &n.pictures, n.pictures, picture_path, &n, &block));
+    AD_TRY(ad_block_make(context, p.image_size, 1, &name, &n.pictures, n.pictures, picture_path, &n, &block));
     const size_t before = f.count;
     for (size_t k = 0, at = 0; k < n.count; k++) {
-        uint8_t *pixels = (uint8_t *)block.bytes + block.pixels_at + at * (size_t)p.size * (size_t)p.size * 3;
+        uint8_t *pixels =
+            (uint8_t *)block.bytes + block.pixels_at + at * (size_t)p.image_size * (size_t)p.image_size * 3;
         AD_TRY(load_place(context, &n.places[k], n.paths + at, &f, pixels, bad + at));
         at += n.places[k].selection.count;
     }
     if (f.count - before == n.pictures) AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "none of the pictures can be read"));
-    if (f.count > before) AD_TRY(keep_good(context, &n, bad, p.size, &block));
+    if (f.count > before) AD_TRY(keep_good(context, &n, bad, p.image_size, &block));
     AD_TRY(ad_dataset_wrap(context, "pictures", &block, NULL, out));
     ad_dataset_note(*out, p.background, f.damaged);
 done:
@@ -167,5 +171,5 @@ done:
     ad_free(n.places);
     ad_free(block.bytes);
     ad_free(bad);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }

@@ -360,7 +360,7 @@ static bool in_split(int class_index, const char *split) {
 
 uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params) {
     enum { TINY = 8 };
-    uint64_t facts[3] = {(uint64_t)params->size, params->seed, (uint64_t)params->builtin_per_class};
+    uint64_t facts[3] = {(uint64_t)params->image_size, params->seed, (uint64_t)params->builtin_per_class};
     uint64_t key = ad_hash(facts, sizeof facts, AD_DATASET_VERSION);
     for (int c = 0; c < CLASSES;
          c++) { /* with a tiny picture of each class, so that a change of this file changes the key */
@@ -387,22 +387,22 @@ adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adato
                        split);
     const char *names[CLASSES];
     size_t counts[CLASSES], images = (size_t)list.classes * (size_t)list.per_class,
-                            stride = (size_t)params->size * (size_t)params->size * 3;
+                            stride = (size_t)params->image_size * (size_t)params->image_size * 3;
     for (int c = 0; c < list.classes; c++) {
         names[c] = list.names[c];
         counts[c] = (size_t)list.per_class;
     }
     adatom_status status =
-        ad_block_make(ctx, params->size, list.classes, names, counts, images, listed_path, &list, block);
+        ad_block_make(ctx, params->image_size, list.classes, names, counts, images, listed_path, &list, block);
     if (status != ADATOM_OK) return status;
     uint8_t *pixels = (uint8_t *)block->bytes + block->pixels_at;
     for (int c = 0; c < list.classes && status == ADATOM_OK; c++) {
         status = ad_interrupted(ctx);
 #pragma omp parallel for num_threads(params->threads) schedule(dynamic, 8)
         for (int i = 0; i < list.per_class; i++)
-            ad_shapes_render(params->seed, list.numbers[c], i, params->size,
+            ad_shapes_render(params->seed, list.numbers[c], i, params->image_size,
                              pixels + ((size_t)c * counts[0] + (size_t)i) * stride);
-        if (params->progress) params->progress(params->user, (size_t)(c + 1) * counts[0], images);
+        ad_report(ctx, ADATOM_PHASE_DECODING, (size_t)(c + 1) * counts[0], images);
     }
     return status;
 }

@@ -77,24 +77,29 @@ done:
     return status;
 }
 
-adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_dataset_params *params,
-                                    size_t least, void (*report)(void *user, const char *sentence), void *user,
+adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, const adatom_verify_params *params,
                                     size_t *problems) {
-    adatom_dataset_params p;
-    ad_problems found = {.ctx = context, .go_on = true, .report = report, .user = user};
+    adatom_verify_params v;
+    adatom_dataset_params given = {0}, p;
     *problems = 0;
-    adatom_status status = ad_dataset_defaults(context, spec, params, &p);
-    if (status != ADATOM_OK) return ad_leave(context, status);
+    adatom_status status = AD_PARAMS(context, adatom_verify_params, params, &v);
+    if (status == ADATOM_OK) status = AD_PARAMS(context, adatom_dataset_params, v.dataset, &given);
+    const ad_call outer = ad_call_begin(context, given.progress, given.user);
+    ad_problems found = {.ctx = context, .go_on = true, .report = v.report, .user = v.user};
+    p = given;
+    AD_TRY(status);
+    AD_TRY(ad_dataset_defaults(context, spec, &p));
     p.allow_truncated = false; /* damage is what is looked for */
     if (strncmp(spec, "builtin:", 8)) {
-        status = verify_pictures(spec, &p, least, &found);
+        status = verify_pictures(spec, &p, v.least, &found);
     } else {
         adatom_dataset *dataset = NULL;
-        status = adatom_dataset_open(context, spec, params, &dataset);
-        if (status == ADATOM_OK && (size_t)p.builtin_per_class < least)
-            status = ad_problem(&found, "every class has %d pictures, fewer than %zu", p.builtin_per_class, least);
+        status = adatom_dataset_open(context, spec, &given, &dataset);
+        if (status == ADATOM_OK && (size_t)p.builtin_per_class < v.least)
+            status = ad_problem(&found, "every class has %d pictures, fewer than %zu", p.builtin_per_class, v.least);
         adatom_dataset_destroy(&dataset);
     }
     *problems = found.count;
-    return ad_leave(context, status);
+done:
+    return ad_call_end(context, &outer, status);
 }

@@ -43,13 +43,14 @@ static const architecture architectures[] = {
      .stages = {{64, 2, 1, true}, {128, 2, 1, true}, {256, 3, 1, true}, {512, 3, 1, true}, {512, 3, 1, true}}},
 };
 
-static const struct stem {
-    const char *name;
+static const struct {
+    adatom_stem stem;
     int k, stride;
     bool pool; /* 3x3 maximum, stride 2 */
-} stems[] = {{"7x7", 7, 2, true}, {"3x3", 3, 1, false}};
+} stems[] = {{ADATOM_STEM_7X7, 7, 2, true}, {ADATOM_STEM_3X3, 3, 1, false}};
 
-static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net"};
+AD_CHOSEN(is_sharing, ADATOM_SHARING_LIST)
+AD_CHOSEN(is_stem, ADATOM_STEM_LIST)
 
 /* The first failure stays in status; node and parameter numbers are then 0 and whatever follows is harmless. */
 typedef struct builder {
@@ -220,7 +221,7 @@ static void add_nodes(builder *b, const architecture *arch) {
         return;
     }
     for (size_t i = 0; arch->stem && i < AD_COUNT(stems); i++) {
-        if (strcmp(stems[i].name, p->stem) != 0) continue;
+        if (stems[i].stem != p->stem) continue;
         x = add_layer(b, x, p->width, stems[i].k, stems[i].stride, -1);
         if (stems[i].pool) x = add_pool(b, "layer1", x, 3, 2, 1, false);
     }
@@ -261,16 +262,16 @@ static adatom_status check_range(adatom_context *ctx, const char *what, int valu
 /* The size of the groups where coefficients are shared by groups of channels; 0 elsewhere. */
 static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, const architecture *arch) {
     enum { USUAL_GROUP = 64 };
-    if (strncmp(p->sharing, "group-", 6) != 0)
+    if (p->sharing < ADATOM_SHARING_GROUP_LAYER)
         return p->group == 0
                    ? ADATOM_OK
                    : ad_fail(ctx, ADATOM_USAGE, "groups of %d channels were asked for, but sharing %s has no groups",
-                             p->group, p->sharing);
+                             p->group, adatom_sharing_name(p->sharing));
     if (p->decompose_first)
         return ad_fail(
             ctx, ADATOM_USAGE,
             "the first convolution reads 3 channels, which make no groups: it stays ordinary with sharing %s",
-            p->sharing);
+            adatom_sharing_name(p->sharing));
     if (p->group < 0 || p->group % 4)
         return ad_fail(ctx, ADATOM_USAGE, "the size of groups is %d; it must be a multiple of 4", p->group);
     for (int group = USUAL_GROUP; group >= 4 && p->group == 0; group -= 4) {
@@ -282,25 +283,20 @@ static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, 
     return ADATOM_OK;
 }
 
-/* Fills in defaults and replaces the strings by static ones. */
+/* Fills in defaults and replaces the name by a static one. */
 static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const architecture **arch) {
     adatom_status status = ADATOM_OK;
     *arch = find(ctx, "architecture", p->arch ? p->arch : "conv4", architectures, AD_COUNT(architectures),
                  sizeof *architectures);
     if (!*arch) return ADATOM_USAGE;
     p->arch = (*arch)->name;
-    const char *const *sharing =
-        find(ctx, "sharing", p->sharing ? p->sharing : "net", sharings, AD_COUNT(sharings), sizeof *sharings);
-    if (!sharing) return ADATOM_USAGE;
-    p->sharing = *sharing;
+    if (!is_sharing((int)p->sharing)) return ad_choice_refuse(ctx, "sharing", (int)p->sharing);
+    if (!is_stem((int)p->stem)) return ad_choice_refuse(ctx, "stem", (int)p->stem);
+    if (p->sharing == ADATOM_SHARING_DEFAULT) p->sharing = ADATOM_SHARING_NET;
     if (p->stem && !(*arch)->stem)
-        return ad_fail(ctx, ADATOM_USAGE, "%s has no stem to choose ('%s' was asked for)", p->arch, p->stem);
-    if ((*arch)->stem) {
-        const struct stem *stem =
-            find(ctx, "stem", p->stem ? p->stem : stems[0].name, stems, AD_COUNT(stems), sizeof *stems);
-        if (!stem) return ADATOM_USAGE;
-        p->stem = stem->name;
-    }
+        return ad_fail(ctx, ADATOM_USAGE, "%s has no stem to choose ('%s' was asked for)", p->arch,
+                       adatom_stem_name(p->stem));
+    if ((*arch)->stem && p->stem == ADATOM_STEM_DEFAULT) p->stem = ADATOM_STEM_7X7;
     if (p->atoms == 0) p->atoms = 8;
     if (p->image_size == 0) p->image_size = 84;
     if (p->width == 0) p->width = (*arch)->stages[0].width;
@@ -309,7 +305,7 @@ static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const 
     AD_TRY(check_range(ctx, "the width", p->width, 4, 1024));
     AD_TRY(check_range(ctx, "the number of classes", p->classes, 0, 65536));
     if (p->width % 4) return ad_fail(ctx, ADATOM_USAGE, "the width is %d; it must be a multiple of 4", p->width);
-    if (strcmp(p->sharing, "none") == 0) {
+    if (p->sharing == ADATOM_SHARING_NONE) {
         if (p->residual) return ad_fail(ctx, ADATOM_USAGE, "a residual network has atoms; sharing none was asked for");
         p->atoms = 0;
     }
@@ -318,14 +314,19 @@ done:
     return status;
 }
 
+const char *adatom_model_arch(size_t index) {
+    return index < AD_COUNT(architectures) ? architectures[index].name : NULL;
+}
+
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out) {
     *out = (ad_network){.made_from = *params, .head = -1, .head_bias = -1};
+    out->made_from.size = sizeof out->made_from; /* it may be passed on as a caller's */
     builder b = {.ctx = ctx, .net = out};
     const architecture *arch = NULL;
     adatom_status status = ADATOM_OK;
     AD_TRY(resolve(ctx, &out->made_from, &arch));
     snprintf(out->arch, sizeof out->arch, "%s", out->made_from.arch);
-    snprintf(out->sharing, sizeof out->sharing, "%s", out->made_from.sharing);
+    snprintf(out->sharing, sizeof out->sharing, "%s", adatom_sharing_name(out->made_from.sharing));
     out->image_size = out->made_from.image_size;
     b.slope = arch->slope;
     add_nodes(&b, arch);

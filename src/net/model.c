@@ -7,9 +7,11 @@
 
 adatom_status adatom_model_create(adatom_context *context, const adatom_model_params *params, adatom_model **out) {
     adatom_status status = ADATOM_OK;
+    adatom_model_params p;
     *out = NULL;
     adatom_model *model = NULL;
-    AD_TRY(ad_model_create_blank(context, params ? params : &(adatom_model_params){0}, &model));
+    AD_TRY(AD_PARAMS(context, adatom_model_params, params, &p));
+    AD_TRY(ad_model_create_blank(context, &p, &model));
     ad_model_initialise(model, model->net.made_from.seed);
     *out = model;
     model = NULL;
@@ -105,7 +107,7 @@ void ad_model_copy_values(adatom_model *model, const adatom_model *from) {
 void ad_model_rehash(adatom_model *model) {
     const ad_network *net = &model->net;
     const adatom_model_params *p = &net->made_from;
-    const char *stem = p->stem ? p->stem : "";
+    const char *stem = p->stem ? adatom_stem_name(p->stem) : "";
     const int32_t numbers[] = {p->atoms,           p->image_size, p->width,     p->classes,
                                p->decompose_first, p->residual,   model->resize};
     uint64_t hash = ad_hash(net->arch, strlen(net->arch), 0);
@@ -122,11 +124,11 @@ void ad_model_rehash(adatom_model *model) {
 
 static uint64_t head_macs(const ad_network *net) { return (uint64_t)net->features * (uint64_t)net->way; }
 
-void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
+adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
     const ad_network *net = &model->net;
-    *out = (adatom_model_info){
+    adatom_model_info info = {
         .arch = net->arch,
-        .sharing = net->sharing,
+        .sharing = net->made_from.sharing,
         .atoms = net->made_from.atoms,
         .group = net->made_from.group,
         .image_size = net->image_size,
@@ -144,17 +146,18 @@ void adatom_model_describe(const adatom_model *model, adatom_model_info *out) {
         .macs = head_macs(net),
         .notes = model->notes,
     };
-    out->parameters =
-        out->atoms_parameters + out->norm_parameters + out->coefficients_parameters + out->ordinary_parameters;
-    for (int i = 0; i < net->node_count; i++) out->macs += ad_node_macs(&net->nodes[i]);
-    memcpy(out->mean, model->mean, sizeof out->mean);
-    memcpy(out->std, model->std, sizeof out->std);
-    ad_hash_hex(model->hash, out->hash);
+    info.parameters =
+        info.atoms_parameters + info.norm_parameters + info.coefficients_parameters + info.ordinary_parameters;
+    for (int i = 0; i < net->node_count; i++) info.macs += ad_node_macs(&net->nodes[i]);
+    memcpy(info.mean, model->mean, sizeof info.mean);
+    memcpy(info.std, model->std, sizeof info.std);
+    ad_hash_hex(model->hash, info.hash);
+    return AD_INFO(model->ctx, adatom_model_info, &info, out);
 }
 
 static uint64_t logical(const ad_network *net, int param) { return param < 0 ? 0 : net->params[param].logical; }
 
-adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out) {
+static adatom_status describe_layer(const adatom_model *model, int index, adatom_layer_info *out) {
     static const char *const kinds[] = {
         [AD_NODE_INPUT] = "input", [AD_NODE_CONV] = "conv", [AD_NODE_NORM] = "norm", [AD_NODE_POOL] = "pool"};
     const ad_network *net = &model->net;
@@ -202,4 +205,11 @@ adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_la
     if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0)
         out->own_parameters += logical(net, node->coefficients);
     return ADATOM_OK;
+}
+
+adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out) {
+    adatom_layer_info info = ADATOM_INIT(adatom_layer_info);
+    const adatom_status failure = describe_layer(model, index, &info);
+    const adatom_status status = AD_INFO(model->ctx, adatom_layer_info, &info, out);
+    return status == ADATOM_OK ? failure : status;
 }

@@ -23,11 +23,12 @@ static char *describe(const adatom_model *model) {
                                           model->origin.prefix, "head_prefix", model->origin.head_prefix);
     const bool bad =
         (grouped && !group) || (foreign && !origin); /* what is left out below is not there, and no failure */
-    json_t *json = json_pack(
-        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch", p->arch,
-        "sharing", p->sharing, "atoms", p->atoms, "group", group, "image_size", p->image_size, "resize", model->resize,
-        "width", p->width, "classes", p->classes, "decompose_first", p->decompose_first, "residual", p->residual,
-        "stem", p->stem, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
+    json_t *json =
+        json_pack("{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch",
+                  p->arch, "sharing", adatom_sharing_name(p->sharing), "atoms", p->atoms, "group", group, "image_size",
+                  p->image_size, "resize", model->resize, "width", p->width, "classes", p->classes, "decompose_first",
+                  p->decompose_first, "residual", p->residual, "stem", p->stem ? adatom_stem_name(p->stem) : NULL,
+                  "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     if (bad) {
         json_decref(json);
         json = NULL;
@@ -86,6 +87,17 @@ typedef struct description {
     const char *layout, *prefix, *head_prefix; /* of the origin, or NULL */
 } description;
 
+static const char *const sharing_texts[] = {ADATOM_SHARING_LIST(AD_CHOICE_TEXT) NULL};
+static const char *const stem_texts[] = {ADATOM_STEM_LIST(AD_CHOICE_TEXT) NULL};
+
+static adatom_status refuse_choice(adatom_context *ctx, const ad_safetensors *file, const char *what, const char *text,
+                                   const char *const *texts) {
+    char known[256];
+    ad_choice_join(texts, known, sizeof known);
+    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' describes no network: unknown %s '%s'; known: %s", file->name, what,
+                   text, known);
+}
+
 static adatom_status read_description(adatom_context *ctx, const ad_safetensors *file, description *d) {
     const char *version = ad_safetensors_metadata(file, "format_version"),
                *text = ad_safetensors_metadata(file, "adatom");
@@ -99,6 +111,7 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
     json_error_t error;
     json_int_t atoms, group = 0, image_size, width, classes, resize = 0;
     adatom_model_params *params = &d->params;
+    const char *sharing = NULL, *stem = NULL;
     int decompose_first, residual = 0;
     adatom_status status = ad_json_parse(ctx, text, strlen(text), &d->json, &error);
     if (status != ADATOM_OK && status != ADATOM_BAD_DATA) return status;
@@ -106,16 +119,20 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         json_unpack_ex(
             d->json, &error, 0,
             "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?{s:s, s:s, s:s!}, s:[F, F, F!], s:[F, F, F!]!}",
-            "arch", &params->arch, "sharing", &params->sharing, "atoms", &atoms, "group", &group, "image_size",
-            &image_size, "resize", &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first,
-            "residual", &residual, "stem", &params->stem, "origin", "layout", &d->layout, "prefix", &d->prefix,
-            "head_prefix", &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0],
-            &d->std[1], &d->std[2])) {
+            "arch", &params->arch, "sharing", &sharing, "atoms", &atoms, "group", &group, "image_size", &image_size,
+            "resize", &resize, "width", &width, "classes", &classes, "decompose_first", &decompose_first, "residual",
+            &residual, "stem", &stem, "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix",
+            &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1],
+            &d->std[2])) {
         status = d->json ? ad_json_memory(ctx, &error) : ADATOM_OK;
         if (status != ADATOM_OK) return status;
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name,
                        error.text);
     }
+    if (!adatom_sharing_parse(sharing, &params->sharing) || params->sharing == ADATOM_SHARING_DEFAULT)
+        return refuse_choice(ctx, file, "sharing", sharing, sharing_texts);
+    if (stem && (!adatom_stem_parse(stem, &params->stem) || params->stem == ADATOM_STEM_DEFAULT))
+        return refuse_choice(ctx, file, "stem", stem, stem_texts);
     const json_int_t numbers[] = {atoms, group, image_size, width, classes, resize};
     int *const fields[] = {&params->atoms, &params->group,   &params->image_size,
                            &params->width, &params->classes, &d->resize};
@@ -252,19 +269,21 @@ done:
 
 adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size,
                                  adatom_model **out) {
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
     ad_safetensors file = {0};
     *out = NULL;
     adatom_status status = ad_safetensors_parse(context, name, bytes, size, &file);
     if (status == ADATOM_OK) status = read_model(context, &file, out);
     ad_safetensors_clear(&file);
-    return status;
+    return ad_call_end(context, &outer, status);
 }
 
 adatom_status adatom_model_load(adatom_context *context, const char *path, adatom_model **out) {
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
     ad_safetensors file = {0};
     *out = NULL;
     adatom_status status = ad_safetensors_load(context, path, path, &file);
     if (status == ADATOM_OK) status = read_model(context, &file, out);
     ad_safetensors_clear(&file);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }

@@ -69,7 +69,7 @@ typedef struct ad_node {
 typedef struct ad_network {
     char arch[32], sharing[32];
     adatom_model_params
-        made_from; /* defaults filled in; strings are static (stem: NULL where the architecture has none) */
+        made_from; /* defaults filled in; arch is static (stem: default where the architecture has none) */
     ad_node *nodes;
     int node_count;
     ad_param *params; /* ordered by role, then by layer */

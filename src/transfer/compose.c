@@ -4,7 +4,7 @@
 adatom_status ad_model_compose(const adatom_model *model, adatom_model **out) {
     const adatom_model_params *from = &model->net.made_from;
     const adatom_model_params params = {.arch = from->arch,
-                                        .sharing = "none",
+                                        .sharing = ADATOM_SHARING_NONE,
                                         .image_size = from->image_size,
                                         .width = from->width,
                                         .classes = from->classes,

@@ -152,17 +152,20 @@ static adatom_status check_atoms(adatom_context *ctx, const ad_network *net) {
 
 adatom_status adatom_model_decompose(const adatom_model *model, const adatom_decompose_params *params,
                                      adatom_model **out) {
-    const adatom_decompose_params p = params ? *params : (adatom_decompose_params){0};
+    adatom_decompose_params p;
     adatom_model_params to_make = model->net.made_from;
-    adatom_status status = ADATOM_OK;
     adatom_model *to = NULL;
+    uint64_t done = 0, total = 0;
     *out = NULL;
-    to_make.sharing = p.sharing ? p.sharing : "layer";
+    adatom_status status = AD_PARAMS(model->ctx, adatom_decompose_params, params, &p);
+    const ad_call outer = ad_call_begin(model->ctx, p.progress, p.user);
+    AD_TRY(status);
+    to_make.sharing = p.sharing ? p.sharing : ADATOM_SHARING_LAYER;
     to_make.atoms = p.atoms;
     to_make.group = p.group;
     to_make.residual = p.residual;
     to_make.decompose_first = p.decompose_first;
-    if (strcmp(to_make.sharing, "none") == 0)
+    if (to_make.sharing == ADATOM_SHARING_NONE)
         AD_TRY(
             ad_fail(model->ctx, ADATOM_USAGE,
                     "sharing none is no decomposition; known: layer, stage, net, group-layer, group-stage, group-net"));
@@ -172,16 +175,20 @@ adatom_status adatom_model_decompose(const adatom_model *model, const adatom_dec
     AD_TRY(ad_model_create_blank(model->ctx, &to_make, &to));
     AD_TRY(check_atoms(model->ctx, &to->net));
     AD_TRY(copy_rest(model, to));
-    for (int i = 0; i < to->net.param_count; i++)
-        if (to->net.params[i].kind == AD_PARAM_COEFFICIENTS)
-            AD_TRY(fit_coefficients(model, to, i, p.iterations ? p.iterations : 100));
+    for (int i = 0; i < to->net.param_count; i++) total += to->net.params[i].kind == AD_PARAM_COEFFICIENTS;
+    for (int i = 0; i < to->net.param_count; i++) {
+        if (to->net.params[i].kind != AD_PARAM_COEFFICIENTS) continue;
+        AD_TRY(fit_coefficients(model, to, i, p.iterations ? p.iterations : 100));
+        ad_report(model->ctx, ADATOM_PHASE_DECOMPOSING, ++done, total);
+        AD_TRY(ad_interrupted(model->ctx));
+    }
     AD_TRY(ad_model_inherit(to, model));
     ad_model_rehash(to);
     *out = to;
     to = NULL;
 done:
     adatom_model_destroy(&to);
-    return ad_leave(model->ctx, status);
+    return ad_call_end(model->ctx, &outer, status);
 }
 
 adatom_status adatom_model_singular_values(const adatom_model *model, int layer, float *values, size_t capacity,

@@ -31,7 +31,7 @@ void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out
 }
 
 const ad_node *ad_dense_layer(const adatom_model *model, int index) {
-    adatom_layer_info info;
+    adatom_layer_info info = ADATOM_INIT(adatom_layer_info);
     if (adatom_model_layer(model, index, &info) != ADATOM_OK) return NULL;
     if (info.kernel > 0 && info.kind[0] == 'c') return &model->net.nodes[index + 1];
     ad_fail(model->ctx, ADATOM_USAGE, "layer %d, %s, is no convolution", index, info.name);

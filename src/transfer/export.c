@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static adatom_status choose(const adatom_model *model, const char *wish, const ad_layout **out) {
-    const bool automatic = !wish || strcmp(wish, "auto") == 0;
-    const char *arch = model->net.arch;
+AD_CHOSEN(is_layout, ADATOM_LAYOUT_LIST)
+
+static adatom_status choose(const adatom_model *model, adatom_layout layout, const ad_layout **out) {
+    const bool automatic = layout == ADATOM_LAYOUT_AUTO;
+    const char *arch = model->net.arch, *wish = adatom_layout_name(layout);
     *out = NULL;
+    if (!is_layout((int)layout)) return ad_choice_refuse(model->ctx, "layout", (int)layout);
     for (int i = 0; i < ad_layout_count; i++) {
         if (!ad_layout_knows(&ad_layouts[i], arch)) continue;
         if (strcmp(ad_layouts[i].name, automatic ? model->origin.layout : wish) == 0) *out = &ad_layouts[i];
@@ -45,7 +48,7 @@ static void name_of(const adatom_model *model, const ad_layout *layout, const ad
 
 adatom_status adatom_model_export(const adatom_model *model, const char *path, const adatom_export_params *params) {
     adatom_context *ctx = model->ctx;
-    const adatom_export_params p = params ? *params : (adatom_export_params){0};
+    adatom_export_params p;
     const ad_layout *layout = NULL;
     ad_outer_list list = {0};
     ad_name_map map = {0};
@@ -56,7 +59,9 @@ adatom_status adatom_model_export(const adatom_model *model, const char *path, c
     float *at = NULL;
     size_t size = 0, largest = 1;
     int order = 0;
+    const ad_call caller = ad_call_begin(ctx, NULL, NULL);
     adatom_status status;
+    AD_TRY(AD_PARAMS(ctx, adatom_export_params, params, &p));
     AD_TRY(choose(model, p.layout, &layout));
     AD_TRY(ad_name_map_read(ctx, p.map, &map));
     AD_TRY(ad_layout_list(ctx, layout, &model->net, &list));
@@ -99,5 +104,5 @@ done:
     ad_free(names);
     ad_free(kernel);
     ad_free(bytes);
-    return ad_leave(model->ctx, status);
+    return ad_call_end(ctx, &caller, status);
 }

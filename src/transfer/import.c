@@ -86,7 +86,7 @@ static bool measure(const import *in, reading *r, const ad_network *guess, ad_ou
     if (!first || first->rank != 4 || first->shape[0] < 4 || first->shape[0] > 1024 || first->shape[0] % 4)
         return false;
     r->network.width = (int)first->shape[0];
-    if (guess->made_from.stem) r->network.stem = first->shape[2] == 3 ? "3x3" : "7x7";
+    if (guess->made_from.stem) r->network.stem = first->shape[2] == 3 ? ADATOM_STEM_3X3 : ADATOM_STEM_7X7;
     for (int i = 0; i < list->count; i++)
         if (list->items[i].kind == AD_OUTER_HEAD && list->items[i].rank == 2)
             head = find(in, r->prefix, &list->items[i]);
@@ -101,8 +101,10 @@ static adatom_status try_reading(const import *in, const ad_layout *layout, cons
     adatom_status status;
     int found, missing;
     *r = (reading){.layout = layout, .score = INT_MIN};
-    r->network = (adatom_model_params){
-        .arch = arch, .sharing = "none", .classes = 1, .image_size = USUAL_SIZE}; /* the names have no size */
+    r->network = (adatom_model_params){.arch = arch,
+                                       .sharing = ADATOM_SHARING_NONE,
+                                       .classes = 1,
+                                       .image_size = USUAL_SIZE}; /* the names have no size */
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
     if (!taken) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_network_build(in->ctx, &r->network, &net));
@@ -128,14 +130,17 @@ static bool asked(const char *wish, const char *name) {
     return !wish || strcmp(wish, "auto") == 0 || strcmp(wish, name) == 0;
 }
 
+AD_CHOSEN(is_layout, ADATOM_LAYOUT_LIST)
+
 static adatom_status recognise(const import *in, reading *best) {
+    const char *layout = adatom_layout_name(in->params.layout);
     bool possible = false;
     *best = (reading){.score = INT_MIN};
+    if (!is_layout((int)in->params.layout)) return ad_choice_refuse(in->ctx, "layout", (int)in->params.layout);
     for (int l = 0; l < ad_layout_count; l++)
         for (int a = 0; a < AD_LAYOUT_ARCHS && ad_layouts[l].archs[a]; a++) {
             reading r;
-            if (!asked(in->params.layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a]))
-                continue;
+            if (!asked(layout, ad_layouts[l].name) || !asked(in->params.arch, ad_layouts[l].archs[a])) continue;
             possible = true;
             adatom_status status = try_reading(in, &ad_layouts[l], ad_layouts[l].archs[a], &r);
             if (status != ADATOM_OK) return status;
@@ -147,7 +152,7 @@ static adatom_status recognise(const import *in, reading *best) {
             in->ctx, ADATOM_USAGE,
             "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
             "closerlook (conv4, conv6, resnet10, resnet18, resnet34) and rfs (resnet12)",
-            in->params.layout ? in->params.layout : "auto", in->params.arch ? in->params.arch : "auto");
+            layout, in->params.arch ? in->params.arch : "auto");
     if (best->score == INT_MIN)
         return ad_fail(
             in->ctx, ADATOM_BAD_DATA,
@@ -317,13 +322,12 @@ static adatom_status refuse_pickle(adatom_context *ctx, const char *name, const 
 /* `file` is taken. */
 static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params,
                                  adatom_model **out) {
-import in = {.ctx = context, .file = * file };
+import in = {.ctx = context, .file = * file, .params = * params };
     ad_network net = {0};
     ad_outer_list list = {0};
     adatom_model *model = NULL;
     reading r;
     adatom_status status;
-    if (params) in.params = *params;
     if (ad_safetensors_metadata(&in.file, "adatom"))
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", in.file.name));
     AD_TRY(ad_name_map_read(context, in.params.map, &in.map));
@@ -353,27 +357,31 @@ done:
 
 adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
                                         const adatom_import_params *params, adatom_model **out) {
+    adatom_import_params p;
     ad_safetensors file = {0};
-    adatom_status status = ADATOM_OK;
     *out = NULL;
+    adatom_status status = AD_PARAMS(context, adatom_import_params, params, &p);
+    const ad_call outer = ad_call_begin(context, p.progress, p.user);
+    AD_TRY(status);
     AD_TRY(refuse_pickle(context, name, bytes, size));
     AD_TRY(ad_safetensors_parse(context, name, bytes, size, &file));
-    return import_file(context, &file, params, out);
+    AD_TRY(import_file(context, &file, &p, out));
 done:
-    ad_safetensors_clear(&file);
-    return status;
+    return ad_call_end(context, &outer, status);
 }
 
 adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params,
                                   adatom_model **out) {
+    adatom_import_params p;
     ad_safetensors file = {0};
-    adatom_status status = ADATOM_OK;
     unsigned char start[9];
     *out = NULL;
+    adatom_status status = AD_PARAMS(context, adatom_import_params, params, &p);
+    const ad_call outer = ad_call_begin(context, p.progress, p.user);
+    AD_TRY(status);
     AD_TRY(refuse_pickle(context, path, start, ad_read_start(path, start, sizeof start)));
     AD_TRY(ad_safetensors_load(context, path, path, &file));
-    return import_file(context, &file, params, out);
+    AD_TRY(import_file(context, &file, &p, out));
 done:
-    ad_safetensors_clear(&file);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }

@@ -272,14 +272,15 @@ static void report(check *k, const char *variant, const char *data, const char *
     if (!k->params.report) return;
     char detail[768] = "";
     if (failure) {
-        adatom_device_info info = {0};
+        adatom_device_info info = ADATOM_INIT(adatom_device_info);
         k->engine->api->describe(k->engine, &info);
         snprintf(detail, sizeof detail,
                  "%s; seed %" PRIu64 "; repeat: adatom doctor --device \"%s\" --filter \"%s/%s/%s\" --seed %" PRIu64,
                  failure, k->params.seed, strcmp(info.backend, "cpu") == 0 ? "cpu" : info.name,
                  ad_op_name(k->c->op.kind), variant, k->c->shape, k->params.seed);
     }
-    const adatom_check_result result = {.operation = ad_op_name(k->c->op.kind),
+    const adatom_check_result result = {.size = sizeof(adatom_check_result),
+                                        .operation = ad_op_name(k->c->op.kind),
                                         .variant = variant,
                                         .shape = k->c->shape,
                                         .data = data,
@@ -389,11 +390,13 @@ adatom_status ad_check_cases(ad_engine *engine, const ad_case_list *list, const 
         if (k.params.quick && !k.c->quick) continue;
         status = ad_interrupted(k.ctx);
         if (status == ADATOM_OK) status = check_case(&k);
+        if (k.params.progress) ad_report(k.ctx, ADATOM_PHASE_CHECKING, (uint64_t)i + 1, (uint64_t)list->count);
     }
     for (int kind = 0; kind < AD_OP_COUNT && k.params.report; kind++)
         for (int v = 0; v < AD_MAX_VARIANTS; v++)
             if (k.halves[kind][v].name && !k.halves[kind][v].offered)
-                k.params.report(k.params.user, &(adatom_check_result){.operation = ad_op_name(kind),
+                k.params.report(k.params.user, &(adatom_check_result){.size = sizeof(adatom_check_result),
+                                                                      .operation = ad_op_name(kind),
                                                                       .variant = k.halves[kind][v].name,
                                                                       .shape = "",
                                                                       .data = "",

@@ -1,4 +1,5 @@
 /* The engine: an open device, its queue, and the table of what it offers. */
+#include "vk/core/debug_names.h"
 #include "vk/program/choose.h"
 #include "vk/program/half_verdicts.h"
 #include "vk/program/probe.h"
@@ -16,13 +17,16 @@ static void engine_destroy(ad_engine *engine) {
     vk_engine *e = vk_engine_of(engine);
     vk_device *d = &e->device;
     if (d->handle && d->vk.vkDeviceWaitIdle) {
-        d->vk.vkDeviceWaitIdle(d->handle);
+        if (!d->abandoned) d->vk.vkDeviceWaitIdle(d->handle);
         ad_vk_choices_save(e);
         ad_vk_pipelines_clear(&e->pipelines);
         ad_vk_queue_close(&e->queue);
     }
     ad_vk_device_close(d);
-    ad_vk_instance_clear(&e->instance);
+    if (d->abandoned)
+        ad_vk_instance_abandon(&e->instance);
+    else
+        ad_vk_instance_clear(&e->instance);
     ad_free(e->choices);
     ad_free(e->cache.path);
     ad_free(e);
@@ -35,9 +39,8 @@ static void engine_describe(const ad_engine *engine, adatom_device_info *out) {
 
 static void engine_limits(const ad_engine *engine, ad_limits *out) {
     const vk_engine *e = (const vk_engine *)engine;
-    const size_t allocation = e->device.physical.allocation_bytes / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
     *out = (ad_limits){.tensor_bytes = e->caps.max_range,
-                       .arena_bytes = allocation,
+                       .arena_bytes = ad_vk_memory_largest_buffer(&e->device),
                        .memory_bytes = ad_vk_memory_free_bytes(&e->device)};
 }
 
@@ -47,11 +50,13 @@ static adatom_status buffer_create(ad_engine *engine, size_t bytes, ad_buffer **
     *out = NULL;
     if (!buffer) return ADATOM_OUT_OF_MEMORY;
     adatom_status status = ad_vk_buffer_init(&e->device, bytes, buffer);
-    if (status != ADATOM_OK)
+    if (status != ADATOM_OK) {
         ad_free(buffer);
-    else
-        *out = (ad_buffer *)buffer;
-    return status;
+        return status;
+    }
+    ad_vk_name_buffer(&e->device, buffer->handle, "external arena");
+    *out = (ad_buffer *)buffer;
+    return ADATOM_OK;
 }
 
 static adatom_status buffer_write(ad_engine *engine, ad_buffer *buffer, size_t offset, const void *data, size_t bytes) {
@@ -159,8 +164,7 @@ adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_param
 
 adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params,
                                 const adatom_device_info *which, ad_engine **out) {
-    const bool validate = params && params->validate,
-               half = params && params->precision && !strcmp(params->precision, "fp16");
+    const bool validate = params && params->validate, half = params && params->precision == ADATOM_PRECISION_FP16;
     vk_physical *devices = NULL;
     int count = 0;
     *out = NULL;

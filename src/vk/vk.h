@@ -13,9 +13,9 @@ adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params 
 /* The same by index alone, for tests. */
 adatom_status ad_vk_engine_create(adatom_context *ctx, const adatom_device_params *params, int index, ad_engine **out);
 
-/* By how much an expected time was wrong. What was hidden behind the host's own work took at most that long: it is no
- * reason to expect more of the device. */
-double ad_vk_time_factor(double took, double expected, bool hidden);
+/* By how much an expected time was wrong, where between `least` and `most` seconds were taken: by as little as agrees
+ * with both. */
+double ad_vk_time_factor(double least, double most, double expected);
 /* Errors the validation layer has reported so far for this engine (params->validate). */
 int ad_vk_validation_errors(const ad_engine *engine);
 #endif

@@ -12,6 +12,9 @@ expect 0 '^fill ' env VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver" "$ADA
 export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
 gpu="LAYER_TYPE=2" # the driver's device looks like a discrete GPU
 expect 0 'discrete' env $gpu "$ADATOM" devices
+# A device of none of Vulkan's kinds is hardware, unless its driver is known to be software.
+expect 0 '^device: vulkan: .*\(other\), the best Vulkan GPU found' env LAYER_TYPE=0 "$ADATOM" episodes $small
+expect 0 '^device: cpu: .* is software and used only when asked for' env LAYER_TYPE=0 LAYER_DRIVER=1 "$ADATOM" episodes $small
 $ADATOM episodes $small -o json --device cpu >cpu.json 2>err || complain "cpu: $(tail -n 1 err)"
 same "$(get cpu.json device.index)" null "index of the CPU engine that was asked for by name"
 

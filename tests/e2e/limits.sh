@@ -23,4 +23,13 @@ for least in "$limits" "$small"; do
     env $least $run --validate --adapt centroid,atoms,full -o csv >limited.csv 2>err || complain "$least: $(tail -n 1 err)"
     same "$(cut -d, -f1-6 limited.csv | md5sum)" "$(cut -d, -f1-6 plain.csv | md5sum)" "results under $least"
 done
+
+# Everything once more, without validation: the whole quick check, and the names that tools and messages show.
+unset VK_LAYER_PATH
+export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
+expect 0 ' checks, 0 failed' env LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=7 "$ADATOM" doctor --quick --device vulkan --no-cache
+expect 0 ' checks, 0 failed' env LAYER_NAMES=1 "$ADATOM" doctor --quick --filter softmax-ce --device vulkan --no-cache
+for name in 'object of type 9: arena 0' 'object of type 19: SOFTMAX' 'label: softmax-ce'; do
+    grep -q "^layer: $name" err || complain "no name '$name'"
+done
 finish

@@ -23,13 +23,15 @@ int main(int argc, char **argv) {
     adatom_context *context = NULL;
     adatom_device *device = NULL;
     adatom_model *model = NULL;
-    adatom_model_info info = {0};
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     float *results = NULL;
     size_t size = 0, count = 0, features = 0, logits = 0;
     unsigned char *pixels = read_all(argv[3], &size);
     if (!pixels) return 2;
     adatom_status status = adatom_context_create(NULL, &context);
-    if (!status) status = adatom_device_open(context, &(adatom_device_params){.select = argv[1]}, &device);
+    if (!status)
+        status = adatom_device_open(
+            context, &(adatom_device_params){.size = sizeof(adatom_device_params), .select = argv[1]}, &device);
     if (!status) status = adatom_model_load(context, argv[2], &model);
     if (!status) {
         adatom_model_describe(model, &info);
@@ -37,7 +39,13 @@ int main(int argc, char **argv) {
         features = count * (size_t)info.features;
         logits = count * (size_t)info.classes;
         results = malloc((features + logits) * sizeof *results);
-        status = adatom_model_run(device, model, pixels, count, results, logits ? results + features : NULL);
+        const adatom_run_params run = {.size = sizeof run, .pixels = pixels, .count = count};
+        const adatom_run_outputs outputs = {.size = sizeof outputs,
+                                            .features = results,
+                                            .features_capacity = features,
+                                            .logits = logits ? results + features : NULL,
+                                            .logits_capacity = logits};
+        status = adatom_model_run(device, model, &run, &outputs);
     }
     if (status) fprintf(stderr, "%s\n", adatom_context_message(context));
     FILE *out = status ? NULL : fopen(argv[4], "wb");

@@ -18,11 +18,13 @@ int main(int argc, char **argv) {
     const int classes = atoi(argv[2]), begin = atoi(argv[3]), count = atoi(argv[4]), size = atoi(argv[5]);
     adatom_context *context = NULL;
     adatom_dataset *dataset = NULL;
-    const adatom_dataset_params params = {
-        .size = size, .split = argc == 7 ? argv[6] : "novel", .builtin_per_class = begin + count};
+    const adatom_dataset_params params = {.size = sizeof(adatom_dataset_params),
+                                          .image_size = size,
+                                          .split = argc == 7 ? argv[6] : "novel",
+                                          .builtin_per_class = begin + count};
     int failed =
         adatom_context_create(NULL, &context) || adatom_dataset_open(context, "builtin:shapes", &params, &dataset);
-    adatom_dataset_info info = {0};
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     if (!failed) {
         adatom_dataset_describe(dataset, &info);
         mkdir(argv[1], 0777);

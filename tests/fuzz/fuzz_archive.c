@@ -21,15 +21,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     close(file);
     adatom_context *ctx = NULL;
     if (adatom_context_create(NULL, &ctx) != ADATOM_OK) abort();
-    const adatom_dataset_params params = {.size = 8, .threads = 1, .max_pixels = 1 << 16};
+    const adatom_dataset_params params = {
+        .size = sizeof(adatom_dataset_params), .image_size = 8, .threads = 1, .max_pixels = 1 << 16};
     size_t problems = 0;
-    check(ctx, adatom_dataset_verify(ctx, path, &params, 1, NULL, NULL, &problems));
+    check(ctx,
+          adatom_dataset_verify(
+              ctx, path, &(adatom_verify_params){.size = sizeof(adatom_verify_params), .dataset = &params, .least = 1},
+              &problems));
     adatom_dataset *dataset = NULL;
     const adatom_status status = adatom_dataset_open(ctx, path, &params, &dataset);
     check(ctx, status);
     if ((status == ADATOM_OK) != (dataset != NULL)) abort();
     if (dataset) {
-        adatom_dataset_info info;
+        adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
         adatom_dataset_describe(dataset, &info);
         for (size_t i = 0; i < info.images; i++)
             if (!ad_is_utf8(adatom_dataset_path(dataset, i), strlen(adatom_dataset_path(dataset, i)))) abort();

@@ -42,12 +42,12 @@ static void try_block(adatom_context *ctx, char *bytes, size_t size) {
     adatom_dataset *dataset = NULL;
     if (ad_cache_load(ctx, folder, key, &block) != ADATOM_OK) abort();
     if (block.bytes && ad_dataset_wrap(ctx, "fuzz", &block, NULL, &dataset) == ADATOM_OK) {
-        adatom_dataset_info info;
+        adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
         adatom_dataset_describe(dataset, &info);
         volatile size_t sum = 0;
         for (size_t i = 0; i < info.images; i++)
             sum += strlen(adatom_dataset_path(dataset, i)) +
-                   adatom_dataset_pixels(dataset, i)[info.size * info.size * 3 - 1];
+                   adatom_dataset_pixels(dataset, i)[info.image_size * info.image_size * 3 - 1];
         for (int c = 0; c < info.classes; c++) {
             const char *name = NULL;
             size_t first = 0, count = 0;

@@ -33,7 +33,7 @@ static void put(const char *suffix, const void *bytes, size_t size) {
 
 /* Every variant that is read can be asked for. */
 static void look(vk_engine *e) {
-    adatom_device_info info = {0};
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     ad_vk_half_describe(e, &info);
     for (int i = 0; i < e->choice_count; i++)
         if (strlen(e->choices[i].variant) >= sizeof e->choices[i].variant) abort();

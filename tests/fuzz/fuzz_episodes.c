@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if ((status == ADATOM_OK) != (list != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
         abort();
     if (list) {
-        adatom_episodes_info info;
+        adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
         adatom_episodes_describe(list, &info);
         for (int e = 0; e < info.tasks; e++) {
             const int32_t *support = NULL, *query = NULL;

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (map < 0 || (size && write(map, data, size) != (ssize_t)size)) abort();
     close(map);
     if (adatom_context_create(NULL, &context) == ADATOM_OK) {
-        const adatom_import_params params = {.image_size = 32, .map = path};
+        const adatom_import_params params = {.size = sizeof(adatom_import_params), .image_size = 32, .map = path};
         const adatom_status status = adatom_model_import_bytes(context, "fuzz", file, sizeof file, &params, &model);
         if ((status == ADATOM_OK) != (model != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
             abort();

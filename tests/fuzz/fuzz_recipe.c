@@ -13,16 +13,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if ((status == ADATOM_OK) != (recipe != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
         abort();
     if (recipe) {
-        adatom_recipe_info info;
+        adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
         adatom_recipe_describe(recipe, &info);
-        const adatom_episodes_params *e = &info.episodes;
+        const adatom_episodes_params *e = info.episodes;
         if (!info.name || !info.model || (!info.spec && !info.supply) || info.results < 1) abort();
         if (e->way < 2 || e->shot < 1 || e->query < 1 || info.first < 0 || info.count < 0 ||
             info.count > e->tasks - info.first)
             abort();
         for (int i = 0; i < info.results; i++) {
-            adatom_recipe_result one;
-            if (adatom_recipe_get(recipe, i, &one) != ADATOM_OK || !one.method.adapt) abort();
+            adatom_recipe_result one = ADATOM_INIT(adatom_recipe_result);
+            if (adatom_recipe_get(recipe, i, &one) != ADATOM_OK || !one.method->adapt) abort();
             if (!(one.accuracy >= 0 && one.accuracy <= 1 && one.ci95 >= 0 && one.tolerance >= 0)) abort();
         }
     }

@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if ((status == ADATOM_OK) != (model != NULL) || (status != ADATOM_OK && !adatom_context_message(context)[0]))
         abort();
     if (model) {
-        adatom_model_info info;
-        adatom_layer_info layer;
+        adatom_model_info info = ADATOM_INIT(adatom_model_info);
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
         adatom_model_describe(model, &info);
         for (int l = 0; l < info.layers; l++)
             if (adatom_model_layer(model, l, &layer) != ADATOM_OK) abort();

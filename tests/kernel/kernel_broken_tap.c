@@ -50,10 +50,15 @@ int main(void) {
         goto done;
     }
     for (size_t b = 0; b < AD_COUNT(broken); b++) {
-        if (ad_vk_engine_create(ctx, &(adatom_device_params){0}, 0, &engine) != ADATOM_OK) goto done;
+        if (ad_vk_engine_create(ctx, &ADATOM_INIT(adatom_device_params), 0, &engine) != ADATOM_OK) goto done;
         ad_vk_test_replace_module(engine, broken[b].kernel, broken[b].words, broken[b].count);
         tally t = {.variant = broken[b].variant};
-        const adatom_check_params params = {.filter = "conv/", .quick = true, .seed = 1, .report = count, .user = &t};
+        const adatom_check_params params = {.size = sizeof(adatom_check_params),
+                                            .filter = "conv/",
+                                            .quick = true,
+                                            .seed = 1,
+                                            .report = count,
+                                            .user = &t};
         const adatom_status status = ad_check_engine(engine, &params, NULL, NULL);
         printf("conv/%s without its last tap: %d failures, %d in other variants, %s\n", t.variant, t.expected,
                t.elsewhere, adatom_status_name(status));

@@ -35,7 +35,8 @@ static adatom_status check_with(fake_fault fault, const char *filter, bool quick
     ad_engine *engine = NULL;
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
     ck_assert_int_eq(fake_engine_create(ctx, fault, &engine), ADATOM_OK);
-    const adatom_check_params params = {.filter = filter, .quick = quick, .seed = 7, .report = count, .user = t};
+    const adatom_check_params params = {
+        .size = sizeof(adatom_check_params), .filter = filter, .quick = quick, .seed = 7, .report = count, .user = t};
     const adatom_status status = ad_check_engine(engine, &params, checks, failures);
     engine->api->destroy(engine);
     adatom_context_destroy(&ctx);
@@ -115,7 +116,8 @@ START_TEST(half_precision_is_stored_after_the_check) {
         adatom_context *ctx = NULL;
         ad_engine *engine = NULL;
         int warnings = 0;
-        const adatom_context_params params = {.log = count_warnings, .user = &warnings};
+        const adatom_context_params params = {
+            .size = sizeof(adatom_context_params), .log = count_warnings, .user = &warnings};
         ck_assert_int_eq(adatom_context_create(&params, &ctx), ADATOM_OK);
         ck_assert_int_eq(fake_engine_create(ctx, faults[f], &engine), ADATOM_OK);
         ck_assert_int_eq(ad_check_half(engine, "this device"), sound ? ADATOM_OK : ADATOM_CHECK_FAILED);

@@ -41,7 +41,7 @@ START_TEST(divided_launches_compute_the_same) {
 END_TEST
 
 int main(void) {
-    const adatom_context_params params = {.log = on_log};
+    const adatom_context_params params = {.size = sizeof params, .log = on_log};
     size_t count = 0;
     if (adatom_context_create(&params, &ctx) != ADATOM_OK) return EXIT_FAILURE;
     if (ad_vk_list(ctx, NULL, 0, &count) == ADATOM_OK && count == 0 && !getenv("CI")) return 77;

@@ -80,7 +80,11 @@ static adatom_status open_engine(adatom_context *ctx, const char *name, ad_engin
     if (status != ADATOM_OK) return status;
     if (count == 0) return ad_fail(ctx, ADATOM_NO_DEVICE, "no Vulkan device");
     const bool half = strcmp(name, "half") == 0;
-    return ad_vk_engine_create(ctx, &(adatom_device_params){.precision = half ? "fp16" : NULL}, 0, out);
+    return ad_vk_engine_create(
+        ctx,
+        &(adatom_device_params){.size = sizeof(adatom_device_params),
+                                .precision = half ? ADATOM_PRECISION_FP16 : ADATOM_PRECISION_FP32},
+        0, out);
 }
 
 /* The check of all operations of a family; half: of their variants that round operands to half precision. */
@@ -90,8 +94,13 @@ static int check_family(ad_engine *engine, const char *family, bool half) {
         char filter[64];
         if (strcmp(family_of((ad_op_kind)kind), family) != 0 || (half && kind == AD_OP_CONV_DBIAS)) continue;
         snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), half ? "half/" : "");
-        const adatom_check_params params = {.filter = filter, .seed = 1, .report = report, .user = &shown};
+        const adatom_check_params params = {
+            .size = sizeof(adatom_check_params), .filter = filter, .seed = 1, .report = report, .user = &shown};
         int checks = 0, failures = 0;
+        if (engine->api->variant_count(engine, kind) >= AD_MAX_VARIANTS) {
+            printf("FAIL %s has more variants than arrays by variant have room for\n", ad_op_name(kind));
+            bad++;
+        }
         const double start = ad_seconds();
         const adatom_status status = ad_check_engine(engine, &params, &checks, &failures);
         printf("%-16s %4d checks, %d failed, %.1f s\n", ad_op_name(kind), checks, failures, ad_seconds() - start);

@@ -35,7 +35,10 @@ static bool passes(adatom_context *ctx, int m, int n, int k, const char *shape) 
     ad_engine *engine = NULL;
     bool passed = false;
     int shown = 0;
-    if (ad_vk_engine_create(ctx, &(adatom_device_params){.precision = "fp16"}, 0, &engine) != ADATOM_OK) goto done;
+    if (ad_vk_engine_create(
+            ctx, &(adatom_device_params){.size = sizeof(adatom_device_params), .precision = ADATOM_PRECISION_FP16}, 0,
+            &engine) != ADATOM_OK)
+        goto done;
     if (!ad_vk_test_matrix(engine, m, n, k)) {
         printf("the device has no full subgroups\n");
         goto done;
@@ -46,8 +49,12 @@ static bool passes(adatom_context *ctx, int m, int n, int k, const char *shape) 
         ad_vk_test_replace_module(engine, modules[i].kernel, modules[i].words, modules[i].count);
         char filter[64];
         snprintf(filter, sizeof filter, "%s%s", modules[i].filter, shape);
-        const adatom_check_params params = {
-            .filter = filter, .quick = true, .seed = 1, .report = report, .user = &shown};
+        const adatom_check_params params = {.size = sizeof(adatom_check_params),
+                                            .filter = filter,
+                                            .quick = true,
+                                            .seed = 1,
+                                            .report = report,
+                                            .user = &shown};
         const adatom_status status = ad_check_engine(engine, &params, &checks, &failures);
         printf("%s%dx%dx%d: %d checks, %d failed, %s\n", modules[i].filter, m, n, k, checks, failures,
                adatom_status_name(status));

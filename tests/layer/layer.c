@@ -1,14 +1,18 @@
 /* A Vulkan layer for tests: the driver below it looks like a smaller device, and calls can be made to fail. With the
- * validation layer above it, validation judges by the smaller limits. Environment: LAYER_LIMITS=1           the least
- * limits that Vulkan 1.1 allows; single ones are changed by LAYER_STORAGE_BUFFERS (4 a stage), LAYER_INVOCATIONS (128 a
- * workgroup), LAYER_SHARED (16384 bytes), LAYER_RANGE (128 MiB), LAYER_TEXELS (65536), LAYER_GROUPS (65535 an axis),
- * LAYER_ALLOCATIONS (4096) LAYER_TYPE=N             the VkPhysicalDeviceType, e.g. 2: a discrete GPU
+ * validation layer above it, validation judges by the smaller limits. Environment:
+ *   LAYER_LIMITS=1           the least limits that Vulkan 1.1 allows, no timestamps and only basic subgroup operations;
+ *                            single ones are changed by LAYER_STORAGE_BUFFERS (4 a stage), LAYER_INVOCATIONS (128 a
+ *                            workgroup), LAYER_SHARED (16384 bytes), LAYER_RANGE (128 MiB), LAYER_TEXELS (65536),
+ *                            LAYER_GROUPS (65535 an axis), LAYER_ALLOCATIONS (4096), LAYER_ALLOCATION (1 GiB in one)
+ *   LAYER_TYPE=N             the VkPhysicalDeviceType, e.g. 2: a discrete GPU, and the driver is one for such; with
+ *                            LAYER_DRIVER=1 the driver tells what it is
  *   LAYER_VERSION_1_0=1      a device of Vulkan 1.0
  *   LAYER_NO_SHUFFLE=1       no subgroup operations but the basic ones
- *   LAYER_HEAP=BYTES         the size of the memory heap; LAYER_ALLOCATION=BYTES: the largest allocation
+ *   LAYER_HEAP=BYTES         the size of the memory heap
  *   LAYER_SPLIT_MEMORY=1     device memory that the host cannot map, as on a discrete GPU
  *   LAYER_FAIL=CALL:N:CODE   the N-th (0: the first) call of that name gives CODE; with LAYER_STICKY=1 every later call
- * gives it, too */
+ *                            gives it, too
+ *   LAYER_NAMES=1            prints the debug names of objects and the labels of command buffers */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +32,7 @@ static struct {
     PFN_vkEnumeratePhysicalDevices enumerate;
     PFN_vkGetPhysicalDeviceProperties properties;
     PFN_vkGetPhysicalDeviceProperties2 properties2;
+    PFN_vkGetPhysicalDeviceQueueFamilyProperties queues;
     PFN_vkGetPhysicalDeviceMemoryProperties memory;
     PFN_vkGetPhysicalDeviceMemoryProperties2 memory2;
 } next;
@@ -64,23 +69,32 @@ static VkResult failure(const char *name, unsigned long *count) {
 
 /* clang-format off */
 #define CALLS(F) \
-    F(vkQueueSubmit, (VkQueue queue, uint32_t n, const VkSubmitInfo *submits, VkFence fence), (queue, n, submits, fence)) \
-    F(vkWaitForFences, (VkDevice d, uint32_t n, const VkFence *fences, VkBool32 all, uint64_t ns), (d, n, fences, all, ns)) \
+    F(vkQueueSubmit, (VkQueue queue, uint32_t n, const VkSubmitInfo *submits, VkFence fence), \
+      (queue, n, submits, fence)) \
+    F(vkWaitForFences, (VkDevice d, uint32_t n, const VkFence *fences, VkBool32 all, uint64_t ns), \
+      (d, n, fences, all, ns)) \
     F(vkResetFences, (VkDevice d, uint32_t n, const VkFence *fences), (d, n, fences)) \
-    F(vkBindBufferMemory, (VkDevice d, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize at), (d, buffer, memory, at)) \
-    F(vkMapMemory, (VkDevice d, VkDeviceMemory memory, VkDeviceSize at, VkDeviceSize size, VkMemoryMapFlags flags, void **out), \
+    F(vkBindBufferMemory, (VkDevice d, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize at), \
+      (d, buffer, memory, at)) \
+    F(vkMapMemory, (VkDevice d, VkDeviceMemory memory, VkDeviceSize at, VkDeviceSize size, \
+      VkMemoryMapFlags flags, void **out), \
       (d, memory, at, size, flags, out)) \
-    F(vkCreateComputePipelines, (VkDevice d, VkPipelineCache cache, uint32_t n, const VkComputePipelineCreateInfo *info, \
+    F(vkCreateComputePipelines, (VkDevice d, VkPipelineCache cache, uint32_t n, \
+      const VkComputePipelineCreateInfo *info, \
       const VkAllocationCallbacks *a, VkPipeline *out), (d, cache, n, info, a, out)) \
-    F(vkAllocateDescriptorSets, (VkDevice d, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out), (d, info, out)) \
-    F(vkAllocateCommandBuffers, (VkDevice d, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out), (d, info, out)) \
+    F(vkAllocateDescriptorSets, (VkDevice d, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out), \
+      (d, info, out)) \
+    F(vkAllocateCommandBuffers, (VkDevice d, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out), \
+      (d, info, out)) \
     F(vkBeginCommandBuffer, (VkCommandBuffer commands, const VkCommandBufferBeginInfo *info), (commands, info)) \
     F(vkEndCommandBuffer, (VkCommandBuffer commands), (commands)) \
     F(vkGetPipelineCacheData, (VkDevice d, VkPipelineCache cache, size_t *size, void *data), (d, cache, size, data)) \
-    CREATE(F, Buffer) CREATE(F, BufferView) CREATE(F, ShaderModule) CREATE(F, DescriptorPool) CREATE(F, DescriptorSetLayout) \
+    CREATE(F, Buffer) CREATE(F, BufferView) CREATE(F, ShaderModule) CREATE(F, DescriptorPool) CREATE(F, \
+      DescriptorSetLayout) \
     CREATE(F, PipelineLayout) CREATE(F, PipelineCache) CREATE(F, CommandPool) CREATE(F, Fence) CREATE(F, QueryPool)
 #define CREATE(F, Thing) \
-    F(vkCreate##Thing, (VkDevice d, const Vk##Thing##CreateInfo *info, const VkAllocationCallbacks *a, Vk##Thing *out), (d, info, a, out))
+    F(vkCreate##Thing, (VkDevice d, const Vk##Thing##CreateInfo *info, const VkAllocationCallbacks *a, \
+      Vk##Thing *out), (d, info, a, out))
 
 #define DEFINE(name, parameters, arguments) \
     static VKAPI_ATTR VkResult VKAPI_CALL layer_##name parameters { \
@@ -121,7 +135,9 @@ static void shrink(VkPhysicalDeviceProperties *p) {
     l->maxPerStageDescriptorStorageBuffers = number32("LAYER_STORAGE_BUFFERS", 4);
     l->maxDescriptorSetStorageBuffers = 24;
     l->maxPerStageDescriptorSampledImages = 16;
+    l->maxDescriptorSetSampledImages = 96;
     l->maxPerStageResources = 128;
+    l->maxBoundDescriptorSets = 4;
     l->maxPushConstantsSize = 128;
     l->maxMemoryAllocationCount = number32("LAYER_ALLOCATIONS", 4096);
     l->minStorageBufferOffsetAlignment = l->minTexelBufferOffsetAlignment = l->minUniformBufferOffsetAlignment = 256;
@@ -138,10 +154,15 @@ static VKAPI_ATTR void VKAPI_CALL layer_properties2(VkPhysicalDevice device, VkP
     next.properties2(device, out);
     shrink(&out->properties);
     for (VkBaseOutStructure *s = out->pNext; s; s = s->pNext) {
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES && asked("LAYER_ALLOCATION"))
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES &&
+            (asked("LAYER_ALLOCATION") || asked("LAYER_LIMITS")))
             ((VkPhysicalDeviceMaintenance3Properties *)(void *)s)->maxMemoryAllocationSize =
                 number("LAYER_ALLOCATION", 1ul << 30);
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES && asked("LAYER_NO_SHUFFLE"))
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES && asked("LAYER_TYPE") &&
+            !asked("LAYER_DRIVER"))
+            ((VkPhysicalDeviceDriverProperties *)(void *)s)->driverID = VK_DRIVER_ID_MESA_RADV;
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES &&
+            (asked("LAYER_NO_SHUFFLE") || asked("LAYER_LIMITS")))
             ((VkPhysicalDeviceSubgroupProperties *)(void *)s)->supportedOperations = VK_SUBGROUP_FEATURE_BASIC_BIT;
     }
 }
@@ -172,6 +193,28 @@ static VKAPI_ATTR void VKAPI_CALL layer_memory2(VkPhysicalDevice device, VkPhysi
     }
 }
 
+static VKAPI_ATTR void VKAPI_CALL layer_queues(VkPhysicalDevice device, uint32_t *count, VkQueueFamilyProperties *out) {
+    next.queues(device, count, out);
+    for (uint32_t i = 0; out && asked("LAYER_LIMITS") && i < *count; i++) out[i].timestampValidBits = 0;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------------
+ */
+
+static VKAPI_ATTR VkResult VKAPI_CALL layer_name(VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info) {
+    (void)device;
+    if (asked("LAYER_NAMES"))
+        fprintf(stderr, "layer: object of type %d: %s\n", (int)info->objectType, info->pObjectName);
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR void VKAPI_CALL layer_label(VkCommandBuffer commands, const VkDebugUtilsLabelEXT *info) {
+    (void)commands;
+    if (asked("LAYER_NAMES")) fprintf(stderr, "layer: label: %s\n", info->pLabelName);
+}
+
+static VKAPI_ATTR void VKAPI_CALL layer_label_end(VkCommandBuffer commands) { (void)commands; }
+
 static VKAPI_ATTR void VKAPI_CALL layer_requirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *out) {
     ((PFN_vkGetBufferMemoryRequirements)next.device_function(device, "vkGetBufferMemoryRequirements"))(device, buffer,
                                                                                                        out);
@@ -198,6 +241,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_create_instance(const VkInstanceCrea
     FETCH(enumerate, vkEnumeratePhysicalDevices);
     FETCH(properties, vkGetPhysicalDeviceProperties);
     FETCH(properties2, vkGetPhysicalDeviceProperties2);
+    FETCH(queues, vkGetPhysicalDeviceQueueFamilyProperties);
     FETCH(memory, vkGetPhysicalDeviceMemoryProperties);
     FETCH(memory2, vkGetPhysicalDeviceMemoryProperties2);
 #undef FETCH
@@ -237,6 +281,9 @@ static const function device_functions[] = {
 #define ENTRY(name, parameters, arguments) {#name, (PFN_vkVoidFunction)layer_##name},
     CALLS(ENTRY){"vkAllocateMemory", (PFN_vkVoidFunction)layer_vkAllocateMemory},
     {"vkGetBufferMemoryRequirements", (PFN_vkVoidFunction)layer_requirements},
+    {"vkSetDebugUtilsObjectNameEXT", (PFN_vkVoidFunction)layer_name},
+    {"vkCmdBeginDebugUtilsLabelEXT", (PFN_vkVoidFunction)layer_label},
+    {"vkCmdEndDebugUtilsLabelEXT", (PFN_vkVoidFunction)layer_label_end},
     {"vkGetDeviceProcAddr", (PFN_vkVoidFunction)get_device_function},
 };
 
@@ -248,6 +295,7 @@ static const function instance_functions[] = {
     {"vkGetPhysicalDeviceProperties", (PFN_vkVoidFunction)layer_properties},
     {"vkGetPhysicalDeviceProperties2", (PFN_vkVoidFunction)layer_properties2},
     {"vkGetPhysicalDeviceProperties2KHR", (PFN_vkVoidFunction)layer_properties2},
+    {"vkGetPhysicalDeviceQueueFamilyProperties", (PFN_vkVoidFunction)layer_queues},
     {"vkGetPhysicalDeviceMemoryProperties", (PFN_vkVoidFunction)layer_memory},
     {"vkGetPhysicalDeviceMemoryProperties2", (PFN_vkVoidFunction)layer_memory2},
     {"vkGetPhysicalDeviceMemoryProperties2KHR", (PFN_vkVoidFunction)layer_memory2},

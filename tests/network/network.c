@@ -2,6 +2,7 @@
  * loss, and the engines' results after a few steps against the reference's. */
 #include "device/device.h"
 #include "compile/build.h"
+#include "tests/choices.h"
 #include "tests/support/interpreter.h"
 
 #include <math.h>
@@ -98,8 +99,9 @@ typedef struct inputs {
 
 static inputs make_inputs(const setting *s, float rate) {
     inputs in = {0};
-    const adatom_model_params params = {.arch = s->arch,
-                                        .sharing = s->sharing,
+    const adatom_model_params params = {.size = sizeof(adatom_model_params),
+                                        .arch = s->arch,
+                                        .sharing = sharing_of(s->sharing),
                                         .atoms = 3,
                                         .image_size = s->size,
                                         .width = s->width,
@@ -316,8 +318,12 @@ static void base_kernel(const adatom_model *model, const ad_node *node, float *w
 
 /* An ordinary network of the same shape; kernels with the adapters of block merged where there are any. */
 static adatom_model *merged_model(const setting *s, const inputs *in, const ad_built *b, const float *block) {
-    const adatom_model_params params = {
-        .arch = s->arch, .sharing = "none", .image_size = s->size, .width = s->width, .seed = 1};
+    const adatom_model_params params = {.size = sizeof(adatom_model_params),
+                                        .arch = s->arch,
+                                        .sharing = ADATOM_SHARING_NONE,
+                                        .image_size = s->size,
+                                        .width = s->width,
+                                        .seed = 1};
     adatom_model *dense = NULL;
     must(adatom_model_create(ctx, &params, &dense), "dense");
     for (int i = 0; i < in->model->net.node_count; i++) {
@@ -563,7 +569,8 @@ int main(int argc, char **argv) {
         }
     } else {
         adatom_device *device = NULL;
-        const adatom_device_params params = {.select = what,
+        const adatom_device_params params = {.size = sizeof(adatom_device_params),
+                                             .select = what,
                                              .threads = 2}; /* with more, two tasks are too few to run by task */
         adatom_status status = adatom_device_open(ctx, &params, &device);
         if (status == ADATOM_NO_DEVICE && !getenv("CI")) return 77;

@@ -35,6 +35,21 @@ find src -name '*.c' | sed 's|.*/||; s|\.c$||' | sort | uniq -d | while read -r 
     case " $families engine probe " in *" $name "*) continue ;; esac
     echo "$(find src -name "$name.c" | tr '\n' ' ')" | breach "two files of one name"
 done
+if [ -d src/verify/cases ]; then
+    for family in $families; do
+        for place in src/cpu src/vk/kernels src/verify/reference src/verify/cases; do
+            [ -e "$place/$family.c" ] || echo "$family has no file in $place"
+        done
+        ls shaders/"$family"*.comp >/dev/null 2>&1 || echo "$family has no shader"
+    done
+    for shader in shaders/*.comp; do
+        name=$(basename "$shader" .comp)
+        for family in $families probe; do
+            case $name in "$family" | "$family"_*) continue 2 ;; esac
+        done
+        echo "$shader is of no family"
+    done
+fi | breach "a family is not in every room"
 grep -rnE '^ *# *include' include | grep -vE '<adatom/[a-z]*\.h>|<std[a-z]*\.h>' |
     breach "a public header includes more than public and standard headers"
 

@@ -22,7 +22,6 @@ enum {
     OP_SPEC_CONSTANT = 50,
     OP_SPEC_CONSTANT_OP = 52,
     OP_FUNCTION = 54,
-    OP_FUNCTION_PARAMETER = 55,
     OP_FUNCTION_END = 56,
     OP_FUNCTION_CALL = 57,
     OP_VARIABLE = 59,
@@ -81,14 +80,15 @@ enum {
     OP_MATRIX_MULTIPLY_NV,
 };
 enum { DECORATION_SPEC_ID = 1, DECORATION_BUILT_IN = 11, DECORATION_BINDING = 33 };
-enum { CLASS_INPUT = 1, CLASS_WORKGROUP = 4, CLASS_PRIVATE = 6, CLASS_FUNCTION = 7 };
+enum { CLASS_INPUT = 1, CLASS_PRIVATE = 6, CLASS_FUNCTION = 7 };
 enum { BUILT_IN_NUM_WORKGROUPS = 24, BUILT_IN_WORKGROUP_SIZE = 25, BUILT_IN_WORKGROUP_ID = 26 };
 enum { NONE = -1 };
 
 typedef struct block {
     size_t begin, end; /* words; begin is the label's, end the one after the last instruction */
-    uint32_t label, merge,
-        next; /* merge, next: of its merge instruction, 0 without; next: the continue target of a loop */
+    uint32_t label;
+    uint32_t merge; /* the merge block of the construct that it heads; 0: it heads none */
+    uint32_t next;  /* the continue target of the loop that it heads */
     int function;
     bool divergent;
 } block;

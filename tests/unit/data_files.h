@@ -29,7 +29,9 @@ static inline void count_warnings(void *user, adatom_log_level level, const char
 static inline void set_up(void) {
     strcpy(test_folder, "/tmp/adatom-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(test_folder));
-    ck_assert_int_eq(adatom_context_create(&(adatom_context_params){.log = count_warnings}, &ctx), ADATOM_OK);
+    ck_assert_int_eq(adatom_context_create(
+                         &(adatom_context_params){.size = sizeof(adatom_context_params), .log = count_warnings}, &ctx),
+                     ADATOM_OK);
     warnings = 0;
     last_warning[0] = 0;
 }
@@ -245,7 +247,7 @@ static inline void open_badly(const char *spec, const adatom_dataset_params *par
 }
 
 static inline adatom_dataset_info describe(const adatom_dataset *d) {
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(d, &info);
     return info;
 }

@@ -1,6 +1,7 @@
-/* Adaptation and pretraining through the public API, on the CPU engine and small pictures. */
+/* Adaptation through the public API, on the CPU engine and small pictures. */
 #include "fewshot/episodes.h"
 #include "net/network.h"
+#include "tests/choices.h"
 #include "tests/run_suite.h"
 
 #include <adatom/adapt.h>
@@ -21,13 +22,16 @@ static adatom_model *model;
 
 static void setup(void) {
     OK(adatom_context_create(NULL, &ctx));
-    const adatom_device_params cpu = {.select = "cpu", .threads = 2}; /* memory depends on their number */
+    const adatom_device_params cpu = {
+        .size = sizeof(adatom_device_params), .select = "cpu", .threads = 2}; /* memory depends on their number */
     OK(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params b = {.size = 16, .split = "base", .builtin_per_class = 8},
-                                n = {.size = 16, .split = "novel", .builtin_per_class = 8};
+    const adatom_dataset_params
+        b = {.size = sizeof(adatom_dataset_params), .image_size = 16, .split = "base", .builtin_per_class = 8},
+        n = {.size = sizeof(adatom_dataset_params), .image_size = 16, .split = "novel", .builtin_per_class = 8};
     OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
     OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
-    const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    const adatom_model_params m = {
+        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
     OK(adatom_model_create(ctx, &m, &model));
 }
 
@@ -40,7 +44,8 @@ static void teardown(void) {
 }
 
 static adatom_episodes *episodes(int tasks, int shot) {
-    const adatom_episodes_params p = {.way = 3, .shot = shot, .query = 3, .tasks = tasks, .seed = 9};
+    const adatom_episodes_params p = {
+        .size = sizeof(adatom_episodes_params), .way = 3, .shot = shot, .query = 3, .tasks = tasks, .seed = 9};
     adatom_episodes *list;
     OK(adatom_episodes_create(ctx, novel, &p, &list));
     return list;
@@ -53,16 +58,27 @@ START_TEST(test_tasks_at_once) {
     /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked for.
      */
     adatom_episodes *list = episodes(7, 2);
-    adatom_method method = {.adapt = names[_i], .steps = 4};
+    adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 4};
     adatom_evaluation *all, *other;
-    adatom_evaluation_info a, b;
+    adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
     method.tasks_at_once = 7;
-    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &all));
+    OK(adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &all));
     adatom_evaluation_describe(all, &a);
     ck_assert_int_eq(a.tasks_at_once, 7);
     for (int at_once = 1; at_once <= 3; at_once += 2) {
         method.tasks_at_once = at_once;
-        OK(adatom_adapt_episodes(device, model, novel, list, &method, 1, 5, NULL, &other));
+        OK(adatom_adapt_episodes(device, model,
+                                 &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                        .dataset = novel,
+                                                        .episodes = list,
+                                                        .method = &method,
+                                                        .first = 1,
+                                                        .count = 5},
+                                 &other));
         adatom_evaluation_describe(other, &b);
         ck_assert_int_eq(b.tasks, 5);
         ck_assert_int_eq(b.tasks_at_once, at_once);
@@ -91,10 +107,14 @@ START_TEST(test_adapted_numbers) {
                              head + lora + 4 * 8 + 3 + 3 * 8};
     adatom_episodes *list = episodes(1, 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const adatom_method method = {.adapt = names[i], .steps = 1};
+        const adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[i]), .steps = 1};
         adatom_evaluation *e;
-        adatom_evaluation_info info;
-        OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+        adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+        OK(adatom_adapt_episodes(
+            device, model,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+            &e));
         adatom_evaluation_describe(e, &info);
         ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted,
                       (uintmax_t)want[i]);
@@ -106,21 +126,32 @@ END_TEST
 
 START_TEST(test_memory_limit_chunks) {
     adatom_episodes *list = episodes(6, 1);
-    adatom_method method = {.adapt = "full", .steps = 2};
-    size_t many_bytes, few_bytes;
-    int many, few;
-    OK(adatom_adapt_plan(device, model, novel, list, &method, false, &many_bytes, &many));
-    method.memory_bytes = many_bytes / 2;
-    OK(adatom_adapt_plan(device, model, novel, list, &method, false, &few_bytes, &few));
-    ck_assert_int_lt(few, many);
-    ck_assert_int_ge(few, 1);
-    ck_assert_uint_le(few_bytes, method.memory_bytes);
+    adatom_method method = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_FULL, .steps = 2};
+    adatom_adapt_plan_info many = ADATOM_INIT(adatom_adapt_plan_info), few = many;
+    OK(adatom_adapt_plan(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &many));
+    method.memory_bytes = many.arena_bytes / 2;
+    OK(adatom_adapt_plan(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &few));
+    ck_assert_int_lt(few.tasks_at_once, many.tasks_at_once);
+    ck_assert_int_ge(few.tasks_at_once, 1);
+    ck_assert_uint_le(few.arena_bytes, method.memory_bytes);
     adatom_evaluation *e;
-    adatom_evaluation_info info;
-    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+    OK(adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks, 6);
-    ck_assert_int_eq(info.tasks_at_once, few);
+    ck_assert_int_eq(info.tasks_at_once, few.tasks_at_once);
     adatom_evaluation_destroy(&e);
     adatom_episodes_destroy(&list);
 }
@@ -131,13 +162,24 @@ START_TEST(test_steps_on_the_way) {
     static const int steps[] = {1, 2, 5};
     adatom_episodes *list = episodes(5, 2);
     for (size_t i = 1; i < sizeof names / sizeof *names; i++) {
-        adatom_method method = {.adapt = names[i], .tasks_at_once = 2};
+        adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[i]), .tasks_at_once = 2};
         adatom_evaluation *on_the_way[3], *alone;
-        adatom_evaluation_info a, b;
-        OK(adatom_adapt_steps(device, model, novel, list, &method, steps, 3, 0, 0, NULL, on_the_way));
+        adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
+        OK(adatom_adapt_steps(device, model,
+                              &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                     .dataset = novel,
+                                                     .episodes = list,
+                                                     .method = &method,
+                                                     .steps = steps,
+                                                     .step_count = 3},
+                              on_the_way, 3));
         for (int k = 0; k < 3; k++) {
             method.steps = steps[k];
-            OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &alone));
+            OK(adatom_adapt_episodes(
+                device, model,
+                &(adatom_adapt_params){
+                    .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+                &alone));
             adatom_evaluation_describe(on_the_way[k], &a);
             adatom_evaluation_describe(alone, &b);
             ck_assert_mem_eq(a.predictions, b.predictions, 5 * 9 * sizeof(int32_t));
@@ -148,13 +190,38 @@ START_TEST(test_steps_on_the_way) {
         }
     }
     adatom_evaluation *none[2];
-    const adatom_method centroid = {.adapt = "centroid"}, recipe = {.adapt = "head", .recipe = "closerlook-baseline"},
-                        atoms = {0};
+    const adatom_method centroid = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_CENTROID},
+                        recipe = {.size = sizeof(adatom_method),
+                                  .adapt = ADATOM_ADAPT_HEAD,
+                                  .procedure = ADATOM_PROCEDURE_CLOSERLOOK_BASELINE},
+                        atoms = ADATOM_INIT(adatom_method);
     const int descending[] = {2, 1};
-    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &centroid, steps, 2, 0, 0, NULL, none),
+    ck_assert_int_eq(adatom_adapt_steps(device, model,
+                                        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                               .dataset = novel,
+                                                               .episodes = list,
+                                                               .method = &centroid,
+                                                               .steps = steps,
+                                                               .step_count = 2},
+                                        none, 2),
                      ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &recipe, steps, 2, 0, 0, NULL, none), ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_steps(device, model, novel, list, &atoms, descending, 2, 0, 0, NULL, none),
+    ck_assert_int_eq(adatom_adapt_steps(device, model,
+                                        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                               .dataset = novel,
+                                                               .episodes = list,
+                                                               .method = &recipe,
+                                                               .steps = steps,
+                                                               .step_count = 2},
+                                        none, 2),
+                     ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_steps(device, model,
+                                        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                               .dataset = novel,
+                                                               .episodes = list,
+                                                               .method = &atoms,
+                                                               .steps = descending,
+                                                               .step_count = 2},
+                                        none, 2),
                      ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
@@ -165,25 +232,35 @@ typedef struct stopwatch {
     int done;
 } stopwatch;
 
-static void batch_ended(void *user, int done, int total, double mean, double ci95) {
+static bool batch_ended(void *user, const adatom_progress *progress) {
     stopwatch *w = user;
+    const int done = (int)progress->done;
     struct timespec now;
-    (void)total, (void)mean, (void)ci95;
+    if (progress->poll) return true;
+    ck_assert_int_eq(progress->phase, ADATOM_PHASE_EPISODES);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now); /* other load does not count */
     const double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     if (w->done) w->best = fmin(w->best, (seconds - w->last) / (done - w->done));
     w->last = seconds;
     w->done = done;
+    return true;
 }
 
 /* So many tasks at once; of the fastest batch but the first, seconds an episode. */
 static double measure(const adatom_episodes *list, int tasks, size_t *arena_bytes) {
-    const adatom_method method = {.adapt = "atoms", .steps = 10, .tasks_at_once = tasks};
+    const adatom_method method = {
+        .size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, .steps = 10, .tasks_at_once = tasks};
     stopwatch w = {.best = INFINITY};
-    const adatom_progress progress = {batch_ended, &w};
     adatom_evaluation *e;
-    adatom_evaluation_info info;
-    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e));
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+    OK(adatom_adapt_episodes(device, model,
+                             &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                    .dataset = novel,
+                                                    .episodes = list,
+                                                    .method = &method,
+                                                    .progress = batch_ended,
+                                                    .user = &w},
+                             &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks_at_once, tasks);
     if (arena_bytes) *arena_bytes = info.arena_bytes;
@@ -216,10 +293,17 @@ enum { NORM_TASKS = 20, NORM_QUERIES = 9 }; /* three of each class */
 
 static void predict(const adatom_episodes *list, const char *adapt, const char *bn,
                     int32_t out[NORM_TASKS * NORM_QUERIES]) {
-    const adatom_method method = {.adapt = adapt, .steps = strcmp(adapt, "centroid") ? 3 : 0, .bn = bn};
+    const adatom_method method = {.size = sizeof(adatom_method),
+                                  .adapt = adapt_of(adapt),
+                                  .steps = strcmp(adapt, "centroid") ? 3 : 0,
+                                  .bn = bn_of(bn)};
     adatom_evaluation *e;
-    adatom_evaluation_info info;
-    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+    OK(adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_ptr_nonnull(strstr(info.config_json, bn));
     memcpy(out, info.predictions, NORM_TASKS * NORM_QUERIES * sizeof *out);
@@ -240,7 +324,7 @@ START_TEST(test_batch_norm_policies) {
     static const char *const adapted[] = {"centroid", "cosine", "norm", "full"};
     enum { SHOT = 2, SUPPORT = 3 * SHOT };
     adatom_episodes *list = episodes(NORM_TASKS, SHOT), *changed = episodes(NORM_TASKS, SHOT);
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(novel, &info);
     const int32_t images = (int32_t)info.images;
     for (int t = 0; t < NORM_TASKS; t++) { /* the first query becomes a picture of a class far away */
@@ -269,17 +353,26 @@ END_TEST
 /* Where heads start: at the classes that the directions of the class means give, for a linear one as for a cosine one.
  */
 START_TEST(test_heads_start_from_means) {
-    static const adatom_method starts[] = {{.adapt = "centroid", .distance = "cosine"},
-                                           {.adapt = "head", .lr = -1, .steps = 1},
-                                           {.adapt = "cosine", .lr = -1, .steps = 1},
-                                           {.adapt = "head", .lr = -1, .steps = 1, .head_init = "zero"}};
+    static const adatom_method starts[] = {
+        {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_CENTROID, .distance = ADATOM_DISTANCE_COSINE},
+        {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_HEAD, .lr = -1, .steps = 1},
+        {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_COSINE, .lr = -1, .steps = 1},
+        {.size = sizeof(adatom_method),
+         .adapt = ADATOM_ADAPT_HEAD,
+         .lr = -1,
+         .steps = 1,
+         .head_init = ADATOM_HEAD_INIT_ZERO}};
     enum { PREDICTIONS = 20 * 9 };
     adatom_episodes *list = episodes(20, 2);
     int32_t first[PREDICTIONS];
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         adatom_evaluation *e;
-        adatom_evaluation_info info;
-        OK(adatom_adapt_episodes(device, model, novel, list, &starts[i], 0, 0, NULL, &e));
+        adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+        OK(adatom_adapt_episodes(
+            device, model,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &starts[i]},
+            &e));
         adatom_evaluation_describe(e, &info);
         int differ = 0;
         for (int k = 0; k < PREDICTIONS; k++) differ += i > 0 && info.predictions[k] != first[k];
@@ -294,20 +387,37 @@ END_TEST
 
 START_TEST(test_closerlook_recipe) {
     adatom_episodes *list = episodes(2, 2); /* 6 support pictures: batches of 4 and 2 */
-    adatom_method method = {.adapt = "head", .recipe = "closerlook-baseline", .tasks_at_once = 2};
+    adatom_method method = {.size = sizeof(adatom_method),
+                            .adapt = ADATOM_ADAPT_HEAD,
+                            .procedure = ADATOM_PROCEDURE_CLOSERLOOK_BASELINE,
+                            .tasks_at_once = 2};
     adatom_evaluation *a, *b;
-    adatom_evaluation_info x, y;
-    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &a));
+    adatom_evaluation_info x = ADATOM_INIT(adatom_evaluation_info), y = ADATOM_INIT(adatom_evaluation_info);
+    OK(adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &a));
     adatom_evaluation_describe(a, &x);
     ck_assert_int_eq(x.steps, 200);
     method.tasks_at_once = 1;
-    OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &b));
+    OK(adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+        &b));
     adatom_evaluation_describe(b, &y);
     ck_assert_mem_eq(x.predictions, y.predictions, 18 * sizeof(int32_t));
     adatom_evaluation_destroy(&a);
     adatom_evaluation_destroy(&b);
-    method.adapt = "atoms";
-    ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &a), ADATOM_USAGE);
+    method.adapt = ADATOM_ADAPT_ATOMS;
+    ck_assert_int_eq(adatom_adapt_episodes(device, model,
+                                           &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                                  .dataset = novel,
+                                                                  .episodes = list,
+                                                                  .method = &method},
+                                           &a),
+                     ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -316,34 +426,56 @@ START_TEST(test_refusals) {
     adatom_episodes *list = episodes(2, 1);
     adatom_evaluation *e;
     static const adatom_method wrong[] = {
-        {.adapt = "atom"},
-        {.head = "cosin"},
-        {.bn = "none"},
-        {.optimizer = "lbfgs"},
+        {.adapt = (adatom_adapt_kind)99},
+        {.head = (adatom_head)9},
+        {.bn = (adatom_bn)9},
+        {.optimizer = (adatom_optimizer)9},
         {.steps = -1},
         {.lr = 2000.0f},
-        {.adapt = "cosine", .head_init = "zero"},
-        {.conv = "direct"},
-        {.recipe = "mine"},
+        {.adapt = ADATOM_ADAPT_COSINE, .head_init = ADATOM_HEAD_INIT_ZERO},
+        {.conv = (adatom_conv)9},
+        {.procedure = (adatom_procedure)9},
         {.label_smoothing = 1.0f},
-        {.adapt = "lora", .rank = -1},
-        {.adapt = "dora", .rank = 257},
-        {.adapt = "bora", .conv = "atoms-first"},
-        {.adapt = "lora", .lr_adapter = 2000.0f},
+        {.adapt = ADATOM_ADAPT_LORA, .rank = -1},
+        {.adapt = ADATOM_ADAPT_DORA, .rank = 257},
+        {.adapt = ADATOM_ADAPT_BORA, .conv = ADATOM_CONV_ATOMS_FIRST},
+        {.adapt = ADATOM_ADAPT_LORA, .lr_adapter = 2000.0f},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &wrong[i], 0, 0, NULL, &e), ADATOM_USAGE);
+        adatom_method method = wrong[i];
+        method.size = sizeof method;
+        ck_assert_int_eq(adatom_adapt_episodes(device, model,
+                                               &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                                      .dataset = novel,
+                                                                      .episodes = list,
+                                                                      .method = &method},
+                                               &e),
+                         ADATOM_USAGE);
         ck_assert_ptr_null(e);
     }
     /* What is negative is none, and none is not the default. */
-    const adatom_method none = {.lr = 0.25f, .lr_atoms = -1, .momentum = -1, .dampening = -1};
+    const adatom_method none = {
+        .size = sizeof(adatom_method), .lr = 0.25f, .lr_atoms = -1, .momentum = -1, .dampening = -1};
     char text[512];
     OK(adatom_method_text(ctx, &none, text, sizeof text));
     ck_assert_msg(strstr(text, "\"beta1\":0.0,\"beta2\":0.0,") && strstr(text, "\"lr_atoms\":0.0,\"lr\":0.25}"), "%s",
                   text);
-    const adatom_method method = {0};
-    ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 1, 2, NULL, &e), ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_episodes(device, model, base, list, &method, 0, 0, NULL, &e), ADATOM_BAD_DATA);
+    const adatom_method method = ADATOM_INIT(adatom_method);
+    ck_assert_int_eq(adatom_adapt_episodes(device, model,
+                                           &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                                  .dataset = novel,
+                                                                  .episodes = list,
+                                                                  .method = &method,
+                                                                  .first = 1,
+                                                                  .count = 2},
+                                           &e),
+                     ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_episodes(
+                         device, model,
+                         &(adatom_adapt_params){
+                             .size = sizeof(adatom_adapt_params), .dataset = base, .episodes = list, .method = &method},
+                         &e),
+                     ADATOM_BAD_DATA);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -351,39 +483,61 @@ END_TEST
 /* u takes half the memory, so that more tasks fit at once; nearly all queries are classified as before. */
 START_TEST(test_half_precision) {
     enum { TASKS = 40, QUERIES = 3 };
-    const adatom_episodes_params p = {.way = 3, .shot = 6, .query = 1, .tasks = TASKS, .seed = 9};
-    const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 8, .seed = 3};
+    const adatom_episodes_params p = {
+        .size = sizeof(adatom_episodes_params), .way = 3, .shot = 6, .query = 1, .tasks = TASKS, .seed = 9};
+    const adatom_model_params m = {
+        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 8, .seed = 3};
     adatom_device *devices[2] = {device, NULL};
     adatom_model *wide;
     adatom_episodes *list;
-    OK(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16", .threads = 2},
-                          &devices[1]));
+    OK(adatom_device_open(
+        ctx,
+        &(adatom_device_params){
+            .size = sizeof(adatom_device_params), .select = "cpu", .precision = ADATOM_PRECISION_FP16, .threads = 2},
+        &devices[1]));
     OK(adatom_model_create(ctx, &m, &wide));
     OK(adatom_episodes_create(ctx, novel, &p, &list));
-    adatom_method method = {.adapt = "atoms", .steps = 10, .tasks_at_once = TASKS};
+    adatom_method method = {
+        .size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, .steps = 10, .tasks_at_once = TASKS};
     adatom_evaluation *runs[2];
-    adatom_evaluation_info info[2];
-    size_t bytes[2];
-    int at_once[2], differ = 0;
+    adatom_evaluation_info info[2] = {ADATOM_INIT(adatom_evaluation_info), ADATOM_INIT(adatom_evaluation_info)};
+    adatom_adapt_plan_info plans[2] = {ADATOM_INIT(adatom_adapt_plan_info), ADATOM_INIT(adatom_adapt_plan_info)};
+    int differ = 0;
     for (int half = 0; half < 2; half++) {
-        OK(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
-        ck_assert_int_eq(at_once[half], TASKS);
-        OK(adatom_adapt_episodes(devices[half], wide, novel, list, &method, 0, 0, NULL, &runs[half]));
+        OK(adatom_adapt_plan(
+            devices[half], wide,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+            &plans[half]));
+        ck_assert_int_eq(plans[half].tasks_at_once, TASKS);
+        OK(adatom_adapt_episodes(
+            devices[half], wide,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+            &runs[half]));
         adatom_evaluation_describe(runs[half], &info[half]);
-        ck_assert_uint_eq(info[half].arena_bytes, bytes[half]);
+        ck_assert_uint_eq(info[half].arena_bytes, plans[half].arena_bytes);
     }
     for (int i = 0; i < TASKS * QUERIES; i++) differ += info[0].predictions[i] != info[1].predictions[i];
     ck_assert_int_le(differ, TASKS * QUERIES / 40);
-    ck_assert_uint_lt(10 * bytes[1], 8 * bytes[0]);
-    method.memory_bytes = bytes[1];
+    ck_assert_uint_lt(10 * plans[1].arena_bytes, 8 * plans[0].arena_bytes);
+    method.memory_bytes = plans[1].arena_bytes;
     for (int half = 0; half < 2; half++)
-        OK(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
-    ck_assert_int_lt(at_once[0], at_once[1]);
+        OK(adatom_adapt_plan(
+            devices[half], wide,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+            &plans[half]));
+    ck_assert_int_lt(plans[0].tasks_at_once, plans[1].tasks_at_once);
     /* A method without responses is the same in both. */
-    method = (adatom_method){.adapt = "full", .steps = 1};
+    method = (adatom_method){.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_FULL, .steps = 1};
     for (int half = 0; half < 2; half++)
-        OK(adatom_adapt_plan(devices[half], wide, novel, list, &method, false, &bytes[half], &at_once[half]));
-    ck_assert_uint_eq(bytes[0], bytes[1]);
+        OK(adatom_adapt_plan(
+            devices[half], wide,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+            &plans[half]));
+    ck_assert_uint_eq(plans[0].arena_bytes, plans[1].arena_bytes);
     for (int half = 0; half < 2; half++) adatom_evaluation_destroy(&runs[half]);
     adatom_episodes_destroy(&list);
     adatom_model_destroy(&wide);
@@ -391,209 +545,10 @@ START_TEST(test_half_precision) {
 }
 END_TEST
 
-/* ---- pretraining --------------------------------------------------------------------------------------------------
- */
-
-typedef struct stop {
-    long at;
-    int calls;
-} stop;
-
-static void stop_at(void *user, const adatom_pretrain_progress *now) {
-    stop *s = user;
-    s->calls++;
-    if (s->at >= 0 && now->step >= s->at) adatom_context_interrupt(ctx);
-}
-
-START_TEST(test_resume_is_exact) {
-    static const char *const optimizers[] = {"sgd", "adam", "sgd"};
-    static const char *const augments[] = {"shift+flip", "crop+flip+jitter", "none"};
-    char whole[64], parts[64], left[96];
-    snprintf(whole, sizeof whole, "/tmp/adatom-whole-%d.safetensors", (int)getpid());
-    snprintf(parts, sizeof parts, "/tmp/adatom-parts-%d.safetensors", (int)getpid());
-    snprintf(left, sizeof left, "%s.checkpoint", parts);
-    stop s = {.at = -1};
-    adatom_pretrain_params p = {.model = {.arch = "conv4", .image_size = 16, .width = 8, .atoms = 4},
-                                .epochs = 2,
-                                .batch = 40,
-                                .seed = 4,
-                                .optimizer = optimizers[_i],
-                                .augment = augments[_i],
-                                .output = whole,
-                                .progress = stop_at,
-                                .user = &s};
-    adatom_model *a = NULL, *b = NULL;
-    adatom_model *other = NULL;
-    if (_i == 2) p.from = model;
-    OK(adatom_pretrain(device, base, &p, &a));
-    ck_assert_int_gt(s.calls, 2);
-    adatom_model_info x, y;
-    adatom_model_describe(a, &x);
-
-    p.output = parts;
-    p.resume = true;
-    s.at = 12; /* the first epoch has 12 steps (64 classes x 8 pictures) */
-    ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_INTERRUPTED);
-    ck_assert_int_ne(access(parts, F_OK), 0);
-    ck_assert_int_eq(access(left, F_OK), 0);
-    char hash[17];
-    memcpy(hash, x.hash, sizeof hash);
-    adatom_model_destroy(&a);
-
-    p.lr = 0.05f; /* another run's settings do not fit the checkpoint */
-    ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_BAD_DATA);
-    p.lr = 0;
-    if (p.from) { /* nor does another start */
-        const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 33};
-        OK(adatom_model_create(ctx, &m, &other));
-        p.from = other;
-        ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_BAD_DATA);
-        p.from = model;
-        adatom_model_destroy(&other);
-    }
-    s.at = -1;
-    OK(adatom_pretrain(device, base, &p, &b));
-    adatom_model_describe(b, &y);
-    ck_assert_str_eq(hash, y.hash);
-    ck_assert_int_ne(access(left, F_OK), 0);
-    adatom_model_destroy(&b);
-    unlink(whole);
-    unlink(parts);
-}
-END_TEST
-
-/* Loss and validation accuracy of the last epoch. */
-static void remember(void *user, const adatom_pretrain_progress *now) {
-    double *seen = user;
-    if (!now->epoch_end) return;
-    seen[0] = now->loss;
-    seen[1] = now->validation;
-}
-
-/* Whether every convolution of the model differs from that of the other, or every one is the same. */
-static void check_kernels(const adatom_model *one, const adatom_model *other, bool moved) {
-    adatom_model_info info;
-    adatom_model_describe(one, &info);
-    for (int i = 0; i < info.layers; i++) {
-        adatom_layer_info layer;
-        double distance;
-        OK(adatom_model_layer(one, i, &layer));
-        if (strcmp(layer.kind, "conv") != 0) continue;
-        OK(adatom_model_distance(one, other, i, &distance));
-        ck_assert_msg((distance > 0) == moved, "%s: distance %g", layer.name, distance);
-    }
-}
-
-START_TEST(test_start_from_a_model) {
-    char path[64];
-    double seen[2] = {0};
-    snprintf(path, sizeof path, "/tmp/adatom-from-%d.safetensors", (int)getpid());
-    adatom_model *starts[3] = {0}, *after = NULL;
-    const adatom_decompose_params replace = {.sharing = "net", .atoms = 6}, residual = {.atoms = 12, .residual = true};
-    adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8, .sharing = "none"},
-                                .epochs = 6,
-                                .batch = 32,
-                                .optimizer = "adam",
-                                .lr = 0.02f,
-                                .weight_decay = -1,
-                                .augment = "none",
-                                .seed = 5,
-                                .output = path,
-                                .progress = remember,
-                                .user = seen};
-    OK(adatom_pretrain(device, base, &p, &starts[0]));
-    const double chance = log(64);
-    OK(adatom_model_decompose(starts[0], &replace, &starts[1]));
-    OK(adatom_model_decompose(starts[0], &residual, &starts[2]));
-    p.epochs = 1;
-    for (int i = 0; i < 3; i++) {
-        p.model = (adatom_model_params){0};
-        p.from = starts[i];
-        p.lr = 1e-30f; /* nothing moves: the loss is that of the start, its classifier included */
-        OK(adatom_pretrain(device, base, &p, &after));
-        check_kernels(after, starts[i], false);
-        ck_assert_msg(seen[0] < chance - 0.1, "start %d: loss %.3f, a new classifier has %.3f", i, seen[0], chance);
-        adatom_model_destroy(&after);
-        p.lr = 3e-3f; /* everything trains */
-        OK(adatom_pretrain(device, base, &p, &after));
-        check_kernels(after, starts[i], true);
-        adatom_model_destroy(&after);
-    }
-    /* The kernels that a residual model keeps train along with its atoms. */
-    OK(adatom_pretrain(device, base, &p, &after));
-    for (int i = 0; i < after->net.param_count; i++) {
-        const ad_param *param = &after->net.params[i];
-        ck_assert_msg(
-            memcmp(after->values + param->offset, starts[2]->values + param->offset, param->count * sizeof(float)) != 0,
-            "%s did not train", param->name);
-    }
-    adatom_model_destroy(&after);
-
-    /* Other classes: a new classifier. */
-    adatom_dataset_info info;
-    adatom_dataset_describe(novel, &info);
-    p.lr = 1e-30f;
-    OK(adatom_pretrain(device, novel, &p, NULL));
-    ck_assert_double_eq_tol(seen[0], log(info.classes), 1e-3);
-
-    static const struct {
-        adatom_model_params model;
-        const char *says;
-    } wrong[] = {{{.arch = "resnet10"}, "architecture conv4, not resnet10"},
-                 {{.sharing = "net"}, "sharing layer, not net"},
-                 {{.stem = "3x3"}, "stem none, not 3x3"},
-                 {{.atoms = 8}, "atoms 12, not 8"},
-                 {{.image_size = 20}, "image size 16, not 20"},
-                 {{.width = 16}, "width 8, not 16"},
-                 {{.decompose_first = true}, "ordinary first convolution"}};
-    unlink(path);
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        p.model = wrong[i].model;
-        ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_USAGE);
-        ck_assert_msg(strstr(adatom_context_message(ctx), wrong[i].says) != NULL, "%s", adatom_context_message(ctx));
-    }
-    ck_assert_int_ne(access(path, F_OK), 0);
-    for (int i = 0; i < 3; i++) adatom_model_destroy(&starts[i]);
-}
-END_TEST
-
-START_TEST(test_pretraining_learns) {
-    char path[64];
-    double last = 10, accuracy = 0;
-    snprintf(path, sizeof path, "/tmp/adatom-learns-%d.safetensors", (int)getpid());
-    const adatom_dataset_params b = {.size = 32, .split = "base", .builtin_per_class = 20},
-                                v = {.size = 32, .split = "val", .builtin_per_class = 20};
-    adatom_dataset *pictures, *others; /* classes that are not trained on */
-    OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &pictures));
-    OK(adatom_dataset_open(ctx, "builtin:shapes", &v, &others));
-    double seen[2] = {0};
-    const adatom_pretrain_params p = {.model = {.width = 16},
-                                      .epochs = 8,
-                                      .batch = 32,
-                                      .seed = 1,
-                                      .output = path,
-                                      .validation = others,
-                                      .validation_tasks = 50,
-                                      .progress = remember,
-                                      .user = seen};
-    OK(adatom_pretrain(device, pictures, &p, NULL));
-    last = seen[0];
-    accuracy = seen[1];
-    ck_assert_msg(last < 3.9, "loss %.3f after 8 epochs; chance is 4.16", last);
-    ck_assert_msg(accuracy > 0.3, "class means of 5 classes: %.3f", accuracy);
-    adatom_dataset_destroy(&pictures);
-    adatom_dataset_destroy(&others);
-    unlink(path);
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("adapt");
-    TCase *adapt = tcase_create("adapt"), *train = tcase_create("pretrain"), *start = tcase_create("start");
+    TCase *adapt = tcase_create("adapt");
     tcase_add_checked_fixture(adapt, setup, teardown);
-    tcase_add_checked_fixture(train, setup, teardown);
-    tcase_add_checked_fixture(start, setup, teardown);
-    tcase_add_test(start, test_start_from_a_model);
     tcase_add_loop_test(adapt, test_tasks_at_once, 0, (int)(sizeof names / sizeof *names));
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);
@@ -604,10 +559,6 @@ int main(void) {
     tcase_add_test(adapt, test_closerlook_recipe);
     tcase_add_test(adapt, test_half_precision);
     tcase_add_test(adapt, test_refusals);
-    tcase_add_loop_test(train, test_resume_is_exact, 0, 3);
-    tcase_add_test(train, test_pretraining_learns);
     suite_add_tcase(suite, adapt);
-    suite_add_tcase(suite, train);
-    suite_add_tcase(suite, start);
     return run_suite(suite, CK_NOFORK);
 }

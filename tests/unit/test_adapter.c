@@ -1,6 +1,7 @@
 /* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers.
  */
 #include "fewshot/adapter.h"
+#include "tests/choices.h"
 #include "tests/run_suite.h"
 
 #include <adatom/transfer.h>
@@ -17,11 +18,12 @@ static adatom_model *model, *other;
 
 static void setup(void) {
     OK(adatom_context_create(NULL, &ctx));
-    const adatom_device_params cpu = {.select = "cpu"};
+    const adatom_device_params cpu = {.size = sizeof(adatom_device_params), .select = "cpu"};
     OK(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params p = {.size = 16, .split = "val", .builtin_per_class = 3};
+    const adatom_dataset_params p = {
+        .size = sizeof(adatom_dataset_params), .image_size = 16, .split = "val", .builtin_per_class = 3};
     OK(adatom_dataset_open(ctx, "builtin:shapes", &p, &pictures));
-    adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    adatom_model_params m = {.size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
     OK(adatom_model_create(ctx, &m, &model));
     m.seed = 4;
     OK(adatom_model_create(ctx, &m, &other));
@@ -36,7 +38,8 @@ static void teardown(void) {
 }
 
 static adatom_adapter *fit(const adatom_method *method, const char *estimate) {
-    const adatom_fit_params p = {.method = method, .estimate = estimate};
+    const adatom_fit_params p = {
+        .size = sizeof(adatom_fit_params), .method = method, .estimate = estimate_of(estimate)};
     adatom_adapter *adapter;
     OK(adatom_adapter_fit(device, model, pictures, &p, &adapter));
     return adapter;
@@ -44,13 +47,17 @@ static adatom_adapter *fit(const adatom_method *method, const char *estimate) {
 
 static adatom_predictions *classify(const adatom_model *of, const adatom_adapter *adapter) {
     adatom_predictions *predictions;
-    OK(adatom_classify(device, of, &adapter, adapter ? 1 : 0, pictures, NULL, &predictions));
+    OK(adatom_classify(device, of, pictures,
+                       &(adatom_classify_params){.size = sizeof(adatom_classify_params),
+                                                 .adapters = &adapter,
+                                                 .adapter_count = adapter ? 1 : 0},
+                       &predictions));
     return predictions;
 }
 
 /* Largest difference of any probability. */
 static double difference(const adatom_predictions *a, const adatom_predictions *b) {
-    adatom_predictions_info info;
+    adatom_predictions_info info = ADATOM_INIT(adatom_predictions_info);
     double most = 0;
     adatom_predictions_describe(a, &info);
     for (size_t i = 0; i < info.images; i++) {
@@ -91,9 +98,10 @@ START_TEST(test_fitted_as_classified) {
      * arrived. */
     static const char *const policies[] = {"frozen", "support"};
     for (int b = 0; b < 2; b++) {
-        const adatom_method method = {.adapt = names[_i], .steps = 3, .bn = policies[b]};
+        const adatom_method method = {
+            .size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 3, .bn = bn_of(policies[b])};
         adatom_adapter *adapter = fit(&method, "none");
-        adatom_adapter_info a;
+        adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
         adatom_adapter_describe(adapter, &a);
         ck_assert_int_eq(a.fitted, 48);
         adatom_predictions *predictions = classify(model, adapter);
@@ -112,8 +120,17 @@ END_TEST
 START_TEST(test_heads_start_alike) {
     static const char *const kinds[] = {"linear", "cosine"};
     for (int k = 0; k < 2; k++) {
-        const adatom_method alone = {.adapt = "head", .head = kinds[k], .lr = -1, .steps = 1},
-                            within = {.adapt = "norm", .head = kinds[k], .lr = -1, .lr_norm = -1, .steps = 1};
+        const adatom_method alone = {.size = sizeof(adatom_method),
+                                     .adapt = ADATOM_ADAPT_HEAD,
+                                     .head = head_of(kinds[k]),
+                                     .lr = -1,
+                                     .steps = 1},
+                            within = {.size = sizeof(adatom_method),
+                                      .adapt = ADATOM_ADAPT_NORM,
+                                      .head = head_of(kinds[k]),
+                                      .lr = -1,
+                                      .lr_norm = -1,
+                                      .steps = 1};
         adatom_adapter *a = fit(&alone, "none"), *b = fit(&within, "none");
         adatom_predictions *x = classify(model, a), *y = classify(model, b);
         ck_assert_double_lt(difference(x, y), 1e-3);
@@ -128,11 +145,12 @@ END_TEST
 START_TEST(test_save_load_merge) {
     char folder[64], command[96];
     snprintf(folder, sizeof folder, "/tmp/adatom-adapter-%d", (int)getpid());
-    const adatom_method method = {.adapt = names[_i], .steps = 3, .head = "linear"};
+    const adatom_method method = {
+        .size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 3, .head = ADATOM_HEAD_LINEAR};
     adatom_adapter *adapter = fit(&method, "leave-one-out"), *loaded;
     OK(adatom_adapter_save(adapter, folder));
     OK(adatom_adapter_load(ctx, folder, &loaded));
-    adatom_adapter_info a, b;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info), b = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     adatom_adapter_describe(loaded, &b);
     ck_assert_str_eq(a.hash, b.hash);
@@ -150,7 +168,11 @@ START_TEST(test_save_load_merge) {
     const adatom_adapter *const one[] = {adapter};
     adatom_predictions *none;
     adatom_model *nothing;
-    ck_assert_int_eq(adatom_classify(device, other, one, 1, pictures, NULL, &none), ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_classify(device, other, pictures,
+                                     &(adatom_classify_params){
+                                         .size = sizeof(adatom_classify_params), .adapters = one, .adapter_count = 1},
+                                     &none),
+                     ADATOM_BAD_DATA);
     ck_assert_int_eq(adatom_adapter_merge(adapter, other, &nothing), ADATOM_BAD_DATA);
     adatom_predictions_destroy(&x);
     adatom_predictions_destroy(&y);
@@ -167,17 +189,20 @@ END_TEST
 
 START_TEST(test_movement) {
     const double rate = 0.002;
-    const adatom_method method = {.adapt = "atoms", .steps = 2, .lr_atoms = (float)rate};
+    const adatom_method method = {
+        .size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, .steps = 2, .lr_atoms = (float)rate};
     adatom_adapter *adapter = fit(&method, "none");
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     ck_assert_int_eq(a.tensors, 3);
     ck_assert_uint_eq(a.adapted, 3 * 4 * 9);
     for (int i = 0; i < a.tensors; i++) {
-        adatom_adapter_tensor t;
+        adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
         float before[36], after[36];
         double moved = 0, length = 0;
-        OK(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        OK(adatom_adapter_get_tensor(adapter, model, i, &t));
+        ck_assert_int_eq(adatom_adapter_read_tensor(adapter, model, i, before, after, 35), ADATOM_USAGE);
+        OK(adatom_adapter_read_tensor(adapter, model, i, before, after, 36));
         ck_assert(t.atoms && t.elements == 36);
         for (int e = 0; e < 36; e++) {
             moved += ((double)after[e] - (double)before[e]) * ((double)after[e] - (double)before[e]);
@@ -189,18 +214,18 @@ START_TEST(test_movement) {
         ck_assert_double_eq_tol(t.moved, sqrt(moved), 1e-9);
         ck_assert_double_eq_tol(t.relative, sqrt(moved / length), 1e-9);
     }
-    adatom_adapter_tensor t;
-    ck_assert_int_eq(adatom_adapter_get_tensor(adapter, model, 3, &t, NULL, NULL), ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapter_get_tensor(adapter, other, 0, &t, NULL, NULL), ADATOM_BAD_DATA);
+    adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
+    ck_assert_int_eq(adatom_adapter_get_tensor(adapter, model, 3, &t), ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapter_get_tensor(adapter, other, 0, &t), ADATOM_BAD_DATA);
     adatom_adapter_destroy(&adapter);
 }
 END_TEST
 
 START_TEST(test_lowrank_movement) {
     /* What a low-rank adapter moves are kernels, those that have no atoms too: here 3x3x3x8 and three times 8x8x3x3. */
-    const adatom_method method = {.adapt = names[_i], .steps = 3, .rank = 2};
+    const adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 3, .rank = 2};
     adatom_adapter *adapter = fit(&method, "none");
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     const uint64_t gains = _i == 7 ? 0 : _i == 8 ? 4 * 8 : 4 * 8 + 3 + 3 * 8;
     ck_assert_int_eq(a.tensors, 4);
@@ -209,17 +234,18 @@ START_TEST(test_lowrank_movement) {
     OK(adatom_adapter_merge(adapter, model, &merged));
     for (int i = 0; i < 4; i++) {
         static const char *const layers[] = {"layer1.conv", "layer2.conv", "layer3.conv", "layer4.conv"};
-        adatom_adapter_tensor t;
+        adatom_adapter_tensor t = ADATOM_INIT(adatom_adapter_tensor);
         float before[576], after[576], kernel[576];
         double distance;
         size_t count;
-        OK(adatom_adapter_get_tensor(adapter, model, i, &t, before, after));
+        OK(adatom_adapter_get_tensor(adapter, model, i, &t));
+        OK(adatom_adapter_read_tensor(adapter, model, i, before, after, 576));
         ck_assert_str_eq(t.name, layers[i]);
         ck_assert(!t.atoms && t.rank == 4 && t.shape[0] == 8 && t.shape[1] == (i ? 8 : 3) && t.shape[2] == 3 &&
                   t.shape[3] == 3);
         ck_assert(t.relative > 1e-4 && t.relative < 0.2);
         for (int layer = 0, conv = 0; conv <= i; layer++) { /* the same as the merged model says */
-            adatom_layer_info info;
+            adatom_layer_info info = ADATOM_INIT(adatom_layer_info);
             OK(adatom_model_layer(model, layer, &info));
             if (strcmp(info.kind, "conv") != 0 || conv++ < i) continue;
             OK(adatom_model_kernel(model, layer, kernel, 576, &count));
@@ -237,18 +263,20 @@ END_TEST
 
 START_TEST(test_lowrank_of_residual) {
     /* Where the kernel is the sum of a kept one and of atoms; statistics of the support set besides. */
-    const adatom_decompose_params residual = {.residual = true, .atoms = 5};
-    const adatom_method atoms = {.adapt = "atoms", .steps = 4, .head = "linear"},
-                        lora = {.adapt = "lora", .steps = 3, .bn = "support"};
+    const adatom_decompose_params residual = {.size = sizeof(adatom_decompose_params), .residual = true, .atoms = 5};
+    const adatom_method
+        atoms = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, .steps = 4, .head = ADATOM_HEAD_LINEAR},
+        lora = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_LORA, .steps = 3, .bn = ADATOM_BN_SUPPORT};
     adatom_model *start, *moved, *merged;
     adatom_adapter *adapter;
     OK(adatom_model_decompose(model, &residual, &start));
-    const adatom_fit_params p = {.method = &atoms, .estimate = "none"}, q = {.method = &lora, .estimate = "none"};
+    const adatom_fit_params p = {.size = sizeof(adatom_fit_params), .method = &atoms, .estimate = ADATOM_ESTIMATE_NONE},
+                            q = {.size = sizeof q, .method = &lora, .estimate = ADATOM_ESTIMATE_NONE};
     OK(adatom_adapter_fit(device, start, pictures, &p, &adapter));
     OK(adatom_adapter_merge(adapter, start, &moved));
     adatom_adapter_destroy(&adapter);
     OK(adatom_adapter_fit(device, moved, pictures, &q, &adapter));
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     ck_assert_int_eq(a.tensors, 4 + 8); /* kernels; means and variances */
     OK(adatom_adapter_merge(adapter, moved, &merged));
@@ -268,7 +296,11 @@ END_TEST
 
 START_TEST(test_hostile_numbers) {
     /* Finite one by one, as the loader asks for, and yet no network. */
-    const adatom_method lora = {.adapt = "lora", .steps = 1}, norm = {.adapt = "norm", .steps = 1, .bn = "support"};
+    const adatom_method lora = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_LORA, .steps = 1},
+                        norm = {.size = sizeof(adatom_method),
+                                .adapt = ADATOM_ADAPT_NORM,
+                                .steps = 1,
+                                .bn = ADATOM_BN_SUPPORT};
     adatom_adapter *adapter = fit(&lora, "none");
     const adatom_adapter *const *list = (const adatom_adapter *const *)&adapter;
     adatom_predictions *predictions;
@@ -277,12 +309,20 @@ START_TEST(test_hostile_numbers) {
     for (size_t e = 0; e < adapter->tensors[1].elements; e++) adapter->tensors[1].values[e] = 3e38f;
     ck_assert_int_eq(adatom_adapter_merge(adapter, model, &merged), ADATOM_BAD_DATA);
     ck_assert(merged == NULL && strstr(adatom_context_message(ctx), "layer1.conv") != NULL);
-    ck_assert_int_eq(adatom_classify(device, model, list, 1, pictures, NULL, &predictions), ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_classify(device, model, pictures,
+                                     &(adatom_classify_params){
+                                         .size = sizeof(adatom_classify_params), .adapters = list, .adapter_count = 1},
+                                     &predictions),
+                     ADATOM_BAD_DATA);
     adatom_adapter_destroy(&adapter);
     adapter = fit(&norm, "none");
     for (int i = 0; i < adapter->count; i++)
         if (strcmp(adapter->tensors[i].name, "layer3.norm.running_var") == 0) adapter->tensors[i].values[5] = -1;
-    ck_assert_int_eq(adatom_classify(device, model, list, 1, pictures, NULL, &predictions), ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_classify(device, model, pictures,
+                                     &(adatom_classify_params){
+                                         .size = sizeof(adatom_classify_params), .adapters = list, .adapter_count = 1},
+                                     &predictions),
+                     ADATOM_BAD_DATA);
     ck_assert_msg(strstr(adatom_context_message(ctx), "'layer3.norm.running_var' has the variance -1 at element 5") !=
                       NULL,
                   "%s", adatom_context_message(ctx));
@@ -293,9 +333,10 @@ END_TEST
 START_TEST(test_merged_cosine) {
     /* As a linear layer: the same classes, and the same logits of normalised features. */
     const char *const methods[] = {"atoms", "centroid", "lora"};
-    const adatom_method method = {.adapt = methods[_i], .steps = 5, .distance = "cosine"};
+    const adatom_method method = {
+        .size = sizeof(adatom_method), .adapt = adapt_of(methods[_i]), .steps = 5, .distance = ADATOM_DISTANCE_COSINE};
     adatom_adapter *adapter = fit(&method, "none");
-    adatom_adapter_info a;
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
     ck_assert(a.cosine);
     adatom_model *merged;
@@ -306,7 +347,15 @@ START_TEST(test_merged_cosine) {
     uint8_t *pixels = malloc(48 * 16 * 16 * 3);
     for (size_t i = 0; i < 48; i++) memcpy(pixels + i * 16 * 16 * 3, adatom_dataset_pixels(pictures, i), 16 * 16 * 3);
     ck_assert_int_eq(a.features, 8);
-    OK(adatom_model_run(device, merged, pixels, 48, features, logits));
+    const adatom_run_params run = {.size = sizeof run, .pixels = pixels, .count = 48};
+    adatom_run_outputs outputs = {.size = sizeof outputs,
+                                  .features = features,
+                                  .features_capacity = 48 * 8,
+                                  .logits = logits,
+                                  .logits_capacity = 48 * 16 - 1};
+    ck_assert_int_eq(adatom_model_run(device, merged, &run, &outputs), ADATOM_USAGE);
+    outputs.logits_capacity = 48 * 16;
+    OK(adatom_model_run(device, merged, &run, &outputs));
     free(pixels);
     for (size_t i = 0; i < 48; i++) {
         int classes;
@@ -329,9 +378,10 @@ START_TEST(test_tasks_at_once) {
     static const char *const estimates[] = {"leave-one-out", "folds", "holdout"};
     char first[4096] = "";
     for (int at_once = 1; at_once <= 5; at_once += 2) {
-        const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = at_once};
+        const adatom_method method = {
+            .size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, .steps = 2, .tasks_at_once = at_once};
         adatom_adapter *adapter = fit(&method, estimates[_i]);
-        adatom_adapter_info a;
+        adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
         adatom_adapter_describe(adapter, &a);
         ck_assert_int_eq(a.tested, _i < 2 ? 48 : 16);
         if (at_once == 1)

@@ -151,8 +151,10 @@ START_TEST(data_beyond_memory) {
     adatom_dataset *data = NULL;
     OK(adatom_context_create(NULL, &ctx));
     const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
-    const adatom_dataset_params params = {
-        .size = 1024, .split = "base", .builtin_per_class = (int)(all / ((uint64_t)3 << 20) / 64) + 1};
+    const adatom_dataset_params params = {.size = sizeof(adatom_dataset_params),
+                                          .image_size = 1024,
+                                          .split = "base",
+                                          .builtin_per_class = (int)(all / ((uint64_t)3 << 20) / 64) + 1};
     ck_assert_int_eq(adatom_dataset_open(ctx, "builtin:shapes", &params, &data), ADATOM_OUT_OF_MEMORY);
     const char *message = adatom_context_message(ctx);
     ck_assert_msg(strstr(message, "pictures of 1024 x 1024 need ") && strstr(message, " are available"), "%s", message);

@@ -64,17 +64,72 @@ START_TEST(messages) {
 }
 END_TEST
 
+typedef struct asked {
+    int calls, reports;
+    uint64_t done;
+    bool go_on;
+} asked;
+
+static bool on_progress(void *user, const adatom_progress *now) {
+    asked *a = user;
+    ck_assert_uint_eq(now->size, sizeof *now);
+    a->calls++;
+    a->reports += !now->poll;
+    a->done = now->done;
+    return a->go_on;
+}
+
 START_TEST(interruption) {
+    /* What is asked for while no call runs is for none. */
+    adatom_context_interrupt(ctx);
+    ad_call outer = ad_call_begin(ctx, NULL, NULL);
     ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
     adatom_context_interrupt(ctx);
     ck_assert_int_eq(ad_interrupted(ctx), ADATOM_INTERRUPTED);
-    /* It stays until a call has ended by it; a call that did not notice leaves it to the next. */
-    ck_assert_int_eq(ad_leave(ctx, ADATOM_OK), ADATOM_OK);
-    ck_assert_str_eq(adatom_context_message(ctx), "");
-    ck_assert_int_eq(ad_leave(ctx, ad_fail(ctx, ADATOM_IO, "no")), ADATOM_IO);
-    ck_assert_str_eq(adatom_context_message(ctx), "no");
-    ck_assert_int_eq(ad_leave(ctx, ad_interrupted(ctx)), ADATOM_INTERRUPTED);
+    ck_assert_int_eq(ad_call_end(ctx, &outer, ADATOM_INTERRUPTED), ADATOM_INTERRUPTED);
+    outer = ad_call_begin(ctx, NULL, NULL);
     ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
+    /* A call that did not notice leaves nothing to the next; one that failed leaves its message. */
+    adatom_context_interrupt(ctx);
+    ck_assert_int_eq(ad_call_end(ctx, &outer, ad_fail(ctx, ADATOM_IO, "no")), ADATOM_IO);
+    ck_assert_str_eq(adatom_context_message(ctx), "no");
+    outer = ad_call_begin(ctx, NULL, NULL);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
+    ck_assert_int_eq(ad_call_end(ctx, &outer, ADATOM_OK), ADATOM_OK);
+    ck_assert_str_eq(adatom_context_message(ctx), "");
+}
+END_TEST
+
+START_TEST(callbacks) {
+    asked a = {.go_on = true}, within = {.go_on = true};
+    const ad_call outer = ad_call_begin(ctx, on_progress, &a);
+    ad_report(ctx, ADATOM_PHASE_DECODING, 3, 9);
+    ck_assert(a.calls == 1 && a.reports == 1 && a.done == 3);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK); /* asks, with what was told before */
+    ck_assert(a.calls == 2 && a.reports == 1 && a.done == 3);
+    /* A call within it without a callback asks that of the outer one and reports nothing to it. */
+    ad_call inner = ad_call_begin(ctx, NULL, NULL);
+    ad_report(ctx, ADATOM_PHASE_TRAINING, 5, 9);
+    ck_assert_int_eq(a.calls, 2);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
+    ck_assert(a.calls == 3 && a.reports == 1);
+    ad_call_end(ctx, &inner, ADATOM_OK);
+    /* One with a callback of its own uses that. */
+    inner = ad_call_begin(ctx, on_progress, &within);
+    ad_report(ctx, ADATOM_PHASE_TRAINING, 5, 9);
+    ck_assert(a.calls == 3 && within.reports == 1 && within.done == 5);
+    within.go_on = false;
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_INTERRUPTED);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_INTERRUPTED); /* it is not asked again */
+    ck_assert_int_eq(within.calls, 2);
+    ck_assert_int_eq(ad_call_end(ctx, &inner, ADATOM_INTERRUPTED), ADATOM_INTERRUPTED);
+    /* And what ended it ends the call around it. */
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_INTERRUPTED);
+    ad_call_end(ctx, &outer, ADATOM_INTERRUPTED);
+    const ad_call next = ad_call_begin(ctx, NULL, NULL);
+    ck_assert_int_eq(ad_interrupted(ctx), ADATOM_OK);
+    ad_call_end(ctx, &next, ADATOM_OK);
+    ck_assert_int_eq(a.calls, 3);
 }
 END_TEST
 
@@ -250,6 +305,7 @@ int main(void) {
     tcase_add_test(tests, status_codes);
     tcase_add_test(tests, messages);
     tcase_add_test(tests, interruption);
+    tcase_add_test(tests, callbacks);
     tcase_add_test(tests, allocation);
     tcase_add_test(tests, allocation_failure);
     tcase_add_test(tests, philox_known_answers);

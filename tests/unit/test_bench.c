@@ -13,8 +13,10 @@ static adatom_device *device;
 
 static void open_device(void) {
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .threads = 1}, &device),
-                     ADATOM_OK);
+    ck_assert_int_eq(
+        adatom_device_open(
+            ctx, &(adatom_device_params){.size = sizeof(adatom_device_params), .select = "cpu", .threads = 1}, &device),
+        ADATOM_OK);
 }
 
 static void close_device(void) {
@@ -137,7 +139,7 @@ static void on_result(void *user, const adatom_bench_result *r) {
         return;
     }
     strncpy(t->name, r->name, sizeof t->name - 1);
-    if (strcmp(r->status, "ok") != 0) {
+    if (r->status != ADATOM_BENCH_OK) {
         t->other++;
         strncpy(t->reason, r->reason, sizeof t->reason - 1);
         ck_assert_int_eq(r->sample_count, 0);
@@ -153,8 +155,12 @@ static void on_result(void *user, const adatom_bench_result *r) {
 }
 
 static adatom_status bench(const char *filter, tally *t, int *errors) {
-    const adatom_bench_params params = {
-        .filters = &filter, .filter_count = 1, .seed = 1, .report = on_result, .user = t};
+    const adatom_bench_params params = {.size = sizeof(adatom_bench_params),
+                                        .filters = &filter,
+                                        .filter_count = 1,
+                                        .seed = 1,
+                                        .report = on_result,
+                                        .user = t};
     return adatom_bench_device(device, &params, errors);
 }
 
@@ -169,8 +175,12 @@ START_TEST(cases_are_verified_and_timed) {
                                         "adapt/atoms/conv4/16/2w1s1q/2"};
     tally t = {0};
     int errors = -1;
-    const adatom_bench_params params = {
-        .filters = names, .filter_count = AD_COUNT(names), .seed = 1, .report = on_result, .user = &t};
+    const adatom_bench_params params = {.size = sizeof(adatom_bench_params),
+                                        .filters = names,
+                                        .filter_count = AD_COUNT(names),
+                                        .seed = 1,
+                                        .report = on_result,
+                                        .user = &t};
     ck_assert_msg(adatom_bench_device(device, &params, &errors) == ADATOM_OK, "%s", adatom_context_message(ctx));
     ck_assert_msg(t.ok == (int)AD_COUNT(names) && t.other == 0 && errors == 0, "%s: %s", t.name, t.reason);
     ck_assert_str_eq(t.name, names[AD_COUNT(names) - 1]); /* in the order asked for */
@@ -185,7 +195,7 @@ START_TEST(what_cannot_run_says_why) {
     ck_assert_int_eq(errors, 0);
     ck_assert_ptr_nonnull(strstr(t.reason, "104 classes"));
     ck_assert_int_eq(bench("nothing like this", &t, NULL), ADATOM_USAGE);
-    const adatom_bench_params params = {.suite = "slow"};
+    const adatom_bench_params params = {.size = sizeof(adatom_bench_params), .suite = (adatom_suite)9};
     ck_assert_int_eq(adatom_bench_device(device, &params, NULL), ADATOM_USAGE);
     ck_assert_int_eq(adatom_tune_device(device, NULL, NULL), ADATOM_UNSUPPORTED);
 }
@@ -224,6 +234,12 @@ START_TEST(comparison_of_many_samples) {
 }
 END_TEST
 
+static bool stop(void *user, const adatom_progress *now) {
+    (void)user;
+    (void)now;
+    return false;
+}
+
 /* The number of OpenBLAS's threads is the process's: a probe leaves it as it was, interrupted or not. Where there is no
  * OpenBLAS the probe says which package has it. */
 START_TEST(blas_threads_are_restored) {
@@ -242,8 +258,9 @@ START_TEST(blas_threads_are_restored) {
         ck_assert_int_eq(ad_cpu_probe(own, 1, &probe), ADATOM_OK);
         ck_assert_double_gt(probe.flops, 0);
         ck_assert_int_eq(get(), before);
-        adatom_context_interrupt(own);
+        const ad_call outer = ad_call_begin(own, stop, NULL);
         ck_assert_int_eq(ad_cpu_probe(own, 1, &probe), ADATOM_INTERRUPTED);
+        ad_call_end(own, &outer, ADATOM_INTERRUPTED);
         ck_assert_int_eq(get(), before);
         dlclose(library);
     } else {

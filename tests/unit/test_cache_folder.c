@@ -16,7 +16,7 @@ static void on_log(void *user, adatom_log_level level, const char *text) {
 }
 
 static void setup(void) {
-    const adatom_context_params params = {.log = on_log};
+    const adatom_context_params params = {.size = sizeof(adatom_context_params), .log = on_log};
     ck_assert_int_eq(adatom_context_create(&params, &ctx), ADATOM_OK);
     strcpy(folder + sizeof folder - 7, "XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));

@@ -12,7 +12,7 @@ static ad_network net;
 static void begin(void) {
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
     const adatom_model_params model = {
-        .arch = "conv4", .sharing = "layer", .atoms = 3, .image_size = 16, .width = 8, .classes = WAY};
+        .arch = "conv4", .sharing = ADATOM_SHARING_LAYER, .atoms = 3, .image_size = 16, .width = 8, .classes = WAY};
     OK(ad_network_build(ctx, &model, &net));
 }
 

@@ -3,7 +3,7 @@
 
 #include <locale.h>
 
-static const adatom_dataset_params small = {.size = 4, .threads = 2};
+static const adatom_dataset_params small = {.size = sizeof(adatom_dataset_params), .image_size = 4, .threads = 2};
 static char red[64], blue[64], green[64], video[64] = "no picture";
 static size_t size;
 
@@ -213,7 +213,7 @@ START_TEST(folders_without_pictures) {
     const stored members[] = {FILE_OF("a/1.ppm", red), FILE_OF("b/1.ppm", blue), LINK_OF("c", "d"),
                               FILE_OF("c/readme.txt", red)};
     put_tar("set.tar", members, AD_COUNT(members));
-    const adatom_dataset_params strict = {.size = 4, .refuse_empty = true};
+    const adatom_dataset_params strict = {.size = sizeof(adatom_dataset_params), .image_size = 4, .refuse_empty = true};
     open_badly(in_test("set.tar"), &strict, ADATOM_BAD_DATA, "the folder 'c' in");
     adatom_dataset *d = open_well(in_test("set.tar"), &small);
     ck_assert_uint_eq(describe(d).images, 2);

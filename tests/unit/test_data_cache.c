@@ -13,16 +13,18 @@ static void put_old(const char *relative, unsigned colour) {
 }
 
 static size_t decoded; /* pictures of the last data set that was opened; 0: it came from the cache */
-static void count_decoded(void *user, size_t done, size_t total) {
+static bool count_decoded(void *user, const adatom_progress *now) {
     (void)user;
-    (void)total;
-    decoded = done;
+    if (!now->poll) decoded = now->done;
+    return true;
 }
 
 static adatom_dataset *open_cached(const char *spec) {
     decoded = 0;
-    return open_well(spec,
-                     &(adatom_dataset_params){.size = 4, .cache_dir = in_test("cache"), .progress = count_decoded});
+    return open_well(spec, &(adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                                    .image_size = 4,
+                                                    .cache_dir = in_test("cache"),
+                                                    .progress = count_decoded});
 }
 
 static void check_colour(const adatom_dataset *d, size_t image, unsigned colour) {
@@ -136,8 +138,9 @@ START_TEST(only_settled_files_are_known) {
     check_colours(in_test("set.tar.gz"), 0x111111, 0x222222);
     ck_assert_uint_eq(decoded, 0);
     /* Of what is known, the archive can be decoded to another size. */
-    adatom_dataset *d =
-        open_well(in_test("set.tar.gz"), &(adatom_dataset_params){.size = 2, .cache_dir = in_test("cache")});
+    adatom_dataset *d = open_well(in_test("set.tar.gz"), &(adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                                                                  .image_size = 2,
+                                                                                  .cache_dir = in_test("cache")});
     check_colour(d, 1, 0x222222);
     adatom_dataset_destroy(&d);
     /* Another content with the same name, size and time of writing. */
@@ -194,7 +197,8 @@ END_TEST
 
 START_TEST(the_cache_is_bounded) {
     char names[8][64];
-    adatom_dataset_params params = {.size = 64, .cache_dir = in_test("cache")};
+    adatom_dataset_params params = {
+        .size = sizeof(adatom_dataset_params), .image_size = 64, .cache_dir = in_test("cache")};
     for (unsigned k = 0; k < 3; k++) {
         char path[32];
         snprintf(path, sizeof path, "set%u/a/0.ppm", k);

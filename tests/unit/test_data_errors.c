@@ -2,7 +2,7 @@
 #include "data_files.h"
 #include "tests/support/hooks.h"
 
-static const adatom_dataset_params small = {.size = 4, .threads = 2};
+static const adatom_dataset_params small = {.size = sizeof(adatom_dataset_params), .image_size = 4, .threads = 2};
 
 START_TEST(missing_or_strange_specs) {
     open_badly(in_test("nowhere"), &small, ADATOM_BAD_DATA, "nowhere");
@@ -20,9 +20,12 @@ START_TEST(missing_or_strange_specs) {
     open_badly(in_test("flat"), &small, ADATOM_BAD_DATA, "a folder for each class");
     open_badly("builtin:nothing", &small, ADATOM_BAD_DATA, "builtin:shapes");
     open_badly("builtin:shapes/none", &small, ADATOM_BAD_DATA, "base, val, novel");
-    open_badly("builtin:shapes/base", &(adatom_dataset_params){.split = "val"}, ADATOM_USAGE, "contradict");
-    open_badly(in_test("flat"), &(adatom_dataset_params){.size = 5000}, ADATOM_USAGE, "5000");
-    open_badly(in_test("flat"), &(adatom_dataset_params){.threads = -1}, ADATOM_USAGE, "-1 threads");
+    open_badly("builtin:shapes/base", &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .split = "val"},
+               ADATOM_USAGE, "contradict");
+    open_badly(in_test("flat"), &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 5000},
+               ADATOM_USAGE, "5000");
+    open_badly(in_test("flat"), &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .threads = -1},
+               ADATOM_USAGE, "-1 threads");
 }
 END_TEST
 
@@ -45,8 +48,9 @@ START_TEST(pictures_that_do_not_decode) {
     put_text("d/b/2.jpg", "P6\n8 8\n255\nxxxx");
     open_badly(in_test("d"), &small, ADATOM_BAD_DATA, "'b/2.jpg'");
     put_picture("d/b/2.jpg", 9, 9, 0);
-    open_badly(in_test("d"), &(adatom_dataset_params){.size = 4, .max_pixels = 80}, ADATOM_BAD_DATA,
-               "9 x 9 pixels, more than the 80");
+    open_badly(in_test("d"),
+               &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .max_pixels = 80},
+               ADATOM_BAD_DATA, "9 x 9 pixels, more than the 80");
 }
 END_TEST
 
@@ -76,8 +80,12 @@ START_TEST(lists_that_do_not_fit) {
     }
     put_file("m/list.csv", "filename,label\0", 15);
     open_badly(in_test("m/list.csv"), &small, ADATOM_BAD_DATA, "not a CSV list");
-    open_badly(in_test("m/list.csv"), &(adatom_dataset_params){.csv = "other.csv"}, ADATOM_USAGE, "other.csv");
-    open_badly(in_test("m"), &(adatom_dataset_params){.csv = in_test("none.csv")}, ADATOM_BAD_DATA, "none.csv");
+    open_badly(in_test("m/list.csv"),
+               &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .csv = "other.csv"}, ADATOM_USAGE,
+               "other.csv");
+    open_badly(in_test("m"),
+               &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .csv = in_test("none.csv")},
+               ADATOM_BAD_DATA, "none.csv");
 }
 END_TEST
 
@@ -122,12 +130,21 @@ START_TEST(truncated_archives) {
 }
 END_TEST
 
+static bool stop(void *user, const adatom_progress *now) {
+    (void)user;
+    (void)now;
+    return false;
+}
+
 START_TEST(interrupted) {
     put_members();
-    adatom_context_interrupt(ctx);
-    open_badly(in_test("d"), &small, ADATOM_INTERRUPTED, "interrupted");
-    adatom_context_interrupt(ctx); /* the first one is used up */
-    open_badly("builtin:shapes", &small, ADATOM_INTERRUPTED, "interrupted");
+    adatom_dataset_params params = small;
+    params.progress = stop;
+    open_badly(in_test("d"), &params, ADATOM_INTERRUPTED, "interrupted");
+    open_badly("builtin:shapes", &params, ADATOM_INTERRUPTED, "interrupted");
+    adatom_context_interrupt(ctx); /* no call runs */
+    adatom_dataset *d = open_well(in_test("d"), &small);
+    adatom_dataset_destroy(&d);
 }
 END_TEST
 
@@ -139,7 +156,8 @@ START_TEST(out_of_memory_anywhere) {
     for (size_t k = 0; k < AD_COUNT(specs); k++) {
         char spec[128];
         snprintf(spec, sizeof spec, "%s", strcmp(specs[k], "builtin") ? in_test(specs[k]) : "builtin:shapes/val");
-        adatom_dataset_params params = {.size = 3, .threads = 2, .builtin_per_class = 1};
+        adatom_dataset_params params = {
+            .size = sizeof(adatom_dataset_params), .image_size = 3, .threads = 2, .builtin_per_class = 1};
         long failures = 0;
         for (long n = 0;; n++) {
             adatom_dataset *d = NULL;
@@ -161,7 +179,9 @@ START_TEST(out_of_memory_anywhere) {
     for (long n = 0, problems = 1; problems; n++) {
         size_t found = 0;
         ad_test_fail_allocation(n);
-        adatom_status status = adatom_dataset_verify(ctx, in_test("d.tar.gz"), &small, 0, NULL, NULL, &found);
+        adatom_status status = adatom_dataset_verify(
+            ctx, in_test("d.tar.gz"), &(adatom_verify_params){.size = sizeof(adatom_verify_params), .dataset = &small},
+            &found);
         ad_test_fail_allocation(-1);
         ck_assert(status == ADATOM_OK || status == ADATOM_OUT_OF_MEMORY);
         problems = status != ADATOM_OK;

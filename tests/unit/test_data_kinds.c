@@ -249,8 +249,9 @@ START_TEST(backgrounds) {
     for (size_t i = 0; i < AD_COUNT(wrong); i++) ck_assert_msg(!ad_parse_background(wrong[i], rgb), "'%s'", wrong[i]);
     put_picture("d/a/1.ppm", 4, 4, 0);
     put_picture("d/b/1.ppm", 4, 4, 1);
-    open_badly(in_test("d"), &(adatom_dataset_params){.size = 4, .background = "red"}, ADATOM_USAGE,
-               "'red' is no background");
+    open_badly(in_test("d"),
+               &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .background = "red"},
+               ADATOM_USAGE, "'red' is no background");
 }
 END_TEST
 
@@ -262,9 +263,10 @@ START_TEST(background_shines_through) {
     put_file("d/a/1.pam", bytes, sizeof bytes);
     put_file("d/b/1.pam", bytes, sizeof bytes);
     for (int k = 0; k < 2; k++) { /* with a cache, which must not mix them up */
-        adatom_dataset *d = open_well(
-            in_test("d"),
-            &(adatom_dataset_params){.size = 2, .background = k ? "102030" : NULL, .cache_dir = in_test("cache")});
+        adatom_dataset *d = open_well(in_test("d"), &(adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                                                             .image_size = 2,
+                                                                             .background = k ? "102030" : NULL,
+                                                                             .cache_dir = in_test("cache")});
         adatom_dataset_info info = describe(d);
         const uint8_t wanted[2][3] = {{255, 255, 255}, {16, 32, 48}};
         ck_assert_mem_eq(adatom_dataset_pixels(d, 1), wanted[k], 3);
@@ -282,7 +284,8 @@ START_TEST(damaged_pictures_are_counted) {
     put_file("d/a/1.ppm", bytes, size);
     put_file("d/b/1.ppm", bytes, size - 20);
     put_file("d/b/2.ppm", bytes, size - 1);
-    adatom_dataset_params params = {.size = 4, .cache_dir = in_test("cache")};
+    adatom_dataset_params params = {
+        .size = sizeof(adatom_dataset_params), .image_size = 4, .cache_dir = in_test("cache")};
     open_badly(in_test("d"), &params, ADATOM_BAD_DATA, "is truncated");
     params.allow_truncated = true;
     for (int k = 1; k <= 2; k++) { /* the second time no cache keeps it from being said */
@@ -295,7 +298,11 @@ START_TEST(damaged_pictures_are_counted) {
         adatom_dataset_destroy(&d);
     }
     size_t problems = 0;
-    ck_assert_int_eq(adatom_dataset_verify(ctx, in_test("d"), &params, 1, NULL, NULL, &problems), ADATOM_OK);
+    ck_assert_int_eq(adatom_dataset_verify(
+                         ctx, in_test("d"),
+                         &(adatom_verify_params){.size = sizeof(adatom_verify_params), .dataset = &params, .least = 1},
+                         &problems),
+                     ADATOM_OK);
     ck_assert_uint_ge(problems, 2);
 }
 END_TEST
@@ -326,8 +333,13 @@ START_TEST(budget_is_kept) {
         snprintf(name, sizeof name, "d/%c/%d.ppm", "ab"[i % 2], i);
         put_picture(name, 16, 16, (unsigned)i);
     }
-    adatom_dataset *few = open_well(in_test("d"), &(adatom_dataset_params){.size = 8, .threads = 4, .decode_bytes = 1}),
-                   *many = open_well(in_test("d"), &(adatom_dataset_params){.size = 8, .threads = 4});
+    adatom_dataset *few = open_well(in_test("d"), &(adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                                                           .image_size = 8,
+                                                                           .threads = 4,
+                                                                           .decode_bytes = 1}),
+                   *many = open_well(
+                       in_test("d"),
+                       &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 8, .threads = 4});
     ck_assert_str_eq(describe(few).hash, describe(many).hash);
     adatom_dataset_destroy(&few);
     adatom_dataset_destroy(&many);

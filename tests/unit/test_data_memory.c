@@ -63,8 +63,11 @@ static void sweep(const char *relative, cache_kind kind) {
     char spec[128], hash[17], cache[128];
     snprintf(spec, sizeof spec, "%s", strcmp(relative, "builtin") ? in_test(relative) : "builtin:shapes/val");
     snprintf(cache, sizeof cache, "%s", in_test("cache"));
-    const adatom_dataset_params params = {
-        .size = 3, .threads = 1, .builtin_per_class = 1, .cache_dir = kind == NO_CACHE ? NULL : cache};
+    const adatom_dataset_params params = {.size = sizeof(adatom_dataset_params),
+                                          .image_size = 3,
+                                          .threads = 1,
+                                          .builtin_per_class = 1,
+                                          .cache_dir = kind == NO_CACHE ? NULL : cache};
     prepare(spec, kind == NO_CACHE ? NO_CACHE : COLD, &params);
     adatom_dataset *d = open_well(spec, &params);
     memcpy(hash, describe(d).hash, sizeof hash);

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/time.h>
 
-static const adatom_dataset_params small = {.size = 4, .threads = 2};
+static const adatom_dataset_params small = {.size = sizeof(adatom_dataset_params), .image_size = 4, .threads = 2};
 
 static const char *const tree[] = {"set/train/cat/2.ppm", "set/train/cat/10.ppm", "set/train/dog/a.ppm",
                                    "set/train/ant/x.PPM", "set/train/ant/y.ppm"};
@@ -32,7 +32,7 @@ START_TEST(folder_per_class) {
     adatom_dataset *d = open_well(in_test("set"), &small);
     adatom_dataset_info info = describe(d);
     ck_assert_int_eq(info.classes, 3);
-    ck_assert_int_eq(info.size, 4);
+    ck_assert_int_eq(info.image_size, 4);
     ck_assert_uint_eq(info.images, 5);
     ck_assert_str_eq(info.name, in_test("set"));
     check_class(d, 0, "ant", 0, 2);
@@ -165,15 +165,20 @@ START_TEST(csv_beside_or_over_images) {
     check_class(d, 0, "n01", 0, 1);
     check_class(d, 1, "n02", 1, 1);
     ck_assert_str_eq(adatom_dataset_path(d, 0), "p1.ppm");
-    adatom_dataset *by_split = open_well(in_test("m"), &(adatom_dataset_params){.size = 4, .split = "train"});
+    adatom_dataset *by_split =
+        open_well(in_test("m"),
+                  &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .split = "train"});
     ck_assert_str_eq(describe(d).hash, describe(by_split).hash);
     adatom_dataset_destroy(&d);
     adatom_dataset_destroy(&by_split);
-    d = open_well(in_test("m"), &(adatom_dataset_params){.size = 4, .split = "val"});
+    d = open_well(in_test("m"),
+                  &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .split = "val"});
     check_class(d, 0, "n\"03", 0, 1);
     adatom_dataset_destroy(&d);
     open_badly(in_test("m"), &small, ADATOM_BAD_DATA, "choose with a split");
-    open_badly(in_test("m"), &(adatom_dataset_params){.size = 4, .split = "test"}, ADATOM_BAD_DATA, "'test.csv'");
+    open_badly(in_test("m"),
+               &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .split = "test"},
+               ADATOM_BAD_DATA, "'test.csv'");
     ck_assert_int_eq(unlink(in_test("m/val.csv")), 0);
     d = open_well(in_test("m"), &small); /* the only list */
     ck_assert_uint_eq(describe(d).images, 2);
@@ -185,7 +190,9 @@ START_TEST(csv_over_an_archive) {
     put_tree();
     put_archive("a.zip", "zip", tree, AD_COUNT(tree));
     put_text("list.csv", "filename,label\n10.ppm,x\ndog/a.ppm,y\n");
-    adatom_dataset *d = open_well(in_test("a.zip"), &(adatom_dataset_params){.size = 4, .csv = in_test("list.csv")});
+    adatom_dataset *d = open_well(
+        in_test("a.zip"),
+        &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .csv = in_test("list.csv")});
     check_class(d, 0, "x", 0, 1);
     check_class(d, 1, "y", 1, 1);
     ck_assert_str_eq(adatom_dataset_path(d, 1), "set/train/dog/a.ppm");
@@ -197,7 +204,9 @@ START_TEST(split_folders) {
     put_picture("s/train/a/1.ppm", 4, 4, 1);
     put_picture("s/test/b/1.ppm", 4, 4, 2);
     put_picture("s/test/c/1.ppm", 4, 4, 3);
-    adatom_dataset *d = open_well(in_test("s"), &(adatom_dataset_params){.size = 4, .split = "test"});
+    adatom_dataset *d =
+        open_well(in_test("s"),
+                  &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .split = "test"});
     ck_assert_int_eq(describe(d).classes, 2);
     check_class(d, 0, "b", 0, 1);
     adatom_dataset_destroy(&d);
@@ -212,7 +221,9 @@ START_TEST(threads_change_nothing) {
     }
     char first[17];
     for (int threads = 1; threads <= 4; threads++) {
-        adatom_dataset *d = open_well(in_test("t"), &(adatom_dataset_params){.size = 6, .threads = threads});
+        adatom_dataset *d = open_well(
+            in_test("t"),
+            &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 6, .threads = threads});
         if (threads == 1) strcpy(first, describe(d).hash);
         ck_assert_str_eq(describe(d).hash, first);
         adatom_dataset_destroy(&d);
@@ -224,15 +235,21 @@ END_TEST
  * ------------------------------------------------------------------------------------------------------------ */
 
 static size_t progress_calls;
-static void count_progress(void *user, size_t done, size_t total) {
+static bool count_progress(void *user, const adatom_progress *now) {
     (void)user;
-    ck_assert_uint_le(done, total);
+    if (now->poll) return true;
+    ck_assert_int_eq(now->phase, ADATOM_PHASE_DECODING);
+    ck_assert_uint_le(now->done, now->total);
     progress_calls++;
+    return true;
 }
 
 /* Opens with the cache; returns whether the pictures were decoded. */
 static bool decodes(const char *spec, const char *hash) {
-    adatom_dataset_params params = {.size = 4, .cache_dir = in_test("deep/cache"), .progress = count_progress};
+    adatom_dataset_params params = {.size = sizeof(adatom_dataset_params),
+                                    .image_size = 4,
+                                    .cache_dir = in_test("deep/cache"),
+                                    .progress = count_progress};
     progress_calls = 0;
     adatom_dataset *d = open_well(spec, &params);
     if (hash) ck_assert_str_eq(describe(d).hash, hash);
@@ -288,7 +305,9 @@ END_TEST
 START_TEST(cache_that_cannot_be_written_is_a_warning) {
     put_tree();
     put_text("file", "in the way");
-    adatom_dataset *d = open_well(in_test("set"), &(adatom_dataset_params){.size = 4, .cache_dir = in_test("file")});
+    adatom_dataset *d = open_well(
+        in_test("set"),
+        &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .cache_dir = in_test("file")});
     ck_assert_int_eq(warnings, 1);
     adatom_dataset_destroy(&d);
 }
@@ -306,7 +325,11 @@ static void note(void *user, const char *sentence) {
 static size_t verify(const char *spec, const adatom_dataset_params *params, size_t least) {
     size_t problems = 99;
     reports[0] = 0;
-    adatom_status status = adatom_dataset_verify(ctx, spec, params, least, note, NULL, &problems);
+    adatom_status status = adatom_dataset_verify(
+        ctx, spec,
+        &(adatom_verify_params){
+            .size = sizeof(adatom_verify_params), .dataset = params, .least = least, .report = note},
+        &problems);
     ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx));
     return problems;
 }
@@ -344,7 +367,12 @@ START_TEST(verify_compares_list_and_files) {
     reported("line 5: 'p1.ppm' is already listed in line 2");
     reported("no row for picture 'p3.ppm'");
     size_t problems = 0;
-    ck_assert_int_eq(adatom_dataset_verify(ctx, in_test("none"), &small, 1, note, NULL, &problems), ADATOM_BAD_DATA);
+    ck_assert_int_eq(
+        adatom_dataset_verify(ctx, in_test("none"),
+                              &(adatom_verify_params){
+                                  .size = sizeof(adatom_verify_params), .dataset = &small, .least = 1, .report = note},
+                              &problems),
+        ADATOM_BAD_DATA);
 }
 END_TEST
 

@@ -4,7 +4,7 @@
 
 #include <fcntl.h>
 
-static const adatom_dataset_params small = {.size = 4, .threads = 2};
+static const adatom_dataset_params small = {.size = sizeof(adatom_dataset_params), .image_size = 4, .threads = 2};
 
 static char reports[8192];
 static void note(void *user, const char *sentence) {
@@ -15,7 +15,10 @@ static void note(void *user, const char *sentence) {
 static size_t verify(const char *spec) {
     size_t problems = 99;
     reports[0] = 0;
-    adatom_status status = adatom_dataset_verify(ctx, spec, &small, 1, note, NULL, &problems);
+    adatom_status status = adatom_dataset_verify(
+        ctx, spec,
+        &(adatom_verify_params){.size = sizeof(adatom_verify_params), .dataset = &small, .least = 1, .report = note},
+        &problems);
     ck_assert_msg(status == ADATOM_OK, "%s", adatom_context_message(ctx));
     return problems;
 }
@@ -142,7 +145,8 @@ END_TEST
 /* The classes of a split, as one text. */
 static void check_split(const char *spec, const char *split, const char *wanted) {
     char found[256] = "";
-    adatom_dataset *d = open_well(spec, &(adatom_dataset_params){.size = 4, .split = split});
+    adatom_dataset *d = open_well(
+        spec, &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 4, .split = split});
     for (int c = 0; c < describe(d).classes; c++) {
         const char *name = NULL;
         size_t first = 0, count = 0;
@@ -280,7 +284,7 @@ START_TEST(single_pictures) {
         paths[i] = specs[i];
     }
     adatom_dataset *d = NULL;
-    adatom_dataset_params params = {.size = 4, .unreadable = count_failed};
+    adatom_dataset_params params = {.size = sizeof(adatom_dataset_params), .image_size = 4, .unreadable = count_failed};
     reports[0] = 0;
     ck_assert_int_eq(adatom_dataset_open_pictures(ctx, paths, AD_COUNT(names), &params, &d), ADATOM_OK);
     ck_assert_uint_eq(describe(d).images, 6);

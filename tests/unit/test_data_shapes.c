@@ -9,7 +9,9 @@ START_TEST(splits_share_no_class) {
         {"builtin:shapes/base", 64}, {"builtin:shapes/val", 16}, {"builtin:shapes/novel", 24}, {"builtin:shapes", 104}};
     adatom_dataset *sets[4];
     for (int k = 0; k < 4; k++) {
-        sets[k] = open_well(splits[k].spec, &(adatom_dataset_params){.size = 16, .builtin_per_class = 2});
+        sets[k] = open_well(
+            splits[k].spec,
+            &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 16, .builtin_per_class = 2});
         ck_assert_int_eq(describe(sets[k]).classes, splits[k].classes);
         ck_assert_uint_eq(describe(sets[k]).images, 2 * (size_t)splits[k].classes);
     }
@@ -39,12 +41,19 @@ END_TEST
 START_TEST(same_pictures_everywhere) {
     /* The hash is part of the contract: saved episode lists name it. */
     adatom_dataset *d = open_well(
-        "builtin:shapes/novel", &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 7, .threads = 1});
-    adatom_dataset *e = open_well(
-        "builtin:shapes",
-        &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 7, .threads = 3, .split = "novel"});
+        "builtin:shapes/novel",
+        &(adatom_dataset_params){
+            .size = sizeof(adatom_dataset_params), .image_size = 33, .builtin_per_class = 3, .seed = 7, .threads = 1});
+    adatom_dataset *e = open_well("builtin:shapes", &(adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                                                             .image_size = 33,
+                                                                             .builtin_per_class = 3,
+                                                                             .seed = 7,
+                                                                             .threads = 3,
+                                                                             .split = "novel"});
     adatom_dataset *f =
-        open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 33, .builtin_per_class = 3, .seed = 8});
+        open_well("builtin:shapes/novel",
+                  &(adatom_dataset_params){
+                      .size = sizeof(adatom_dataset_params), .image_size = 33, .builtin_per_class = 3, .seed = 8});
     ck_assert_str_eq(describe(d).hash, describe(e).hash);
     ck_assert_str_ne(describe(d).hash, describe(f).hash);
     ck_assert_str_eq(describe(d).hash, "d91db639900a0e53");
@@ -57,7 +66,7 @@ END_TEST
 /* 5-way 5-shot accuracy of the nearest mean of raw pixels. */
 static double pixel_accuracy(const adatom_dataset *d, int tasks) {
     adatom_dataset_info info = describe(d);
-    size_t n = (size_t)info.size * (size_t)info.size * 3;
+    size_t n = (size_t)info.image_size * (size_t)info.image_size * 3;
     double *means = calloc(5 * n, sizeof *means);
     int right = 0, all = 0;
     for (int t = 0; t < tasks; t++) {
@@ -97,8 +106,9 @@ static double pixel_accuracy(const adatom_dataset *d, int tasks) {
 }
 
 START_TEST(pixels_alone_tell_little) {
-    adatom_dataset *d =
-        open_well("builtin:shapes/novel", &(adatom_dataset_params){.size = 32, .builtin_per_class = 20});
+    adatom_dataset *d = open_well(
+        "builtin:shapes/novel",
+        &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .image_size = 32, .builtin_per_class = 20});
     double accuracy = pixel_accuracy(d, 100);
     ck_assert_double_gt(accuracy, 0.18);
     ck_assert_double_lt(accuracy, 0.35);

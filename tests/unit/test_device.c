@@ -148,7 +148,7 @@ START_TEST(a_failed_match_lists_what_there_is) {
 END_TEST
 
 START_TEST(list_and_open) {
-    adatom_device_info infos[66];
+    adatom_device_info infos[66] = {ADATOM_INIT(adatom_device_info)}; /* the first tells the size of all */
     size_t count = 0, again = 0;
     ck_assert_int_eq(adatom_device_list(ctx, NULL, 0, &count), ADATOM_OK);
     ck_assert_uint_ge(count, 1);
@@ -159,10 +159,10 @@ START_TEST(list_and_open) {
     ck_assert_str_eq(infos[count - 1].backend, "cpu");
     for (size_t i = 0; i < count; i++) {
         char select[24];
-        adatom_device_info info;
+        adatom_device_info info = ADATOM_INIT(adatom_device_info);
         adatom_device *device = NULL;
         snprintf(select, sizeof select, "%zu", i);
-        const adatom_device_params params = {.select = select, .threads = 1};
+        const adatom_device_params params = {.size = sizeof(adatom_device_params), .select = select, .threads = 1};
         ck_assert_msg(adatom_device_open(ctx, &params, &device) == ADATOM_OK, "%s: %s", select,
                       adatom_context_message(ctx));
         adatom_device_describe(device, &info);
@@ -180,10 +180,14 @@ START_TEST(list_and_open) {
         ck_assert_ptr_null(device);
     }
     adatom_device *none = NULL;
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "no such device"}, &none),
-                     ADATOM_NO_DEVICE);
+    ck_assert_int_eq(
+        adatom_device_open(
+            ctx, &(adatom_device_params){.size = sizeof(adatom_device_params), .select = "no such device"}, &none),
+        ADATOM_NO_DEVICE);
     ck_assert_ptr_null(none);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.threads = -1}, &none), ADATOM_USAGE);
+    ck_assert_int_eq(
+        adatom_device_open(ctx, &(adatom_device_params){.size = sizeof(adatom_device_params), .threads = -1}, &none),
+        ADATOM_USAGE);
     adatom_device_destroy(&none);
     adatom_device_destroy(NULL);
 }
@@ -191,20 +195,32 @@ END_TEST
 
 START_TEST(open_with_precision) {
     adatom_device *device = NULL;
-    adatom_device_info info;
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp16"}, &device),
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
+    ck_assert_int_eq(adatom_device_open(ctx,
+                                        &(adatom_device_params){.size = sizeof(adatom_device_params),
+                                                                .select = "cpu",
+                                                                .precision = ADATOM_PRECISION_FP16},
+                                        &device),
                      ADATOM_OK);
     adatom_device_describe(device, &info);
-    ck_assert_str_eq(info.precision, "fp16");
+    ck_assert_int_eq(info.precision, ADATOM_PRECISION_FP16);
     ck_assert_int_eq(info.index, -1);
     ck_assert_str_eq(info.features, "half-storage");
     adatom_device_destroy(&device);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "half"}, &device),
+    ck_assert_int_eq(adatom_device_open(ctx,
+                                        &(adatom_device_params){.size = sizeof(adatom_device_params),
+                                                                .select = "cpu",
+                                                                .precision = (adatom_precision)9},
+                                        &device),
                      ADATOM_USAGE);
-    ck_assert_int_eq(adatom_device_open(ctx, &(adatom_device_params){.select = "cpu", .precision = "fp32"}, &device),
+    ck_assert_int_eq(adatom_device_open(ctx,
+                                        &(adatom_device_params){.size = sizeof(adatom_device_params),
+                                                                .select = "cpu",
+                                                                .precision = ADATOM_PRECISION_FP32},
+                                        &device),
                      ADATOM_OK);
     adatom_device_describe(device, &info);
-    ck_assert_str_eq(info.precision, "fp32");
+    ck_assert_int_eq(info.precision, ADATOM_PRECISION_FP32);
     ck_assert_str_eq(info.features, "");
     adatom_device_destroy(&device);
 }
@@ -217,7 +233,8 @@ START_TEST(open_without_memory) {
     for (; !device; n++) {
         ck_assert_int_lt(n, 1000);
         ad_test_fail_allocation(n);
-        adatom_status status = adatom_device_open(ctx, &(adatom_device_params){.select = "0", .threads = 1}, &device);
+        adatom_status status = adatom_device_open(
+            ctx, &(adatom_device_params){.size = sizeof(adatom_device_params), .select = "0", .threads = 1}, &device);
         ad_test_fail_allocation(-1);
         ck_assert_int_eq(status, device ? ADATOM_OK : ADATOM_OUT_OF_MEMORY);
     }

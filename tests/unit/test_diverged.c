@@ -23,14 +23,18 @@ static void keep_warning(void *user, adatom_log_level level, const char *text) {
 }
 
 static void setup(void) {
-    OK(adatom_context_create(&(adatom_context_params){.log = keep_warning}, &ctx));
-    const adatom_device_params cpu = {.select = "cpu", .threads = 2};
+    OK(adatom_context_create(&(adatom_context_params){.size = sizeof(adatom_context_params), .log = keep_warning},
+                             &ctx));
+    const adatom_device_params cpu = {.size = sizeof(adatom_device_params), .select = "cpu", .threads = 2};
     OK(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params n = {.size = 16, .split = "novel", .builtin_per_class = 8};
+    const adatom_dataset_params n = {
+        .size = sizeof(adatom_dataset_params), .image_size = 16, .split = "novel", .builtin_per_class = 8};
     OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
-    const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    const adatom_model_params m = {
+        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
     OK(adatom_model_create(ctx, &m, &model));
-    const adatom_episodes_params e = {.way = 3, .shot = 2, .query = 3, .tasks = 5, .seed = 9};
+    const adatom_episodes_params e = {
+        .size = sizeof(adatom_episodes_params), .way = 3, .shot = 2, .query = 3, .tasks = 5, .seed = 9};
     OK(adatom_episodes_create(ctx, novel, &e, &list));
 }
 
@@ -42,22 +46,33 @@ static void teardown(void) {
     adatom_context_destroy(&ctx);
 }
 
-static void on_progress(void *user, int done, int total, double mean, double ci95) {
+static bool on_progress(void *user, const adatom_progress *now) {
     int *calls = user;
-    (void)total;
-    (void)ci95;
-    ck_assert(done > 0 && isnan(mean));
+    if (now->poll) return true;
+    ck_assert(now->done > 0 && isnan(now->mean));
     ++*calls;
+    return true;
 }
 
 START_TEST(test_episodes_that_diverge) {
-    const adatom_method wild = {.adapt = "full", .optimizer = "sgd", .lr_full = 1000, .steps = 60, .tasks_at_once = 2};
+    const adatom_method wild = {.size = sizeof(adatom_method),
+                                .adapt = ADATOM_ADAPT_FULL,
+                                .optimizer = ADATOM_OPTIMIZER_SGD,
+                                .lr_full = 1000,
+                                .steps = 60,
+                                .tasks_at_once = 2};
     const int steps[] = {1, 60};
     int calls = 0;
-    const adatom_progress progress = {on_progress, &calls};
     adatom_evaluation *e = NULL, *both[2] = {NULL};
-    adatom_evaluation_info info;
-    OK(adatom_adapt_episodes(device, model, novel, list, &wild, 0, 0, &progress, &e));
+    adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+    OK(adatom_adapt_episodes(device, model,
+                             &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                    .dataset = novel,
+                                                    .episodes = list,
+                                                    .method = &wild,
+                                                    .progress = on_progress,
+                                                    .user = &calls},
+                             &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.diverged, 5);
     ck_assert(isnan(info.mean) && isnan(info.ci95) && calls > 0);
@@ -65,12 +80,23 @@ START_TEST(test_episodes_that_diverge) {
     for (int i = 0; i < 5 * 9; i++) ck_assert_int_eq(info.predictions[i], -1);
     adatom_evaluation_destroy(&e);
     /* On the way each number of steps has its own. */
-    OK(adatom_adapt_steps(device, model, novel, list, &wild, steps, 2, 0, 0, NULL, both));
+    OK(adatom_adapt_steps(device, model,
+                          &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                 .dataset = novel,
+                                                 .episodes = list,
+                                                 .method = &wild,
+                                                 .steps = steps,
+                                                 .step_count = 2},
+                          both, 2));
     adatom_evaluation_describe(both[1], &info);
     ck_assert_int_eq(info.diverged, 5);
     for (int k = 0; k < 2; k++) adatom_evaluation_destroy(&both[k]);
-    const adatom_method tame = {.adapt = "full", .steps = 2};
-    OK(adatom_adapt_episodes(device, model, novel, list, &tame, 0, 0, NULL, &e));
+    const adatom_method tame = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_FULL, .steps = 2};
+    OK(adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){
+            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &tame},
+        &e));
     adatom_evaluation_describe(e, &info);
     ck_assert(info.diverged == 0 && info.mean >= 0);
     adatom_evaluation_destroy(&e);
@@ -94,11 +120,12 @@ START_TEST(test_means_leave_them_out) {
 END_TEST
 
 START_TEST(test_pictures_without_class) {
-    const adatom_method centroid = {.adapt = "head", .steps = 1};
-    const adatom_fit_params fit = {.method = &centroid, .estimate = "none"};
+    const adatom_method centroid = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_HEAD, .steps = 1};
+    const adatom_fit_params fit = {
+        .size = sizeof(adatom_fit_params), .method = &centroid, .estimate = ADATOM_ESTIMATE_NONE};
     adatom_adapter *adapter = NULL;
     adatom_predictions *p = NULL;
-    adatom_predictions_info info;
+    adatom_predictions_info info = ADATOM_INIT(adatom_predictions_info);
     int classes;
     OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
     for (int f = 0; f < adapter->info.features; f++)
@@ -106,7 +133,10 @@ START_TEST(test_pictures_without_class) {
     adapter->bias[0] = 3e38f;
     adapter->scale = 1e6f;
     const adatom_adapter *const adapters[] = {adapter};
-    OK(adatom_classify(device, model, adapters, 1, novel, NULL, &p));
+    OK(adatom_classify(
+        device, model, novel,
+        &(adatom_classify_params){.size = sizeof(adatom_classify_params), .adapters = adapters, .adapter_count = 1},
+        &p));
     adatom_predictions_describe(p, &info);
     ck_assert_uint_gt(info.lost, 0);
     size_t lost = 0;
@@ -124,12 +154,20 @@ START_TEST(test_estimates_without_some_tasks) {
     for (int turn = 0; turn < 60 && partly < 2; turn++) {
         /* From where nothing diverges to where nearly all does. */
         const float rate = 60.0f * powf(1.12f, (float)(turn % 20));
-        const adatom_method wild = {
-            .adapt = "full", .optimizer = "sgd", .lr_full = rate, .steps = 12, .seed = (uint64_t)(1 + turn / 20)};
-        const adatom_fit_params fit = {
-            .method = &wild, .estimate = "folds", .folds = 7, .batch = 16, .early_stop = partly == 1};
+        const adatom_method wild = {.size = sizeof(adatom_method),
+                                    .adapt = ADATOM_ADAPT_FULL,
+                                    .optimizer = ADATOM_OPTIMIZER_SGD,
+                                    .lr_full = rate,
+                                    .steps = 12,
+                                    .seed = (uint64_t)(1 + turn / 20)};
+        const adatom_fit_params fit = {.size = sizeof(adatom_fit_params),
+                                       .method = &wild,
+                                       .estimate = ADATOM_ESTIMATE_FOLDS,
+                                       .folds = 7,
+                                       .batch = 16,
+                                       .early_stop = partly == 1};
         adatom_adapter *adapter = NULL, *again = NULL;
-        adatom_adapter_info info, loaded;
+        adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info), loaded = ADATOM_INIT(adatom_adapter_info);
         warning[0] = 0;
         if (adatom_adapter_fit(device, model, novel, &fit, &adapter) != ADATOM_OK) {
             ck_assert_ptr_null(adapter);
@@ -139,7 +177,7 @@ START_TEST(test_estimates_without_some_tasks) {
         adatom_adapter_describe(adapter, &info);
         int tested = 0, right = 0;
         for (int c = 0; c < info.classes; c++) {
-            adatom_adapter_class one;
+            adatom_adapter_class one = ADATOM_INIT(adatom_adapter_class);
             OK(adatom_adapter_get_class(adapter, c, &one));
             ck_assert(one.tested <= one.images && one.right <= one.tested);
             tested += one.tested;
@@ -174,8 +212,16 @@ START_TEST(test_estimates_without_some_tasks) {
         adatom_adapter_destroy(&adapter);
     }
     ck_assert_int_gt(partly, 0);
-    const adatom_method wilder = {.adapt = "full", .optimizer = "sgd", .lr_full = 1000, .steps = 60};
-    const adatom_fit_params fit = {.method = &wilder, .estimate = "folds", .folds = 2, .batch = 16};
+    const adatom_method wilder = {.size = sizeof(adatom_method),
+                                  .adapt = ADATOM_ADAPT_FULL,
+                                  .optimizer = ADATOM_OPTIMIZER_SGD,
+                                  .lr_full = 1000,
+                                  .steps = 60};
+    const adatom_fit_params fit = {.size = sizeof(adatom_fit_params),
+                                   .method = &wilder,
+                                   .estimate = ADATOM_ESTIMATE_FOLDS,
+                                   .folds = 2,
+                                   .batch = 16};
     adatom_adapter *adapter = NULL;
     ck_assert_int_eq(adatom_adapter_fit(device, model, novel, &fit, &adapter), ADATOM_FAILED);
     ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "2 of the 2 tasks of the estimate"));
@@ -186,7 +232,7 @@ END_TEST
 START_TEST(test_numbers_out_of_range) {
     adatom_method cases[24];
     size_t n = 0;
-#define CASE(...) cases[n++] = (adatom_method){.adapt = "atoms", __VA_ARGS__}
+#define CASE(...) cases[n++] = (adatom_method){.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_ATOMS, __VA_ARGS__}
     CASE(.lr = NAN);
     CASE(.lr_atoms = INFINITY);
     CASE(.lr_norm = NAN);
@@ -194,10 +240,10 @@ START_TEST(test_numbers_out_of_range) {
     CASE(.lr_adapter = NAN);
     CASE(.momentum = 1);
     CASE(.momentum = NAN);
-    CASE(.momentum = 1.5f, .optimizer = "sgd");
+    CASE(.momentum = 1.5f, .optimizer = ADATOM_OPTIMIZER_SGD);
     CASE(.dampening = 1);
     CASE(.dampening = NAN);
-    CASE(.dampening = 1.5f, .optimizer = "sgd");
+    CASE(.dampening = 1.5f, .optimizer = ADATOM_OPTIMIZER_SGD);
     CASE(.weight_decay = NAN);
     CASE(.weight_decay = -1);
     CASE(.weight_decay = INFINITY);
@@ -213,13 +259,20 @@ START_TEST(test_numbers_out_of_range) {
 #undef CASE
     for (size_t i = 0; i < n; i++) {
         adatom_evaluation *e = NULL;
-        ck_assert_msg(adatom_adapt_episodes(device, model, novel, list, &cases[i], 0, 0, NULL, &e) == ADATOM_USAGE,
+        ck_assert_msg(adatom_adapt_episodes(device, model,
+                                            &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                                   .dataset = novel,
+                                                                   .episodes = list,
+                                                                   .method = &cases[i]},
+                                            &e) == ADATOM_USAGE,
                       "case %zu", i);
         ck_assert(adatom_context_message(ctx)[0] && !e);
     }
     adatom_pretrain_params training[20];
     n = 0;
-#define CASE(...) training[n++] = (adatom_pretrain_params){.output = "/nonexistent/m", __VA_ARGS__}
+#define CASE(...)                                                                                                      \
+    training[n++] =                                                                                                    \
+        (adatom_pretrain_params){.size = sizeof(adatom_pretrain_params), .output = "/nonexistent/m", __VA_ARGS__}
     CASE(.lr = NAN);
     CASE(.lr = INFINITY);
     CASE(.lr = -1);
@@ -241,13 +294,19 @@ START_TEST(test_numbers_out_of_range) {
         ck_assert_msg(adatom_pretrain(device, novel, &training[i], NULL) == ADATOM_USAGE, "training %zu: %s", i,
                       adatom_context_message(ctx));
     /* Parts of a list whose ends overflow. */
-    const adatom_method centroid = {.adapt = "centroid"};
+    const adatom_method centroid = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_CENTROID};
     const int parts[][2] = {{-1, 2}, {2147483647, 2}, {2, 2147483647}, {5, 1}, {5, 0}, {0, -1}, {-5, 0}};
     for (size_t i = 0; i < AD_COUNT(parts); i++) {
         adatom_evaluation *e = NULL;
-        ck_assert_int_eq(
-            adatom_adapt_episodes(device, model, novel, list, &centroid, parts[i][0], parts[i][1], NULL, &e),
-            ADATOM_USAGE);
+        ck_assert_int_eq(adatom_adapt_episodes(device, model,
+                                               &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                                      .dataset = novel,
+                                                                      .episodes = list,
+                                                                      .method = &centroid,
+                                                                      .first = parts[i][0],
+                                                                      .count = parts[i][1]},
+                                               &e),
+                         ADATOM_USAGE);
     }
 }
 END_TEST
@@ -259,8 +318,10 @@ START_TEST(test_seed_of_the_start) {
     make_file(path);
     for (int i = 0; i < 3; i++) {
         adatom_model *m = NULL;
-        adatom_model_info info;
-        const adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8, .seed = seeds[i]},
+        adatom_model_info info = ADATOM_INIT(adatom_model_info);
+        const adatom_model_params network = {.size = sizeof network, .image_size = 16, .width = 8, .seed = seeds[i]};
+        const adatom_pretrain_params p = {.size = sizeof(adatom_pretrain_params),
+                                          .model = &network,
                                           .epochs = 1,
                                           .batch = 16,
                                           .seed = 4,
@@ -280,46 +341,60 @@ END_TEST
 START_TEST(test_seed_of_the_augmentation) {
     static const float mean[3] = {0.5f, 0.5f, 0.5f};
     ad_build_params low = {0}, high = {0};
-    OK(ad_augment_apply(ctx, "shift+flip", 4, 7, mean, &low));
-    OK(ad_augment_apply(ctx, "shift+flip", 4, 7 + (1ull << 40), mean, &high));
+    ad_augment_apply(ADATOM_AUGMENT_SHIFT | ADATOM_AUGMENT_FLIP, 4, 7, mean, &low);
+    ad_augment_apply(ADATOM_AUGMENT_SHIFT | ADATOM_AUGMENT_FLIP, 4, 7 + (1ull << 40), mean, &high);
     ck_assert_int_eq(low.augment_seed, 7);
     ck_assert_int_ne(high.augment_seed, low.augment_seed);
 }
 END_TEST
 
-static void interrupt(void *user, int done, int total, double mean, double ci95) {
+static bool stop(void *user, const adatom_progress *now) {
     (void)user;
-    (void)done;
-    (void)total;
-    (void)mean;
-    (void)ci95;
-    adatom_context_interrupt(ctx);
+    return now->poll; /* the call has begun and done something */
 }
 
-static void interrupt_task(void *user, int done, int total) { interrupt(user, done, total, 0, 0); }
-static void interrupt_picture(void *user, size_t done, size_t total) { interrupt(user, (int)done, (int)total, 0, 0); }
+static bool stop_at_once(void *user, const adatom_progress *now) {
+    (void)user;
+    (void)now;
+    return false;
+}
 
 /* Whatever was interrupted can be done again with the same objects, and a success leaves no message of what failed
  * before. */
 START_TEST(test_interrupted_and_again) {
-    const adatom_method method = {.adapt = "atoms", .steps = 2, .tasks_at_once = 1},
-                        head = {.adapt = "head", .steps = 1};
-    const adatom_progress progress = {.call = interrupt};
-    adatom_fit_params fit = {.method = &head, .estimate = "leave-one-out", .progress = interrupt_task};
-    adatom_classify_params classify = {.batch = 4, .progress = interrupt_picture};
+    const adatom_method method = {.size = sizeof(adatom_method),
+                                  .adapt = ADATOM_ADAPT_ATOMS,
+                                  .steps = 2,
+                                  .tasks_at_once = 1},
+                        head = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_HEAD, .steps = 1};
+    adatom_fit_params fit = {.size = sizeof(adatom_fit_params),
+                             .method = &head,
+                             .estimate = ADATOM_ESTIMATE_LEAVE_ONE_OUT,
+                             .progress = stop};
+    adatom_classify_params classify = {.size = sizeof(adatom_classify_params), .batch = 4, .progress = stop};
     adatom_evaluation *e = NULL;
     adatom_adapter *adapter = NULL;
     adatom_predictions *p = NULL;
     adatom_dataset *data = NULL;
     for (int turn = 0; turn < 2; turn++) {
-        ck_assert_int_eq(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, &progress, &e),
+        ck_assert_int_eq(adatom_adapt_episodes(device, model,
+                                               &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
+                                                                      .dataset = novel,
+                                                                      .episodes = list,
+                                                                      .method = &method,
+                                                                      .progress = stop},
+                                               &e),
                          ADATOM_INTERRUPTED);
         ck_assert(!e && adatom_context_message(ctx)[0]);
-        OK(adatom_adapt_episodes(device, model, novel, list, &method, 0, 0, NULL, &e));
+        OK(adatom_adapt_episodes(
+            device, model,
+            &(adatom_adapt_params){
+                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
+            &e));
         ck_assert_str_eq(adatom_context_message(ctx), "");
         adatom_evaluation_destroy(&e);
-        fit.progress = interrupt_task;
-        fit.estimate = "folds";
+        fit.progress = stop;
+        fit.estimate = ADATOM_ESTIMATE_FOLDS;
         adatom_method one = head;
         one.tasks_at_once = 1;
         fit.method = &one;
@@ -327,14 +402,24 @@ START_TEST(test_interrupted_and_again) {
         fit.progress = NULL;
         OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
         const adatom_adapter *const adapters[] = {adapter};
-        ck_assert_int_eq(adatom_classify(device, model, adapters, 1, novel, &classify, &p), ADATOM_INTERRUPTED);
-        OK(adatom_classify(device, model, adapters, 1, novel, NULL, &p));
+        classify.adapters = adapters;
+        classify.adapter_count = 1;
+        ck_assert_int_eq(adatom_classify(device, model, novel, &classify, &p), ADATOM_INTERRUPTED);
+        OK(adatom_classify(
+            device, model, novel,
+            &(adatom_classify_params){.size = sizeof(adatom_classify_params), .adapters = adapters, .adapter_count = 1},
+            &p));
         adatom_predictions_destroy(&p);
         adatom_adapter_destroy(&adapter);
-        /* Asked for while nothing runs: the next call that can be interrupted. */
+        /* Asked for while nothing runs: no call is interrupted by it. */
         adatom_context_interrupt(ctx);
-        const adatom_dataset_params n = {.size = 16, .split = "val", .builtin_per_class = 8};
+        adatom_dataset_params n = {
+            .size = sizeof(adatom_dataset_params), .image_size = 16, .split = "val", .builtin_per_class = 8};
+        OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &data));
+        adatom_dataset_destroy(&data);
+        n.progress = stop_at_once;
         ck_assert_int_eq(adatom_dataset_open(ctx, "builtin:shapes", &n, &data), ADATOM_INTERRUPTED);
+        n.progress = NULL;
         OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &data));
         adatom_dataset_destroy(&data);
     }

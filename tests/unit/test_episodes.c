@@ -31,8 +31,8 @@ static int class_of(const adatom_dataset *dataset, int32_t picture) {
 
 /* Every episode: way different classes, the right number of pictures of each, none twice. */
 static void check_lawful(const adatom_dataset *dataset, const adatom_episodes *list, bool without_replacement) {
-    adatom_episodes_info info;
-    adatom_dataset_info set;
+    adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
+    adatom_dataset_info set = ADATOM_INIT(adatom_dataset_info);
     adatom_episodes_describe(list, &info);
     adatom_dataset_describe(dataset, &set);
     int *seen = calloc(set.images, sizeof *seen);
@@ -61,7 +61,7 @@ START_TEST(test_defaults) {
     static const size_t sizes[] = {16, 30, 16, 30, 16};
     const adatom_dataset dataset = {5, sizes, "0"};
     adatom_episodes *list = NULL;
-    adatom_episodes_info info;
+    adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
     ck_assert_int_eq(adatom_episodes_create(ctx, &dataset, NULL, &list), ADATOM_OK);
     adatom_episodes_describe(list, &info);
     ck_assert(info.way == 5 && info.shot == 1 && info.query == 15 && info.tasks == 600 && info.seed == 0);
@@ -74,8 +74,10 @@ START_TEST(test_defaults) {
 END_TEST
 
 START_TEST(test_same_seed_same_episodes) {
-    adatom_episodes_params params = {.way = 3, .shot = 2, .query = 4, .tasks = 40, .seed = 1ull << 40};
-    adatom_episodes_info a, b, c;
+    adatom_episodes_params params = {
+        .size = sizeof(adatom_episodes_params), .way = 3, .shot = 2, .query = 4, .tasks = 40, .seed = 1ull << 40};
+    adatom_episodes_info a = ADATOM_INIT(adatom_episodes_info), b = ADATOM_INIT(adatom_episodes_info),
+                         c = ADATOM_INIT(adatom_episodes_info);
     adatom_episodes *one = draw(&equal, params), *two = draw(&equal, params);
     params.seed = 0; /* the upper half of the seed counts */
     adatom_episodes *other = draw(&equal, params);
@@ -92,7 +94,7 @@ END_TEST
 
 /* Both lists have the same classes and queries, and the first's support begins the second's. */
 static void check_prefix(const adatom_episodes *few, const adatom_episodes *more, int episodes) {
-    adatom_episodes_info f, m;
+    adatom_episodes_info f = ADATOM_INIT(adatom_episodes_info), m = ADATOM_INIT(adatom_episodes_info);
     adatom_episodes_describe(few, &f);
     adatom_episodes_describe(more, &m);
     for (int e = 0; e < episodes; e++) {
@@ -106,7 +108,8 @@ static void check_prefix(const adatom_episodes *few, const adatom_episodes *more
 }
 
 START_TEST(test_shots_and_tasks_are_prefixes) {
-    adatom_episodes_params params = {.way = 5, .shot = 1, .query = 6, .tasks = 50, .seed = 7};
+    adatom_episodes_params params = {
+        .size = sizeof(adatom_episodes_params), .way = 5, .shot = 1, .query = 6, .tasks = 50, .seed = 7};
     adatom_episodes *one = draw(&equal, params);
     params.shot = 5;
     adatom_episodes *five = draw(&equal, params);
@@ -124,8 +127,9 @@ END_TEST
 START_TEST(test_draws_are_uniform) {
     /* 4000 episodes of 2 of 8 classes, 1 + 1 of 20 pictures: each class 1000 times, each picture 100 times; within five
      * standard deviations of the binomial. */
-    adatom_episodes *list =
-        draw(&equal, (adatom_episodes_params){.way = 2, .shot = 1, .query = 1, .tasks = 4000, .seed = 3});
+    adatom_episodes *list = draw(
+        &equal, (adatom_episodes_params){
+                    .size = sizeof(adatom_episodes_params), .way = 2, .shot = 1, .query = 1, .tasks = 4000, .seed = 3});
     int pictures[160] = {0}, classes[8] = {0};
     for (int e = 0; e < 4000; e++) {
         const int32_t *support = NULL, *query = NULL;
@@ -145,8 +149,13 @@ END_TEST
 START_TEST(test_without_replacement) {
     /* Classes of 40, 6, 12, 7, 25 pictures serve 13, 2, 4, 2, 8 episodes with 3 of theirs: 29 in all, so that 14
      * episodes of 2 classes can be had, if the large ones are spread well, and 15 not. */
-    adatom_episodes_params params = {
-        .way = 2, .shot = 1, .query = 2, .tasks = 14, .seed = 1, .without_replacement = true};
+    adatom_episodes_params params = {.size = sizeof(adatom_episodes_params),
+                                     .way = 2,
+                                     .shot = 1,
+                                     .query = 2,
+                                     .tasks = 14,
+                                     .seed = 1,
+                                     .without_replacement = true};
     for (params.seed = 0; params.seed < 50; params.seed++) {
         adatom_episodes *list = draw(&unequal, params);
         check_lawful(&unequal, list, true);
@@ -158,8 +167,12 @@ START_TEST(test_without_replacement) {
     ck_assert_ptr_null(list);
     ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "15 were asked for"));
     /* A set that is used up to the last picture. */
-    list = draw(&equal,
-                (adatom_episodes_params){.way = 4, .shot = 2, .query = 8, .tasks = 4, .without_replacement = true});
+    list = draw(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params),
+                                                 .way = 4,
+                                                 .shot = 2,
+                                                 .query = 8,
+                                                 .tasks = 4,
+                                                 .without_replacement = true});
     check_lawful(&equal, list, true);
     adatom_episodes_destroy(&list);
 }
@@ -175,14 +188,21 @@ static void check_create_fails(const adatom_dataset *dataset, adatom_episodes_pa
 }
 
 START_TEST(test_refusals) {
-    check_create_fails(&unequal, (adatom_episodes_params){.way = 5, .shot = 5, .query = 2}, ADATOM_BAD_DATA,
-                       "class 'bee'");
-    check_create_fails(&equal, (adatom_episodes_params){.way = 9}, ADATOM_BAD_DATA, "9-way");
-    check_create_fails(&equal, (adatom_episodes_params){.way = -1}, ADATOM_USAGE, "way is -1");
-    check_create_fails(&equal, (adatom_episodes_params){.shot = -1}, ADATOM_USAGE, "shot is -1");
-    check_create_fails(&equal, (adatom_episodes_params){.query = 2000000}, ADATOM_USAGE, "query is 2000000");
-    check_create_fails(&equal, (adatom_episodes_params){.tasks = -5}, ADATOM_USAGE, "episodes is -5");
-    adatom_episodes *list = draw(&equal, (adatom_episodes_params){.tasks = 3, .query = 2});
+    check_create_fails(
+        &unequal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .way = 5, .shot = 5, .query = 2},
+        ADATOM_BAD_DATA, "class 'bee'");
+    check_create_fails(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .way = 9},
+                       ADATOM_BAD_DATA, "9-way");
+    check_create_fails(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .way = -1},
+                       ADATOM_USAGE, "way is -1");
+    check_create_fails(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .shot = -1},
+                       ADATOM_USAGE, "shot is -1");
+    check_create_fails(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .query = 2000000},
+                       ADATOM_USAGE, "query is 2000000");
+    check_create_fails(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .tasks = -5},
+                       ADATOM_USAGE, "episodes is -5");
+    adatom_episodes *list =
+        draw(&equal, (adatom_episodes_params){.size = sizeof(adatom_episodes_params), .tasks = 3, .query = 2});
     const int32_t *support = NULL, *query = NULL;
     ck_assert_int_eq(adatom_episodes_get(list, 3, &support, &query), ADATOM_USAGE);
     ck_assert_int_eq(adatom_episodes_get(list, -1, &support, &query), ADATOM_USAGE);
@@ -202,11 +222,12 @@ static char *save_and_read(const adatom_episodes *list, size_t *size) {
     return text;
 }
 
-static const adatom_episodes_params small = {.way = 2, .shot = 2, .query = 1, .tasks = 3, .seed = UINT64_MAX};
+static const adatom_episodes_params small = {
+    .size = sizeof(adatom_episodes_params), .way = 2, .shot = 2, .query = 1, .tasks = 3, .seed = UINT64_MAX};
 
 START_TEST(test_file_round_trip) {
     adatom_episodes *list = draw(&equal, small), *again = NULL;
-    adatom_episodes_info a, b;
+    adatom_episodes_info a = ADATOM_INIT(adatom_episodes_info), b = ADATOM_INIT(adatom_episodes_info);
     size_t size = 0;
     char *text = save_and_read(list, &size);
     ck_assert_int_eq(adatom_episodes_parse(ctx, "list", text, size, &equal, &again), ADATOM_OK);

@@ -3,6 +3,7 @@
 #include "io/safetensors.h"
 #include "net/network.h"
 #include "plan/plan.h"
+#include "tests/choices.h"
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/linear_algebra.h"
@@ -52,8 +53,13 @@ static const ad_param *param(const adatom_model *model, const char *name) {
 /* Coefficients [s][s][m], atoms [out group][in group][m][i][j]; the composed kernel from both, and what two stages
  * cost. */
 START_TEST(test_layout) {
-    adatom_model *model = create((adatom_model_params){
-        .arch = "resnet10", .sharing = "group-stage", .width = 8, .image_size = 33, .atoms = 3, .group = 4});
+    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
+                                                       .arch = "resnet10",
+                                                       .sharing = ADATOM_SHARING_GROUP_STAGE,
+                                                       .width = 8,
+                                                       .image_size = 33,
+                                                       .atoms = 3,
+                                                       .group = 4});
     size_t size = 0, count = 0;
     char *bytes = saved(model, &size);
     ad_safetensors file;
@@ -63,7 +69,7 @@ START_TEST(test_layout) {
     static const int64_t atoms_shape[] = {4, 2, 3, 3, 3}, alpha_shape[] = {4, 4, 3};
     ck_assert(atoms->rank == 5 && memcmp(atoms->shape, atoms_shape, sizeof atoms_shape) == 0);
     ck_assert(alpha->rank == 3 && memcmp(alpha->shape, alpha_shape, sizeof alpha_shape) == 0);
-    adatom_layer_info layer = {0};
+    adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
     int l = 0;
     while (l == 0 || strcmp(layer.name, "layer4.conv") != 0) OK(adatom_model_layer(model, l++, &layer));
     ck_assert(layer.in_channels == 8 && layer.out_channels == 16 && layer.out_height == 5 && layer.stride == 2);
@@ -107,8 +113,11 @@ static const struct {
 };
 
 START_TEST(test_edited_files) {
-    adatom_model *model =
-                     create((adatom_model_params){.sharing = "group-net", .width = 8, .image_size = 16, .atoms = 2}),
+    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
+                                                       .sharing = ADATOM_SHARING_GROUP_NET,
+                                                       .width = 8,
+                                                       .image_size = 16,
+                                                       .atoms = 2}),
                  *out = model;
     size_t size = 0;
     char *bytes = saved(model, &size), *at = memmem(bytes, size, edits[_i].from, strlen(edits[_i].from));
@@ -128,7 +137,11 @@ END_TEST
 
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int group, int atoms, bool residual) {
     adatom_model *out = NULL;
-    const adatom_decompose_params params = {.sharing = sharing, .group = group, .atoms = atoms, .residual = residual};
+    const adatom_decompose_params params = {.size = sizeof(adatom_decompose_params),
+                                            .sharing = sharing_of(sharing),
+                                            .group = group,
+                                            .atoms = atoms,
+                                            .residual = residual};
     OK(adatom_model_decompose(model, &params, &out));
     return out;
 }
@@ -187,8 +200,9 @@ static const struct {
 
 START_TEST(test_decomposition_is_the_best) {
     const char *sharing = cases[_i].sharing;
-    adatom_model *model = create((adatom_model_params){.arch = cases[_i].arch,
-                                                       .sharing = "none",
+    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
+                                                       .arch = cases[_i].arch,
+                                                       .sharing = ADATOM_SHARING_NONE,
                                                        .image_size = cases[_i].size,
                                                        .width = cases[_i].width,
                                                        .classes = 3,
@@ -210,8 +224,13 @@ END_TEST
 
 /* The same kernels, atoms of zero, and orthogonal coefficients with a mean square of 1/m. */
 START_TEST(test_residual) {
-    adatom_model *model = create((adatom_model_params){
-        .arch = "conv4", .sharing = "none", .image_size = 16, .width = 8, .classes = 3, .seed = 3});
+    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
+                                                       .arch = "conv4",
+                                                       .sharing = ADATOM_SHARING_NONE,
+                                                       .image_size = 16,
+                                                       .width = 8,
+                                                       .classes = 3,
+                                                       .seed = 3});
     adatom_model *d = decomposed(model, "group-net", 4, 12, true);
     ck_assert_double_eq(lost(model, d, 0), 0);
     const ad_param *atoms = param(d, "layer3.atoms"), *alpha = param(d, "shared.coefficients");
@@ -231,19 +250,26 @@ START_TEST(test_residual) {
 END_TEST
 
 START_TEST(test_refused) {
-    adatom_model *model = create((adatom_model_params){.sharing = "none", .image_size = 16, .width = 8}), *out = model;
+    adatom_model *model = create((adatom_model_params){.size = sizeof(adatom_model_params),
+                                                       .sharing = ADATOM_SHARING_NONE,
+                                                       .image_size = 16,
+                                                       .width = 8}),
+                 *out = model;
     static const struct {
         adatom_decompose_params params;
         const char *says;
     } bad[] = {
-        {{.sharing = "group-net", .group = 4, .atoms = 17},
+        {{.sharing = ADATOM_SHARING_GROUP_NET, .group = 4, .atoms = 17},
          "17 atoms are more than the 16 pairs of channels of two groups"},
-        {{.sharing = "group-net", .group = 16}, "groups of 16 channels do not divide the 8 channels of layer2"},
-        {{.sharing = "group-net", .decompose_first = true}, "reads 3 channels"},
-        {{.sharing = "stage", .group = 4}, "sharing stage has no groups"},
+        {{.sharing = ADATOM_SHARING_GROUP_NET, .group = 16},
+         "groups of 16 channels do not divide the 8 channels of layer2"},
+        {{.sharing = ADATOM_SHARING_GROUP_NET, .decompose_first = true}, "reads 3 channels"},
+        {{.sharing = ADATOM_SHARING_STAGE, .group = 4}, "sharing stage has no groups"},
     };
     for (size_t i = 0; i < AD_COUNT(bad); i++) {
-        ck_assert_int_eq(adatom_model_decompose(model, &bad[i].params, &out), ADATOM_USAGE);
+        adatom_decompose_params params = bad[i].params;
+        params.size = sizeof params;
+        ck_assert_int_eq(adatom_model_decompose(model, &params, &out), ADATOM_USAGE);
         ck_assert_ptr_null(out);
         ck_assert_msg(strstr(adatom_context_message(ctx), bad[i].says), "'%s' lacks '%s'", adatom_context_message(ctx),
                       bad[i].says);

@@ -78,7 +78,14 @@ static adatom_status parse_adapter(void) {
     add(&config, "]}");
     add(&header, "}");
     unsigned char *bytes = file_of(&header, 8, &size);
-    const adatom_status status = adatom_adapter_parse(ctx, "many", config.bytes, config.size, bytes, size, &adapter);
+    const adatom_status status = adatom_adapter_parse(ctx,
+                                                      &(adatom_adapter_files){.size = sizeof(adatom_adapter_files),
+                                                                              .name = "many",
+                                                                              .config = config.bytes,
+                                                                              .config_size = config.size,
+                                                                              .tensors = bytes,
+                                                                              .tensors_size = size},
+                                                      &adapter);
     ck_assert_ptr_null(adapter);
     free(bytes);
     free(config.bytes);
@@ -86,13 +93,20 @@ static adatom_status parse_adapter(void) {
     return status;
 }
 
+static bool stop(void *user, const adatom_progress *now) {
+    (void)user;
+    (void)now;
+    return false;
+}
+
 START_TEST(adapter_of_many_modules) {
     const double before = processor_seconds();
     ck_assert_int_eq(parse_adapter(), ADATOM_BAD_DATA);
     ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "do not belong together")); /* all of it was read */
     ck_assert_double_lt(processor_seconds() - before, 10);
-    adatom_context_interrupt(ctx);
+    const ad_call outer = ad_call_begin(ctx, stop, NULL);
     ck_assert_int_eq(parse_adapter(), ADATOM_INTERRUPTED);
+    ad_call_end(ctx, &outer, ADATOM_INTERRUPTED);
 }
 END_TEST
 
@@ -121,11 +135,11 @@ START_TEST(import_of_many_tensors) {
     FILE *file = fopen(map, "w");
     ck_assert_uint_eq(fwrite(names.bytes, 1, names.size, file), names.size);
     fclose(file);
-    const adatom_import_params params = {.map = map};
+    adatom_import_params params = {.size = sizeof(adatom_import_params), .map = map};
     const double before = processor_seconds();
     ck_assert_int_eq(adatom_model_import_bytes(ctx, "many", bytes, size, &params, &model), ADATOM_BAD_DATA);
     ck_assert_double_lt(processor_seconds() - before, 20);
-    adatom_context_interrupt(ctx);
+    params.progress = stop;
     ck_assert_int_eq(adatom_model_import_bytes(ctx, "many", bytes, size, &params, &model), ADATOM_INTERRUPTED);
     unlink(map);
     free(names.bytes);

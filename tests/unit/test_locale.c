@@ -35,11 +35,13 @@ static void setup(void) {
     strcpy(folder, "/tmp/adatom-locale-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     OK(adatom_context_create(NULL, &ctx));
-    const adatom_device_params cpu = {.select = "cpu", .threads = 2};
+    const adatom_device_params cpu = {.size = sizeof(adatom_device_params), .select = "cpu", .threads = 2};
     OK(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params n = {.size = 16, .split = "novel", .builtin_per_class = 4};
+    const adatom_dataset_params n = {
+        .size = sizeof(adatom_dataset_params), .image_size = 16, .split = "novel", .builtin_per_class = 4};
     OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
-    const adatom_model_params m = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    const adatom_model_params m = {
+        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
     OK(adatom_model_create(ctx, &m, &model));
 }
 
@@ -75,15 +77,19 @@ static char *write_all(void) {
     OK(ad_case_list_make(ctx, &cases));
     for (int i = 0; i < cases.count; i++) fprintf(out, "%s\n", cases.cases[i].shape);
     ad_case_list_clear(&cases);
-    const adatom_method m = {.adapt = "full",
+    const adatom_method m = {.size = sizeof(adatom_method),
+                             .adapt = ADATOM_ADAPT_FULL,
                              .steps = 1,
                              .lr_full = 0.125f,
                              .label_smoothing = 0.25f,
-                             .head = "cosine",
+                             .head = ADATOM_HEAD_COSINE,
                              .cosine_scale = 7.5f};
     OK(adatom_method_text(ctx, &m, method, sizeof method));
     fprintf(out, "%s\n", method);
-    const adatom_fit_params fit = {.method = &m, .estimate = "holdout", .holdout = 0.25f},
+    const adatom_fit_params fit = {.size = sizeof(adatom_fit_params),
+                                   .method = &m,
+                                   .estimate = ADATOM_ESTIMATE_HOLDOUT,
+                                   .holdout = 0.25f},
                             wrong = {.method = &m, .holdout = 1.5f};
     adatom_adapter *adapter = NULL;
     OK(adatom_adapter_fit(device, model, novel, &fit, &adapter));
@@ -106,10 +112,10 @@ static void read_all(void) {
                                       "[{\"method\": {\"adapt\": \"atoms\", \"lr_atoms\": 0.25}, "
                                       "\"expected\": {\"accuracy\": 0.515625, \"ci95\": 0.0625}}]}";
     adatom_recipe *recipe = NULL;
-    adatom_recipe_result result;
+    adatom_recipe_result result = ADATOM_INIT(adatom_recipe_result);
     OK(adatom_recipe_parse(ctx, "r.json", recipe_text, strlen(recipe_text), &recipe));
     OK(adatom_recipe_get(recipe, 0, &result));
-    ck_assert(result.accuracy == 0.515625 && result.ci95 == 0.0625 && result.method.lr_atoms == 0.25f);
+    ck_assert(result.accuracy == 0.515625 && result.ci95 == 0.0625 && result.method->lr_atoms == 0.25f);
     adatom_recipe_destroy(&recipe);
     static const char *const pictures[] = {"a.TIFF", "a.GIF", "a.JFIF", "a.DIB", "a.HEIC", "a.AVIF"};
     static const char *const same[] = {"a.tiff", "a.gif", "a.jfif", "a.dib", "a.heic", "a.avif"};
@@ -125,20 +131,22 @@ static void read_all(void) {
     ck_assert_str_eq(ad_sniff("<!DOCTYPE HTML> ", 16), "an HTML page");
 }
 
-static void interrupt(void *user, const adatom_pretrain_progress *now) {
-    const long *step = user;
-    if (now->step >= *step) adatom_context_interrupt(ctx);
+static bool stop_at(void *user, const adatom_progress *now) {
+    const uint64_t *step = user;
+    return !now->training || now->done < *step;
 }
 
 /* Trains to the end, changing the locale in the middle if `changed` is not NULL; the model's hash. */
 static void train(const char *changed, char hash[17]) {
     char path[128], other[64];
-    long step = 1;
+    uint64_t step = 1;
+    const adatom_model_params network = {.size = sizeof network, .image_size = 16, .width = 8};
     adatom_model *trained = NULL;
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     snprintf(path, sizeof path, "%s/model", folder);
     snprintf(other, sizeof other, "%s", setlocale(LC_ALL, NULL));
-    adatom_pretrain_params p = {.model = {.image_size = 16, .width = 8},
+    adatom_pretrain_params p = {.size = sizeof(adatom_pretrain_params),
+                                .model = &network,
                                 .epochs = 2,
                                 .batch = 16,
                                 .lr = 0.03f,
@@ -146,7 +154,7 @@ static void train(const char *changed, char hash[17]) {
                                 .seed = 4,
                                 .output = path};
     if (changed) {
-        p.progress = interrupt;
+        p.progress = stop_at;
         p.user = &step;
         ck_assert_ptr_nonnull(setlocale(LC_ALL, changed));
         ck_assert_int_eq(adatom_pretrain(device, novel, &p, NULL), ADATOM_INTERRUPTED);

@@ -1,6 +1,8 @@
 #include "io/safetensors.h"
 #include "net/network.h"
+#include "tests/choices.h"
 #include "tests/run_suite.h"
+#include "tests/unit/model_variants.h"
 #include "tests/support/hooks.h"
 
 #include <math.h>
@@ -16,6 +18,7 @@ static void teardown(void) { adatom_context_destroy(&ctx); }
 
 static adatom_model *create(adatom_model_params params) {
     adatom_model *model = NULL;
+    params.size = sizeof params;
     ck_assert_msg(adatom_model_create(ctx, &params, &model) == ADATOM_OK, "%s", adatom_context_message(ctx));
     return model;
 }
@@ -81,13 +84,13 @@ static const struct count {
 START_TEST(test_parameter_counts) {
     const struct count *expected = &counts[_i];
     adatom_model *model = create((adatom_model_params){.arch = expected->arch,
-                                                       .sharing = expected->sharing,
-                                                       .stem = expected->stem,
+                                                       .sharing = sharing_of(expected->sharing),
+                                                       .stem = stem_of(expected->stem),
                                                        .atoms = expected->atoms,
                                                        .group = expected->group,
                                                        .classes = expected->classes,
                                                        .image_size = expected->stem ? 32 : 84});
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &info);
     ck_assert_uint_eq(info.parameters + info.head_parameters, expected->total);
     ck_assert_uint_eq(info.atoms_parameters, expected->own_atoms);
@@ -98,7 +101,7 @@ START_TEST(test_parameter_counts) {
     /* What the layers own and what they share make up the whole. */
     uint64_t sum = strcmp(ad_network_scope(&model->net), "layer") != 0 ? info.coefficients_parameters : 0, macs = 0;
     for (int l = 0; l < info.layers; l++) {
-        adatom_layer_info layer;
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
         ck_assert_int_eq(adatom_model_layer(model, l, &layer), ADATOM_OK);
         sum += layer.own_parameters;
         macs += layer.macs;
@@ -111,11 +114,11 @@ END_TEST
 
 START_TEST(test_defaults) {
     adatom_model *model = NULL;
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     ck_assert_int_eq(adatom_model_create(ctx, NULL, &model), ADATOM_OK);
     adatom_model_describe(model, &info);
     ck_assert_str_eq(info.arch, "conv4");
-    ck_assert_str_eq(info.sharing, "net");
+    ck_assert_int_eq(info.sharing, ADATOM_SHARING_NET);
     ck_assert(info.atoms == 8 && info.image_size == 84 && info.features == 1600 && info.classes == 0 &&
               info.layers == 12);
     ck_assert_float_eq(info.mean[0], 0.485f);
@@ -136,7 +139,7 @@ START_TEST(test_features) {
     for (size_t i = 0; i < AD_COUNT(expected); i++) {
         ad_network net;
         const adatom_model_params params = {
-            .arch = expected[i].arch, .stem = expected[i].stem, .image_size = expected[i].size};
+            .arch = expected[i].arch, .stem = stem_of(expected[i].stem), .image_size = expected[i].size};
         ck_assert_int_eq(ad_network_build(ctx, &params, &net), ADATOM_OK);
         ck_assert_int_eq(net.features, expected[i].features);
         ad_network_clear(&net);
@@ -146,7 +149,7 @@ END_TEST
 
 START_TEST(test_layers) {
     adatom_model *model = create((adatom_model_params){.classes = 64});
-    adatom_layer_info layer;
+    adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
     ck_assert_int_eq(adatom_model_layer(model, 3, &layer), ADATOM_OK);
     ck_assert_str_eq(layer.name, "layer2.conv");
     ck_assert_str_eq(layer.kind, "conv");
@@ -172,26 +175,6 @@ END_TEST
 
 /* ---- structure ----------------------------------------------------------------------------------------------------
  */
-
-static const adatom_model_params variants[] = {
-    {.arch = "conv4", .sharing = "none", .width = 4, .image_size = 16, .classes = 3},
-    {.arch = "conv4", .sharing = "layer", .decompose_first = true, .width = 8, .image_size = 20, .atoms = 3},
-    {.arch = "conv6", .sharing = "stage", .width = 12, .image_size = 21, .atoms = 9, .classes = 5},
-    {.arch = "resnet10", .sharing = "net", .width = 4, .image_size = 33, .decompose_first = true},
-    {.arch = "resnet12", .sharing = "stage", .width = 4, .image_size = 16, .classes = 2, .atoms = 1},
-    {.arch = "resnet18", .sharing = "net", .width = 8, .image_size = 8, .stem = "3x3", .atoms = 2},
-    {.arch = "resnet10", .sharing = "stage", .width = 4, .image_size = 33, .atoms = 12, .residual = true, .classes = 2},
-    {.arch = "vgg16_bn", .sharing = "stage", .width = 4, .image_size = 32, .atoms = 2},
-    {.arch = "conv4", .sharing = "group-layer", .width = 24, .image_size = 16, .atoms = 3, .classes = 2, .group = 8},
-    {.arch = "resnet10", .sharing = "group-stage", .width = 8, .image_size = 33, .atoms = 2},
-    {.arch = "resnet12",
-     .sharing = "group-net",
-     .width = 8,
-     .image_size = 16,
-     .atoms = 4,
-     .residual = true,
-     .group = 4},
-};
 
 static void check_param(const ad_network *net, int number, ad_param_kind kind, int o, int c, bool exact) {
     ck_assert(number >= 0 && number < net->param_count);
@@ -268,6 +251,7 @@ END_TEST
 
 static void check_create_fails(adatom_model_params params, const char *says) {
     adatom_model *model = (adatom_model *)&params;
+    params.size = sizeof params;
     ck_assert_int_eq(adatom_model_create(ctx, &params, &model), ADATOM_USAGE);
     ck_assert_ptr_null(model);
     ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx),
@@ -277,25 +261,24 @@ static void check_create_fails(adatom_model_params params, const char *says) {
 START_TEST(test_refused_params) {
     check_create_fails((adatom_model_params){.arch = "conv5"},
                        "unknown architecture 'conv5'; known: conv4, conv6, resnet10");
-    check_create_fails((adatom_model_params){.sharing = "all"},
-                       "unknown sharing 'all'; known: none, layer, stage, net");
-    check_create_fails((adatom_model_params){.arch = "resnet18", .stem = "5x5"}, "unknown stem '5x5'; known: 7x7, 3x3");
-    check_create_fails((adatom_model_params){.stem = "3x3"}, "conv4 has no stem");
+    check_create_fails((adatom_model_params){.sharing = (adatom_sharing)8}, "sharing number 8 is not known");
+    check_create_fails((adatom_model_params){.arch = "resnet18", .stem = (adatom_stem)3}, "stem number 3 is not known");
+    check_create_fails((adatom_model_params){.stem = ADATOM_STEM_3X3}, "conv4 has no stem");
     check_create_fails((adatom_model_params){.atoms = 65}, "atoms is 65");
     check_create_fails((adatom_model_params){.atoms = -1}, "atoms is -1");
     check_create_fails((adatom_model_params){.width = 6}, "multiple of 4");
     check_create_fails((adatom_model_params){.width = -4}, "width is -4");
     check_create_fails((adatom_model_params){.classes = -1}, "classes is -1");
     check_create_fails((adatom_model_params){.image_size = 2000}, "image size is 2000");
-    check_create_fails((adatom_model_params){.sharing = "group-net", .group = 6},
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_NET, .group = 6},
                        "size of groups is 6; it must be a multiple of 4");
-    check_create_fails((adatom_model_params){.sharing = "group-net", .group = -4}, "size of groups is -4");
-    check_create_fails((adatom_model_params){.sharing = "group-net", .group = 128},
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_NET, .group = -4}, "size of groups is -4");
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_NET, .group = 128},
                        "groups of 128 channels do not divide the 64 channels of layer2");
-    check_create_fails((adatom_model_params){.arch = "resnet12", .sharing = "group-stage", .group = 64},
+    check_create_fails((adatom_model_params){.arch = "resnet12", .sharing = ADATOM_SHARING_GROUP_STAGE, .group = 64},
                        "groups of 64 channels do not divide the 160 channels of layer4");
-    check_create_fails((adatom_model_params){.sharing = "net", .group = 8}, "sharing net has no groups");
-    check_create_fails((adatom_model_params){.sharing = "group-layer", .decompose_first = true},
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_NET, .group = 8}, "sharing net has no groups");
+    check_create_fails((adatom_model_params){.sharing = ADATOM_SHARING_GROUP_LAYER, .decompose_first = true},
                        "reads 3 channels, which make no groups");
     check_create_fails((adatom_model_params){.image_size = 15},
                        "too small for conv4: nothing would be left for layer4.pool");
@@ -304,12 +287,6 @@ END_TEST
 
 /* ---- values -------------------------------------------------------------------------------------------------------
  */
-
-static int param_number(const ad_network *net, const char *name) {
-    for (int i = 0; i < net->param_count; i++)
-        if (strcmp(net->params[i].name, name) == 0) return i;
-    ck_abort_msg("no parameter %s", name);
-}
 
 /* Mean near 0 and variance as expected, within five standard deviations of what n normal numbers give. */
 static void check_normal(const adatom_model *model, const char *name, double variance) {
@@ -342,7 +319,7 @@ START_TEST(test_initialisation) {
             if (p->kind == AD_PARAM_STATISTICS) ck_assert_float_eq(value, e < (size_t)p->c ? 0 : 1);
         }
     }
-    adatom_model_info a, b;
+    adatom_model_info a = ADATOM_INIT(adatom_model_info), b = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &a);
     ad_model_initialise(model, 4);
     adatom_model_describe(model, &b);
@@ -354,254 +331,10 @@ START_TEST(test_initialisation) {
 }
 END_TEST
 
-/* ---- files --------------------------------------------------------------------------------------------------------
- */
-
-static char path[] = "/tmp/adatom-model-XXXXXX";
-
-static void file_setup(void) {
-    setup();
-    make_file(path);
-}
-
-static void file_teardown(void) {
-    unlink(path);
-    teardown();
-}
-
-/* Different everywhere, padding of the arena apart. */
-static void number_values(adatom_model *model) {
-    for (int i = 0; i < model->net.param_count; i++) {
-        const ad_param *p = &model->net.params[i];
-        for (int part = 0; part < ad_param_parts(p); part++)
-            for (size_t e = 0; e < p->logical / (size_t)ad_param_parts(p); e++)
-                model->values[p->offset + ad_param_at(p, part, e)] = (float)(1000 * i + 500 * part) + 0.25f * (float)e;
-    }
-    ad_model_rehash(model);
-}
-
-START_TEST(test_round_trip) {
-    adatom_model *model = create(variants[_i]), *again = NULL;
-    model->notes = ad_strdup(ctx, "{\"seed\": 1}");
-    model->mean[0] = 0.1f;
-    model->std[1] = 3;
-    ad_model_rehash(model);
-    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
-    ck_assert_msg(adatom_model_load(ctx, path, &again) == ADATOM_OK, "%s", adatom_context_message(ctx));
-    ck_assert_uint_eq(model->hash, again->hash);
-    ck_assert_mem_eq(model->values, again->values, model->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
-    ck_assert_mem_eq(model->mean, again->mean, sizeof model->mean);
-    ck_assert_mem_eq(model->std, again->std, sizeof model->std);
-    ck_assert_str_eq(again->notes, "{\"seed\": 1}");
-    ck_assert_int_eq(again->net.node_count, model->net.node_count);
-    adatom_model_destroy(&model);
-    adatom_model_destroy(&again);
-}
-END_TEST
-
-/* The file's layouts are the field's: kernels [o][c][i][j], coefficients [o][c][m], atoms [m][i][j]. */
-START_TEST(test_file_layout) {
-    adatom_model *model = create((adatom_model_params){.width = 8, .image_size = 16, .atoms = 3});
-    number_values(model);
-    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
-    char *bytes = NULL;
-    size_t size = 0;
-    ad_safetensors file;
-    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, &size), ADATOM_OK);
-    ck_assert_int_eq(ad_safetensors_parse(ctx, path, bytes, size, &file), ADATOM_OK);
-    const ad_network *net = &model->net;
-    const float *kernel = model->values + net->params[param_number(net, "layer1.kernel")].offset;
-    const float *alpha = model->values + net->params[param_number(net, "shared.coefficients")].offset;
-    const float *psi = model->values + net->params[param_number(net, "layer3.atoms")].offset;
-    const float *statistics = model->values + net->params[param_number(net, "layer2.norm")].offset;
-    const ad_st_tensor *t = ad_safetensors_find(&file, "layer1.kernel");
-    for (size_t o = 0; o < 8; o++)
-        for (size_t c = 0; c < 4; c++)
-            for (size_t ij = 0; ij < 9; ij++)
-                ck_assert_float_eq(kernel[(ij * 4 + c) * 8 + o],
-                                   c < 3 ? ad_safetensors_float(&file, t, (o * 3 + c) * 9 + ij) : 0);
-    t = ad_safetensors_find(&file, "shared.coefficients");
-    for (size_t o = 0; o < 8; o++)
-        for (size_t c = 0; c < 8; c++)
-            for (size_t m = 0; m < 3; m++)
-                ck_assert_float_eq(alpha[(c * 3 + m) * 8 + o], ad_safetensors_float(&file, t, (o * 8 + c) * 3 + m));
-    t = ad_safetensors_find(&file, "layer3.atoms");
-    for (size_t i = 0; i < 27; i++) ck_assert_float_eq(psi[i], ad_safetensors_float(&file, t, i));
-    for (size_t c = 0; c < 8; c++) {
-        ck_assert_float_eq(statistics[c],
-                           ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_mean"), c));
-        ck_assert_float_eq(statistics[8 + c],
-                           ad_safetensors_float(&file, ad_safetensors_find(&file, "layer2.norm.running_var"), c));
-    }
-    ad_safetensors_clear(&file);
-    ad_free(bytes);
-
-    if (system("python3 -c 'import numpy, safetensors.numpy' 2>/dev/null") == 0) {
-        char command[1024];
-        snprintf(command, sizeof command,
-                 "python3 -c 'import json, safetensors, sys\n"
-                 "f = safetensors.safe_open(sys.argv[1], \"numpy\")\n"
-                 "assert json.loads(f.metadata()[\"adatom\"])[\"arch\"] == \"conv4\"\n"
-                 "assert f.get_tensor(\"layer1.kernel\")[5, 2, 1, 0] == %.9g\n"
-                 "assert f.get_tensor(\"shared.coefficients\")[5, 2, 1] == %.9g\n"
-                 "assert f.get_tensor(\"layer3.atoms\")[2, 1, 0] == %.9g\n"
-                 "assert f.get_tensor(\"layer2.norm.running_var\")[7] == %.9g\n"
-                 "' %s",
-                 (double)kernel[(3 * 4 + 2) * 8 + 5], (double)alpha[(2 * 3 + 1) * 8 + 5], (double)psi[2 * 9 + 3],
-                 (double)statistics[15], path);
-        ck_assert_int_eq(system(command), 0);
-    }
-    adatom_model_destroy(&model);
-}
-END_TEST
-
-static const adatom_model_params small = {.width = 4, .image_size = 16, .atoms = 2, .classes = 2};
-
-static char *small_file(size_t *size) {
-    adatom_model *model = create(small);
-    model->notes = ad_strdup(ctx, "{\"by\":\"x\"}");
-    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
-    adatom_model_destroy(&model);
-    char *bytes = NULL;
-    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, size), ADATOM_OK);
-    return bytes;
-}
-
-static void check_refused(const char *bytes, size_t size, const char *says) {
-    adatom_model *model = NULL;
-    ck_assert_int_eq(adatom_model_parse(ctx, "m.safetensors", bytes, size, &model), ADATOM_BAD_DATA);
-    ck_assert_ptr_null(model);
-    const char *message = adatom_context_message(ctx);
-    ck_assert_msg(strstr(message, "'m.safetensors'") && strstr(message, says), "'%s' lacks '%s'", message, says);
-}
-
-/* One edit of a good file's header, of the same length, and a part of the sentence that refuses it. */
-static const struct {
-    const char *from, *to, *says;
-} edits[] = {
-    {"\"layer2.atoms\"", "\"layer9.atoms\"", "tensor 'layer2.atoms' of shape [2, 3, 3] is missing"},
-    {"\"head.bias\":{\"dtype\":\"F32\",\"shape\":[2]", "\"head.bias\":{\"dtype\":\"F16\",\"shape\":[4]",
-     "'head.bias' has the shape [4]; [2]"},
-    {"[4,4,2]", "[4,2,4]", "'shared.coefficients' has the shape [4, 2, 4]; [4, 4, 2] was expected"},
-    {"\"format_version\":\"1\"", "\"format_version\":\"2\"", "format version '2'"},
-    {"\"format_version\":\"1\"", "\"format_versiom\":\"1\"", "lacks format_version"},
-    {"\"adatom\":", "\"adatam\":", "lacks the description"},
-    {"{\\\"arch\\\"", "[\\\"arch\\\"", "description of the network is damaged"},
-    {"\\\"atoms\\\":2", "\\\"atoms\\\":x", "description of the network is damaged"},
-    {"\\\"atoms\\\"", "\\\"adoms\\\"", "description of the network is damaged"},
-    {"conv4", "conv5", "describes no network: unknown architecture 'conv5'"},
-    {"\\\"atoms\\\":2", "\\\"atoms\\\":3", "'layer2.atoms' has the shape [2, 3, 3]; [3, 3, 3] was expected"},
-    {"\\\"classes\\\":2", "\\\"classes\\\":0", "tensor 'head.weight' does not belong to a conv4"},
-    {"\\\"image_size\\\":16", "\\\"image_size\\\":-6", "impossible number"},
-    {"\\\"std\\\":[0", "\\\"std\\\":[7", NULL}, /* lawful */
-    {"\\\"std\\\":[0.229000002", "\\\"std\\\":[0.000000000", "mean and std are impossible"},
-    {"\"{\\\"by\\\":\\\"x\\\"}\"", "\"[\\\"by\\\",\\\"x\\\"]\"", "notes are not a JSON object"},
-};
-
-START_TEST(test_edited_files) {
-    size_t size = 0;
-    char *bytes = small_file(&size);
-    ck_assert_uint_eq(strlen(edits[_i].from), strlen(edits[_i].to));
-    char *at = memmem(bytes, size, edits[_i].from, strlen(edits[_i].from));
-    ck_assert_msg(at != NULL, "the file has no %s", edits[_i].from);
-    memcpy(at, edits[_i].to, strlen(edits[_i].to));
-    if (edits[_i].says) {
-        check_refused(bytes, size, edits[_i].says);
-    } else {
-        adatom_model *model = NULL;
-        ck_assert_int_eq(adatom_model_parse(ctx, "m", bytes, size, &model), ADATOM_OK);
-        adatom_model_destroy(&model);
-    }
-    ad_free(bytes);
-}
-END_TEST
-
-START_TEST(test_bad_values) {
-    static const float bad[] = {NAN, INFINITY, -INFINITY};
-    size_t size = 0;
-    char *bytes = small_file(&size);
-    float *last = (float *)(void *)(bytes + size - sizeof *last),
-          good = *last; /* the last layer's last running variance */
-    for (size_t i = 0; i < AD_COUNT(bad); i++) {
-        *last = bad[i];
-        check_refused(bytes, size, "'layer4.norm.running_var' has the value");
-    }
-    *last = -1;
-    check_refused(bytes, size, "non-negative");
-    *last = good;
-    last[-4] = -1; /* a running mean may be negative */
-    adatom_model *model = NULL;
-    ck_assert_int_eq(adatom_model_parse(ctx, "m", bytes, size, &model), ADATOM_OK);
-    adatom_model_destroy(&model);
-    ad_free(bytes);
-}
-END_TEST
-
-/* Every truncation is refused, and nothing is read past the end (address sanitizer). */
-START_TEST(test_truncated) {
-    size_t size = 0;
-    char *bytes = small_file(&size);
-    for (size_t length = 0; length < size; length++) {
-        char *cut = malloc(length + !length);
-        memcpy(cut, bytes, length);
-        check_refused(cut, length, "");
-        free(cut);
-    }
-    ad_free(bytes);
-    adatom_model *model = NULL;
-    ck_assert_int_eq(adatom_model_load(ctx, "/nonexistent/m.safetensors", &model), ADATOM_BAD_DATA);
-}
-END_TEST
-
-START_TEST(test_unwritable) {
-    adatom_model *model = create(small);
-    ck_assert_int_eq(adatom_model_save(model, "/nonexistent/m.safetensors"), ADATOM_IO);
-    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "/nonexistent/m.safetensors"));
-    adatom_model_destroy(&model);
-}
-END_TEST
-
-START_TEST(test_allocation_failures) {
-    size_t size = 0;
-    char *bytes = small_file(&size);
-    adatom_model *model = NULL;
-    adatom_status status = ADATOM_FAILED;
-    long n = 0;
-    for (n = 0; status != ADATOM_OK; n++) {
-        ad_test_fail_allocation(n);
-        status = adatom_model_create(ctx, &small, &model);
-        ad_test_fail_allocation(-1);
-        ck_assert(status == ADATOM_OK ? model != NULL : status == ADATOM_OUT_OF_MEMORY && !model);
-    }
-    ck_assert_int_gt(n, 30); /* at least one for each node and parameter */
-    unlink(path);
-    status = ADATOM_FAILED;
-    for (n = 0; status != ADATOM_OK; n++) {
-        ad_test_fail_allocation(n);
-        status = adatom_model_save(model, path);
-        ad_test_fail_allocation(-1);
-        ck_assert(status == ADATOM_OK || status == ADATOM_OUT_OF_MEMORY);
-        ck_assert_int_eq(access(path, F_OK), status == ADATOM_OK ? 0 : -1);
-    }
-    adatom_model_destroy(&model);
-    status = ADATOM_FAILED;
-    for (n = 0; status != ADATOM_OK; n++) {
-        ad_test_fail_allocation(n);
-        status = adatom_model_load(ctx, path, &model);
-        ad_test_fail_allocation(-1);
-        ck_assert(status == ADATOM_OK ? model != NULL : status == ADATOM_OUT_OF_MEMORY && !model);
-    }
-    adatom_model_destroy(&model);
-    ad_free(bytes);
-}
-END_TEST
-
 int main(void) {
-    TCase *made = tcase_create("made"), *files = tcase_create("files");
+    TCase *made = tcase_create("made");
     tcase_add_checked_fixture(made, setup, teardown);
-    tcase_add_checked_fixture(files, file_setup, file_teardown);
     tcase_set_timeout(made, 120);
-    tcase_set_timeout(files, 120);
     tcase_add_loop_test(made, test_parameter_counts, 0, AD_COUNT(counts));
     tcase_add_test(made, test_defaults);
     tcase_add_test(made, test_features);
@@ -610,15 +343,7 @@ int main(void) {
     tcase_add_loop_test(made, test_arena_layout, 0, AD_COUNT(variants));
     tcase_add_test(made, test_refused_params);
     tcase_add_test(made, test_initialisation);
-    tcase_add_loop_test(files, test_round_trip, 0, AD_COUNT(variants));
-    tcase_add_test(files, test_file_layout);
-    tcase_add_loop_test(files, test_edited_files, 0, AD_COUNT(edits));
-    tcase_add_test(files, test_bad_values);
-    tcase_add_test(files, test_truncated);
-    tcase_add_test(files, test_unwritable);
-    tcase_add_test(files, test_allocation_failures);
     Suite *suite = suite_create("model");
     suite_add_tcase(suite, made);
-    suite_add_tcase(suite, files);
     return run_suite(suite, CK_FORK_GETENV);
 }

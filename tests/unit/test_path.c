@@ -21,8 +21,12 @@ static counts build_groups(const char *arch, int group, int atoms, unsigned adap
     ad_built built = {0};
     counts c = {0};
     ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK);
-    const adatom_model_params model = {
-        .arch = arch, .sharing = group ? "group-layer" : "layer", .group = group, .atoms = atoms, .image_size = 33};
+    const adatom_model_params model = {.size = sizeof(adatom_model_params),
+                                       .arch = arch,
+                                       .sharing = group ? ADATOM_SHARING_GROUP_LAYER : ADATOM_SHARING_LAYER,
+                                       .group = group,
+                                       .atoms = atoms,
+                                       .image_size = 33};
     ck_assert_int_eq(ad_network_build(ctx, &model, &net), ADATOM_OK);
     const ad_build_params p = {.net = &net,
                                .tasks = 2,

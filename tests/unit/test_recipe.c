@@ -27,8 +27,8 @@ static void teardown(void) { adatom_context_destroy(&ctx); }
 
 START_TEST(test_read) {
     adatom_recipe *recipe = NULL;
-    adatom_recipe_info info;
-    adatom_recipe_result result;
+    adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
+    adatom_recipe_result result = ADATOM_INIT(adatom_recipe_result);
     ck_assert_msg(adatom_recipe_parse(ctx, "some/where/r.json", VALID, strlen(VALID), &recipe) == ADATOM_OK, "%s",
                   adatom_context_message(ctx));
     adatom_recipe_describe(recipe, &info);
@@ -38,16 +38,16 @@ START_TEST(test_read) {
     ck_assert_ptr_null(info.csv);
     ck_assert_ptr_null(info.list_hash);
     ck_assert_int_eq(info.per_class, 20);
-    ck_assert_int_eq(info.episodes.way * 1000 + info.episodes.shot * 100 + info.episodes.query, 5115);
-    ck_assert_int_eq(info.episodes.tasks * 10000 + info.first * 100 + info.count, 200210);
+    ck_assert_int_eq(info.episodes->way * 1000 + info.episodes->shot * 100 + info.episodes->query, 5115);
+    ck_assert_int_eq(info.episodes->tasks * 10000 + info.first * 100 + info.count, 200210);
     ck_assert_int_eq(info.results, 1);
     ck_assert_int_eq(adatom_recipe_get(recipe, 0, &result), ADATOM_OK);
-    ck_assert_str_eq(result.method.adapt, "atoms");
-    ck_assert_str_eq(result.method.head, "cosine");
-    ck_assert_int_eq(result.method.steps, 3);
-    ck_assert(result.method.nesterov && result.method.lr_atoms == 0.25f && result.method.seed == 7);
-    ck_assert(result.method.lr < 0 &&
-              result.method.lr_norm == 0); /* a 0 that is written is none; what is not is the default */
+    ck_assert_int_eq(result.method->adapt, ADATOM_ADAPT_ATOMS);
+    ck_assert_int_eq(result.method->head, ADATOM_HEAD_COSINE);
+    ck_assert_int_eq(result.method->steps, 3);
+    ck_assert(result.method->nesterov && result.method->lr_atoms == 0.25f && result.method->seed == 7);
+    ck_assert(result.method->lr < 0 &&
+              result.method->lr_norm == 0); /* a 0 that is written is none; what is not is the default */
     ck_assert(result.accuracy == 0.5 && result.ci95 == 0.02 && result.tolerance == 0);
     ck_assert_int_eq(adatom_recipe_get(recipe, 1, &result), ADATOM_USAGE);
     adatom_recipe_destroy(&recipe);
@@ -99,7 +99,7 @@ static const struct {
     {"{" HEADER DATA "\"episodes\": {\"way\": 1, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7}, " RESULTS "}",
      "episodes.way must be a whole number from 2 to 1024"},
     {"{" HEADER DATA "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7, \"first\": 3, "
-                     "\"count\": 7}, " RESULTS "}",
+     "\"count\": 7}, " RESULTS "}",
      "episodes.first and episodes.count"},
     {"{" HEADER DATA
      "\"episodes\": {\"way\": 5, \"shot\": 1, \"query\": 15, \"tasks\": 9, \"seed\": 7, \"count\": 1}, " RESULTS "}",
@@ -133,12 +133,12 @@ START_TEST(test_ours) {
     for (size_t i = 0; i < files.gl_pathc; i++) {
         adatom_recipe *recipe = NULL;
         adatom_model *model = NULL;
-        adatom_recipe_info info;
+        adatom_recipe_info info = ADATOM_INIT(adatom_recipe_info);
         ck_assert_msg(adatom_recipe_load(ctx, files.gl_pathv[i], &recipe) == ADATOM_OK, "%s",
                       adatom_context_message(ctx));
         adatom_recipe_describe(recipe, &info);
         ck_assert_msg(adatom_model_load(ctx, info.model, &model) == ADATOM_OK, "%s", adatom_context_message(ctx));
-        adatom_model_info m;
+        adatom_model_info m = ADATOM_INIT(adatom_model_info);
         adatom_model_describe(model, &m);
         if (info.model_hash) ck_assert_str_eq(info.model_hash, m.hash);
         adatom_model_destroy(&model);
@@ -159,9 +159,9 @@ typedef struct verdict {
 static verdict run(adatom_device *device, const char *file, const char *text) {
     adatom_recipe *recipe = NULL;
     adatom_reproduction *reproduction = NULL;
-    adatom_recipe_result expected;
-    adatom_evaluation_info e;
-    verdict v;
+    adatom_recipe_result expected = ADATOM_INIT(adatom_recipe_result);
+    adatom_evaluation_info e = ADATOM_INIT(adatom_evaluation_info);
+    verdict v = {.info = ADATOM_INIT(adatom_reproduction_info), .result = ADATOM_INIT(adatom_reproduction_result)};
     ck_assert_msg(adatom_recipe_parse(ctx, file, text, strlen(text), &recipe) == ADATOM_OK, "%s",
                   adatom_context_message(ctx));
     ck_assert_msg(adatom_recipe_run(device, recipe, NULL, &reproduction) == ADATOM_OK, "%s",
@@ -183,8 +183,9 @@ static verdict run(adatom_device *device, const char *file, const char *text) {
 
 /* The rule of recipe.h: the recipe's tolerance, that of the same list, that of two samples. */
 START_TEST(test_verdict) {
-    const adatom_device_params cpu = {.select = "cpu"};
-    const adatom_model_params params = {.image_size = 16, .width = 8, .atoms = 4, .seed = 3};
+    const adatom_device_params cpu = {.size = sizeof(adatom_device_params), .select = "cpu"};
+    const adatom_model_params params = {
+        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
     adatom_device *device = NULL;
     adatom_model *model = NULL;
     char folder[] = "/tmp/recipe-XXXXXX", path[64], file[64], text[1024];
@@ -208,9 +209,11 @@ START_TEST(test_verdict) {
     /* The same list by both hashes: half the interval. One hash alone is not enough. */
     adatom_dataset *data = NULL;
     adatom_episodes *list = NULL;
-    const adatom_dataset_params data_params = {.size = 16, .split = "val", .builtin_per_class = 8};
-    const adatom_episodes_params list_params = {.way = 3, .shot = 1, .query = 5, .tasks = 8, .seed = 1};
-    adatom_episodes_info hashes;
+    const adatom_dataset_params data_params = {
+        .size = sizeof(adatom_dataset_params), .image_size = 16, .split = "val", .builtin_per_class = 8};
+    const adatom_episodes_params list_params = {
+        .size = sizeof(adatom_episodes_params), .way = 3, .shot = 1, .query = 5, .tasks = 8, .seed = 1};
+    adatom_episodes_info hashes = ADATOM_INIT(adatom_episodes_info);
     ck_assert_int_eq(adatom_dataset_open(ctx, "builtin:shapes", &data_params, &data), ADATOM_OK);
     ck_assert_int_eq(adatom_episodes_create(ctx, data, &list_params, &list), ADATOM_OK);
     adatom_episodes_describe(list, &hashes);

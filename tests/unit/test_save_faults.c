@@ -109,7 +109,7 @@ static void teardown(void) {
 /* Which of the adapters the folder holds. */
 static int held(const char *path, const char *after, int n) {
     adatom_adapter *read = NULL;
-    adatom_adapter_info info, own;
+    adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info), own = ADATOM_INIT(adatom_adapter_info);
     const adatom_status status = adatom_adapter_load(ctx, path, &read);
     ck_assert_msg(status == ADATOM_OK, "%s %d: %s", after, n, adatom_context_message(ctx));
     adatom_adapter_describe(read, &info);

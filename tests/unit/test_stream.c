@@ -1,6 +1,7 @@
 /* Pictures that don't fit: the same results as with all of them on the device, within the memory allowed. On the CPU
  * engine, and on Vulkan through mapped memory and through the staging buffer. */
 #include "device/device.h"
+#include "tests/choices.h"
 #include "tests/run_suite.h"
 #include "tests/support/hooks.h"
 #include "vk/vk.h"
@@ -20,7 +21,8 @@ static adatom_dataset *base, *novel;
 
 static void open_device(int kind) {
     const char *index = getenv("ADATOM_TEST_DEVICE");
-    const adatom_device_params params = {.select = kind == CPU ? "cpu"
+    const adatom_device_params params = {.size = sizeof(adatom_device_params),
+                                         .select = kind == CPU ? "cpu"
                                                    : index     ? index
                                                                : "vulkan",
                                          .validate = kind != CPU};
@@ -30,8 +32,9 @@ static void open_device(int kind) {
 
 static void setup(void) {
     OK(adatom_context_create(NULL, &ctx));
-    const adatom_dataset_params b = {.size = 20, .split = "base", .builtin_per_class = 10},
-                                n = {.size = 20, .split = "novel", .builtin_per_class = 20};
+    const adatom_dataset_params
+        b = {.size = sizeof(adatom_dataset_params), .image_size = 20, .split = "base", .builtin_per_class = 10},
+        n = {.size = sizeof(adatom_dataset_params), .image_size = 20, .split = "novel", .builtin_per_class = 20};
     OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
     OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
 }
@@ -109,23 +112,28 @@ typedef struct seen {
     long stop; /* interrupt at this step; 0: never */
 } seen;
 
-static void watch(void *user, const adatom_pretrain_progress *now) {
+static bool watch(void *user, const adatom_progress *progress) {
+    const adatom_training_progress *now = progress->training;
     seen *s = user;
+    if (!now) return true;
     s->arena_bytes = now->arena_bytes;
     s->streamed = now->streamed;
     s->loss = now->loss;
-    if (s->stop && now->step >= s->stop) adatom_context_interrupt(ctx);
+    return !s->stop || progress->done < (uint64_t)s->stop;
 }
 
 /* 64 classes x 10 pictures in batches of 48: the last pictures of an epoch are left out, blocks span two epochs. */
 static adatom_status train(const char *path, size_t memory_bytes, bool validate, bool resume, seen *s, char hash[17]) {
     adatom_model *model = NULL;
-    adatom_model_info info;
-    const adatom_pretrain_params p = {.model = {.arch = "conv4", .image_size = 20, .width = 8, .atoms = 4},
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
+    const adatom_model_params network = {
+        .size = sizeof network, .arch = "conv4", .image_size = 20, .width = 8, .atoms = 4};
+    const adatom_pretrain_params p = {.size = sizeof(adatom_pretrain_params),
+                                      .model = &network,
                                       .epochs = 2,
                                       .batch = 48,
                                       .seed = 5,
-                                      .augment = "crop+flip+jitter",
+                                      .augment = ADATOM_AUGMENT_CROP | ADATOM_AUGMENT_FLIP | ADATOM_AUGMENT_JITTER,
                                       .validation = validate ? novel : NULL,
                                       .validation_tasks = 20,
                                       .memory_bytes = memory_bytes,
@@ -184,9 +192,14 @@ END_TEST
 
 static adatom_status adapt(const adatom_model *model, const adatom_episodes *list, const char *method,
                            size_t memory_bytes, adatom_evaluation **out, adatom_evaluation_info *info) {
-    const adatom_method m = {
-        .adapt = method, .steps = strcmp(method, "centroid") ? 3 : 0, .memory_bytes = memory_bytes};
-    adatom_status status = adatom_adapt_episodes(device, model, novel, list, &m, 0, 0, NULL, out);
+    const adatom_method m = {.size = sizeof(adatom_method),
+                             .adapt = adapt_of(method),
+                             .steps = strcmp(method, "centroid") ? 3 : 0,
+                             .memory_bytes = memory_bytes};
+    adatom_status status = adatom_adapt_episodes(
+        device, model,
+        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &m},
+        out);
     if (status == ADATOM_OK) adatom_evaluation_describe(*out, info);
     return status;
 }
@@ -195,14 +208,16 @@ START_TEST(streamed_episodes_are_the_same) {
     static const char *const methods[] = {"centroid", "atoms"};
     adatom_model *model = NULL;
     adatom_episodes *list = NULL;
-    const adatom_model_params m = {.arch = "conv4", .image_size = 20, .width = 8, .atoms = 4, .seed = 3};
-    const adatom_episodes_params e = {.way = 3, .shot = 2, .query = 3, .tasks = 11, .seed = 9};
+    const adatom_model_params m = {
+        .size = sizeof(adatom_model_params), .arch = "conv4", .image_size = 20, .width = 8, .atoms = 4, .seed = 3};
+    const adatom_episodes_params e = {
+        .size = sizeof(adatom_episodes_params), .way = 3, .shot = 2, .query = 3, .tasks = 11, .seed = 9};
     open_device(_i);
     OK(adatom_model_create(ctx, &m, &model));
     OK(adatom_episodes_create(ctx, novel, &e, &list));
     for (size_t k = 0; k < AD_COUNT(methods); k++) {
         adatom_evaluation *all = NULL, *part = NULL;
-        adatom_evaluation_info a, b;
+        adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
         OK(adapt(model, list, methods[k], 0, &all, &a));
         ck_assert_ptr_nonnull(strstr(a.config_json, "\"resident\""));
         /* Less and less, until one task does not fit. */

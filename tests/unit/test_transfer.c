@@ -1,5 +1,6 @@
 #include "io/safetensors.h"
 #include "net/network.h"
+#include "tests/choices.h"
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/factor.h"
@@ -38,11 +39,15 @@ static void refused(adatom_status status, adatom_status expected, const char *te
 /* A dense network whose norms do something. */
 static adatom_model *dense(const char *arch, int size, int width, int classes) {
     adatom_model *model = NULL;
-    OK(adatom_model_create(
-        ctx,
-        &(adatom_model_params){
-            .arch = arch, .sharing = "none", .image_size = size, .width = width, .classes = classes, .seed = 3},
-        &model));
+    OK(adatom_model_create(ctx,
+                           &(adatom_model_params){.size = sizeof(adatom_model_params),
+                                                  .arch = arch,
+                                                  .sharing = ADATOM_SHARING_NONE,
+                                                  .image_size = size,
+                                                  .width = width,
+                                                  .classes = classes,
+                                                  .seed = 3},
+                           &model));
     ad_random random = ad_random_make(9, AD_STREAM_CHECK, 0);
     for (int i = 0; i < model->net.param_count; i++) {
         const ad_param *p = &model->net.params[i];
@@ -55,8 +60,12 @@ static adatom_model *dense(const char *arch, int size, int width, int classes) {
 
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int atoms, bool residual) {
     adatom_model *out = NULL;
-    OK(adatom_model_decompose(
-        model, &(adatom_decompose_params){.sharing = sharing, .atoms = atoms, .residual = residual}, &out));
+    OK(adatom_model_decompose(model,
+                              &(adatom_decompose_params){.size = sizeof(adatom_decompose_params),
+                                                         .sharing = sharing_of(sharing),
+                                                         .atoms = atoms,
+                                                         .residual = residual},
+                              &out));
     return out;
 }
 
@@ -68,11 +77,11 @@ START_TEST(test_singular_values_say_what_is_lost) {
     double before = 1;
     for (int m = 1; m <= 9; m++) {
         adatom_model *d = decomposed(model, "layer", m, false);
-        adatom_model_info info;
+        adatom_model_info info = ADATOM_INIT(adatom_model_info);
         adatom_model_describe(d, &info);
         ck_assert_int_eq(info.atoms, m);
         for (int l = 0; l < info.layers; l++) {
-            adatom_layer_info layer;
+            adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
             OK(adatom_model_layer(d, l, &layer));
             if (strcmp(layer.kind, "conv") != 0 || layer.atoms == 0) continue;
             float s[9];
@@ -248,13 +257,20 @@ END_TEST
 
 START_TEST(test_decompose_refuses) {
     adatom_model *model = dense("conv4", 16, 4, 0), *out = model;
-    refused(adatom_model_decompose(model, &(adatom_decompose_params){.atoms = 10}, &out), ADATOM_USAGE,
-            "10 atoms are more than the 3 x 3 kernels");
+    refused(adatom_model_decompose(
+                model, &(adatom_decompose_params){.size = sizeof(adatom_decompose_params), .atoms = 10}, &out),
+            ADATOM_USAGE, "10 atoms are more than the 3 x 3 kernels");
     ck_assert_ptr_null(out);
-    refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "none"}, &out), ADATOM_USAGE,
-            "known: layer, stage, net");
-    refused(adatom_model_decompose(model, &(adatom_decompose_params){.sharing = "group"}, &out), ADATOM_USAGE,
-            "unknown sharing 'group'");
+    refused(adatom_model_decompose(
+                model,
+                &(adatom_decompose_params){.size = sizeof(adatom_decompose_params), .sharing = ADATOM_SHARING_NONE},
+                &out),
+            ADATOM_USAGE, "known: layer, stage, net");
+    refused(adatom_model_decompose(
+                model,
+                &(adatom_decompose_params){.size = sizeof(adatom_decompose_params), .sharing = (adatom_sharing)8},
+                &out),
+            ADATOM_USAGE, "sharing number 8 is not known");
     size_t count;
     refused(adatom_model_singular_values(model, 1, NULL, 0, &count), ADATOM_USAGE, "is no convolution");
     refused(adatom_model_singular_values(model, 99, NULL, 0, &count), ADATOM_USAGE, "no layer 99");
@@ -282,7 +298,9 @@ static const struct {
 
 START_TEST(test_round_trip) {
     adatom_model *model = dense(trips[_i].arch, trips[_i].size, 4, 3), *again = NULL;
-    OK(adatom_model_export(model, path, &(adatom_export_params){.layout = trips[_i].layout}));
+    OK(adatom_model_export(
+        model, path,
+        &(adatom_export_params){.size = sizeof(adatom_export_params), .layout = layout_of(trips[_i].layout)}));
     char *bytes;
     size_t size;
     ad_safetensors file;
@@ -291,7 +309,10 @@ START_TEST(test_round_trip) {
     ck_assert_ptr_nonnull(ad_safetensors_find(&file, trips[_i].tensor));
     ad_safetensors_clear(&file);
     ad_free(bytes);
-    OK(adatom_model_import(ctx, path, &(adatom_import_params){.image_size = trips[_i].size, .resize = 50}, &again));
+    OK(adatom_model_import(
+        ctx, path,
+        &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = trips[_i].size, .resize = 50},
+        &again));
     ck_assert_str_eq(again->net.arch, trips[_i].arch);
     ck_assert_int_eq(again->resize, 50);
     ck_assert_int_eq(again->net.way, 3);
@@ -301,14 +322,17 @@ START_TEST(test_round_trip) {
     OK(adatom_model_save(residual, path));
     adatom_model_destroy(&residual);
     OK(adatom_model_load(ctx, path, &residual));
-    adatom_model_info info;
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(residual, &info);
     ck_assert_str_eq(info.layout,
                      strcmp(trips[_i].layout, "timm") ? trips[_i].layout : "torchvision"); /* the same names */
     ck_assert_int_eq(info.resize, 50);
     OK(adatom_model_export(residual, path, NULL));
     adatom_model_destroy(&again);
-    OK(adatom_model_import(ctx, path, &(adatom_import_params){.image_size = trips[_i].size, .resize = 50}, &again));
+    OK(adatom_model_import(
+        ctx, path,
+        &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = trips[_i].size, .resize = 50},
+        &again));
     ck_assert_mem_eq(model->values, again->values, model->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
     adatom_model_destroy(&again);
     adatom_model_destroy(&residual);
@@ -342,7 +366,8 @@ static adatom_status import_edited(const char *from, const char *to, const adato
 static void write_map(const char *text) { OK(ad_write_file(ctx, path2, text, strlen(text))); }
 
 START_TEST(test_import_says_what_is_wrong) {
-    const adatom_import_params size = {.image_size = 16}, map = {.image_size = 16, .map = path2};
+    const adatom_import_params size = {.size = sizeof(adatom_import_params), .image_size = 16},
+                               map = {.size = sizeof map, .image_size = 16, .map = path2};
     OK(import_edited("trunk", "trunk", &size));
     refused(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &size), ADATOM_BAD_DATA,
             "1 tensors are missing: 'trunk.2.BN.bias'; and 1 are left over: 'trunk.2.BN.Bias'");
@@ -353,14 +378,19 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(import_edited("\"dtype\":\"I64\"", "\"dtype\":\"F64\"", &size), ADATOM_BAD_DATA,
             "has the type F64; F32, F16, BF16 or I64 was expected");
     refused(import_edited("trunk.", "lower.", &size), ADATOM_BAD_DATA, "none of its");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "resnet34"}), ADATOM_BAD_DATA,
-            "read as resnet34 of closerlook");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.arch = "alexnet"}), ADATOM_USAGE,
-            "no layout 'auto' of a network 'alexnet'");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .resize = 8}), ADATOM_USAGE,
-            "cannot be scaled to 8");
-    refused(import_edited("trunk", "trunk", &(adatom_import_params){.image_size = 16, .std = {1, 1, 0}}), ADATOM_USAGE,
-            "impossible");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){.size = sizeof(adatom_import_params), .arch = "resnet34"}),
+            ADATOM_BAD_DATA, "read as resnet34 of closerlook");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){.size = sizeof(adatom_import_params), .arch = "alexnet"}),
+            ADATOM_USAGE, "no layout 'auto' of a network 'alexnet'");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = 16, .resize = 8}),
+            ADATOM_USAGE, "cannot be scaled to 8");
+    refused(import_edited(
+                "trunk", "trunk",
+                &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = 16, .std = {1, 1, 0}}),
+            ADATOM_USAGE, "impossible");
     /* Maps. */
     write_map("{\"trunk.2.BN.Bias\": \"layer3.norm.bias\"}");
     OK(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &map));
@@ -388,8 +418,10 @@ START_TEST(test_import_says_what_is_wrong) {
     adatom_model *model = dense("conv4", 16, 4, 0);
     OK(adatom_model_save(model, path));
     refused(adatom_model_import(ctx, path, NULL, &out), ADATOM_BAD_DATA, "a model of this program already");
-    refused(adatom_model_export(model, path, &(adatom_export_params){.layout = "rfs"}), ADATOM_USAGE,
-            "'rfs' has no names for conv4");
+    refused(
+        adatom_model_export(model, path,
+                            &(adatom_export_params){.size = sizeof(adatom_export_params), .layout = ADATOM_LAYOUT_RFS}),
+        ADATOM_USAGE, "'rfs' has no names for conv4");
     adatom_model_destroy(&model);
 }
 END_TEST

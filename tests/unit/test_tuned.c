@@ -21,10 +21,11 @@ static void close_engine(void) { engine->api->destroy(engine); }
 /* What was found faster is what a program runs, also in the next process. */
 START_TEST(tuned_choice_is_run) {
     char folder[] = "/tmp/adatom-test-XXXXXX", command[64];
-    const adatom_device_params params = {.cache_dir = mkdtemp(folder)};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .cache_dir = mkdtemp(folder)};
     OK(adatom_context_create(NULL, &ctx));
     open_engine(&params);
-    ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry((ad_geometry){.n = 2, .h = 8, .w = 8, .c = 8, .o = 8, .k = 3, .pad = 1}));
+    const ad_geometry g = ad_case_geometry((ad_geometry){.n = 2, .h = 8, .w = 8, .c = 8, .o = 8, .k = 3, .pad = 1});
+    ad_case c = ad_case_of(AD_OP_CONV, 1, g);
     for (int r = 0; r < 4; r++) c.count[r] = ad_op_elements(&c.op, r);
     int whole = 0, chosen = 0, kernel = 0;
     ad_plan *plan = ad_case_plan(ctx, &c, &whole);

@@ -47,7 +47,7 @@ static ad_engine *engine;
 
 static void open_context(void) {
     memset(&logged, 0, sizeof logged);
-    const adatom_context_params params = {.log = on_log};
+    const adatom_context_params params = {.size = sizeof(adatom_context_params), .log = on_log};
     ck_assert_int_eq(adatom_context_create(&params, &ctx), ADATOM_OK);
 }
 
@@ -64,7 +64,7 @@ static void close_engine(void) {
 
 static void setup(void) {
     open_context();
-    const adatom_device_params params = {.validate = true};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .validate = true};
     open_engine(&params);
 }
 
@@ -241,7 +241,7 @@ START_TEST(submissions_are_bounded) {
 END_TEST
 
 START_TEST(operations_are_timed) {
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     engine->api->describe(engine, &info);
@@ -374,7 +374,7 @@ static bool find_cache(const char *folder, const char *suffix, char path[512]) {
 }
 
 static void use_engine(const char *cache_dir, int prefer) {
-    const adatom_device_params params = {.cache_dir = cache_dir};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .cache_dir = cache_dir};
     ad_plan *plan = chain_plan();
     ad_program *program = NULL;
     open_engine(&params);
@@ -442,7 +442,8 @@ START_TEST(half_precision_waits_for_its_verdict) {
     char folder[] = "/tmp/adatom-test-XXXXXX";
     close_engine();
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    ad_case c = ad_case_of(AD_OP_CONV, 1, ad_case_geometry((ad_geometry){.n = 2, .h = 5, .w = 5, .c = 8, .o = 8, .k = 3, .pad = 1}));
+    const ad_geometry g = ad_case_geometry((ad_geometry){.n = 2, .h = 5, .w = 5, .c = 8, .o = 8, .k = 3, .pad = 1});
+    ad_case c = ad_case_of(AD_OP_CONV, 1, g);
     ad_case_list list = {.ctx = ctx};
     ad_case_add(&list, c, true, NULL);
     int whole, half = 0;
@@ -451,7 +452,9 @@ START_TEST(half_precision_waits_for_its_verdict) {
     const ad_op *op = &plan->ops[0];
     for (int round = 0; round < 4; round++) { /* not asked for; asked for; opened again; not asked for again */
         const bool asked = round == 1 || round == 2;
-        open_engine(&(adatom_device_params){.cache_dir = folder, .precision = asked ? "fp16" : NULL});
+        open_engine(&(adatom_device_params){.size = sizeof(adatom_device_params),
+                                            .cache_dir = folder,
+                                            .precision = asked ? ADATOM_PRECISION_FP16 : ADATOM_PRECISION_FP32});
         ad_half_variant about = {0};
         for (half = 1; !engine->api->variant_half(engine, plan, op, half, &about) || strcmp(about.name, "half"); half++)
             ck_assert_int_lt(half, 8);
@@ -489,7 +492,7 @@ END_TEST
 START_TEST(no_memory_to_open_with_caches) {
     char cache[] = "/tmp/adatom-vk-XXXXXX", command[128];
     ck_assert_ptr_nonnull(mkdtemp(cache));
-    const adatom_device_params params = {.validate = true, .cache_dir = cache};
+    const adatom_device_params params = {.size = sizeof(adatom_device_params), .validate = true, .cache_dir = cache};
     close_engine();
     open_engine(&params);
     ad_plan *plan = chain_plan();
@@ -518,11 +521,12 @@ END_TEST
 
 /* What the scheduler learns: device time, not what the host did beside it; never a division by nothing. */
 START_TEST(learned_times) {
-    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.1, false), 2);
-    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.1, true), 1); /* the device may have been done long before */
-    ck_assert_double_eq(ad_vk_time_factor(0.05, 0.1, true), 0.5);
-    ck_assert_double_eq(ad_vk_time_factor(0, 0, false), 1);
-    ck_assert(ad_vk_time_factor(0, 0.1, false) > 0 && ad_vk_time_factor(0.1, 0, false) < 1e9);
+    ck_assert_double_eq(ad_vk_time_factor(0.2, 0.2, 0.1), 2);
+    ck_assert_double_eq(ad_vk_time_factor(0.05, 0.2, 0.1), 1); /* the device may have been done long before */
+    ck_assert_double_eq(ad_vk_time_factor(0, 0.05, 0.1), 0.5);
+    ck_assert_double_eq(ad_vk_time_factor(0.5, 0.75, 0.25), 2);
+    ck_assert_double_eq(ad_vk_time_factor(0, 0, 0), 1);
+    ck_assert(ad_vk_time_factor(0, 0, 0.1) > 0 && ad_vk_time_factor(0.1, 0.1, 0) < 1e9);
 }
 END_TEST
 

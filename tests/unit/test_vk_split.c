@@ -98,7 +98,7 @@ static void run(double seconds, int turns, bool profile, float *out) {
     OK(engine->api->program_profile(program, profile));
     for (int i = 0; i < turns; i++) OK(ad_run_segment(engine->api, program, AD_SEGMENT_STEP, 1));
     OK(engine->api->program_read(program, sum, 0, out, TASKS * PIXELS * sizeof *out));
-    adatom_device_info info;
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
     engine->api->describe(engine, &info);
     for (int op = 0; op < 2 && profile && info.timer; op++) {
         const double ns = engine->api->program_op_ns(program, op);
@@ -144,7 +144,7 @@ START_TEST(fast_launches_are_put_together) {
 END_TEST
 
 int main(void) {
-    const adatom_context_params params = {.log = on_log};
+    const adatom_context_params params = {.size = sizeof params, .log = on_log};
     size_t count = 0;
     if (adatom_context_create(&params, &ctx) != ADATOM_OK) return EXIT_FAILURE;
     const bool vulkan = getenv("CI") || ad_vk_list(ctx, NULL, 0, &count) != ADATOM_OK || count > 0;

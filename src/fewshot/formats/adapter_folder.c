@@ -49,6 +49,7 @@ static bool try_leftover(void *user, const char *config) {
 }
 
 adatom_status adatom_adapter_load(adatom_context *context, const char *folder, adatom_adapter **out) {
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
     char *config = ad_format(context, "%s/" AD_ADAPTER_CONFIG, folder),
          *tensors = ad_format(context, "%s/" AD_ADAPTER_TENSORS, folder);
     const int lock = ad_lock_folder(context, folder, false);
@@ -72,7 +73,7 @@ adatom_status adatom_adapter_load(adatom_context *context, const char *folder, a
     if (lock >= 0) close(lock);
     ad_free(config);
     ad_free(tensors);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }
 
 /* ---- writing ---- */
@@ -141,6 +142,7 @@ static bool take_back(const char *kept, const char *tensors) {
 
 adatom_status adatom_adapter_save(const adatom_adapter *a, const char *folder) {
     adatom_context *ctx = a->ctx;
+    const ad_call outer = ad_call_begin(ctx, NULL, NULL);
     adatom_status status = ADATOM_OK;
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -185,5 +187,5 @@ done:
     ad_free(target);
     ad_free(tensors);
     ad_free(config);
-    return ad_leave(a->ctx, status);
+    return ad_call_end(ctx, &outer, status);
 }

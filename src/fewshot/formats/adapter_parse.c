@@ -286,12 +286,17 @@ done:
     return status;
 }
 
-adatom_status adatom_adapter_parse(adatom_context *context, const char *name, const char *config, size_t config_size,
-                                   const void *tensors, size_t tensors_size, adatom_adapter **out) {
+adatom_status adatom_adapter_parse(adatom_context *context, const adatom_adapter_files *files, adatom_adapter **out) {
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
+    adatom_adapter_files f;
     ad_safetensors file = {0};
     *out = NULL;
-    adatom_status status = ad_safetensors_parse(context, name, tensors, tensors_size, &file);
-    if (status == ADATOM_OK) status = ad_adapter_parse(context, config, config_size, &file, out);
+    adatom_status status = AD_PARAMS(context, adatom_adapter_files, files, &f);
+    if (status == ADATOM_OK && (!f.config || !f.tensors))
+        status = ad_fail(context, ADATOM_USAGE, "an adapter has a configuration and tensors");
+    if (status == ADATOM_OK)
+        status = ad_safetensors_parse(context, f.name ? f.name : "adapter", f.tensors, f.tensors_size, &file);
+    if (status == ADATOM_OK) status = ad_adapter_parse(context, f.config, f.config_size, &file, out);
     ad_safetensors_clear(&file);
-    return status;
+    return ad_call_end(context, &outer, status);
 }

@@ -21,6 +21,7 @@ static json_t *numbers(const int32_t *pictures, size_t count) {
 }
 
 adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *path) {
+    const ad_call outer = ad_call_begin(episodes->ctx, NULL, NULL);
     adatom_status status = ADATOM_OK;
     const adatom_episodes_info *info = &episodes->info;
     const size_t supports = (size_t)info->way * (size_t)info->shot, queries = (size_t)info->way * (size_t)info->query;
@@ -45,7 +46,7 @@ adatom_status adatom_episodes_save(const adatom_episodes *episodes, const char *
         status = ad_write_file(episodes->ctx, path, text, strlen(text));
     json_decref(json);
     free(text); /* jansson's */
-    return ad_leave(episodes->ctx, status);
+    return ad_call_end(episodes->ctx, &outer, status);
 }
 
 typedef struct reader {
@@ -143,7 +144,7 @@ static adatom_status read_header(adatom_context *ctx, const char *name, json_t *
 static adatom_status read_episodes(reader *r, const adatom_dataset *dataset, const json_t *array, const char *hash) {
     adatom_status status = ADATOM_OK;
     adatom_episodes *list = r->list;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
     const size_t each = ad_episode_pictures(&list->info), supports = (size_t)list->info.way * (size_t)list->info.shot;
     r->images = info.images;
@@ -175,7 +176,7 @@ done:
 adatom_status adatom_episodes_parse(adatom_context *context, const char *name, const char *text, size_t size,
                                     const adatom_dataset *dataset, adatom_episodes **out) {
     adatom_status status = ADATOM_OK;
-    adatom_dataset_info info;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     json_t *json = NULL, *array = NULL;
     json_error_t error;
     reader r = {.ctx = context, .name = name};
@@ -209,11 +210,12 @@ done:
 
 adatom_status adatom_episodes_load(adatom_context *context, const char *path, const adatom_dataset *dataset,
                                    adatom_episodes **out) {
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
     char *text = NULL;
     size_t size = 0;
     *out = NULL;
     adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &text, &size);
     if (status == ADATOM_OK) status = adatom_episodes_parse(context, path, text, size, dataset, out);
     ad_free(text);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }

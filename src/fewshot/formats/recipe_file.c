@@ -21,7 +21,8 @@ typedef enum value_type {
     VALUE_RATE,   /* float; a 0 that is written becomes -1, none: 0 is the default */
     VALUE_DOUBLE, /* double */
     VALUE_FLAG,   /* bool */
-    VALUE_JSON    /* json_t *: an object or array with rules of its own */
+    VALUE_JSON,   /* json_t *: an object or array with rules of its own */
+    VALUE_CHOICE  /* an enum of adatom/choice.h, by its text */
 } value_type;
 
 typedef struct member {
@@ -65,15 +66,15 @@ static const member data_members[] = {
     {"per_class", VALUE_INT, false, AT(adatom_recipe_info, per_class), 1, 100000},
 };
 static const member episodes_members[] = {
-    {"way", VALUE_INT, true, AT(adatom_recipe_info, episodes.way), 2, 1024},
-    {"shot", VALUE_INT, true, AT(adatom_recipe_info, episodes.shot), 1, 1024},
-    {"query", VALUE_INT, true, AT(adatom_recipe_info, episodes.query), 1, 4096},
-    {"tasks", VALUE_INT, true, AT(adatom_recipe_info, episodes.tasks), 2, 1e6},
-    {"seed", VALUE_SEED, true, AT(adatom_recipe_info, episodes.seed), 0, MAX_SEED},
-    {"without_replacement", VALUE_FLAG, false, AT(adatom_recipe_info, episodes.without_replacement), 0, 0},
-    {"first", VALUE_INT, false, AT(adatom_recipe_info, first), 0, 1e6},
-    {"count", VALUE_INT, false, AT(adatom_recipe_info, count), 0, 1e6},
-    {"list_hash", VALUE_HASH, false, AT(adatom_recipe_info, list_hash), 0, 0},
+    {"way", VALUE_INT, true, AT(adatom_recipe, episodes.way), 2, 1024},
+    {"shot", VALUE_INT, true, AT(adatom_recipe, episodes.shot), 1, 1024},
+    {"query", VALUE_INT, true, AT(adatom_recipe, episodes.query), 1, 4096},
+    {"tasks", VALUE_INT, true, AT(adatom_recipe, episodes.tasks), 2, ADATOM_EPISODES_MOST},
+    {"seed", VALUE_SEED, true, AT(adatom_recipe, episodes.seed), 0, MAX_SEED},
+    {"without_replacement", VALUE_FLAG, false, AT(adatom_recipe, episodes.without_replacement), 0, 0},
+    {"first", VALUE_INT, false, AT(adatom_recipe, info.first), 0, ADATOM_EPISODES_MOST},
+    {"count", VALUE_INT, false, AT(adatom_recipe, info.count), 0, ADATOM_EPISODES_MOST},
+    {"list_hash", VALUE_HASH, false, AT(adatom_recipe, info.list_hash), 0, 0},
 };
 static const member result_members[] = {
     {"method", VALUE_JSON, true, AT(result_outline, method), 0, 0},
@@ -84,11 +85,37 @@ static const member expected_members[] = {
     {"ci95", VALUE_DOUBLE, true, AT(adatom_recipe_result, ci95), 0, 1},
     {"tolerance", VALUE_DOUBLE, false, AT(adatom_recipe_result, tolerance), 0, 1},
 };
-/* Names and what is allowed together are checked by ad_settings_resolve(). */
+/* What is allowed together is checked by ad_settings_resolve(). */
+#define TEXTS(name, LIST) static const char *const name[] = {LIST(AD_CHOICE_TEXT) NULL}
+TEXTS(adapt_texts, ADATOM_ADAPT_LIST);
+TEXTS(optimizer_texts, ADATOM_OPTIMIZER_LIST);
+TEXTS(head_texts, ADATOM_HEAD_LIST);
+TEXTS(head_init_texts, ADATOM_HEAD_INIT_LIST);
+TEXTS(distance_texts, ADATOM_DISTANCE_LIST);
+TEXTS(bn_texts, ADATOM_BN_LIST);
+TEXTS(conv_texts, ADATOM_CONV_LIST);
+TEXTS(recipe_texts, ADATOM_PROCEDURE_LIST);
+#undef TEXTS
+/* Of each member that is a VALUE_CHOICE, the texts of the enum in the order of its values, and what a sentence calls
+ * it. */
+typedef struct choice {
+    const char *member, *what;
+    const char *const *texts;
+} choice;
+static const choice choices[] = {
+    {"adapt", "the method", adapt_texts},
+    {"optimizer", "the optimizer", optimizer_texts},
+    {"head", "the head", head_texts},
+    {"head_init", "the start of the head", head_init_texts},
+    {"distance", "the distance", distance_texts},
+    {"bn", "the batch norm policy", bn_texts},
+    {"conv", "the convolution", conv_texts},
+    {"recipe", "the recipe", recipe_texts},
+};
 static const member method_members[] = {
-    {"adapt", VALUE_TEXT, true, AT(adatom_method, adapt), 0, 0},
+    {"adapt", VALUE_CHOICE, true, AT(adatom_method, adapt), 0, 0},
     {"steps", VALUE_INT, false, AT(adatom_method, steps), 0, 1e6},
-    {"optimizer", VALUE_TEXT, false, AT(adatom_method, optimizer), 0, 0},
+    {"optimizer", VALUE_CHOICE, false, AT(adatom_method, optimizer), 0, 0},
     {"lr", VALUE_RATE, false, AT(adatom_method, lr), 0, 1000},
     {"lr_atoms", VALUE_RATE, false, AT(adatom_method, lr_atoms), 0, 1000},
     {"lr_norm", VALUE_RATE, false, AT(adatom_method, lr_norm), 0, 1000},
@@ -101,13 +128,13 @@ static const member method_members[] = {
     {"nesterov", VALUE_FLAG, false, AT(adatom_method, nesterov), 0, 0},
     {"weight_decay", VALUE_FLOAT, false, AT(adatom_method, weight_decay), 0, 100},
     {"label_smoothing", VALUE_FLOAT, false, AT(adatom_method, label_smoothing), 0, 0.99},
-    {"head", VALUE_TEXT, false, AT(adatom_method, head), 0, 0},
-    {"head_init", VALUE_TEXT, false, AT(adatom_method, head_init), 0, 0},
+    {"head", VALUE_CHOICE, false, AT(adatom_method, head), 0, 0},
+    {"head_init", VALUE_CHOICE, false, AT(adatom_method, head_init), 0, 0},
     {"cosine_scale", VALUE_FLOAT, false, AT(adatom_method, cosine_scale), 0, 1000},
-    {"distance", VALUE_TEXT, false, AT(adatom_method, distance), 0, 0},
-    {"bn", VALUE_TEXT, false, AT(adatom_method, bn), 0, 0},
-    {"conv", VALUE_TEXT, false, AT(adatom_method, conv), 0, 0},
-    {"recipe", VALUE_TEXT, false, AT(adatom_method, recipe), 0, 0},
+    {"distance", VALUE_CHOICE, false, AT(adatom_method, distance), 0, 0},
+    {"bn", VALUE_CHOICE, false, AT(adatom_method, bn), 0, 0},
+    {"conv", VALUE_CHOICE, false, AT(adatom_method, conv), 0, 0},
+    {"recipe", VALUE_CHOICE, false, AT(adatom_method, procedure), 0, 0},
 };
 #undef AT
 
@@ -132,6 +159,21 @@ static adatom_status resolve(const reader *r, json_t *object, const char *key, c
 }
 
 static bool is_hash(const char *text) { return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16; }
+
+/* The value of a text, or USAGE's sentence as BAD_DATA. "default" is no text of a file. */
+static adatom_status read_choice(const reader *r, const char *where, const char *name, const char *text, int *out) {
+    const choice *c = choices;
+    char known[256];
+    while (strcmp(c->member, name) != 0) c++;
+    for (int i = 0; c->texts[i]; i++)
+        if (strcmp(text, c->texts[i]) == 0 && strcmp(text, "default") != 0) {
+            *out = i;
+            return ADATOM_OK;
+        }
+    ad_choice_join(c->texts, known, sizeof known);
+    return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %.*s: %s '%s' is not known; it is one of %s", r->file,
+                   (int)strlen(where) - 1, where, c->what, text, known);
+}
 
 /* where: the object's path with a dot, or "". */
 static adatom_status read_value(const reader *r, const char *where, json_t *object, const member *m, json_t *value,
@@ -178,6 +220,10 @@ static adatom_status read_value(const reader *r, const char *where, json_t *obje
         *(bool *)out = json_is_true(value);
         return ADATOM_OK;
     case VALUE_JSON: *(json_t **)out = value; return ADATOM_OK;
+    case VALUE_CHOICE:
+        if (!json_string_value(value) || !*json_string_value(value))
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %s%s must be a text", r->file, where, m->name);
+        return read_choice(r, where, m->name, json_string_value(value), out);
     }
     return ADATOM_OK;
 }
@@ -208,8 +254,9 @@ static adatom_status read_object(const reader *r, const char *where, json_t *obj
 }
 #define READ(reader, where, object, members, out) read_object(reader, where, object, members, AD_COUNT(members), out)
 
-static adatom_status check_info(const reader *r, const adatom_recipe_info *info) {
-    const int tasks = info->episodes.tasks, rest = tasks - info->first;
+static adatom_status check_info(const reader *r, const adatom_recipe *recipe) {
+    const adatom_recipe_info *info = &recipe->info;
+    const int tasks = recipe->episodes.tasks, rest = tasks - info->first;
     const bool builtin = info->spec && strncmp(info->spec, "builtin:", 8) == 0;
     if (!info->spec && !info->supply)
         return ad_fail(r->ctx, ADATOM_BAD_DATA,
@@ -223,8 +270,10 @@ static adatom_status check_info(const reader *r, const adatom_recipe_info *info)
     return ADATOM_OK;
 }
 
-static adatom_status read_result(const reader *r, json_t *object, int index, const adatom_recipe_info *info,
-                                 adatom_recipe_result *out) {
+static adatom_status read_result(const reader *r, json_t *object, int index, adatom_recipe *recipe) {
+    const adatom_recipe_info *info = &recipe->info;
+    adatom_recipe_result *out = &recipe->results[index];
+    adatom_method *method = &recipe->methods[index];
     adatom_status status = ADATOM_OK;
     result_outline parts = {0};
     char where[64], why[AD_MESSAGE_BYTES];
@@ -237,9 +286,11 @@ static adatom_status read_result(const reader *r, json_t *object, int index, con
         AD_TRY(ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': %stolerance needs data.hash and episodes.list_hash", r->file,
                        where));
     snprintf(where, sizeof where, "results[%d].method.", index);
-    AD_TRY(READ(r, where, parts.method, method_members, &out->method));
-    out->method.seed = info->episodes.seed;
-    if (ad_settings_resolve(r->ctx, &out->method, &settings) != ADATOM_OK) {
+    AD_TRY(READ(r, where, parts.method, method_members, method));
+    method->size = sizeof *method;
+    method->seed = recipe->episodes.seed;
+    out->method = method;
+    if (ad_settings_resolve(r->ctx, method, &settings) != ADATOM_OK) {
         snprintf(why, sizeof why, "%s", r->ctx->message);
         AD_TRY(ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': results[%d].method: %s", r->file, index, why));
     }
@@ -265,8 +316,10 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     AD_TRY(status);
     AD_TRY(READ(&r, "", recipe->json, outline_members, &parts));
     AD_TRY(READ(&r, "data.", parts.data, data_members, info));
-    AD_TRY(READ(&r, "episodes.", parts.episodes, episodes_members, info));
-    AD_TRY(check_info(&r, info));
+    AD_TRY(READ(&r, "episodes.", parts.episodes, episodes_members, recipe));
+    recipe->episodes.size = sizeof recipe->episodes;
+    info->episodes = &recipe->episodes;
+    AD_TRY(check_info(&r, recipe));
     info->name = parts.name;
     info->source = parts.source;
     info->notes = parts.notes;
@@ -276,10 +329,12 @@ adatom_status adatom_recipe_parse(adatom_context *context, const char *name, con
     if (count < 1 || count > MAX_RESULTS)
         AD_TRY(
             ad_fail(context, ADATOM_BAD_DATA, "'%s': results must be an array of 1 to %d objects", name, MAX_RESULTS));
-    if (!(recipe->results = ad_calloc(context, count, sizeof *recipe->results))) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    recipe->results = ad_calloc(context, count, sizeof *recipe->results);
+    recipe->methods = ad_calloc(context, count, sizeof *recipe->methods);
+    if (!recipe->results || !recipe->methods) AD_TRY(ADATOM_OUT_OF_MEMORY);
     info->results = (int)count;
     for (int i = 0; i < info->results; i++)
-        AD_TRY(read_result(&r, json_array_get(parts.results, (size_t)i), i, info, &recipe->results[i]));
+        AD_TRY(read_result(&r, json_array_get(parts.results, (size_t)i), i, recipe));
     *out = recipe;
     recipe = NULL;
 done:
@@ -288,30 +343,33 @@ done:
 }
 
 adatom_status adatom_recipe_load(adatom_context *context, const char *path, adatom_recipe **out) {
+    const ad_call outer = ad_call_begin(context, NULL, NULL);
     char *text = NULL;
     size_t size = 0;
     *out = NULL;
     adatom_status status = ad_read_file(context, path, MAX_FILE_BYTES, &text, &size);
     if (status == ADATOM_OK) status = adatom_recipe_parse(context, path, text, size, out);
     ad_free(text);
-    return ad_leave(context, status);
+    return ad_call_end(context, &outer, status);
 }
 
 void adatom_recipe_destroy(adatom_recipe **recipe) {
     if (!recipe || !*recipe) return;
     json_decref((*recipe)->json);
     ad_free((*recipe)->results);
+    ad_free((*recipe)->methods);
     ad_free((*recipe)->file);
     ad_free(*recipe);
     *recipe = NULL;
 }
 
-void adatom_recipe_describe(const adatom_recipe *recipe, adatom_recipe_info *out) { *out = recipe->info; }
+adatom_status adatom_recipe_describe(const adatom_recipe *recipe, adatom_recipe_info *out) {
+    return AD_INFO(recipe->ctx, adatom_recipe_info, &recipe->info, out);
+}
 
 adatom_status adatom_recipe_get(const adatom_recipe *recipe, int result, adatom_recipe_result *out) {
     if (result < 0 || result >= recipe->info.results)
         return ad_fail(recipe->ctx, ADATOM_USAGE, "'%s' has no result %d, only 0 to %d", recipe->file, result,
                        recipe->info.results - 1);
-    *out = recipe->results[result];
-    return ADATOM_OK;
+    return AD_INFO(recipe->ctx, adatom_recipe_result, &recipe->results[result], out);
 }

@@ -7,14 +7,61 @@ static const VkBufferUsageFlags arena_usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                                               VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
                                               VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
 
-/* The first memory type of `types` with all of `flags`, in the device-local heap given or any heap (-1). */
-static int find_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t types, VkMemoryPropertyFlags flags,
-                     int heap) {
-    for (uint32_t i = 0; i < memory->memoryTypeCount; i++)
-        if ((types >> i & 1) && (memory->memoryTypes[i].propertyFlags & flags) == flags &&
-            (heap < 0 || memory->memoryTypes[i].heapIndex == (uint32_t)heap))
-            return (int)i;
-    return -1;
+static uint32_t heap_of(const vk_device *d, uint32_t type) { return d->physical.memory.memoryTypes[type].heapIndex; }
+
+/* Bytes of the heap that may be had now. */
+static VkDeviceSize free_bytes(const vk_device *d, uint32_t heap) {
+    VkDeviceSize bytes = d->physical.memory.memoryHeaps[heap].size;
+    if (d->physical.memory_budget) {
+        VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+        VkPhysicalDeviceMemoryProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                                 .pNext = &budget};
+        d->instance->vk.vkGetPhysicalDeviceMemoryProperties2(d->physical.handle, &all);
+        bytes = budget.heapBudget[heap] - AD_MIN(budget.heapBudget[heap], budget.heapUsage[heap]);
+    } else {
+        bytes = bytes / 5 * 4; /* without the extension: leave a fifth to others */
+        bytes -= AD_MIN(bytes, (VkDeviceSize)d->allocated_bytes[heap]);
+    }
+    /* The memory of software devices is the host's, which is shared with everything else that runs. */
+    const uint64_t available = d->physical.software ? ad_available_bytes() : 0;
+    return available ? AD_MIN(bytes, (VkDeviceSize)available / 5 * 4) : bytes;
+}
+
+static VkResult allocate_of(vk_device *d, const VkMemoryRequirements *needs, uint32_t type, vk_buffer *out) {
+    const VkMemoryAllocateInfo allocation = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs->size, .memoryTypeIndex = type};
+    out->heap = heap_of(d, type);
+    if (!(needs->memoryTypeBits >> type & 1) || needs->size > d->physical.memory.memoryHeaps[out->heap].size)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return d->vk.vkAllocateMemory(d->handle, &allocation, NULL, &out->memory);
+}
+
+static bool no_memory(VkResult result) {
+    return result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY;
+}
+
+/* The device's memory in the order of choice: first where it is free, then, as the driver may know better, anywhere. */
+static VkResult allocate_chosen(vk_device *d, const VkMemoryRequirements *needs, vk_buffer *out, bool *direct) {
+    VkResult result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    for (int free_only = 1; free_only >= 0; free_only--)
+        for (int i = 0; i < d->memory_count && no_memory(result); i++) {
+            const vk_memory_choice *choice = &d->memory[i];
+            if (free_only != (free_bytes(d, heap_of(d, choice->type)) >= needs->size)) continue;
+            result = allocate_of(d, needs, choice->type, out);
+            *direct = choice->direct && d->mapped;
+        }
+    return result;
+}
+
+static adatom_status refuse(const vk_device *d, size_t bytes) {
+    char asked[32], used[32];
+    size_t all = 0;
+    for (uint32_t h = 0; h < d->physical.memory.memoryHeapCount; h++) all += d->allocated_bytes[h];
+    ad_bytes_text(bytes, asked);
+    ad_bytes_text(all, used);
+    return ad_fail(d->ctx, ADATOM_OUT_OF_MEMORY, "%s has no %s of memory left (%s in use here)", d->physical.info.name,
+                   asked, used);
 }
 
 static adatom_status allocate(vk_device *d, size_t bytes, bool staging, vk_buffer *out) {
@@ -30,30 +77,22 @@ static adatom_status allocate(vk_device *d, size_t bytes, bool staging, vk_buffe
     VK(d->vk.vkCreateBuffer(d->handle, &info, NULL, &out->handle));
     VkMemoryRequirements needs;
     d->vk.vkGetBufferMemoryRequirements(d->handle, out->handle, &needs);
-
-    int type = (int)d->memory_type;
-    if (staging) {
-        const VkMemoryPropertyFlags visible =
-            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-        type = find_type(&d->physical.memory, needs.memoryTypeBits, visible | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, -1);
-        if (type < 0) type = find_type(&d->physical.memory, needs.memoryTypeBits, visible, -1);
+    bool direct = true;
+    const int type = staging ? ad_vk_memory_staging(&d->physical.memory, needs.memoryTypeBits) : 0;
+    if (type < 0) {
+        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "%s has no memory that the host sees", d->physical.info.name);
+        goto done;
     }
-    const VkMemoryAllocateInfo allocation = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                             .allocationSize = needs.size,
-                                             .memoryTypeIndex = (uint32_t)type};
-    VkResult result = d->vk.vkAllocateMemory(d->handle, &allocation, NULL, &out->memory);
-    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
-        char asked[32], used[32];
-        ad_bytes_text(out->bytes, asked);
-        ad_bytes_text(d->allocated_bytes, used);
-        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%s has no %s of memory left (%s in use here)",
-                         d->physical.info.name, asked, used);
+    const VkResult result =
+        staging ? allocate_of(d, &needs, (uint32_t)type, out) : allocate_chosen(d, &needs, out, &direct);
+    if (no_memory(result)) {
+        status = refuse(d, out->bytes);
         goto done;
     }
     VK(result);
-    d->allocated_bytes += out->bytes;
+    d->allocated_bytes[out->heap] += out->bytes;
     VK(d->vk.vkBindBufferMemory(d->handle, out->handle, out->memory, 0));
-    if (staging || d->mapped) {
+    if (direct) {
         void *address = NULL;
         VK(d->vk.vkMapMemory(d->handle, out->memory, 0, VK_WHOLE_SIZE, 0, &address));
         out->mapped = address;
@@ -67,7 +106,6 @@ done:
 adatom_status ad_vk_memory_init(vk_device *d) {
     adatom_context *ctx = d->ctx;
     adatom_status status = ADATOM_OK;
-    const VkPhysicalDeviceMemoryProperties *memory = &d->physical.memory;
     VkBuffer probe = VK_NULL_HANDLE;
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = AD_TENSOR_ALIGN_BYTES, .usage = arena_usage};
@@ -75,52 +113,32 @@ adatom_status ad_vk_memory_init(vk_device *d) {
     VkMemoryRequirements needs;
     d->vk.vkGetBufferMemoryRequirements(d->handle, probe, &needs);
     d->vk.vkDestroyBuffer(d->handle, probe, NULL);
-
-    int heap = -1;
-    for (uint32_t i = 0; i < memory->memoryHeapCount; i++)
-        if ((memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) &&
-            (heap < 0 || memory->memoryHeaps[i].size > memory->memoryHeaps[heap].size))
-            heap = (int)i;
-    /* Mapped directly only where the host's caches serve it too (integrated and software devices): reading uncached
-     * memory over the bus is far slower than a copy, and the small mappable window of older GPUs is not for arenas. */
-    const VkMemoryPropertyFlags direct = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                         VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    int type = find_type(memory, needs.memoryTypeBits, direct, heap);
-    d->mapped = type >= 0;
-    if (type < 0) type = find_type(memory, needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, heap);
-    if (type < 0) type = find_type(memory, needs.memoryTypeBits, 0, -1);
-    d->memory_type = (uint32_t)type;
+    d->memory_count =
+        ad_vk_memory_choices(&d->physical.memory, needs.memoryTypeBits, d->physical.properties.deviceType, d->memory);
+    if (!d->memory_count)
+        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "%s has no memory for buffers", d->physical.info.name);
 done:
     return status;
 }
 
 size_t ad_vk_memory_free_bytes(const vk_device *d) {
-    const uint32_t heap = d->physical.memory.memoryTypes[d->memory_type].heapIndex;
-    VkDeviceSize bytes = d->physical.memory.memoryHeaps[heap].size;
-    if (d->physical.memory_budget) {
-        VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
-            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
-        VkPhysicalDeviceMemoryProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
-                                                 .pNext = &budget};
-        d->instance->vk.vkGetPhysicalDeviceMemoryProperties2(d->physical.handle, &all);
-        bytes = budget.heapBudget[heap] - AD_MIN(budget.heapBudget[heap], budget.heapUsage[heap]);
-    } else {
-        bytes = bytes / 5 * 4; /* without the extension: leave a fifth to others */
-        bytes -= AD_MIN(bytes, (VkDeviceSize)d->allocated_bytes);
-    }
-    /* The memory of software devices is the host's, which is shared with everything else that runs. */
-    const uint64_t available = d->physical.software ? ad_available_bytes() : 0;
-    if (available) bytes = AD_MIN(bytes, (VkDeviceSize)available / 5 * 4);
-    return (size_t)AD_MIN(bytes, (VkDeviceSize)SIZE_MAX);
+    return (size_t)AD_MIN(free_bytes(d, heap_of(d, d->memory[0].type)), (VkDeviceSize)SIZE_MAX);
+}
+
+size_t ad_vk_memory_largest_buffer(const vk_device *d) {
+    const VkDeviceSize heap = d->physical.memory.memoryHeaps[heap_of(d, d->memory[0].type)].size;
+    return (size_t)AD_MIN(heap, d->physical.allocation_bytes) / AD_TENSOR_ALIGN_BYTES * AD_TENSOR_ALIGN_BYTES;
 }
 
 adatom_status ad_vk_buffer_init(vk_device *d, size_t bytes, vk_buffer *out) { return allocate(d, bytes, false, out); }
 adatom_status ad_vk_staging_init(vk_device *d, size_t bytes, vk_buffer *out) { return allocate(d, bytes, true, out); }
 
 void ad_vk_buffer_clear(vk_device *d, vk_buffer *buffer) {
-    if (buffer->memory) d->allocated_bytes -= buffer->bytes;
-    d->vk.vkDestroyBuffer(d->handle, buffer->handle, NULL);
-    d->vk.vkFreeMemory(d->handle, buffer->memory, NULL);
+    if (buffer->memory) d->allocated_bytes[buffer->heap] -= buffer->bytes;
+    if (!d->abandoned) {
+        d->vk.vkDestroyBuffer(d->handle, buffer->handle, NULL);
+        d->vk.vkFreeMemory(d->handle, buffer->memory, NULL);
+    }
     *buffer = (vk_buffer){0};
 }
 

@@ -10,12 +10,14 @@ typedef struct vk_buffer {
     VkDeviceMemory memory;
     size_t bytes; /* a multiple of AD_TENSOR_ALIGN_BYTES */
     char *mapped; /* NULL: through the staging buffer */
+    uint32_t heap;
 } vk_buffer;
 
 /* Finds the memory that buffers are made of. */
 adatom_status ad_vk_memory_init(vk_device *d);
-/* What may be had of it now. */
+/* What may be had now of the memory that is tried first, and the largest buffer it takes. */
 size_t ad_vk_memory_free_bytes(const vk_device *d);
+size_t ad_vk_memory_largest_buffer(const vk_device *d);
 adatom_status ad_vk_buffer_init(vk_device *d, size_t bytes, vk_buffer *out);
 /* For copies only, mapped. */
 adatom_status ad_vk_staging_init(vk_device *d, size_t bytes, vk_buffer *out);

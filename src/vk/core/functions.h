@@ -16,14 +16,15 @@
 
 /* Of extensions: NULL where the instance lacks them. */
 #define AD_VK_INSTANCE_EXTENSION_FUNCTIONS(F) \
-    F(vkCreateDebugUtilsMessengerEXT) F(vkDestroyDebugUtilsMessengerEXT) \
+    F(vkCreateDebugUtilsMessengerEXT) F(vkDestroyDebugUtilsMessengerEXT) F(vkSetDebugUtilsObjectNameEXT) \
+    F(vkCmdBeginDebugUtilsLabelEXT) F(vkCmdEndDebugUtilsLabelEXT) \
     F(vkGetPhysicalDeviceCooperativeMatrixPropertiesNV) F(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)
 
 #define AD_VK_DEVICE_FUNCTIONS(F) \
     F(vkDestroyDevice) F(vkDeviceWaitIdle) F(vkGetDeviceQueue) F(vkQueueSubmit) \
     F(vkAllocateMemory) F(vkFreeMemory) F(vkMapMemory) F(vkBindBufferMemory) F(vkGetBufferMemoryRequirements) \
     F(vkCreateBuffer) F(vkDestroyBuffer) F(vkCreateBufferView) F(vkDestroyBufferView) \
-    F(vkCreateFence) F(vkDestroyFence) F(vkWaitForFences) F(vkResetFences) \
+    F(vkCreateFence) F(vkDestroyFence) F(vkWaitForFences) F(vkGetFenceStatus) F(vkResetFences) \
     F(vkCreateCommandPool) F(vkDestroyCommandPool) F(vkAllocateCommandBuffers) F(vkFreeCommandBuffers) \
     F(vkBeginCommandBuffer) F(vkEndCommandBuffer) F(vkCmdPipelineBarrier) F(vkCmdCopyBuffer) F(vkCmdFillBuffer) \
     F(vkCmdBindPipeline) F(vkCmdBindDescriptorSets) F(vkCmdPushConstants) F(vkCmdDispatch) F(vkCmdDispatchBase) \

@@ -72,10 +72,9 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
     const char *layers[1] = {validation_layer}, *extensions[4];
     uint32_t extension_count = 0;
     VkInstanceCreateFlags flags = 0;
-    if (validate) {
+    if (validate || extension_present(VK_EXT_DEBUG_UTILS_EXTENSION_NAME))
         extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-        extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
-    }
+    if (validate) extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
     if (extension_present(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) { /* drivers layered on another API */
         extensions[extension_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
         flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;
@@ -122,11 +121,17 @@ done:
     return status;
 }
 
-void ad_vk_instance_clear(vk_instance *instance) {
+void ad_vk_instance_abandon(vk_instance *instance) {
     if (!instance->handle) return;
     if (instance->messenger) instance->vk.vkDestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
-    if (instance->vk.vkDestroyInstance) instance->vk.vkDestroyInstance(instance->handle, NULL);
+    instance->messenger = VK_NULL_HANDLE;
     instance->handle = VK_NULL_HANDLE;
+}
+
+void ad_vk_instance_clear(vk_instance *instance) {
+    const VkInstance handle = instance->handle;
+    ad_vk_instance_abandon(instance);
+    if (handle && instance->vk.vkDestroyInstance) instance->vk.vkDestroyInstance(handle, NULL);
 }
 
 adatom_status ad_vk_validated(const vk_instance *instance, int before) {

@@ -18,6 +18,8 @@ typedef struct vk_instance {
  * ad_vk_instance_clear. */
 adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instance *out);
 void ad_vk_instance_clear(vk_instance *instance);
+/* Leaves the instance, of which a device that does not answer may be using something; its messages end. */
+void ad_vk_instance_abandon(vk_instance *instance);
 /* FAILED with the validation layer's message if it has reported an error since `before` errors were counted. */
 adatom_status ad_vk_validated(const vk_instance *instance, int before);
 #endif

@@ -19,7 +19,7 @@ adatom_status ad_vk_device_open(const vk_instance *instance, const vk_physical *
     const char *extensions[1 + VK_ARITHMETIC_EXTENSIONS];
     uint32_t extension_count = 0;
     vk_arithmetic arithmetic = {0};
-    *out = (vk_device){.ctx = ctx, .instance = instance, .physical = *physical};
+    *out = (vk_device){.ctx = ctx, .instance = instance, .physical = *physical, .mapped = true};
     if (physical->portability_subset) extensions[extension_count++] = "VK_KHR_portability_subset";
     const void *features = ad_vk_arithmetic_enable(physical, half, &arithmetic, extensions, &extension_count);
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
@@ -39,6 +39,7 @@ done:
 }
 
 void ad_vk_device_close(vk_device *device) {
-    if (device->handle && device->vk.vkDestroyDevice) device->vk.vkDestroyDevice(device->handle, NULL);
+    if (device->handle && device->vk.vkDestroyDevice && !device->abandoned)
+        device->vk.vkDestroyDevice(device->handle, NULL);
     device->handle = VK_NULL_HANDLE;
 }

@@ -4,12 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_software(VkPhysicalDeviceType type, VkDriverId driver) {
+    return type == VK_PHYSICAL_DEVICE_TYPE_CPU || driver == VK_DRIVER_ID_MESA_LLVMPIPE ||
+           driver == VK_DRIVER_ID_GOOGLE_SWIFTSHADER;
+}
+
 static const char *type_name(VkPhysicalDeviceType type) {
     switch (type) {
     case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return "discrete";
     case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return "integrated";
     case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return "virtual";
-    default: return "software"; /* CPU: llvmpipe, SwiftShader; OTHER is not worth more trust */
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return "software";
+    default: return "other";
     }
 }
 
@@ -72,7 +78,7 @@ static void describe_basics(const vk_instance *instance, vk_physical *out) {
     snprintf(info->backend, sizeof info->backend, "vulkan");
     snprintf(info->name, sizeof info->name, "%s", p->deviceName);
     snprintf(info->type, sizeof info->type, "%s", type_name(p->deviceType));
-    out->software = !strcmp(info->type, "software");
+    out->software = is_software(p->deviceType, (VkDriverId)0);
     info->vendor_id = p->vendorID;
     info->device_id = p->deviceID;
     info->tensor_bytes = p->limits.maxStorageBufferRange;
@@ -158,6 +164,8 @@ static adatom_status describe(const vk_instance *instance, const vk_needs *needs
         snprintf(info->pci, sizeof info->pci, "%04x:%02x:%02x.%x", bus.pciDomain & 0xffff, bus.pciBus & 0xff,
                  bus.pciDevice & 0xff, bus.pciFunction & 0xf);
     if (driver) {
+        out->software = is_software(out->properties.deviceType, drv.driverID);
+        if (out->software) snprintf(info->type, sizeof info->type, "software");
         snprintf(info->driver_name, sizeof info->driver_name, "%s", drv.driverName);
         snprintf(info->driver_info, sizeof info->driver_info, "%s", drv.driverInfo);
     }

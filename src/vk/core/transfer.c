@@ -25,7 +25,7 @@ static adatom_status copy(vk_queue *q, VkBuffer from, VkDeviceSize from_offset, 
     q->device->vk.vkCmdPipelineBarrier(q->copy_commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0,
                                        1, &after, 0, NULL, 0, NULL);
     VK(q->device->vk.vkEndCommandBuffer(q->copy_commands));
-    AD_TRY(ad_vk_submit(q, &q->copy_commands, 1));
+    AD_TRY(ad_vk_submit(q, &q->copy_commands, 1, "a copy"));
 done:
     return status;
 }
@@ -72,7 +72,7 @@ adatom_status ad_vk_upload_wait(vk_queue *q) {
     adatom_status status = ADATOM_OK;
     vk_uploads *u = &q->uploads;
     while (status == ADATOM_OK && (ad_vk_upload_waiting(u) || u->filled))
-        status = q->device->mapped ? ad_vk_upload_piece(q->device, u) : ad_vk_submit(q, NULL, 0);
+        status = u->filled ? ad_vk_submit(q, NULL, 0, "a copy") : ad_vk_upload_piece(q->device, u);
     ad_vk_upload_drop(u);
     return status;
 }

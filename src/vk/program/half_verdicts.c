@@ -75,7 +75,7 @@ void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out) {
             matrix |= is_matrix;
             half |= !is_matrix;
         }
-    snprintf(out->precision, sizeof out->precision, "%s", e->caps.half ? "fp16" : "fp32");
+    out->precision = e->caps.half ? ADATOM_PRECISION_FP16 : ADATOM_PRECISION_FP32;
     out->features[0] = 0;
     if (!e->caps.half) return;
     const ad_vk_matrix *m = &e->caps.matrix;

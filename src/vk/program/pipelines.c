@@ -1,4 +1,5 @@
 #include "vk/program/pipelines.h"
+#include "vk/core/debug_names.h"
 
 #include <string.h>
 
@@ -68,17 +69,22 @@ static void save_cache(vk_pipelines *p) {
     ad_free(bytes);
 }
 
-void ad_vk_pipelines_clear(vk_pipelines *p) {
-    if (!p->device) return;
-    save_cache(p);
+static void destroy_objects(const vk_pipelines *p) {
     for (int i = 0; i < p->capacity; i++) p->device->vk.vkDestroyPipeline(p->device->handle, p->table[i].handle, NULL);
-    ad_free(p->table);
     p->device->vk.vkDestroyPipelineCache(p->device->handle, p->cache, NULL);
     for (int n = 0; n <= VK_MAX_BINDINGS; n++)
         for (int texel = 0; texel < 1 << VK_MAX_BINDINGS; texel++) {
             p->device->vk.vkDestroyPipelineLayout(p->device->handle, p->layouts[n][texel].pipeline, NULL);
             p->device->vk.vkDestroyDescriptorSetLayout(p->device->handle, p->layouts[n][texel].set, NULL);
         }
+}
+
+void ad_vk_pipelines_clear(vk_pipelines *p) {
+    if (p->device && !p->device->abandoned) {
+        save_cache(p);
+        destroy_objects(p);
+    }
+    ad_free(p->table);
 }
 
 /* The slot that holds the key, or the empty one where it belongs. */
@@ -151,6 +157,7 @@ adatom_status ad_vk_pipeline_get(vk_pipelines *p, const ad_vk_launch *launch, co
     const double began = ad_seconds();
     VK(p->device->vk.vkCreateComputePipelines(p->device->handle, p->cache, 1, &info, NULL, &key.handle));
     ad_log(ctx, ADATOM_LOG_DEBUG, "pipeline %s made in %.1f ms", module->name, 1e3 * (ad_seconds() - began));
+    ad_vk_name_pipeline(p->device, key.handle, module->name);
     *slot = key;
     *out = key.handle;
     p->count++;

@@ -20,9 +20,10 @@ typedef struct probing {
 } probing;
 
 static void clear(probing *p) {
+    for (size_t b = 0; b < AD_COUNT(p->buffers); b++) ad_vk_buffer_clear(&p->e->device, &p->buffers[b]);
+    if (p->e->device.abandoned) return;
     p->e->device.vk.vkDestroyQueryPool(p->e->device.handle, p->queries, NULL);
     p->e->device.vk.vkDestroyDescriptorPool(p->e->device.handle, p->pool, NULL);
-    for (size_t b = 0; b < AD_COUNT(p->buffers); b++) ad_vk_buffer_clear(&p->e->device, &p->buffers[b]);
 }
 
 static adatom_status prepare(probing *p, size_t bytes) {
@@ -96,7 +97,7 @@ static adatom_status run(const probing *p, bool fill, double *ns) {
     if (p->queries) e->device.vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, p->queries, 1);
     VK(e->device.vk.vkEndCommandBuffer(commands));
     const double began = ad_seconds();
-    AD_TRY(ad_vk_submit(&e->queue, &commands, 1));
+    AD_TRY(ad_vk_submit(&e->queue, &commands, 1, "a measurement"));
     *ns = 1e9 * (ad_seconds() - began);
     if (p->queries) {
         const uint32_t bits = e->device.physical.timestamp_bits;

@@ -1,6 +1,8 @@
+#include "vk/core/debug_names.h"
 #include "vk/program/choose.h"
 #include "vk/program/schedule.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SCRATCH_TARGET_BYTES = 64 << 20 };
@@ -27,7 +29,10 @@ static adatom_status make_arenas(vk_program *p, ad_buffer *const *external) {
         const ad_arena *arena = &p->plan->arenas[a];
         p->arenas[a] = arena->external ? (external ? (vk_buffer *)external[a] : NULL) : &p->own[a];
         if (!arena->external) {
+            char name[32];
             AD_TRY(ad_vk_buffer_init(&p->e->device, arena->bytes, &p->own[a]));
+            snprintf(name, sizeof name, "arena %d", a);
+            ad_vk_name_buffer(&p->e->device, p->own[a].handle, name);
         } else if (!p->arenas[a] || p->arenas[a]->bytes < arena->bytes) {
             status = ad_fail(ctx, ADATOM_USAGE, "program: arena %d needs external memory of %zu bytes; %zu were given",
                              a, arena->bytes, p->arenas[a] ? p->arenas[a]->bytes : 0);
@@ -46,6 +51,10 @@ static int stand_in(const ad_op *op) {
     return 0;
 }
 
+/* What is bound of a tensor: up to a whole vec4, which is how many kernels see their buffers; tensors begin further
+ * apart than that. */
+static size_t bound_bytes(const ad_tensor *t, int tasks) { return (ad_tensor_bytes(t, tasks) + 15) / 16 * 16; }
+
 /* The byte range behind each binding of a launch and whether it may be written. */
 static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *from, size_t scratch_offset,
                       size_t scratch_bytes, vk_launch *out) {
@@ -59,8 +68,7 @@ static void find_uses(const vk_program *p, const ad_op *op, const ad_vk_launch *
         }
         const int role = from->bind[b] < 0 || op->t[from->bind[b]] < 0 ? stand_in(op) : from->bind[b];
         const ad_tensor *t = &p->plan->tensors[op->t[role]];
-        /* Up to a whole vec4, which is how many kernels see their buffers; tensors begin further apart than that. */
-        const size_t bytes = (ad_tensor_bytes(t, p->plan->tasks) + 15) / 16 * 16;
+        const size_t bytes = bound_bytes(t, p->plan->tasks);
         *use = (vk_use){p->arenas[t->arena]->handle, t->offset, t->offset + bytes, ad_op_access(op, role) != AD_READ,
                         t->type == AD_F16};
     }
@@ -71,7 +79,7 @@ static adatom_status check_tensors(vk_program *p) {
         for (int r = 0; r < AD_OP_TENSORS; r++) {
             if (p->plan->ops[i].t[r] < 0) continue;
             const ad_tensor *t = &p->plan->tensors[p->plan->ops[i].t[r]];
-            const size_t bytes = ad_tensor_bytes(t, p->plan->tasks);
+            const size_t bytes = bound_bytes(t, p->plan->tasks);
             if (bytes > p->e->caps.max_range)
                 return ad_fail(p->e->base.ctx, ADATOM_UNSUPPORTED,
                                "tensor '%s' of operation '%s' has %zu bytes; %s can bind at most %zu", t->name,
@@ -179,7 +187,10 @@ static adatom_status make_launches(vk_program *p) {
 
     /* Operations take turns in the scratch memory, so that neighbours needn't wait for each other's. */
     const size_t scratch = AD_MIN(total, AD_MAX(largest, (size_t)SCRATCH_TARGET_BYTES));
-    if (scratch) AD_TRY(ad_vk_buffer_init(&e->device, scratch, &p->scratch));
+    if (scratch) {
+        AD_TRY(ad_vk_buffer_init(&e->device, scratch, &p->scratch));
+        ad_vk_name_buffer(&e->device, p->scratch.handle, "scratch");
+    }
     for (int i = 0; i < plan->op_count; i++) {
         const ad_vk_recipe *recipe = &recipes[i];
         if (cursor + recipe->scratch_bytes > scratch) cursor = 0;
@@ -230,17 +241,22 @@ done:
     return status;
 }
 
-void ad_vk_program_destroy(ad_program **program) {
-    if (!program || !*program) return;
-    vk_program *p = (vk_program *)*program;
-    vk_engine *e = p->e;
-    ad_vk_segments_clear(p);
+static void destroy_objects(vk_program *p) {
+    const vk_engine *e = p->e;
     for (int l = 0; l < p->launch_count; l++)
         for (int b = 0; b < VK_MAX_BINDINGS; b++)
             e->device.vk.vkDestroyBufferView(e->device.handle, p->launches[l].views[b], NULL);
     e->device.vk.vkDestroyQueryPool(e->device.handle, p->queries, NULL);
     e->device.vk.vkDestroyCommandPool(e->device.handle, p->command_pool, NULL);
     e->device.vk.vkDestroyDescriptorPool(e->device.handle, p->descriptors, NULL);
+}
+
+void ad_vk_program_destroy(ad_program **program) {
+    if (!program || !*program) return;
+    vk_program *p = (vk_program *)*program;
+    vk_engine *e = p->e;
+    ad_vk_segments_clear(p);
+    if (!e->device.abandoned) destroy_objects(p);
     for (int a = 0; a < AD_MAX_ARENAS; a++) ad_vk_buffer_clear(&e->device, &p->own[a]);
     ad_vk_buffer_clear(&e->device, &p->scratch);
     ad_plan_destroy(&p->plan);

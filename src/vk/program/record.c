@@ -1,4 +1,5 @@
 #include "vk/program/record.h"
+#include "vk/core/debug_names.h"
 #include "vk/program/hazards.h"
 
 static void barrier(const vk_program *p, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags made,
@@ -65,6 +66,8 @@ adatom_status ad_vk_record_chunk(const vk_program *p, const vk_segment *s, vk_ch
             begin_operation(p, chunk->commands, dispatch->op);
             pending.count = 0;
         }
+        if (i == chunk->first || dispatch[-1].op != dispatch->op)
+            ad_vk_label_begin(&p->e->device, chunk->commands, ad_op_name(p->plan->ops[dispatch->op].kind));
         /* The parts of a launch are as independent of each other as its workgroups. */
         if (!p->omit_barriers && dispatch->launch != before) {
             if (ad_vk_hazards_conflict(&pending, dispatch->launch)) {
@@ -76,6 +79,8 @@ adatom_status ad_vk_record_chunk(const vk_program *p, const vk_segment *s, vk_ch
         }
         record_dispatch(p, chunk->commands, dispatch);
         before = dispatch->launch;
+        if (i + 1 == chunk->first + chunk->count || dispatch[1].op != dispatch->op)
+            ad_vk_label_end(&p->e->device, chunk->commands);
         if (p->profile && (i + 1 == s->dispatch_count || dispatch[1].op != dispatch->op))
             end_operation(p, chunk->commands, dispatch->op);
     }

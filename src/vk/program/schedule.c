@@ -16,7 +16,7 @@ adatom_status ad_vk_expect_times(vk_program *p) {
 }
 
 static void segment_clear(vk_program *p, vk_segment *s) {
-    for (int i = 0; i < s->chunk_count; i++)
+    for (int i = 0; i < s->chunk_count && !p->e->device.abandoned; i++)
         p->e->device.vk.vkFreeCommandBuffers(p->e->device.handle, p->command_pool, 1, &s->chunks[i].commands);
     ad_free(s->chunks);
     ad_free(s->dispatches);
@@ -105,10 +105,10 @@ bool ad_vk_chunk_measured(const vk_program *p, const vk_segment *s, const vk_chu
     return true;
 }
 
-double ad_vk_time_factor(double took, double expected, bool hidden) {
-    const double least = 1e-7; /* no clock tells less, and nothing is expected to take no time */
-    const double factor = AD_MAX(took, least) / AD_MAX(expected, least);
-    return hidden ? AD_MIN(factor, 1) : factor;
+double ad_vk_time_factor(double least, double most, double expected) {
+    const double clock = 1e-7; /* no clock tells less, and nothing is expected to take no time */
+    expected = AD_MAX(expected, clock);
+    return AD_MIN(AD_MAX(1, AD_MAX(least, clock) / expected), AD_MAX(most, clock) / expected);
 }
 
 /* The first part of an operation that is measured speaks for all of it; later ones for themselves. */
