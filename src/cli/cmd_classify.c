@@ -247,7 +247,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
                                            .adapters = (const adatom_adapter *const *)adapters.items,
                                            .adapter_count = adapters.count,
                                            .batch = o.batch,
-                                           .memory_bytes = o.memory,
+                                           .memory_bytes = (size_t)(o.memory < SIZE_MAX ? o.memory : SIZE_MAX),
                                            .progress = cli_progress,
                                            .user = cli};
     progress_start(&cli->progress, "classify", 0);

@@ -240,7 +240,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .checkpoint_seconds = o.checkpoint_seconds,
                                      .resume = o.resume,
                                      .restart = o.restart,
-                                     .memory_bytes = o.memory,
+                                     .memory_bytes = (size_t)(o.memory < SIZE_MAX ? o.memory : SIZE_MAX),
                                      .progress = on_progress,
                                      .user = &t};
     TRY(adatom_pretrain(device, base, &params, &model));

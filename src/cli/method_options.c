@@ -76,7 +76,7 @@ adatom_method method_params(const method_options *o, const char *adapt, uint64_t
                        .conv = o->conv,
                        .seed = seed,
                        .tasks_at_once = o->tasks_at_once,
-                       .memory_bytes = o->memory};
+                       .memory_bytes = (size_t)(o->memory < SIZE_MAX ? o->memory : SIZE_MAX)};
     adatom_adapt_kind_parse(adapt, &m.adapt); /* one of method_names */
     return m;
 }

@@ -78,10 +78,12 @@ static bool block_is_whole(ad_block *block, ad_cache_key key) {
     if (h.size < 1 || h.size > 4096 || h.classes < 1 || h.classes > h.images || h.images > INT32_MAX ||
         h.text_bytes > size)
         return false;
-    size_t text_at = sizeof h + h.classes * sizeof(uint64_t);
-    block->pixels_at = (text_at + h.text_bytes + 63) / 64 * 64;
-    if (block->pixels_at + h.images * h.size * h.size * 3 != size || h.checksum != checksum(bytes, block->pixels_at))
-        return false;
+    const uint64_t text_begins = sizeof h + h.classes * sizeof(uint64_t);
+    const uint64_t pixels_begin = (text_begins + h.text_bytes + 63) / 64 * 64; /* size_t may have 32 bits */
+    if (pixels_begin + h.images * h.size * h.size * 3 != size) return false;
+    const size_t text_at = (size_t)text_begins;
+    block->pixels_at = (size_t)pixels_begin;
+    if (h.checksum != checksum(bytes, block->pixels_at)) return false;
     if (h.pixels_hash != ad_block_hash(block)) return false;
     uint64_t images = 0, texts = 0;
     for (size_t c = 0; c < h.classes; c++) {

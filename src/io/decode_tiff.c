@@ -16,7 +16,7 @@ typedef struct reader {
 static tmsize_t on_read(thandle_t handle, void *out, tmsize_t count) {
     reader *r = handle;
     uint64_t left = r->at < r->size ? r->size - r->at : 0, n = AD_MIN((uint64_t)AD_MAX(count, 0), left);
-    memcpy(out, r->bytes + AD_MIN(r->at, r->size), n);
+    memcpy(out, r->bytes + AD_MIN(r->at, r->size), (size_t)n);
     r->at += n;
     return (tmsize_t)n;
 }

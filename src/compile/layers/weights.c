@@ -60,7 +60,7 @@ size_t ad_weights_layout(ad_tape *tape, size_t end) {
         *layer = (ad_lowrank_layer){.node = i, .a = end};
         layer->b = layer->a + ad_tape_round(ad_lowrank_a_count(node, how->rank));
         end = layer->b + ad_tape_round((size_t)node->o * (size_t)how->rank);
-        out->adapted_logical += ad_lowrank_parameters(node, how);
+        out->adapted_logical += (size_t)ad_lowrank_parameters(node, how);
     }
     out->gains_offset = end;
     for (int l = 0; l < out->lowrank_count; l++)
