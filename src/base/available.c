@@ -89,8 +89,8 @@ static void unescape(char *text) {
     *to = 0;
 }
 
-/* In /proc/self/mountinfo: where groups of this version are mounted, and which group the mount shows. False: nowhere.
- */
+/* In /proc/self/mountinfo: where groups of this version are mounted, and which group the mount shows. False:
+ * nowhere. */
 static bool find_mount(const char *root, bool second, char mount[PATH_BYTES], char shown[PATH_BYTES]) {
     char path[PATH_BYTES], line[LINE_BYTES], type[64], options[1024];
     FILE *file = file_path(path, root, "/proc/self/mountinfo", "", "") ? fopen(path, "re") : NULL;

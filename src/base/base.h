@@ -61,8 +61,8 @@ adatom_status ad_leave(adatom_context *ctx, adatom_status status);
  * this version does not know and that is not 0. New members are appended so that the struct's sizeof grows: padding of
  * an older version is never a member of a newer one. */
 adatom_status ad_params_read(adatom_context *ctx, const char *type, const void *params, void *out, size_t size);
-/* And it writes of an answer what the caller's struct, whose size the caller set, has room for; zeros beyond its own.
- */
+/* And it writes of an answer what the caller's struct, whose size the caller set, has room for; zeros beyond its
+ * own. */
 adatom_status ad_info_write(adatom_context *ctx, const char *type, const void *info, size_t size, void *out);
 #define AD_PARAMS(ctx, type, params, out) ad_params_read(ctx, #type, params, out, sizeof(type))
 #define AD_INFO(ctx, type, info, out) ad_info_write(ctx, #type, info, sizeof(type), out)
@@ -181,8 +181,7 @@ adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *
 adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name),
                             void *user);
 /* Waits until nobody who locks it writes (alone: or reads) in the folder. close() unlocks; -1 where there is no folder
- * or it has no lock.
- */
+ * or it has no lock. */
 int ad_lock_folder(adatom_context *ctx, const char *path, bool alone);
 /* Removes what is staged; nothing to do after a commit or a failure. */
 void ad_write_abandon(ad_staged *staged);

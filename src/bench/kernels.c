@@ -123,8 +123,8 @@ static adatom_status run_sample(void *user, double *ns) {
     return status;
 }
 
-/* The equal matrix product by OpenBLAS; 0 where the engine has none, or the system has no OpenBLAS, which is said once.
- */
+/* The equal matrix product by OpenBLAS; 0 where the engine has none, or the system has no OpenBLAS, which is said
+ * once. */
 static double sgemm_flops(ad_bench *b, const ad_case *c) {
     const ad_geometry *g = &c->op.g;
     ad_probe p = {.kind = AD_PROBE_SGEMM};

@@ -19,8 +19,7 @@ static adatom_model_params model_params(const ad_bench_case *c) {
     return params;
 }
 
-/* ---- verification: the convolutions of the network ----------------------------------------------------------------
- */
+/* ---- verification: the convolutions of the network ---- */
 static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     static const int ordinary[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
     static const int decomposed[] = {AD_OP_CONV,  AD_OP_CONV_DX,    AD_OP_CONV_DW,
@@ -84,8 +83,7 @@ static adatom_status check_time(ad_bench *b, const adatom_model *model, double i
     return b->flops > 0 ? ad_bench_late(b, images * 2 * (double)info.macs / (0.25 * b->flops)) : ADATOM_OK;
 }
 
-/* ---- adaptation ---------------------------------------------------------------------------------------------------
- */
+/* ---- adaptation ---- */
 typedef struct adapting {
     ad_bench *b;
     adatom_model *model;
@@ -220,8 +218,7 @@ done:
     return status;
 }
 
-/* ---- folders for what is written on the way ------------------------------------------------------------------------
- */
+/* ---- folders for what is written on the way ---- */
 enum { FOLDER_BYTES = 1024 };
 
 static adatom_status make_folder(ad_bench *b, char folder[FOLDER_BYTES]) {
@@ -241,8 +238,7 @@ static void remove_folder(const char *folder) {
     rmdir(folder);
 }
 
-/* ---- training -----------------------------------------------------------------------------------------------------
- */
+/* ---- training ---- */
 typedef struct training {
     const ad_bench *b;
     ad_bench_record *out;
@@ -301,8 +297,7 @@ done:
     return status;
 }
 
-/* ---- start-up -----------------------------------------------------------------------------------------------------
- */
+/* ---- start-up ---- */
 typedef struct starting {
     adapting a;
     char folder[FOLDER_BYTES]; /* of the caches; "": none */

@@ -156,8 +156,7 @@ bool bench_compare(json_t *document, json_t *old, int *regressions, int *compare
     return complete;
 }
 
-/* ---- several files ------------------------------------------------------------------------------------------------
- */
+/* ---- several files ---- */
 enum { MOST_FILES = 12 };
 
 static const char *text_at(json_t *document, const char *path) {

@@ -191,8 +191,7 @@ static bool find_curves(json_t *document, curve_list *all) {
     return complete;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------
- */
+/* ---- drawing ---- */
 
 enum { WIDTH = 400, HEIGHT = 270, LEAST_HEIGHT = 100, LEFT = 58, RIGHT = 14, TOP = 10, BOTTOM = 42, LINE = 13 };
 static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d",

@@ -280,8 +280,8 @@ static void write_table(FILE *out, const struct report *r) {
     if (r->below) terminal_put(out, r->below, false);
 }
 
-/* Files and pipes get a result as it is; a terminal gets nothing that steers it. A table has nothing of that already.
- */
+/* Files and pipes get a result as it is; a terminal gets nothing that steers it. A table has nothing of that
+ * already. */
 static bool write_out(const char *text, size_t size, const char *format) {
     if (strcmp(format, "table") != 0 && isatty(STDOUT_FILENO))
         terminal_put(stdout, text, strcmp(format, "csv") != 0);

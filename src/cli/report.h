@@ -58,8 +58,8 @@ json_t *report_dataset(const adatom_dataset_info *info);
 json_t *report_text(const char *text);
 /* A seed: a number, or from 2^63 on, which JSON integers here don't reach, its digits as a text. */
 json_t *report_seed(uint64_t seed);
-/* JSON has no infinity (the interval of one episode) and no NaN (the mean where every episode diverged): they are null.
- */
+/* JSON has no infinity (the interval of one episode) and no NaN (the mean where every episode diverged): they are
+ * null. */
 json_t *report_number(double value);
 /* The short decimal number that a float was made from: 0.01, not 0.00999999978. */
 json_t *report_float(float value);

@@ -1,5 +1,5 @@
-/* Adaptation to episodes: many tasks in one program, group after group (docs/methods.md, "Adaptation and pretraining").
- */
+/* Adaptation to episodes: many tasks in one program, group after group (docs/methods.md, "Adaptation and
+ * pretraining"). */
 #include "fewshot/evaluation.h"
 #include "fewshot/feature_cache.h"
 #include "fewshot/session.h"

@@ -1,5 +1,5 @@
-/* From what a user asks for (adatom_method) to what decides the numbers: every default filled in, every value checked.
- */
+/* From what a user asks for (adatom_method) to what decides the numbers: every default filled in, every value
+ * checked. */
 #ifndef AD_FEWSHOT_METHOD_H
 #define AD_FEWSHOT_METHOD_H
 

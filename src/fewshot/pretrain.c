@@ -27,8 +27,8 @@ static void shuffle_epoch(ad_training *t, long epoch) {
     }
 }
 
-/* The pictures of a block, into the session's support: a function of its number alone, so that resuming needs no state.
- */
+/* The pictures of a block, into the session's support: a function of its number alone, so that resuming needs no
+ * state. */
 static void list_block(ad_training *t, long number) {
     const int batch = t->p.batch;
     for (long r = 0; r < t->block; r++) {

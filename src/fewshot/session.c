@@ -205,8 +205,8 @@ adatom_status ad_session_train(ad_session *s, long first, long steps, long *done
     status = ad_run_segment(api, s->program, AD_SEGMENT_STEP, (int)steps);
     if (status == ADATOM_OK) *done = steps;
     if (status != ADATOM_INTERRUPTED) return status;
-    /* Without lanes the tasks have done the same whole turns, and the counter that each of them advances tells which.
-     */
+    /* Without lanes the tasks have done the same whole turns, and the counter that each of them advances tells
+     * which. */
     const adatom_status read = api->program_read(s->program, s->built.counter, 0, &reached, sizeof reached);
     if (read != ADATOM_OK) return read;
     *done = reached - first;

@@ -12,8 +12,8 @@
 
 enum { BLOCK_BYTES = 1 << 16, MEMBER_NAME_MOST = 4096, MEMBER_DEPTH_MOST = 256 };
 
-/* A copy of name with "." and empty components left out; NULL with *usable false: it leads out or is too long or deep.
- */
+/* A copy of name with "." and empty components left out; NULL with *usable false: it leads out or is too long or
+ * deep. */
 static char *tidy_path(adatom_context *ctx, const char *name, bool *usable) {
     size_t length = 0, depth = 0, size = strlen(name);
     *usable = size <= MEMBER_NAME_MOST;

@@ -133,14 +133,14 @@ adatom_status ad_source_files(adatom_context *ctx, const char *const *paths, siz
 /* Whether a file that was named by itself is to be read as a picture: because it is one, or because only its name says
  * so. */
 bool ad_source_is_picture(const char *path);
-/* Lists an archive, keeping at most keep_bytes of contents so that they needn't be read again. Folders: nothing to do.
- */
+/* Lists an archive, keeping at most keep_bytes of contents so that they needn't be read again. Folders: nothing to
+ * do. */
 adatom_status ad_source_scan(ad_source *source, size_t keep_bytes);
 /* Content of entry i; ad_free(*bytes). Archives: contents that weren't kept are best asked for by rising i. */
 adatom_status ad_source_read(ad_source *source, size_t i, char **bytes, size_t *size);
 void ad_source_close(ad_source *source);
-/* The parts of it. Adds an entry (taking path, also on failure); files of other kinds are not added and *added is NULL.
- */
+/* The parts of it. Adds an entry (taking path, also on failure); files of other kinds are not added and *added is
+ * NULL. */
 adatom_status ad_source_add(ad_source *source, char *path, ad_entry_kind kind, ad_entry **added);
 /* Counts links into folders: a few thousand of them can stand for more folders than anyone can look into. */
 adatom_status ad_source_count_link(ad_source *source);

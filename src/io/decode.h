@@ -58,12 +58,12 @@ adatom_status ad_picture_out_of_memory(ad_decoding *d);
  * prepares for the rows. */
 adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, int shrink, int orientation,
                                uint64_t need);
-/* The next row; more than there are to come are ignored. channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGB with alpha.
- */
+/* The next row; more than there are to come are ignored. channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGB with
+ * alpha. */
 void ad_picture_row(ad_decoding *d, const uint8_t *pixels, int channels);
 
-/* exif.c: orientation in an EXIF block, with or without "Exif\0\0" before it: 1 to 8; 1 where it is absent or damaged.
- */
+/* exif.c: orientation in an EXIF block, with or without "Exif\0\0" before it: 1 to 8; 1 where it is absent or
+ * damaged. */
 int ad_exif_orientation(const uint8_t *bytes, size_t size);
 
 /* decode_*.c. NULL stands for those this build lacks. */

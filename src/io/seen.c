@@ -77,8 +77,7 @@ static const char *get_text(reader *r) {
     return text;
 }
 
-/* ---- which files can be known by what the system says of them -------------------------------------------------------
- */
+/* ---- which files can be known by what the system says of them ---- */
 
 /* Systems on which the time of the last change is missing, coarse or told by someone else are not believed. */
 static bool tells_changes(const char *path) {

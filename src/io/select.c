@@ -268,8 +268,8 @@ done:
     return status;
 }
 
-/* The list in the source that split or the layout ask for; *entry SIZE_MAX if none. Pictures in one heap need a list.
- */
+/* The list in the source that split or the layout ask for; *entry SIZE_MAX if none. Pictures in one heap need a
+ * list. */
 static adatom_status find_csv(const ad_source *source, const char *split, size_t *found) {
     *found = SIZE_MAX;
     size_t lists = 0, only = SIZE_MAX;

@@ -1,5 +1,5 @@
-/* Files of a folder or of an archive, as one list. Member names only ever serve as names: nothing is unpacked to disk.
- */
+/* Files of a folder or of an archive, as one list. Member names only ever serve as names: nothing is unpacked to
+ * disk. */
 #include "io/dataset.h"
 
 #include <dirent.h>

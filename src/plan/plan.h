@@ -7,8 +7,8 @@
 
 #define AD_OP_TENSORS 8
 #define AD_MOST_TASKS INT16_MAX /* ad_op.tasks */
-/* Tensors begin at multiples of this inside an arena: the largest minStorageBufferOffsetAlignment a driver may ask for.
- */
+/* Tensors begin at multiples of this inside an arena: the largest minStorageBufferOffsetAlignment a driver may ask
+ * for. */
 #define AD_TENSOR_ALIGN_BYTES 256
 
 typedef enum ad_op_kind {
@@ -116,8 +116,8 @@ typedef struct ad_plan {
 
 const char *ad_op_name(int kind);
 typedef enum ad_access { AD_ACCESS_NONE, AD_READ, AD_WRITE, AD_UPDATE } ad_access;
-/* Role r of an operation kind; AD_ACCESS_NONE past the last. *optional and *name (not NUL-ended, *length) may be NULL.
- */
+/* Role r of an operation kind; AD_ACCESS_NONE past the last. *optional and *name (not NUL-ended, *length) may be
+ * NULL. */
 ad_access ad_op_role(int kind, int role, bool *optional, const char **name, int *length);
 /* Whether ops.def lets the role be AD_F16. */
 bool ad_op_role_half(int kind, int role);

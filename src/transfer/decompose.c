@@ -25,8 +25,8 @@ static void free_layers(ad_fit *fit) {
 /* Pairs of groups of a layer's channels, each with atoms of its own. */
 static int pairs_of(const ad_node *node) { return node->group ? node->o / node->group * (node->c / node->group) : 1; }
 
-/* The part of a layer's kernel w [o][c][k2] between groups of channels, pair number `pair`: all of it without groups.
- */
+/* The part of a layer's kernel w [o][c][k2] between groups of channels, pair number `pair`: all of it without
+ * groups. */
 static adatom_status add_pair(ad_fit *fit, const ad_node *node, int pair, const double *w) {
     const int c = ad_node_channels(node), k2 = node->k * node->k, groups = node->group ? c / node->group : 1;
     ad_fit_layer *layer = &fit->layers[fit->count++];

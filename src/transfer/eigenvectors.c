@@ -28,8 +28,7 @@ static void multiply_symmetric(const double *a, size_t n, size_t first, const do
 }
 
 /* a -= v w^T + w v^T of a panel's `count` columns, on and below the diagonal from `first` on. left: v, w; right: -w,
- * -v.
- */
+ * -v. */
 static void update(double *a, size_t n, size_t first, const double *left, const double *right, int count) {
     const int blocks = (int)((n - first + ROWS - 1) / ROWS);
 #pragma omp parallel for schedule(dynamic) if (blocks > 2)

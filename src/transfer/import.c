@@ -65,8 +65,8 @@ static void match(const import *in, const reading *r, const ad_outer_list *list,
     }
 }
 
-/* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such convolution.
- */
+/* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such
+ * convolution. */
 static bool measure(const import *in, reading *r, const ad_network *guess, ad_outer_list *list) {
     const ad_st_tensor *first = NULL, *head = NULL;
     const ad_outer *outer = &list->items[0];

@@ -1,5 +1,5 @@
-/* Model files: the safetensors container, the description in its metadata, the tensors. What is accepted must be whole.
- */
+/* Model files: the safetensors container, the description in its metadata, the tensors. What is accepted must be
+ * whole. */
 #include <adatom/model.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -48,8 +48,7 @@ static unsigned long number(const char *name, unsigned long otherwise) {
 static uint32_t number32(const char *name, uint32_t otherwise) { return (uint32_t)number(name, otherwise); }
 static int asked(const char *name) { return getenv(name) != NULL; }
 
-/* ---- failures -----------------------------------------------------------------------------------------------------
- */
+/* ---- failures ---- */
 
 /* What the call of this name gives instead of being made; 0: nothing. `count`: calls of the name so far. */
 static VkResult failure(const char *name, unsigned long *count) {
@@ -117,8 +116,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL layer_vkAllocateMemory(VkDevice device, co
                                                                                          out);
 }
 
-/* ---- a smaller device ---------------------------------------------------------------------------------------------
- */
+/* ---- a smaller device ---- */
 
 static void shrink(VkPhysicalDeviceProperties *p) {
     p->deviceType = (VkPhysicalDeviceType)number("LAYER_TYPE", (unsigned long)p->deviceType);
@@ -198,8 +196,7 @@ static VKAPI_ATTR void VKAPI_CALL layer_queues(VkPhysicalDevice device, uint32_t
     for (uint32_t i = 0; out && asked("LAYER_LIMITS") && i < *count; i++) out[i].timestampValidBits = 0;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL layer_name(VkDevice device, const VkDebugUtilsObjectNameInfoEXT *info) {
     (void)device;
@@ -221,8 +218,7 @@ static VKAPI_ATTR void VKAPI_CALL layer_requirements(VkDevice device, VkBuffer b
     if (asked("LAYER_SPLIT_MEMORY")) out->memoryTypeBits = 3;
 }
 
-/* ---- the chain ----------------------------------------------------------------------------------------------------
- */
+/* ---- the chain ---- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL layer_create_instance(const VkInstanceCreateInfo *info,
                                                             const VkAllocationCallbacks *callbacks, VkInstance *out) {

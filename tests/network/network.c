@@ -290,8 +290,7 @@ static void check_gradient(const setting *s, int number) {
     free_inputs(&in);
 }
 
-/* ---- low-rank adapters: where they start, and merged into kernels ---------------------------------------------------
- */
+/* ---- low-rank adapters: where they start, and merged into kernels ---- */
 
 /* w0 of a convolution, ordinary or composed. */
 static void base_kernel(const adatom_model *model, const ad_node *node, float *w) {

@@ -55,8 +55,8 @@ static const char *const names[] = {"centroid",   "head", "cosine", "atoms", "no
                                     "atoms+norm", "full", "lora",   "dora",  "bora"};
 
 START_TEST(test_tasks_at_once) {
-    /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked for.
-     */
+    /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked
+     * for. */
     adatom_episodes *list = episodes(7, 2);
     adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 4};
     adatom_evaluation *all, *other;
@@ -350,8 +350,8 @@ START_TEST(test_batch_norm_policies) {
 }
 END_TEST
 
-/* Where heads start: at the classes that the directions of the class means give, for a linear one as for a cosine one.
- */
+/* Where heads start: at the classes that the directions of the class means give, for a linear one as for a cosine
+ * one. */
 START_TEST(test_heads_start_from_means) {
     static const adatom_method starts[] = {
         {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_CENTROID, .distance = ADATOM_DISTANCE_COSINE},

@@ -1,5 +1,5 @@
-/* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same answers.
- */
+/* Adapters through the public API, on the CPU engine: what is fitted, kept, loaded and merged gives the same
+ * answers. */
 #include "fewshot/adapter.h"
 #include "tests/choices.h"
 #include "tests/run_suite.h"

@@ -147,8 +147,8 @@ START_TEST(test_pictures_without_class) {
 }
 END_TEST
 
-/* Of an adapter whose estimate is of several tasks: those that diverge are not in it, and that is said in all places.
- */
+/* Of an adapter whose estimate is of several tasks: those that diverge are not in it, and that is said in all
+ * places. */
 START_TEST(test_estimates_without_some_tasks) {
     int partly = 0;
     for (int turn = 0; turn < 60 && partly < 2; turn++) {

@@ -47,8 +47,7 @@ static const ad_param *param(const adatom_model *model, const char *name) {
     ck_abort_msg("no parameter %s", name);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 /* Coefficients [s][s][m], atoms [out group][in group][m][i][j]; the composed kernel from both, and what two stages
  * cost. */
@@ -132,8 +131,7 @@ START_TEST(test_edited_files) {
 }
 END_TEST
 
-/* ---- decomposition ------------------------------------------------------------------------------------------------
- */
+/* ---- decomposition ---- */
 
 static adatom_model *decomposed(const adatom_model *model, const char *sharing, int group, int atoms, bool residual) {
     adatom_model *out = NULL;

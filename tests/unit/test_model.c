@@ -23,8 +23,7 @@ static adatom_model *create(adatom_model_params params) {
     return model;
 }
 
-/* ---- counts -------------------------------------------------------------------------------------------------------
- */
+/* ---- counts ---- */
 
 /* All numbers but statistics; the classifier counts where the model has one. Batch norm: 2 numbers a channel.
  *
@@ -173,8 +172,7 @@ START_TEST(test_layers) {
 }
 END_TEST
 
-/* ---- structure ----------------------------------------------------------------------------------------------------
- */
+/* ---- structure ---- */
 
 static void check_param(const ad_network *net, int number, ad_param_kind kind, int o, int c, bool exact) {
     ck_assert(number >= 0 && number < net->param_count);
@@ -285,8 +283,7 @@ START_TEST(test_refused_params) {
 }
 END_TEST
 
-/* ---- values -------------------------------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 /* Mean near 0 and variance as expected, within five standard deviations of what n normal numbers give. */
 static void check_normal(const adatom_model *model, const char *name, double variance) {

@@ -1,5 +1,5 @@
-/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know (plan/ops.def).
- */
+/* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know
+ * (plan/ops.def). */
 #include "plan/plan.h"
 #include "tests/run_suite.h"
 

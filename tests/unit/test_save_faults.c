@@ -54,8 +54,7 @@ int link(const char *from, const char *to) {
 }
 int unlink(const char *path) { return kills && fails("unlink") ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0); }
 
-/* ---- adapters ------------------------------------------------------------------------------------------------------
- */
+/* ---- adapters ---- */
 
 static adatom_context *ctx;
 static char folder[] = "/tmp/adatom-faults-XXXXXX";

@@ -80,8 +80,8 @@ static void *interrupt_often(void *user) {
     return NULL;
 }
 
-/* Trains in blocks, going on after each interrupt with what is said to be done; how many came in the midst of a call.
- */
+/* Trains in blocks, going on after each interrupt with what is said to be done; how many came in the midst of a
+ * call. */
 static int train_in_blocks(ad_session *s, float *loss, float *adapted) {
     static float block[BLOCK];
     static int32_t predicted[BLOCK * BATCH];

@@ -46,8 +46,7 @@ static void teardown(void) {
     adatom_context_destroy(&ctx);
 }
 
-/* ---- bytes that move while programs run ---------------------------------------------------------------------------
- */
+/* ---- bytes that move while programs run ---- */
 
 /* Several pieces of different sizes, between runs of a program that must not notice. */
 START_TEST(sent_bytes_arrive) {
@@ -102,8 +101,7 @@ START_TEST(sent_bytes_arrive) {
 }
 END_TEST
 
-/* ---- pretraining --------------------------------------------------------------------------------------------------
- */
+/* ---- pretraining ---- */
 
 typedef struct seen {
     size_t arena_bytes;
@@ -187,8 +185,7 @@ START_TEST(streamed_training_is_the_same) {
 }
 END_TEST
 
-/* ---- episodes -----------------------------------------------------------------------------------------------------
- */
+/* ---- episodes ---- */
 
 static adatom_status adapt(const adatom_model *model, const adatom_episodes *list, const char *method,
                            size_t memory_bytes, adatom_evaluation **out, adatom_evaluation_info *info) {

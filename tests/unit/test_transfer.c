@@ -69,8 +69,7 @@ static adatom_model *decomposed(const adatom_model *model, const char *sharing, 
     return out;
 }
 
-/* ---- decomposition ------------------------------------------------------------------------------------------------
- */
+/* ---- decomposition ---- */
 
 START_TEST(test_singular_values_say_what_is_lost) {
     adatom_model *model = dense("conv4", 16, 8, 0);
@@ -280,8 +279,7 @@ START_TEST(test_decompose_refuses) {
 }
 END_TEST
 
-/* ---- import and export --------------------------------------------------------------------------------------------
- */
+/* ---- import and export ---- */
 
 static const struct {
     const char *arch, *layout, *tensor;

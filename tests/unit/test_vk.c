@@ -84,8 +84,8 @@ static ad_op *elementwise(ad_plan *plan, ad_segment_id segment, int kind, int a,
     return op;
 }
 
-/* INIT: one = 1, sum = 0; STEP: sum = sum + one, copy = sum, twice = copy + copy. Each operation needs the one before.
- */
+/* INIT: one = 1, sum = 0; STEP: sum = sum + one, copy = sum, twice = copy + copy. Each operation needs the one
+ * before. */
 enum { ONE, SUM, DUPLICATE, TWICE, N = 4096 };
 static ad_plan *chain_plan(void) {
     ad_plan *plan = ad_plan_create(ctx, 1);

@@ -59,8 +59,7 @@ static void teardown(void) {
 
 static void open_vulkan(void) { OK(ad_vk_engine_create(ctx, &(adatom_device_params){.validate = true}, 0, &engine)); }
 
-/* ---- submissions in flight ----------------------------------------------------------------------------------------
- */
+/* ---- submissions in flight ---- */
 
 static vk_device_functions real;
 static int flying, most_flying, submissions;
@@ -95,8 +94,7 @@ START_TEST(two_submissions_are_in_flight) {
 }
 END_TEST
 
-/* ---- turns ---------------------------------------------------------------------------------------------------------
- */
+/* ---- turns ---- */
 
 static void *interrupt_soon(void *user) {
     usleep(30000);
@@ -127,8 +125,7 @@ START_TEST(turns_are_whole) {
 }
 END_TEST
 
-/* ---- devices that do not answer ------------------------------------------------------------------------------------
- */
+/* ---- devices that do not answer ---- */
 
 static int waits;
 static uint64_t longest_ns;
@@ -174,8 +171,7 @@ START_TEST(waits_are_bounded) {
 }
 END_TEST
 
-/* ---- two devices on two threads ------------------------------------------------------------------------------------
- */
+/* ---- two devices on two threads ---- */
 
 /* Opens devices and runs programs on them in a context of its own, several times; NULL, or what went wrong. */
 static void *work(void *user) {

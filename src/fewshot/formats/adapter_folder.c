@@ -123,8 +123,7 @@ static bool complete_leftover(void *user, const char *name) {
 }
 
 /* A second name for the file, so that it can be taken back; a temporary one, so that it is removed if nobody does.
- * ad_free(); NULL: none.
- */
+ * ad_free(); NULL: none. */
 static char *keep_second_name(adatom_context *ctx, const ad_staged *staged) {
     char *name = staged->temporary ? ad_strdup(ctx, staged->temporary) : NULL;
     if (!name) return NULL;

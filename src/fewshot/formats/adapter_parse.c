@@ -171,8 +171,7 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     return status;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static adatom_status read_values(adatom_context *ctx, const ad_safetensors *file, const ad_st_tensor *tensor,
                                  float *to) {
@@ -183,8 +182,8 @@ static adatom_status read_values(adatom_context *ctx, const ad_safetensors *file
     return ADATOM_OK;
 }
 
-/* The classifier's tensors have the shapes that the configuration implies: checked before memory is taken for its word.
- */
+/* The classifier's tensors have the shapes that the configuration implies: checked before memory is taken for its
+ * word. */
 static adatom_status read_head(adatom_context *ctx, const ad_safetensors *file, const claims *c, adatom_adapter **out) {
     adatom_status status = ADATOM_OK;
     const int64_t classes = (int64_t)json_array_size(c->classes);

@@ -143,8 +143,8 @@ typedef struct reader {
     const char *file;
 } reader;
 
-/* A relative path becomes one from where the program runs; the new text takes the old one's place in the file's JSON.
- */
+/* A relative path becomes one from where the program runs; the new text takes the old one's place in the file's
+ * JSON. */
 static adatom_status resolve(const reader *r, json_t *object, const char *key, const char **text) {
     const char *slash = strrchr(r->file, '/');
     if ((*text)[0] == '/' || !slash || strncmp(*text, "builtin:", 8) == 0) return ADATOM_OK;

@@ -1,5 +1,5 @@
-/* VK_KHR_cooperative_matrix [Vulkan 1.3.255, registry extension 507] for headers that are older, such as Debian 12's.
- */
+/* VK_KHR_cooperative_matrix [Vulkan 1.3.255, registry extension 507] for headers that are older, such as Debian
+ * 12's. */
 #ifndef AD_VK_COOPMAT_H
 #define AD_VK_COOPMAT_H
 

@@ -20,8 +20,8 @@ static int variants_of(int kind) {
     return count;
 }
 
-/* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of two.
- */
+/* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of
+ * two. */
 static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
     struct {
         int32_t kind, flags, present, shared, log_work;
@@ -131,8 +131,7 @@ void ad_vk_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *o
 }
 
 /* The file: one line "class variant" for each choice. Each line is looked for among those before it, so that there must
- * not be any number.
- */
+ * not be any number. */
 enum { CHOICES_MOST_BYTES = 256 << 10 };
 
 adatom_status ad_vk_choices_load(vk_engine *e) {

@@ -1,5 +1,5 @@
-/* Which variant runs an operation: the one it names, else the tuner's choice for such operations, else a sound default.
- */
+/* Which variant runs an operation: the one it names, else the tuner's choice for such operations, else a sound
+ * default. */
 #ifndef AD_VK_CHOOSE_H
 #define AD_VK_CHOOSE_H
 

@@ -1,5 +1,5 @@
-/* Parts of a launch's grid: one dispatch takes no longer than a desktop waits for its GPU, whatever the launch takes.
- */
+/* Parts of a launch's grid: one dispatch takes no longer than a desktop waits for its GPU, whatever the launch
+ * takes. */
 #ifndef AD_VK_SPLIT_H
 #define AD_VK_SPLIT_H
 
