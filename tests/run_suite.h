@@ -10,6 +10,11 @@
 /* Check's assertion of a status that says, like the library, what went wrong; of the test's context `ctx`. */
 #define OK(expression) ck_assert_msg((expression) == ADATOM_OK, "%s: %s", #expression, adatom_context_message(ctx))
 
+/* Params of adatom_adapt_episodes() and its kin for a method on a list of episodes; others may follow by name. */
+#define RUN(...) RUN_(__VA_ARGS__, .size = sizeof(adatom_adapt_params))
+#define RUN_(data, list, how, ...)                                                                                     \
+    (&(adatom_adapt_params){.dataset = (data), .episodes = (list), .method = &(how), __VA_ARGS__})
+
 /* An empty file of its own for each test: path's last six characters are what differs. */
 static inline void make_file(char *path) {
     strcpy(path + strlen(path) - 6, "XXXXXX");

@@ -77,6 +77,10 @@ arg_group device_group(device_options *values);
  * with NULL. */
 extern const char *const layout_names[], *const sharing_names[];
 
+/* The architectures that the library knows, for an option's choices: `first` (NULL: nothing) and all of them. */
+enum { MOST_ARCHS = 64 };
+void cli_list_archs(const char *first, const char *out[MOST_ARCHS]);
+
 /* How pictures are decoded; part of every command that reads some. */
 typedef struct picture_options {
     const char *background;

@@ -10,8 +10,7 @@ typedef struct import_options {
     int size, resize;
 } import_options;
 
-static const char *const archs[] = {"auto",  "resnet18", "resnet34", "vgg16_bn", "conv4",
-                                    "conv6", "resnet10", "resnet12", NULL};
+static const char *archs[MOST_ARCHS];
 
 #define OPTIONS import_options
 static const arg_option import_table[] = {
@@ -46,6 +45,7 @@ static adatom_status parse_colour(struct cli *cli, const char *option, const cha
 }
 
 adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
+    cli_list_archs("auto", archs);
     common_options common;
     import_options o;
     const char *source = NULL;

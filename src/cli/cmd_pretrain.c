@@ -19,7 +19,7 @@ typedef struct pretrain_options {
     bool resume, restart;
 } pretrain_options;
 
-static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18", "resnet34", "vgg16_bn", NULL};
+static const char *archs[MOST_ARCHS];
 static const char *const stems[] = {ADATOM_STEM_LIST(CHOICE_TEXT) NULL};
 static const char *const optimizers[] = {ADATOM_OPTIMIZER_LIST(CHOICE_TEXT) NULL};
 /* One of three, then any of +flip and +jitter. */
@@ -167,6 +167,7 @@ static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_
 }
 
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
+    cli_list_archs(NULL, archs);
     common_options common;
     device_options device_values;
     data_options data;

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include <adatom/model.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -312,4 +313,11 @@ adatom_status cli_open_dataset(struct cli *cli, const data_options *options, con
     adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);
     progress_clear(&cli->progress);
     return status;
+}
+
+void cli_list_archs(const char *first, const char *out[MOST_ARCHS]) {
+    size_t count = 0;
+    if (first) out[count++] = first;
+    for (size_t i = 0; count < MOST_ARCHS - 1 && adatom_model_arch(i); i++) out[count++] = adatom_model_arch(i);
+    out[count] = NULL;
 }

@@ -14,8 +14,7 @@ named() { sed -n "s/^$1 *|//p" "$source/src/rooms.txt" | cut -d'|' -f1; }
 # Objects of sources that are gone stay in a build folder.
 find "$build"/CMakeFiles/room_*.dir -name '*.o' 2>/dev/null | sort | while read -r object; do
     name=${object#"$build"/CMakeFiles/room_*.dir/}
-    case $name in src/*) [ -e "$source/${name%.o}" ] || continue ;; esac
-    echo "$object"
+    [ -e "$source/${name%.o}" ] && echo "$object"
 done >"$work/objects"
 [ -s "$work/objects" ] || { echo "no objects in $build/CMakeFiles/room_*.dir"; exit 2; }
 

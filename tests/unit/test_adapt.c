@@ -2,9 +2,8 @@
 #include "fewshot/episodes.h"
 #include "net/network.h"
 #include "tests/choices.h"
-#include "tests/run_suite.h"
+#include "tests/shapes_fixture.h"
 
-#include <adatom/adapt.h>
 #include <adatom/train.h>
 #include <adatom/transfer.h>
 
@@ -14,34 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static adatom_context *ctx;
-static adatom_device *device;
-static adatom_dataset *base, *novel;
-static adatom_model *model;
-
-static void setup(void) {
-    OK(adatom_context_create(NULL, &ctx));
-    const adatom_device_params cpu = {
-        .size = sizeof(adatom_device_params), .select = "cpu", .threads = 2}; /* memory depends on their number */
-    OK(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params
-        b = {.size = sizeof(adatom_dataset_params), .image_size = 16, .split = "base", .builtin_per_class = 8},
-        n = {.size = sizeof(adatom_dataset_params), .image_size = 16, .split = "novel", .builtin_per_class = 8};
-    OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
-    OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
-    const adatom_model_params m = {
-        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
-    OK(adatom_model_create(ctx, &m, &model));
-}
-
-static void teardown(void) {
-    adatom_model_destroy(&model);
-    adatom_dataset_destroy(&base);
-    adatom_dataset_destroy(&novel);
-    adatom_device_destroy(&device);
-    adatom_context_destroy(&ctx);
-}
 
 static adatom_episodes *episodes(int tasks, int shot) {
     const adatom_episodes_params p = {
@@ -62,23 +33,12 @@ START_TEST(test_tasks_at_once) {
     adatom_evaluation *all, *other;
     adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
     method.tasks_at_once = 7;
-    OK(adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &all));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &all));
     adatom_evaluation_describe(all, &a);
     ck_assert_int_eq(a.tasks_at_once, 7);
     for (int at_once = 1; at_once <= 3; at_once += 2) {
         method.tasks_at_once = at_once;
-        OK(adatom_adapt_episodes(device, model,
-                                 &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                        .dataset = novel,
-                                                        .episodes = list,
-                                                        .method = &method,
-                                                        .first = 1,
-                                                        .count = 5},
-                                 &other));
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, method, .first = 1, .count = 5), &other));
         adatom_evaluation_describe(other, &b);
         ck_assert_int_eq(b.tasks, 5);
         ck_assert_int_eq(b.tasks_at_once, at_once);
@@ -110,11 +70,7 @@ START_TEST(test_adapted_numbers) {
         const adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[i]), .steps = 1};
         adatom_evaluation *e;
         adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
-        OK(adatom_adapt_episodes(
-            device, model,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-            &e));
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e));
         adatom_evaluation_describe(e, &info);
         ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted,
                       (uintmax_t)want[i]);
@@ -128,27 +84,15 @@ START_TEST(test_memory_limit_chunks) {
     adatom_episodes *list = episodes(6, 1);
     adatom_method method = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_FULL, .steps = 2};
     adatom_adapt_plan_info many = ADATOM_INIT(adatom_adapt_plan_info), few = many;
-    OK(adatom_adapt_plan(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &many));
+    OK(adatom_adapt_plan(device, model, RUN(novel, list, method), &many));
     method.memory_bytes = many.arena_bytes / 2;
-    OK(adatom_adapt_plan(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &few));
+    OK(adatom_adapt_plan(device, model, RUN(novel, list, method), &few));
     ck_assert_int_lt(few.tasks_at_once, many.tasks_at_once);
     ck_assert_int_ge(few.tasks_at_once, 1);
     ck_assert_uint_le(few.arena_bytes, method.memory_bytes);
     adatom_evaluation *e;
     adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
-    OK(adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &e));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks, 6);
     ck_assert_int_eq(info.tasks_at_once, few.tasks_at_once);
@@ -165,21 +109,10 @@ START_TEST(test_steps_on_the_way) {
         adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[i]), .tasks_at_once = 2};
         adatom_evaluation *on_the_way[3], *alone;
         adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
-        OK(adatom_adapt_steps(device, model,
-                              &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                     .dataset = novel,
-                                                     .episodes = list,
-                                                     .method = &method,
-                                                     .steps = steps,
-                                                     .step_count = 3},
-                              on_the_way, 3));
+        OK(adatom_adapt_steps(device, model, RUN(novel, list, method, .steps = steps, .step_count = 3), on_the_way, 3));
         for (int k = 0; k < 3; k++) {
             method.steps = steps[k];
-            OK(adatom_adapt_episodes(
-                device, model,
-                &(adatom_adapt_params){
-                    .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-                &alone));
+            OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &alone));
             adatom_evaluation_describe(on_the_way[k], &a);
             adatom_evaluation_describe(alone, &b);
             ck_assert_mem_eq(a.predictions, b.predictions, 5 * 9 * sizeof(int32_t));
@@ -196,33 +129,15 @@ START_TEST(test_steps_on_the_way) {
                                   .procedure = ADATOM_PROCEDURE_CLOSERLOOK_BASELINE},
                         atoms = ADATOM_INIT(adatom_method);
     const int descending[] = {2, 1};
-    ck_assert_int_eq(adatom_adapt_steps(device, model,
-                                        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                               .dataset = novel,
-                                                               .episodes = list,
-                                                               .method = &centroid,
-                                                               .steps = steps,
-                                                               .step_count = 2},
-                                        none, 2),
-                     ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_steps(device, model,
-                                        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                               .dataset = novel,
-                                                               .episodes = list,
-                                                               .method = &recipe,
-                                                               .steps = steps,
-                                                               .step_count = 2},
-                                        none, 2),
-                     ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_steps(device, model,
-                                        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                               .dataset = novel,
-                                                               .episodes = list,
-                                                               .method = &atoms,
-                                                               .steps = descending,
-                                                               .step_count = 2},
-                                        none, 2),
-                     ADATOM_USAGE);
+    ck_assert_int_eq(
+        adatom_adapt_steps(device, model, RUN(novel, list, centroid, .steps = steps, .step_count = 2), none, 2),
+        ADATOM_USAGE);
+    ck_assert_int_eq(
+        adatom_adapt_steps(device, model, RUN(novel, list, recipe, .steps = steps, .step_count = 2), none, 2),
+        ADATOM_USAGE);
+    ck_assert_int_eq(
+        adatom_adapt_steps(device, model, RUN(novel, list, atoms, .steps = descending, .step_count = 2), none, 2),
+        ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -253,14 +168,7 @@ static double measure(const adatom_episodes *list, int tasks, size_t *arena_byte
     stopwatch w = {.best = INFINITY};
     adatom_evaluation *e;
     adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
-    OK(adatom_adapt_episodes(device, model,
-                             &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                    .dataset = novel,
-                                                    .episodes = list,
-                                                    .method = &method,
-                                                    .progress = batch_ended,
-                                                    .user = &w},
-                             &e));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, method, .progress = batch_ended, .user = &w), &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.tasks_at_once, tasks);
     if (arena_bytes) *arena_bytes = info.arena_bytes;
@@ -299,11 +207,7 @@ static void predict(const adatom_episodes *list, const char *adapt, const char *
                                   .bn = bn_of(bn)};
     adatom_evaluation *e;
     adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
-    OK(adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &e));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_ptr_nonnull(strstr(info.config_json, bn));
     memcpy(out, info.predictions, NORM_TASKS * NORM_QUERIES * sizeof *out);
@@ -368,11 +272,7 @@ START_TEST(test_heads_start_from_means) {
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         adatom_evaluation *e;
         adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
-        OK(adatom_adapt_episodes(
-            device, model,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &starts[i]},
-            &e));
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, starts[i]), &e));
         adatom_evaluation_describe(e, &info);
         int differ = 0;
         for (int k = 0; k < PREDICTIONS; k++) differ += i > 0 && info.predictions[k] != first[k];
@@ -393,31 +293,17 @@ START_TEST(test_closerlook_recipe) {
                             .tasks_at_once = 2};
     adatom_evaluation *a, *b;
     adatom_evaluation_info x = ADATOM_INIT(adatom_evaluation_info), y = ADATOM_INIT(adatom_evaluation_info);
-    OK(adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &a));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &a));
     adatom_evaluation_describe(a, &x);
     ck_assert_int_eq(x.steps, 200);
     method.tasks_at_once = 1;
-    OK(adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-        &b));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &b));
     adatom_evaluation_describe(b, &y);
     ck_assert_mem_eq(x.predictions, y.predictions, 18 * sizeof(int32_t));
     adatom_evaluation_destroy(&a);
     adatom_evaluation_destroy(&b);
     method.adapt = ADATOM_ADAPT_ATOMS;
-    ck_assert_int_eq(adatom_adapt_episodes(device, model,
-                                           &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                                  .dataset = novel,
-                                                                  .episodes = list,
-                                                                  .method = &method},
-                                           &a),
-                     ADATOM_USAGE);
+    ck_assert_int_eq(adatom_adapt_episodes(device, model, RUN(novel, list, method), &a), ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -444,13 +330,7 @@ START_TEST(test_refusals) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         adatom_method method = wrong[i];
         method.size = sizeof method;
-        ck_assert_int_eq(adatom_adapt_episodes(device, model,
-                                               &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                                      .dataset = novel,
-                                                                      .episodes = list,
-                                                                      .method = &method},
-                                               &e),
-                         ADATOM_USAGE);
+        ck_assert_int_eq(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e), ADATOM_USAGE);
         ck_assert_ptr_null(e);
     }
     /* What is negative is none, and none is not the default. */
@@ -461,21 +341,9 @@ START_TEST(test_refusals) {
     ck_assert_msg(strstr(text, "\"beta1\":0.0,\"beta2\":0.0,") && strstr(text, "\"lr_atoms\":0.0,\"lr\":0.25}"), "%s",
                   text);
     const adatom_method method = ADATOM_INIT(adatom_method);
-    ck_assert_int_eq(adatom_adapt_episodes(device, model,
-                                           &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                                  .dataset = novel,
-                                                                  .episodes = list,
-                                                                  .method = &method,
-                                                                  .first = 1,
-                                                                  .count = 2},
-                                           &e),
+    ck_assert_int_eq(adatom_adapt_episodes(device, model, RUN(novel, list, method, .first = 1, .count = 2), &e),
                      ADATOM_USAGE);
-    ck_assert_int_eq(adatom_adapt_episodes(
-                         device, model,
-                         &(adatom_adapt_params){
-                             .size = sizeof(adatom_adapt_params), .dataset = base, .episodes = list, .method = &method},
-                         &e),
-                     ADATOM_BAD_DATA);
+    ck_assert_int_eq(adatom_adapt_episodes(device, model, RUN(base, list, method), &e), ADATOM_BAD_DATA);
     adatom_episodes_destroy(&list);
 }
 END_TEST
@@ -504,17 +372,9 @@ START_TEST(test_half_precision) {
     adatom_adapt_plan_info plans[2] = {ADATOM_INIT(adatom_adapt_plan_info), ADATOM_INIT(adatom_adapt_plan_info)};
     int differ = 0;
     for (int half = 0; half < 2; half++) {
-        OK(adatom_adapt_plan(
-            devices[half], wide,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-            &plans[half]));
+        OK(adatom_adapt_plan(devices[half], wide, RUN(novel, list, method), &plans[half]));
         ck_assert_int_eq(plans[half].tasks_at_once, TASKS);
-        OK(adatom_adapt_episodes(
-            devices[half], wide,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-            &runs[half]));
+        OK(adatom_adapt_episodes(devices[half], wide, RUN(novel, list, method), &runs[half]));
         adatom_evaluation_describe(runs[half], &info[half]);
         ck_assert_uint_eq(info[half].arena_bytes, plans[half].arena_bytes);
     }
@@ -523,20 +383,12 @@ START_TEST(test_half_precision) {
     ck_assert_uint_lt(10 * plans[1].arena_bytes, 8 * plans[0].arena_bytes);
     method.memory_bytes = plans[1].arena_bytes;
     for (int half = 0; half < 2; half++)
-        OK(adatom_adapt_plan(
-            devices[half], wide,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-            &plans[half]));
+        OK(adatom_adapt_plan(devices[half], wide, RUN(novel, list, method), &plans[half]));
     ck_assert_int_lt(plans[0].tasks_at_once, plans[1].tasks_at_once);
     /* A method without responses is the same in both. */
     method = (adatom_method){.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_FULL, .steps = 1};
     for (int half = 0; half < 2; half++)
-        OK(adatom_adapt_plan(
-            devices[half], wide,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-            &plans[half]));
+        OK(adatom_adapt_plan(devices[half], wide, RUN(novel, list, method), &plans[half]));
     ck_assert_uint_eq(plans[0].arena_bytes, plans[1].arena_bytes);
     for (int half = 0; half < 2; half++) adatom_evaluation_destroy(&runs[half]);
     adatom_episodes_destroy(&list);

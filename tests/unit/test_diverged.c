@@ -65,14 +65,7 @@ START_TEST(test_episodes_that_diverge) {
     int calls = 0;
     adatom_evaluation *e = NULL, *both[2] = {NULL};
     adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
-    OK(adatom_adapt_episodes(device, model,
-                             &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                    .dataset = novel,
-                                                    .episodes = list,
-                                                    .method = &wild,
-                                                    .progress = on_progress,
-                                                    .user = &calls},
-                             &e));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, wild, .progress = on_progress, .user = &calls), &e));
     adatom_evaluation_describe(e, &info);
     ck_assert_int_eq(info.diverged, 5);
     ck_assert(isnan(info.mean) && isnan(info.ci95) && calls > 0);
@@ -80,23 +73,12 @@ START_TEST(test_episodes_that_diverge) {
     for (int i = 0; i < 5 * 9; i++) ck_assert_int_eq(info.predictions[i], -1);
     adatom_evaluation_destroy(&e);
     /* On the way each number of steps has its own. */
-    OK(adatom_adapt_steps(device, model,
-                          &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                 .dataset = novel,
-                                                 .episodes = list,
-                                                 .method = &wild,
-                                                 .steps = steps,
-                                                 .step_count = 2},
-                          both, 2));
+    OK(adatom_adapt_steps(device, model, RUN(novel, list, wild, .steps = steps, .step_count = 2), both, 2));
     adatom_evaluation_describe(both[1], &info);
     ck_assert_int_eq(info.diverged, 5);
     for (int k = 0; k < 2; k++) adatom_evaluation_destroy(&both[k]);
     const adatom_method tame = {.size = sizeof(adatom_method), .adapt = ADATOM_ADAPT_FULL, .steps = 2};
-    OK(adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){
-            .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &tame},
-        &e));
+    OK(adatom_adapt_episodes(device, model, RUN(novel, list, tame), &e));
     adatom_evaluation_describe(e, &info);
     ck_assert(info.diverged == 0 && info.mean >= 0);
     adatom_evaluation_destroy(&e);
@@ -259,13 +241,8 @@ START_TEST(test_numbers_out_of_range) {
 #undef CASE
     for (size_t i = 0; i < n; i++) {
         adatom_evaluation *e = NULL;
-        ck_assert_msg(adatom_adapt_episodes(device, model,
-                                            &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                                   .dataset = novel,
-                                                                   .episodes = list,
-                                                                   .method = &cases[i]},
-                                            &e) == ADATOM_USAGE,
-                      "case %zu", i);
+        ck_assert_msg(adatom_adapt_episodes(device, model, RUN(novel, list, cases[i]), &e) == ADATOM_USAGE, "case %zu",
+                      i);
         ck_assert(adatom_context_message(ctx)[0] && !e);
     }
     adatom_pretrain_params training[20];
@@ -298,14 +275,8 @@ START_TEST(test_numbers_out_of_range) {
     const int parts[][2] = {{-1, 2}, {2147483647, 2}, {2, 2147483647}, {5, 1}, {5, 0}, {0, -1}, {-5, 0}};
     for (size_t i = 0; i < AD_COUNT(parts); i++) {
         adatom_evaluation *e = NULL;
-        ck_assert_int_eq(adatom_adapt_episodes(device, model,
-                                               &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                                      .dataset = novel,
-                                                                      .episodes = list,
-                                                                      .method = &centroid,
-                                                                      .first = parts[i][0],
-                                                                      .count = parts[i][1]},
-                                               &e),
+        ck_assert_int_eq(adatom_adapt_episodes(
+                             device, model, RUN(novel, list, centroid, .first = parts[i][0], .count = parts[i][1]), &e),
                          ADATOM_USAGE);
     }
 }
@@ -377,20 +348,10 @@ START_TEST(test_interrupted_and_again) {
     adatom_predictions *p = NULL;
     adatom_dataset *data = NULL;
     for (int turn = 0; turn < 2; turn++) {
-        ck_assert_int_eq(adatom_adapt_episodes(device, model,
-                                               &(adatom_adapt_params){.size = sizeof(adatom_adapt_params),
-                                                                      .dataset = novel,
-                                                                      .episodes = list,
-                                                                      .method = &method,
-                                                                      .progress = stop},
-                                               &e),
+        ck_assert_int_eq(adatom_adapt_episodes(device, model, RUN(novel, list, method, .progress = stop), &e),
                          ADATOM_INTERRUPTED);
         ck_assert(!e && adatom_context_message(ctx)[0]);
-        OK(adatom_adapt_episodes(
-            device, model,
-            &(adatom_adapt_params){
-                .size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &method},
-            &e));
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e));
         ck_assert_str_eq(adatom_context_message(ctx), "");
         adatom_evaluation_destroy(&e);
         fit.progress = stop;

@@ -2,7 +2,7 @@
 #include "fewshot/pretrain.h"
 #include "net/network.h"
 #include "tests/choices.h"
-#include "tests/run_suite.h"
+#include "tests/shapes_fixture.h"
 
 #include <adatom/train.h>
 #include <adatom/transfer.h>
@@ -12,34 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static adatom_context *ctx;
-static adatom_device *device;
-static adatom_dataset *base, *novel;
-static adatom_model *model;
-
-static void setup(void) {
-    OK(adatom_context_create(NULL, &ctx));
-    const adatom_device_params cpu = {
-        .size = sizeof(adatom_device_params), .select = "cpu", .threads = 2}; /* memory depends on their number */
-    OK(adatom_device_open(ctx, &cpu, &device));
-    const adatom_dataset_params
-        b = {.size = sizeof(adatom_dataset_params), .image_size = 16, .split = "base", .builtin_per_class = 8},
-        n = {.size = sizeof(adatom_dataset_params), .image_size = 16, .split = "novel", .builtin_per_class = 8};
-    OK(adatom_dataset_open(ctx, "builtin:shapes", &b, &base));
-    OK(adatom_dataset_open(ctx, "builtin:shapes", &n, &novel));
-    const adatom_model_params m = {
-        .size = sizeof(adatom_model_params), .image_size = 16, .width = 8, .atoms = 4, .seed = 3};
-    OK(adatom_model_create(ctx, &m, &model));
-}
-
-static void teardown(void) {
-    adatom_model_destroy(&model);
-    adatom_dataset_destroy(&base);
-    adatom_dataset_destroy(&novel);
-    adatom_device_destroy(&device);
-    adatom_context_destroy(&ctx);
-}
 
 typedef struct stop {
     long at;

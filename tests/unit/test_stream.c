@@ -193,10 +193,7 @@ static adatom_status adapt(const adatom_model *model, const adatom_episodes *lis
                              .adapt = adapt_of(method),
                              .steps = strcmp(method, "centroid") ? 3 : 0,
                              .memory_bytes = memory_bytes};
-    adatom_status status = adatom_adapt_episodes(
-        device, model,
-        &(adatom_adapt_params){.size = sizeof(adatom_adapt_params), .dataset = novel, .episodes = list, .method = &m},
-        out);
+    adatom_status status = adatom_adapt_episodes(device, model, RUN(novel, list, m), out);
     if (status == ADATOM_OK) adatom_evaluation_describe(*out, info);
     return status;
 }
