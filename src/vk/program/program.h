@@ -22,7 +22,8 @@ typedef struct vk_segment {
     vk_dispatch *dispatches;
     vk_chunk *chunks;
     int dispatch_count, chunk_count;
-    bool stale; /* to be recorded (again) before it runs */
+    int settled; /* how often it was recorded anew because a turn had shown what its operations take */
+    bool stale;  /* to be recorded (again) before it runs */
 } vk_segment;
 
 typedef struct vk_cost { /* of an operation */

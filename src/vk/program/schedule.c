@@ -66,8 +66,10 @@ adatom_status ad_vk_segment_record(vk_program *p, ad_segment_id id) {
     vk_segment *s = &p->segments[id];
     const int first = p->plan->segments[id].first, count = p->plan->segments[id].count;
     const int dispatches = count_dispatches(p, id);
+    const int settled = s->settled;
     int barriers = 0;
     segment_clear(p, s);
+    s->settled = settled;
     s->dispatches = ad_malloc(ctx, (size_t)dispatches, sizeof *s->dispatches);
     s->chunks = s->dispatches ? ad_calloc(ctx, (size_t)dispatches, sizeof *s->chunks) : NULL;
     if (!s->chunks) {
@@ -139,6 +141,14 @@ void ad_vk_learn(vk_program *p, ad_segment_id id, int64_t begin, int64_t end, do
         learn_chunk(p, s, chunk, factor);
         s->stale |= too_long(p, s, chunk);
     }
-    /* What was expected at first is on the slow side. A turn later far fewer dispatches may do. */
-    if (end >= s->chunk_count && !s->stale) s->stale = s->dispatch_count > 2 * count_dispatches(p, id) + 8;
+    if (end < s->chunk_count || s->stale) return;
+    /* What is expected at first is on the slow side, and the first turn may include the driver's compilation: after
+     * each of two turns fewer dispatches and command buffers may do. Later only far fewer are worth another recording.
+     */
+    if (s->settled < 2) {
+        s->settled++;
+        s->stale = true;
+    } else {
+        s->stale = s->dispatch_count > 2 * count_dispatches(p, id) + 8;
+    }
 }
