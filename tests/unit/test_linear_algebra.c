@@ -13,6 +13,14 @@
     ck_assert_msg(fabs((got) - (want)) <= CLOSE * (whole), "%s is %.17g, not %.17g", #got, (double)(got),              \
                   (double)(want))
 
+/* Products of matrices have the same bytes on every x86-64 processor, whatever registers it has; on others the compiler
+ * may join a multiplication and an addition. */
+#ifdef __x86_64__
+#define PRODUCT_TOLERANCE 0
+#else
+#define PRODUCT_TOLERANCE (1e-14 * 25)
+#endif
+
 static adatom_context *ctx;
 static void setup(void) { ck_assert_int_eq(adatom_context_create(NULL, &ctx), ADATOM_OK); }
 static void teardown(void) { adatom_context_destroy(&ctx); }
@@ -65,10 +73,11 @@ START_TEST(products) {
                     ad_add_product(&product);
                     for (int i = 0; i < rows; i++)
                         for (int j = 0; j < columns; j++) {
-                            double want = before[i * columns + j];
+                            double want = 0;
                             for (int k = 0; k < inner; k++)
                                 want += a[turned ? k * rows + i : i * 5 + k] * b[k * columns + j];
-                            ck_assert_double_eq_tol(c[i * columns + j], want, 1e-14 * 25);
+                            want += before[i * columns + j];
+                            ck_assert(fabs(c[i * columns + j] - want) <= PRODUCT_TOLERANCE);
                         }
                     free(a);
                     free(b);
