@@ -12,7 +12,7 @@ static void put_old(const char *relative, unsigned colour) {
     ck_assert_int_eq(utimensat(AT_FDCWD, in_test(relative), times, 0), 0);
 }
 
-static size_t decoded; /* pictures of the last data set that was opened; 0: it came from the cache */
+static uint64_t decoded; /* pictures of the last data set that was opened; 0: it came from the cache */
 static bool count_decoded(void *user, const adatom_progress *now) {
     (void)user;
     if (!now->poll) decoded = now->done;
