@@ -149,10 +149,12 @@ adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const 
                                    ad_safetensors *out) {
     size_t length = 0;
     *out = (ad_safetensors){.name = name};
-    const adatom_status status = parse_start(ctx, name, bytes, size, &length);
+    adatom_status status = parse_start(ctx, name, bytes, size, &length);
     if (status != ADATOM_OK) return status;
     out->data = (const unsigned char *)bytes + 8 + length;
-    return parse_header(ctx, (const char *)bytes + 8, length, size - 8 - length, out);
+    status = parse_header(ctx, (const char *)bytes + 8, length, size - 8 - length, out);
+    if (status != ADATOM_OK) ad_safetensors_clear(out);
+    return status;
 }
 
 static adatom_status read_exactly(adatom_context *ctx, const char *path, FILE *file, void *to, size_t size) {
@@ -195,6 +197,7 @@ adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const c
     out->data = out->own;
     AD_TRY(read_exactly(ctx, path, file, out->own, (size_t)size - 8 - length));
 done:
+    if (status != ADATOM_OK) ad_safetensors_clear(out);
     ad_free(header);
     fclose(file);
     return status;

@@ -37,7 +37,7 @@ typedef struct ad_safetensors {
 
 /* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked:
  * header length, JSON, types (F32, F16, BF16, I64 only), shape against bytes, offsets without gap, overlap or rest.
- * Else BAD_DATA, naming file and tensor. ad_safetensors_clear() in every case. */
+ * Else BAD_DATA, naming file and tensor; whatever the failure, *out is empty then. The caller clears it. */
 adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size,
                                    ad_safetensors *out);
 /* The same of a file on disk, whose header is checked before memory is taken for the rest; name must outlive *out. */

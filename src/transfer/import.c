@@ -11,12 +11,12 @@
 #define USUAL_SIZE 224
 #define MAX_NAMES 5 /* of the missing or left-over tensors that a message lists */
 
-typedef struct import {
+typedef struct importing {
     adatom_context *ctx;
     adatom_import_params params;
     ad_safetensors file;
     ad_name_map map;
-} import;
+} importing;
 
 /* One way of reading the file: a layout, a network, and what stands before the layout's names. */
 typedef struct reading {
@@ -29,7 +29,7 @@ typedef struct reading {
 /* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the
  * backbone
  * ("feature.trunk...", "classifier"), behind a shorter one. */
-static const ad_st_tensor *find(const import *in, const char *prefix, const ad_outer *outer) {
+static const ad_st_tensor *find(const importing *in, const char *prefix, const ad_outer *outer) {
     char name[2 * AD_LAYOUT_NAME];
     const char *mapped = ad_name_map_source(&in->map, outer);
     if (mapped) return ad_safetensors_find(&in->file, mapped);
@@ -42,7 +42,7 @@ static const ad_st_tensor *find(const import *in, const char *prefix, const ad_o
 }
 
 /* A tensor that nothing needs and nobody misses. */
-static bool ignored(const import *in, const reading *r, const char *name) {
+static bool ignored(const importing *in, const reading *r, const char *name) {
     static const char counter[] = "num_batches_tracked";
     const size_t length = strlen(name), prefix = strlen(r->prefix);
     if (length >= sizeof counter - 1 && strcmp(name + length - (sizeof counter - 1), counter) == 0) return true;
@@ -53,7 +53,7 @@ static bool ignored(const import *in, const reading *r, const char *name) {
 }
 
 /* Which tensors of the file the list uses (used, or NULL), and how many of the list are found and missing. */
-static void match(const import *in, const reading *r, const ad_outer_list *list, bool *taken, int *found,
+static void match(const importing *in, const reading *r, const ad_outer_list *list, bool *taken, int *found,
                   int *missing) {
     *found = *missing = 0;
     for (int i = 0; i < list->count; i++) {
@@ -67,7 +67,7 @@ static void match(const import *in, const reading *r, const ad_outer_list *list,
 
 /* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such
  * convolution. */
-static bool measure(const import *in, reading *r, const ad_network *guess, ad_outer_list *list) {
+static bool measure(const importing *in, reading *r, const ad_network *guess, ad_outer_list *list) {
     const ad_st_tensor *first = NULL, *head = NULL;
     const ad_outer *outer = &list->items[0];
     const char *mapped = ad_name_map_source(&in->map, outer);
@@ -95,7 +95,7 @@ static bool measure(const import *in, reading *r, const ad_network *guess, ad_ou
 }
 
 /* How well the file fits layout and arch; score INT_MIN where it does not at all. */
-static adatom_status try_reading(const import *in, const ad_layout *layout, const char *arch, reading *r) {
+static adatom_status try_reading(const importing *in, const ad_layout *layout, const char *arch, reading *r) {
     ad_network net = {0};
     ad_outer_list list = {0};
     adatom_status status;
@@ -132,7 +132,7 @@ static bool asked(const char *wish, const char *name) {
 
 AD_CHOSEN(is_layout, ADATOM_LAYOUT_LIST)
 
-static adatom_status recognise(const import *in, reading *best) {
+static adatom_status recognise(const importing *in, reading *best) {
     const char *layout = adatom_layout_name(in->params.layout);
     bool possible = false;
     *best = (reading){.score = INT_MIN};
@@ -171,7 +171,7 @@ static void mention(char *text, size_t capacity, int number, const char *name) {
         snprintf(text + used, capacity - used, ", ...");
 }
 
-static adatom_status check_complete(const import *in, const reading *r, const ad_outer_list *list) {
+static adatom_status check_complete(const importing *in, const reading *r, const ad_outer_list *list) {
     char absent[800] = "", left[800] = "", name[2 * AD_LAYOUT_NAME];
     int found, missing, spare = 0, number = 0;
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
@@ -209,7 +209,7 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
     if (used < capacity) snprintf(out + used, capacity - used, "]");
 }
 
-static adatom_status check_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor) {
+static adatom_status check_tensor(const importing *in, const ad_outer *outer, const ad_st_tensor *tensor) {
     char is[200], expected[100];
     if (!ad_safetensors_is_float(tensor))
         return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected",
@@ -223,7 +223,7 @@ static adatom_status check_tensor(const import *in, const ad_outer *outer, const
                    tensor->name, is, expected);
 }
 
-static adatom_status check_tensors(const import *in, const reading *r, const ad_outer_list *list) {
+static adatom_status check_tensors(const importing *in, const reading *r, const ad_outer_list *list) {
     for (int i = 0; i < list->count; i++) {
         const ad_outer *outer = &list->items[i];
         if (outer->again || outer->kind == AD_OUTER_COUNTER) continue;
@@ -233,7 +233,7 @@ static adatom_status check_tensors(const import *in, const reading *r, const ad_
     return ADATOM_OK;
 }
 
-static adatom_status read_tensor(const import *in, const ad_outer *outer, const ad_st_tensor *tensor,
+static adatom_status read_tensor(const importing *in, const ad_outer *outer, const ad_st_tensor *tensor,
                                  adatom_model *model) {
     const ad_network *net = &model->net;
     const bool variance = outer->kind == AD_OUTER_PARAM && outer->part == 1;
@@ -257,7 +257,7 @@ static adatom_status read_tensor(const import *in, const ad_outer *outer, const 
     return ADATOM_OK;
 }
 
-static adatom_status read_all(const import *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
+static adatom_status read_all(const importing *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
     for (int biases = 0; biases < 2; biases++)
         for (int i = 0; i < list->count; i++) {
             const ad_outer *outer = &list->items[i];
@@ -269,7 +269,7 @@ static adatom_status read_all(const import *in, const reading *r, const ad_outer
     return ADATOM_OK;
 }
 
-static adatom_status preprocessing(const import *in, adatom_model *model) {
+static adatom_status preprocessing(const importing *in, adatom_model *model) {
     const adatom_import_params *p = &in->params;
     const int size = model->net.image_size;
     model->resize = p->resize ? p->resize : size == USUAL_SIZE ? 256 : size;
@@ -294,7 +294,7 @@ static bool is_pickle(const unsigned char *bytes, size_t size) {
 }
 
 /* The names to export under. "module." is what DataParallel puts before a network's own names. */
-static void remember(const import *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
+static void remember(const importing *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
     static const char parallel[] = "module.";
     ad_origin *origin = &model->origin;
     const size_t skip = strncmp(r->prefix, parallel, sizeof parallel - 1) == 0 ? sizeof parallel - 1 : 0;
@@ -322,7 +322,7 @@ static adatom_status refuse_pickle(adatom_context *ctx, const char *name, const 
 /* `file` is taken. */
 static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params,
                                  adatom_model **out) {
-import in = {.ctx = context, .file = * file, .params = * params };
+    importing in = {.ctx = context, .file = *file, .params = *params};
     ad_network net = {0};
     ad_outer_list list = {0};
     adatom_model *model = NULL;
