@@ -1,6 +1,7 @@
 # The bundle, unpacked in an empty folder, runs without anything of this one but libc and what drivers share.
 . "$LIB"
 for tool in objdump strip tar python3 gzip bzip2 xz zstd; do command -v $tool >/dev/null || exit 77; done
+case $(ldd "$ADATOM" 2>/dev/null) in *libasan* | *libtsan*) exit 77 ;; esac # only a build for users is bundled
 sh "$SOURCE/tools/bundle.sh" "$work/bundle.tar.gz" "$BUILD" >out 2>err || complain "bundle.sh: $(tail -n 1 err)"
 tar xzf bundle.tar.gz || complain "the archive cannot be read"
 cd adatom-* || exit 1
