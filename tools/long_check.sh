@@ -93,7 +93,7 @@ thread() {
 fuzz_one() {
     name=$1
     mkdir -p "$out/fuzz/$name/corpus"
-    (cd "$out/fuzz/$name" && "$root/build-fuzz/tests/fuzz/fuzz_$name" -max_total_time=$((60 * minutes)) -timeout=20 -rss_limit_mb=2500 \
+    (cd "$out/fuzz/$name" && nice -n 19 "$root/build-fuzz/tests/fuzz/fuzz_$name" -max_total_time=$((60 * minutes)) -timeout=20 -rss_limit_mb=2500 \
         -print_final_stats=1 -artifact_prefix="$out/fuzz/$name/" corpus "$root/tests/fuzz/corpus/$name") >"$out/fuzz/$name/log" 2>&1
     code=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/fuzz/$name/log")
