@@ -49,6 +49,15 @@ ADATOM_CHOICE(adatom_sharing, ADATOM_SHARING_LIST);
     X(ADATOM_STEM_3X3, "3x3")
 ADATOM_CHOICE(adatom_stem, ADATOM_STEM_LIST);
 
+/* How convolutions of an odd kernel pad their input: by k/2 on each side (even), or as TensorFlow's SAME does, so that
+ * ceil(size / stride) outputs come out and the smaller half of the padding stands first. They differ where the stride is
+ * 2. The default is the network's. */
+#define ADATOM_PADDING_LIST(X)                                                                                         \
+    X(ADATOM_PADDING_DEFAULT, "default")                                                                               \
+    X(ADATOM_PADDING_EVEN, "even")                                                                                     \
+    X(ADATOM_PADDING_SAME, "same")
+ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
+
 /* What adapts to an episode; docs/methods.md has the sources. The default is atoms.
  *   centroid: nothing, the nearest class mean [Snell et al., Prototypical Networks, NeurIPS 2017];
  *   head, cosine: a linear or cosine classifier on frozen features [Chen et al., A Closer Look at Few-shot

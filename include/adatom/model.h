@@ -25,6 +25,8 @@ typedef struct adatom_model_params {
     int group; /* with sharing group-*: channels of a group, a multiple of 4 that divides the width of every decomposed
                   layer; 0: the largest of these up to 64. Else 0 */
     uint64_t seed; /* of the initialisation [normal, He et al., ICCV 2015] */
+    float norm_epsilon;     /* added to the variances of batch norms, at most 1; 0: the architecture's own */
+    adatom_padding padding; /* of convolutions; default: the architecture's own */
 } adatom_model_params;
 
 /* The name of the network numbered index, from 0; NULL past the last. Static; any thread. */

@@ -183,7 +183,7 @@ static adatom_status describe_layer(const adatom_model *model, int index, adatom
         .name = node->name,
         .in_height = node->h,
         .in_width = node->w,
-        .in_channels = ad_node_channels(node),
+        .in_channels = node->channels,
         .out_height = node->oh,
         .out_width = node->ow,
         .out_channels = node->o,

@@ -106,7 +106,7 @@ static void add_conv(lister *l, int number, const char *conv, const char *norm, 
     ad_outer *outer = add(l, AD_OUTER_KERNEL, conv, "weight", prefix, "kernel");
     outer->node = number;
     outer->rank = 4;
-    memcpy(outer->shape, (int64_t[AD_PARAM_RANK]){node->o, ad_node_channels(node), node->k, node->k},
+    memcpy(outer->shape, (int64_t[AD_PARAM_RANK]){node->o, node->channels, node->k, node->k},
            sizeof outer->shape);
     if (bias) {
         outer = add(l, AD_OUTER_BIAS, conv, "bias", prefix, "bias");

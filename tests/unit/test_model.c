@@ -194,7 +194,7 @@ START_TEST(test_nodes_fit_together) {
         ck_assert_int_eq(node->oh, (node->h + 2 * node->pad - node->dil * (node->k - 1) - 1) / node->stride + 1);
         ck_assert(node->oh >= 1 && node->ow == node->oh);
         if (node->kind == AD_NODE_CONV) {
-            const int c = ad_node_channels(node);
+            const int c = node->channels;
             decomposed |= node->m > 0;
             ck_assert((node->m == 0 || net.made_from.residual) == (node->kernel >= 0) &&
                       (node->m > 0) == (node->atoms >= 0));
