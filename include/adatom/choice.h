@@ -50,7 +50,8 @@ ADATOM_CHOICE(adatom_sharing, ADATOM_SHARING_LIST);
 ADATOM_CHOICE(adatom_stem, ADATOM_STEM_LIST);
 
 /* How convolutions of an odd kernel pad their input: by k/2 on each side (even), or as TensorFlow's SAME does, so that
- * ceil(size / stride) outputs come out and the smaller half of the padding stands first. They differ where the stride is
+ * ceil(size / stride) outputs come out and the smaller half of the padding stands first. They differ where the stride
+ * is
  * 2. The default is the network's. */
 #define ADATOM_PADDING_LIST(X)                                                                                         \
     X(ADATOM_PADDING_DEFAULT, "default")                                                                               \

@@ -24,7 +24,7 @@ typedef struct adatom_model_params {
     bool residual; /* decomposed layers keep an ordinary kernel to which atoms are added (adatom_model_decompose) */
     int group; /* with sharing group-*: channels of a group, a multiple of 4 that divides the width of every decomposed
                   layer; 0: the largest of these up to 64. Else 0 */
-    uint64_t seed; /* of the initialisation [normal, He et al., ICCV 2015] */
+    uint64_t seed;          /* of the initialisation [normal, He et al., ICCV 2015] */
     float norm_epsilon;     /* added to the variances of batch norms, at most 1; 0: the architecture's own */
     adatom_padding padding; /* of convolutions; default: the architecture's own */
 } adatom_model_params;
@@ -64,7 +64,7 @@ ADATOM_API adatom_status adatom_model_describe(const adatom_model *model, adatom
 typedef struct adatom_layer_info {
     size_t size;
     const char *name; /* owned by the model */
-    char kind[16];    /* conv, norm, pool, head */
+    char kind[16];    /* conv, norm, layer_norm, channel_scale, pool, head */
     int in_height, in_width, in_channels, out_height, out_width, out_channels;
     int kernel, stride, padding, dilation, atoms; /* conv; atoms 0: ordinary */
     const char *coefficients;                     /* name of the (shared) coefficient tensor or NULL */
@@ -72,6 +72,7 @@ typedef struct adatom_layer_info {
     uint64_t macs;                                /* dense */
     uint64_t macs_coefficients_first;             /* coefficients before atoms; 0 for ordinary layers and with groups */
     uint64_t macs_sum_first; /* atoms, summed over groups of inputs, before coefficients; 0 without groups */
+    int groups;              /* conv: of channels that see each other; 1: all do; in_channels: depthwise */
 } adatom_layer_info;
 /* USAGE if index is outside 0..layers-1. */
 ADATOM_API adatom_status adatom_model_layer(const adatom_model *model, int index, adatom_layer_info *out);

@@ -62,6 +62,20 @@ static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, 
     return ADATOM_OK;
 }
 
+static float usual_epsilon(const ad_arch *arch) { return arch->epsilon > 0 ? arch->epsilon : 1e-5f; }
+static adatom_padding usual_padding(const ad_arch *arch) {
+    return arch->same ? ADATOM_PADDING_SAME : ADATOM_PADDING_EVEN;
+}
+
+bool ad_network_usual(const adatom_model_params *params) {
+    const ad_family *family;
+    const ad_arch *arch;
+    for (size_t i = 0; (arch = arch_at(i, &family)); i++)
+        if (strcmp(arch->name, params->arch) == 0)
+            return params->norm_epsilon == usual_epsilon(arch) && params->padding == usual_padding(arch);
+    return false;
+}
+
 /* Fills in defaults and replaces the name by a static one. */
 static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const ad_family **family,
                              const ad_arch **out) {
@@ -89,9 +103,9 @@ static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const 
     if (!(p->norm_epsilon >= 0 && p->norm_epsilon <= 1))
         return ad_fail(ctx, ADATOM_USAGE, "the number that norms add to variances is %g; it must be 0 to 1",
                        (double)p->norm_epsilon);
-    if (p->norm_epsilon == 0) p->norm_epsilon = arch->epsilon > 0 ? arch->epsilon : 1e-5f;
+    if (p->norm_epsilon == 0) p->norm_epsilon = usual_epsilon(arch);
     if (!is_padding((int)p->padding)) return ad_choice_refuse(ctx, "padding", (int)p->padding);
-    if (p->padding == ADATOM_PADDING_DEFAULT) p->padding = arch->same ? ADATOM_PADDING_SAME : ADATOM_PADDING_EVEN;
+    if (p->padding == ADATOM_PADDING_DEFAULT) p->padding = usual_padding(arch);
     if (p->sharing == ADATOM_SHARING_NONE) {
         if (p->residual) return ad_fail(ctx, ADATOM_USAGE, "a residual network has atoms; sharing none was asked for");
         p->atoms = 0;

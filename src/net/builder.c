@@ -87,8 +87,8 @@ static void check_groups(ad_builder *b, const char *prefix, int c, int o) {
                         c % group ? c : o, prefix);
 }
 
-/* Atoms of a decomposed kernel; 0: it stays ordinary. More atoms than numbers are of no use to a depthwise kernel, whose
- * only input leaves no other directions. */
+/* Atoms of a decomposed kernel; 0: it stays ordinary. More atoms than numbers are of no use to a depthwise kernel,
+ * whose only input leaves no other directions. */
 static int atoms_of(const ad_builder *b, const ad_conv_spec *spec, bool depthwise) {
     const adatom_model_params *p = &b->net->made_from;
     if (spec->ordinary || spec->k < 2 || (b->layer == 1 && !p->decompose_first)) return 0;
@@ -110,8 +110,8 @@ static void add_decomposition(ad_builder *b, const char *prefix, ad_node *node) 
     else
         snprintf(owner, sizeof owner, "%s", prefix);
     if (group > 0) check_groups(b, prefix, c, o);
-    node->coefficients = add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", group ? group : o,
-                                   group ? group : c, 0, node->m);
+    node->coefficients =
+        add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", group ? group : o, group ? group : c, 0, node->m);
     node->atoms = add_param(b, AD_PARAM_ATOMS, prefix, ".atoms", o, c, node->k, node->m);
     if (b->status == ADATOM_OK) b->net->params[node->atoms].group = group;
 }

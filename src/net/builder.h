@@ -43,12 +43,12 @@ extern const ad_family ad_family_stages, ad_family_inverted, ad_family_convnext;
 
 typedef struct ad_conv_spec {
     int input, o;
-    int k, stride;  /* 0: 1 */
-    int groups;     /* 0: 1 */
+    int k, stride; /* 0: 1 */
+    int groups;    /* 0: 1 */
     ad_part part;
-    bool bias;      /* no batch norm follows */
-    bool whole;     /* no padding: windows lie side by side */
-    bool ordinary;  /* never decomposed */
+    bool bias;     /* no batch norm follows */
+    bool whole;    /* no padding: windows lie side by side */
+    bool ordinary; /* never decomposed */
 } ad_conv_spec;
 
 /* The input node. */

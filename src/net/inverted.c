@@ -29,44 +29,54 @@ typedef struct row {
     const blocks *stages;  /* ends with a count of 0 */
 } row;
 
-static const blocks mobilenet_v2[] = {{1, 3, 1, 1, 16}, {2, 3, 2, 6, 24}, {3, 3, 2, 6, 32},  {4, 3, 2, 6, 64},
+static const blocks mobilenet_v2[] = {{1, 3, 1, 1, 16}, {2, 3, 2, 6, 24},  {3, 3, 2, 6, 32},  {4, 3, 2, 6, 64},
                                       {3, 3, 1, 6, 96}, {3, 3, 2, 6, 160}, {1, 3, 1, 6, 320}, {0}};
-static const blocks mobilenet_v3_large[] = {
-    {1, 3, 1, -16, 16, false, AD_ACT_RELU},  {1, 3, 2, -64, 24, false, AD_ACT_RELU},
-    {1, 3, 1, -72, 24, false, AD_ACT_RELU},  {1, 5, 2, -72, 40, true, AD_ACT_RELU},
-    {2, 5, 1, -120, 40, true, AD_ACT_RELU},  {1, 3, 2, -240, 80, false},
-    {1, 3, 1, -200, 80, false},              {2, 3, 1, -184, 80, false},
-    {1, 3, 1, -480, 112, true},              {1, 3, 1, -672, 112, true},
-    {1, 5, 2, -672, 160, true},              {2, 5, 1, -960, 160, true},
-    {0}};
-static const blocks mobilenet_v3_small[] = {
-    {1, 3, 2, -16, 16, true, AD_ACT_RELU},  {1, 3, 2, -72, 24, false, AD_ACT_RELU},
-    {1, 3, 1, -88, 24, false, AD_ACT_RELU}, {1, 5, 2, -96, 40, true},
-    {2, 5, 1, -240, 40, true},              {1, 5, 1, -120, 48, true},
-    {1, 5, 1, -144, 48, true},              {1, 5, 2, -288, 96, true},
-    {2, 5, 1, -576, 96, true},              {0}};
-static const blocks efficientnet[] = {{1, 3, 1, 1, 16, true},  {2, 3, 2, 6, 24, true},  {2, 5, 2, 6, 40, true},
-                                      {3, 3, 2, 6, 80, true},  {3, 5, 1, 6, 112, true}, {4, 5, 2, 6, 192, true},
-                                      {1, 3, 1, 6, 320, true}, {0}};
+static const blocks mobilenet_v3_large[] = {{1, 3, 1, -16, 16, false, AD_ACT_RELU},
+                                            {1, 3, 2, -64, 24, false, AD_ACT_RELU},
+                                            {1, 3, 1, -72, 24, false, AD_ACT_RELU},
+                                            {1, 5, 2, -72, 40, true, AD_ACT_RELU},
+                                            {2, 5, 1, -120, 40, true, AD_ACT_RELU},
+                                            {1, 3, 2, -240, 80, false},
+                                            {1, 3, 1, -200, 80, false},
+                                            {2, 3, 1, -184, 80, false},
+                                            {1, 3, 1, -480, 112, true},
+                                            {1, 3, 1, -672, 112, true},
+                                            {1, 5, 2, -672, 160, true},
+                                            {2, 5, 1, -960, 160, true},
+                                            {0}};
+static const blocks mobilenet_v3_small[] = {{1, 3, 2, -16, 16, true, AD_ACT_RELU},
+                                            {1, 3, 2, -72, 24, false, AD_ACT_RELU},
+                                            {1, 3, 1, -88, 24, false, AD_ACT_RELU},
+                                            {1, 5, 2, -96, 40, true},
+                                            {2, 5, 1, -240, 40, true},
+                                            {1, 5, 1, -120, 48, true},
+                                            {1, 5, 1, -144, 48, true},
+                                            {1, 5, 2, -288, 96, true},
+                                            {2, 5, 1, -576, 96, true},
+                                            {0}};
+static const blocks efficientnet[] = {
+    {1, 3, 1, 1, 16, true},  {2, 3, 2, 6, 24, true},  {2, 5, 2, 6, 40, true},  {3, 3, 2, 6, 80, true},
+    {3, 5, 1, 6, 112, true}, {4, 5, 2, 6, 192, true}, {1, 3, 1, 6, 320, true}, {0}};
 static const blocks efficientnet_lite[] = {{1, 3, 1, 1, 16},  {2, 3, 2, 6, 24},  {2, 5, 2, 6, 40},  {3, 3, 2, 6, 80},
                                            {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320}, {0}};
 
 #define MOBILENET_V3(arch, last, linear)                                                                               \
     {                                                                                                                  \
-        {#arch, .image_size = 224, .width = 16, .epsilon = 1e-3f}, .act = AD_ACT_HARD_SWISH,                           \
-            .squeeze_act = AD_ACT_RELU, .squeeze_gate = AD_ACT_HARD_SIGMOID, .top = last, .hidden = linear,            \
-            .stages = arch                                                                                             \
+        {#arch, .image_size = 224, .width = 16, .epsilon = 1e-3f},                                                     \
+            .act = AD_ACT_HARD_SWISH, .squeeze_act = AD_ACT_RELU, .squeeze_gate = AD_ACT_HARD_SIGMOID, .top = last,    \
+            .hidden = linear, .stages = arch                                                                           \
     }
 #define EFFICIENTNET(arch, side, stem, by, deep)                                                                       \
     {                                                                                                                  \
         {arch, .image_size = side, .width = stem}, .width = by, .depth = deep, .act = AD_ACT_SILU,                     \
-            .squeeze_act = AD_ACT_SILU, .squeeze_gate = AD_ACT_SIGMOID, .squeeze_of_input = true, .top = 1280,         \
-            .stages = efficientnet                                                                                     \
+                                                   .squeeze_act = AD_ACT_SILU, .squeeze_gate = AD_ACT_SIGMOID,         \
+                                                   .squeeze_of_input = true, .top = 1280, .stages = efficientnet       \
     }
 #define EFFICIENTNET_LITE(arch, side, by, deep)                                                                        \
     {                                                                                                                  \
-        {arch, .image_size = side, .width = 32, .epsilon = 1e-3f, .same = true}, .width = by, .depth = deep,           \
-            .ends_stay = true, .act = AD_ACT_RELU6, .top = 1280, .stages = efficientnet_lite                           \
+        {arch, .image_size = side, .width = 32, .epsilon = 1e-3f, .same = true},                                       \
+            .width = by, .depth = deep, .ends_stay = true, .act = AD_ACT_RELU6, .top = 1280,                           \
+            .stages = efficientnet_lite                                                                                \
     }
 
 static const row rows[] = {
@@ -124,9 +134,8 @@ static int add_block(ad_builder *b, const row *arch, const blocks *s, int input,
                                        .part = lone ? AD_PART_LONE : AD_PART_DEPTHWISE},
                        -1, true);
     if (s->squeeze) x = add_squeeze(b, arch, x, arch->squeeze_of_input ? AD_MAX(1, c / 4) : divisible(wide / 4));
-    return ad_build_layer(
-        b, &(ad_conv_spec){.input = x, .o = o, .part = lone ? AD_PART_LONE_PROJECT : AD_PART_PROJECT},
-        stride == 1 && c == o ? input : -1, false);
+    return ad_build_layer(b, &(ad_conv_spec){.input = x, .o = o, .part = lone ? AD_PART_LONE_PROJECT : AD_PART_PROJECT},
+                          stride == 1 && c == o ? input : -1, false);
 }
 
 static void build(ad_builder *b, const ad_arch *common) {
@@ -148,8 +157,7 @@ static void build(ad_builder *b, const ad_arch *common) {
     if (!arch->hidden) return;
     char prefix[24];
     ad_build_next(b, prefix);
-    x = ad_build_conv(b, prefix,
-                      &(ad_conv_spec){.input = x, .o = arch->hidden, .part = AD_PART_HIDDEN, .bias = true});
+    x = ad_build_conv(b, prefix, &(ad_conv_spec){.input = x, .o = arch->hidden, .part = AD_PART_HIDDEN, .bias = true});
     ad_build_act(b, prefix, x, arch->act);
 }
 

@@ -37,8 +37,7 @@ size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *laye
 }
 
 uint64_t ad_lowrank_parameters(const ad_node *node, const ad_lowrank *how) {
-    const uint64_t c = (uint64_t)node->channels, o = (uint64_t)node->o,
-                   gains = (uint64_t)ad_lowrank_gains(how->kind);
+    const uint64_t c = (uint64_t)node->channels, o = (uint64_t)node->o, gains = (uint64_t)ad_lowrank_gains(how->kind);
     return ((uint64_t)(node->k * node->k) * c + o) * (uint64_t)how->rank + (gains > 0 ? o : 0) + (gains > 1 ? c : 0);
 }
 

@@ -25,11 +25,11 @@ typedef enum ad_param_kind {
     AD_PARAM_GAMMA,        /* [c] */
     AD_PARAM_BETA,         /* [c] */
     AD_PARAM_COEFFICIENTS, /* arena [c_padded][m][o]    file [o,c,m]; c_padded as for kernels */
-    AD_PARAM_KERNEL,       /* arena [k*k][c_padded][o_padded]  file [o,c,k,k]; both rounded up to 4, padding zero; but c = 1
-                              of depthwise kernels stays 1 */
-    AD_PARAM_BIAS,         /* arena [o_padded]          file [o]: of a convolution that no norm follows */
-    AD_PARAM_SCALE,        /* [c]: one factor a channel, before a residual sum */
-    AD_PARAM_STATISTICS    /* arena [2][c] mean, var    file two tensors NAME.running_mean, NAME.running_var [c] */
+    AD_PARAM_KERNEL, /* arena [k*k][c_padded][o_padded]  file [o,c,k,k]; both rounded up to 4, padding zero; but c = 1
+                        of depthwise kernels stays 1 */
+    AD_PARAM_BIAS,   /* arena [o_padded]          file [o]: of a convolution that no norm follows */
+    AD_PARAM_SCALE,  /* [c]: one factor a channel, before a residual sum */
+    AD_PARAM_STATISTICS /* arena [2][c] mean, var    file two tensors NAME.running_mean, NAME.running_var [c] */
 } ad_param_kind;
 
 typedef struct ad_param {
@@ -44,24 +44,29 @@ typedef struct ad_param {
     size_t logical;     /* numbers that count as parameters: without padding */
 } ad_param;
 
-typedef enum ad_node_kind {
-    AD_NODE_INPUT,
-    AD_NODE_CONV,
-    AD_NODE_NORM,          /* act(batch norm + residual); without gamma act(x + residual), with scale act(scale x + residual) */
-    AD_NODE_LAYER_NORM,    /* over the channels of each position */
-    AD_NODE_CHANNEL_SCALE, /* x times one factor a picture and channel: those of node `gate`, 1 x 1 */
-    AD_NODE_POOL
-} ad_node_kind;
+/* The kinds of nodes besides the input: AD_NODE_X and its name, which compile/layers/NAME.c computes.
+ *   NORM: act(batch norm + residual); without gamma act(x + residual), with `scale` act(scale x + residual).
+ *   LAYER_NORM: over the channels of each position.
+ *   CHANNEL_SCALE: x times one factor a picture and channel, which are the 1 x 1 output of node `gate`. */
+#define AD_LAYERS(LAYER)                                                                                               \
+    LAYER(CONV, conv)                                                                                                  \
+    LAYER(NORM, norm)                                                                                                  \
+    LAYER(LAYER_NORM, layer_norm)                                                                                      \
+    LAYER(CHANNEL_SCALE, channel_scale)                                                                                \
+    LAYER(POOL, pool)
+#define AD_NODE_KIND(KIND, name) AD_NODE_##KIND,
+typedef enum ad_node_kind { AD_NODE_INPUT, AD_LAYERS(AD_NODE_KIND) } ad_node_kind;
+#undef AD_NODE_KIND
 
 /* What a convolution is in its block: other programs name the tensors by it. */
 typedef enum ad_part {
     AD_PART_STEM,
     AD_PART_LAYER, /* one of the block's equal convolutions, number `place` */
     AD_PART_SHORTCUT,
-    AD_PART_EXPAND,     /* 1x1, to more channels; of ConvNeXt the first of its two */
-    AD_PART_DEPTHWISE,  /* of a block with EXPAND before it, or of ConvNeXt */
-    AD_PART_PROJECT,    /* 1x1, to fewer channels, after DEPTHWISE */
-    AD_PART_LONE,       /* depthwise, of a block without EXPAND */
+    AD_PART_EXPAND,    /* 1x1, to more channels; of ConvNeXt the first of its two */
+    AD_PART_DEPTHWISE, /* of a block with EXPAND before it, or of ConvNeXt */
+    AD_PART_PROJECT,   /* 1x1, to fewer channels, after DEPTHWISE */
+    AD_PART_LONE,      /* depthwise, of a block without EXPAND */
     AD_PART_LONE_PROJECT,
     AD_PART_SQUEEZE, /* the two of squeeze-and-excite */
     AD_PART_EXCITE,
@@ -140,6 +145,8 @@ struct adatom_model {
 /* Builds nodes and params for params->arch etc. (net/arch.c). params->classes = classes of the head kept in the arena
  * (0: none). Parameters that make no network: USAGE. */
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out);
+/* Whether params say of norms and padding what their architecture says itself: files and hashes leave it out then. */
+bool ad_network_usual(const adatom_model_params *params);
 void ad_network_clear(ad_network *net);
 
 /* For builders of networks (net/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is

@@ -23,8 +23,7 @@ typedef struct row {
 } row;
 
 #define OF_64(name) .common = {name, .width = 64, .widths = true}
-#define RESNET(name, ...)                                                                                              \
-    .common = {name, __VA_ARGS__}, .stem = true, .residual = true, .average = true
+#define RESNET(name, ...) .common = {name, __VA_ARGS__}, .stem = true, .residual = true, .average = true
 #define RESNET_STAGES(a, b, c, d)                                                                                      \
     .stages = {{64, a, 1, false}, {128, b, 2, false}, {256, c, 2, false}, {512, d, 2, false}}
 

@@ -21,12 +21,14 @@ static int variants_of(int kind) {
 }
 
 /* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of
- * two. */
+ * two. A class is kept in a file, in which the operation's name stands for it: its number is another one when ops.def
+ * gets a new row. */
 static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
+    const char *name = ad_op_name(op->kind);
     struct {
-        int32_t kind, flags, present, shared, log_work;
+        int32_t name, flags, present, shared, log_work;
         ad_geometry g;
-    } key = {.kind = op->kind, .flags = op->flags, .g = op->g};
+    } key = {.name = (int32_t)ad_hash(name, strlen(name), 0), .flags = op->flags, .g = op->g};
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         if (op->t[r] < 0) continue;
         key.present |= 1 << r;
