@@ -189,8 +189,8 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
         m->is_hard = true;
         m->target = tidy_path(source->ctx, hard, &target_usable);
         if (!m->target && target_usable) AD_TRY(ADATOM_OUT_OF_MEMORY);
-        if (!m->target && !(m->target = ad_strdup(source->ctx, "..")))
-            AD_TRY(ADATOM_OUT_OF_MEMORY); /* a target that leads nowhere */
+        /* An unusable target becomes "..", which leads nowhere. */
+        if (!m->target && !(m->target = ad_strdup(source->ctx, ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     } else if (archive_entry_filetype(header) == AE_IFLNK) {
         if (!(m->target = ad_strdup(source->ctx, soft ? soft : ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     } else if (!m->is_folder && archive_entry_filetype(header) != AE_IFREG) {

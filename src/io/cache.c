@@ -80,8 +80,7 @@ static bool block_is_whole(ad_block *block, ad_cache_key key) {
         h.text_bytes > size)
         return false;
     const uint64_t text_begins = sizeof h + h.classes * sizeof(uint64_t);
-    const uint64_t pixels_begin =
-        (text_begins + h.text_bytes + 63) / 64 * 64; /* uint64_t, since size_t may have 32 bits */
+    const uint64_t pixels_begin = (text_begins + h.text_bytes + 63) / 64 * 64; /* size_t may have 32 bits only */
     if (pixels_begin + h.images * h.size * h.size * 3 != size) return false;
     const size_t text_at = (size_t)text_begins;
     block->pixels_at = (size_t)pixels_begin;

@@ -257,8 +257,8 @@ done:
 /* Finds the block of these very pictures in the cache; block->bytes stays NULL where there is none. */
 static adatom_status find_block(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
                                 uint64_t name, ad_block *block) {
-    if (!ad_cache_has(source->ctx, params->cache_dir, name))
-        return ADATOM_OK; /* no block can match: decoding reads the pictures anyway */
+    /* Where no block can match, the pictures are not read here, since decoding reads them anyway. */
+    if (!ad_cache_has(source->ctx, params->cache_dir, name)) return ADATOM_OK;
     adatom_status status = hash_contents(source, selection);
     if (status == ADATOM_BAD_DATA) return ADATOM_OK; /* decoding then reports which picture cannot be read */
     if (status != ADATOM_OK) return status;

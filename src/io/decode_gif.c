@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#pragma GCC diagnostic ignored                                                                                         \
-    "-Wunused-function" /* not within push and pop: gcc gives this warning at the end of the file */
+/* This one is not within push and pop, since gcc gives the warning at the end of the file. */
+#pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"

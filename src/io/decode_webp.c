@@ -31,8 +31,8 @@ static adatom_status decode_frame(ad_decoding *d, const WebPIterator *frame, uin
     config.output.u.RGBA.stride = (int)stride;
     config.output.u.RGBA.size = stride * (size_t)(frame->height - 1) + (size_t)(frame->width * channels);
     VP8StatusCode code = VP8_STATUS_OUT_OF_MEMORY;
-    if (d->params
-            ->allow_truncated) { /* The incremental decoder leaves what it has decoded of a file that ends too early. */
+    /* The incremental decoder leaves what it has decoded of a file that ends too early. */
+    if (d->params->allow_truncated) {
         WebPIDecoder *decoder = WebPIDecode(NULL, 0, &config);
         if (decoder) code = WebPIAppend(decoder, frame->fragment.bytes, frame->fragment.size);
         WebPIDelete(decoder);

@@ -63,8 +63,8 @@ adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int o
     AD_TRY(axis_make((double)width / shrink, fit->width, scaled_width, left, size, &fit->x));
     AD_TRY(axis_make((double)height / shrink, fit->height, scaled_height, top, size, &fit->y));
     fit->open_max = 1;
-    for (int i = 0, from = 0; i < size;
-         i++) { /* While row first[i] of the picture comes, rows from..i of the square are unfinished. */
+    /* While row first[i] of the picture comes, rows from..i of the square are unfinished. */
+    for (int i = 0, from = 0; i < size; i++) {
         while (fit->y.first[from] + fit->y.taps[from] <= fit->y.first[i]) from++;
         fit->open_max = AD_MAX(fit->open_max, i - from + 1);
     }

@@ -213,8 +213,8 @@ adatom_status ad_count_missing(const ad_source *source, const ad_csv *csv, size_
     ad_selection all = {0};
     const char *other = NULL;
     *missing = 0;
-    for (size_t r = 0; r < csv->count && source->count;
-         r++) /* cheap, and enough for most lists: rows that are whole paths */
+    /* Most lists name whole paths, which are cheap to look up. */
+    for (size_t r = 0; r < csv->count && source->count; r++)
         *missing += !bsearch(csv->rows[r].file, source->entries, source->count, sizeof *source->entries, by_entry_path);
     if (source->count && *missing == 0) return ADATOM_OK;
     adatom_status status = take_pictures(source, NULL, &all);
@@ -322,8 +322,8 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
     adatom_status status = ADATOM_OK;
     ad_csv own = {0};
     char *bytes = NULL;
-    bool complete =
-        csv != NULL; /* every picture should have a row, but not where other splits have lists of their own */
+    /* complete: every picture should have a row. With a split, pictures may be in the lists of the others. */
+    bool complete = csv != NULL;
     *out = (ad_selection){0};
     if (!csv) {
         size_t entry = 0, size = 0;

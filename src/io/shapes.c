@@ -42,8 +42,8 @@ typedef struct scene {
     placed object;
     enum texture texture;
     rgb colours[2], background[2];
-    vec phase, light, shadow,
-        slope; /* light: direction of the light; slope: direction in which the background's colour changes */
+    vec phase, shadow;
+    vec light, slope; /* directions: of the light, and in which the background's colour changes */
     float shade, shadow_depth, lattice[2][LATTICE][LATTICE];
     float soft;  /* width of edges in units of the object: one pixel, or more where the picture is out of focus */
     float pixel; /* the same in units of the picture */

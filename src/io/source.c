@@ -214,8 +214,8 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
         name = NULL;
     }
     if (*relative) {
-        folder[strlen(folder) - 1] =
-            0; /* cuts the slash at the end; the root's path and a slash come before the relative path */
+        /* `folder` is the root's path, a slash, the relative path and a slash, which is cut off. */
+        folder[strlen(folder) - 1] = 0;
         const char *path = folder + strlen(source->root) + 1;
         AD_TRY(is_locked ? ad_pass_over(source, AD_PASSED_LOCKED, path)
                          : ad_pass_over_if_empty(source, path, entries, items));
