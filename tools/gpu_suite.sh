@@ -29,8 +29,8 @@ rm -f "$output/devices.json" "$output/doctor.json" "$output/bench.json" "$output
 first=0
 remember() { if [ "$first" -eq 0 ]; then first=$1; fi; }
 
-# part NAME SECONDS COMMAND...: runs a command, writes its output to NAME.txt, and prints one line. The time limits add up
-# to less than ten minutes.
+# part NAME SECONDS COMMAND...: runs a command, writes its output to NAME.txt, and prints one line. The time limits add
+# up to less than ten minutes.
 part() {
     part=$1 limit=$2
     shift 2

@@ -1,10 +1,10 @@
 #!/bin/sh
-# portability.sh [ARCHITECTURE...]: builds for other processors with Debian's cross compilers, and runs tests under qemu.
-#   arm64   library, program and tests; every unit test, the kernel check on the CPU engine, the basics of tests/e2e, `adatom doctor`
+# portability.sh [ARCHITECTURE...]: builds for other processors with Debian's cross compilers and tests under qemu.
+#   arm64   library, program and tests; unit tests, kernel check on the CPU engine, basics of tests/e2e, `adatom doctor`
 #   armhf   library, program and tests, where size_t has 32 bits; the unit tests of files and models
 # Without arguments both. The libraries come from Debian's archive and are unpacked into build-ARCHITECTURE/root: the
-# system gets no packages but those of the compiler and of qemu, if they are missing. Takes about half an hour. Ends with
-# a line for each architecture; exit code 1 if something failed.
+# system gets no packages but those of the compiler and of qemu, if they are missing. Takes about half an hour. Ends
+# with a line for each architecture; exit code 1 if something failed.
 set -eu
 cd "$(dirname "$0")/.."
 here=$PWD
@@ -21,7 +21,7 @@ packages="libc6-dev libgomp1 libvulkan-dev libvulkan-volk-dev libstb-dev libjans
 # The tests of tests/e2e that depend on the processor; the others are about files, and the same everywhere.
 basics='adapt|arguments|classify|data|decode|devices|diverged|early|episodes|fixture|grouped|model|names|output|pictures|resume|transfer'
 
-# Makes a folder with the libraries of architecture $1. apt's state is in there, too, so that the system's is not touched.
+# Makes a folder with the libraries of architecture $1. It has apt's state, too, so that the system's is not touched.
 make_root() {
     root=$here/build-$1/root
     [ ! -e "$root/complete" ] || return 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes shaders/prebuilt/NAME.spv, the kernels that use GL_KHR_cooperative_matrix, for builds whose glslang is older than 13:
+# Makes shaders/prebuilt/NAME.spv, the kernels with GL_KHR_cooperative_matrix, for builds with a glslang older than 13:
 #   tools/prebuild.sh GLSLANG     e.g. tools/prebuild.sh glslangValidator (the committed ones: 13.1.1)
 #   tools/prebuild.sh --check     exit 1 if they were made from other sources than those in this checkout
 set -eu

@@ -1,13 +1,14 @@
 #!/bin/sh
 # search_rates.sh MODEL DATA [FOLDER]: searches the methods' default rates and steps. DATA: pictures that the model's
-# training has not seen, but of the classes that it was trained on, so that new classes do not influence the choice. Every
-# method gets the same search: first the classifier's rate on the frozen backbone, then, with that, four rates of what
-# else adapts, each with three numbers of steps, on the same episodes with one and with five shots. FOLDER (rate-search)
-# keeps a CSV for each method, and what is there is not run again. Prints for each method its best settings by the mean
-# over both shots. $ADATOM: another binary; $EPISODES: how many (40; ten times that for classifiers on a frozen backbone);
-# $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA, $EPISODES or $OPTIONS is refused.
+# training has not seen, but of the classes that it was trained on, so that new classes do not influence the choice.
+# Every method gets the same search: first the classifier's rate on the frozen backbone, then, with that, four rates of
+# what else adapts, each with three numbers of steps, on the same episodes with one and with five shots. FOLDER
+# (rate-search) keeps a CSV for each method, and what is there is not run again. Prints for each method its best
+# settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40; ten times that for classifiers
+# on a frozen backbone); $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA, $EPISODES or
+# $OPTIONS is refused.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,8s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
 model=$1 data=$2 folder=${3:-rate-search}
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 mkdir -p "$folder"
