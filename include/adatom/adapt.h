@@ -99,7 +99,8 @@ ADATOM_API adatom_status adatom_adapt_plan(adatom_device *device, const adatom_m
 /* Adapts the model to every episode and classifies the episode's queries. The params' steps and step_count are not
  * used. The device keeps the features of the last model and data set whose backbone stayed frozen (images x features
  * floats of host memory), so that later methods, shots and episodes need not compute them. The caller owns *out.
- * BAD_DATA: data set and model do not match. INTERRUPTED comes between two groups of tasks or submissions. */
+ * BAD_DATA: the list was drawn from another data set, or the data's pictures are smaller than the model's.
+ * INTERRUPTED comes between two groups of tasks or submissions. */
 ADATOM_API adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model,
                                                const adatom_adapt_params *params, adatom_evaluation **out);
 /* Evaluates one run after several numbers of steps: out[k] is what adatom_adapt_episodes() gives with method->steps =

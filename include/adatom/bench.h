@@ -88,7 +88,7 @@ typedef struct adatom_bench_result {
     const double *samples_ns;   /* [sample_count] times of one run, one episode or one image, after the warm-up */
     int sample_count;
     double min_ns, median_ns, p95_ns; /* of the samples: least, median and 95th percentile, ns */
-    double gflop, gbyte;         /* 1e9 operations and least 1e9 bytes of memory traffic of one run; 0: not counted */
+    double gflop, gbyte;         /* of one run: 1e9 operations; least memory traffic in 1e9 bytes; 0: not counted */
     double gflops, gbytes_per_s; /* gflop and gbyte divided by the median */
     double share_of_peak;        /* gflops divided by the measured peak; 0: not known */
     double share_of_memory;      /* gbytes_per_s divided by the measured memory rate; above 1 where caches help */
@@ -155,12 +155,12 @@ typedef struct adatom_tune_params {
     size_t size;
     const char *arch;       /* architecture of the network, as in adatom_model_params */
     adatom_sharing sharing; /* what shares coefficients; default: net */
-    int image_size;         /* 0: 84 */
-    int way, shot, query;   /* 0: 5, 5, 15 */
-    int tasks_at_once;      /* 0: 4 */
+    int image_size;         /* its square input in pixels; 0: 84 */
+    int way, shot, query;   /* sizes of an episode; 0: 5, 5, 15 */
+    int tasks_at_once;      /* episodes that adapt at the same time; 0: 4 */
     double seconds;         /* no operation is begun after this time; 0: 60 */
-    void (*report)(void *user, const adatom_tune_result *result);
-    adatom_progress_callback progress; /* phase TUNING; may be NULL */
+    void (*report)(void *user, const adatom_tune_result *result); /* called after each class; NULL: not */
+    adatom_progress_callback progress;                            /* phase TUNING; may be NULL */
     void *user;
 } adatom_tune_params;
 
