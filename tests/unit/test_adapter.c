@@ -390,6 +390,17 @@ START_TEST(test_tasks_at_once) {
 }
 END_TEST
 
+START_TEST(test_refused_shift) {
+    /* A shift outside its range is refused, and not drawn from a range of no size. */
+    static const int shifts[] = {-1, 1025};
+    const adatom_fit_params p = {
+        .size = sizeof(adatom_fit_params), .augment = ADATOM_AUGMENT_SHIFT, .shift = shifts[_i]};
+    adatom_adapter *adapter;
+    ck_assert_int_eq(adatom_adapter_fit(device, model, pictures, &p, &adapter), ADATOM_USAGE);
+    ck_assert_ptr_null(adapter);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("adapter");
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -402,6 +413,7 @@ int main(void) {
     tcase_add_test(tests, test_hostile_numbers);
     tcase_add_loop_test(tests, test_merged_cosine, 0, 3);
     tcase_add_loop_test(tests, test_tasks_at_once, 0, 3);
+    tcase_add_loop_test(tests, test_refused_shift, 0, 2);
     Suite *suite = suite_create("adapter");
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);
