@@ -29,36 +29,58 @@ typedef struct row {
     const blocks *stages;  /* ends with a count of 0 */
 } row;
 
-static const blocks mobilenet_v2[] = {{1, 3, 1, 1, 16}, {2, 3, 2, 6, 24},  {3, 3, 2, 6, 32},  {4, 3, 2, 6, 64},
-                                      {3, 3, 1, 6, 96}, {3, 3, 2, 6, 160}, {1, 3, 1, 6, 320}, {0}};
-static const blocks mobilenet_v3_large[] = {{1, 3, 1, -16, 16, false, AD_ACT_RELU},
-                                            {1, 3, 2, -64, 24, false, AD_ACT_RELU},
-                                            {1, 3, 1, -72, 24, false, AD_ACT_RELU},
-                                            {1, 5, 2, -72, 40, true, AD_ACT_RELU},
-                                            {2, 5, 1, -120, 40, true, AD_ACT_RELU},
-                                            {1, 3, 2, -240, 80, false},
-                                            {1, 3, 1, -200, 80, false},
-                                            {2, 3, 1, -184, 80, false},
-                                            {1, 3, 1, -480, 112, true},
-                                            {1, 3, 1, -672, 112, true},
-                                            {1, 5, 2, -672, 160, true},
-                                            {2, 5, 1, -960, 160, true},
-                                            {0}};
-static const blocks mobilenet_v3_small[] = {{1, 3, 2, -16, 16, true, AD_ACT_RELU},
-                                            {1, 3, 2, -72, 24, false, AD_ACT_RELU},
-                                            {1, 3, 1, -88, 24, false, AD_ACT_RELU},
-                                            {1, 5, 2, -96, 40, true},
-                                            {2, 5, 1, -240, 40, true},
-                                            {1, 5, 1, -120, 48, true},
-                                            {1, 5, 1, -144, 48, true},
-                                            {1, 5, 2, -288, 96, true},
-                                            {2, 5, 1, -576, 96, true},
-                                            {0}};
+static const blocks mobilenet_v2[] = {
+    {1, 3, 1, 1, 16, false, AD_ACT_NONE},
+    {2, 3, 2, 6, 24, false, AD_ACT_NONE},
+    {3, 3, 2, 6, 32, false, AD_ACT_NONE},
+    {4, 3, 2, 6, 64, false, AD_ACT_NONE},
+    {3, 3, 1, 6, 96, false, AD_ACT_NONE},
+    {3, 3, 2, 6, 160, false, AD_ACT_NONE},
+    {1, 3, 1, 6, 320, false, AD_ACT_NONE},
+    {0}};
+static const blocks mobilenet_v3_large[] = {
+    {1, 3, 1, -16, 16, false, AD_ACT_RELU},
+    {1, 3, 2, -64, 24, false, AD_ACT_RELU},
+    {1, 3, 1, -72, 24, false, AD_ACT_RELU},
+    {1, 5, 2, -72, 40, true, AD_ACT_RELU},
+    {2, 5, 1, -120, 40, true, AD_ACT_RELU},
+    {1, 3, 2, -240, 80, false, AD_ACT_NONE},
+    {1, 3, 1, -200, 80, false, AD_ACT_NONE},
+    {2, 3, 1, -184, 80, false, AD_ACT_NONE},
+    {1, 3, 1, -480, 112, true, AD_ACT_NONE},
+    {1, 3, 1, -672, 112, true, AD_ACT_NONE},
+    {1, 5, 2, -672, 160, true, AD_ACT_NONE},
+    {2, 5, 1, -960, 160, true, AD_ACT_NONE},
+    {0}};
+static const blocks mobilenet_v3_small[] = {
+    {1, 3, 2, -16, 16, true, AD_ACT_RELU},
+    {1, 3, 2, -72, 24, false, AD_ACT_RELU},
+    {1, 3, 1, -88, 24, false, AD_ACT_RELU},
+    {1, 5, 2, -96, 40, true, AD_ACT_NONE},
+    {2, 5, 1, -240, 40, true, AD_ACT_NONE},
+    {1, 5, 1, -120, 48, true, AD_ACT_NONE},
+    {1, 5, 1, -144, 48, true, AD_ACT_NONE},
+    {1, 5, 2, -288, 96, true, AD_ACT_NONE},
+    {2, 5, 1, -576, 96, true, AD_ACT_NONE},
+    {0}};
 static const blocks efficientnet[] = {
-    {1, 3, 1, 1, 16, true},  {2, 3, 2, 6, 24, true},  {2, 5, 2, 6, 40, true},  {3, 3, 2, 6, 80, true},
-    {3, 5, 1, 6, 112, true}, {4, 5, 2, 6, 192, true}, {1, 3, 1, 6, 320, true}, {0}};
-static const blocks efficientnet_lite[] = {{1, 3, 1, 1, 16},  {2, 3, 2, 6, 24},  {2, 5, 2, 6, 40},  {3, 3, 2, 6, 80},
-                                           {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320}, {0}};
+    {1, 3, 1, 1, 16, true, AD_ACT_NONE},
+    {2, 3, 2, 6, 24, true, AD_ACT_NONE},
+    {2, 5, 2, 6, 40, true, AD_ACT_NONE},
+    {3, 3, 2, 6, 80, true, AD_ACT_NONE},
+    {3, 5, 1, 6, 112, true, AD_ACT_NONE},
+    {4, 5, 2, 6, 192, true, AD_ACT_NONE},
+    {1, 3, 1, 6, 320, true, AD_ACT_NONE},
+    {0}};
+static const blocks efficientnet_lite[] = {
+    {1, 3, 1, 1, 16, false, AD_ACT_NONE},
+    {2, 3, 2, 6, 24, false, AD_ACT_NONE},
+    {2, 5, 2, 6, 40, false, AD_ACT_NONE},
+    {3, 3, 2, 6, 80, false, AD_ACT_NONE},
+    {3, 5, 1, 6, 112, false, AD_ACT_NONE},
+    {4, 5, 2, 6, 192, false, AD_ACT_NONE},
+    {1, 3, 1, 6, 320, false, AD_ACT_NONE},
+    {0}};
 
 #define MOBILENET_V3(arch, last, linear)                                                                               \
     {                                                                                                                  \
@@ -146,11 +168,16 @@ static void build(ad_builder *b, const ad_arch *common) {
     for (const blocks *s = arch->stages; s->count; s++) {
         const bool end = arch->ends_stay && (s == arch->stages || !s[1].count);
         const int count = arch->depth > 0 && !end ? (int)ceilf(arch->depth * (float)s->count) : s->count;
-        b->stage++;
-        for (b->block = 0; b->block < count; b->block++)
-            x = add_block(b, arch, s, x, b->block == 0 ? s->stride : 1, scaled(arch, s->o));
+        if (s == arch->stages || s->o != s[-1].o) { /* rows of equal outputs are one stage */
+            b->stage++;
+            b->block = 0;
+        }
+        for (int i = 0; i < count; i++, b->block++)
+            x = add_block(b, arch, s, x, i == 0 ? s->stride : 1, scaled(arch, s->o));
     }
     b->act = arch->act;
+    b->stage++;
+    b->block = 0;
     const int top = arch->ends_stay ? arch->top : scaled(arch, arch->top);
     x = ad_build_layer(b, &(ad_conv_spec){.input = x, .o = top, .part = AD_PART_TOP}, -1, true);
     x = ad_build_mean(b, x);

@@ -1,0 +1,2 @@
+#include "compile/layers/layers.h"
+const ad_layer ad_layer_layer_norm = {0};
