@@ -46,7 +46,7 @@ void f(int a, int b) {
     }
 }
 C
-printf 'const ad_vk_family ad_vk_family_ADD = {0};\n' >"$tree/src/vk/kernels/conv.c"
+printf 'const ad_vk_lowering ad_vk_lowering_ADD = {0};\n' >"$tree/src/vk/kernels/conv.c"
 : >"$tree/src/verify/cases/conv.c"
 : >"$tree/shaders/conv_dx.comp"
 : >"$tree/shaders/other.comp"

@@ -59,9 +59,9 @@ find src/cpu src/vk/kernels src/verify/reference -name '*.c' 2>/dev/null | xargs
         if (match($0, /^AD_OP\([A-Z0-9_]+/)) home[substr($0, 7, RLENGTH - 6)] = family
         next
     }
-    match($0, /^(const ad_cpu_kernel ad_cpu_kernel_|const ad_vk_family ad_vk_family_|void ad_reference_)[A-Z0-9_]+/) {
+    match($0, /^(const ad_cpu_kernel ad_cpu_kernel_|const ad_vk_lowering ad_vk_lowering_|void ad_reference_)[A-Z0-9_]+/) {
         operation = substr($0, RSTART, RLENGTH)
-        sub(/^.*(kernel|family|reference)_/, "", operation)
+        sub(/^.*(kernel|lowering|reference)_/, "", operation)
         file = FILENAME
         sub(/^.*\//, "", file)
         if (file != home[operation] ".c") print FILENAME ":" FNR ": " operation " is of " home[operation]
