@@ -14,7 +14,6 @@
 typedef enum ad_op_kind {
 #define AD_OP(NAME, name, roles) AD_OP_##NAME,
 #include "plan/ops.def"
-#undef AD_OP
     AD_OP_COUNT
 } ad_op_kind;
 

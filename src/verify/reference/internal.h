@@ -99,5 +99,4 @@ static inline double activate_slope(const ad_op *op, double y) {
 
 #define AD_OP(NAME, name, roles) void ad_reference_##NAME(const task_op *r);
 #include "plan/ops.def"
-#undef AD_OP
 #endif
