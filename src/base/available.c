@@ -150,7 +150,7 @@ uint64_t ad_available_bytes_in(const char *root) {
     const uint64_t system = kilobytes ? kilobytes * 1024 : UINT64_MAX;
     const uint64_t groups = AD_MIN(left_by_version(root, false), left_by_version(root, true));
     const uint64_t least = AD_MIN(system, groups);
-    /* 0 would mean "not known": a full group leaves 1 byte. A program with 32-bit addresses can take no more than half of
-     * what they reach. */
+    /* 0 would mean "not known": a full group leaves 1 byte. A program with 32-bit addresses can take no more than half
+     * of what they reach. */
     return least == UINT64_MAX ? 0 : AD_MAX(AD_MIN(least, (uint64_t)PTRDIFF_MAX), 1);
 }

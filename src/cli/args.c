@@ -117,7 +117,10 @@ static bool read_unsigned(parser *p, const arg_option *option, const char *text,
     unsigned shift = 0;
     if (option->type == ARG_BYTES && end > text && *end) {
         const char *units = "KMGT", *unit = strchr(units, *end & ~0x20);
-        if (unit && *unit) shift = 10 * (unsigned)(unit - units + 1), end++;
+        if (unit && *unit) {
+            shift = 10 * (unsigned)(unit - units + 1);
+            end++;
+        }
     }
     if (text[0] < '0' || text[0] > '9' || *end)
         return fail(p, "--%s: '%s' is not a %s", option->name, text,

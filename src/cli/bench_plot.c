@@ -272,8 +272,10 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
     for (int c = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
         used++;
-        for (int i = 0; i < curves[c].count; i++)
-            widen(&x, curves[c].points[i].x), widen(&y, curves[c].points[i].y[what]);
+        for (int i = 0; i < curves[c].count; i++) {
+            widen(&x, curves[c].points[i].x);
+            widen(&y, curves[c].points[i].y[what]);
+        }
     }
     if (y.most <= 0) return;
     settle(&x);

@@ -79,8 +79,14 @@ static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *data
     for (int c = 0; c < info.classes; c++) {
         adatom_status status = adatom_dataset_class(dataset, c, &name, &first, &count);
         if (status != ADATOM_OK) return status;
-        if (count < least) least = count, least_name = name;
-        if (count > most) most = count, most_name = name;
+        if (count < least) {
+            least = count;
+            least_name = name;
+        }
+        if (count > most) {
+            most = count;
+            most_name = name;
+        }
     }
     if (most >= 4 * least)
         cli_note(cli, "preflight: the classes are unbalanced: '%s' has %zu pictures, '%s' has %zu", most_name, most,

@@ -225,7 +225,10 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
                             .column_count = COUNT(columns),
                             .above = above,
                             .below = below};
-    if (o.singular_values) report.columns = singular_columns, report.column_count = COUNT(singular_columns);
+    if (o.singular_values) {
+        report.columns = singular_columns;
+        report.column_count = COUNT(singular_columns);
+    }
     TRY(report_write(cli, &output, &report));
 done:
     json_decref(layers);

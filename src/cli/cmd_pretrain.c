@@ -148,7 +148,10 @@ static adatom_status open_validation(struct cli *cli, const pretrain_options *o,
                                      const device_options *device, int size, int resize, adatom_dataset **out) {
     data_options validation = *data;
     if (!o->validation && !o->validation_split) return ADATOM_OK;
-    if (o->validation) validation.data = o->validation, validation.csv = NULL;
+    if (o->validation) {
+        validation.data = o->validation;
+        validation.csv = NULL;
+    }
     validation.split = o->validation_split;
     return cli_open_dataset(cli, &validation, device, size, resize, out);
 }
