@@ -21,17 +21,23 @@ static const ad_arch *arch_at(size_t index, const ad_family **family) {
     return NULL;
 }
 
+/* The network of a name, or NULL. */
+static const ad_arch *named(const char *name, const ad_family **family) {
+    const ad_arch *arch;
+    for (size_t i = 0; (arch = arch_at(i, family)); i++)
+        if (strcmp(arch->name, name) == 0) break;
+    return arch;
+}
+
 static const ad_arch *find(adatom_context *ctx, const char *name, const ad_family **family) {
     char names[600] = "";
-    for (size_t i = 0;; i++) {
-        const ad_arch *arch = arch_at(i, family);
-        if (arch && strcmp(arch->name, name) == 0) return arch;
+    const ad_arch *arch = named(name, family);
+    for (size_t i = 0; !arch && adatom_model_arch(i); i++) {
         const size_t used = strlen(names);
-        if (arch) snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", arch->name);
-        if (arch) continue;
-        ad_fail(ctx, ADATOM_USAGE, "unknown architecture '%s'; known: %s", name, names);
-        return NULL;
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", adatom_model_arch(i));
     }
+    if (!arch) ad_fail(ctx, ADATOM_USAGE, "unknown architecture '%s'; known: %s", name, names);
+    return arch;
 }
 
 static adatom_status check_range(adatom_context *ctx, const char *what, int value, int least, int most) {
@@ -69,11 +75,15 @@ static adatom_padding usual_padding(const ad_arch *arch) {
 
 bool ad_network_usual(const adatom_model_params *params) {
     const ad_family *family;
-    const ad_arch *arch;
-    for (size_t i = 0; (arch = arch_at(i, &family)); i++)
-        if (strcmp(arch->name, params->arch) == 0)
-            return params->norm_epsilon == usual_epsilon(arch) && params->padding == usual_padding(arch);
-    return false;
+    const ad_arch *arch = named(params->arch, &family);
+    return params->norm_epsilon == usual_epsilon(arch) && params->padding == usual_padding(arch);
+}
+
+int ad_network_width(const char *name, bool *others) {
+    const ad_family *family;
+    const ad_arch *arch = named(name, &family);
+    *others = arch->widths;
+    return arch->width;
 }
 
 /* Fills in defaults and replaces the name by a static one. */

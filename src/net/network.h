@@ -147,6 +147,8 @@ struct adatom_model {
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out);
 /* Whether params say of norms and padding what their architecture says itself: files and hashes leave it out then. */
 bool ad_network_usual(const adatom_model_params *params);
+/* The width of an architecture's first stage; *others: whether it can be made with other widths. */
+int ad_network_width(const char *arch, bool *others);
 void ad_network_clear(ad_network *net);
 
 /* For builders of networks (net/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is

@@ -52,8 +52,20 @@ static bool ignored(const importing *in, const reading *r, const char *name) {
     return ad_name_map_omits(&in->map, name);
 }
 
-/* Which tensors of the file the list uses (used, or NULL), and how many of the list are found and missing. */
-static void match(const importing *in, const reading *r, const ad_outer_list *list, bool *taken, int *found,
+/* Whether a tensor has the numbers that `outer` needs: a linear layer's [o,c] is a 1x1 kernel. */
+static bool fits(const ad_outer *outer, const ad_st_tensor *tensor) {
+    const int rank = outer->rank;
+    const bool same =
+        memcmp(tensor->shape, outer->shape, (size_t)AD_MIN(rank, tensor->rank) * sizeof *outer->shape) == 0;
+    if (tensor->rank == rank) return same;
+    if (outer->kind == AD_OUTER_KERNEL) return same && tensor->rank == 2 && outer->shape[2] * outer->shape[3] == 1;
+    /* torchvision's factors before a residual sum are [c,1,1] */
+    return same && rank == 1 && tensor->elements == (size_t)outer->shape[0];
+}
+
+/* Which tensors of the file the list uses (taken), and how many of the list are found and missing; exact: one of
+ * another shape counts as missing. */
+static void match(const importing *in, const reading *r, const ad_outer_list *list, bool exact, bool *taken, int *found,
                   int *missing) {
     *found = *missing = 0;
     for (int i = 0; i < list->count; i++) {
@@ -61,7 +73,7 @@ static void match(const importing *in, const reading *r, const ad_outer_list *li
         const ad_st_tensor *tensor = find(in, r->prefix, outer);
         if (tensor) taken[tensor - in->file.tensors] = true;
         if (outer->again || outer->kind == AD_OUTER_COUNTER) continue;
-        *(tensor ? found : missing) += 1;
+        *(tensor && (!exact || fits(outer, tensor)) ? found : missing) += 1;
     }
 }
 
@@ -85,6 +97,8 @@ static bool measure(const importing *in, reading *r, const ad_network *guess, ad
     }
     if (!first || first->rank != 4 || first->shape[0] < 4 || first->shape[0] > 1024 || first->shape[0] % 4)
         return false;
+    bool others;
+    if (first->shape[0] != ad_network_width(r->network.arch, &others) && !others) return false;
     r->network.width = (int)first->shape[0];
     if (guess->made_from.stem) r->network.stem = first->shape[2] == 3 ? ADATOM_STEM_3X3 : ADATOM_STEM_7X7;
     for (int i = 0; i < list->count; i++)
@@ -115,7 +129,7 @@ static adatom_status try_reading(const importing *in, const ad_layout *layout, c
     list.items = NULL;
     AD_TRY(ad_network_build(in->ctx, &r->network, &net));
     AD_TRY(ad_layout_list(in->ctx, layout, &net, &list));
-    match(in, r, &list, taken, &found, &missing);
+    match(in, r, &list, true, taken, &found, &missing);
     if (found == 0) goto done;
     r->score = found - missing;
     for (size_t i = 0; i < in->file.count; i++) r->score -= !taken[i] && !ignored(in, r, in->file.tensors[i].name);
@@ -176,7 +190,7 @@ static adatom_status check_complete(const importing *in, const reading *r, const
     int found, missing, spare = 0, number = 0;
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
     if (!taken) return ADATOM_OUT_OF_MEMORY;
-    match(in, r, list, taken, &found, &missing);
+    match(in, r, list, false, taken, &found, &missing);
     for (int i = 0; i < list->count && missing; i++) {
         const ad_outer *outer = &list->items[i];
         if (outer->again || outer->kind == AD_OUTER_COUNTER || find(in, r->prefix, outer)) continue;
@@ -214,9 +228,7 @@ static adatom_status check_tensor(const importing *in, const ad_outer *outer, co
     if (!ad_safetensors_is_float(tensor))
         return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected",
                        in->file.name, tensor->name);
-    if (tensor->rank == outer->rank &&
-        memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0)
-        return ADATOM_OK;
+    if (fits(outer, tensor)) return ADATOM_OK;
     shape_text(is, sizeof is, tensor->rank, tensor->shape);
     shape_text(expected, sizeof expected, outer->rank, outer->shape);
     return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name,
