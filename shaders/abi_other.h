@@ -47,7 +47,7 @@ struct ad_push_affine {
 };
 
 struct ad_push_affine_back {
-    AD_INT y_task, dy_task, back_task, x_task, dx_task, dresidual_task;
+    AD_INT y_task, dy_task, back_task, x_task, dx_task, dresidual_task, coef_task;
     AD_INT channels4, slice, elements4;
     AD_FLOAT slope;
 };
@@ -56,7 +56,7 @@ struct ad_push_affine_back {
  * runs of parts become parts, until one is left, the result. `to`: first vec4 of the parts that are written; to_task:
  * elements (of the result) from one task to the next. */
 struct ad_push_affine_sums {
-    AD_INT x_task, y_task, dy_task, stats_task, to_task;
+    AD_INT x_task, y_task, dy_task, stats_task, coef_task, to_task;
     AD_INT channels4, positions;
     AD_FLOAT slope;
 };

@@ -2,7 +2,9 @@
  * overlap. The bytes of winner are addressed one by one, as they lie on little-endian machines: byte c of a position is
  * channel c. */
 #include "cpu/cpu_internal.h"
+#include "plan/activation.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A row of windows: k rows of pixels of one image. What is absent is NULL. */
@@ -14,12 +16,19 @@ typedef struct windows {
     size_t count, c, row; /* windows, channels, floats of a row of pixels */
     size_t columns;       /* pixels of a row */
     size_t k;
-    float slope;
+    float slope, top;
     bool accumulate;
 } windows;
 
-/* act(y) for y > 0 is y, else slope*y; act' likewise 1 or slope. */
-static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] == 1 ? 0.0f : op->f[0]; }
+/* act(v) for v > 0 is v, else slope*v, and top where that is above it; act' likewise 1 or slope, and 0 from top on. No
+ * number is above a NaN. */
+static float slope_of(const ad_op *op) {
+    return op->i[0] == AD_ACT_NONE ? 1.0f : op->i[0] == AD_ACT_LEAKY ? op->f[0] : 0.0f;
+}
+static float top_of(const ad_op *op) { return op->i[0] == AD_ACT_RELU6 ? 6 : NAN; }
+static inline __attribute__((always_inline)) float slope_times(float slope, float top, float y, float dy) {
+    return (y >= top ? 0.0f : 1.0f) * (y > 0 ? dy : slope * dy);
+}
 
 /* ---- forward ---- */
 /* These are inlined with constant arguments: one loop over channels without conditions for each combination of
@@ -27,7 +36,7 @@ static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] 
 static inline __attribute__((always_inline)) void pool_loop(const windows *a, size_t k, bool coef, bool residual,
                                                             bool winner) {
     const size_t c = a->c, row = a->row;
-    const float slope = a->slope, *scale = a->coef, *shift = coef ? scale + c : NULL;
+    const float slope = a->slope, top = a->top, *scale = a->coef, *shift = coef ? scale + c : NULL;
     for (size_t q = 0; q < a->count; q++) {
         const float *x = a->x + q * k * c, *beside = residual ? a->residual + q * k * c : NULL;
         float *y = a->y + q * c;
@@ -42,6 +51,7 @@ static inline __attribute__((always_inline)) void pool_loop(const windows *a, si
                     float v = coef ? scale[ch] * x[at] + shift[ch] : x[at];
                     v = residual ? v + beside[at] : v;
                     v = v > 0 ? v : slope * v;
+                    v = v > top ? top : v;
                     const bool better = i + j == 0 || v > best || v != v; /* a NaN stays one */
                     best = better ? v : best;
                     first = better ? (int)(i * k + j) : first;
@@ -87,7 +97,8 @@ static void run_affine_pool(const ad_cpu_call *call) {
                            .c = c,
                            .row = row,
                            .k = k,
-                           .slope = slope_of(call->op)};
+                           .slope = slope_of(call->op),
+                           .top = top_of(call->op)};
         k == 2 ? pool_two(&a) : pool_any(&a);
     }
 }
@@ -106,7 +117,7 @@ static inline __attribute__((always_inline)) void back_pixel(const windows *a, s
 static inline __attribute__((always_inline)) void back_loop(const windows *a, size_t i, bool back, bool x, bool dx,
                                                             bool dresidual, bool accumulate) {
     const size_t c = a->c, k = a->k, covered = a->count * k;
-    const float slope = a->slope;
+    const float slope = a->slope, top = a->top;
     for (size_t q = 0; q < a->count; q++)
         for (size_t j = 0; j < k; j++) {
             const float *y = a->y + q * c, *dy = a->dy + q * c;
@@ -114,7 +125,7 @@ static inline __attribute__((always_inline)) void back_loop(const windows *a, si
             const int tap = (int)(i * k + j);
             AD_CPU_PRAGMA(omp simd)
             for (size_t ch = 0; ch < c; ch++) {
-                const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
+                const float d = slope_times(slope, top, y[ch], dy[ch]);
                 back_pixel(a, i * a->row + (q * k + j) * c + ch, winner[ch] == tap ? d : 0, ch, back, x, dx, dresidual,
                            accumulate);
             }
@@ -172,6 +183,7 @@ static void run_affine_pool_back(const ad_cpu_call *call) {
                            .columns = (size_t)g->w,
                            .k = k,
                            .slope = slope_of(call->op),
+                           .top = top_of(call->op),
                            .accumulate = ad_cpu_accumulates(call)};
         for (size_t i = 0; i < AD_MIN(k, h - p * k); i++)
             if (dresidual)
@@ -184,7 +196,7 @@ static void run_affine_pool_back(const ad_cpu_call *call) {
 /* ---- sums: a partial sum per chunk of rows of windows, then their sum ---- */
 static inline __attribute__((always_inline)) void sum_loop(const windows *a, size_t k) {
     const size_t c = a->c, row = a->row;
-    const float slope = a->slope;
+    const float slope = a->slope, top = a->top;
     float *sums = a->sums;
     for (size_t q = 0; q < a->count; q++) {
         const float *x = a->x + q * k * c, *y = a->y + q * c, *dy = a->dy + q * c;
@@ -192,7 +204,7 @@ static inline __attribute__((always_inline)) void sum_loop(const windows *a, siz
         AD_CPU_PRAGMA(omp simd)
         for (size_t ch = 0; ch < c; ch++) {
             const int tap = winner[ch];
-            const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
+            const float d = slope_times(slope, top, y[ch], dy[ch]);
             float at = 0;
             for (size_t i = 0; i < k; i++)
                 for (size_t j = 0; j < k; j++) at = tap == (int)(i * k + j) ? x[i * row + j * c + ch] : at;
@@ -230,7 +242,8 @@ static void run_affine_pool_sums(const ad_cpu_call *call) {
                      .c = c,
                      .row = row,
                      .k = k,
-                     .slope = slope_of(call->op)};
+                     .slope = slope_of(call->op),
+                     .top = top_of(call->op)};
         memset(a.sums, 0, 2 * c * sizeof *a.sums);
         for (size_t r = first; r < end; r++) {
             const size_t out = r * ow * c;

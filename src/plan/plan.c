@@ -1,3 +1,4 @@
+#include "plan/activation.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -176,9 +177,11 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_BN_FOLD: SET(2 * c, c, c, 2 * c); break;
     case AD_OP_BN_RUNNING: SET(2 * c, 2 * c); break;
     case AD_OP_AFFINE: SET(in * c, 2 * c, in * c, in * c); break;
-    case AD_OP_AFFINE_SUMS: SET(in * c, in * c, in * c, 2 * c, 2 * c); break;
+    case AD_OP_AFFINE_SUMS: SET(in * c, in * c, in * c, 2 * c, 2 * c, 2 * c); break;
     case AD_OP_BN_BACK: SET(2 * c, 2 * c, c, c, c, 3 * c); break;
-    case AD_OP_AFFINE_BACK: SET(in * c, in * c, op->t[3] >= 0 ? 3 * c : c, in * c, in * c, in * c); break;
+    case AD_OP_AFFINE_BACK:
+        SET(in * c, in * c, op->t[3] >= 0 && !op->i[1] ? 3 * c : c, in * c, in * c, in * c, 2 * c);
+        break;
     case AD_OP_ADD: SET(c, c, c); break;
     case AD_OP_POOL: SET(in * c, out * c); break;
     case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
@@ -274,6 +277,38 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if (op->flags & ~(AD_ACCUMULATE | (op->kind == AD_OP_GATHER ? AD_FLIP : 0)))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
                        (unsigned)op->flags);
+    return ADATOM_OK;
+}
+
+int ad_op_act(const ad_op *op) {
+    switch ((ad_op_kind)op->kind) {
+    case AD_OP_AFFINE:
+    case AD_OP_AFFINE_SUMS:
+    case AD_OP_AFFINE_BACK:
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK:
+    case AD_OP_AFFINE_POOL_SUMS: return op->i[0];
+    default: return AD_ACT_NONE;
+    }
+}
+
+/* What the derivative of the activation is taken from is there. */
+static adatom_status check_activation(adatom_context *ctx, const ad_op *op, int number) {
+    const int act = ad_op_act(op);
+    const bool pool =
+        op->kind == AD_OP_AFFINE_POOL || op->kind == AD_OP_AFFINE_POOL_BACK || op->kind == AD_OP_AFFINE_POOL_SUMS;
+    if (act < 0 || act >= AD_ACT_COUNT || (pool && act > AD_ACT_RELU6))
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot have activation %d", number,
+                       ad_op_name(op->kind), act);
+    if (op->kind != AD_OP_AFFINE_BACK && op->kind != AD_OP_AFFINE_SUMS) return ADATOM_OK;
+    const bool back = op->kind == AD_OP_AFFINE_BACK, by_output = ad_act_by_output(act);
+    const int y = back ? op->t[0] : op->t[1], x = back ? op->t[3] : op->t[0];
+    if (by_output ? y < 0 : x < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) with activation %s lacks %s", number,
+                       ad_op_name(op->kind), ad_act_name(act), by_output ? "y" : "x");
+    if (back && !by_output && op->t[5] >= 0)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) with activation %s cannot have dresidual", number,
+                       ad_op_name(op->kind), ad_act_name(act));
     return ADATOM_OK;
 }
 
@@ -383,6 +418,7 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             if (status != ADATOM_OK) return status;
         }
         adatom_status status = check_flags(ctx, op, i);
+        if (status == ADATOM_OK) status = check_activation(ctx, op, i);
         if (status == ADATOM_OK) status = check_aliasing(ctx, plan, op, i);
         if (status != ADATOM_OK) return status;
     }

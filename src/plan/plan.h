@@ -125,6 +125,8 @@ ad_type ad_op_role_type(int kind, int role); /* AD_F32 where it may be AD_F16, t
 bool ad_op_role_adds(int kind, int role);
 /* Whether the role, which is written, may be the same tensor as the role `other`. */
 bool ad_op_role_same(int kind, int role, int other);
+/* The activation (activation.h) of an operation that has one; AD_ACT_NONE of others. */
+int ad_op_act(const ad_op *op);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
 

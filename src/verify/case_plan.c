@@ -2,6 +2,7 @@
 #include "verify/case_list.h"
 
 #include "base/half.h"
+#include "plan/activation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -75,6 +76,11 @@ static float number_of(const ad_case *c, int role, size_t e, bool integers, ad_r
         (ad_case_role_is(kind, role, "x") || ad_case_role_is(kind, role, "residual") ||
          ad_case_role_is(kind, role, "dy")))
         return NAN;
+    /* Numbers on both sides of every place where the activation changes, and outputs that it has. */
+    const int act = ad_op_act(&c->op);
+    if (act > AD_ACT_LEAKY && ad_case_role_is(kind, role, "x")) return (integers ? 2 : 6) * any;
+    if (act == AD_ACT_RELU6 && ad_case_role_is(kind, role, "y"))
+        return fminf(fmaxf(integers ? 2 * any : 8 * any, 0), 6);
     /* Means far from zero, for which E[x^2] - E[x]^2 is too inexact. */
     if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4);
     /* A row and a channel without direction. */

@@ -7,6 +7,7 @@
 #include "verify/check.h"
 
 #include "base/half.h"
+#include "plan/activation.h"
 #include "verify/cases.h"
 #include "verify/reference/reference.h"
 
@@ -167,12 +168,6 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTH_DPSI:
     case AD_OP_FUSED_ATOMS:
     case AD_OP_FUSED_ATOMS_DX:
-    case AD_OP_AFFINE:
-    case AD_OP_AFFINE_SUMS:
-    case AD_OP_AFFINE_BACK:
-    case AD_OP_AFFINE_POOL:
-    case AD_OP_AFFINE_POOL_BACK:
-    case AD_OP_AFFINE_POOL_SUMS:
     case AD_OP_ADD:
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
@@ -180,6 +175,12 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_MEAN_HEAD:
     case AD_OP_GATHER_ROWS:
     case AD_OP_COPY: return true;
+    case AD_OP_AFFINE:
+    case AD_OP_AFFINE_SUMS:
+    case AD_OP_AFFINE_BACK:
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK:
+    case AD_OP_AFFINE_POOL_SUMS: return op->i[0] <= AD_ACT_RELU6;
     case AD_OP_POOL:
     case AD_OP_POOL_BACK: return op->i[0] == 0;
     case AD_OP_GATHER:

@@ -49,6 +49,7 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
         .x_task = ad_vk_stride(plan, op, 3),
         .dx_task = ad_vk_stride(plan, op, 4),
         .dresidual_task = ad_vk_stride(plan, op, 5),
+        .coef_task = ad_vk_stride(plan, op, 6),
         .channels4 = (int32_t)channels4,
         .slice = (int32_t)slice,
         .elements4 = (int32_t)(positions(op) * channels4),
@@ -58,9 +59,10 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_spec(l, (uint32_t)op->i[0]);
     ad_vk_spec(l, (uint32_t)rows);
-    for (int role = 2; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0);
+    for (int role = 2; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0 && (role != 3 || !op->i[1]));
     ad_vk_spec(l, ad_vk_in_place(op, 4, 1));
     ad_vk_spec(l, ad_vk_in_place(op, 5, 1));
+    ad_vk_spec(l, op->t[6] >= 0);
     ad_vk_items(l, caps, slice, op->tasks);
     return true;
 }
@@ -132,6 +134,7 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
         .y_task = ad_vk_stride(plan, op, 1),
         .dy_task = ad_vk_stride(plan, op, 2),
         .stats_task = ad_vk_stride(plan, op, 3),
+        .coef_task = ad_vk_stride(plan, op, 5),
         .to_task = parts == 1 ? ad_vk_stride(plan, op, 4) : (int32_t)(parts * 8 * channels4),
         .channels4 = (int32_t)channels4,
         .positions = (int32_t)positions(op),
@@ -140,6 +143,7 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE_SUMS, &push, sizeof push);
     ad_vk_spec(l, (uint32_t)run);
     ad_vk_spec(l, (uint32_t)op->i[0]);
+    ad_vk_spec(l, op->t[5] >= 0);
     ad_vk_bind_parts(l, 4, 4, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
     return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, positions(op), run, out);
