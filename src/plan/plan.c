@@ -266,6 +266,47 @@ static bool may_be_half(const ad_op *op, int role) {
            (op->kind != AD_OP_CONV || (op->g.k == 1 && !(op->flags & AD_ACCUMULATE)));
 }
 
+/* Whether the operation moves windows of k x k over h x w pixels, and whether each of these must have a pixel. */
+static bool has_windows(int kind, bool *each) {
+    *each = kind == AD_OP_POOL || kind == AD_OP_POOL_BACK;
+    switch (kind) {
+    case AD_OP_CONV:
+    case AD_OP_CONV_DX:
+    case AD_OP_CONV_DW:
+    case AD_OP_ATOMS:
+    case AD_OP_ATOMS_DU:
+    case AD_OP_ATOMS_DPSI:
+    case AD_OP_DEPTH:
+    case AD_OP_DEPTH_DX:
+    case AD_OP_DEPTH_DPSI:
+    case AD_OP_FUSED_ATOMS:
+    case AD_OP_FUSED_ATOMS_DX: return true;
+    default: return *each;
+    }
+}
+
+/* What ops.def says of the padding, for one dimension: `in` pixels, `out` windows. */
+static bool padding_fits(const ad_geometry *g, int64_t in, int64_t out, bool each) {
+    const int64_t span = (int64_t)g->dil * (g->k - 1) + 1, last = (out - 1) * g->stride - g->pad;
+    if (each && (g->pad >= span || last >= in)) return false;
+    return last + span - in <= (int64_t)g->pad + AD_MAX(g->stride - 1, 1);
+}
+
+static adatom_status check_windows(adatom_context *ctx, const ad_op *op, int number) {
+    const ad_geometry *g = &op->g;
+    bool each = false;
+    if (!has_windows(op->kind, &each)) return ADATOM_OK;
+    if (g->n < 1 || g->h < 1 || g->w < 1 || g->oh < 1 || g->ow < 1 || g->k < 1 || g->stride < 1 || g->dil < 1 ||
+        g->pad < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no such windows", number, ad_op_name(op->kind));
+    if (padding_fits(g, g->h, g->oh, each) && padding_fits(g, g->w, g->ow, each)) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE,
+                   "plan: operation %d (%s) cannot make %dx%d outputs of %dx%d pixels with k %d, stride %d, pad %d, "
+                   "dilation %d",
+                   number, ad_op_name(op->kind), (int)g->oh, (int)g->ow, (int)g->h, (int)g->w, (int)g->k,
+                   (int)g->stride, (int)g->pad, (int)g->dil);
+}
+
 static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int number) {
     bool adds = false;
     for (int r = 0; r < AD_OP_TENSORS; r++) adds |= ad_op_role_adds(op->kind, r);
@@ -383,7 +424,8 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             const adatom_status status = check_type(ctx, plan, op, i, r);
             if (status != ADATOM_OK) return status;
         }
-        adatom_status status = check_flags(ctx, op, i);
+        adatom_status status = check_windows(ctx, op, i);
+        if (status == ADATOM_OK) status = check_flags(ctx, op, i);
         if (status == ADATOM_OK) status = check_aliasing(ctx, plan, op, i);
         if (status != ADATOM_OK) return status;
     }

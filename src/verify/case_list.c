@@ -27,6 +27,12 @@ ad_geometry ad_case_geometry(ad_geometry g) {
     g.k = AD_MAX(g.k, 1);
     g.stride = AD_MAX(g.stride, 1);
     g.dil = AD_MAX(g.dil, 1);
+    if (g.pad == AD_CASE_SAME) {
+        g.oh = (g.h + g.stride - 1) / g.stride;
+        g.ow = (g.w + g.stride - 1) / g.stride;
+        g.pad = AD_MAX((g.oh - 1) * g.stride + g.dil * (g.k - 1) + 1 - g.h, 0) / 2;
+        return g;
+    }
     g.oh = (g.h + 2 * g.pad - g.dil * (g.k - 1) - 1) / g.stride + 1;
     g.ow = (g.w + 2 * g.pad - g.dil * (g.k - 1) - 1) / g.stride + 1;
     return g;
@@ -64,6 +70,12 @@ static void describe(ad_case *c, const char *words) {
         char number[16];
         snprintf(number, sizeof number, "%d", sizes[s].value);
         if (sizes[s].value) append(text, sizeof c->shape, number, 16, sizes[s].letter);
+    }
+    if (g->oh > 0 && g->k > 0) {
+        const ad_geometry even = ad_case_geometry(*g);
+        char outputs[32];
+        snprintf(outputs, sizeof outputs, "%dx%d", g->oh, g->ow);
+        if (even.oh != g->oh || even.ow != g->ow) append(text, sizeof c->shape, outputs, 32, "to");
     }
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         const char *name = NULL, *other = NULL;

@@ -38,7 +38,9 @@ void ad_case_alias(ad_case *c, int role, int with);
  * the name. */
 void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words);
 
-/* g with oh and ow computed; k, stride and dil of 0 become 1. */
+/* g with oh and ow computed; k, stride and dil of 0 become 1. pad = AD_CASE_SAME: as TensorFlow's SAME, for images
+ * whose rows and columns have equal padding before the first. */
+enum { AD_CASE_SAME = -1 };
 ad_geometry ad_case_geometry(ad_geometry g);
 
 /* Whether ops.def gives the role no task stride whatever the number of tasks (index, labels, counter...). */
