@@ -1,6 +1,18 @@
 /* Push constants of the kernels that are no convolutions (abi_conv.h). Members named *_task are the elements from one
  * task to the next of that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
 
+/* Activations: the numbers of src/plan/activation.h. lib/activation.glsl computes them. */
+#define AD_ACTIVATION_NONE 0
+#define AD_ACTIVATION_RELU 1
+#define AD_ACTIVATION_LEAKY 2
+#define AD_ACTIVATION_RELU6 3
+#define AD_ACTIVATION_SILU 4
+#define AD_ACTIVATION_HARD_SWISH 5
+#define AD_ACTIVATION_SIGMOID 6
+#define AD_ACTIVATION_HARD_SIGMOID 7
+#define AD_ACTIVATION_GELU 8
+#define AD_ACTIVATION_GELU_TANH 9
+
 struct ad_push_elementwise {
     AD_INT a_task, b_task, y_task, count;
     AD_FLOAT value;

@@ -11,6 +11,7 @@
 #include "lib/activation.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine_back p; };
+layout(constant_id = 1) const uint ACT = AD_ACTIVATION_NONE;
 layout(constant_id = 0) const bool ACCUMULATE = false;
 layout(constant_id = 2) const uint ROWS = 4;
 layout(constant_id = 3) const bool BACK = true;
@@ -44,7 +45,7 @@ void main() {
         const uint at_dy = task * uint(p.dy_task) / 4 + e, at_dresidual = task * uint(p.dresidual_task) / 4 + e;
         const vec4 dy = dy4[at_dy];
         vec4 d = dy;
-        if (ACT != 0) d *= activation_slope(y4[task * uint(p.y_task) / 4 + e], p.slope);
+        if (ACT != 0) d *= act_slope(ACT, y4[task * uint(p.y_task) / 4 + e], p.slope);
         vec4 dx = a * d;
         if (X && DX) dx += b * x4[task * uint(p.x_task) / 4 + e] + c;
         if (DRESIDUAL && ACCUMULATE) d += DRESIDUAL_IN_DY ? dy : dresidual4[at_dresidual];

@@ -13,6 +13,7 @@
 #include "lib/run.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine_sums p; };
+layout(constant_id = 1) const uint ACT = AD_ACTIVATION_NONE;
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) readonly buffer Y4 { vec4 y4[]; };
 layout(set = 0, binding = 2) readonly buffer Dy4 { vec4 dy4[]; };
@@ -29,7 +30,7 @@ void main() {
     [[unroll]] for (uint r = 0; r < RUN; r++) {
         const uint e = min(begin + r, positions - 1) * channels4 + channel;
         vec4 d = dy4[dy + e];
-        if (ACT != 0) d *= activation_slope(y4[y + e], p.slope);
+        if (ACT != 0) d *= act_slope(ACT, y4[y + e], p.slope);
         d = begin + r < positions ? d : vec4(0.0);
         sum += d;
         sum_x += d * (x4[x + e] - mean);

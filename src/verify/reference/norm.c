@@ -1,5 +1,5 @@
 /* Batch norm, activation, residual. */
-#include "verify/reference/internal.h"
+#include "verify/reference/activation.h"
 
 static size_t pixels(const ad_geometry *g) { return (size_t)g->n * (size_t)g->h * (size_t)g->w; }
 

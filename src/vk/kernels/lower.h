@@ -2,9 +2,25 @@
 #ifndef AD_VK_LOWER_H
 #define AD_VK_LOWER_H
 
+#include "plan/activation.h"
+#include "shaders/abi.h"
 #include "vk/kernels/kernel.h"
 
 #include <string.h>
+
+/* The shaders know the activations by the same numbers. */
+#define AD_VK_SAME_ACT(name) _Static_assert((int)AD_ACT_##name == AD_ACTIVATION_##name, "activations of abi_other.h")
+AD_VK_SAME_ACT(NONE);
+AD_VK_SAME_ACT(RELU);
+AD_VK_SAME_ACT(LEAKY);
+AD_VK_SAME_ACT(RELU6);
+AD_VK_SAME_ACT(SILU);
+AD_VK_SAME_ACT(HARD_SWISH);
+AD_VK_SAME_ACT(SIGMOID);
+AD_VK_SAME_ACT(HARD_SIGMOID);
+AD_VK_SAME_ACT(GELU);
+AD_VK_SAME_ACT(GELU_TANH);
+#undef AD_VK_SAME_ACT
 
 /* Elements from one task to the next of role r; 0: shared by all tasks, or absent. */
 static inline int32_t ad_vk_stride(const ad_plan *plan, const ad_op *op, int role) {
