@@ -38,6 +38,11 @@ ad_geometry ad_case_geometry(ad_geometry g) {
     return g;
 }
 
+/* Whether a convolution has the role only where something follows its sum. */
+static bool of_epilogue(int kind, int role) {
+    return kind == AD_OP_CONV && (ad_case_role_is(kind, role, "coef") || ad_case_role_is(kind, role, "residual"));
+}
+
 ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
     ad_case c = {.op = {.kind = (uint16_t)kind, .tasks = (int16_t)tasks, .g = g}, .tasks = tasks};
     for (int r = 0; r < AD_OP_TENSORS; r++) c.op.t[r] = -1;
@@ -45,8 +50,12 @@ ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
         c.op.t[r] = (int16_t)r;
         if (ad_case_never_tasked(kind, r)) ad_case_share(&c, r);
     }
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (of_epilogue(kind, r)) ad_case_absent(&c, r);
     return c;
 }
+
+void ad_case_present(ad_case *c, int role) { c->op.t[role] = (int16_t)role; }
 
 void ad_case_absent(ad_case *c, int role) { c->op.t[role] = -1; }
 void ad_case_share(ad_case *c, int role) { c->shared |= 1u << role; }
@@ -63,8 +72,9 @@ static void describe(ad_case *c, const char *words) {
     const struct {
         const char *letter;
         int value;
-    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},   {"o", g->o},
-                 {"m", g->m},     {"k", g->k}, {"s", g->stride}, {"p", g->pad}, {"d", g->dil}, {"g", g->group}};
+    } sizes[] = {{"t", c->tasks}, {"n", g->n},     {"h", g->h},     {"w", g->w},      {"c", g->c},
+                 {"o", g->o},     {"m", g->m},     {"k", g->k},     {"s", g->stride}, {"p", g->pad},
+                 {"d", g->dil},   {"g", g->group}, {"G", g->groups}};
     char *text = c->shape;
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         char number[16];
@@ -81,13 +91,15 @@ static void describe(ad_case *c, const char *words) {
         const char *name = NULL, *other = NULL;
         int length = 0, other_length = 0;
         if (ad_op_role(c->op.kind, r, NULL, &name, &length) == AD_ACCESS_NONE) break;
-        if (c->op.t[r] < 0)
+        const bool epilogue = of_epilogue(c->op.kind, r);
+        if (epilogue && c->op.t[r] >= 0) append(text, sizeof c->shape, name, length, "with-");
+        if (c->op.t[r] < 0 && !epilogue)
             append(text, sizeof c->shape, name, length, "no-");
-        else if (c->op.t[r] != r) {
+        else if (c->op.t[r] >= 0 && c->op.t[r] != r) {
             ad_op_role(c->op.kind, c->op.t[r], NULL, &other, &other_length);
             append(text, sizeof c->shape, name, length, "");
             append(text, sizeof c->shape, other, other_length, "in-");
-        } else if ((c->shared >> r & 1) && !ad_case_never_tasked(c->op.kind, r) && c->tasks > 1)
+        } else if (c->op.t[r] >= 0 && (c->shared >> r & 1) && !ad_case_never_tasked(c->op.kind, r) && c->tasks > 1)
             append(text, sizeof c->shape, name, length, "shared-");
         if (c->half >> r & 1) append(text, sizeof c->shape, name, length, "half-");
     }

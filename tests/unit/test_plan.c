@@ -168,6 +168,13 @@ START_TEST(accumulation) {
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
     ad_op *op = add(kind);
     op->flags = AD_ACCUMULATE;
+    if (kind == AD_OP_CONV) {
+        refused("cannot add what it scales or activates");
+        op->t[4] = op->t[5] = -1; /* coef and residual */
+        op->i[0] = 1;
+        refused("cannot add what it scales or activates");
+        op->i[0] = 0;
+    }
     if (listed)
         OK(ad_plan_validate(ctx, plan));
     else
@@ -227,6 +234,31 @@ START_TEST(padding) {
 }
 END_TEST
 
+START_TEST(groups_of_convolutions) {
+    static const int kinds[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
+    ad_op *op = add(kinds[_i]);
+    op->g.groups = 1;
+    OK(ad_plan_validate(ctx, plan));
+    op->g.groups = 2;
+    OK(ad_plan_validate(ctx, plan));
+    op->g.groups = 4; /* of two channels */
+    refused("cannot convolve 8 inputs and 8 outputs in 4 groups");
+    op->g.groups = -1;
+    refused("in -1 groups");
+    op->g.groups = 0;
+    if (kinds[_i] == AD_OP_CONV) {
+        op->i[0] = 10;
+        refused("has no activation 10");
+        op->i[0] = -1;
+        refused("has no activation -1");
+    }
+    ad_op *other = add(AD_OP_CONV_DBIAS);
+    plan->ops[0].g.groups = plan->ops[0].i[0] = 0;
+    other->g.groups = 2;
+    refused("(conv-dbias) cannot convolve");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("plan");
@@ -239,6 +271,7 @@ int main(void) {
     tcase_add_test(tests, labels_are_integers);
     tcase_add_loop_test(tests, accumulation, 0, AD_OP_COUNT);
     tcase_add_test(tests, padding);
+    tcase_add_loop_test(tests, groups_of_convolutions, 0, 3);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }
