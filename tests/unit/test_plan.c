@@ -105,6 +105,7 @@ END_TEST
 /* Different tensors over the same bytes, and tensors of tasks that take turns in memory, which share none. */
 START_TEST(overlapping_tensors) {
     ad_op *op = add(AD_OP_CONV);
+    op->t[4] = op->t[5] = -1; /* coef and residual */
     ad_tensor *x = &plan->tensors[op->t[0]], *y = &plan->tensors[op->t[3]];
     const size_t offset = y->offset;
     y->offset = x->offset + AD_TENSOR_ALIGN_BYTES;
