@@ -59,7 +59,9 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM][gG]
  *                                        C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images for each
  *                                        of T tasks, M atoms, G channels in a group. PATH and its PASSes:
- *     composed                           forward, dx, dw
+ *     composed                           forward, dx, dw, fused (a norm and relu6 follow), fused-add (a residual sum,
+ *                                        too)
+ *     grouped                            forward, dx, dw, fused: G groups of channels that see only each other
  *     coefficients-first                 forward (product, then stage), product, stage, dpsi, du
  *     atoms-first                        forward (stage, then product), product, stage, dpsi, dx; with groups sum-first
  *     atoms-first-fused                  forward, dx: both stages in one operation; not with groups
