@@ -7,6 +7,7 @@
 #include "verify/check.h"
 
 #include "base/half.h"
+#include "plan/activation.h"
 #include "verify/cases.h"
 #include "verify/reference/reference.h"
 
@@ -167,6 +168,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTH_DPSI:
     case AD_OP_FUSED_ATOMS:
     case AD_OP_FUSED_ATOMS_DX:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW:
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_SUMS:
     case AD_OP_AFFINE_BACK:
@@ -180,6 +183,7 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_MEAN_HEAD:
     case AD_OP_GATHER_ROWS:
     case AD_OP_COPY: return true;
+    case AD_OP_DEPTHWISE: return op->i[0] <= AD_ACT_RELU6;
     case AD_OP_POOL:
     case AD_OP_POOL_BACK: return op->i[0] == 0;
     default: return false;

@@ -32,6 +32,9 @@ static const char *family_of(ad_op_kind kind) {
     case AD_OP_DEPTH_DPSI: return "depth";
     case AD_OP_FUSED_ATOMS:
     case AD_OP_FUSED_ATOMS_DX: return "fused_atoms";
+    case AD_OP_DEPTHWISE:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW: return "depthwise";
     case AD_OP_WEIGHT_NORM:
     case AD_OP_WEIGHT_SCALE:
     case AD_OP_WEIGHT_SCALE_BACK: return "weights";

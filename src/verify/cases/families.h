@@ -10,6 +10,7 @@ void ad_cases_compose(ad_case_list *list);
 void ad_cases_atoms(ad_case_list *list);
 void ad_cases_depth(ad_case_list *list);
 void ad_cases_fused_atoms(ad_case_list *list);
+void ad_cases_depthwise(ad_case_list *list);
 void ad_cases_weights(ad_case_list *list);
 void ad_cases_norm(ad_case_list *list);
 void ad_cases_elementwise(ad_case_list *list);
