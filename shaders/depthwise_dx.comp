@@ -16,7 +16,7 @@ AD_OUT(2, vec4, dx)
 /* A pixel's outputs: number (pixel + PAD - tap * DIL)/STRIDE where that is whole. LOW keeps the dividend positive. */
 const int LOW = ((K - 1) * DIL + STRIDE - 1) / STRIDE;
 const int ROWS = (STRIDE - 1 + PAD) / STRIDE + LOW + 1, COLUMNS = (TILE_A - 1 + PAD) / STRIDE + LOW + 1;
-int reaches(int pixel, int tap) { return (pixel + PAD - tap * DIL + LOW * STRIDE) % STRIDE; }
+bool reaches(int pixel, int tap) { return (pixel + PAD - tap * DIL + LOW * STRIDE) % STRIDE == 0; }
 int output_of(int pixel, int tap) { return (pixel + PAD - tap * DIL + LOW * STRIDE) / STRIDE; }
 
 void main() {
@@ -26,7 +26,7 @@ void main() {
     bool alive = index < p.count;
     vec4 sum[STRIDE * TILE_A];
     [[unroll]] for (int s = 0; s < STRIDE * TILE_A; s++) sum[s] = vec4(0);
-    [[unroll]] for (int r = 0; r < ROWS; r++) {
+    for (int r = 0; r < ROWS; r++) {
         int row = above / STRIDE + r - LOW, from = (image * p.oh + row) * p.ow + first / STRIDE - LOW;
         vec4 d[COLUMNS];
         [[unroll]] for (int s = 0; s < COLUMNS; s++) {
@@ -34,15 +34,16 @@ void main() {
             bool inside = alive && row >= 0 && row < p.oh && col >= 0 && col < p.ow;
             d[s] = ad_keep(dy(ad_task_offset(0, 4) + (inside ? from + s : 0) * C4 + c), inside);
         }
-        [[unroll]] for (int y = 0; y < STRIDE; y++)
-            [[unroll]] for (int i = 0; i < K; i++) {
-                if (reaches(y, i) != 0 || output_of(y, i) != r) continue;
-                [[unroll]] for (int j = 0; j < K; j++) {
-                    vec4 weight = w(ad_task_offset(1, 4) + (i * K + j) * C4 + c);
-                    [[unroll]] for (int a = 0; a < TILE_A; a++)
-                        if (reaches(a, j) == 0) sum[y * TILE_A + a] += weight * d[output_of(a, j)];
-                }
+        [[unroll]] for (int y = 0; y < STRIDE; y++) {
+            /* The tap of pixel y that is output r's. */
+            int distance = y + PAD + (LOW - r) * STRIDE, i = distance / DIL;
+            bool read = distance >= 0 && distance % DIL == 0 && i < K;
+            [[unroll]] for (int j = 0; j < K; j++) {
+                vec4 weight = ad_keep(w(ad_task_offset(1, 4) + ((read ? i : 0) * K + j) * C4 + c), read);
+                [[unroll]] for (int a = 0; a < TILE_A; a++)
+                    if (reaches(a, j)) sum[y * TILE_A + a] += weight * d[output_of(a, j)];
             }
+        }
     }
     [[unroll]] for (int y = 0; y < STRIDE; y++)
         [[unroll]] for (int a = 0; a < TILE_A; a++) {

@@ -48,7 +48,8 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  * left out. peak/fp32 fp16 matrix read write copy        multiply-adds, matrix units (half precision, float32 sums),
  * memory peak/launch, peak/submit                     one more operation in a program; one more program run
  *   conv/PASS/PATH/CxOxK[sS]/SIZE/bN[tT][mM][gG] C to O channels, K x K taps, stride S, SIZE x SIZE inputs, N images
- * each of T tasks: composed: forward dx dw                 M atoms (8) coefficients-first: forward (product and stage)
+ * each of T tasks: composed: forward dx dw, fused (a norm and relu6 follow), fused-add (a residual, too)
+ * grouped: G groups of channels: forward dx dw fused        M atoms (8) coefficients-first: forward (product and stage)
  * product stage dpsi du atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels
  * sum-first atoms-first-fused: forward dx           both stages in one operation, without groups op/NAME/C/SIZE/bN[tT]
  * affine affine-back affine-sums bn-stats add copy max-pool max-pool-back average-pool average-pool-back

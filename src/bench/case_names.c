@@ -196,6 +196,12 @@ static const struct {
     {"composed", "forward", {AD_OP_CONV}, 1},
     {"composed", "dx", {AD_OP_CONV_DX}, 1},
     {"composed", "dw", {AD_OP_CONV_DW}, 1},
+    {"composed", "fused", {AD_OP_CONV}, 1},
+    {"composed", "fused-add", {AD_OP_CONV}, 1},
+    {"grouped", "forward", {AD_OP_CONV}, 1},
+    {"grouped", "dx", {AD_OP_CONV_DX}, 1},
+    {"grouped", "dw", {AD_OP_CONV_DW}, 1},
+    {"grouped", "fused", {AD_OP_CONV}, 1},
     {"coefficients-first", "forward", {PRODUCT, AD_OP_ATOMS}, 2},
     {"coefficients-first", "product", {PRODUCT}, 1},
     {"coefficients-first", "stage", {AD_OP_ATOMS}, 1},
@@ -231,20 +237,29 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
     if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX ||
         m < 1 || m > 64)
         return false;
+    const int pad = k % 2 ? k / 2 : AD_MAX(k - stride, 0) / 2; /* even kernels: patches side by side have none */
+    if (size + 2 * pad < k) return false;
     ad_geometry g = ad_case_geometry((ad_geometry){
-        .n = n, .h = size, .w = size, .c = (c + 3) / 4 * 4, .o = o, .k = k, .stride = stride, .pad = k / 2, .m = m});
-    const bool atoms_first = !strcmp(p->part[2], "atoms-first");
-    if (group && (!atoms_first || group % 4 || g.c % group || o % group)) return false;
-    g.group = group;
+        .n = n, .h = size, .w = size, .c = (c + 3) / 4 * 4, .o = o, .k = k, .stride = stride, .pad = pad, .m = m});
+    const bool atoms_first = !strcmp(p->part[2], "atoms-first"), grouped = !strcmp(p->part[2], "grouped");
+    if (group && !grouped && (!atoms_first || group % 4 || g.c % group || o % group)) return false;
+    if (grouped && (group < 1 || g.c % (4 * (int64_t)group) || o % (4 * (int64_t)group))) return false;
+    *(grouped ? &g.groups : &g.group) = group;
     for (size_t i = 0; i < AD_COUNT(conv_passes); i++) {
         if (strcmp(p->part[1], conv_passes[i].pass) || strcmp(p->part[2], conv_passes[i].path)) continue;
         for (int s = 0; s < conv_passes[i].count; s++) {
-            enum { W = 1, BIAS = 2 };
+            enum { W = 1, BIAS = 2, COEF = 4, RESIDUAL = 5 };
             const int kind = conv_passes[i].operations[s];
             add(out, kind == PRODUCT ? AD_OP_CONV : kind, tasks, g);
             ad_case *step = &out->steps[out->step_count - 1];
             if (kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX)
-                ad_case_share(step, W); /* coefficients, as below */
+                ad_case_share(step, W);             /* coefficients, as below */
+            if (!strncmp(p->part[1], "fused", 5)) { /* the norm that follows and its activation */
+                ad_case_absent(step, BIAS);
+                ad_case_present(step, COEF);
+                step->op.i[0] = AD_ACT_RELU6;
+                if (!strcmp(p->part[1], "fused-add")) ad_case_present(step, RESIDUAL);
+            }
             if (kind != PRODUCT) continue;
             step->op.g = atoms_first ? product_of_responses(&g) : product_of_inputs(&g);
             ad_case_share(step, W);

@@ -65,9 +65,15 @@ typedef struct ad_geometry {
     int32_t h, w, c;   /* input */
     int32_t oh, ow, o; /* output */
     int32_t k, stride, pad, dil;
-    int32_t m;     /* atoms */
-    int32_t group; /* COMPOSE*, DEPTH*: channels of a group that shares coefficients, a multiple of 4; 0: no groups */
+    int32_t m;      /* atoms */
+    int32_t group;  /* COMPOSE*, DEPTH*: channels of a group that shares coefficients, a multiple of 4; 0: no groups */
+    int32_t groups; /* CONV, CONV_DX, CONV_DW: groups of channels that are convolved apart; 0: one */
 } ad_geometry;
+
+/* Groups of a convolution, and the inputs and outputs of one. */
+static inline int32_t ad_groups(const ad_geometry *g) { return AD_MAX(g->groups, 1); }
+static inline int32_t ad_group_inputs(const ad_geometry *g) { return g->c / ad_groups(g); }
+static inline int32_t ad_group_outputs(const ad_geometry *g) { return g->o / ad_groups(g); }
 
 typedef struct ad_op {
     uint16_t kind;
@@ -152,6 +158,8 @@ ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan);
 /* The least number of elements role r of op must have per task, from the geometry (0: not known / any). */
 size_t ad_op_elements(const ad_op *op, int role);
+/* Whether y of a CONV is more than the sum: coef, residual or an activation is there. */
+bool ad_op_has_epilogue(const ad_op *op);
 /* Floating-point operations (a multiply-add counts 2) and least bytes moved by one run of op, all tasks. */
 double ad_op_flops(const ad_op *op);
 double ad_op_bytes(const ad_plan *plan, const ad_op *op);

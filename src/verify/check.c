@@ -116,6 +116,11 @@ static adatom_status expectation_make(const check *k, bool integers, expectation
  * and rounding the result once more where it is kept in half precision, grows with the operands by less than 1 %. */
 static adatom_status half_bounds(const check *k, expectation *x) {
     const ad_op *op = &k->plan->ops[0];
+    /* An activation changes what it is given by at most its largest slope times as much. */
+    const bool activated = op->kind == AD_OP_CONV && op->i[0] != AD_ACT_NONE;
+    const double slope = activated ? fmax(1.5, fabs(op->f[0])) : 1;
+    ad_op linear = *op;
+    if (activated) linear.i[0] = AD_ACT_NONE;
     ad_reference_role sides[2][AD_OP_TENSORS] = {0};
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     for (int side = 0; side < 2; side++) {
@@ -130,15 +135,15 @@ static adatom_status half_bounds(const check *k, expectation *x) {
                 role->value[e] = side == 1 && r < 2 ? v + HALF_RELATIVE * v + HALF_ABSOLUTE : v;
             }
         }
-        ad_reference_run(op, sides[side]);
+        ad_reference_run(&linear, sides[side]);
     }
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         if (!x->roles[r].bound) continue;
         if (!(x->half[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->half[r]))) goto done;
         for (size_t e = 0; e < x->roles[r].count; e++) {
             const double bound = x->roles[r].bound[e];
-            x->half[r][e] =
-                bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + sides[1][r].value[e] - sides[0][r].value[e]);
+            const double more = slope * (sides[1][r].value[e] - sides[0][r].value[e]);
+            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + more);
         }
     }
     status = ADATOM_OK;
@@ -152,7 +157,7 @@ done:
  * summation. */
 static bool exact_on_integers(const ad_op *op) {
     switch ((ad_op_kind)op->kind) {
-    case AD_OP_CONV:
+    case AD_OP_CONV: return op->i[0] <= AD_ACT_RELU6;
     case AD_OP_CONV_DX:
     case AD_OP_CONV_DW:
     case AD_OP_CONV_DBIAS:

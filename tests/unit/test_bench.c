@@ -56,6 +56,11 @@ START_TEST(names_decide_shapes) {
     ck_assert(c.steps[1].op.g.c == 16 * 9 && c.steps[1].op.g.o == 16 &&
               c.steps[1].op.g.w == 11 * 4); /* a row for each group of outputs */
     ck_assert_uint_eq(ad_op_elements(&c.steps[0].op, 2), ad_op_elements(&c.steps[1].op, 0));
+    ck_assert(ad_bench_parse("conv/fused/grouped/64x64x3s2/20/b2g8", &c));
+    ck_assert(c.steps[0].op.g.groups == 8 && ad_op_has_epilogue(&c.steps[0].op));
+    ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 2 * 100 * 9 * 8 * 64);
+    ck_assert(ad_bench_parse("conv/forward/composed/4x64x4s4/56/b2", &c)); /* patches */
+    ck_assert(c.steps[0].op.g.oh == 14 && c.steps[0].op.g.pad == 0 && !ad_op_has_epilogue(&c.steps[0].op));
     ck_assert(ad_bench_parse("pretrain/resnet10-group-stage/84/b2", &c));
     ck_assert_str_eq(c.sharing, "group-stage");
     ck_assert(ad_bench_parse("conv/forward/composed/3x64x3/84/b5", &c));
@@ -94,6 +99,10 @@ START_TEST(what_is_no_name) {
                                         "conv/forward/atoms-first/64x64x3/21/b1g24",
                                         "conv/forward/composed/64x64x3/21/b1g16",
                                         "conv/dw/atoms-first/64x64x3/21/b25",
+                                        "conv/forward/grouped/64x64x3/21/b1",
+                                        "conv/forward/grouped/64x64x3/21/b1g32",
+                                        "conv/fused-add/grouped/64x64x3/21/b1g4",
+                                        "conv/forward/composed/4x4x8s8/2/b1",
                                         "conv/stage/atoms-first-fused/64x64x3/21/b25",
                                         "conv/forward/composed/64x64x3/21/25",
                                         "conv/forward/composed/64x64x3/21/b2 5",
