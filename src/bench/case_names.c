@@ -271,6 +271,31 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
     return false;
 }
 
+static bool parse_depthwise(const parts *p, ad_bench_case *out) {
+    static const char *const passes[] = {"forward", "dx", "dw"};
+    static const int kinds[] = {AD_OP_DEPTHWISE, AD_OP_DEPTHWISE_DX, AD_OP_DEPTHWISE_DW};
+    enum { RESIDUAL = 5 };
+    int c = 0, k = 0, size = 0, stride = 1, n = 0, tasks = 1;
+    if (p->count != 6 || !read_numbers(p->part[2], "#", (int *const[]){&c}) ||
+        !read_numbers(p->part[3], "#?s", (int *const[]){&k, &stride}) ||
+        !read_numbers(p->part[4], "#", (int *const[]){&size}) ||
+        !read_numbers(p->part[5], "b?t", (int *const[]){&n, &tasks}))
+        return false;
+    const int which = find(p->part[1], passes, AD_COUNT(passes));
+    if (which < 0 || c < 1 || k < 1 || k > 11 || stride < 1 || size < 1 || size > 4096 || n < 1 || n > 65536 ||
+        tasks < 1 || tasks > INT16_MAX)
+        return false;
+    c = (c + 3) / 4 * 4;
+    add(out, kinds[which], tasks,
+        ad_case_geometry(
+            (ad_geometry){.n = n, .h = size, .w = size, .c = c, .k = k, .stride = stride, .pad = k / 2}));
+    if (which == 0) {
+        ad_case_absent(&out->steps[0], RESIDUAL);
+        out->steps[0].op.i[0] = AD_ACT_RELU6;
+    }
+    return true;
+}
+
 static bool parse_op(const parts *p, ad_bench_case *out) {
     static const char *const names[] = {"affine", "affine-back", "affine-sums",   "bn-stats",     "add",
                                         "copy",   "max-pool",    "max-pool-back", "average-pool", "average-pool-back"};
@@ -385,7 +410,7 @@ bool ad_bench_parse(const char *name, ad_bench_case *out) {
     static const struct {
         const char *family;
         bool (*parse)(const parts *p, ad_bench_case *out);
-    } families[] = {{"peak", parse_peak},         {"conv", parse_conv},      {"op", parse_op},
+    } families[] = {{"peak", parse_peak}, {"conv", parse_conv}, {"depthwise", parse_depthwise}, {"op", parse_op},
                     {"head", parse_head},         {"adapt", parse_adapt},    {"optimiser", parse_optimiser},
                     {"pretrain", parse_pretrain}, {"startup", parse_startup}};
     parts p;

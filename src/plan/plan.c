@@ -169,6 +169,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_DEPTH_DPSI: SET(in * c, z, psi); break;
     case AD_OP_FUSED_ATOMS: SET(in * c, c * m * o, m * k2, o, out * o); break;
     case AD_OP_FUSED_ATOMS_DX: SET(out * o, c * m * o, m * k2, in * c); break;
+    case AD_OP_DEPTHWISE: SET(in * c, k2 * c, c, out * c, 2 * c, out * c); break;
+    case AD_OP_DEPTHWISE_DX: SET(out * c, k2 * c, in * c); break;
+    case AD_OP_DEPTHWISE_DW: SET(in * c, out * c, k2 * c); break;
     case AD_OP_WEIGHT_NORM: SET(k2 * c * o, op->i[0] ? c : o); break;
     case AD_OP_WEIGHT_SCALE: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o); break;
     case AD_OP_WEIGHT_SCALE_BACK:
@@ -229,6 +232,9 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_DEPTH_DPSI: return 2 * t * out * k2 * g->m * g->c * (g->group ? g->o / g->group : 1);
     case AD_OP_FUSED_ATOMS: return 2 * t * out * g->m * g->c * (k2 + g->o);
     case AD_OP_FUSED_ATOMS_DX: return 2 * t * g->m * g->o * (out * k2 + in * g->c);
+    case AD_OP_DEPTHWISE:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW: return 2 * t * out * k2 * g->c;
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
@@ -284,7 +290,7 @@ static adatom_status check_convolution(adatom_context *ctx, const ad_op *op, int
         return ad_fail(ctx, ADATOM_USAGE,
                        "plan: operation %d (%s) cannot convolve %d inputs and %d outputs in %d groups", number,
                        ad_op_name(op->kind), (int)g->c, (int)g->o, (int)g->groups);
-    if (op->kind == AD_OP_CONV && (op->i[0] < 0 || op->i[0] >= AD_ACT_COUNT))
+    if ((op->kind == AD_OP_CONV || op->kind == AD_OP_DEPTHWISE) && (op->i[0] < 0 || op->i[0] >= AD_ACT_COUNT))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no activation %d", number, ad_op_name(op->kind),
                        (int)op->i[0]);
     if (ad_op_has_epilogue(op) && (op->flags & AD_ACCUMULATE))
@@ -307,7 +313,10 @@ static bool has_windows(int kind, bool *each) {
     case AD_OP_DEPTH_DX:
     case AD_OP_DEPTH_DPSI:
     case AD_OP_FUSED_ATOMS:
-    case AD_OP_FUSED_ATOMS_DX: return true;
+    case AD_OP_FUSED_ATOMS_DX:
+    case AD_OP_DEPTHWISE:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW: return true;
     default: return *each;
     }
 }

@@ -173,6 +173,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTH_DPSI:
     case AD_OP_FUSED_ATOMS:
     case AD_OP_FUSED_ATOMS_DX:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW:
     case AD_OP_ADD:
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
@@ -180,6 +182,7 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_MEAN_HEAD:
     case AD_OP_GATHER_ROWS:
     case AD_OP_COPY: return true;
+    case AD_OP_DEPTHWISE:
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_SUMS:
     case AD_OP_AFFINE_BACK:

@@ -163,7 +163,8 @@ START_TEST(accumulation) {
     static const char *const adds[] = {
         "conv",           "conv-dx",   "conv-dw",    "conv-dbias", "compose",   "compose-dpsi", "compose-dalpha",
         "atoms",          "atoms-du",  "atoms-dpsi", "depth",      "depth-dx",  "depth-dpsi",   "fused-atoms",
-        "fused-atoms-dx", "pool-back", "linear",     "linear-dx",  "linear-dw", "affine-back",  "affine-pool-back"};
+        "fused-atoms-dx", "pool-back", "linear",     "linear-dx",  "linear-dw", "affine-back",  "affine-pool-back",
+        "depthwise-dx", "depthwise-dw"};
     const int kind = _i;
     bool listed = false;
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
