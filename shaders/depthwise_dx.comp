@@ -26,7 +26,7 @@ void main() {
     bool alive = index < p.count;
     vec4 sum[STRIDE * TILE_A];
     [[unroll]] for (int s = 0; s < STRIDE * TILE_A; s++) sum[s] = vec4(0);
-    for (int r = 0; r < ROWS; r++) {
+    [[unroll]] for (int r = 0; r < ROWS; r++) {
         int row = above / STRIDE + r - LOW, from = (image * p.oh + row) * p.ow + first / STRIDE - LOW;
         vec4 d[COLUMNS];
         [[unroll]] for (int s = 0; s < COLUMNS; s++) {
@@ -37,9 +37,9 @@ void main() {
         [[unroll]] for (int y = 0; y < STRIDE; y++) {
             /* The tap of pixel y that is output r's. */
             int distance = y + PAD + (LOW - r) * STRIDE, i = distance / DIL;
-            bool read = distance >= 0 && distance % DIL == 0 && i < K;
+            if (distance < 0 || distance % DIL != 0 || i >= K) continue;
             [[unroll]] for (int j = 0; j < K; j++) {
-                vec4 weight = ad_keep(w(ad_task_offset(1, 4) + ((read ? i : 0) * K + j) * C4 + c), read);
+                vec4 weight = w(ad_task_offset(1, 4) + (i * K + j) * C4 + c);
                 [[unroll]] for (int a = 0; a < TILE_A; a++)
                     if (reaches(a, j)) sum[y * TILE_A + a] += weight * d[output_of(a, j)];
             }

@@ -12,12 +12,15 @@ static bool applies(const ad_plan *plan, const ad_op *op, int variant, const ad_
     return variant == STRIP || variant == SHARED || ad_conv_texels(caps, plan, op, AD_OP_TENSORS);
 }
 
-/* The rolling kernels go down the lines of the image and know neither strides nor dilation. */
-static bool rolls(const ad_geometry *g) { return g->stride == 1 && g->dil == 1; }
+/* The rolling kernels go down the lines of the image and know neither strides nor dilation. That of the gradient keeps
+ * a sum for each tap, too: of more than 25 drivers take minutes to compile. */
+static bool rolls(const ad_op *op) {
+    return op->g.stride == 1 && op->g.dil == 1 && (op->kind != AD_OP_DEPTHWISE_DW || op->g.k <= 5);
+}
 
 static int preferred(const ad_op *op, const ad_vk_caps *caps) {
     if (!caps->software) return op->kind == AD_OP_DEPTHWISE_DW ? STRIP : SHARED;
-    return rolls(&op->g) ? ROLLING : TEXEL;
+    return rolls(op) ? ROLLING : TEXEL;
 }
 
 static size_t c4_of(const ad_geometry *g) { return (size_t)g->c / 4; }
@@ -96,7 +99,7 @@ static bool lower_depthwise(const ad_plan *plan, const ad_op *op, int variant, c
         l = ad_conv_items(out, op, caps, variant == TEXEL ? AD_VK_DEPTHWISE_TEXEL : AD_VK_DEPTHWISE,
                           ad_conv_push(plan, op),
                           lines_of(g) * ad_conv_ceil((size_t)g->ow, (size_t)strip) * c4_of(g), strip);
-    } else if (variant == ROLLING && rolls(g)) {
+    } else if (variant == ROLLING && rolls(op)) {
         l = add_rolling(out, plan, op, caps, AD_VK_DEPTHWISE_ROLLING);
     } else if (variant == SHARED) {
         l = add_shared(out, plan, op, caps, AD_VK_DEPTHWISE_SHARED);
@@ -120,7 +123,7 @@ static bool lower_depthwise_dx(const ad_plan *plan, const ad_op *op, int variant
         const size_t blocks = (size_t)g->n * ad_conv_ceil((size_t)g->h, (size_t)g->stride);
         l = ad_conv_items(out, op, caps, variant == TEXEL ? AD_VK_DEPTHWISE_DX_TEXEL : AD_VK_DEPTHWISE_DX,
                           ad_conv_push(plan, op), blocks * ad_conv_ceil((size_t)g->w, (size_t)strip) * c4_of(g), strip);
-    } else if (variant == ROLLING && rolls(g)) {
+    } else if (variant == ROLLING && rolls(op)) {
         l = add_rolling(out, plan, &f, caps, AD_VK_DEPTHWISE_DX_ROLLING);
     } else if (variant == SHARED && g->stride == 1) {
         l = add_shared(out, plan, &f, caps, AD_VK_DEPTHWISE_DX_SHARED);
@@ -140,7 +143,7 @@ static bool lower_depthwise_dw(const ad_plan *plan, const ad_op *op, int variant
     size_t splits = 0;
     if (variant == SHARED || !applies(plan, op, variant, caps)) return false;
     if (variant == ROLLING) {
-        if (!rolls(g)) return false;
+        if (!rolls(op)) return false;
         /* Units are spans of lines; more of them than one an image where there are few images. */
         const size_t spans = ad_conv_splits(caps, (size_t)g->h, ad_conv_ceil((size_t)g->n * strips * c4, lanes), 1, 16, 1,
                                             op->tasks, &push.span);
