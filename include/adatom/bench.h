@@ -51,7 +51,9 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  * each of T tasks: composed: forward dx dw                 M atoms (8) coefficients-first: forward (product and stage)
  * product stage dpsi du atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels
  * sum-first atoms-first-fused: forward dx           both stages in one operation, without groups op/NAME/C/SIZE/bN[tT]
- * affine affine-back affine-sums bn-stats add copy max-pool max-pool-back average-pool average-pool-back
+ * affine affine-back affine-sums (each also with an activation instead of relu: affine-gelu) bn-stats add copy max-pool
+ * max-pool-back average-pool average-pool-back layer-norm layer-norm-back layer-norm-sums channel-scale
+ * channel-scale-back
  *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm
  * softmax-ce optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
  *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]  whole adaptation: METHOD a text of adatom_adapt_kind, way, shot,

@@ -168,6 +168,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTH_DPSI:
     case AD_OP_FUSED_ATOMS:
     case AD_OP_FUSED_ATOMS_DX:
+    case AD_OP_CHANNEL_SCALE:
+    case AD_OP_CHANNEL_SCALE_BACK:
     case AD_OP_ADD:
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:

@@ -51,6 +51,11 @@ static const char *family_of(ad_op_kind kind) {
     case AD_OP_AFFINE_POOL:
     case AD_OP_AFFINE_POOL_BACK:
     case AD_OP_AFFINE_POOL_SUMS: return "affine_pool";
+    case AD_OP_LAYER_NORM:
+    case AD_OP_LAYER_NORM_BACK:
+    case AD_OP_LAYER_NORM_SUMS: return "layer_norm";
+    case AD_OP_CHANNEL_SCALE:
+    case AD_OP_CHANNEL_SCALE_BACK: return "channel_scale";
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW:

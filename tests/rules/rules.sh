@@ -30,7 +30,7 @@ for directory in src/*/; do
     grep -rnE '^ *# *include *<' "$directory" | grep -vE "<($pattern)\.h>" | breach "include of what src/rooms.txt does not name"
 done
 # A family of operations has one base name in every room it stands in; both engines have an engine.c and a probe.c; no other two files share one.
-families='affine_pool atoms compose conv depth elementwise fused_atoms gather head norm optimiser pool weights'
+families='affine_pool atoms channel_scale compose conv depth elementwise fused_atoms gather head layer_norm norm optimiser pool weights'
 find src -name '*.c' | sed 's|.*/||; s|\.c$||' | sort | uniq -d | while read -r name; do
     case " $families engine probe " in *" $name "*) continue ;; esac
     echo "$(find src -name "$name.c" | tr '\n' ' ')" | breach "two files of one name"

@@ -15,6 +15,8 @@ void ad_cases_norm(ad_case_list *list);
 void ad_cases_elementwise(ad_case_list *list);
 void ad_cases_pool(ad_case_list *list);
 void ad_cases_affine_pool(ad_case_list *list);
+void ad_cases_layer_norm(ad_case_list *list);
+void ad_cases_channel_scale(ad_case_list *list);
 void ad_cases_head(ad_case_list *list);
 void ad_cases_optimiser(ad_case_list *list);
 #endif
