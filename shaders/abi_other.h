@@ -68,7 +68,7 @@ struct ad_push_bn_stats {
 
 struct ad_push_merge {
     AD_INT from, to, to_task; /* from, to: first vec4 of the parts read and written */
-    AD_INT channels4, parts;  /* parts read of a task */
+    AD_INT width, parts;      /* vec4 of a part; parts read of a task */
     AD_INT positions, run;    /* part i read stands for the positions i*run .. min(positions, (i + 1)*run) - 1 */
 };
 
@@ -104,6 +104,30 @@ struct ad_push_affine_pool_back {
 struct ad_push_affine_pool_sums { /* parts as in ad_push_affine_sums, of runs of windows */
     AD_INT x_task, y_task, winner_task, dy_task, stats_task, to_task, windows;
     AD_FLOAT slope;
+};
+
+struct ad_push_layer_norm {
+    AD_INT x_task, gamma_task, beta_task, y_task, stats_task, positions;
+    AD_FLOAT epsilon;
+};
+
+struct ad_push_layer_norm_back {
+    AD_INT x_task, gamma_task, stats_task, dy_task, dx_task, positions;
+};
+
+struct ad_push_layer_norm_sums { /* parts as in ad_push_affine_sums */
+    AD_INT x_task, stats_task, dy_task, to_task;
+    AD_INT channels4, positions;
+};
+
+struct ad_push_channel_scale { /* slice as in ad_push_affine, of the elements4 of an image */
+    AD_INT x_task, s_task, y_task;
+    AD_INT channels4, slice, elements4, images;
+};
+
+struct ad_push_channel_scale_back { /* parts of runs of the positions of an image: [task][part][images][c] */
+    AD_INT x_task, s_task, dy_task, dx_task, to_task;
+    AD_INT channels4, positions, images;
 };
 
 struct ad_push_rows {

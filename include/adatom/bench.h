@@ -65,8 +65,10 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *     coefficients-first                 forward (product, then stage), product, stage, dpsi, du
  *     atoms-first                        forward (stage, then product), product, stage, dpsi, dx; with groups sum-first
  *     atoms-first-fused                  forward, dx: both stages in one operation; not with groups
- *   op/NAME/C/SIZE/bN[tT]                affine, affine-back, affine-sums, bn-stats, add, copy, max-pool,
- *                                        max-pool-back, average-pool, average-pool-back
+ *   op/NAME/C/SIZE/bN[tT]                affine, affine-back, affine-sums (each also with another activation than relu:
+ *                                        affine-gelu), bn-stats, add, copy, max-pool, max-pool-back, average-pool,
+ *                                        average-pool-back, layer-norm, layer-norm-back, layer-norm-sums,
+ *                                        channel-scale, channel-scale-back
  *   head/NAME/FxW/bN[tT]                 F features, W classes: linear, linear-dx, linear-dw, class-mean, row-norm,
  *                                        softmax-ce
  *   optimiser/sgd/COUNT[tT]              COUNT numbers; the same for optimiser/adam

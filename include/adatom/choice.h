@@ -153,7 +153,10 @@ ADATOM_CHOICE(adatom_estimate, ADATOM_ESTIMATE_LIST);
     X(ADATOM_LAYOUT_TORCHVISION, "torchvision")                                                                        \
     X(ADATOM_LAYOUT_TIMM, "timm")                                                                                      \
     X(ADATOM_LAYOUT_CLOSERLOOK, "closerlook")                                                                          \
-    X(ADATOM_LAYOUT_RFS, "rfs")
+    X(ADATOM_LAYOUT_RFS, "rfs")                                                                                        \
+    X(ADATOM_LAYOUT_TIMM_TF, "timm-tf")                                                                                \
+    X(ADATOM_LAYOUT_EFFICIENTNET_LITE_PYTORCH, "efficientnet_lite_pytorch")                                            \
+    X(ADATOM_LAYOUT_HUGGINGFACE, "huggingface")
 ADATOM_CHOICE(adatom_layout, ADATOM_LAYOUT_LIST);
 
 /* The cases of a benchmark. quick: ends within 60 s; full: all cases; scaling: series of cases in which one number

@@ -78,10 +78,12 @@ static const char *const full_suite[] = {
     "conv/forward/coefficients-first/512x512x3/7/b25", "conv/forward/atoms-first/64x128x3s2/56/b5",
     "op/affine/64/84/b25", "op/affine/64/42/b25", "op/affine-back/64/42/b25", "op/affine-sums/64/42/b25",
     "op/bn-stats/64/42/b25", "op/max-pool/64/84/b25", "op/max-pool/64/42/b25", "op/max-pool-back/64/42/b25",
-    "op/average-pool/64/42/b25", "op/add/64/42/b25", "op/copy/64/42/b25", "head/linear/1600x5/b25",
-    "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64", "head/linear/640x64/b64",
-    "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25", "optimiser/sgd/113088",
-    "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
+    "op/average-pool/64/42/b25", "op/add/64/42/b25", "op/copy/64/42/b25", "op/affine-silu/96/56/b8",
+    "op/affine-back-gelu/96/56/b8", "op/layer-norm/96/56/b8", "op/layer-norm-back/96/56/b8",
+    "op/layer-norm-sums/96/56/b8", "op/channel-scale/96/56/b8", "op/channel-scale-back/96/56/b8",
+    "head/linear/1600x5/b25", "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64",
+    "head/linear/640x64/b64", "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25",
+    "optimiser/sgd/113088", "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
     "adapt/full/conv4-none/84/5w5s15q/50", "adapt/full/conv4/84/5w5s15q/50", "adapt/head/conv4/84/5w5s15q/100",
     "adapt/centroid/conv4/84/5w5s15q/0", "adapt/atoms/conv4/84/5w1s15q/50", "adapt/atoms+norm/conv4/84/5w5s15q/50",
     "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold",
@@ -287,8 +289,7 @@ static bool parse_depthwise(const parts *p, ad_bench_case *out) {
         return false;
     c = (c + 3) / 4 * 4;
     add(out, kinds[which], tasks,
-        ad_case_geometry(
-            (ad_geometry){.n = n, .h = size, .w = size, .c = c, .k = k, .stride = stride, .pad = k / 2}));
+        ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .k = k, .stride = stride, .pad = k / 2}));
     if (which == 0) {
         ad_case_absent(&out->steps[0], RESIDUAL);
         out->steps[0].op.i[0] = AD_ACT_RELU6;
@@ -296,36 +297,85 @@ static bool parse_depthwise(const parts *p, ad_bench_case *out) {
     return true;
 }
 
+/* Operations of bench cases op/NAME. */
+static const struct {
+    const char *name;
+    int kind;
+} op_cases[] = {
+    {"affine", AD_OP_AFFINE},
+    {"affine-back", AD_OP_AFFINE_BACK},
+    {"affine-sums", AD_OP_AFFINE_SUMS},
+    {"bn-stats", AD_OP_BN_STATS},
+    {"add", AD_OP_ADD},
+    {"copy", AD_OP_COPY},
+    {"max-pool", AD_OP_POOL},
+    {"max-pool-back", AD_OP_POOL_BACK},
+    {"average-pool", AD_OP_POOL},
+    {"average-pool-back", AD_OP_POOL_BACK},
+    {"layer-norm", AD_OP_LAYER_NORM},
+    {"layer-norm-back", AD_OP_LAYER_NORM_BACK},
+    {"layer-norm-sums", AD_OP_LAYER_NORM_SUMS},
+    {"channel-scale", AD_OP_CHANNEL_SCALE},
+    {"channel-scale-back", AD_OP_CHANNEL_SCALE_BACK},
+};
+
+static bool has_activation(int kind) {
+    return kind == AD_OP_AFFINE || kind == AD_OP_AFFINE_BACK || kind == AD_OP_AFFINE_SUMS;
+}
+
+/* Finds the operation NAME; after those with an activation, "-ACT" may name it (relu otherwise). */
+static int find_op(const char *name, int *act) {
+    *act = AD_ACT_RELU;
+    for (size_t i = 0; i < AD_COUNT(op_cases); i++) {
+        const size_t length = strlen(op_cases[i].name);
+        if (!strcmp(name, op_cases[i].name)) return (int)i;
+        if (!has_activation(op_cases[i].kind) || strncmp(name, op_cases[i].name, length) || name[length] != '-')
+            continue;
+        for (int other = 0; other < AD_ACT_COUNT; other++) {
+            if (strcmp(name + length + 1, ad_act_name(other))) continue;
+            *act = other;
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The operands of frozen statistics, and those that the activation's derivative is taken from. */
+static void choose_operands(ad_case *step, int act) {
+    enum { RESIDUAL = 2, Y = 0, X = 3, DRESIDUAL = 5, COEF = 6, SUMS_Y = 1, SUMS_COEF = 5 };
+    const bool by_output = ad_act_by_output(act);
+    step->op.i[0] = act;
+    step->op.f[0] = act == AD_ACT_LEAKY ? 0.1f : 0;
+    if (step->op.kind == AD_OP_AFFINE) ad_case_absent(step, RESIDUAL);
+    if (step->op.kind == AD_OP_AFFINE_SUMS) ad_case_absent(step, by_output ? SUMS_COEF : SUMS_Y);
+    if (step->op.kind != AD_OP_AFFINE_BACK) return;
+    ad_case_absent(step, DRESIDUAL);
+    ad_case_absent(step, by_output ? X : Y);
+    if (by_output) ad_case_absent(step, COEF);
+    step->op.i[1] = !by_output;
+}
+
 static bool parse_op(const parts *p, ad_bench_case *out) {
-    static const char *const names[] = {"affine", "affine-back", "affine-sums",   "bn-stats",     "add",
-                                        "copy",   "max-pool",    "max-pool-back", "average-pool", "average-pool-back"};
-    static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS, AD_OP_BN_STATS, AD_OP_ADD,
-                                AD_OP_COPY,   AD_OP_POOL,        AD_OP_POOL_BACK,   AD_OP_POOL,     AD_OP_POOL_BACK};
-    int c = 0, size = 0, n = 0, tasks = 1;
+    int c = 0, size = 0, n = 0, tasks = 1, act = 0;
     if (p->count != 5 || !read_numbers(p->part[2], "#", (int *const[]){&c}) ||
         !read_numbers(p->part[3], "#", (int *const[]){&size}) ||
         !read_numbers(p->part[4], "b?t", (int *const[]){&n, &tasks}) || c < 1 || size < 2 || size > 4096 || n < 1 ||
         n > 65536 || tasks < 1 || tasks > INT16_MAX)
         return false;
-    const int which = find(p->part[1], names, AD_COUNT(names));
+    const int which = find_op(p->part[1], &act);
     if (which < 0) return false;
+    const int kind = op_cases[which].kind;
     c = (c + 3) / 4 * 4;
-    const bool pool = kinds[which] == AD_OP_POOL || kinds[which] == AD_OP_POOL_BACK;
+    const bool pool = kind == AD_OP_POOL || kind == AD_OP_POOL_BACK;
     const int window = pool ? 2 : 1;
     ad_geometry g =
         ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .o = c, .k = window, .stride = window});
-    if (kinds[which] == AD_OP_ADD || kinds[which] == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
-    add(out, kinds[which], tasks, g);
+    if (kind == AD_OP_ADD || kind == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
+    add(out, kind, tasks, g);
     ad_case *step = &out->steps[0];
-    step->op.i[0] =
-        pool ? !strncmp(p->part[1], "average", 7)
-             : kinds[which] == AD_OP_AFFINE || kinds[which] == AD_OP_AFFINE_BACK || kinds[which] == AD_OP_AFFINE_SUMS;
-    enum { RESIDUAL = 2, X = 3, DRESIDUAL = 5 };
-    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, RESIDUAL);
-    if (kinds[which] == AD_OP_AFFINE_BACK) {
-        ad_case_absent(step, X); /* the statistics are frozen */
-        ad_case_absent(step, DRESIDUAL);
-    }
+    if (pool) step->op.i[0] = !strncmp(p->part[1], "average", 7);
+    if (has_activation(kind)) choose_operands(step, act);
+    if (kind == AD_OP_LAYER_NORM) step->op.f[0] = 1e-6f;
     return true;
 }
 
@@ -410,9 +460,10 @@ bool ad_bench_parse(const char *name, ad_bench_case *out) {
     static const struct {
         const char *family;
         bool (*parse)(const parts *p, ad_bench_case *out);
-    } families[] = {{"peak", parse_peak}, {"conv", parse_conv}, {"depthwise", parse_depthwise}, {"op", parse_op},
-                    {"head", parse_head},         {"adapt", parse_adapt},    {"optimiser", parse_optimiser},
-                    {"pretrain", parse_pretrain}, {"startup", parse_startup}};
+    } families[] = {
+        {"peak", parse_peak},      {"conv", parse_conv},   {"depthwise", parse_depthwise}, {"op", parse_op},
+        {"head", parse_head},      {"adapt", parse_adapt}, {"optimiser", parse_optimiser}, {"pretrain", parse_pretrain},
+        {"startup", parse_startup}};
     parts p;
     *out = (ad_bench_case){0};
     if (!split(name, &p)) return false;

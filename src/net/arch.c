@@ -79,6 +79,11 @@ bool ad_network_usual(const adatom_model_params *params) {
     return params->norm_epsilon == usual_epsilon(arch) && params->padding == usual_padding(arch);
 }
 
+int ad_network_pictures(const char *name) {
+    const ad_family *family;
+    return named(name, &family)->published;
+}
+
 int ad_network_width(const char *name, bool *others) {
     const ad_family *family;
     const ad_arch *arch = named(name, &family);
@@ -101,7 +106,7 @@ static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const 
                        adatom_stem_name(p->stem));
     if (arch->stems && p->stem == ADATOM_STEM_DEFAULT) p->stem = ADATOM_STEM_7X7;
     if (p->atoms == 0) p->atoms = 8;
-    if (p->image_size == 0) p->image_size = arch->image_size ? arch->image_size : 84;
+    if (p->image_size == 0) p->image_size = arch->image_size;
     if (p->width == 0) p->width = arch->width;
     AD_TRY(check_range(ctx, "the number of atoms", p->atoms, 1, 64));
     AD_TRY(check_range(ctx, "the image size", p->image_size, 1, 1024));

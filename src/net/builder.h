@@ -23,7 +23,8 @@ typedef struct ad_builder {
 /* What every network says of itself. The first member of each family's row. */
 typedef struct ad_arch {
     const char *name;
-    int image_size; /* usual size of its pictures; 0: 84 */
+    int image_size; /* usual size of its pictures */
+    int published;  /* size of those that published weights were trained with */
     int width;      /* channels of its first stage, or of the stem where that comes first */
     bool stems;     /* has a stem to choose */
     bool widths;    /* can be made with other widths than its own */

@@ -12,7 +12,7 @@ typedef struct row {
 
 #define CONVNEXT(size, channels, a, b, c, d)                                                                           \
     {                                                                                                                  \
-        {"convnext_" #size, .image_size = 224, .width = channels}, { a, b, c, d }                                      \
+        {"convnext_" #size, .image_size = 224, .published = 224, .width = channels}, { a, b, c, d }                    \
     }
 
 static const row rows[] = {CONVNEXT(atto, 40, 2, 2, 6, 2),  CONVNEXT(femto, 48, 2, 2, 6, 2),

@@ -29,80 +29,62 @@ typedef struct row {
     const blocks *stages;  /* ends with a count of 0 */
 } row;
 
-static const blocks mobilenet_v2[] = {
-    {1, 3, 1, 1, 16, false, AD_ACT_NONE},
-    {2, 3, 2, 6, 24, false, AD_ACT_NONE},
-    {3, 3, 2, 6, 32, false, AD_ACT_NONE},
-    {4, 3, 2, 6, 64, false, AD_ACT_NONE},
-    {3, 3, 1, 6, 96, false, AD_ACT_NONE},
-    {3, 3, 2, 6, 160, false, AD_ACT_NONE},
-    {1, 3, 1, 6, 320, false, AD_ACT_NONE},
-    {0}};
-static const blocks mobilenet_v3_large[] = {
-    {1, 3, 1, -16, 16, false, AD_ACT_RELU},
-    {1, 3, 2, -64, 24, false, AD_ACT_RELU},
-    {1, 3, 1, -72, 24, false, AD_ACT_RELU},
-    {1, 5, 2, -72, 40, true, AD_ACT_RELU},
-    {2, 5, 1, -120, 40, true, AD_ACT_RELU},
-    {1, 3, 2, -240, 80, false, AD_ACT_NONE},
-    {1, 3, 1, -200, 80, false, AD_ACT_NONE},
-    {2, 3, 1, -184, 80, false, AD_ACT_NONE},
-    {1, 3, 1, -480, 112, true, AD_ACT_NONE},
-    {1, 3, 1, -672, 112, true, AD_ACT_NONE},
-    {1, 5, 2, -672, 160, true, AD_ACT_NONE},
-    {2, 5, 1, -960, 160, true, AD_ACT_NONE},
-    {0}};
+static const blocks mobilenet_v2[] = {{1, 3, 1, 1, 16, false, AD_ACT_NONE},  {2, 3, 2, 6, 24, false, AD_ACT_NONE},
+                                      {3, 3, 2, 6, 32, false, AD_ACT_NONE},  {4, 3, 2, 6, 64, false, AD_ACT_NONE},
+                                      {3, 3, 1, 6, 96, false, AD_ACT_NONE},  {3, 3, 2, 6, 160, false, AD_ACT_NONE},
+                                      {1, 3, 1, 6, 320, false, AD_ACT_NONE}, {0}};
+static const blocks mobilenet_v3_large[] = {{1, 3, 1, -16, 16, false, AD_ACT_RELU},
+                                            {1, 3, 2, -64, 24, false, AD_ACT_RELU},
+                                            {1, 3, 1, -72, 24, false, AD_ACT_RELU},
+                                            {1, 5, 2, -72, 40, true, AD_ACT_RELU},
+                                            {2, 5, 1, -120, 40, true, AD_ACT_RELU},
+                                            {1, 3, 2, -240, 80, false, AD_ACT_NONE},
+                                            {1, 3, 1, -200, 80, false, AD_ACT_NONE},
+                                            {2, 3, 1, -184, 80, false, AD_ACT_NONE},
+                                            {1, 3, 1, -480, 112, true, AD_ACT_NONE},
+                                            {1, 3, 1, -672, 112, true, AD_ACT_NONE},
+                                            {1, 5, 2, -672, 160, true, AD_ACT_NONE},
+                                            {2, 5, 1, -960, 160, true, AD_ACT_NONE},
+                                            {0}};
 static const blocks mobilenet_v3_small[] = {
-    {1, 3, 2, -16, 16, true, AD_ACT_RELU},
-    {1, 3, 2, -72, 24, false, AD_ACT_RELU},
-    {1, 3, 1, -88, 24, false, AD_ACT_RELU},
-    {1, 5, 2, -96, 40, true, AD_ACT_NONE},
-    {2, 5, 1, -240, 40, true, AD_ACT_NONE},
-    {1, 5, 1, -120, 48, true, AD_ACT_NONE},
-    {1, 5, 1, -144, 48, true, AD_ACT_NONE},
-    {1, 5, 2, -288, 96, true, AD_ACT_NONE},
-    {2, 5, 1, -576, 96, true, AD_ACT_NONE},
-    {0}};
-static const blocks efficientnet[] = {
-    {1, 3, 1, 1, 16, true, AD_ACT_NONE},
-    {2, 3, 2, 6, 24, true, AD_ACT_NONE},
-    {2, 5, 2, 6, 40, true, AD_ACT_NONE},
-    {3, 3, 2, 6, 80, true, AD_ACT_NONE},
-    {3, 5, 1, 6, 112, true, AD_ACT_NONE},
-    {4, 5, 2, 6, 192, true, AD_ACT_NONE},
-    {1, 3, 1, 6, 320, true, AD_ACT_NONE},
-    {0}};
-static const blocks efficientnet_lite[] = {
-    {1, 3, 1, 1, 16, false, AD_ACT_NONE},
-    {2, 3, 2, 6, 24, false, AD_ACT_NONE},
-    {2, 5, 2, 6, 40, false, AD_ACT_NONE},
-    {3, 3, 2, 6, 80, false, AD_ACT_NONE},
-    {3, 5, 1, 6, 112, false, AD_ACT_NONE},
-    {4, 5, 2, 6, 192, false, AD_ACT_NONE},
-    {1, 3, 1, 6, 320, false, AD_ACT_NONE},
-    {0}};
+    {1, 3, 2, -16, 16, true, AD_ACT_RELU},  {1, 3, 2, -72, 24, false, AD_ACT_RELU},
+    {1, 3, 1, -88, 24, false, AD_ACT_RELU}, {1, 5, 2, -96, 40, true, AD_ACT_NONE},
+    {2, 5, 1, -240, 40, true, AD_ACT_NONE}, {1, 5, 1, -120, 48, true, AD_ACT_NONE},
+    {1, 5, 1, -144, 48, true, AD_ACT_NONE}, {1, 5, 2, -288, 96, true, AD_ACT_NONE},
+    {2, 5, 1, -576, 96, true, AD_ACT_NONE}, {0}};
+static const blocks efficientnet[] = {{1, 3, 1, 1, 16, true, AD_ACT_NONE},  {2, 3, 2, 6, 24, true, AD_ACT_NONE},
+                                      {2, 5, 2, 6, 40, true, AD_ACT_NONE},  {3, 3, 2, 6, 80, true, AD_ACT_NONE},
+                                      {3, 5, 1, 6, 112, true, AD_ACT_NONE}, {4, 5, 2, 6, 192, true, AD_ACT_NONE},
+                                      {1, 3, 1, 6, 320, true, AD_ACT_NONE}, {0}};
+static const blocks efficientnet_lite[] = {{1, 3, 1, 1, 16, false, AD_ACT_NONE},  {2, 3, 2, 6, 24, false, AD_ACT_NONE},
+                                           {2, 5, 2, 6, 40, false, AD_ACT_NONE},  {3, 3, 2, 6, 80, false, AD_ACT_NONE},
+                                           {3, 5, 1, 6, 112, false, AD_ACT_NONE}, {4, 5, 2, 6, 192, false, AD_ACT_NONE},
+                                           {1, 3, 1, 6, 320, false, AD_ACT_NONE}, {0}};
 
 #define MOBILENET_V3(arch, last, linear)                                                                               \
     {                                                                                                                  \
-        {#arch, .image_size = 224, .width = 16, .epsilon = 1e-3f},                                                     \
+        {#arch, .image_size = 224, .published = 224, .width = 16, .epsilon = 1e-3f},                                   \
             .act = AD_ACT_HARD_SWISH, .squeeze_act = AD_ACT_RELU, .squeeze_gate = AD_ACT_HARD_SIGMOID, .top = last,    \
             .hidden = linear, .stages = arch                                                                           \
     }
 #define EFFICIENTNET(arch, side, stem, by, deep)                                                                       \
     {                                                                                                                  \
-        {arch, .image_size = side, .width = stem}, .width = by, .depth = deep, .act = AD_ACT_SILU,                     \
-                                                   .squeeze_act = AD_ACT_SILU, .squeeze_gate = AD_ACT_SIGMOID,         \
-                                                   .squeeze_of_input = true, .top = 1280, .stages = efficientnet       \
+        {arch, .image_size = side, .published = side, .width = stem},                                                  \
+            .width = by, .depth = deep, .act = AD_ACT_SILU, .squeeze_act = AD_ACT_SILU,                                \
+            .squeeze_gate = AD_ACT_SIGMOID, .squeeze_of_input = true, .top = 1280, .stages = efficientnet              \
     }
 #define EFFICIENTNET_LITE(arch, side, by, deep)                                                                        \
     {                                                                                                                  \
-        {arch, .image_size = side, .width = 32, .epsilon = 1e-3f, .same = true},                                       \
+        {arch, .image_size = side, .published = side, .width = 32, .epsilon = 1e-3f, .same = true},                    \
             .width = by, .depth = deep, .ends_stay = true, .act = AD_ACT_RELU6, .top = 1280,                           \
             .stages = efficientnet_lite                                                                                \
     }
 
 static const row rows[] = {
-    {{"mobilenet_v2", .image_size = 224, .width = 32}, .act = AD_ACT_RELU6, .top = 1280, .stages = mobilenet_v2},
+    {{"mobilenet_v2", .image_size = 224, .published = 224, .width = 32},
+     .act = AD_ACT_RELU6,
+     .top = 1280,
+     .stages = mobilenet_v2},
     MOBILENET_V3(mobilenet_v3_small, 576, 1024),
     MOBILENET_V3(mobilenet_v3_large, 960, 1280),
     EFFICIENTNET_LITE("efficientnet_lite0", 224, 1.0f, 1.0f),

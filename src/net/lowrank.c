@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV && node->k > 1; }
+bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV && node->k > 1 && node->groups == 1; }
 
 int ad_lowrank_gains(ad_lowrank_kind kind) { return kind == AD_LOWRANK_BORA ? 2 : kind == AD_LOWRANK_DORA; }
 

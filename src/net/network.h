@@ -149,6 +149,8 @@ adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *p
 bool ad_network_usual(const adatom_model_params *params);
 /* The width of an architecture's first stage; *others: whether it can be made with other widths. */
 int ad_network_width(const char *arch, bool *others);
+/* The size of the pictures that published weights of the architecture were trained with. */
+int ad_network_pictures(const char *arch);
 void ad_network_clear(ad_network *net);
 
 /* For builders of networks (net/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is

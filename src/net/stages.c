@@ -22,34 +22,36 @@ typedef struct row {
     stage stages[MOST_STAGES];
 } row;
 
-#define OF_64(name) .common = {name, .width = 64, .widths = true}
-#define RESNET(name, ...) .common = {name, __VA_ARGS__}, .stem = true, .residual = true, .average = true
+#define OF_64(name, size) .common = {name, .image_size = 84, .published = size, .width = 64, .widths = true}
+#define RESNET(name, ...)                                                                                              \
+    .common = {name, .published = 224, .width = 64, __VA_ARGS__}, .stem = true, .residual = true, .average = true
 #define RESNET_STAGES(a, b, c, d)                                                                                      \
     .stages = {{64, a, 1, false}, {128, b, 2, false}, {256, c, 2, false}, {512, d, 2, false}}
 
 static const row rows[] = {
     /* Vinyals et al., NeurIPS 2016; Snell et al., NeurIPS 2017 */
-    {OF_64("conv4"), .convs = 1, .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}}},
+    {OF_64("conv4", 84), .convs = 1,
+     .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}}},
     /* Chen et al., ICLR 2019 */
-    {OF_64("conv6"), .convs = 1,
+    {OF_64("conv6", 84), .convs = 1,
      .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 2, 1, false}}},
-    {RESNET("resnet10", .width = 64, .widths = true, .stems = true), .convs = 2, RESNET_STAGES(1, 1, 1, 1)},
+    {RESNET("resnet10", .image_size = 84, .widths = true, .stems = true), .convs = 2, RESNET_STAGES(1, 1, 1, 1)},
     /* Lee et al., CVPR 2019; Tian et al., ECCV 2020 */
-    {OF_64("resnet12"), .convs = 3, .residual = true, .slope = 0.1f, .average = true,
+    {OF_64("resnet12", 84), .convs = 3, .residual = true, .slope = 0.1f, .average = true,
      .stages = {{64, 1, 1, true}, {160, 1, 1, true}, {320, 1, 1, true}, {640, 1, 1, true}}},
     /* He et al., CVPR 2016 */
-    {RESNET("resnet18", .width = 64, .widths = true, .stems = true), .convs = 2, RESNET_STAGES(2, 2, 2, 2)},
-    {RESNET("resnet34", .width = 64, .widths = true, .stems = true), .convs = 2, RESNET_STAGES(3, 4, 6, 3)},
+    {RESNET("resnet18", .image_size = 84, .widths = true, .stems = true), .convs = 2, RESNET_STAGES(2, 2, 2, 2)},
+    {RESNET("resnet34", .image_size = 84, .widths = true, .stems = true), .convs = 2, RESNET_STAGES(3, 4, 6, 3)},
     /* Simonyan and Zisserman, ICLR 2015, with batch norm; the mean over positions takes the place of the hidden linear
        layers */
-    {OF_64("vgg16_bn"), .convs = 1, .average = true,
+    {OF_64("vgg16_bn", 224), .convs = 1, .average = true,
      .stages = {{64, 2, 1, true}, {128, 2, 1, true}, {256, 3, 1, true}, {512, 3, 1, true}, {512, 3, 1, true}}},
     /* He et al., CVPR 2016, with the stride in the 3x3 convolution */
-    {RESNET("resnet50", .width = 64, .image_size = 224), .inner = 64, RESNET_STAGES(3, 4, 6, 3)},
+    {RESNET("resnet50", .image_size = 224), .inner = 64, RESNET_STAGES(3, 4, 6, 3)},
     /* Zagoruyko and Komodakis, BMVC 2016 */
-    {RESNET("wide_resnet50_2", .width = 64, .image_size = 224), .inner = 128, RESNET_STAGES(3, 4, 6, 3)},
+    {RESNET("wide_resnet50_2", .image_size = 224), .inner = 128, RESNET_STAGES(3, 4, 6, 3)},
     /* Xie et al., CVPR 2017 */
-    {RESNET("resnext50_32x4d", .width = 64, .image_size = 224), .inner = 128, .groups = 32, RESNET_STAGES(3, 4, 6, 3)},
+    {RESNET("resnext50_32x4d", .image_size = 224), .inner = 128, .groups = 32, RESNET_STAGES(3, 4, 6, 3)},
 };
 
 static const struct {

@@ -194,6 +194,11 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET(out * c, out * c / 4, out * c, op->t[4] >= 0 ? 3 * c : c, in * c, in * c, in * c);
         break;
     case AD_OP_AFFINE_POOL_SUMS: SET(in * c, out * c, out * c / 4, out * c, 2 * c, 2 * c); break;
+    case AD_OP_LAYER_NORM: SET(in * c, c, c, in * c, in * 2); break;
+    case AD_OP_LAYER_NORM_BACK: SET(in * c, c, in * 2, in * c, in * c); break;
+    case AD_OP_LAYER_NORM_SUMS: SET(in * c, in * 2, in * c, 2 * c); break;
+    case AD_OP_CHANNEL_SCALE: SET(in * c, n * c, in * c); break;
+    case AD_OP_CHANNEL_SCALE_BACK: SET(in * c, n * c, in * c, in * c, n * c); break;
     case AD_OP_LINEAR: SET(n * c, o * c, o, n * o); break;
     case AD_OP_LINEAR_DX: SET(n * o, o * c, n * c); break;
     case AD_OP_LINEAR_DW: SET(n * c, n * o, o * c, o); break;
@@ -242,6 +247,10 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_AFFINE_BACK:
     case AD_OP_AFFINE_POOL:
     case AD_OP_AFFINE_POOL_BACK: return 2 * t * in * g->c;
+    case AD_OP_LAYER_NORM: return 8 * t * in * g->c;
+    case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
+    case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
+    case AD_OP_CHANNEL_SCALE_BACK: return 3 * t * in * g->c;
     default: {
         double elements = 0;
         for (int r = 0; r < AD_OP_TENSORS; r++)

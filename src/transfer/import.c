@@ -117,6 +117,8 @@ static adatom_status try_reading(const importing *in, const ad_layout *layout, c
     *r = (reading){.layout = layout, .score = INT_MIN};
     r->network = (adatom_model_params){.arch = arch,
                                        .sharing = ADATOM_SHARING_NONE,
+                                       .norm_epsilon = layout->epsilon,
+                                       .padding = layout->padding,
                                        .classes = 1,
                                        .image_size = USUAL_SIZE}; /* the names have no size */
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
@@ -344,8 +346,7 @@ static adatom_status import_file(adatom_context *context, ad_safetensors *file, 
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", in.file.name));
     AD_TRY(ad_name_map_read(context, in.params.map, &in.map));
     AD_TRY(recognise(&in, &r));
-    const bool small = strncmp(r.network.arch, "conv", 4) == 0 || strcmp(r.network.arch, "resnet12") == 0;
-    r.network.image_size = in.params.image_size ? in.params.image_size : small ? 84 : USUAL_SIZE;
+    r.network.image_size = in.params.image_size ? in.params.image_size : ad_network_pictures(r.network.arch);
     AD_TRY(ad_network_build(context, &r.network, &net));
     AD_TRY(ad_layout_list(context, r.layout, &net, &list));
     AD_TRY(ad_name_map_check(context, &in.map, in.params.map, &list));

@@ -26,6 +26,8 @@ typedef struct ad_layout {
     const char *top;   /* of the norm behind the mean over positions */
     const char *head;
     bool bias;                                  /* convolutions before a batch norm have biases */
+    float epsilon;                              /* of batch norms; 0: as the architecture says */
+    adatom_padding padding;                     /* of convolutions; default: as the architecture says */
     const char *ignored[AD_LAYOUT_IGNORED + 1]; /* left out on import; a * at the end stands for anything */
 } ad_layout;
 

@@ -175,6 +175,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_FUSED_ATOMS_DX:
     case AD_OP_DEPTHWISE_DX:
     case AD_OP_DEPTHWISE_DW:
+    case AD_OP_CHANNEL_SCALE:
+    case AD_OP_CHANNEL_SCALE_BACK:
     case AD_OP_ADD:
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
@@ -201,6 +203,9 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_BN_BACK:
     case AD_OP_ADVANCE:
     case AD_OP_FILL:
+    case AD_OP_LAYER_NORM:
+    case AD_OP_LAYER_NORM_BACK:
+    case AD_OP_LAYER_NORM_SUMS:
     case AD_OP_ROW_NORM:
     case AD_OP_ROW_NORM_BACK:
     case AD_OP_CLASS_MEAN:

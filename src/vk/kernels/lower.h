@@ -66,10 +66,10 @@ static inline void ad_vk_items(ad_vk_launch *l, const ad_vk_caps *caps, size_t i
     ad_vk_groups(l, caps, (items + AD_VK_GROUP - 1) / AD_VK_GROUP, tasks);
 }
 
-/* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part of each `run` of `count`
- * positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of each
- * launch: scratch, or role `result` for the last. False: too many launches. */
+/* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part, `width` vec4, of each `run` of
+ * `count` positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of
+ * each launch: scratch, or role `result` for the last. False: too many launches. */
 void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last);
 bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result,
-                      size_t count, size_t run, ad_vk_recipe *out);
+                      size_t width, size_t count, size_t run, ad_vk_recipe *out);
 #endif

@@ -76,18 +76,18 @@ void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last) {
 }
 
 bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result,
-                      size_t count, size_t run, ad_vk_recipe *out) {
-    const size_t channels4 = (size_t)op->g.c / 4, tasks = (size_t)op->tasks;
+                      size_t width, size_t count, size_t run, ad_vk_recipe *out) {
+    const size_t tasks = (size_t)op->tasks;
     size_t from = 0, parts = (count + run - 1) / run;
     while (parts > 1) {
         if (out->count == (int)AD_COUNT(out->launches)) return false;
-        const size_t groups = (parts + MERGE - 1) / MERGE, to = from + tasks * parts * 2 * channels4;
+        const size_t groups = (parts + MERGE - 1) / MERGE, to = from + tasks * parts * width;
         const bool last = groups == 1;
         const struct ad_push_merge push = {
             .from = (int32_t)from,
             .to = last ? 0 : (int32_t)to,
-            .to_task = last ? ad_vk_stride(plan, op, result) : (int32_t)(groups * 8 * channels4),
-            .channels4 = (int32_t)channels4,
+            .to_task = last ? ad_vk_stride(plan, op, result) : (int32_t)(groups * 4 * width),
+            .width = (int32_t)width,
             .parts = (int32_t)parts,
             .positions = (int32_t)count,
             .run = (int32_t)run,
@@ -97,7 +97,7 @@ bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *ca
         l->bind[0] = AD_VK_SCRATCH;
         l->scratch_read = true;
         ad_vk_bind_parts(l, 1, result, last);
-        ad_vk_items(l, caps, groups * channels4 * (kernel == AD_VK_SUM_MERGE ? 2 : 1), op->tasks);
+        ad_vk_items(l, caps, groups * width / (kernel == AD_VK_SUM_MERGE ? 1 : 2), op->tasks);
         out->scratch_bytes = 16 * to;
         from = to;
         parts = groups;
@@ -120,7 +120,7 @@ static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, co
     ad_vk_spec(l, (uint32_t)run);
     ad_vk_bind_parts(l, 1, 1, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return ad_vk_add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, positions(op), run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, 2 * channels4, positions(op), run, out);
 }
 
 static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
@@ -146,7 +146,7 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_spec(l, op->t[5] >= 0);
     ad_vk_bind_parts(l, 4, 4, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, positions(op), run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, 2 * channels4, positions(op), run, out);
 }
 
 static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
