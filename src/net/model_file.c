@@ -25,7 +25,7 @@ static char *describe(const adatom_model *model) {
     const bool bad = (grouped && !group) || (foreign && !origin) ||
                      (!usual && !epsilon); /* what is left out below is not there, and no failure */
     json_t *json = json_pack(
-        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:o*, s:s*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch",
+        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:s*, s:o*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch",
         p->arch, "sharing", adatom_sharing_name(p->sharing), "atoms", p->atoms, "group", group, "image_size",
         p->image_size, "resize", model->resize, "width", p->width, "classes", p->classes, "decompose_first",
         p->decompose_first, "residual", p->residual, "stem", p->stem ? adatom_stem_name(p->stem) : NULL, "padding",

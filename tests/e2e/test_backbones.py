@@ -62,10 +62,11 @@ def normalised(pictures):
 
 def settled(module, size):
     """Gives every number a value that matters: statistics of random pictures, affine parameters around their start."""
+    module.eval()  # of the layers that know a mode batch norms alone are to learn
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.momentum = None
-    module.train()
+            part.train()
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if parameter.dim() < 2 or parameter.numel() == parameter.shape[0]:
@@ -73,6 +74,10 @@ def settled(module, size):
                 parameter.add_(torch.randn_like(parameter) * (0.3 if scale else 0.1))
         for _ in range(2):
             module(torch.randn(8, 3, size, size))
+        for part in module.modules():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                # Else channels that hardly vary make errors of rounding grow from layer to layer, in PyTorch as well.
+                part.running_var.add_(part.running_var.mean())
     return module.eval()
 
 
