@@ -2,7 +2,7 @@
 # long_check.sh [--minutes N] [PART...]: runs the checks that take too long for tools/check.sh. Parts (default: all):
 #   address      every test under the address and undefined-behaviour sanitizers
 #   thread       unit tests and commands under the thread sanitizer (clang, LLVM's OpenMP with its tool archer)
-#   fuzz         N minutes (10) of each fuzz target, two at a time
+#   fuzz         N minutes (10) of each fuzz target, two at a time, with what processor time the other parts leave
 #   swiftshader  the kernel check and episodes on another software driver, SwiftShader, of Debian's chromium-common
 #   faults       1000 failing allocations and 1000 failing file calls of each kind in each command
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
@@ -181,20 +181,27 @@ limits() {
     return $status
 }
 
-failed=0
 summary=$out/summary
 : >"$summary"
-for part in $parts; do
-    began=$(date +%s)
+run_part() {
+    part=$1 began=$(date +%s)
     rm -f "$out/$part.said"
     echo "long_check: $part ..."
     # In a subshell, so that a part's exports do not affect the next one.
     (set -u; $part) >"$out/$part.log" 2>&1
     code=$?
-    if [ $code -eq 0 ]; then verdict=passed; else verdict=FAILED failed=1; fi
+    if [ $code -eq 0 ]; then verdict=passed; else verdict=FAILED; fi
     if [ -s "$out/$part.said" ]; then text=$(cat "$out/$part.said"); else text="it did not get to its end"; fi
     echo "long_check: $part $verdict in $((($(date +%s) - began) / 60)) min: $text" | tee -a "$summary"
+}
+# Fuzzing takes its minutes whatever else runs: it does so beside the other parts.
+case " $parts " in *" fuzz "*) run_part fuzz & ;; esac
+for part in $parts; do
+    [ "$part" = fuzz ] || run_part "$part"
 done
+wait
+failed=0
+! grep -q FAILED "$summary" || failed=1
 echo "long_check: summary"
 cat "$summary"
 [ $failed -eq 0 ] || echo "long_check: something failed; logs are in $out" >&2

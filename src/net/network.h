@@ -1,7 +1,7 @@
 /* Networks as data: a table of parameters and a list of nodes. Built from an architecture's name (net/arch.c), from
  * which sizes, file format, gradients, optimiser ranges, reports and plans are all derived. */
-#ifndef AD_NN_NETWORK_H
-#define AD_NN_NETWORK_H
+#ifndef AD_NET_NETWORK_H
+#define AD_NET_NETWORK_H
 
 #include "base/base.h"
 #include <adatom/model.h>

@@ -1,7 +1,7 @@
 /* A plan is pure data: operations over tensors in a few arenas, in segments that are run in order, some many times.
  * It is built by compile/segments.c (networks) or by hand (kernel check: one operation) and run by an engine. */
-#ifndef AD_NN_PLAN_H
-#define AD_NN_PLAN_H
+#ifndef AD_PLAN_PLAN_H
+#define AD_PLAN_PLAN_H
 
 #include "base/base.h"
 

@@ -21,8 +21,8 @@ static int variants_of(int kind) {
 }
 
 /* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of
- * two. A class is kept in a file, in which the operation's name stands for it: its number is another one when ops.def
- * gets a new row. */
+ * two. Choices are kept in a file, so the operation's name goes into the key: its number changes when ops.def gets a
+ * row before it. */
 static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
     const char *name = ad_op_name(op->kind);
     struct {
