@@ -187,6 +187,8 @@ int ad_lock_folder(adatom_context *ctx, const char *path, bool alone);
 void ad_write_abandon(ad_staged *staged);
 /* Reads a whole file (at most max bytes); ad_free(*out). A NUL follows the bytes. */
 adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
+/* The same of a file that takes a while: the running call can stop it. Only in the thread of the call. */
+adatom_status ad_read_long_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
 /* Makes a folder for a cache, for this user only, and says whether it can be believed: false, with a warning, where it
  * belongs to another user (root excepted), is a link of one, or others may write in it. */
 bool ad_cache_folder(adatom_context *ctx, const char *folder);

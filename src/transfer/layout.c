@@ -40,6 +40,9 @@ const ad_layout ad_layouts[] = {
 };
 const int ad_layout_count = (int)AD_COUNT(ad_layouts);
 
+const char *const ad_layout_prefixes[] = {"module.",  "_orig_mod.", "model.",   "backbone.", "encoder.",
+                                          "feature.", "net.",       "network.", NULL};
+
 bool ad_layout_knows(const ad_layout *layout, const char *arch) {
     for (int i = 0; i < AD_LAYOUT_ARCHS && layout->archs[i]; i++)
         if (strcmp(layout->archs[i], arch) == 0) return true;
