@@ -73,7 +73,8 @@ typedef struct arg_spec {
     const char *summary;
     const char *notes;                 /* printed below the options; may be NULL */
     const char *rest_name, *rest_help; /* any number of further arguments, at least one; NULL: there are none */
-    const char **rest;                 /* room for argc of them */
+    const bool *alone; /* a flag's value: where it is given nothing else is required; NULL: there is none */
+    const char **rest; /* room for argc of them */
     size_t *rest_count;
     const arg_positional *positionals;
     size_t positional_count;

@@ -4,7 +4,7 @@
 #ifndef AD_IO_PICKLE_H
 #define AD_IO_PICKLE_H
 
-#include "io/tensor.h"
+#include "io/file_tensor.h"
 
 #define AD_PICKLE_NONE UINT32_MAX /* no item */
 
@@ -53,7 +53,7 @@ typedef struct ad_pickle {
 } ad_pickle;
 
 typedef struct ad_pickle_storage {
-    ad_tensor_type type;
+    ad_number_type type;
     size_t type_bytes; /* of a number */
     ad_pickle_text key;
     size_t numbers;
@@ -61,12 +61,12 @@ typedef struct ad_pickle_storage {
 } ad_pickle_storage;
 
 typedef struct ad_pickle_tensor {
-    ad_tensor_type type;
+    ad_number_type type;
     size_t type_bytes;
     ad_pickle_storage storage;
     int rank;
-    int64_t shape[AD_TENSOR_RANK], stride[AD_TENSOR_RANK]; /* in numbers; 0 or more */
-    size_t elements, offset;                               /* all of it lies in the storage's numbers */
+    int64_t shape[AD_FILE_RANK], stride[AD_FILE_RANK]; /* in numbers; 0 or more */
+    size_t elements, offset;                           /* all of it lies in the storage's numbers */
 } ad_pickle_tensor;
 
 /* Reads the pickle at bytes[0] (its STOP may come before bytes[size]); name and bytes must outlive *out. BAD_DATA names

@@ -20,7 +20,7 @@ typedef enum ad_pickle_use {
 typedef struct ad_pickle_name {
     const char *module, *name;
     ad_pickle_use use;
-    ad_tensor_type type; /* of a STORAGE or TYPE */
+    ad_number_type type; /* of a STORAGE or TYPE */
     size_t type_bytes;
 } ad_pickle_name;
 

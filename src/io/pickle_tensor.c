@@ -38,8 +38,8 @@ static adatom_status wrong(adatom_context *ctx, const ad_pickle *p, ad_pickle_te
 }
 
 /* A tuple of numbers that are not negative. -1: it is none. */
-static int numbers_of(const ad_pickle *p, ad_pickle_value tuple, int64_t out[AD_TENSOR_RANK]) {
-    ad_pickle_value values[AD_TENSOR_RANK] = {{0}};
+static int numbers_of(const ad_pickle *p, ad_pickle_value tuple, int64_t out[AD_FILE_RANK]) {
+    ad_pickle_value values[AD_FILE_RANK] = {{0}};
     if (tuple.kind != AD_PICKLE_TUPLE) return -1;
     const size_t count = items_of(p, tuple.index, values, AD_COUNT(values));
     if (count > AD_COUNT(values)) return -1;
@@ -53,7 +53,7 @@ static int numbers_of(const ad_pickle *p, ad_pickle_value tuple, int64_t out[AD_
 /* Whether each number lies in the `numbers` of the storage, and belongs to one element: from the smallest stride on,
  * each step is longer than all that lies between two of its places. */
 static const char *check_places(const ad_pickle_tensor *t, size_t numbers) {
-    int order[AD_TENSOR_RANK], count = 0;
+    int order[AD_FILE_RANK], count = 0;
     for (int i = 0; i < t->rank; i++) {
         if (t->shape[i] == 1) continue;
         int at = count++;
@@ -84,7 +84,7 @@ adatom_status ad_pickle_tensor_of(adatom_context *ctx, const ad_pickle *p, ad_pi
         return wrong(ctx, p, what, "is described in a way that PyTorch does not");
     adatom_status status = ad_pickle_storage_of(ctx, p, of[0].index, &out->storage);
     if (status != ADATOM_OK) return status;
-    out->type = out->storage.type == AD_TENSOR_BYTES ? AD_TENSOR_INTEGER : out->storage.type;
+    out->type = out->storage.type == AD_NUMBER_BYTES ? AD_NUMBER_INTEGER : out->storage.type;
     out->type_bytes = out->storage.type_bytes;
     if (has_type) {
         const ad_pickle_name *type = &ad_pickle_names[of[6].index];

@@ -118,7 +118,7 @@ void ad_tensor_file_clear(ad_tensor_file *file) {
 }
 
 static int by_name(const void *a, const void *b) {
-    const ad_tensor *const *x = a, *const *y = b;
+    const ad_file_tensor *const *x = a, *const *y = b;
     return strcmp((*x)->name, (*y)->name);
 }
 
@@ -133,7 +133,7 @@ adatom_status ad_tensor_file_sort(adatom_context *ctx, ad_tensor_file *file) {
     return ADATOM_OK;
 }
 
-const ad_tensor *ad_tensor_file_find(const ad_tensor_file *file, const char *name) {
+const ad_file_tensor *ad_tensor_file_find(const ad_tensor_file *file, const char *name) {
     for (size_t first = 0, end = file->count; first < end;) {
         const size_t middle = first + (end - first) / 2;
         const int order = strcmp(name, file->by_name[middle]->name);

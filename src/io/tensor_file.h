@@ -3,12 +3,12 @@
 #ifndef AD_IO_TENSOR_FILE_H
 #define AD_IO_TENSOR_FILE_H
 
-#include "io/tensor.h"
+#include "io/file_tensor.h"
 
 typedef struct ad_tensor_file {
-    const char *name;          /* for messages; the caller's */
-    ad_tensor *tensors;        /* in the order of the file */
-    const ad_tensor **by_name; /* the same in the order of their names, each of which is there once */
+    const char *name;               /* for messages; the caller's */
+    ad_file_tensor *tensors;        /* in the order of the file */
+    const ad_file_tensor **by_name; /* the same in the order of their names, each of which is there once */
     size_t count;
     bool is_model; /* this program wrote it */
     /* What owns the names and bytes. */
@@ -27,7 +27,7 @@ adatom_status ad_tensor_file_parse(adatom_context *ctx, const char *name, const 
                                    ad_tensor_file *out);
 void ad_tensor_file_clear(ad_tensor_file *file);
 /* NULL if there is none of that name. */
-const ad_tensor *ad_tensor_file_find(const ad_tensor_file *file, const char *name);
+const ad_file_tensor *ad_tensor_file_find(const ad_tensor_file *file, const char *name);
 
 /* Fills by_name of a table whose tensors are filled; BAD_DATA where two have one name. */
 adatom_status ad_tensor_file_sort(adatom_context *ctx, ad_tensor_file *file);

@@ -154,7 +154,7 @@ done:
     return status;
 }
 
-static adatom_status fill_tensor(adatom_context *ctx, ad_torch_parts *parts, const entry *e, ad_tensor *out) {
+static adatom_status fill_tensor(adatom_context *ctx, ad_torch_parts *parts, const entry *e, ad_file_tensor *out) {
     const ad_pickle_text name = ad_pickle_text_of(&parts->pickle, e->key);
     ad_pickle_tensor t;
     adatom_status status = ad_pickle_tensor_of(ctx, &parts->pickle, e->tensor, name, &t);
@@ -174,7 +174,7 @@ static adatom_status fill_tensor(adatom_context *ctx, ad_torch_parts *parts, con
     return ADATOM_OK;
 }
 
-static size_t bytes_of(const ad_tensor *tensor) {
+static size_t bytes_of(const ad_file_tensor *tensor) {
     size_t bytes = 0;
     return __builtin_mul_overflow(tensor->elements, sizeof(float), &bytes) ? SIZE_MAX : bytes;
 }
@@ -196,7 +196,7 @@ adatom_status ad_torch_file_parse(adatom_context *ctx, const unsigned char *byte
     char *at = out->text;
     for (size_t i = 0; i < count; i++) {
         const ad_pickle_text name = ad_pickle_text_of(&parts.pickle, entries[i].key);
-        ad_tensor *tensor = &out->tensors[out->count++];
+        ad_file_tensor *tensor = &out->tensors[out->count++];
         memcpy(at, name.bytes, name.length);
         at[name.length] = 0;
         tensor->name = at;

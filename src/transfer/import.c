@@ -29,14 +29,14 @@ typedef struct reading {
 /* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the
  * backbone
  * ("feature.trunk...", "classifier"), behind a shorter one. */
-static const ad_tensor *find(const importing *in, const char *prefix, const ad_outer *outer) {
+static const ad_file_tensor *find(const importing *in, const char *prefix, const ad_outer *outer) {
     char name[2 * AD_LAYOUT_NAME];
     const char *mapped = ad_name_map_source(&in->map, outer);
     if (mapped) return ad_tensor_file_find(&in->file, mapped);
     for (size_t length = strlen(prefix);; length--) {
         if (length && prefix[length - 1] != '.') continue;
         snprintf(name, sizeof name, "%.*s%s", (int)length, prefix, outer->name);
-        const ad_tensor *tensor = ad_name_map_omits(&in->map, name) ? NULL : ad_tensor_file_find(&in->file, name);
+        const ad_file_tensor *tensor = ad_name_map_omits(&in->map, name) ? NULL : ad_tensor_file_find(&in->file, name);
         if (tensor || length == 0 || outer->kind != AD_OUTER_HEAD) return tensor;
     }
 }
@@ -58,7 +58,7 @@ static void match(const importing *in, const reading *r, const ad_outer_list *li
     *found = *missing = 0;
     for (int i = 0; i < list->count; i++) {
         const ad_outer *outer = &list->items[i];
-        const ad_tensor *tensor = find(in, r->prefix, outer);
+        const ad_file_tensor *tensor = find(in, r->prefix, outer);
         if (tensor) taken[tensor - in->file.tensors] = true;
         if (outer->again || outer->kind == AD_OUTER_COUNTER) continue;
         *(tensor ? found : missing) += 1;
@@ -82,7 +82,7 @@ static int rank_of(const char *prefix) {
 /* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such
  * convolution. */
 static bool measure(const importing *in, reading *r, const ad_network *guess, ad_outer_list *list) {
-    const ad_tensor *first = NULL, *head = NULL;
+    const ad_file_tensor *first = NULL, *head = NULL;
     const ad_outer *outer = &list->items[0];
     const char *mapped = ad_name_map_source(&in->map, outer);
     const size_t length = strlen(outer->name);
@@ -229,9 +229,9 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
     if (used < capacity) snprintf(out + used, capacity - used, "]");
 }
 
-static adatom_status check_tensor(const importing *in, const ad_outer *outer, const ad_tensor *tensor) {
+static adatom_status check_tensor(const importing *in, const ad_outer *outer, const ad_file_tensor *tensor) {
     char is[200], expected[100];
-    if (!ad_tensor_is_float(tensor))
+    if (!ad_file_tensor_is_float(tensor))
         return ad_fail(in->ctx, ADATOM_BAD_DATA,
                        "'%s': tensor '%s' holds integers; floating-point numbers were expected", in->file.name,
                        tensor->name);
@@ -254,14 +254,14 @@ static adatom_status check_tensors(const importing *in, const reading *r, const 
     return ADATOM_OK;
 }
 
-static adatom_status read_tensor(const importing *in, const ad_outer *outer, const ad_tensor *tensor,
+static adatom_status read_tensor(const importing *in, const ad_outer *outer, const ad_file_tensor *tensor,
                                  adatom_model *model) {
     enum { PART = 4096 };
     const ad_network *net = &model->net;
     const bool variance = outer->kind == AD_OUTER_PARAM && outer->part == 1;
     float values[PART];
     for (size_t e = 0; e < tensor->elements; e++) {
-        if (e % PART == 0) ad_tensor_floats(tensor, e, AD_MIN(tensor->elements - e, (size_t)PART), values);
+        if (e % PART == 0) ad_file_tensor_floats(tensor, e, AD_MIN(tensor->elements - e, (size_t)PART), values);
         const float value = values[e % PART];
         if (!isfinite(value) || (variance && value < 0))
             return ad_fail(in->ctx, ADATOM_BAD_DATA,
@@ -285,7 +285,7 @@ static adatom_status read_all(const importing *in, const reading *r, const ad_ou
     for (int biases = 0; biases < 2; biases++)
         for (int i = 0; i < list->count; i++) {
             const ad_outer *outer = &list->items[i];
-            const ad_tensor *tensor = find(in, r->prefix, outer);
+            const ad_file_tensor *tensor = find(in, r->prefix, outer);
             if (outer->again || outer->kind == AD_OUTER_COUNTER || (outer->kind == AD_OUTER_BIAS) != biases) continue;
             adatom_status status = read_tensor(in, outer, tensor, model);
             if (status != ADATOM_OK) return status;
@@ -333,7 +333,8 @@ static void remember(const importing *in, const reading *r, const ad_outer_list 
     snprintf(origin->layout, sizeof origin->layout, "%s", r->layout->name);
     snprintf(origin->prefix, sizeof origin->prefix, "%s", r->prefix + skip);
     for (int i = 0; i < list->count; i++) {
-        const ad_tensor *tensor = list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
+        const ad_file_tensor *tensor =
+            list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
         const size_t all = tensor ? strlen(tensor->name) : 0, own = strlen(list->items[i].name);
         if (all > own + skip)
             snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip),

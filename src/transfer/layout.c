@@ -7,36 +7,39 @@
     .layer = {"layer%s.%b.conv%p", "layer%s.%b.bn%p"},                                                                 \
     .shortcut = {"layer%s.%b.downsample.0", "layer%s.%b.downsample.1"}
 
+#define TORCHVISION "torchvision", "https://github.com/pytorch/vision"
+#define TIMM "timm", "https://github.com/huggingface/pytorch-image-models"
+#define CLOSERLOOK "closerlook", "https://github.com/wyharveychen/CloserLookFewShot"
+#define RFS "rfs", "https://github.com/WangYueFt/rfs"
+
 const ad_layout ad_layouts[] = {
-    {"torchvision", {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
-    {"torchvision",
+    {TORCHVISION, {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
+    {TORCHVISION,
      {"vgg16_bn"},
      .layer = {"features.%f", "features.%g"},
      .head = "classifier",
      .bias = true,
      .ignored = {"classifier.0.*", "classifier.3.*", "classifier.6.*"}},
-    {"timm", {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
-    {"timm",
+    {TIMM, {"resnet18", "resnet34"}, .stem = {"conv1", "bn1"}, RESNET_BLOCKS, .head = "fc"},
+    {TIMM,
      {"vgg16_bn"},
      .layer = {"features.%f", "features.%g"},
      .head = "classifier",
      .bias = true,
      .ignored = {"pre_logits.*", "head.*"}},
-    /* https://github.com/wyharveychen/CloserLookFewShot */
-    {"closerlook",
+    {CLOSERLOOK,
      {"conv4", "conv6"},
      .layer = {"trunk.%u.C", "trunk.%u.BN"},
      .again = {"trunk.%u.trunk.0", "trunk.%u.trunk.1"},
      .head = "classifier",
      .bias = true},
-    {"closerlook",
+    {CLOSERLOOK,
      {"resnet10", "resnet18", "resnet34"},
      .stem = {"trunk.%f", "trunk.%g"},
      .layer = {"trunk.%u.C%p", "trunk.%u.BN%p"},
      .shortcut = {"trunk.%u.shortcut", "trunk.%u.BNshortcut"},
      .head = "classifier"},
-    /* https://github.com/WangYueFt/rfs */
-    {"rfs", {"resnet12"}, RESNET_BLOCKS, .head = "classifier"},
+    {RFS, {"resnet12"}, RESNET_BLOCKS, .head = "classifier"},
 };
 const int ad_layout_count = (int)AD_COUNT(ad_layouts);
 

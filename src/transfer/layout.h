@@ -11,7 +11,7 @@ enum { AD_LAYOUT_ARCHS = 4, AD_LAYOUT_IGNORED = 4 };
  * block's place in a flat list that begins with the stem's modules, %f the convolution's place in a flat list of all
  * modules, %g the one after it. */
 typedef struct ad_layout {
-    const char *name;
+    const char *name, *project;
     const char *archs[AD_LAYOUT_ARCHS];
     const char *stem[2], *layer[2], *shortcut[2]; /* convolution and batch norm; NULL: there are none */
     const char *again[2];                         /* second names under which a state_dict lists the layers' tensors */
