@@ -32,15 +32,17 @@ adatom_status ad_torch_sort(adatom_context *ctx, const char *name, ad_torch_part
     return ADATOM_OK;
 }
 
+adatom_status ad_torch_refuse_packed(adatom_context *ctx, const char *name, ad_pickle_text member) {
+    return ad_fail(ctx, ADATOM_BAD_DATA,
+                   "'%s': '%.*s' in it is compressed or encrypted, which torch.save never does (unzip it and zip it "
+                   "again with zip -0)",
+                   name, (int)AD_MIN(member.length, (size_t)SHOWN), member.bytes);
+}
+
 static adatom_status check(adatom_context *ctx, const char *name, ad_torch_part *part) {
     const int shown = (int)AD_MIN(part->key.length, (size_t)SHOWN);
     uLong crc = crc32(0, NULL, 0);
-    if (!part->is_stored)
-        return ad_fail(
-            ctx, ADATOM_BAD_DATA,
-            "'%s': '%.*s' in it is compressed or encrypted, which torch.save never does (unzip it and zip it "
-            "again with zip -0)",
-            name, shown, part->key.bytes);
+    if (!part->is_stored) return ad_torch_refuse_packed(ctx, name, part->key);
     if (part->is_checked || part->crc == 0) return ADATOM_OK; /* PyTorch can leave the checksums out */
     for (size_t at = 0; at < part->bytes; at += CHECK_BYTES) {
         crc = crc32(crc, part->data + at, (uInt)AD_MIN(part->bytes - at, (size_t)CHECK_BYTES));

@@ -30,6 +30,8 @@ void ad_torch_parts_clear(ad_torch_parts *parts);
 int ad_torch_compare(ad_pickle_text a, ad_pickle_text b);
 /* Sorts the parts by their keys; BAD_DATA where one is there twice. */
 adatom_status ad_torch_sort(adatom_context *ctx, const char *name, ad_torch_parts *parts);
+/* The sentence about a member of the archive that is not stored as it is. */
+adatom_status ad_torch_refuse_packed(adatom_context *ctx, const char *name, ad_pickle_text member);
 /* The part of that key, its checksum compared; NULL with a message in the context: it is missing, compressed or
  * damaged. */
 const ad_torch_part *ad_torch_part_of(adatom_context *ctx, const char *name, ad_torch_parts *parts, ad_pickle_text key,

@@ -156,21 +156,24 @@ static adatom_status find_pickle(const archive_bytes *a, const member *members, 
 }
 
 static adatom_status check_small(const archive_bytes *a, const member *m, size_t folder) {
-    const unsigned char *data = NULL;
-    adatom_status status = place(a, m, &data);
-    if (status != ADATOM_OK) return status;
-    const ad_pickle_text text = {(const char *)data, m->is_stored ? (size_t)m->bytes : 0};
     if (rest_is(m->name, folder, "constants.pkl"))
         return ad_fail(a->ctx, ADATOM_BAD_DATA,
                        "'%s' is a TorchScript program; save its state alone: torch.save(torch.jit.load(FILE, "
                        "\"cpu\").state_dict(), OTHER)",
                        a->name);
-    if (rest_is(m->name, folder, "byteorder") && !rest_is(text, 0, "little"))
+    const bool is_order = rest_is(m->name, folder, "byteorder"), is_version = rest_is(m->name, folder, "version");
+    const unsigned char *data = NULL;
+    if (!is_order && !is_version) return ADATOM_OK;
+    if (!m->is_stored) return ad_torch_refuse_packed(a->ctx, a->name, m->name);
+    adatom_status status = place(a, m, &data);
+    if (status != ADATOM_OK) return status;
+    const ad_pickle_text text = {(const char *)data, (size_t)m->bytes};
+    if (is_order && !rest_is(text, 0, "little"))
         return ad_fail(a->ctx, ADATOM_BAD_DATA,
                        "'%s' has the byte order '%.*s'; only little-endian files are read (save it again on a "
                        "little-endian machine)",
                        a->name, (int)AD_MIN(text.length, (size_t)16), text.bytes);
-    if (rest_is(m->name, folder, "version")) {
+    if (is_version) {
         int version = 0;
         for (size_t i = 0; i < text.length && text.bytes[i] >= '0' && text.bytes[i] <= '9' && version < 1000; i++)
             version = 10 * version + (text.bytes[i] - '0');
