@@ -57,7 +57,8 @@ static void convert(ad_number_type type, const unsigned char *from, size_t step,
 }
 
 void ad_file_tensor_floats(const ad_file_tensor *tensor, size_t first, size_t count, float *out) {
-    const int last = tensor->rank - 1;
+    int last = tensor->rank - 1;
+    while (last > 0 && tensor->shape[last] == 1) last--; /* whatever their strides are */
     /* The last dimensions as one where they lie without gaps, so that runs are long. */
     int outer = last;
     size_t run = tensor->rank ? (size_t)tensor->shape[last] : 1;

@@ -265,7 +265,6 @@ static adatom_status read_text(reader *r, size_t length_bytes, bool is_text) {
     const size_t at = r->at;
     r->at += (size_t)length;
     if (!is_text) return push_other(r);
-    if (length > UINT32_MAX) return wrong(r, "a text is too long");
     return push(r, (ad_pickle_value){.kind = AD_PICKLE_TEXT, .index = (uint32_t)length, .number = (int64_t)at});
 }
 

@@ -11,7 +11,7 @@ const char *const ad_torch_wrappers[] = {
     "model_state",    "state",     "model",          "module",  "params",     "net",        "network",
     "weights",        "teacher",   "backbone",       "encoder", NULL};
 
-enum { MOST_DEPTH = 8, SHOWN = 200, LOOK_EVERY = 4096 };
+enum { MOST_DEPTH = 8, MOST_TENSORS = 1 << 19, SHOWN = 200, LOOK_EVERY = 4096 };
 /* Storages may be shared: the tensors together take no more than so many times the file. */
 #define MOST_TIMES 8
 
@@ -131,6 +131,8 @@ static adatom_status list_entries(adatom_context *ctx, const ad_pickle *p, ad_pi
     adatom_status status = ADATOM_OK;
     entry *sorted = NULL;
     const size_t most = p->containers[state.index].count / 2;
+    if (most > MOST_TENSORS)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %zu tensors; up to %d are read", p->name, most, MOST_TENSORS);
     if (!(*entries = ad_calloc(ctx, most, sizeof **entries))) return ADATOM_OUT_OF_MEMORY;
     for (uint32_t i = ad_pickle_first(p, state); i != AD_PICKLE_NONE;) {
         i = next_pair(p, i, &key, &value);

@@ -287,6 +287,9 @@ START_TEST(test_no_bombs) {
     for (int i = 0; i < DEEP; i++) put_byte(&b, '(');
     put_byte(&b, '.');
     check_refused(b, "nothing is on the stack");
+    b = (bytes){0};
+    for (int i = 0; i < (32 << 20) + 1; i++) put(&b, "N0", 2);
+    check_refused(b, "it is longer than 64 MiB");
     /* Each list holds the one before ten times over: they are the same list. */
     b = (bytes){0};
     put_text(&b, "\x80\x02]q");
@@ -341,7 +344,7 @@ END_TEST
 int main(void) {
     TCase *tests = tcase_create("pickle");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, test_values);
     tcase_add_test(tests, test_integers);
     tcase_add_test(tests, test_names_are_refused);
