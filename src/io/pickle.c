@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A value takes more memory than the one or two bytes that make it. A state dictionary needs some five times its
- * pickle. */
+/* A value takes more memory than the one or two bytes that make it. A state dictionary needs some ten times its pickle,
+ * a list of small numbers 18 times. */
 #define FREE_BYTES ((size_t)1 << 20)
-#define MOST_TIMES 20
+#define MOST_TIMES 24
 /* 300,000 tensors. Numbers of values fit into 32 bits. */
 #define MOST_BYTES ((size_t)64 << 20)
 enum { LOOK_EVERY = 1 << 20, SHOWN = 100 };
@@ -120,10 +120,12 @@ static adatom_status refuse_opcode(const reader *r, unsigned char code) {
 /* Room for one more item. What the arrays take is bounded by what was read so far. */
 static adatom_status grow(reader *r, void **array, size_t count, size_t *capacity, size_t item_bytes) {
     if (count < *capacity) return ADATOM_OK;
-    const size_t grown = *capacity ? 2 * *capacity : 32, more = (grown - *capacity) * item_bytes;
+    enum { FIRST = 32, MANY = 1 << 16 };
+    const size_t before = *capacity, grown = before == 0 ? FIRST : before < MANY ? 2 * before : before + before / 2;
+    const size_t more = (grown - before) * item_bytes;
     if (r->taken + more > FREE_BYTES && (r->taken + more - FREE_BYTES) / MOST_TIMES > r->at)
         return wrong(r, "its values take too much memory for so few bytes");
-    void *larger = ad_realloc(r->ctx, *array, *capacity, grown, item_bytes);
+    void *larger = ad_realloc(r->ctx, *array, before, grown, item_bytes);
     if (!larger) return ADATOM_OUT_OF_MEMORY;
     r->taken += more;
     *array = larger;

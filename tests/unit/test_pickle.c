@@ -262,6 +262,25 @@ START_TEST(test_passed_over) {
 }
 END_TEST
 
+/* A long list of small numbers is none of those below. */
+START_TEST(test_long_lists) {
+    unsigned char *exact;
+    bytes b = {0};
+    put_text(&b, "\x80\x02]");
+    for (int i = 0; i < 1000; i++) {
+        put_byte(&b, '(');
+        for (int k = 0; k < 1000; k++) put(&b, "K\1", 2);
+        put_byte(&b, 'e');
+    }
+    put_byte(&b, '.');
+    ad_pickle p = accepted(b.at, b.size, &exact);
+    ck_assert_uint_eq(p.containers[p.root.index].count, 1000000);
+    ad_pickle_clear(&p);
+    free(exact);
+    free(b.at);
+}
+END_TEST
+
 /* Small pickles that would become large. */
 START_TEST(test_no_bombs) {
     enum { DEEP = 3000000, LAUGHS = 200 };
@@ -352,6 +371,7 @@ int main(void) {
     tcase_add_test(tests, test_opcodes_are_refused);
     tcase_add_test(tests, test_broken_pickles);
     tcase_add_test(tests, test_passed_over);
+    tcase_add_test(tests, test_long_lists);
     tcase_add_test(tests, test_no_bombs);
     tcase_add_test(tests, test_truncated);
     Suite *suite = suite_create("pickle");
