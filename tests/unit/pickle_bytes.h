@@ -22,7 +22,7 @@ static inline void put(bytes *b, const void *what, size_t size) {
 static inline void put_text(bytes *b, const char *text) { put(b, text, strlen(text)); }
 static inline void put_byte(bytes *b, int byte) { put(b, &(unsigned char){(unsigned char)byte}, 1); }
 static inline void put_number(bytes *b, uint64_t number, size_t width) {
-    for (size_t i = 0; i < width; i++) put_byte(b, (int)(number >> 8 * i & 255));
+    for (size_t i = 0; i < width; i++) put_byte(b, i < 8 ? (int)(number >> 8 * i & 255) : 0);
 }
 /* Gives the bytes up, in a block that is exactly as long as they are, so that the address sanitizer sees a read past
  * their end. */
