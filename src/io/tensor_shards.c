@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MOST_INDEX_BYTES ((size_t)32 << 20)
-enum { MOST_SHARDS = 1024, LOOK_EVERY = 4096 };
+enum { MOST_SHARDS = 1024 };
 
 adatom_status ad_tensor_shards_fill(adatom_context *ctx, ad_tensor_file *file) {
     static const ad_number_type types[] = {[AD_ST_F32] = AD_NUMBER_F32,

@@ -6,11 +6,10 @@ have the parameter names and the arithmetic of torchvision's, CloserLookFewShot'
 import ctypes
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
-from torch_tools import ADATOM, ResNet, adatom, compare, failures, load, run, save
+from torch_tools import ResNet, adatom, compare, failures, load, run, save
 import torch
 from torch import nn
 
