@@ -33,18 +33,39 @@ typedef struct adatom_import_params {
     void *user;
 } adatom_import_params;
 
-/* Reads a network's state_dict as safetensors (F32, F16 or BF16): torchvision's or timm's resnet18, resnet34 and
- * vgg16_bn, Chen et al.'s CloserLookFewShot (conv4, conv6, resnet10, resnet18, resnet34) or Tian et al.'s RFS
- * (resnet12). A prefix that all names share ("module.", "feature.") is recognised. Width, stem and classes follow from
- * the tensors' shapes. Biases of convolutions move into the running means of the batch norms behind them, which changes
- * no result. The three-layer classifier of torchvision's VGG is left out: the features are the means of the last 512
- * channels over positions. num_batches_tracked is ignored. BAD_DATA: a tensor is missing, left over or of another shape
- * or type, which the message names; or the file is a pickle (.pth). params may be NULL. The caller owns *out. */
+/* Reads a network's state_dict under the names of one of adatom_import_source(). path: safetensors
+ * (F32, F16, BF16), the index of safetensors in shards or the folder it is in, or what torch.save wrote (float32,
+ * float16, bfloat16, float64; a zip archive, or a pickle as before PyTorch 1.6); its contents say which. Of a pickle
+ * nothing is ever run: what no state_dict is made of is refused by its name. In a checkpoint the network is looked for
+ * under the names of adatom_import_wrapper(), in their order; before the tensors' names may be any prefix common to all
+ * of them, those of adatom_import_prefix() first. The network's width, stem and classes come from the tensors' shapes.
+ * Biases of convolutions move into the running means of the batch norms that follow, which changes nothing. The
+ * three-layer classifier of torchvision's VGG is left out: the features are the 512 means over positions.
+ * num_batches_tracked is passed over. BAD_DATA: every other tensor that is missing, left over, of another shape or type
+ * is named. params may be NULL. The caller
+ * owns *out. */
 ADATOM_API adatom_status adatom_model_import(adatom_context *context, const char *path,
                                              const adatom_import_params *params, adatom_model **out);
 /* The same from bytes[size] in memory, of which nothing is kept; name: for messages. */
 ADATOM_API adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes,
                                                    size_t size, const adatom_import_params *params, adatom_model **out);
+
+/* What import knows. Texts are static. */
+typedef struct adatom_import_source_info {
+    size_t size;
+    const char *arch;    /* of adatom_model_arch() */
+    const char *layout;  /* of adatom_layout */
+    const char *project; /* whose names these are: its address */
+} adatom_import_source_info;
+/* How many networks by whose names. */
+ADATOM_API size_t adatom_import_sources(void);
+/* One of them; USAGE: there are no more. */
+ADATOM_API adatom_status adatom_import_source(adatom_context *context, size_t index, adatom_import_source_info *out);
+/* The kinds of files, what each holds (holds may be NULL), the names under which checkpoints keep a network, and what
+ * may stand before all names of tensors, each in the order in which it is looked for. NULL: there are no more. */
+ADATOM_API const char *adatom_import_format(size_t index, const char **holds);
+ADATOM_API const char *adatom_import_wrapper(size_t index);
+ADATOM_API const char *adatom_import_prefix(size_t index);
 
 typedef struct adatom_export_params {
     size_t size;

@@ -194,6 +194,8 @@ int ad_lock_folder(adatom_context *ctx, const char *path, bool alone);
 void ad_write_abandon(ad_staged *staged);
 /* Reads a whole file of at most max bytes, and appends a NUL that *size does not count; ad_free(*out). */
 adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
+/* The same of a file that takes a while: the running call can stop it. Only in the thread of the call. */
+adatom_status ad_read_long_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size);
 /* Makes a cache folder that only this user can open, if it is missing. Returns whether its content can be trusted:
  * false, with a warning in the log, if the folder or a link to it belongs to another user (but root), or others may
  * write in it. */

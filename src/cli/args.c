@@ -281,6 +281,7 @@ static bool unknown_option(parser *p, const char *word) {
 }
 
 static bool check_required(parser *p, size_t positionals) {
+    if (p->spec->alone && *p->spec->alone) return true;
     for (size_t g = 0; g < p->spec->group_count; g++)
         for (size_t i = 0; i < p->spec->groups[g].count; i++) {
             const arg_option *option = &p->spec->groups[g].options[i];

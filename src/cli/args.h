@@ -75,6 +75,7 @@ typedef struct arg_spec {
     const char *summary;
     const char *notes;                 /* printed below the options by --help; may be NULL */
     const char *rest_name, *rest_help; /* further arguments, one or more of them; NULL: there are none */
+    const bool *alone; /* a flag's value: where it is given nothing else is required; NULL: there is none */
     const char **rest;                 /* room for argc arguments */
     size_t *rest_count;
     const arg_positional *positionals;

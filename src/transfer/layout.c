@@ -25,15 +25,23 @@
     [AD_PART_LONE_PROJECT] = {"blocks.%S.%b.conv_pw", "blocks.%S.%b.bn2"},                                             \
     [AD_PART_SQUEEZE] = {"blocks.%S.%b.se.conv_reduce"}, [AD_PART_EXCITE] = {"blocks.%S.%b.se.conv_expand"}
 
+#define TORCHVISION "torchvision", "https://github.com/pytorch/vision"
+#define TIMM "timm", "https://github.com/huggingface/pytorch-image-models"
+#define TIMM_TF "timm-tf", "https://github.com/huggingface/pytorch-image-models"
+#define EFFICIENTNET_LITE_PYTORCH "efficientnet_lite_pytorch", "https://pypi.org/project/efficientnet-lite-pytorch"
+#define HUGGINGFACE "huggingface", "https://huggingface.co/docs/transformers/model_doc/convnext"
+#define CLOSERLOOK "closerlook", "https://github.com/wyharveychen/CloserLookFewShot"
+#define RFS "rfs", "https://github.com/WangYueFt/rfs"
+
 const ad_layout ad_layouts[] = {
-    {"torchvision", RESNETS, .parts = {RESNET}, .head = "fc"},
-    {"torchvision",
+    {TORCHVISION, RESNETS, .parts = {RESNET}, .head = "fc"},
+    {TORCHVISION,
      {"vgg16_bn"},
      .parts = {[AD_PART_LAYER] = {"features.%f", "features.%g"}},
      .head = "classifier",
      .bias = true,
      .ignored = {"classifier.0.*", "classifier.3.*", "classifier.6.*"}},
-    {"torchvision",
+    {TORCHVISION,
      {"mobilenet_v2"},
      .parts = {[AD_PART_STEM] = {"features.0.0", "features.0.1"},
                [AD_PART_EXPAND] = {"features.%N.conv.%m.0", "features.%N.conv.%m.1"},
@@ -43,7 +51,7 @@ const ad_layout ad_layouts[] = {
                [AD_PART_LONE_PROJECT] = {"features.%N.conv.%m", "features.%N.conv.%M"},
                [AD_PART_TOP] = {"features.18.0", "features.18.1"}},
      .head = "classifier.1"},
-    {"torchvision",
+    {TORCHVISION,
      {"mobilenet_v3_small", "mobilenet_v3_large"},
      .parts = {[AD_PART_STEM] = {"features.0.0", "features.0.1"},
                [AD_PART_EXPAND] = {"features.%N.block.%m.0", "features.%N.block.%m.1"},
@@ -56,7 +64,7 @@ const ad_layout ad_layouts[] = {
                [AD_PART_TOP] = {"features.%N.0", "features.%N.1"},
                [AD_PART_HIDDEN] = {"classifier.0"}},
      .head = "classifier.3"},
-    {"torchvision", EFFICIENTNETS,
+    {TORCHVISION, EFFICIENTNETS,
      .parts = {[AD_PART_STEM] = {"features.0.0", "features.0.1"},
                [AD_PART_EXPAND] = {"features.%s.%b.block.%m.0", "features.%s.%b.block.%m.1"},
                [AD_PART_DEPTHWISE] = {"features.%s.%b.block.%m.0", "features.%s.%b.block.%m.1"},
@@ -67,55 +75,54 @@ const ad_layout ad_layouts[] = {
                [AD_PART_EXCITE] = {"features.%s.%b.block.%m.fc2"},
                [AD_PART_TOP] = {"features.%s.0", "features.%s.1"}},
      .head = "classifier.1"},
-    {"torchvision", CONVNEXTS,
+    {TORCHVISION, CONVNEXTS,
      .parts = {[AD_PART_STEM] = {"features.0.0", "features.0.1"},
                [AD_PART_DEPTHWISE] = {"features.%D.%b.block.0", "features.%D.%b.block.2"},
                [AD_PART_EXPAND] = {"features.%D.%b.block.3"},
                [AD_PART_PROJECT] = {"features.%D.%b.block.5"},
                [AD_PART_DOWNSAMPLE] = {"features.%d.1", "features.%d.0"}},
      .scale = "features.%D.%b.layer_scale", .top = "classifier.0", .head = "classifier.2"},
-    {"timm", RESNETS, .parts = {RESNET}, .head = "fc"},
-    {"timm",
+    {TIMM, RESNETS, .parts = {RESNET}, .head = "fc"},
+    {TIMM,
      {"vgg16_bn"},
      .parts = {[AD_PART_LAYER] = {"features.%f", "features.%g"}},
      .head = "classifier",
      .bias = true,
      .ignored = {"pre_logits.*", "head.*"}},
-    {"timm",
+    {TIMM,
      {"mobilenet_v2", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3"},
      .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"conv_head", "bn2"}},
      .head = "classifier"},
-    {"timm", EFFICIENTNETS_LITE, .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"conv_head", "bn2"}}, .head = "classifier",
+    {TIMM, EFFICIENTNETS_LITE, .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"conv_head", "bn2"}}, .head = "classifier",
      .epsilon = 1e-5f, .padding = ADATOM_PADDING_EVEN},
-    {"timm",
+    {TIMM,
      {"mobilenet_v3_small", "mobilenet_v3_large"},
      .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"blocks.%S.0.conv", "blocks.%S.0.bn1"}, [AD_PART_HIDDEN] = {"conv_head"}},
      .head = "classifier",
      .epsilon = 1e-5f},
     /* timm's networks whose names begin with tf_: TensorFlow's weights, with its padding and epsilon. */
-    {"timm-tf",
+    {TIMM_TF,
      {"efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3"},
      .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"conv_head", "bn2"}},
      .head = "classifier",
      .epsilon = 1e-3f,
      .padding = ADATOM_PADDING_SAME},
-    {"timm-tf", EFFICIENTNETS_LITE, .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"conv_head", "bn2"}}, .head = "classifier",
+    {TIMM_TF, EFFICIENTNETS_LITE, .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"conv_head", "bn2"}}, .head = "classifier",
      .epsilon = 1e-3f, .padding = ADATOM_PADDING_SAME},
-    {"timm-tf",
+    {TIMM_TF,
      {"mobilenet_v3_small", "mobilenet_v3_large"},
      .parts = {TIMM_BLOCKS, [AD_PART_TOP] = {"blocks.%S.0.conv", "blocks.%S.0.bn1"}, [AD_PART_HIDDEN] = {"conv_head"}},
      .head = "classifier",
      .epsilon = 1e-3f,
      .padding = ADATOM_PADDING_SAME},
-    {"timm", CONVNEXTS,
+    {TIMM, CONVNEXTS,
      .parts = {[AD_PART_STEM] = {"stem.0", "stem.1"},
                [AD_PART_DEPTHWISE] = {"stages.%S.blocks.%b.conv_dw", "stages.%S.blocks.%b.norm"},
                [AD_PART_EXPAND] = {"stages.%S.blocks.%b.mlp.fc1"},
                [AD_PART_PROJECT] = {"stages.%S.blocks.%b.mlp.fc2"},
                [AD_PART_DOWNSAMPLE] = {"stages.%S.downsample.1", "stages.%S.downsample.0"}},
      .scale = "stages.%S.blocks.%b.gamma", .top = "head.norm", .head = "head.fc"},
-    /* https://pypi.org/project/efficientnet-lite-pytorch */
-    {"efficientnet_lite_pytorch", EFFICIENTNETS_LITE,
+    {EFFICIENTNET_LITE_PYTORCH, EFFICIENTNETS_LITE,
      .parts = {[AD_PART_STEM] = {"_conv_stem", "_bn0"},
                [AD_PART_EXPAND] = {"_blocks.%n._expand_conv", "_blocks.%n._bn0"},
                [AD_PART_DEPTHWISE] = {"_blocks.%n._depthwise_conv", "_blocks.%n._bn1"},
@@ -124,8 +131,7 @@ const ad_layout ad_layouts[] = {
                [AD_PART_LONE_PROJECT] = {"_blocks.%n._project_conv", "_blocks.%n._bn2"},
                [AD_PART_TOP] = {"_conv_head", "_bn1"}},
      .head = "_fc"},
-    /* https://huggingface.co/docs/transformers/model_doc/convnext */
-    {"huggingface", CONVNEXTS,
+    {HUGGINGFACE, CONVNEXTS,
      .parts = {[AD_PART_STEM] = {"embeddings.patch_embeddings", "embeddings.layernorm"},
                [AD_PART_DEPTHWISE] = {"encoder.stages.%S.layers.%b.dwconv", "encoder.stages.%S.layers.%b.layernorm"},
                [AD_PART_EXPAND] = {"encoder.stages.%S.layers.%b.pwconv1"},
@@ -133,23 +139,24 @@ const ad_layout ad_layouts[] = {
                [AD_PART_DOWNSAMPLE] = {"encoder.stages.%S.downsampling_layer.1",
                                        "encoder.stages.%S.downsampling_layer.0"}},
      .scale = "encoder.stages.%S.layers.%b.layer_scale_parameter", .top = "layernorm", .head = "classifier"},
-    /* https://github.com/wyharveychen/CloserLookFewShot */
-    {"closerlook",
+    {CLOSERLOOK,
      {"conv4", "conv6"},
      .parts = {[AD_PART_LAYER] = {"trunk.%u.C", "trunk.%u.BN"}},
      .again = {"trunk.%u.trunk.0", "trunk.%u.trunk.1"},
      .head = "classifier",
      .bias = true},
-    {"closerlook",
+    {CLOSERLOOK,
      {"resnet10", "resnet18", "resnet34"},
      .parts = {[AD_PART_STEM] = {"trunk.%f", "trunk.%g"},
                [AD_PART_LAYER] = {"trunk.%u.C%p", "trunk.%u.BN%p"},
                [AD_PART_SHORTCUT] = {"trunk.%u.shortcut", "trunk.%u.BNshortcut"}},
      .head = "classifier"},
-    /* https://github.com/WangYueFt/rfs */
-    {"rfs", {"resnet12"}, .parts = {RESNET}, .head = "classifier"},
+    {RFS, {"resnet12"}, .parts = {RESNET}, .head = "classifier"},
 };
 const int ad_layout_count = (int)AD_COUNT(ad_layouts);
+
+const char *const ad_layout_prefixes[] = {"module.",  "_orig_mod.", "model.",   "backbone.", "encoder.",
+                                          "feature.", "net.",       "network.", NULL};
 
 bool ad_layout_knows(const ad_layout *layout, const char *arch) {
     for (int i = 0; i < AD_LAYOUT_ARCHS && layout->archs[i]; i++)

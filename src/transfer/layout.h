@@ -18,7 +18,7 @@ typedef struct ad_naming {
 } ad_naming;
 
 typedef struct ad_layout {
-    const char *name;
+    const char *name, *project;
     const char *archs[AD_LAYOUT_ARCHS];
     ad_naming parts[AD_PART_COUNT];
     ad_naming again;   /* second names under which a state_dict lists the layers' tensors */
@@ -33,6 +33,9 @@ typedef struct ad_layout {
 
 extern const ad_layout ad_layouts[];
 extern const int ad_layout_count;
+/* What may stand before all names, alone or one after the other, in the order in which they are looked for; ends with
+ * NULL. Other prefixes are found, too, after these. */
+extern const char *const ad_layout_prefixes[];
 
 typedef enum ad_outer_kind {
     AD_OUTER_KERNEL,

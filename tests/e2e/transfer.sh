@@ -52,7 +52,14 @@ expect 2 "'rfs' has no names for conv4" "$ADATOM" export "$model" --layout rfs -
 expect 4 'a model of this program already' "$ADATOM" import "$model" -o no.safetensors
 expect 4 'read as resnet34' "$ADATOM" import dense.safetensors --arch resnet34 -o no.safetensors
 printf 'PK\003\004 and so on, a zip archive' >model.pth
-expect 4 'is a pickle of PyTorch' "$ADATOM" import model.pth -o no.safetensors
+expect 4 'model.pth. is a damaged zip archive' "$ADATOM" import model.pth -o no.safetensors
+printf '\200\002cos\nsystem\n(S"touch ran"\ntR.' >evil.pth
+expect 4 'evil.pth. is a pickle that torch.save did not write; nothing of it was run' "$ADATOM" import evil.pth -o no.safetensors
+[ ! -e ran ] || complain "a pickle was run"
+mkdir empty
+expect 4 "the folder 'empty' has no model.safetensors.index.json" "$ADATOM" import empty -o no.safetensors
+printf '{"weight_map": {"a": "gone.safetensors"}}' >empty/index.json
+expect 4 "cannot open 'empty/gone.safetensors'" "$ADATOM" import empty/index.json -o no.safetensors
 head -c 2000 dense.safetensors >cut.safetensors
 expect 4 'cut.safetensors' "$ADATOM" import cut.safetensors -o no.safetensors
 head -c 3000 "$model" >cut.safetensors
@@ -66,5 +73,16 @@ expect 4 "first tensor is 'some.layer'" "$ADATOM" import unknown.safetensors -o 
 expect 2 'alexnet' "$ADATOM" import dense.safetensors --arch alexnet -o no.safetensors
 echo '{"a": 1}' >map.json
 expect 4 "map.json.*'a' must be given a name" "$ADATOM" import dense.safetensors --map map.json -o no.safetensors
+# What import knows.
+expect 0 '^resnet18 +torchvision +https://github.com/pytorch/vision' "$ADATOM" import --list
+expect 0 '^torch.save: .pth, .pt, .bin: float32' "$ADATOM" import --list
+expect 0 '^before the names: module., _orig_mod.,' "$ADATOM" import --list
+expect 0 '^network,names,project' "$ADATOM" import --list --format csv
+"$ADATOM" import --list --format json --output-file list.json || complain "import --list --format json"
+same "$("$ADATOM" import --list --format csv | tail -n +2 | wc -l | tr -d ' ')" "$(get list.json networks.#)" "networks"
+same "$(get list.json networks.0.network)/$(get list.json networks.0.names)" resnet18/torchvision "the first network"
+same "$(get list.json formats.2.name)/$(get list.json wrappers.0)/$(get list.json prefixes.0)" torch.save/state_dict_ema/module. "sources"
+expect 2 '--output FILE is missing' "$ADATOM" import dense.safetensors
+expect 2 'SOURCE is missing' "$ADATOM" import -o no.safetensors
 [ ! -e no.safetensors ] || complain "something was written"
 finish

@@ -366,6 +366,28 @@ static adatom_status import_edited(const char *from, const char *to, const adato
 
 static void write_map(const char *text) { OK(ad_write_file(ctx, path2, text, strlen(text))); }
 
+/* What is known is what the tables say: every network and layout that import tries. */
+START_TEST(test_known_sources) {
+    adatom_import_source_info info = ADATOM_INIT(adatom_import_source_info);
+    const char *holds = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < adatom_import_sources(); i++) {
+        OK(adatom_import_source(ctx, i, &info));
+        ck_assert(layout_of(info.layout) != ADATOM_LAYOUT_AUTO && strstr(info.project, "https://") == info.project);
+        for (size_t t = 0; t < AD_COUNT(trips); t++)
+            found += strcmp(trips[t].arch, info.arch) == 0 && strcmp(trips[t].layout, info.layout) == 0;
+    }
+    ck_assert_uint_eq(found, AD_COUNT(trips));
+    refused(adatom_import_source(ctx, adatom_import_sources(), &info), ADATOM_USAGE, "there is no source");
+    ck_assert_str_eq(adatom_import_format(0, &holds), "safetensors");
+    ck_assert_ptr_nonnull(strstr(holds, "BF16"));
+    ck_assert(adatom_import_format(2, NULL) && !adatom_import_format(3, NULL));
+    ck_assert_str_eq(adatom_import_wrapper(0), "state_dict_ema");
+    ck_assert_str_eq(adatom_import_prefix(0), "module.");
+    ck_assert(!adatom_import_wrapper(1000) && !adatom_import_prefix(1000));
+}
+END_TEST
+
 START_TEST(test_import_says_what_is_wrong) {
     const adatom_import_params size = {.size = sizeof(adatom_import_params), .image_size = 16},
                                map = {.size = sizeof map, .image_size = 16, .map = path2};
@@ -410,11 +432,12 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(import_edited("trunk", "trunk", &map), ADATOM_BAD_DATA, "line 1: the map is not valid JSON");
     /* Files that are no safetensors. */
     adatom_model *out;
-    refused(adatom_model_import_bytes(ctx, "x.pth", "PK\3\4............", 16, NULL, &out), ADATOM_BAD_DATA, "pickle");
+    refused(adatom_model_import_bytes(ctx, "x.pth", "PK\3\4............", 16, NULL, &out), ADATOM_BAD_DATA,
+            "damaged zip archive");
     refused(adatom_model_import_bytes(ctx, "x.pth", "\x80\2\x8a\nl\xfc\x9c\x46\xf9 ......", 16, NULL, &out),
-            ADATOM_BAD_DATA, "pickle");
+            ADATOM_BAD_DATA, "a pickle that torch.save did not write");
     refused(adatom_model_import_bytes(ctx, "x", "<html>..........", 16, NULL, &out), ADATOM_BAD_DATA,
-            "not a safetensors file");
+            "neither safetensors nor a file of torch.save, but an HTML page");
     refused(adatom_model_import(ctx, "/nowhere/x", NULL, &out), ADATOM_BAD_DATA, "/nowhere/x");
     adatom_model *model = dense("conv4", 16, 4, 0);
     OK(adatom_model_save(model, path));
@@ -441,6 +464,7 @@ int main(void) {
     tcase_add_test(decompose, test_shared_decomposition);
     tcase_add_test(decompose, test_decompose_refuses);
     tcase_add_loop_test(names, test_round_trip, 0, AD_COUNT(trips));
+    tcase_add_test(names, test_known_sources);
     tcase_add_test(names, test_import_says_what_is_wrong);
     suite_add_tcase(suite, decompose);
     suite_add_tcase(suite, names);
