@@ -20,14 +20,43 @@ static float slope_of(const ad_op *op) {
 enum { PIECE = 4096 };
 
 /* ---- y = act(scale x + shift + residual) ---- */
-AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *scale, const float *shift,
-                                      const float *residual, size_t rows, size_t c, float slope) {
+static inline __attribute__((always_inline)) void affine_loop(float *y, const float *x, const float *scale,
+                                                              const float *shift, const float *residual, size_t rows,
+                                                              size_t c, float slope, bool capped) {
     for (size_t r = 0; r < rows; r++, x += c, y += c, residual = residual ? residual + c : NULL)
         for (size_t ch = 0; ch < c; ch++) {
             float v = scale ? scale[ch] * x[ch] + shift[ch] : x[ch];
             v = residual ? v + residual[ch] : v;
-            y[ch] = v > 0 ? v : slope * v;
+            v = v > 0 ? v : slope * v;
+            y[ch] = capped && v > 6 ? 6 : v;
         }
+}
+
+AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *scale, const float *shift,
+                                      const float *residual, size_t rows, size_t c, float slope) {
+    affine_loop(y, x, scale, shift, residual, rows, c, slope, false);
+}
+
+AD_CPU_CLONES static void affine_rows_relu6(float *y, const float *x, const float *scale, const float *shift,
+                                            const float *residual, size_t rows, size_t c) {
+    affine_loop(y, x, scale, shift, residual, rows, c, 0, true);
+}
+
+static void affine_block(const ad_op *op, float *y, const float *x, const float *coef, const float *residual,
+                         size_t rows, size_t c) {
+    const float *shift = coef ? coef + c : NULL;
+    if (is_simple(op)) {
+        affine_rows(y, x, coef, shift, residual, rows, c, slope_of(op));
+    } else if (op->i[0] == AD_ACT_RELU6) {
+        affine_rows_relu6(y, x, coef, shift, residual, rows, c);
+    } else {
+        const size_t step = AD_MAX((size_t)PIECE / c, 1);
+        for (size_t row = 0; row < rows; row += step) {
+            const size_t at = row * c, some = AD_MIN(step, rows - row);
+            affine_rows(y + at, x + at, coef, shift, residual ? residual + at : NULL, some, c, 1);
+            ad_cpu_activate(op->i[0], op->f[0], y + at, y + at, some * c);
+        }
+    }
 }
 
 static void run_affine(const ad_cpu_call *call) {
@@ -39,15 +68,9 @@ static void run_affine(const ad_cpu_call *call) {
         const size_t row = item % blocks * AFFINE_ROWS, at = row * c;
         const float *x = ad_cpu_at(call, 0, task), *coef = ad_cpu_at(call, 1, task),
                     *residual = ad_cpu_at(call, 2, task);
-        const size_t count = AD_MIN((size_t)AFFINE_ROWS, rows - row),
-                     step = is_simple(call->op) ? count : AD_MAX((size_t)PIECE / c, 1);
         float *y = ad_cpu_at(call, 3, task);
-        for (size_t r = 0; r < count; r += step) {
-            const size_t from = at + r * c, some = AD_MIN(step, count - r);
-            affine_rows(y + from, x + from, coef, coef ? coef + c : NULL, residual ? residual + from : NULL, some, c,
-                        slope_of(call->op));
-            if (!is_simple(call->op)) ad_cpu_activate(call->op->i[0], call->op->f[0], y + from, y + from, some * c);
-        }
+        affine_block(call->op, y + at, x + at, coef, residual ? residual + at : NULL,
+                     AD_MIN((size_t)AFFINE_ROWS, rows - row), c);
     }
 }
 

@@ -1,5 +1,6 @@
 /* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know
  * (plan/ops.def). */
+#include "plan/activation.h"
 #include "plan/plan.h"
 #include "tests/run_suite.h"
 
@@ -160,11 +161,31 @@ END_TEST
 
 /* AD_ACCUMULATE, exactly where ops.def lists it. */
 START_TEST(accumulation) {
-    static const char *const adds[] = {
-        "conv",           "conv-dx",   "conv-dw",    "conv-dbias", "compose",   "compose-dpsi", "compose-dalpha",
-        "atoms",          "atoms-du",  "atoms-dpsi", "depth",      "depth-dx",  "depth-dpsi",   "fused-atoms",
-        "fused-atoms-dx", "pool-back", "linear",     "linear-dx",  "linear-dw", "affine-back",  "affine-pool-back",
-        "depthwise-dx", "depthwise-dw"};
+    static const char *const adds[] = {"conv",
+                                       "conv-dx",
+                                       "conv-dw",
+                                       "conv-dbias",
+                                       "compose",
+                                       "compose-dpsi",
+                                       "compose-dalpha",
+                                       "atoms",
+                                       "atoms-du",
+                                       "atoms-dpsi",
+                                       "depth",
+                                       "depth-dx",
+                                       "depth-dpsi",
+                                       "fused-atoms",
+                                       "fused-atoms-dx",
+                                       "pool-back",
+                                       "linear",
+                                       "linear-dx",
+                                       "linear-dw",
+                                       "affine-back",
+                                       "affine-pool-back",
+                                       "depthwise-dx",
+                                       "depthwise-dw",
+                                       "layer-norm-back",
+                                       "channel-scale-back"};
     const int kind = _i;
     bool listed = false;
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
@@ -261,6 +282,43 @@ START_TEST(groups_of_convolutions) {
 }
 END_TEST
 
+/* What the derivatives of activations are taken from. */
+START_TEST(activations) {
+    enum { Y, X = 3, DRESIDUAL = 5 };
+    ad_op *op = add(AD_OP_AFFINE_BACK);
+    op->i[0] = AD_ACT_COUNT;
+    refused("operation 0 (affine-back) cannot have activation 10");
+    op->i[0] = AD_ACT_GELU;
+    refused("operation 0 (affine-back) with activation gelu cannot have dresidual");
+    op->t[DRESIDUAL] = op->t[Y] = -1;
+    OK(ad_plan_validate(ctx, plan));
+    op->t[X] = -1;
+    refused("operation 0 (affine-back) with activation gelu lacks x");
+    op->i[0] = AD_ACT_RELU6;
+    refused("operation 0 (affine-back) with activation relu6 lacks y");
+}
+END_TEST
+
+START_TEST(activations_with_pool) {
+    ad_op *op = add(AD_OP_AFFINE_POOL);
+    op->i[0] = AD_ACT_RELU6;
+    OK(ad_plan_validate(ctx, plan));
+    op->i[0] = AD_ACT_SILU;
+    refused("operation 0 (affine-pool) cannot have activation 4");
+}
+END_TEST
+
+/* x that is there for the derivative only: back holds A alone. */
+START_TEST(x_of_the_activation) {
+    enum { BACK = 2 };
+    ad_op *op = add(AD_OP_AFFINE_BACK);
+    plan->tensors[op->t[BACK]].count = CHANNELS;
+    refused("back 'tensor' has 8 elements, 24 needed");
+    op->i[1] = 1;
+    OK(ad_plan_validate(ctx, plan));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("plan");
@@ -274,6 +332,9 @@ int main(void) {
     tcase_add_loop_test(tests, accumulation, 0, AD_OP_COUNT);
     tcase_add_test(tests, padding);
     tcase_add_loop_test(tests, groups_of_convolutions, 0, 3);
+    tcase_add_test(tests, activations);
+    tcase_add_test(tests, activations_with_pool);
+    tcase_add_test(tests, x_of_the_activation);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -157,7 +157,9 @@ static void add_further(ad_case_list *list) {
             add_activated(list, c, s, act);
             c.op.i[1] = 1;
             if (shapes[s].tasks > 1) ad_case_share(&c, BACK_BACK);
-            ad_case_add(list, c, shapes[s].quick, ad_act_by_output(act) ? "unused-x" : "x-of-activation");
+            char words[40];
+            snprintf(words, sizeof words, "%s x-of-activation", ad_act_name(act));
+            ad_case_add(list, c, shapes[s].quick, words);
             ad_case_absent(&c, BACK_BACK);
             add_activated(list, c, s, act);
             if (!ad_act_by_output(act)) continue;
