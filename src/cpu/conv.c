@@ -11,8 +11,11 @@
 #include <omp.h>
 #include <string.h>
 
-/* Of a window: half a usual second-level cache, the rest is for the weights. */
-enum { WINDOW_BYTES = 128 << 10, SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10 };
+/* Of a window: half a usual second-level cache, the rest is for the weights. Of groups the window has the channels that
+ * are used together, so that more rows find room. */
+enum { WINDOW_BYTES = 128 << 10, SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10, CHUNK_CHANNELS = 32 };
+/* Packed weights that are more than the cache holds, of a source that fits there: see by_panel. */
+enum { MANY_WEIGHTS_BYTES = 512 << 10, SMALL_SOURCE_BYTES = 512 << 10 };
 
 /* One dimension of a phase. Output number n is row out + n*out_step; its taps read rows base + n*base_step +
  * t*tap_stride, t < taps, of the source, with row index + t*index_step of the kernel. */
@@ -101,58 +104,99 @@ static panel panel_of(const ad_cpu_call *call, const shape *s, size_t number) {
         const size_t first = number * vector;
         return (panel){first, first, AD_MIN(vector, result_pixel(s) - first), vector, first};
     }
-    const size_t panels = (s->columns + width - 1) / width, group = number / panels, first = number % panels * width;
-    const size_t columns = AD_MIN(width, s->columns - first);
-    return (panel){group * s->depth, group * s->columns + first, columns, round_up(columns, vector),
-                   group * round_up(s->columns, vector) + first};
+    const size_t panels = s->groups == 1 ? 0 : (s->columns + width - 1) / width;
+    const size_t group = panels ? number / panels : 0, first = (number - group * panels) * width;
+    const size_t columns = AD_MIN(width, s->columns - first), ld = columns == width ? width : round_up(columns, vector);
+    return (panel){group * s->depth, group * s->columns + first, columns, ld,
+                   panels ? group * round_up(s->columns, vector) + first : first};
+}
+
+/* Panels that read neighbouring channels, which share a window: all of them where there are no groups. */
+typedef struct chunk {
+    size_t first, panels;     /* numbers of panels */
+    size_t channel, channels; /* of the source */
+} chunk;
+
+static size_t chunk_panels(const ad_cpu_call *call, const shape *s) {
+    const size_t width = call->tiles->width, most = CHUNK_CHANNELS;
+    if (s->groups == 1) return panels_of(call, s);
+    return s->diagonals ? AD_MAX(most / call->tiles->vector, 1)
+                        : AD_MAX(most / s->depth, 1) * ((s->columns + width - 1) / width);
+}
+
+static size_t chunks_of(const ad_cpu_call *call, const shape *s) {
+    const size_t each = chunk_panels(call, s);
+    return (panels_of(call, s) + each - 1) / each;
+}
+
+static chunk chunk_of(const ad_cpu_call *call, const shape *s, size_t number) {
+    const size_t each = chunk_panels(call, s);
+    chunk c = {.first = number * each, .panels = AD_MIN(each, panels_of(call, s) - number * each)};
+    const panel last = panel_of(call, s, c.first + c.panels - 1);
+    c.channel = panel_of(call, s, c.first).source;
+    c.channels = last.source + (s->diagonals ? last.columns : s->depth) - c.channel;
+    return c;
 }
 
 static bool needs_window(const shape *s) {
     return s->y.taps && s->y.outputs && s->x.outputs && (padded(&s->y) || padded(&s->x));
 }
 
-/* Output rows of a block: as many as have their window in WINDOW_BYTES. */
-static int block_rows(const shape *s) {
+/* Output rows of a block: as many as have their window in WINDOW_BYTES. channels: of the window. */
+static int block_rows(const shape *s, size_t channels) {
     if (s->y.outputs == 0 || s->x.outputs == 0) return 1;
-    const size_t row =
-        (size_t)AD_MAX(span(&s->x, s->x.outputs), 1) * source_pixel(s) * sizeof(float) * (size_t)s->y.base_step;
+    const size_t row = (size_t)AD_MAX(span(&s->x, s->x.outputs), 1) * channels * sizeof(float) * (size_t)s->y.base_step;
     return AD_MAX(AD_MIN((int)(WINDOW_BYTES / row) - s->y.taps + 1, s->y.outputs), 1);
 }
 
-static size_t window_floats(const shape *s, int rows) {
-    return needs_window(s) ? (size_t)span(&s->y, rows) * (size_t)span(&s->x, s->x.outputs) * source_pixel(s) : 0;
+static size_t window_floats(const shape *s, int rows, size_t channels) {
+    return needs_window(s) ? (size_t)span(&s->y, rows) * (size_t)span(&s->x, s->x.outputs) * channels : 0;
 }
 
-/* Rows [first, first + count) of the outputs that read `image`. */
+/* Rows [first, first + count) of the outputs that read some channels of `image`. */
 typedef struct output_rows {
     const float *image;
     int first, count;
+    size_t channel, channels;
 } output_rows;
 
-/* The address of what the first output of the rows reads with its first tap, and the distance of source rows. */
-static const float *window(const shape *s, output_rows of, float *buffer, size_t *line) {
-    const float *image = of.image;
-    const size_t depth = source_pixel(s), width = (size_t)s->x.source * depth;
-    const int top = s->y.base + of.first * s->y.base_step, left = s->x.base;
+/* What they read: the address for the first output and the first tap, the distances of rows and of positions. */
+typedef struct source {
+    const float *base;
+    size_t line, pixel;
+} source;
+
+static void copy_channels(float *to, const float *from, size_t positions, const output_rows *of, size_t pixel) {
+    if (of->channels == pixel)
+        memcpy(to, from, positions * pixel * sizeof *to);
+    else
+        for (size_t at = 0; at < positions; at++)
+            memcpy(to + at * of->channels, from + at * pixel + of->channel, of->channels * sizeof *to);
+}
+
+static source window(const shape *s, const output_rows *of, float *buffer) {
+    const size_t pixel = source_pixel(s), width = (size_t)s->x.source * pixel, depth = of->channels;
+    const int top = s->y.base + of->first * s->y.base_step, left = s->x.base;
     if (!needs_window(s)) {
-        *line = width;
-        return s->y.taps ? image + (size_t)top * width + (size_t)left * depth : image;
+        const float *base = of->image + of->channel;
+        return (source){s->y.taps ? base + (size_t)top * width + (size_t)left * pixel : base, width, pixel};
     }
-    const int columns = span(&s->x, s->x.outputs), height = span(&s->y, of.count);
+    const int columns = span(&s->x, s->x.outputs), height = span(&s->y, of->count);
     const int before = AD_MIN(AD_MAX(-left, 0), columns), end = AD_MAX(AD_MIN(s->x.source - left, columns), before);
-    *line = (size_t)columns * depth;
+    const size_t line = (size_t)columns * depth;
     for (int r = 0; r < height; r++) {
-        float *to = buffer + (size_t)r * *line;
+        float *to = buffer + (size_t)r * line;
         if (top + r < 0 || top + r >= s->y.source || before == end) {
-            memset(to, 0, *line * sizeof *to);
+            memset(to, 0, line * sizeof *to);
             continue;
         }
         memset(to, 0, (size_t)before * depth * sizeof *to);
-        memcpy(to + (size_t)before * depth, image + (size_t)(top + r) * width + (size_t)(left + before) * depth,
-               (size_t)(end - before) * depth * sizeof *to);
+        copy_channels(to + (size_t)before * depth,
+                      of->image + (size_t)(top + r) * width + (size_t)(left + before) * pixel, (size_t)(end - before),
+                      of, pixel);
         memset(to + (size_t)end * depth, 0, (size_t)(columns - end) * depth * sizeof *to);
     }
-    return buffer;
+    return (source){buffer, line, depth};
 }
 
 /* ---- CONV, CONV_DX ---- */
@@ -181,27 +225,38 @@ static void pack_panel(const ad_cpu_call *call, const shape *s, const float *w, 
 }
 
 typedef struct conv_layout {
-    size_t panels, packed, window; /* floats of all packed weights; of a thread's window */
+    size_t panels, chunks, packed; /* packed: floats of all packed weights */
+    size_t window, panel;          /* a thread's floats: window; packed panel, where by_panel */
     int rows, blocks;              /* rows of a block, blocks of an image: the most that a phase has */
+    /* With few positions the weights are most of what is read. Each thread then packs a panel and uses it for all its
+     * positions before the next, so that packed weights never leave its cache. */
+    bool by_panel;
 } conv_layout;
 
-static conv_layout layout_of(const ad_cpu_call *call) {
+static conv_layout layout_of(const ad_cpu_call *call, int tasks) {
     const ad_geometry *g = &call->op->g;
     conv_layout l = {.rows = INT32_MAX};
     int outputs = 0;
     for (int phase = 0; phase < phases_of(call->op); phase++) {
         const shape s = shape_of(call, phase);
         l.panels = panels_of(call, &s);
+        l.chunks = chunks_of(call, &s);
         l.packed = padded_columns(call, &s) * s.depth * (size_t)g->k * (size_t)g->k;
+        l.panel = panel_of(call, &s, 0).ld * s.depth * (size_t)g->k * (size_t)g->k;
         if (s.y.outputs == 0 || s.x.outputs == 0) continue;
-        l.rows = AD_MIN(l.rows, block_rows(&s));
+        l.rows = AD_MIN(l.rows, block_rows(&s, chunk_of(call, &s, 0).channels));
         outputs = AD_MAX(outputs, s.y.outputs);
+        const size_t read = (size_t)tasks * (size_t)g->n * (size_t)s.y.source * (size_t)s.x.source * source_pixel(&s);
+        l.by_panel = phases_of(call->op) == 1 && s.groups == 1 && l.packed * sizeof(float) > MANY_WEIGHTS_BYTES &&
+                     read * sizeof(float) <= SMALL_SOURCE_BYTES;
     }
     for (int phase = 0; phase < phases_of(call->op); phase++) {
         const shape s = shape_of(call, phase);
-        l.window = AD_MAX(l.window, window_floats(&s, AD_MIN(l.rows, AD_MAX(s.y.outputs, 1))));
+        l.window =
+            AD_MAX(l.window, window_floats(&s, AD_MIN(l.rows, AD_MAX(s.y.outputs, 1)), chunk_of(call, &s, 0).channels));
     }
     l.window = round_up(l.window, 16);
+    l.panel = round_up(l.panel, 16);
     l.blocks = (outputs + l.rows - 1) / l.rows;
     return l;
 }
@@ -218,23 +273,25 @@ static size_t phase_offset(const ad_cpu_call *call, int phase) {
 
 /* What the blocks of a task's image share. */
 typedef struct product_operands {
-    const float *packed, *bias, *coef, *residual; /* all but the first may be NULL; residual: of the image */
+    size_t first, panels;                         /* numbers of panels to make */
+    const float *packed, *bias, *coef, *residual; /* all but the first may be NULL; packed: from the first panel on;
+                                                     residual: of the image */
     char *out;                                    /* the image's result */
 } product_operands;
 
 /* A block of rows of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
-static void conv_block(const ad_cpu_call *call, const shape *s, output_rows of, const product_operands *operands,
+static void conv_block(const ad_cpu_call *call, const shape *s, const output_rows *of, const product_operands *operands,
                        float *buffer) {
     const ad_op *op = call->op;
-    const size_t bytes = ad_cpu_bytes(call->half[3]), pixel = source_pixel(s);
+    const size_t bytes = ad_cpu_bytes(call->half[3]), end = operands->first + operands->panels;
     /* The taps of a row are then neighbours in memory. */
     const bool merged = s->groups == 1 && (s->x.tap_stride == 1 || s->x.taps <= 1);
-    const size_t positions = (size_t)of.count * (size_t)s->x.outputs, panels = panels_of(call, s);
-    const size_t taps = (size_t)s->y.taps * (size_t)s->x.taps,
-                 most = s->depth * taps * panel_of(call, s, 0).ld * sizeof(float); /* bytes of a panel */
+    const size_t positions = (size_t)of->count * (size_t)s->x.outputs, taps = (size_t)s->y.taps * (size_t)s->x.taps;
+    const panel of_first = panel_of(call, s, operands->first);
+    const size_t most = s->depth * taps * of_first.ld * sizeof(float); /* bytes of a panel */
     const size_t out_width = (size_t)(op->kind == AD_OP_CONV_DX ? op->g.w : op->g.ow);
-    size_t line = 0;
-    const float *base = window(s, of, buffer, &line);
+    const source from_source = window(s, of, buffer);
+    const size_t line = from_source.line, pixel = from_source.pixel;
     /* A panel too large for the second-level cache is used a row of taps at a time. */
     const int slices = most > SLICE_BYTES ? s->y.taps : 1;
     ad_cpu_product p = {
@@ -253,7 +310,7 @@ static void conv_block(const ad_cpu_call *call, const shape *s, output_rows of, 
                              .limit = op->i[0] == AD_ACT_RELU6 ? 6 : INFINITY};
     /* Panels that fit there together are used in turn, so that y is written in the order of memory. */
     const size_t together = slices > 1 ? 1 : AD_MAX(GROUP_BYTES / AD_MAX(most, 1), 1);
-    for (size_t start = 0; start < panels; start += together)
+    for (size_t start = operands->first; start < end; start += together)
         for (int slice = 0; slice < slices; slice++) {
             p.accumulate = slice > 0 || ad_cpu_accumulates(call);
             p.after = slice == slices - 1 && ad_op_has_epilogue(op) ? &after : NULL;
@@ -262,9 +319,9 @@ static void conv_block(const ad_cpu_call *call, const shape *s, output_rows of, 
                 size_t to[AD_CPU_TILE_ROWS];
                 p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
                 for (size_t r = 0; r < p.rows; r++) {
-                    from[r] = base + row * (size_t)s->y.base_step * line + q * (size_t)s->x.base_step * pixel +
-                              (size_t)slice * p.line;
-                    to[r] = (((size_t)s->y.out + ((size_t)of.first + row) * (size_t)s->y.out_step) * out_width +
+                    from[r] = from_source.base + row * (size_t)s->y.base_step * line +
+                              q * (size_t)s->x.base_step * pixel + (size_t)slice * p.line;
+                    to[r] = (((size_t)s->y.out + ((size_t)of->first + row) * (size_t)s->y.out_step) * out_width +
                              (size_t)s->x.out + q * (size_t)s->x.out_step) *
                             result_pixel(s);
                     if (++q == (size_t)s->x.outputs) {
@@ -272,13 +329,15 @@ static void conv_block(const ad_cpu_call *call, const shape *s, output_rows of, 
                         row++;
                     }
                 }
-                for (size_t number = start; number < AD_MIN(start + together, panels); number++) {
+                for (size_t number = start; number < AD_MIN(start + together, end); number++) {
                     const panel n = panel_of(call, s, number);
                     p.columns = n.columns;
                     p.ld = n.ld;
-                    p.b = operands->packed + (n.before * taps + (size_t)slice * (size_t)s->x.taps * n.ld) * s->depth;
+                    p.b = operands->packed +
+                          ((n.before - of_first.before) * taps + (size_t)slice * (size_t)s->x.taps * n.ld) * s->depth;
                     p.bias = operands->bias && slice == 0 ? operands->bias + n.result : NULL;
-                    for (size_t r = 0; r < AD_CPU_TILE_ROWS; r++) p.a[r] = from[r < p.rows ? r : 0] + n.source;
+                    for (size_t r = 0; r < AD_CPU_TILE_ROWS; r++)
+                        p.a[r] = from[r < p.rows ? r : 0] + n.source - of->channel;
                     for (size_t r = 0; r < p.rows; r++) p.out[r] = operands->out + (to[r] + n.result) * bytes;
                     if (operands->coef) {
                         after.scale = operands->coef + n.result;
@@ -294,42 +353,99 @@ static void conv_block(const ad_cpu_call *call, const shape *s, output_rows of, 
         }
 }
 
-static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
-    enum { BIAS = 2, COEF = 4, RESIDUAL = 5 };
-    const ad_op *op = call->op;
-    const ad_geometry *g = &op->g;
-    const conv_layout l = layout_of(call);
-    const size_t phases = (size_t)phases_of(op), n = (size_t)g->n, blocks = (size_t)l.blocks;
-    const bool back = op->kind == AD_OP_CONV_DX;
-    const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
-    float *packed = call->scratch;
-    AD_CPU_PARALLEL(call, l.packed)
-    for (size_t item = 0; item < phases * l.panels; item++) {
-        const int phase = (int)(item / l.panels);
-        const shape s = shape_of(call, phase);
-        const panel of = panel_of(call, &s, item % l.panels);
-        const size_t before = of.before * s.depth * (size_t)s.y.taps * (size_t)s.x.taps;
-        pack_panel(call, &s, ad_cpu_at(call, 1, first_task), of, packed + phase_offset(call, phase) + before);
+/* The part of the result that one item makes: rows of an image, some panels. */
+typedef struct conv_item {
+    int phase, task, first;
+    size_t image;
+    chunk of;
+} conv_item;
+
+/* Items are ordered so that neighbours share weights. */
+static conv_item item_of(const ad_cpu_call *call, const conv_layout *l, const shape *s, int tasks, size_t number) {
+    const size_t n = (size_t)call->op->g.n, blocks = (size_t)l->blocks, all = blocks * n * (size_t)tasks;
+    const size_t turns = l->by_panel ? l->panels : l->chunks, turn = number / all % turns;
+    chunk of = chunk_of(call, s, l->by_panel ? 0 : turn);
+    if (l->by_panel) {
+        of.first = turn;
+        of.panels = 1;
     }
-    const size_t items = phases * (size_t)tasks * n * blocks;
-    AD_CPU_PARALLEL(call, (size_t)tasks * n * out * (size_t)g->c)
-    for (size_t item = 0; item < items; item++) {
-        const int phase = (int)(item / blocks / n / (size_t)tasks),
-                  task = first_task + (int)(item / blocks / n % (size_t)tasks);
-        const size_t image = item / blocks % n;
-        const int first = (int)(item % blocks) * l.rows;
+    return (conv_item){.phase = (int)(number / all / turns),
+                       .task = (int)(number / blocks / n % (size_t)tasks),
+                       .first = (int)(number % blocks) * l->rows,
+                       .image = number / blocks % n,
+                       .of = of};
+}
+
+static void run_item(const ad_cpu_call *call, const conv_layout *l, conv_item item, const float *packed,
+                     float *buffer) {
+    enum { BIAS = 2, COEF = 4, RESIDUAL = 5 };
+    const ad_geometry *g = &call->op->g;
+    const bool back = call->op->kind == AD_OP_CONV_DX;
+    const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
+    const shape s = shape_of(call, item.phase);
+    if (item.first >= s.y.outputs || s.x.outputs == 0) return;
+    const float *from = (const float *)ad_cpu_at(call, 0, item.task) + item.image * (back ? out : in);
+    const float *residual = back ? NULL : ad_cpu_at(call, RESIDUAL, item.task);
+    const product_operands operands = {
+        .first = item.of.first,
+        .panels = item.of.panels,
+        .packed = packed,
+        .bias = back ? NULL : ad_cpu_at(call, BIAS, item.task),
+        .coef = back ? NULL : ad_cpu_at(call, COEF, item.task),
+        .residual = residual ? residual + item.image * out : NULL,
+        .out = ad_cpu_number(call, back ? 2 : 3, item.task, item.image * (back ? in : out))};
+    const output_rows of = {.image = from,
+                            .first = item.first,
+                            .count = AD_MIN(l->rows, s.y.outputs - item.first),
+                            .channel = item.of.channel,
+                            .channels = item.of.channels};
+    conv_block(call, &s, &of, &operands, buffer);
+}
+
+static size_t taps_of(const shape *s) { return (size_t)s->y.taps * (size_t)s->x.taps; }
+
+static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
+    const ad_geometry *g = &call->op->g;
+    const conv_layout l = layout_of(call, tasks);
+    const size_t phases = (size_t)phases_of(call->op), n = (size_t)g->n;
+    const size_t work = (size_t)tasks * n * (size_t)g->oh * (size_t)g->ow * (size_t)g->o * (size_t)g->c;
+    const float *w = ad_cpu_at(call, 1, first_task);
+    float *packed = call->scratch, *windows = packed + round_up(l.packed, 16);
+    if (l.by_panel) {
+        const shape s = shape_of(call, 0);
+        const size_t each = (size_t)l.blocks * n * (size_t)tasks; /* items of a panel */
+        AD_CPU_PARALLEL(call, work)
+        for (int thread = 0; thread < call->threads; thread++) {
+            const size_t items = l.panels * each, begin = items * (size_t)thread / (size_t)call->threads,
+                         end = items * ((size_t)thread + 1) / (size_t)call->threads;
+            float *own = packed + (size_t)thread * (l.panel + l.window);
+            for (size_t number = begin; number < end; number++) {
+                conv_item item = item_of(call, &l, &s, tasks, number);
+                item.task += first_task;
+                if (number == begin || number % each == 0)
+                    pack_panel(call, &s, w, panel_of(call, &s, item.of.first), own);
+                run_item(call, &l, item, own, own + l.panel);
+            }
+        }
+        return;
+    }
+    AD_CPU_PARALLEL(call, l.packed)
+    for (size_t number = 0; number < phases * l.panels; number++) {
+        const int phase = (int)(number / l.panels);
         const shape s = shape_of(call, phase);
-        if (first >= s.y.outputs || s.x.outputs == 0) continue;
-        const float *from = (const float *)ad_cpu_at(call, 0, task) + image * (back ? out : in);
-        const float *residual = back ? NULL : ad_cpu_at(call, RESIDUAL, task);
-        const product_operands operands = {.packed = packed + phase_offset(call, phase),
-                                           .bias = back ? NULL : ad_cpu_at(call, BIAS, task),
-                                           .coef = back ? NULL : ad_cpu_at(call, COEF, task),
-                                           .residual = residual ? residual + image * out : NULL,
-                                           .out = ad_cpu_number(call, back ? 2 : 3, task, image * (back ? in : out))};
-        const output_rows of = {from, first, AD_MIN(l.rows, s.y.outputs - first)};
-        conv_block(call, &s, of, &operands,
-                   call->scratch + round_up(l.packed, 16) + (size_t)omp_get_thread_num() * l.window);
+        const panel of = panel_of(call, &s, number % l.panels);
+        pack_panel(call, &s, w, of, packed + phase_offset(call, phase) + of.before * s.depth * taps_of(&s));
+    }
+    const size_t items = phases * l.chunks * (size_t)tasks * n * (size_t)l.blocks;
+    AD_CPU_PARALLEL(call, work)
+    for (size_t number = 0; number < items; number++) {
+        const size_t each = items / phases;
+        const shape s = shape_of(call, (int)(number / each));
+        conv_item item = item_of(call, &l, &s, tasks, number);
+        item.task += first_task;
+        const size_t before = panel_of(call, &s, item.of.first).before * s.depth * taps_of(&s);
+        run_item(call, &l, item, packed + phase_offset(call, item.phase) + before,
+                 windows + (size_t)omp_get_thread_num() * l.window);
     }
 }
 
@@ -341,9 +457,11 @@ static void run_conv(const ad_cpu_call *call) {
         for (int task = 0; task < call->tasks; task++) conv_tasks(call, task, 1);
 }
 
+/* Of either way: the last tasks may be fewer than those it is asked for. */
 static size_t conv_scratch(const ad_cpu_call *call) {
-    const conv_layout l = layout_of(call);
-    return round_up(l.packed, 16) + (size_t)call->threads * l.window;
+    const conv_layout l = layout_of(call, call->tasks);
+    const size_t threads = (size_t)call->threads;
+    return AD_MAX(round_up(l.packed, 16) + threads * l.window, threads * (l.panel + l.window));
 }
 
 /* ---- CONV_DW ---- */
@@ -360,6 +478,9 @@ typedef struct dw_layout {
     size_t part, partial;        /* floats of the partial sums of a chunk, of a task */
 } dw_layout;
 
+/* Channels that a panel reads. */
+static size_t window_channels(const shape *s, panel of) { return s->diagonals ? of.columns : s->depth; }
+
 static dw_layout dw_layout_of(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     dw_layout l = {.s = shape_of(call, 0), .lines = (size_t)g->n * (size_t)g->oh};
@@ -368,28 +489,29 @@ static dw_layout dw_layout_of(const ad_cpu_call *call) {
     l.part = l.depth * padded_columns(call, &l.s);
     /* As many chunks as if every panel were of the tile's width. */
     const size_t whole = l.depth * round_up(l.s.columns, call->tiles->width) * l.s.groups * sizeof(float);
-    const size_t most = AD_MAX(DW_PARTIAL_BYTES / whole, 1);
-    l.chunk = (l.lines + AD_MIN(most, (size_t)DW_CHUNKS) - 1) / AD_MIN(most, (size_t)DW_CHUNKS);
+    size_t most = AD_MIN(AD_MAX(DW_PARTIAL_BYTES / whole, 1), (size_t)DW_CHUNKS);
+    if (l.s.groups > 1) most = AD_MAX(most / l.panels, 1); /* the panels of groups are work enough for all threads */
+    l.chunk = (l.lines + most - 1) / most;
     l.chunks = (l.lines + l.chunk - 1) / l.chunk;
     l.rows = AD_MAX(AD_MIN(DW_POSITIONS / g->ow, g->oh), 1);
-    l.window = round_up(window_floats(&l.s, l.rows), 16);
+    l.window = round_up(window_floats(&l.s, l.rows, window_channels(&l.s, panel_of(call, &l.s, 0))), 16);
     l.partial = round_up(l.chunks * l.part, 16);
     return l;
 }
 
-static void dw_block(const ad_cpu_call *call, const dw_layout *l, output_rows of, const float *dy, panel columns,
+static void dw_block(const ad_cpu_call *call, const dw_layout *l, const output_rows *of, const float *dy, panel columns,
                      float *buffer, float *out) {
     const ad_geometry *g = &call->op->g;
     const shape *s = &l->s;
-    const size_t pixel = source_pixel(s), o = (size_t)g->o, ow = (size_t)g->ow;
-    size_t line = 0;
-    const float *base = window(s, of, buffer, &line) + columns.source;
+    const size_t o = (size_t)g->o, ow = (size_t)g->ow;
+    const source from = window(s, of, buffer);
+    const size_t line = from.line, pixel = from.pixel;
     ad_cpu_outer p = {.a_line = (size_t)s->y.base_step * line,
                       .a_step = (size_t)s->x.base_step * pixel,
                       .b = dy + columns.result,
                       .b_line = ow * o,
                       .b_step = o,
-                      .lines = (size_t)of.count,
+                      .lines = (size_t)of->count,
                       .count = ow,
                       .columns = columns.columns,
                       .ld = columns.ld,
@@ -401,7 +523,7 @@ static void dw_block(const ad_cpu_call *call, const dw_layout *l, output_rows of
     p.out = out;
     for (size_t i = 0; i < (size_t)s->y.taps; i++)
         for (size_t j = 0; j < steps; j++, p.out += rows * columns.ld) {
-            p.a = base + i * (size_t)s->y.tap_stride * line + j * p.a_tap;
+            p.a = from.base + i * (size_t)s->y.tap_stride * line + j * p.a_tap;
             s->diagonals ? call->tiles->outer_diagonals(&p) : call->tiles->outer(&p);
         }
 }
@@ -429,18 +551,18 @@ static void dw_task(const ad_cpu_call *call, const dw_layout *l, int task) {
     const size_t o = (size_t)g->o, in = (size_t)g->h * (size_t)g->w * (size_t)g->c, row = (size_t)g->ow * o;
     AD_CPU_PARALLEL(call, l->lines * (size_t)g->ow * l->depth * o)
     for (size_t item = 0; item < l->chunks * l->panels; item++) {
-        const size_t chunk = item / l->panels;
+        const size_t number = item / l->panels;
         const panel of = panel_of(call, &l->s, item % l->panels);
-        const size_t end = AD_MIN((chunk + 1) * l->chunk, l->lines);
+        const size_t end = AD_MIN((number + 1) * l->chunk, l->lines);
         const float *x = ad_cpu_at(call, 0, task), *dy = ad_cpu_at(call, 1, task);
-        float *sum = call->scratch + chunk * l->part + of.before * l->depth;
+        float *sum = call->scratch + number * l->part + of.before * l->depth;
         float *buffer = call->scratch + l->partial + (size_t)omp_get_thread_num() * l->window;
         memset(sum, 0, l->depth * of.ld * sizeof *sum);
-        for (size_t at = chunk * l->chunk, rows = 0; at < end; at += rows) {
+        for (size_t at = number * l->chunk, rows = 0; at < end; at += rows) {
             const size_t image = at / (size_t)g->oh, first = at % (size_t)g->oh;
             rows = AD_MIN(AD_MIN(end - at, (size_t)g->oh - first), (size_t)l->rows);
-            const output_rows lines = {x + image * in, (int)first, (int)rows};
-            dw_block(call, l, lines, dy + at * row, of, buffer, sum);
+            const output_rows lines = {x + image * in, (int)first, (int)rows, of.source, window_channels(&l->s, of)};
+            dw_block(call, l, &lines, dy + at * row, of, buffer, sum);
         }
     }
     AD_CPU_PARALLEL(call, l->partial)

@@ -66,6 +66,14 @@ static inline void ad_vk_items(ad_vk_launch *l, const ad_vk_caps *caps, size_t i
     ad_vk_groups(l, caps, (items + AD_VK_GROUP - 1) / AD_VK_GROUP, tasks);
 }
 
+/* AFFINE (norm.c) over operands given by their roles in op; with op's i[0] and f[0] as its activation. */
+typedef struct ad_vk_affine {
+    int x, coef, residual, y;
+    size_t positions, channels;
+} ad_vk_affine;
+void ad_vk_add_affine(const ad_plan *plan, const ad_op *op, const ad_vk_affine *of, const ad_vk_caps *caps,
+                      ad_vk_recipe *out);
+
 /* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part, `width` vec4, of each `run` of
  * `count` positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of
  * each launch: scratch, or role `result` for the last. False: too many launches. */

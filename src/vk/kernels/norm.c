@@ -9,38 +9,48 @@ static bool applies(const ad_plan *plan, const ad_op *op, int variant) {
 }
 
 /* vec4 elements that one invocation of AFFINE and AFFINE_BACK takes. */
-static size_t affine_rows(const ad_op *op) { return AD_MIN(positions(op), 4); }
+static size_t affine_rows(size_t count) { return AD_MIN(count, 4); }
 
-static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op),
-                 slice = (positions(op) + rows - 1) / rows * channels4;
+void ad_vk_add_affine(const ad_plan *plan, const ad_op *op, const ad_vk_affine *of, const ad_vk_caps *caps,
+                      ad_vk_recipe *out) {
+    const size_t channels4 = of->channels / 4, rows = affine_rows(of->positions),
+                 slice = (of->positions + rows - 1) / rows * channels4;
+    const int roles[] = {of->x, of->coef, of->residual, of->y};
     const struct ad_push_affine push = {
-        .x_task = ad_vk_stride(plan, op, 0),
-        .coef_task = ad_vk_stride(plan, op, 1),
-        .residual_task = ad_vk_stride(plan, op, 2),
-        .y_task = ad_vk_stride(plan, op, 3),
+        .x_task = ad_vk_stride(plan, op, of->x),
+        .coef_task = ad_vk_stride(plan, op, of->coef),
+        .residual_task = ad_vk_stride(plan, op, of->residual),
+        .y_task = ad_vk_stride(plan, op, of->y),
         .channels4 = (int32_t)channels4,
         .slice = (int32_t)slice,
-        .elements4 = (int32_t)(positions(op) * channels4),
+        .elements4 = (int32_t)(of->positions * channels4),
         .slope = op->f[0],
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE, &push, sizeof push);
+    for (size_t b = 0; b < AD_COUNT(l->bind); b++)
+        l->bind[b] = (int16_t)(b < AD_COUNT(roles) && op->t[roles[b]] >= 0 ? roles[b] : -1);
     ad_vk_spec(l, (uint32_t)rows);
     ad_vk_spec(l, (uint32_t)op->i[0]);
-    ad_vk_spec(l, op->t[1] >= 0);
-    ad_vk_spec(l, op->t[2] >= 0);
-    ad_vk_spec(l, ad_vk_in_place(op, 3, 0)   ? AD_AFFINE_IN_X
-                  : ad_vk_in_place(op, 3, 2) ? AD_AFFINE_IN_RESIDUAL
-                                             : AD_AFFINE_APART);
+    ad_vk_spec(l, op->t[of->coef] >= 0);
+    ad_vk_spec(l, op->t[of->residual] >= 0);
+    ad_vk_spec(l, ad_vk_in_place(op, of->y, of->x)          ? AD_AFFINE_IN_X
+                  : ad_vk_in_place(op, of->y, of->residual) ? AD_AFFINE_IN_RESIDUAL
+                                                            : AD_AFFINE_APART);
     ad_vk_items(l, caps, slice, op->tasks);
+}
+
+static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (!applies(plan, op, variant)) return false;
+    const ad_vk_affine of = {
+        .x = 0, .coef = 1, .residual = 2, .y = 3, .positions = positions(op), .channels = (size_t)op->g.c};
+    ad_vk_add_affine(plan, op, &of, caps, out);
     return true;
 }
 
 static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                               ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op),
+    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(positions(op)),
                  slice = (positions(op) + rows - 1) / rows * channels4;
     const struct ad_push_affine_back push = {
         .y_task = ad_vk_stride(plan, op, 0),
