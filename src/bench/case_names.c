@@ -286,8 +286,7 @@ static bool parse_depthwise(const parts *p, ad_bench_case *out) {
         return false;
     c = (c + 3) / 4 * 4;
     add(out, kinds[which], tasks,
-        ad_case_geometry(
-            (ad_geometry){.n = n, .h = size, .w = size, .c = c, .k = k, .stride = stride, .pad = k / 2}));
+        ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .k = k, .stride = stride, .pad = k / 2}));
     if (which == 0) {
         ad_case_absent(&out->steps[0], RESIDUAL);
         out->steps[0].op.i[0] = AD_ACT_RELU6;
@@ -407,9 +406,10 @@ bool ad_bench_parse(const char *name, ad_bench_case *out) {
     static const struct {
         const char *family;
         bool (*parse)(const parts *p, ad_bench_case *out);
-    } families[] = {{"peak", parse_peak}, {"conv", parse_conv}, {"depthwise", parse_depthwise}, {"op", parse_op},
-                    {"head", parse_head},         {"adapt", parse_adapt},    {"optimiser", parse_optimiser},
-                    {"pretrain", parse_pretrain}, {"startup", parse_startup}};
+    } families[] = {
+        {"peak", parse_peak},      {"conv", parse_conv},   {"depthwise", parse_depthwise}, {"op", parse_op},
+        {"head", parse_head},      {"adapt", parse_adapt}, {"optimiser", parse_optimiser}, {"pretrain", parse_pretrain},
+        {"startup", parse_startup}};
     parts p;
     *out = (ad_bench_case){0};
     if (!split(name, &p)) return false;

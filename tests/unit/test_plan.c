@@ -161,10 +161,10 @@ END_TEST
 /* AD_ACCUMULATE, exactly where ops.def lists it. */
 START_TEST(accumulation) {
     static const char *const adds[] = {
-        "conv",           "conv-dx",   "conv-dw",    "conv-dbias", "compose",   "compose-dpsi", "compose-dalpha",
-        "atoms",          "atoms-du",  "atoms-dpsi", "depth",      "depth-dx",  "depth-dpsi",   "fused-atoms",
-        "fused-atoms-dx", "pool-back", "linear",     "linear-dx",  "linear-dw", "affine-back",  "affine-pool-back",
-        "depthwise-dx", "depthwise-dw"};
+        "conv",           "conv-dx",     "conv-dw",          "conv-dbias",   "compose",     "compose-dpsi",
+        "compose-dalpha", "atoms",       "atoms-du",         "atoms-dpsi",   "depth",       "depth-dx",
+        "depth-dpsi",     "fused-atoms", "fused-atoms-dx",   "pool-back",    "linear",      "linear-dx",
+        "linear-dw",      "affine-back", "affine-pool-back", "depthwise-dx", "depthwise-dw"};
     const int kind = _i;
     bool listed = false;
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
