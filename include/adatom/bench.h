@@ -51,7 +51,9 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  * each of T tasks: composed: forward dx dw, fused (a norm and relu6 follow), fused-add (a residual, too)
  * grouped: G groups of channels: forward dx dw fused        M atoms (8) coefficients-first: forward (product and stage)
  * product stage dpsi du atoms-first: forward (stage and product) product stage dpsi dx; with groups of G channels
- * sum-first atoms-first-fused: forward dx           both stages in one operation, without groups op/NAME/C/SIZE/bN[tT]
+ * sum-first atoms-first-fused: forward dx           both stages in one operation, without groups
+ *   depthwise/PASS/C/K[sS]/SIZE/bN[tT]           one K x K kernel for each of C channels: forward (a norm and relu6
+ * follow) dx dw op/NAME/C/SIZE/bN[tT]
  * affine affine-back affine-sums bn-stats add copy max-pool max-pool-back average-pool average-pool-back
  *   head/NAME/FxW/bN[tT]                         F features, W classes: linear linear-dx linear-dw class-mean row-norm
  * softmax-ce optimiser/sgd, optimiser/adam/COUNT[tT]      COUNT numbers
