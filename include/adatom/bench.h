@@ -65,6 +65,7 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *     coefficients-first                 forward (product, then stage), product, stage, dpsi, du
  *     atoms-first                        forward (stage, then product), product, stage, dpsi, dx; with groups sum-first
  *     atoms-first-fused                  forward, dx: both stages in one operation; not with groups
+ *   depthwise/PASS/C/K[sS]/SIZE/bN[tT]   C channels, K x K taps, stride S: forward (with a norm and relu6), dx, dw
  *   op/NAME/C/SIZE/bN[tT]                affine, affine-back, affine-sums (each also with another activation than relu:
  *                                        affine-gelu), bn-stats, add, copy, max-pool, max-pool-back, average-pool,
  *                                        average-pool-back, layer-norm, layer-norm-back, layer-norm-sums,

@@ -1,5 +1,5 @@
-/* DEPTHWISE*: one kernel a channel. The loops over a line are in tile_depthwise.inc; here is what a line reads. In all of
- * them a line is taken apart into classes of outputs whose neighbours read positions at one distance. */
+/* DEPTHWISE*: one kernel a channel. The loops over a line are in tile_depthwise.inc; here is what a line reads. In all
+ * of them a line is taken apart into classes of outputs whose neighbours read positions at one distance. */
 #include "cpu/activation.h"
 #include "cpu/cpu_internal.h"
 
@@ -36,7 +36,7 @@ static size_t rows_inside(const ad_geometry *g, int p, int *first) {
  * caller's, from the first output and the first tap of the row on. */
 static ad_cpu_depthwise reads(const ad_geometry *g, const float *x, int p, int class, int *first_row) {
     const steps s = steps_of(g);
-    const ptrdiff_t c = g->c, left = (ptrdiff_t)class * g->stride - g->pad;
+    const ptrdiff_t c = g->c, left = (ptrdiff_t) class * g->stride - g->pad;
     const size_t rows = rows_inside(g, p, first_row);
     const ptrdiff_t top = (ptrdiff_t)p * g->stride - g->pad + (ptrdiff_t)*first_row * g->dil;
     return (ad_cpu_depthwise){.x = x,
@@ -75,13 +75,13 @@ static void run_depthwise(const ad_cpu_call *call) {
                     *residual = ad_cpu_at(call, 5, task);
         float *y = (float *)ad_cpu_at(call, 3, task) + at;
         ad_cpu_depthwise line = {0};
-        for (int class = 0, first = 0; class < steps_of(g).dil; class++) {
+        for (int class = 0, first = 0; class < steps_of(g).dil; class ++) {
             line = reads(g, x, (int)(item % oh), class, &first);
             line.w = w + (size_t)(first * g->k) * c;
             line.bias = ad_cpu_at(call, 2, task);
             line.coef = ad_cpu_at(call, 4, task);
-            line.residual = residual ? residual + at + (size_t)class * c : NULL;
-            line.out = y + (size_t)class * c;
+            line.residual = residual ? residual + at + (size_t) class * c : NULL;
+            line.out = y + (size_t) class * c;
             bend(op, &line);
             call->tiles->depthwise(&line);
         }
@@ -114,7 +114,7 @@ static void dx_line(const ad_geometry *g, const float *dy, const float *w, float
         rows.tap -= s.stride;
     }
     while (rows.count > 0 && rows.at + (int)(rows.count - 1) * s.dil >= g->oh) rows.count--;
-    for (int class = 0; class < g->stride * s.dil; class++) {
+    for (int class = 0; class < g->stride * s.dil; class ++) {
         const readers columns = readers_of(g, class);
         const size_t taps = columns.count;
         const ad_cpu_depthwise line = {.x = dy,
@@ -163,8 +163,7 @@ static size_t chunk_count(const ad_geometry *g) {
 
 static void run_depthwise_dw(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, k = (size_t)g->k, oh = (size_t)g->oh, rows = (size_t)g->n * oh,
-                 size = chunk_rows(g);
+    const size_t c = (size_t)g->c, k = (size_t)g->k, oh = (size_t)g->oh, rows = (size_t)g->n * oh, size = chunk_rows(g);
     const size_t chunks = chunk_count(g), tasks = (size_t)call->tasks, items = tasks * chunks, numbers = k * k * c;
     AD_CPU_PARALLEL(call, tasks * rows * (size_t)g->ow * numbers)
     for (size_t item = 0; item < items; item++) {
@@ -173,10 +172,10 @@ static void run_depthwise_dw(const ad_cpu_call *call) {
         float *partial = call->scratch + item * numbers;
         memset(partial, 0, numbers * sizeof *partial);
         for (size_t r = begin; r < end; r++)
-            for (int class = 0, first = 0; class < steps_of(g).dil; class++) {
+            for (int class = 0, first = 0; class < steps_of(g).dil; class ++) {
                 ad_cpu_depthwise line =
                     reads(g, x + r / oh * (size_t)g->h * (size_t)g->w * c, (int)(r % oh), class, &first);
-                line.dy = dy + (r * (size_t)g->ow + (size_t)class) * c;
+                line.dy = dy + (r * (size_t)g->ow + (size_t) class) * c;
                 line.out = partial + (size_t)first * k * c;
                 call->tiles->depthwise_dw(&line);
             }
@@ -194,5 +193,4 @@ static size_t dw_scratch(const ad_cpu_call *call) {
 static const char *const variants[] = {"lines", NULL};
 const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE = {.run = run_depthwise, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE_DX = {.run = run_depthwise_dx, .variants = variants};
-const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE_DW = {
-    .run = run_depthwise_dw, .scratch = dw_scratch, .variants = variants};
+const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE_DW = {.run = run_depthwise_dw, .scratch = dw_scratch, .variants = variants};

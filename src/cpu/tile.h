@@ -106,12 +106,12 @@ typedef struct ad_cpu_correlation {
     bool half;
 } ad_cpu_correlation;
 
-/* DEPTHWISE*: `count` outputs of one line and c channels each. Output q reads, by tap (i,j) with weights at w + i*w_row +
- * j*w_step, the position s = q*stride + j of row i, i < rows, j < taps; it is at x + x_first + i*x_row + s*x_step and zero unless
- * low <= s < high. All steps are in floats.
- *   depthwise     out[q*out_step + v] (+)= act(coef[v] (bias[v] + the sum over the taps) + coef[c + v] + residual), residual
- * at the place of out; bent: act(v) = min(v > 0 ? v : slope*v, limit), else act(v) = v
- *   depthwise_dw  out[i*w_row + j*w_step + v] += sum over q: dy[q*out_step + v] * what output q reads by tap (i,j) */
+/* DEPTHWISE*: `count` outputs of one line and c channels each. Output q reads, by tap (i,j) with weights at w + i*w_row
+ * + j*w_step, the position s = q*stride + j of row i, i < rows, j < taps; it is at x + x_first + i*x_row + s*x_step and
+ * zero unless low <= s < high. All steps are in floats. depthwise     out[q*out_step + v] (+)= act(coef[v] (bias[v] +
+ * the sum over the taps) + coef[c + v] + residual), residual at the place of out; bent: act(v) = min(v > 0 ? v :
+ * slope*v, limit), else act(v) = v depthwise_dw  out[i*w_row + j*w_step + v] += sum over q: dy[q*out_step + v] * what
+ * output q reads by tap (i,j) */
 typedef struct ad_cpu_depthwise {
     const float *x, *w, *dy;
     const float *bias, *coef, *residual; /* each may be NULL */

@@ -63,6 +63,12 @@ START_TEST(names_decide_shapes) {
     ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 2 * 100 * 9 * 8 * 64);
     ck_assert(ad_bench_parse("conv/forward/composed/4x64x4s4/56/b2", &c)); /* patches */
     ck_assert(c.steps[0].op.g.oh == 14 && c.steps[0].op.g.pad == 0 && !ad_op_has_epilogue(&c.steps[0].op));
+    ck_assert(ad_bench_parse("depthwise/forward/30/5s2/9/b3t2", &c)); /* channels in whole vectors */
+    ck_assert(c.step_count == 1 && c.steps[0].op.kind == AD_OP_DEPTHWISE && c.steps[0].tasks == 2);
+    ck_assert(c.steps[0].op.g.c == 32 && c.steps[0].op.g.oh == 5 && c.steps[0].op.g.pad == 2);
+    ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 2 * 3 * 25 * 25 * 32);
+    ck_assert(ad_bench_parse("depthwise/dw/96/7/14/b1", &c));
+    ck_assert(c.steps[0].op.kind == AD_OP_DEPTHWISE_DW && ad_op_elements(&c.steps[0].op, 2) == 49 * 96);
     ck_assert(ad_bench_parse("pretrain/resnet10-group-stage/84/b2", &c));
     ck_assert_str_eq(c.sharing, "group-stage");
     ck_assert(ad_bench_parse("conv/forward/composed/3x64x3/84/b5", &c));
@@ -114,6 +120,9 @@ START_TEST(what_is_no_name) {
                                         "conv/stage/atoms-first-fused/64x64x3/21/b25",
                                         "conv/forward/composed/64x64x3/21/25",
                                         "conv/forward/composed/64x64x3/21/b2 5",
+                                        "depthwise/back/32/3/14/b1",
+                                        "depthwise/forward/32/12/14/b1",
+                                        "depthwise/forward/32x3/14/b1",
                                         "adapt/atoms/conv5/84/5w5s15q/50",
                                         "adapt/atom/conv4/84/5w5s15q/50",
                                         "adapt/atoms/conv4/84/5w5s15/50",

@@ -219,8 +219,9 @@ START_TEST(padding) {
         int in, k, stride, pad, dil, most;
     } shapes[] = {{8, 3, 1, 1, 1, 9}, {8, 3, 2, 0, 1, 4},  {7, 3, 2, 1, 1, 4},  {8, 2, 1, 0, 1, 8},
                   {9, 2, 2, 0, 1, 5}, {13, 4, 4, 1, 1, 4}, {9, 3, 1, 2, 2, 10}, {8, 1, 1, 0, 1, 9}};
-    static const int kinds[] = {AD_OP_CONV,  AD_OP_CONV_DX,     AD_OP_CONV_DW, AD_OP_ATOMS,
-                                AD_OP_DEPTH, AD_OP_FUSED_ATOMS, AD_OP_POOL,    AD_OP_POOL_BACK};
+    static const int kinds[] = {AD_OP_CONV,         AD_OP_CONV_DX,     AD_OP_CONV_DW,   AD_OP_ATOMS,
+                                AD_OP_DEPTH,        AD_OP_FUSED_ATOMS, AD_OP_DEPTHWISE, AD_OP_DEPTHWISE_DX,
+                                AD_OP_DEPTHWISE_DW, AD_OP_POOL,        AD_OP_POOL_BACK};
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
         for (size_t s = 0; s < AD_COUNT(shapes); s++) {
             const bool pool = kinds[kind] == AD_OP_POOL || kinds[kind] == AD_OP_POOL_BACK;
@@ -254,6 +255,17 @@ START_TEST(padding) {
         }
     plan->ops[0].g.stride = 0;
     refused("has no such windows");
+}
+END_TEST
+
+START_TEST(activations_of_depthwise) {
+    ad_op *op = add(AD_OP_DEPTHWISE);
+    op->i[0] = AD_ACT_COUNT - 1;
+    OK(ad_plan_validate(ctx, plan));
+    op->i[0] = AD_ACT_COUNT;
+    refused("(depthwise) has no activation 10");
+    op->i[0] = -1;
+    refused("has no activation -1");
 }
 END_TEST
 
@@ -331,6 +343,7 @@ int main(void) {
     tcase_add_test(tests, labels_are_integers);
     tcase_add_loop_test(tests, accumulation, 0, AD_OP_COUNT);
     tcase_add_test(tests, padding);
+    tcase_add_test(tests, activations_of_depthwise);
     tcase_add_loop_test(tests, groups_of_convolutions, 0, 3);
     tcase_add_test(tests, activations);
     tcase_add_test(tests, activations_with_pool);

@@ -16,8 +16,7 @@ void ad_reference_DEPTHWISE(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
-                            add(&s,
-                                w[at2(i * g->k + j, c, g->c)] * x[at4(n, row, column, c, g->h, g->w, g->c)]);
+                            add(&s, w[at2(i * g->k + j, c, g->c)] * x[at4(n, row, column, c, g->h, g->w, g->c)]);
                         }
                     const double scale = coef ? coef[c] : 1;
                     add(&v, scale * s.value);
@@ -58,8 +57,8 @@ void ad_reference_DEPTHWISE_DW(const task_op *r) {
                         for (int q = 0; q < g->ow; q++) {
                             int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
-                            add(&s, x[at4(n, row, column, c, g->h, g->w, g->c)] *
-                                        dy[at4(n, p, q, c, g->oh, g->ow, g->c)]);
+                            add(&s,
+                                x[at4(n, row, column, c, g->h, g->w, g->c)] * dy[at4(n, p, q, c, g->oh, g->ow, g->c)]);
                         }
                 put_sum(r, 2, at2(i * g->k + j, c, g->c), s);
             }

@@ -26,9 +26,9 @@ static int preferred(const ad_op *op, const ad_vk_caps *caps) {
 static size_t c4_of(const ad_geometry *g) { return (size_t)g->c / 4; }
 static size_t lines_of(const ad_geometry *g) { return (size_t)g->n * (size_t)g->oh; }
 
-/* Neighbouring outputs of a line in one invocation. */
-static int strip_of(const ad_geometry *g, const ad_vk_caps *caps) {
-    const int most = AD_MIN(caps->software ? 8 : 4, MOST_PRODUCTS / (g->k * g->k));
+/* Neighbouring outputs of a line in one invocation. Few in the rolling kernels, which hold k rows of them. */
+static int strip_of(const ad_geometry *g, const ad_vk_caps *caps, int variant) {
+    const int most = AD_MIN(caps->software && variant != ROLLING ? 8 : 4, MOST_PRODUCTS / (g->k * g->k));
     return ad_conv_balanced((size_t)g->ow, (size_t)AD_MAX(most, 1));
 }
 
@@ -52,11 +52,10 @@ static void specialize_end(ad_vk_launch *l, const ad_op *op) {
 static ad_vk_launch *add_rolling(ad_vk_recipe *out, const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps,
                                  int kernel) {
     struct ad_push_conv push = ad_conv_push(plan, op);
-    const int strip = strip_of(&op->g, caps);
+    const int strip = strip_of(&op->g, caps, ROLLING);
     const size_t across = (size_t)op->g.n * ad_conv_ceil((size_t)op->g.ow, (size_t)strip) * c4_of(&op->g);
-    const size_t spans =
-        ad_conv_splits(caps, (size_t)op->g.oh, ad_conv_ceil(across, (size_t)ad_conv_lanes(caps)), 1, 8, 1, op->tasks,
-                       &push.span);
+    const size_t spans = ad_conv_splits(caps, (size_t)op->g.oh, ad_conv_ceil(across, (size_t)ad_conv_lanes(caps)), 1, 8,
+                                        1, op->tasks, &push.span);
     return ad_conv_items(out, op, caps, kernel, push, spans * across, strip);
 }
 
@@ -68,8 +67,7 @@ static ad_conv_tile shared_tile(const ad_geometry *g, const ad_vk_caps *caps) {
     while (tile.a > 1 && tile.a / 2 >= g->oh) tile.a /= 2;
     for (; tile.a > 0; tile.a /= 2) {
         const int reach = (g->k - 1) * g->dil + 1;
-        const size_t numbers =
-            (size_t)((tile.a - 1) * g->stride + reach) * (size_t)((tile.v - 1) * g->stride + reach);
+        const size_t numbers = (size_t)((tile.a - 1) * g->stride + reach) * (size_t)((tile.v - 1) * g->stride + reach);
         if (16 * numbers * (size_t)(tile.lanes / tile.v) <= AD_MIN(caps->max_shared_bytes, 32768u)) break;
     }
     return tile;
@@ -95,10 +93,10 @@ static bool lower_depthwise(const ad_plan *plan, const ad_op *op, int variant, c
     ad_vk_launch *l = NULL;
     if (!applies(plan, op, variant, caps)) return false;
     if (variant == STRIP || variant == TEXEL) {
-        const int strip = strip_of(g, caps);
+        const int strip = strip_of(g, caps, variant);
         l = ad_conv_items(out, op, caps, variant == TEXEL ? AD_VK_DEPTHWISE_TEXEL : AD_VK_DEPTHWISE,
-                          ad_conv_push(plan, op),
-                          lines_of(g) * ad_conv_ceil((size_t)g->ow, (size_t)strip) * c4_of(g), strip);
+                          ad_conv_push(plan, op), lines_of(g) * ad_conv_ceil((size_t)g->ow, (size_t)strip) * c4_of(g),
+                          strip);
     } else if (variant == ROLLING && rolls(op)) {
         l = add_rolling(out, plan, op, caps, AD_VK_DEPTHWISE_ROLLING);
     } else if (variant == SHARED) {
@@ -138,17 +136,17 @@ static bool lower_depthwise_dw(const ad_plan *plan, const ad_op *op, int variant
     const ad_geometry *g = &op->g;
     const size_t c4 = c4_of(g), k = (size_t)g->k, outputs = k * k * (size_t)g->c, lanes = (size_t)ad_conv_lanes(caps);
     struct ad_push_conv push = ad_conv_push(plan, op);
-    const int strip = strip_of(g, caps);
+    const int strip = strip_of(g, caps, variant);
     const size_t strips = ad_conv_ceil((size_t)g->ow, (size_t)strip);
     size_t splits = 0;
     if (variant == SHARED || !applies(plan, op, variant, caps)) return false;
     if (variant == ROLLING) {
         if (!rolls(op)) return false;
         /* Units are spans of lines; more of them than one an image where there are few images. */
-        const size_t spans = ad_conv_splits(caps, (size_t)g->h, ad_conv_ceil((size_t)g->n * strips * c4, lanes), 1, 16, 1,
-                                            op->tasks, &push.span);
-        splits = ad_conv_splits(caps, (size_t)g->n * spans * strips, ad_conv_ceil(c4, lanes), outputs, 1, 1,
-                                op->tasks, &push.rows);
+        const size_t spans = ad_conv_splits(caps, (size_t)g->h, ad_conv_ceil((size_t)g->n * strips * c4, lanes), 1, 16,
+                                            1, op->tasks, &push.span);
+        splits = ad_conv_splits(caps, (size_t)g->n * spans * strips, ad_conv_ceil(c4, lanes), outputs, 1, 1, op->tasks,
+                                &push.rows);
         ad_conv_items(out, op, caps, AD_VK_DEPTHWISE_DW_ROLLING, push, splits * c4, strip);
     } else {
         splits = ad_conv_splits(caps, lines_of(g), ad_conv_ceil(k * c4, lanes), outputs, 4, 1, op->tasks, &push.span);
