@@ -2,8 +2,8 @@
  * positions; parts are added up by norm_sum_merge.comp. act' is taken from y or, as the activation wants, at
  * scale*x + shift; without COEF at x.
  * Layout: channels-last, channels and task strides multiples of 4; parts as in abi_other.h.
- * Grid: lib/grid.glsl, ceil(positions/RUN)*channels4 items a task. Bytes: 12 + 8/RUN an element (8 + 8/RUN where y is not
- * read).
+ * Grid: lib/grid.glsl, ceil(positions/RUN)*channels4 items a task. Bytes: 12 + 8/RUN an element (8 + 8/RUN where y is
+ * not read).
  * Reference: AFFINE_SUMS. */
 #version 450
 #extension GL_GOOGLE_include_directive : require

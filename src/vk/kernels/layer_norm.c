@@ -7,7 +7,10 @@ static bool applies(const ad_plan *plan, const ad_op *op, int variant) {
     return variant >= 1 && variant <= 2 && op->g.c % 4 == 0 && ad_vk_aligned(plan, op);
 }
 
-static int preferred(const ad_op *op, const ad_vk_caps *caps) { return caps->software && op->g.c <= 64 ? 1 : 2; }
+static int preferred(const ad_op *op, const ad_vk_caps *caps) {
+    (void)op;
+    return caps->software ? 1 : 2; /* barriers cost software drivers more than lines of memory read in parts */
+}
 
 /* Lanes of a position: one, or so many that each takes up to 8 vec4 and 8 of them fetch a line of memory. */
 static size_t lanes_of(const ad_op *op, int variant) {

@@ -154,6 +154,7 @@ adatom_status ad_vk_pipeline_get(vk_pipelines *p, const ad_vk_launch *launch, co
                   .pSpecializationInfo = &spec},
         .layout = (*layout)->pipeline};
     const double began = ad_seconds();
+    ad_log(ctx, ADATOM_LOG_DEBUG, "making pipeline %s", module->name);
     VK(p->device->vk.vkCreateComputePipelines(p->device->handle, p->cache, 1, &info, NULL, &key.handle));
     ad_log(ctx, ADATOM_LOG_DEBUG, "pipeline %s made in %.1f ms", module->name, 1e3 * (ad_seconds() - began));
     ad_vk_name_pipeline(p->device, key.handle, module->name);
