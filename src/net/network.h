@@ -126,7 +126,7 @@ typedef struct ad_network {
 /* Whose names the tensors had where a model was imported from, and what stood before those of the backbone and of the
  * classifier. */
 typedef struct ad_origin {
-    char layout[16]; /* empty: made here */
+    char layout[32]; /* empty: made here */
     char prefix[64], head_prefix[64];
 } ad_origin;
 
