@@ -156,7 +156,7 @@ static void run_depthwise_dx(const ad_cpu_call *call) {
 enum { CHUNKS = 32, CHUNK_ROWS = 8 };
 static size_t chunk_rows(const ad_geometry *g) {
     const size_t even = ((size_t)g->n * (size_t)g->oh + CHUNKS - 1) / CHUNKS,
-                 worth = (8 * (size_t)g->k * (size_t)g->k + (size_t)g->ow - 1) / (size_t)g->ow;
+                 worth = (4 * (size_t)g->k * (size_t)g->k + (size_t)g->ow - 1) / (size_t)g->ow;
     return AD_MAX(AD_MAX(even, worth), (size_t)CHUNK_ROWS);
 }
 static size_t chunk_count(const ad_geometry *g) {
