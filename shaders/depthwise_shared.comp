@@ -1,7 +1,7 @@
 #version 450
-/* DEPTHWISE, shared; AD_DX: DEPTHWISE_DX at stride 1 likewise. For GPUs: a workgroup computes TILE_A rows of TILE_V columns for
- * LANES/TILE_V vec4 of channels. It loads what they read into shared memory once; then an invocation takes a column of
- * outputs, and each weight is read once for all rows of it.
+/* DEPTHWISE, shared; AD_DX: DEPTHWISE_DX at stride 1 likewise. For GPUs: a workgroup computes TILE_A rows of TILE_V
+ * columns for LANES/TILE_V vec4 of channels. It loads what they read into shared memory once; then an invocation takes
+ * a column of outputs, and each weight is read once for all rows of it.
  * Operands: lib/depthwise.glsl. Grid: (n, tile of rows, tile of columns, LANES/TILE_V vec4 of c) workgroups, c fastest,
  * folded over x and y; z = task. 2 K^2 flops an output; at stride 1 x read (1 + (K-1)/TILE_A) (1 + (K-1)/TILE_V) times.
  * Double reference: DEPTHWISE, DEPTHWISE_DX. */

@@ -152,13 +152,26 @@ static void run_depthwise_dx(const ad_cpu_call *call) {
     }
 }
 
-/* Rows of outputs of a partial sum. */
+/* Rows of outputs of a partial sum: so many that it is small beside what is read for it. */
 enum { CHUNKS = 32, CHUNK_ROWS = 8 };
 static size_t chunk_rows(const ad_geometry *g) {
-    return AD_MAX(((size_t)g->n * (size_t)g->oh + CHUNKS - 1) / CHUNKS, (size_t)CHUNK_ROWS);
+    const size_t even = ((size_t)g->n * (size_t)g->oh + CHUNKS - 1) / CHUNKS,
+                 worth = (4 * (size_t)g->k * (size_t)g->k + (size_t)g->ow - 1) / (size_t)g->ow;
+    return AD_MAX(AD_MAX(even, worth), (size_t)CHUNK_ROWS);
 }
 static size_t chunk_count(const ad_geometry *g) {
     return ((size_t)g->n * (size_t)g->oh + chunk_rows(g) - 1) / chunk_rows(g);
+}
+
+/* y[i] (+)= the sum over chunks of partial[chunk*step + i], i < count <= BLOCK, in the order of the chunks. */
+enum { BLOCK = 256 };
+AD_CPU_CLONES static void add_partials(float *y, const float *partial, size_t chunks, size_t step, size_t count,
+                                       bool accumulate) {
+    float sum[BLOCK];
+    for (size_t i = 0; i < count; i++) sum[i] = accumulate ? y[i] : 0;
+    for (size_t chunk = 0; chunk < chunks; chunk++)
+        for (size_t i = 0; i < count; i++) sum[i] += partial[chunk * step + i];
+    memcpy(y, sum, count * sizeof *y);
 }
 
 static void run_depthwise_dw(const ad_cpu_call *call) {
@@ -180,9 +193,13 @@ static void run_depthwise_dw(const ad_cpu_call *call) {
                 call->tiles->depthwise_dw(&line);
             }
     }
-    for (size_t task = 0; task < tasks; task++)
-        ad_cpu_reduce(ad_cpu_at(call, 2, (int)task), call->scratch + task * chunks * numbers, chunks, numbers, 1,
-                      ad_cpu_accumulates(call));
+    const size_t blocks = (numbers + BLOCK - 1) / BLOCK;
+    AD_CPU_PARALLEL(call, tasks * chunks * numbers)
+    for (size_t block = 0; block < tasks * blocks; block++) {
+        const size_t task = block / blocks, at = block % blocks * BLOCK;
+        add_partials((float *)ad_cpu_at(call, 2, (int)task) + at, call->scratch + task * chunks * numbers + at, chunks,
+                     numbers, AD_MIN((size_t)BLOCK, numbers - at), ad_cpu_accumulates(call));
+    }
 }
 
 static size_t dw_scratch(const ad_cpu_call *call) {
