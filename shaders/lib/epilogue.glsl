@@ -1,5 +1,6 @@
 /* What follows the sum v of a convolution where AD_EPILOGUE is defined: act(scale[o]*v + shift[o] + residual).
- * coef [task][2][O] = scale, shift; residual [task][n][oh][ow][O]. Without it nothing is declared, and the kernel is the
+ * coef [task][2][O] = scale, shift; residual [task][n][oh][ow][O]. Without it nothing is declared, and the kernel is
+ * the
  * plain one. */
 #ifdef AD_EPILOGUE
 #include "lib/activation.glsl"
