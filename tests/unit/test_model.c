@@ -111,6 +111,66 @@ START_TEST(test_parameter_counts) {
 }
 END_TEST
 
+static void check_create_fails(adatom_model_params params, const char *says) {
+    adatom_model *model = (adatom_model *)&params;
+    params.size = sizeof params;
+    ck_assert_int_eq(adatom_model_create(ctx, &params, &model), ADATOM_USAGE);
+    ck_assert_ptr_null(model);
+    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx),
+                  says);
+}
+
+/* Networks with published weights for 1000 classes: parameters as torchvision's and timm's documentation give them, and
+ * the numbers of residual atoms: 9 (25, 49) for each kernel of 3x3 (5x5, 7x7), 4 for one of 2x2, the stem excepted. */
+static const struct published {
+    const char *arch;
+    uint64_t total;
+    int features, size, m;
+    uint64_t atoms;
+} published[] = {
+    {"resnet50", 25557032, 2048, 224, 9, 16 * 81},
+    {"wide_resnet50_2", 68883240, 2048, 224, 9, 16 * 81},
+    {"resnext50_32x4d", 25028904, 2048, 224, 9, 16 * 81},
+    {"mobilenet_v2", 3504872, 1280, 224, 9, 17 * 81},
+    {"mobilenet_v3_small", 2542856, 1024, 224, 9, 3 * 81 + 8 * 9 * 25},
+    {"mobilenet_v3_large", 5483032, 1280, 224, 25, 9 * 81 + 6 * 625},
+    {"efficientnet_lite0", 4652008, 1280, 224, 9, 2592},
+    {"efficientnet_lite0", 4652008, 1280, 224, 25, 6192},
+    {"efficientnet_lite4", 13006568, 1280, 300, 9, 0},
+    {"efficientnet_b0", 5288548, 1280, 224, 9, 2592},
+    {"efficientnet_b1", 7794184, 1280, 240, 9, 0},
+    {"efficientnet_b2", 9109994, 1408, 260, 9, 0},
+    {"efficientnet_b3", 12233232, 1536, 300, 9, 0},
+    {"convnext_atto", 3695520, 320, 224, 49, 12 * 49 * 49 + 3 * 49 * 4},
+    {"convnext_femto", 5217784, 384, 224, 9, 0},
+    {"convnext_pico", 9045672, 512, 224, 9, 0},
+    {"convnext_nano", 15593560, 640, 224, 9, 0},
+    {"convnext_tiny", 28589128, 768, 224, 9, 18 * 9 * 49 + 3 * 9 * 4},
+    {"convnext_small", 50223688, 768, 224, 9, 0},
+    {"convnext_base", 88591464, 1024, 224, 9, 0},
+};
+
+START_TEST(test_published_networks) {
+    const struct published *expected = &published[_i];
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
+    adatom_model *model =
+        create((adatom_model_params){.arch = expected->arch, .sharing = ADATOM_SHARING_NONE, .classes = 1000});
+    adatom_model_describe(model, &info);
+    ck_assert_uint_eq(info.parameters + info.head_parameters, expected->total);
+    ck_assert(info.features == expected->features && info.image_size == expected->size);
+    adatom_model_destroy(&model);
+    model = create((adatom_model_params){
+        .arch = expected->arch, .sharing = ADATOM_SHARING_LAYER, .residual = true, .atoms = expected->m});
+    adatom_model_describe(model, &info);
+    if (expected->atoms) ck_assert_uint_eq(info.atoms_parameters, expected->atoms);
+    adatom_model_destroy(&model);
+    check_create_fails((adatom_model_params){.arch = expected->arch, .width = 24}, "has one width");
+    check_create_fails((adatom_model_params){.arch = expected->arch, .norm_epsilon = -1}, "add to variances is -1");
+    check_create_fails((adatom_model_params){.arch = expected->arch, .padding = (adatom_padding)3},
+                       "padding number 3 is not known");
+}
+END_TEST
+
 START_TEST(test_defaults) {
     adatom_model *model = NULL;
     adatom_model_info info = ADATOM_INIT(adatom_model_info);
@@ -247,18 +307,8 @@ START_TEST(test_arena_layout) {
 }
 END_TEST
 
-static void check_create_fails(adatom_model_params params, const char *says) {
-    adatom_model *model = (adatom_model *)&params;
-    params.size = sizeof params;
-    ck_assert_int_eq(adatom_model_create(ctx, &params, &model), ADATOM_USAGE);
-    ck_assert_ptr_null(model);
-    ck_assert_msg(strstr(adatom_context_message(ctx), says) != NULL, "'%s' lacks '%s'", adatom_context_message(ctx),
-                  says);
-}
-
 START_TEST(test_refused_params) {
-    check_create_fails((adatom_model_params){.arch = "conv5"},
-                       "unknown architecture 'conv5'; known: conv4, ");
+    check_create_fails((adatom_model_params){.arch = "conv5"}, "unknown architecture 'conv5'; known: conv4, ");
     check_create_fails((adatom_model_params){.sharing = (adatom_sharing)8}, "sharing number 8 is not known");
     check_create_fails((adatom_model_params){.arch = "resnet18", .stem = (adatom_stem)3}, "stem number 3 is not known");
     check_create_fails((adatom_model_params){.stem = ADATOM_STEM_3X3}, "conv4 has no stem");
@@ -333,6 +383,7 @@ int main(void) {
     tcase_add_checked_fixture(made, setup, teardown);
     tcase_set_timeout(made, 120);
     tcase_add_loop_test(made, test_parameter_counts, 0, AD_COUNT(counts));
+    tcase_add_loop_test(made, test_published_networks, 0, AD_COUNT(published));
     tcase_add_test(made, test_defaults);
     tcase_add_test(made, test_features);
     tcase_add_test(made, test_layers);
