@@ -141,6 +141,22 @@ ADATOM_CHOICE(adatom_estimate, ADATOM_ESTIMATE_LIST);
     X(ADATOM_LAYOUT_RFS, "rfs")
 ADATOM_CHOICE(adatom_layout, ADATOM_LAYOUT_LIST);
 
+/* How pictures are scaled to a smaller or larger size; the filter is always as wide as the reduction (antialiased).
+ *   bilinear, bicubic: the bytes of Pillow's filters of that name (a triangle; a cubic with a = -1/2), with which most
+ *   pretrained networks were trained, and torchvision's CenterCrop. Exceptions: JPEG pictures that are at least 7.5
+ *   times too large are decoded at 1/2, 1/4 or 1/8 of their size, which changes values by less than 0.2 of 255 in the
+ *   mean; pictures that EXIF turns by a quarter are scaled before they are turned, which changes values by at most 1;
+ *   fast-bilinear: the same triangle, rounded once, over JPEG pictures decoded at 1/2 to 1/8 of their size where that
+ *   leaves 2 to 4 times the size wanted; an odd pixel too many is cropped from the right and the bottom. Networks
+ *   trained by this program have it, and those imported before there was a choice.
+ * The default is the model's or, without one, fast-bilinear. */
+#define ADATOM_INTERPOLATION_LIST(X)                                                                                   \
+    X(ADATOM_INTERPOLATION_DEFAULT, "default")                                                                         \
+    X(ADATOM_INTERPOLATION_FAST_BILINEAR, "fast-bilinear")                                                             \
+    X(ADATOM_INTERPOLATION_BILINEAR, "bilinear")                                                                       \
+    X(ADATOM_INTERPOLATION_BICUBIC, "bicubic")
+ADATOM_CHOICE(adatom_interpolation, ADATOM_INTERPOLATION_LIST);
+
 /* The cases of a benchmark: quick ends within 60 s; scaling: one number at a time grows. */
 #define ADATOM_SUITE_LIST(X)                                                                                           \
     X(ADATOM_SUITE_QUICK, "quick")                                                                                     \

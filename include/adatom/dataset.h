@@ -13,7 +13,7 @@ typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
     size_t size;
-    int image_size; /* pictures are resized (antialiased bilinear) and centre-cropped to so many pixels square; 0: 84 */
+    int image_size; /* pictures are resized (see interpolation) and centre-cropped to so many pixels square; 0: 84 */
     int resize; /* their shorter side becomes this before the square is cropped from the centre; 0: image_size. Builtin
                    sets are made in their size and not resized */
     const char *split; /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or
@@ -43,6 +43,7 @@ typedef struct adatom_dataset_params {
     /* open_pictures: called for each picture that can't be read, with a sentence; the others are opened. NULL: the
      * first one fails. */
     void (*unreadable)(void *user, const char *picture, const char *sentence);
+    adatom_interpolation interpolation; /* how pictures are scaled; default: fast-bilinear */
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
@@ -69,16 +70,16 @@ typedef struct adatom_dataset_info {
  * that can't be looked into) is counted and told by one warning a kind. Pictures are ordered by class name, then by
  * path (bytewise). Names of classes and paths are UTF-8: in one that isn't, every byte that doesn't fit and every % is
  * %XX. Classes of train/, val/ and test/ that are the same are told by a warning where no split was chosen. Resizing:
- * shorter side to `resize` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
- * centres), longer side rounded down, then the centre is cropped; pictures of image_size stay as they are where resize
+ * shorter side to `resize` by a filter as wide as the reduction factor (see adatom_interpolation; half-pixel centres),
+ * longer side rounded down, then the centre is cropped; pictures of image_size stay as they are where resize
  * is image_size. params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of
  * range. A cache that can't be written is only a warning in the log. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec,
                                              const adatom_dataset_params *params, adatom_dataset **out);
 /* Pictures without classes, to be classified: pictures, folders and archives in the order given (what a folder holds,
  * by path). They form one class named "". A file named by itself is a picture or an archive by its content. Of params,
- * image_size, resize, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable count.
- * BAD_DATA names the first that cannot be read; with unreadable only if none can. */
+ * image_size, resize, interpolation, background, allow_truncated, threads, max_pixels, decode_bytes, progress and
+ * unreadable count. BAD_DATA names the first that cannot be read; with unreadable only if none can. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
 /* The kinds of pictures this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" where their

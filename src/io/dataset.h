@@ -244,6 +244,7 @@ typedef struct ad_image_error {
 } ad_image_error;
 typedef struct ad_image_params {
     int size, resize;
+    adatom_interpolation interpolation;
     uint64_t max_pixels;
     uint8_t background[3]; /* shines through where the picture is transparent */
     bool allow_truncated;  /* takes what there is of truncated and damaged pictures */
@@ -254,8 +255,12 @@ typedef struct ad_image_params {
  * out: size*size*3. */
 adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
                               ad_image_error *error);
-/* Antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres; then centre crop. */
-adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
+/* Scales and crops alone: see adatom_interpolation. */
+adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, const ad_image_params *params, uint8_t *out);
+/* Whether pictures are scaled with the bytes of Pillow's filters. */
+static inline bool ad_is_whole(adatom_interpolation interpolation) {
+    return interpolation == ADATOM_INTERPOLATION_BILINEAR || interpolation == ADATOM_INTERPOLATION_BICUBIC;
+}
 /* "white", "black", "grey" or RRGGBB in hexadecimal digits; NULL: white. False where it is none of these. */
 bool ad_parse_background(const char *text, uint8_t rgb[3]);
 

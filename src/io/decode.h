@@ -6,30 +6,52 @@
 
 #include "io/dataset.h"
 
-/* Scales rows to a square: see ad_image_fit. */
+/* axis.c: one axis of a filter. Pixel i of the square reads taps[i] pixels of the picture from first[i] on. */
 typedef struct ad_axis {
     int taps_max;
     int *first, *taps;
-    float *weights; /* [count][taps_max] */
+    float *weights;         /* [count][taps_max], or NULL */
+    int32_t *whole_weights; /* the same times 2^AD_WHOLE_BITS, rounded, where bytes are to be Pillow's; else NULL */
 } ad_axis;
+enum { AD_WHOLE_BITS = 22 };
+/* Where an axis of the square lies: it is pixels offset .. offset+count-1 of `scaled` pixels to which the `extent`
+ * pixels of the picture are scaled. Of those, `in` come, each standing for `shrink` of them, the last maybe for fewer.
+ */
+typedef struct ad_axis_place {
+    int extent, scaled, offset, count, in, shrink;
+    bool reversed; /* the pixels come in the other direction than they are shown in; offset counts as they come */
+} ad_axis_place;
+/* A triangle as wide as the reduction, in floating point. */
+adatom_status ad_axis_make(const ad_axis_place *place, ad_axis *out);
+/* Pillow's filters with its weights: a triangle, or a cubic (a = -1/2) of twice that width. */
+adatom_status ad_axis_make_whole(const ad_axis_place *place, bool cubic, ad_axis *out);
+void ad_axis_free(ad_axis *axis);
+
+/* Numbers of one of two kinds: float, or whole numbers where bytes are to be Pillow's. */
+typedef union ad_row_numbers {
+    float *real;
+    int32_t *whole;
+} ad_row_numbers;
+/* Scales rows to a square: see ad_image_fit. */
 typedef struct ad_fit {
     int width, height, size, orientation;
-    bool copy;      /* the picture is as large as the square */
-    int row;        /* the next one to come */
-    int done;       /* rows of the square (as stored) that are finished */
-    int open_max;   /* how many of them one row of the picture can touch */
-    float *sums;    /* [open_max][size * 3], row i of the square at i % open_max */
-    float *scaled;  /* [size * 3]: a row after the horizontal filter */
-    float *numbers; /* [width * 3 + 1]: a row as it came */
-    uint8_t *bytes; /* [size * 3]: a finished row */
+    bool copy;              /* the picture is as large as the square */
+    bool whole;             /* the computation is Pillow's, in whole numbers */
+    int row;                /* the next one to come */
+    int done;               /* rows of the square (as stored) that are finished */
+    int open_max;           /* how many of them one row of the picture can touch */
+    ad_row_numbers sums;    /* [open_max][size * 3], row i of the square at i % open_max */
+    ad_row_numbers scaled;  /* [size * 3]: a row after the horizontal filter */
+    ad_row_numbers numbers; /* [width * 3 + 1]: a row as it came */
+    uint8_t *bytes;         /* [size * 3]: a finished row */
     uint8_t *out;
     ad_axis x, y;
 } ad_fit;
 /* What the picture is before scaling: width x height pixels as stored, of which rows of row_width pixels come,
  * row_height of them (fewer where the decoder itself scales, each pixel then standing for 1/shrink of the picture's).
  * orientation: EXIF's, 1 to 8. Call ad_fit_end also on failure. */
-adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int orientation, int size, int resize,
-                           uint8_t *out);
+adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width, int height, int shrink,
+                           int orientation, uint8_t *out);
 void ad_fit_row(ad_fit *fit, const uint8_t *rgb);
 void ad_fit_end(ad_fit *fit);
 

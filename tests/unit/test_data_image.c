@@ -155,7 +155,8 @@ START_TEST(resize_is_antialiased_bilinear) {
             shorter = AD_MIN(width, height);
         uint8_t in[84 * 84 * 3], out[32 * 32 * 3];
         for (int i = 0; i < width * height * 3; i++) in[i] = noise((uint32_t)i);
-        ck_assert_int_eq(ad_image_fit(in, width, height, size, resize, out), ADATOM_OK);
+        const ad_image_params params = {.size = size, .resize = resize};
+        ck_assert_int_eq(ad_image_fit(in, width, height, &params, out), ADATOM_OK);
         int scaled_width = width * resize / shorter, scaled_height = height * resize / shorter;
         for (int y = 0; y < size; y++) {
             for (int x = 0; x < size; x++) {
