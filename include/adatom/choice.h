@@ -141,15 +141,17 @@ ADATOM_CHOICE(adatom_estimate, ADATOM_ESTIMATE_LIST);
     X(ADATOM_LAYOUT_RFS, "rfs")
 ADATOM_CHOICE(adatom_layout, ADATOM_LAYOUT_LIST);
 
-/* How pictures are scaled to a smaller or larger size; the filter is always as wide as the reduction (antialiased).
- *   bilinear, bicubic: the bytes of Pillow's filters of that name (a triangle; a cubic with a = -1/2), with which most
- *   pretrained networks were trained, and torchvision's CenterCrop. Exceptions: JPEG pictures that are at least 7.5
- *   times too large are decoded at 1/2, 1/4 or 1/8 of their size, which changes values by less than 0.2 of 255 in the
- *   mean; pictures that EXIF turns by a quarter are scaled before they are turned, which changes values by at most 1;
- *   fast-bilinear: the same triangle, rounded once, over JPEG pictures decoded at 1/2 to 1/8 of their size where that
- *   leaves 2 to 4 times the size wanted; an odd pixel too many is cropped from the right and the bottom. Networks
- *   trained by this program have it, and those imported before there was a choice.
- * The default is the model's or, without one, fast-bilinear. */
+/* How pictures are scaled, always by a filter as wide as the reduction (antialiased). The default is fast-bilinear.
+ *   fast-bilinear: a triangle, rounded once. JPEG pictures are decoded at 1/2, 1/4 or 1/8 of their size where that
+ *   leaves them 4 times too large (2 times, from 4 megapixels on). Of an odd number of pixels too many, the last is
+ *   cropped from the right or the bottom. The networks trained by this program have it, and those imported before there
+ *   was a choice;
+ *   bilinear, bicubic: the bytes that Pillow's filters of that name (a triangle; a cubic with a = -1/2) and
+ *   torchvision's CenterCrop give, as most pretrained networks expect them. JPEG pictures are decoded at a part of
+ * their size only where that leaves them 5 times too large (3.75 times, from 16 megapixels on), which changes a
+ * photograph's values by less than 0.2 of 255 in the mean. Pictures that EXIF turns by a quarter are scaled before they
+ * are turned, which changes values by at most 1.
+ */
 #define ADATOM_INTERPOLATION_LIST(X)                                                                                   \
     X(ADATOM_INTERPOLATION_DEFAULT, "default")                                                                         \
     X(ADATOM_INTERPOLATION_FAST_BILINEAR, "fast-bilinear")                                                             \

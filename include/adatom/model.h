@@ -52,10 +52,11 @@ typedef struct adatom_model_info {
     const char *layout; /* whose names the tensors had where the model was imported from, or NULL; owned by the model */
     uint64_t parameters; /* all, statistics and head excluded */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
-    uint64_t macs;         /* multiply-adds of one image, composed */
-    float mean[3], std[3]; /* preprocessing: (pixel/255 - mean)/std */
-    const char *notes;     /* JSON text or NULL */
-    char hash[17];         /* of description and parameters */
+    uint64_t macs;                      /* multiply-adds of one image, composed */
+    float mean[3], std[3];              /* preprocessing: (pixel/255 - mean)/std */
+    const char *notes;                  /* JSON text or NULL */
+    char hash[17];                      /* of description and parameters */
+    adatom_interpolation interpolation; /* preprocessing: how pictures are scaled; not default */
 } adatom_model_info;
 ADATOM_API adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info *out);
 

@@ -20,12 +20,19 @@ typedef struct adatom_import_params {
                         "layer1.kernel", "layer1.bias" (of the convolution), "layer1.norm.weight", ".bias",
                         ".running_mean", ".running_var", "head.weight", "head.bias". A name in the source that ends with
                         * stands for all that begin so; it can only be left out */
-    int image_size;  /* of the preprocessing; 0: 224, or 84 for conv4, conv6 and resnet12 */
+    int image_size;  /* of the preprocessing; 0: the source's, where it is known, else 224, or 84 for conv4, conv6 and
+                        resnet12 */
     int resize; /* pictures are scaled so that their shorter side is this, then image_size is cropped from the centre;
-                   0: 256 for 224, else image_size */
-    float mean[3], std[3]; /* of pixels in [0,1]; std all 0: ImageNet's (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) */
+                   0: the source's at its size, 256 for 224 where none is known, else image_size */
+    float mean[3], std[3]; /* of pixels in [0,1]; std all 0: the source's, or ImageNet's (0.485, 0.456, 0.406), (0.229,
+                              0.224, 0.225) */
     adatom_progress_callback progress; /* only polled */
     void *user;
+    float crop;                         /* in place of resize: it becomes image_size / crop, rounded down; 0: none */
+    adatom_interpolation interpolation; /* default: the source's, or fast-bilinear */
+    const char *weights; /* which of the source's weights these are, where pictures are prepared differently for some:
+                            v1 or v2 of torchvision, the beginning of a tag of timm (a1, tv, ra, ...); NULL: the
+                            source's default */
 } adatom_import_params;
 
 /* Reads a network's state_dict as safetensors (F32, F16 or BF16) of torchvision or timm (resnet18, resnet34, vgg16_bn),

@@ -7,6 +7,7 @@
 #include <adatom/adatom.h>
 #include <adatom/dataset.h>
 #include <adatom/device.h>
+#include <adatom/model.h>
 #include <signal.h>
 
 struct cli {
@@ -75,7 +76,7 @@ arg_group device_group(device_options *values);
 
 /* Whose names a network's tensors have, and what shares coefficients (the first is no value of an option); both end
  * with NULL. */
-extern const char *const layout_names[], *const sharing_names[];
+extern const char *const layout_names[], *const sharing_names[], *const interpolation_names[];
 
 /* The architectures that the library knows, for an option's choices: `first` (NULL: nothing) and all of them. */
 enum { MOST_ARCHS = 64 };
@@ -107,12 +108,17 @@ void cli_print_version(void);
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
 /* Opens the device and says on stderr which and why. */
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
-/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold
- * cache folder and threads. */
+/* What pictures are made to be: a model's preprocessing. 0: the library's default. */
+typedef struct picture_form {
+    int size, resize;
+    adatom_interpolation interpolation;
+} picture_form;
+picture_form cli_picture_form(const adatom_model_info *model);
+/* cache_dir "": none. The device's options hold cache folder and threads. */
 adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
-                                         const char *cache_dir, int size, int resize);
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size,
-                               int resize, adatom_dataset **out);
+                                         const char *cache_dir, picture_form form);
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device,
+                               picture_form form, adatom_dataset **out);
 /* The list of devices as a result; format and file as in report.h. */
 adatom_status cli_print_devices(struct cli *cli, const char *format, const char *file);
 #endif

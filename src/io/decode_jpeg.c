@@ -13,9 +13,11 @@ enum {
     OVERSAMPLING = 4,
     OVERSAMPLING_LARGE = 2,
     LARGE_PIXELS = 4 << 20,
-    /* In quarters, where the result is to be Pillow's of the whole picture: the mean difference stays below 0.2 of 255.
-     */
-    OVERSAMPLING_WHOLE_QUARTERS = 15,
+    /* The same where the result is to be Pillow's of the whole picture, in quarters: means over photographs then
+     * differ by less than 0.2 of 255. */
+    OVERSAMPLING_WHOLE = 20,
+    OVERSAMPLING_WHOLE_HUGE = 15,
+    HUGE_PIXELS = 16 << 20,
     SCANS_MAX = 200, /* an honest encoder makes about ten; each costs as much as a picture */
 };
 
@@ -148,13 +150,14 @@ static adatom_status complain(ad_decoding *d, const reader *r) {
 
 /* How many pixels an axis libjpeg makes one of, which saves most of its time and ours. */
 static int choose_shrink(const struct jpeg_decompress_struct *jpeg, const ad_image_params *params) {
-    const bool large = (uint64_t)jpeg->image_width * jpeg->image_height >= LARGE_PIXELS;
+    const uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
     const int64_t shorter = AD_MIN(jpeg->image_width, jpeg->image_height), resize = params->resize;
     int shrink = 8;
     if (ad_is_whole(params->interpolation)) {
-        while (shrink > 1 && 4 * shorter < OVERSAMPLING_WHOLE_QUARTERS * resize * shrink) shrink /= 2;
+        const int64_t wanted = (pixels >= HUGE_PIXELS ? OVERSAMPLING_WHOLE_HUGE : OVERSAMPLING_WHOLE) * resize;
+        while (shrink > 1 && 4 * shorter < wanted * shrink) shrink /= 2;
     } else {
-        const int64_t wanted = (large ? OVERSAMPLING_LARGE : OVERSAMPLING) * resize;
+        const int64_t wanted = (pixels >= LARGE_PIXELS ? OVERSAMPLING_LARGE : OVERSAMPLING) * resize;
         while (shrink > 1 && shorter / shrink < wanted) shrink /= 2;
     }
     return shrink;

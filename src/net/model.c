@@ -32,6 +32,7 @@ adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_para
     memcpy(model->std, std, sizeof std);
     AD_TRY(ad_network_build(ctx, params, &model->net));
     model->resize = model->net.image_size;
+    model->interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR;
     if (!(model->values = ad_calloc(ctx, model->net.role_begin[AD_ROLE_COUNT], sizeof *model->values))) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
@@ -90,6 +91,7 @@ adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from) {
     memcpy(model->std, from->std, sizeof model->std);
     model->origin = from->origin;
     model->resize = from->resize;
+    model->interpolation = from->interpolation;
     ad_free(model->notes);
     model->notes = from->notes ? ad_strdup(model->ctx, from->notes) : NULL;
     return from->notes && !model->notes ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
@@ -115,6 +117,10 @@ void ad_model_rehash(adatom_model *model) {
     hash = ad_hash(stem, strlen(stem), hash);
     hash = ad_hash(numbers, sizeof numbers, hash);
     if (p->group > 0) hash = ad_hash(&p->group, sizeof p->group, hash);
+    if (model->interpolation != ADATOM_INTERPOLATION_FAST_BILINEAR) {
+        const char *interpolation = adatom_interpolation_name(model->interpolation);
+        hash = ad_hash(interpolation, strlen(interpolation), hash);
+    }
     hash = ad_hash(model->mean, sizeof model->mean, hash);
     hash = ad_hash(model->std, sizeof model->std, hash);
     for (int i = 0; i < net->param_count; i++)
@@ -133,6 +139,7 @@ adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info
         .group = net->made_from.group,
         .image_size = net->image_size,
         .resize = model->resize,
+        .interpolation = model->interpolation,
         .layout = model->origin.layout[0] ? model->origin.layout : NULL,
         .features = net->features,
         .classes = net->way,

@@ -4,6 +4,7 @@
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/factor.h"
+#include "transfer/layout.h"
 #include "transfer/linear_algebra.h"
 
 #include <adatom/transfer.h>
@@ -127,8 +128,10 @@ START_TEST(test_residual_starts_as_the_dense_network) {
     adatom_model *model = dense(cases[_i].arch, 33, 4, 5);
     model->mean[0] = 0.25f;
     model->resize = 40;
+    model->interpolation = ADATOM_INTERPOLATION_BICUBIC;
     adatom_model *d = decomposed(model, cases[_i].sharing, cases[_i].atoms, true);
     ck_assert(d->net.made_from.residual && d->mean[0] == 0.25f && d->resize == 40);
+    ck_assert_int_eq(d->interpolation, ADATOM_INTERPOLATION_BICUBIC);
     same_rest(model, d);
     for (int i = 0; i < d->net.node_count; i++) {
         const ad_node *node = &d->net.nodes[i];
@@ -338,6 +341,120 @@ START_TEST(test_round_trip) {
 }
 END_TEST
 
+/* What becomes of pictures where nothing was asked for, and where something was. */
+static const struct {
+    const char *arch, *layout;
+    adatom_import_params asked;
+    int size, resize;
+    adatom_interpolation interpolation;
+    float mean, std; /* of red */
+} preparations[] = {
+    {"resnet18", "torchvision", {0}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    {"resnet34", "torchvision", {.weights = "v1"}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    {"vgg16_bn", "torchvision", {0}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    {"resnet18", "timm", {0}, 224, 235, ADATOM_INTERPOLATION_BICUBIC, 0.485f, 0.229f},
+    {"resnet34", "timm", {.weights = "tv"}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    {"vgg16_bn", "timm", {0}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    /* At another size than the source's nothing is cropped unless it is asked for. */
+    {"resnet18", "torchvision", {.image_size = 112}, 112, 112, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    {"resnet18",
+     "torchvision",
+     {.image_size = 112, .crop = 0.875f},
+     112,
+     128,
+     ADATOM_INTERPOLATION_BILINEAR,
+     0.485f,
+     0.229f},
+    {"resnet18",
+     "torchvision",
+     {.image_size = 80, .crop = 0.8f},
+     80,
+     100,
+     ADATOM_INTERPOLATION_BILINEAR,
+     0.485f,
+     0.229f},
+    {"resnet18", "torchvision", {.crop = 1}, 224, 224, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
+    {"resnet18",
+     "torchvision",
+     {.resize = 300,
+      .interpolation = ADATOM_INTERPOLATION_BICUBIC,
+      .mean = {0.5f, 0.5f, 0.5f},
+      .std = {0.25f, 0.5f, 0.5f}},
+     224,
+     300,
+     ADATOM_INTERPOLATION_BICUBIC,
+     0.5f,
+     0.25f},
+    {"resnet18",
+     "torchvision",
+     {.interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR},
+     224,
+     256,
+     ADATOM_INTERPOLATION_FAST_BILINEAR,
+     0.485f,
+     0.229f},
+    /* Sources of whose pictures nothing is known. */
+    {"conv4", "closerlook", {0}, 84, 84, ADATOM_INTERPOLATION_FAST_BILINEAR, 0.485f, 0.229f},
+    {"resnet10", "closerlook", {0}, 224, 256, ADATOM_INTERPOLATION_FAST_BILINEAR, 0.485f, 0.229f},
+    {"resnet12", "rfs", {.crop = 0.9f}, 84, 93, ADATOM_INTERPOLATION_FAST_BILINEAR, 0.485f, 0.229f},
+};
+
+START_TEST(test_preparation) {
+    adatom_model *model = dense(preparations[_i].arch, 32, 4, 0), *again = NULL;
+    const adatom_layout layout = layout_of(preparations[_i].layout);
+    OK(adatom_model_export(model, path,
+                           &(adatom_export_params){.size = sizeof(adatom_export_params), .layout = layout}));
+    adatom_import_params params = preparations[_i].asked;
+    params.size = sizeof params;
+    params.layout = layout;
+    OK(adatom_model_import(ctx, path, &params, &again));
+    adatom_model_destroy(&model);
+    /* It stays with the network through decomposition and files. */
+    model = decomposed(again, "layer", 4, true);
+    OK(adatom_model_save(model, path));
+    adatom_model_destroy(&model);
+    adatom_model_destroy(&again);
+    OK(adatom_model_load(ctx, path, &model));
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
+    adatom_model_describe(model, &info);
+    ck_assert_int_eq(info.image_size, preparations[_i].size);
+    ck_assert_int_eq(info.resize, preparations[_i].resize);
+    ck_assert_int_eq(info.interpolation, preparations[_i].interpolation);
+    ck_assert(info.mean[0] == preparations[_i].mean && info.std[0] == preparations[_i].std);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
+/* Every row can be used, and none is hidden behind another of the same name. */
+START_TEST(test_rows_of_preparations) {
+    for (int i = 0; i < ad_preparation_count; i++) {
+        const ad_preparation *row = &ad_preparations[i];
+        char archs[200];
+        snprintf(archs, sizeof archs, "%s", row->archs);
+        ck_assert((row->resize > 0) != (row->crop > 0));
+        ck_assert_int_ge(ad_preparation_resize(row), row->size);
+        ck_assert_int_le(ad_preparation_resize(row), 4096);
+        ck_assert(row->interpolation == ADATOM_INTERPOLATION_BILINEAR ||
+                  row->interpolation == ADATOM_INTERPOLATION_BICUBIC);
+        for (int c = 0; c < 3; c++) ck_assert(row->mean[c] >= 0 && row->mean[c] < 1 && row->std[c] > 0);
+        for (char *rest = archs, *arch = strsep(&rest, " "); arch; arch = strsep(&rest, " "))
+            ck_assert_ptr_eq(ad_preparation_find(row->layout, arch, row->weights), row);
+    }
+    ck_assert_str_eq(ad_preparation_find("torchvision", "resnet50", NULL)->weights, "v2");
+    ck_assert_ptr_null(ad_preparation_find("torchvision", "resnet5", NULL));
+    ck_assert_ptr_null(ad_preparation_find("torchvision", "resnet", NULL));
+    ck_assert_ptr_null(ad_preparation_find("timm", "mobilenet_v3", NULL));
+    ck_assert_ptr_null(ad_preparation_find("rfs", "resnet12", NULL));
+    /* timm: int(floor(size / crop)). */
+    ck_assert_int_eq(ad_resize_for_crop(224, 0.875), 256);
+    ck_assert_int_eq(ad_resize_for_crop(224, 0.95), 235);
+    ck_assert_int_eq(ad_resize_for_crop(224, (double)0.95f), 235);
+    ck_assert_int_eq(ad_resize_for_crop(80, (double)0.8f), 100);
+    ck_assert_int_eq(ad_resize_for_crop(240, 0.882), 272);
+    ck_assert_int_eq(ad_resize_for_crop(288, 1), 288);
+}
+END_TEST
+
 /* The exported conv4 with its JSON header changed: from becomes to, of the same length. */
 static adatom_status import_edited(const char *from, const char *to, const adatom_import_params *params) {
     adatom_model *model = dense("conv4", 16, 4, 2), *out = model;
@@ -389,6 +506,22 @@ START_TEST(test_import_says_what_is_wrong) {
                 "trunk", "trunk",
                 &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = 16, .std = {1, 1, 0}}),
             ADATOM_USAGE, "impossible");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){
+                              .size = sizeof(adatom_import_params), .image_size = 16, .resize = 100, .crop = 0.5f}),
+            ADATOM_USAGE, "exclude each other");
+    refused(
+        import_edited("trunk", "trunk",
+                      &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = 16, .crop = 1.5f}),
+        ADATOM_USAGE, "a crop of 1.5");
+    refused(
+        import_edited("trunk", "trunk", &(adatom_import_params){.size = sizeof(adatom_import_params), .weights = "v1"}),
+        ADATOM_USAGE, "no weights 'v1' of closerlook's conv4 are known");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){.size = sizeof(adatom_import_params),
+                                                  .image_size = 16,
+                                                  .interpolation = (adatom_interpolation)99}),
+            ADATOM_USAGE, "interpolation");
     /* Maps. */
     write_map("{\"trunk.2.BN.Bias\": \"layer3.norm.bias\"}");
     OK(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &map));
@@ -439,6 +572,8 @@ int main(void) {
     tcase_add_test(decompose, test_decompose_refuses);
     tcase_add_loop_test(names, test_round_trip, 0, AD_COUNT(trips));
     tcase_add_test(names, test_import_says_what_is_wrong);
+    tcase_add_loop_test(names, test_preparation, 0, AD_COUNT(preparations));
+    tcase_add_test(names, test_rows_of_preparations);
     suite_add_tcase(suite, decompose);
     suite_add_tcase(suite, names);
     return run_suite(suite, CK_FORK_GETENV);
