@@ -148,10 +148,8 @@ ADATOM_CHOICE(adatom_layout, ADATOM_LAYOUT_LIST);
  *   was a choice;
  *   bilinear, bicubic: the bytes that Pillow's filters of that name (a triangle; a cubic with a = -1/2) and
  *   torchvision's CenterCrop give, as most pretrained networks expect them. JPEG pictures are decoded at a part of
- * their size only where that leaves them 5 times too large (3.75 times, from 16 megapixels on), which changes a
- * photograph's values by less than 0.2 of 255 in the mean. Pictures that EXIF turns by a quarter are scaled before they
- * are turned, which changes values by at most 1.
- */
+ *   their size only where that leaves them 5 times too large (3.75 times, from 16 megapixels on), which changes the
+ *   values of a photograph by less than 0.2 of 255 in the mean. */
 #define ADATOM_INTERPOLATION_LIST(X)                                                                                   \
     X(ADATOM_INTERPOLATION_DEFAULT, "default")                                                                         \
     X(ADATOM_INTERPOLATION_FAST_BILINEAR, "fast-bilinear")                                                             \

@@ -40,7 +40,9 @@ typedef struct ad_fit {
     int row;                /* the next one to come */
     int done;               /* rows of the square (as stored) that are finished */
     int open_max;           /* how many of them one row of the picture can touch */
-    ad_row_numbers sums;    /* [open_max][size * 3], row i of the square at i % open_max */
+    bool vertical_first;    /* the columns of the picture, as stored, are scaled before its rows */
+    size_t stride;          /* numbers of a row of sums: as wide as the square, or the picture's where it comes first */
+    ad_row_numbers sums;    /* [open_max][stride], row i of the square at i % open_max */
     ad_row_numbers scaled;  /* [size * 3]: a row after the horizontal filter */
     ad_row_numbers numbers; /* [width * 3 + 1]: a row as it came */
     uint8_t *bytes;         /* [size * 3]: a finished row */

@@ -7,6 +7,7 @@
 static bool x_reversed(int orientation) {
     return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
 }
+static bool is_transposed(int orientation) { return orientation >= 5; }
 static bool y_reversed(int orientation) {
     return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
 }
@@ -17,6 +18,12 @@ static int crop_start(int scaled, int size, bool as_torchvision, bool reversed) 
     const int spare = scaled - size;
     const int before = spare / 2 + (as_torchvision && spare % 4 == 3);
     return reversed ? spare - before : before;
+}
+
+/* The numbers of a row that the taps of the square read. */
+static size_t span_from(const ad_fit *fit) { return (size_t)fit->x.first[0] * 3; }
+static size_t span_to(const ad_fit *fit) {
+    return (size_t)(fit->x.first[fit->size - 1] + fit->x.taps[fit->size - 1]) * 3;
 }
 
 adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width, int height, int shrink,
@@ -58,12 +65,15 @@ adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width
         while (fit->y.first[from] + fit->y.taps[from] <= fit->y.first[i]) from++;
         fit->open_max = AD_MAX(fit->open_max, i - from + 1);
     }
-    size_t stride = (size_t)size * 3;
+    /* Pillow scales first along the rows as they are shown. */
+    fit->vertical_first = fit->whole && is_transposed(orientation);
+    fit->stride = fit->vertical_first ? span_to(fit) - span_from(fit) : (size_t)size * 3;
+    const size_t row = (size_t)size * 3;
     _Static_assert(sizeof(float) == sizeof(int32_t), "either kind of numbers has the same room");
-    fit->sums.real = ad_calloc(NULL, (size_t)fit->open_max, stride * sizeof *fit->sums.real);
-    fit->scaled.real = ad_malloc(NULL, stride, sizeof *fit->scaled.real);
+    fit->sums.real = ad_calloc(NULL, (size_t)fit->open_max, fit->stride * sizeof *fit->sums.real);
+    fit->scaled.real = ad_malloc(NULL, row, sizeof *fit->scaled.real);
     fit->numbers.real = ad_calloc(NULL, (size_t)fit->width * 3 + 1, sizeof *fit->numbers.real);
-    fit->bytes = ad_malloc(NULL, stride, sizeof *fit->bytes);
+    fit->bytes = ad_malloc(NULL, row, sizeof *fit->bytes);
     if (!fit->sums.real || !fit->scaled.real || !fit->numbers.real || !fit->bytes) status = ADATOM_OUT_OF_MEMORY;
 done:
     return status;
@@ -72,7 +82,7 @@ done:
 /* Row i of the square as the picture is stored goes to where it stands in the picture as it is shown. */
 static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
     const int size = fit->size, last = size - 1;
-    const bool transposed = fit->orientation >= 5, back = x_reversed(fit->orientation);
+    const bool transposed = is_transposed(fit->orientation), back = x_reversed(fit->orientation);
     const int row = y_reversed(fit->orientation) ? last - i : i;
     if (!transposed && !back) {
         memcpy(fit->out + (size_t)row * (size_t)size * 3, rgb, (size_t)size * 3);
@@ -93,7 +103,7 @@ typedef float four __attribute__((vector_size(16), aligned(4)));
 static void scale_row(const ad_fit *fit, const uint8_t *restrict rgb) {
     const int size = fit->size, taps_max = fit->x.taps_max;
     const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;
-    const size_t from = (size_t)first[0] * 3, to = (size_t)(first[size - 1] + taps[size - 1]) * 3;
+    const size_t from = span_from(fit), to = span_to(fit);
     float *restrict numbers = fit->numbers.real;
     for (size_t k = from; k < to; k++) numbers[k] = (float)rgb[k];
     const float *restrict w = fit->x.weights;
@@ -128,14 +138,11 @@ static inline four_whole to_byte(four_whole sum) {
     return (v & ~above) | (above & 255);
 }
 
-/* As scale_row, in whole numbers. Pillow rounds the result to bytes, too. */
-static inline __attribute__((always_inline)) void scale_row_whole(const ad_fit *fit, const uint8_t *restrict rgb) {
+/* From numbers to scaled, as scale_row does, in whole numbers. Pillow rounds the result to bytes, too. */
+static inline __attribute__((always_inline)) void scale_numbers_whole(const ad_fit *fit) {
     const int size = fit->size, taps_max = fit->x.taps_max;
     const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;
-    const size_t from = (size_t)first[0] * 3, to = (size_t)(first[size - 1] + taps[size - 1]) * 3;
-    int32_t *restrict numbers = fit->numbers.whole;
-    for (size_t k = from; k < to; k++) numbers[k] = rgb[k];
-    const int32_t *restrict w = fit->x.whole_weights;
+    const int32_t *restrict numbers = fit->numbers.whole, *restrict w = fit->x.whole_weights;
     int32_t *restrict out = fit->scaled.whole;
     for (int i = 0; i < size; i++, w += taps_max, out += 3) {
         const int32_t *restrict in = numbers + (size_t)first[i] * 3;
@@ -155,61 +162,82 @@ static inline __attribute__((always_inline)) void add_row_whole(int32_t *restric
     for (size_t k = 0; k < count; k++) sums[k] += weight * row[k];
 }
 
-static void round_row_whole(uint8_t *restrict out, const int32_t *restrict sums, size_t count) {
-    for (size_t k = 0; k < count; k++) {
-        const int32_t v = (sums[k] + HALF) >> AD_WHOLE_BITS;
-        out[k] = (uint8_t)AD_MAX(0, AD_MIN(255, v));
-    }
+static int32_t rounded(int32_t sum) {
+    const int32_t v = (sum + HALF) >> AD_WHOLE_BITS;
+    return AD_MAX(0, AD_MIN(255, v));
 }
 
 /* Plain x86-64 lacks a product of four numbers of 32 bits. The sums are the same. */
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static void scale_row_avx2(const ad_fit *fit, const uint8_t *rgb) {
-    scale_row_whole(fit, rgb);
-}
+__attribute__((target("avx2"))) static void scale_numbers_avx2(const ad_fit *fit) { scale_numbers_whole(fit); }
 __attribute__((target("avx2"))) static void add_row_avx2(int32_t *restrict sums, const int32_t *restrict row,
                                                          int32_t weight, size_t count) {
     add_row_whole(sums, row, weight, count);
 }
 static bool has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 #else
-static void scale_row_avx2(const ad_fit *fit, const uint8_t *rgb) { scale_row_whole(fit, rgb); }
+static void scale_numbers_avx2(const ad_fit *fit) { scale_numbers_whole(fit); }
 static void add_row_avx2(int32_t *restrict sums, const int32_t *restrict row, int32_t weight, size_t count) {
     add_row_whole(sums, row, weight, count);
 }
 static bool has_avx2(void) { return true; }
 #endif
 
-static void scale_any_row(const ad_fit *fit, const uint8_t *rgb) {
-    if (!fit->whole)
-        scale_row(fit, rgb);
-    else if (has_avx2())
-        scale_row_avx2(fit, rgb);
+static void scale_numbers(const ad_fit *fit) {
+    if (has_avx2())
+        scale_numbers_avx2(fit);
     else
-        scale_row_whole(fit, rgb);
+        scale_numbers_whole(fit);
+}
+
+/* What is added to the sums of the rows of the square: a row of the picture, scaled unless that comes last. */
+static void take_row(const ad_fit *fit, const uint8_t *restrict rgb) {
+    if (!fit->whole) {
+        scale_row(fit, rgb);
+        return;
+    }
+    int32_t *restrict numbers = fit->numbers.whole;
+    for (size_t k = span_from(fit), to = span_to(fit); k < to; k++) numbers[k] = rgb[k];
+    if (!fit->vertical_first) scale_numbers(fit);
 }
 
 /* Adds tap `tap` of row i of the square to its sums. */
-static void add_any_row(const ad_fit *fit, int i, int tap) {
-    const size_t stride = (size_t)fit->size * 3, at = (size_t)(i % fit->open_max) * stride,
+static void add_tap(const ad_fit *fit, int i, int tap) {
+    const size_t at = (size_t)(i % fit->open_max) * fit->stride,
                  weight = (size_t)i * (size_t)fit->y.taps_max + (size_t)tap;
-    if (!fit->whole)
-        add_row(fit->sums.real + at, fit->scaled.real, fit->y.weights[weight], stride);
-    else if (has_avx2())
-        add_row_avx2(fit->sums.whole + at, fit->scaled.whole, fit->y.whole_weights[weight], stride);
+    if (!fit->whole) {
+        add_row(fit->sums.real + at, fit->scaled.real, fit->y.weights[weight], fit->stride);
+        return;
+    }
+    const int32_t *row = fit->vertical_first ? fit->numbers.whole + span_from(fit) : fit->scaled.whole;
+    if (has_avx2())
+        add_row_avx2(fit->sums.whole + at, row, fit->y.whole_weights[weight], fit->stride);
     else
-        add_row_whole(fit->sums.whole + at, fit->scaled.whole, fit->y.whole_weights[weight], stride);
+        add_row_whole(fit->sums.whole + at, row, fit->y.whole_weights[weight], fit->stride);
 }
 
-/* Rounds row i of the square, whose sums are complete, and makes room for the next one. */
+/* The sums of row i of the square are complete: it is written, and there is room for another one. */
 static void finish_row(const ad_fit *fit, int i) {
-    const size_t stride = (size_t)fit->size * 3, at = (size_t)(i % fit->open_max) * stride;
-    if (fit->whole)
-        round_row_whole(fit->bytes, fit->sums.whole + at, stride);
-    else
+    const size_t stride = fit->stride, at = (size_t)(i % fit->open_max) * stride;
+    if (!fit->whole) {
         round_row(fit->bytes, fit->sums.real + at, stride);
+    } else if (!fit->vertical_first) {
+        for (size_t k = 0; k < stride; k++) fit->bytes[k] = (uint8_t)rounded(fit->sums.whole[at + k]);
+    } else {
+        int32_t *numbers = fit->numbers.whole + span_from(fit);
+        for (size_t k = 0; k < stride; k++) numbers[k] = rounded(fit->sums.whole[at + k]);
+        scale_numbers(fit);
+        for (size_t k = 0; k < (size_t)fit->size * 3; k++) fit->bytes[k] = (uint8_t)fit->scaled.whole[k];
+    }
     write_row(fit, i, fit->bytes);
     memset(fit->sums.real + at, 0, stride * sizeof *fit->sums.real);
+}
+
+/* The last row of the square that reads row r of the picture. */
+static int last_open(const ad_fit *fit, int r) {
+    int i = fit->done;
+    while (i + 1 < fit->size && fit->y.first[i + 1] <= r) i++;
+    return i;
 }
 
 void ad_fit_row(ad_fit *fit, const uint8_t *rgb) {
@@ -220,14 +248,10 @@ void ad_fit_row(ad_fit *fit, const uint8_t *rgb) {
         return;
     }
     if (fit->done == fit->size || r < fit->y.first[fit->done]) return; /* outside of the crop */
-    scale_any_row(fit, rgb);
-    for (int i = fit->done; i < fit->size && fit->y.first[i] <= r; i++) {
-        const int tap = r - fit->y.first[i];
-        add_any_row(fit, i, tap);
-        if (tap + 1 < fit->y.taps[i]) continue;
-        finish_row(fit, i);
-        fit->done = i + 1;
-    }
+    const int last = last_open(fit, r);
+    take_row(fit, rgb);
+    for (int i = fit->done; i <= last; i++) add_tap(fit, i, r - fit->y.first[i]);
+    while (fit->done <= last && fit->y.first[fit->done] + fit->y.taps[fit->done] == r + 1) finish_row(fit, fit->done++);
 }
 
 void ad_fit_end(ad_fit *fit) {
