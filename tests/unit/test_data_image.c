@@ -199,8 +199,9 @@ START_TEST(filters_are_those_of_pillow) {
     for (size_t k = 0; k < 2 * AD_COUNT(cases); k++) {
         const int *c = cases[k / 2], width = c[0], height = c[1], size = c[2], resize = c[3];
         const bool is_cubic = k % 2;
-        const int shorter = AD_MIN(width, height), scaled_width = width * resize / shorter,
-                  scaled_height = height * resize / shorter, right = scaled_width - size, below = scaled_height - size;
+        const int shorter = AD_MIN(width, height);
+        const int scaled_width = width * resize / shorter, right = scaled_width - size;
+        const int scaled_height = height * resize / shorter, below = scaled_height - size;
         uint8_t in[84 * 84 * 3], out[32 * 32 * 3];
         double row[84 * 3], rows[84 * 32 * 3];
         for (int i = 0; i < width * height * 3; i++) in[i] = noise((uint32_t)i);
