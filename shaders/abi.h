@@ -19,4 +19,13 @@
 /* Specialization constants after those of abi_conv.h: lib/groups.glsl. */
 #define AD_SPEC_GROUP_IN AD_SPEC_COUNT
 #define AD_SPEC_GROUP_OUT (AD_SPEC_COUNT + 1)
+/* lib/depthwise.glsl, and lib/epilogue.glsl, where ad_push_conv.ld is the residual's elements from one task to the next
+ * and .scale the activation's parameter: */
+#define AD_SPEC_ACT AD_SPEC_COUNT
+#define AD_SPEC_END (AD_SPEC_COUNT + 1)
+#define AD_END_BIAS 1 /* what AD_SPEC_END says is there */
+#define AD_END_COEF 2
+#define AD_END_RESIDUAL 4
+/* lib/conv_groups.glsl: */
+#define AD_SPEC_GROUPS (AD_SPEC_COUNT + 2)
 #endif

@@ -3,7 +3,7 @@
  * pushed. */
 struct ad_push_conv {
     AD_INT n, h, w, oh, ow; /* ad_geometry */
-    AD_INT task[5];         /* elements from one task to the next of bindings 0..4 (0: shared by all tasks) */
+    AD_INT task[6];         /* elements from one task to the next of bindings 0..5 (0: shared by all tasks) */
     AD_INT count;           /* workgroups or invocations with work; the grid may be larger */
     AD_INT accumulate;      /* 1: add to the output */
     AD_INT optional;        /* 1: the optional operand (bias, scale, dbias) is there; COMPOSE: AD_COMPOSE_* */

@@ -1,6 +1,18 @@
 /* Push constants of the kernels that are no convolutions (abi_conv.h). Members named *_task are the elements from one
  * task to the next of that operand (0: shared). `channels4` = channels/4; `positions` = n*h*w of a task. */
 
+/* Activations: the numbers of src/plan/activation.h. lib/activation.glsl computes them. */
+#define AD_ACTIVATION_NONE 0
+#define AD_ACTIVATION_RELU 1
+#define AD_ACTIVATION_LEAKY 2
+#define AD_ACTIVATION_RELU6 3
+#define AD_ACTIVATION_SILU 4
+#define AD_ACTIVATION_HARD_SWISH 5
+#define AD_ACTIVATION_SIGMOID 6
+#define AD_ACTIVATION_HARD_SIGMOID 7
+#define AD_ACTIVATION_GELU 8
+#define AD_ACTIVATION_GELU_TANH 9
+
 struct ad_push_elementwise {
     AD_INT a_task, b_task, y_task, count;
     AD_FLOAT value;
@@ -35,7 +47,7 @@ struct ad_push_affine {
 };
 
 struct ad_push_affine_back {
-    AD_INT y_task, dy_task, back_task, x_task, dx_task, dresidual_task;
+    AD_INT y_task, dy_task, back_task, x_task, dx_task, dresidual_task, coef_task;
     AD_INT channels4, slice, elements4;
     AD_FLOAT slope;
 };
@@ -44,7 +56,7 @@ struct ad_push_affine_back {
  * runs of parts become parts, until one is left, the result. `to`: first vec4 of the parts that are written; to_task:
  * elements (of the result) from one task to the next. */
 struct ad_push_affine_sums {
-    AD_INT x_task, y_task, dy_task, stats_task, to_task;
+    AD_INT x_task, y_task, dy_task, stats_task, coef_task, to_task;
     AD_INT channels4, positions;
     AD_FLOAT slope;
 };
@@ -56,7 +68,7 @@ struct ad_push_bn_stats {
 
 struct ad_push_merge {
     AD_INT from, to, to_task; /* from, to: first vec4 of the parts read and written */
-    AD_INT channels4, parts;  /* parts read of a task */
+    AD_INT width, parts;      /* vec4 of a part; parts read of a task */
     AD_INT positions, run;    /* part i read stands for the positions i*run .. min(positions, (i + 1)*run) - 1 */
 };
 
@@ -92,6 +104,30 @@ struct ad_push_affine_pool_back {
 struct ad_push_affine_pool_sums { /* parts as in ad_push_affine_sums, of runs of windows */
     AD_INT x_task, y_task, winner_task, dy_task, stats_task, to_task, windows;
     AD_FLOAT slope;
+};
+
+struct ad_push_layer_norm {
+    AD_INT x_task, gamma_task, beta_task, y_task, stats_task, positions;
+    AD_FLOAT epsilon;
+};
+
+struct ad_push_layer_norm_back {
+    AD_INT x_task, gamma_task, stats_task, dy_task, dx_task, positions;
+};
+
+struct ad_push_layer_norm_sums { /* parts as in ad_push_affine_sums */
+    AD_INT x_task, stats_task, dy_task, to_task;
+    AD_INT channels4, positions;
+};
+
+struct ad_push_channel_scale { /* slice as in ad_push_affine, of the elements4 of an image */
+    AD_INT x_task, s_task, y_task;
+    AD_INT channels4, slice, elements4, images;
+};
+
+struct ad_push_channel_scale_back { /* parts of runs of the positions of an image: [task][part][images][c] */
+    AD_INT x_task, s_task, dy_task, dx_task, to_task;
+    AD_INT channels4, positions, images;
 };
 
 struct ad_push_rows {

@@ -12,6 +12,7 @@
 #include "lib/windows.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine_pool p; };
+layout(constant_id = 1) const uint ACT = AD_ACTIVATION_NONE;
 layout(constant_id = 8) const bool COEF = true;
 layout(constant_id = 9) const bool RESIDUAL = false;
 layout(constant_id = 10) const bool WINNER = true;
@@ -40,7 +41,7 @@ void main() {
         const int at = tap / K * LINE + tap % K * CHANNELS4;
         vec4 v = scale * x4[x + at] + shift;
         if (RESIDUAL) v += residual4[residual + at];
-        v = activate(v, p.slope);
+        v = act_value(ACT, v, p.slope);
         first = tap == 0 ? ivec4(0) : mix(first, ivec4(tap), greaterThan(v, best));
         best = tap == 0 ? v : max(v, best);
         note_nan(most, v);

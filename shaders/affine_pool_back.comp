@@ -1,4 +1,4 @@
-/* With d = dy*act'(y) at the window's winner, 0 at every other pixel: dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d;
+/* With d = dy*act' at the window's winner, 0 at every other pixel: dx = A[c]*d + B[c]*x + C[c] (X) or A[c]*d;
  * back[3][c] = A, B, C, without BACK A = 1. dresidual = d, with ACCUMULATE added. An invocation takes a K x K cell of
  * the image; cells at the right and bottom edge may be cut and are then no window.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl.
@@ -13,6 +13,7 @@
 #include "lib/windows.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine_pool_back p; };
+layout(constant_id = 1) const uint ACT = AD_ACTIVATION_NONE;
 layout(constant_id = 8) const bool BACK = true;
 layout(constant_id = 9) const bool X = true;
 layout(constant_id = 10) const bool DX = true;
@@ -43,7 +44,7 @@ void main() {
     /* A cut cell reads its neighbour's window, so that no load depends on a condition, and gives it no weight. */
     const int window = ((image * OH + min(row, OH - 1)) * OW + min(column, OW - 1)) * CHANNELS4 + channel;
     vec4 d = dy4[task * p.dy_task / 4 + window];
-    if (ACT != 0) d *= activation_slope(y4[task * p.y_task / 4 + window], p.slope);
+    if (ACT != AD_ACTIVATION_NONE) d *= act_slope(ACT, y4[task * p.y_task / 4 + window], p.slope);
     d = row < OH && column < OW ? d : vec4(0.0);
     const ivec4 first = unpack_taps(winner[task * p.winner_task + window]);
     for (int tap = 0; tap < K * K; tap++) {

@@ -1,4 +1,4 @@
-/* The first pass of sums[2][c] = sum d, sum d*(x - mean[c]) over the windows' winners with d = dy*act'(y), mean =
+/* The first pass of sums[2][c] = sum d, sum d*(x - mean[c]) over the windows' winners with d = dy*act', mean =
  * stats[0]: the sums of RUN windows; parts are added up by norm_sum_merge.comp.
  * Layout: channels-last, channels and task strides multiples of 4; windows as in lib/windows.glsl, parts as in
  * abi_other.h.
@@ -13,6 +13,7 @@
 #include "lib/windows.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine_pool_sums p; };
+layout(constant_id = 1) const uint ACT = AD_ACTIVATION_NONE;
 layout(constant_id = 8) const int RUN = 16; /* without control flow, as in lib/run.glsl */
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) readonly buffer Y4 { vec4 y4[]; };
@@ -32,7 +33,7 @@ void main() {
         const int window = min(begin + r, p.windows - 1), e = window * CHANNELS4 + channel;
         const int corner = (window / OW / OH * H + window / OW % OH * K) * LINE + window % OW * K * CHANNELS4 + channel;
         vec4 d = dy4[dy + e], at = vec4(0.0);
-        if (ACT != 0) d *= activation_slope(y4[y + e], p.slope);
+        if (ACT != AD_ACTIVATION_NONE) d *= act_slope(ACT, y4[y + e], p.slope);
         d = begin + r < p.windows ? d : vec4(0.0);
         const ivec4 first = unpack_taps(winner[taps + e]);
         for (int tap = 0; tap < K * K; tap++)

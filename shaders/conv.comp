@@ -4,7 +4,7 @@
  * x [task][n][h][w][C], w [task][K*K][C][O], bias [task][O] or absent, y [task][n][oh][ow][O]. C % 4 == 0; without
  * AD_WIDTH=1 also O % 4 == 0; then y may be AD_F16. Task strides are multiples of 4 where vec4 are read.
  * Grid: tiles of 64 positions x 64 outputs, o fastest, folded over x and y; z = task.
- * AD_HALF: the tiles hold half precision (lib/conv.glsl).
+ * AD_HALF: the tiles hold half precision (lib/conv.glsl). AD_EPILOGUE: lib/epilogue.glsl.
  * 2 K^2 C O flops a position; each input read about K^2 O/64 times (mostly from cache), w once per 64 positions.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
@@ -13,6 +13,7 @@
 #include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 #include "lib/half.glsl"
+#include "lib/epilogue.glsl"
 
 AD_IN4(0, x)
 AD_IN_O(1, w)
@@ -97,11 +98,17 @@ void main() {
         for (int o = 4 * column; o < min(4 * column + 4, O); o++) {
             int at = ad_task_offset(3, 1) + position * O + o;
             float v = sum[r][o - 4 * column] + (p.optional != 0 ? bias(ad_task_offset(2, 1) + o) : 0.0);
+#ifdef AD_EPILOGUE
+            v = ad_finish_at(v, o, position * O + o);
+#endif
             y[at] = ACCUMULATE ? y[at] + v : v;
         }
 #else
         int at = ad_task_offset(3, 4) + position * O4 + column, b = ad_task_offset(2, 1) + 4 * column;
         if (p.optional != 0) sum[r] += AD_FOUR(bias, b);
+#ifdef AD_EPILOGUE
+        sum[r] = ad_finish_at(sum[r], column, position * O4 + column);
+#endif
         y_put(at, sum[r]);
 #endif
     }

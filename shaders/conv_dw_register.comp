@@ -3,11 +3,13 @@
  * invocation computes TILE_A vec4 of (ij,c) x TILE_V vec4 of o over one split of the positions. C % 4 == 0, O % 4 == 0,
  * task strides multiples of 4. First pass; conv_reduce.comp adds the splits (with one split this writes dw).
  * Grid: (split, LANES*TILE_A vec4 of (ij,c), TILE_V vec4 of o), o fastest, folded over x and y; z = task.
- * 2 K^2 C O flops a position. AD_TEXEL: x and dy are texel buffers. Double reference: CONV_DW. */
+ * 2 K^2 C O flops a position. AD_TEXEL: x and dy are texel buffers. AD_GROUPED: lib/conv_groups.glsl; TILE_V divides
+ * the vec4 of a group. Double reference: CONV_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
+#include "lib/conv_groups.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, dy)
@@ -30,6 +32,9 @@ void main() {
         tap_row[a] = tap / K * DIL - PAD;
         tap_col[a] = tap % K * DIL - PAD;
         channel[a] = unit % C4;
+#ifdef AD_GROUPED
+        channel[a] += column / GROUP_O4 * C4;
+#endif
     }
     [[unroll]] for (int s = 0; s < 4 * TILE_A * TILE_V; s++) sum[s] = vec4(0);
 
@@ -40,7 +45,7 @@ void main() {
             int row = at.row * STRIDE + tap_row[a], col = at.col * STRIDE + tap_col[a];
             bool inside = row >= 0 && row < p.h && col >= 0 && col < p.w;
             int pixel = inside ? (at.image * p.h + row) * p.w + col : 0;
-            values[a] = ad_keep(x(ad_task_offset(0, 4) + pixel * C4 + channel[a]), inside);
+            values[a] = ad_keep(x(ad_task_offset(0, 4) + pixel * PIXEL4 + channel[a]), inside);
         }
         [[unroll]] for (int v = 0; v < TILE_V; v++) {
             vec4 d = dy(ad_task_offset(1, 4) + position * O4 + min(column + v, O4 - 1));

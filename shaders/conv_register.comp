@@ -4,14 +4,17 @@
  * vec4 of outputs; neighbouring lanes have neighbouring positions. C % 4 == 0, O % 4 == 0, task strides multiples of 4.
  * y may be AD_F16.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
- * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per TILE_A positions. AD_TEXEL: x and w are texel
- * buffers.
+ * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per TILE_A positions. AD_TEXEL: x, w, and coef and
+ * residual of AD_EPILOGUE (lib/epilogue.glsl) are texel buffers. AD_GROUPED: lib/conv_groups.glsl; TILE_V divides the
+ * vec4 of a group.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"
 #include "lib/conv_place.glsl"
 #include "lib/half.glsl"
+#include "lib/conv_groups.glsl"
+#include "lib/epilogue.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, w)
@@ -40,7 +43,10 @@ void main() {
         [[unroll]] for (int a = 0; a < TILE_A; a++) {
             int pixel = ad_pixel(window[a], tap / K, tap % K);
             inside[a] = pixel >= 0;
-            from[a] = ad_task_offset(0, 4) + max(pixel, 0) * C4;
+            from[a] = ad_task_offset(0, 4) + max(pixel, 0) * PIXEL4;
+#ifdef AD_GROUPED
+            from[a] += column / GROUP_O4 * C4;
+#endif
         }
         int weights = ad_task_offset(1, 4) + tap * C * O4;
         for (int c = 0; c < C4; c++) {
@@ -62,7 +68,12 @@ void main() {
         [[unroll]] for (int a = 0; a < TILE_A; a++) {
             int position = first + a * int(gl_WorkGroupSize.x);
             if (position >= p.n * p.oh * p.ow) continue;
+#ifdef AD_EPILOGUE
+            sum[a * TILE_V + v] = ad_finish_at(sum[a * TILE_V + v] + add, column + v, position * O4 + column + v);
+            y_put(ad_task_offset(3, 4) + position * O4 + column + v, sum[a * TILE_V + v]);
+#else
             y_put(ad_task_offset(3, 4) + position * O4 + column + v, sum[a * TILE_V + v] + add);
+#endif
         }
     }
 }

@@ -4,8 +4,8 @@
  * loads of w (lib/spread.glsl).
  * C % 4 == 0, O % 4 == 0, task strides multiples of 4. y may be AD_F16.
  * Grid: tiles of LANES*TILE_A positions x TILE_V vec4 of outputs, o fastest, folded over x and y; z = task.
- * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per LANES*TILE_A positions. x, w and bias are texel
- * buffers.
+ * 2 K^2 C O flops a position; x read K^2 O/(4 TILE_V) times, w once per LANES*TILE_A positions. All but y are texel
+ * buffers. AD_EPILOGUE: lib/epilogue.glsl. AD_GROUPED: lib/conv_groups.glsl; TILE_V divides the vec4 of a group.
  * Double reference: CONV. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
@@ -13,6 +13,8 @@
 #include "lib/conv_place.glsl"
 #include "lib/half.glsl"
 #include "lib/spread.glsl"
+#include "lib/conv_groups.glsl"
+#include "lib/epilogue.glsl"
 
 AD_IN4(0, x)
 AD_IN4(1, w)
@@ -40,7 +42,10 @@ void main() {
         [[unroll]] for (int a = 0; a < TILE_A; a++) {
             int pixel = ad_pixel(window[a], tap / K, tap % K);
             inside[a] = pixel >= 0;
-            from[a] = ad_task_offset(0, 4) + max(pixel, 0) * C4;
+            from[a] = ad_task_offset(0, 4) + max(pixel, 0) * PIXEL4;
+#ifdef AD_GROUPED
+            from[a] += column / GROUP_O4 * C4;
+#endif
         }
         [[unroll]] for (int u = 0; u < VECTORS; u++) {
             int c = turn % TURNS * VECTORS + u;
@@ -62,10 +67,22 @@ void main() {
     vec4 add[AD_LOADS(TILE_V)];
     [[unroll]] for (int l = 0; l < AD_LOADS(TILE_V); l++)
         add[l] = ad_keep(bias(ad_task_offset(2, 4) + min(column + l * LANES + lane, O4 - 1)), p.optional != 0);
+#ifdef AD_EPILOGUE
+    vec4 scales[AD_LOADS(TILE_V)], shifts[AD_LOADS(TILE_V)];
+    [[unroll]] for (int l = 0; l < AD_LOADS(TILE_V); l++) {
+        scales[l] = ad_has_coef() ? ad_scale(min(column + l * LANES + lane, O4 - 1)) : vec4(1);
+        shifts[l] = ad_has_coef() ? ad_shift(min(column + l * LANES + lane, O4 - 1)) : vec4(0);
+    }
+#endif
     [[unroll]] for (int a = 0; a < TILE_A; a++) {
         int position = first + a * LANES, at = ad_task_offset(3, 4) + position * O4 + column;
         [[unroll]] for (int v = 0; v < TILE_V; v++) {
             vec4 result = sum[a * TILE_V + v] + AD_SPREAD(add, v);
+#ifdef AD_EPILOGUE
+            /* Loaded by all lanes: those past the end take the last. */
+            int there = min(position, p.n * p.oh * p.ow - 1) * O4 + min(column + v, O4 - 1);
+            result = ad_finish(result, AD_SPREAD(scales, v), AD_SPREAD(shifts, v), there);
+#endif
             if (position < p.n * p.oh * p.ow && column + v < O4) y_put(at + v, result);
         }
     }

@@ -10,6 +10,7 @@
 #include "lib/activation.glsl"
 
 layout(push_constant) uniform Push { ad_push_affine p; };
+layout(constant_id = 1) const uint ACT = AD_ACTIVATION_NONE;
 layout(constant_id = 0) const uint ROWS = 4;
 layout(constant_id = 2) const bool COEF = true;
 layout(constant_id = 3) const bool RESIDUAL = false;
@@ -35,7 +36,7 @@ void main() {
         if (e >= uint(p.elements4)) break;
         vec4 v = scale * x4[x + e] + shift;
         if (RESIDUAL) v += residual4[residual + e];
-        v = activate(v, p.slope);
+        v = act_value(ACT, v, p.slope);
         if (PLACE == AD_AFFINE_IN_X) {
             x4[x + e] = v;
         } else if (PLACE == AD_AFFINE_IN_RESIDUAL) {

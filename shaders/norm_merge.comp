@@ -14,7 +14,7 @@ layout(set = 0, binding = 0) readonly buffer From4 { vec4 from4[]; };
 layout(set = 0, binding = 1) writeonly buffer To4 { vec4 to4[]; };
 
 void main() {
-    const uint item = item_index(), task = task_index(), channels4 = uint(p.channels4), parts = uint(p.parts);
+    const uint item = item_index(), task = task_index(), channels4 = uint(p.width) / 2, parts = uint(p.parts);
     const uint group = item / channels4, channel = item % channels4, begin = group * RUN;
     const uint from = uint(p.from) + 2 * task * parts * channels4 + channel;
     if (begin >= parts) return;

@@ -1,6 +1,6 @@
-/* Adds up RUN parts of two numbers per channel to one, [task][part][2][c].
- * Layout: parts as in abi_other.h. Grid: lib/grid.glsl, ceil(parts/RUN)*2*channels4 items a task.
- * Bytes: 32*channels4*parts*(1 + 1/RUN) a task. */
+/* Adds up RUN parts to one, [task][part][4*width], as a rule two numbers per channel.
+ * Layout: parts as in abi_other.h. Grid: lib/grid.glsl, ceil(parts/RUN)*width items a task.
+ * Bytes: 16*width*parts*(1 + 1/RUN) a task. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -13,7 +13,7 @@ layout(set = 0, binding = 0) readonly buffer From4 { vec4 from4[]; };
 layout(set = 0, binding = 1) writeonly buffer To4 { vec4 to4[]; };
 
 void main() {
-    const uint item = item_index(), task = task_index(), width = 2 * uint(p.channels4), parts = uint(p.parts);
+    const uint item = item_index(), task = task_index(), width = uint(p.width), parts = uint(p.parts);
     const uint begin = item / width * RUN, from = uint(p.from) + task * parts * width + item % width;
     if (begin >= parts) return;
     vec4 sum = vec4(0.0);

@@ -14,6 +14,9 @@ layout(push_constant) uniform Push { ad_push_pool p; };
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) buffer Y4 { vec4 y4[]; };
 
+/* No window leaves the image. */
+const bool WHOLE = PAD == 0 && (OH - 1) * STRIDE + K <= H && (OW - 1) * STRIDE + K <= W;
+
 void main() {
     const int item = int(item_index()), column = item / CHANNELS4 % OW, row = item / CHANNELS4 / OW % OH;
     const int image = item / CHANNELS4 / OW / OH, task = int(task_index());
@@ -26,7 +29,7 @@ void main() {
     for (int i = 0; i < K; i++) {
         for (int j = 0; j < K; j++) {
             const ivec2 at = ivec2(top + i, left + j);
-            if (PAD > 0 && (any(lessThan(at, ivec2(0))) || any(greaterThanEqual(at, ivec2(H, W))))) continue;
+            if (!WHOLE && (any(lessThan(at, ivec2(0))) || any(greaterThanEqual(at, ivec2(H, W))))) continue;
             const vec4 v = x4[x + at.x * LINE + at.y * CHANNELS4];
             value = AVERAGE ? value + v : count == 0.0 ? v : max(value, v);
             count += 1.0;

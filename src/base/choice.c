@@ -1,4 +1,4 @@
-/* The texts of the enums in adatom/choice.h. */
+/* Texts of the enums in adatom/choice.h, and back. */
 #include "base/base.h"
 
 #include <string.h>
@@ -33,6 +33,7 @@ static const choice *find(const choice *choices, size_t count, const char *text)
 IMPLEMENT(adatom_precision, ADATOM_PRECISION_LIST)
 IMPLEMENT(adatom_sharing, ADATOM_SHARING_LIST)
 IMPLEMENT(adatom_stem, ADATOM_STEM_LIST)
+IMPLEMENT(adatom_padding, ADATOM_PADDING_LIST)
 IMPLEMENT(adatom_adapt_kind, ADATOM_ADAPT_LIST)
 IMPLEMENT(adatom_optimizer, ADATOM_OPTIMIZER_LIST)
 IMPLEMENT(adatom_head, ADATOM_HEAD_LIST)

@@ -1,4 +1,4 @@
-/* Whole files, read at once. They are written in write.c. */
+/* Reads whole files at once. write.c writes them. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -6,7 +6,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
-adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size) {
+/* Reads size bytes in parts; between two of them the running call may stop it if it is interruptible. */
+static adatom_status read_parts(adatom_context *ctx, const char *path, FILE *file, char *out, size_t size,
+                                bool interruptible) {
+    enum { PART = 64 << 20 };
+    for (size_t at = 0; at < size;) {
+        const size_t part = AD_MIN(size - at, (size_t)PART);
+        if (fread(out + at, 1, part, file) != part)
+            return ad_fail(ctx, ADATOM_IO, "cannot read '%s': %s", path,
+                           ferror(file) ? strerror(errno) : "it shrank while being read");
+        at += part;
+        if (interruptible && part == PART && ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
+    }
+    return ADATOM_OK;
+}
+
+static adatom_status read_whole(adatom_context *ctx, const char *path, size_t max, bool interruptible, char **out,
+                                size_t *size) {
     *out = NULL;
     *size = 0;
     struct stat info;
@@ -22,18 +38,25 @@ adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, ch
                          (intmax_t)info.st_size, max);
     else if (!(*out = ad_malloc(ctx, (size_t)info.st_size + 1, 1)))
         status = ADATOM_OUT_OF_MEMORY;
-    else if ((*size = fread(*out, 1, (size_t)info.st_size, file)) != (size_t)info.st_size)
-        status = ad_fail(ctx, ADATOM_IO, "cannot read '%s': %s", path,
-                         ferror(file) ? strerror(errno) : "it shrank while being read");
+    else
+        status = read_parts(ctx, path, file, *out, (size_t)info.st_size, interruptible);
     fclose(file);
     if (status != ADATOM_OK) {
         ad_free(*out);
         *out = NULL;
-        *size = 0;
         return status;
     }
+    *size = (size_t)info.st_size;
     (*out)[*size] = 0;
     return ADATOM_OK;
+}
+
+adatom_status ad_read_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size) {
+    return read_whole(ctx, path, max, false, out, size);
+}
+
+adatom_status ad_read_long_file(adatom_context *ctx, const char *path, size_t max, char **out, size_t *size) {
+    return read_whole(ctx, path, max, true, out, size);
 }
 
 size_t ad_read_start(const char *path, void *out, size_t size) {

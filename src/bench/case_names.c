@@ -1,5 +1,7 @@
 /* Cases by name: what their parts mean, and which of them make a suite. */
 #include "bench/bench.h"
+#include <adatom/model.h>
+#include "plan/activation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +37,7 @@ static const char *const quick_suite[] = {
     "optimiser/sgd/113088",
     "pretrain/conv4/42/b8",
     "adapt/full/conv4-none/84/5w1s5q/2",
+    "depthwise/forward/144/3/56/b1",
     "conv/forward/composed/3x64x3/84/b5",
     "conv/forward/composed/64x64x3/42/b5",
     "conv/dx/composed/64x64x3/42/b5",
@@ -74,12 +77,18 @@ static const char *const full_suite[] = {
     "conv/forward/composed/3x64x7s2/224/b5", "conv/forward/composed/64x128x3s2/56/b5",
     "conv/dx/composed/64x128x3s2/56/b5", "conv/forward/composed/512x512x3/7/b25",
     "conv/forward/coefficients-first/512x512x3/7/b25", "conv/forward/atoms-first/64x128x3s2/56/b5",
-    "op/affine/64/84/b25", "op/affine/64/42/b25", "op/affine-back/64/42/b25", "op/affine-sums/64/42/b25",
-    "op/bn-stats/64/42/b25", "op/max-pool/64/84/b25", "op/max-pool/64/42/b25", "op/max-pool-back/64/42/b25",
-    "op/average-pool/64/42/b25", "op/add/64/42/b25", "op/copy/64/42/b25", "head/linear/1600x5/b25",
-    "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64", "head/linear/640x64/b64",
-    "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25", "optimiser/sgd/113088",
-    "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
+    /* EfficientNet-Lite and ConvNeXt at 224x224 */
+    "depthwise/forward/32/3/112/b1", "depthwise/forward/96/3s2/112/b1", "depthwise/forward/144/3/56/b1",
+    "depthwise/forward/240/5/28/b1", "depthwise/forward/672/5/14/b1", "depthwise/forward/1152/3/7/b1",
+    "depthwise/forward/96/7/56/b1", "depthwise/dx/144/3/56/b1", "depthwise/dx/672/5/14/b1", "depthwise/dw/144/3/56/b1",
+    "depthwise/dw/672/5/14/b1", "op/affine/64/84/b25", "op/affine/64/42/b25", "op/affine-back/64/42/b25",
+    "op/affine-sums/64/42/b25", "op/bn-stats/64/42/b25", "op/max-pool/64/84/b25", "op/max-pool/64/42/b25",
+    "op/max-pool-back/64/42/b25", "op/average-pool/64/42/b25", "op/add/64/42/b25", "op/copy/64/42/b25",
+    "op/affine-silu/96/56/b8", "op/affine-back-gelu/96/56/b8", "op/layer-norm/96/56/b8", "op/layer-norm-back/96/56/b8",
+    "op/layer-norm-sums/96/56/b8", "op/channel-scale/96/56/b8", "op/channel-scale-back/96/56/b8",
+    "head/linear/1600x5/b25", "head/linear-dx/1600x5/b25", "head/linear-dw/1600x5/b25", "head/linear/1600x5/b25t64",
+    "head/linear/640x64/b64", "head/class-mean/1600x5/b25", "head/row-norm/1600x5/b25", "head/softmax-ce/1600x5/b25",
+    "optimiser/sgd/113088", "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
     "adapt/full/conv4-none/84/5w5s15q/50", "adapt/full/conv4/84/5w5s15q/50", "adapt/head/conv4/84/5w5s15q/100",
     "adapt/centroid/conv4/84/5w5s15q/0", "adapt/atoms/conv4/84/5w1s15q/50", "adapt/atoms+norm/conv4/84/5w5s15q/50",
     "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold",
@@ -195,6 +204,12 @@ static const struct {
     {"composed", "forward", {AD_OP_CONV}, 1},
     {"composed", "dx", {AD_OP_CONV_DX}, 1},
     {"composed", "dw", {AD_OP_CONV_DW}, 1},
+    {"composed", "fused", {AD_OP_CONV}, 1},
+    {"composed", "fused-add", {AD_OP_CONV}, 1},
+    {"grouped", "forward", {AD_OP_CONV}, 1},
+    {"grouped", "dx", {AD_OP_CONV_DX}, 1},
+    {"grouped", "dw", {AD_OP_CONV_DW}, 1},
+    {"grouped", "fused", {AD_OP_CONV}, 1},
     {"coefficients-first", "forward", {PRODUCT, AD_OP_ATOMS}, 2},
     {"coefficients-first", "product", {PRODUCT}, 1},
     {"coefficients-first", "stage", {AD_OP_ATOMS}, 1},
@@ -230,20 +245,29 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
     if (c < 1 || o < 1 || k < 1 || k > 15 || stride < 1 || size < 1 || n < 1 || tasks < 1 || tasks > INT16_MAX ||
         m < 1 || m > 64)
         return false;
+    const int pad = k % 2 ? k / 2 : AD_MAX(k - stride, 0) / 2; /* even kernels: patches side by side have none */
+    if (size + 2 * pad < k) return false;
     ad_geometry g = ad_case_geometry((ad_geometry){
-        .n = n, .h = size, .w = size, .c = (c + 3) / 4 * 4, .o = o, .k = k, .stride = stride, .pad = k / 2, .m = m});
-    const bool atoms_first = !strcmp(p->part[2], "atoms-first");
-    if (group && (!atoms_first || group % 4 || g.c % group || o % group)) return false;
-    g.group = group;
+        .n = n, .h = size, .w = size, .c = (c + 3) / 4 * 4, .o = o, .k = k, .stride = stride, .pad = pad, .m = m});
+    const bool atoms_first = !strcmp(p->part[2], "atoms-first"), grouped = !strcmp(p->part[2], "grouped");
+    if (group && !grouped && (!atoms_first || group % 4 || g.c % group || o % group)) return false;
+    if (grouped && (group < 1 || g.c % (4 * (int64_t)group) || o % (4 * (int64_t)group))) return false;
+    *(grouped ? &g.groups : &g.group) = group;
     for (size_t i = 0; i < AD_COUNT(conv_passes); i++) {
         if (strcmp(p->part[1], conv_passes[i].pass) || strcmp(p->part[2], conv_passes[i].path)) continue;
         for (int s = 0; s < conv_passes[i].count; s++) {
-            enum { W = 1, BIAS = 2 };
+            enum { W = 1, BIAS = 2, COEF = 4, RESIDUAL = 5 };
             const int kind = conv_passes[i].operations[s];
             add(out, kind == PRODUCT ? AD_OP_CONV : kind, tasks, g);
             ad_case *step = &out->steps[out->step_count - 1];
             if (kind == AD_OP_FUSED_ATOMS || kind == AD_OP_FUSED_ATOMS_DX)
-                ad_case_share(step, W); /* coefficients, as below */
+                ad_case_share(step, W);             /* coefficients, as below */
+            if (!strncmp(p->part[1], "fused", 5)) { /* the norm that follows and its activation */
+                ad_case_absent(step, BIAS);
+                ad_case_present(step, COEF);
+                step->op.i[0] = AD_ACT_RELU6;
+                if (!strcmp(p->part[1], "fused-add")) ad_case_present(step, RESIDUAL);
+            }
             if (kind != PRODUCT) continue;
             step->op.g = atoms_first ? product_of_responses(&g) : product_of_inputs(&g);
             ad_case_share(step, W);
@@ -254,36 +278,109 @@ static bool parse_conv(const parts *p, ad_bench_case *out) {
     return false;
 }
 
+static bool parse_depthwise(const parts *p, ad_bench_case *out) {
+    static const char *const passes[] = {"forward", "dx", "dw"};
+    static const int kinds[] = {AD_OP_DEPTHWISE, AD_OP_DEPTHWISE_DX, AD_OP_DEPTHWISE_DW};
+    enum { RESIDUAL = 5 };
+    int c = 0, k = 0, size = 0, stride = 1, n = 0, tasks = 1;
+    if (p->count != 6 || !read_numbers(p->part[2], "#", (int *const[]){&c}) ||
+        !read_numbers(p->part[3], "#?s", (int *const[]){&k, &stride}) ||
+        !read_numbers(p->part[4], "#", (int *const[]){&size}) ||
+        !read_numbers(p->part[5], "b?t", (int *const[]){&n, &tasks}))
+        return false;
+    const int which = find(p->part[1], passes, AD_COUNT(passes));
+    if (which < 0 || c < 1 || k < 1 || k > 11 || stride < 1 || size < 1 || size > 4096 || n < 1 || n > 65536 ||
+        tasks < 1 || tasks > INT16_MAX)
+        return false;
+    c = (c + 3) / 4 * 4;
+    add(out, kinds[which], tasks,
+        ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .k = k, .stride = stride, .pad = k / 2}));
+    if (which == 0) {
+        ad_case_absent(&out->steps[0], RESIDUAL);
+        out->steps[0].op.i[0] = AD_ACT_RELU6;
+    }
+    return true;
+}
+
+/* Operations of bench cases op/NAME. */
+static const struct {
+    const char *name;
+    int kind;
+} op_cases[] = {
+    {"affine", AD_OP_AFFINE},
+    {"affine-back", AD_OP_AFFINE_BACK},
+    {"affine-sums", AD_OP_AFFINE_SUMS},
+    {"bn-stats", AD_OP_BN_STATS},
+    {"add", AD_OP_ADD},
+    {"copy", AD_OP_COPY},
+    {"max-pool", AD_OP_POOL},
+    {"max-pool-back", AD_OP_POOL_BACK},
+    {"average-pool", AD_OP_POOL},
+    {"average-pool-back", AD_OP_POOL_BACK},
+    {"layer-norm", AD_OP_LAYER_NORM},
+    {"layer-norm-back", AD_OP_LAYER_NORM_BACK},
+    {"layer-norm-sums", AD_OP_LAYER_NORM_SUMS},
+    {"channel-scale", AD_OP_CHANNEL_SCALE},
+    {"channel-scale-back", AD_OP_CHANNEL_SCALE_BACK},
+};
+
+static bool has_activation(int kind) {
+    return kind == AD_OP_AFFINE || kind == AD_OP_AFFINE_BACK || kind == AD_OP_AFFINE_SUMS;
+}
+
+/* Finds the operation NAME; after those with an activation, "-ACT" may name it (relu otherwise). */
+static int find_op(const char *name, int *act) {
+    *act = AD_ACT_RELU;
+    for (size_t i = 0; i < AD_COUNT(op_cases); i++) {
+        const size_t length = strlen(op_cases[i].name);
+        if (!strcmp(name, op_cases[i].name)) return (int)i;
+        if (!has_activation(op_cases[i].kind) || strncmp(name, op_cases[i].name, length) || name[length] != '-')
+            continue;
+        for (int other = 0; other < AD_ACT_COUNT; other++) {
+            if (strcmp(name + length + 1, ad_act_name(other))) continue;
+            *act = other;
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The operands of frozen statistics, and those that the activation's derivative is taken from. */
+static void choose_operands(ad_case *step, int act) {
+    enum { RESIDUAL = 2, Y = 0, X = 3, DRESIDUAL = 5, COEF = 6, SUMS_Y = 1, SUMS_COEF = 5 };
+    const bool by_output = ad_act_by_output(act);
+    step->op.i[0] = act;
+    step->op.f[0] = act == AD_ACT_LEAKY ? 0.1f : 0;
+    if (step->op.kind == AD_OP_AFFINE) ad_case_absent(step, RESIDUAL);
+    if (step->op.kind == AD_OP_AFFINE_SUMS) ad_case_absent(step, by_output ? SUMS_COEF : SUMS_Y);
+    if (step->op.kind != AD_OP_AFFINE_BACK) return;
+    ad_case_absent(step, DRESIDUAL);
+    ad_case_absent(step, by_output ? X : Y);
+    if (by_output) ad_case_absent(step, COEF);
+    step->op.i[1] = !by_output;
+}
+
 static bool parse_op(const parts *p, ad_bench_case *out) {
-    static const char *const names[] = {"affine", "affine-back", "affine-sums",   "bn-stats",     "add",
-                                        "copy",   "max-pool",    "max-pool-back", "average-pool", "average-pool-back"};
-    static const int kinds[] = {AD_OP_AFFINE, AD_OP_AFFINE_BACK, AD_OP_AFFINE_SUMS, AD_OP_BN_STATS, AD_OP_ADD,
-                                AD_OP_COPY,   AD_OP_POOL,        AD_OP_POOL_BACK,   AD_OP_POOL,     AD_OP_POOL_BACK};
-    int c = 0, size = 0, n = 0, tasks = 1;
+    int c = 0, size = 0, n = 0, tasks = 1, act = 0;
     if (p->count != 5 || !read_numbers(p->part[2], "#", (int *const[]){&c}) ||
         !read_numbers(p->part[3], "#", (int *const[]){&size}) ||
         !read_numbers(p->part[4], "b?t", (int *const[]){&n, &tasks}) || c < 1 || size < 2 || size > 4096 || n < 1 ||
         n > 65536 || tasks < 1 || tasks > INT16_MAX)
         return false;
-    const int which = find(p->part[1], names, AD_COUNT(names));
+    const int which = find_op(p->part[1], &act);
     if (which < 0) return false;
+    const int kind = op_cases[which].kind;
     c = (c + 3) / 4 * 4;
-    const bool pool = kinds[which] == AD_OP_POOL || kinds[which] == AD_OP_POOL_BACK;
+    const bool pool = kind == AD_OP_POOL || kind == AD_OP_POOL_BACK;
     const int window = pool ? 2 : 1;
     ad_geometry g =
         ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .o = c, .k = window, .stride = window});
-    if (kinds[which] == AD_OP_ADD || kinds[which] == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
-    add(out, kinds[which], tasks, g);
+    if (kind == AD_OP_ADD || kind == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
+    add(out, kind, tasks, g);
     ad_case *step = &out->steps[0];
-    step->op.i[0] =
-        pool ? !strncmp(p->part[1], "average", 7)
-             : kinds[which] == AD_OP_AFFINE || kinds[which] == AD_OP_AFFINE_BACK || kinds[which] == AD_OP_AFFINE_SUMS;
-    enum { RESIDUAL = 2, X = 3, DRESIDUAL = 5 };
-    if (kinds[which] == AD_OP_AFFINE) ad_case_absent(step, RESIDUAL);
-    if (kinds[which] == AD_OP_AFFINE_BACK) {
-        ad_case_absent(step, X); /* the statistics are frozen */
-        ad_case_absent(step, DRESIDUAL);
-    }
+    if (pool) step->op.i[0] = !strncmp(p->part[1], "average", 7);
+    if (has_activation(kind)) choose_operands(step, act);
+    if (kind == AD_OP_LAYER_NORM) step->op.f[0] = 1e-6f;
     return true;
 }
 
@@ -320,15 +417,17 @@ static bool parse_optimiser(const parts *p, ad_bench_case *out) {
 }
 
 static bool read_network(const char *text, ad_bench_case *out) {
-    static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net"};
+    adatom_sharing sharing;
     const char *dash = strchr(text, '-');
     const size_t length = dash ? (size_t)(dash - text) : strlen(text);
-    static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18"};
     if (length >= sizeof out->arch) return false;
     memcpy(out->arch, text, length);
     out->arch[length] = 0;
     snprintf(out->sharing, sizeof out->sharing, "%s", dash ? dash + 1 : "net");
-    return find(out->arch, archs, AD_COUNT(archs)) >= 0 && find(out->sharing, sharings, AD_COUNT(sharings)) >= 0;
+    if (!adatom_sharing_parse(out->sharing, &sharing) || sharing == ADATOM_SHARING_DEFAULT) return false;
+    size_t arch = 0;
+    while (adatom_model_arch(arch) && strcmp(adatom_model_arch(arch), out->arch) != 0) arch++;
+    return adatom_model_arch(arch) != NULL;
 }
 
 static bool parse_adapt(const parts *p, ad_bench_case *out) {
@@ -366,9 +465,10 @@ bool ad_bench_parse(const char *name, ad_bench_case *out) {
     static const struct {
         const char *family;
         bool (*parse)(const parts *p, ad_bench_case *out);
-    } families[] = {{"peak", parse_peak},         {"conv", parse_conv},      {"op", parse_op},
-                    {"head", parse_head},         {"adapt", parse_adapt},    {"optimiser", parse_optimiser},
-                    {"pretrain", parse_pretrain}, {"startup", parse_startup}};
+    } families[] = {
+        {"peak", parse_peak},      {"conv", parse_conv},   {"depthwise", parse_depthwise}, {"op", parse_op},
+        {"head", parse_head},      {"adapt", parse_adapt}, {"optimiser", parse_optimiser}, {"pretrain", parse_pretrain},
+        {"startup", parse_startup}};
     parts p;
     *out = (ad_bench_case){0};
     if (!split(name, &p)) return false;

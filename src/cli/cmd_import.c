@@ -1,15 +1,17 @@
-#include "cli.h"
+#include "report.h"
 #include <adatom/transfer.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct import_options {
-    const char *output, *arch, *map, *mean, *std, *weights;
+    const char *output, *arch, *map, *mean, *std, *weights, *format, *file;
     adatom_layout layout;
     adatom_interpolation interpolation;
     int size, resize;
     float crop;
+    bool list;
 } import_options;
 
 static const char *archs[MOST_ARCHS];
@@ -25,11 +27,12 @@ static const arg_option import_table[] = {
            .help =
                "JSON: {\"name in the source\": \"name here\" or null to leave it out}; goes before the layout's names"),
     OPTION("size", ARG_INT, size, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
-           .help = "square input; 0: the source's (224), or 84 for conv4, conv6 and resnet12"),
+           .help =
+               "square input; 0: the source's, or, where that is not known, that of the network's published weights"),
     OPTION("resize", ARG_INT, resize, .least = 0, .most = 4096, .initial = "0", .value = "PIXELS",
            .help =
                "shorter side of a picture before the input is cropped from its centre; 0: the source's (256 of most "
-               "for 224), or the size where that is not the source's"),
+               "for 224), or the size where the size is not the source's"),
     OPTION("crop", ARG_REAL, crop, .least = 0.01, .most = 1, .value = "FRACTION",
            .help = "in place of --resize: how much of the shorter side the input is"),
     OPTION("interpolation", ARG_ENUM, interpolation, .choices = interpolation_names, .initial = "default",
@@ -43,6 +46,10 @@ static const arg_option import_table[] = {
     OPTION("weights", ARG_TEXT, weights, .value = "NAME",
            .help = "which of the source's weights these are, for which pictures are prepared differently: v1 or v2 of "
                    "torchvision, the tag's beginning of timm (default: the source's default)"),
+    OPTION("list", ARG_FLAG, list, .help = "print which networks and sources are known, and stop"),
+    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
+           .help = "form of the list"),
+    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the list there instead of standard output"),
 };
 
 static adatom_status parse_colour(struct cli *cli, const char *option, const char *text, float out[3]) {
@@ -58,19 +65,83 @@ static adatom_status parse_colour(struct cli *cli, const char *option, const cha
     return ADATOM_OK;
 }
 
+static const report_column columns[] = {
+    {"network", CELL_TEXT, "network", NULL},
+    {"names of", CELL_TEXT, "names", NULL},
+    {"project", CELL_TEXT, "project", NULL},
+};
+
+/* What `get` has, as an array; for a table, a line of it. */
+static void add_texts(json_t *document, FILE *below, const char *member, const char *title,
+                      const char *(*get)(size_t index)) {
+    json_t *list = json_array();
+    fprintf(below, "%s:", title);
+    for (size_t i = 0; get(i); i++) {
+        fprintf(below, "%s %s", i ? "," : "", get(i));
+        json_array_append_new(list, json_string(get(i)));
+    }
+    fputc('\n', below);
+    json_object_set_new(document, member, list);
+}
+
+static void add_formats(json_t *document, FILE *below) {
+    json_t *list = json_array();
+    const char *name, *holds;
+    for (size_t i = 0; (name = adatom_import_format(i, &holds)); i++) {
+        fprintf(below, "%s: %s\n", name, holds);
+        json_array_append_new(list, json_pack("{s:s,s:s}", "name", name, "holds", holds));
+    }
+    json_object_set_new(document, "formats", list);
+}
+
+static adatom_status print_list(struct cli *cli, const import_options *o) {
+    json_t *document = report_document("import"), *rows = json_array();
+    char *text = NULL;
+    size_t size = 0;
+    adatom_status status = ADATOM_OK;
+    for (size_t i = 0; i < adatom_import_sources(); i++) {
+        adatom_import_source_info info = ADATOM_INIT(adatom_import_source_info);
+        TRY(adatom_import_source(cli->ctx, i, &info));
+        json_array_append_new(
+            rows, json_pack("{s:s,s:s,s:s}", "network", info.arch, "names", info.layout, "project", info.project));
+    }
+    json_object_set(document, "networks", rows);
+    FILE *below = open_memstream(&text, &size);
+    if (!below) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the list of sources"));
+    add_formats(document, below);
+    add_texts(document, below, "wrappers", "looked for in a checkpoint", adatom_import_wrapper);
+    add_texts(document, below, "prefixes", "before the names", adatom_import_prefix);
+    if (fclose(below) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the list of sources"));
+    const struct report report = {
+        .document = document, .rows = "networks", .columns = columns, .column_count = COUNT(columns), .below = text};
+    const output_options output = {.format = o->format, .file = o->file};
+    TRY(report_write(cli, &output, &report));
+done:
+    json_decref(rows);
+    json_decref(document);
+    free(text);
+    return status;
+}
+
 adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
     cli_list_archs("auto", archs);
     common_options common;
     import_options o;
     const char *source = NULL;
-    arg_positional positionals[] = {{"SOURCE", "a state_dict as safetensors", NULL, &source}};
+    arg_positional positionals[] = {
+        {"SOURCE",
+         "a state_dict: .pth, .pt or .bin of torch.save, .safetensors, an index of shards, or a folder with one of "
+         "them",
+         NULL, &source}};
     arg_group groups[] = {{"Import", import_table, COUNT(import_table), &o}, common_group(&common)};
     arg_spec spec = {
         .command = "import",
         .summary =
             "Makes a model of a network trained elsewhere: torchvision's or timm's resnet18, resnet34 and vgg16_bn, "
             "CloserLookFewShot's\nconv4, conv6 and ResNets, RFS's resnet12.",
-        .notes = "A .pth file is first turned into safetensors; README.md has the two lines of Python.\n",
+        .notes = "What a file is, its content says. Of a pickle nothing is ever run; what no state_dict is made of is "
+                 "refused by its name.\n",
+        .alone = &o.list,
         .positionals = positionals,
         .positional_count = 1,
         .groups = groups,
@@ -79,6 +150,8 @@ adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
     adatom_model *model = NULL;
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
+    if (o.list) TRY(print_list(cli, &o));
+    if (o.list) goto done;
     adatom_import_params params = {.size = sizeof params,
                                    .arch = o.arch,
                                    .layout = o.layout,

@@ -25,6 +25,7 @@ static void mark_live(ad_tape *tape) {
     for (int i = 1; i < tape->net->node_count; i++) {
         const ad_node *node = &tape->net->nodes[i];
         tape->live[i] = tape->live[node->input] || (node->residual >= 0 && tape->live[node->residual]) ||
+                        (node->gate >= 0 && tape->live[node->gate]) ||
                         (layer_of(tape, i)->adapts && layer_of(tape, i)->adapts(tape, i));
     }
 }

@@ -108,7 +108,15 @@ ad_geometry ad_geometry_node(const ad_node *node, int n) {
                          .pad = node->pad,
                          .dil = node->dil,
                          .m = node->m,
-                         .group = node->group};
+                         .group = node->group,
+                         .groups = node->groups > 1 && !ad_node_depthwise(node) ? node->groups : 0};
+}
+
+ad_geometry ad_geometry_kernel(const ad_node *node, int n) {
+    ad_geometry g = ad_geometry_node(node, n);
+    if (node->groups > 1) g.c = node->channels;
+    g.groups = 0;
+    return g;
 }
 
 ad_geometry ad_geometry_pixels(int n, int h, int w, int c, int o) {

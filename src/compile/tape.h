@@ -94,6 +94,8 @@ typedef struct ad_operands {
 ad_op *ad_tape_op(ad_tape *tape, ad_segment_id segment, ad_op_kind kind, ad_geometry g, ad_operands operands);
 
 ad_geometry ad_geometry_node(const ad_node *node, int n);
+/* The same for operations on the kernel of a convolution: its inputs are those that one filter reads. */
+ad_geometry ad_geometry_kernel(const ad_node *node, int n);
 /* Pixels of n pictures, or cells of them, each from c numbers to o: a matrix product. */
 ad_geometry ad_geometry_pixels(int n, int h, int w, int c, int o);
 /* The same of n rows that are no pictures. */

@@ -2,6 +2,7 @@
  * overlap. The bytes of winner are addressed one by one, as they lie on little-endian machines: byte c of a position is
  * channel c. */
 #include "cpu/cpu_internal.h"
+#include "plan/activation.h"
 
 #include <string.h>
 
@@ -15,17 +16,25 @@ typedef struct windows {
     size_t columns;       /* pixels of a row */
     size_t k;
     float slope;
-    bool accumulate;
+    bool capped, accumulate;
 } windows;
 
-/* act(y) for y > 0 is y, else slope*y; act' likewise 1 or slope. */
-static float slope_of(const ad_op *op) { return op->i[0] == 0 ? 1.0f : op->i[0] == 1 ? 0.0f : op->f[0]; }
+/* act(v) for v > 0 is v, else slope*v, and 6 where that is above it and capped; act' likewise 1 or slope, and 0 from 6
+ * on. */
+static float slope_of(const ad_op *op) {
+    return op->i[0] == AD_ACT_NONE ? 1.0f : op->i[0] == AD_ACT_LEAKY ? op->f[0] : 0.0f;
+}
+static bool is_capped(const ad_op *op) { return op->i[0] == AD_ACT_RELU6; }
+static inline __attribute__((always_inline)) float slope_times(float slope, bool capped, float y, float dy) {
+    const float d = y > 0 ? dy : slope * dy;
+    return capped ? (y >= 6 ? 0.0f : 1.0f) * d : d;
+}
 
 /* ---- forward ---- */
 /* These are inlined with constant arguments: one loop over channels without conditions for each combination of
  * operands. */
-static inline __attribute__((always_inline)) void pool_loop(const windows *a, size_t k, bool coef, bool residual,
-                                                            bool winner) {
+static inline __attribute__((always_inline)) void pool_loop(const windows *a, size_t k, bool capped, bool coef,
+                                                            bool residual, bool winner) {
     const size_t c = a->c, row = a->row;
     const float slope = a->slope, *scale = a->coef, *shift = coef ? scale + c : NULL;
     for (size_t q = 0; q < a->count; q++) {
@@ -42,6 +51,7 @@ static inline __attribute__((always_inline)) void pool_loop(const windows *a, si
                     float v = coef ? scale[ch] * x[at] + shift[ch] : x[at];
                     v = residual ? v + beside[at] : v;
                     v = v > 0 ? v : slope * v;
+                    if (capped) v = v > 6 ? 6 : v;
                     const bool better = i + j == 0 || v > best || v != v; /* a NaN stays one */
                     best = better ? v : best;
                     first = better ? (int)(i * k + j) : first;
@@ -52,19 +62,20 @@ static inline __attribute__((always_inline)) void pool_loop(const windows *a, si
     }
 }
 
-static inline __attribute__((always_inline)) void pool_combination(const windows *a, size_t k) {
+static inline __attribute__((always_inline)) void pool_combination(const windows *a, size_t k, bool capped) {
     if (a->winner && a->coef)
-        a->residual ? pool_loop(a, k, true, true, true) : pool_loop(a, k, true, false, true);
+        a->residual ? pool_loop(a, k, capped, true, true, true) : pool_loop(a, k, capped, true, false, true);
     else if (a->winner)
-        a->residual ? pool_loop(a, k, false, true, true) : pool_loop(a, k, false, false, true);
+        a->residual ? pool_loop(a, k, capped, false, true, true) : pool_loop(a, k, capped, false, false, true);
     else if (a->coef)
-        a->residual ? pool_loop(a, k, true, true, false) : pool_loop(a, k, true, false, false);
+        a->residual ? pool_loop(a, k, capped, true, true, false) : pool_loop(a, k, capped, true, false, false);
     else
-        a->residual ? pool_loop(a, k, false, true, false) : pool_loop(a, k, false, false, false);
+        a->residual ? pool_loop(a, k, capped, false, true, false) : pool_loop(a, k, capped, false, false, false);
 }
 
-AD_CPU_CLONES static void pool_two(const windows *a) { pool_combination(a, 2); }
-AD_CPU_CLONES static void pool_any(const windows *a) { pool_combination(a, a->k); }
+AD_CPU_CLONES static void pool_two(const windows *a) { pool_combination(a, 2, false); }
+AD_CPU_CLONES static void pool_any(const windows *a) { pool_combination(a, a->k, false); }
+AD_CPU_CLONES static void pool_capped(const windows *a) { pool_combination(a, a->k, true); }
 
 static void run_affine_pool(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
@@ -87,8 +98,9 @@ static void run_affine_pool(const ad_cpu_call *call) {
                            .c = c,
                            .row = row,
                            .k = k,
-                           .slope = slope_of(call->op)};
-        k == 2 ? pool_two(&a) : pool_any(&a);
+                           .slope = slope_of(call->op),
+                           .capped = is_capped(call->op)};
+        a.capped ? pool_capped(&a) : k == 2 ? pool_two(&a) : pool_any(&a);
     }
 }
 
@@ -103,8 +115,8 @@ static inline __attribute__((always_inline)) void back_pixel(const windows *a, s
 
 /* A row of pixels, written from left to right: row i of the windows, or with windows = false one below the last of
  * them. */
-static inline __attribute__((always_inline)) void back_loop(const windows *a, size_t i, bool back, bool x, bool dx,
-                                                            bool dresidual, bool accumulate) {
+static inline __attribute__((always_inline)) void back_loop(const windows *a, size_t i, bool capped, bool back, bool x,
+                                                            bool dx, bool dresidual, bool accumulate) {
     const size_t c = a->c, k = a->k, covered = a->count * k;
     const float slope = a->slope;
     for (size_t q = 0; q < a->count; q++)
@@ -114,7 +126,7 @@ static inline __attribute__((always_inline)) void back_loop(const windows *a, si
             const int tap = (int)(i * k + j);
             AD_CPU_PRAGMA(omp simd)
             for (size_t ch = 0; ch < c; ch++) {
-                const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
+                const float d = slope_times(slope, capped, y[ch], dy[ch]);
                 back_pixel(a, i * a->row + (q * k + j) * c + ch, winner[ch] == tap ? d : 0, ch, back, x, dx, dresidual,
                            accumulate);
             }
@@ -126,24 +138,37 @@ static inline __attribute__((always_inline)) void back_loop(const windows *a, si
     }
 }
 
-AD_CPU_CLONES static void back_dx(const windows *a, size_t i) {
-    if (a->back && a->x)
-        back_loop(a, i, true, true, true, false, false);
-    else if (a->back)
-        back_loop(a, i, true, false, true, false, false);
+static inline __attribute__((always_inline)) void back_combination(const windows *a, size_t i, bool capped, bool dx,
+                                                                   bool dresidual, bool accumulate) {
+    if (dx && a->back && a->x)
+        back_loop(a, i, capped, true, true, dx, dresidual, accumulate);
+    else if (dx && a->back)
+        back_loop(a, i, capped, true, false, dx, dresidual, accumulate);
     else
-        back_loop(a, i, false, false, true, false, false);
+        back_loop(a, i, capped, false, false, dx, dresidual, accumulate);
 }
 
-AD_CPU_CLONES static void back_both(const windows *a, size_t i) {
-    if (a->back && a->x)
-        a->accumulate ? back_loop(a, i, true, true, true, true, true) : back_loop(a, i, true, true, true, true, false);
-    else
-        back_loop(a, i, a->back, false, true, true, a->accumulate);
-}
+/* A combination of results each. */
+#define BACK(name, dx, dresidual, accumulate)                                                                          \
+    AD_CPU_CLONES static void name(const windows *a, size_t i) {                                                       \
+        if (a->capped)                                                                                                 \
+            back_combination(a, i, true, dx, dresidual, accumulate);                                                   \
+        else                                                                                                           \
+            back_combination(a, i, false, dx, dresidual, accumulate);                                                  \
+    }
+BACK(back_dx, true, false, false)
+BACK(back_both, true, true, false)
+BACK(back_both_added, true, true, true)
+BACK(back_dresidual, false, true, false)
+BACK(back_dresidual_added, false, true, true)
 
-AD_CPU_CLONES static void back_dresidual(const windows *a, size_t i) {
-    back_loop(a, i, false, false, false, true, a->accumulate);
+static void back_row(const windows *a, size_t i) {
+    if (a->dresidual && a->accumulate)
+        a->dx ? back_both_added(a, i) : back_dresidual_added(a, i);
+    else if (a->dresidual)
+        a->dx ? back_both(a, i) : back_dresidual(a, i);
+    else if (a->dx)
+        back_dx(a, i);
 }
 
 static void run_affine_pool_back(const ad_cpu_call *call) {
@@ -172,17 +197,14 @@ static void run_affine_pool_back(const ad_cpu_call *call) {
                            .columns = (size_t)g->w,
                            .k = k,
                            .slope = slope_of(call->op),
+                           .capped = is_capped(call->op),
                            .accumulate = ad_cpu_accumulates(call)};
-        for (size_t i = 0; i < AD_MIN(k, h - p * k); i++)
-            if (dresidual)
-                dx ? back_both(&a, i) : back_dresidual(&a, i);
-            else if (dx)
-                back_dx(&a, i);
+        for (size_t i = 0; i < AD_MIN(k, h - p * k); i++) back_row(&a, i);
     }
 }
 
 /* ---- sums: a partial sum per chunk of rows of windows, then their sum ---- */
-static inline __attribute__((always_inline)) void sum_loop(const windows *a, size_t k) {
+static inline __attribute__((always_inline)) void sum_loop(const windows *a, size_t k, bool capped) {
     const size_t c = a->c, row = a->row;
     const float slope = a->slope;
     float *sums = a->sums;
@@ -192,7 +214,7 @@ static inline __attribute__((always_inline)) void sum_loop(const windows *a, siz
         AD_CPU_PRAGMA(omp simd)
         for (size_t ch = 0; ch < c; ch++) {
             const int tap = winner[ch];
-            const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];
+            const float d = slope_times(slope, capped, y[ch], dy[ch]);
             float at = 0;
             for (size_t i = 0; i < k; i++)
                 for (size_t j = 0; j < k; j++) at = tap == (int)(i * k + j) ? x[i * row + j * c + ch] : at;
@@ -202,8 +224,9 @@ static inline __attribute__((always_inline)) void sum_loop(const windows *a, siz
     }
 }
 
-AD_CPU_CLONES static void sum_two(const windows *a) { sum_loop(a, 2); }
-AD_CPU_CLONES static void sum_any(const windows *a) { sum_loop(a, a->k); }
+AD_CPU_CLONES static void sum_two(const windows *a) { sum_loop(a, 2, false); }
+AD_CPU_CLONES static void sum_any(const windows *a) { sum_loop(a, a->k, false); }
+AD_CPU_CLONES static void sum_capped(const windows *a) { sum_loop(a, a->k, true); }
 
 /* Rows of windows of a chunk. */
 static size_t chunk_rows(const ad_geometry *g) {
@@ -230,7 +253,8 @@ static void run_affine_pool_sums(const ad_cpu_call *call) {
                      .c = c,
                      .row = row,
                      .k = k,
-                     .slope = slope_of(call->op)};
+                     .slope = slope_of(call->op),
+                     .capped = is_capped(call->op)};
         memset(a.sums, 0, 2 * c * sizeof *a.sums);
         for (size_t r = first; r < end; r++) {
             const size_t out = r * ow * c;
@@ -238,7 +262,7 @@ static void run_affine_pool_sums(const ad_cpu_call *call) {
             a.y = (float *)ad_cpu_at(call, 1, task) + out;
             a.winner = (uint8_t *)ad_cpu_at(call, 2, task) + out;
             a.dy = (const float *)ad_cpu_at(call, 3, task) + out;
-            k == 2 ? sum_two(&a) : sum_any(&a);
+            a.capped ? sum_capped(&a) : k == 2 ? sum_two(&a) : sum_any(&a);
         }
     }
     for (size_t task = 0; task < tasks; task++)

@@ -87,7 +87,7 @@ typedef struct responses_product {
 static void multiply(const ad_cpu_call *call, const layout *l, const responses_product *product, float *out) {
     const float *responses = product->responses, *packed = product->packed, *bias = product->bias;
     const size_t count = product->count, depth = product->depth, panel = product->panel;
-    ad_cpu_product p = {.lines = 1, .steps = 1, .length = depth, .accumulate = product->accumulate};
+    ad_cpu_product p = {.lines = 1, .steps = 1, .length = depth, .ld = l->width, .accumulate = product->accumulate};
     for (size_t column = 0; column < l->columns; column += l->width, packed += panel) {
         p.columns = AD_MIN(l->width, l->columns - column);
         p.b = packed;

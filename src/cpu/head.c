@@ -59,8 +59,16 @@ static void run_linear_dw(const ad_cpu_call *call) {
         for (size_t i = 0; i < n * o; i++) scaled[i] = call->op->f[0] * dy[i];
         for (size_t k = 0; k < o; k++) start(dw + k * c, columns, ad_cpu_accumulates(call));
         if (columns == width)
-            call->tiles->outer(&(ad_cpu_outer){
-                .a = scaled, .b = x, .a_step = o, .b_step = c, .lines = 1, .count = n, .rows = o, .out = dw, .ld = c});
+            call->tiles->outer(&(ad_cpu_outer){.a = scaled,
+                                               .b = x,
+                                               .a_step = o,
+                                               .b_step = c,
+                                               .lines = 1,
+                                               .count = n,
+                                               .rows = o,
+                                               .columns = columns,
+                                               .out = dw,
+                                               .ld = c});
         else
             for (size_t i = 0; i < n * o; i++) ad_cpu_add_scaled(dw + i % o * c, x + i / o * c, scaled[i], columns);
         for (size_t k = 0; dbias && column == 0 && k < o; k++) {

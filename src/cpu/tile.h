@@ -11,24 +11,42 @@ enum { AD_CPU_TILE_ROWS = 6 };
 /* Of a number, where it may be in half precision. */
 static inline size_t ad_cpu_bytes(bool half) { return half ? 2 : 4; }
 
+/* What may follow the sum s of a tile: out[r][v] = act(scale[v]*s + shift[v] + residual[r][v]). bent: act(v) = min(v >
+ * 0 ? v : slope*v, limit), else act(v) = v. */
+typedef struct ad_cpu_epilogue {
+    const float *scale, *shift; /* both may be NULL */
+    const float *residual[AD_CPU_TILE_ROWS];
+    bool has_residual, bent;
+    float slope, limit;
+} ad_cpu_epilogue;
+
 /* A convolution's tile: rows positions x columns outputs,
  * out[r][v] (+)= bias[v] + sum over i < lines, j < steps, e < length: a[r][i*line + j*step + e] * b[(i*steps+j)*length
- * + e][v]. b is a panel: `width` numbers a row, zeros past columns. All AD_CPU_TILE_ROWS pointers of a must be
- * readable. half: out takes halves, never more than the largest of them, and is not added to. */
+ * + e][v]. b is a panel: `ld` numbers a row, at least `columns` rounded up to `vector`, zeros past columns; ld =
+ * `width` where columns are more than that less a vector. All AD_CPU_TILE_ROWS pointers of a must be readable. half:
+ * out takes halves, never more than the largest of them, and is not added to. diagonals: groups of `length` channels
+ * side by side, columns <= `vector` of them, ld = `vector`. Output v gets the inputs of its own group only: with e(d) =
+ * the place (v - d) mod length in v's group, out[r][v] (+)= bias[v] + sum over i, j, d < length: a[r][i*line + j*step +
+ * e(d)] * b[(i*steps+j)*length + d][e(d)]. `length` is 4 or 8, less than `vector`. */
 typedef struct ad_cpu_product {
     const float *a[AD_CPU_TILE_ROWS];
     void *out[AD_CPU_TILE_ROWS];
     size_t rows, columns;
     size_t lines, steps, length, line, step;
     const float *b, *bias; /* bias: may be NULL */
+    size_t ld;
+    const ad_cpu_epilogue *after; /* NULL: nothing follows the sum. Not with half */
     bool accumulate, half;
 } ad_cpu_product;
 
 /* out[r*ld + v] += sum over lines l < lines, t < count: a[l*a_line + t*a_step + r] * b[l*b_line + t*b_step + v], r <
- * rows, v < width. */
+ * rows, v < columns <= width. ld is a multiple of `vector` unless columns are `width`.
+ * outer_diagonals: as above, out[(j*length + d)*vector + v] += sum over l, t: a[l*a_line + t*a_step + j*a_tap + v] *
+ * b[l*b_line + t*b_step + the place (v + d) mod length in v's group], j < rows <= 3, v < columns <= vector. */
 typedef struct ad_cpu_outer {
     const float *a, *b;
-    size_t a_line, a_step, b_line, b_step, lines, count, rows;
+    size_t a_line, a_step, b_line, b_step, lines, count, rows, columns;
+    size_t a_tap, length;
     float *out;
     size_t ld;
 } ad_cpu_outer;
@@ -54,12 +72,17 @@ typedef struct ad_cpu_atoms {
     bool half;
 } ad_cpu_atoms;
 
-/* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or
- * is read by), outside the image left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros.
- *   atoms_du   out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count (a multiple of
- * `vector`) and with m a multiple of AD_CPU_TILE_ATOMS, v < count (a multiple of 4): depth      out[v*m + a] (+)= sum
- * over t: psi[index[t]*ld + a] * at[t][v] depth_dx   out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
- *   depth_dpsi out[index[t]*ld + a] += sum over v: at[t][v] * dz[v*m + a] */
+/* ATOMS_DU and DEPTH*, any geometry, one position. at[t], t < taps, is what tap number index[t] of the kernel reads (or
+ * is read by); taps outside the image are left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with
+ * zeros. In atoms_du count is a multiple of `vector`; in the others it is a multiple of 4, and m of AD_CPU_TILE_ATOMS.
+ *
+ *   atoms_du    out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count
+ *
+ *   depth       out[v*m + a] (+)= sum over t: psi[index[t]*ld + a] * at[t][v]
+ *
+ *   depth_dx    out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
+ *
+ *   depth_dpsi  out[index[t]*ld + a] += sum over v: at[t][v] * dz[v*m + a] */
 enum { AD_CPU_TILE_ATOMS = 8 };
 typedef struct ad_cpu_taps {
     const float **at;
@@ -83,12 +106,30 @@ typedef struct ad_cpu_correlation {
     bool half;
 } ad_cpu_correlation;
 
+/* DEPTHWISE*: `count` outputs of one line and c channels each. Output q reads, by tap (i,j) with weights at w + i*w_row
+ * + j*w_step, the position s = q*stride + j of row i, i < rows, j < taps; it is at x + x_first + i*x_row + s*x_step and
+ * zero unless low <= s < high. All steps are in floats. depthwise     out[q*out_step + v] (+)= act(coef[v] (bias[v] +
+ * the sum over the taps) + coef[c + v] + residual), residual at the place of out; bent: act(v) = min(v > 0 ? v :
+ * slope*v, limit), else act(v) = v depthwise_dw  out[i*w_row + j*w_step + v] += sum over q: dy[q*out_step + v] * what
+ * output q reads by tap (i,j) */
+typedef struct ad_cpu_depthwise {
+    const float *x, *w, *dy;
+    const float *bias, *coef, *residual; /* each may be NULL */
+    float *out;
+    ptrdiff_t x_first, x_row, x_step, w_row, w_step, low, high;
+    size_t rows, taps, stride, count, out_step, c;
+    float slope, limit;
+    bool bent, accumulate;
+} ad_cpu_depthwise;
+
 typedef struct ad_cpu_tiles {
     const char *name; /* of the instruction set */
     size_t vector;    /* numbers in a vector */
     size_t width;     /* columns of a product tile */
     void (*product)(const ad_cpu_product *);
+    void (*product_diagonals)(const ad_cpu_product *);
     void (*outer)(const ad_cpu_outer *);
+    void (*outer_diagonals)(const ad_cpu_outer *);
     void (*dots)(const ad_cpu_dots *);
     void (*atoms)(const ad_cpu_atoms *);
     void (*atoms_dpsi)(const ad_cpu_correlation *);
@@ -96,6 +137,8 @@ typedef struct ad_cpu_tiles {
     void (*depth)(const ad_cpu_taps *);
     void (*depth_dx)(const ad_cpu_taps *);
     void (*depth_dpsi)(const ad_cpu_taps *);
+    void (*depthwise)(const ad_cpu_depthwise *);
+    void (*depthwise_dw)(const ad_cpu_depthwise *);
 } ad_cpu_tiles;
 
 /* NULL where the architecture or compiler lacks them. */

@@ -18,6 +18,10 @@
 /* A comparison with NaN gives the second operand. */
 #define FINITE(v) _mm256_max_ps(_mm256_set1_ps(-AD_HALF_MAX), _mm256_min_ps(_mm256_set1_ps(AD_HALF_MAX), (__m256)(v)))
 #define TO_HALF(p, v) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph(FINITE(v), _MM_FROUND_TO_NEAREST_INT))
+static const int some[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#define SOME(count) _mm256_loadu_si256((const __m256i *)(some + 8 - (count)))
+#define LOAD_SOME(p, count) ((vec)_mm256_maskload_ps(p, SOME(count)))
+#define STORE_SOME(p, v, count) _mm256_maskstore_ps(p, SOME(count), (__m256)(v))
 #define TILES static const ad_cpu_tiles tiles
 #include "cpu/tile.inc"
 const ad_cpu_tiles *const ad_cpu_tiles_avx2 = &tiles;

@@ -94,7 +94,7 @@ static void tensor_change(const ad_param *p, int part, const adatom_model *model
 /* A kernel [o][c][k][k] before and after its low-rank adapter, whose tensors begin at `first`. */
 static adatom_status kernel_change(const adatom_adapter *a, int first, const adatom_model *model, const ad_node *node,
                                    float *before, float *after) {
-    const ad_param as_ordinary = {.kind = AD_PARAM_KERNEL, .o = node->o, .c = ad_node_channels(node), .k = node->k};
+    const ad_param as_ordinary = {.kind = AD_PARAM_KERNEL, .o = node->o, .c = node->channels, .k = node->k};
     const size_t count = ad_dense_count(node), taps = (size_t)(node->k * node->k);
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     double *kernel = ad_malloc(a->ctx, count, sizeof *kernel);

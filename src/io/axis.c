@@ -52,9 +52,9 @@ static double cubic_at(double x) {
     return 0;
 }
 
-/* A decoder that makes one pixel of `shrink` gives about their mean, which blurs. The weights are sharpened by as much:
- * the mean of n neighbours weakens a slow wave of w radians a result by w^2 (1 - 1/n^2) / 24. There is room for one tap
- * more on either side. Pixels outside are those at the border. */
+/* Sharpens the weights by as much as a decoder blurs that makes one pixel of the mean of `shrink` pixels: the mean of n
+ * neighbours weakens a slow wave of w radians an output pixel by w^2 (1 - 1/n^2) / 24. The weights have room for one
+ * more tap on either side. A pixel outside the picture counts as the one at the border. */
 static void sharpen(const ad_axis_place *p, double *w, int *from, int *taps) {
     const double b = -(1 - 1.0 / ((double)p->shrink * p->shrink)) / 24;
     const int last = p->in - 1, left = *from > 0, right = *from + *taps - 1 < last;
@@ -72,7 +72,8 @@ static void sharpen(const ad_axis_place *p, double *w, int *from, int *taps) {
     }
 }
 
-/* Pillow's order of operations, so that the last bit is the same. t is a pixel as it is shown. */
+/* Computes the weights of one output pixel. The order of operations is Pillow's, so that the last bit is the same. t is
+ * a pixel of the shown picture. */
 static void filter(const ad_axis_place *p, bool cubic, int shown, double *w, int *from, int *taps) {
     const double scale = (double)p->extent / p->scaled, widened = AD_MAX(scale, 1.0);
     const double support = (cubic ? 2.0 : 1.0) * widened, centre = (shown + 0.5) * scale;

@@ -1,12 +1,12 @@
-/* What the decoders of pictures share. A decoder reads the header, says with ad_picture_begin what the picture is and
- * needs, and gives its rows from the top, one after the other; they are scaled as they come, so that no decoder has to
- * hold a whole picture only for us. */
+/* What the decoders of pictures share. A decoder reads the header, describes the picture and the memory that it needs
+ * with ad_picture_begin(), and hands over the rows with ad_picture_row(), from the top. Rows are scaled as they come,
+ * so that no decoder must hold a whole picture only because of the scaling. */
 #ifndef AD_IO_DECODE_H
 #define AD_IO_DECODE_H
 
 #include "io/dataset.h"
 
-/* axis.c: one axis of a filter. Pixel i of the square reads taps[i] pixels of the picture from first[i] on. */
+/* axis.c: one axis of the scaling. Output pixel i is the weighted sum of taps[i] input pixels from first[i] on. */
 typedef struct ad_axis {
     int taps_max;
     int *first, *taps;
@@ -14,44 +14,45 @@ typedef struct ad_axis {
     int32_t *whole_weights; /* the same times 2^AD_WHOLE_BITS, rounded, where bytes are to be Pillow's; else NULL */
 } ad_axis;
 enum { AD_WHOLE_BITS = 22 };
-/* Where an axis of the square lies: it is pixels offset .. offset+count-1 of `scaled` pixels to which the `extent`
- * pixels of the picture are scaled. Of those, `in` come, each standing for `shrink` of them, the last maybe for fewer.
- */
+/* Where an axis of the square lies. Its pixels are offset..offset+count-1 of an axis on which the `extent` pixels of
+ * the picture become `scaled` pixels. `in` pixels come, each for `shrink` pixels of the picture, the last maybe for
+ * fewer. */
 typedef struct ad_axis_place {
     int extent, scaled, offset, count, in, shrink;
-    bool reversed; /* the pixels come in the other direction than they are shown in; offset counts as they come */
+    bool
+        reversed; /* pixels come in the opposite direction of the shown picture; offset counts in the order they come */
 } ad_axis_place;
-/* A triangle as wide as the reduction, in floating point. */
+/* Makes an axis of a triangle filter as wide as the reduction factor, in floating point. */
 adatom_status ad_axis_make(const ad_axis_place *place, ad_axis *out);
-/* Pillow's filters with its weights: a triangle, or a cubic (a = -1/2) of twice that width. */
+/* Makes an axis of Pillow's filters with Pillow's weights: a triangle, or a cubic (a = -1/2) of twice that width. */
 adatom_status ad_axis_make_whole(const ad_axis_place *place, bool cubic, ad_axis *out);
 void ad_axis_free(ad_axis *axis);
 
-/* Numbers of one of two kinds: float, or whole numbers where bytes are to be Pillow's. */
+/* Numbers of one of two types: float, or int32_t if the bytes are Pillow's. */
 typedef union ad_row_numbers {
     float *real;
     int32_t *whole;
 } ad_row_numbers;
-/* Scales rows to a square: see ad_image_fit. */
+/* The scaling of one picture to a square. */
 typedef struct ad_fit {
     int width, height, size, orientation;
-    bool copy;              /* the picture is as large as the square */
-    bool whole;             /* the computation is Pillow's, in whole numbers */
-    int row;                /* the next one to come */
-    int done;               /* rows of the square (as stored) that are finished */
-    int open_max;           /* how many of them one row of the picture can touch */
-    bool vertical_first;    /* the columns of the picture, as stored, are scaled before its rows */
-    size_t stride;          /* numbers of a row of sums: as wide as the square, or the picture's where it comes first */
-    ad_row_numbers sums;    /* [open_max][stride], row i of the square at i % open_max */
+    bool copy;           /* the picture already has the square's size: rows are copied */
+    bool whole;          /* the scaling is Pillow's, in integers */
+    int row;             /* number of the next row to come */
+    int done;            /* how many rows of the square, in the order of storage, are finished */
+    int open_max;        /* how many rows of the square one row of the picture can contribute to */
+    bool vertical_first; /* columns, as they are stored, are scaled before rows: Pillow scales the shown rows first */
+    size_t stride;       /* numbers in a row of sums: of the square's width or, with vertical_first, of the picture's */
+    ad_row_numbers sums; /* [open_max][stride], row i of the square at i % open_max */
     ad_row_numbers scaled;  /* [size * 3]: a row after the horizontal filter */
     ad_row_numbers numbers; /* [width * 3 + 1]: a row as it came */
     uint8_t *bytes;         /* [size * 3]: a finished row */
     uint8_t *out;
     ad_axis x, y;
 } ad_fit;
-/* What the picture is before scaling: width x height pixels as stored, of which rows of row_width pixels come,
- * row_height of them (fewer where the decoder itself scales, each pixel then standing for 1/shrink of the picture's).
- * orientation: EXIF's, 1 to 8. Call ad_fit_end also on failure. */
+/* Prepares the scaling of a picture of width x height pixels, as it is stored. (width/shrink) x (height/shrink) pixels,
+ * rounded up, come as rows: a decoder that scales by itself makes one pixel of `shrink` pixels an axis. orientation:
+ * EXIF's, 1 to 8. Call ad_fit_end() also on failure. */
 adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width, int height, int shrink,
                            int orientation, uint8_t *out);
 void ad_fit_row(ad_fit *fit, const uint8_t *rgb);
@@ -63,34 +64,35 @@ typedef struct ad_decoding {
     const ad_image_params *params;
     ad_image_error *error;
     uint8_t *out;
-    uint64_t taken;    /* from the budget */
-    int width, height; /* of the rows that come */
+    uint64_t taken;    /* bytes taken from the budget */
+    int width, height; /* the rows' pixels and their number */
     uint8_t *row;      /* [width][3] */
     bool begun;
     ad_fit fit;
 } ad_decoding;
 
-/* Keeps the predicate ("is truncated") and returns status. */
+/* Keeps what is wrong, e.g. "is truncated", which follows the picture's name, and returns status. */
 adatom_status ad_picture_fail(ad_decoding *d, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
-/* The picture is not what it should be. Fails, or, where that is allowed and rows were to come, keeps the predicate and
- * returns OK: the decoder then gives what it has and returns OK; rows that never come are of the background's colour.
- */
+/* The same for a damaged or truncated picture. Returns BAD_DATA; or, once ad_picture_begin() has succeeded and the
+ * parameters allow damage, OK: the decoder then hands over the rows that it has and returns OK, and the missing rows
+ * get the background's colour. */
 adatom_status ad_picture_damaged(ad_decoding *d, const char *format, ...) ADATOM_PRINTF(2, 3);
 adatom_status ad_picture_out_of_memory(ad_decoding *d);
-/* width x height pixels are stored, each `shrink` of them an axis become one pixel of the rows that come. Refuses
- * absurd sizes, waits until `need` bytes, what the decoder is going to hold at once, are free in the budget, and
+/* Announces a picture of width x height pixels, of which `shrink` an axis become one pixel of the rows that come.
+ * Refuses absurd sizes, waits until the budget has `need` bytes, the most that the decoder will hold at once, and
  * prepares for the rows. */
 adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, int shrink, int orientation,
                                uint64_t need);
-/* The next row; more than there are to come are ignored. channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGB with
+/* Takes the next row; rows beyond the last one are ignored. channels: 1 grey, 2 grey with alpha, 3 RGB, 4 RGB with
  * alpha. */
 void ad_picture_row(ad_decoding *d, const uint8_t *pixels, int channels);
 
-/* exif.c: orientation in an EXIF block, with or without "Exif\0\0" before it: 1 to 8; 1 where it is absent or
+/* exif.c. The orientation in an EXIF block, with or without "Exif\0\0" before it: 1 to 8; 1 where it is absent or
  * damaged. */
 int ad_exif_orientation(const uint8_t *bytes, size_t size);
 
-/* decode_*.c. NULL stands for those this build lacks. */
+/* decode_*.c: one decoder for each kind. ad_decode_webp, ad_decode_tiff and ad_decode_heif exist only where the build
+ * has their libraries. */
 adatom_status ad_decode_jpeg(ad_decoding *d);
 adatom_status ad_decode_png(ad_decoding *d);
 adatom_status ad_decode_pnm(ad_decoding *d);

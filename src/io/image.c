@@ -1,9 +1,9 @@
-/* Rows of a picture -> square uint8 RGB: antialiased scaling, centre crop, orientation. */
+/* Turns the rows of a picture into square uint8 RGB: antialiased scaling, crop from the centre, orientation. */
 #include "io/decode.h"
 
 #include <string.h>
 
-/* In which direction the stored axes run, by EXIF orientation. */
+/* Whether the stored axes run backwards in the shown picture, by EXIF orientation. */
 static bool x_reversed(int orientation) {
     return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
 }
@@ -12,15 +12,16 @@ static bool y_reversed(int orientation) {
     return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
 }
 
-/* The first pixel of the square on an axis of `scaled` pixels, as they are stored. An odd pixel too many falls after
- * the square; torchvision rounds halves to even, so that every other odd one falls before it. */
+/* Returns the first pixel of the square on an axis of `scaled` pixels, in the order of storage. If an odd number of
+ * pixels is left out, one more is left out behind the square; but torchvision rounds halves to even, so that every
+ * other time one more is left out before it. */
 static int crop_start(int scaled, int size, bool as_torchvision, bool reversed) {
     const int spare = scaled - size;
     const int before = spare / 2 + (as_torchvision && spare % 4 == 3);
     return reversed ? spare - before : before;
 }
 
-/* The numbers of a row that the taps of the square read. */
+/* Delimit the numbers of a row that contribute to the square. */
 static size_t span_from(const ad_fit *fit) { return (size_t)fit->x.first[0] * 3; }
 static size_t span_to(const ad_fit *fit) {
     return (size_t)(fit->x.first[fit->size - 1] + fit->x.taps[fit->size - 1]) * 3;
@@ -41,7 +42,7 @@ adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width
     const int shorter = AD_MIN(width, height);
     const int scaled_width = (int)((int64_t)width * resize / shorter),
               scaled_height = (int)((int64_t)height * resize / shorter);
-    /* The crop is centred in the picture as it is shown. */
+    /* The crop is centred in the shown picture. */
     const bool x_back = x_reversed(orientation), y_back = y_reversed(orientation);
     const ad_axis_place x = {.extent = width,
                              .scaled = scaled_width,
@@ -61,7 +62,8 @@ adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width
     AD_TRY(fit->whole ? ad_axis_make_whole(&x, cubic, &fit->x) : ad_axis_make(&x, &fit->x));
     AD_TRY(fit->whole ? ad_axis_make_whole(&y, cubic, &fit->y) : ad_axis_make(&y, &fit->y));
     fit->open_max = 1;
-    for (int i = 0, from = 0; i < size; i++) { /* rows from..i of the square are open when row first[i] comes */
+    /* While row first[i] of the picture comes, rows from..i of the square are unfinished. */
+    for (int i = 0, from = 0; i < size; i++) {
         while (fit->y.first[from] + fit->y.taps[from] <= fit->y.first[i]) from++;
         fit->open_max = AD_MAX(fit->open_max, i - from + 1);
     }
@@ -79,7 +81,7 @@ done:
     return status;
 }
 
-/* Row i of the square as the picture is stored goes to where it stands in the picture as it is shown. */
+/* Writes row i of the square, in the order of storage, to its place in the shown picture. */
 static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
     const int size = fit->size, last = size - 1;
     const bool transposed = is_transposed(fit->orientation), back = x_reversed(fit->orientation);
@@ -98,8 +100,8 @@ static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
 
 typedef float four __attribute__((vector_size(16), aligned(4)));
 
-/* The row as numbers once, then the taps of each pixel of the square: four lanes for three colours, the fourth being
- * whatever follows. */
+/* Scales a row horizontally. It is first converted to floats once. Each pixel's taps are then summed in vectors of four
+ * lanes: three colours, and a fourth lane that is ignored. */
 static void scale_row(const ad_fit *fit, const uint8_t *restrict rgb) {
     const int size = fit->size, taps_max = fit->x.taps_max;
     const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;
@@ -138,7 +140,7 @@ static inline four_whole to_byte(four_whole sum) {
     return (v & ~above) | (above & 255);
 }
 
-/* From numbers to scaled, as scale_row does, in whole numbers. Pillow rounds the result to bytes, too. */
+/* Scales a row horizontally in integers, from fit->numbers to fit->scaled, and rounds it to bytes as Pillow does. */
 static inline __attribute__((always_inline)) void scale_numbers_whole(const ad_fit *fit) {
     const int size = fit->size, taps_max = fit->x.taps_max;
     const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;
@@ -167,7 +169,7 @@ static int32_t rounded(int32_t sum) {
     return AD_MAX(0, AD_MIN(255, v));
 }
 
-/* Plain x86-64 lacks a product of four numbers of 32 bits. The sums are the same. */
+/* Plain x86-64 has no instruction for four products of 32-bit integers; AVX2 has. The sums are the same. */
 #ifdef __x86_64__
 __attribute__((target("avx2"))) static void scale_numbers_avx2(const ad_fit *fit) { scale_numbers_whole(fit); }
 __attribute__((target("avx2"))) static void add_row_avx2(int32_t *restrict sums, const int32_t *restrict row,
@@ -190,7 +192,7 @@ static void scale_numbers(const ad_fit *fit) {
         scale_numbers_whole(fit);
 }
 
-/* What is added to the sums of the rows of the square: a row of the picture, scaled unless that comes last. */
+/* Takes a row of the picture, scaled unless rows are scaled last, to be added to the sums of rows of the square. */
 static void take_row(const ad_fit *fit, const uint8_t *restrict rgb) {
     if (!fit->whole) {
         scale_row(fit, rgb);
@@ -216,7 +218,7 @@ static void add_tap(const ad_fit *fit, int i, int tap) {
         add_row_whole(fit->sums.whole + at, row, fit->y.whole_weights[weight], fit->stride);
 }
 
-/* The sums of row i of the square are complete: it is written, and there is room for another one. */
+/* Writes row i of the square, whose sums are complete, and clears the sums for another row. */
 static void finish_row(const ad_fit *fit, int i) {
     const size_t stride = fit->stride, at = (size_t)(i % fit->open_max) * stride;
     if (!fit->whole) {
@@ -233,7 +235,7 @@ static void finish_row(const ad_fit *fit, int i) {
     memset(fit->sums.real + at, 0, stride * sizeof *fit->sums.real);
 }
 
-/* The last row of the square that reads row r of the picture. */
+/* Returns the last row of the square to which row r of the picture contributes. */
 static int last_open(const ad_fit *fit, int r) {
     int i = fit->done;
     while (i + 1 < fit->size && fit->y.first[i + 1] <= r) i++;
@@ -247,7 +249,7 @@ void ad_fit_row(ad_fit *fit, const uint8_t *rgb) {
         write_row(fit, r, rgb);
         return;
     }
-    if (fit->done == fit->size || r < fit->y.first[fit->done]) return; /* outside of the crop */
+    if (fit->done == fit->size || r < fit->y.first[fit->done]) return; /* the row is outside the crop */
     const int last = last_open(fit, r);
     take_row(fit, rgb);
     for (int i = fit->done; i <= last; i++) add_tap(fit, i, r - fit->y.first[i]);

@@ -1,257 +1,43 @@
-/* The networks, as one table: a stem, then stages of equal blocks. Adding a network of this kind is adding a row. */
-#include "net/network.h"
+/* Names of networks, and what a network's description may ask for. */
+#include "net/builder.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_STAGES 8
-
-typedef struct stage {
-    int width, blocks, stride; /* the stride is the first block's */
-    bool pool;                 /* 2x2 maximum after the last block */
-} stage;
-
-typedef struct architecture {
-    const char *name;
-    bool stem;     /* a convolution before the first stage, see stems[] */
-    int convs;     /* 3x3 convolutions of a block, each followed by batch norm and activation */
-    bool residual; /* the block's input is added before its last activation */
-    float slope;   /* of the leaky ReLU; 0: ReLU */
-    bool average;  /* global average pooling at the end */
-    stage stages[MAX_STAGES];
-} architecture;
-
-static const architecture architectures[] = {
-    /* Vinyals et al., NeurIPS 2016; Snell et al., NeurIPS 2017 */
-    {"conv4", .convs = 1, .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}}},
-    /* Chen et al., ICLR 2019 */
-    {"conv6", .convs = 1,
-     .stages = {{64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 1, 1, true}, {64, 2, 1, false}}},
-    {"resnet10", .stem = true, .convs = 2, .residual = true, .average = true,
-     .stages = {{64, 1, 1, false}, {128, 1, 2, false}, {256, 1, 2, false}, {512, 1, 2, false}}},
-    /* Lee et al., CVPR 2019; Tian et al., ECCV 2020 */
-    {"resnet12", .convs = 3, .residual = true, .slope = 0.1f, .average = true,
-     .stages = {{64, 1, 1, true}, {160, 1, 1, true}, {320, 1, 1, true}, {640, 1, 1, true}}},
-    /* He et al., CVPR 2016 */
-    {"resnet18", .stem = true, .convs = 2, .residual = true, .average = true,
-     .stages = {{64, 2, 1, false}, {128, 2, 2, false}, {256, 2, 2, false}, {512, 2, 2, false}}},
-    {"resnet34", .stem = true, .convs = 2, .residual = true, .average = true,
-     .stages = {{64, 3, 1, false}, {128, 4, 2, false}, {256, 6, 2, false}, {512, 3, 2, false}}},
-    /* Simonyan and Zisserman, ICLR 2015, with batch norm; the mean over positions takes the place of the hidden linear
-       layers */
-    {"vgg16_bn", .convs = 1, .average = true,
-     .stages = {{64, 2, 1, true}, {128, 2, 1, true}, {256, 3, 1, true}, {512, 3, 1, true}, {512, 3, 1, true}}},
-};
-
-static const struct {
-    adatom_stem stem;
-    int k, stride;
-    bool pool; /* 3x3 maximum, stride 2 */
-} stems[] = {{ADATOM_STEM_7X7, 7, 2, true}, {ADATOM_STEM_3X3, 3, 1, false}};
+static const ad_family *const families[] = {&ad_family_stages, &ad_family_inverted, &ad_family_convnext};
 
 AD_CHOSEN(is_sharing, ADATOM_SHARING_LIST)
 AD_CHOSEN(is_stem, ADATOM_STEM_LIST)
+AD_CHOSEN(is_padding, ADATOM_PADDING_LIST)
 
-/* The first failure stays in status; node and parameter numbers are then 0 and whatever follows is harmless. */
-typedef struct builder {
-    adatom_context *ctx;
-    ad_network *net;
-    adatom_status status;
-    float slope;
-    int layer, stage, block, place;
-} builder;
-
-static int add_param(builder *b, ad_param_kind kind, const char *prefix, const char *suffix, int o, int c, int k,
-                     int m) {
-    char name[64];
-    snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    int number = b->status == ADATOM_OK ? ad_network_add_param(b->ctx, b->net, kind, name, o, c, k, m) : 0;
-    if (number < 0) b->status = ADATOM_OUT_OF_MEMORY;
-    return AD_MAX(number, 0);
-}
-
-/* Takes the input's size, completes the output's and appends. */
-static int add_node(builder *b, const char *prefix, const char *suffix, ad_node node) {
-    if (b->status != ADATOM_OK) return 0;
-    const ad_node *input = &b->net->nodes[node.input];
-    snprintf(node.name, sizeof node.name, "%s%s", prefix, suffix);
-    node.stage = b->stage;
-    node.block = b->block;
-    node.place = b->place;
-    node.h = input->oh;
-    node.w = input->ow;
-    node.c = input->o;
-    if (node.o == 0) node.o = node.c;
-    node.dil = 1;
-    if (node.h + 2 * node.pad < node.k)
-        b->status =
-            ad_fail(b->ctx, ADATOM_USAGE, "pictures of %d x %d are too small for %s: nothing would be left for %s",
-                    b->net->image_size, b->net->image_size, b->net->arch, node.name);
-    node.oh = (node.h + 2 * node.pad - node.k) / node.stride + 1;
-    node.ow = (node.w + 2 * node.pad - node.k) / node.stride + 1;
-    int number = b->status == ADATOM_OK ? ad_network_add_node(b->ctx, b->net, &node) : 0;
-    if (number < 0) b->status = ADATOM_OUT_OF_MEMORY;
-    return AD_MAX(number, 0);
-}
-
-/* Only a node's parameters of its own kind are there; the others are -1. */
-static const ad_node bare = {.residual = -1,
-                             .k = 1,
-                             .stride = 1,
-                             .kernel = -1,
-                             .coefficients = -1,
-                             .atoms = -1,
-                             .gamma = -1,
-                             .beta = -1,
-                             .statistics = -1};
-
-static int add_pool(builder *b, const char *prefix, int input, int k, int stride, int pad, bool average) {
-    ad_node node = bare;
-    node.kind = AD_NODE_POOL;
-    node.input = input;
-    node.k = k;
-    node.stride = stride;
-    node.pad = pad;
-    node.average = average;
-    return add_node(b, prefix, prefix[0] ? ".pool" : "pool", node);
-}
-
-static void check_groups(builder *b, const char *prefix, int c, int o) {
-    const int group = b->net->made_from.group;
-    if (b->status != ADATOM_OK || (c % group == 0 && o % group == 0)) return;
-    b->status = ad_fail(b->ctx, ADATOM_USAGE, "groups of %d channels do not divide the %d channels of %s", group,
-                        c % group ? c : o, prefix);
-}
-
-/* m = 0: an ordinary kernel. "Same" padding. */
-static int add_conv(builder *b, const char *prefix, int input, int o, int k, int stride, int m) {
-    ad_node node = bare;
-    node.kind = AD_NODE_CONV;
-    node.input = input;
-    node.k = k;
-    node.stride = stride;
-    node.pad = k / 2;
-    node.o = o;
-    node.m = m;
-    const int c = input == 0 ? 3 : b->net->nodes[input].o;
-    if (m == 0 || b->net->made_from.residual)
-        node.kernel = add_param(b, AD_PARAM_KERNEL, prefix, ".kernel", o, c, k, 0);
-    if (m > 0) {
-        const int group = node.group = b->net->made_from.group;
-        const char *scope = ad_network_scope(b->net);
-        char owner[40];
-        if (strcmp(scope, "net") == 0)
-            snprintf(owner, sizeof owner, "shared");
-        else if (strcmp(scope, "stage") == 0)
-            snprintf(owner, sizeof owner, "stage%d", b->stage);
-        else
-            snprintf(owner, sizeof owner, "%s", prefix);
-        if (group > 0) check_groups(b, prefix, c, o);
-        node.coefficients =
-            add_param(b, AD_PARAM_COEFFICIENTS, owner, ".coefficients", group ? group : o, group ? group : c, 0, m);
-        node.atoms = add_param(b, AD_PARAM_ATOMS, prefix, ".atoms", o, c, k, m);
-        if (b->status == ADATOM_OK) b->net->params[node.atoms].group = group;
+/* The network numbered index, from 0, with its family; NULL past the last. */
+static const ad_arch *arch_at(size_t index, const ad_family **family) {
+    for (size_t f = 0; f < AD_COUNT(families); f++) {
+        *family = families[f];
+        if (index < families[f]->count)
+            return (const void *)((const char *)families[f]->rows + index * families[f]->size);
+        index -= families[f]->count;
     }
-    return add_node(b, prefix, ".conv", node);
-}
-
-static int add_norm(builder *b, const char *prefix, int input, int residual, bool activation) {
-    ad_node node = bare;
-    node.kind = AD_NODE_NORM;
-    node.input = input;
-    node.residual = residual;
-    node.act = !activation ? 0 : b->slope > 0 ? 2 : 1;
-    node.slope = activation ? b->slope : 0;
-    const int c = b->net->nodes[input].o;
-    node.gamma = add_param(b, AD_PARAM_GAMMA, prefix, ".norm.weight", 0, c, 0, 0);
-    node.beta = add_param(b, AD_PARAM_BETA, prefix, ".norm.bias", 0, c, 0, 0);
-    node.statistics = add_param(b, AD_PARAM_STATISTICS, prefix, ".norm", 0, c, 0, 0);
-    return add_node(b, prefix, ".norm", node);
-}
-
-/* The next layer: a k x k convolution with its batch norm and activation. The first of the network is ordinary by
- * default. */
-static int add_layer(builder *b, int input, int width, int k, int stride, int residual) {
-    char prefix[24];
-    snprintf(prefix, sizeof prefix, "layer%d", ++b->layer);
-    const adatom_model_params *p = &b->net->made_from;
-    const int m = b->layer == 1 && !p->decompose_first ? 0 : p->atoms;
-    return add_norm(b, prefix, add_conv(b, prefix, input, width, k, stride, m), residual, true);
-}
-
-static int add_block(builder *b, const architecture *arch, int input, int width, int stride, bool pool) {
-    char prefix[40];
-    int residual = -1;
-    if (arch->residual) {
-        residual = input;
-        if (stride != 1 || input == 0 || b->net->nodes[input].o != width) {
-            /* Named after the layer it leads around first. */
-            snprintf(prefix, sizeof prefix, "layer%d.shortcut", b->layer + 1);
-            b->place = -1;
-            residual = add_norm(b, prefix, add_conv(b, prefix, input, width, 1, stride, 0), -1, false);
-        }
-    }
-    int x = input;
-    for (int i = 0; i < arch->convs; i++) {
-        b->place = i;
-        x = add_layer(b, x, width, 3, i == 0 ? stride : 1, i == arch->convs - 1 ? residual : -1);
-    }
-    snprintf(prefix, sizeof prefix, "layer%d", b->layer);
-    return pool ? add_pool(b, prefix, x, 2, 2, 0, false) : x;
-}
-
-/* Channels of a stage: in proportion to the first, rounded up to a multiple of 4. */
-static int stage_width(const architecture *arch, const stage *s, int first) {
-    const int base = arch->stages[0].width;
-    return (s->width * first + 4 * base - 1) / (4 * base) * 4;
-}
-
-static void add_nodes(builder *b, const architecture *arch) {
-    ad_network *net = b->net;
-    const adatom_model_params *p = &net->made_from;
-    ad_node input = bare;
-    input.kind = AD_NODE_INPUT;
-    input.input = -1;
-    input.h = input.w = input.oh = input.ow = net->image_size;
-    input.c = input.o = 4;
-    snprintf(input.name, sizeof input.name, "input");
-    int x = ad_network_add_node(b->ctx, net, &input);
-    if (x < 0) {
-        b->status = ADATOM_OUT_OF_MEMORY;
-        return;
-    }
-    for (size_t i = 0; arch->stem && i < AD_COUNT(stems); i++) {
-        if (stems[i].stem != p->stem) continue;
-        x = add_layer(b, x, p->width, stems[i].k, stems[i].stride, -1);
-        if (stems[i].pool) x = add_pool(b, "layer1", x, 3, 2, 1, false);
-    }
-    for (const stage *s = arch->stages; s < arch->stages + MAX_STAGES && s->blocks > 0; s++) {
-        b->stage++;
-        const int width = stage_width(arch, s, p->width);
-        for (b->block = 0; b->block < s->blocks; b->block++)
-            x = add_block(b, arch, x, width, b->block == 0 ? s->stride : 1, s->pool && b->block == s->blocks - 1);
-    }
-    if (arch->average) x = add_pool(b, "", x, net->nodes[x].oh, net->nodes[x].oh, 0, true);
-    net->features = net->nodes[x].oh * net->nodes[x].ow * net->nodes[x].o;
-    if (p->classes > 0) {
-        net->way = p->classes;
-        net->head = add_param(b, AD_PARAM_HEAD, "head", ".weight", p->classes, net->features, 0, 0);
-        net->head_bias = add_param(b, AD_PARAM_HEAD_BIAS, "head", ".bias", p->classes, 0, 0, 0);
-    }
-}
-
-/* The entry of a table of structs whose first member is a name; NULL with a message that lists the names. */
-static const void *find(adatom_context *ctx, const char *what, const char *name, const void *table, size_t count,
-                        size_t size) {
-    char names[128] = "";
-    for (size_t i = 0; i < count; i++) {
-        const char *const *entry = (const void *)((const char *)table + i * size);
-        if (strcmp(*entry, name) == 0) return entry;
-        const size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", *entry);
-    }
-    ad_fail(ctx, ADATOM_USAGE, "unknown %s '%s'; known: %s", what, name, names);
     return NULL;
+}
+
+/* The network of a name, or NULL. */
+static const ad_arch *named(const char *name, const ad_family **family) {
+    const ad_arch *arch;
+    for (size_t i = 0; (arch = arch_at(i, family)); i++)
+        if (strcmp(arch->name, name) == 0) break;
+    return arch;
+}
+
+static const ad_arch *find(adatom_context *ctx, const char *name, const ad_family **family) {
+    char names[600] = "";
+    const ad_arch *arch = named(name, family);
+    for (size_t i = 0; !arch && adatom_model_arch(i); i++) {
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", adatom_model_arch(i));
+    }
+    if (!arch) ad_fail(ctx, ADATOM_USAGE, "unknown architecture '%s'; known: %s", name, names);
+    return arch;
 }
 
 static adatom_status check_range(adatom_context *ctx, const char *what, int value, int least, int most) {
@@ -260,7 +46,8 @@ static adatom_status check_range(adatom_context *ctx, const char *what, int valu
 }
 
 /* The size of the groups where coefficients are shared by groups of channels; 0 elsewhere. */
-static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, const architecture *arch) {
+static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, const ad_family *family,
+                                   const ad_arch *arch) {
     enum { USUAL_GROUP = 64 };
     if (p->sharing < ADATOM_SHARING_GROUP_LAYER)
         return p->group == 0
@@ -274,62 +61,109 @@ static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, 
             adatom_sharing_name(p->sharing));
     if (p->group < 0 || p->group % 4)
         return ad_fail(ctx, ADATOM_USAGE, "the size of groups is %d; it must be a multiple of 4", p->group);
-    for (int group = USUAL_GROUP; group >= 4 && p->group == 0; group -= 4) {
-        bool divides = true;
-        for (const stage *s = arch->stages; s < arch->stages + MAX_STAGES && s->blocks > 0; s++)
-            divides = divides && stage_width(arch, s, p->width) % group == 0;
-        if (divides) p->group = group;
-    }
+    if (!family->divides)
+        return ad_fail(ctx, ADATOM_USAGE, "%s has no coefficients that groups of channels could share", arch->name);
+    for (int group = USUAL_GROUP; group >= 4 && p->group == 0; group -= 4)
+        if (family->divides(arch, p->width, group)) p->group = group;
     return ADATOM_OK;
 }
 
+static float usual_epsilon(const ad_arch *arch) { return arch->epsilon > 0 ? arch->epsilon : 1e-5f; }
+static adatom_padding usual_padding(const ad_arch *arch) {
+    return arch->same ? ADATOM_PADDING_SAME : ADATOM_PADDING_EVEN;
+}
+
+bool ad_network_usual(const adatom_model_params *params) {
+    const ad_family *family;
+    const ad_arch *arch = named(params->arch, &family);
+    return params->norm_epsilon == usual_epsilon(arch) && params->padding == usual_padding(arch);
+}
+
+int ad_network_pictures(const char *name) {
+    const ad_family *family;
+    return named(name, &family)->published;
+}
+
+int ad_network_width(const char *name, bool *others) {
+    const ad_family *family;
+    const ad_arch *arch = named(name, &family);
+    *others = arch->widths;
+    return arch->width;
+}
+
 /* Fills in defaults and replaces the name by a static one. */
-static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const architecture **arch) {
+static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const ad_family **family,
+                             const ad_arch **out) {
     adatom_status status = ADATOM_OK;
-    *arch = find(ctx, "architecture", p->arch ? p->arch : "conv4", architectures, AD_COUNT(architectures),
-                 sizeof *architectures);
-    if (!*arch) return ADATOM_USAGE;
-    p->arch = (*arch)->name;
+    const ad_arch *arch = *out = find(ctx, p->arch ? p->arch : "conv4", family);
+    if (!arch) return ADATOM_USAGE;
+    p->arch = arch->name;
     if (!is_sharing((int)p->sharing)) return ad_choice_refuse(ctx, "sharing", (int)p->sharing);
     if (!is_stem((int)p->stem)) return ad_choice_refuse(ctx, "stem", (int)p->stem);
     if (p->sharing == ADATOM_SHARING_DEFAULT) p->sharing = ADATOM_SHARING_NET;
-    if (p->stem && !(*arch)->stem)
+    if (p->stem && !arch->stems)
         return ad_fail(ctx, ADATOM_USAGE, "%s has no stem to choose ('%s' was asked for)", p->arch,
                        adatom_stem_name(p->stem));
-    if ((*arch)->stem && p->stem == ADATOM_STEM_DEFAULT) p->stem = ADATOM_STEM_7X7;
+    if (arch->stems && p->stem == ADATOM_STEM_DEFAULT) p->stem = ADATOM_STEM_7X7;
     if (p->atoms == 0) p->atoms = 8;
-    if (p->image_size == 0) p->image_size = 84;
-    if (p->width == 0) p->width = (*arch)->stages[0].width;
+    if (p->image_size == 0) p->image_size = arch->image_size;
+    if (p->width == 0) p->width = arch->width;
     AD_TRY(check_range(ctx, "the number of atoms", p->atoms, 1, 64));
     AD_TRY(check_range(ctx, "the image size", p->image_size, 1, 1024));
     AD_TRY(check_range(ctx, "the width", p->width, 4, 1024));
     AD_TRY(check_range(ctx, "the number of classes", p->classes, 0, 65536));
     if (p->width % 4) return ad_fail(ctx, ADATOM_USAGE, "the width is %d; it must be a multiple of 4", p->width);
+    if (!arch->widths && p->width != arch->width)
+        return ad_fail(ctx, ADATOM_USAGE, "%s has one width, %d; %d was asked for", p->arch, arch->width, p->width);
+    if (!(p->norm_epsilon >= 0 && p->norm_epsilon <= 1))
+        return ad_fail(ctx, ADATOM_USAGE, "the number that norms add to variances is %g; it must be 0 to 1",
+                       (double)p->norm_epsilon);
+    if (p->norm_epsilon == 0) p->norm_epsilon = usual_epsilon(arch);
+    if (!is_padding((int)p->padding)) return ad_choice_refuse(ctx, "padding", (int)p->padding);
+    if (p->padding == ADATOM_PADDING_DEFAULT) p->padding = usual_padding(arch);
     if (p->sharing == ADATOM_SHARING_NONE) {
         if (p->residual) return ad_fail(ctx, ADATOM_USAGE, "a residual network has atoms; sharing none was asked for");
         p->atoms = 0;
     }
-    AD_TRY(resolve_group(ctx, p, *arch));
+    AD_TRY(resolve_group(ctx, p, *family, arch));
 done:
     return status;
 }
 
 const char *adatom_model_arch(size_t index) {
-    return index < AD_COUNT(architectures) ? architectures[index].name : NULL;
+    const ad_family *family;
+    const ad_arch *arch = arch_at(index, &family);
+    return arch ? arch->name : NULL;
+}
+
+/* The features and their classifier. */
+static void add_head(ad_builder *b) {
+    ad_network *net = b->net;
+    if (b->status != ADATOM_OK) return;
+    const ad_node *last = &net->nodes[net->node_count - 1];
+    net->features = last->oh * last->ow * last->o;
+    if (net->made_from.classes == 0) return;
+    net->way = net->made_from.classes;
+    net->head = ad_network_add_param(b->ctx, net, AD_PARAM_HEAD, "head.weight", net->way, net->features, 0, 0);
+    net->head_bias = ad_network_add_param(b->ctx, net, AD_PARAM_HEAD_BIAS, "head.bias", net->way, 0, 0, 0);
+    if (net->head < 0 || net->head_bias < 0) b->status = ADATOM_OUT_OF_MEMORY;
 }
 
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out) {
     *out = (ad_network){.made_from = *params, .head = -1, .head_bias = -1};
-    out->made_from.size = sizeof out->made_from; /* it may be passed on as a caller's */
-    builder b = {.ctx = ctx, .net = out};
-    const architecture *arch = NULL;
+    adatom_model_params *p = &out->made_from;
+    p->size = sizeof *p; /* it may be passed on as a caller's */
+    const ad_family *family = NULL;
+    const ad_arch *arch = NULL;
     adatom_status status = ADATOM_OK;
-    AD_TRY(resolve(ctx, &out->made_from, &arch));
-    snprintf(out->arch, sizeof out->arch, "%s", out->made_from.arch);
-    snprintf(out->sharing, sizeof out->sharing, "%s", adatom_sharing_name(out->made_from.sharing));
-    out->image_size = out->made_from.image_size;
-    b.slope = arch->slope;
-    add_nodes(&b, arch);
+    AD_TRY(resolve(ctx, p, &family, &arch));
+    snprintf(out->arch, sizeof out->arch, "%s", p->arch);
+    snprintf(out->sharing, sizeof out->sharing, "%s", adatom_sharing_name(p->sharing));
+    out->image_size = p->image_size;
+    ad_builder b = {.ctx = ctx, .net = out, .epsilon = p->norm_epsilon, .same = p->padding == ADATOM_PADDING_SAME};
+    ad_build_input(&b);
+    if (b.status == ADATOM_OK) family->build(&b, arch);
+    add_head(&b);
     AD_TRY(b.status);
     AD_TRY(ad_network_layout(ctx, out));
 done:

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV && node->k > 1; }
+bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV && node->k > 1 && node->groups == 1; }
 
 int ad_lowrank_gains(ad_lowrank_kind kind) { return kind == AD_LOWRANK_BORA ? 2 : kind == AD_LOWRANK_DORA; }
 
@@ -21,29 +21,30 @@ const char *ad_lowrank_suffix(int part) {
 }
 
 int ad_lowrank_file(const ad_node *node, int rank, int part, char name[AD_PARAM_NAME], int64_t shape[4]) {
-    const int64_t c = ad_node_channels(node), o = node->o, k = node->k;
+    const int64_t c = node->channels, o = node->o, k = node->k;
     snprintf(name, AD_PARAM_NAME, "%s%s", node->name, ad_lowrank_suffix(part));
-    switch (part) {
-    case 0: return memcpy(shape, (int64_t[]){rank, c, k, k}, 4 * sizeof *shape), 4;
-    case 1: return memcpy(shape, (int64_t[]){o, rank, 1, 1}, 4 * sizeof *shape), 4;
-    default: return shape[0] = part == 2 ? o : c, 1;
+    if (part > 1) {
+        shape[0] = part == 2 ? o : c;
+        return 1;
     }
+    const int64_t a[] = {rank, c, k, k}, b[] = {o, rank, 1, 1};
+    memcpy(shape, part == 0 ? a : b, sizeof a);
+    return 4;
 }
 
 size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *layer, int part, size_t index) {
-    const size_t k2 = (size_t)(node->k * node->k), c = (size_t)ad_node_channels(node);
+    const size_t k2 = (size_t)(node->k * node->k), c = (size_t)node->channels;
     if (part == 0) return layer->a + (index % k2 * (size_t)node->c + index / k2 % c) * (size_t)rank + index / (k2 * c);
     return (part == 1 ? layer->b : layer->gain[part - 2]) + index;
 }
 
 uint64_t ad_lowrank_parameters(const ad_node *node, const ad_lowrank *how) {
-    const uint64_t c = (uint64_t)ad_node_channels(node), o = (uint64_t)node->o,
-                   gains = (uint64_t)ad_lowrank_gains(how->kind);
+    const uint64_t c = (uint64_t)node->channels, o = (uint64_t)node->o, gains = (uint64_t)ad_lowrank_gains(how->kind);
     return ((uint64_t)(node->k * node->k) * c + o) * (uint64_t)how->rank + (gains > 0 ? o : 0) + (gains > 1 ? c : 0);
 }
 
 void ad_lowrank_start(const ad_node *node, int rank, ad_random *random, float *a) {
-    const int taps = node->k * node->k, channels = ad_node_channels(node);
+    const int taps = node->k * node->k, channels = node->channels;
     const float bound = 1.0f / sqrtf((float)(taps * channels));
     for (int tap = 0; tap < taps; tap++)
         for (int c = 0; c < node->c; c++)

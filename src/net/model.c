@@ -63,6 +63,8 @@ static double deviation(const ad_param *p) {
     case AD_PARAM_HEAD_BIAS:
     case AD_PARAM_GAMMA:
     case AD_PARAM_BETA:
+    case AD_PARAM_BIAS:
+    case AD_PARAM_SCALE:
     case AD_PARAM_STATISTICS: break;
     }
     return -1;
@@ -79,7 +81,8 @@ void ad_model_initialise(adatom_model *model, uint64_t seed) {
             ad_random random = ad_random_make(seed, AD_STREAM_INIT, (uint32_t)i);
             for (size_t e = 0; e < p->logical; e++)
                 values[ad_param_at(p, 0, e)] = (float)sigma * ad_random_normal(&random);
-        } else if (p->kind == AD_PARAM_GAMMA || p->kind == AD_PARAM_STATISTICS) { /* gamma and variance: 1 */
+        } else if (p->kind == AD_PARAM_GAMMA || p->kind == AD_PARAM_SCALE ||
+                   p->kind == AD_PARAM_STATISTICS) { /* gamma, scale and variance: 1 */
             for (int32_t c = 0; c < p->c; c++) values[ad_param_at(p, ad_param_parts(p) - 1, (size_t)c)] = 1;
         }
     }
@@ -117,6 +120,10 @@ void ad_model_rehash(adatom_model *model) {
     hash = ad_hash(stem, strlen(stem), hash);
     hash = ad_hash(numbers, sizeof numbers, hash);
     if (p->group > 0) hash = ad_hash(&p->group, sizeof p->group, hash);
+    if (!ad_network_usual(p)) {
+        hash = ad_hash(&p->norm_epsilon, sizeof p->norm_epsilon, hash);
+        hash = ad_hash(adatom_padding_name(p->padding), strlen(adatom_padding_name(p->padding)), hash);
+    }
     if (model->interpolation != ADATOM_INTERPOLATION_FAST_BILINEAR) {
         const char *interpolation = adatom_interpolation_name(model->interpolation);
         hash = ad_hash(interpolation, strlen(interpolation), hash);
@@ -165,8 +172,9 @@ adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info
 static uint64_t logical(const ad_network *net, int param) { return param < 0 ? 0 : net->params[param].logical; }
 
 static adatom_status describe_layer(const adatom_model *model, int index, adatom_layer_info *out) {
-    static const char *const kinds[] = {
-        [AD_NODE_INPUT] = "input", [AD_NODE_CONV] = "conv", [AD_NODE_NORM] = "norm", [AD_NODE_POOL] = "pool"};
+#define KIND_NAME(KIND, name) [AD_NODE_##KIND] = #name,
+    static const char *const kinds[] = {AD_LAYERS(KIND_NAME)};
+#undef KIND_NAME
     const ad_network *net = &model->net;
     const int nodes = net->node_count - 1, layers = nodes + (net->way > 0);
     *out = (adatom_layer_info){0};
@@ -190,24 +198,25 @@ static adatom_status describe_layer(const adatom_model *model, int index, adatom
         .name = node->name,
         .in_height = node->h,
         .in_width = node->w,
-        .in_channels = ad_node_channels(node),
+        .in_channels = node->channels,
         .out_height = node->oh,
         .out_width = node->ow,
         .out_channels = node->o,
         .coefficients = node->coefficients < 0 ? NULL : net->params[node->coefficients].name,
         .own_parameters = logical(net, node->kernel) + logical(net, node->atoms) + logical(net, node->gamma) +
-                          logical(net, node->beta),
+                          logical(net, node->beta) + logical(net, node->bias) + logical(net, node->scale),
         .macs = ad_node_macs(node),
         .macs_coefficients_first = ad_node_macs_coefficients_first(node),
         .macs_sum_first = ad_node_macs_group_sums(node) + ad_node_macs_group_product(node),
     };
     snprintf(out->kind, sizeof out->kind, "%s", kinds[node->kind]);
-    if (node->kind != AD_NODE_NORM) {
+    if (node->kind == AD_NODE_CONV || node->kind == AD_NODE_POOL) {
         out->kernel = node->k;
         out->stride = node->stride;
         out->padding = node->pad;
         out->dilation = node->dil;
         out->atoms = node->m;
+        out->groups = node->groups;
     }
     if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0)
         out->own_parameters += logical(net, node->coefficients);

@@ -9,10 +9,13 @@ static const ad_role roles[] = {
     [AD_PARAM_ATOMS] = AD_ROLE_ATOMS,     [AD_PARAM_HEAD] = AD_ROLE_HEAD,
     [AD_PARAM_HEAD_BIAS] = AD_ROLE_HEAD,  [AD_PARAM_GAMMA] = AD_ROLE_NORM,
     [AD_PARAM_BETA] = AD_ROLE_NORM,       [AD_PARAM_COEFFICIENTS] = AD_ROLE_COEFFICIENTS,
-    [AD_PARAM_KERNEL] = AD_ROLE_ORDINARY, [AD_PARAM_STATISTICS] = AD_ROLE_STATISTICS,
+    [AD_PARAM_KERNEL] = AD_ROLE_ORDINARY, [AD_PARAM_BIAS] = AD_ROLE_ORDINARY,
+    [AD_PARAM_SCALE] = AD_ROLE_ORDINARY,  [AD_PARAM_STATISTICS] = AD_ROLE_STATISTICS,
 };
 
 static size_t padded(int32_t channels) { return ((size_t)channels + 3) / 4 * 4; }
+/* Inputs of a kernel: the one of depthwise kernels is not padded. */
+static size_t padded_inputs(int32_t c) { return c == 1 ? 1 : padded(c); }
 
 int ad_network_add_node(adatom_context *ctx, ad_network *net, const ad_node *node) {
     ad_node *grown = ad_realloc(ctx, net->nodes, (size_t)net->node_count, (size_t)net->node_count + 1, sizeof *grown);
@@ -49,14 +52,19 @@ static void set_counts(ad_param *p) {
     case AD_PARAM_HEAD: p->logical = p->count = o * c; break;
     case AD_PARAM_HEAD_BIAS: p->logical = p->count = o; break;
     case AD_PARAM_GAMMA:
+    case AD_PARAM_SCALE:
     case AD_PARAM_BETA: p->logical = p->count = c; break;
+    case AD_PARAM_BIAS:
+        p->logical = o;
+        p->count = padded(p->o);
+        break;
     case AD_PARAM_COEFFICIENTS:
         p->logical = c * m * o;
-        p->count = padded(p->c) * m * o;
+        p->count = padded_inputs(p->c) * m * o;
         break;
     case AD_PARAM_KERNEL:
         p->logical = k2 * c * o;
-        p->count = k2 * padded(p->c) * o;
+        p->count = k2 * padded_inputs(p->c) * padded(p->o);
         break;
     case AD_PARAM_STATISTICS: p->logical = p->count = 2 * c; break;
     }
@@ -88,8 +96,8 @@ adatom_status ad_network_layout(adatom_context *ctx, ad_network *net) {
     net->role_begin[AD_ROLE_COUNT] = offset;
     for (int i = 0; i < net->node_count; i++) {
         ad_node *node = &net->nodes[i];
-        int *numbers[] = {&node->kernel, &node->coefficients, &node->atoms,
-                          &node->gamma,  &node->beta,         &node->statistics};
+        int *numbers[] = {&node->kernel, &node->coefficients, &node->atoms,      &node->bias,
+                          &node->gamma,  &node->beta,         &node->statistics, &node->scale};
         for (size_t j = 0; j < AD_COUNT(numbers); j++)
             if (*numbers[j] >= 0) *numbers[j] = moved[*numbers[j]];
     }
@@ -122,19 +130,17 @@ const char *ad_network_scope(const ad_network *net) {
     return dash ? dash + 1 : net->sharing;
 }
 
-int32_t ad_node_channels(const ad_node *node) { return node->input == 0 ? 3 : node->c; }
-
 uint64_t ad_node_macs(const ad_node *node) {
     if (node->kind != AD_NODE_CONV) return 0;
-    return (uint64_t)node->oh * (uint64_t)node->ow * (uint64_t)(node->k * node->k) * (uint64_t)ad_node_channels(node) *
-           (uint64_t)node->o;
+    return (uint64_t)node->oh * (uint64_t)node->ow * (uint64_t)(node->k * node->k) * (uint64_t)node->channels *
+           (uint64_t)node->filters;
 }
 
 uint64_t ad_node_macs_coefficients_first(const ad_node *node) {
     if (node->kind != AD_NODE_CONV || node->m == 0 || node->group > 0) return 0;
     const uint64_t in = (uint64_t)node->h * (uint64_t)node->w, out = (uint64_t)node->oh * (uint64_t)node->ow;
     const uint64_t mo = (uint64_t)node->m * (uint64_t)node->o;
-    return in * mo * (uint64_t)ad_node_channels(node) + out * mo * (uint64_t)(node->k * node->k);
+    return in * mo * (uint64_t)node->channels + out * mo * (uint64_t)(node->k * node->k);
 }
 
 uint64_t ad_node_macs_group_sums(const ad_node *node) {
@@ -163,9 +169,11 @@ int ad_param_file(const ad_param *p, int part, char name[AD_PARAM_NAME], int64_t
     case AD_PARAM_HEAD: return write_shape(shape, 2, (int64_t[]){o, c});
     case AD_PARAM_COEFFICIENTS: return write_shape(shape, 3, (int64_t[]){o, c, m});
     case AD_PARAM_KERNEL: return write_shape(shape, 4, (int64_t[]){o, c, k, k});
-    case AD_PARAM_HEAD_BIAS: return write_shape(shape, 1, (int64_t[]){o});
+    case AD_PARAM_HEAD_BIAS:
+    case AD_PARAM_BIAS: return write_shape(shape, 1, (int64_t[]){o});
     case AD_PARAM_GAMMA:
     case AD_PARAM_BETA:
+    case AD_PARAM_SCALE:
     case AD_PARAM_STATISTICS: break;
     }
     return write_shape(shape, 1, (int64_t[]){c});
@@ -175,14 +183,16 @@ size_t ad_param_at(const ad_param *p, int part, size_t index) {
     const size_t o = (size_t)p->o, c = (size_t)p->c, k2 = (size_t)p->k * (size_t)p->k, m = (size_t)p->m;
     switch (p->kind) {
     case AD_PARAM_COEFFICIENTS: /* [o][c][m] -> [c][m][o] */ return index % (c * m) * o + index / (c * m);
-    case AD_PARAM_KERNEL: /* [o][c][k*k] -> [k*k][c padded][o] */
-        return (index % k2 * padded(p->c) + index / k2 % c) * o + index / (k2 * c);
+    case AD_PARAM_KERNEL: /* [o][c][k*k] -> [k*k][c padded][o padded] */
+        return (index % k2 * padded_inputs(p->c) + index / k2 % c) * padded(p->o) + index / (k2 * c);
     case AD_PARAM_STATISTICS: return (size_t)part * c + index;
     case AD_PARAM_ATOMS:
     case AD_PARAM_HEAD:
     case AD_PARAM_HEAD_BIAS:
     case AD_PARAM_GAMMA:
-    case AD_PARAM_BETA: break;
+    case AD_PARAM_BETA:
+    case AD_PARAM_BIAS:
+    case AD_PARAM_SCALE: break;
     }
     return index;
 }

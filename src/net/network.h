@@ -1,7 +1,7 @@
 /* Networks as data: a table of parameters and a list of nodes. Built from an architecture's name (net/arch.c), from
  * which sizes, file format, gradients, optimiser ranges, reports and plans are all derived. */
-#ifndef AD_NN_NETWORK_H
-#define AD_NN_NETWORK_H
+#ifndef AD_NET_NETWORK_H
+#define AD_NET_NETWORK_H
 
 #include "base/base.h"
 #include <adatom/model.h>
@@ -25,8 +25,11 @@ typedef enum ad_param_kind {
     AD_PARAM_GAMMA,        /* [c] */
     AD_PARAM_BETA,         /* [c] */
     AD_PARAM_COEFFICIENTS, /* arena [c_padded][m][o]    file [o,c,m]; c_padded as for kernels */
-    AD_PARAM_KERNEL,       /* arena [k*k][c_padded][o]  file [o,c,k,k]; c_padded = c rounded up to 4, padding zero */
-    AD_PARAM_STATISTICS    /* arena [2][c] mean, var    file two tensors NAME.running_mean, NAME.running_var [c] */
+    AD_PARAM_KERNEL, /* arena [k*k][c_padded][o_padded]  file [o,c,k,k]; both rounded up to 4, padding zero; but c = 1
+                        of depthwise kernels stays 1 */
+    AD_PARAM_BIAS,   /* arena [o_padded]          file [o]: of a convolution that no norm follows */
+    AD_PARAM_SCALE,  /* [c]: one factor a channel, before a residual sum */
+    AD_PARAM_STATISTICS /* arena [2][c] mean, var    file two tensors NAME.running_mean, NAME.running_var [c] */
 } ad_param_kind;
 
 typedef struct ad_param {
@@ -41,7 +44,37 @@ typedef struct ad_param {
     size_t logical;     /* numbers that count as parameters: without padding */
 } ad_param;
 
-typedef enum ad_node_kind { AD_NODE_INPUT, AD_NODE_CONV, AD_NODE_NORM, AD_NODE_POOL } ad_node_kind;
+/* The kinds of nodes besides the input: AD_NODE_X and its name, which compile/layers/NAME.c computes.
+ *   NORM: act(batch norm + residual); without gamma act(x + residual), with `scale` act(scale x + residual).
+ *   LAYER_NORM: over the channels of each position.
+ *   CHANNEL_SCALE: x times one factor a picture and channel, which are the 1 x 1 output of node `gate`. */
+#define AD_LAYERS(LAYER)                                                                                               \
+    LAYER(CONV, conv)                                                                                                  \
+    LAYER(NORM, norm)                                                                                                  \
+    LAYER(LAYER_NORM, layer_norm)                                                                                      \
+    LAYER(CHANNEL_SCALE, channel_scale)                                                                                \
+    LAYER(POOL, pool)
+#define AD_NODE_KIND(KIND, name) AD_NODE_##KIND,
+typedef enum ad_node_kind { AD_NODE_INPUT, AD_LAYERS(AD_NODE_KIND) } ad_node_kind;
+#undef AD_NODE_KIND
+
+/* What a convolution is in its block: other programs name the tensors by it. */
+typedef enum ad_part {
+    AD_PART_STEM,
+    AD_PART_LAYER, /* one of the block's equal convolutions, number `place` */
+    AD_PART_SHORTCUT,
+    AD_PART_EXPAND,    /* 1x1, to more channels; of ConvNeXt the first of its two */
+    AD_PART_DEPTHWISE, /* of a block with EXPAND before it, or of ConvNeXt */
+    AD_PART_PROJECT,   /* 1x1, to fewer channels, after DEPTHWISE */
+    AD_PART_LONE,      /* depthwise, of a block without EXPAND */
+    AD_PART_LONE_PROJECT,
+    AD_PART_SQUEEZE, /* the two of squeeze-and-excite */
+    AD_PART_EXCITE,
+    AD_PART_DOWNSAMPLE, /* between two stages */
+    AD_PART_TOP,        /* after the last stage */
+    AD_PART_HIDDEN,     /* after the mean over positions */
+    AD_PART_COUNT
+} ad_part;
 
 /* Node 0 is the input. A node reads earlier nodes only. The last node's output, flattened channels-last, is the
  * features. */
@@ -50,20 +83,29 @@ typedef struct ad_node {
     char name[48];     /* "layer1.conv" ... */
     int input;         /* node number */
     int residual;      /* NORM: node added before the activation, or -1 */
+    int gate;          /* CHANNEL_SCALE: the factors' node; else -1 */
     int32_t h, w, c;   /* input (c padded to 4) */
-    int32_t oh, ow, o; /* output */
-    int32_t k, stride, pad, dil;
-    int32_t m;     /* CONV: atoms; 0 = ordinary kernel only */
-    int32_t group; /* CONV, m > 0: channels of the groups that share coefficients, a multiple of 4; 0: no groups */
-    int act;       /* NORM: 0 none, 1 relu, 2 leaky */
-    float slope;
-    int average; /* POOL: 0 maximum, 1 average */
-    int kernel;  /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
+    int32_t oh, ow, o; /* output (o padded to 4) */
+    int32_t k, stride, dil;
+    int32_t pad;      /* before the first row and column; what is after the last follows from oh and ow */
+    int32_t groups;   /* CONV: of channels that see each other; 1: all do; c: depthwise */
+    int32_t channels; /* CONV: that one filter reads, padding not counted: 3 from the picture, else c / groups */
+    int32_t filters;  /* CONV: o without padding */
+    int32_t m;        /* CONV: atoms; 0 = ordinary kernel only */
+    int32_t group;    /* CONV, m > 0: channels of the groups that share coefficients, a multiple of 4; 0: no groups */
+    int act;          /* NORM: enum ad_act */
+    float slope;      /* of AD_ACT_LEAKY */
+    float epsilon;    /* NORM, LAYER_NORM: added to variances */
+    int average;      /* POOL: 0 maximum, 1 average */
+    int kernel; /* CONV: parameter numbers, -1 absent; with m > 0 the kernel that a residual layer adds its atoms to */
     int coefficients, atoms; /* CONV, m > 0; coefficients may be shared with other nodes and larger than this layer */
-    int gamma, beta, statistics; /* NORM */
-    int stage;                   /* for sharing by stage and reports; 0: the stem */
-    int block, place; /* block of the stage, convolution of the block (-1: the shortcut's), from 0: for names in other
-                         layouts */
+    int bias;                /* CONV */
+    int gamma, beta;         /* NORM, LAYER_NORM */
+    int statistics;          /* NORM with gamma */
+    int scale;               /* NORM without gamma */
+    int stage;               /* for sharing by stage and reports; 0: the stem */
+    ad_part part;            /* CONV; of the nodes after it, that of their convolution */
+    int block, place;        /* block of the stage, convolution of the block, from 0: for names in other layouts */
 } ad_node;
 
 typedef struct ad_network {
@@ -104,6 +146,12 @@ struct adatom_model {
 /* Builds nodes and params for params->arch etc. (net/arch.c). params->classes = classes of the head kept in the arena
  * (0: none). Parameters that make no network: USAGE. */
 adatom_status ad_network_build(adatom_context *ctx, const adatom_model_params *params, ad_network *out);
+/* Whether params say of norms and padding what their architecture says itself: files and hashes leave it out then. */
+bool ad_network_usual(const adatom_model_params *params);
+/* The width of an architecture's first stage; *others: whether it can be made with other widths. */
+int ad_network_width(const char *arch, bool *others);
+/* The size of the pictures that published weights of the architecture were trained with. */
+int ad_network_pictures(const char *arch);
 void ad_network_clear(ad_network *net);
 
 /* For builders of networks (net/arch.c). Both return a number, or -1 when out of memory. A parameter whose name is
@@ -118,8 +166,8 @@ adatom_status ad_network_layout(adatom_context *ctx, ad_network *net);
 uint64_t ad_network_parameters(const ad_network *net, ad_role role);
 /* What shares coefficients, as sharing without "group-": none, layer, stage or net. */
 const char *ad_network_scope(const ad_network *net);
-/* Channels a convolution really reads: 3 from the picture, whose fourth channel is padding. */
-int32_t ad_node_channels(const ad_node *node);
+/* Whether each channel has a kernel of its own. */
+static inline bool ad_node_depthwise(const ad_node *node) { return node->groups > 1 && node->channels == 1; }
 /* Multiply-adds of one image: dense, k^2 c o for each output position; coefficients-first, m c o for each input
  * position and m k^2 o for each output position; 0 for other nodes. The two stages of sum-first, for groups of s
  * channels: m k^2 c o/s and m s o for each output position; 0 without groups. docs/methods.md, "Three exact ways to

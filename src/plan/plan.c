@@ -1,3 +1,4 @@
+#include "plan/activation.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -8,7 +9,6 @@ static const struct {
 } operations[AD_OP_COUNT] = {
 #define AD_OP(NAME, name, roles) {name, roles},
 #include "plan/ops.def"
-#undef AD_OP
 };
 
 const char *ad_op_name(int kind) { return kind >= 0 && kind < AD_OP_COUNT ? operations[kind].name : "unknown"; }
@@ -141,6 +141,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
                  groups = g->group ? o / go : 1;
     const size_t alpha = ((gc - 1) * m + m - 1) * (size_t)op->i[0] + go, z = out * groups * gc * m;
     const size_t psi = (g->group ? groups * (c / gc) : 1) * m * k2;
+    const size_t kernel = k2 * (size_t)ad_group_inputs(g) * o;
     size_t e[AD_OP_TENSORS] = {0};
 #define SET(...)                                                                                                       \
     do {                                                                                                               \
@@ -152,9 +153,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4);
         break;
     case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
-    case AD_OP_CONV: SET(in * c, k2 * c * o, o, out * o); break;
-    case AD_OP_CONV_DX: SET(out * o, k2 * c * o, in * c); break;
-    case AD_OP_CONV_DW: SET(in * c, out * o, k2 * c * o); break;
+    case AD_OP_CONV: SET(in * c, kernel, o, out * o, 2 * o, out * o); break;
+    case AD_OP_CONV_DX: SET(out * o, kernel, in * c); break;
+    case AD_OP_CONV_DW: SET(in * c, out * o, kernel); break;
     case AD_OP_CONV_DBIAS: SET(out * o, o); break;
     case AD_OP_COMPOSE: SET(alpha, psi, o, k2 * c * o, k2 * c * o); break;
     case AD_OP_COMPOSE_DPSI: SET(k2 * c * o, alpha, psi); break;
@@ -168,6 +169,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_DEPTH_DPSI: SET(in * c, z, psi); break;
     case AD_OP_FUSED_ATOMS: SET(in * c, c * m * o, m * k2, o, out * o); break;
     case AD_OP_FUSED_ATOMS_DX: SET(out * o, c * m * o, m * k2, in * c); break;
+    case AD_OP_DEPTHWISE: SET(in * c, k2 * c, c, out * c, 2 * c, out * c); break;
+    case AD_OP_DEPTHWISE_DX: SET(out * c, k2 * c, in * c); break;
+    case AD_OP_DEPTHWISE_DW: SET(in * c, out * c, k2 * c); break;
     case AD_OP_WEIGHT_NORM: SET(k2 * c * o, op->i[0] ? c : o); break;
     case AD_OP_WEIGHT_SCALE: SET(k2 * c * o, op->i[0] ? c : o, op->i[0] ? c : o, k2 * c * o); break;
     case AD_OP_WEIGHT_SCALE_BACK:
@@ -177,9 +181,11 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_BN_FOLD: SET(2 * c, c, c, 2 * c); break;
     case AD_OP_BN_RUNNING: SET(2 * c, 2 * c); break;
     case AD_OP_AFFINE: SET(in * c, 2 * c, in * c, in * c); break;
-    case AD_OP_AFFINE_SUMS: SET(in * c, in * c, in * c, 2 * c, 2 * c); break;
+    case AD_OP_AFFINE_SUMS: SET(in * c, in * c, in * c, 2 * c, 2 * c, 2 * c); break;
     case AD_OP_BN_BACK: SET(2 * c, 2 * c, c, c, c, 3 * c); break;
-    case AD_OP_AFFINE_BACK: SET(in * c, in * c, op->t[3] >= 0 ? 3 * c : c, in * c, in * c, in * c); break;
+    case AD_OP_AFFINE_BACK:
+        SET(in * c, in * c, op->t[3] >= 0 && !op->i[1] ? 3 * c : c, in * c, in * c, in * c, 2 * c);
+        break;
     case AD_OP_ADD: SET(c, c, c); break;
     case AD_OP_POOL: SET(in * c, out * c); break;
     case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
@@ -188,6 +194,11 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET(out * c, out * c / 4, out * c, op->t[4] >= 0 ? 3 * c : c, in * c, in * c, in * c);
         break;
     case AD_OP_AFFINE_POOL_SUMS: SET(in * c, out * c, out * c / 4, out * c, 2 * c, 2 * c); break;
+    case AD_OP_LAYER_NORM: SET(in * c, c, c, in * c, in * 2); break;
+    case AD_OP_LAYER_NORM_BACK: SET(in * c, c, in * 2, in * c, in * c); break;
+    case AD_OP_LAYER_NORM_SUMS: SET(in * c, in * 2, in * c, 2 * c); break;
+    case AD_OP_CHANNEL_SCALE: SET(in * c, n * c, in * c); break;
+    case AD_OP_CHANNEL_SCALE_BACK: SET(in * c, n * c, in * c, in * c, n * c); break;
     case AD_OP_LINEAR: SET(n * c, o * c, o, n * o); break;
     case AD_OP_LINEAR_DX: SET(n * o, o * c, n * c); break;
     case AD_OP_LINEAR_DW: SET(n * c, n * o, o * c, o); break;
@@ -214,7 +225,7 @@ double ad_op_flops(const ad_op *op) {
     switch ((ad_op_kind)op->kind) {
     case AD_OP_CONV:
     case AD_OP_CONV_DX:
-    case AD_OP_CONV_DW: return 2 * t * out * k2 * g->c * g->o;
+    case AD_OP_CONV_DW: return 2 * t * out * k2 * ad_group_inputs(g) * g->o;
     case AD_OP_COMPOSE:
     case AD_OP_COMPOSE_DPSI:
     case AD_OP_COMPOSE_DALPHA: return 2 * t * k2 * g->c * g->o * g->m;
@@ -226,6 +237,9 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_DEPTH_DPSI: return 2 * t * out * k2 * g->m * g->c * (g->group ? g->o / g->group : 1);
     case AD_OP_FUSED_ATOMS: return 2 * t * out * g->m * g->c * (k2 + g->o);
     case AD_OP_FUSED_ATOMS_DX: return 2 * t * g->m * g->o * (out * k2 + in * g->c);
+    case AD_OP_DEPTHWISE:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW: return 2 * t * out * k2 * g->c;
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
@@ -233,6 +247,10 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_AFFINE_BACK:
     case AD_OP_AFFINE_POOL:
     case AD_OP_AFFINE_POOL_BACK: return 2 * t * in * g->c;
+    case AD_OP_LAYER_NORM: return 8 * t * in * g->c;
+    case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
+    case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
+    case AD_OP_CHANNEL_SCALE_BACK: return 3 * t * in * g->c;
     default: {
         double elements = 0;
         for (int r = 0; r < AD_OP_TENSORS; r++)
@@ -263,7 +281,75 @@ static bool one_dictionary(int kind) {
 /* What ops.def asks of a tensor of type AD_F16. */
 static bool may_be_half(const ad_op *op, int role) {
     return ad_op_role_half(op->kind, role) && op->g.o % 4 == 0 &&
-           (op->kind != AD_OP_CONV || (op->g.k == 1 && !(op->flags & AD_ACCUMULATE)));
+           (op->kind != AD_OP_CONV ||
+            (op->g.k == 1 && !(op->flags & AD_ACCUMULATE) && ad_groups(&op->g) == 1 && !ad_op_has_epilogue(op)));
+}
+
+bool ad_op_has_epilogue(const ad_op *op) {
+    enum { COEF = 4, RESIDUAL = 5 };
+    return op->kind == AD_OP_CONV && (op->t[COEF] >= 0 || op->t[RESIDUAL] >= 0 || op->i[0] != AD_ACT_NONE);
+}
+
+/* What ops.def asks of the groups and of the epilogue of a convolution. */
+static adatom_status check_convolution(adatom_context *ctx, const ad_op *op, int number) {
+    const ad_geometry *g = &op->g;
+    const bool grouped = op->kind == AD_OP_CONV || op->kind == AD_OP_CONV_DX || op->kind == AD_OP_CONV_DW;
+    if (g->groups < 0 ||
+        (g->groups > 1 && (!grouped || g->c % (4 * (int64_t)g->groups) || g->o % (4 * (int64_t)g->groups))))
+        return ad_fail(ctx, ADATOM_USAGE,
+                       "plan: operation %d (%s) cannot convolve %d inputs and %d outputs in %d groups", number,
+                       ad_op_name(op->kind), (int)g->c, (int)g->o, (int)g->groups);
+    if ((op->kind == AD_OP_CONV || op->kind == AD_OP_DEPTHWISE) && (op->i[0] < 0 || op->i[0] >= AD_ACT_COUNT))
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no activation %d", number, ad_op_name(op->kind),
+                       (int)op->i[0]);
+    if (ad_op_has_epilogue(op) && (op->flags & AD_ACCUMULATE))
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add what it scales or activates", number,
+                       ad_op_name(op->kind));
+    return ADATOM_OK;
+}
+
+/* Whether the operation moves windows of k x k over h x w pixels, and whether each of these must have a pixel. */
+static bool has_windows(int kind, bool *each) {
+    *each = kind == AD_OP_POOL || kind == AD_OP_POOL_BACK;
+    switch (kind) {
+    case AD_OP_CONV:
+    case AD_OP_CONV_DX:
+    case AD_OP_CONV_DW:
+    case AD_OP_ATOMS:
+    case AD_OP_ATOMS_DU:
+    case AD_OP_ATOMS_DPSI:
+    case AD_OP_DEPTH:
+    case AD_OP_DEPTH_DX:
+    case AD_OP_DEPTH_DPSI:
+    case AD_OP_FUSED_ATOMS:
+    case AD_OP_FUSED_ATOMS_DX:
+    case AD_OP_DEPTHWISE:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW: return true;
+    default: return *each;
+    }
+}
+
+/* What ops.def says of the padding, for one dimension: `in` pixels, `out` windows. */
+static bool padding_fits(const ad_geometry *g, int64_t in, int64_t out, bool each) {
+    const int64_t span = (int64_t)g->dil * (g->k - 1) + 1, last = (out - 1) * g->stride - g->pad;
+    if (each && (g->pad >= span || last >= in)) return false;
+    return last + span - in <= (int64_t)g->pad + AD_MAX(g->stride - 1, 1);
+}
+
+static adatom_status check_windows(adatom_context *ctx, const ad_op *op, int number) {
+    const ad_geometry *g = &op->g;
+    bool each = false;
+    if (!has_windows(op->kind, &each)) return ADATOM_OK;
+    if (g->n < 1 || g->h < 1 || g->w < 1 || g->oh < 1 || g->ow < 1 || g->k < 1 || g->stride < 1 || g->dil < 1 ||
+        g->pad < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no such windows", number, ad_op_name(op->kind));
+    if (padding_fits(g, g->h, g->oh, each) && padding_fits(g, g->w, g->ow, each)) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE,
+                   "plan: operation %d (%s) cannot make %dx%d outputs of %dx%d pixels with k %d, stride %d, pad %d, "
+                   "dilation %d",
+                   number, ad_op_name(op->kind), (int)g->oh, (int)g->ow, (int)g->h, (int)g->w, (int)g->k,
+                   (int)g->stride, (int)g->pad, (int)g->dil);
 }
 
 static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int number) {
@@ -275,6 +361,38 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if (op->flags & ~(AD_ACCUMULATE | (op->kind == AD_OP_GATHER ? AD_FLIP : 0)))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
                        (unsigned)op->flags);
+    return ADATOM_OK;
+}
+
+int ad_op_act(const ad_op *op) {
+    switch ((ad_op_kind)op->kind) {
+    case AD_OP_AFFINE:
+    case AD_OP_AFFINE_SUMS:
+    case AD_OP_AFFINE_BACK:
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK:
+    case AD_OP_AFFINE_POOL_SUMS: return op->i[0];
+    default: return AD_ACT_NONE;
+    }
+}
+
+/* What the derivative of the activation is taken from is there. */
+static adatom_status check_activation(adatom_context *ctx, const ad_op *op, int number) {
+    const int act = ad_op_act(op);
+    const bool pool =
+        op->kind == AD_OP_AFFINE_POOL || op->kind == AD_OP_AFFINE_POOL_BACK || op->kind == AD_OP_AFFINE_POOL_SUMS;
+    if (act < 0 || act >= AD_ACT_COUNT || (pool && act > AD_ACT_RELU6))
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot have activation %d", number,
+                       ad_op_name(op->kind), act);
+    if (op->kind != AD_OP_AFFINE_BACK && op->kind != AD_OP_AFFINE_SUMS) return ADATOM_OK;
+    const bool back = op->kind == AD_OP_AFFINE_BACK, by_output = ad_act_by_output(act);
+    const int y = back ? op->t[0] : op->t[1], x = back ? op->t[3] : op->t[0];
+    if (by_output ? y < 0 : x < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) with activation %s lacks %s", number,
+                       ad_op_name(op->kind), ad_act_name(act), by_output ? "y" : "x");
+    if (back && !by_output && op->t[5] >= 0)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) with activation %s cannot have dresidual", number,
+                       ad_op_name(op->kind), ad_act_name(act));
     return ADATOM_OK;
 }
 
@@ -383,7 +501,10 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             const adatom_status status = check_type(ctx, plan, op, i, r);
             if (status != ADATOM_OK) return status;
         }
-        adatom_status status = check_flags(ctx, op, i);
+        adatom_status status = check_windows(ctx, op, i);
+        if (status == ADATOM_OK) status = check_convolution(ctx, op, i);
+        if (status == ADATOM_OK) status = check_flags(ctx, op, i);
+        if (status == ADATOM_OK) status = check_activation(ctx, op, i);
         if (status == ADATOM_OK) status = check_aliasing(ctx, plan, op, i);
         if (status != ADATOM_OK) return status;
     }

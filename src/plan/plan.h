@@ -1,7 +1,7 @@
 /* A plan is pure data: operations over tensors in a few arenas, in segments that are run in order, some many times.
  * It is built by compile/segments.c (networks) or by hand (kernel check: one operation) and run by an engine. */
-#ifndef AD_NN_PLAN_H
-#define AD_NN_PLAN_H
+#ifndef AD_PLAN_PLAN_H
+#define AD_PLAN_PLAN_H
 
 #include "base/base.h"
 
@@ -14,7 +14,6 @@
 typedef enum ad_op_kind {
 #define AD_OP(NAME, name, roles) AD_OP_##NAME,
 #include "plan/ops.def"
-#undef AD_OP
     AD_OP_COUNT
 } ad_op_kind;
 
@@ -65,9 +64,15 @@ typedef struct ad_geometry {
     int32_t h, w, c;   /* input */
     int32_t oh, ow, o; /* output */
     int32_t k, stride, pad, dil;
-    int32_t m;     /* atoms */
-    int32_t group; /* COMPOSE*, DEPTH*: channels of a group that shares coefficients, a multiple of 4; 0: no groups */
+    int32_t m;      /* atoms */
+    int32_t group;  /* COMPOSE*, DEPTH*: channels of a group that shares coefficients, a multiple of 4; 0: no groups */
+    int32_t groups; /* CONV, CONV_DX, CONV_DW: groups of channels that are convolved apart; 0: one */
 } ad_geometry;
+
+/* Groups of a convolution, and the inputs and outputs of one. */
+static inline int32_t ad_groups(const ad_geometry *g) { return AD_MAX(g->groups, 1); }
+static inline int32_t ad_group_inputs(const ad_geometry *g) { return g->c / ad_groups(g); }
+static inline int32_t ad_group_outputs(const ad_geometry *g) { return g->o / ad_groups(g); }
 
 typedef struct ad_op {
     uint16_t kind;
@@ -126,6 +131,8 @@ ad_type ad_op_role_type(int kind, int role); /* AD_F32 where it may be AD_F16, t
 bool ad_op_role_adds(int kind, int role);
 /* Whether the role, which is written, may be the same tensor as the role `other`. */
 bool ad_op_role_same(int kind, int role, int other);
+/* The activation (activation.h) of an operation that has one; AD_ACT_NONE of others. */
+int ad_op_act(const ad_op *op);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
 
@@ -152,6 +159,8 @@ ad_op *ad_plan_op(adatom_context *ctx, ad_plan *plan, ad_segment_id segment, int
 adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan);
 /* The least number of elements role r of op must have per task, from the geometry (0: not known / any). */
 size_t ad_op_elements(const ad_op *op, int role);
+/* Whether y of a CONV is more than the sum: coef, residual or an activation is there. */
+bool ad_op_has_epilogue(const ad_op *op);
 /* Floating-point operations (a multiply-add counts 2) and least bytes moved by one run of op, all tasks. */
 double ad_op_flops(const ad_op *op);
 double ad_op_bytes(const ad_plan *plan, const ad_op *op);

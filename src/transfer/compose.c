@@ -9,7 +9,9 @@ adatom_status ad_model_compose(const adatom_model *model, adatom_model **out) {
                                         .width = from->width,
                                         .classes = from->classes,
                                         .stem = from->stem,
-                                        .seed = from->seed};
+                                        .seed = from->seed,
+                                        .norm_epsilon = from->norm_epsilon,
+                                        .padding = from->padding};
     adatom_model *to = NULL;
     adatom_status status;
     *out = NULL;

@@ -28,7 +28,7 @@ static int pairs_of(const ad_node *node) { return node->group ? node->o / node->
 /* The part of a layer's kernel w [o][c][k2] between groups of channels, pair number `pair`: all of it without
  * groups. */
 static adatom_status add_pair(ad_fit *fit, const ad_node *node, int pair, const double *w) {
-    const int c = ad_node_channels(node), k2 = node->k * node->k, groups = node->group ? c / node->group : 1;
+    const int c = node->channels, k2 = node->k * node->k, groups = node->group ? c / node->group : 1;
     ad_fit_layer *layer = &fit->layers[fit->count++];
     *layer = (ad_fit_layer){.o = node->group ? node->group : node->o, .c = c / groups, .k2 = k2};
     const size_t row = (size_t)(layer->c * k2),
@@ -193,9 +193,10 @@ done:
 
 adatom_status adatom_model_singular_values(const adatom_model *model, int layer, float *values, size_t capacity,
                                            size_t *count) {
+    *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
-    const int k2 = node->k * node->k, pairs = node->o * ad_node_channels(node), rows = AD_MAX(pairs, k2);
+    const int k2 = node->k * node->k, pairs = node->o * node->channels, rows = AD_MAX(pairs, k2);
     *count = (size_t)AD_MIN(k2, pairs);
     if (!values) return ADATOM_OK;
     if (capacity < *count)

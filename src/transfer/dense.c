@@ -4,11 +4,11 @@
 #include <math.h>
 
 size_t ad_dense_count(const ad_node *node) {
-    return (size_t)node->o * (size_t)ad_node_channels(node) * (size_t)node->k * (size_t)node->k;
+    return (size_t)node->o * (size_t)node->channels * (size_t)node->k * (size_t)node->k;
 }
 
 void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out) {
-    const size_t o = (size_t)node->o, c = (size_t)ad_node_channels(node), k2 = (size_t)node->k * (size_t)node->k,
+    const size_t o = (size_t)node->o, c = (size_t)node->channels, k2 = (size_t)node->k * (size_t)node->k,
                  m = (size_t)node->m;
     const ad_param *params = model->net.params;
     for (size_t e = 0; e < o * c * k2; e++)
@@ -39,6 +39,7 @@ const ad_node *ad_dense_layer(const adatom_model *model, int index) {
 }
 
 adatom_status adatom_model_kernel(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count) {
+    *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
     *count = ad_dense_count(node);
@@ -55,6 +56,7 @@ adatom_status adatom_model_kernel(const adatom_model *model, int layer, float *v
 }
 
 adatom_status adatom_model_atoms(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count) {
+    *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
     *count = node->m ? model->net.params[node->atoms].count : 0;

@@ -1,5 +1,5 @@
-/* A state_dict from elsewhere, as safetensors, becomes a model. */
-#include "io/safetensors.h"
+/* A state_dict from elsewhere becomes a model. */
+#include "io/tensor_file.h"
 #include "transfer/layout.h"
 
 #include <adatom/transfer.h>
@@ -14,7 +14,7 @@
 typedef struct importing {
     adatom_context *ctx;
     adatom_import_params params;
-    ad_safetensors file;
+    ad_tensor_file file;
     ad_name_map map;
 } importing;
 
@@ -29,14 +29,14 @@ typedef struct reading {
 /* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the
  * backbone
  * ("feature.trunk...", "classifier"), behind a shorter one. */
-static const ad_st_tensor *find(const importing *in, const char *prefix, const ad_outer *outer) {
+static const ad_file_tensor *find(const importing *in, const char *prefix, const ad_outer *outer) {
     char name[2 * AD_LAYOUT_NAME];
     const char *mapped = ad_name_map_source(&in->map, outer);
-    if (mapped) return ad_safetensors_find(&in->file, mapped);
+    if (mapped) return ad_tensor_file_find(&in->file, mapped);
     for (size_t length = strlen(prefix);; length--) {
         if (length && prefix[length - 1] != '.') continue;
         snprintf(name, sizeof name, "%.*s%s", (int)length, prefix, outer->name);
-        const ad_st_tensor *tensor = ad_name_map_omits(&in->map, name) ? NULL : ad_safetensors_find(&in->file, name);
+        const ad_file_tensor *tensor = ad_name_map_omits(&in->map, name) ? NULL : ad_tensor_file_find(&in->file, name);
         if (tensor || length == 0 || outer->kind != AD_OUTER_HEAD) return tensor;
     }
 }
@@ -52,39 +52,73 @@ static bool ignored(const importing *in, const reading *r, const char *name) {
     return ad_name_map_omits(&in->map, name);
 }
 
-/* Which tensors of the file the list uses (used, or NULL), and how many of the list are found and missing. */
-static void match(const importing *in, const reading *r, const ad_outer_list *list, bool *taken, int *found,
+/* Whether a tensor has the numbers that `outer` needs: a linear layer's [o,c] is a 1x1 kernel. */
+static bool fits(const ad_outer *outer, const ad_file_tensor *tensor) {
+    const int rank = outer->rank;
+    const bool same =
+        memcmp(tensor->shape, outer->shape, (size_t)AD_MIN(rank, tensor->rank) * sizeof *outer->shape) == 0;
+    if (tensor->rank == rank) return same;
+    if (outer->kind == AD_OUTER_KERNEL) return same && tensor->rank == 2 && outer->shape[2] * outer->shape[3] == 1;
+    /* torchvision's factors before a residual sum are [c,1,1] */
+    return same && rank == 1 && tensor->elements == (size_t)outer->shape[0];
+}
+
+/* Which tensors of the file the list uses (taken), and how many of the list are found and missing; exact: one of
+ * another shape counts as missing. */
+static void match(const importing *in, const reading *r, const ad_outer_list *list, bool exact, bool *taken, int *found,
                   int *missing) {
     *found = *missing = 0;
     for (int i = 0; i < list->count; i++) {
         const ad_outer *outer = &list->items[i];
-        const ad_st_tensor *tensor = find(in, r->prefix, outer);
+        const ad_file_tensor *tensor = find(in, r->prefix, outer);
         if (tensor) taken[tensor - in->file.tensors] = true;
         if (outer->again || outer->kind == AD_OUTER_COUNTER) continue;
-        *(tensor ? found : missing) += 1;
+        *(tensor && (!exact || fits(outer, tensor)) ? found : missing) += 1;
     }
+}
+
+/* How early a prefix is looked for: less is earlier. Those of known parts come first, fewer parts before more. */
+static int rank_of(const char *prefix) {
+    enum { LAST = 1 << 20 };
+    int rank = 0;
+    for (size_t length = 0; *prefix && rank < LAST; prefix += length) {
+        int i = 0;
+        while (ad_layout_prefixes[i] && strncmp(prefix, ad_layout_prefixes[i], strlen(ad_layout_prefixes[i])) != 0) i++;
+        if (!ad_layout_prefixes[i]) return LAST + (int)strlen(prefix);
+        length = strlen(ad_layout_prefixes[i]);
+        rank = rank * 16 + i + 1;
+    }
+    return rank;
 }
 
 /* Width, stem and prefix from the first convolution, classes from the head: false if the file has no such
  * convolution. */
 static bool measure(const importing *in, reading *r, const ad_network *guess, ad_outer_list *list) {
-    const ad_st_tensor *first = NULL, *head = NULL;
+    const ad_file_tensor *first = NULL, *head = NULL;
     const ad_outer *outer = &list->items[0];
     const char *mapped = ad_name_map_source(&in->map, outer);
     const size_t length = strlen(outer->name);
+    int best = INT_MAX;
     r->prefix[0] = 0;
-    if (mapped) first = ad_safetensors_find(&in->file, mapped);
-    for (size_t i = 0; i < in->file.count && !first; i++) {
+    if (mapped) first = ad_tensor_file_find(&in->file, mapped);
+    const bool is_given = first != NULL;
+    for (size_t i = 0; i < in->file.count && !is_given; i++) {
         const char *name = in->file.tensors[i].name;
         const size_t all = strlen(name);
-        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof r->prefix - 1)
+        char prefix[sizeof r->prefix];
+        if (all < length || strcmp(name + all - length, outer->name) != 0 || all - length >= sizeof prefix - 1)
             continue;
         if (all > length && name[all - length - 1] != '.') continue;
+        snprintf(prefix, sizeof prefix, "%.*s", (int)(all - length), name);
+        if (rank_of(prefix) >= best) continue;
+        best = rank_of(prefix);
         first = &in->file.tensors[i];
-        snprintf(r->prefix, sizeof r->prefix, "%.*s", (int)(all - length), name);
+        strcpy(r->prefix, prefix);
     }
     if (!first || first->rank != 4 || first->shape[0] < 4 || first->shape[0] > 1024 || first->shape[0] % 4)
         return false;
+    bool others;
+    if (first->shape[0] != ad_network_width(r->network.arch, &others) && !others) return false;
     r->network.width = (int)first->shape[0];
     if (guess->made_from.stem) r->network.stem = first->shape[2] == 3 ? ADATOM_STEM_3X3 : ADATOM_STEM_7X7;
     for (int i = 0; i < list->count; i++)
@@ -103,6 +137,8 @@ static adatom_status try_reading(const importing *in, const ad_layout *layout, c
     *r = (reading){.layout = layout, .score = INT_MIN};
     r->network = (adatom_model_params){.arch = arch,
                                        .sharing = ADATOM_SHARING_NONE,
+                                       .norm_epsilon = layout->epsilon,
+                                       .padding = layout->padding,
                                        .classes = 1,
                                        .image_size = USUAL_SIZE}; /* the names have no size */
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
@@ -115,7 +151,7 @@ static adatom_status try_reading(const importing *in, const ad_layout *layout, c
     list.items = NULL;
     AD_TRY(ad_network_build(in->ctx, &r->network, &net));
     AD_TRY(ad_layout_list(in->ctx, layout, &net, &list));
-    match(in, r, &list, taken, &found, &missing);
+    match(in, r, &list, true, taken, &found, &missing);
     if (found == 0) goto done;
     r->score = found - missing;
     for (size_t i = 0; i < in->file.count; i++) r->score -= !taken[i] && !ignored(in, r, in->file.tensors[i].name);
@@ -177,7 +213,7 @@ static adatom_status check_complete(const importing *in, const reading *r, const
     int found, missing, spare = 0, number = 0;
     bool *taken = ad_calloc(in->ctx, in->file.count, sizeof *taken);
     if (!taken) return ADATOM_OUT_OF_MEMORY;
-    match(in, r, list, taken, &found, &missing);
+    match(in, r, list, false, taken, &found, &missing);
     for (int i = 0; i < list->count && missing; i++) {
         const ad_outer *outer = &list->items[i];
         if (outer->again || outer->kind == AD_OUTER_COUNTER || find(in, r->prefix, outer)) continue;
@@ -210,14 +246,13 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
     if (used < capacity) snprintf(out + used, capacity - used, "]");
 }
 
-static adatom_status check_tensor(const importing *in, const ad_outer *outer, const ad_st_tensor *tensor) {
+static adatom_status check_tensor(const importing *in, const ad_outer *outer, const ad_file_tensor *tensor) {
     char is[200], expected[100];
-    if (!ad_safetensors_is_float(tensor))
-        return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' holds integers; F32, F16 or BF16 was expected",
-                       in->file.name, tensor->name);
-    if (tensor->rank == outer->rank &&
-        memcmp(tensor->shape, outer->shape, (size_t)outer->rank * sizeof *outer->shape) == 0)
-        return ADATOM_OK;
+    if (!ad_file_tensor_is_float(tensor))
+        return ad_fail(in->ctx, ADATOM_BAD_DATA,
+                       "'%s': tensor '%s' holds integers; floating-point numbers were expected", in->file.name,
+                       tensor->name);
+    if (fits(outer, tensor)) return ADATOM_OK;
     shape_text(is, sizeof is, tensor->rank, tensor->shape);
     shape_text(expected, sizeof expected, outer->rank, outer->shape);
     return ad_fail(in->ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the shape %s; %s was expected", in->file.name,
@@ -234,12 +269,15 @@ static adatom_status check_tensors(const importing *in, const reading *r, const 
     return ADATOM_OK;
 }
 
-static adatom_status read_tensor(const importing *in, const ad_outer *outer, const ad_st_tensor *tensor,
+static adatom_status read_tensor(const importing *in, const ad_outer *outer, const ad_file_tensor *tensor,
                                  adatom_model *model) {
+    enum { PART = 4096 };
     const ad_network *net = &model->net;
     const bool variance = outer->kind == AD_OUTER_PARAM && outer->part == 1;
+    float values[PART];
     for (size_t e = 0; e < tensor->elements; e++) {
-        const float value = ad_safetensors_float(&in->file, tensor, e);
+        if (e % PART == 0) ad_file_tensor_floats(tensor, e, AD_MIN(tensor->elements - e, (size_t)PART), values);
+        const float value = values[e % PART];
         if (!isfinite(value) || (variance && value < 0))
             return ad_fail(in->ctx, ADATOM_BAD_DATA,
                            "'%s': tensor '%s' has the value %g at element %zu; a %s number was expected", in->file.name,
@@ -262,7 +300,7 @@ static adatom_status read_all(const importing *in, const reading *r, const ad_ou
     for (int biases = 0; biases < 2; biases++)
         for (int i = 0; i < list->count; i++) {
             const ad_outer *outer = &list->items[i];
-            const ad_st_tensor *tensor = find(in, r->prefix, outer);
+            const ad_file_tensor *tensor = find(in, r->prefix, outer);
             if (outer->again || outer->kind == AD_OUTER_COUNTER || (outer->kind == AD_OUTER_BIAS) != biases) continue;
             adatom_status status = read_tensor(in, outer, tensor, model);
             if (status != ADATOM_OK) return status;
@@ -270,7 +308,7 @@ static adatom_status read_all(const importing *in, const reading *r, const ad_ou
     return ADATOM_OK;
 }
 
-/* The source's row, or NULL where it has none. */
+/* Finds how the source prepares pictures for the network; NULL if that is not known. */
 static adatom_status find_preparation(const importing *in, const reading *r, const ad_preparation **out) {
     const char *weights = in->params.weights, *layout = r->layout->name, *arch = r->network.arch;
     char known[200] = "";
@@ -285,7 +323,8 @@ static adatom_status find_preparation(const importing *in, const reading *r, con
                    used ? "; these are: " : "", known);
 }
 
-/* What is asked for goes before the source's; at another size than the source's nothing is cropped. */
+/* Chooses to what the shorter side is scaled: as asked for, else as the source does. At another size than the source's
+ * nothing is cropped. */
 static adatom_status choose_resize(const importing *in, const ad_preparation *source, int size, int *out) {
     const adatom_import_params *p = &in->params;
     if (p->crop != 0 && p->resize)
@@ -325,21 +364,30 @@ static adatom_status preprocessing(const importing *in, const ad_preparation *so
     return ADATOM_OK;
 }
 
-/* torch.save writes a zip archive, before 2020 a bare pickle of protocol 2. */
-static bool is_pickle(const unsigned char *bytes, size_t size) {
-    if (size < 9 || bytes[8] == '{') return false;
-    return memcmp(bytes, "PK\3\4", 4) == 0 || (bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5);
+/* What PyTorch puts before a network's own names where it runs on several devices or is compiled. */
+static size_t wrapping(const char *prefix) {
+    static const char parallel[] = "module.", compiled[] = "_orig_mod.";
+    size_t length = 0;
+    for (;;) {
+        const char *rest = prefix + length;
+        if (strncmp(rest, parallel, sizeof parallel - 1) == 0)
+            length += sizeof parallel - 1;
+        else if (strncmp(rest, compiled, sizeof compiled - 1) == 0)
+            length += sizeof compiled - 1;
+        else
+            return length;
+    }
 }
 
-/* The names to export under. "module." is what DataParallel puts before a network's own names. */
+/* The names to export under. */
 static void remember(const importing *in, const reading *r, const ad_outer_list *list, adatom_model *model) {
-    static const char parallel[] = "module.";
     ad_origin *origin = &model->origin;
-    const size_t skip = strncmp(r->prefix, parallel, sizeof parallel - 1) == 0 ? sizeof parallel - 1 : 0;
+    const size_t skip = wrapping(r->prefix);
     snprintf(origin->layout, sizeof origin->layout, "%s", r->layout->name);
     snprintf(origin->prefix, sizeof origin->prefix, "%s", r->prefix + skip);
     for (int i = 0; i < list->count; i++) {
-        const ad_st_tensor *tensor = list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
+        const ad_file_tensor *tensor =
+            list->items[i].kind == AD_OUTER_HEAD ? find(in, r->prefix, &list->items[i]) : NULL;
         const size_t all = tensor ? strlen(tensor->name) : 0, own = strlen(list->items[i].name);
         if (all > own + skip)
             snprintf(origin->head_prefix, sizeof origin->head_prefix, "%.*s", (int)(all - own - skip),
@@ -347,18 +395,8 @@ static void remember(const importing *in, const reading *r, const ad_outer_list 
     }
 }
 
-/* The pickle's refusal, from the first bytes of a file. */
-static adatom_status refuse_pickle(adatom_context *ctx, const char *name, const unsigned char *bytes, size_t size) {
-    if (!is_pickle(bytes, size)) return ADATOM_OK;
-    return ad_fail(
-        ctx, ADATOM_BAD_DATA,
-        "'%s' is a pickle of PyTorch, which can contain programs and is never read; README.md, 'Networks from "
-        "elsewhere', has two lines of Python that make a safetensors file of it",
-        name);
-}
-
 /* `file` is taken. */
-static adatom_status import_file(adatom_context *context, ad_safetensors *file, const adatom_import_params *params,
+static adatom_status import_file(adatom_context *context, ad_tensor_file *file, const adatom_import_params *params,
                                  adatom_model **out) {
     importing in = {.ctx = context, .file = *file, .params = *params};
     ad_network net = {0};
@@ -367,16 +405,14 @@ static adatom_status import_file(adatom_context *context, ad_safetensors *file, 
     const ad_preparation *source = NULL;
     reading r;
     adatom_status status;
-    if (ad_safetensors_metadata(&in.file, "adatom"))
+    if (in.file.is_model)
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", in.file.name));
     AD_TRY(ad_name_map_read(context, in.params.map, &in.map));
     AD_TRY(recognise(&in, &r));
-    const bool small = strncmp(r.network.arch, "conv", 4) == 0 || strcmp(r.network.arch, "resnet12") == 0;
     AD_TRY(find_preparation(&in, &r, &source));
     r.network.image_size = in.params.image_size ? in.params.image_size
                            : source             ? source->size
-                           : small              ? 84
-                                                : USUAL_SIZE;
+                                                : ad_network_pictures(r.network.arch);
     AD_TRY(ad_network_build(context, &r.network, &net));
     AD_TRY(ad_layout_list(context, r.layout, &net, &list));
     AD_TRY(ad_name_map_check(context, &in.map, in.params.map, &list));
@@ -394,20 +430,19 @@ done:
     ad_free(list.items);
     ad_network_clear(&net);
     ad_name_map_clear(&in.map);
-    ad_safetensors_clear(&in.file);
+    ad_tensor_file_clear(&in.file);
     return status;
 }
 
 adatom_status adatom_model_import_bytes(adatom_context *context, const char *name, const void *bytes, size_t size,
                                         const adatom_import_params *params, adatom_model **out) {
     adatom_import_params p;
-    ad_safetensors file = {0};
+    ad_tensor_file file = {0};
     *out = NULL;
     adatom_status status = AD_PARAMS(context, adatom_import_params, params, &p);
     const ad_call outer = ad_call_begin(context, p.progress, p.user);
     AD_TRY(status);
-    AD_TRY(refuse_pickle(context, name, bytes, size));
-    AD_TRY(ad_safetensors_parse(context, name, bytes, size, &file));
+    AD_TRY(ad_tensor_file_parse(context, name, bytes, size, &file));
     AD_TRY(import_file(context, &file, &p, out));
 done:
     return ad_call_end(context, &outer, status);
@@ -416,14 +451,12 @@ done:
 adatom_status adatom_model_import(adatom_context *context, const char *path, const adatom_import_params *params,
                                   adatom_model **out) {
     adatom_import_params p;
-    ad_safetensors file = {0};
-    unsigned char start[9];
+    ad_tensor_file file = {0};
     *out = NULL;
     adatom_status status = AD_PARAMS(context, adatom_import_params, params, &p);
     const ad_call outer = ad_call_begin(context, p.progress, p.user);
     AD_TRY(status);
-    AD_TRY(refuse_pickle(context, path, start, ad_read_start(path, start, sizeof start)));
-    AD_TRY(ad_safetensors_load(context, path, path, &file));
+    AD_TRY(ad_tensor_file_open(context, path, &file));
     AD_TRY(import_file(context, &file, &p, out));
 done:
     return ad_call_end(context, &outer, status);

@@ -5,27 +5,41 @@
 #include "net/network.h"
 
 #define AD_LAYOUT_NAME 160
-enum { AD_LAYOUT_ARCHS = 4, AD_LAYOUT_IGNORED = 4 };
+enum { AD_LAYOUT_ARCHS = 8, AD_LAYOUT_IGNORED = 4 };
 
-/* A way of naming. Patterns: %s stage from 1, %b block of the stage from 0, %p convolution of the block from 1, %u the
- * block's place in a flat list that begins with the stem's modules, %f the convolution's place in a flat list of all
- * modules, %g the one after it. */
+/* The names of a convolution and of the norm beside it. Patterns, in which these stand for numbers:
+ *   %s stage from 1       %S stage from 0     %d 2 S, %D 2 S + 1: stages with something between them
+ *   %b block of the stage from 0              %n block of the network from 0, %N from 1
+ *   %p convolution of the block from 1        %m its place among the block's modules from 0 (squeeze-and-excite is
+ * one), %M the place after it                     %u the block's place in a list that begins with the stem's modules %f
+ * the convolution's place in a flat list of all modules, %g the one after it */
+typedef struct ad_naming {
+    const char *conv, *norm;
+} ad_naming;
+
 typedef struct ad_layout {
-    const char *name;
+    const char *name, *project;
     const char *archs[AD_LAYOUT_ARCHS];
-    const char *stem[2], *layer[2], *shortcut[2]; /* convolution and batch norm; NULL: there are none */
-    const char *again[2];                         /* second names under which a state_dict lists the layers' tensors */
+    ad_naming parts[AD_PART_COUNT];
+    ad_naming again;   /* second names under which a state_dict lists the layers' tensors */
+    const char *scale; /* of the factors before a residual sum */
+    const char *top;   /* of the norm behind the mean over positions */
     const char *head;
-    bool bias;                                  /* the convolutions have biases */
+    bool bias;                                  /* convolutions before a batch norm have biases */
+    float epsilon;                              /* of batch norms; 0: as the architecture says */
+    adatom_padding padding;                     /* of convolutions; default: as the architecture says */
     const char *ignored[AD_LAYOUT_IGNORED + 1]; /* left out on import; a * at the end stands for anything */
 } ad_layout;
 
 extern const ad_layout ad_layouts[];
 extern const int ad_layout_count;
+/* What may stand before all names, alone or one after the other, in the order in which they are looked for; ends with
+ * NULL. Other prefixes are found, too, after these. */
+extern const char *const ad_layout_prefixes[];
 
 typedef enum ad_outer_kind {
     AD_OUTER_KERNEL,
-    AD_OUTER_BIAS,
+    AD_OUTER_BIAS, /* before a batch norm, in whose mean it is kept */
     AD_OUTER_PARAM,
     AD_OUTER_COUNTER,
     AD_OUTER_HEAD
@@ -38,9 +52,9 @@ typedef struct ad_outer {
     char name[AD_LAYOUT_NAME]; /* there; prefix not included */
     char own[AD_PARAM_NAME];   /* in a model without decomposition */
     int rank;
-    int64_t shape[AD_PARAM_RANK];
-    int node;        /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
-    int param, part; /* of a PARAM or HEAD */
+    int64_t shape[AD_PARAM_RANK]; /* a 1x1 kernel [o,c,1,1] may be the [o,c] of a linear layer */
+    int node;                     /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
+    int param, part;              /* of a PARAM or HEAD */
 } ad_outer;
 
 typedef struct ad_outer_list {

@@ -6,6 +6,8 @@
 
 #define IMAGENET .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}
 #define HALVES .mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}
+#define CLIP .mean = {0.48145466f, 0.4578275f, 0.40821073f}, .std = {0.26862954f, 0.26130258f, 0.27577711f}
+#define UNCHANGED .mean = {0, 0, 0}, .std = {1, 1, 1}
 /* (pixel - 127) / 128 */
 #define TF_LITE .mean = {127 / 255.0f, 127 / 255.0f, 127 / 255.0f}, .std = {128 / 255.0f, 128 / 255.0f, 128 / 255.0f}
 #define BILINEAR .interpolation = ADATOM_INTERPOLATION_BILINEAR
@@ -36,6 +38,7 @@ const ad_preparation ad_preparations[] = {
      IMAGENET},
     {"timm", "mobilenet_v2 mobilenet_v3_large", "ra", 224, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "mobilenet_v3_large", "ra4", 224, .crop = 0.95f, BICUBIC, HALVES},
+    {"timm", "mobilenet_v3_large", "miil", 224, .crop = 0.875f, BILINEAR, UNCHANGED},
     {"timm", "mobilenet_v3_small", "lamb", 224, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "efficientnet_b0", "ra", 224, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "efficientnet_b0", "ra4", 224, .crop = 0.9f, BICUBIC, HALVES},
@@ -44,34 +47,43 @@ const ad_preparation ad_preparations[] = {
     {"timm", "efficientnet_b2", "ra", 256, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "efficientnet_b3", "ra2", 288, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "efficientnet_lite0", "ra", 224, .crop = 0.875f, BICUBIC, IMAGENET},
-    /* tf_*: of TensorFlow's checkpoints; ap: those of AdvProp. */
-    {"timm", "efficientnet_b0", "tf", 224, .crop = 0.875f, BICUBIC, IMAGENET},
-    {"timm", "efficientnet_b1", "tf", 240, .crop = 0.882f, BICUBIC, IMAGENET},
-    {"timm", "efficientnet_b2", "tf", 260, .crop = 0.890f, BICUBIC, IMAGENET},
-    {"timm", "efficientnet_b3", "tf", 300, .crop = 0.904f, BICUBIC, IMAGENET},
-    {"timm", "efficientnet_b0", "tf-ap", 224, .crop = 0.875f, BICUBIC, HALVES},
-    {"timm", "efficientnet_b1", "tf-ap", 240, .crop = 0.882f, BICUBIC, HALVES},
-    {"timm", "efficientnet_b2", "tf-ap", 260, .crop = 0.890f, BICUBIC, HALVES},
-    {"timm", "efficientnet_b3", "tf-ap", 300, .crop = 0.904f, BICUBIC, HALVES},
-    {"timm", "efficientnet_lite0", "tf", 224, .crop = 0.875f, BICUBIC, HALVES},
-    {"timm", "efficientnet_lite1", "tf", 240, .crop = 0.882f, BICUBIC, HALVES},
-    {"timm", "efficientnet_lite2", "tf", 260, .crop = 0.890f, BICUBIC, HALVES},
-    {"timm", "efficientnet_lite3", "tf", 300, .crop = 0.904f, BILINEAR, HALVES},
-    {"timm", "efficientnet_lite4", "tf", 380, .crop = 0.920f, BILINEAR, HALVES},
+    /* timm has no weights of these. */
+    {"timm", "efficientnet_lite1", "untrained", 240, .crop = 0.882f, BICUBIC, IMAGENET},
+    {"timm", "efficientnet_lite2", "untrained", 260, .crop = 0.890f, BICUBIC, IMAGENET},
+    {"timm", "efficientnet_lite3", "untrained", 300, .crop = 0.904f, BICUBIC, IMAGENET},
+    {"timm", "efficientnet_lite4", "untrained", 380, .crop = 0.922f, BICUBIC, IMAGENET},
     {"timm", "convnext_atto", "d2", 224, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "convnext_femto convnext_pico", "d1", 224, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "convnext_nano convnext_tiny convnext_small", "in12k", 224, .crop = 0.95f, BICUBIC, IMAGENET},
     {"timm", "convnext_nano", "d1h", 224, .crop = 0.95f, BICUBIC, IMAGENET},
     {"timm", "convnext_tiny convnext_small convnext_base", "fb", 224, .crop = 0.875f, BICUBIC, IMAGENET},
     {"timm", "convnext_tiny convnext_small convnext_base", "dinov3", 224, .crop = 1, BICUBIC, IMAGENET},
+    {"timm", "convnext_base", "clip", 256, .crop = 1, BICUBIC, CLIP},
 
-    /* The package's weights are TensorFlow's: tpu/models/official/efficientnet/lite crops size / (size + 32) and scales
-     * without antialiasing, to which a cubic comes nearest. */
+    /* The default_cfgs of timm's models whose names begin with tf_. ns: also right for the tags aa and in1k. */
+    {"timm-tf", "efficientnet_b0", "ns", 224, .crop = 0.875f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b1", "ns", 240, .crop = 0.882f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b2", "ns", 260, .crop = 0.890f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b3", "ns", 300, .crop = 0.904f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b0", "ap", 224, .crop = 0.875f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_b1", "ap", 240, .crop = 0.882f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_b2", "ap", 260, .crop = 0.890f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_b3", "ap", 300, .crop = 0.904f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_lite0", "in1k", 224, .crop = 0.875f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_lite1", "in1k", 240, .crop = 0.882f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_lite2", "in1k", 260, .crop = 0.890f, BICUBIC, HALVES},
+    {"timm-tf", "efficientnet_lite3", "in1k", 300, .crop = 0.904f, BILINEAR, HALVES},
+    {"timm-tf", "efficientnet_lite4", "in1k", 380, .crop = 0.920f, BILINEAR, HALVES},
+    {"timm-tf", "mobilenet_v3_small mobilenet_v3_large", "in1k", 224, .crop = 0.875f, BILINEAR, HALVES},
+
+    /* The package's weights are TensorFlow's and expect the pixels of tpu/models/official/efficientnet/lite: it crops
+     * size / (size + 32) and scales bilinearly without antialiasing. For that, a cubic is the nearest at small sizes
+     * and a triangle at large ones, as in timm's table. */
     {"efficientnet_lite_pytorch", "efficientnet_lite0", "tf", 224, .resize = 256, BICUBIC, TF_LITE},
     {"efficientnet_lite_pytorch", "efficientnet_lite1", "tf", 240, .resize = 272, BICUBIC, TF_LITE},
     {"efficientnet_lite_pytorch", "efficientnet_lite2", "tf", 260, .resize = 292, BICUBIC, TF_LITE},
-    {"efficientnet_lite_pytorch", "efficientnet_lite3", "tf", 280, .resize = 312, BICUBIC, TF_LITE},
-    {"efficientnet_lite_pytorch", "efficientnet_lite4", "tf", 300, .resize = 332, BICUBIC, TF_LITE},
+    {"efficientnet_lite_pytorch", "efficientnet_lite3", "tf", 280, .resize = 312, BILINEAR, TF_LITE},
+    {"efficientnet_lite_pytorch", "efficientnet_lite4", "tf", 300, .resize = 332, BILINEAR, TF_LITE},
 
     /* preprocessor_config.json of facebook/convnext-*-224. Its crop leaves an odd pixel too many always after it. */
     {"huggingface", "convnext_tiny convnext_small convnext_base", "fb", 224, .crop = 0.875f, BICUBIC, IMAGENET},

@@ -27,9 +27,20 @@ ad_geometry ad_case_geometry(ad_geometry g) {
     g.k = AD_MAX(g.k, 1);
     g.stride = AD_MAX(g.stride, 1);
     g.dil = AD_MAX(g.dil, 1);
+    if (g.pad == AD_CASE_SAME) {
+        g.oh = (g.h + g.stride - 1) / g.stride;
+        g.ow = (g.w + g.stride - 1) / g.stride;
+        g.pad = AD_MAX((g.oh - 1) * g.stride + g.dil * (g.k - 1) + 1 - g.h, 0) / 2;
+        return g;
+    }
     g.oh = (g.h + 2 * g.pad - g.dil * (g.k - 1) - 1) / g.stride + 1;
     g.ow = (g.w + 2 * g.pad - g.dil * (g.k - 1) - 1) / g.stride + 1;
     return g;
+}
+
+/* Whether a convolution has the role only where something follows its sum. */
+static bool of_epilogue(int kind, int role) {
+    return kind == AD_OP_CONV && (ad_case_role_is(kind, role, "coef") || ad_case_role_is(kind, role, "residual"));
 }
 
 ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
@@ -39,8 +50,12 @@ ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
         c.op.t[r] = (int16_t)r;
         if (ad_case_never_tasked(kind, r)) ad_case_share(&c, r);
     }
+    for (int r = 0; r < AD_OP_TENSORS; r++)
+        if (of_epilogue(kind, r)) ad_case_absent(&c, r);
     return c;
 }
+
+void ad_case_present(ad_case *c, int role) { c->op.t[role] = (int16_t)role; }
 
 void ad_case_absent(ad_case *c, int role) { c->op.t[role] = -1; }
 void ad_case_share(ad_case *c, int role) { c->shared |= 1u << role; }
@@ -57,25 +72,34 @@ static void describe(ad_case *c, const char *words) {
     const struct {
         const char *letter;
         int value;
-    } sizes[] = {{"t", c->tasks}, {"n", g->n}, {"h", g->h},      {"w", g->w},   {"c", g->c},   {"o", g->o},
-                 {"m", g->m},     {"k", g->k}, {"s", g->stride}, {"p", g->pad}, {"d", g->dil}, {"g", g->group}};
+    } sizes[] = {{"t", c->tasks}, {"n", g->n},     {"h", g->h},     {"w", g->w},      {"c", g->c},
+                 {"o", g->o},     {"m", g->m},     {"k", g->k},     {"s", g->stride}, {"p", g->pad},
+                 {"d", g->dil},   {"g", g->group}, {"G", g->groups}};
     char *text = c->shape;
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         char number[16];
         snprintf(number, sizeof number, "%d", sizes[s].value);
         if (sizes[s].value) append(text, sizeof c->shape, number, 16, sizes[s].letter);
     }
+    if (g->oh > 0 && g->k > 0) {
+        const ad_geometry even = ad_case_geometry(*g);
+        char outputs[32];
+        snprintf(outputs, sizeof outputs, "%dx%d", g->oh, g->ow);
+        if (even.oh != g->oh || even.ow != g->ow) append(text, sizeof c->shape, outputs, 32, "to");
+    }
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         const char *name = NULL, *other = NULL;
         int length = 0, other_length = 0;
         if (ad_op_role(c->op.kind, r, NULL, &name, &length) == AD_ACCESS_NONE) break;
-        if (c->op.t[r] < 0)
+        const bool epilogue = of_epilogue(c->op.kind, r);
+        if (epilogue && c->op.t[r] >= 0) append(text, sizeof c->shape, name, length, "with-");
+        if (c->op.t[r] < 0 && !epilogue)
             append(text, sizeof c->shape, name, length, "no-");
-        else if (c->op.t[r] != r) {
+        else if (c->op.t[r] >= 0 && c->op.t[r] != r) {
             ad_op_role(c->op.kind, c->op.t[r], NULL, &other, &other_length);
             append(text, sizeof c->shape, name, length, "");
             append(text, sizeof c->shape, other, other_length, "in-");
-        } else if ((c->shared >> r & 1) && !ad_case_never_tasked(c->op.kind, r) && c->tasks > 1)
+        } else if (c->op.t[r] >= 0 && (c->shared >> r & 1) && !ad_case_never_tasked(c->op.kind, r) && c->tasks > 1)
             append(text, sizeof c->shape, name, length, "shared-");
         if (c->half >> r & 1) append(text, sizeof c->shape, name, length, "half-");
     }

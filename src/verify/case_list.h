@@ -26,10 +26,11 @@ typedef struct ad_case_list {
 
 void ad_case_list_clear(ad_case_list *list);
 
-/* A case starts with every role present, each with a tensor of its own and with task strides (but for the roles that
- * never have them). */
+/* A case starts with every role present but coef and residual of CONV, each with a tensor of its own and with task
+ * strides (but for the roles that never have them). */
 ad_case ad_case_of(int kind, int tasks, ad_geometry g);
 void ad_case_absent(ad_case *c, int role);
+void ad_case_present(ad_case *c, int role);
 void ad_case_share(ad_case *c, int role);
 void ad_case_halve(ad_case *c, int role);
 /* Role `role` uses the tensor of the earlier role `with`. */
@@ -38,7 +39,9 @@ void ad_case_alias(ad_case *c, int role, int with);
  * the name. */
 void ad_case_add(ad_case_list *list, ad_case c, bool quick, const char *words);
 
-/* g with oh and ow computed; k, stride and dil of 0 become 1. */
+/* g with oh and ow computed; k, stride and dil of 0 become 1. pad = AD_CASE_SAME: as TensorFlow's SAME, for images
+ * whose rows and columns have equal padding before the first. */
+enum { AD_CASE_SAME = -1 };
 ad_geometry ad_case_geometry(ad_geometry g);
 
 /* Whether ops.def gives the role no task stride whatever the number of tasks (index, labels, counter...). */

@@ -2,6 +2,7 @@
 #include "verify/case_list.h"
 
 #include "base/half.h"
+#include "plan/activation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -59,7 +60,8 @@ static float number_of(const ad_case *c, int role, size_t e, bool integers, ad_r
     const size_t channels = (size_t)c->op.g.c, outputs = (size_t)c->op.g.o;
     const float any = integers ? (float)ad_random_below(random, 7) - 3 : 2 * ad_random_uniform(random) - 1;
     const float positive = integers ? 1 + (float)ad_random_below(random, 3) : 0.01f + 3 * ad_random_uniform(random);
-    const bool is_variance = ad_case_role_is(kind, role, "stats") && e >= channels;
+    const bool by_position = kind == AD_OP_LAYER_NORM_BACK || kind == AD_OP_LAYER_NORM_SUMS; /* mean, 1/deviation */
+    const bool is_variance = ad_case_role_is(kind, role, "stats") && (by_position ? e % 2 == 1 : e >= channels);
     if (is_variance || ad_case_role_is(kind, role, "second") || ad_case_role_is(kind, role, "inverse") ||
         ad_case_role_is(kind, role, "norms"))
         return positive;
@@ -75,8 +77,15 @@ static float number_of(const ad_case *c, int role, size_t e, bool integers, ad_r
         (ad_case_role_is(kind, role, "x") || ad_case_role_is(kind, role, "residual") ||
          ad_case_role_is(kind, role, "dy")))
         return NAN;
+    /* Numbers on both sides of every place where the activation changes, and outputs that it has. */
+    const int act = ad_op_act(&c->op);
+    if (act > AD_ACT_LEAKY && ad_case_role_is(kind, role, "x")) return (integers ? 2 : 6) * any;
+    if (act == AD_ACT_RELU6 && ad_case_role_is(kind, role, "y"))
+        return fminf(fmaxf(integers ? 2 * any : 8 * any, 0), 6);
     /* Means far from zero, for which E[x^2] - E[x]^2 is too inexact. */
     if (kind == AD_OP_BN_STATS && !integers) return any + 300 * (float)(e % channels % 4);
+    if (kind == AD_OP_LAYER_NORM && !integers && ad_case_role_is(kind, role, "x"))
+        return any + 300 * (float)(e / channels % 4);
     /* A row and a channel without direction. */
     if (kind == AD_OP_ROW_NORM && c->op.g.n > 1 && e < channels) return 0;
     if (kind == AD_OP_WEIGHT_NORM && e % outputs == 0) return 0;

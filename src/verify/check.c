@@ -7,6 +7,7 @@
 #include "verify/check.h"
 
 #include "base/half.h"
+#include "plan/activation.h"
 #include "verify/cases.h"
 #include "verify/reference/reference.h"
 
@@ -115,6 +116,11 @@ static adatom_status expectation_make(const check *k, bool integers, expectation
  * and rounding the result once more where it is kept in half precision, grows with the operands by less than 1 %. */
 static adatom_status half_bounds(const check *k, expectation *x) {
     const ad_op *op = &k->plan->ops[0];
+    /* An activation changes what it is given by at most its largest slope times as much. */
+    const bool activated = op->kind == AD_OP_CONV && op->i[0] != AD_ACT_NONE;
+    const double slope = activated ? fmax(1.5, fabs(op->f[0])) : 1;
+    ad_op linear = *op;
+    if (activated) linear.i[0] = AD_ACT_NONE;
     ad_reference_role sides[2][AD_OP_TENSORS] = {0};
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     for (int side = 0; side < 2; side++) {
@@ -129,15 +135,15 @@ static adatom_status half_bounds(const check *k, expectation *x) {
                 role->value[e] = side == 1 && r < 2 ? v + HALF_RELATIVE * v + HALF_ABSOLUTE : v;
             }
         }
-        ad_reference_run(op, sides[side]);
+        ad_reference_run(&linear, sides[side]);
     }
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         if (!x->roles[r].bound) continue;
         if (!(x->half[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->half[r]))) goto done;
         for (size_t e = 0; e < x->roles[r].count; e++) {
             const double bound = x->roles[r].bound[e];
-            x->half[r][e] =
-                bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + sides[1][r].value[e] - sides[0][r].value[e]);
+            const double more = slope * (sides[1][r].value[e] - sides[0][r].value[e]);
+            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + more);
         }
     }
     status = ADATOM_OK;
@@ -148,10 +154,10 @@ done:
 }
 
 /* Operations whose results on small integers are integers (or quarters) that float32 holds exactly in any order of
- * summation. */
+ * summation. Without a default, so that it is asked of a new operation. */
 static bool exact_on_integers(const ad_op *op) {
     switch ((ad_op_kind)op->kind) {
-    case AD_OP_CONV:
+    case AD_OP_CONV: return op->i[0] <= AD_ACT_RELU6;
     case AD_OP_CONV_DX:
     case AD_OP_CONV_DW:
     case AD_OP_CONV_DBIAS:
@@ -167,12 +173,10 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTH_DPSI:
     case AD_OP_FUSED_ATOMS:
     case AD_OP_FUSED_ATOMS_DX:
-    case AD_OP_AFFINE:
-    case AD_OP_AFFINE_SUMS:
-    case AD_OP_AFFINE_BACK:
-    case AD_OP_AFFINE_POOL:
-    case AD_OP_AFFINE_POOL_BACK:
-    case AD_OP_AFFINE_POOL_SUMS:
+    case AD_OP_DEPTHWISE_DX:
+    case AD_OP_DEPTHWISE_DW:
+    case AD_OP_CHANNEL_SCALE:
+    case AD_OP_CHANNEL_SCALE_BACK:
     case AD_OP_ADD:
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
@@ -180,10 +184,37 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_MEAN_HEAD:
     case AD_OP_GATHER_ROWS:
     case AD_OP_COPY: return true;
+    case AD_OP_DEPTHWISE:
+    case AD_OP_AFFINE:
+    case AD_OP_AFFINE_SUMS:
+    case AD_OP_AFFINE_BACK:
+    case AD_OP_AFFINE_POOL:
+    case AD_OP_AFFINE_POOL_BACK:
+    case AD_OP_AFFINE_POOL_SUMS: return op->i[0] <= AD_ACT_RELU6;
     case AD_OP_POOL:
     case AD_OP_POOL_BACK: return op->i[0] == 0;
-    default: return false;
+    case AD_OP_GATHER:
+    case AD_OP_WEIGHT_NORM:
+    case AD_OP_WEIGHT_SCALE:
+    case AD_OP_WEIGHT_SCALE_BACK:
+    case AD_OP_BN_STATS:
+    case AD_OP_BN_FOLD:
+    case AD_OP_BN_RUNNING:
+    case AD_OP_BN_BACK:
+    case AD_OP_ADVANCE:
+    case AD_OP_FILL:
+    case AD_OP_LAYER_NORM:
+    case AD_OP_LAYER_NORM_BACK:
+    case AD_OP_LAYER_NORM_SUMS:
+    case AD_OP_ROW_NORM:
+    case AD_OP_ROW_NORM_BACK:
+    case AD_OP_CLASS_MEAN:
+    case AD_OP_SOFTMAX_CE:
+    case AD_OP_SGD:
+    case AD_OP_ADAM:
+    case AD_OP_COUNT: break;
     }
+    return false;
 }
 
 /* Says in words where byte `at` of the arena lies. */

@@ -16,4 +16,15 @@ while read -r option; do
     grep -q -e "--\(\[no-\]\)\{0,1\}$(echo "$option" | sed 's/^--//; s/^no-//')" help || echo "$option"
 done >unknown
 [ ! -s unknown ] || complain "README.md names unknown options: $(tr '\n' ' ' <unknown)"
+# What it says about names in checkpoints is what import looks for, in that order.
+"$ADATOM" import --list --format json >list.json || complain "import --list"
+tr '\n' ' ' <"$SOURCE/README.md" >text
+for list in wrappers prefixes; do
+    i=0 pattern=
+    while [ $i -lt "$(get list.json $list.#)" ]; do
+        pattern="$pattern\`$(get list.json $list.$i)\`[^\`]*"
+        i=$((i + 1))
+    done
+    grep -q -e "$pattern" text || complain "README.md has not the $list of import, in their order"
+done
 finish

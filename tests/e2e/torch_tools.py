@@ -101,10 +101,10 @@ def compare(what, got, wanted):
         failures.append(what)
 
 
-def run(model, pictures, classes, of_features=False):
+def run(model, pictures, classes, of_features=False, device="cpu"):
     with open("pictures", "wb") as file:
         file.write(ctypes.string_at(pictures.data_ptr(), pictures.numel()))
-    done = subprocess.run((RUN_MODEL, "cpu", model, "pictures", "results"), capture_output=True, text=True)
+    done = subprocess.run((RUN_MODEL, device, model, "pictures", "results"), capture_output=True, text=True)
     if done.returncode:
         sys.exit("%s: %s" % (model, done.stderr))
     with open("results", "rb") as file:

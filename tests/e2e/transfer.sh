@@ -1,8 +1,8 @@
-# Import, decomposition and export from outside; tests/e2e/test_torch.py has PyTorch at the other end.
+# Import, decomposition and export by the command line; tests/e2e/test_torch.py compares with PyTorch.
 . "$LIB"
 model=$FIXTURE/model.safetensors
 
-# A model made here goes out under CloserLook's names and comes back.
+# A model of this program is exported under CloserLook's names and imported again.
 expect 0 'dense.safetensors is written' "$ADATOM" export "$model" --output dense.safetensors
 expect 0 "conv4 with closerlook's names, 64 classes, 8 features, pictures of 16 x 16 cropped from 20" \
     "$ADATOM" import dense.safetensors -o back.safetensors --size 16 --resize 20
@@ -11,7 +11,7 @@ expect 0 'conv4, sharing none' "$ADATOM" inspect back.safetensors
 same "$(get m.json model.layout)" closerlook layout
 same "$(get m.json model.resize)" 20 resize
 
-# How pictures are prepared is asked for, or the source's, and stays.
+# A model keeps how its pictures are prepared: as asked for, else as its source does.
 "$ADATOM" import dense.safetensors -o bicubic.safetensors --size 16 --crop 0.8 --interpolation bicubic --mean 0.5,0.5,0.5 || complain import
 expect 0 '16x16 from the centre of a shorter side of 20, bicubic; mean 0.500 0.500 0.500, std 0.229' "$ADATOM" inspect bicubic.safetensors
 "$ADATOM" decompose bicubic.safetensors --mode residual -o bicubic8.safetensors || complain decompose
@@ -22,7 +22,7 @@ expect 2 'exclude each other' "$ADATOM" import dense.safetensors -o no.safetenso
 expect 2 "no weights 'v2' of closerlook's conv4 are known" "$ADATOM" import dense.safetensors -o no.safetensors --weights v2
 expect 2 'bicubik' "$ADATOM" import dense.safetensors -o no.safetensors --interpolation bicubik
 
-# Decomposition: the errors fall with the atoms and reach rounding at nine; residual has none.
+# Errors of a decomposition fall with the number of atoms and are rounding only at nine; residual has none.
 expect 0 'layer2.conv +8 +layer2' "$ADATOM" decompose back.safetensors -o eight.safetensors
 "$ADATOM" decompose back.safetensors -o nine.safetensors --atoms 9 --format json >nine.json || complain "decompose"
 "$ADATOM" decompose back.safetensors -o residual.safetensors --mode residual --atoms 12 --sharing stage --format json >residual.json ||
@@ -42,7 +42,8 @@ awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)
 expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 \
     --tasks 4 --adapt centroid,atoms --device cpu --no-cache
 
-# An epoch of repair after the decomposition: the classifier stays where the classes are as many, and so do names and preprocessing.
+# An epoch of repair after the decomposition: the classifier stays where the classes are as many, and so do names and
+# preprocessing.
 train="$ADATOM pretrain --data builtin:shapes --per-class 4 --epochs 1 --batch 32 --device cpu --no-cache"
 expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --from eight.safetensors --split base \
     --output repaired.safetensors
@@ -54,7 +55,7 @@ expect 2 'has sharing layer, not net' $train --from eight.safetensors --sharing 
 expect 2 'has atoms 8, not 9' $train --from eight.safetensors --atoms 9 --output no.safetensors
 expect 4 'nothing.safetensors' $train --from nothing.safetensors --output no.safetensors
 
-# Refusals: one sentence, nothing written.
+# Refusals have one sentence and write nothing.
 expect 2 '10 atoms are more than the 3 x 3 kernels' "$ADATOM" decompose "$model" --atoms 10 -o no.safetensors
 expect 2 'residual' "$ADATOM" decompose "$model" --mode residul -o no.safetensors
 expect 2 'three numbers' "$ADATOM" import dense.safetensors --mean 1,2 -o no.safetensors
@@ -62,13 +63,20 @@ expect 2 "'rfs' has no names for conv4" "$ADATOM" export "$model" --layout rfs -
 expect 4 'a model of this program already' "$ADATOM" import "$model" -o no.safetensors
 expect 4 'read as resnet34' "$ADATOM" import dense.safetensors --arch resnet34 -o no.safetensors
 printf 'PK\003\004 and so on, a zip archive' >model.pth
-expect 4 'is a pickle of PyTorch' "$ADATOM" import model.pth -o no.safetensors
+expect 4 'model.pth. is a damaged zip archive' "$ADATOM" import model.pth -o no.safetensors
+printf '\200\002cos\nsystem\n(S"touch ran"\ntR.' >evil.pth
+expect 4 'evil.pth. is a pickle that torch.save did not write; nothing of it was run' "$ADATOM" import evil.pth -o no.safetensors
+[ ! -e ran ] || complain "a pickle was run"
+mkdir empty
+expect 4 "the folder 'empty' has no model.safetensors.index.json" "$ADATOM" import empty -o no.safetensors
+printf '{"weight_map": {"a": "gone.safetensors"}}' >empty/index.json
+expect 4 "cannot open 'empty/gone.safetensors'" "$ADATOM" import empty/index.json -o no.safetensors
 head -c 2000 dense.safetensors >cut.safetensors
 expect 4 'cut.safetensors' "$ADATOM" import cut.safetensors -o no.safetensors
 head -c 3000 "$model" >cut.safetensors
 expect 4 'cut.safetensors' "$ADATOM" decompose cut.safetensors -o no.safetensors
 expect 4 'cut.safetensors' "$ADATOM" export cut.safetensors -o no.safetensors
-# A header that promises more than there is, numbers that are none, a network that nobody knows.
+# Refused, too: a header that announces more than the file has, numbers that are not finite, an unknown network.
 printf '\377\377\377\377\377\377\377\177{}' >hostile.safetensors
 expect 4 'hostile.safetensors' "$ADATOM" import hostile.safetensors -o no.safetensors
 printf '\120\0\0\0\0\0\0\0{"some.layer":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}                 \0\0\0\0' >unknown.safetensors
@@ -76,5 +84,16 @@ expect 4 "first tensor is 'some.layer'" "$ADATOM" import unknown.safetensors -o 
 expect 2 'alexnet' "$ADATOM" import dense.safetensors --arch alexnet -o no.safetensors
 echo '{"a": 1}' >map.json
 expect 4 "map.json.*'a' must be given a name" "$ADATOM" import dense.safetensors --map map.json -o no.safetensors
+# What import knows.
+expect 0 '^resnet18 +torchvision +https://github.com/pytorch/vision' "$ADATOM" import --list
+expect 0 '^torch.save: .pth, .pt, .bin: float32' "$ADATOM" import --list
+expect 0 '^before the names: module., _orig_mod.,' "$ADATOM" import --list
+expect 0 '^network,names,project' "$ADATOM" import --list --format csv
+"$ADATOM" import --list --format json --output-file list.json || complain "import --list --format json"
+same "$("$ADATOM" import --list --format csv | tail -n +2 | wc -l | tr -d ' ')" "$(get list.json networks.#)" "networks"
+same "$(get list.json networks.0.network)/$(get list.json networks.0.names)" resnet18/torchvision "the first network"
+same "$(get list.json formats.2.name)/$(get list.json wrappers.0)/$(get list.json prefixes.0)" torch.save/state_dict_ema/module. "sources"
+expect 2 '--output FILE is missing' "$ADATOM" import dense.safetensors
+expect 2 'SOURCE is missing' "$ADATOM" import -o no.safetensors
 [ ! -e no.safetensors ] || complain "something was written"
 finish

@@ -1,109 +1,11 @@
 /* The reference against itself: every backward operation against central differences of its forward operation, and the
  * ways of a decomposed convolution against each other. All in double precision. */
-#include "verify/reference/reference.h"
-#include "tests/run_suite.h"
+#include "tests/gradient/pairs.h"
+#include "plan/activation.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TASKS = 2, DY = 100, RESULT = 101, NONE = -1 };
-
-typedef struct arrays {
-    ad_reference_role role[AD_OP_TENSORS];
-} arrays;
-
-static double *random_numbers(size_t count, ad_random *random) {
-    double *v = ad_malloc(NULL, count, sizeof *v);
-    ck_assert_ptr_nonnull(v);
-    for (size_t e = 0; e < count; e++) v[e] = ad_random_normal(random);
-    return v;
-}
-
-static ad_op make_op(int kind, ad_geometry g) {
-    ad_op op = {.kind = (uint16_t)kind, .tasks = TASKS, .g = g, .i = {[7] = 1}};
-    return op;
-}
-
-static ad_reference_role make_role(size_t count, ad_random *random) {
-    return (ad_reference_role){.value = random_numbers(TASKS * count, random), .stride = count, .count = TASKS * count};
-}
-
-static arrays make_arrays(const ad_op *op, ad_random *random) {
-    arrays a = {0};
-    for (int r = 0; ad_op_role(op->kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
-        a.role[r] = make_role(ad_op_elements(op, r), random);
-    return a;
-}
-
-static void clear(arrays *a) {
-    for (int r = 0; r < AD_OP_TENSORS; r++) ad_free(a->role[r].value);
-    *a = (arrays){0};
-}
-
-static void assert_close(const char *what, size_t at, double got, double want, double scale, double tolerance) {
-    ck_assert_msg(fabs(got - want) <= tolerance * fmax(1, scale), "%s[%zu]: %.15g, but %.15g", what, at, got, want);
-}
-
-/* ---- operation by operation ------------------------------------------------------------------------------------- */
-/* from[r]: what role r of the backward operation is: a role of the forward operation, DY, RESULT or NONE. */
-typedef struct pair {
-    int forward, with_respect_to, output, backward;
-    int from[AD_OP_TENSORS];
-} pair;
-
-static double weighted_output(const ad_op *op, const arrays *a, int output, const ad_reference_role *dy) {
-    double loss = 0;
-    ad_reference_run(op, a->role);
-    for (size_t e = 0; e < dy->count; e++) loss += dy->value[e] * a->role[output].value[e];
-    return loss;
-}
-
-/* The gradient of the loss sum(dy * output), for up to 50 elements spread over the operand. */
-static void check_pair(const pair *p, ad_op forward, ad_op backward, uint64_t seed) {
-    ad_random random = ad_random_make(seed, AD_STREAM_CHECK, (uint32_t)(forward.kind * AD_OP_COUNT + backward.kind));
-    arrays a = make_arrays(&forward, &random);
-    const ad_reference_role *operand = &a.role[p->with_respect_to];
-    ad_reference_role dy = make_role(a.role[p->output].stride, &random), gradient = make_role(operand->stride, &random);
-    weighted_output(&forward, &a, p->output, &dy);
-
-    arrays b = {0};
-    for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (p->from[r] != NONE)
-            b.role[r] = p->from[r] == DY ? dy : p->from[r] == RESULT ? gradient : a.role[p->from[r]];
-    ad_reference_run(&backward, b.role);
-
-    const size_t step = operand->count / 50 + 1;
-    for (size_t e = 0; e < operand->count; e += step) {
-        const double h = 1e-5, start = operand->value[e];
-        operand->value[e] = start + h;
-        const double above = weighted_output(&forward, &a, p->output, &dy);
-        operand->value[e] = start - h;
-        const double below = weighted_output(&forward, &a, p->output, &dy);
-        operand->value[e] = start;
-        assert_close(ad_op_name(backward.kind), e, gradient.value[e], (above - below) / (2 * h),
-                     fabs(gradient.value[e]), 1e-7);
-    }
-    ad_free(dy.value);
-    ad_free(gradient.value);
-    clear(&a);
-}
-
-static ad_geometry geometry(int k, int stride, int pad, int dil) {
-    const int h = 7, w = 6;
-    return (ad_geometry){.n = 2,
-                         .h = h,
-                         .w = w,
-                         .c = 4,
-                         .o = 8,
-                         .m = 3,
-                         .k = k,
-                         .stride = stride,
-                         .pad = pad,
-                         .dil = dil,
-                         .oh = (h + 2 * pad - dil * (k - 1) - 1) / stride + 1,
-                         .ow = (w + 2 * pad - dil * (k - 1) - 1) / stride + 1};
-}
 
 static const ad_geometry *geometries(size_t *count) {
     static ad_geometry list[8];
@@ -191,14 +93,59 @@ START_TEST(activations) {
         {AD_OP_AFFINE, 0, 3, AD_OP_AFFINE_BACK, {3, DY, 1, NONE, RESULT, NONE, -1, -1}},
         {AD_OP_AFFINE, 2, 3, AD_OP_AFFINE_BACK, {3, DY, NONE, NONE, NONE, RESULT, -1, -1}},
     };
-    for (int activation = 0; activation < 3; activation++)
-        for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+    static const pair by_input = {AD_OP_AFFINE, 0, 3, AD_OP_AFFINE_BACK, {NONE, DY, 1, 0, RESULT, NONE, 1, -1}};
+    for (int activation = 0; activation < AD_ACT_COUNT; activation++)
+        for (size_t p = 0; p < (ad_act_by_output(activation) ? AD_COUNT(pairs) : 1); p++) {
             ad_op forward = make_op(AD_OP_AFFINE, geometry(1, 1, 0, 1)),
                   backward = make_op(AD_OP_AFFINE_BACK, forward.g);
             forward.i[0] = backward.i[0] = activation;
             forward.f[0] = backward.f[0] = 0.1f;
-            check_pair(&pairs[p], forward, backward, 40 + (uint64_t)activation);
+            backward.i[1] = 1;
+            check_pair(ad_act_by_output(activation) ? &pairs[p] : &by_input, forward, backward,
+                       40 + (uint64_t)activation);
         }
+}
+END_TEST
+
+START_TEST(layer_norm) {
+    static const pair input = {AD_OP_LAYER_NORM, 0, 3, AD_OP_LAYER_NORM_BACK, {0, 1, 4, DY, RESULT, -1, -1, -1}};
+    ad_op forward = make_op(AD_OP_LAYER_NORM, geometry(1, 1, 0, 1)),
+          backward = make_op(AD_OP_LAYER_NORM_BACK, forward.g), sums = make_op(AD_OP_LAYER_NORM_SUMS, forward.g);
+    forward.f[0] = 1e-3f;
+    check_pair(&input, forward, backward, 1);
+
+    ad_random random = ad_random_make(2, AD_STREAM_CHECK, 0);
+    arrays a = make_arrays(&forward, &random);
+    ad_reference_role dy = make_role(a.role[3].stride, &random), both = make_role(2 * (size_t)forward.g.c, &random);
+    weighted_output(&forward, &a, 3, &dy);
+    run(sums, a.role[0], a.role[4], dy, both, absent, absent);
+    for (int role = 1; role <= 2; role++) /* gamma, whose gradient is the second sum, and beta */
+        for (size_t e = 0; e < a.role[role].count; e++) {
+            const size_t c = (size_t)forward.g.c, at = e / c * 2 * c + (role == 1 ? c : 0) + e % c;
+            double *v = &a.role[role].value[e];
+            const double h = 1e-5, start = *v;
+            *v = start + h;
+            const double above = weighted_output(&forward, &a, 3, &dy);
+            *v = start - h;
+            const double below = weighted_output(&forward, &a, 3, &dy);
+            *v = start;
+            assert_close("layer-norm-sums", at, both.value[at], (above - below) / (2 * h), fabs(both.value[at]), 1e-7);
+        }
+    ad_free(dy.value);
+    ad_free(both.value);
+    clear(&a);
+}
+END_TEST
+
+START_TEST(channel_scale) {
+    static const pair pairs[] = {
+        {AD_OP_CHANNEL_SCALE, 0, 2, AD_OP_CHANNEL_SCALE_BACK, {0, 1, DY, RESULT, NONE, -1, -1, -1}},
+        {AD_OP_CHANNEL_SCALE, 1, 2, AD_OP_CHANNEL_SCALE_BACK, {0, 1, DY, NONE, RESULT, -1, -1, -1}},
+    };
+    for (size_t p = 0; p < AD_COUNT(pairs); p++) {
+        const ad_geometry g = geometry(1, 1, 0, 1);
+        check_pair(&pairs[p], make_op(AD_OP_CHANNEL_SCALE, g), make_op(AD_OP_CHANNEL_SCALE_BACK, g), p);
+    }
 }
 END_TEST
 
@@ -219,7 +166,7 @@ START_TEST(activations_with_pool) {
         {AD_OP_AFFINE_POOL, 0, 3, AD_OP_AFFINE_POOL_BACK, {3, 4, DY, 1, NONE, RESULT, NONE, -1}},
         {AD_OP_AFFINE_POOL, 2, 3, AD_OP_AFFINE_POOL_BACK, {3, 4, DY, NONE, NONE, NONE, RESULT, -1}},
     };
-    for (int activation = 0; activation < 3; activation++)
+    for (int activation = 0; activation <= AD_ACT_RELU6; activation++)
         for (int k = 1; k <= 3; k++)
             for (size_t p = 0; p < AD_COUNT(pairs); p++) {
                 ad_op forward = make_op(AD_OP_AFFINE_POOL, geometry(k, k, 0, 1)),
@@ -263,14 +210,6 @@ START_TEST(scaled_weights) {
 END_TEST
 
 /* ---- chains ----------------------------------------------------------------------------------------------------- */
-static void run(ad_op op, ad_reference_role a, ad_reference_role b, ad_reference_role c, ad_reference_role d,
-                ad_reference_role e, ad_reference_role f) {
-    const ad_reference_role roles[AD_OP_TENSORS] = {a, b, c, d, e, f};
-    ad_reference_run(&op, roles);
-}
-
-static const ad_reference_role absent = {0};
-
 static void assert_same(const char *what, ad_reference_role a, ad_reference_role b) {
     double largest = 0;
     for (size_t e = 0; e < a.count; e++) largest = fmax(largest, fabs(b.value[e]));
@@ -554,7 +493,9 @@ int main(void) {
     tcase_add_test(tests, compositions);
     tcase_add_test(tests, activations);
     tcase_add_test(tests, activations_with_pool);
-    tcase_add_loop_test(tests, activation_and_pool_in_one, 0, 3);
+    tcase_add_loop_test(tests, activation_and_pool_in_one, 0, 4);
+    tcase_add_test(tests, layer_norm);
+    tcase_add_test(tests, channel_scale);
     tcase_add_test(tests, pools);
     tcase_add_test(tests, heads);
     tcase_add_test(tests, scaled_weights);

@@ -205,7 +205,8 @@ START_TEST(tensors_are_halves_only_where_they_may) {
             int whole = -1;
             ad_plan *plan = ad_case_plan(ctx, &c, &whole);
             ck_assert_ptr_nonnull(plan);
-            const bool product = c.op.kind == AD_OP_CONV && r == 3 && c.op.g.k == 1 && !c.op.flags;
+            const bool product = c.op.kind == AD_OP_CONV && r == 3 && c.op.g.k == 1 && !c.op.flags &&
+                                 c.op.g.groups <= 1 && !ad_op_has_epilogue(&c.op);
             const bool u = (c.op.kind == AD_OP_ATOMS || c.op.kind == AD_OP_ATOMS_DPSI) && r == 0;
             const bool may = (product || u) && c.op.g.o % 4 == 0;
             ck_assert_msg((ad_plan_validate(ctx, plan) == ADATOM_OK) == may, "%s %s, role %d", ad_op_name(c.op.kind),

@@ -4,8 +4,10 @@
 #include "cpu/cpu_internal.h"
 #include "tests/run_suite.h"
 
+#include <adatom/model.h>
 #include <dlfcn.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static adatom_context *ctx;
@@ -56,6 +58,17 @@ START_TEST(names_decide_shapes) {
     ck_assert(c.steps[1].op.g.c == 16 * 9 && c.steps[1].op.g.o == 16 &&
               c.steps[1].op.g.w == 11 * 4); /* a row for each group of outputs */
     ck_assert_uint_eq(ad_op_elements(&c.steps[0].op, 2), ad_op_elements(&c.steps[1].op, 0));
+    ck_assert(ad_bench_parse("conv/fused/grouped/64x64x3s2/20/b2g8", &c));
+    ck_assert(c.steps[0].op.g.groups == 8 && ad_op_has_epilogue(&c.steps[0].op));
+    ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 2 * 100 * 9 * 8 * 64);
+    ck_assert(ad_bench_parse("conv/forward/composed/4x64x4s4/56/b2", &c)); /* patches */
+    ck_assert(c.steps[0].op.g.oh == 14 && c.steps[0].op.g.pad == 0 && !ad_op_has_epilogue(&c.steps[0].op));
+    ck_assert(ad_bench_parse("depthwise/forward/30/5s2/9/b3t2", &c)); /* channels in whole vectors */
+    ck_assert(c.step_count == 1 && c.steps[0].op.kind == AD_OP_DEPTHWISE && c.steps[0].tasks == 2);
+    ck_assert(c.steps[0].op.g.c == 32 && c.steps[0].op.g.oh == 5 && c.steps[0].op.g.pad == 2);
+    ck_assert_double_eq(ad_op_flops(&c.steps[0].op), 2.0 * 2 * 3 * 25 * 25 * 32);
+    ck_assert(ad_bench_parse("depthwise/dw/96/7/14/b1", &c));
+    ck_assert(c.steps[0].op.kind == AD_OP_DEPTHWISE_DW && ad_op_elements(&c.steps[0].op, 2) == 49 * 96);
     ck_assert(ad_bench_parse("pretrain/resnet10-group-stage/84/b2", &c));
     ck_assert_str_eq(c.sharing, "group-stage");
     ck_assert(ad_bench_parse("conv/forward/composed/3x64x3/84/b5", &c));
@@ -71,6 +84,12 @@ END_TEST
 
 START_TEST(names_of_whole_runs) {
     ad_bench_case c;
+    for (size_t i = 0; adatom_model_arch(i); i++) {
+        char name[80];
+        snprintf(name, sizeof name, "pretrain/%s-layer/84/b8", adatom_model_arch(i));
+        ck_assert_msg(ad_bench_parse(name, &c), "%s", name);
+        ck_assert_str_eq(c.arch, adatom_model_arch(i));
+    }
     ck_assert(ad_bench_parse("adapt/atoms/conv4/28/5w2s3q/7t16", &c));
     ck_assert(c.size == 28 && c.way == 5 && c.shot == 2 && c.query == 3 && c.optimiser_steps == 7 && c.tasks == 16);
     ck_assert(ad_bench_parse("adapt/atoms/conv4/28/5w2s3q/7", &c));
@@ -94,14 +113,22 @@ START_TEST(what_is_no_name) {
                                         "conv/forward/atoms-first/64x64x3/21/b1g24",
                                         "conv/forward/composed/64x64x3/21/b1g16",
                                         "conv/dw/atoms-first/64x64x3/21/b25",
+                                        "conv/forward/grouped/64x64x3/21/b1",
+                                        "conv/forward/grouped/64x64x3/21/b1g32",
+                                        "conv/fused-add/grouped/64x64x3/21/b1g4",
+                                        "conv/forward/composed/4x4x8s8/2/b1",
                                         "conv/stage/atoms-first-fused/64x64x3/21/b25",
                                         "conv/forward/composed/64x64x3/21/25",
                                         "conv/forward/composed/64x64x3/21/b2 5",
+                                        "depthwise/back/32/3/14/b1",
+                                        "depthwise/forward/32/12/14/b1",
+                                        "depthwise/forward/32x3/14/b1",
                                         "adapt/atoms/conv5/84/5w5s15q/50",
                                         "adapt/atom/conv4/84/5w5s15q/50",
                                         "adapt/atoms/conv4/84/5w5s15/50",
                                         "adapt/atoms/conv4/84/5w5s15qq/50",
                                         "adapt/atoms/conv4-all/84/5w5s15q/50",
+                                        "adapt/atoms/conv4-default/84/5w5s15q/50",
                                         "adapt/atoms/conv4/84/5w0s15q/50",
                                         "pretrain/conv4/84/64",
                                         "op/affine/64/42/b99999999999",

@@ -1,5 +1,6 @@
 /* What ad_plan_validate refuses: forbidden aliasing, wrong types, flags that an operation does not know
  * (plan/ops.def). */
+#include "plan/activation.h"
 #include "plan/plan.h"
 #include "tests/run_suite.h"
 
@@ -105,6 +106,7 @@ END_TEST
 /* Different tensors over the same bytes, and tensors of tasks that take turns in memory, which share none. */
 START_TEST(overlapping_tensors) {
     ad_op *op = add(AD_OP_CONV);
+    op->t[4] = op->t[5] = -1; /* coef and residual */
     ad_tensor *x = &plan->tensors[op->t[0]], *y = &plan->tensors[op->t[3]];
     const size_t offset = y->offset;
     y->offset = x->offset + AD_TENSOR_ALIGN_BYTES;
@@ -159,15 +161,43 @@ END_TEST
 
 /* AD_ACCUMULATE, exactly where ops.def lists it. */
 START_TEST(accumulation) {
-    static const char *const adds[] = {
-        "conv",           "conv-dx",   "conv-dw",    "conv-dbias", "compose",   "compose-dpsi", "compose-dalpha",
-        "atoms",          "atoms-du",  "atoms-dpsi", "depth",      "depth-dx",  "depth-dpsi",   "fused-atoms",
-        "fused-atoms-dx", "pool-back", "linear",     "linear-dx",  "linear-dw", "affine-back",  "affine-pool-back"};
+    static const char *const adds[] = {"conv",
+                                       "conv-dx",
+                                       "conv-dw",
+                                       "conv-dbias",
+                                       "compose",
+                                       "compose-dpsi",
+                                       "compose-dalpha",
+                                       "atoms",
+                                       "atoms-du",
+                                       "atoms-dpsi",
+                                       "depth",
+                                       "depth-dx",
+                                       "depth-dpsi",
+                                       "fused-atoms",
+                                       "fused-atoms-dx",
+                                       "pool-back",
+                                       "linear",
+                                       "linear-dx",
+                                       "linear-dw",
+                                       "affine-back",
+                                       "affine-pool-back",
+                                       "depthwise-dx",
+                                       "depthwise-dw",
+                                       "layer-norm-back",
+                                       "channel-scale-back"};
     const int kind = _i;
     bool listed = false;
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
     ad_op *op = add(kind);
     op->flags = AD_ACCUMULATE;
+    if (kind == AD_OP_CONV) {
+        refused("cannot add what it scales or activates");
+        op->t[4] = op->t[5] = -1; /* coef and residual */
+        op->i[0] = 1;
+        refused("cannot add what it scales or activates");
+        op->i[0] = 0;
+    }
     if (listed)
         OK(ad_plan_validate(ctx, plan));
     else
@@ -182,6 +212,125 @@ START_TEST(accumulation) {
 }
 END_TEST
 
+/* The padding after the image may be larger than that before it: as far as TensorFlow's SAME and rounding up make it.
+ */
+START_TEST(padding) {
+    static const struct {
+        int in, k, stride, pad, dil, most;
+    } shapes[] = {{8, 3, 1, 1, 1, 9}, {8, 3, 2, 0, 1, 4},  {7, 3, 2, 1, 1, 4},  {8, 2, 1, 0, 1, 8},
+                  {9, 2, 2, 0, 1, 5}, {13, 4, 4, 1, 1, 4}, {9, 3, 1, 2, 2, 10}, {8, 1, 1, 0, 1, 9}};
+    static const int kinds[] = {AD_OP_CONV,         AD_OP_CONV_DX,     AD_OP_CONV_DW,   AD_OP_ATOMS,
+                                AD_OP_DEPTH,        AD_OP_FUSED_ATOMS, AD_OP_DEPTHWISE, AD_OP_DEPTHWISE_DX,
+                                AD_OP_DEPTHWISE_DW, AD_OP_POOL,        AD_OP_POOL_BACK};
+    for (size_t kind = 0; kind < AD_COUNT(kinds); kind++)
+        for (size_t s = 0; s < AD_COUNT(shapes); s++) {
+            const bool pool = kinds[kind] == AD_OP_POOL || kinds[kind] == AD_OP_POOL_BACK;
+            const int span = shapes[s].dil * (shapes[s].k - 1) + 1;
+            ad_op op = {.kind = (uint16_t)kinds[kind], .tasks = 1};
+            op.g = geometry;
+            op.g.h = op.g.w = shapes[s].in;
+            op.g.k = shapes[s].k;
+            op.g.stride = shapes[s].stride;
+            op.g.pad = shapes[s].pad;
+            op.g.dil = shapes[s].dil;
+            for (int more = 0; more < 2; more++)
+                for (int column = 0; column < 2; column++) {
+                    teardown();
+                    setup();
+                    op.g.oh = op.g.ow = shapes[s].most;
+                    *(column ? &op.g.ow : &op.g.oh) += more;
+                    ad_op *added = ad_plan_op(ctx, plan, AD_SEGMENT_STEP, op.kind);
+                    added->g = op.g;
+                    for (int r = 0; ad_op_role(op.kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
+                        added->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", AD_F32, arena,
+                                                              AD_MAX(ad_op_elements(added, r), 1), true);
+                    /* A window of POOL without a pixel. */
+                    const bool empty =
+                        pool && (op.g.pad >= span || (AD_MAX(op.g.oh, op.g.ow) - 1) * op.g.stride - op.g.pad >= op.g.h);
+                    if (more || empty)
+                        refused("outputs of");
+                    else
+                        OK(ad_plan_validate(ctx, plan));
+                }
+        }
+    plan->ops[0].g.stride = 0;
+    refused("has no such windows");
+}
+END_TEST
+
+START_TEST(activations_of_depthwise) {
+    ad_op *op = add(AD_OP_DEPTHWISE);
+    op->i[0] = AD_ACT_COUNT - 1;
+    OK(ad_plan_validate(ctx, plan));
+    op->i[0] = AD_ACT_COUNT;
+    refused("(depthwise) has no activation 10");
+    op->i[0] = -1;
+    refused("has no activation -1");
+}
+END_TEST
+
+START_TEST(groups_of_convolutions) {
+    static const int kinds[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
+    ad_op *op = add(kinds[_i]);
+    op->g.groups = 1;
+    OK(ad_plan_validate(ctx, plan));
+    op->g.groups = 2;
+    OK(ad_plan_validate(ctx, plan));
+    op->g.groups = 4; /* of two channels */
+    refused("cannot convolve 8 inputs and 8 outputs in 4 groups");
+    op->g.groups = -1;
+    refused("in -1 groups");
+    op->g.groups = 0;
+    if (kinds[_i] == AD_OP_CONV) {
+        op->i[0] = 10;
+        refused("has no activation 10");
+        op->i[0] = -1;
+        refused("has no activation -1");
+    }
+    ad_op *other = add(AD_OP_CONV_DBIAS);
+    plan->ops[0].g.groups = plan->ops[0].i[0] = 0;
+    other->g.groups = 2;
+    refused("(conv-dbias) cannot convolve");
+}
+END_TEST
+
+/* What the derivatives of activations are taken from. */
+START_TEST(activations) {
+    enum { Y, X = 3, DRESIDUAL = 5 };
+    ad_op *op = add(AD_OP_AFFINE_BACK);
+    op->i[0] = AD_ACT_COUNT;
+    refused("operation 0 (affine-back) cannot have activation 10");
+    op->i[0] = AD_ACT_GELU;
+    refused("operation 0 (affine-back) with activation gelu cannot have dresidual");
+    op->t[DRESIDUAL] = op->t[Y] = -1;
+    OK(ad_plan_validate(ctx, plan));
+    op->t[X] = -1;
+    refused("operation 0 (affine-back) with activation gelu lacks x");
+    op->i[0] = AD_ACT_RELU6;
+    refused("operation 0 (affine-back) with activation relu6 lacks y");
+}
+END_TEST
+
+START_TEST(activations_with_pool) {
+    ad_op *op = add(AD_OP_AFFINE_POOL);
+    op->i[0] = AD_ACT_RELU6;
+    OK(ad_plan_validate(ctx, plan));
+    op->i[0] = AD_ACT_SILU;
+    refused("operation 0 (affine-pool) cannot have activation 4");
+}
+END_TEST
+
+/* x that is there for the derivative only: back holds A alone. */
+START_TEST(x_of_the_activation) {
+    enum { BACK = 2 };
+    ad_op *op = add(AD_OP_AFFINE_BACK);
+    plan->tensors[op->t[BACK]].count = CHANNELS;
+    refused("back 'tensor' has 8 elements, 24 needed");
+    op->i[1] = 1;
+    OK(ad_plan_validate(ctx, plan));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("plan");
@@ -193,6 +342,12 @@ int main(void) {
     tcase_add_loop_test(tests, wrong_types, 0, AD_OP_COUNT);
     tcase_add_test(tests, labels_are_integers);
     tcase_add_loop_test(tests, accumulation, 0, AD_OP_COUNT);
+    tcase_add_test(tests, padding);
+    tcase_add_test(tests, activations_of_depthwise);
+    tcase_add_loop_test(tests, groups_of_convolutions, 0, 3);
+    tcase_add_test(tests, activations);
+    tcase_add_test(tests, activations_with_pool);
+    tcase_add_test(tests, x_of_the_activation);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

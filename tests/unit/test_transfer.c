@@ -277,6 +277,9 @@ START_TEST(test_decompose_refuses) {
     refused(adatom_model_singular_values(model, 1, NULL, 0, &count), ADATOM_USAGE, "is no convolution");
     refused(adatom_model_singular_values(model, 99, NULL, 0, &count), ADATOM_USAGE, "no layer 99");
     float one;
+    count = 7;
+    refused(adatom_model_kernel(model, 1000, NULL, 0, &count), ADATOM_USAGE, "no layer 1000");
+    ck_assert_uint_eq(count, 0);
     refused(adatom_model_kernel(model, 0, &one, 1, &count), ADATOM_USAGE, "there is room for 1");
     adatom_model_destroy(&model);
 }
@@ -341,120 +344,6 @@ START_TEST(test_round_trip) {
 }
 END_TEST
 
-/* What becomes of pictures where nothing was asked for, and where something was. */
-static const struct {
-    const char *arch, *layout;
-    adatom_import_params asked;
-    int size, resize;
-    adatom_interpolation interpolation;
-    float mean, std; /* of red */
-} preparations[] = {
-    {"resnet18", "torchvision", {0}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    {"resnet34", "torchvision", {.weights = "v1"}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    {"vgg16_bn", "torchvision", {0}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    {"resnet18", "timm", {0}, 224, 235, ADATOM_INTERPOLATION_BICUBIC, 0.485f, 0.229f},
-    {"resnet34", "timm", {.weights = "tv"}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    {"vgg16_bn", "timm", {0}, 224, 256, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    /* At another size than the source's nothing is cropped unless it is asked for. */
-    {"resnet18", "torchvision", {.image_size = 112}, 112, 112, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    {"resnet18",
-     "torchvision",
-     {.image_size = 112, .crop = 0.875f},
-     112,
-     128,
-     ADATOM_INTERPOLATION_BILINEAR,
-     0.485f,
-     0.229f},
-    {"resnet18",
-     "torchvision",
-     {.image_size = 80, .crop = 0.8f},
-     80,
-     100,
-     ADATOM_INTERPOLATION_BILINEAR,
-     0.485f,
-     0.229f},
-    {"resnet18", "torchvision", {.crop = 1}, 224, 224, ADATOM_INTERPOLATION_BILINEAR, 0.485f, 0.229f},
-    {"resnet18",
-     "torchvision",
-     {.resize = 300,
-      .interpolation = ADATOM_INTERPOLATION_BICUBIC,
-      .mean = {0.5f, 0.5f, 0.5f},
-      .std = {0.25f, 0.5f, 0.5f}},
-     224,
-     300,
-     ADATOM_INTERPOLATION_BICUBIC,
-     0.5f,
-     0.25f},
-    {"resnet18",
-     "torchvision",
-     {.interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR},
-     224,
-     256,
-     ADATOM_INTERPOLATION_FAST_BILINEAR,
-     0.485f,
-     0.229f},
-    /* Sources of whose pictures nothing is known. */
-    {"conv4", "closerlook", {0}, 84, 84, ADATOM_INTERPOLATION_FAST_BILINEAR, 0.485f, 0.229f},
-    {"resnet10", "closerlook", {0}, 224, 256, ADATOM_INTERPOLATION_FAST_BILINEAR, 0.485f, 0.229f},
-    {"resnet12", "rfs", {.crop = 0.9f}, 84, 93, ADATOM_INTERPOLATION_FAST_BILINEAR, 0.485f, 0.229f},
-};
-
-START_TEST(test_preparation) {
-    adatom_model *model = dense(preparations[_i].arch, 32, 4, 0), *again = NULL;
-    const adatom_layout layout = layout_of(preparations[_i].layout);
-    OK(adatom_model_export(model, path,
-                           &(adatom_export_params){.size = sizeof(adatom_export_params), .layout = layout}));
-    adatom_import_params params = preparations[_i].asked;
-    params.size = sizeof params;
-    params.layout = layout;
-    OK(adatom_model_import(ctx, path, &params, &again));
-    adatom_model_destroy(&model);
-    /* It stays with the network through decomposition and files. */
-    model = decomposed(again, "layer", 4, true);
-    OK(adatom_model_save(model, path));
-    adatom_model_destroy(&model);
-    adatom_model_destroy(&again);
-    OK(adatom_model_load(ctx, path, &model));
-    adatom_model_info info = ADATOM_INIT(adatom_model_info);
-    adatom_model_describe(model, &info);
-    ck_assert_int_eq(info.image_size, preparations[_i].size);
-    ck_assert_int_eq(info.resize, preparations[_i].resize);
-    ck_assert_int_eq(info.interpolation, preparations[_i].interpolation);
-    ck_assert(info.mean[0] == preparations[_i].mean && info.std[0] == preparations[_i].std);
-    adatom_model_destroy(&model);
-}
-END_TEST
-
-/* Every row can be used, and none is hidden behind another of the same name. */
-START_TEST(test_rows_of_preparations) {
-    for (int i = 0; i < ad_preparation_count; i++) {
-        const ad_preparation *row = &ad_preparations[i];
-        char archs[200];
-        snprintf(archs, sizeof archs, "%s", row->archs);
-        ck_assert((row->resize > 0) != (row->crop > 0));
-        ck_assert_int_ge(ad_preparation_resize(row), row->size);
-        ck_assert_int_le(ad_preparation_resize(row), 4096);
-        ck_assert(row->interpolation == ADATOM_INTERPOLATION_BILINEAR ||
-                  row->interpolation == ADATOM_INTERPOLATION_BICUBIC);
-        for (int c = 0; c < 3; c++) ck_assert(row->mean[c] >= 0 && row->mean[c] < 1 && row->std[c] > 0);
-        for (char *rest = archs, *arch = strsep(&rest, " "); arch; arch = strsep(&rest, " "))
-            ck_assert_ptr_eq(ad_preparation_find(row->layout, arch, row->weights), row);
-    }
-    ck_assert_str_eq(ad_preparation_find("torchvision", "resnet50", NULL)->weights, "v2");
-    ck_assert_ptr_null(ad_preparation_find("torchvision", "resnet5", NULL));
-    ck_assert_ptr_null(ad_preparation_find("torchvision", "resnet", NULL));
-    ck_assert_ptr_null(ad_preparation_find("timm", "mobilenet_v3", NULL));
-    ck_assert_ptr_null(ad_preparation_find("rfs", "resnet12", NULL));
-    /* timm: int(floor(size / crop)). */
-    ck_assert_int_eq(ad_resize_for_crop(224, 0.875), 256);
-    ck_assert_int_eq(ad_resize_for_crop(224, 0.95), 235);
-    ck_assert_int_eq(ad_resize_for_crop(224, (double)0.95f), 235);
-    ck_assert_int_eq(ad_resize_for_crop(80, (double)0.8f), 100);
-    ck_assert_int_eq(ad_resize_for_crop(240, 0.882), 272);
-    ck_assert_int_eq(ad_resize_for_crop(288, 1), 288);
-}
-END_TEST
-
 /* The exported conv4 with its JSON header changed: from becomes to, of the same length. */
 static adatom_status import_edited(const char *from, const char *to, const adatom_import_params *params) {
     adatom_model *model = dense("conv4", 16, 4, 2), *out = model;
@@ -479,6 +368,28 @@ static adatom_status import_edited(const char *from, const char *to, const adato
 }
 
 static void write_map(const char *text) { OK(ad_write_file(ctx, path2, text, strlen(text))); }
+
+/* What is known is what the tables say: every network and layout that import tries. */
+START_TEST(test_known_sources) {
+    adatom_import_source_info info = ADATOM_INIT(adatom_import_source_info);
+    const char *holds = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < adatom_import_sources(); i++) {
+        OK(adatom_import_source(ctx, i, &info));
+        ck_assert(layout_of(info.layout) != ADATOM_LAYOUT_AUTO && strstr(info.project, "https://") == info.project);
+        for (size_t t = 0; t < AD_COUNT(trips); t++)
+            found += strcmp(trips[t].arch, info.arch) == 0 && strcmp(trips[t].layout, info.layout) == 0;
+    }
+    ck_assert_uint_eq(found, AD_COUNT(trips));
+    refused(adatom_import_source(ctx, adatom_import_sources(), &info), ADATOM_USAGE, "there is no source");
+    ck_assert_str_eq(adatom_import_format(0, &holds), "safetensors");
+    ck_assert_ptr_nonnull(strstr(holds, "BF16"));
+    ck_assert(adatom_import_format(2, NULL) && !adatom_import_format(3, NULL));
+    ck_assert_str_eq(adatom_import_wrapper(0), "state_dict_ema");
+    ck_assert_str_eq(adatom_import_prefix(0), "module.");
+    ck_assert(!adatom_import_wrapper(1000) && !adatom_import_prefix(1000));
+}
+END_TEST
 
 START_TEST(test_import_says_what_is_wrong) {
     const adatom_import_params size = {.size = sizeof(adatom_import_params), .image_size = 16},
@@ -540,11 +451,12 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(import_edited("trunk", "trunk", &map), ADATOM_BAD_DATA, "line 1: the map is not valid JSON");
     /* Files that are no safetensors. */
     adatom_model *out;
-    refused(adatom_model_import_bytes(ctx, "x.pth", "PK\3\4............", 16, NULL, &out), ADATOM_BAD_DATA, "pickle");
+    refused(adatom_model_import_bytes(ctx, "x.pth", "PK\3\4............", 16, NULL, &out), ADATOM_BAD_DATA,
+            "damaged zip archive");
     refused(adatom_model_import_bytes(ctx, "x.pth", "\x80\2\x8a\nl\xfc\x9c\x46\xf9 ......", 16, NULL, &out),
-            ADATOM_BAD_DATA, "pickle");
+            ADATOM_BAD_DATA, "a pickle that torch.save did not write");
     refused(adatom_model_import_bytes(ctx, "x", "<html>..........", 16, NULL, &out), ADATOM_BAD_DATA,
-            "not a safetensors file");
+            "neither safetensors nor a file of torch.save, but an HTML page");
     refused(adatom_model_import(ctx, "/nowhere/x", NULL, &out), ADATOM_BAD_DATA, "/nowhere/x");
     adatom_model *model = dense("conv4", 16, 4, 0);
     OK(adatom_model_save(model, path));
@@ -571,9 +483,8 @@ int main(void) {
     tcase_add_test(decompose, test_shared_decomposition);
     tcase_add_test(decompose, test_decompose_refuses);
     tcase_add_loop_test(names, test_round_trip, 0, AD_COUNT(trips));
+    tcase_add_test(names, test_known_sources);
     tcase_add_test(names, test_import_says_what_is_wrong);
-    tcase_add_loop_test(names, test_preparation, 0, AD_COUNT(preparations));
-    tcase_add_test(names, test_rows_of_preparations);
     suite_add_tcase(suite, decompose);
     suite_add_tcase(suite, names);
     return run_suite(suite, CK_FORK_GETENV);

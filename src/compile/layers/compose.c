@@ -22,9 +22,9 @@ int ad_compose_kernel(ad_tape *tape, ad_segment_id segment, int number) {
     int *made = ad_tape_made(tape, segment, number, AD_CONV_KERNEL);
     if (*made >= 0) return *made;
     const int scale = kernel_scale(tape, number), base = node->kernel >= 0 ? ad_tape_param(tape, node->kernel) : -1;
-    const int w = per_task(tape, tasked, "weights", (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o);
+    const int w = per_task(tape, tasked, "weights", ad_conv_kernel_count(node));
     ad_op *op = ad_tape_op(
-        tape, segment, AD_OP_COMPOSE, ad_geometry_node(node, 1),
+        tape, segment, AD_OP_COMPOSE, ad_geometry_kernel(node, 1),
         AD_OPERANDS(ad_tape_param(tape, node->coefficients), ad_tape_param(tape, node->atoms), scale, w, base));
     if (!tasked) op->tasks = 1;
     op->i[0] = stride_of(tape, node);
@@ -40,7 +40,7 @@ int ad_compose_packed(ad_tape *tape, ad_segment_id segment, int number) {
     if (*made >= 0) return *made;
     const int scale = kernel_scale(tape, number);
     const int packed = per_task(tape, tasked, "coefficients", (size_t)node->c * (size_t)node->m * (size_t)node->o);
-    ad_op *op = ad_tape_op(tape, segment, AD_OP_PACK, ad_geometry_node(node, 1),
+    ad_op *op = ad_tape_op(tape, segment, AD_OP_PACK, ad_geometry_kernel(node, 1),
                            AD_OPERANDS(ad_tape_param(tape, node->coefficients), scale, packed));
     if (!tasked) op->tasks = 1;
     op->i[0] = stride_of(tape, node);
@@ -55,7 +55,7 @@ static void atoms_gradient(ad_tape *tape, const ad_pass *pass, int number, int d
         folds ? ad_compose_packed(tape, AD_SEGMENT_STEP, number) : ad_tape_param(tape, node->coefficients);
     uint16_t flags;
     const int dpsi = ad_tape_gradient(tape, node->atoms, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_COMPOSE_DPSI, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_COMPOSE_DPSI, ad_geometry_kernel(node, pass->n),
                            AD_OPERANDS(dw, alpha, dpsi));
     op->i[0] = folds ? node->o : stride_of(tape, node);
     op->flags = flags;
@@ -65,10 +65,11 @@ static void coefficients_gradient(ad_tape *tape, const ad_pass *pass, int number
     const ad_node *node = &tape->net->nodes[number];
     uint16_t flags;
     const int dalpha = ad_tape_gradient(tape, node->coefficients, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_COMPOSE_DALPHA, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_COMPOSE_DALPHA, ad_geometry_kernel(node, pass->n),
                            AD_OPERANDS(dw, ad_tape_param(tape, node->atoms), dalpha));
     op->i[0] = stride_of(tape, node);
-    op->i[1] = (tape->net->params[node->coefficients].c + 3) / 4 * 4; /* rows as they lie, padding included */
+    /* Rows as they lie, padding included. */
+    op->i[1] = ad_node_depthwise(node) ? 1 : (tape->net->params[node->coefficients].c + 3) / 4 * 4;
     op->flags = flags;
 }
 

@@ -15,11 +15,7 @@ typedef struct ad_layer {
     void (*backward)(ad_tape *, ad_pass *, int node);
 } ad_layer;
 
-/* The table: AD_NODE_X, and ad_layer_x of layers/x.c. */
-#define AD_LAYERS(LAYER)                                                                                               \
-    LAYER(CONV, conv)                                                                                                  \
-    LAYER(NORM, norm)                                                                                                  \
-    LAYER(POOL, pool)
+/* Each kind of net/network.h has its layer, ad_layer_NAME. */
 #define AD_LAYER_DECLARED(KIND, name) extern const ad_layer ad_layer_##name;
 AD_LAYERS(AD_LAYER_DECLARED)
 #undef AD_LAYER_DECLARED
@@ -71,6 +67,12 @@ enum {
 };
 enum { AD_CONV_RESPONSES /* kept: u of coefficients-first, z of atoms-first with groups */ };
 
+/* Numbers of a convolution's kernel as it lies in memory. */
+static inline size_t ad_conv_kernel_count(const ad_node *node) {
+    const int32_t inputs = node->groups > 1 ? node->channels : node->c;
+    return (size_t)(node->k * node->k) * (size_t)inputs * (size_t)node->o;
+}
+
 /* depth.c: atoms first; forward only with groups of channels, whose sums are taken first. */
 void ad_depth_forward(ad_tape *tape, ad_pass *pass, int node, int bias);
 void ad_depth_backward(ad_tape *tape, ad_pass *pass, int node);
@@ -108,6 +110,20 @@ int ad_norm_folded(ad_tape *tape, int node);
 int ad_norm_bias(ad_tape *tape, int node);
 /* Copies the statistics that a pass used to where the host can read them: laid out as the network's role. */
 void ad_norm_keep_statistics(ad_tape *tape, const ad_pass *pass);
+
+/* The statistics and the scale and shift that a pass uses: kept. */
+void ad_norm_prepare(ad_tape *tape, ad_pass *pass, int node);
+
+/* ---- epilogue.c: a norm and its activation computed with the convolution before them ---------------------------- */
+/* The norm that convolution `node` computes itself in this pass, so that what lies between them never reaches memory.
+ * The output of both nodes is then the norm's. -1: there is none. */
+int ad_epilogue_of(const ad_tape *tape, const ad_pass *pass, int node);
+/* Makes the output of both and gives `op`, that of the convolution, what follows its sum. y, coef and residual: roles
+ * of the operation. */
+typedef struct ad_epilogue {
+    int y, coef, residual, norm; /* tensors; the norm's node or -1: there is no epilogue */
+} ad_epilogue;
+ad_epilogue ad_epilogue_begin(ad_tape *tape, ad_pass *pass, int node);
 
 /* ---- affine_pool.c: a norm's activation computed with the maximum pool behind it -------------------------------- */
 typedef struct ad_affine_back {

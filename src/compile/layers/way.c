@@ -17,10 +17,10 @@ bool ad_way_folds(const ad_tape *tape, int number) {
     const ad_node *conv = &tape->net->nodes[number], *norm = conv + 1;
     /* The shift is bound as a tensor of its own, which the alignment of tensors allows for these widths. The outputs of
      * groups share coefficients, but not scales. */
-    return tape->params->bn == AD_BN_FROZEN && conv->m > 0 && conv->group == 0 &&
+    return tape->params->bn == AD_BN_FROZEN && conv->m > 0 && conv->group == 0 && conv->groups == 1 &&
            !ad_way_coefficients_adapt(tape, conv) && !ad_way_lowrank(tape, number) &&
            number + 1 < tape->net->node_count && norm->kind == AD_NODE_NORM && norm->input == number &&
-           !ad_tape_adapts(tape, norm->gamma) && !ad_tape_adapts(tape, norm->statistics) &&
+           norm->gamma >= 0 && !ad_tape_adapts(tape, norm->gamma) && !ad_tape_adapts(tape, norm->statistics) &&
            (size_t)conv->o * sizeof(float) % AD_TENSOR_ALIGN_BYTES == 0;
 }
 
@@ -29,7 +29,7 @@ bool ad_way_folds(const ad_tape *tape, int number) {
  * product. */
 static bool has_stages(const ad_tape *tape, int number) {
     const ad_node *node = &tape->net->nodes[number];
-    if (node->m == 0 || node->kernel >= 0 || ad_way_lowrank(tape, number)) return false;
+    if (node->m == 0 || node->kernel >= 0 || node->groups > 1 || ad_way_lowrank(tape, number)) return false;
     return !ad_way_coefficients_adapt(tape, node) || (node->group && tape->params->path == AD_PATH_ATOMS_FIRST);
 }
 

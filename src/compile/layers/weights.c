@@ -15,9 +15,6 @@ enum {
 };
 _Static_assert((int)END <= (int)AD_MADE_SLOTS, "a node has too few slots");
 
-static size_t kernel_count(const ad_node *node) {
-    return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o;
-}
 static size_t gain_count(const ad_node *node, int gain) { return (size_t)(gain ? node->c : node->o); }
 
 static int *view_of(ad_tape *tape, int number, int slot) { return ad_tape_made(tape, AD_SEGMENT_INIT, number, slot); }
@@ -121,7 +118,7 @@ static ad_op *product(ad_tape *tape, ad_segment_id segment, ad_op_kind kind, int
 static int scale_to_gain(ad_tape *tape, ad_segment_id segment, int number, int gain, int w) {
     const ad_node *node = &tape->net->nodes[number];
     const int norms = ad_tape_floats(tape, "norms", gain_count(node, gain));
-    const int scaled = ad_tape_floats(tape, "weights", kernel_count(node));
+    const int scaled = ad_tape_floats(tape, "weights", ad_conv_kernel_count(node));
     kernel_op(tape, segment, AD_OP_WEIGHT_NORM, number, gain, AD_OPERANDS(w, norms));
     kernel_op(tape, segment, AD_OP_WEIGHT_SCALE, number, gain,
               AD_OPERANDS(w, *view_of(tape, number, GAIN + gain), norms, scaled));
@@ -135,7 +132,7 @@ int ad_weights_kernel(ad_tape *tape, ad_segment_id segment, int number) {
     if (!ad_way_lowrank(tape, number)) return w0;
     int *made = ad_tape_made(tape, segment, number, AD_CONV_KERNEL);
     if (*made >= 0) return *made;
-    const size_t count = kernel_count(&tape->net->nodes[number]);
+    const size_t count = ad_conv_kernel_count(&tape->net->nodes[number]);
     int w = ad_tape_floats(tape, "weights", count);
     ad_elementwise_copy(tape, segment, w0, w, count);
     const ad_operands sum = AD_OPERANDS(*view_of(tape, number, A), *view_of(tape, number, B), -1, w);

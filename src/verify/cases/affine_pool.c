@@ -1,4 +1,5 @@
 /* AFFINE_POOL, AFFINE_POOL_BACK, AFFINE_POOL_SUMS. */
+#include "plan/activation.h"
 #include "verify/cases/families.h"
 
 #include <stdio.h>
@@ -13,9 +14,6 @@ static const struct {
         {false, 1, 8, 40, 41, 4, 2}, /* a reduction in many parts */
 };
 
-enum { LINEAR, RELU, LEAKY };
-static const char *const activations[] = {"linear", "relu", "leaky"};
-
 static ad_case of(int kind, size_t s) {
     return ad_case_of(kind, shapes[s].tasks,
                       ad_case_geometry((ad_geometry){.n = shapes[s].n,
@@ -29,72 +27,74 @@ static ad_case of(int kind, size_t s) {
 
 static void add(ad_case_list *list, ad_case c, size_t s, int activation) {
     c.op.i[0] = activation;
-    c.op.f[0] = activation == LEAKY ? 0.25f : 0;
-    ad_case_add(list, c, shapes[s].quick, activations[activation]);
+    c.op.f[0] = activation == AD_ACT_LEAKY ? 0.25f : 0;
+    ad_case_add(list, c, shapes[s].quick, ad_act_name(activation));
 }
 
 static void add_forward(ad_case_list *list, size_t s) {
     enum { X, COEF, RESIDUAL, Y, WINNER };
     const ad_case full = of(AD_OP_AFFINE_POOL, s);
     ad_case c = full;
-    add(list, c, s, LEAKY);
+    add(list, c, s, AD_ACT_LEAKY);
     ad_case_absent(&c, RESIDUAL);
-    add(list, c, s, RELU);
-    add(list, c, s, LINEAR);
+    add(list, c, s, AD_ACT_RELU);
+    add(list, c, s, AD_ACT_NONE);
     ad_case_absent(&c, WINNER);
     if (shapes[s].tasks > 1) ad_case_share(&c, COEF);
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
     ad_case_absent(&c, COEF);
-    add(list, c, s, LEAKY);
+    add(list, c, s, AD_ACT_LEAKY);
     c = full;
     ad_case_absent(&c, COEF);
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
     ad_case_absent(&c, WINNER);
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
+    add(list, full, s, AD_ACT_RELU6);
 }
 
 static void add_back(ad_case_list *list, size_t s) {
     enum { Y, WINNER, DY, BACK, X, DX, DRESIDUAL };
     const ad_case full = of(AD_OP_AFFINE_POOL_BACK, s);
     ad_case c = full;
-    add(list, c, s, LEAKY);
+    add(list, c, s, AD_ACT_LEAKY);
     c.op.flags = AD_ACCUMULATE;
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
     c = full;
     ad_case_absent(&c, DRESIDUAL);
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
     ad_case_absent(&c, X);
     if (shapes[s].tasks > 1) ad_case_share(&c, BACK);
-    add(list, c, s, LEAKY);
+    add(list, c, s, AD_ACT_LEAKY);
     ad_case_absent(&c, BACK);
-    add(list, c, s, LINEAR);
+    add(list, c, s, AD_ACT_NONE);
     c = full;
     ad_case_absent(&c, X);
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
     c.op.flags = AD_ACCUMULATE;
     ad_case_absent(&c, BACK);
-    add(list, c, s, LINEAR);
+    add(list, c, s, AD_ACT_NONE);
     ad_case_absent(&c, DX);
-    add(list, c, s, LEAKY);
+    add(list, c, s, AD_ACT_LEAKY);
+    add(list, full, s, AD_ACT_RELU6);
 }
 
 static void add_sums(ad_case_list *list, size_t s) {
     ad_case c = of(AD_OP_AFFINE_POOL_SUMS, s);
-    for (int activation = LINEAR; activation <= LEAKY; activation++) add(list, c, s, activation);
+    for (int activation = AD_ACT_NONE; activation <= AD_ACT_RELU6; activation++) add(list, c, s, activation);
     if (shapes[s].tasks == 1) return;
     ad_case_share(&c, 4);
-    add(list, c, s, RELU);
+    add(list, c, s, AD_ACT_RELU);
 }
 
 /* Operands with NaN, as of a task that diverged: a NaN stays one. */
 static void add_not_finite(ad_case_list *list, size_t s, int kind) {
-    for (int activation = LINEAR; activation <= LEAKY; activation++) {
+    for (int activation = AD_ACT_NONE; activation <= AD_ACT_RELU6; activation++) {
         char words[40];
         ad_case c = of(kind, s);
         c.lost = true;
         c.op.i[0] = activation;
-        c.op.f[0] = activation == LEAKY ? 0.25f : 0;
-        snprintf(words, sizeof words, "%s not-finite", activations[activation]);
+        c.op.f[0] = activation == AD_ACT_LEAKY ? 0.25f : 0;
+        snprintf(words, sizeof words, "%s not-finite", ad_act_name(activation));
         ad_case_add(list, c, true, words);
         if (kind != AD_OP_AFFINE_POOL) continue;
         ad_case_absent(&c, 1);

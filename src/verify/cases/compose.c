@@ -29,7 +29,8 @@ static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry
     if (more && kind != AD_OP_PACK) ad_case_add(list, c, quick, words);
 }
 
-/* Coefficients of the layer's own size, and a slice of larger ones shared with wider layers; those of groups. */
+/* Coefficients of the layer's own size, and a slice of larger ones shared with wider layers; those of depthwise
+ * kernels, where c = 1; those of groups. */
 void ad_cases_compose(ad_case_list *list) {
     static const struct {
         bool quick;
@@ -38,6 +39,8 @@ void ad_cases_compose(ad_case_list *list) {
         {true, 1, 4, 4, 1, 1, 0, 0},     {true, 3, 8, 12, 3, 3, 4, 8},   {true, 1, 12, 20, 3, 8, 0, 0},
         {false, 1, 20, 8, 5, 9, 44, 56}, {false, 3, 4, 68, 3, 9, 60, 0}, {false, 1, 64, 64, 3, 8, 0, 64},
         {false, 1, 4, 8, 7, 8, 8, 4},    {false, 3, 68, 4, 3, 1, 0, 0},  {false, 3, 4, 5, 3, 3, 4, 1},
+        {true, 3, 1, 32, 3, 9, 0, 0},    {false, 1, 1, 20, 5, 25, 0, 0}, {false, 2, 1, 5, 7, 4, 2, 3},
+        {true, 1, 1, 16, 3, 3, 0, 16},   {false, 2, 1, 960, 5, 9, 0, 0},
     };
     static const int kinds[] = {AD_OP_COMPOSE, AD_OP_COMPOSE_DPSI, AD_OP_COMPOSE_DALPHA, AD_OP_PACK};
     for (size_t kind = 0; kind < AD_COUNT(kinds); kind++) {

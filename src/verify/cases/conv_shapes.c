@@ -28,6 +28,12 @@ const ad_case_shape ad_case_conv_shapes[AD_CASE_CONV_SHAPES] = {
     {true, 1, 2, 9, 6, 4, 64, 3, 1, 2, 1, 5, 0},
     {false, 1, 1, 4, 5, 4, 16, 3, 1, 3, 1, 2, 0},
     {false, 1, 1, 1, 2, 4, 16, 3, 1, 1, 1, 2, 0},
+    {true, 2, 2, 8, 6, 4, 8, 3, 2, AD_CASE_SAME, 1, 3, 0}, /* less padding before than after */
+    {false, 1, 1, 14, 10, 8, 12, 5, 2, AD_CASE_SAME, 1, 2, 0},
+    {false, 1, 2, 5, 6, 4, 16, 2, 1, AD_CASE_SAME, 1, 3, 0},
+    {true, 2, 1, 6, 5, 8, 4, 4, 1, AD_CASE_SAME, 1, 2, 0},
+    {true, 1, 2, 6, 10, 4, 8, 2, 2, 0, 1, 3, 0}, /* patches */
+    {false, 2, 1, 13, 9, 4, 20, 4, 4, AD_CASE_SAME, 1, 2, 0},
 };
 
 const ad_case_shape ad_case_grouped_shapes[AD_CASE_GROUPED_SHAPES] = {

@@ -8,9 +8,15 @@ void ad_cases_pool(ad_case_list *list) {
         bool quick;
         int tasks, n, h, w, c, k, stride, pad;
     } pools[] = {
-        {true, 1, 2, 8, 8, 8, 2, 2, 0},    {true, 3, 1, 9, 7, 4, 2, 2, 0},   {true, 1, 1, 7, 9, 12, 3, 2, 1},
-        {false, 3, 2, 5, 5, 64, 5, 5, 0},  {false, 1, 5, 1, 1, 68, 1, 1, 0}, {false, 1, 1, 6, 7, 4, 3, 1, 1},
+        {true, 1, 2, 8, 8, 8, 2, 2, 0},
+        {true, 3, 1, 9, 7, 4, 2, 2, 0},
+        {true, 1, 1, 7, 9, 12, 3, 2, 1},
+        {false, 3, 2, 5, 5, 64, 5, 5, 0},
+        {false, 1, 5, 1, 1, 68, 1, 1, 0},
+        {false, 1, 1, 6, 7, 4, 3, 1, 1},
         {false, 1, 1, 21, 21, 4, 2, 2, 0},
+        {true, 1, 2, 8, 6, 4, 3, 2, AD_CASE_SAME},
+        {false, 2, 1, 7, 9, 8, 2, 2, AD_CASE_SAME},
     };
     for (size_t s = 0; s < AD_COUNT(pools); s++)
         for (int average = 0; average < 2; average++) {

@@ -1,5 +1,5 @@
 /* Batch norm's end fused with maximum pooling over windows that do not overlap. */
-#include "verify/reference/internal.h"
+#include "verify/reference/activation.h"
 
 /* The activated value of a pixel, and between what numbers a float32 computation of it lies. */
 typedef struct pixel {

@@ -90,14 +90,6 @@ static inline int round_of(const task_op *r, int counter) {
     return r->v[counter] ? (int)((uint32_t)r->v[counter][0] % (uint32_t)r->op->i[7]) : 0;
 }
 
-static inline double activate(const ad_op *op, double z) {
-    return op->i[0] == 0 || !(z <= 0) ? z : op->i[0] == 1 ? 0 : op->f[0] * z;
-}
-static inline double activate_slope(const ad_op *op, double y) {
-    return op->i[0] == 0 || y > 0 ? 1 : op->i[0] == 1 ? 0 : op->f[0];
-}
-
 #define AD_OP(NAME, name, roles) void ad_reference_##NAME(const task_op *r);
 #include "plan/ops.def"
-#undef AD_OP
 #endif

@@ -1,5 +1,5 @@
 /* Batch norm, activation, residual. */
-#include "verify/reference/internal.h"
+#include "verify/reference/activation.h"
 
 static size_t pixels(const ad_geometry *g) { return (size_t)g->n * (size_t)g->h * (size_t)g->w; }
 
@@ -45,32 +45,50 @@ void ad_reference_BN_RUNNING(const task_op *r) {
     }
 }
 
-/* The activation's slope is at most max(1, |f[0]|). */
+/* scale[c] x + shift[c] + residual at element e; coef and residual may be NULL. */
+static sum affine_at(const task_op *r, const double *x, const double *coef, const double *residual, size_t e) {
+    const size_t channels = (size_t)r->g.c, c = e % channels;
+    sum s = {0};
+    add(&s, coef ? coef[c] * x[e] : x[e]);
+    if (coef) add(&s, coef[channels + c]);
+    if (residual) add(&s, residual[e]);
+    return s;
+}
+
 void ad_reference_AFFINE(const task_op *r) {
-    const size_t channels = (size_t)r->g.c, count = pixels(&r->g) * channels;
-    const double *x = r->v[0], *coef = r->v[1], *residual = r->v[2];
+    const size_t count = pixels(&r->g) * (size_t)r->g.c;
     for (size_t e = 0; e < count; e++) {
-        const size_t c = e % channels;
-        sum s = {0};
-        add(&s, coef ? coef[c] * x[e] : x[e]);
-        if (coef) add(&s, coef[channels + c]);
-        if (residual) add(&s, residual[e]);
-        put(r, 3, e, activate(r->op, s.value), fmax(1, fabs(r->op->f[0])) * sum_bound(s));
+        const sum s = affine_at(r, r->v[0], r->v[1], r->v[2], e);
+        put(r, 3, e, activate(r->op, s.value), activation_bound(r->op, s.value, sum_bound(s)));
     }
+}
+
+/* d = dy act' at element e, and what it may be off by. */
+static double activated_back(const task_op *r, const double *x, const double *coef, const double *y, const double *dy,
+                             size_t e, double *error) {
+    *error = 0;
+    if (ad_act_by_output(r->op->i[0])) return dy[e] * activate_slope(r->op, y[e]);
+    const sum v = affine_at(r, x, coef, NULL, e);
+    *error = fabs(dy[e]) * activation_slope_bound(r->op, v.value, coef ? sum_bound(v) : 0);
+    return dy[e] * activate_slope(r->op, v.value);
 }
 
 void ad_reference_AFFINE_SUMS(const task_op *r) {
     const size_t channels = (size_t)r->g.c, count = pixels(&r->g);
-    const double *x = r->v[0], *y = r->v[1], *dy = r->v[2], *stats = r->v[3];
+    const double *x = r->v[0], *stats = r->v[3];
     for (size_t c = 0; c < channels; c++) {
         sum first = {0}, second = {0};
+        double carried = 0, carried_x = 0;
         for (size_t e = c; e < count * channels; e += channels) {
-            const double d = dy[e] * activate_slope(r->op, y[e]);
+            double error = 0;
+            const double d = activated_back(r, x, r->v[5], r->v[1], r->v[2], e, &error);
             add(&first, d);
             add(&second, d * (x[e] - stats[c]));
+            carried += error;
+            carried_x += error * fabs(x[e] - stats[c]);
         }
-        put(r, 4, c, first.value, sum_bound(first));
-        put(r, 4, channels + c, second.value, sum_bound(second));
+        put(r, 4, c, first.value, sum_bound(first) + carried);
+        put(r, 4, channels + c, second.value, sum_bound(second) + carried_x);
     }
 }
 
@@ -95,18 +113,19 @@ void ad_reference_BN_BACK(const task_op *r) {
 
 void ad_reference_AFFINE_BACK(const task_op *r) {
     const size_t channels = (size_t)r->g.c, count = pixels(&r->g) * channels;
-    const double *y = r->v[0], *dy = r->v[1], *back = r->v[2], *x = r->v[3];
+    const double *back = r->v[2], *x = r->v[3];
     for (size_t e = 0; e < count; e++) {
         const size_t c = e % channels;
-        const double d = dy[e] * activate_slope(r->op, y[e]);
+        double error = 0;
+        const double d = activated_back(r, x, r->v[6], r->v[0], r->v[1], e, &error);
         sum dx = {0}, dresidual = {0};
         add(&dx, back ? back[c] * d : d);
-        if (x) {
+        if (x && !r->op->i[1]) {
             add(&dx, (back ? back[channels + c] : 0) * x[e]);
             add(&dx, back ? back[2 * channels + c] : 0);
         }
         add(&dresidual, d);
-        put(r, 4, e, dx.value, sum_bound(dx));
+        put(r, 4, e, dx.value, sum_bound(dx) + fabs(back ? back[c] : 1) * error);
         put_sum(r, 5, e, dresidual);
     }
 }

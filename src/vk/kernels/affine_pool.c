@@ -81,9 +81,9 @@ static bool lower_affine_pool_sums(const ad_plan *plan, const ad_op *op, int var
     ad_vk_spec(l, (uint32_t)run);
     ad_vk_bind_parts(l, 5, 5, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 5, windows, run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 5, 2 * channels4, windows, run, out);
 }
 
-const ad_vk_family ad_vk_family_AFFINE_POOL = {.lower = lower_affine_pool, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_AFFINE_POOL_BACK = {.lower = lower_affine_pool_back, .variants = {"cell"}};
-const ad_vk_family ad_vk_family_AFFINE_POOL_SUMS = {.lower = lower_affine_pool_sums, .variants = {"two-pass"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_POOL = {.lower = lower_affine_pool, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_POOL_BACK = {.lower = lower_affine_pool_back, .variants = {"cell"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_POOL_SUMS = {.lower = lower_affine_pool_sums, .variants = {"two-pass"}};

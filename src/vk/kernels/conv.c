@@ -1,7 +1,7 @@
 /* CONV, CONV_DX, CONV_DW, CONV_DBIAS. */
 #include "vk/kernels/conv.h"
 
-enum { SHARED = 1, REGISTER, TEXEL, HALF, MATRIX, SPREAD };
+enum { SHARED = 1, REGISTER, TEXEL, HALF, MATRIX, SPREAD, STRIP };
 enum { REDUCED = 1 << HALF | 1 << MATRIX }; /* operands in half precision */
 
 /* Workgroups wanted: enough to fill a large GPU several times over; on a processor, so that a split's operands stay in
@@ -56,8 +56,10 @@ static bool wide(const ad_plan *plan, const ad_op *op) { return op->g.o % 4 == 0
 
 /* The kernels of an operation's variants; [1]: for rows of o numbers that are no vec4. */
 typedef struct kernels {
-    int shared[2], registers, texel, half[2], matrix_khr, matrix_nv, spread;
+    int shared[2], registers, texel, half[2], matrix_khr, matrix_nv, spread, strip[2]; /* strip[1]: of texel buffers */
 } kernels;
+
+static bool grouped(const ad_op *op) { return ad_groups(&op->g) > 1; }
 
 /* The tile of a workgroup on matrix units. Software drivers, which only emulate them, compile minutes for the sums of a
  * large one. */
@@ -88,16 +90,17 @@ static bool matrix_fits(const ad_vk_caps *caps) {
 /* -1 where the variant does not apply. */
 static int kernel_of(const kernels *k, const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps) {
     if (op->g.c % 4 || !ad_vk_aligned(plan, op)) return -1;
-    const bool narrow = !wide(plan, op);
+    const bool narrow = !wide(plan, op), all_texels = ad_conv_texels(caps, plan, op, AD_OP_TENSORS);
+    const bool texels = grouped(op) || ad_op_has_epilogue(op) ? all_texels : ad_conv_texels(caps, plan, op, 2);
     switch (variant) {
     case SHARED: return k->shared[narrow];
     case REGISTER: return narrow ? -1 : k->registers;
-    case TEXEL: return !narrow && ad_conv_texels(caps, plan, op, 2) ? k->texel : -1;
+    case TEXEL: return !narrow && texels ? k->texel : -1;
     case HALF: return caps->half ? k->half[narrow] : -1;
     case MATRIX:
         return narrow || !caps->half || !matrix_fits(caps) ? -1 : caps->matrix.khr ? k->matrix_khr : k->matrix_nv;
-    case SPREAD:
-        return !narrow && ad_conv_spreads(caps) && ad_conv_texels(caps, plan, op, AD_OP_TENSORS) ? k->spread : -1;
+    case SPREAD: return !narrow && ad_conv_spreads(caps) && all_texels ? k->spread : -1;
+    case STRIP: return k->strip[caps->software && all_texels];
     default: return -1;
     }
 }
@@ -115,25 +118,40 @@ static block block_of(int variant, ad_conv_tile tile) {
 
 static ad_vk_launch *add(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel, int variant,
                          const struct ad_push_conv *push, ad_conv_tile tile) {
+    enum { BIAS = 2, COEF = 4, RESIDUAL = 5 };
+    const bool conv = op->kind == AD_OP_CONV;
     ad_vk_launch *l = ad_conv_add(out, op, kernel, push, tile);
     l->texel = variant == TEXEL || variant == SPREAD ? 3 : 0;
     l->subgroup = variant == MATRIX ? caps->matrix.subgroup : 0;
+    l->spec[AD_SPEC_C] = (uint32_t)ad_group_inputs(&op->g);
+    /* lib/epilogue.glsl, lib/conv_groups.glsl */
+    ad_vk_spec(l, conv ? (uint32_t)op->i[0] : 0);
+    ad_vk_spec(l, conv ? (op->t[COEF] >= 0 ? AD_END_COEF : 0) | (op->t[RESIDUAL] >= 0 ? AD_END_RESIDUAL : 0) : 0);
+    ad_vk_spec(l, (uint32_t)ad_groups(&op->g));
     ad_vk_groups(l, caps, (size_t)push->count, op->tasks);
     return l;
 }
 
-/* Register tiles want 16 x (vec4) to 32 x (vec4) sums; 8 x 4 where there is work enough for them. */
-static ad_conv_tile tile_of(const ad_vk_caps *caps, int variant, size_t columns4) {
+/* Register tiles want 16 x (vec4) to 32 x (vec4) sums; 8 x 4 where there is work enough for them. columns4: vec4 of
+ * columns, of a group where there are groups: then the tile's columns divide them. */
+static ad_conv_tile tile_of(const ad_op *op, const ad_vk_caps *caps, int variant, size_t columns4) {
     if (variant == SHARED || variant == HALF) return (ad_conv_tile){.lanes = AD_TILE_INVOCATIONS};
     if (variant == MATRIX) return matrix_tile(caps);
-    if (variant == SPREAD)
-        return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = 4, .v = ad_conv_balanced(columns4, 8)};
-    const int v = columns4 >= 4 ? 4 : columns4 >= 2 ? 2 : 1;
-    return caps->software ? (ad_conv_tile){.lanes = 8, .a = 8, .v = v}
-                          : (ad_conv_tile){.lanes = 64, .a = 4, .v = AD_MIN(v, 2)};
+    ad_conv_tile tile = {.lanes = (int)caps->subgroup, .a = 4};
+    if (variant == SPREAD) {
+        tile.v = ad_conv_balanced(columns4, 8);
+    } else {
+        const int v = columns4 >= 4 ? 4 : columns4 >= 2 ? 2 : 1;
+        tile = caps->software ? (ad_conv_tile){.lanes = 8, .a = 8, .v = v}
+                              : (ad_conv_tile){.lanes = 64, .a = 4, .v = AD_MIN(v, 2)};
+    }
+    while (grouped(op) && columns4 % (size_t)tile.v) tile.v--;
+    if (grouped(op) && variant == SPREAD && tile.v <= 2) tile.a = 8;
+    return tile;
 }
 
 static int preferred(const ad_op *op, const ad_vk_caps *caps) {
+    if (grouped(op)) return caps->software ? TEXEL : op->kind == AD_OP_CONV ? STRIP : REGISTER;
     if (caps->half) return caps->matrix.m && op->g.o % 4 == 0 ? MATRIX : HALF;
     return caps->software && op->g.o % 4 == 0 ? TEXEL : SHARED;
 }
@@ -141,28 +159,73 @@ static int preferred(const ad_op *op, const ad_vk_caps *caps) {
 /* Where half of the lanes or more have work. */
 static int preferred_spread(const ad_op *op, const ad_vk_caps *caps) {
     const int variant = preferred(op, caps);
+    if (grouped(op) && op->kind != AD_OP_CONV) return variant;
     return variant == TEXEL && ad_conv_spreads(caps) && (op->kind == AD_OP_CONV || op->g.o >= 2 * (int)caps->subgroup)
                ? SPREAD
                : variant;
 }
 
+/* The strips of conv_grouped.comp. */
+static void add_strips(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel,
+                       struct ad_push_conv push) {
+    const ad_geometry *g = &op->g;
+    const ad_conv_tile tile = {.lanes = ad_conv_lanes(caps), .a = ad_conv_balanced((size_t)g->ow, 4)};
+    const size_t items = (size_t)g->n * (size_t)g->oh * ad_conv_ceil((size_t)g->ow, (size_t)tile.a) * (size_t)g->o / 4;
+    push.count = (int32_t)items;
+    ad_vk_launch *l = add(out, op, caps, kernel, STRIP, &push, tile);
+    l->texel = kernel == AD_VK_CONV_GROUPED_TEXEL ? 0x33 : 0; /* x, w, coef and residual */
+    ad_vk_groups(l, caps, ad_conv_ceil(items, (size_t)tile.lanes), op->tasks);
+}
+
 static bool lower_conv(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    static const kernels k = {{AD_VK_CONV, AD_VK_CONV_1}, AD_VK_CONV_REGISTER,
-                              AD_VK_CONV_REGISTER_TEXEL,  {AD_VK_CONV_HALF, AD_VK_CONV_HALF_1},
-                              AD_VK_CONV_MATRIX_KHR,      AD_VK_CONV_MATRIX_NV,
-                              AD_VK_CONV_SPREAD};
-    const int kernel = kernel_of(&k, plan, op, variant, caps);
+    enum { BIAS = 2, Y = 3, COEF = 4, RESIDUAL = 5 };
+    static const kernels plain = {{AD_VK_CONV, AD_VK_CONV_1}, AD_VK_CONV_REGISTER,
+                                  AD_VK_CONV_REGISTER_TEXEL,  {AD_VK_CONV_HALF, AD_VK_CONV_HALF_1},
+                                  AD_VK_CONV_MATRIX_KHR,      AD_VK_CONV_MATRIX_NV,
+                                  AD_VK_CONV_SPREAD,          {-1, -1}};
+    static const kernels with_epilogue = {{AD_VK_CONV_EPILOGUE, AD_VK_CONV_EPILOGUE_1},
+                                          AD_VK_CONV_EPILOGUE_REGISTER,
+                                          AD_VK_CONV_EPILOGUE_REGISTER_TEXEL,
+                                          {AD_VK_CONV_EPILOGUE_HALF, AD_VK_CONV_EPILOGUE_HALF_1},
+                                          AD_VK_CONV_MATRIX_KHR,
+                                          AD_VK_CONV_MATRIX_NV,
+                                          AD_VK_CONV_EPILOGUE_SPREAD,
+                                          {-1, -1}};
+    static const kernels in_groups = {{-1, -1},
+                                      AD_VK_CONV_GROUPED_REGISTER,
+                                      AD_VK_CONV_GROUPED_REGISTER_TEXEL,
+                                      {-1, -1},
+                                      -1,
+                                      -1,
+                                      AD_VK_CONV_GROUPED_SPREAD,
+                                      {AD_VK_CONV_GROUPED, AD_VK_CONV_GROUPED_TEXEL}};
+    const bool epilogue = ad_op_has_epilogue(op);
+    const int kernel = kernel_of(grouped(op) ? &in_groups
+                                 : epilogue  ? &with_epilogue
+                                             : &plain,
+                                 plan, op, variant, caps);
     if (kernel < 0) return false;
     const size_t positions = (size_t)op->g.n * (size_t)op->g.oh * (size_t)op->g.ow,
                  o4 = ad_conv_ceil((size_t)op->g.o, 4);
-    const ad_conv_tile tile = tile_of(caps, variant, o4);
+    const ad_conv_tile tile = tile_of(op, caps, variant, o4 / (size_t)ad_groups(&op->g));
     const block each = block_of(variant, tile);
     struct ad_push_conv push = ad_conv_push(plan, op);
-    push.optional = op->t[2] >= 0;
+    push.ld = ad_vk_stride(plan, op, RESIDUAL);
+    push.optional = op->t[BIAS] >= 0;
     push.count = (int32_t)(ad_conv_ceil(positions, each.rows) * ad_conv_ceil(o4, each.columns4));
+    if (variant == STRIP) {
+        add_strips(out, op, caps, kernel, push);
+        return true;
+    }
     ad_vk_launch *l = add(out, op, caps, kernel, variant, &push, tile);
-    if (variant == SPREAD) l->texel = 7; /* the bias, too */
-    ad_conv_half(l, plan, op, 3);
+    if (variant == SPREAD) l->texel |= 1 << BIAS;
+    if (l->texel && (epilogue || grouped(op))) l->texel |= 1 << COEF | 1 << RESIDUAL;
+    ad_conv_half(l, plan, op, Y);
+    if (variant == MATRIX && epilogue) { /* which lane has which sum is the driver's secret: a second launch follows */
+        const ad_vk_affine of = {
+            .x = Y, .coef = COEF, .residual = RESIDUAL, .y = Y, .positions = positions, .channels = (size_t)op->g.o};
+        ad_vk_add_affine(plan, op, &of, caps, out);
+    }
     return true;
 }
 
@@ -174,14 +237,17 @@ static bool lower_conv_dx(const ad_plan *plan, const ad_op *op, int variant, con
                               {AD_VK_CONV_DX_HALF, AD_VK_CONV_DX_HALF_1},
                               AD_VK_CONV_DX_MATRIX_KHR,
                               AD_VK_CONV_DX_MATRIX_NV,
-                              -1};
-    const int kernel = kernel_of(&k, plan, op, variant, caps);
+                              -1,
+                              {-1, -1}};
+    static const kernels in_groups = {
+        {-1, -1}, AD_VK_CONV_DX_GROUPED_REGISTER, AD_VK_CONV_DX_GROUPED_REGISTER_TEXEL, {-1, -1}, -1, -1, -1, {-1, -1}};
+    const int kernel = kernel_of(grouped(op) ? &in_groups : &k, plan, op, variant, caps);
     if (kernel < 0) return false;
     /* Pixels of the largest class: conv_place.glsl. */
     const size_t stride = (size_t)op->g.stride, c4 = (size_t)op->g.c / 4;
     const size_t pixels =
         (size_t)op->g.n * ad_conv_ceil((size_t)op->g.h, stride) * ad_conv_ceil((size_t)op->g.w, stride);
-    const ad_conv_tile tile = tile_of(caps, variant, c4);
+    const ad_conv_tile tile = tile_of(op, caps, variant, c4 / (size_t)ad_groups(&op->g));
     const block each = block_of(variant, tile);
     struct ad_push_conv push = ad_conv_push(plan, op);
     push.count = (int32_t)(ad_conv_ceil(pixels, each.rows) * ad_conv_ceil(c4, each.columns4) * stride * stride);
@@ -189,13 +255,14 @@ static bool lower_conv_dx(const ad_plan *plan, const ad_op *op, int variant, con
     return true;
 }
 
-/* Few rows leave lanes idle: then fewer of them for each. */
-static ad_conv_tile dw_tile(const ad_vk_caps *caps, int variant, size_t rows4, size_t o4) {
+/* Few rows leave lanes idle: then fewer of them for each. o4: of a group. */
+static ad_conv_tile dw_tile(const ad_op *op, const ad_vk_caps *caps, int variant, size_t rows4, size_t o4) {
     if (variant == SPREAD) return (ad_conv_tile){.lanes = (int)caps->subgroup, .a = ad_conv_balanced(rows4, 16)};
-    if (variant != REGISTER && variant != TEXEL) return tile_of(caps, variant, o4);
+    if (variant != REGISTER && variant != TEXEL) return tile_of(op, caps, variant, o4);
     ad_conv_tile tile = {
         .lanes = ad_conv_lanes(caps), .a = caps->software ? 4 : 2, .v = (int)AD_MIN(o4, caps->software ? 4u : 2u)};
     while (tile.a > 1 && rows4 <= (size_t)(tile.lanes * tile.a / 2)) tile.a /= 2;
+    while (grouped(op) && o4 % (size_t)tile.v) tile.v--;
     return tile;
 }
 
@@ -207,13 +274,16 @@ static bool lower_conv_dw(const ad_plan *plan, const ad_op *op, int variant, con
                               {AD_VK_CONV_DW_HALF, AD_VK_CONV_DW_HALF_1},
                               AD_VK_CONV_DW_MATRIX_KHR,
                               AD_VK_CONV_DW_MATRIX_NV,
-                              AD_VK_CONV_DW_SPREAD};
-    const int kernel = kernel_of(&k, plan, op, variant, caps);
+                              AD_VK_CONV_DW_SPREAD,
+                              {-1, -1}};
+    static const kernels in_groups = {
+        {-1, -1}, AD_VK_CONV_DW_GROUPED_REGISTER, AD_VK_CONV_DW_GROUPED_REGISTER_TEXEL, {-1, -1}, -1, -1, -1, {-1, -1}};
+    const int kernel = kernel_of(grouped(op) ? &in_groups : &k, plan, op, variant, caps);
     if (kernel < 0) return false;
     const size_t positions = (size_t)op->g.n * (size_t)op->g.oh * (size_t)op->g.ow,
                  o4 = ad_conv_ceil((size_t)op->g.o, 4);
-    const size_t rows4 = (size_t)(op->g.k * op->g.k) * (size_t)op->g.c / 4;
-    const ad_conv_tile tile = dw_tile(caps, variant, rows4, o4);
+    const size_t rows4 = (size_t)(op->g.k * op->g.k) * (size_t)ad_group_inputs(&op->g) / 4;
+    const ad_conv_tile tile = dw_tile(op, caps, variant, rows4, o4 / (size_t)ad_groups(&op->g));
     /* Rows of the result are vec4 too, where an invocation makes its own; else a workgroup's rows count singly. */
     const block each = variant == SPREAD ? (block){(size_t)tile.a, (size_t)tile.lanes} : block_of(variant, tile);
     const bool by_vector = variant == REGISTER || variant == TEXEL || variant == SPREAD;
@@ -241,11 +311,11 @@ static bool lower_conv_dbias(const ad_plan *plan, const ad_op *op, int variant, 
 }
 
 #define VARIANTS                                                                                                       \
-    { "shared", "register", "texel", "half", "matrix", "spread" }
-const ad_vk_family ad_vk_family_CONV = {
+    { "shared", "register", "texel", "half", "matrix", "spread", "strip" }
+const ad_vk_lowering ad_vk_lowering_CONV = {
     .lower = lower_conv, .variants = VARIANTS, .preferred = preferred_spread, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DX = {
+const ad_vk_lowering ad_vk_lowering_CONV_DX = {
     .lower = lower_conv_dx, .variants = VARIANTS, .preferred = preferred, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DW = {
+const ad_vk_lowering ad_vk_lowering_CONV_DW = {
     .lower = lower_conv_dw, .variants = VARIANTS, .preferred = preferred_spread, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DBIAS = {.lower = lower_conv_dbias, .variants = {"columns"}};
+const ad_vk_lowering ad_vk_lowering_CONV_DBIAS = {.lower = lower_conv_dbias, .variants = {"columns"}};

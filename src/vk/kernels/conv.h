@@ -13,7 +13,7 @@ typedef struct ad_conv_tile {
                              of a workgroup */
 } ad_conv_tile;
 
-/* Geometry, task strides of the operation's roles 0..4, accumulation; count and the rest are the caller's. */
+/* Geometry, task strides of the operation's roles 0..5, accumulation; count and the rest are the caller's. */
 static inline struct ad_push_conv ad_conv_push(const ad_plan *plan, const ad_op *op) {
     struct ad_push_conv push = {.n = op->g.n,
                                 .h = op->g.h,
@@ -25,7 +25,7 @@ static inline struct ad_push_conv ad_conv_push(const ad_plan *plan, const ad_op 
                                 .ld = op->i[0],
                                 .rows = op->i[1],
                                 .scale = op->f[0]};
-    for (int r = 0; r < 5; r++) push.task[r] = ad_vk_stride(plan, op, r);
+    for (int r = 0; r < 6; r++) push.task[r] = ad_vk_stride(plan, op, r);
     return push;
 }
 

@@ -2,9 +2,25 @@
 #ifndef AD_VK_LOWER_H
 #define AD_VK_LOWER_H
 
+#include "plan/activation.h"
+#include "shaders/abi.h"
 #include "vk/kernels/kernel.h"
 
 #include <string.h>
+
+/* The shaders know the activations by the same numbers. */
+#define AD_VK_SAME_ACT(name) _Static_assert((int)AD_ACT_##name == AD_ACTIVATION_##name, "activations of abi_other.h")
+AD_VK_SAME_ACT(NONE);
+AD_VK_SAME_ACT(RELU);
+AD_VK_SAME_ACT(LEAKY);
+AD_VK_SAME_ACT(RELU6);
+AD_VK_SAME_ACT(SILU);
+AD_VK_SAME_ACT(HARD_SWISH);
+AD_VK_SAME_ACT(SIGMOID);
+AD_VK_SAME_ACT(HARD_SIGMOID);
+AD_VK_SAME_ACT(GELU);
+AD_VK_SAME_ACT(GELU_TANH);
+#undef AD_VK_SAME_ACT
 
 /* Elements from one task to the next of role r; 0: shared by all tasks, or absent. */
 static inline int32_t ad_vk_stride(const ad_plan *plan, const ad_op *op, int role) {
@@ -50,10 +66,18 @@ static inline void ad_vk_items(ad_vk_launch *l, const ad_vk_caps *caps, size_t i
     ad_vk_groups(l, caps, (items + AD_VK_GROUP - 1) / AD_VK_GROUP, tasks);
 }
 
-/* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part of each `run` of `count`
- * positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of each
- * launch: scratch, or role `result` for the last. False: too many launches. */
+/* AFFINE (norm.c) over operands given by their roles in op; with op's i[0] and f[0] as its activation. */
+typedef struct ad_vk_affine {
+    int x, coef, residual, y;
+    size_t positions, channels;
+} ad_vk_affine;
+void ad_vk_add_affine(const ad_plan *plan, const ad_op *op, const ad_vk_affine *of, const ad_vk_caps *caps,
+                      ad_vk_recipe *out);
+
+/* Reductions over positions (shaders/abi_other.h; norm.c): a first launch makes a part, `width` vec4, of each `run` of
+ * `count` positions, then launches of kernel BN_MERGE or SUM_MERGE make one of many until one is left. Binding `to` of
+ * each launch: scratch, or role `result` for the last. False: too many launches. */
 void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last);
 bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result,
-                      size_t count, size_t run, ad_vk_recipe *out);
+                      size_t width, size_t count, size_t run, ad_vk_recipe *out);
 #endif

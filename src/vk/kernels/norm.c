@@ -9,38 +9,48 @@ static bool applies(const ad_plan *plan, const ad_op *op, int variant) {
 }
 
 /* vec4 elements that one invocation of AFFINE and AFFINE_BACK takes. */
-static size_t affine_rows(const ad_op *op) { return AD_MIN(positions(op), 4); }
+static size_t affine_rows(size_t count) { return AD_MIN(count, 4); }
 
-static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
-    if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op),
-                 slice = (positions(op) + rows - 1) / rows * channels4;
+void ad_vk_add_affine(const ad_plan *plan, const ad_op *op, const ad_vk_affine *of, const ad_vk_caps *caps,
+                      ad_vk_recipe *out) {
+    const size_t channels4 = of->channels / 4, rows = affine_rows(of->positions),
+                 slice = (of->positions + rows - 1) / rows * channels4;
+    const int roles[] = {of->x, of->coef, of->residual, of->y};
     const struct ad_push_affine push = {
-        .x_task = ad_vk_stride(plan, op, 0),
-        .coef_task = ad_vk_stride(plan, op, 1),
-        .residual_task = ad_vk_stride(plan, op, 2),
-        .y_task = ad_vk_stride(plan, op, 3),
+        .x_task = ad_vk_stride(plan, op, of->x),
+        .coef_task = ad_vk_stride(plan, op, of->coef),
+        .residual_task = ad_vk_stride(plan, op, of->residual),
+        .y_task = ad_vk_stride(plan, op, of->y),
         .channels4 = (int32_t)channels4,
         .slice = (int32_t)slice,
-        .elements4 = (int32_t)(positions(op) * channels4),
+        .elements4 = (int32_t)(of->positions * channels4),
         .slope = op->f[0],
     };
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE, &push, sizeof push);
+    for (size_t b = 0; b < AD_COUNT(l->bind); b++)
+        l->bind[b] = (int16_t)(b < AD_COUNT(roles) && op->t[roles[b]] >= 0 ? roles[b] : -1);
     ad_vk_spec(l, (uint32_t)rows);
     ad_vk_spec(l, (uint32_t)op->i[0]);
-    ad_vk_spec(l, op->t[1] >= 0);
-    ad_vk_spec(l, op->t[2] >= 0);
-    ad_vk_spec(l, ad_vk_in_place(op, 3, 0)   ? AD_AFFINE_IN_X
-                  : ad_vk_in_place(op, 3, 2) ? AD_AFFINE_IN_RESIDUAL
-                                             : AD_AFFINE_APART);
+    ad_vk_spec(l, op->t[of->coef] >= 0);
+    ad_vk_spec(l, op->t[of->residual] >= 0);
+    ad_vk_spec(l, ad_vk_in_place(op, of->y, of->x)          ? AD_AFFINE_IN_X
+                  : ad_vk_in_place(op, of->y, of->residual) ? AD_AFFINE_IN_RESIDUAL
+                                                            : AD_AFFINE_APART);
     ad_vk_items(l, caps, slice, op->tasks);
+}
+
+static bool lower_affine(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps, ad_vk_recipe *out) {
+    if (!applies(plan, op, variant)) return false;
+    const ad_vk_affine of = {
+        .x = 0, .coef = 1, .residual = 2, .y = 3, .positions = positions(op), .channels = (size_t)op->g.c};
+    ad_vk_add_affine(plan, op, &of, caps, out);
     return true;
 }
 
 static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                               ad_vk_recipe *out) {
     if (!applies(plan, op, variant)) return false;
-    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(op),
+    const size_t channels4 = (size_t)op->g.c / 4, rows = affine_rows(positions(op)),
                  slice = (positions(op) + rows - 1) / rows * channels4;
     const struct ad_push_affine_back push = {
         .y_task = ad_vk_stride(plan, op, 0),
@@ -49,6 +59,7 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
         .x_task = ad_vk_stride(plan, op, 3),
         .dx_task = ad_vk_stride(plan, op, 4),
         .dresidual_task = ad_vk_stride(plan, op, 5),
+        .coef_task = ad_vk_stride(plan, op, 6),
         .channels4 = (int32_t)channels4,
         .slice = (int32_t)slice,
         .elements4 = (int32_t)(positions(op) * channels4),
@@ -58,9 +69,10 @@ static bool lower_affine_back(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_spec(l, op->flags & AD_ACCUMULATE);
     ad_vk_spec(l, (uint32_t)op->i[0]);
     ad_vk_spec(l, (uint32_t)rows);
-    for (int role = 2; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0);
+    for (int role = 2; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0 && (role != 3 || !op->i[1]));
     ad_vk_spec(l, ad_vk_in_place(op, 4, 1));
     ad_vk_spec(l, ad_vk_in_place(op, 5, 1));
+    ad_vk_spec(l, op->t[6] >= 0);
     ad_vk_items(l, caps, slice, op->tasks);
     return true;
 }
@@ -74,18 +86,18 @@ void ad_vk_bind_parts(ad_vk_launch *l, int to, int result, bool last) {
 }
 
 bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps, int kernel, int result,
-                      size_t count, size_t run, ad_vk_recipe *out) {
-    const size_t channels4 = (size_t)op->g.c / 4, tasks = (size_t)op->tasks;
+                      size_t width, size_t count, size_t run, ad_vk_recipe *out) {
+    const size_t tasks = (size_t)op->tasks;
     size_t from = 0, parts = (count + run - 1) / run;
     while (parts > 1) {
         if (out->count == (int)AD_COUNT(out->launches)) return false;
-        const size_t groups = (parts + MERGE - 1) / MERGE, to = from + tasks * parts * 2 * channels4;
+        const size_t groups = (parts + MERGE - 1) / MERGE, to = from + tasks * parts * width;
         const bool last = groups == 1;
         const struct ad_push_merge push = {
             .from = (int32_t)from,
             .to = last ? 0 : (int32_t)to,
-            .to_task = last ? ad_vk_stride(plan, op, result) : (int32_t)(groups * 8 * channels4),
-            .channels4 = (int32_t)channels4,
+            .to_task = last ? ad_vk_stride(plan, op, result) : (int32_t)(groups * 4 * width),
+            .width = (int32_t)width,
             .parts = (int32_t)parts,
             .positions = (int32_t)count,
             .run = (int32_t)run,
@@ -95,7 +107,7 @@ bool ad_vk_add_merges(const ad_plan *plan, const ad_op *op, const ad_vk_caps *ca
         l->bind[0] = AD_VK_SCRATCH;
         l->scratch_read = true;
         ad_vk_bind_parts(l, 1, result, last);
-        ad_vk_items(l, caps, groups * channels4 * (kernel == AD_VK_SUM_MERGE ? 2 : 1), op->tasks);
+        ad_vk_items(l, caps, groups * width / (kernel == AD_VK_SUM_MERGE ? 1 : 2), op->tasks);
         out->scratch_bytes = 16 * to;
         from = to;
         parts = groups;
@@ -118,7 +130,7 @@ static bool lower_bn_stats(const ad_plan *plan, const ad_op *op, int variant, co
     ad_vk_spec(l, (uint32_t)run);
     ad_vk_bind_parts(l, 1, 1, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return ad_vk_add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, positions(op), run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_BN_MERGE, 1, 2 * channels4, positions(op), run, out);
 }
 
 static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
@@ -132,6 +144,7 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
         .y_task = ad_vk_stride(plan, op, 1),
         .dy_task = ad_vk_stride(plan, op, 2),
         .stats_task = ad_vk_stride(plan, op, 3),
+        .coef_task = ad_vk_stride(plan, op, 5),
         .to_task = parts == 1 ? ad_vk_stride(plan, op, 4) : (int32_t)(parts * 8 * channels4),
         .channels4 = (int32_t)channels4,
         .positions = (int32_t)positions(op),
@@ -140,9 +153,10 @@ static bool lower_affine_sums(const ad_plan *plan, const ad_op *op, int variant,
     ad_vk_launch *l = ad_vk_add(out, op, AD_VK_AFFINE_SUMS, &push, sizeof push);
     ad_vk_spec(l, (uint32_t)run);
     ad_vk_spec(l, (uint32_t)op->i[0]);
+    ad_vk_spec(l, op->t[5] >= 0);
     ad_vk_bind_parts(l, 4, 4, parts == 1);
     ad_vk_items(l, caps, parts * channels4, op->tasks);
-    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, positions(op), run, out);
+    return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 4, 2 * channels4, positions(op), run, out);
 }
 
 static bool lower_bn_fold(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
@@ -195,10 +209,10 @@ static bool lower_bn_back(const ad_plan *plan, const ad_op *op, int variant, con
     return true;
 }
 
-const ad_vk_family ad_vk_family_BN_STATS = {.lower = lower_bn_stats, .variants = {"two-pass"}};
-const ad_vk_family ad_vk_family_BN_FOLD = {.lower = lower_bn_fold, .variants = {"channel"}};
-const ad_vk_family ad_vk_family_BN_RUNNING = {.lower = lower_bn_running, .variants = {"channel"}};
-const ad_vk_family ad_vk_family_BN_BACK = {.lower = lower_bn_back, .variants = {"channel"}};
-const ad_vk_family ad_vk_family_AFFINE = {.lower = lower_affine, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_AFFINE_SUMS = {.lower = lower_affine_sums, .variants = {"two-pass"}};
-const ad_vk_family ad_vk_family_AFFINE_BACK = {.lower = lower_affine_back, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_BN_STATS = {.lower = lower_bn_stats, .variants = {"two-pass"}};
+const ad_vk_lowering ad_vk_lowering_BN_FOLD = {.lower = lower_bn_fold, .variants = {"channel"}};
+const ad_vk_lowering ad_vk_lowering_BN_RUNNING = {.lower = lower_bn_running, .variants = {"channel"}};
+const ad_vk_lowering ad_vk_lowering_BN_BACK = {.lower = lower_bn_back, .variants = {"channel"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE = {.lower = lower_affine, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_SUMS = {.lower = lower_affine_sums, .variants = {"two-pass"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_BACK = {.lower = lower_affine_back, .variants = {"vec4"}};

@@ -31,11 +31,17 @@ static bool lower_pool(const ad_plan *plan, const ad_op *op, int variant, const 
 
 enum { CELL = 1, WINDOWS };
 
+/* Whether windows neither overlap nor leave the image. */
+static bool apart(const ad_geometry *g) {
+    return g->k <= g->stride && g->pad == 0 && (g->oh - 1) * g->stride + g->k <= g->h &&
+           (g->ow - 1) * g->stride + g->k <= g->w;
+}
+
 static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                             ad_vk_recipe *out) {
     if (!applies(plan, op)) return false;
     const ad_geometry *g = &op->g;
-    if (variant == CELL && (op->i[0] != 0 || g->k > g->stride || g->pad > 0)) return false;
+    if (variant == CELL && (op->i[0] != 0 || !apart(g))) return false;
     const struct ad_push_pool push = {
         .x_task = ad_vk_stride(plan, op, 0),
         .y_task = ad_vk_stride(plan, op, 1),
@@ -50,5 +56,5 @@ static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
-const ad_vk_family ad_vk_family_POOL = {.lower = lower_pool, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_POOL_BACK = {.lower = lower_pool_back, .variants = {"cell", "windows"}};
+const ad_vk_lowering ad_vk_lowering_POOL = {.lower = lower_pool, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_POOL_BACK = {.lower = lower_pool_back, .variants = {"cell", "windows"}};
