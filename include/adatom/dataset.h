@@ -49,6 +49,7 @@ typedef struct adatom_dataset_params {
     /* adatom_dataset_open_pictures() calls this for each picture that cannot be read, with its name and a sentence,
      * both valid during the call, and opens the others. NULL: the first such picture is a failure. */
     void (*unreadable)(void *user, const char *picture, const char *sentence);
+    adatom_interpolation interpolation; /* how pictures are scaled; default: fast-bilinear */
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
@@ -73,9 +74,9 @@ typedef struct adatom_dataset_info {
  *
  * Pictures: the kinds of adatom_picture_kinds() are read, whatever their names' endings say. Grey becomes RGB,
  * transparent pictures are laid over the background, and EXIF's orientation is applied. The shorter side is scaled to
- * `resize` (antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres), the longer
- * one in proportion, rounded down, and the centre is cropped. If resize is image_size, pictures of that size stay as
- * they are. Pictures are ordered by class name, then by path (bytewise).
+ * `resize` (see adatom_interpolation; half-pixel centres), the longer one in proportion, rounded down, and the centre
+ * is cropped. If resize is image_size, pictures of that size stay as they are. Pictures are ordered by class name, then
+ * by path (bytewise).
  *
  * Links are followed, in archives as far as they lead to something inside. Other files, hidden ones and system folders
  * (__MACOSX, @eaDir, $RECYCLE.BIN ...) are passed over. Pictures of a kind that is not read, links to nothing and
@@ -89,8 +90,9 @@ ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char
 /* Opens pictures without classes, to be classified: paths[count] name pictures, folders and archives (count >= 1; else
  * USAGE). Their pictures are in the order given, those of a folder by path, and form one class named "". A file that is
  * named directly is taken as a picture or an archive by its content. Of params (may be NULL) image_size, resize,
- * background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable are used. BAD_DATA: a picture
- * cannot be read, which the message names; with `unreadable` only if none can be read. The caller owns *out. */
+ * interpolation, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable are used.
+ * BAD_DATA: a picture cannot be read, which the message names; with `unreadable` only if none can be read. The caller
+ * owns *out. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
 /* The kinds of pictures that this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" if their

@@ -64,10 +64,11 @@ typedef struct adatom_model_info {
     uint64_t parameters; /* of the whole network, without batch norm's statistics and the classifier (head) */
     /* How many of them have each role; the head, not one of them, is the classifier. */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
-    uint64_t macs;         /* multiply-adds of one picture with composed kernels */
-    float mean[3], std[3]; /* preprocessing of each colour: (pixel/255 - mean)/std */
-    const char *notes;     /* notes on how the model was made, as JSON text, or NULL */
-    char hash[17];         /* of description and parameters; 16 hex digits */
+    uint64_t macs;                      /* multiply-adds of one picture with composed kernels */
+    float mean[3], std[3];              /* preprocessing of each colour: (pixel/255 - mean)/std */
+    const char *notes;                  /* notes on how the model was made, as JSON text, or NULL */
+    char hash[17];                      /* of description and parameters; 16 hex digits */
+    adatom_interpolation interpolation; /* preprocessing: how pictures are scaled; never default */
 } adatom_model_info;
 ADATOM_API adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info *out);
 

@@ -22,15 +22,23 @@ typedef struct adatom_import_params {
      * "head.weight", "head.bias". A source name that ends with * stands for all names that begin so, which can only be
      * left out. NULL: no map. */
     const char *map;
-    int image_size; /* of the preprocessing, 1..1024; 0: 224, or 84 for conv4, conv6 and resnet12 */
+    /* Of the preprocessing, 1..1024. 0: the size for which the source prepares pictures, if its preparation is known,
+     * else that of the pictures the architecture's published weights were trained with. */
+    int image_size;
     /* Pictures are scaled so that their shorter side has this many pixels, image_size..4096, then image_size is cropped
-     * from the centre; 0: 256 for 224, else image_size. */
+     * from the centre. 0: the source's at the source's size; 256 for 224 if the source's is not known; else
+     * image_size. */
     int resize;
-    /* Of pixels in [0, 1], RGB; each std in 1e-6..1e6. All std 0: ImageNet's (0.485, 0.456, 0.406) and (0.229, 0.224,
-     * 0.225). */
+    /* Of pixels in [0, 1], RGB; each std in 1e-6..1e6. All std 0: the source's or, if they are not known, ImageNet's
+     * (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225). */
     float mean[3], std[3];
     adatom_progress_callback progress; /* only polled; may be NULL */
     void *user;
+    float crop;                         /* in place of resize: it becomes image_size / crop, rounded down; 0: none */
+    adatom_interpolation interpolation; /* default: the source's, or fast-bilinear */
+    const char *weights; /* which of the source's weights these are, where pictures are prepared differently for some:
+                            v1 or v2 of torchvision, the beginning of a tag of timm (a1, tv, ra, ...); NULL: the
+                            source's default */
 } adatom_import_params;
 
 /* Reads a network's state_dict under the names of one of adatom_import_source(). path: safetensors

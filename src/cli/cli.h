@@ -7,6 +7,7 @@
 #include <adatom/adatom.h>
 #include <adatom/dataset.h>
 #include <adatom/device.h>
+#include <adatom/model.h>
 #include <signal.h>
 
 struct cli {
@@ -73,8 +74,9 @@ typedef struct device_options {
 } device_options;
 arg_group device_group(device_options *values);
 
-/* The texts of adatom_layout and adatom_sharing, ended by NULL. The first sharing, "default", is no option's value. */
-extern const char *const layout_names[], *const sharing_names[];
+/* The texts of adatom_layout, adatom_sharing and adatom_interpolation, ended by NULL. The first sharing, "default", is
+ * no option's value. */
+extern const char *const layout_names[], *const sharing_names[], *const interpolation_names[];
 
 /* Fills out, ended by NULL, with `first` (unless it is NULL) and the architectures that the library knows, as an
  * option's choices. */
@@ -108,12 +110,17 @@ void cli_print_version(void);
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
 /* Opens the device and prints on stderr which it is and why. */
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
-/* The parameters to open a data set with. size, resize: a model's preprocessing; 0: the library's default. cache_dir
- * "": no cache. */
+/* The form that pictures are brought to: a model's preprocessing. 0: the library's default. */
+typedef struct picture_form {
+    int size, resize;
+    adatom_interpolation interpolation;
+} picture_form;
+picture_form cli_picture_form(const adatom_model_info *model);
+/* The parameters to open a data set with. cache_dir "": no cache. */
 adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
-                                         const char *cache_dir, int size, int resize);
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size,
-                               int resize, adatom_dataset **out);
+                                         const char *cache_dir, picture_form form);
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device,
+                               picture_form form, adatom_dataset **out);
 /* Prints the list of devices as a result; format and file as in report.h. */
 adatom_status cli_print_devices(struct cli *cli, const char *format, const char *file);
 #endif

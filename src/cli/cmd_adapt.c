@@ -60,8 +60,9 @@ static const report_column columns[] = {
 static void on_problem(void *user, const char *sentence) { cli_note(user, "preflight: %s", sentence); }
 
 /* Prints what is wrong with the pictures but not fatal; what is fatal fails later, when the data set is opened. */
-static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
-    const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size, 0);
+static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device,
+                               picture_form form) {
+    const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", form);
     const adatom_verify_params verify = {
         .size = sizeof verify, .dataset = &params, .least = 2, .report = on_problem, .user = cli};
     size_t problems = 0;
@@ -206,10 +207,10 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     const data_options data = {.data = o.images, .per_class = 60, .pictures = picture_values};
-    TRY(preflight(cli, &data, &device_values, m.image_size));
+    TRY(preflight(cli, &data, &device_values, cli_picture_form(&m)));
     cli_cache_dir(&device_values, cache, sizeof cache);
     adatom_dataset_params dataset_params =
-        cli_dataset_params(cli, &data, device_values.threads, cache, m.image_size, m.resize);
+        cli_dataset_params(cli, &data, device_values.threads, cache, cli_picture_form(&m));
     dataset_params.refuse_empty = true;
     dataset_params.cache_bytes = device_values.cache_bytes;
     TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));

@@ -232,7 +232,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_model_describe(model, &m);
     const data_options none = {.pictures = picture_values};
     adatom_dataset_params dataset_params =
-        cli_dataset_params(cli, &none, device_values.threads, "", m.image_size, m.resize);
+        cli_dataset_params(cli, &none, device_values.threads, "", cli_picture_form(&m));
     dataset_params.user = &unreadable;
     dataset_params.progress = on_decoded;
     dataset_params.unreadable = on_unreadable;

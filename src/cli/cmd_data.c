@@ -56,7 +56,7 @@ static adatom_status info(struct cli *cli, const data_options *data, const devic
     adatom_status status;
     FILE *text = open_memstream(&above, &above_size);
     if (!text) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-    TRY(cli_open_dataset(cli, data, device, size, 0, &dataset));
+    TRY(cli_open_dataset(cli, data, device, (picture_form){.size = size}, &dataset));
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &d);
     size_t least = SIZE_MAX, most = 0;
@@ -104,7 +104,8 @@ static adatom_status verify(struct cli *cli, const data_options *data, const dev
     json_t *document = NULL, *found = json_array();
     size_t problems = 0;
     char below[1024], name[900];
-    adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", values->size, 0);
+    adatom_dataset_params params =
+        cli_dataset_params(cli, data, device->threads, "", (picture_form){.size = values->size});
     const adatom_verify_params verified = {.size = sizeof verified,
                                            .dataset = &params,
                                            .least = (size_t)values->least,

@@ -488,7 +488,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     TRY(adatom_model_load(cli->ctx, values.model, &model));
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
-    TRY(cli_open_dataset(cli, &data, &device_values, m.image_size, m.resize, &dataset));
+    TRY(cli_open_dataset(cli, &data, &device_values, cli_picture_form(&m), &dataset));
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
     TRY(cli_open_device(cli, &device_values, &device));
     TRY(announce(cli, device, model, dataset, lists, list_count, &all));

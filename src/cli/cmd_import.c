@@ -6,9 +6,11 @@
 #include <string.h>
 
 typedef struct import_options {
-    const char *output, *arch, *map, *mean, *std, *format, *file;
+    const char *output, *arch, *map, *mean, *std, *weights, *format, *file;
     adatom_layout layout;
+    adatom_interpolation interpolation;
     int size, resize;
+    float crop;
     bool list;
 } import_options;
 
@@ -25,14 +27,25 @@ static const arg_option import_table[] = {
            .help =
                "JSON: {\"name in the source\": \"name here\" or null to leave it out}; goes before the layout's names"),
     OPTION("size", ARG_INT, size, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
-           .help = "square input; 0: 224, or 84 for conv4, conv6 and resnet12"),
+           .help =
+               "square input; 0: the source's, or, where that is not known, that of the network's published weights"),
     OPTION("resize", ARG_INT, resize, .least = 0, .most = 4096, .initial = "0", .value = "PIXELS",
            .help =
-               "shorter side of a picture before the input is cropped from its centre; 0: 256 for 224, else the size"),
-    OPTION("mean", ARG_TEXT, mean, .initial = "0.485,0.456,0.406", .value = "R,G,B",
-           .help = "mean of the pixels, which are from 0 to 1"),
-    OPTION("std", ARG_TEXT, std, .initial = "0.229,0.224,0.225", .value = "R,G,B",
-           .help = "standard deviation of the pixels"),
+               "shorter side of a picture before the input is cropped from its centre; 0: the source's (256 of most "
+               "for 224), or the size where the size is not the source's"),
+    OPTION("crop", ARG_REAL, crop, .least = 0.01, .most = 1, .value = "FRACTION",
+           .help = "in place of --resize: how much of the shorter side the input is"),
+    OPTION("interpolation", ARG_ENUM, interpolation, .choices = interpolation_names, .initial = "default",
+           .value = "NAME",
+           .help = "how pictures are scaled: with the bytes of Pillow's filters, or fast-bilinear as networks trained "
+                   "here; default: the source's"),
+    OPTION("mean", ARG_TEXT, mean, .value = "R,G,B",
+           .help = "of pixels from 0 to 1 (default: the source's, or ImageNet's beside --std)"),
+    OPTION("std", ARG_TEXT, std, .value = "R,G,B",
+           .help = "of pixels from 0 to 1 (default: the source's, or ImageNet's beside --mean)"),
+    OPTION("weights", ARG_TEXT, weights, .value = "NAME",
+           .help = "which of the source's weights these are, for which pictures are prepared differently: v1 or v2 of "
+                   "torchvision, the tag's beginning of timm (default: the source's default)"),
     OPTION("list", ARG_FLAG, list, .help = "print which networks and sources are known, and stop"),
     OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the list"),
@@ -145,16 +158,22 @@ adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
                                    .map = o.map,
                                    .image_size = o.size,
                                    .resize = o.resize,
+                                   .crop = o.crop,
+                                   .interpolation = o.interpolation,
+                                   .weights = o.weights,
                                    .progress = cli_progress,
                                    .user = cli};
-    TRY(parse_colour(cli, "mean", o.mean, params.mean));
-    TRY(parse_colour(cli, "std", o.std, params.std));
+    if (o.mean || o.std) {
+        TRY(parse_colour(cli, "mean", o.mean ? o.mean : "0.485,0.456,0.406", params.mean));
+        TRY(parse_colour(cli, "std", o.std ? o.std : "0.229,0.224,0.225", params.std));
+    }
     TRY(adatom_model_import(cli->ctx, source, &params, &model));
     TRY(adatom_model_save(model, o.output));
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
-    cli_note(cli, "%s: %s with %s's names, %d classes, %d features, pictures of %d x %d cropped from %d, hash %s",
-             o.output, m.arch, m.layout, m.classes, m.features, m.image_size, m.image_size, m.resize, m.hash);
+    cli_note(cli, "%s: %s with %s's names, %d classes, %d features, pictures of %d x %d cropped from %d (%s), hash %s",
+             o.output, m.arch, m.layout, m.classes, m.features, m.image_size, m.image_size, m.resize,
+             adatom_interpolation_name(m.interpolation), m.hash);
 done:
     adatom_model_destroy(&model);
     return status;

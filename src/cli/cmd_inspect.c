@@ -149,16 +149,16 @@ static json_t *layer_row(const adatom_layer_info *l) {
 }
 
 static json_t *model_summary(const adatom_model_info *m) {
-    json_t *summary =
-        json_pack("{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:[ooo],s:[ooo]}}",
-                  "arch", m->arch, "sharing", adatom_sharing_name(m->sharing), "atoms", m->atoms, "group", m->group,
-                  "residual", (int)m->residual, "layout", m->layout, "image_size", m->image_size, "resize", m->resize,
-                  "features", m->features, "classes", m->classes, "hash", m->hash, "macs", (json_int_t)m->macs,
-                  "parameters", "all", (json_int_t)m->parameters, "atoms", (json_int_t)m->atoms_parameters,
-                  "coefficients", (json_int_t)m->coefficients_parameters, "norm", (json_int_t)m->norm_parameters,
-                  "ordinary", (json_int_t)m->ordinary_parameters, "head", (json_int_t)m->head_parameters,
-                  "preprocessing", "mean", report_float(m->mean[0]), report_float(m->mean[1]), report_float(m->mean[2]),
-                  "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
+    json_t *summary = json_pack(
+        "{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:s,s:[ooo],s:[ooo]}}",
+        "arch", m->arch, "sharing", adatom_sharing_name(m->sharing), "atoms", m->atoms, "group", m->group, "residual",
+        (int)m->residual, "layout", m->layout, "image_size", m->image_size, "resize", m->resize, "features",
+        m->features, "classes", m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all",
+        (json_int_t)m->parameters, "atoms", (json_int_t)m->atoms_parameters, "coefficients",
+        (json_int_t)m->coefficients_parameters, "norm", (json_int_t)m->norm_parameters, "ordinary",
+        (json_int_t)m->ordinary_parameters, "head", (json_int_t)m->head_parameters, "preprocessing", "interpolation",
+        adatom_interpolation_name(m->interpolation), "mean", report_float(m->mean[0]), report_float(m->mean[1]),
+        report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));
     json_t *notes = m->notes ? json_loads(m->notes, JSON_DECODE_ANY, NULL) : NULL;
     if (summary && notes) json_object_set(summary, "notes", notes);
     json_decref(notes);
@@ -212,10 +212,13 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
              m.image_size, m.image_size, m.features, m.classes, m.hash);
     snprintf(below, sizeof below,
              "\nparameters %llu: atoms %llu, coefficients %llu, norm %llu, ordinary %llu; head %llu besides\n"
-             "multiply-adds of one image, composed: %.3f million\n",
+             "multiply-adds of one image, composed: %.3f million\n"
+             "pictures: %dx%d from the centre of a shorter side of %d, %s; mean %.3f %.3f %.3f, std %.3f %.3f %.3f\n",
              (unsigned long long)m.parameters, (unsigned long long)m.atoms_parameters,
              (unsigned long long)m.coefficients_parameters, (unsigned long long)m.norm_parameters,
-             (unsigned long long)m.ordinary_parameters, (unsigned long long)m.head_parameters, (double)m.macs / 1e6);
+             (unsigned long long)m.ordinary_parameters, (unsigned long long)m.head_parameters, (double)m.macs / 1e6,
+             m.image_size, m.image_size, m.resize, adatom_interpolation_name(m.interpolation), (double)m.mean[0],
+             (double)m.mean[1], (double)m.mean[2], (double)m.std[0], (double)m.std[1], (double)m.std[2]);
     report_column shown[COUNT(columns)];
     memcpy(shown, columns, sizeof columns);
     if (m.group) shown[COUNT(columns) - 1] = sum_first_column;

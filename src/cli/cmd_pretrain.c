@@ -145,7 +145,7 @@ static void command_line(int argc, char **argv, char *out, size_t capacity) {
 }
 
 static adatom_status open_validation(struct cli *cli, const pretrain_options *o, const data_options *data,
-                                     const device_options *device, int size, int resize, adatom_dataset **out) {
+                                     const device_options *device, picture_form form, adatom_dataset **out) {
     data_options validation = *data;
     if (!o->validation && !o->validation_split) return ADATOM_OK;
     if (o->validation) {
@@ -153,7 +153,7 @@ static adatom_status open_validation(struct cli *cli, const pretrain_options *o,
         validation.csv = NULL;
     }
     validation.split = o->validation_split;
-    return cli_open_dataset(cli, &validation, device, size, resize, out);
+    return cli_open_dataset(cli, &validation, device, form, out);
 }
 
 static void tell_start(struct cli *cli, const pretrain_options *o, const adatom_model *from,
@@ -198,16 +198,15 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     char command[2048], below[4400], name[4096];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
-    int size = o.image_size ? o.image_size : 84, resize = 0;
+    picture_form form = {.size = o.image_size ? o.image_size : 84};
     if (o.from) {
         adatom_model_info start = ADATOM_INIT(adatom_model_info);
         TRY(adatom_model_load(cli->ctx, o.from, &from));
         adatom_model_describe(from, &start);
-        size = start.image_size;
-        resize = start.resize;
+        form = cli_picture_form(&start);
     }
-    TRY(cli_open_dataset(cli, &data, &device_values, size, resize, &base));
-    TRY(open_validation(cli, &o, &data, &device_values, size, resize, &validation));
+    TRY(cli_open_dataset(cli, &data, &device_values, form, &base));
+    TRY(open_validation(cli, &o, &data, &device_values, form, &validation));
     TRY(cli_open_device(cli, &device_values, &device));
     if (from) tell_start(cli, &o, from, base);
     command_line(argc, argv, command, sizeof command);

@@ -83,6 +83,7 @@ arg_group device_group(device_options *values) {
 }
 
 const char *const layout_names[] = {ADATOM_LAYOUT_LIST(CHOICE_TEXT) NULL};
+const char *const interpolation_names[] = {ADATOM_INTERPOLATION_LIST(CHOICE_TEXT) NULL};
 const char *const sharing_names[] = {ADATOM_SHARING_LIST(CHOICE_TEXT) NULL};
 
 static const arg_option data_table[] = {
@@ -287,11 +288,16 @@ adatom_status cli_augment(struct cli *cli, const char *text, uint32_t *flags) {
                     part);
 }
 
+picture_form cli_picture_form(const adatom_model_info *model) {
+    return (picture_form){.size = model->image_size, .resize = model->resize, .interpolation = model->interpolation};
+}
+
 adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
-                                         const char *cache_dir, int size, int resize) {
+                                         const char *cache_dir, picture_form form) {
     return (adatom_dataset_params){.size = sizeof(adatom_dataset_params),
-                                   .image_size = size,
-                                   .resize = resize,
+                                   .image_size = form.size,
+                                   .resize = form.resize,
+                                   .interpolation = form.interpolation,
                                    .split = options->split,
                                    .csv = options->csv,
                                    .cache_dir = cache_dir[0] ? cache_dir : NULL,
@@ -304,11 +310,11 @@ adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *op
                                    .user = cli};
 }
 
-adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size,
-                               int resize, adatom_dataset **out) {
+adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device,
+                               picture_form form, adatom_dataset **out) {
     char cache[4096];
     cli_cache_dir(device, cache, sizeof cache);
-    adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, size, resize);
+    adatom_dataset_params params = cli_dataset_params(cli, options, device->threads, cache, form);
     params.cache_bytes = device->cache_bytes;
     progress_start(&cli->progress, "data", 0);
     adatom_status status = adatom_dataset_open(cli->ctx, options->data, &params, out);

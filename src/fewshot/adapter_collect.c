@@ -130,6 +130,16 @@ static json_t *describe_estimate(const ad_adapter_fit *f, const ad_adapter_fit_c
     return estimate;
 }
 
+static const char *scaling_text(adatom_interpolation interpolation) {
+    switch (interpolation) {
+    case ADATOM_INTERPOLATION_BILINEAR: return "shorter side, antialiased bilinear as Pillow's, centre crop";
+    case ADATOM_INTERPOLATION_BICUBIC: return "shorter side, antialiased bicubic as Pillow's, centre crop";
+    case ADATOM_INTERPOLATION_FAST_BILINEAR:
+    case ADATOM_INTERPOLATION_DEFAULT: break;
+    }
+    return "shorter side, antialiased bilinear, centre crop";
+}
+
 json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, int fitted_right) {
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_device_info d = ADATOM_INIT(adatom_device_info);
@@ -143,9 +153,8 @@ json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_f
     if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
     SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing",
                                 adatom_sharing_name(m.sharing), "atoms", m.atoms, "image_size", m.image_size));
-    SET("preprocessing",
-        json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
-                  "shorter side, antialiased bilinear, centre crop", "mean", floats3(m.mean), "std", floats3(m.std)));
+    SET("preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
+                                   scaling_text(m.interpolation), "mean", floats3(m.mean), "std", floats3(m.std)));
     SET("method", describe_method(f, best, &bad));
     SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
     SET("device", json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info,

@@ -36,15 +36,17 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return w->params->progress(w->params->user, &part);
 }
 
-static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_params *p, int size,
-                               adatom_dataset **out) {
+static adatom_status open_data(const adatom_recipe *recipe, const adatom_recipe_params *p,
+                               const adatom_model_info *model, adatom_dataset **out) {
     const adatom_recipe_info *info = &recipe->info;
     const char *spec = p->data ? p->data : info->spec;
     *out = NULL;
     if (!spec)
         return ad_fail(recipe->ctx, ADATOM_BAD_DATA, "'%s' needs data that you bring: %s", recipe->file, info->supply);
     const adatom_dataset_params params = {.size = sizeof(adatom_dataset_params),
-                                          .image_size = size,
+                                          .image_size = model->image_size,
+                                          .resize = model->resize,
+                                          .interpolation = model->interpolation,
                                           .split = p->split ? p->split : info->split,
                                           .csv = p->csv    ? p->csv
                                                  : p->data ? NULL
@@ -75,7 +77,7 @@ static adatom_status open_parts(adatom_reproduction *r, const adatom_recipe *rec
     const adatom_recipe_info *info = &recipe->info;
     AD_TRY(adatom_model_load(r->ctx, info->model, &r->model));
     adatom_model_describe(r->model, &model);
-    AD_TRY(open_data(recipe, p, model.image_size, &r->dataset));
+    AD_TRY(open_data(recipe, p, &model, &r->dataset));
     AD_TRY(adatom_episodes_create(r->ctx, r->dataset, info->episodes, &r->episodes));
     adatom_dataset_describe(r->dataset, &data);
     adatom_episodes_describe(r->episodes, &list);

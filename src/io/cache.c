@@ -21,7 +21,9 @@ uint64_t ad_cache_name(const ad_selection *s, const adatom_dataset_params *param
     ad_parse_background(params->background, background);
     key =
         ad_hash(background, sizeof background, ad_hash(&params->allow_truncated, sizeof params->allow_truncated, key));
-    return key;
+    /* How pictures are scaled is left out where it is as it always was, so that what was kept then is found. */
+    const int32_t interpolation = ad_is_whole(params->interpolation) ? (int32_t)params->interpolation : 0;
+    return interpolation ? ad_hash(&interpolation, sizeof interpolation, key) : key;
 }
 
 uint64_t ad_cache_content(const ad_source *source, const ad_selection *s, uint64_t name) {

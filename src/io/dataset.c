@@ -137,6 +137,8 @@ void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t dam
     dataset->damaged = damaged;
 }
 
+AD_CHOSEN(is_interpolation, ADATOM_INTERPOLATION_LIST)
+
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_dataset_params *out) {
     if (!spec || !*spec) return ad_fail(ctx, ADATOM_USAGE, "no data set was named");
     if (out->image_size == 0) out->image_size = 84;
@@ -147,6 +149,9 @@ adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_
     if (out->resize < out->image_size || out->resize > 4096)
         return ad_fail(ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them",
                        out->resize, out->image_size, out->image_size);
+    if (!is_interpolation((int)out->interpolation))
+        return ad_choice_refuse(ctx, "interpolation", (int)out->interpolation);
+    if (out->interpolation == ADATOM_INTERPOLATION_DEFAULT) out->interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR;
     if (out->threads < 0) return ad_fail(ctx, ADATOM_USAGE, "%d threads", out->threads);
     if (out->threads == 0) out->threads = omp_get_num_procs();
     if (out->max_pixels == 0) out->max_pixels = (uint64_t)64 << 20;

@@ -262,6 +262,7 @@ typedef struct ad_image_error {
 } ad_image_error;
 typedef struct ad_image_params {
     int size, resize;
+    adatom_interpolation interpolation;
     uint64_t max_pixels;
     uint8_t background[3]; /* RGB, shown where the picture is transparent */
     bool allow_truncated;  /* take what can be decoded of truncated and damaged pictures */
@@ -272,9 +273,12 @@ typedef struct ad_image_params {
  * and crops size x size from the centre. out: size*size*3 bytes. */
 adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
                               ad_image_error *error);
-/* Scales RGB rows (antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres) and
- * crops size x size from the centre. out: size*size*3 bytes. */
-adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
+/* Scales RGB rows (see adatom_interpolation) and crops size x size from the centre. out: size*size*3 bytes. */
+adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, const ad_image_params *params, uint8_t *out);
+/* Whether the scaled bytes are those of Pillow's filters. */
+static inline bool ad_is_whole(adatom_interpolation interpolation) {
+    return interpolation == ADATOM_INTERPOLATION_BILINEAR || interpolation == ADATOM_INTERPOLATION_BICUBIC;
+}
 /* Reads "white", "black", "grey" or RRGGBB in hexadecimal digits; NULL: white. Returns false for any other text. */
 bool ad_parse_background(const char *text, uint8_t rgb[3]);
 

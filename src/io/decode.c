@@ -41,8 +41,7 @@ adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, in
     d->width = (int)((width + shrink - 1) / shrink);
     d->height = (int)((height + shrink - 1) / shrink);
     d->row = ad_malloc(NULL, (size_t)d->width, 3);
-    if (!d->row ||
-        ad_fit_begin(&d->fit, (int)width, (int)height, shrink, orientation, p->size, p->resize, d->out) != ADATOM_OK)
+    if (!d->row || ad_fit_begin(&d->fit, p, (int)width, (int)height, shrink, orientation, d->out) != ADATOM_OK)
         return ad_picture_out_of_memory(d);
     d->begun = true;
     return ADATOM_OK;

@@ -6,32 +6,55 @@
 
 #include "io/dataset.h"
 
-/* One axis of the scaling: output pixel i is the weighted sum of taps[i] input pixels from first[i] on. See
- * ad_image_fit(). */
+/* axis.c: one axis of the scaling. Output pixel i is the weighted sum of taps[i] input pixels from first[i] on. */
 typedef struct ad_axis {
     int taps_max;
     int *first, *taps;
-    float *weights; /* [count][taps_max] */
+    float *weights;         /* [count][taps_max], or NULL */
+    int32_t *whole_weights; /* the same times 2^AD_WHOLE_BITS, rounded, where bytes are to be Pillow's; else NULL */
 } ad_axis;
+enum { AD_WHOLE_BITS = 22 };
+/* Where an axis of the square lies. Its pixels are offset..offset+count-1 of an axis on which the `extent` pixels of
+ * the picture become `scaled` pixels. `in` pixels come, each for `shrink` pixels of the picture, the last maybe for
+ * fewer. */
+typedef struct ad_axis_place {
+    int extent, scaled, offset, count, in, shrink;
+    bool
+        reversed; /* pixels come in the opposite direction of the shown picture; offset counts in the order they come */
+} ad_axis_place;
+/* Makes an axis of a triangle filter as wide as the reduction factor, in floating point. */
+adatom_status ad_axis_make(const ad_axis_place *place, ad_axis *out);
+/* Makes an axis of Pillow's filters with Pillow's weights: a triangle, or a cubic (a = -1/2) of twice that width. */
+adatom_status ad_axis_make_whole(const ad_axis_place *place, bool cubic, ad_axis *out);
+void ad_axis_free(ad_axis *axis);
+
+/* Numbers of one of two types: float, or int32_t if the bytes are Pillow's. */
+typedef union ad_row_numbers {
+    float *real;
+    int32_t *whole;
+} ad_row_numbers;
 /* The scaling of one picture to a square. */
 typedef struct ad_fit {
     int width, height, size, orientation;
-    bool copy;      /* the picture already has the square's size: rows are copied */
-    int row;        /* number of the next row to come */
-    int done;       /* how many rows of the square, in the order of storage, are finished */
-    int open_max;   /* how many rows of the square one row of the picture can contribute to */
-    float *sums;    /* [open_max][size * 3], row i of the square at i % open_max */
-    float *scaled;  /* [size * 3]: a row after the horizontal filter */
-    float *numbers; /* [width * 3 + 1]: a row as it came */
-    uint8_t *bytes; /* [size * 3]: a finished row */
+    bool copy;           /* the picture already has the square's size: rows are copied */
+    bool whole;          /* the scaling is Pillow's, in integers */
+    int row;             /* number of the next row to come */
+    int done;            /* how many rows of the square, in the order of storage, are finished */
+    int open_max;        /* how many rows of the square one row of the picture can contribute to */
+    bool vertical_first; /* columns, as they are stored, are scaled before rows: Pillow scales the shown rows first */
+    size_t stride;       /* numbers in a row of sums: of the square's width or, with vertical_first, of the picture's */
+    ad_row_numbers sums; /* [open_max][stride], row i of the square at i % open_max */
+    ad_row_numbers scaled;  /* [size * 3]: a row after the horizontal filter */
+    ad_row_numbers numbers; /* [width * 3 + 1]: a row as it came */
+    uint8_t *bytes;         /* [size * 3]: a finished row */
     uint8_t *out;
     ad_axis x, y;
 } ad_fit;
 /* Prepares the scaling of a picture of width x height pixels, as it is stored. (width/shrink) x (height/shrink) pixels,
  * rounded up, come as rows: a decoder that scales by itself makes one pixel of `shrink` pixels an axis. orientation:
  * EXIF's, 1 to 8. Call ad_fit_end() also on failure. */
-adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int orientation, int size, int resize,
-                           uint8_t *out);
+adatom_status ad_fit_begin(ad_fit *fit, const ad_image_params *params, int width, int height, int shrink,
+                           int orientation, uint8_t *out);
 void ad_fit_row(ad_fit *fit, const uint8_t *rgb);
 void ad_fit_end(ad_fit *fit);
 

@@ -94,6 +94,7 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
     batch *b = ad_calloc(ctx, 1, sizeof *b);
     ad_image_params picture = {.size = params->image_size,
                                .resize = params->resize,
+                               .interpolation = params->interpolation,
                                .max_pixels = params->max_pixels,
                                .allow_truncated = params->allow_truncated};
     if (!slots || !b) AD_TRY(ADATOM_OUT_OF_MEMORY);

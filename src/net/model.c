@@ -32,6 +32,7 @@ adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_para
     memcpy(model->std, std, sizeof std);
     AD_TRY(ad_network_build(ctx, params, &model->net));
     model->resize = model->net.image_size;
+    model->interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR;
     if (!(model->values = ad_calloc(ctx, model->net.role_begin[AD_ROLE_COUNT], sizeof *model->values))) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
@@ -93,6 +94,7 @@ adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from) {
     memcpy(model->std, from->std, sizeof model->std);
     model->origin = from->origin;
     model->resize = from->resize;
+    model->interpolation = from->interpolation;
     ad_free(model->notes);
     model->notes = from->notes ? ad_strdup(model->ctx, from->notes) : NULL;
     return from->notes && !model->notes ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
@@ -122,6 +124,10 @@ void ad_model_rehash(adatom_model *model) {
         hash = ad_hash(&p->norm_epsilon, sizeof p->norm_epsilon, hash);
         hash = ad_hash(adatom_padding_name(p->padding), strlen(adatom_padding_name(p->padding)), hash);
     }
+    if (model->interpolation != ADATOM_INTERPOLATION_FAST_BILINEAR) {
+        const char *interpolation = adatom_interpolation_name(model->interpolation);
+        hash = ad_hash(interpolation, strlen(interpolation), hash);
+    }
     hash = ad_hash(model->mean, sizeof model->mean, hash);
     hash = ad_hash(model->std, sizeof model->std, hash);
     for (int i = 0; i < net->param_count; i++)
@@ -140,6 +146,7 @@ adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info
         .group = net->made_from.group,
         .image_size = net->image_size,
         .resize = model->resize,
+        .interpolation = model->interpolation,
         .layout = model->origin.layout[0] ? model->origin.layout : NULL,
         .features = net->features,
         .classes = net->way,

@@ -24,13 +24,18 @@ static char *describe(const adatom_model *model) {
                                           model->origin.prefix, "head_prefix", model->origin.head_prefix);
     const bool bad = (grouped && !group) || (foreign && !origin) ||
                      (!usual && !epsilon); /* what is left out below is not there, and no failure */
+    /* A file without an interpolation means fast-bilinear. */
+    const char *interpolation = model->interpolation == ADATOM_INTERPOLATION_FAST_BILINEAR
+                                    ? NULL
+                                    : adatom_interpolation_name(model->interpolation);
     json_t *json = json_pack(
-        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:s*, s:o*, s:o*, s:[f, f, f], s:[f, f, f]}", "arch",
-        p->arch, "sharing", adatom_sharing_name(p->sharing), "atoms", p->atoms, "group", group, "image_size",
-        p->image_size, "resize", model->resize, "width", p->width, "classes", p->classes, "decompose_first",
-        p->decompose_first, "residual", p->residual, "stem", p->stem ? adatom_stem_name(p->stem) : NULL, "padding",
-        usual ? NULL : adatom_padding_name(p->padding), "norm_epsilon", epsilon, "origin", origin, "mean", mean[0],
-        mean[1], mean[2], "std", std[0], std[1], std[2]);
+        "{s:s, s:s, s:i, s:o*, s:i, s:i, s:s*, s:i, s:i, s:b, s:b, s:s*, s:s*, s:o*, s:o*, "
+        "s:[f, f, f], s:[f, f, f]}",
+        "arch", p->arch, "sharing", adatom_sharing_name(p->sharing), "atoms", p->atoms, "group", group, "image_size",
+        p->image_size, "resize", model->resize, "interpolation", interpolation, "width", p->width, "classes",
+        p->classes, "decompose_first", p->decompose_first, "residual", p->residual, "stem",
+        p->stem ? adatom_stem_name(p->stem) : NULL, "padding", usual ? NULL : adatom_padding_name(p->padding),
+        "norm_epsilon", epsilon, "origin", origin, "mean", mean[0], mean[1], mean[2], "std", std[0], std[1], std[2]);
     if (bad) {
         json_decref(json);
         json = NULL;
@@ -85,12 +90,14 @@ typedef struct description {
     json_t *json;
     adatom_model_params params;
     double mean[3], std[3];
-    int resize;                                /* 0: not given */
+    int resize; /* 0: not given */
+    adatom_interpolation interpolation;
     const char *layout, *prefix, *head_prefix; /* of the origin, or NULL */
 } description;
 
 static const char *const sharing_texts[] = {ADATOM_SHARING_LIST(AD_CHOICE_TEXT) NULL};
 static const char *const stem_texts[] = {ADATOM_STEM_LIST(AD_CHOICE_TEXT) NULL};
+static const char *const interpolation_texts[] = {ADATOM_INTERPOLATION_LIST(AD_CHOICE_TEXT) NULL};
 static const char *const padding_texts[] = {ADATOM_PADDING_LIST(AD_CHOICE_TEXT) NULL};
 
 static adatom_status refuse_choice(adatom_context *ctx, const ad_safetensors *file, const char *what, const char *text,
@@ -114,20 +121,22 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
     json_error_t error;
     json_int_t atoms, group = 0, image_size, width, classes, resize = 0;
     adatom_model_params *params = &d->params;
-    const char *sharing = NULL, *stem = NULL, *padding = NULL;
+    const char *sharing = NULL, *stem = NULL, *padding = NULL, *interpolation = NULL;
     double epsilon = 0;
+    d->interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR;
     int decompose_first, residual = 0;
     adatom_status status = ad_json_parse(ctx, text, strlen(text), &d->json, &error);
     if (status != ADATOM_OK && status != ADATOM_BAD_DATA) return status;
     if (!d->json ||
         json_unpack_ex(d->json, &error, 0,
-                       "{s:s, s:s, s:I, s?I, s:I, s?I, s:I, s:I, s:b, s?b, s?s, s?s, s?F, s?{s:s, s:s, s:s!}, s:[F, F, "
-                       "F!], s:[F, F, F!]!}",
+                       "{s:s, s:s, s:I, s?I, s:I, s?I, s?s, s:I, s:I, s:b, s?b, s?s, s?s, s?F, s?{s:s, s:s, s:s!}, "
+                       "s:[F, F, F!], s:[F, F, F!]!}",
                        "arch", &params->arch, "sharing", &sharing, "atoms", &atoms, "group", &group, "image_size",
-                       &image_size, "resize", &resize, "width", &width, "classes", &classes, "decompose_first",
-                       &decompose_first, "residual", &residual, "stem", &stem, "padding", &padding, "norm_epsilon",
-                       &epsilon, "origin", "layout", &d->layout, "prefix", &d->prefix, "head_prefix", &d->head_prefix,
-                       "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0], &d->std[1], &d->std[2])) {
+                       &image_size, "resize", &resize, "interpolation", &interpolation, "width", &width, "classes",
+                       &classes, "decompose_first", &decompose_first, "residual", &residual, "stem", &stem, "padding",
+                       &padding, "norm_epsilon", &epsilon, "origin", "layout", &d->layout, "prefix", &d->prefix,
+                       "head_prefix", &d->head_prefix, "mean", &d->mean[0], &d->mean[1], &d->mean[2], "std", &d->std[0],
+                       &d->std[1], &d->std[2])) {
         status = d->json ? ad_json_memory(ctx, &error) : ADATOM_OK;
         if (status != ADATOM_OK) return status;
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the description of the network is damaged: %s", file->name,
@@ -137,6 +146,9 @@ static adatom_status read_description(adatom_context *ctx, const ad_safetensors 
         return refuse_choice(ctx, file, "sharing", sharing, sharing_texts);
     if (stem && (!adatom_stem_parse(stem, &params->stem) || params->stem == ADATOM_STEM_DEFAULT))
         return refuse_choice(ctx, file, "stem", stem, stem_texts);
+    if (interpolation && (!adatom_interpolation_parse(interpolation, &d->interpolation) ||
+                          d->interpolation == ADATOM_INTERPOLATION_DEFAULT))
+        return refuse_choice(ctx, file, "interpolation", interpolation, interpolation_texts);
     if (padding && (!adatom_padding_parse(padding, &params->padding) || params->padding == ADATOM_PADDING_DEFAULT))
         return refuse_choice(ctx, file, "padding", padding, padding_texts);
     params->norm_epsilon = (float)epsilon;
@@ -259,6 +271,7 @@ static adatom_status read_model(adatom_context *context, const ad_safetensors *f
         model->std[i] = (float)d.std[i];
     }
     if (d.resize) model->resize = d.resize;
+    model->interpolation = d.interpolation;
     if (d.layout) {
         snprintf(model->origin.layout, sizeof model->origin.layout, "%s", d.layout);
         snprintf(model->origin.prefix, sizeof model->origin.prefix, "%s", d.prefix);

@@ -134,9 +134,10 @@ typedef struct ad_origin {
 struct adatom_model {
     adatom_context *ctx;
     ad_network net;
-    float *values;         /* role_begin[AD_ROLE_COUNT] floats */
-    float mean[3], std[3]; /* of pixels in [0,1] */
-    int resize;            /* shorter side of a picture before image_size is cropped from it */
+    float *values;                      /* role_begin[AD_ROLE_COUNT] floats */
+    float mean[3], std[3];              /* of pixels in [0,1] */
+    int resize;                         /* shorter side of a picture before image_size is cropped from it */
+    adatom_interpolation interpolation; /* how it is scaled to that; not default */
     ad_origin origin;
     char *notes;   /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
     uint64_t hash; /* of values and description; recomputed by ad_model_rehash */

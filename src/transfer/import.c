@@ -167,6 +167,7 @@ static bool asked(const char *wish, const char *name) {
 }
 
 AD_CHOSEN(is_layout, ADATOM_LAYOUT_LIST)
+AD_CHOSEN(is_interpolation, ADATOM_INTERPOLATION_LIST)
 
 static adatom_status recognise(const importing *in, reading *best) {
     const char *layout = adatom_layout_name(in->params.layout);
@@ -307,20 +308,58 @@ static adatom_status read_all(const importing *in, const reading *r, const ad_ou
     return ADATOM_OK;
 }
 
-static adatom_status preprocessing(const importing *in, adatom_model *model) {
+/* Finds how the source prepares pictures for the network; NULL if that is not known. */
+static adatom_status find_preparation(const importing *in, const reading *r, const ad_preparation **out) {
+    const char *weights = in->params.weights, *layout = r->layout->name, *arch = r->network.arch;
+    char known[200] = "";
+    size_t used = 0;
+    *out = ad_preparation_find(layout, arch, weights);
+    if (*out || !weights) return ADATOM_OK;
+    for (int i = 0; i < ad_preparation_count && used < sizeof known; i++)
+        if (ad_preparation_is_for(&ad_preparations[i], layout, arch))
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                                     ad_preparations[i].weights);
+    return ad_fail(in->ctx, ADATOM_USAGE, "no weights '%s' of %s's %s are known%s%s", weights, layout, arch,
+                   used ? "; these are: " : "", known);
+}
+
+/* Chooses to what the shorter side is scaled: as asked for, else as the source does. At another size than the source's
+ * nothing is cropped. */
+static adatom_status choose_resize(const importing *in, const ad_preparation *source, int size, int *out) {
     const adatom_import_params *p = &in->params;
-    const int size = model->net.image_size;
-    model->resize = p->resize ? p->resize : size == USUAL_SIZE ? 256 : size;
-    if (model->resize < size || model->resize > 4096)
-        return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them",
-                       model->resize, size, size);
-    if (p->std[0] == 0 && p->std[1] == 0 && p->std[2] == 0) return ADATOM_OK;
+    if (p->crop != 0 && p->resize)
+        return ad_fail(in->ctx, ADATOM_USAGE, "crop and resize exclude each other: one follows from the other");
+    if (p->crop != 0 && !(p->crop >= 0.01f && p->crop <= 1))
+        return ad_fail(in->ctx, ADATOM_USAGE, "a crop of %g: a fraction from 0.01 to 1 is possible", (double)p->crop);
+    *out = p->resize                        ? p->resize
+           : p->crop != 0                   ? ad_resize_for_crop(size, (double)p->crop)
+           : source && size == source->size ? ad_preparation_resize(source)
+           : !source && size == USUAL_SIZE  ? 256
+                                            : size;
+    if (*out >= size && *out <= 4096) return ADATOM_OK;
+    return ad_fail(in->ctx, ADATOM_USAGE, "pictures cannot be scaled to %d before %d x %d are cropped from them", *out,
+                   size, size);
+}
+
+static adatom_status preprocessing(const importing *in, const ad_preparation *source, adatom_model *model) {
+    const adatom_import_params *p = &in->params;
+    adatom_status status = choose_resize(in, source, model->net.image_size, &model->resize);
+    if (status != ADATOM_OK) return status;
+    if (!is_interpolation((int)p->interpolation))
+        return ad_choice_refuse(in->ctx, "interpolation", (int)p->interpolation);
+    if (p->interpolation != ADATOM_INTERPOLATION_DEFAULT)
+        model->interpolation = p->interpolation;
+    else if (source)
+        model->interpolation = source->interpolation;
+    const bool own = p->std[0] != 0 || p->std[1] != 0 || p->std[2] != 0;
+    if (!own && !source) return ADATOM_OK;
     for (int i = 0; i < 3; i++) {
-        if (!(fabsf(p->mean[i]) <= 1e6f) || !(p->std[i] >= 1e-6f && p->std[i] <= 1e6f))
-            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible",
-                           (double)p->mean[i], (double)p->std[i]);
-        model->mean[i] = p->mean[i];
-        model->std[i] = p->std[i];
+        const float mean = own ? p->mean[i] : source->mean[i], std = own ? p->std[i] : source->std[i];
+        if (!(fabsf(mean) <= 1e6f) || !(std >= 1e-6f && std <= 1e6f))
+            return ad_fail(in->ctx, ADATOM_USAGE, "the preprocessing's mean %g and std %g are impossible", (double)mean,
+                           (double)std);
+        model->mean[i] = mean;
+        model->std[i] = std;
     }
     return ADATOM_OK;
 }
@@ -363,13 +402,17 @@ static adatom_status import_file(adatom_context *context, ad_tensor_file *file, 
     ad_network net = {0};
     ad_outer_list list = {0};
     adatom_model *model = NULL;
+    const ad_preparation *source = NULL;
     reading r;
     adatom_status status;
     if (in.file.is_model)
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA, "'%s' is a model of this program already", in.file.name));
     AD_TRY(ad_name_map_read(context, in.params.map, &in.map));
     AD_TRY(recognise(&in, &r));
-    r.network.image_size = in.params.image_size ? in.params.image_size : ad_network_pictures(r.network.arch);
+    AD_TRY(find_preparation(&in, &r, &source));
+    r.network.image_size = in.params.image_size ? in.params.image_size
+                           : source             ? source->size
+                                                : ad_network_pictures(r.network.arch);
     AD_TRY(ad_network_build(context, &r.network, &net));
     AD_TRY(ad_layout_list(context, r.layout, &net, &list));
     AD_TRY(ad_name_map_check(context, &in.map, in.params.map, &list));
@@ -377,7 +420,7 @@ static adatom_status import_file(adatom_context *context, ad_tensor_file *file, 
     AD_TRY(check_tensors(&in, &r, &list)); /* before memory is taken for the first tensor's word */
     AD_TRY(ad_model_create_blank(context, &r.network, &model));
     AD_TRY(read_all(&in, &r, &list, model));
-    AD_TRY(preprocessing(&in, model));
+    AD_TRY(preprocessing(&in, source, model));
     remember(&in, &r, &list, model);
     ad_model_rehash(model);
     *out = model;

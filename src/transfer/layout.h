@@ -73,6 +73,25 @@ size_t ad_outer_elements(const ad_outer *outer);
  * channels-first. */
 size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index);
 
+/* preparation.c: how a source prepares pictures for networks whose tensors have a layout's names. A pixel from 0 to 1
+ * becomes (pixel - mean) / std. */
+typedef struct ad_preparation {
+    const char *layout, *archs; /* names of networks, separated by spaces */
+    const char *weights;        /* which of the source's weights */
+    int size, resize;           /* resize 0: by crop */
+    float crop;                 /* size / resize, rounded down, as timm has it */
+    adatom_interpolation interpolation;
+    float mean[3], std[3];
+} ad_preparation;
+extern const ad_preparation ad_preparations[];
+extern const int ad_preparation_count;
+bool ad_preparation_is_for(const ad_preparation *row, const char *layout, const char *arch);
+/* The row of these weights, or with NULL the first one; NULL where there is none. */
+const ad_preparation *ad_preparation_find(const char *layout, const char *arch, const char *weights);
+/* To what the shorter side is scaled so that size is the fraction crop of it. */
+int ad_resize_for_crop(int size, double crop);
+int ad_preparation_resize(const ad_preparation *row);
+
 /* A JSON map (include/adatom/transfer.h). */
 typedef struct ad_name_map {
     void *json;                                    /* owns the names */

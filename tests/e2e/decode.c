@@ -1,5 +1,5 @@
 /* Pictures through the decoder, as PPM: decode COMMANDS, a file with a line each of
- *   FILE SIZE RESIZE BACKGROUND refuse|allow OUTPUT
+ *   FILE SIZE RESIZE BACKGROUND refuse|allow OUTPUT INTERPOLATION
  * separated by tabs. Prints a line for each: the status' name, and what is wrong with the picture after a tab. With
  * RESIZE the shorter side nothing is scaled, only cropped. */
 #include "io/dataset.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static adatom_status decode(adatom_context *ctx, char *fields[6], ad_image_error *error) {
+static adatom_status decode(adatom_context *ctx, char *fields[7], ad_image_error *error) {
     ad_image_params params = {.size = atoi(fields[1]), .resize = atoi(fields[2]), .max_pixels = (uint64_t)64 << 20};
     char *bytes = NULL;
     size_t size = 0;
@@ -18,6 +18,7 @@ static adatom_status decode(adatom_context *ctx, char *fields[6], ad_image_error
     uint8_t *out = ad_malloc(ctx, pixels, 1);
     if (!out) AD_TRY(ADATOM_OUT_OF_MEMORY);
     if (!ad_parse_background(fields[3], params.background)) AD_TRY(ADATOM_USAGE);
+    if (!adatom_interpolation_parse(fields[6], &params.interpolation)) AD_TRY(ADATOM_USAGE);
     AD_TRY(ad_read_file(ctx, fields[0], SIZE_MAX, &bytes, &size));
     AD_TRY(ad_image_decode(bytes, size, &params, out, error));
     FILE *file = fopen(fields[5], "wb");
@@ -37,11 +38,11 @@ int main(int argc, char **argv) {
     char line[4096];
     if (!commands || adatom_context_create(NULL, &ctx) != ADATOM_OK) return 2;
     while (fgets(line, sizeof line, commands)) {
-        char *fields[6] = {0}, *rest = line;
+        char *fields[7] = {0}, *rest = line;
         ad_image_error error = {0};
         line[strcspn(line, "\n")] = 0;
-        for (int i = 0; i < 6; i++) fields[i] = strsep(&rest, "\t");
-        if (!fields[5]) return 2;
+        for (int i = 0; i < 7; i++) fields[i] = strsep(&rest, "\t");
+        if (!fields[6]) return 2;
         printf("%s\t", adatom_status_name(decode(ctx, fields, &error)));
         printf("%s\n", error.text);
     }

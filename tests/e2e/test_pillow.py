@@ -37,12 +37,13 @@ class Decoder:
     def __init__(self):
         self.lines, self.count = [], 0
 
-    def add(self, name, data, size, resize, background="white", allow=False):
+    def add(self, name, data, size, resize, background="white", allow=False, interpolation="default"):
         self.count += 1
         file = "%04d_%s" % (self.count, name)
         with open(file, "wb") as stream:
             stream.write(data)
-        self.lines.append("\t".join((file, str(size), str(resize), background, "allow" if allow else "refuse", file + ".out")))
+        self.lines.append("\t".join((file, str(size), str(resize), background, "allow" if allow else "refuse", file + ".out",
+                                     interpolation)))
         return self.count - 1
 
     def run(self):
@@ -259,6 +260,70 @@ def look_at_sizes():
     print("scaled pictures differ from Pillow's by at most %.3f of 255" % worst)
 
 
+def prepared(picture, size, resize, how):
+    """torchvision's Resize(resize, how) and CenterCrop(size)."""
+    shorter = min(picture.size)
+    scaled = tuple(int(resize * side / shorter) for side in picture.size)
+    left, top = (int(round((side - size) / 2.0)) for side in scaled)
+    return picture.resize(scaled, how).crop((left, top, left + size, top + size))
+
+
+FILTERS = (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC))
+
+
+def look_at_filters():
+    """bilinear and bicubic give the bytes of Pillow's, however the picture is turned, and crop as torchvision does."""
+    decoder, wanted = Decoder(), []
+    shapes = ((52, 38), (38, 52), (101, 67), (64, 64), (333, 250), (1, 3), (7, 5), (301, 299))
+    sizes = ((16, 16), (32, 36), (33, 38), (64, 64), (63, 73), (224, 256), (5, 8))
+    for width, height in shapes:
+        for source in (photograph(width, height, seed=width + height), noise("RGB", width, height, seed=width)):
+            files = [(1, encoded(source, "PNG"))]
+            files += [(turn, encoded(source, "JPEG", quality=95, exif=b"Exif\0\0" + exif(turn))) for turn in range(2, 9)]
+            for size, resize in sizes:
+                for orientation, data in files:
+                    # A JPEG this large would be decoded at a part of its size; all turns are looked at in few sizes.
+                    if orientation != 1 and (min(width, height) >= 10 * resize or size not in (32, 33)):
+                        continue
+                    for name, how in FILTERS:
+                        decoder.add("filter", data, size, resize, interpolation=name)
+                        wanted.append(("%s of %dx%d to %d of %d, orientation %d" % (name, width, height, size, resize, orientation),
+                                       prepared(by_pillow(data), size, resize, how)))
+    for (status, text, got), (name, picture) in zip(decoder.run(), wanted):
+        if status != "OK" or got.tobytes() != picture.tobytes():
+            complain("%s: %s %s, differs by %.3f, at most %d" % (name, status, text, *(difference(got, picture) if got else (255, 255))))
+    print("%d pictures scaled as by Pillow, byte by byte" % len(wanted))
+
+
+def detailed(width, height):
+    """A photograph with grain, which is what differs where a JPEG is decoded at a part of its size."""
+    grain = noise("RGB", width // 4, height // 4, seed=width).resize((width, height), Image.BICUBIC)
+    return Image.blend(photograph(width, height, seed=height), grain, 0.25)
+
+
+def look_at_large():
+    """JPEGs that are decoded at a part of their size, by filters that are to agree with Pillow's."""
+    decoder, wanted = Decoder(), []
+    for width, height in ((1501, 1130), (2501, 1999), (4901, 3301)):
+        source = detailed(width, height)
+        for subsampling in (0, 2):
+            data = encoded(source, "JPEG", quality=90, subsampling=subsampling)
+            picture = by_pillow(data)
+            for size, resize in ((84, 84), (112, 128), (224, 256)):
+                for name, how in FILTERS:
+                    decoder.add("large.jpg", data, size, resize, interpolation=name)
+                    wanted.append(("%s of %dx%d to %d of %d" % (name, width, height, size, resize), prepared(picture, size, resize, how)))
+    worst = 0
+    for (status, text, got), (name, picture) in zip(decoder.run(), wanted):
+        mean, most = difference(got, picture) if status == "OK" else (255, 255)
+        worst = max(worst, mean)
+        if mean > 0.2 or most > 4:
+            complain("%s: %s %s, differs by %.3f, at most %d" % (name, status, text, mean, most))
+    if worst == 0:
+        complain("none of the large pictures was decoded at a part of its size")
+    print("large JPEGs scaled as by Pillow but for %.3f of 255" % worst)
+
+
 def look_at_damage(read):
     """Cut and damaged pictures are refused; where that is allowed they are taken and it is said."""
     picture, decoder, what = photograph(seed=60), Decoder(), []
@@ -332,6 +397,8 @@ def main():
         look_at_formats(read)
         look_at_backgrounds()
         look_at_sizes()
+        look_at_filters()
+        look_at_large()
         look_at_damage(read)
         if not os.environ.get("ASAN_OPTIONS"):
             look_at_memory()

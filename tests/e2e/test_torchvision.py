@@ -17,7 +17,9 @@ import torch
 from torch import nn
 
 try:
+    from torchvision import transforms
     from torchvision.models import resnet18
+    from picture_files import photograph
 except ImportError as missing:
     print(missing)
     resnet18 = None
@@ -125,6 +127,21 @@ def adapted(adapter, inputs, probes, cosine, *options):
     return module
 
 
+def prepared():
+    """Photographs of several sizes go through a model as through torchvision's transforms and the module."""
+    os.makedirs("photographs/x")
+    sizes = ((61, 47), (40, 90), (333, 251), (35, 36), (200, 201), (32, 32), (20, 31))
+    pictures = [photograph(width, height, seed=width) for width, height in sizes]
+    for i, picture in enumerate(pictures):
+        picture.save("photographs/x/%d.png" % i)
+    for how in ("bilinear", "bicubic"):
+        adatom("import", "source", "-o", "imported", "--size", str(SIZE), "--crop", "0.875", "--interpolation", how)
+        adatom("decompose", "imported", "--mode", "residual", "--atoms", "8", "-o", "residual")
+        prepare = transforms.Compose([transforms.Resize(36, transforms.InterpolationMode(how)), transforms.CenterCrop(SIZE),
+                                      transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+        adapted(how, torch.stack([prepare(picture) for picture in pictures]), "photographs", False, "--adapt", "centroid")
+
+
 def main():
     torch.set_num_threads(2)
     with tempfile.TemporaryDirectory() as folder:
@@ -157,6 +174,8 @@ def main():
         adapted("linear", inputs, "test", False, "--head", "linear", "--steps", "5")
         adapted("centroid", inputs, "test", False, "--adapt", "centroid")
         adapted("lora", inputs, "test", True, "--adapt", "lora", "--steps", "5")
+        if resnet18:
+            prepared()
         os.chdir("/")
     sys.exit(bool(failures))
 

@@ -11,6 +11,17 @@ expect 0 'conv4, sharing none' "$ADATOM" inspect back.safetensors
 same "$(get m.json model.layout)" closerlook layout
 same "$(get m.json model.resize)" 20 resize
 
+# A model keeps how its pictures are prepared: as asked for, else as its source does.
+"$ADATOM" import dense.safetensors -o bicubic.safetensors --size 16 --crop 0.8 --interpolation bicubic --mean 0.5,0.5,0.5 || complain import
+expect 0 '16x16 from the centre of a shorter side of 20, bicubic; mean 0.500 0.500 0.500, std 0.229' "$ADATOM" inspect bicubic.safetensors
+"$ADATOM" decompose bicubic.safetensors --mode residual -o bicubic8.safetensors || complain decompose
+"$ADATOM" inspect bicubic8.safetensors -o json >b.json
+same "$(get b.json model.resize)/$(get b.json model.preprocessing.interpolation)" 20/bicubic "what was asked for"
+same "$(get m.json model.preprocessing.interpolation)" fast-bilinear "closerlook's interpolation"
+expect 2 'exclude each other' "$ADATOM" import dense.safetensors -o no.safetensors --size 16 --crop 0.8 --resize 20
+expect 2 "no weights 'v2' of closerlook's conv4 are known" "$ADATOM" import dense.safetensors -o no.safetensors --weights v2
+expect 2 'bicubik' "$ADATOM" import dense.safetensors -o no.safetensors --interpolation bicubik
+
 # Errors of a decomposition fall with the number of atoms and are rounding only at nine; residual has none.
 expect 0 'layer2.conv +8 +layer2' "$ADATOM" decompose back.safetensors -o eight.safetensors
 "$ADATOM" decompose back.safetensors -o nine.safetensors --atoms 9 --format json >nine.json || complain "decompose"

@@ -286,6 +286,11 @@ START_TEST(texts_of_enums) {
     CHECK_LIST(adatom_layout, ADATOM_LAYOUT_LIST);
 #undef NAME
 #undef PARSE
+#define NAME adatom_interpolation_name
+#define PARSE adatom_interpolation_parse
+    CHECK_LIST(adatom_interpolation, ADATOM_INTERPOLATION_LIST);
+#undef NAME
+#undef PARSE
 #define NAME adatom_phase_name
 #define PARSE adatom_phase_parse
     CHECK_LIST(adatom_phase, ADATOM_PHASE_LIST);

@@ -227,6 +227,63 @@ START_TEST(the_cache_is_bounded) {
 }
 END_TEST
 
+/* A picture of 6 x 4 columns of different colours, whose scaled pixels tell how they were made. */
+static void put_stripes(const char *relative) {
+    char bytes[128];
+    int size = snprintf(bytes, sizeof bytes, "P6 6 4 255\n");
+    for (int i = 0; i < 6 * 4 * 3; i++) bytes[size++] = (char)(i / 3 % 6 % 2 ? 200 : 10);
+    put_file(relative, bytes, (size_t)size);
+}
+
+START_TEST(interpolations_are_kept_apart) {
+    put_stripes("set/a/0.ppm");
+    put_stripes("set/b/0.ppm");
+    enum { KINDS = 4, BYTES = 3 * 3 * 3 };
+    uint8_t pixels[KINDS][BYTES];
+    char names[8][64];
+    for (int again = 0; again < 2; again++)
+        for (int k = 0; k < KINDS; k++) {
+            decoded = 0;
+            adatom_dataset *d =
+                open_well(in_test("set"), &(adatom_dataset_params){.size = sizeof(adatom_dataset_params),
+                                                                   .image_size = 3,
+                                                                   .cache_dir = in_test("cache"),
+                                                                   .interpolation = (adatom_interpolation)k,
+                                                                   .progress = count_decoded});
+            /* The default is the first kind. */
+            ck_assert_uint_eq(decoded, again || k == ADATOM_INTERPOLATION_FAST_BILINEAR ? 0 : 2);
+            if (again) ck_assert_mem_eq(pixels[k], adatom_dataset_pixels(d, 1), BYTES);
+            memcpy(pixels[k], adatom_dataset_pixels(d, 1), BYTES);
+            adatom_dataset_destroy(&d);
+        }
+    ck_assert_uint_eq(list_cache("pictures-", names, 8), KINDS - 1);
+    ck_assert_mem_eq(pixels[ADATOM_INTERPOLATION_DEFAULT], pixels[ADATOM_INTERPOLATION_FAST_BILINEAR], BYTES);
+    ck_assert_mem_ne(pixels[ADATOM_INTERPOLATION_BILINEAR], pixels[ADATOM_INTERPOLATION_BICUBIC], BYTES);
+    open_badly(
+        in_test("set"),
+        &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .interpolation = (adatom_interpolation)KINDS},
+        ADATOM_USAGE, "interpolation");
+}
+END_TEST
+
+/* What earlier versions kept is found again: the key of pictures scaled as ever is what it was. */
+START_TEST(the_key_is_as_it_was) {
+    char *names[] = {(char[]){"a"}, (char[]){"b"}};
+    ad_picture pictures[] = {{.path = "a/0.ppm"}, {.path = "b/0.ppm"}};
+    const uint64_t known = UINT64_C(0xca5f5b6bf7348cbb);
+    const ad_selection s = {.classes = 2, .names = names, .counts = (size_t[]){1, 1}, .count = 2, .pictures = pictures};
+    adatom_dataset_params params = {.image_size = 84, .resize = 96, .background = "white"};
+    ck_assert_uint_eq(ad_cache_name(&s, &params), known);
+    params.interpolation = ADATOM_INTERPOLATION_FAST_BILINEAR;
+    ck_assert_uint_eq(ad_cache_name(&s, &params), known);
+    params.interpolation = ADATOM_INTERPOLATION_BILINEAR;
+    const uint64_t bilinear = ad_cache_name(&s, &params);
+    params.interpolation = ADATOM_INTERPOLATION_BICUBIC;
+    const uint64_t bicubic = ad_cache_name(&s, &params);
+    ck_assert(bilinear != known && bicubic != known && bilinear != bicubic);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("cache");
     tcase_set_timeout(tests, 60);
@@ -238,6 +295,8 @@ int main(void) {
     tcase_add_test(tests, only_settled_files_are_known);
     tcase_add_test(tests, damage_is_noticed);
     tcase_add_test(tests, the_cache_is_bounded);
+    tcase_add_test(tests, interpolations_are_kept_apart);
+    tcase_add_test(tests, the_key_is_as_it_was);
     Suite *suite = suite_create("data: cache");
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);

@@ -48,6 +48,8 @@ START_TEST(test_round_trip) {
     model->notes = ad_strdup(ctx, "{\"seed\": 1}");
     model->mean[0] = 0.1f;
     model->std[1] = 3;
+    model->resize = model->net.image_size + 5;
+    if (_i % 2) model->interpolation = ADATOM_INTERPOLATION_BICUBIC;
     ad_model_rehash(model);
     ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
     ck_assert_msg(adatom_model_load(ctx, path, &again) == ADATOM_OK, "%s", adatom_context_message(ctx));
@@ -55,6 +57,8 @@ START_TEST(test_round_trip) {
     ck_assert_mem_eq(model->values, again->values, model->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
     ck_assert_mem_eq(model->mean, again->mean, sizeof model->mean);
     ck_assert_mem_eq(model->std, again->std, sizeof model->std);
+    ck_assert_int_eq(model->resize, again->resize);
+    ck_assert_int_eq(model->interpolation, again->interpolation);
     ck_assert_str_eq(again->notes, "{\"seed\": 1}");
     ck_assert_int_eq(again->net.node_count, model->net.node_count);
     /* What it was made from can be passed on: pretraining does, where it starts from a model. */
@@ -183,6 +187,30 @@ START_TEST(test_edited_files) {
 }
 END_TEST
 
+START_TEST(test_interpolation) {
+    size_t size = 0;
+    char *bytes = small_file(&size);
+    /* A model with the interpolation of all earlier ones is written as it was. */
+    ck_assert_ptr_null(memmem(bytes, size, "interpolation", strlen("interpolation")));
+    ad_free(bytes);
+    adatom_model *model = create(small);
+    const uint64_t before = model->hash;
+    model->interpolation = ADATOM_INTERPOLATION_BICUBIC;
+    ad_model_rehash(model);
+    ck_assert_uint_ne(model->hash, before);
+    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
+    adatom_model_destroy(&model);
+    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, &size), ADATOM_OK);
+    char *at = memmem(bytes, size, "bicubic", strlen("bicubic"));
+    ck_assert_ptr_nonnull(at);
+    memcpy(at, "default", strlen("default"));
+    check_refused(bytes, size, "unknown interpolation 'default'");
+    memcpy(at, "bicuhic", strlen("bicuhic"));
+    check_refused(bytes, size, "unknown interpolation 'bicuhic'");
+    ad_free(bytes);
+}
+END_TEST
+
 START_TEST(test_bad_values) {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     size_t size = 0;
@@ -272,6 +300,7 @@ int main(void) {
     tcase_add_test(files, test_file_layout);
     tcase_add_loop_test(files, test_edited_files, 0, AD_COUNT(edits));
     tcase_add_test(files, test_bad_values);
+    tcase_add_test(files, test_interpolation);
     tcase_add_test(files, test_truncated);
     tcase_add_test(files, test_unwritable);
     tcase_add_test(files, test_allocation_failures);

@@ -4,6 +4,7 @@
 #include "tests/run_suite.h"
 #include "transfer/dense.h"
 #include "transfer/factor.h"
+#include "transfer/layout.h"
 #include "transfer/linear_algebra.h"
 
 #include <adatom/transfer.h>
@@ -127,8 +128,10 @@ START_TEST(test_residual_starts_as_the_dense_network) {
     adatom_model *model = dense(cases[_i].arch, 33, 4, 5);
     model->mean[0] = 0.25f;
     model->resize = 40;
+    model->interpolation = ADATOM_INTERPOLATION_BICUBIC;
     adatom_model *d = decomposed(model, cases[_i].sharing, cases[_i].atoms, true);
     ck_assert(d->net.made_from.residual && d->mean[0] == 0.25f && d->resize == 40);
+    ck_assert_int_eq(d->interpolation, ADATOM_INTERPOLATION_BICUBIC);
     same_rest(model, d);
     for (int i = 0; i < d->net.node_count; i++) {
         const ad_node *node = &d->net.nodes[i];
@@ -414,6 +417,22 @@ START_TEST(test_import_says_what_is_wrong) {
                 "trunk", "trunk",
                 &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = 16, .std = {1, 1, 0}}),
             ADATOM_USAGE, "impossible");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){
+                              .size = sizeof(adatom_import_params), .image_size = 16, .resize = 100, .crop = 0.5f}),
+            ADATOM_USAGE, "exclude each other");
+    refused(
+        import_edited("trunk", "trunk",
+                      &(adatom_import_params){.size = sizeof(adatom_import_params), .image_size = 16, .crop = 1.5f}),
+        ADATOM_USAGE, "a crop of 1.5");
+    refused(
+        import_edited("trunk", "trunk", &(adatom_import_params){.size = sizeof(adatom_import_params), .weights = "v1"}),
+        ADATOM_USAGE, "no weights 'v1' of closerlook's conv4 are known");
+    refused(import_edited("trunk", "trunk",
+                          &(adatom_import_params){.size = sizeof(adatom_import_params),
+                                                  .image_size = 16,
+                                                  .interpolation = (adatom_interpolation)99}),
+            ADATOM_USAGE, "interpolation");
     /* Maps. */
     write_map("{\"trunk.2.BN.Bias\": \"layer3.norm.bias\"}");
     OK(import_edited("\"trunk.2.BN.bias\"", "\"trunk.2.BN.Bias\"", &map));
