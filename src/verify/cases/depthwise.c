@@ -79,7 +79,7 @@ static void add_forward(ad_case_list *list) {
     for (int act = 0; act < AD_ACT_COUNT; act++) {
         enum { SMALL = 1 };
         ad_case c = of(AD_OP_DEPTHWISE, SMALL);
-        add(list, c, true, act, "");
+        if (act != SMALL % AD_ACT_COUNT) add(list, c, true, act, ""); /* that one is above */
         c.lost = true;
         add(list, c, true, act, " not-finite");
     }
