@@ -29,6 +29,8 @@ START_TEST(convolutions) {
         {AD_OP_CONV, 0, 3, AD_OP_CONV_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_CONV, 1, 3, AD_OP_CONV_DW, {0, DY, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_CONV, 2, 3, AD_OP_CONV_DBIAS, {DY, RESULT, -1, -1, -1, -1, -1, -1}},
+        {AD_OP_DEPTHWISE, 0, 3, AD_OP_DEPTHWISE_DX, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
+        {AD_OP_DEPTHWISE, 1, 3, AD_OP_DEPTHWISE_DW, {0, DY, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_ATOMS, 0, 3, AD_OP_ATOMS_DU, {DY, 1, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_ATOMS, 1, 3, AD_OP_ATOMS_DPSI, {0, DY, RESULT, -1, -1, -1, -1, -1}},
         {AD_OP_ATOMS, 2, 3, AD_OP_CONV_DBIAS, {DY, RESULT, -1, -1, -1, -1, -1, -1}},
@@ -489,7 +491,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("gradient");
     TCase *tests = tcase_create("all");
-    tcase_add_loop_test(tests, convolutions, 0, 10);
+    tcase_add_loop_test(tests, convolutions, 0, 12);
     tcase_add_test(tests, compositions);
     tcase_add_test(tests, activations);
     tcase_add_test(tests, activations_with_pool);

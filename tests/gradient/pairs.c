@@ -20,9 +20,13 @@ ad_reference_role make_role(size_t count, ad_random *random) {
 }
 
 arrays make_arrays(const ad_op *op, ad_random *random) {
+    enum { EPILOGUE = 3 }; /* y, behind which its operands stand */
     arrays a = {0};
-    for (int r = 0; ad_op_role(op->kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
+    for (int r = 0; ad_op_role(op->kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) {
+        /* The gradients are those of the sum alone, not of what an epilogue makes of it. */
+        if ((op->kind == AD_OP_CONV || op->kind == AD_OP_DEPTHWISE) && r > EPILOGUE) break;
         a.role[r] = make_role(ad_op_elements(op, r), random);
+    }
     return a;
 }
 
