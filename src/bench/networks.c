@@ -1,5 +1,6 @@
 /* Whole adaptation, training and start-up, through the public headers as a user's program would. */
 #include "bench/bench.h"
+#include "compile/tape.h"
 #include "verify/shrunk.h"
 #include "net/network.h"
 #include <adatom/adapt.h>
@@ -26,19 +27,12 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
                                      AD_OP_ATOMS, AD_OP_ATOMS_DPSI, AD_OP_FUSED_ATOMS};
     static const int grouped[] = {AD_OP_CONV,  AD_OP_CONV_DX,  AD_OP_CONV_DW,
                                   AD_OP_DEPTH, AD_OP_DEPTH_DX, AD_OP_DEPTH_DPSI};
-    const int *kinds = node->group ? grouped : node->m ? decomposed : ordinary;
-    const int count = node->m ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
-    const ad_geometry g = ad_case_geometry((ad_geometry){.n = 1,
-                                                         .h = node->h,
-                                                         .w = node->w,
-                                                         .c = node->c,
-                                                         .o = node->o,
-                                                         .k = node->k,
-                                                         .stride = node->stride,
-                                                         .pad = node->pad,
-                                                         .dil = node->dil,
-                                                         .m = node->m,
-                                                         .group = node->group});
+    static const int depthwise[] = {AD_OP_DEPTHWISE, AD_OP_DEPTHWISE_DX, AD_OP_DEPTHWISE_DW};
+    /* Kernels whose filters see a part of the channels are composed in any case. */
+    const bool stages = node->m > 0 && node->groups == 1;
+    const int *kinds = ad_node_depthwise(node) ? depthwise : node->group ? grouped : stages ? decomposed : ordinary;
+    const int count = stages ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
+    const ad_geometry g = ad_geometry_node(node, 1);
     for (int i = 0; i < count; i++) {
         const ad_case step = ad_case_of(kinds[i], 1, g);
         adatom_status status = ad_bench_late(b, 0);
@@ -51,7 +45,7 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
 /* Whether two convolutions are the same work. */
 static bool same_work(const ad_node *a, const ad_node *b) {
     return a->h == b->h && a->w == b->w && a->c == b->c && a->o == b->o && a->k == b->k && a->stride == b->stride &&
-           a->pad == b->pad && a->dil == b->dil && a->m == b->m && a->group == b->group;
+           a->pad == b->pad && a->dil == b->dil && a->m == b->m && a->group == b->group && a->groups == b->groups;
 }
 
 static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {

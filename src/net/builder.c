@@ -98,14 +98,13 @@ static int atoms_of(const ad_builder *b, const ad_conv_spec *spec, bool depthwis
 /* The parameters of a decomposed kernel. */
 static void add_decomposition(ad_builder *b, const char *prefix, ad_node *node) {
     const int c = node->channels, o = node->o;
-    /* Layers whose filters see a part of the channels have coefficients of their own. */
-    const bool alone = node->groups > 1;
-    const int group = node->group = alone ? 0 : b->net->made_from.group;
+    const bool shares = ad_node_shares(b->net, node);
+    const int group = node->group = node->groups > 1 ? 0 : b->net->made_from.group;
     const char *scope = ad_network_scope(b->net);
     char owner[40];
-    if (!alone && strcmp(scope, "net") == 0)
+    if (shares && strcmp(scope, "net") == 0)
         snprintf(owner, sizeof owner, "shared");
-    else if (!alone && strcmp(scope, "stage") == 0)
+    else if (shares && strcmp(scope, "stage") == 0)
         snprintf(owner, sizeof owner, "stage%d", b->stage);
     else
         snprintf(owner, sizeof owner, "%s", prefix);

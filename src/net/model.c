@@ -201,7 +201,7 @@ static adatom_status describe_layer(const adatom_model *model, int index, adatom
         .in_channels = node->channels,
         .out_height = node->oh,
         .out_width = node->ow,
-        .out_channels = node->o,
+        .out_channels = node->filters,
         .coefficients = node->coefficients < 0 ? NULL : net->params[node->coefficients].name,
         .own_parameters = logical(net, node->kernel) + logical(net, node->atoms) + logical(net, node->gamma) +
                           logical(net, node->beta) + logical(net, node->bias) + logical(net, node->scale),
@@ -218,8 +218,7 @@ static adatom_status describe_layer(const adatom_model *model, int index, adatom
         out->atoms = node->m;
         out->groups = node->groups;
     }
-    if (node->coefficients >= 0 && strcmp(ad_network_scope(net), "layer") == 0)
-        out->own_parameters += logical(net, node->coefficients);
+    if (node->coefficients >= 0 && !ad_node_shares(net, node)) out->own_parameters += logical(net, node->coefficients);
     return ADATOM_OK;
 }
 

@@ -137,7 +137,7 @@ uint64_t ad_node_macs(const ad_node *node) {
 }
 
 uint64_t ad_node_macs_coefficients_first(const ad_node *node) {
-    if (node->kind != AD_NODE_CONV || node->m == 0 || node->group > 0) return 0;
+    if (node->kind != AD_NODE_CONV || node->m == 0 || node->group > 0 || node->groups > 1) return 0;
     const uint64_t in = (uint64_t)node->h * (uint64_t)node->w, out = (uint64_t)node->oh * (uint64_t)node->ow;
     const uint64_t mo = (uint64_t)node->m * (uint64_t)node->o;
     return in * mo * (uint64_t)node->channels + out * mo * (uint64_t)(node->k * node->k);
@@ -149,6 +149,10 @@ uint64_t ad_node_macs_group_sums(const ad_node *node) {
 
 uint64_t ad_node_macs_group_product(const ad_node *node) {
     return (uint64_t)node->oh * (uint64_t)node->ow * (uint64_t)node->m * (uint64_t)node->group * (uint64_t)node->o;
+}
+
+bool ad_node_shares(const ad_network *net, const ad_node *node) {
+    return node->groups == 1 && strcmp(ad_network_scope(net), "layer") != 0;
 }
 
 int ad_param_parts(const ad_param *param) { return param->kind == AD_PARAM_STATISTICS ? 2 : 1; }

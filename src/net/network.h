@@ -162,6 +162,10 @@ int ad_network_add_param(adatom_context *ctx, ad_network *net, ad_param_kind kin
 /* Last step: orders the parameters by role, then by age, and places them in the arena. */
 adatom_status ad_network_layout(adatom_context *ctx, ad_network *net);
 
+/* Whether a decomposed convolution may have its coefficients in common with others: those whose filters see a part of
+ * the channels never do. */
+bool ad_node_shares(const ad_network *net, const ad_node *node);
+
 /* Numbers that count as parameters in a role. */
 uint64_t ad_network_parameters(const ad_network *net, ad_role role);
 /* What shares coefficients, as sharing without "group-": none, layer, stage or net. */

@@ -196,7 +196,7 @@ adatom_status adatom_model_singular_values(const adatom_model *model, int layer,
     *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
-    const int k2 = node->k * node->k, pairs = node->o * node->channels, rows = AD_MAX(pairs, k2);
+    const int k2 = node->k * node->k, pairs = node->filters * node->channels, rows = AD_MAX(pairs, k2);
     *count = (size_t)AD_MIN(k2, pairs);
     if (!values) return ADATOM_OK;
     if (capacity < *count)

@@ -4,11 +4,11 @@
 #include <math.h>
 
 size_t ad_dense_count(const ad_node *node) {
-    return (size_t)node->o * (size_t)node->channels * (size_t)node->k * (size_t)node->k;
+    return (size_t)node->filters * (size_t)node->channels * (size_t)node->k * (size_t)node->k;
 }
 
 void ad_dense_kernel(const adatom_model *model, const ad_node *node, double *out) {
-    const size_t o = (size_t)node->o, c = (size_t)node->channels, k2 = (size_t)node->k * (size_t)node->k,
+    const size_t o = (size_t)node->filters, c = (size_t)node->channels, k2 = (size_t)node->k * (size_t)node->k,
                  m = (size_t)node->m;
     const ad_param *params = model->net.params;
     for (size_t e = 0; e < o * c * k2; e++)

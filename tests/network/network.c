@@ -78,6 +78,16 @@ static const setting settings[] = {
      .residual = true, .group = 4},
     {"conv4", "group-net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
      .lowrank = {AD_LOWRANK_DORA, 3, 1}, .group = 4},
+    /* Depthwise kernels, squeeze-and-excite and activations whose derivatives need their input; layer norms and factors
+     * before sums; filters that see a part of the channels. */
+    {"mobilenet_v3_small", "layer", 32, 0, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"mobilenet_v3_small", "none", 32, 0, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"convnext_atto", "layer", 32, 0, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"convnext_atto", "none", 32, 0, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"resnext50_32x4d", "layer", 32, 0, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_AUTO},
 };
 
 static adatom_context *ctx;

@@ -2,6 +2,7 @@
 #include "net/network.h"
 #include "tests/choices.h"
 #include "tests/run_suite.h"
+#include <adatom/transfer.h>
 #include "tests/unit/model_variants.h"
 #include "tests/support/hooks.h"
 
@@ -150,6 +151,44 @@ static const struct published {
     {"convnext_base", 88591464, 1024, 224, 9, 0},
 };
 
+/* What the layers say that they own. */
+static uint64_t own_of_layers(const adatom_model *model, const adatom_model_info *info) {
+    uint64_t sum = 0;
+    for (int l = 0; l < info->layers; l++) {
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
+        ck_assert_int_eq(adatom_model_layer(model, l, &layer), ADATOM_OK);
+        sum += layer.own_parameters;
+        ck_assert(!layer.macs_coefficients_first || layer.groups == 1);
+    }
+    return sum;
+}
+
+/* With sharing net a depthwise layer has coefficients of its own; and squeeze-and-excite has widths that are no
+ * multiple of 4. */
+START_TEST(test_widths_and_owners) {
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
+    adatom_model *model = create((adatom_model_params){.arch = "efficientnet_b0"});
+    uint64_t depthwise = 0;
+    int narrow = 0;
+    adatom_model_describe(model, &info);
+    for (int l = 0; l < info.layers; l++) {
+        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
+        ck_assert_int_eq(adatom_model_layer(model, l, &layer), ADATOM_OK);
+        narrow += layer.out_channels == 6;
+        size_t count = 0;
+        if (strcmp(layer.kind, "conv")) continue;
+        ck_assert_int_eq(adatom_model_kernel(model, l, NULL, 0, &count), ADATOM_OK);
+        ck_assert_uint_eq(count, (size_t)layer.out_channels * (size_t)layer.in_channels *
+                                     (size_t)(layer.kernel * layer.kernel));
+        depthwise += layer.atoms ? (uint64_t)layer.out_channels * (uint64_t)layer.atoms : 0;
+    }
+    ck_assert_int_eq(narrow, 4); /* a convolution and its activation, in two blocks of 24 inputs */
+    ck_assert_uint_eq(info.coefficients_parameters, depthwise);
+    ck_assert_uint_eq(own_of_layers(model, &info), info.parameters);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
 START_TEST(test_published_networks) {
     const struct published *expected = &published[_i];
     adatom_model_info info = ADATOM_INIT(adatom_model_info);
@@ -158,11 +197,13 @@ START_TEST(test_published_networks) {
     adatom_model_describe(model, &info);
     ck_assert_uint_eq(info.parameters + info.head_parameters, expected->total);
     ck_assert(info.features == expected->features && info.image_size == expected->size);
+    ck_assert_uint_eq(own_of_layers(model, &info), expected->total);
     adatom_model_destroy(&model);
     model = create((adatom_model_params){
         .arch = expected->arch, .sharing = ADATOM_SHARING_LAYER, .residual = true, .atoms = expected->m});
     adatom_model_describe(model, &info);
     if (expected->atoms) ck_assert_uint_eq(info.atoms_parameters, expected->atoms);
+    ck_assert_uint_eq(own_of_layers(model, &info), info.parameters);
     adatom_model_destroy(&model);
     check_create_fails((adatom_model_params){.arch = expected->arch, .width = 24}, "has one width");
     check_create_fails((adatom_model_params){.arch = expected->arch, .norm_epsilon = -1}, "add to variances is -1");
@@ -383,6 +424,7 @@ int main(void) {
     tcase_add_checked_fixture(made, setup, teardown);
     tcase_set_timeout(made, 120);
     tcase_add_loop_test(made, test_parameter_counts, 0, AD_COUNT(counts));
+    tcase_add_test(made, test_widths_and_owners);
     tcase_add_loop_test(made, test_published_networks, 0, AD_COUNT(published));
     tcase_add_test(made, test_defaults);
     tcase_add_test(made, test_features);

@@ -19,7 +19,8 @@ static bool needs_between(const ad_tape *tape, const ad_pass *pass, int norm) {
     return !ad_act_by_output(node->act) || ad_tape_adapts(tape, node->gamma) || ad_tape_adapts(tape, node->scale);
 }
 
-int ad_epilogue_of(const ad_tape *tape, const ad_pass *pass, int number) {
+/* The norm that convolution `number` computes itself in this pass; -1: there is none. */
+static int norm_of(const ad_tape *tape, const ad_pass *pass, int number) {
     const ad_network *net = tape->net;
     const int norm = number + 1;
     if (norm >= net->node_count || net->nodes[norm].kind != AD_NODE_NORM || net->nodes[norm].input != number) return -1;
@@ -31,10 +32,10 @@ int ad_epilogue_of(const ad_tape *tape, const ad_pass *pass, int number) {
 }
 
 ad_epilogue ad_epilogue_begin(ad_tape *tape, ad_pass *pass, int number) {
-    const int norm = ad_epilogue_of(tape, pass, number);
-    if (norm < 0) return (ad_epilogue){ad_pass_output(tape, pass, number), -1, -1, -1};
+    const int norm = norm_of(tape, pass, number);
+    if (norm < 0) return (ad_epilogue){-1, ad_pass_output(tape, pass, number), -1, -1};
     const ad_node *node = &tape->net->nodes[norm];
     ad_norm_prepare(tape, pass, norm);
     const int y = pass->y[number] = ad_pass_output(tape, pass, norm);
-    return (ad_epilogue){y, pass->kept[norm][AD_NORM_COEF], node->residual >= 0 ? pass->y[node->residual] : -1, norm};
+    return (ad_epilogue){norm, y, pass->kept[norm][AD_NORM_COEF], node->residual >= 0 ? pass->y[node->residual] : -1};
 }

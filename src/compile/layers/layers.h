@@ -110,19 +110,16 @@ int ad_norm_folded(ad_tape *tape, int node);
 int ad_norm_bias(ad_tape *tape, int node);
 /* Copies the statistics that a pass used to where the host can read them: laid out as the network's role. */
 void ad_norm_keep_statistics(ad_tape *tape, const ad_pass *pass);
-
-/* The statistics and the scale and shift that a pass uses: kept. */
+/* Keeps the statistics, and the scale and shift, that the pass uses. */
 void ad_norm_prepare(ad_tape *tape, ad_pass *pass, int node);
 
 /* ---- epilogue.c: a norm and its activation computed with the convolution before them ---------------------------- */
-/* The norm that convolution `node` computes itself in this pass, so that what lies between them never reaches memory.
- * The output of both nodes is then the norm's. -1: there is none. */
-int ad_epilogue_of(const ad_tape *tape, const ad_pass *pass, int node);
-/* Makes the output of both and gives `op`, that of the convolution, what follows its sum. y, coef and residual: roles
- * of the operation. */
 typedef struct ad_epilogue {
-    int y, coef, residual, norm; /* tensors; the norm's node or -1: there is no epilogue */
+    int norm;              /* node of the norm that the convolution computes itself; -1: none */
+    int y, coef, residual; /* tensors: the output of both nodes, and the norm's operands or -1 */
 } ad_epilogue;
+/* Makes the output of convolution `node` and, where it computes the norm behind it itself, that of the norm: then what
+ * lies between them never reaches memory. */
 ad_epilogue ad_epilogue_begin(ad_tape *tape, ad_pass *pass, int node);
 
 /* ---- affine_pool.c: a norm's activation computed with the maximum pool behind it -------------------------------- */
