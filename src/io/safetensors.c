@@ -213,16 +213,10 @@ void ad_safetensors_clear(ad_safetensors *file) {
 }
 
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name) {
-    for (size_t first = 0, end = file->count; first < end;) {
-        const size_t middle = first + (end - first) / 2;
-        const int order = strcmp(name, file->by_name[middle]->name);
-        if (order == 0) return file->by_name[middle];
-        if (order < 0)
-            end = middle;
-        else
-            first = middle + 1;
-    }
-    return NULL;
+    const ad_st_tensor wanted = {.name = name}, *key = &wanted;
+    const ad_st_tensor *const *found =
+        file->count ? bsearch(&key, file->by_name, file->count, sizeof *file->by_name, by_name) : NULL;
+    return found ? *found : NULL;
 }
 
 const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key) {

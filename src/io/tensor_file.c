@@ -134,14 +134,8 @@ adatom_status ad_tensor_file_sort(adatom_context *ctx, ad_tensor_file *file) {
 }
 
 const ad_file_tensor *ad_tensor_file_find(const ad_tensor_file *file, const char *name) {
-    for (size_t first = 0, end = file->count; first < end;) {
-        const size_t middle = first + (end - first) / 2;
-        const int order = strcmp(name, file->by_name[middle]->name);
-        if (order == 0) return file->by_name[middle];
-        if (order < 0)
-            end = middle;
-        else
-            first = middle + 1;
-    }
-    return NULL;
+    const ad_file_tensor wanted = {.name = name}, *key = &wanted;
+    const ad_file_tensor *const *found =
+        file->count ? bsearch(&key, file->by_name, file->count, sizeof *file->by_name, by_name) : NULL;
+    return found ? *found : NULL;
 }
