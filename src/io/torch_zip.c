@@ -222,8 +222,7 @@ adatom_status ad_torch_zip(adatom_context *ctx, const char *name, const unsigned
                            .bytes = (size_t)pickle->bytes,
                            .crc = pickle->crc,
                            .is_stored = pickle->is_stored};
-    ad_torch_parts alone = {.parts = &whole, .count = 1};
-    if (!ad_torch_part_of(ctx, name, &alone, whole.key, &status)) goto done;
+    AD_TRY(ad_torch_check(ctx, name, &whole));
     AD_TRY(ad_pickle_parse(ctx, name, at, whole.bytes, &out->pickle));
 done:
     ad_free(members);
