@@ -1,6 +1,7 @@
 /* The machine that reads pickles: a stack of values, marks in it, and a memo of values that are named again. */
 #include "io/pickle.h"
 
+#include "base/bytes.h"
 #include "io/pickle_names.h"
 
 #include <stdio.h>
@@ -223,8 +224,7 @@ static adatom_status need(const reader *r, uint64_t count) {
 static adatom_status read_number(reader *r, size_t count, uint64_t *out) {
     adatom_status status = need(r, count);
     if (status != ADATOM_OK) return status;
-    *out = 0;
-    for (size_t i = count; i-- > 0;) *out = *out << 8 | r->bytes[r->at + i];
+    *out = ad_little_endian(r->bytes + r->at, count);
     r->at += count;
     return ADATOM_OK;
 }

@@ -1,5 +1,6 @@
 #include "io/safetensors.h"
 
+#include "base/bytes.h"
 #include "base/half.h"
 
 #include "io/json.h"
@@ -94,11 +95,10 @@ static int by_name(const void *a, const void *b) {
  * shorter. */
 static adatom_status parse_start(adatom_context *ctx, const char *name, const unsigned char *at, uint64_t size,
                                  size_t *length) {
-    uint64_t announced = 0;
     if (size < 8)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file: it has only %zu bytes", name,
                        (size_t)size);
-    for (int i = 7; i >= 0; i--) announced = announced << 8 | at[i];
+    const uint64_t announced = ad_little_endian(at, 8);
     if (announced > size - 8 || announced < 2 || at[8] != '{')
         return ad_fail(ctx, ADATOM_BAD_DATA,
                        "'%s' is not a safetensors file, or truncated: no header of the announced length", name);

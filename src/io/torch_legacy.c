@@ -2,6 +2,8 @@
  * the keys of the storages) and behind them each storage's length and numbers. */
 #include "io/torch_parts.h"
 
+#include "base/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,12 +85,11 @@ static adatom_status read_storage(stream *s, ad_pickle_text key, const ad_pickle
                                   ad_torch_part *out) {
     const ad_pickle_storage wanted = {.key = key};
     const ad_pickle_storage *found = count ? bsearch(&wanted, storages, count, sizeof *storages, by_key) : NULL;
-    uint64_t numbers = 0;
     size_t bytes = 0;
     if (!found) return ad_fail(s->ctx, ADATOM_BAD_DATA, "'%s' has a storage that no tensor has", s->name);
     if (s->size - s->at < NUMBERS_BYTES)
         return ad_fail(s->ctx, ADATOM_BAD_DATA, "'%s' ends before its last storage (is it truncated?)", s->name);
-    for (int i = NUMBERS_BYTES - 1; i >= 0; i--) numbers = numbers << 8 | s->bytes[s->at + (size_t)i];
+    const uint64_t numbers = ad_little_endian(s->bytes + s->at, NUMBERS_BYTES);
     s->at += NUMBERS_BYTES;
     if (numbers != found->numbers)
         return ad_fail(s->ctx, ADATOM_BAD_DATA, "'%s': a storage has %llu numbers, its tensors say %zu", s->name,
