@@ -1,6 +1,7 @@
 /* The machine that reads pickles: a stack of values, marks in it, and a memo of values that are named again. */
 #include "io/pickle.h"
 
+#include "base/bytes.h"
 #include "io/pickle_names.h"
 
 #include <stdio.h>
@@ -223,8 +224,7 @@ static adatom_status need(const reader *r, uint64_t count) {
 static adatom_status read_number(reader *r, size_t count, uint64_t *out) {
     adatom_status status = need(r, count);
     if (status != ADATOM_OK) return status;
-    *out = 0;
-    for (size_t i = count; i-- > 0;) *out = *out << 8 | r->bytes[r->at + i];
+    *out = ad_little_endian(r->bytes + r->at, count);
     r->at += count;
     return ADATOM_OK;
 }
@@ -401,7 +401,6 @@ static adatom_status build(reader *r) {
 }
 
 static adatom_status storage(reader *r) {
-    static const char word[] = "storage";
     ad_pickle *p = r->out;
     ad_pickle_value id = {0};
     adatom_status status = pop(r, &id);
@@ -409,8 +408,7 @@ static adatom_status storage(reader *r) {
     const uint32_t first = id.kind == AD_PICKLE_TUPLE ? ad_pickle_first(p, id) : AD_PICKLE_NONE;
     const ad_pickle_value none = {.kind = AD_PICKLE_OTHER},
                           what = first == AD_PICKLE_NONE ? none : p->items[first].value;
-    const ad_pickle_text text = what.kind == AD_PICKLE_TEXT ? ad_pickle_text_of(p, what) : (ad_pickle_text){"", 0};
-    if (text.length != sizeof word - 1 || memcmp(text.bytes, word, text.length) != 0)
+    if (what.kind != AD_PICKLE_TEXT || !ad_pickle_is(ad_pickle_text_of(p, what), "storage"))
         return wrong(r, "what is kept outside of the pickle is no storage of numbers");
     status = grow(r, (void **)&p->storages, p->storage_count, &p->storage_capacity, sizeof *p->storages);
     if (status != ADATOM_OK) return status;
@@ -567,6 +565,26 @@ uint32_t ad_pickle_first(const ad_pickle *pickle, ad_pickle_value container) {
     return pickle->containers[container.index].first;
 }
 
+uint32_t ad_pickle_pair(const ad_pickle *pickle, uint32_t item, ad_pickle_value *key, ad_pickle_value *value) {
+    const ad_pickle_item *first = &pickle->items[item], *second = &pickle->items[first->next];
+    *key = first->value;
+    *value = second->value;
+    return second->next;
+}
+
+ad_pickle_value ad_pickle_member(const ad_pickle *pickle, ad_pickle_value dict, const char *name) {
+    ad_pickle_value key, value, found = {.kind = AD_PICKLE_OTHER};
+    for (uint32_t i = ad_pickle_first(pickle, dict); i != AD_PICKLE_NONE;) {
+        i = ad_pickle_pair(pickle, i, &key, &value);
+        if (key.kind == AD_PICKLE_TEXT && ad_pickle_is(ad_pickle_text_of(pickle, key), name)) found = value;
+    }
+    return found;
+}
+
 ad_pickle_text ad_pickle_text_of(const ad_pickle *pickle, ad_pickle_value text) {
     return (ad_pickle_text){(const char *)pickle->bytes + text.number, text.index};
+}
+
+bool ad_pickle_is(ad_pickle_text text, const char *word) {
+    return text.length == strlen(word) && memcmp(text.bytes, word, text.length) == 0;
 }

@@ -75,7 +75,12 @@ adatom_status ad_pickle_parse(adatom_context *ctx, const char *name, const void 
 void ad_pickle_clear(ad_pickle *pickle);
 /* The first item of a TUPLE, LIST or DICT; AD_PICKLE_NONE: it is empty. */
 uint32_t ad_pickle_first(const ad_pickle *pickle, ad_pickle_value container);
+/* The key of a DICT that is in this item, and its value; the item of the next key, or AD_PICKLE_NONE. */
+uint32_t ad_pickle_pair(const ad_pickle *pickle, uint32_t item, ad_pickle_value *key, ad_pickle_value *value);
+/* The value of a DICT's key, the last one if there are several; of kind OTHER: there is none. */
+ad_pickle_value ad_pickle_member(const ad_pickle *pickle, ad_pickle_value dict, const char *name);
 ad_pickle_text ad_pickle_text_of(const ad_pickle *pickle, ad_pickle_value text);
+bool ad_pickle_is(ad_pickle_text text, const char *word);
 /* The arguments of a STORAGE or TENSOR, checked: BAD_DATA where they are none that PyTorch writes, where the numbers
  * run past the storage, or where two elements are one number. what: the tensor's name, for messages. */
 adatom_status ad_pickle_storage_of(adatom_context *ctx, const ad_pickle *pickle, uint32_t tuple,

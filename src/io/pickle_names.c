@@ -1,7 +1,5 @@
 #include "io/pickle_names.h"
 
-#include <string.h>
-
 #define STORAGE(name, type, bytes)                                                                                     \
     { "torch", name "Storage", AD_PICKLE_AS_STORAGE, type, bytes }
 #define TYPE(name, type, bytes)                                                                                        \
@@ -56,13 +54,9 @@ const ad_pickle_name ad_pickle_names[] = {
     {"numpy._core.multiarray", "scalar", AD_PICKLE_AS_OTHER, AD_NUMBER_BYTES, 0},
 };
 
-static bool is(ad_pickle_text text, const char *word) {
-    return text.length == strlen(word) && memcmp(text.bytes, word, text.length) == 0;
-}
-
 bool ad_pickle_find_name(ad_pickle_text module, ad_pickle_text name, uint32_t *row) {
     for (uint32_t i = 0; i < AD_COUNT(ad_pickle_names); i++)
-        if (is(module, ad_pickle_names[i].module) && is(name, ad_pickle_names[i].name)) {
+        if (ad_pickle_is(module, ad_pickle_names[i].module) && ad_pickle_is(name, ad_pickle_names[i].name)) {
             *row = i;
             return true;
         }

@@ -1,5 +1,6 @@
 #include "io/safetensors.h"
 
+#include "base/bytes.h"
 #include "base/half.h"
 
 #include "io/json.h"
@@ -94,11 +95,10 @@ static int by_name(const void *a, const void *b) {
  * shorter. */
 static adatom_status parse_start(adatom_context *ctx, const char *name, const unsigned char *at, uint64_t size,
                                  size_t *length) {
-    uint64_t announced = 0;
     if (size < 8)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a safetensors file: it has only %zu bytes", name,
                        (size_t)size);
-    for (int i = 7; i >= 0; i--) announced = announced << 8 | at[i];
+    const uint64_t announced = ad_little_endian(at, 8);
     if (announced > size - 8 || announced < 2 || at[8] != '{')
         return ad_fail(ctx, ADATOM_BAD_DATA,
                        "'%s' is not a safetensors file, or truncated: no header of the announced length", name);
@@ -213,16 +213,10 @@ void ad_safetensors_clear(ad_safetensors *file) {
 }
 
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name) {
-    for (size_t first = 0, end = file->count; first < end;) {
-        const size_t middle = first + (end - first) / 2;
-        const int order = strcmp(name, file->by_name[middle]->name);
-        if (order == 0) return file->by_name[middle];
-        if (order < 0)
-            end = middle;
-        else
-            first = middle + 1;
-    }
-    return NULL;
+    const ad_st_tensor wanted = {.name = name}, *key = &wanted;
+    const ad_st_tensor *const *found =
+        file->count ? bsearch(&key, file->by_name, file->count, sizeof *file->by_name, by_name) : NULL;
+    return found ? *found : NULL;
 }
 
 const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key) {

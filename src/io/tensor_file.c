@@ -1,5 +1,6 @@
 #include "io/tensor_file.h"
 
+#include "base/bytes.h"
 #include "io/dataset.h"
 #include "io/safetensors.h"
 #include "io/tensor_shards.h"
@@ -23,8 +24,7 @@ typedef enum content { IS_SAFETENSORS, IS_INDEX, IS_TORCH, IS_UNKNOWN } content;
 /* What begins with these bytes. A safetensors file begins with its header's length, which is no text's. */
 static content sniff(const unsigned char *bytes, size_t size) {
     size_t at = 0;
-    uint64_t announced = 0;
-    for (size_t i = 8; i-- > 0 && size >= 9;) announced = announced << 8 | bytes[i];
+    const uint64_t announced = size < 9 ? 0 : ad_little_endian(bytes, 8);
     if (ad_torch_file_begins(bytes, size) && (size < 9 || bytes[8] != '{')) return IS_TORCH;
     while (at < size && ad_is_space((char)bytes[at])) at++;
     if (at < size && bytes[at] == '{' && (size < 9 || announced > AD_ST_MOST_BYTES)) return IS_INDEX;
@@ -134,14 +134,8 @@ adatom_status ad_tensor_file_sort(adatom_context *ctx, ad_tensor_file *file) {
 }
 
 const ad_file_tensor *ad_tensor_file_find(const ad_tensor_file *file, const char *name) {
-    for (size_t first = 0, end = file->count; first < end;) {
-        const size_t middle = first + (end - first) / 2;
-        const int order = strcmp(name, file->by_name[middle]->name);
-        if (order == 0) return file->by_name[middle];
-        if (order < 0)
-            end = middle;
-        else
-            first = middle + 1;
-    }
-    return NULL;
+    const ad_file_tensor wanted = {.name = name}, *key = &wanted;
+    const ad_file_tensor *const *found =
+        file->count ? bsearch(&key, file->by_name, file->count, sizeof *file->by_name, by_name) : NULL;
+    return found ? *found : NULL;
 }

@@ -28,32 +28,12 @@ typedef struct search {
     const char *under; /* the name above that the dictionary had; NULL: none */
 } search;
 
-static bool is(ad_pickle_text text, const char *word) {
-    return text.length == strlen(word) && memcmp(text.bytes, word, text.length) == 0;
-}
-
-/* The next key of a dictionary, from the item `i` on, and its value. */
-static uint32_t next_pair(const ad_pickle *p, uint32_t i, ad_pickle_value *key, ad_pickle_value *value) {
-    *key = p->items[i].value;
-    *value = p->items[p->items[i].next].value;
-    return p->items[p->items[i].next].next;
-}
-
 static const ad_pickle_value nothing = {.kind = AD_PICKLE_OTHER};
-
-static ad_pickle_value member(const ad_pickle *p, ad_pickle_value dict, const char *name) {
-    ad_pickle_value key, value, found = nothing;
-    for (uint32_t i = ad_pickle_first(p, dict); i != AD_PICKLE_NONE;) {
-        i = next_pair(p, i, &key, &value);
-        if (key.kind == AD_PICKLE_TEXT && is(ad_pickle_text_of(p, key), name)) found = value;
-    }
-    return found;
-}
 
 static bool has_tensors(const ad_pickle *p, ad_pickle_value dict) {
     ad_pickle_value key, value;
     for (uint32_t i = ad_pickle_first(p, dict); i != AD_PICKLE_NONE;) {
-        i = next_pair(p, i, &key, &value);
+        i = ad_pickle_pair(p, i, &key, &value);
         if (key.kind == AD_PICKLE_TEXT && value.kind == AD_PICKLE_TENSOR) return true;
     }
     return false;
@@ -64,7 +44,7 @@ static ad_pickle_value look_into(search *s, ad_pickle_value value, int depth) {
     if (value.kind != AD_PICKLE_DICT || depth == MOST_DEPTH || s->seen[value.index]) return nothing;
     s->seen[value.index] = true;
     for (size_t w = 0; ad_torch_wrappers[w]; w++) {
-        const ad_pickle_value found = look_into(s, member(s->pickle, value, ad_torch_wrappers[w]), depth + 1);
+        const ad_pickle_value found = look_into(s, ad_pickle_member(s->pickle, value, ad_torch_wrappers[w]), depth + 1);
         if (found.kind != AD_PICKLE_DICT) continue;
         if (!s->under) s->under = ad_torch_wrappers[w];
         return found;
@@ -79,7 +59,7 @@ static adatom_status find_state(adatom_context *ctx, const ad_pickle *p, ad_pick
     if (status == ADATOM_OK) *out = look_into(&s, p->root, 0);
     if (status != ADATOM_OK || out->kind == AD_PICKLE_DICT || p->root.kind != AD_PICKLE_DICT) goto done;
     for (uint32_t i = ad_pickle_first(p, p->root); i != AD_PICKLE_NONE;) {
-        i = next_pair(p, i, &key, &value);
+        i = ad_pickle_pair(p, i, &key, &value);
         const ad_pickle_value found = key.kind == AD_PICKLE_TEXT ? look_into(&s, value, 1) : nothing;
         if (found.kind != AD_PICKLE_DICT) continue;
         if (out->kind == AD_PICKLE_DICT) {
@@ -135,7 +115,7 @@ static adatom_status list_entries(adatom_context *ctx, const ad_pickle *p, ad_pi
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %zu tensors; up to %d are read", p->name, most, MOST_TENSORS);
     if (!(*entries = ad_calloc(ctx, most, sizeof **entries))) return ADATOM_OUT_OF_MEMORY;
     for (uint32_t i = ad_pickle_first(p, state); i != AD_PICKLE_NONE;) {
-        i = next_pair(p, i, &key, &value);
+        i = ad_pickle_pair(p, i, &key, &value);
         if (key.kind == AD_PICKLE_TEXT && value.kind == AD_PICKLE_TENSOR) (*entries)[(*count)++] = (entry){key, value};
     }
     if (!(sorted = ad_malloc(ctx, *count, sizeof *sorted))) return ADATOM_OUT_OF_MEMORY;

@@ -2,6 +2,8 @@
  * the keys of the storages) and behind them each storage's length and numbers. */
 #include "io/torch_parts.h"
 
+#include "base/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +22,6 @@ static adatom_status next_pickle(stream *s, ad_pickle *out) {
     return status;
 }
 
-static bool is(ad_pickle_text text, const char *word) {
-    return text.length == strlen(word) && memcmp(text.bytes, word, text.length) == 0;
-}
-
 /* The magic number, the format's version, and the machine, which must be little-endian. */
 static adatom_status read_start(stream *s) {
     static const unsigned char magic[] = {0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
@@ -38,14 +36,10 @@ static adatom_status read_start(stream *s) {
     s->at = PROTO_BYTES + sizeof magic;
     adatom_status status = next_pickle(s, &version);
     if (status == ADATOM_OK) status = next_pickle(s, &machine);
-    if (status == ADATOM_OK && machine.root.kind == AD_PICKLE_DICT)
-        for (uint32_t i = ad_pickle_first(&machine, machine.root); i != AD_PICKLE_NONE;) {
-            const ad_pickle_value key = machine.items[i].value;
-            const uint32_t value = machine.items[i].next;
-            if (key.kind == AD_PICKLE_TEXT && is(ad_pickle_text_of(&machine, key), "little_endian"))
-                is_little = machine.items[value].value.kind == AD_PICKLE_BOOL && machine.items[value].value.number;
-            i = machine.items[value].next;
-        }
+    if (status == ADATOM_OK && machine.root.kind == AD_PICKLE_DICT) {
+        const ad_pickle_value value = ad_pickle_member(&machine, machine.root, "little_endian");
+        is_little = value.kind == AD_PICKLE_BOOL && value.number;
+    }
     if (status == ADATOM_OK && (version.root.kind != AD_PICKLE_INT || version.root.number != VERSION || !is_little))
         status = ad_fail(s->ctx, ADATOM_BAD_DATA,
                          "'%s' is of a big-endian machine or another version of PyTorch's old format than %d (save it "
@@ -91,12 +85,11 @@ static adatom_status read_storage(stream *s, ad_pickle_text key, const ad_pickle
                                   ad_torch_part *out) {
     const ad_pickle_storage wanted = {.key = key};
     const ad_pickle_storage *found = count ? bsearch(&wanted, storages, count, sizeof *storages, by_key) : NULL;
-    uint64_t numbers = 0;
     size_t bytes = 0;
     if (!found) return ad_fail(s->ctx, ADATOM_BAD_DATA, "'%s' has a storage that no tensor has", s->name);
     if (s->size - s->at < NUMBERS_BYTES)
         return ad_fail(s->ctx, ADATOM_BAD_DATA, "'%s' ends before its last storage (is it truncated?)", s->name);
-    for (int i = NUMBERS_BYTES - 1; i >= 0; i--) numbers = numbers << 8 | s->bytes[s->at + (size_t)i];
+    const uint64_t numbers = ad_little_endian(s->bytes + s->at, NUMBERS_BYTES);
     s->at += NUMBERS_BYTES;
     if (numbers != found->numbers)
         return ad_fail(s->ctx, ADATOM_BAD_DATA, "'%s': a storage has %llu numbers, its tensors say %zu", s->name,

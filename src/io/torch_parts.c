@@ -39,8 +39,7 @@ adatom_status ad_torch_refuse_packed(adatom_context *ctx, const char *name, ad_p
                    name, (int)AD_MIN(member.length, (size_t)SHOWN), member.bytes);
 }
 
-static adatom_status check(adatom_context *ctx, const char *name, ad_torch_part *part) {
-    const int shown = (int)AD_MIN(part->key.length, (size_t)SHOWN);
+adatom_status ad_torch_check(adatom_context *ctx, const char *name, ad_torch_part *part) {
     uLong crc = crc32(0, NULL, 0);
     if (!part->is_stored) return ad_torch_refuse_packed(ctx, name, part->key);
     if (part->is_checked || part->crc == 0) return ADATOM_OK; /* PyTorch can leave the checksums out */
@@ -49,8 +48,8 @@ static adatom_status check(adatom_context *ctx, const char *name, ad_torch_part 
         if (ad_interrupted(ctx) != ADATOM_OK) return ADATOM_INTERRUPTED;
     }
     if (crc != part->crc)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is damaged: '%.*s' in it does not have its checksum", name, shown,
-                       part->key.bytes);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is damaged: '%.*s' in it does not have its checksum", name,
+                       (int)AD_MIN(part->key.length, (size_t)SHOWN), part->key.bytes);
     part->is_checked = true;
     return ADATOM_OK;
 }
@@ -60,7 +59,7 @@ const ad_torch_part *ad_torch_part_of(adatom_context *ctx, const char *name, ad_
     const ad_torch_part wanted = {.key = key};
     ad_torch_part *found =
         parts->count ? bsearch(&wanted, parts->parts, parts->count, sizeof *parts->parts, by_key) : NULL;
-    *status = found ? check(ctx, name, found)
+    *status = found ? ad_torch_check(ctx, name, found)
                     : ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the storage '%.*s' is missing (is the file truncated?)",
                               name, (int)AD_MIN(key.length, (size_t)SHOWN), key.bytes);
     return *status == ADATOM_OK ? found : NULL;

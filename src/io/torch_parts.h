@@ -32,6 +32,8 @@ int ad_torch_compare(ad_pickle_text a, ad_pickle_text b);
 adatom_status ad_torch_sort(adatom_context *ctx, const char *name, ad_torch_parts *parts);
 /* The sentence about a member of the archive that is not stored as it is. */
 adatom_status ad_torch_refuse_packed(adatom_context *ctx, const char *name, ad_pickle_text member);
+/* Compares a part's checksum, once; BAD_DATA where it is another or where the part is compressed. */
+adatom_status ad_torch_check(adatom_context *ctx, const char *name, ad_torch_part *part);
 /* The part of that key, its checksum compared; NULL with a message in the context: it is missing, compressed or
  * damaged. */
 const ad_torch_part *ad_torch_part_of(adatom_context *ctx, const char *name, ad_torch_parts *parts, ad_pickle_text key,

@@ -1,6 +1,8 @@
 /* torch.save since PyTorch 1.6: FOLDER/data.pkl and FOLDER/data/KEY in a zip archive, stored as they are. */
 #include "io/torch_parts.h"
 
+#include "base/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,12 +31,6 @@ typedef struct member {
     bool is_stored;
 } member;
 
-static uint64_t number_at(const unsigned char *bytes, size_t count) {
-    uint64_t number = 0;
-    for (size_t i = count; i-- > 0;) number = number << 8 | bytes[i];
-    return number;
-}
-
 static adatom_status damaged(const archive_bytes *a, const char *what) {
     return ad_fail(a->ctx, ADATOM_BAD_DATA, "'%s' is a damaged zip archive: %s (is it truncated?)", a->name, what);
 }
@@ -46,16 +42,17 @@ static adatom_status find_directory(const archive_bytes *a, uint64_t *at, uint64
     size_t end = a->size < END_BYTES ? 0 : a->size - END_BYTES + 1;
     bool found = false;
     while (!found && end-- > lowest)
-        found = memcmp(bytes + end, "PK\5\6", 4) == 0 && number_at(bytes + end + 20, 2) == a->size - END_BYTES - end;
+        found =
+            memcmp(bytes + end, "PK\5\6", 4) == 0 && ad_little_endian(bytes + end + 20, 2) == a->size - END_BYTES - end;
     if (!found) return damaged(a, "it has no list of its members");
-    *length = number_at(bytes + end + 12, 4);
-    *at = number_at(bytes + end + 16, 4);
+    *length = ad_little_endian(bytes + end + 12, 4);
+    *at = ad_little_endian(bytes + end + 16, 4);
     if (end >= LOCATOR_BYTES && memcmp(bytes + end - LOCATOR_BYTES, "PK\6\7", 4) == 0) {
-        const uint64_t wide = number_at(bytes + end - LOCATOR_BYTES + 8, 8);
+        const uint64_t wide = ad_little_endian(bytes + end - LOCATOR_BYTES + 8, 8);
         if (end < END64_BYTES || wide > end - END64_BYTES || memcmp(bytes + wide, "PK\6\6", 4) != 0)
             return damaged(a, "it has no list of its members");
-        *length = number_at(bytes + wide + 40, 8);
-        *at = number_at(bytes + wide + 48, 8);
+        *length = ad_little_endian(bytes + wide + 40, 8);
+        *at = ad_little_endian(bytes + wide + 48, 8);
     }
     if (*at > end || *length > end - *at) return damaged(a, "the list of its members lies outside of it");
     return ADATOM_OK;
@@ -64,13 +61,13 @@ static adatom_status find_directory(const archive_bytes *a, uint64_t *at, uint64
 /* Sizes and places that don't fit into 32 bits are in the extra field of zip64, in this order. */
 static bool read_wide(const unsigned char *extra, size_t size, uint64_t *const wide[3]) {
     for (size_t at = 0; size - at >= 4;) {
-        const size_t length = (size_t)number_at(extra + at + 2, 2);
+        const size_t length = (size_t)ad_little_endian(extra + at + 2, 2);
         size_t used = 0;
         if (length > size - at - 4) return false;
-        for (int i = 0; i < 3 && number_at(extra + at, 2) == 1; i++) {
+        for (int i = 0; i < 3 && ad_little_endian(extra + at, 2) == 1; i++) {
             if (*wide[i] != UINT32_MAX) continue;
             if (used + 8 > length) return false;
-            *wide[i] = number_at(extra + at + 4 + used, 8);
+            *wide[i] = ad_little_endian(extra + at + 4 + used, 8);
             used += 8;
         }
         at += 4 + length;
@@ -81,16 +78,16 @@ static bool read_wide(const unsigned char *extra, size_t size, uint64_t *const w
 /* The record at bytes[0] of the directory's rest; *length of it. */
 static bool read_record(const unsigned char *bytes, size_t size, member *out, size_t *length) {
     if (size < RECORD_BYTES || memcmp(bytes, "PK\1\2", 4) != 0) return false;
-    const size_t name = (size_t)number_at(bytes + 28, 2), extra = (size_t)number_at(bytes + 30, 2);
-    *length = RECORD_BYTES + name + extra + (size_t)number_at(bytes + 32, 2);
+    const size_t name = (size_t)ad_little_endian(bytes + 28, 2), extra = (size_t)ad_little_endian(bytes + 30, 2);
+    *length = RECORD_BYTES + name + extra + (size_t)ad_little_endian(bytes + 32, 2);
     if (*length > size) return false;
-    uint64_t packed = number_at(bytes + 20, 4);
+    uint64_t packed = ad_little_endian(bytes + 20, 4);
     const bool is_encrypted = bytes[8] & 1;
     *out = (member){.name = {(const char *)bytes + RECORD_BYTES, name},
-                    .bytes = number_at(bytes + 24, 4),
-                    .at = number_at(bytes + 42, 4),
-                    .crc = (uint32_t)number_at(bytes + 16, 4),
-                    .is_stored = number_at(bytes + 10, 2) == 0 && !is_encrypted};
+                    .bytes = ad_little_endian(bytes + 24, 4),
+                    .at = ad_little_endian(bytes + 42, 4),
+                    .crc = (uint32_t)ad_little_endian(bytes + 16, 4),
+                    .is_stored = ad_little_endian(bytes + 10, 2) == 0 && !is_encrypted};
     uint64_t *const wide[3] = {&out->bytes, &packed, &out->at};
     return read_wide(bytes + RECORD_BYTES + name, extra, wide) && (!out->is_stored || packed == out->bytes);
 }
@@ -103,7 +100,7 @@ static adatom_status place(const archive_bytes *a, const member *m, const unsign
     if (size < LOCAL_BYTES || m->at > size - LOCAL_BYTES || memcmp(a->bytes + m->at, "PK\3\4", 4) != 0)
         return damaged(a, "a member is not where it should be");
     const uint64_t from =
-        m->at + LOCAL_BYTES + number_at(a->bytes + m->at + 26, 2) + number_at(a->bytes + m->at + 28, 2);
+        m->at + LOCAL_BYTES + ad_little_endian(a->bytes + m->at + 26, 2) + ad_little_endian(a->bytes + m->at + 28, 2);
     if (from > size || m->bytes > size - from) return damaged(a, "a member runs past its end");
     *data = a->bytes + from;
     return ADATOM_OK;
@@ -222,8 +219,7 @@ adatom_status ad_torch_zip(adatom_context *ctx, const char *name, const unsigned
                            .bytes = (size_t)pickle->bytes,
                            .crc = pickle->crc,
                            .is_stored = pickle->is_stored};
-    ad_torch_parts alone = {.parts = &whole, .count = 1};
-    if (!ad_torch_part_of(ctx, name, &alone, whole.key, &status)) goto done;
+    AD_TRY(ad_torch_check(ctx, name, &whole));
     AD_TRY(ad_pickle_parse(ctx, name, at, whole.bytes, &out->pickle));
 done:
     ad_free(members);

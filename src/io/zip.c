@@ -2,6 +2,8 @@
  * that are marked as UTF-8, so that a zip would hold other classes than the folder that it was made from. */
 #include "io/dataset.h"
 
+#include "base/bytes.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +12,6 @@
 
 enum { END_BYTES = 22, LOCATOR_BYTES = 20, END64_BYTES = 56, RECORD_BYTES = 46, COMMENT_MOST = 65535 };
 #define DIRECTORY_MOST ((uint64_t)256 << 20)
-
-static uint64_t number_at(const char *bytes, size_t at, size_t count) {
-    uint64_t number = 0;
-    for (size_t i = count; i-- > 0;) number = number << 8 | (unsigned char)bytes[at + i];
-    return number;
-}
 
 static bool read_at(int file, uint64_t at, char *out, size_t size) {
     for (size_t got = 0; got < size;) {
@@ -34,15 +30,15 @@ static bool find_directory(int file, uint64_t file_size, char *tail, uint64_t *a
     size_t end = tail_size - END_BYTES;
     while (end > 0 && memcmp(tail + end, "PK\5\6", 4) != 0) end--;
     if (memcmp(tail + end, "PK\5\6", 4) != 0) return false;
-    *size = number_at(tail, end + 12, 4);
-    *at = number_at(tail, end + 16, 4);
+    *size = ad_little_endian(tail + end + 12, 4);
+    *at = ad_little_endian(tail + end + 16, 4);
     if (end >= LOCATOR_BYTES && !memcmp(tail + end - LOCATOR_BYTES, "PK\6\7", 4)) {
         char end64[END64_BYTES];
-        if (!read_at(file, number_at(tail, end - LOCATOR_BYTES + 8, 8), end64, sizeof end64) ||
+        if (!read_at(file, ad_little_endian(tail + end - LOCATOR_BYTES + 8, 8), end64, sizeof end64) ||
             memcmp(end64, "PK\6\6", 4))
             return false;
-        *size = number_at(end64, 40, 8);
-        *at = number_at(end64, 48, 8);
+        *size = ad_little_endian(end64 + 40, 8);
+        *at = ad_little_endian(end64 + 48, 8);
     }
     return *size <= DIRECTORY_MOST && *at <= file_size && *size <= file_size - *at;
 }
@@ -60,19 +56,21 @@ static int by_offset(const void *a, const void *b) {
 /* Reads the record at `at` of the directory; *next: where the next one begins. */
 static bool read_record(const char *bytes, size_t size, size_t at, record *out, size_t *next) {
     if (size - at < RECORD_BYTES || memcmp(bytes + at, "PK\1\2", 4) != 0) return false;
-    const size_t name = (size_t)number_at(bytes, at + 28, 2), extra = (size_t)number_at(bytes, at + 30, 2);
-    const size_t comment = (size_t)number_at(bytes, at + 32, 2), end = at + RECORD_BYTES + name + extra;
+    const size_t name = (size_t)ad_little_endian(bytes + at + 28, 2),
+                 extra = (size_t)ad_little_endian(bytes + at + 30, 2);
+    const size_t comment = (size_t)ad_little_endian(bytes + at + 32, 2), end = at + RECORD_BYTES + name + extra;
     if (size - at < RECORD_BYTES + name + extra + comment) return false;
-    *out = (record){number_at(bytes, at + 42, 4), at + RECORD_BYTES, name};
+    *out = (record){ad_little_endian(bytes + at + 42, 4), at + RECORD_BYTES, name};
     *next = end + comment;
     /* An offset that does not fit into 32 bits is in the extra field of zip64, behind the sizes that do not fit. */
     for (size_t field = at + RECORD_BYTES + name; out->offset == 0xFFFFFFFF && field + 4 <= end;) {
-        const size_t length = (size_t)number_at(bytes, field + 2, 2);
+        const size_t length = (size_t)ad_little_endian(bytes + field + 2, 2);
         if (length > end - field - 4) return false;
         size_t place = 0;
-        for (size_t wide = 20; wide <= 24; wide += 4) place += number_at(bytes, at + wide, 4) == 0xFFFFFFFF ? 8 : 0;
-        if (number_at(bytes, field, 2) == 1 && place + 8 <= length)
-            out->offset = number_at(bytes, field + 4 + place, 8);
+        for (size_t wide = 20; wide <= 24; wide += 4)
+            place += ad_little_endian(bytes + at + wide, 4) == 0xFFFFFFFF ? 8 : 0;
+        if (ad_little_endian(bytes + field, 2) == 1 && place + 8 <= length)
+            out->offset = ad_little_endian(bytes + field + 4 + place, 8);
         field += 4 + length;
     }
     return true;

@@ -26,9 +26,8 @@ typedef struct reading {
     int score; /* tensors found, less those missing or left over */
 } reading;
 
-/* The tensor for `outer`: by the map, else under the layout's name behind the prefix or, for what stands beside the
- * backbone
- * ("feature.trunk...", "classifier"), behind a shorter one. */
+/* The tensor for `outer`: by the map, else under the layout's name behind the prefix. What stands beside the backbone
+ * ("classifier" beside "feature.trunk...") may be behind a shorter prefix. */
 static const ad_file_tensor *find(const importing *in, const char *prefix, const ad_outer *outer) {
     char name[2 * AD_LAYOUT_NAME];
     const char *mapped = ad_name_map_source(&in->map, outer);
@@ -185,11 +184,10 @@ static adatom_status recognise(const importing *in, reading *best) {
             if ((status = ad_interrupted(in->ctx)) != ADATOM_OK) return status;
         }
     if (!possible)
-        return ad_fail(
-            in->ctx, ADATOM_USAGE,
-            "no layout '%s' of a network '%s' is known; layouts are torchvision, timm (resnet18, resnet34, vgg16_bn), "
-            "closerlook (conv4, conv6, resnet10, resnet18, resnet34) and rfs (resnet12)",
-            layout, in->params.arch ? in->params.arch : "auto");
+        return ad_fail(in->ctx, ADATOM_USAGE,
+                       "no layout '%s' of a network '%s' is known; 'adatom import --list' and adatom_import_source() "
+                       "tell which are",
+                       layout, in->params.arch ? in->params.arch : "auto");
     if (best->score == INT_MIN)
         return ad_fail(
             in->ctx, ADATOM_BAD_DATA,

@@ -10,9 +10,10 @@ enum { AD_LAYOUT_ARCHS = 8, AD_LAYOUT_IGNORED = 4 };
 /* The names of a convolution and of the norm beside it. Patterns, in which these stand for numbers:
  *   %s stage from 1       %S stage from 0     %d 2 S, %D 2 S + 1: stages with something between them
  *   %b block of the stage from 0              %n block of the network from 0, %N from 1
- *   %p convolution of the block from 1        %m its place among the block's modules from 0 (squeeze-and-excite is
- * one), %M the place after it                     %u the block's place in a list that begins with the stem's modules %f
- * the convolution's place in a flat list of all modules, %g the one after it */
+ *   %p convolution of the block from 1
+ *   %m its place among the block's modules from 0, of which squeeze-and-excite is one; %M the place after it
+ *   %u the block's place in a list that begins with the stem's modules
+ *   %f the convolution's place in a flat list of all modules; %g the place after it */
 typedef struct ad_naming {
     const char *conv, *norm;
 } ad_naming;
