@@ -24,10 +24,12 @@ typedef struct ad_cpu_epilogue {
  * out[r][v] (+)= bias[v] + sum over i < lines, j < steps, e < length: a[r][i*line + j*step + e] * b[(i*steps+j)*length
  * + e][v]. b is a panel: `ld` numbers a row, at least `columns` rounded up to `vector`, zeros past columns; ld =
  * `width` where columns are more than that less a vector. All AD_CPU_TILE_ROWS pointers of a must be readable. half:
- * out takes halves, never more than the largest of them, and is not added to. diagonals: groups of `length` channels
- * side by side, columns <= `vector` of them, ld = `vector`. Output v gets the inputs of its own group only: with e(d) =
- * the place (v - d) mod length in v's group, out[r][v] (+)= bias[v] + sum over i, j, d < length: a[r][i*line + j*step +
- * e(d)] * b[(i*steps+j)*length + d][e(d)]. `length` is 4 or 8, less than `vector`. */
+ * out takes halves, never more than the largest of them, and is not added to.
+ *
+ * product_diagonals: groups of `length` channels lie side by side, columns <= `vector` of them, and ld = `vector`;
+ * `length` is 4 or 8, less than `vector`. Output v gets the inputs of its own group only. With e(d) the place (v - d)
+ * mod length in v's group, out[r][v] (+)= bias[v] + sum over i, j, d < length: a[r][i*line + j*step + e(d)] *
+ * b[(i*steps+j)*length + d][e(d)]. */
 typedef struct ad_cpu_product {
     const float *a[AD_CPU_TILE_ROWS];
     void *out[AD_CPU_TILE_ROWS];
@@ -41,8 +43,9 @@ typedef struct ad_cpu_product {
 
 /* out[r*ld + v] += sum over lines l < lines, t < count: a[l*a_line + t*a_step + r] * b[l*b_line + t*b_step + v], r <
  * rows, v < columns <= width. ld is a multiple of `vector` unless columns are `width`.
+ *
  * outer_diagonals: as above, out[(j*length + d)*vector + v] += sum over l, t: a[l*a_line + t*a_step + j*a_tap + v] *
- * b[l*b_line + t*b_step + the place (v + d) mod length in v's group], j < rows <= 3, v < columns <= vector. */
+ * b[l*b_line + t*b_step + the place (v + d) mod length in v's group], j < rows, v < columns <= vector. */
 typedef struct ad_cpu_outer {
     const float *a, *b;
     size_t a_line, a_step, b_line, b_step, lines, count, rows, columns;
@@ -108,10 +111,12 @@ typedef struct ad_cpu_correlation {
 
 /* DEPTHWISE*: `count` outputs of one line and c channels each. Output q reads, by tap (i,j) with weights at w + i*w_row
  * + j*w_step, the position s = q*stride + j of row i, i < rows, j < taps; it is at x + x_first + i*x_row + s*x_step and
- * zero unless low <= s < high. All steps are in floats. depthwise     out[q*out_step + v] (+)= act(coef[v] (bias[v] +
- * the sum over the taps) + coef[c + v] + residual), residual at the place of out; bent: act(v) = min(v > 0 ? v :
- * slope*v, limit), else act(v) = v depthwise_dw  out[i*w_row + j*w_step + v] += sum over q: dy[q*out_step + v] * what
- * output q reads by tap (i,j) */
+ * zero unless low <= s < high. All steps are in floats.
+ *
+ *   depthwise     out[q*out_step + v] (+)= act(coef[v] (bias[v] + the sum over the taps) + coef[c + v] + residual),
+ *                 residual at the place of out; act as in ad_cpu_epilogue
+ *
+ *   depthwise_dw  out[i*w_row + j*w_step + v] += sum over q: dy[q*out_step + v] * what output q reads by tap (i,j) */
 typedef struct ad_cpu_depthwise {
     const float *x, *w, *dy;
     const float *bias, *coef, *residual; /* each may be NULL */

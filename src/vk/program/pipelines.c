@@ -137,7 +137,7 @@ adatom_status ad_vk_pipeline_get(vk_pipelines *p, const ad_vk_launch *launch, co
                                        .pMapEntries = entries,
                                        .dataSize = sizeof *key.spec * (size_t)key.spec_count,
                                        .pData = key.spec};
-/* The number of invocations, a specialization constant, tells kernels of one subgroup size from those of another:
+    /* The number of invocations, a specialization constant, tells kernels of one subgroup size from those of another:
      * no part of the key. */
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT subgroup = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
