@@ -347,17 +347,19 @@ static int find_op(const char *name, int *act) {
 
 /* The operands of frozen statistics, and those that the activation's derivative is taken from. */
 static void choose_operands(ad_case *step, int act) {
-    enum { RESIDUAL = 2, Y = 0, X = 3, DRESIDUAL = 5, COEF = 6, SUMS_Y = 1, SUMS_COEF = 5 };
-    const bool by_output = ad_act_by_output(act);
-    step->op.i[0] = act;
-    step->op.f[0] = act == AD_ACT_LEAKY ? 0.1f : 0;
-    if (step->op.kind == AD_OP_AFFINE) ad_case_absent(step, RESIDUAL);
-    if (step->op.kind == AD_OP_AFFINE_SUMS) ad_case_absent(step, by_output ? SUMS_COEF : SUMS_Y);
+    enum { RESIDUAL = 2, X = 3, DRESIDUAL = 5 };
+    if (step->op.kind == AD_OP_AFFINE) {
+        ad_case_activate(step, act);
+        ad_case_absent(step, RESIDUAL);
+        return;
+    }
+    ad_case_activate_back(step, act);
     if (step->op.kind != AD_OP_AFFINE_BACK) return;
     ad_case_absent(step, DRESIDUAL);
-    ad_case_absent(step, by_output ? X : Y);
-    if (by_output) ad_case_absent(step, COEF);
-    step->op.i[1] = !by_output;
+    if (ad_act_by_output(act))
+        ad_case_absent(step, X);
+    else
+        step->op.i[1] = 1;
 }
 
 static bool parse_op(const parts *p, ad_bench_case *out) {

@@ -299,9 +299,6 @@ static adatom_status check_convolution(adatom_context *ctx, const ad_op *op, int
         return ad_fail(ctx, ADATOM_USAGE,
                        "plan: operation %d (%s) cannot convolve %d inputs and %d outputs in %d groups", number,
                        ad_op_name(op->kind), (int)g->c, (int)g->o, (int)g->groups);
-    if ((op->kind == AD_OP_CONV || op->kind == AD_OP_DEPTHWISE) && (op->i[0] < 0 || op->i[0] >= AD_ACT_COUNT))
-        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no activation %d", number, ad_op_name(op->kind),
-                       (int)op->i[0]);
     if (ad_op_has_epilogue(op) && (op->flags & AD_ACCUMULATE))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add what it scales or activates", number,
                        ad_op_name(op->kind));
@@ -366,6 +363,8 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
 
 int ad_op_act(const ad_op *op) {
     switch ((ad_op_kind)op->kind) {
+    case AD_OP_CONV:
+    case AD_OP_DEPTHWISE:
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_SUMS:
     case AD_OP_AFFINE_BACK:
@@ -376,7 +375,7 @@ int ad_op_act(const ad_op *op) {
     }
 }
 
-/* What the derivative of the activation is taken from is there. */
+/* The operation can have its activation, and what the derivative of this is taken from is there. */
 static adatom_status check_activation(adatom_context *ctx, const ad_op *op, int number) {
     const int act = ad_op_act(op);
     const bool pool =

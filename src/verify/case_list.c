@@ -1,4 +1,5 @@
 #include "verify/case_list.h"
+#include "plan/activation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,24 @@ void ad_case_present(ad_case *c, int role) { c->op.t[role] = (int16_t)role; }
 
 void ad_case_absent(ad_case *c, int role) { c->op.t[role] = -1; }
 void ad_case_share(ad_case *c, int role) { c->shared |= 1u << role; }
+
+void ad_case_activate(ad_case *c, int act) {
+    c->op.i[0] = act;
+    c->op.f[0] = act == AD_ACT_LEAKY ? 0.25f : 0;
+}
+
+void ad_case_activate_back(ad_case *c, int act) {
+    enum { Y, DRESIDUAL = 5, COEF, SUMS_Y = 1, SUMS_COEF = 5 };
+    const bool back = c->op.kind == AD_OP_AFFINE_BACK;
+    ad_case_activate(c, act);
+    if (ad_act_by_output(act)) {
+        ad_case_absent(c, back ? COEF : SUMS_COEF);
+        return;
+    }
+    ad_case_absent(c, back ? Y : SUMS_Y);
+    if (back) ad_case_absent(c, DRESIDUAL);
+}
+
 void ad_case_halve(ad_case *c, int role) { c->half |= 1u << role; }
 void ad_case_alias(ad_case *c, int role, int with) { c->op.t[role] = (int16_t)with; }
 

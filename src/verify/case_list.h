@@ -33,6 +33,10 @@ void ad_case_absent(ad_case *c, int role);
 void ad_case_present(ad_case *c, int role);
 void ad_case_share(ad_case *c, int role);
 void ad_case_halve(ad_case *c, int role);
+/* Gives the operation activation act (plan/activation.h) and the parameter of the leaky one. */
+void ad_case_activate(ad_case *c, int act);
+/* The same for AFFINE_SUMS and AFFINE_BACK, which keep of their operands those that its derivative is taken from. */
+void ad_case_activate_back(ad_case *c, int act);
 /* Role `role` uses the tensor of the earlier role `with`. */
 void ad_case_alias(ad_case *c, int role, int with);
 /* Appends a copy of c and names it. Sizes that are still 0 come from ad_op_elements; words (may be NULL) end

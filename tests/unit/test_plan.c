@@ -263,9 +263,9 @@ START_TEST(activations_of_depthwise) {
     op->i[0] = AD_ACT_COUNT - 1;
     OK(ad_plan_validate(ctx, plan));
     op->i[0] = AD_ACT_COUNT;
-    refused("(depthwise) has no activation 10");
+    refused("(depthwise) cannot have activation 10");
     op->i[0] = -1;
-    refused("has no activation -1");
+    refused("cannot have activation -1");
 }
 END_TEST
 
@@ -283,9 +283,9 @@ START_TEST(groups_of_convolutions) {
     op->g.groups = 0;
     if (kinds[_i] == AD_OP_CONV) {
         op->i[0] = 10;
-        refused("has no activation 10");
+        refused("(conv) cannot have activation 10");
         op->i[0] = -1;
-        refused("has no activation -1");
+        refused("cannot have activation -1");
     }
     ad_op *other = add(AD_OP_CONV_DBIAS);
     plan->ops[0].g.groups = plan->ops[0].i[0] = 0;

@@ -26,8 +26,7 @@ static ad_case of(int kind, size_t s) {
 }
 
 static void add(ad_case_list *list, ad_case c, size_t s, int activation) {
-    c.op.i[0] = activation;
-    c.op.f[0] = activation == AD_ACT_LEAKY ? 0.25f : 0;
+    ad_case_activate(&c, activation);
     ad_case_add(list, c, shapes[s].quick, ad_act_name(activation));
 }
 
@@ -92,8 +91,7 @@ static void add_not_finite(ad_case_list *list, size_t s, int kind) {
         char words[40];
         ad_case c = of(kind, s);
         c.lost = true;
-        c.op.i[0] = activation;
-        c.op.f[0] = activation == AD_ACT_LEAKY ? 0.25f : 0;
+        ad_case_activate(&c, activation);
         snprintf(words, sizeof words, "%s not-finite", ad_act_name(activation));
         ad_case_add(list, c, true, words);
         if (kind != AD_OP_AFFINE_POOL) continue;

@@ -72,8 +72,7 @@ static void add_epilogue(ad_case_list *list, const ad_case_shape *shape, ad_geom
         if (which % 3 == 0) ad_case_absent(&c, BIAS);
         if (which % 2) ad_case_share(&c, W);
         if ((parts & 1) && which % 4 == 1) ad_case_share(&c, COEF);
-        c.op.i[0] = act;
-        c.op.f[0] = act == AD_ACT_LEAKY ? 0.25f : 0;
+        ad_case_activate(&c, act);
         ad_case_add(list, c, shape->quick, ad_act_name(act));
     }
 }
@@ -96,8 +95,7 @@ static void add_epilogues(ad_case_list *list) {
         ad_case c = ad_case_of(AD_OP_CONV, 1, g);
         ad_case_present(&c, COEF);
         if (act % 2) ad_case_present(&c, RESIDUAL);
-        c.op.i[0] = act;
-        c.op.f[0] = act == AD_ACT_LEAKY ? 0.25f : 0;
+        ad_case_activate(&c, act);
         c.lost = true;
         ad_case_add(list, c, true, words);
     }

@@ -44,8 +44,7 @@ static ad_case of(int kind, size_t s) {
 static void add(ad_case_list *list, ad_case c, bool quick, int act, const char *also) {
     char words[40];
     snprintf(words, sizeof words, "%s%s", ad_act_name(act), also);
-    c.op.i[0] = act;
-    c.op.f[0] = act == AD_ACT_LEAKY ? 0.25f : 0;
+    ad_case_activate(&c, act);
     ad_case_add(list, c, quick, words);
 }
 

@@ -18,28 +18,15 @@ static ad_case of(int kind, size_t shape) {
     return ad_case_of(kind, shapes[shape].tasks, g);
 }
 
-static void activate(ad_case *c, int act) {
-    c->op.i[0] = act;
-    c->op.f[0] = act == AD_ACT_LEAKY ? 0.25f : 0;
-}
-
 static void add_activated(ad_case_list *list, ad_case c, size_t shape, int act) {
-    activate(&c, act);
+    ad_case_activate(&c, act);
     ad_case_add(list, c, shapes[shape].quick, ad_act_name(act));
 }
 
 /* AFFINE_SUMS and AFFINE_BACK with the operands that the derivative is taken from. */
 static ad_case back_of(int kind, size_t shape, int act) {
-    enum { Y, DRESIDUAL = 5, COEF, SUMS_Y = 1, SUMS_COEF = 5 };
-    const bool back = kind == AD_OP_AFFINE_BACK;
     ad_case c = of(kind, shape);
-    activate(&c, act);
-    if (ad_act_by_output(act)) {
-        ad_case_absent(&c, back ? COEF : SUMS_COEF);
-    } else {
-        ad_case_absent(&c, back ? Y : SUMS_Y);
-        if (back) ad_case_absent(&c, DRESIDUAL);
-    }
+    ad_case_activate_back(&c, act);
     return c;
 }
 
@@ -179,7 +166,7 @@ static void add_not_finite(ad_case_list *list) {
             for (int act = AD_ACT_NONE; act < AD_ACT_COUNT; act++) {
                 ad_case c = kinds[k] == AD_OP_AFFINE ? of(kinds[k], s) : back_of(kinds[k], s, act);
                 c.lost = true;
-                activate(&c, act);
+                ad_case_activate(&c, act);
                 if (kinds[k] == AD_OP_AFFINE && s == 1) ad_case_absent(&c, 2);
                 char words[40];
                 snprintf(words, sizeof words, "%s not-finite", ad_act_name(act));

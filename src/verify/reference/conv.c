@@ -1,9 +1,8 @@
 /* Ordinary (or composed) convolution, also in groups of channels, and its gradients. */
 #include "verify/reference/activation.h"
 
-/* Output o of a grouped convolution reads this many inputs, from this one on. */
-static int inputs(const ad_geometry *g) { return g->c / AD_MAX(g->groups, 1); }
-static int first_input(const ad_geometry *g, int o) { return o / (g->o / AD_MAX(g->groups, 1)) * inputs(g); }
+/* Output o of a grouped convolution reads ad_group_inputs(g) inputs, from this one on. */
+static int first_input(const ad_geometry *g, int o) { return o / ad_group_outputs(g) * ad_group_inputs(g); }
 
 /* y = act(scale v + shift + residual): one more sum of products, whose first terms are scaled. */
 static void put_output(const task_op *r, size_t at, int o, sum v) {
@@ -34,8 +33,8 @@ void ad_reference_CONV(const task_op *r) {
                         for (int j = 0; j < g->k; j++) {
                             int row = input_of(g, p, i, g->h), column = input_of(g, q, j, g->w);
                             if (row < 0 || column < 0) continue;
-                            for (int c = 0; c < inputs(g); c++)
-                                add(&s, w[at3(i * g->k + j, c, o, inputs(g), g->o)] *
+                            for (int c = 0; c < ad_group_inputs(g); c++)
+                                add(&s, w[at3(i * g->k + j, c, o, ad_group_inputs(g), g->o)] *
                                             x[at4(n, row, column, first_input(g, o) + c, g->h, g->w, g->c)]);
                         }
                     put_output(r, at4(n, p, q, o, g->oh, g->ow, g->o), o, s);
@@ -56,8 +55,8 @@ void ad_reference_CONV_DX(const task_op *r) {
                             if (p < 0 || q < 0) continue;
                             for (int o = 0; o < g->o; o++) {
                                 const int own = c - first_input(g, o);
-                                if (own < 0 || own >= inputs(g)) continue;
-                                add(&s, w[at3(i * g->k + j, own, o, inputs(g), g->o)] *
+                                if (own < 0 || own >= ad_group_inputs(g)) continue;
+                                add(&s, w[at3(i * g->k + j, own, o, ad_group_inputs(g), g->o)] *
                                             dy[at4(n, p, q, o, g->oh, g->ow, g->o)]);
                             }
                         }
@@ -70,7 +69,7 @@ void ad_reference_CONV_DW(const task_op *r) {
     const double *x = r->v[0], *dy = r->v[1];
     for (int i = 0; i < g->k; i++)
         for (int j = 0; j < g->k; j++)
-            for (int c = 0; c < inputs(g); c++)
+            for (int c = 0; c < ad_group_inputs(g); c++)
                 for (int o = 0; o < g->o; o++) {
                     sum s = {0};
                     for (int n = 0; n < g->n; n++)
@@ -81,7 +80,7 @@ void ad_reference_CONV_DW(const task_op *r) {
                                 add(&s, x[at4(n, row, column, first_input(g, o) + c, g->h, g->w, g->c)] *
                                             dy[at4(n, p, q, o, g->oh, g->ow, g->o)]);
                             }
-                    put_sum(r, 2, at3(i * g->k + j, c, o, inputs(g), g->o), s);
+                    put_sum(r, 2, at3(i * g->k + j, c, o, ad_group_inputs(g), g->o), s);
                 }
 }
 
