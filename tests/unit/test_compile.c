@@ -174,12 +174,45 @@ START_TEST(allocations) {
 }
 END_TEST
 
+/* What all tasks share and is made once per program is made by one task: folded norms, factors, kernels. */
+START_TEST(shared_tensors_are_made_once) {
+    static const char *const archs[] = {"conv4", "convnext_atto"};
+    OK(adatom_context_create(NULL, &ctx));
+    for (size_t a = 0; a < AD_COUNT(archs); a++) {
+        const adatom_model_params model = {
+            .arch = archs[a], .sharing = ADATOM_SHARING_NONE, .image_size = 32, .classes = WAY};
+        OK(ad_network_build(ctx, &model, &net));
+        ad_build_params p = request(0);
+        ad_built built;
+        int made = 0;
+        p.data_size = 32;
+        p.bn = AD_BN_FROZEN;
+        OK(ad_build(ctx, &p, &built));
+        const ad_plan *plan = built.plan;
+        for (int i = 0; i < plan->segments[AD_SEGMENT_INIT].count; i++) {
+            const ad_op *op = &plan->ops[plan->segments[AD_SEGMENT_INIT].first + i];
+            for (int r = 0; r < AD_OP_TENSORS; r++) {
+                if (ad_op_access(op, r) < AD_WRITE || plan->tensors[op->t[r]].stride) continue;
+                ck_assert_msg(op->tasks == 1, "%s: %d tasks write '%s'", archs[a], op->tasks,
+                              plan->tensors[op->t[r]].name);
+                made++;
+            }
+        }
+        ck_assert_int_gt(made, 0);
+        ad_built_clear(&built);
+        ad_network_clear(&net);
+    }
+    adatom_context_destroy(&ctx);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("compile");
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, blocks);
     tcase_add_test(tests, rates);
     tcase_add_test(tests, chunks);
+    tcase_add_test(tests, shared_tensors_are_made_once);
     tcase_add_test(tests, refusals);
     tcase_add_test(tests, allocations);
     suite_add_tcase(suite, tests);

@@ -70,8 +70,11 @@ static int factors(ad_tape *tape, const ad_pass *pass, int number) {
     if (*made >= 0) return *made;
     const size_t c = channels(node);
     const int coef = ad_tape_tensor(tape, tasked ? AD_PLACE_WORK : AD_PLACE_CONSTANT, "coef", AD_F32, 2 * c);
-    ad_elementwise_zero(tape, segment, coef, 2 * c);
-    ad_elementwise_copy(tape, segment, ad_tape_param(tape, node->scale), ad_tape_view(tape, coef, "scale", 0, c), c);
+    ad_op *zero = ad_elementwise_zero(tape, segment, coef, 2 * c);
+    if (!tasked) zero->tasks = 1;
+    ad_op *copy = ad_elementwise_copy(tape, segment, ad_tape_param(tape, node->scale),
+                                      ad_tape_view(tape, coef, "scale", 0, c), c);
+    if (!tasked) copy->tasks = 1;
     return *made = coef;
 }
 
@@ -132,12 +135,13 @@ static void affine_back(ad_tape *tape, const ad_pass *pass, int number, const ad
     op->i[1] = !output && b->x < 0;
 }
 
-/* The gradient of the factors: sums of d x, which AFFINE_SUMS makes with means of zero. */
+/* The gradient of the factors: sums of d x, which AFFINE_SUMS makes with means of zero, the same in every step. */
 static void factors_gradient(ad_tape *tape, const ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     const size_t c = channels(node);
-    const int zeros = ad_tape_floats(tape, "means", 2 * c), sums = ad_tape_floats(tape, "sums", 2 * c);
-    ad_elementwise_zero(tape, AD_SEGMENT_STEP, zeros, 2 * c);
+    const int zeros = ad_tape_tensor(tape, AD_PLACE_CONSTANT, "means", AD_F32, 2 * c);
+    const int sums = ad_tape_floats(tape, "sums", 2 * c);
+    ad_elementwise_zero(tape, AD_SEGMENT_INIT, zeros, 2 * c)->tasks = 1;
     affine_sums(tape, pass, number, zeros, sums);
     ad_elementwise_copy(tape, AD_SEGMENT_STEP, ad_tape_view(tape, sums, "dscale", c, c),
                         ad_tape_gradient(tape, node->scale, NULL), c);
