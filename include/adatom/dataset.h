@@ -1,4 +1,5 @@
-/* Data sets: labelled pictures, decoded once to square uint8 RGB and kept in a cache. A data set does not change once
+/* Data sets: labelled pictures, decoded once to square uint8 RGB and kept in a cache; or features of pictures in their
+ * place (adatom/features.h). A data set does not change once
  * it is open; it is used by one thread at a time, that of its context. */
 #ifndef ADATOM_DATASET_H
 #define ADATOM_DATASET_H
