@@ -132,7 +132,7 @@ static adatom_status read_header(adatom_context *ctx, const char *name, reader *
                        r->at != r->end ? "" : " (it lacks descr, fortran_order or shape)");
     out->elements = 1;
     for (int i = 0; i < out->rank; i++)
-        if (__builtin_mul_overflow(out->elements, out->shape[i], &out->elements))
+        if (__builtin_mul_overflow(out->elements, out->shape[i], &out->elements) || out->elements > PTRDIFF_MAX / 8)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has an impossible shape", name);
     ad_file_tensor_pack(out);
     int64_t stride = out->elements > 0;
