@@ -283,12 +283,20 @@ static bool unknown_option(parser *p, const char *word) {
                 p->spec->command[0] ? " " : "");
 }
 
+/* Whether a text option has a value. */
+static bool is_given(const arg_spec *spec, const char *name) {
+    const arg_group *group;
+    const arg_option *option = name ? find(spec, name, strlen(name), 0, &group) : NULL;
+    return option && *(const char *const *)((const char *)group->values + option->offset);
+}
+
 static bool check_required(parser *p, size_t positionals) {
     if (p->spec->alone && *p->spec->alone) return true;
     for (size_t g = 0; g < p->spec->group_count; g++)
         for (size_t i = 0; i < p->spec->groups[g].count; i++) {
             const arg_option *option = &p->spec->groups[g].options[i];
-            if (option->required && !*(const char *const *)((const char *)p->spec->groups[g].values + option->offset))
+            if (option->required && !is_given(p->spec, option->unless) &&
+                !*(const char *const *)((const char *)p->spec->groups[g].values + option->offset))
                 return fail(p, "--%s %s is missing", option->name, option->value);
         }
     if (positionals < p->spec->positional_count) {
@@ -297,7 +305,8 @@ static bool check_required(parser *p, size_t positionals) {
         if (missing->choices) join(missing->choices, all, sizeof all);
         return fail(p, "%s is missing%s%s", missing->name, missing->choices ? ": one of " : "", all);
     }
-    if (p->spec->rest_name && *p->spec->rest_count == 0) return fail(p, "%s is missing", p->spec->rest_name);
+    if (p->spec->rest_name && *p->spec->rest_count == 0 && !is_given(p->spec, p->spec->rest_unless))
+        return fail(p, "%s is missing", p->spec->rest_name);
     return true;
 }
 
