@@ -13,7 +13,7 @@ struct ad_hash_state {
 };
 
 ad_hash_state *ad_hash_begin(adatom_context *ctx, uint64_t seed) {
-    ad_hash_state *state = ad_malloc(ctx, 1, sizeof *state);
+    ad_hash_state *state = ad_calloc(ctx, 1, sizeof *state); /* the reset looks at what was there before */
     if (state) XXH3_64bits_reset_withSeed(&state->xxh, seed);
     return state;
 }

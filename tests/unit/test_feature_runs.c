@@ -90,7 +90,7 @@ END_TEST
 /* Pictures that are only listed give the same, and are good for nothing else. */
 START_TEST(listed_pictures) {
     static const char *const shapes = "builtin:shapes";
-    adatom_dataset *list = NULL, *again = NULL;
+    adatom_dataset *list = NULL, *again = NULL, *none = NULL;
     adatom_episodes *episodes = draw(features);
     OK(adatom_dataset_list(ctx, &shapes, 1, true, &listed, &list));
     const adatom_dataset_info l = about(list), p = about(pictures);
@@ -111,7 +111,7 @@ START_TEST(listed_pictures) {
             "only listed");
     refused(adatom_adapter_fit(device, model, list, NULL, &adapter), ADATOM_USAGE, "only listed");
     refused(adatom_classify(device, model, list, NULL, &predictions), ADATOM_USAGE, "only listed");
-    refused(adatom_features_compute(device, model, again, NULL, &features), ADATOM_USAGE, "holds features already");
+    refused(adatom_features_compute(device, model, again, NULL, &none), ADATOM_USAGE, "holds features already");
     adatom_dataset_destroy(&again);
     adatom_dataset_destroy(&list);
     adatom_episodes_destroy(&episodes);
