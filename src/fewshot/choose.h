@@ -1,5 +1,6 @@
 /* Choosing among ways to adapt. The parts: which candidates there are and what they cost (choose_plan.c), whom the
- * answers speak for (choose_rule.c), the tasks that give the answers (choose_search.c), what is told of it (choose_record.c).
+ * answers speak for (choose_rule.c), the tasks that give the answers (choose_search.c), what is told of it
+ * (choose_record.c).
  *
  * The pictures are dealt into folds. A task of the search leaves two folds out and is asked about both. Of its answers
  * those about one fold serve the choice that is made without the other: so there is a choice for each fold which knows
