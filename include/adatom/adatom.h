@@ -99,6 +99,7 @@ typedef struct adatom_progress {
      * while all episodes diverged. 0 in other phases. */
     double mean, ci95;
     const adatom_training_progress *training; /* details in phase TRAINING; NULL in other phases */
+    const char *what; /* CHOOSING: the candidate that is being tried, or what is done after that; else NULL */
 } adatom_progress;
 
 /* The type of the member `progress` of the params of long calls; NULL: the call reports to nobody. It is called in the

@@ -77,6 +77,7 @@ void ad_report_details(adatom_context *ctx, const adatom_progress *now) {
     ask(ctx);
     call->now.poll = true;
     call->now.training = NULL; /* the details are only valid during the report */
+    call->now.what = NULL;
 }
 
 void ad_report(adatom_context *ctx, adatom_phase phase, uint64_t done, uint64_t total) {

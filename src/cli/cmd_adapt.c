@@ -1,19 +1,25 @@
+#include "choice_report.h"
 #include "method_options.h"
 #include "report.h"
 #include "terminal.h"
-#include <adatom/adapter.h>
+#include <adatom/choose.h>
 
 #include <string.h>
 
 typedef struct adapt_options {
     const char *model, *images, *output, *format, *file, *adapt, *augment;
     adatom_estimate estimate;
+    arg_texts tried;
     int batch, shift, folds;
-    float holdout;
+    float holdout, budget;
     bool leave_one_out, estimated, early_stop;
     uint64_t seed;
 } adapt_options;
 
+#define AUTO "auto"
+/* The methods, and auto in place of "default", which is no method's name. */
+#define ADAPT_TEXT(value, text) (value) == ADATOM_ADAPT_DEFAULT ? AUTO : (text),
+static const char *const adapt_choices[] = {ADATOM_ADAPT_LIST(ADAPT_TEXT) NULL};
 static const char *const estimates[] = {ADATOM_ESTIMATE_LIST(CHOICE_TEXT) NULL};
 
 #define OPTIONS adapt_options
@@ -25,19 +31,29 @@ static const arg_option table[] = {
                    "or builtin:shapes"),
     OPTION("output", ARG_TEXT, output, .required = true, .value = "DIR",
            .help = "folder for adapter.safetensors and adapter_config.json; made where it is missing"),
-    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names + 1, .value = "NAME",
-           .help = "what adapts (default atoms; with --features cosine)"),
-    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
-           .help = "pictures a step, where there are more of them or they are augmented"),
+    OPTION("adapt", ARG_CHOICE, adapt, .choices = adapt_choices, .initial = AUTO, .value = "NAME",
+           .help = "what adapts; auto tries several on the pictures themselves and takes one"),
+    OPTION("try", ARG_CHOICES, tried, .choices = method_names + 1, .value = "LIST",
+           .help = "what auto tries, the more important first (default centroid,cosine,atoms,atoms+norm,norm)"),
+    OPTION("budget", ARG_REAL, budget, .least = 1e-6, .most = 1e9, .value = "N",
+           .help =
+               "most multiply-adds, in thousand millions, that auto takes for trying (default 2500); it decides how "
+               "many rates, numbers of steps and folds there are"),
+    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .value = "N",
+           .help =
+               "pictures a step, where there are more of them or they are augmented (default 64; with auto 16 where "
+               "the network adapts)"),
     OPTION("augment", ARG_TEXT, augment, .initial = "none", .value = "LIST",
            .help = "none, shift or crop, with +flip and +jitter, e.g. shift+flip"),
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .value = "N",
            .help = "pixels of shift; 0: a tenth of the picture"),
     OPTION("estimate", ARG_ENUM, estimate, .choices = estimates + 1, .base = 1, .value = "KIND",
-           .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"),
+           .help =
+               "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds; with auto "
+               "folds)"),
     OPTION("leave-one-out", ARG_FLAG, leave_one_out, .help = "short for --estimate leave-one-out"),
-    OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .initial = "5", .value = "K",
-           .help = "number of parts with --estimate folds"),
+    OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .value = "K",
+           .help = "number of parts with --estimate folds (default 5; with auto 3 to 5, as the budget allows)"),
     OPTION("holdout", ARG_REAL, holdout, .least = 1e-6, .most = 0.9, .value = "F",
            .help = "part of each class that is held out; implies --estimate holdout (there 0.2 without it)"),
     OPTION("early-stop", ARG_FLAG, early_stop,
@@ -122,19 +138,31 @@ static json_t *class_rows(const adatom_adapter *adapter, int classes) {
     return rows;
 }
 
-static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter,
-                            const adatom_dataset *dataset, const adatom_device *device, double seconds) {
-    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
+/* What every result tells, whether there is an adapter or not. */
+static json_t *begin_document(const adatom_dataset *dataset, const adatom_device *device) {
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_device_info i = ADATOM_INIT(adatom_device_info);
-    char above[512], below[1024], folder[512], estimate[384] = "accuracy    not estimated", without[96] = "";
-    adatom_adapter_describe(adapter, &a);
     adatom_dataset_describe(dataset, &d);
     adatom_device_describe(device, &i);
-    json_t *document = report_document("adapt"), *config = json_loads(a.config_json, 0, NULL);
+    json_t *document = report_document("adapt");
     json_object_set_new(document, "device", report_device(&i));
     report_precision(document, &i);
     json_object_set_new(document, "dataset", report_dataset(&d));
+    return document;
+}
+
+/* choice NULL: the method was named. */
+static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter,
+                            const adatom_choice *choice, const adatom_dataset *dataset, const adatom_device *device,
+                            double seconds) {
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_choice_info chosen = ADATOM_INIT(adatom_choice_info);
+    char above[8192], below[1024], folder[512], estimate[384] = "accuracy    not estimated", without[96] = "";
+    adatom_adapter_describe(adapter, &a);
+    adatom_dataset_describe(dataset, &d);
+    if (choice) adatom_choice_describe(choice, &chosen);
+    json_t *document = begin_document(dataset, device), *config = json_loads(a.config_json, 0, NULL);
     json_object_set_new(document, "accuracy",
                         json_pack("{s:s,s:i,s:i,s:f,s:[f,f],s:i}", "estimate", a.estimate, "tested", a.tested, "right",
                                   a.right, "mean", a.accuracy, "wilson95", a.low, a.high, "diverged", a.diverged));
@@ -143,6 +171,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
                                   "adapted", (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes",
                                   (json_int_t)a.adapted * 4, "head_bytes", (json_int_t)a.head * 4));
     json_object_set_new(document, "seconds", json_real(seconds));
+    if (choice) json_object_set_new(document, "choice", choice_json(cli, choice));
     json_object_set_new(document, "config", config);
     json_object_set_new(document, "classes", class_rows(adapter, a.classes));
     if (a.diverged)
@@ -151,10 +180,13 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
         snprintf(estimate, sizeof estimate, "accuracy    %.2f %% (%d of %d; 95 %% interval %.1f to %.1f %%) by %s%s%s",
                  100 * a.accuracy, a.right, a.tested, 100 * a.low, 100 * a.high, a.estimate,
                  json_is_true(report_get(config, "estimate.early_stop")) ? ", optimistic: the steps were chosen by it"
+                 : chosen.folds                                          ? ", the choice made anew without each"
                                                                          : "",
                  without);
-    snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method, a.classes, d.images,
-             a.steps, seconds);
+    const int length = snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method,
+                                a.classes, d.images, a.steps, seconds);
+    if (choice) choice_text(choice, above + length, sizeof above - (size_t)length - 1);
+    if (choice) strcat(above, "\n");
     snprintf(below, sizeof below,
              "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu "
              "bytes), classifier "
@@ -184,6 +216,35 @@ static adatom_status choose_estimate(struct cli *cli, adapt_options *o) {
     return ADATOM_OK;
 }
 
+static adatom_status check_choice(struct cli *cli, const adapt_options *o, bool chooses) {
+    if (!chooses && (o->tried.count || o->budget > 0))
+        return cli_fail(cli, ADATOM_USAGE, "--try and --budget belong to --adapt auto, not to --adapt %s", o->adapt);
+    return ADATOM_OK;
+}
+
+static adatom_status choose(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
+                            const adapt_options *o, const adatom_fit_params *fit, adatom_choice **choice,
+                            adatom_adapter **adapter) {
+    adatom_adapt_kind kinds[ARGS_LIST_MAX];
+    for (int k = 0; k < o->tried.count; k++) adatom_adapt_kind_parse(o->tried.items[k], &kinds[k]);
+    const adatom_choose_params params = {.size = sizeof params,
+                                         .fit = fit,
+                                         .kinds = o->tried.count ? kinds : NULL,
+                                         .kind_count = (size_t)o->tried.count,
+                                         .budget = (double)o->budget * 1e9};
+    return adatom_adapter_choose(device, model, dataset, &params, choice, adapter);
+}
+
+/* What an interrupted search knew. */
+static adatom_status report_part(struct cli *cli, const adapt_options *o, const adatom_choice *choice,
+                                 const adatom_dataset *dataset, const adatom_device *device, adatom_status ended) {
+    const output_options output = {.format = o->format, .file = o->file};
+    json_t *document = begin_document(dataset, device);
+    const adatom_status status = choice_report_part(cli, &output, choice, document, ended);
+    json_decref(document);
+    return status;
+}
+
 adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
@@ -208,6 +269,7 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
                      .groups = groups,
                      .group_count = COUNT(groups)};
     bool run = false;
+    adatom_choice *choice = NULL;
     adatom_device *device = NULL;
     adatom_model *model = NULL;
     adatom_dataset *dataset = NULL;
@@ -215,10 +277,11 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     uint32_t augment = 0;
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
+    const bool chooses = strcmp(o.adapt, AUTO) == 0;
     TRY(choose_estimate(cli, &o));
+    TRY(check_choice(cli, &o, chooses));
     TRY(cli_augment(cli, o.augment, &augment));
     TRY(cli_check_features(cli, &feature_values, o.images, "--images"));
-    if (!o.adapt) o.adapt = feature_values.features ? "cosine" : "atoms";
     if (o.model) TRY(adatom_model_load(cli->ctx, o.model, &model));
     TRY(feature_values.features ? cli_load_features(cli, &feature_values, model, &dataset)
                                 : open_pictures(cli, &o, &picture_values, &device_values, model, &dataset));
@@ -238,12 +301,16 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
                                       .progress = cli_progress,
                                       .user = cli};
     progress_start(&cli->progress, "adapt", 0);
-    TRY(adatom_adapter_fit(device, model, dataset, &params, &adapter));
+    status = chooses ? choose(device, model, dataset, &o, &params, &choice, &adapter)
+                     : adatom_adapter_fit(device, model, dataset, &params, &adapter);
     const double seconds = progress_seconds(&cli->progress);
     progress_clear(&cli->progress);
+    if (status == ADATOM_INTERRUPTED && choice) status = report_part(cli, &o, choice, dataset, device, status);
+    TRY(status);
     TRY(adatom_adapter_save(adapter, o.output));
-    TRY(report(cli, &o, adapter, dataset, device, seconds));
+    TRY(report(cli, &o, adapter, choice, dataset, device, seconds));
 done:
+    adatom_choice_destroy(&choice);
     adatom_adapter_destroy(&adapter);
     adatom_dataset_destroy(&dataset);
     adatom_model_destroy(&model);

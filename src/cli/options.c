@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,6 +303,11 @@ adatom_status cli_open_device(struct cli *cli, const device_options *options, ad
     return status;
 }
 
+/* A search tells of its work in units that mean nothing to people, and of what it is trying. */
+static void show_search(struct cli *cli, const adatom_progress *now) {
+    progress_update(&cli->progress, floor(100 * (double)now->done / (double)now->total), 100, now->what);
+}
+
 bool cli_progress(void *user, const adatom_progress *now) {
     struct cli *cli = user;
     const char *text = now->phase == ADATOM_PHASE_DECODING      ? "pictures decoded"
@@ -309,6 +315,7 @@ bool cli_progress(void *user, const adatom_progress *now) {
                        : now->phase == ADATOM_PHASE_CLASSIFYING ? "pictures classified"
                        : now->phase == ADATOM_PHASE_EXTRACTING  ? "pictures computed"
                                                                 : NULL;
+    if (!now->poll && now->phase == ADATOM_PHASE_CHOOSING && now->total > 0) show_search(cli, now);
     if (!now->poll && text) progress_update(&cli->progress, (double)now->done, (double)now->total, text);
     return !*cli->stopped;
 }

@@ -65,10 +65,11 @@ adatom_status ad_adapter_check_features(const adatom_adapter *adapter, const ada
 
 /* Which task of the estimate leaves each picture out (fold[images]; AD_FOLD_NONE: none does) and how many tasks there
  * are (0: none); fills in params->estimate. Class by class in a drawn order, each class beginning where the one before
- * ended, so that folds and classes are even. A class keeps at least one picture in every support set. */
+ * ended, so that folds and classes are even. A class keeps at least one picture in every support set, which lacks
+ * `together` folds. */
 enum { AD_FOLD_NONE = -1 };
 adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *params,
-                              uint64_t seed, int32_t *fold, int *folds);
+                              uint64_t seed, int together, int32_t *fold, int *folds);
 
 /* probabilities[classes] of one row of features. */
 void ad_adapter_probabilities(const adatom_adapter *adapter, const float *features, float *probabilities);

@@ -143,6 +143,7 @@ json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_f
     SET("device", ad_provenance_device(f->device));
     SET("classes", list_classes(f, best, &bad));
     SET("estimate", describe_estimate(f, best, fitted_right, &bad));
+    if (f->choice) SET("choice", json_incref(f->choice));
 #undef SET
     if (!bad) return c;
     json_decref(c);

@@ -154,11 +154,8 @@ static void sum_classes(const ad_adapter_fit *f, ad_adapter_fit_checkpoint *c) {
     }
 }
 
-/* Runs the tasks that leave pictures out; *best: the number of steps that did best. */
-static adatom_status make_estimate(ad_adapter_fit *f, const ad_adapter_fit_checkpoint **best) {
+adatom_status ad_adapter_fit_ask(ad_adapter_fit *f) {
     adatom_status status;
-    *best = &f->checkpoints[f->checkpoint_count - 1];
-    if (f->folds == 0) return ADATOM_OK;
     AD_TRY(ad_adapter_fit_begin(f, 0, f->folds));
     const int at_once = f->session.build.tasks;
     for (int at = 0; at < f->folds; at += at_once) {
@@ -168,13 +165,22 @@ static adatom_status make_estimate(ad_adapter_fit *f, const ad_adapter_fit_check
             AD_TRY(ad_adapter_fit_run(f, at, k == 0, c->steps - before, c));
             before = c->steps;
         }
-        ad_session_tell(&f->session, (size_t)AD_MIN(at_once, f->folds - at));
+        ad_session_tell(&f->session, (size_t)AD_MIN(at_once, f->folds - at) * f->weight);
     }
+    for (int k = 0; k < f->checkpoint_count; k++) sum_classes(f, &f->checkpoints[k]);
+done:
+    return status;
+}
+
+/* Runs the tasks that leave pictures out; *best: the number of steps that did best. */
+static adatom_status make_estimate(ad_adapter_fit *f, const ad_adapter_fit_checkpoint **best) {
+    adatom_status status;
+    *best = &f->checkpoints[f->checkpoint_count - 1];
+    if (f->folds == 0) return ADATOM_OK;
+    AD_TRY(ad_adapter_fit_ask(f));
     *best = f->checkpoints;
-    for (int k = 0; k < f->checkpoint_count; k++) {
-        sum_classes(f, &f->checkpoints[k]);
+    for (int k = 0; k < f->checkpoint_count; k++)
         if (is_better(&f->checkpoints[k], *best)) *best = &f->checkpoints[k];
-    }
     status = judge_lost(f, *best);
 done:
     return status;
@@ -182,8 +188,7 @@ done:
 
 /* ---- the adapter ---- */
 
-/* Adapts to every picture with the number of steps of `best`. */
-static adatom_status make_adapter(ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter **out) {
+adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter **out) {
     const ad_settings *s = &f->settings;
     const bool cosine = s->head == AD_HEAD_COSINE || s->head == AD_HEAD_CENTROID_COSINE;
     adatom_adapter *a = NULL;
@@ -204,7 +209,7 @@ static adatom_status make_adapter(ad_adapter_fit *f, const ad_adapter_fit_checkp
     json_t *config = ad_adapter_fit_configuration(f, best, fitted.all_right);
     if (!config) AD_TRY(ad_fail(f->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
     AD_TRY(ad_adapter_finish(a, config));
-    ad_session_tell(&f->session, 1);
+    ad_session_tell(&f->session, f->weight);
     *out = a;
     a = NULL;
 done:
@@ -213,37 +218,66 @@ done:
     return status;
 }
 
+adatom_status ad_adapter_fit_open(ad_adapter_fit *f, adatom_device *device, const adatom_model *model,
+                                  const adatom_dataset *dataset, const adatom_fit_params *params) {
+    *f = (ad_adapter_fit){.device = device,
+                          .ctx = device->ctx,
+                          .dataset = dataset,
+                          .info = ADATOM_INIT(adatom_dataset_info),
+                          .weight = 1};
+    adatom_status status;
+    AD_TRY(ad_run_model_choose(f->ctx, model, dataset, &f->run));
+    f->model = f->run.model;
+    f->session = ad_session_of(device, f->model);
+    AD_TRY(AD_PARAMS(f->ctx, adatom_fit_params, params, &f->p));
+    AD_TRY(AD_PARAMS(f->ctx, adatom_method, f->p.method, &f->method));
+    adatom_dataset_describe(dataset, &f->info);
+    AD_TRY(fill_defaults(f));
+    AD_TRY(allocate_arrays(f));
+    AD_TRY(read_classes(f));
+done:
+    return status;
+}
+
+adatom_status ad_adapter_fit_settle(ad_adapter_fit *f) {
+    const adatom_status status = choose_steps(f);
+    return status == ADATOM_OK ? upload_rows(f) : status;
+}
+
+void ad_adapter_fit_close(ad_adapter_fit *f) {
+    ad_session_clear(&f->session);
+    ad_run_model_clear(&f->run);
+    ad_free(f->labels);
+    ad_free(f->fold);
+    ad_free(f->order);
+    ad_free(f->counts);
+}
+
+adatom_status ad_adapter_fit_whole(ad_adapter_fit *f, adatom_adapter **out) {
+    const ad_adapter_fit_checkpoint *best = NULL;
+    adatom_status status;
+    AD_TRY(ad_choose_folds(f->ctx, f->dataset, &f->p, f->settings.seed, 1, f->fold, &f->folds));
+    f->session.progress.phase = ADATOM_PHASE_FITTING;
+    f->session.progress.total = (size_t)f->folds + 1;
+    AD_TRY(ad_adapter_fit_settle(f));
+    AD_TRY(make_estimate(f, &best));
+    AD_TRY(ad_adapter_fit_make(f, best, out));
+done:
+    return status;
+}
+
 adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                  const adatom_fit_params *params, adatom_adapter **out) {
-    ad_adapter_fit f = {
-        .device = device, .ctx = device->ctx, .dataset = dataset, .info = ADATOM_INIT(adatom_dataset_info)};
-    ad_run_model run = {0};
-    const ad_adapter_fit_checkpoint *best = NULL;
+    adatom_context *ctx = device->ctx;
+    ad_adapter_fit f = {0};
+    adatom_fit_params p;
     *out = NULL;
-    adatom_status status = AD_PARAMS(f.ctx, adatom_fit_params, params, &f.p);
-    if (status == ADATOM_OK) status = AD_PARAMS(f.ctx, adatom_method, f.p.method, &f.method);
-    const ad_call outer = ad_call_begin(f.ctx, f.p.progress, f.p.user);
+    adatom_status status = AD_PARAMS(ctx, adatom_fit_params, params, &p);
+    const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
     AD_TRY(status);
-    AD_TRY(ad_run_model_choose(f.ctx, model, dataset, &run));
-    f.model = run.model;
-    f.session = ad_session_of(device, run.model);
-    adatom_dataset_describe(dataset, &f.info);
-    AD_TRY(fill_defaults(&f));
-    AD_TRY(allocate_arrays(&f));
-    AD_TRY(read_classes(&f));
-    AD_TRY(ad_choose_folds(f.ctx, dataset, &f.p, f.settings.seed, f.fold, &f.folds));
-    AD_TRY(choose_steps(&f));
-    f.session.progress.phase = ADATOM_PHASE_FITTING;
-    f.session.progress.total = (size_t)f.folds + 1;
-    AD_TRY(upload_rows(&f));
-    AD_TRY(make_estimate(&f, &best));
-    AD_TRY(make_adapter(&f, best, out));
+    AD_TRY(ad_adapter_fit_open(&f, device, model, dataset, &p));
+    AD_TRY(ad_adapter_fit_whole(&f, out));
 done:
-    ad_session_clear(&f.session);
-    ad_run_model_clear(&run);
-    ad_free(f.labels);
-    ad_free(f.fold);
-    ad_free(f.order);
-    ad_free(f.counts);
-    return ad_call_end(f.ctx, &outer, status);
+    ad_adapter_fit_close(&f);
+    return ad_call_end(ctx, &outer, status);
 }

@@ -8,6 +8,7 @@
 
 #include "fewshot/adapter.h"
 #include "fewshot/method.h"
+#include "fewshot/run_model.h"
 #include "fewshot/session.h"
 
 enum { AD_ADAPTER_FIT_EVERYTHING = AD_FOLD_NONE, AD_ADAPTER_FIT_CHECKPOINTS = 10 };
@@ -18,12 +19,15 @@ typedef struct ad_adapter_fit_checkpoint {
     int *tested, *right;        /* [classes] */
     int all_tested, all_right;  /* sums over the classes */
     int lost_tasks, first_lost; /* tasks that diverged: what they were asked about is not among tested */
+    /* [tasks][images] of what each task is asked about whether it is right (-1: the task diverged), or NULL. */
+    int8_t *answers;
 } ad_adapter_fit_checkpoint;
 
 typedef struct ad_adapter_fit {
     adatom_device *device;
     adatom_context *ctx;
-    const adatom_model *model;
+    ad_run_model run;
+    const adatom_model *model; /* run.model */
     const adatom_dataset *dataset;
     adatom_dataset_info info;
     adatom_fit_params p; /* defaults filled in */
@@ -33,20 +37,36 @@ typedef struct ad_adapter_fit {
     int32_t *labels; /* of each picture */
     int32_t *fold;   /* the task that leaves it out and is asked about it; AD_ADAPTER_FIT_EVERYTHING: none */
     int folds;       /* tasks of the estimate; 0: none */
-    bool fresh;      /* each step has its own pictures: mini-batches or augmentation */
+    /* The two folds that each task leaves out and is asked about, the second AD_FOLD_NONE where it is only one; NULL:
+     * task t leaves out fold t. */
+    const int32_t (*leaves)[2];
+    bool fresh; /* each step has its own pictures: mini-batches or augmentation */
     /* Features of all pictures on the host, the device's [images][features]; NULL where they depend on the support
      * set. */
     const float *table;
     ad_session session; /* its rows: the pictures, or their features where the backbone stays as it is */
     /* Of the tasks that run: consecutive folds, or the one with everything (first AD_ADAPTER_FIT_EVERYTHING). */
     int first, count;
+    size_t weight;  /* of a task in the progress */
     int rounds;     /* of different pictures; 0: always the same */
     int32_t *order; /* [images] room for the pictures of a task */
     /* Results of the estimate. */
     int checkpoint_count;
     ad_adapter_fit_checkpoint checkpoints[AD_ADAPTER_FIT_CHECKPOINTS];
-    int *counts; /* holds tested and right of all checkpoints */
+    int *counts;    /* holds tested and right of all checkpoints */
+    json_t *choice; /* how the method was chosen, for the configuration; NULL: it was named */
 } ad_adapter_fit;
+
+/* A fit whose params are checked and filled in, without folds. Whatever happens, ad_adapter_fit_close() follows. */
+adatom_status ad_adapter_fit_open(ad_adapter_fit *fit, adatom_device *device, const adatom_model *model,
+                                  const adatom_dataset *dataset, const adatom_fit_params *params);
+/* After the folds are known: decides what a step is and sends the pictures, or their features, to the device. */
+adatom_status ad_adapter_fit_settle(ad_adapter_fit *fit);
+/* Adapts to every picture with the number of steps of `best`, which holds the estimate. */
+adatom_status ad_adapter_fit_make(ad_adapter_fit *fit, const ad_adapter_fit_checkpoint *best, adatom_adapter **out);
+/* From an open fit to its adapter: the folds of the estimate that its params ask for, the estimate, the adapter. */
+adatom_status ad_adapter_fit_whole(ad_adapter_fit *fit, adatom_adapter **out);
+void ad_adapter_fit_close(ad_adapter_fit *fit);
 
 /* Plans so many tasks from `first` on and begins their session. */
 adatom_status ad_adapter_fit_begin(ad_adapter_fit *fit, int first, int count);
@@ -56,6 +76,9 @@ adatom_status ad_adapter_fit_start(ad_adapter_fit *fit, int at);
  * what of it they get right. */
 adatom_status ad_adapter_fit_run(ad_adapter_fit *fit, int at, bool after_start, int steps,
                                  ad_adapter_fit_checkpoint *out);
+
+/* All tasks that leave pictures out, from the start to the last checkpoint. */
+adatom_status ad_adapter_fit_ask(ad_adapter_fit *fit);
 
 /* Reads the adapted numbers, the statistics and the head of the session's first task into the adapter. FAILED: one is
  * not finite; the message names its tensor. */

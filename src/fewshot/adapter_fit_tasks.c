@@ -10,12 +10,18 @@ static int task_number(const ad_adapter_fit *f, int slot) {
     return f->first == AD_ADAPTER_FIT_EVERYTHING ? AD_ADAPTER_FIT_EVERYTHING : f->first + slot;
 }
 
+static bool leaves_out(const ad_adapter_fit *f, int image, int task) {
+    const int32_t fold = f->fold[image];
+    if (!f->leaves) return fold == task;
+    return fold != AD_FOLD_NONE && (fold == f->leaves[task][0] || fold == f->leaves[task][1]);
+}
+
 static bool learns_from(const ad_adapter_fit *f, int image, int task) {
-    return task == AD_ADAPTER_FIT_EVERYTHING || f->fold[image] != task;
+    return task == AD_ADAPTER_FIT_EVERYTHING || !leaves_out(f, image, task);
 }
 
 static bool is_asked_about(const ad_adapter_fit *f, int image, int task) {
-    return task == AD_ADAPTER_FIT_EVERYTHING || f->fold[image] == task;
+    return task == AD_ADAPTER_FIT_EVERYTHING || leaves_out(f, image, task);
 }
 
 /* The pictures that belong to a task, into fit->order; their number. */
@@ -169,15 +175,15 @@ adatom_status ad_adapter_fit_run(ad_adapter_fit *f, int at, bool after_start, in
     adatom_status status = ad_session_adapt(s, after_start, steps);
     for (int t = 0; t < s->build.tasks && at + t < f->count && status == ADATOM_OK; t++) {
         const int n = list_pictures(f, task_number(f, at + t), is_asked_about);
-        if (ad_session_judge(s, t, n, f->settings.steps > 0)) {
-            if (out->lost_tasks == 0) out->first_lost = at + t;
-            out->lost_tasks++;
-            continue;
-        }
+        const bool lost = ad_session_judge(s, t, n, f->settings.steps > 0);
+        int8_t *answers = out->answers ? out->answers + (size_t)(at + t) * (size_t)f->images : NULL;
+        if (lost && out->lost_tasks++ == 0) out->first_lost = at + t;
         for (int i = 0; i < n; i++) {
             const int label = f->labels[f->order[i]];
-            out->tested[label]++;
-            out->right[label] += s->predicted[ad_session_query_at(s, t, i)] == label;
+            const bool right = s->predicted[ad_session_query_at(s, t, i)] == label;
+            if (answers) answers[f->order[i]] = lost ? -1 : right;
+            out->tested[label] += !lost;
+            out->right[label] += !lost && right;
         }
     }
     return status;

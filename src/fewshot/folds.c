@@ -8,7 +8,7 @@ enum { LEAVE_ONE_OUT_MOST = 64 };
 AD_CHOSEN(is_estimate, ADATOM_ESTIMATE_LIST)
 
 adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *p, uint64_t seed,
-                              int32_t *fold, int *folds) {
+                              int together, int32_t *fold, int *folds) {
     adatom_estimate *kind = &p->estimate;
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
@@ -38,7 +38,7 @@ adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset
         for (size_t i = 0; i < count; i++) {
             int32_t *of = &fold[order[i]];
             *of = AD_FOLD_NONE;
-            if (count == 1 || *kind == ADATOM_ESTIMATE_NONE) continue;
+            if ((count <= (size_t)together && i + 1 == count) || *kind == ADATOM_ESTIMATE_NONE) continue;
             if (*kind == ADATOM_ESTIMATE_LEAVE_ONE_OUT) *of = next++;
             if (*kind == ADATOM_ESTIMATE_FOLDS) *of = next++ % p->folds;
             if (*kind == ADATOM_ESTIMATE_HOLDOUT && i < held) {

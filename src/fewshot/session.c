@@ -250,7 +250,11 @@ done:
 
 void ad_session_tell(ad_session *s, size_t more) {
     s->progress.done += more;
-    if (s->progress.phase) ad_report(s->device->ctx, s->progress.phase, s->progress.done, s->progress.total);
+    if (s->progress.phase)
+        ad_report_details(s->device->ctx, &(adatom_progress){.phase = s->progress.phase,
+                                                             .done = s->progress.done,
+                                                             .total = s->progress.total,
+                                                             .what = s->progress.what});
 }
 
 /* ---- what tasks hold ---- */

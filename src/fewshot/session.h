@@ -36,6 +36,7 @@ typedef struct ad_session {
     struct {
         adatom_phase phase; /* what is counted; NONE: nothing is told */
         size_t done, total;
+        const char *what; /* of phase CHOOSING: what is being tried */
     } progress;
 } ad_session;
 

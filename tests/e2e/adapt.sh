@@ -6,7 +6,7 @@
     --output trained.safetensors --device cpu --no-cache --quiet >out 2>err || complain "pretrain: $(tail -n 1 err)"
 "$SHAPES" support 5 0 5 32 && "$SHAPES" query 5 20 8 32 || complain "no pictures"
 expect 0 'accuracy +[0-9.]+ % \([0-9]+ of 25; 95 % interval' "$ADATOM" adapt --model trained.safetensors --device cpu --images support \
-    --output good
+    --output good --adapt atoms
 "$ADATOM" classify --model trained.safetensors --device cpu --adapter good query -o csv >good.csv 2>err ||
     complain "classify: $(tail -n 1 err)"
 grep -q 'pictures/s' err || complain "classify shows no throughput"
@@ -19,7 +19,7 @@ model=$FIXTURE/model.safetensors
 "$SHAPES" few 5 0 5 16 && "$SHAPES" new 5 20 8 16 || complain "no pictures"
 adapt="$ADATOM adapt --model $model --device cpu"
 classify="$ADATOM classify --model $model --device cpu"
-$adapt --images few --output atoms --format json >atoms.json 2>err || complain "adapt --format json"
+$adapt --images few --output atoms --adapt atoms --format json >atoms.json 2>err || complain "adapt --format json"
 same "$(get atoms.json accuracy.estimate)/$(get atoms.json accuracy.tested)" leave-one-out/25 "estimate"
 same "$(get atoms.json adapter.adapted)" 216 "adapted numbers"
 # The classifier takes 5 classes x 8 features x 4 bytes of the file.
@@ -32,12 +32,12 @@ same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$m
 same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
 
 # The same adapter twice is the same; several adapters in one run give what each gives alone.
-$adapt --images few --output again --quiet >out 2>err || complain "adapt again"
+$adapt --images few --output again --adapt atoms --quiet >out 2>err || complain "adapt again"
 cmp -s atoms/adapter.safetensors again/adapter.safetensors || complain "the same command gave another adapter"
 for method in centroid head norm full lora dora bora; do
     expect 0 "^$method, 5 classes, 25 pictures" $adapt --images few --output $method --adapt $method --steps 3 --holdout 0.4
 done
-expect 0 'folds, optimistic' $adapt --images few --output folded --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
+expect 0 'folds, optimistic' $adapt --images few --output folded --adapt atoms --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
 expect 0 'leave-one-out$' $adapt --images few --output means --adapt centroid --early-stop # there is nothing to choose
 expect 0 'leave-one-out' $adapt --images few --output supported --adapt norm --bn support --leave-one-out --steps 3
 $classify --adapter atoms,head,dora,full,norm,supported,lora,bora new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
@@ -118,8 +118,8 @@ cp -r few warned && cp "warned/$first/0.ppm" "warned/$(ls few | tail -n 1)/copy.
 expect 0 'preflight: .*copy.ppm.*in different classes' $adapt --images warned --output warned_out --adapt head --steps 2
 for class in few/*; do mkdir -p "one/${class#few/}" && cp "$class/0.ppm" "one/${class#few/}"; done
 expect 0 'accuracy +not estimated' $adapt --images one --output one_out --adapt centroid
-expect 2 'transductive' $adapt --images few --output no --bn transductive
-expect 2 'contradict' $adapt --images few --output no --holdout 0.2 --leave-one-out
+expect 2 'transductive' $adapt --images few --output no --adapt atoms --bn transductive
+expect 2 'contradict' $adapt --images few --output no --adapt atoms --holdout 0.2 --leave-one-out
 expect 2 'IMAGES is missing' $classify --adapter atoms
 expect 4 "cannot open 'nowhere.ppm'" $classify --adapter atoms nowhere.ppm
 echo hello >broken.ppm

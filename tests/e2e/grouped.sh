@@ -20,8 +20,8 @@ done
 expect 2 'groups of channels cannot be applied first' $episodes --model model.safetensors --adapt atoms --conv coefficients-first
 # An adapter, its drawing, and the exported weights with the adapter merged in.
 "$SHAPES" few 3 0 4 16 || complain "no pictures"
-expect 0 'atoms, 3 classes, 12 pictures' "$ADATOM" adapt --model model.safetensors --images few --output adapter --head linear --steps 3 \
-    --device cpu --no-cache
+expect 0 'atoms, 3 classes, 12 pictures' "$ADATOM" adapt --model model.safetensors --images few --output adapter --adapt atoms \
+    --head linear --steps 3 --device cpu --no-cache
 expect 0 'layer2.atoms' "$ADATOM" inspect model.safetensors --adapter adapter --png atoms.png
 expect 0 'merged.safetensors is written' "$ADATOM" export model.safetensors --adapter adapter --output merged.safetensors
 # Decomposing the exported kernels again loses nothing, since they have this form.

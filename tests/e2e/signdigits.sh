@@ -14,7 +14,7 @@ for class in 0 1 2 3 4 5 6 7 8 9; do
         n=$((n + 1))
     done
 done
-expect 0 'accuracy +not estimated' "$ADATOM" adapt --model "$model" --device cpu --images support --output digits --estimate none
+expect 0 'accuracy +not estimated' "$ADATOM" adapt --model "$model" --device cpu --images support --output digits --adapt atoms --estimate none
 same "$(get digits/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
 # Besides the classifier (10 x 1600 numbers) the adapter is less than 4 KiB, its header included.
 bytes=$(($(wc -c <digits/adapter.safetensors) - 10 * 1600 * 4))

@@ -165,7 +165,7 @@ def written_files():
         safetensors.numpy.save_file({"features": features.astype(dtype), "labels": labels.astype(np.int64)}, "P.safetensors")
         check_episodes("P.safetensors", features.astype(dtype).astype(np.float32), labels)
     safetensors.numpy.save_file({"features": features, "labels": labels.astype(np.int32)}, "P.safetensors", {"classes": '["a","b","c","d","e"]'})
-    run("adapt", "--device", "cpu", "--features", "P.safetensors", "--output", "named", "--estimate", "none")
+    run("adapt", "--device", "cpu", "--features", "P.safetensors", "--adapt", "cosine", "--output", "named", "--estimate", "none")
     if [c["name"] for c in json.load(open("named/adapter_config.json"))["classes"]] != list("abcde"):
         complain("names of classes are not taken from the metadata")
 

@@ -195,7 +195,7 @@ def adapted():
             pictures.append(picture)
             with open(os.path.join("classes", name, "%d.ppm" % i), "wb") as file:
                 file.write(b"P6 %d %d 255\n" % (size, size) + ctypes.string_at(picture.data_ptr(), picture.numel()))
-    adatom("adapt", "--model", "residual", "--images", "classes", "--output", "adapter", "--head", "linear", "--lr-atoms", "0.01",
+    adatom("adapt", "--model", "residual", "--images", "classes", "--output", "adapter", "--adapt", "atoms", "--head", "linear", "--lr-atoms", "0.01",
            "--device", "cpu", "--no-cache")
     result = json.loads(adatom("classify", "classes", "--model", "residual", "--adapter", "adapter", "--top", "3",
                                "--device", "cpu", "--no-cache", "-o", "json"))

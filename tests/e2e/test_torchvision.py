@@ -159,7 +159,7 @@ def main():
             compare("residual, exported, in PyTorch", exported()(inputs), wanted)
 
         new_classes()
-        atoms = adapted("atoms", inputs, "test", True)
+        atoms = adapted("atoms", inputs, "test", True, "--adapt", "atoms")
         first = (atoms.conv1.weight - module.conv1.weight).abs().max()
         last = (atoms.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max()
         if first or not last:
@@ -171,7 +171,7 @@ def main():
             print("adapted, %s: %d of %d right, chance is %d" % (where, right, len(folders), chance))
         if right < 3 * chance:
             sys.exit("adapting has not taught what was shown")
-        adapted("linear", inputs, "test", False, "--head", "linear", "--steps", "5")
+        adapted("linear", inputs, "test", False, "--adapt", "atoms", "--head", "linear", "--steps", "5")
         adapted("centroid", inputs, "test", False, "--adapt", "centroid")
         adapted("lora", inputs, "test", True, "--adapt", "lora", "--steps", "5")
         if resnet18:
