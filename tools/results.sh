@@ -105,8 +105,8 @@ for device in ${*:-cpu}; do
     note episodes e-recipe.json list.json
     for method in centroid head cosine atoms norm atoms+norm full; do adapt $method --model conv4.safetensors --adapt $method; done
     for method in lora dora bora; do adapt $method --model dense.safetensors --adapt $method; done
-    adapt augmented --model conv4.safetensors --augment crop+flip+jitter --batch 8 --estimate folds --folds 3
-    adapt early --model resnet12.safetensors --early-stop --estimate holdout
+    adapt augmented --model conv4.safetensors --adapt atoms --augment crop+flip+jitter --batch 8 --estimate folds --folds 3
+    adapt early --model resnet12.safetensors --adapt atoms --early-stop --estimate holdout
     for adapter in atoms full; do
         run classify -q train --model conv4.safetensors --adapter a-$adapter --top 3 --device "$device" -o json --output-file c-$adapter.json
         note classify c-$adapter.json
