@@ -42,6 +42,15 @@ typedef struct adatom_method {
     /* Most bytes of device memory for tensors; 0: half of what the device has free, more if one task needs it. */
     size_t memory_bytes;
     adatom_procedure procedure; /* a published procedure, which decides the settings above */
+    /* Which layers of the network adapt, beside the classifier: names of adatom_layer_info or patterns (* stands for
+     * any text, ? for any letter), with commas between them; NULL: all. A name also stands for those that go on with a
+     * dot: layer3 for layer3.conv, layer3.norm and layer3.shortcut.conv, which are one layer. Coefficients that layers
+     * share adapt if all of these layers do. What is below the first layer that adapts is computed once. USAGE: a name
+     * that the network has not, or layers in which nothing adapts. Methods that adapt the classifier alone have no use
+     * for it. */
+    const char *layers;
+    /* Of these the last so many that have numbers that adapt; 0: all. USAGE if there are fewer. */
+    int last;
 } adatom_method;
 
 /* Writes the method with its defaults filled in as a JSON object into out[capacity]. Methods with the same text give

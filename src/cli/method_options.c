@@ -16,6 +16,11 @@ static const char *const convs[] = {ADATOM_CONV_LIST(CHOICE_TEXT) NULL};
 #define CHOICE(text, member, list, first, words)                                                                       \
     OPTION(text, ARG_ENUM, member, .choices = (list) + (first), .base = first, .value = "NAME", .help = words)
 static const arg_option method_table[] = {
+    OPTION("layers", ARG_TEXT, layers, .value = "NAME[,NAME]",
+           .help = "layers that adapt, by the names of 'adatom inspect' or patterns with * and ?: 'layer1*,layer20' "
+                   "(default all)"),
+    OPTION("last", ARG_INT, last, .least = 0, .most = 1e6, .value = "N",
+           .help = "of these only the last N that have numbers that adapt; 0: all"),
     OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N",
            .help = "optimiser steps; 0: the method's default"),
     CHOICE("optimizer", optimizer, optimizers, 1, "optimiser of all methods that take steps (default adam)"),
@@ -54,6 +59,8 @@ arg_group method_group(method_options *values) {
 
 adatom_method method_params(const method_options *o, const char *adapt, uint64_t seed) {
     adatom_method m = {.size = sizeof m,
+                       .layers = o->layers,
+                       .last = o->last,
                        .steps = o->steps,
                        .optimizer = o->optimizer,
                        .lr = o->lr,

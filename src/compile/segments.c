@@ -168,7 +168,9 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
 
 void ad_built_clear(ad_built *built) {
     ad_plan_destroy(&built->plan);
+    ad_free(built->at);
     ad_free(built->lowrank);
+    built->at = NULL;
     built->lowrank = NULL;
     built->lowrank_count = 0;
 }

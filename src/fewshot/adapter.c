@@ -137,7 +137,7 @@ static adatom_status check_variance(const adatom_adapter *a, const ad_adapter_te
     return ADATOM_OK;
 }
 
-adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles) {
+adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles, bool *layers) {
     adatom_status status = ADATOM_OK;
     char hash[17];
     *roles = 0;
@@ -157,6 +157,7 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
         } else {
             AD_TRY(ad_adapter_param(a, model, i, &param, &part));
             *roles |= 1u << model->net.params[param].role;
+            if (layers) ad_layers_mark(&model->net, param, layers);
             if (model->net.params[param].role == AD_ROLE_STATISTICS && part == 1) AD_TRY(check_variance(a, t));
         }
     }

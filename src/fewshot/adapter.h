@@ -2,7 +2,7 @@
 #ifndef AD_FEWSHOT_ADAPTER_H
 #define AD_FEWSHOT_ADAPTER_H
 
-#include "net/lowrank.h"
+#include "net/layer_choice.h"
 #include <adatom/adapter.h>
 #include <jansson.h>
 #include <string.h>
@@ -55,8 +55,9 @@ const ad_node *ad_adapter_node(const adatom_model *model, const char *module);
 /* Parameter and part of the model that tensor i, no low-rank one, stands for. BAD_DATA where there is none of that name
  * and shape. */
 adatom_status ad_adapter_param(const adatom_adapter *adapter, const adatom_model *model, int i, int *param, int *part);
-/* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds. */
-adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles);
+/* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds, whose nodes are
+ * marked in layers[node_count] (may be NULL). */
+adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles, bool *layers);
 
 /* Which task of the estimate leaves each picture out (fold[images]; AD_FOLD_NONE: none does) and how many tasks there
  * are (0: none); fills in params->estimate. Class by class in a drawn order, each class beginning where the one before

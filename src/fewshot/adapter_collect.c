@@ -43,11 +43,10 @@ static adatom_status collect_parameters(const ad_adapter_fit *f, const float *va
     adatom_status status = ADATOM_OK;
     for (int i = 0; i < net->param_count; i++) {
         const ad_param *p = &net->params[i];
-        const bool kept = p->role == AD_ROLE_STATISTICS ? built->statistics >= 0
-                                                        : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
-        if (!kept) continue;
-        const size_t block = p->role == AD_ROLE_STATISTICS ? built->adapted_count : built->role_offset[p->role];
-        const float *from = values + block + p->offset - net->role_begin[p->role];
+        const bool statistics = p->role == AD_ROLE_STATISTICS && built->statistics >= 0;
+        if (!statistics && built->at[i] == AD_NOT_ADAPTED) continue;
+        const float *from =
+            values + (statistics ? built->adapted_count + p->offset - net->role_begin[p->role] : built->at[i]);
         for (int part = 0; part < ad_param_parts(p); part++) {
             char name[AD_PARAM_NAME];
             int64_t shape[AD_PARAM_RANK];

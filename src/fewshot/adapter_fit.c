@@ -44,6 +44,7 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
         return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only",
                        adatom_procedure_name(f->method.procedure));
     adatom_status status = ad_settings_resolve(f->ctx, &f->method, &f->settings);
+    if (status == ADATOM_OK) status = ad_settings_layers(f->ctx, &f->settings, &f->model->net, &f->layers);
     if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
@@ -236,6 +237,7 @@ adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *mode
     AD_TRY(make_adapter(&f, best, out));
 done:
     ad_session_clear(&f.session);
+    ad_free(f.layers);
     ad_free(f.labels);
     ad_free(f.fold);
     ad_free(f.order);

@@ -64,7 +64,7 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     unsigned roles;
     const size_t classes = (size_t)a->info.classes, features = (size_t)a->info.features;
     *out = NULL;
-    AD_TRY(ad_adapter_check(a, model, &roles));
+    AD_TRY(ad_adapter_check(a, model, &roles, NULL));
     AD_TRY(merge_network(a, model, out));
     const ad_network *net = &(*out)->net;
     float *head = (*out)->values + net->params[net->head].offset,
@@ -120,7 +120,7 @@ static adatom_status look_at_tensor(const adatom_adapter *a, const adatom_model 
     *values = NULL;
     if (index < 0 || index >= a->info.tensors)
         return ad_fail(a->ctx, ADATOM_USAGE, "the adapter has no tensor %d, only %d", index, a->info.tensors);
-    AD_TRY(ad_adapter_check(a, model, &roles));
+    AD_TRY(ad_adapter_check(a, model, &roles, NULL));
     const int i = ad_adapter_module(a, index);
     const ad_adapter_tensor *t = &a->tensors[i];
     const ad_node *node = ad_adapter_is_lowrank(t) ? ad_adapter_node(model, t->module) : NULL;

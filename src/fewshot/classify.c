@@ -22,6 +22,7 @@ typedef struct classification {
     const adatom_adapter *const *adapters;
     adatom_classify_params p;
     size_t images;
+    bool *layers; /* of the model: those of which an adapter holds a tensor */
     /* The results that the running pass of the pictures is for: which[count], each under the features of a task of its
      * own, or all under those of the only task. */
     const size_t *which;
@@ -31,20 +32,20 @@ typedef struct classification {
 } classification;
 
 /* Writes the parameters of the task in place `slot`: the model's, and over them the adapter's. */
-static adatom_status write_adapted(classification *c, unsigned roles, int slot, const adatom_adapter *a) {
+static adatom_status write_adapted(classification *c, int slot, const adatom_adapter *a) {
     const ad_network *net = &c->model->net;
     const ad_built *built = &c->session.built;
     adatom_status status = ADATOM_OK;
     float *block = ad_calloc(c->ctx, built->adapted_count, sizeof *block);
     if (!block) return ADATOM_OUT_OF_MEMORY;
-    for (int role = 0; role < AD_ROLE_COUNT; role++)
-        if (roles >> role & 1)
-            memcpy(block + built->role_offset[role], c->model->values + net->role_begin[role],
-                   (net->role_begin[role + 1] - net->role_begin[role]) * sizeof(float));
+    for (int i = 0; i < net->param_count; i++)
+        if (built->at[i] != AD_NOT_ADAPTED)
+            memcpy(block + built->at[i], c->model->values + net->params[i].offset,
+                   net->params[i].count * sizeof(float));
     for (int i = 0, param, part; i < a->count; i++) {
         AD_TRY(ad_adapter_param(a, c->model, i, &param, &part));
         const ad_param *p = &net->params[param];
-        float *to = block + built->role_offset[p->role] + p->offset - net->role_begin[p->role];
+        float *to = block + built->at[param];
         for (size_t e = 0; e < a->tensors[i].elements; e++) to[ad_param_at(p, part, e)] = a->tensors[i].values[e];
     }
     AD_TRY(ad_session_write(&c->session, built->adapted, slot, 0, block, built->adapted_count));
@@ -68,12 +69,13 @@ static void take_probabilities(void *user, size_t first, size_t n, const float *
 }
 
 /* Classifies all pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose
- * features serve them all; else a task for each, with its own copy of those roles. */
+ * features serve them all; else a task for each, with its own copy of what c->layers have of those roles. */
 static adatom_status classify_under(classification *c, unsigned roles, const size_t *which, size_t count) {
     ad_session *s = &c->session;
     adatom_status status;
     const ad_build_params build = {.net = &s->model->net,
                                    .adapt = roles,
+                                   .layers = c->layers,
                                    .query = (int)s->rows.part,
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
@@ -85,7 +87,7 @@ static adatom_status classify_under(classification *c, unsigned roles, const siz
     for (size_t at = 0; at < count; at += group) {
         AD_TRY(ad_session_start(s));
         for (size_t t = 0; t < tasks && roles; t++)
-            AD_TRY(write_adapted(c, roles, (int)t, c->adapters[which[AD_MIN(at + t, count - 1)]]));
+            AD_TRY(write_adapted(c, (int)t, c->adapters[which[AD_MIN(at + t, count - 1)]]));
         c->which = which + at;
         c->count = AD_MIN(group, count - at);
         c->own_tasks = roles != 0;
@@ -168,7 +170,8 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_status status;
     size_t *which = ad_calloc(c->ctx, 2 * results, sizeof *which), shared = 0, moved = 0;
-    if (!which) return ADATOM_OUT_OF_MEMORY;
+    c->layers = ad_calloc(c->ctx, (size_t)model->net.node_count, sizeof *c->layers);
+    if (!which || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
     adatom_dataset_describe(dataset, &info);
     c->images = info.images;
     if (!c->p.batch) c->p.batch = 32;
@@ -188,7 +191,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     }
     for (size_t i = 0; i < adapter_count; i++) {
         unsigned held;
-        AD_TRY(ad_adapter_check(adapters[i], model, &held));
+        AD_TRY(ad_adapter_check(adapters[i], model, &held, c->layers));
         if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
         if (held)
             which[results + moved++] = i;
@@ -212,6 +215,7 @@ done:
     ad_session_clear(&c->session);
     adatom_predictions_destroy(&c->out);
     adatom_adapter_destroy(&own);
+    ad_free(c->layers);
     ad_free(which);
     return status;
 }

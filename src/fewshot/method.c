@@ -102,6 +102,12 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
             return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+    for (const char *at = s->layers.names; at && *at; at++)
+        if (*at <= ' ' || *at > '~')
+            return ad_fail(ctx, ADATOM_USAGE, "the layers '%.100s' are no names with commas between them",
+                           s->layers.names);
+    if (s->layers.last < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "the last %d layers cannot adapt; 0 stands for all", s->layers.last);
     if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
         return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
     if (!(fabsf(s->lowrank.scale) <= 1e3f))
@@ -123,6 +129,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->kind = which;
     snprintf(s->name, sizeof s->name, "%s", adatom_adapt_kind_name(which));
     s->adapt = methods[which].adapt;
+    s->layers = (ad_layer_choice){.names = m->layers, .last = m->last};
     s->head = methods[which].head;
     s->head_init = methods[which].head_init;
     const bool trains = s->head != AD_HEAD_CENTROID;
@@ -207,6 +214,10 @@ json_t *ad_settings_json(const ad_settings *s) {
         ad_json_set(o, "rank", json_integer(s->lowrank.rank), &bad);
         ad_json_set(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)), &bad);
     }
+    if (s->adapt || s->lowrank.kind != AD_LOWRANK_NONE) {
+        if (s->layers.names) ad_json_set(o, "layers", json_string(s->layers.names), &bad);
+        if (s->layers.last) ad_json_set(o, "last", json_integer(s->layers.last), &bad);
+    }
     if (s->batch) {
         ad_json_set(o, "batch", json_integer(s->batch), &bad);
         ad_json_set(o, "epochs", json_integer(s->epochs), &bad);
@@ -232,6 +243,20 @@ adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *metho
     if (size > capacity)
         return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", size, capacity);
     return ADATOM_OK;
+}
+
+adatom_status ad_settings_layers(adatom_context *ctx, const ad_settings *s, const ad_network *net, bool **out) {
+    const ad_adapting what = {.method = s->name, .roles = s->adapt, .lowrank = s->lowrank};
+    *out = NULL;
+    if (!s->layers.names && !s->layers.last) return ADATOM_OK;
+    bool *chosen = ad_calloc(ctx, (size_t)net->node_count, sizeof *chosen);
+    if (!chosen) return ADATOM_OUT_OF_MEMORY;
+    const adatom_status status = ad_layers_choose(ctx, net, &s->layers, &what, chosen);
+    if (status == ADATOM_OK)
+        *out = chosen;
+    else
+        ad_free(chosen);
+    return status;
 }
 
 void ad_settings_apply(const ad_settings *s, ad_build_params *build) {

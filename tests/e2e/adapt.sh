@@ -55,6 +55,25 @@ head -n 1 top.jsonl >line.json
 same "$(get line.json rank)" 1 "rank"
 expect 0 '^new/.* own ' $classify new/*/20.ppm # the model's own classifier
 
+# Some layers only: their tensors are the adapter, which classify, inspect and export take like any other.
+expect 0 'atoms, 5 classes' $adapt --images few --output top --last 1 --steps 3
+same "$(get top/adapter_config.json target_modules)/$(get top/adapter_config.json method.last)" '["layer4.atoms"]/1' "the last layer"
+expect 0 'full, 5 classes' $adapt --images few --output some --adapt full --layers 'layer3,*4.norm' --steps 3 --bn support
+expect 0 'lora, 5 classes' $adapt --images few --output one --adapt lora --layers layer2 --steps 3
+same "$(get one/adapter_config.json target_modules)/$(get one/adapter_config.json method.layers)" '["layer2.conv"]/layer2' "one layer"
+$classify --adapter top,some,full,one new -o csv >all.csv 2>err || complain "adapters of some layers: $(tail -n 1 err)"
+for method in top some full one; do
+    $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
+    grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
+done
+expect 0 '^full, layers layer3,\*4.norm, 5 classes' "$ADATOM" inspect "$model" --adapter some
+expect 0 '^atoms, the last 1, 5 classes' "$ADATOM" inspect "$model" --adapter top
+expect 0 'is written' "$ADATOM" export "$model" --adapter some --output some.safetensors
+expect 2 "no layer 'layr2'" $adapt --images few --output no --layers 'layer3,layr2'
+expect 2 "'layer1' have no numbers that 'atoms' adapts" $adapt --images few --output no --layers layer1
+expect 2 'only 3 have numbers' $adapt --images few --output no --last 4
+[ ! -e no ] || complain "an adapter of no layers was written"
+
 # inspect tells how far the atoms moved, and draws them.
 expect 0 'layer2.atoms +72' "$ADATOM" inspect "$model" --adapter atoms --png atoms.png
 same "$(od -A n -t x1 -N 8 atoms.png | tr -d ' ')" 89504e470d0a1a0a "a PNG"

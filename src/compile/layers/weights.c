@@ -34,7 +34,7 @@ adatom_status ad_weights_check(const ad_tape *tape) {
         return ad_fail(tape->ctx, ADATOM_USAGE,
                        "a low-rank adapter adds to composed kernels; no other way of computing them can be asked for");
     for (int i = 0; i < tape->net->node_count; i++)
-        if (ad_lowrank_adapts(&tape->net->nodes[i])) return ADATOM_OK;
+        if (ad_way_lowrank(tape, i)) return ADATOM_OK;
     return ad_fail(tape->ctx, ADATOM_USAGE,
                    "a low-rank adapter needs a convolution larger than 1x1; this network has none");
 }
@@ -52,7 +52,7 @@ size_t ad_weights_layout(ad_tape *tape, size_t end) {
     }
     for (int i = 0; i < tape->net->node_count; i++) {
         const ad_node *node = &tape->net->nodes[i];
-        if (!ad_lowrank_adapts(node)) continue;
+        if (!ad_way_lowrank(tape, i)) continue;
         ad_lowrank_layer *layer = &out->lowrank[out->lowrank_count++];
         *layer = (ad_lowrank_layer){.node = i, .a = end};
         layer->b = layer->a + ad_tape_round(ad_lowrank_a_count(node, how->rank));
