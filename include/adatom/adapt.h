@@ -20,7 +20,7 @@ typedef struct adatom_method {
     float lr;                   /* learning rate of the classifier (head) */
     /* Learning rates of atoms; of batch norm's scale and shift; of everything else with method full. */
     float lr_atoms, lr_norm, lr_full;
-    float lr_adapter; /* rate of low-rank adapters (lora, dora, bora) */
+    float lr_adapter; /* rate of adapters of kernels (lora, dora, bora, tsa) */
     int rank;         /* rank of low-rank adapters, 1..256; 0: 4 */
     /* Kernels change by adapter_scale/rank times the product of the low-rank matrices; the quotient's magnitude is at
      * most 1000. 0: the rank, so that it is 1. */

@@ -28,7 +28,7 @@ static const arg_option method_table[] = {
     RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
     RATE("lr-norm", lr_norm, 1000, "learning rate of batch norm's scale and shift"),
     RATE("lr-full", lr_full, 1000, "learning rate of everything else with full"),
-    RATE("lr-adapter", lr_adapter, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
+    RATE("lr-adapter", lr_adapter, 1000, "learning rate of adapters of kernels: lora, dora, bora, tsa"),
     OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "rank of low-rank adapters; 0: 4"),
     REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
     RATE("momentum", momentum, 0.999999, "momentum of sgd; beta1 of adam (default 0.9)"),

@@ -146,6 +146,7 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
                       .gradient = -1,
                       .statistics = -1,
                       .head = -1,
+                      .alignment = -1,
                       .head_bias = -1};
     ad_tape tape;
     ad_pass support = {0};

@@ -238,8 +238,8 @@ static adatom_status fill_query(adaptation *a, int at) {
     return ADATOM_OK;
 }
 
-/* What of the tasks INIT does not know: random heads and low-rank adapters, the same for an episode however many run at
- * once. */
+/* What of the tasks INIT does not know: random heads and adapters of kernels, the same for an episode however many run
+ * at once. */
 static adatom_status start_random(adaptation *a, int at) {
     ad_session *s = &a->session;
     const size_t count = a->settings.head_random ? s->built.plan->tensors[s->built.head].count : 0;

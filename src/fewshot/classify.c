@@ -1,7 +1,7 @@
 /* Classifying pictures under one or several adapters. The network gives features on the device; the classifiers, a few
  * thousand products a picture, are applied on the host. Adapters that leave the network as it is share one pass; those
- * that move parameters are the tasks of one plan, each with its own copy of what moved. Low-rank ones run one after the
- * other, merged into their kernels. */
+ * that move parameters are the tasks of one plan, each with its own copy of what moved. Adapters of kernels run one
+ * after the other, merged into them. */
 #include "fewshot/adapter.h"
 #include "fewshot/session.h"
 
@@ -22,7 +22,8 @@ typedef struct classification {
     const adatom_adapter *const *adapters;
     adatom_classify_params p;
     size_t images;
-    bool *layers; /* of the model: those of which an adapter holds a tensor */
+    float *aligned; /* [batch][features] where the adapter has an alignment */
+    bool *layers;   /* of the model: those of which an adapter holds a tensor */
     /* The results that the running pass of the pictures is for: which[count], each under the features of a task of its
      * own, or all under those of the only task. */
     const size_t *which;
@@ -62,8 +63,13 @@ static void take_probabilities(void *user, size_t first, size_t n, const float *
     for (size_t r = 0; r < c->count; r++)
         for (size_t i = 0; i < n; i++) {
             const size_t result = c->which[r], classes = (size_t)c->out->classes[result];
-            ad_adapter_probabilities(c->adapters[result], features + r * task_stride + i * width,
-                                     c->out->probabilities[result] + (first + i) * classes);
+            const float *row = features + r * task_stride + i * width;
+            if (c->aligned) {
+                ad_adapter_align(c->adapters[result], ad_adapter_alignment(c->adapters[result]), row,
+                                 c->aligned + i * width);
+                row = c->aligned + i * width;
+            }
+            ad_adapter_probabilities(c->adapters[result], row, c->out->probabilities[result] + (first + i) * classes);
         }
     ad_session_tell(&c->session, n * c->count);
 }
@@ -97,15 +103,21 @@ done:
     return status;
 }
 
-/* Classifies all pictures under a low-rank adapter: the model becomes one with its kernels. */
+/* Classifies all pictures under an adapter of kernels: the model becomes one with its kernels. */
 static adatom_status classify_merged(classification *c, size_t which) {
     adatom_model *merged = NULL;
     adatom_status status;
     AD_TRY(adatom_adapter_merge(c->adapters[which], c->model, &merged));
+    if (ad_adapter_alignment(c->adapters[which])) {
+        c->aligned = ad_malloc(c->ctx, c->session.rows.part * (size_t)c->model->net.features, sizeof *c->aligned);
+        if (!c->aligned) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    }
     ad_session_change_model(&c->session, merged);
     AD_TRY(classify_under(c, 0, &which, 1));
 done:
     ad_session_change_model(&c->session, c->model);
+    ad_free(c->aligned);
+    c->aligned = NULL;
     adatom_model_destroy(&merged);
     return status;
 }

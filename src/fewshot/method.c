@@ -29,6 +29,7 @@ static const struct {
     [ADATOM_ADAPT_LORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
     [ADATOM_ADAPT_DORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
     [ADATOM_ADAPT_BORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
+    [ADATOM_ADAPT_TSA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_TSA},
 };
 
 #define METHOD_COUNTED(value, text) +1
@@ -156,11 +157,13 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : ad_or_default(m->lr_atoms, s->adam ? 3e-3f : 0.01f);
     s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : ad_or_default(m->lr_norm, s->adam ? 1e-3f : 0.01f);
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
-    s->lr_adapter = ad_or_default(m->lr_adapter, s->adam ? 3e-3f : 0.01f);
+    const ad_lowrank_kind lowrank = methods[which].lowrank;
     const int rank = m->rank ? m->rank : 4;
-    s->lowrank = (ad_lowrank){.kind = methods[which].lowrank,
+    s->lr_adapter = ad_or_default(m->lr_adapter, !s->adam ? 0.01f : lowrank == AD_LOWRANK_TSA ? 3e-4f : 3e-3f);
+    s->lowrank = (ad_lowrank){.kind = lowrank,
                               .rank = rank,
                               .scale = (m->adapter_scale == 0.0f ? (float)rank : m->adapter_scale) / (float)rank};
+    if (lowrank == AD_LOWRANK_TSA) s->lowrank = (ad_lowrank){.kind = lowrank, .scale = 1};
     s->momentum = ad_or_default(m->momentum, 0.9f);
     s->dampening = ad_or_default(m->dampening, s->adam ? 0.999f : 0.0f);
     s->nesterov = m->nesterov;
@@ -211,6 +214,8 @@ json_t *ad_settings_json(const ad_settings *s) {
         if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) ad_json_set(o, rates[r], json_real((double)s->lr[r]), &bad);
     if (s->lowrank.kind != AD_LOWRANK_NONE) {
         ad_json_set(o, "lr_adapter", json_real((double)s->lr_adapter), &bad);
+    }
+    if (s->lowrank.rank > 0 && s->lowrank.kind != AD_LOWRANK_NONE) {
         ad_json_set(o, "rank", json_integer(s->lowrank.rank), &bad);
         ad_json_set(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)), &bad);
     }

@@ -35,7 +35,7 @@ static bool node_adapts(const ad_network *net, const ad_adapting *what, const bo
     const ad_node *node = &net->nodes[number];
     int params[PARAMS];
     if (!chosen[number]) return false;
-    if (what->lowrank.kind != AD_LOWRANK_NONE && ad_lowrank_adapts(node)) return true;
+    if (ad_lowrank_adapts(what->lowrank.kind, node)) return true;
     params_of(node, params);
     for (int i = 0; i < PARAMS; i++)
         if (params[i] >= 0 && (what->roles >> net->params[params[i]].role & 1) &&

@@ -20,7 +20,7 @@ typedef struct setting {
     ad_lowrank lowrank;
     int group;
     const char *layers; /* those that adapt, of these the last so many */
-    int last;
+    int last, draws;    /* draws: numbers whose gradient is compared; 0: 40 */
 } setting;
 
 /* Host values of everything a run reads. */
