@@ -15,7 +15,8 @@
 
 struct ad_push_elementwise {
     AD_INT a_task, b_task, y_task, count;
-    AD_INT apart; /* of FILL: element number apart - 1 becomes `other` */
+    AD_INT a_begin; /* a multiple of 4 */
+    AD_INT apart;   /* of FILL: element number apart - 1 becomes `other` */
     AD_FLOAT value, other;
 };
 

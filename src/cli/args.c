@@ -76,6 +76,9 @@ static size_t choice_count(const char *const *choices) {
     return count;
 }
 
+/* Room for the names of one option: the longest list is that of networks. */
+enum { ARG_CHOICES_TEXT = 2048 };
+
 static void join(const char *const *choices, char *out, size_t capacity) {
     size_t used = 0;
     out[0] = 0;
@@ -86,7 +89,7 @@ static void join(const char *const *choices, char *out, size_t capacity) {
 static const char *choose(parser *p, const char *what, const char *word, const char *const *choices) {
     const char *found = args_choice(word, choices);
     if (found) return found;
-    char all[256];
+    char all[ARG_CHOICES_TEXT];
     join(choices, all, sizeof all);
     const char *close = args_nearest(word, choices, choice_count(choices), sizeof *choices);
     if (close)
@@ -290,7 +293,7 @@ static bool check_required(parser *p, size_t positionals) {
         }
     if (positionals < p->spec->positional_count) {
         const arg_positional *missing = &p->spec->positionals[positionals];
-        char all[256] = "";
+        char all[ARG_CHOICES_TEXT] = "";
         if (missing->choices) join(missing->choices, all, sizeof all);
         return fail(p, "%s is missing%s%s", missing->name, missing->choices ? ": one of " : "", all);
     }
@@ -392,7 +395,7 @@ static void wrap(FILE *out, const char *text, size_t column, size_t indent) {
 
 static void help_option(const arg_option *option, FILE *out) {
     enum { COLUMN = 28 };
-    char left[128], text[1024], all[256] = "";
+    char left[128], all[ARG_CHOICES_TEXT] = "", text[1024 + sizeof all];
     char letter[8] = "";
     if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
     snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, option->type == ARG_FLAG ? "[no-]" : "", option->name,

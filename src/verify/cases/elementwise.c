@@ -20,6 +20,9 @@ void ad_cases_elementwise(ad_case_list *list) {
         fill.op.i[0] = (sizes[s].c + 2) / 2; /* in the middle, and the only one */
         ad_case_add(list, fill, sizes[s].quick, "apart");
         ad_case_add(list, copy, sizes[s].quick, NULL);
+        copy.op.i[0] = 8;
+        ad_case_add(list, copy, sizes[s].quick, NULL);
+        copy.op.i[0] = 0;
         ad_case_share(&copy, 0);
         if (copy.tasks > 1) ad_case_add(list, copy, sizes[s].quick, NULL);
     }

@@ -1,5 +1,5 @@
 /* Adapters of kernels: where they start, and merged into kernels. */
-#include "network.h"
+#include "tests/network/network.h"
 #include "tests/choices.h"
 
 #include <math.h>
