@@ -18,7 +18,7 @@ typedef struct adatom_method {
     int steps;                  /* optimiser steps, 1..1e6; 0: the method's default */
     adatom_optimizer optimizer; /* default: adam */
     float lr;                   /* learning rate of the classifier (head) */
-    /* Learning rates of atoms; of batch norm's scale and shift; of everything else with method full. */
+    /* Learning rates of atoms; of the scale and shift of norms; of everything else with method full. */
     float lr_atoms, lr_norm, lr_full;
     float lr_adapter; /* rate of adapters of kernels (lora, dora, bora, tsa) */
     int rank;         /* rank of low-rank adapters, 1..256; 0: 4 */

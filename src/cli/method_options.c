@@ -26,7 +26,7 @@ static const arg_option method_table[] = {
     CHOICE("optimizer", optimizer, optimizers, 1, "optimiser of all methods that take steps (default adam)"),
     RATE("lr", lr, 1000, "learning rate of the head"),
     RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
-    RATE("lr-norm", lr_norm, 1000, "learning rate of batch norm's scale and shift"),
+    RATE("lr-norm", lr_norm, 1000, "learning rate of the scale and shift of norms"),
     RATE("lr-full", lr_full, 1000, "learning rate of everything else with full"),
     RATE("lr-adapter", lr_adapter, 1000, "learning rate of adapters of kernels: lora, dora, bora, tsa"),
     OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "rank of low-rank adapters; 0: 4"),

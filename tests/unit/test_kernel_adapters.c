@@ -1,9 +1,12 @@
-/* Adapters of kernels on networks of depthwise, grouped and 1x1 convolutions, through the public API on the CPU engine:
- * which convolutions have one, and what is fitted, kept, loaded and merged gives the same answers. */
+/* What adapts of networks of depthwise, grouped and 1x1 convolutions: which convolutions have adapters of kernels, and
+ * what is fitted, kept, loaded and merged gives the same answers on the CPU engine; norms of both kinds; residual atoms
+ * of depthwise kernels. */
+#include "compile/build.h"
 #include "fewshot/adapter.h"
 #include "tests/choices.h"
 #include "tests/run_suite.h"
 
+#include <adatom/transfer.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,12 +155,97 @@ START_TEST(places) {
 }
 END_TEST
 
+/* Numbers that adapt of a plan with these roles, without the classifier. */
+static uint64_t adapted(unsigned roles) {
+    static const int32_t chunks[] = {4};
+    ad_built built;
+    const ad_build_params p = {.net = &model->net,
+                               .tasks = 1,
+                               .way = 2,
+                               .adapt = roles,
+                               .support = 2,
+                               .query = 2,
+                               .query_rounds = 1,
+                               .steps = 1,
+                               .head = AD_HEAD_COSINE,
+                               .head_init = AD_HEAD_MEANS,
+                               .cosine_scale = 10,
+                               .data_size = SIZE,
+                               .chunks = chunks,
+                               .chunk_count = 1};
+    OK(ad_build(ctx, &p, &built));
+    const uint64_t count = built.adapted_logical - 2 * (uint64_t)model->net.features;
+    ad_built_clear(&built);
+    return count;
+}
+
+/* Norm is scale and shift of batch norms and of layer norms, not the factors before residual sums; full is everything.
+ */
+START_TEST(roles) {
+    begin(archs[_i]);
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
+    adatom_model_describe(model, &info);
+    uint64_t norms = 0;
+    for (int i = 0; i < model->net.node_count; i++) {
+        const ad_node *node = &model->net.nodes[i];
+        if (node->kind == AD_NODE_LAYER_NORM || (node->kind == AD_NODE_NORM && node->gamma >= 0))
+            norms += 2 * (uint64_t)model->net.params[node->gamma].c;
+    }
+    ck_assert_uint_gt(norms, 1000);
+    ck_assert_uint_eq(adapted(1u << AD_ROLE_NORM), norms);
+    ck_assert_uint_eq(adapted((1u << AD_ROLE_STATISTICS) - 1 - (1u << AD_ROLE_HEAD)), info.parameters);
+    end();
+}
+END_TEST
+
+/* Residual: the kernels are those of before, the atoms zero, and the coefficients of a depthwise layer orthogonal
+ * columns (singular vectors) of mean square 1/m. Replaced with k*k atoms a depthwise kernel is itself up to rounding.
+ */
+START_TEST(depthwise_atoms) {
+    begin(archs[_i]);
+    const adatom_decompose_params residual = {.size = sizeof residual, .residual = true, .atoms = 9},
+                                  replaced = {.size = sizeof replaced, .atoms = 9};
+    adatom_model *beside, *instead = NULL;
+    int depthwise = 0;
+    OK(adatom_model_decompose(model, &residual, &beside));
+    if (strcmp(archs[_i], "mobilenet_v2") == 0) OK(adatom_model_decompose(model, &replaced, &instead));
+    for (int i = 1; i < beside->net.node_count; i++) {
+        const ad_node *node = &beside->net.nodes[i];
+        double distance;
+        if (node->kind != AD_NODE_CONV) continue;
+        OK(adatom_model_distance(model, beside, i - 1, &distance));
+        ck_assert_double_eq(distance, 0);
+        if (!ad_node_depthwise(node)) continue;
+        depthwise++;
+        ck_assert_int_eq(node->m, 9);
+        if (instead) OK(adatom_model_distance(model, instead, i - 1, &distance));
+        ck_assert_double_lt(distance, 1e-6);
+        const ad_param *atoms = &beside->net.params[node->atoms], *shared = &beside->net.params[node->coefficients];
+        const float *alpha = beside->values + shared->offset; /* [1][m][o] */
+        for (size_t e = 0; e < atoms->count; e++) ck_assert(beside->values[atoms->offset + e] == 0);
+        for (int a = 0; a < 9; a++)
+            for (int b = 0; b <= a; b++) {
+                double dot = 0;
+                for (int c = 0; c < node->o; c++)
+                    dot += (double)alpha[a * node->o + c] * (double)alpha[b * node->o + c];
+                ck_assert_double_eq_tol(dot / node->o, a == b ? 1.0 / 9 : 0, 1e-5);
+            }
+    }
+    ck_assert_int_gt(depthwise, 5);
+    adatom_model_destroy(&beside);
+    adatom_model_destroy(&instead);
+    end();
+}
+END_TEST
+
 int main(void) {
-    TCase *tests = tcase_create("kernel_adapters");
-    tcase_add_loop_test(tests, same_answers, 0, FITTED);
-    tcase_add_loop_test(tests, places, 0, AD_COUNT(archs));
-    tcase_set_timeout(tests, 300);
+    TCase *answers = tcase_create("answers"), *adapted_numbers = tcase_create("adapted_numbers");
+    tcase_add_loop_test(answers, same_answers, 0, FITTED);
+    tcase_add_loop_test(adapted_numbers, places, 0, AD_COUNT(archs));
+    tcase_add_loop_test(adapted_numbers, roles, 0, AD_COUNT(archs));
+    tcase_add_loop_test(adapted_numbers, depthwise_atoms, 0, 3); /* the last has none */
     Suite *suite = suite_create("kernel_adapters");
-    suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, answers);
+    suite_add_tcase(suite, adapted_numbers);
     return run_suite(suite, CK_NOFORK);
 }
