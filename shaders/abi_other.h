@@ -14,8 +14,10 @@
 #define AD_ACTIVATION_GELU_TANH 9
 
 struct ad_push_elementwise {
-    AD_INT a_task, b_task, y_task, count, a_begin; /* a_begin: a multiple of 4 */
-    AD_FLOAT value;
+    AD_INT a_task, b_task, y_task, count;
+    AD_INT a_begin; /* a multiple of 4 */
+    AD_INT apart;   /* of FILL: element number apart - 1 becomes `other` */
+    AD_FLOAT value, other;
 };
 
 struct ad_push_gather {

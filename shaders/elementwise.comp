@@ -1,5 +1,5 @@
-/* y[e] = value (INPUTS 0, FILL), a[a_begin + e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task.
- * y of ADD may be a: IN_PLACE then says so, and its own binding is not used (abi_other.h).
+/* y[e] = value, or `other` of one element (INPUTS 0, FILL), a[a_begin + e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2,
+ * ADD), e < count, per task. y of ADD may be a: IN_PLACE then says so, and its own binding is not used (abi_other.h).
  * Layout: 4 floats an invocation; task strides are multiples of 4 floats, count is any number (lib/tail.glsl).
  * Grid: lib/grid.glsl, ceil(count/4) items a task. Bytes: 4*count*(INPUTS + 1) a task.
  * Reference: FILL, COPY, ADD. */
@@ -29,6 +29,8 @@ void main() {
     const uint left = uint(p.count) - begin, at_y = task * uint(p.y_task) + begin;
 #if INPUTS == 0
     vec4 value = vec4(p.value);
+    const uint apart = uint(p.apart - 1) - begin; /* wraps where it is none of these four */
+    if (apart < 4) value[apart] = p.other;
 #else
     vec4 value = LOAD4(a, uint(p.a_begin) + task * uint(p.a_task) + begin, left);
 #endif

@@ -18,9 +18,9 @@ typedef struct adatom_method {
     int steps;                  /* optimiser steps, 1..1e6; 0: the method's default */
     adatom_optimizer optimizer; /* default: adam */
     float lr;                   /* learning rate of the classifier (head) */
-    /* Learning rates of atoms; of batch norm's scale and shift; of everything else with method full. */
+    /* Learning rates of atoms; of the scale and shift of norms; of everything else with method full. */
     float lr_atoms, lr_norm, lr_full;
-    float lr_adapter; /* rate of low-rank adapters (lora, dora, bora) */
+    float lr_adapter; /* rate of adapters of kernels (lora, dora, bora, tsa) */
     int rank;         /* rank of low-rank adapters, 1..256; 0: 4 */
     /* Kernels change by adapter_scale/rank times the product of the low-rank matrices; the quotient's magnitude is at
      * most 1000. 0: the rank, so that it is 1. */
@@ -42,6 +42,15 @@ typedef struct adatom_method {
     /* Most bytes of device memory for tensors; 0: half of what the device has free, more if one task needs it. */
     size_t memory_bytes;
     adatom_procedure procedure; /* a published procedure, which decides the settings above */
+    /* Which layers of the network adapt, beside the classifier: names of adatom_layer_info or patterns (* stands for
+     * any text, ? for any letter), with commas between them; NULL: all. A name also stands for those that go on with a
+     * dot: layer3 for layer3.conv, layer3.norm and layer3.shortcut.conv, which are one layer. Coefficients that layers
+     * share adapt if all of these layers do. What is below the first layer that adapts is computed once. USAGE: a name
+     * that the network has not, or layers in which nothing adapts. Methods that adapt the classifier alone have no use
+     * for it. */
+    const char *layers;
+    /* Of these the last so many that have numbers that adapt; 0: all. USAGE if there are fewer. */
+    int last;
 } adatom_method;
 
 /* Writes the method with its defaults filled in as a JSON object into out[capacity]. Methods with the same text give

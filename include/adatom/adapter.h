@@ -51,7 +51,8 @@ ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_
 /* Writes an adapter in the layout of PEFT:
  *   FOLDER/adapter.safetensors: the parameters by the model's names, head.weight and head.bias; of a low-rank adapter
  *     LAYER.conv.lora_A.weight [rank][in][k][k], LAYER.conv.lora_B.weight [out][rank][1][1], with dora and bora
- *     LAYER.conv.lora_magnitude_vector [out], and with bora LAYER.conv.lora_magnitude_vector_in [in];
+ *     LAYER.conv.lora_magnitude_vector [out], and with bora LAYER.conv.lora_magnitude_vector_in [in]; of tsa
+ *     LAYER.conv.tsa.weight [out][in][1][1] and head.alignment D [features][features] (the classifier sees f + D f);
  *   FOLDER/adapter_config.json.
  * The folder is made if it is missing. When saving fails or is cut off, the folder holds the old adapter, the new one,
  * or none if none was there. */
@@ -79,7 +80,7 @@ typedef struct adatom_adapter_info {
     char model_hash[17];          /* hash of the model that it belongs to; 16 hex digits, all 0: not known (features) */
     char hash[17];                /* hash of the adapter's numbers; 16 hex digits */
     int classes, features, steps; /* classes; the classifier's inputs; optimiser steps */
-    int tensors;                  /* tensors that adapted; of a low-rank adapter: kernels */
+    int tensors;                  /* tensors that adapted; of an adapter of kernels: kernels, and the alignment */
     bool cosine;                  /* the classifier is a scaled cosine between features and weights; false: linear */
     uint64_t adapted;             /* numbers that adapted, without the classifier */
     uint64_t head;                /* numbers of the classifier */
@@ -111,18 +112,20 @@ typedef struct adatom_adapter_tensor {
     double moved;     /* Euclidean length of the change */
     double relative;  /* `moved` divided by the length before; infinite if that is 0 */
 } adatom_adapter_tensor;
-/* Describes an adapted tensor (not the classifier), or, of a low-rank adapter, a composed kernel [out][in][k][k], which
- * has its layer's name. BAD_DATA: the adapter belongs to another model; USAGE: index is outside 0..tensors-1. */
+/* Describes an adapted tensor (not the classifier), or, of an adapter of kernels, a composed kernel [out][in][k][k],
+ * which has its layer's name, or the map I + D of the features. BAD_DATA: the adapter belongs to another model; USAGE:
+ * index is outside 0..tensors-1. */
 ADATOM_API adatom_status adatom_adapter_get_tensor(const adatom_adapter *adapter, const adatom_model *model, int index,
                                                    adatom_adapter_tensor *out);
 /* Reads that tensor's numbers without and with the adapter, `elements` each, into before[capacity] and after[capacity]
  * (each may be NULL). USAGE also if capacity is less than elements. */
 ADATOM_API adatom_status adatom_adapter_read_tensor(const adatom_adapter *adapter, const adatom_model *model, int index,
                                                     float *before, float *after, size_t capacity);
-/* Makes the model with the adapter's numbers, and its classifier in place of the model's own; with a low-rank adapter
- * the result has ordinary kernels. A cosine classifier becomes a linear one with the weights scale*w/|w| and no bias,
- * which gives the same classes, and the same logits if features are divided by their length before it. BAD_DATA: the
- * adapter belongs to another model. The caller owns *out. */
+/* Makes the model with the adapter's numbers, and its classifier in place of the model's own; with an adapter of
+ * kernels the result has ordinary ones. A cosine classifier becomes a linear one with the weights scale*w/|w| and no
+ * bias, which gives the same classes, and the same logits if features (with tsa f + D f) are divided by their length
+ * before it. BAD_DATA:
+ * the adapter belongs to another model. The caller owns *out. */
 ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, const adatom_model *model,
                                               adatom_model **out);
 

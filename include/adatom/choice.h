@@ -67,7 +67,8 @@ ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
  *     Classification, ICLR 2019];
  *   atoms, norm, atoms+norm, full: a classifier and these parameters of the backbone (full: all of them);
  *   lora [Hu et al., ICLR 2022], dora [Liu et al., ICML 2024], bora [Wang et al., arXiv 2412.06441]: a classifier and
- *     low-rank adapters of the kernels. */
+ *     low-rank adapters of the kernels;
+ *   tsa [Li et al., CVPR 2022]: a classifier, 1x1 convolutions beside the kernels, and a linear map of the features. */
 #define ADATOM_ADAPT_LIST(X)                                                                                           \
     X(ADATOM_ADAPT_DEFAULT, "default")                                                                                 \
     X(ADATOM_ADAPT_CENTROID, "centroid")                                                                               \
@@ -79,7 +80,8 @@ ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
     X(ADATOM_ADAPT_FULL, "full")                                                                                       \
     X(ADATOM_ADAPT_LORA, "lora")                                                                                       \
     X(ADATOM_ADAPT_DORA, "dora")                                                                                       \
-    X(ADATOM_ADAPT_BORA, "bora")
+    X(ADATOM_ADAPT_BORA, "bora")                                                                                       \
+    X(ADATOM_ADAPT_TSA, "tsa")
 ADATOM_CHOICE(adatom_adapt_kind, ADATOM_ADAPT_LIST);
 
 /* The optimiser of gradient steps. The default depends on the function: adam in adaptation, sgd in pretraining. */

@@ -1,5 +1,6 @@
 #include "png.h"
 #include "report.h"
+#include "terminal.h"
 #include <adatom/transfer.h>
 
 #include <math.h>
@@ -70,7 +71,7 @@ static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, 
     adatom_adapter *adapter = NULL;
     json_t *document = NULL, *rows = json_array();
     adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
-    char above[256];
+    char above[1024], plain[256], layers[300] = "", last[48] = "";
     adatom_status status;
     TRY(adatom_adapter_load(cli->ctx, o->adapter, &adapter));
     adatom_adapter_describe(adapter, &a);
@@ -83,11 +84,16 @@ static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, 
     }
     if (o->png) TRY(png_atoms(cli, o->png, adapter, model));
     document = report_document("inspect");
-    json_object_set_new(document, "adapter", json_loads(a.config_json, 0, NULL));
+    json_t *config = json_loads(a.config_json, 0, NULL), *names = report_get(config, "method.layers"),
+           *most = report_get(config, "method.last");
+    json_object_set_new(document, "adapter", config);
+    if (names)
+        snprintf(layers, sizeof layers, ", layers %s", terminal_name(json_string_value(names), plain, sizeof plain));
+    if (most) snprintf(last, sizeof last, ", the last %d", (int)json_integer_value(most));
     json_object_set(document, "tensors", rows);
     snprintf(above, sizeof above,
-             "%s, %d classes, %d steps, hash %s; relative: length of the change over the length before\n\n", a.method,
-             a.classes, a.steps, a.hash);
+             "%s%s%s, %d classes, %d steps, hash %s; relative: length of the change over the length before\n\n",
+             a.method, layers, last, a.classes, a.steps, a.hash);
     const struct report report = {.document = document,
                                   .rows = "tensors",
                                   .columns = movement_columns,

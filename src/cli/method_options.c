@@ -16,14 +16,19 @@ static const char *const convs[] = {ADATOM_CONV_LIST(CHOICE_TEXT) NULL};
 #define CHOICE(text, member, list, first, words)                                                                       \
     OPTION(text, ARG_ENUM, member, .choices = (list) + (first), .base = first, .value = "NAME", .help = words)
 static const arg_option method_table[] = {
+    OPTION("layers", ARG_TEXT, layers, .value = "NAME[,NAME]",
+           .help = "layers that adapt, by the names of 'adatom inspect' or patterns with * and ?: 'layer1*,layer20' "
+                   "(default all)"),
+    OPTION("last", ARG_INT, last, .least = 0, .most = 1e6, .value = "N",
+           .help = "of these only the last N that have numbers that adapt; 0: all"),
     OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N",
            .help = "optimiser steps; 0: the method's default"),
     CHOICE("optimizer", optimizer, optimizers, 1, "optimiser of all methods that take steps (default adam)"),
     RATE("lr", lr, 1000, "learning rate of the head"),
     RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
-    RATE("lr-norm", lr_norm, 1000, "learning rate of batch norm's scale and shift"),
+    RATE("lr-norm", lr_norm, 1000, "learning rate of the scale and shift of norms"),
     RATE("lr-full", lr_full, 1000, "learning rate of everything else with full"),
-    RATE("lr-adapter", lr_adapter, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
+    RATE("lr-adapter", lr_adapter, 1000, "learning rate of adapters of kernels: lora, dora, bora, tsa"),
     OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "rank of low-rank adapters; 0: 4"),
     REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
     RATE("momentum", momentum, 0.999999, "momentum of sgd; beta1 of adam (default 0.9)"),
@@ -54,6 +59,8 @@ arg_group method_group(method_options *values) {
 
 adatom_method method_params(const method_options *o, const char *adapt, uint64_t seed) {
     adatom_method m = {.size = sizeof m,
+                       .layers = o->layers,
+                       .last = o->last,
                        .steps = o->steps,
                        .optimizer = o->optimizer,
                        .lr = o->lr,

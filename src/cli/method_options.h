@@ -6,7 +6,8 @@
 #include <adatom/adapt.h>
 
 typedef struct method_options {
-    int steps, rank, tasks_at_once;
+    const char *layers;
+    int last, steps, rank, tasks_at_once;
     adatom_optimizer optimizer;
     adatom_head head;
     adatom_head_init head_init;

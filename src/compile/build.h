@@ -5,7 +5,7 @@
 #define AD_COMPILE_BUILD_H
 
 #include "plan/engine.h"
-#include "net/lowrank.h"
+#include "net/layer_choice.h"
 #include "net/network.h"
 #include "plan/plan.h"
 
@@ -35,9 +35,11 @@ typedef struct ad_build_params {
     const ad_network *net;
     bool from_features; /* the input is rows of a feature table (net->features floats), not pictures */
     int tasks, way;
-    int lanes;          /* of the plan */
-    bool through;       /* of the plan */
-    unsigned adapt;     /* bit 1 << role */
+    int lanes;      /* of the plan */
+    bool through;   /* of the plan */
+    unsigned adapt; /* bit 1 << role */
+    /* Per node: what of these roles, or of adapters of kernels, adapts (net/layer_choice.h); NULL: all. */
+    const bool *layers;
     ad_lowrank lowrank; /* besides; whoever runs the program writes A of each layer and task after the init segment */
     int support;        /* pictures per task and step; 0: the plan only evaluates */
     int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
@@ -68,6 +70,8 @@ typedef struct ad_build_params {
     float augment[8];
 } ad_build_params;
 
+#define AD_NOT_ADAPTED SIZE_MAX
+
 /* Tensor numbers (-1: not in this plan). Arena 0 holds the base parameters (external), 1..chunk_count the data
  * (external). */
 typedef struct ad_built {
@@ -77,13 +81,16 @@ typedef struct ad_built {
     int norm;                            /* float [2][4]: scale, shift of pixels; the host writes it */
     int support_predicted, loss, query_predicted; /* int32 [rounds][tasks][n]; float [rounds][tasks] */
     int features;                                 /* of the queries, head NONE: float [query][net->features] */
-    int adapted, velocity, second, gradient;      /* [tasks][adapted_count]: roles in order, then low-rank adapters */
+    int adapted, velocity, second, gradient;      /* [tasks][adapted_count]: roles in order, then adapters of kernels */
     int statistics;                               /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
     int head, head_bias;                          /* views into adapted (or the centroid's own) */
     size_t adapted_count;                         /* floats per task, padding included */
+    size_t *at;                                   /* per parameter: floats from the start of adapted; AD_NOT_ADAPTED */
     size_t adapted_logical;                       /* numbers that adapt per task */
     size_t role_offset[AD_ROLE_COUNT];            /* of the adapted roles, in floats from the start of adapted */
-    size_t lowrank_offset, gains_offset;          /* of A and B of the low-rank adapters, and of their gains */
+    size_t lowrank_offset, gains_offset;          /* of adapters of kernels (A, B, alignment), and of their gains */
+    size_t alignment_offset;                      /* TSA */
+    int alignment; /* TSA: view into adapted, D [features][features]; the head sees f + D f; -1: none */
     ad_lowrank_layer *lowrank;
     int lowrank_count;
 } ad_built;

@@ -146,6 +146,7 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
                       .gradient = -1,
                       .statistics = -1,
                       .head = -1,
+                      .alignment = -1,
                       .head_bias = -1};
     ad_tape tape;
     ad_pass support = {0};
@@ -168,7 +169,9 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
 
 void ad_built_clear(ad_built *built) {
     ad_plan_destroy(&built->plan);
+    ad_free(built->at);
     ad_free(built->lowrank);
+    built->at = NULL;
     built->lowrank = NULL;
     built->lowrank_count = 0;
 }

@@ -56,9 +56,7 @@ int *ad_tape_made(ad_tape *tape, ad_segment_id segment, int node, int slot) {
 
 /* ---- parameters ------------------------------------------------------------------------------------------------- */
 
-bool ad_tape_adapts(const ad_tape *tape, int param) {
-    return param >= 0 && (tape->params->adapt >> tape->net->params[param].role & 1);
-}
+bool ad_tape_adapts(const ad_tape *tape, int param) { return param >= 0 && tape->adapts[param]; }
 
 int ad_tape_param(const ad_tape *tape, int param) {
     return tape->adapted[param] >= 0 ? tape->adapted[param] : tape->base[param];
@@ -184,14 +182,18 @@ static bool make_arrays(ad_tape *tape) {
     const size_t numbers = 3 * params + chunks + made;
     tape->numbers = ad_malloc(tape->ctx, numbers, sizeof *tape->numbers);
     tape->live = ad_calloc(tape->ctx, nodes, sizeof *tape->live);
+    tape->adapts = ad_calloc(tape->ctx, params, sizeof *tape->adapts);
     tape->gradient_written = ad_calloc(tape->ctx, params, sizeof *tape->gradient_written);
-    if (!tape->numbers || !tape->live || !tape->gradient_written) return false;
+    if (!tape->numbers || !tape->live || !tape->adapts || !tape->gradient_written) return false;
     memset(tape->numbers, 0xff, numbers * sizeof *tape->numbers);
     tape->base = tape->numbers;
     tape->adapted = tape->base + params;
     tape->gradient = tape->adapted + params;
     tape->data = tape->gradient + params;
     tape->made = tape->data + chunks;
+    for (size_t i = 0; i < params; i++)
+        tape->adapts[i] = (tape->params->adapt >> tape->net->params[i].role & 1) &&
+                          ad_layers_have(tape->net, tape->params->layers, (int)i);
     return true;
 }
 
@@ -242,5 +244,6 @@ void ad_tape_clear(ad_tape *tape) {
     for (int s = 0; s < AD_SEGMENT_COUNT; s++) ad_free(tape->segments[s].ops);
     ad_free(tape->numbers);
     ad_free(tape->live);
+    ad_free(tape->adapts);
     ad_free(tape->gradient_written);
 }

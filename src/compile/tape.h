@@ -47,12 +47,12 @@ typedef struct ad_tape {
     ad_op_list segments[AD_SEGMENT_COUNT];
     ad_op scratch; /* what is handed out after a failure */
     int arenas[AD_PLACE_COUNT];
-    bool *live;                     /* per node: its output depends on an adapted tensor */
-    int *base, *adapted, *gradient; /* per parameter: tensors; -1 */
-    bool *gradient_written;         /* per parameter */
-    int *data;                      /* per chunk of the data set: its tensor */
-    int *made;                      /* see ad_tape_made */
-    int *numbers;                   /* the memory behind these int arrays */
+    bool *live;                      /* per node: its output depends on an adapted tensor */
+    int *base, *adapted, *gradient;  /* per parameter: tensors; -1 */
+    bool *adapts, *gradient_written; /* per parameter */
+    int *data;                       /* per chunk of the data set: its tensor */
+    int *made;                       /* see ad_tape_made */
+    int *numbers;                    /* the memory behind these int arrays */
 } ad_tape;
 
 /* Lays the base parameters (external arena 0) and makes the arenas of the data (external, 1 .. chunk_count) and of all

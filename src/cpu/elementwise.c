@@ -75,7 +75,9 @@ static void run_fill(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         float *x = ad_cpu_at(call, 0, (int)(item / blocks));
         const size_t at = item % blocks * BLOCK;
-        fill_block(x + at, call->op->f[0], AD_MIN((size_t)BLOCK, count - at));
+        const size_t here = AD_MIN((size_t)BLOCK, count - at), other = (size_t)call->op->i[0];
+        fill_block(x + at, call->op->f[0], here);
+        if (other > at && other <= at + here) x[other - 1] = call->op->f[1];
     }
 }
 

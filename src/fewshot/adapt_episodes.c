@@ -16,6 +16,7 @@ typedef struct adaptation {
     ad_settings settings;
     adatom_episodes_info list;
     int first, count;         /* episodes of the list */
+    bool *layers;             /* of the network, those that adapt; NULL: all */
     int32_t *images, *row_of; /* the pictures some episodes use; their row on the device (by picture) */
     size_t image_count;
     int supports, queries;   /* pictures of one task */
@@ -97,7 +98,8 @@ static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
                              .query_rounds = a->query_rounds,
                              .eval_between = a->stop_count > 1,
                              .through = a->stop_count == 1,
-                             .data_size = info.image_size};
+                             .data_size = info.image_size,
+                             .layers = a->layers};
     ad_settings_apply(&a->settings, &build);
     const ad_tasks_wanted wanted = {.tasks = method->tasks_at_once,
                                     .most = a->count,
@@ -113,6 +115,7 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     adatom_context *ctx = a->session.device->ctx;
     adatom_status status = ad_settings_resolve(ctx, method, &a->settings);
     if (status == ADATOM_OK) status = ad_run_model_method(ctx, a->dataset, &a->settings);
+    if (status == ADATOM_OK) status = ad_settings_layers(ctx, &a->settings, &a->session.model->net, &a->layers);
     if (status != ADATOM_OK) return status;
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
@@ -237,8 +240,8 @@ static adatom_status fill_query(adaptation *a, int at) {
     return ADATOM_OK;
 }
 
-/* What of the tasks INIT does not know: random heads and low-rank adapters, the same for an episode however many run at
- * once. */
+/* What of the tasks INIT does not know: random heads and adapters of kernels, the same for an episode however many run
+ * at once. */
 static adatom_status start_random(adaptation *a, int at) {
     ad_session *s = &a->session;
     const size_t count = a->settings.head_random ? s->built.plan->tensors[s->built.head].count : 0;
@@ -339,6 +342,7 @@ static adaptation adaptation_of(adatom_device *device, const adatom_model *model
 
 static void clear_adaptation(adaptation *a) {
     ad_session_clear(&a->session);
+    ad_free(a->layers);
     ad_free(a->images);
     ad_free(a->row_of);
 }

@@ -105,27 +105,34 @@ int ad_adapter_module(const adatom_adapter *a, int module) {
     return i;
 }
 
-const ad_node *ad_adapter_node(const adatom_model *model, const char *module) {
+const ad_node *ad_adapter_node(const adatom_adapter *a, const adatom_model *model, const char *module) {
     for (int i = 0; i < model->net.node_count; i++)
-        if (ad_lowrank_adapts(&model->net.nodes[i]) && strcmp(model->net.nodes[i].name, module) == 0)
+        if (ad_lowrank_adapts(a->lowrank.kind, &model->net.nodes[i]) && strcmp(model->net.nodes[i].name, module) == 0)
             return &model->net.nodes[i];
     return NULL;
 }
 
-/* A tensor of a low-rank adapter. */
+/* A tensor of an adapter of kernels. */
 static adatom_status check_lowrank(const adatom_adapter *a, const adatom_model *model, const ad_adapter_tensor *t,
                                    int part) {
     char name[AD_PARAM_NAME];
     int64_t shape[4];
-    const ad_node *node = ad_adapter_node(model, t->module);
+    const ad_node *node = ad_adapter_node(a, model, t->module);
     if (!node)
-        return ad_fail(a->ctx, ADATOM_BAD_DATA, "the model has no convolution '%s' that could have a low-rank adapter",
+        return ad_fail(a->ctx, ADATOM_BAD_DATA, "the model has no convolution '%s' that could have such an adapter",
                        t->module);
-    const int rank = ad_lowrank_file(node, a->lowrank.rank, part, name, shape);
+    const int rank = ad_lowrank_file(node, &a->lowrank, part, name, shape);
     if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
     return ad_fail(a->ctx, ADATOM_BAD_DATA,
                    "the adapter's tensor '%s' does not have the shape that the model's kernel and rank %d ask for",
                    name, (int)a->lowrank.rank);
+}
+
+static adatom_status check_alignment(const adatom_adapter *a, const ad_adapter_tensor *t) {
+    const int64_t features = a->info.features;
+    if (t->rank == 2 && t->shape[0] == features && t->shape[1] == features) return ADATOM_OK;
+    return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's tensor '%s' does not have the shape [%lld, %lld]", t->name,
+                   (long long)features, (long long)features);
 }
 
 static adatom_status check_variance(const adatom_adapter *a, const ad_adapter_tensor *t) {
@@ -137,7 +144,7 @@ static adatom_status check_variance(const adatom_adapter *a, const ad_adapter_te
     return ADATOM_OK;
 }
 
-adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles) {
+adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *model, unsigned *roles, bool *layers) {
     adatom_status status = ADATOM_OK;
     char hash[17];
     *roles = 0;
@@ -157,9 +164,12 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
             for (part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++)
                 AD_TRY(check_lowrank(a, model, t + part, part));
             i += part - 1;
+        } else if (ad_adapter_is_alignment(a, t)) {
+            AD_TRY(check_alignment(a, t));
         } else {
             AD_TRY(ad_adapter_param(a, model, i, &param, &part));
             *roles |= 1u << model->net.params[param].role;
+            if (layers) ad_layers_mark(&model->net, param, layers);
             if (model->net.params[param].role == AD_ROLE_STATISTICS && part == 1) AD_TRY(check_variance(a, t));
         }
     }
@@ -185,6 +195,21 @@ adatom_status ad_adapter_check_features(const adatom_adapter *a, const adatom_da
                "whether the features of '%s' are of the adapter's network is not known: %s does not tell its network",
                features->name, known ? "their file" : "the adapter");
     return ADATOM_OK;
+}
+
+const float *ad_adapter_alignment(const adatom_adapter *a) {
+    for (int i = 0; i < a->count; i++)
+        if (ad_adapter_is_alignment(a, &a->tensors[i])) return a->tensors[i].values;
+    return NULL;
+}
+
+void ad_adapter_align(const adatom_adapter *a, const float *alignment, const float *x, float *aligned) {
+    const size_t features = (size_t)a->info.features;
+    for (size_t f = 0; f < features; f++) {
+        double sum = (double)x[f];
+        for (size_t e = 0; e < features; e++) sum += (double)alignment[f * features + e] * (double)x[e];
+        aligned[f] = (float)sum;
+    }
 }
 
 void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *probabilities) {

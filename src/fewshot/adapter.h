@@ -2,14 +2,14 @@
 #ifndef AD_FEWSHOT_ADAPTER_H
 #define AD_FEWSHOT_ADAPTER_H
 
-#include "net/lowrank.h"
+#include "net/layer_choice.h"
 #include <adatom/adapter.h>
 #include <jansson.h>
 #include <string.h>
 
 typedef struct ad_adapter_tensor {
     char name[AD_PARAM_NAME];
-    char module[AD_PARAM_NAME]; /* the same, or the convolution to which it adds as a low-rank adapter; all parts
+    char module[AD_PARAM_NAME]; /* the same, or the convolution to whose kernel it adds; all parts
                                    (net/lowrank.h) in order */
     int rank;
     int64_t shape[AD_PARAM_RANK];
@@ -45,20 +45,29 @@ adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
 #define AD_ADAPTER_BIAS "head.bias"
 /* The model's hash of an adapter that was made of features of an unknown network. */
 #define AD_ADAPTER_UNKNOWN "0000000000000000"
+#define AD_ADAPTER_ALIGNMENT "head.alignment" /* TSA: D [features][features]; the classifier sees f + D f */
 uint64_t ad_adapter_hash(const adatom_adapter *adapter);
 
 static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) {
     return strcmp(tensor->name, tensor->module) != 0;
 }
+static inline bool ad_adapter_is_alignment(const adatom_adapter *adapter, const ad_adapter_tensor *tensor) {
+    return adapter->lowrank.kind == AD_LOWRANK_TSA && strcmp(tensor->name, AD_ADAPTER_ALIGNMENT) == 0;
+}
+/* NULL: there is none. */
+const float *ad_adapter_alignment(const adatom_adapter *adapter);
+/* aligned[features] = f + D f. */
+void ad_adapter_align(const adatom_adapter *adapter, const float *alignment, const float *features, float *aligned);
 /* The tensor with which module number `module` begins. */
 int ad_adapter_module(const adatom_adapter *adapter, int module);
-/* The model's convolution of that name, or NULL: there is none that can have a low-rank adapter. */
-const ad_node *ad_adapter_node(const adatom_model *model, const char *module);
-/* Parameter and part of the model that tensor i, no low-rank one, stands for. BAD_DATA where there is none of that name
- * and shape. */
+/* The model's convolution of that name, or NULL: there is none that can have the adapter's kind of adapter. */
+const ad_node *ad_adapter_node(const adatom_adapter *adapter, const adatom_model *model, const char *module);
+/* Parameter and part of the model that tensor i, no adapter of a kernel, stands for. BAD_DATA where there is none of
+ * that name and shape. */
 adatom_status ad_adapter_param(const adatom_adapter *adapter, const adatom_model *model, int i, int *param, int *part);
-/* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds. */
-adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles);
+/* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds, whose nodes are
+ * marked in layers[node_count] (may be NULL). */
+adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles, bool *layers);
 
 /* The adapter classifies features of that many numbers, of the network of that hash ("": not known, which is told). */
 adatom_status ad_adapter_check_features(const adatom_adapter *adapter, const adatom_dataset_info *features);
@@ -71,6 +80,6 @@ enum { AD_FOLD_NONE = -1 };
 adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *params,
                               uint64_t seed, int together, int32_t *fold, int *folds);
 
-/* probabilities[classes] of one row of features. */
+/* probabilities[classes] of one row of features, aligned where there is an alignment. */
 void ad_adapter_probabilities(const adatom_adapter *adapter, const float *features, float *probabilities);
 #endif

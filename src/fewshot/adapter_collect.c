@@ -25,16 +25,27 @@ static adatom_status collect_lowrank(const ad_adapter_fit *f, const float *value
         for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
             char name[AD_PARAM_NAME];
             int64_t shape[4];
-            const int rank = ad_lowrank_file(node, a->lowrank.rank, part, name, shape);
+            const int rank = ad_lowrank_file(node, &a->lowrank, part, name, shape);
             AD_TRY(ad_adapter_add(a, node->name, name, rank, shape));
             const ad_adapter_tensor *t = &a->tensors[a->count - 1];
             for (size_t e = 0; e < t->elements; e++)
-                t->values[e] = values[ad_lowrank_at(node, a->lowrank.rank, layer, part, e)];
+                t->values[e] = values[ad_lowrank_at(node, &a->lowrank, layer, part, e)];
             AD_TRY(check_finite(f, t->name, t->values, t->elements));
         }
     }
 done:
     return status;
+}
+
+static adatom_status collect_alignment(const ad_adapter_fit *f, const float *values, adatom_adapter *a) {
+    const ad_built *built = &f->session.built;
+    const int64_t shape[] = {f->features, f->features};
+    if (built->alignment < 0) return ADATOM_OK;
+    const adatom_status status = ad_adapter_add(a, AD_ADAPTER_ALIGNMENT, AD_ADAPTER_ALIGNMENT, 2, shape);
+    if (status != ADATOM_OK) return status;
+    const ad_adapter_tensor *t = &a->tensors[a->count - 1];
+    memcpy(t->values, values + built->alignment_offset, t->elements * sizeof *values);
+    return check_finite(f, t->name, t->values, t->elements);
 }
 
 /* values: the adapted block, and the statistics after it. */
@@ -44,11 +55,10 @@ static adatom_status collect_parameters(const ad_adapter_fit *f, const float *va
     adatom_status status = ADATOM_OK;
     for (int i = 0; i < net->param_count; i++) {
         const ad_param *p = &net->params[i];
-        const bool kept = p->role == AD_ROLE_STATISTICS ? built->statistics >= 0
-                                                        : p->role != AD_ROLE_HEAD && (f->settings.adapt >> p->role & 1);
-        if (!kept) continue;
-        const size_t block = p->role == AD_ROLE_STATISTICS ? built->adapted_count : built->role_offset[p->role];
-        const float *from = values + block + p->offset - net->role_begin[p->role];
+        const bool statistics = p->role == AD_ROLE_STATISTICS && built->statistics >= 0;
+        if (!statistics && built->at[i] == AD_NOT_ADAPTED) continue;
+        const float *from =
+            values + (statistics ? built->adapted_count + p->offset - net->role_begin[p->role] : built->at[i]);
         for (int part = 0; part < ad_param_parts(p); part++) {
             char name[AD_PARAM_NAME];
             int64_t shape[AD_PARAM_RANK];
@@ -78,6 +88,7 @@ adatom_status ad_adapter_fit_collect(ad_adapter_fit *f, adatom_adapter *a) {
     AD_TRY(collect_parameters(f, values, a));
     a->lowrank = f->settings.lowrank;
     AD_TRY(collect_lowrank(f, values, a));
+    AD_TRY(collect_alignment(f, values, a));
     AD_TRY(ad_session_read(s, built->head, a->head, weights));
     if (a->bias) AD_TRY(ad_session_read(s, built->head_bias, a->bias, classes));
     AD_TRY(check_finite(f, "head.weight", a->head, weights));

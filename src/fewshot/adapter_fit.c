@@ -48,6 +48,7 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
                        adatom_procedure_name(f->method.procedure));
     adatom_status status = ad_settings_resolve(f->ctx, &f->method, &f->settings);
     if (status == ADATOM_OK) status = ad_run_model_method(f->ctx, f->dataset, &f->settings);
+    if (status == ADATOM_OK) status = ad_settings_layers(f->ctx, &f->settings, &f->model->net, &f->layers);
     if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
@@ -247,6 +248,7 @@ adatom_status ad_adapter_fit_settle(ad_adapter_fit *f) {
 void ad_adapter_fit_close(ad_adapter_fit *f) {
     ad_session_clear(&f->session);
     ad_run_model_clear(&f->run);
+    ad_free(f->layers);
     ad_free(f->labels);
     ad_free(f->fold);
     ad_free(f->order);

@@ -33,6 +33,7 @@ typedef struct ad_adapter_fit {
     adatom_fit_params p; /* defaults filled in */
     adatom_method method;
     ad_settings settings;
+    bool *layers; /* of the network, those that adapt; NULL: all */
     int images, features;
     int32_t *labels; /* of each picture */
     int32_t *fold;   /* the task that leaves it out and is asked about it; AD_ADAPTER_FIT_EVERYTHING: none */

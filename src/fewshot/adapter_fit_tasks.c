@@ -58,7 +58,8 @@ adatom_status ad_adapter_fit_begin(ad_adapter_fit *f, int first, int count) {
                              .query = query,
                              .query_rounds = (queries + query - 1) / query,
                              .eval_between = f->checkpoint_count > 1,
-                             .data_size = f->info.image_size};
+                             .data_size = f->info.image_size,
+                             .layers = f->layers};
     float *schedule = ad_calloc(f->ctx, AD_SCHEDULE_COLUMNS * (size_t)AD_MAX(steps, 1), sizeof *schedule);
     if (!schedule) return ADATOM_OUT_OF_MEMORY;
     ad_settings_apply(&f->settings, &build);

@@ -5,28 +5,34 @@
 #include <math.h>
 #include <string.h>
 
-/* Adds the low-rank adapter whose tensors begin at `first` to the kernel w of a convolution, which lies as an ordinary
- * one in a model. */
+/* Numbers of a kernel as it lies in a model. */
+static size_t kernel_count(const ad_node *node) {
+    const int32_t inputs = node->groups > 1 ? node->channels : node->c;
+    return (size_t)(node->k * node->k) * (size_t)inputs * (size_t)node->o;
+}
+
+/* Adds the adapter of a kernel whose tensors begin at `first` to the kernel w of a convolution, which lies as an
+ * ordinary one in a model. */
 static adatom_status merge_kernel(const adatom_adapter *a, int first, const ad_node *node, float *w) {
-    const int rank = a->lowrank.rank;
-    ad_lowrank_layer layer = {.b = ad_lowrank_a_count(node, rank)};
-    layer.gain[0] = layer.b + (size_t)node->o * (size_t)rank;
+    const ad_lowrank *how = &a->lowrank;
+    ad_lowrank_layer layer = {.b = ad_lowrank_a_count(node, how)};
+    layer.gain[0] = layer.b + ad_lowrank_b_count(node, how);
     layer.gain[1] = layer.gain[0] + (size_t)node->o;
     float *block = ad_calloc(a->ctx, layer.gain[1] + (size_t)node->c, sizeof *block);
     if (!block) return ADATOM_OUT_OF_MEMORY;
     for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
         const ad_adapter_tensor *t = &a->tensors[first + part];
-        for (size_t e = 0; e < t->elements; e++) block[ad_lowrank_at(node, rank, &layer, part, e)] = t->values[e];
+        for (size_t e = 0; e < t->elements; e++) block[ad_lowrank_at(node, how, &layer, part, e)] = t->values[e];
     }
-    ad_lowrank_merge(node, &a->lowrank, &layer, block, w, w);
+    ad_lowrank_merge(node, how, &layer, block, w, w);
     ad_free(block);
-    for (size_t e = 0; e < (size_t)(node->k * node->k) * (size_t)node->c * (size_t)node->o; e++)
+    for (size_t e = 0; e < kernel_count(node); e++)
         if (!isfinite(w[e]))
             return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter makes the kernel of '%s' infinite", node->name);
     return ADATOM_OK;
 }
 
-/* The network under the adapter, the classifier excluded. A low-rank adapter needs ordinary kernels. */
+/* The network under the adapter, the classifier excluded. An adapter of kernels needs ordinary ones. */
 static adatom_status merge_network(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
     adatom_status status = ADATOM_OK;
     adatom_model *composed = NULL, *to = NULL;
@@ -41,8 +47,9 @@ static adatom_status merge_network(const adatom_adapter *a, const adatom_model *
     for (int module = 0, param, part; module < a->info.tensors; module++) {
         const int i = ad_adapter_module(a, module);
         const ad_adapter_tensor *t = &a->tensors[i];
+        if (ad_adapter_is_alignment(a, t)) continue;
         if (ad_adapter_is_lowrank(t)) {
-            const ad_node *node = ad_adapter_node(to, t->module);
+            const ad_node *node = ad_adapter_node(a, to, t->module);
             AD_TRY(merge_kernel(a, i, node, to->values + to->net.params[node->kernel].offset));
             continue;
         }
@@ -63,8 +70,9 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     adatom_status status = ADATOM_OK;
     unsigned roles;
     const size_t classes = (size_t)a->info.classes, features = (size_t)a->info.features;
+    const float *alignment = ad_adapter_alignment(a);
     *out = NULL;
-    AD_TRY(ad_adapter_check(a, model, &roles));
+    AD_TRY(ad_adapter_check(a, model, &roles, NULL));
     AD_TRY(merge_network(a, model, out));
     const ad_network *net = &(*out)->net;
     float *head = (*out)->values + net->params[net->head].offset,
@@ -74,7 +82,12 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
         double squares = 0;
         for (size_t f = 0; f < features; f++) squares += (double)w[f] * (double)w[f];
         const double factor = (double)a->scale / (a->cosine ? fmax(sqrt(squares), 1e-12) : 1);
-        for (size_t f = 0; f < features; f++) head[c * features + f] = (float)(factor * (double)w[f]);
+        for (size_t f = 0; f < features; f++) { /* <w, f + D f> is <w + transposed D w, f> */
+            double sum = (double)w[f];
+            for (size_t e = 0; e < features && alignment; e++)
+                sum += (double)alignment[e * features + f] * (double)w[e];
+            head[c * features + f] = (float)(factor * sum);
+        }
         bias[c] = a->bias ? a->bias[c] : 0;
     }
     ad_model_rehash(*out);
@@ -91,14 +104,23 @@ static void tensor_change(const ad_param *p, int part, const adatom_model *model
     }
 }
 
-/* A kernel [o][c][k][k] before and after its low-rank adapter, whose tensors begin at `first`. */
+/* The map of the features before and after: the identity, and with the alignment. */
+static void alignment_change(const ad_adapter_tensor *t, float *before, float *after) {
+    const size_t features = (size_t)t->shape[0];
+    for (size_t e = 0; e < t->elements; e++) {
+        before[e] = e % features == e / features ? 1.0f : 0.0f;
+        after[e] = before[e] + t->values[e];
+    }
+}
+
+/* A kernel [o][c][k][k] before and after its adapter, whose tensors begin at `first`. */
 static adatom_status kernel_change(const adatom_adapter *a, int first, const adatom_model *model, const ad_node *node,
                                    float *before, float *after) {
-    const ad_param as_ordinary = {.kind = AD_PARAM_KERNEL, .o = node->o, .c = node->channels, .k = node->k};
-    const size_t count = ad_dense_count(node), taps = (size_t)(node->k * node->k);
+    const ad_param as_ordinary = {.kind = AD_PARAM_KERNEL, .o = node->filters, .c = node->channels, .k = node->k};
+    const size_t count = ad_dense_count(node);
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     double *kernel = ad_malloc(a->ctx, count, sizeof *kernel);
-    float *w = ad_calloc(a->ctx, taps * (size_t)node->c * (size_t)node->o, sizeof *w);
+    float *w = ad_calloc(a->ctx, kernel_count(node), sizeof *w);
     if (!kernel || !w) goto done;
     ad_dense_kernel(model, node, kernel);
     for (size_t e = 0; e < count; e++) w[ad_param_at(&as_ordinary, 0, e)] = before[e] = (float)kernel[e];
@@ -120,17 +142,20 @@ static adatom_status look_at_tensor(const adatom_adapter *a, const adatom_model 
     *values = NULL;
     if (index < 0 || index >= a->info.tensors)
         return ad_fail(a->ctx, ADATOM_USAGE, "the adapter has no tensor %d, only %d", index, a->info.tensors);
-    AD_TRY(ad_adapter_check(a, model, &roles));
+    AD_TRY(ad_adapter_check(a, model, &roles, NULL));
     const int i = ad_adapter_module(a, index);
     const ad_adapter_tensor *t = &a->tensors[i];
-    const ad_node *node = ad_adapter_is_lowrank(t) ? ad_adapter_node(model, t->module) : NULL;
+    const ad_node *node = ad_adapter_is_lowrank(t) ? ad_adapter_node(a, model, t->module) : NULL;
     const size_t count = node ? ad_dense_count(node) : t->elements;
     if (!(*values = ad_malloc(a->ctx, 2 * count, sizeof **values))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     *out = (adatom_adapter_tensor){.name = t->module, .rank = t->rank, .elements = count};
     memcpy(out->shape, t->shape, sizeof out->shape);
     if (node) {
         AD_TRY(kernel_change(a, i, model, node, *values, *values + count));
-        out->shape[0] = node->o;
+        const int64_t kernel[] = {node->filters, node->channels, node->k, node->k};
+        memcpy(out->shape, kernel, sizeof kernel);
+    } else if (ad_adapter_is_alignment(a, t)) {
+        alignment_change(t, *values, *values + count);
     } else {
         AD_TRY(ad_adapter_param(a, model, i, &param, &part));
         tensor_change(&model->net.params[param], part, model, t, *values, *values + count);

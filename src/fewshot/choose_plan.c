@@ -28,6 +28,7 @@ static const struct {
     {ADATOM_ADAPT_LORA, 3, {0.003f, 0.01f, 0.001f}},
     {ADATOM_ADAPT_DORA, 3, {0.003f, 0.01f, 0.001f}},
     {ADATOM_ADAPT_BORA, 3, {0.003f, 0.01f, 0.001f}},
+    {ADATOM_ADAPT_TSA, 3, {3e-4f, 1e-3f, 1e-4f}},
     {ADATOM_ADAPT_FULL, 3, {3e-4f, 1e-3f, 1e-4f}},
 };
 #define KIND_COUNTED(value, text) +1
@@ -94,7 +95,8 @@ unsigned ad_choose_rates(adatom_adapt_kind kind) {
     case ADATOM_ADAPT_FULL: return AD_CHOOSE_RATE_FULL;
     case ADATOM_ADAPT_LORA:
     case ADATOM_ADAPT_DORA:
-    case ADATOM_ADAPT_BORA: return AD_CHOOSE_RATE_ADAPTER;
+    case ADATOM_ADAPT_BORA:
+    case ADATOM_ADAPT_TSA: return AD_CHOOSE_RATE_ADAPTER;
     case ADATOM_ADAPT_HEAD:
     case ADATOM_ADAPT_COSINE:
     case ADATOM_ADAPT_DEFAULT: break;

@@ -437,6 +437,8 @@ adatom_status adatom_adapter_choose(adatom_device *device, const adatom_model *m
     AD_TRY(ad_run_model_choose(s.ctx, model, dataset, &run));
     s.model = run.model;
     adatom_dataset_describe(dataset, &info);
+    if (info.features && (s.fit.augment & ~(uint32_t)ADATOM_AUGMENT_NONE))
+        AD_TRY(ad_fail(s.ctx, ADATOM_USAGE, "'%s' holds features of pictures; leave the augmentation out", info.name));
     s.choice = ad_calloc(s.ctx, 1, sizeof *s.choice);
     if (!s.choice) AD_TRY(ADATOM_OUT_OF_MEMORY);
     s.choice->ctx = s.ctx;

@@ -1,7 +1,7 @@
 /* Classifying pictures under one or several adapters. The network gives features on the device; the classifiers, a few
  * thousand products a picture, are applied on the host. Adapters that leave the network as it is share one pass; those
- * that move parameters are the tasks of one plan, each with its own copy of what moved. Low-rank ones run one after the
- * other, merged into their kernels. */
+ * that move parameters are the tasks of one plan, each with its own copy of what moved. Adapters of kernels run one
+ * after the other, merged into them. */
 #include "fewshot/adapter.h"
 #include "fewshot/run_model.h"
 #include "fewshot/session.h"
@@ -23,6 +23,8 @@ typedef struct classification {
     const adatom_adapter *const *adapters;
     adatom_classify_params p;
     size_t images;
+    float *aligned; /* [batch][features] where the adapter has an alignment */
+    bool *layers;   /* of the model: those of which an adapter holds a tensor */
     /* The results that the running pass of the pictures is for: which[count], each under the features of a task of its
      * own, or all under those of the only task. */
     const size_t *which;
@@ -32,20 +34,20 @@ typedef struct classification {
 } classification;
 
 /* Writes the parameters of the task in place `slot`: the model's, and over them the adapter's. */
-static adatom_status write_adapted(classification *c, unsigned roles, int slot, const adatom_adapter *a) {
+static adatom_status write_adapted(classification *c, int slot, const adatom_adapter *a) {
     const ad_network *net = &c->model->net;
     const ad_built *built = &c->session.built;
     adatom_status status = ADATOM_OK;
     float *block = ad_calloc(c->ctx, built->adapted_count, sizeof *block);
     if (!block) return ADATOM_OUT_OF_MEMORY;
-    for (int role = 0; role < AD_ROLE_COUNT; role++)
-        if (roles >> role & 1)
-            memcpy(block + built->role_offset[role], c->model->values + net->role_begin[role],
-                   (net->role_begin[role + 1] - net->role_begin[role]) * sizeof(float));
+    for (int i = 0; i < net->param_count; i++)
+        if (built->at[i] != AD_NOT_ADAPTED)
+            memcpy(block + built->at[i], c->model->values + net->params[i].offset,
+                   net->params[i].count * sizeof(float));
     for (int i = 0, param, part; i < a->count; i++) {
         AD_TRY(ad_adapter_param(a, c->model, i, &param, &part));
         const ad_param *p = &net->params[param];
-        float *to = block + built->role_offset[p->role] + p->offset - net->role_begin[p->role];
+        float *to = block + built->at[param];
         for (size_t e = 0; e < a->tensors[i].elements; e++) to[ad_param_at(p, part, e)] = a->tensors[i].values[e];
     }
     AD_TRY(ad_session_write(&c->session, built->adapted, slot, 0, block, built->adapted_count));
@@ -62,19 +64,25 @@ static void take_probabilities(void *user, size_t first, size_t n, const float *
     for (size_t r = 0; r < c->count; r++)
         for (size_t i = 0; i < n; i++) {
             const size_t result = c->which[r], classes = (size_t)c->out->classes[result];
-            ad_adapter_probabilities(c->adapters[result], features + r * task_stride + i * width,
-                                     c->out->probabilities[result] + (first + i) * classes);
+            const float *row = features + r * task_stride + i * width;
+            if (c->aligned) {
+                ad_adapter_align(c->adapters[result], ad_adapter_alignment(c->adapters[result]), row,
+                                 c->aligned + i * width);
+                row = c->aligned + i * width;
+            }
+            ad_adapter_probabilities(c->adapters[result], row, c->out->probabilities[result] + (first + i) * classes);
         }
     ad_session_tell(&c->session, n * c->count);
 }
 
 /* Classifies all pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose
- * features serve them all; else a task for each, with its own copy of those roles. */
+ * features serve them all; else a task for each, with its own copy of what c->layers have of those roles. */
 static adatom_status classify_under(classification *c, unsigned roles, const size_t *which, size_t count) {
     ad_session *s = &c->session;
     adatom_status status;
     const ad_build_params build = {.net = &s->model->net,
                                    .adapt = roles,
+                                   .layers = c->layers,
                                    .query = (int)s->rows.part,
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
@@ -86,7 +94,7 @@ static adatom_status classify_under(classification *c, unsigned roles, const siz
     for (size_t at = 0; at < count; at += group) {
         AD_TRY(ad_session_start(s));
         for (size_t t = 0; t < tasks && roles; t++)
-            AD_TRY(write_adapted(c, roles, (int)t, c->adapters[which[AD_MIN(at + t, count - 1)]]));
+            AD_TRY(write_adapted(c, (int)t, c->adapters[which[AD_MIN(at + t, count - 1)]]));
         c->which = which + at;
         c->count = AD_MIN(group, count - at);
         c->own_tasks = roles != 0;
@@ -96,15 +104,21 @@ done:
     return status;
 }
 
-/* Classifies all pictures under a low-rank adapter: the model becomes one with its kernels. */
+/* Classifies all pictures under an adapter of kernels: the model becomes one with its kernels. */
 static adatom_status classify_merged(classification *c, size_t which) {
     adatom_model *merged = NULL;
     adatom_status status;
     AD_TRY(adatom_adapter_merge(c->adapters[which], c->model, &merged));
+    if (ad_adapter_alignment(c->adapters[which])) {
+        c->aligned = ad_malloc(c->ctx, c->session.rows.part * (size_t)c->model->net.features, sizeof *c->aligned);
+        if (!c->aligned) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    }
     ad_session_change_model(&c->session, merged);
     AD_TRY(classify_under(c, 0, &which, 1));
 done:
     ad_session_change_model(&c->session, c->model);
+    ad_free(c->aligned);
+    c->aligned = NULL;
     adatom_model_destroy(&merged);
     return status;
 }
@@ -187,7 +201,8 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_status status;
     size_t *which = ad_calloc(c->ctx, 2 * results, sizeof *which), shared = 0, moved = 0;
-    if (!which) return ADATOM_OUT_OF_MEMORY;
+    c->layers = ad_calloc(c->ctx, (size_t)model->net.node_count, sizeof *c->layers);
+    if (!which || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
     adatom_dataset_describe(dataset, &info);
     c->images = info.images;
     if (!c->p.batch) c->p.batch = 32;
@@ -212,7 +227,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
             which[shared++] = i;
             continue;
         }
-        AD_TRY(ad_adapter_check(adapters[i], model, &held));
+        AD_TRY(ad_adapter_check(adapters[i], model, &held, c->layers));
         if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
         if (held)
             which[results + moved++] = i;
@@ -239,6 +254,7 @@ done:
     ad_session_clear(&c->session);
     adatom_predictions_destroy(&c->out);
     adatom_adapter_destroy(&own);
+    ad_free(c->layers);
     ad_free(which);
     return status;
 }

@@ -29,6 +29,7 @@ static const struct {
     [ADATOM_ADAPT_LORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_LORA},
     [ADATOM_ADAPT_DORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
     [ADATOM_ADAPT_BORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
+    [ADATOM_ADAPT_TSA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_TSA},
 };
 
 #define METHOD_COUNTED(value, text) +1
@@ -102,6 +103,12 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
             return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
+    for (const char *at = s->layers.names; at && *at; at++)
+        if (*at <= ' ' || *at > '~')
+            return ad_fail(ctx, ADATOM_USAGE, "the layers '%.100s' are no names with commas between them",
+                           s->layers.names);
+    if (s->layers.last < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "the last %d layers cannot adapt; 0 stands for all", s->layers.last);
     if (!(s->lr_adapter >= 0) || s->lr_adapter > 1e3f)
         return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
     if (!(fabsf(s->lowrank.scale) <= 1e3f))
@@ -123,6 +130,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->kind = which;
     snprintf(s->name, sizeof s->name, "%s", adatom_adapt_kind_name(which));
     s->adapt = methods[which].adapt;
+    s->layers = (ad_layer_choice){.names = m->layers, .last = m->last};
     s->head = methods[which].head;
     s->head_init = methods[which].head_init;
     const bool trains = s->head != AD_HEAD_CENTROID;
@@ -149,11 +157,13 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, a
     s->lr[AD_ROLE_ATOMS] = full && m->lr_atoms == 0.0f ? lr_full : ad_or_default(m->lr_atoms, s->adam ? 3e-3f : 0.01f);
     s->lr[AD_ROLE_NORM] = full && m->lr_norm == 0.0f ? lr_full : ad_or_default(m->lr_norm, s->adam ? 1e-3f : 0.01f);
     s->lr[AD_ROLE_COEFFICIENTS] = s->lr[AD_ROLE_ORDINARY] = lr_full;
-    s->lr_adapter = ad_or_default(m->lr_adapter, s->adam ? 3e-3f : 0.01f);
+    const ad_lowrank_kind lowrank = methods[which].lowrank;
     const int rank = m->rank ? m->rank : 4;
-    s->lowrank = (ad_lowrank){.kind = methods[which].lowrank,
+    s->lr_adapter = ad_or_default(m->lr_adapter, !s->adam ? 0.01f : lowrank == AD_LOWRANK_TSA ? 3e-4f : 3e-3f);
+    s->lowrank = (ad_lowrank){.kind = lowrank,
                               .rank = rank,
                               .scale = (m->adapter_scale == 0.0f ? (float)rank : m->adapter_scale) / (float)rank};
+    if (lowrank == AD_LOWRANK_TSA) s->lowrank = (ad_lowrank){.kind = lowrank, .scale = 1};
     s->momentum = ad_or_default(m->momentum, 0.9f);
     s->dampening = ad_or_default(m->dampening, s->adam ? 0.999f : 0.0f);
     s->nesterov = m->nesterov;
@@ -204,8 +214,14 @@ json_t *ad_settings_json(const ad_settings *s) {
         if (r == AD_ROLE_HEAD || (s->adapt >> r & 1)) ad_json_set(o, rates[r], json_real((double)s->lr[r]), &bad);
     if (s->lowrank.kind != AD_LOWRANK_NONE) {
         ad_json_set(o, "lr_adapter", json_real((double)s->lr_adapter), &bad);
+    }
+    if (s->lowrank.rank > 0 && s->lowrank.kind != AD_LOWRANK_NONE) {
         ad_json_set(o, "rank", json_integer(s->lowrank.rank), &bad);
         ad_json_set(o, "adapter_scale", json_real((double)(s->lowrank.scale * (float)s->lowrank.rank)), &bad);
+    }
+    if (s->adapt || s->lowrank.kind != AD_LOWRANK_NONE) {
+        if (s->layers.names) ad_json_set(o, "layers", json_string(s->layers.names), &bad);
+        if (s->layers.last) ad_json_set(o, "last", json_integer(s->layers.last), &bad);
     }
     if (s->batch) {
         ad_json_set(o, "batch", json_integer(s->batch), &bad);
@@ -232,6 +248,20 @@ adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *metho
     if (size > capacity)
         return ad_fail(ctx, ADATOM_USAGE, "the method's text takes %zu bytes; there is room for %zu", size, capacity);
     return ADATOM_OK;
+}
+
+adatom_status ad_settings_layers(adatom_context *ctx, const ad_settings *s, const ad_network *net, bool **out) {
+    const ad_adapting what = {.method = s->name, .roles = s->adapt, .lowrank = s->lowrank};
+    *out = NULL;
+    if (!s->layers.names && !s->layers.last) return ADATOM_OK;
+    bool *chosen = ad_calloc(ctx, (size_t)net->node_count, sizeof *chosen);
+    if (!chosen) return ADATOM_OUT_OF_MEMORY;
+    const adatom_status status = ad_layers_choose(ctx, net, &s->layers, &what, chosen);
+    if (status == ADATOM_OK)
+        *out = chosen;
+    else
+        ad_free(chosen);
+    return status;
 }
 
 void ad_settings_apply(const ad_settings *s, ad_build_params *build) {

@@ -12,6 +12,7 @@ typedef struct ad_settings {
     char name[64];  /* its text */
     unsigned adapt; /* roles */
     ad_lowrank lowrank;
+    ad_layer_choice layers; /* of what adapts; the text is the caller's */
     ad_head_kind head;
     ad_head_init head_init;
     bool head_random; /* drawn on the host (head_init HOST) */
@@ -35,7 +36,9 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *meth
 json_t *ad_seed_json(uint64_t seed);
 /* Everything that decides the result, as a new JSON object; NULL when out of memory. */
 json_t *ad_settings_json(const ad_settings *settings);
-/* The builder's parameters these settings decide. */
+/* Which nodes of a network adapt: a new array (ad_free), or NULL, all. USAGE where the choice does not fit it. */
+adatom_status ad_settings_layers(adatom_context *ctx, const ad_settings *settings, const ad_network *net, bool **out);
+/* The builder's parameters these settings decide, but for the layers. */
 void ad_settings_apply(const ad_settings *settings, ad_build_params *build);
 /* Schedule rows of 8 floats (ops.def): constant rates; Adam's bias corrections. */
 void ad_settings_schedule(const ad_settings *settings, int steps, float *rows);

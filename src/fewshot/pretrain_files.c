@@ -75,8 +75,7 @@ adatom_status ad_pretrain_snapshot(ad_training *t) {
             const ad_tensor *tensor = &built->plan->tensors[view], *whole = &built->plan->tensors[built->adapted];
             memcpy(to, adapted + (tensor->offset - whole->offset) / sizeof(float), p->logical * sizeof(float));
         } else
-            memcpy(to, adapted + built->role_offset[p->role] + p->offset - net->role_begin[p->role],
-                   p->count * sizeof(float));
+            memcpy(to, adapted + built->at[i], p->count * sizeof(float));
     }
     if (status != ADATOM_OK) return status;
     for (int i = 0; i < 4; i++)

@@ -7,6 +7,6 @@
 
 /* weights[count] of a head with so many features, uniform as torch.nn.Linear starts. */
 void ad_draw_head(uint64_t seed, int task, int features, float *weights, size_t count);
-/* The low-rank adapters of the task in place `slot` (net/lowrank.h); nothing where the plan has none. */
+/* The adapters of kernels of the task in place `slot` (net/lowrank.h); nothing where the plan has none. */
 adatom_status ad_start_lowrank(ad_session *session, uint64_t seed, int task, int slot);
 #endif

@@ -4,25 +4,46 @@
 #include <stdio.h>
 #include <string.h>
 
-bool ad_lowrank_adapts(const ad_node *node) { return node->kind == AD_NODE_CONV && node->k > 1 && node->groups == 1; }
+bool ad_lowrank_adapts(ad_lowrank_kind kind, const ad_node *node) {
+    if (kind == AD_LOWRANK_NONE || node->kind != AD_NODE_CONV) return false;
+    if (kind == AD_LOWRANK_TSA)
+        return node->k > 1 ? node->part != AD_PART_STEM
+                           : node->part == AD_PART_PROJECT || node->part == AD_PART_LONE_PROJECT;
+    return node->groups == 1 && (node->k > 1 || node->part != AD_PART_SHORTCUT);
+}
 
 int ad_lowrank_gains(ad_lowrank_kind kind) { return kind == AD_LOWRANK_BORA ? 2 : kind == AD_LOWRANK_DORA; }
 
-size_t ad_lowrank_a_count(const ad_node *node, int rank) {
-    return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)rank;
+/* Inputs of a filter as they lie in the kernel. */
+static size_t inputs(const ad_node *node) { return (size_t)(node->groups > 1 ? node->channels : node->c); }
+
+size_t ad_lowrank_a_count(const ad_node *node, const ad_lowrank *how) {
+    if (how->kind == AD_LOWRANK_TSA) return inputs(node) * (size_t)node->o;
+    return (size_t)(node->k * node->k) * (size_t)node->c * (size_t)how->rank;
 }
 
-int ad_lowrank_parts(ad_lowrank_kind kind) { return 2 + ad_lowrank_gains(kind); }
+size_t ad_lowrank_b_count(const ad_node *node, const ad_lowrank *how) {
+    return how->kind == AD_LOWRANK_TSA ? 0 : (size_t)node->o * (size_t)how->rank;
+}
 
-const char *ad_lowrank_suffix(int part) {
+int ad_lowrank_tap(const ad_node *node) { return node->pad / node->dil * (node->k + 1); }
+
+int ad_lowrank_parts(ad_lowrank_kind kind) { return kind == AD_LOWRANK_TSA ? 1 : 2 + ad_lowrank_gains(kind); }
+
+const char *ad_lowrank_suffix(ad_lowrank_kind kind, int part) {
     static const char *const suffixes[] = {".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector",
                                            ".lora_magnitude_vector_in"};
-    return suffixes[part];
+    return kind == AD_LOWRANK_TSA ? ".tsa.weight" : suffixes[part];
 }
 
-int ad_lowrank_file(const ad_node *node, int rank, int part, char name[AD_PARAM_NAME], int64_t shape[4]) {
-    const int64_t c = node->channels, o = node->o, k = node->k;
-    snprintf(name, AD_PARAM_NAME, "%s%s", node->name, ad_lowrank_suffix(part));
+int ad_lowrank_file(const ad_node *node, const ad_lowrank *how, int part, char name[AD_PARAM_NAME], int64_t shape[4]) {
+    const int64_t c = node->channels, o = node->filters, k = node->k, rank = how->rank;
+    snprintf(name, AD_PARAM_NAME, "%s%s", node->name, ad_lowrank_suffix(how->kind, part));
+    if (how->kind == AD_LOWRANK_TSA) {
+        const int64_t beside[] = {o, c, 1, 1};
+        memcpy(shape, beside, sizeof beside);
+        return 4;
+    }
     if (part > 1) {
         shape[0] = part == 2 ? o : c;
         return 1;
@@ -32,14 +53,18 @@ int ad_lowrank_file(const ad_node *node, int rank, int part, char name[AD_PARAM_
     return 4;
 }
 
-size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *layer, int part, size_t index) {
-    const size_t k2 = (size_t)(node->k * node->k), c = (size_t)node->channels;
-    if (part == 0) return layer->a + (index % k2 * (size_t)node->c + index / k2 % c) * (size_t)rank + index / (k2 * c);
+size_t ad_lowrank_at(const ad_node *node, const ad_lowrank *how, const ad_lowrank_layer *layer, int part,
+                     size_t index) {
+    const size_t k2 = (size_t)(node->k * node->k), c = (size_t)node->channels, rank = (size_t)how->rank;
+    if (how->kind == AD_LOWRANK_TSA) return layer->a + index % c * (size_t)node->o + index / c;
+    if (part == 0) return layer->a + (index % k2 * (size_t)node->c + index / k2 % c) * rank + index / (k2 * c);
     return (part == 1 ? layer->b : layer->gain[part - 2]) + index;
 }
 
 uint64_t ad_lowrank_parameters(const ad_node *node, const ad_lowrank *how) {
-    const uint64_t c = (uint64_t)node->channels, o = (uint64_t)node->o, gains = (uint64_t)ad_lowrank_gains(how->kind);
+    const uint64_t c = (uint64_t)node->channels, o = (uint64_t)node->filters;
+    const int gains = ad_lowrank_gains(how->kind);
+    if (how->kind == AD_LOWRANK_TSA) return c * o;
     return ((uint64_t)(node->k * node->k) * c + o) * (uint64_t)how->rank + (gains > 0 ? o : 0) + (gains > 1 ? c : 0);
 }
 
@@ -72,8 +97,14 @@ static void scale_channels(float *w, const float *gain, int channels, size_t siz
 
 void ad_lowrank_merge(const ad_node *node, const ad_lowrank *how, const ad_lowrank_layer *layer, const float *block,
                       const float *w0, float *w) {
-    const size_t taps = (size_t)(node->k * node->k), c = (size_t)node->c, o = (size_t)node->o, rank = (size_t)how->rank;
+    const size_t taps = (size_t)(node->k * node->k), c = inputs(node), o = (size_t)node->o, rank = (size_t)how->rank;
     const float *a = block + layer->a, *b = block + layer->b;
+    if (how->kind == AD_LOWRANK_TSA) {
+        const size_t tap = (size_t)ad_lowrank_tap(node) * c * o;
+        if (w != w0) memcpy(w, w0, taps * c * o * sizeof *w);
+        for (size_t e = 0; e < c * o; e++) w[tap + e] += a[e];
+        return;
+    }
     for (size_t row = 0; row < taps * c; row++)
         for (size_t k = 0; k < o; k++) {
             double product = 0;

@@ -34,14 +34,14 @@ same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.
 # The same adapter twice is the same; several adapters in one run give what each gives alone.
 $adapt --images few --output again --adapt atoms --quiet >out 2>err || complain "adapt again"
 cmp -s atoms/adapter.safetensors again/adapter.safetensors || complain "the same command gave another adapter"
-for method in centroid head norm full lora dora bora; do
+for method in centroid head norm full lora dora bora tsa; do
     expect 0 "^$method, 5 classes, 25 pictures" $adapt --images few --output $method --adapt $method --steps 3 --holdout 0.4
 done
 expect 0 'folds, optimistic' $adapt --images few --output folded --adapt atoms --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
 expect 0 'leave-one-out$' $adapt --images few --output means --adapt centroid --early-stop # there is nothing to choose
 expect 0 'leave-one-out' $adapt --images few --output supported --adapt norm --bn support --leave-one-out --steps 3
-$classify --adapter atoms,head,dora,full,norm,supported,lora,bora new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
-for method in atoms head full norm supported lora dora bora; do
+$classify --adapter atoms,head,dora,full,norm,supported,tsa,lora,bora new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
+for method in atoms head full norm supported lora dora bora tsa; do
     $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
     grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
 done
@@ -54,6 +54,25 @@ same "$(wc -l <top.jsonl | tr -d ' ')" 25 "five classes a picture"
 head -n 1 top.jsonl >line.json
 same "$(get line.json rank)" 1 "rank"
 expect 0 '^new/.* own ' $classify new/*/20.ppm # the model's own classifier
+
+# Some layers only: their tensors are the adapter, which classify, inspect and export take like any other.
+expect 0 'atoms, 5 classes' $adapt --images few --output top --adapt atoms --last 1 --steps 3
+same "$(get top/adapter_config.json target_modules)/$(get top/adapter_config.json method.last)" '["layer4.atoms"]/1' "the last layer"
+expect 0 'full, 5 classes' $adapt --images few --output some --adapt full --layers 'layer3,*4.norm' --steps 3 --bn support
+expect 0 'lora, 5 classes' $adapt --images few --output one --adapt lora --layers layer2 --steps 3
+same "$(get one/adapter_config.json target_modules)/$(get one/adapter_config.json method.layers)" '["layer2.conv"]/layer2' "one layer"
+$classify --adapter top,some,full,one new -o csv >all.csv 2>err || complain "adapters of some layers: $(tail -n 1 err)"
+for method in top some full one; do
+    $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
+    grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
+done
+expect 0 '^full, layers layer3,\*4.norm, 5 classes' "$ADATOM" inspect "$model" --adapter some
+expect 0 '^atoms, the last 1, 5 classes' "$ADATOM" inspect "$model" --adapter top
+expect 0 'is written' "$ADATOM" export "$model" --adapter some --output some.safetensors
+expect 2 "no layer 'layr2'" $adapt --images few --output no --layers 'layer3,layr2'
+expect 2 "'layer1' have no numbers that 'atoms' adapts" $adapt --images few --output no --layers layer1
+expect 2 'only 3 have numbers' $adapt --images few --output no --adapt atoms --last 4
+[ ! -e no ] || complain "an adapter of no layers was written"
 
 # inspect tells how far the atoms moved, and draws them.
 expect 0 'layer2.atoms +72' "$ADATOM" inspect "$model" --adapter atoms --png atoms.png
@@ -72,7 +91,15 @@ same "$(get dora/adapter_config.json target_modules)" '["layer1.conv","layer2.co
 expect 0 'cosine one' "$ADATOM" export "$model" --adapter lora --output lora.safetensors
 expect 0 'is written' "$ADATOM" export "$model" --adapter centroid --output centroid.safetensors
 ! grep -q 'cosine' err || complain "a linear classifier is called a cosine one"
-expect 2 'composed kernels' $adapt --images few --output no --adapt lora --conv atoms-first
+same "$(get tsa/adapter_config.json peft_type)/$(get tsa/adapter_config.json target_modules)" \
+    'TSA/["layer1.conv","layer2.conv","layer3.conv","layer4.conv","head.alignment"]' "convolutions beside kernels"
+expect 0 'head.alignment +64' "$ADATOM" inspect "$model" --adapter tsa
+expect 0 'cosine one' "$ADATOM" export "$model" --adapter tsa --output tsa.safetensors
+rm -rf cut && cp -r tsa cut && sed -i 's/"TSA"/"LORA"/' cut/adapter_config.json
+expect 4 "'cut': its low-rank adapter lacks a member" $classify --adapter cut new
+rm -rf cut && cp -r tsa cut && sed -i '/"peft_type"/d' cut/adapter_config.json
+expect 4 "lacks the tensor 'layer1.conv'" $classify --adapter cut new
+expect 2 'composed ones' $adapt --images few --output no --adapt lora --conv atoms-first
 expect 2 '257' $adapt --images few --output no --adapt lora --rank 257
 for wrong in 's/"r": 4/"r": 0/' 's/"use_dora": true/"use_dora": 1/' 's/"LORA"/"LOHA"/' 's/"use_bora": false/"use_bora": true/' \
     's/"lora_alpha": 4.0,//'; do

@@ -45,6 +45,17 @@ $sweep --adapt atoms --lr-atoms 0.1 --steps 3 -o json >t.json 2>err || complain 
 same "$(get s.json results.6.accuracy.values)" "$(get t.json results.0.accuracy.values)" "a setting of a sweep and alone"
 same "$(get s.json results.6.config)" "$(get t.json results.0.config)" "their configuration"
 expect 0 'atoms +lr-atoms=0.1 steps=3' $sweep --adapt centroid,atoms --lr-atoms 0.01,0.1 --steps 1,3
+# Some layers only; with all of them named the numbers are those of no choice.
+$sweep --adapt atoms --last 1,3 --steps 3 -o json >l.json 2>err || complain "--last"
+$sweep --adapt atoms --layers '*' --steps 3 -o json >n.json 2>err || complain "--layers"
+$sweep --adapt atoms --steps 3 -o json >t.json 2>err || complain "all layers"
+same "$(get l.json results.0.adapted)/$(get l.json results.1.adapted)" "$(($(get t.json results.0.adapted) - 144))/$(get t.json results.0.adapted)" \
+    "atoms of one layer and of three"
+same "$(get n.json results.0.accuracy.values)/$(get l.json results.1.accuracy.values)" \
+    "$(get t.json results.0.accuracy.values)/$(get t.json results.0.accuracy.values)" "all layers by name and by number"
+same "$(get n.json results.0.config.layers)/$(get l.json results.0.config.last)" '*/1' "what chose the layers"
+! get t.json results.0.config.layers >/dev/null 2>&1 || complain "layers that nobody chose"
+expect 2 "no layer 'stage1'" $sweep --adapt centroid,atoms --layers stage1
 # A 0 that is typed is a 0 and not the default.
 $sweep --adapt atoms --lr-atoms 0,0.25 --momentum 0 --dampening 0 --steps 1 -o json >z.json 2>err || complain "rates of 0"
 same "$(get z.json results.0.settings)/$(get z.json results.0.config.lr_atoms)" lr-atoms=0/0.0 "a rate of 0"

@@ -19,6 +19,13 @@ static void write_adapters(const setting *s, const ad_built *b, const inputs *in
                  "write");
             free(numbers);
         }
+    for (int task = 0; task < TASKS; task++) {
+        size_t count = 0;
+        float *numbers = alignment_numbers(b, in, task, &count);
+        const size_t at = (size_t)task * b->adapted_count + b->alignment_offset;
+        if (numbers) must(api->program_write(program, b->adapted, at * 4, numbers, count * 4), "write");
+        free(numbers);
+    }
 }
 
 static void write_all(ad_engine *e, ad_program *program, const ad_built *b, const inputs *in) {

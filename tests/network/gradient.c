@@ -7,12 +7,11 @@
 #include <string.h>
 
 /* The parameter that number e of a task's adapted block belongs to. */
-static const char *name_of(const inputs *in, const setting *s, const ad_built *b, size_t e) {
+static const char *name_of(const inputs *in, const ad_built *b, size_t e) {
     const ad_network *net = &in->model->net;
     for (int i = 0; i < net->param_count; i++) {
         const ad_param *p = &net->params[i];
-        const size_t at = b->role_offset[p->role] + p->offset - net->role_begin[p->role];
-        if ((s->adapt & 1u << p->role) && e >= at && e - at < p->count) return p->name;
+        if (b->at[i] != AD_NOT_ADAPTED && e >= b->at[i] && e - b->at[i] < p->count) return p->name;
     }
     return "a number that no parameter of the network has";
 }
@@ -79,7 +78,7 @@ static void check_numbers(const setting *s, int number) {
         if (fabs(numeric - kept[e]) > 1e-5 * (1 + fabs(numeric))) {
             fprintf(stderr,
                     "setting %d (%s %s adapt %x): d loss[%zu] / d adapted[%zu], of '%s', is %.9g, the plan says %.9g\n",
-                    number, s->arch, s->sharing, s->adapt, task, e, name_of(&p.in, s, &p.b, e), numeric, kept[e]);
+                    number, s->arch, s->sharing, s->adapt, task, e, name_of(&p.in, &p.b, e), numeric, kept[e]);
             wrong++;
         }
     }
@@ -124,8 +123,8 @@ static void check_directions(const setting *s, int number) {
     const ad_network *net = &p.in.model->net;
     for (int i = 0; i < net->param_count && !agrees; i++) {
         const ad_param *param = &net->params[i];
-        if (!(s->adapt & 1u << param->role)) continue;
-        const size_t at = p.b.role_offset[param->role] + param->offset - net->role_begin[param->role];
+        const size_t at = p.b.at[i];
+        if (at == AD_NOT_ADAPTED) continue;
         if (!direction_agrees(&p, 0, v, at, at + param->count))
             fprintf(stderr, "setting %d (%s %s adapt %x): wrong gradient of '%s'\n", number, s->arch, s->sharing,
                     s->adapt, param->name);

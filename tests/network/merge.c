@@ -1,5 +1,6 @@
-/* Low-rank adapters: where they start, and merged into kernels. */
+/* Adapters of kernels: where they start, and merged into kernels. */
 #include "tests/network/network.h"
+#include "tests/choices.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 
 /* w0 of a convolution, ordinary or composed. */
 static void base_kernel(const adatom_model *model, const ad_node *node, float *w) {
-    const size_t taps = (size_t)(node->k * node->k), c = (size_t)node->c, o = (size_t)node->o, m = (size_t)node->m;
+    const size_t taps = (size_t)(node->k * node->k), c = (size_t)(node->groups > 1 ? node->channels : node->c),
+                 o = (size_t)node->o, m = (size_t)node->m;
     const ad_param *params = model->net.params;
     if (m == 0) {
         memcpy(w, model->values + params[node->kernel].offset, taps * c * o * sizeof *w);
@@ -39,13 +41,9 @@ static adatom_model *merged_model(const setting *s, const inputs *in, const ad_b
                                         .seed = 1};
     adatom_model *dense = NULL;
     must(adatom_model_create(ctx, &params, &dense), "dense");
+    ad_model_copy_values(dense, in->model);
     for (int i = 0; i < in->model->net.node_count; i++) {
         const ad_node *from = &in->model->net.nodes[i], *to = &dense->net.nodes[i];
-        const int pairs[][2] = {{from->gamma, to->gamma}, {from->beta, to->beta}, {from->statistics, to->statistics}};
-        for (size_t k = 0; k < AD_COUNT(pairs) && from->kind == AD_NODE_NORM; k++) {
-            const ad_param *a = &in->model->net.params[pairs[k][0]], *z = &dense->net.params[pairs[k][1]];
-            memcpy(dense->values + z->offset, in->model->values + a->offset, a->count * sizeof(float));
-        }
         if (from->kind != AD_NODE_CONV) continue;
         float *w = dense->values + dense->net.params[to->kernel].offset;
         base_kernel(in->model, from, w);
@@ -56,12 +54,14 @@ static adatom_model *merged_model(const setting *s, const inputs *in, const ad_b
 }
 
 /* The largest difference between the query features of a task of run, which has a linear head, and those of an ordinary
- * network, relative to the largest feature. */
+ * network, which alignment (NULL: none) maps, relative to the largest feature. */
 static double features_differ(const setting *s, const inputs *in, const ad_built *b, interpreter *run,
-                              adatom_model *dense, int task) {
+                              adatom_model *dense, int task, const float *alignment) {
     setting plain = *s;
     plain.head = AD_HEAD_NONE;
     plain.lowrank = (ad_lowrank){0};
+    plain.layers = NULL;
+    plain.last = 0;
     inputs other = *in;
     other.model = dense;
     ad_built features = make_plan(&plain, &other);
@@ -74,14 +74,17 @@ static double features_differ(const setting *s, const inputs *in, const ad_built
         if (op->kind == AD_OP_LINEAR && op->t[1] == b->head) last = op->t[0];
     }
     if (last < 0) return INFINITY;
-    const size_t count = (size_t)(WAY * SHOT) * (size_t)in->model->net.features;
+    const size_t width = (size_t)in->model->net.features, count = (size_t)(WAY * SHOT) * width;
     const double *x = interpreter_tensor(run, last) + (size_t)task * b->plan->tensors[last].stride;
     const double *y = interpreter_tensor(reference, features.features) +
                       (size_t)task * features.plan->tensors[features.features].stride;
     double worst = 0, largest = 0;
     for (size_t i = 0; i < count; i++) {
-        worst = fmax(worst, fabs(x[i] - y[i]));
-        largest = fmax(largest, fabs(y[i]));
+        double want = y[i];
+        for (size_t e = 0; e < width && alignment; e++)
+            want += (double)alignment[i % width * width + e] * y[i - i % width + e];
+        worst = fmax(worst, fabs(x[i] - want));
+        largest = fmax(largest, fabs(want));
     }
     interpreter_destroy(&reference);
     ad_built_clear(&features);
@@ -104,22 +107,28 @@ void check_merge(const setting *original, int number) {
     for (int task = 0; task < TASKS; task++) {
         for (size_t i = 0; i < b.adapted_count; i++) block[i] = (float)adapted[(size_t)task * b.adapted_count + i];
         adatom_model *plain = merged_model(&s, &in, &b, NULL), *dense = merged_model(&s, &in, &b, block);
-        moved = fmax(moved, features_differ(&s, &in, &b, run, plain, task));
-        merged = fmax(merged, features_differ(&s, &in, &b, run, dense, task));
+        moved = fmax(moved, features_differ(&s, &in, &b, run, plain, task, NULL));
+        merged = fmax(merged, features_differ(&s, &in, &b, run, dense, task,
+                                              b.alignment < 0 ? NULL : block + b.alignment_offset));
         adatom_model_destroy(&plain);
         adatom_model_destroy(&dense);
     }
-    /* B as it starts, gains at the sizes of w0: the model itself. */
+    /* B (of TSA A and the alignment) as it starts, gains at the sizes of w0: the model itself. */
     interpreter_run(run, AD_SEGMENT_INIT);
     interpret_adapters(&s, &b, &in, run);
-    for (int l = 0; l < b.lowrank_count; l++)
-        for (int task = 0; task < TASKS; task++) {
-            const size_t count = (size_t)in.model->net.nodes[b.lowrank[l].node].o * (size_t)s.lowrank.rank;
-            memset(interpreter_tensor(run, b.adapted) + (size_t)task * b.adapted_count + b.lowrank[l].b, 0,
-                   count * sizeof(double));
+    for (int task = 0; task < TASKS; task++) {
+        double *numbers = interpreter_tensor(run, b.adapted) + (size_t)task * b.adapted_count;
+        for (int l = 0; l < b.lowrank_count; l++) {
+            const ad_node *node = &in.model->net.nodes[b.lowrank[l].node];
+            const size_t a = s.lowrank.kind == AD_LOWRANK_TSA ? ad_lowrank_a_count(node, &s.lowrank) : 0;
+            memset(numbers + b.lowrank[l].a, 0, a * sizeof *numbers);
+            memset(numbers + b.lowrank[l].b, 0, ad_lowrank_b_count(node, &s.lowrank) * sizeof *numbers);
         }
+        const size_t features = (size_t)in.model->net.features;
+        if (b.alignment >= 0) memset(numbers + b.alignment_offset, 0, features * features * sizeof *numbers);
+    }
     adatom_model *plain = merged_model(&s, &in, &b, NULL);
-    for (int task = 0; task < TASKS; task++) base = fmax(base, features_differ(&s, &in, &b, run, plain, task));
+    for (int task = 0; task < TASKS; task++) base = fmax(base, features_differ(&s, &in, &b, run, plain, task, NULL));
     adatom_model_destroy(&plain);
     if (!(moved > 1e-2) || !(merged < 1e-5) || !(base < 1e-6)) {
         fprintf(stderr,

@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "gradient") == 0) {
         for (int i = first; i < end; i++) {
             check_gradient(&settings[i], i);
-            if (settings[i].lowrank.kind != AD_LOWRANK_NONE) check_merge(&settings[i], i);
+            if (settings[i].lowrank.kind != AD_LOWRANK_NONE && !settings[i].large) check_merge(&settings[i], i);
         }
     } else {
         adatom_device *device = NULL;
@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
         if (status == ADATOM_NO_DEVICE && !getenv("CI")) return 77;
         must(status, what);
         for (int i = first; i < end; i++) {
+            if (settings[i].gradient_only) continue;
             check_engine(device->engine, &settings[i], i, false);
             if (settings[i].adapt == ATOMS) check_engine(device->engine, &settings[i], i, true);
         }

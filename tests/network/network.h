@@ -19,7 +19,10 @@ typedef struct setting {
     bool adam, residual, fused; /* fused: path AUTO takes the fused operations wherever it can */
     ad_lowrank lowrank;
     int group;
-    bool large; /* so many numbers that the gradient is tried along directions */
+    bool large;         /* so many numbers that the gradient is tried along directions */
+    bool gradient_only; /* the engines are checked with smaller networks */
+    const char *layers; /* those that adapt, NULL: all; of these the last so many, 0: all */
+    int last;
 } setting;
 
 /* Host values of everything a run reads. */
@@ -46,6 +49,8 @@ ad_built make_plan(const setting *s, const inputs *in);
 float *adapter_room(const setting *s, const ad_built *b, const inputs *in, size_t *a_count, size_t *b_count, int layer);
 /* The numbers that the host writes for a layer of a task: A from its start, B as if steps had been taken. */
 void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a, float *b);
+/* The alignment of a task as if steps had been taken, [features][features]; NULL: the plan has none. */
+float *alignment_numbers(const ad_built *b, const inputs *in, int task, size_t *count);
 void interpret_adapters(const setting *s, const ad_built *b, const inputs *in, interpreter *run);
 /* The double reference behind init and prefix. */
 interpreter *start(const setting *s, const ad_built *b, const inputs *in);

@@ -59,6 +59,21 @@ const setting settings[] = {
      .residual = true, .group = 4},
     {"conv4", "group-net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
      .lowrank = {AD_LOWRANK_DORA, 3, 1}, .group = 4},
+    /* Some layers only: what is below them is frozen, and so are coefficients that others share. */
+    {"conv4", "net", 16, 8, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .last = 2},
+    {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .residual = true, .layers = "layer4,layer7.conv,*9*"},
+    {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_DORA, 4, 2}, .layers = "layer2,layer4"},
+    /* Convolutions beside kernels, dense and depthwise ones; adapters of 1x1 convolutions. */
+    {"resnet10", "layer", 33, 4, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_TSA, 0, 1}},
+    {"conv4", "none", 16, 8, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .adam = true,
+     .lowrank = {AD_LOWRANK_TSA, 0, 1}},
+    {"convnext_atto", "none", 32, 0, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_TSA, 0, 1}, .large = true, .gradient_only = true, .last = 2},
+    {"convnext_atto", "none", 32, 0, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_LORA, 2, 1}, .large = true, .gradient_only = true, .last = 1},
     /* Depthwise kernels, squeeze-and-excite and activations whose derivatives need their input; layer norms and factors
      * before sums; filters that see a part of the channels. */
     {"mobilenet_v3_small", "layer", 16, 0, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
@@ -120,15 +135,27 @@ void free_inputs(inputs *in) {
     free(in->pixels);
 }
 
+/* The nodes that adapt; NULL: all. */
+static bool *choose_layers(const setting *s, const ad_network *net) {
+    const ad_layer_choice choice = {s->layers, s->last};
+    const ad_adapting what = {s->arch, s->adapt, s->lowrank};
+    if (!s->layers && !s->last) return NULL;
+    bool *chosen = malloc((size_t)net->node_count * sizeof *chosen);
+    must(ad_layers_choose(ctx, net, &choice, &what, chosen), "layers");
+    return chosen;
+}
+
 ad_built make_plan_with(const setting *s, const inputs *in, bool half, int lanes, bool through) {
     static const int32_t chunks[2] = {10, PICTURES - 10};
     static const ad_conv_costs cheap = {1e-3f, 1e-3f};
+    bool *layers = choose_layers(s, &in->model->net);
     const ad_build_params p = {.net = &in->model->net,
                                .tasks = TASKS,
                                .lanes = lanes,
                                .through = through,
                                .way = WAY,
                                .adapt = s->adapt,
+                               .layers = layers,
                                .support = WAY * SHOT,
                                .query = WAY * SHOT,
                                .query_rounds = 1,
@@ -151,6 +178,7 @@ ad_built make_plan_with(const setting *s, const inputs *in, bool half, int lanes
                                .chunk_count = 2};
     ad_built built;
     must(ad_build(ctx, &p, &built), "ad_build");
+    free(layers);
     return built;
 }
 
@@ -159,15 +187,28 @@ ad_built make_plan(const setting *s, const inputs *in) { return make_plan_with(s
 void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a, float *b) {
     const ad_node *node = &in->model->net.nodes[layer->node];
     ad_random random = ad_random_make(3, AD_STREAM_ADAPTER, (uint32_t)(100 * task + layer->node));
-    ad_lowrank_start(node, s->lowrank.rank, &random, a);
-    for (int i = 0; i < node->o * s->lowrank.rank; i++) b[i] = 0.05f * ad_random_normal(&random);
+    if (s->lowrank.kind == AD_LOWRANK_TSA)
+        for (size_t i = 0; i < ad_lowrank_a_count(node, &s->lowrank); i++) a[i] = 0.05f * ad_random_normal(&random);
+    else
+        ad_lowrank_start(node, s->lowrank.rank, &random, a);
+    for (size_t i = 0; i < ad_lowrank_b_count(node, &s->lowrank); i++) b[i] = 0.05f * ad_random_normal(&random);
+}
+
+float *alignment_numbers(const ad_built *b, const inputs *in, int task, size_t *count) {
+    if (b->alignment < 0) return NULL;
+    ad_random random = ad_random_make(4, AD_STREAM_ADAPTER, (uint32_t)task);
+    *count = (size_t)in->model->net.features * (size_t)in->model->net.features;
+    float *numbers = malloc(*count * sizeof *numbers);
+    const float spread = 0.3f / sqrtf((float)in->model->net.features);
+    for (size_t i = 0; i < *count; i++) numbers[i] = spread * ad_random_normal(&random);
+    return numbers;
 }
 
 float *adapter_room(const setting *s, const ad_built *b, const inputs *in, size_t *a_count, size_t *b_count,
                     int layer) {
     const ad_node *node = &in->model->net.nodes[b->lowrank[layer].node];
-    *a_count = ad_lowrank_a_count(node, s->lowrank.rank);
-    *b_count = (size_t)node->o * (size_t)s->lowrank.rank;
+    *a_count = ad_lowrank_a_count(node, &s->lowrank);
+    *b_count = ad_lowrank_b_count(node, &s->lowrank);
     return malloc((*a_count + *b_count) * sizeof(float));
 }
 
@@ -182,6 +223,13 @@ void interpret_adapters(const setting *s, const ad_built *b, const inputs *in, i
             for (size_t i = 0; i < rest; i++) block[b->lowrank[l].b + i] = (double)numbers[a + i];
             free(numbers);
         }
+    for (int task = 0; task < TASKS && b->alignment >= 0; task++) {
+        size_t count = 0;
+        float *numbers = alignment_numbers(b, in, task, &count);
+        double *to = interpreter_tensor(run, b->adapted) + (size_t)task * b->adapted_count + b->alignment_offset;
+        for (size_t i = 0; i < count; i++) to[i] = (double)numbers[i];
+        free(numbers);
+    }
 }
 
 interpreter *start(const setting *s, const ad_built *b, const inputs *in) {

@@ -61,7 +61,8 @@ START_TEST(test_adapted_numbers) {
                              [ADATOM_ADAPT_FULL] = head + atoms + norm + ordinary + coefficients,
                              [ADATOM_ADAPT_LORA] = head + lora,
                              [ADATOM_ADAPT_DORA] = head + lora + 4 * 8,
-                             [ADATOM_ADAPT_BORA] = head + lora + 4 * 8 + 3 + 3 * 8};
+                             [ADATOM_ADAPT_BORA] = head + lora + 4 * 8 + 3 + 3 * 8,
+                             [ADATOM_ADAPT_TSA] = head + (3 + 3 * 8) * 8 + 8 * 8}; /* and the alignment */
     _Static_assert(AD_COUNT(want) == ADAPT_KINDS, "a method of adatom/choice.h has no row");
     adatom_episodes *list = episodes(1, 1);
     for (int kind = 1; kind < ADAPT_KINDS; kind++) {

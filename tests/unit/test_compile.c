@@ -146,7 +146,7 @@ START_TEST(refusals) {
     refused(&p, ADATOM_USAGE, "support set");
     p = request(ATOMS);
     p.lowrank = (ad_lowrank){AD_LOWRANK_LORA, 2, 1};
-    refused(&p, ADATOM_USAGE, "low-rank adapter");
+    refused(&p, ADATOM_USAGE, "adapter of kernels");
     end();
 }
 END_TEST
@@ -154,9 +154,11 @@ END_TEST
 /* Whichever allocation fails, the plan is not made, the status says so and nothing is kept. */
 START_TEST(allocations) {
     begin();
-    for (int kind = 0; kind < 2; kind++) {
+    static const ad_lowrank kinds[] = {{AD_LOWRANK_NONE, 0, 0}, {AD_LOWRANK_BORA, 2, 1}, {AD_LOWRANK_TSA, 0, 1}};
+    for (size_t k = 0; k < AD_COUNT(kinds); k++) {
+        const bool kind = kinds[k].kind != AD_LOWRANK_NONE;
         ad_build_params p = request(kind ? 0 : ATOMS | NORM);
-        if (kind) p.lowrank = (ad_lowrank){AD_LOWRANK_BORA, 2, 1};
+        p.lowrank = kinds[k];
         int n = 0;
         for (bool failed = true; failed; n++) {
             ad_built built;

@@ -3,15 +3,29 @@
  * them. */
 #include "compile/layers/layers.h"
 
+/* The parameters of a role that adapt, in the network's order. */
+static size_t lay_out_role(ad_tape *tape, ad_role role, size_t end) {
+    for (int i = 0; i < tape->net->param_count; i++) {
+        const ad_param *param = &tape->net->params[i];
+        if (param->role != role || !ad_tape_adapts(tape, i)) continue;
+        tape->built->at[i] = end;
+        end += ad_tape_round(param->count);
+    }
+    return end;
+}
+
 static size_t lay_out(ad_tape *tape) {
-    const ad_network *net = tape->net;
+    const size_t params = (size_t)tape->net->param_count;
     size_t end = 0;
+    tape->built->at = ad_malloc(tape->ctx, params, sizeof *tape->built->at);
+    if (!tape->built->at) {
+        ad_tape_fail(tape, ADATOM_OUT_OF_MEMORY);
+        return 0;
+    }
+    for (size_t i = 0; i < params; i++) tape->built->at[i] = AD_NOT_ADAPTED;
     for (int role = 0; role < AD_ROLE_COUNT; role++) {
         tape->built->role_offset[role] = end;
-        if (role == AD_ROLE_HEAD)
-            end = ad_head_layout(tape, end);
-        else if (tape->params->adapt >> role & 1)
-            end += net->role_begin[role + 1] - net->role_begin[role];
+        end = role == AD_ROLE_HEAD ? ad_head_layout(tape, end) : lay_out_role(tape, (ad_role)role, end);
     }
     return ad_weights_layout(tape, end);
 }
@@ -37,7 +51,7 @@ static void make_blocks(ad_tape *tape) {
 static void begin_param(ad_tape *tape, int number) {
     const ad_param *param = &tape->net->params[number];
     ad_built *out = tape->built;
-    const size_t at = out->role_offset[param->role] + param->offset - tape->net->role_begin[param->role];
+    const size_t at = out->at[number];
     tape->adapted[number] = ad_tape_view(tape, out->adapted, param->name, at, param->count);
     if (out->gradient >= 0) tape->gradient[number] = ad_tape_view(tape, out->gradient, param->name, at, param->count);
     ad_elementwise_copy(tape, AD_SEGMENT_INIT, tape->base[number], tape->adapted[number], param->count);
@@ -49,7 +63,7 @@ void ad_adapted_begin(ad_tape *tape) {
     if (tape->built->adapted_count == 0) return;
     make_blocks(tape);
     for (int i = 0; i < tape->net->param_count && tape->status == ADATOM_OK; i++)
-        if (ad_tape_adapts(tape, i) && tape->net->params[i].role != AD_ROLE_HEAD) begin_param(tape, i);
+        if (tape->built->at[i] != AD_NOT_ADAPTED) begin_param(tape, i);
     ad_weights_begin(tape);
     ad_head_begin(tape);
 }

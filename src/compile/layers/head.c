@@ -1,4 +1,5 @@
-/* The heads: linear and cosine ones, which train, and centroids, which are means of features; and the loss. */
+/* The heads: linear and cosine ones, which train, and centroids, which are means of features; the alignment of features
+ * before them; and the loss. */
 #include "compile/layers/layers.h"
 
 static const float nearest_mean = 2; /* f[0] of MEAN_HEAD for the nearest mean under squared Euclidean distance */
@@ -87,11 +88,46 @@ void ad_head_from_means(ad_tape *tape, int n, int features) {
 
 /* ---- forward and backward --------------------------------------------------------------------------------------- */
 
+/* D f (LINEAR), or one of its gradients. */
+static ad_op *alignment_op(ad_tape *tape, ad_segment_id segment, ad_op_kind kind, int n, ad_operands operands) {
+    const int f = tape->net->features;
+    ad_op *op = ad_tape_op(tape, segment, kind, ad_geometry_rows(n, f, f), operands);
+    op->f[0] = 1;
+    return op;
+}
+
+/* The features as the head sees them: f + D f where there is an alignment. */
+static int aligned_features(ad_tape *tape, const ad_pass *pass, int features) {
+    const size_t count = (size_t)pass->n * (size_t)tape->net->features;
+    if (tape->built->alignment < 0) return features;
+    const int aligned = ad_tape_floats(tape, "aligned features", count);
+    ad_elementwise_copy(tape, pass->live, features, aligned, count);
+    alignment_op(tape, pass->live, AD_OP_LINEAR, pass->n, AD_OPERANDS(features, tape->built->alignment, -1, aligned))
+        ->flags = AD_ACCUMULATE;
+    return aligned;
+}
+
+/* From the gradient of the aligned features to those of the alignment and of the features. */
+static int alignment_backward(ad_tape *tape, const ad_pass *pass, int daligned) {
+    const ad_built *out = tape->built;
+    const size_t f = (size_t)tape->net->features, count = (size_t)pass->n * f;
+    if (out->alignment < 0) return daligned;
+    const int dalignment = ad_tape_view(tape, out->gradient, "alignment gradient", out->alignment_offset, f * f);
+    alignment_op(tape, AD_SEGMENT_STEP, AD_OP_LINEAR_DW, pass->n,
+                 AD_OPERANDS(ad_pass_features(tape, pass), daligned, dalignment));
+    const int dfeatures = ad_tape_floats(tape, "feature gradient", count);
+    ad_elementwise_copy(tape, AD_SEGMENT_STEP, daligned, dfeatures, count);
+    alignment_op(tape, AD_SEGMENT_STEP, AD_OP_LINEAR_DX, pass->n, AD_OPERANDS(daligned, out->alignment, dfeatures))
+        ->flags = AD_ACCUMULATE;
+    return dfeatures;
+}
+
 ad_head_pass ad_head_forward(ad_tape *tape, const ad_pass *pass) {
     static const char *const of_features[] = {"unit features", "feature norms"};
     static const char *const of_head[] = {"unit head", "head norms"};
-    const int features = ad_pass_features(tape, pass), way = tape->params->way;
-    const ad_segment_id below = ad_pass_segment(tape, pass, tape->net->node_count - 1);
+    const int features = aligned_features(tape, pass, ad_pass_features(tape, pass)), way = tape->params->way;
+    const ad_segment_id below =
+        tape->built->alignment < 0 ? ad_pass_segment(tape, pass, tape->net->node_count - 1) : pass->live;
     ad_head_pass head = {.x = features, .weights = tape->built->head, .x_inverse = -1, .w_inverse = -1};
     int bias = tape->built->head_bias;
     if (is_cosine(tape)) {
@@ -162,7 +198,7 @@ static int features_backward(ad_tape *tape, const ad_pass *pass, const ad_head_p
 void ad_head_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, int dlogits) {
     const int last = tape->net->node_count - 1;
     weights_backward(tape, pass, head, dlogits);
-    if (tape->live[last]) pass->dy[last] = features_backward(tape, pass, head, dlogits);
+    if (tape->live[last]) pass->dy[last] = alignment_backward(tape, pass, features_backward(tape, pass, head, dlogits));
 }
 
 void ad_head_features(ad_tape *tape, const ad_pass *pass) {

@@ -85,7 +85,7 @@ void ad_fused_atoms_dx(ad_tape *tape, ad_pass *pass, int node);
 void ad_atoms_forward(ad_tape *tape, ad_pass *pass, int node, int bias);
 void ad_atoms_backward(ad_tape *tape, ad_pass *pass, int node);
 
-/* ---- weights.c: low-rank adapters (net/lowrank.h) on kernels ---------------------------------------------------- */
+/* ---- weights.c: adapters of kernels (net/lowrank.h) -------------------------------------------------------------- */
 adatom_status ad_weights_check(const ad_tape *tape);
 /* Places their tensors from `end` on in the adapted block; returns its new end. */
 size_t ad_weights_layout(ad_tape *tape, size_t end);
@@ -152,7 +152,7 @@ adatom_status ad_way_check(const ad_tape *tape);
 ad_conv_path ad_way_of(const ad_tape *tape, int node, bool wants_gradient);
 /* Whether the input's gradient is FUSED_ATOMS_DX, else CONV_DX with the composed kernel. */
 bool ad_way_fused_dx(const ad_tape *tape, int node);
-/* A low-rank adapter adds to the kernel. */
+/* An adapter adds to the kernel. */
 bool ad_way_lowrank(const ad_tape *tape, int node);
 /* More than the atoms of a decomposed layer adapts; any of a convolution's parameters does. */
 bool ad_way_coefficients_adapt(const ad_tape *tape, const ad_node *node);

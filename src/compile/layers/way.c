@@ -2,7 +2,8 @@
 #include "compile/layers/layers.h"
 
 bool ad_way_lowrank(const ad_tape *tape, int number) {
-    return tape->params->lowrank.kind != AD_LOWRANK_NONE && ad_lowrank_adapts(&tape->net->nodes[number]);
+    const ad_build_params *p = tape->params;
+    return ad_lowrank_adapts(p->lowrank.kind, &tape->net->nodes[number]) && (!p->layers || p->layers[number]);
 }
 
 bool ad_way_coefficients_adapt(const ad_tape *tape, const ad_node *node) {

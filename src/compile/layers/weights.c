@@ -1,10 +1,12 @@
-/* Low-rank adapters on kernels (net/lowrank.h): products of matrices (LINEAR), norms and scales of kernels. */
+/* Adapters of kernels (net/lowrank.h): low-rank ones are products of matrices (LINEAR), norms and scales of kernels; a
+ * 1x1 convolution beside the kernel is a decomposed layer (COMPOSE) of one atom, which is 1 at one tap. */
 #include "compile/layers/layers.h"
 
 /* ad_tape_made: views, made in the init segment, and what a segment scales to each gain. */
 enum {
     A = AD_CONV_LOWRANK,
     B,
+    TAP = B, /* TSA: the atom */
     DA,
     DB,
     GAIN,
@@ -23,23 +25,22 @@ adatom_status ad_weights_check(const ad_tape *tape) {
     const ad_build_params *p = tape->params;
     const unsigned weights = 1u << AD_ROLE_ATOMS | 1u << AD_ROLE_COEFFICIENTS | 1u << AD_ROLE_ORDINARY;
     if (p->lowrank.kind == AD_LOWRANK_NONE) return ADATOM_OK;
-    if (p->lowrank.rank < 1 || p->lowrank.rank > AD_LOWRANK_MOST)
+    if (p->lowrank.kind != AD_LOWRANK_TSA && (p->lowrank.rank < 1 || p->lowrank.rank > AD_LOWRANK_MOST))
         return ad_fail(tape->ctx, ADATOM_USAGE, "the rank of an adapter is %d; it must be 1 to %d",
                        (int)p->lowrank.rank, AD_LOWRANK_MOST);
     if (p->adapt & weights)
         return ad_fail(
             tape->ctx, ADATOM_USAGE,
-            "a low-rank adapter adds to kernels that stay as they are; their atoms or weights cannot adapt too");
+            "an adapter of kernels adds to what stays as it is; atoms or weights of the kernels cannot adapt too");
     if (p->path != AD_PATH_AUTO && p->path != AD_PATH_COMPOSED)
         return ad_fail(tape->ctx, ADATOM_USAGE,
-                       "a low-rank adapter adds to composed kernels; no other way of computing them can be asked for");
+                       "an adapter of kernels adds to composed ones; no other way of computing them can be asked for");
     for (int i = 0; i < tape->net->node_count; i++)
-        if (ad_lowrank_adapts(&tape->net->nodes[i])) return ADATOM_OK;
-    return ad_fail(tape->ctx, ADATOM_USAGE,
-                   "a low-rank adapter needs a convolution larger than 1x1; this network has none");
+        if (ad_way_lowrank(tape, i)) return ADATOM_OK;
+    return ad_fail(tape->ctx, ADATOM_USAGE, "the network has no convolution that takes such an adapter");
 }
 
-/* First all A and B, then all gains: weight decay pulls at the former only. */
+/* First all A and B and the alignment, then all gains: weight decay pulls at the former only. */
 size_t ad_weights_layout(ad_tape *tape, size_t end) {
     const ad_lowrank *how = &tape->params->lowrank;
     ad_built *out = tape->built;
@@ -52,12 +53,18 @@ size_t ad_weights_layout(ad_tape *tape, size_t end) {
     }
     for (int i = 0; i < tape->net->node_count; i++) {
         const ad_node *node = &tape->net->nodes[i];
-        if (!ad_lowrank_adapts(node)) continue;
+        if (!ad_way_lowrank(tape, i)) continue;
         ad_lowrank_layer *layer = &out->lowrank[out->lowrank_count++];
         *layer = (ad_lowrank_layer){.node = i, .a = end};
-        layer->b = layer->a + ad_tape_round(ad_lowrank_a_count(node, how->rank));
-        end = layer->b + ad_tape_round((size_t)node->o * (size_t)how->rank);
+        layer->b = layer->a + ad_tape_round(ad_lowrank_a_count(node, how));
+        end = layer->b + ad_tape_round(ad_lowrank_b_count(node, how));
         out->adapted_logical += (size_t)ad_lowrank_parameters(node, how);
+    }
+    if (how->kind == AD_LOWRANK_TSA) {
+        const size_t features = (size_t)tape->net->features;
+        out->alignment_offset = end;
+        end += ad_tape_round(features * features);
+        out->adapted_logical += features * features;
     }
     out->gains_offset = end;
     for (int l = 0; l < out->lowrank_count; l++)
@@ -86,22 +93,54 @@ static void begin_gain(ad_tape *tape, const ad_lowrank_layer *layer, int gain, i
     kernel_op(tape, AD_SEGMENT_INIT, AD_OP_WEIGHT_NORM, layer->node, gain, AD_OPERANDS(w0, view));
 }
 
-void ad_weights_begin(ad_tape *tape) {
-    const ad_lowrank *how = &tape->params->lowrank;
+static void begin_part(ad_tape *tape, int number, int part, const char *const names[2], size_t at, size_t count) {
     const ad_built *out = tape->built;
+    *view_of(tape, number, A + part) = ad_tape_view(tape, out->adapted, names[0], at, count);
+    if (out->gradient >= 0) *view_of(tape, number, DA + part) = ad_tape_view(tape, out->gradient, names[1], at, count);
+}
+
+/* 1 at the tap of the 1x1 convolution beside the kernel, else 0. */
+static void begin_tap(ad_tape *tape, int number) {
+    const ad_node *node = &tape->net->nodes[number];
+    const size_t taps = (size_t)(node->k * node->k);
+    const int tap = ad_tape_tensor(tape, AD_PLACE_CONSTANT, "tap", AD_F32, taps);
+    ad_op *op = ad_elementwise_zero(tape, AD_SEGMENT_INIT, tap, taps);
+    op->tasks = 1;
+    op->i[0] = ad_lowrank_tap(node) + 1;
+    op->f[1] = 1;
+    *view_of(tape, number, TAP) = tap;
+}
+
+void ad_weights_begin(ad_tape *tape) {
+    static const char *const names[][2] = {{"adapter A", "adapter A gradient"}, {"adapter B", "adapter B gradient"}};
+    const ad_lowrank *how = &tape->params->lowrank;
+    ad_built *out = tape->built;
     for (int l = 0; l < out->lowrank_count && tape->status == ADATOM_OK; l++) {
         const ad_lowrank_layer *layer = &out->lowrank[l];
         const ad_node *node = &tape->net->nodes[layer->node];
-        const size_t a = ad_lowrank_a_count(node, how->rank), b = (size_t)node->o * (size_t)how->rank;
-        *view_of(tape, layer->node, A) = ad_tape_view(tape, out->adapted, "adapter A", layer->a, a);
-        *view_of(tape, layer->node, B) = ad_tape_view(tape, out->adapted, "adapter B", layer->b, b);
-        if (out->gradient >= 0) {
-            *view_of(tape, layer->node, DA) = ad_tape_view(tape, out->gradient, "adapter A gradient", layer->a, a);
-            *view_of(tape, layer->node, DB) = ad_tape_view(tape, out->gradient, "adapter B gradient", layer->b, b);
-        }
+        begin_part(tape, layer->node, 0, names[0], layer->a, ad_lowrank_a_count(node, how));
+        if (how->kind == AD_LOWRANK_TSA)
+            begin_tap(tape, layer->node);
+        else
+            begin_part(tape, layer->node, 1, names[1], layer->b, ad_lowrank_b_count(node, how));
         const int w0 = ad_compose_kernel(tape, AD_SEGMENT_INIT, layer->node);
         for (int gain = 0; gain < ad_lowrank_gains(how->kind); gain++) begin_gain(tape, layer, gain, w0);
     }
+    if (how->kind == AD_LOWRANK_TSA) {
+        const size_t features = (size_t)tape->net->features;
+        out->alignment = ad_tape_view(tape, out->adapted, "alignment", out->alignment_offset, features * features);
+    }
+}
+
+/* The kernel with a convolution of one pixel beside it, or the gradient of the latter. */
+static ad_op *beside(ad_tape *tape, ad_segment_id segment, ad_op_kind kind, int number, ad_operands operands) {
+    const ad_node *node = &tape->net->nodes[number];
+    ad_geometry g = ad_geometry_kernel(node, 1);
+    g.m = 1;
+    g.group = 0;
+    ad_op *op = ad_tape_op(tape, segment, kind, g, operands);
+    op->i[0] = node->o;
+    return op;
 }
 
 /* The product of matrices [k*k*c][rank] and [rank][o], or one of its gradients. */
@@ -134,6 +173,11 @@ int ad_weights_kernel(ad_tape *tape, ad_segment_id segment, int number) {
     if (*made >= 0) return *made;
     const size_t count = ad_conv_kernel_count(&tape->net->nodes[number]);
     int w = ad_tape_floats(tape, "weights", count);
+    if (tape->params->lowrank.kind == AD_LOWRANK_TSA) {
+        beside(tape, segment, AD_OP_COMPOSE, number,
+               AD_OPERANDS(*view_of(tape, number, A), *view_of(tape, number, TAP), -1, w, w0));
+        return *made = w;
+    }
     ad_elementwise_copy(tape, segment, w0, w, count);
     const ad_operands sum = AD_OPERANDS(*view_of(tape, number, A), *view_of(tape, number, B), -1, w);
     product(tape, segment, AD_OP_LINEAR, number, sum)->flags = AD_ACCUMULATE;
@@ -144,6 +188,12 @@ int ad_weights_kernel(ad_tape *tape, ad_segment_id segment, int number) {
 
 void ad_weights_backward(ad_tape *tape, int number, int dw) {
     const ad_segment_id step = AD_SEGMENT_STEP;
+    if (tape->params->lowrank.kind == AD_LOWRANK_TSA) {
+        ad_op *op = beside(tape, step, AD_OP_COMPOSE_DALPHA, number,
+                           AD_OPERANDS(dw, *view_of(tape, number, TAP), *view_of(tape, number, DA)));
+        op->i[1] = op->g.c;
+        return;
+    }
     const int a = *view_of(tape, number, A), b = *view_of(tape, number, B);
     for (int gain = ad_lowrank_gains(tape->params->lowrank.kind) - 1; gain >= 0; gain--) {
         const int w = *ad_tape_made(tape, step, number, UNSCALED + gain);

@@ -58,13 +58,19 @@ static adatom_status read_classes(adatom_context *ctx, const char *name, const c
     return ADATOM_OK;
 }
 
-/* PEFT's members; those of another type of adapter have none of them. */
+/* PEFT's members, of adapters of kernels. TSA, of which PEFT knows nothing, has the first only; those of the model's
+ * own tensors have none of them. */
 static adatom_status read_lowrank(adatom_context *ctx, const char *name, json_t *config, claims *c) {
     const char *type = NULL;
     json_int_t rank = 0;
     double alpha = 0;
     int dora = 0, bora = 0;
-    if (!json_object_get(config, "peft_type")) return ADATOM_OK;
+    json_t *peft = json_object_get(config, "peft_type");
+    if (!peft) return ADATOM_OK;
+    if (json_string_value(peft) && strcmp(json_string_value(peft), "TSA") == 0) {
+        c->lowrank = (ad_lowrank){.kind = AD_LOWRANK_TSA, .scale = 1};
+        return ADATOM_OK;
+    }
     json_error_t error;
     const bool lacks = json_unpack_ex(config, &error, 0, "{s:s, s:I, s:F, s:b, s:b}", "peft_type", &type, "r", &rank,
                                       "lora_alpha", &alpha, "use_dora", &dora, "use_bora", &bora) != 0;
@@ -150,7 +156,9 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     for (int i = 0; i < a->count; i++)
         if (i == 0 || strcmp(a->tensors[i].module, a->tensors[i - 1].module) != 0)
             ad_json_append(modules, json_string(a->tensors[i].module), &bad);
-    if (a->lowrank.kind != AD_LOWRANK_NONE) {
+    if (a->lowrank.kind == AD_LOWRANK_TSA) {
+        ad_json_set(config, "peft_type", json_string("TSA"), &bad);
+    } else if (a->lowrank.kind != AD_LOWRANK_NONE) {
         const double rank = a->lowrank.rank;
         json_t *peft =
             json_pack("{s:s, s:i, s:f, s:b, s:b, s:s}", "peft_type", "LORA", "r", (int)a->lowrank.rank, "lora_alpha",
@@ -240,7 +248,7 @@ static adatom_status read_modules(adatom_context *ctx, const ad_safetensors *fil
             continue;
         }
         for (int part = 0; part < ad_lowrank_parts(a->lowrank.kind); part++) {
-            snprintf(name, sizeof name, "%s%s", text, ad_lowrank_suffix(part));
+            snprintf(name, sizeof name, "%s%s", text, ad_lowrank_suffix(a->lowrank.kind, part));
             AD_TRY(read_tensor(ctx, file, text, name, taken, a));
         }
     }

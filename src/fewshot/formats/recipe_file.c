@@ -135,6 +135,8 @@ static const member method_members[] = {
     {"bn", VALUE_CHOICE, false, AT(adatom_method, bn), 0, 0},
     {"conv", VALUE_CHOICE, false, AT(adatom_method, conv), 0, 0},
     {"recipe", VALUE_CHOICE, false, AT(adatom_method, procedure), 0, 0},
+    {"layers", VALUE_TEXT, false, AT(adatom_method, layers), 0, 0},
+    {"last", VALUE_INT, false, AT(adatom_method, last), 0, 1e6},
 };
 #undef AT
 

@@ -4,7 +4,7 @@
 /* One composition, or what belongs to it, with coefficients of `rows` rows and `ld` columns. */
 static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry g, int rows, int ld, bool quick,
                             bool more) {
-    enum { BASE = 4 };
+    enum { PSI = 1, BASE = 4 };
     const int alpha = kind == AD_OP_COMPOSE_DPSI ? 1 : kind == AD_OP_COMPOSE_DALPHA ? 2 : 0;
     const int scale = kind == AD_OP_PACK ? 1 : kind == AD_OP_COMPOSE ? 2 : -1;
     const char *words = !g.group && (ld > g.o || rows > g.c) ? "slice" : NULL;
@@ -22,6 +22,16 @@ static void add_composition(ad_case_list *list, int kind, int tasks, ad_geometry
         ad_case_share(&frozen, scale);
         ad_case_share(&frozen, BASE);
         if (tasks > 1) ad_case_add(list, frozen, quick, words);
+        frozen = c; /* an adapter beside the kernel: a coefficient a pair of channels, and one atom for all */
+        ad_case_absent(&frozen, scale);
+        ad_case_share(&frozen, PSI);
+        ad_case_share(&frozen, BASE);
+        if (tasks > 1) ad_case_add(list, frozen, quick, words);
+    }
+    if (kind == AD_OP_COMPOSE_DALPHA && tasks > 1) {
+        ad_case frozen = c;
+        ad_case_share(&frozen, PSI);
+        ad_case_add(list, frozen, quick, words);
     }
     if (kind != AD_OP_COMPOSE_DALPHA && tasks > 1) ad_case_share(&other, alpha);
     if (more && (scale >= 0 || other.shared != c.shared)) ad_case_add(list, other, quick, words);

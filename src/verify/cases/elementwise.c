@@ -16,6 +16,9 @@ void ad_cases_elementwise(ad_case_list *list) {
         ad_case_add(list, add, sizes[s].quick, NULL);
         fill.op.f[0] = -1.5f;
         ad_case_add(list, fill, sizes[s].quick, NULL);
+        fill.op.f[1] = 2.25f;
+        fill.op.i[0] = (sizes[s].c + 2) / 2; /* in the middle, and the only one */
+        ad_case_add(list, fill, sizes[s].quick, "apart");
         ad_case_add(list, copy, sizes[s].quick, NULL);
         copy.op.i[0] = 8;
         ad_case_add(list, copy, sizes[s].quick, NULL);

@@ -15,7 +15,7 @@ void ad_reference_ADVANCE(const task_op *r) {
 }
 
 void ad_reference_FILL(const task_op *r) {
-    for (size_t e = 0; e < (size_t)r->g.c; e++) put(r, 0, e, r->op->f[0], 0);
+    for (size_t e = 0; e < (size_t)r->g.c; e++) put(r, 0, e, r->op->f[(int)e == r->op->i[0] - 1 ? 1 : 0], 0);
 }
 
 void ad_reference_COPY(const task_op *r) {
