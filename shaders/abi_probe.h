@@ -1,4 +1,4 @@
-/* Push constants of the probes of a device's peaks (probe_*.comp, src/vk/core/probe.c). */
+/* Push constants of the probes of a device's peaks (probe_*.comp, src/vk/program/probe.c). */
 struct ad_push_probe {
     AD_INT turns;   /* of the loop over AD_PROBE_UNROLL * AD_PROBE_SUMS multiply-adds (or matrix products) */
     AD_INT vectors; /* vec4 in the buffer, a multiple of AD_PROBE_GROUP * AD_PROBE_VECTORS */

@@ -1,8 +1,8 @@
 /* The rate of multiply-adds in registers: AD_PROBE_SUMS independent sums, s = s*factor + term, in REAL4 (vec4 or
  * f16vec4).
  * Grid: any; every invocation computes for itself. FLOPs: turns * AD_PROBE_UNROLL * AD_PROBE_SUMS * 8 an invocation;
- * bytes: none (the sums are written only if they are what they cannot be). A probe (src/vk/core/probe.c): no operation,
- * no reference. */
+ * bytes: none (the sums are written only if they are what they cannot be). A probe (src/vk/program/probe.c): no
+ * operation, no reference. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -2,7 +2,8 @@
  * in float32, VK_NV_cooperative_matrix. One subgroup a workgroup (specialization constant 0: its size).
  * Grid: any. FLOPs: turns * AD_PROBE_MATRIX_SUMS * 2 * AD_PROBE_MATRIX_SIZE^3 a workgroup; bytes: one matrix a
  * workgroup at the end.
- * Layout: `result` has room for one matrix a workgroup. A probe (src/vk/core/probe.c): no operation, no reference. */
+ * Layout: `result` has room for one matrix a workgroup. A probe (src/vk/program/probe.c): no operation, no
+ * reference. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_memory_scope_semantics : require

@@ -1,7 +1,7 @@
 /* The rate of memory: MODE 0 reads `from`, 1 writes `to`, 2 copies `from` to `to`, p.vectors vec4 in all.
  * Layout: a workgroup's invocations touch neighbouring vec4. Grid: vectors / (AD_PROBE_GROUP * AD_PROBE_VECTORS)
  * workgroups.
- * Bytes: 16*vectors, twice that for the copy. A probe (src/vk/core/probe.c): no operation, no reference. */
+ * Bytes: 16*vectors, twice that for the copy. A probe (src/vk/program/probe.c): no operation, no reference. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -20,4 +20,9 @@ CHOICE_OF(optimizer_of, adatom_optimizer)
 CHOICE_OF(sharing_of, adatom_sharing)
 CHOICE_OF(stem_of, adatom_stem)
 #undef CHOICE_OF
+
+/* The methods are 1 .. ADAPT_KINDS - 1. */
+#define CHOICE_COUNTED(value, text) +1
+enum { ADAPT_KINDS = 0 ADATOM_ADAPT_LIST(CHOICE_COUNTED) };
+#undef CHOICE_COUNTED
 #endif

@@ -1,9 +1,10 @@
 #!/bin/sh
-# bundle.sh [OUTPUT.tar.gz [BUILD]]: one archive that runs on any machine with glibc 2.36 or newer and, for GPUs, a Vulkan driver:
-# the binary, the libraries it needs (all but libc's and the Vulkan loader, which belongs to the driver), models, a start script and
-# gpu_suite.sh. BUILD: a build folder, in which the binary is linked; without it the release preset is built. Unpacked it takes at most
-# 20 MB: of libarchive only the formats that are read are in the binary, and what is loaded when it is needed (libheif with its codecs,
-# OpenBLAS) is the system's, where it has them.
+# bundle.sh [OUTPUT.tar.gz [BUILD]]: makes one archive that runs on any machine with glibc 2.36 or newer and, for GPUs,
+# a Vulkan driver. It holds the binary, the libraries that the binary needs (all but libc's and the Vulkan loader, which
+# belongs to the driver), models, a start script and gpu_suite.sh. BUILD: the build folder in which the binary is
+# linked; without it the release preset is built. Unpacked the bundle takes at most 20 MB: only the archive formats that
+# are read are linked, and libraries that are loaded on demand (libheif with its codecs, OpenBLAS) are not included but
+# used where the system has them.
 set -eu
 cd "$(dirname "$0")/.."
 newest_glibc=2.36
@@ -27,10 +28,11 @@ root=$work/$name
 mkdir -p "$root/libexec" "$root/lib" "$root/fallback" "$root/models" "$root/licences"
 strip -o "$root/libexec/adatom" "$build/adatom_bundled"
 
-# GPU drivers run in the same process and use some of the same libraries, maybe newer ones: those are taken from the system where
-# it has them, from `fallback` where it has not.
+# GPU drivers run in the same process and may need newer versions of some of the same libraries: these libraries are
+# taken from the system where it has them, and else from `fallback`.
 ldd "$build/adatom_bundled" >"$work/needed"
-# Of the package that a file belongs to. Packages older than the merging of /lib and /usr/lib list the file without /usr.
+# Copies the licence of the package that file $1 belongs to. Packages older than the merging of /lib and /usr/lib list
+# the file without /usr.
 keep_licence() {
     package=$({ dpkg-query -S "$1" || dpkg-query -S "${1#/usr}"; } 2>/dev/null | head -n 1 | cut -d: -f1)
     if [ -f "/usr/share/doc/${package:-none}/copyright" ]; then cp "/usr/share/doc/$package/copyright" "$root/licences/$package"; fi
@@ -53,7 +55,7 @@ cp LICENSE README.md "$root/"
 cp tools/gpu_suite.sh "$root/"
 cat >"$root/adatom" <<'END'
 #!/bin/sh
-# Starts Adatom with the libraries beside it. What the system has and drivers may share with it is the system's.
+# Starts Adatom with the libraries beside it. Libraries that drivers may share are the system's where it has them.
 here=$(dirname "$(readlink -f "$0")")
 path=$here/lib
 for folder in "$here"/fallback/*; do

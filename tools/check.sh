@@ -1,15 +1,15 @@
 #!/bin/sh
-# Configures, builds with warnings as errors, and runs every test. The last lines are ctest's summary.
-# Under CI (environment variable CI) a skipped test is a failure: the software Vulkan driver and PyTorch are packages, so nothing is
-# missing.
+# Configures, builds with warnings as errors, and runs every test. The last lines are ctest's summary. Under CI
+# (environment variable CI) a skipped test is a failure: everything that tests need, such as the software Vulkan driver
+# and PyTorch, is installed from packages.
 set -eu
 cd "$(dirname "$0")/.."
 sh tools/setup.sh ${CI:+python3-torch python3-torchvision python3-pil libheif-examples}
-# The packages are for Debian's own Python, which need not be the first in the path.
+# The packages are for Debian's Python, which need not be the first one in the path.
 cmake --preset check ${CI:+-DADATOM_PYTHON=/usr/bin/python3}
 cmake --build --preset check
 log=build-check/ctest.log
-# Tests run side by side: OpenMP's threads must not spin while they wait for processors that others use.
+# Tests run side by side, so that OpenMP's threads must not spin while they wait.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY-passive}"
 status=0
 ctest --preset check --parallel "$(nproc)" --output-log "$log" || status=$?

@@ -1,11 +1,12 @@
 #!/bin/sh
-# decomposition_table.sh MODEL NEW [BASE]: what decomposing an ordinary network costs. For each sharing and number of atoms: the relative
-# error of each layer, the 5-way 5-shot accuracy of class means on the classes of NEW (200 episodes) before and after, and, where BASE (what
-# the model was trained on) is given and m is one of $REPAIR (4 8), after one more epoch of training. One row at a time goes to standard
-# output as CSV; $FOLDER (decompositions) keeps the models, and training is not repeated while what it starts from, BASE and $OPTIONS are
-# the same. $ADATOM: another binary; $ATOMS (1 2 4 6 8 9); $SHARING (layer net); $OPTIONS: more options for all that runs the network.
+# decomposition_table.sh MODEL NEW [BASE]: measures what decomposing an ordinary network costs. Prints a CSV row for
+# each sharing and number of atoms: the relative error of each layer, and the 5-way 5-shot accuracy of class means on
+# the classes of NEW (200 episodes), before and after; and, if BASE (what the model was trained on) is given, after one
+# more epoch of training, for the numbers of atoms in $REPAIR (4 8). $FOLDER (decompositions) keeps the models; training
+# is not repeated while its start, BASE and $OPTIONS are the same. $ADATOM: another binary; $ATOMS (1 2 4 6 8 9);
+# $SHARING (layer net); $OPTIONS: more options for all commands that run the network.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 model=$1 new=$2 base=${3-}
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 folder=${FOLDER:-decompositions}
@@ -14,7 +15,8 @@ name=$folder/$(basename "$model" .safetensors)
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 
-# Only an assignment takes a command's failure on: nothing here that may fail stands in an argument or at the head of a pipe.
+# With set -e only a plain assignment fails when its command fails. So nothing that may fail is in an argument or at the
+# head of a pipe.
 # shellcheck disable=SC2086
 accuracy() {
     "$adatom" episodes --model "$1" --data "$new" --way 5 --shot 5 --query 15 --tasks 200 --seed 1 --adapt centroid --quiet \
@@ -24,7 +26,7 @@ accuracy() {
             END {exit FNR != 2}' "$table"
 }
 
-# repair MADE REPAIRED: one more epoch, unless REPAIRED.from says that it was made of the same.
+# repair MADE REPAIRED: trains for one more epoch, unless REPAIRED.from tells that REPAIRED was made so already.
 # shellcheck disable=SC2086
 repair() {
     hash=$(sha256sum <"$1")

@@ -1,6 +1,7 @@
 #!/bin/sh
-# From nothing to two tables: builds a release, adapts a small network that comes along (trained anew where its file is missing)
-# to the same episodes of built-in pictures on the CPU engine and on a Vulkan device, and checks that both say the same. About five minutes on two cores at most.
+# Builds a release, adapts a small network that comes along (trained anew if its file is missing) to the same episodes
+# of built-in pictures on the CPU engine and on a Vulkan device, prints both tables, and checks that they agree. Takes
+# about five minutes on two cores.
 set -eu
 cd "$(dirname "$0")/.."
 sh tools/setup.sh

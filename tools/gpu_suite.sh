@@ -1,8 +1,9 @@
 #!/bin/sh
-# gpu_suite.sh [--device DEVICE] [--output FOLDER] [--peers FILE]: everything that is to be known about a device, in under ten minutes and
-# without network: the kernel check, the benchmark and, where python3 has torch, the same adaptation in PyTorch (FILE, or
-# $ADATOM_PEERS: a script that takes --device --adapt --tasks --mode). Runs in a bundle or a checkout; $ADATOM: another binary.
-# FOLDER (gpu-suite) gets doctor.json, bench.json, peers.jsonl and what each part printed. Exit code: the first part's that failed.
+# gpu_suite.sh [--device DEVICE] [--output FOLDER] [--peers FILE]: measures a device in under ten minutes and without
+# network: the kernel check, the benchmark and, if python3 has torch, the same adaptation in PyTorch (FILE, or
+# $ADATOM_PEERS: a script that takes --device --adapt --tasks --mode). Runs in a bundle or a checkout; $ADATOM: another
+# binary. FOLDER (gpu-suite) gets doctor.json, bench.json, peers.jsonl and what each part printed. The exit code is that
+# of the first part that failed.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 device=vulkan
@@ -13,7 +14,7 @@ while [ $# -gt 0 ]; do
     --device) device=$2 ;;
     --output) output=$2 ;;
     --peers) peers=$2 ;;
-    *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
     esac
     [ $# -ge 2 ] || exit 2
     shift 2
@@ -28,7 +29,8 @@ rm -f "$output/devices.json" "$output/doctor.json" "$output/bench.json" "$output
 first=0
 remember() { if [ "$first" -eq 0 ]; then first=$1; fi; }
 
-# part NAME SECONDS COMMAND...: its output goes to NAME.txt; one line here. The limits add up to less than ten minutes.
+# part NAME SECONDS COMMAND...: runs a command, writes its output to NAME.txt, and prints one line. The time limits add
+# up to less than ten minutes.
 part() {
     part=$1 limit=$2
     shift 2
@@ -45,7 +47,7 @@ part() {
 }
 
 part devices 30 "$adatom" devices -o json --output-file "$output/devices.json"
-# Software drivers are slower by orders of magnitude: fewer shapes.
+# Software drivers are slower by orders of magnitude and get fewer shapes.
 kind=full
 if "$adatom" doctor --device "$device" --quick --filter fill 2>&1 | grep -q '(software)'; then kind=software; fi
 if [ $kind = software ]; then

@@ -1,13 +1,13 @@
 #!/bin/sh
-# long_check.sh [--minutes N] [PART...]: the checks that take too long for every change (tools/check.sh). Parts, all of them by default:
+# long_check.sh [--minutes N] [PART...]: runs the checks that take too long for tools/check.sh. Parts (default: all):
 #   address      every test under the address and undefined-behaviour sanitizers
-#   thread       threads, under the thread sanitizer (clang, LLVM's OpenMP with its tool archer)
-#   fuzz         N minutes (10) of each fuzz target, two at a time
-#   swiftshader  the kernel check and episodes on another software driver, SwiftShader, out of Debian's chromium-common
-#   faults       allocations and calls on files that fail, 1000 of each kind in each command
+#   thread       unit tests and commands under the thread sanitizer (clang, LLVM's OpenMP with its tool archer)
+#   fuzz         N minutes (10) of each fuzz target, two at a time, with what processor time the other parts leave
+#   swiftshader  the kernel check and episodes on another software driver, SwiftShader, of Debian's chromium-common
+#   faults       1000 failing allocations and 1000 failing file calls of each kind in each command
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
-# A line for each part at the end; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target fail:
-# build-long/fuzz/NAME.
+# Ends with a line for each part; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target
+# fail: build-long/fuzz/NAME.
 set -u
 cd "$(dirname "$0")/.."
 minutes=${LONG_CHECK_MINUTES:-10} parts=
@@ -36,11 +36,11 @@ sh tools/setup.sh clang libclang-rt-dev libomp-dev python3-torch python3-torchvi
 root=$PWD
 out=$root/build-long
 mkdir -p "$out"
-# Tests run side by side: OpenMP's threads must not spin while they wait for processors that others use.
+# Tests run side by side, so that OpenMP's threads must not spin while they wait.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY-passive}"
 no_driver="VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent"
 
-# Each part is a function that says what it found in $out/PART.said, and fails if it found something.
+# Each part is a function that writes its finding to $out/PART.said, and returns 1 if it found something wrong.
 said() { echo "$*" >"$out/$part.said"; }
 tests_of() { sed -n 's/^\([0-9]*% tests passed.*\)/\1/p' "$1" | tail -n 1; }
 small_model() { # FOLDER BINARY: a network to adapt
@@ -89,7 +89,7 @@ thread() {
     return $status
 }
 
-# One target: its own corpus is only read; what it finds is kept for the next time.
+# Runs one fuzz target. The committed corpus is only read; inputs that the fuzzer finds are kept for the next time.
 fuzz_one() {
     name=$1
     mkdir -p "$out/fuzz/$name/corpus"
@@ -127,7 +127,7 @@ fuzz() {
     [ "$failed" -eq 0 ]
 }
 
-# The driver is taken out of the package, without installing it.
+# Unpacks the driver from its package without installing it.
 fetch_swiftshader() {
     driver=$(find "$out/swiftshader" -name vk_swiftshader_icd.json 2>/dev/null | head -n 1)
     [ -z "$driver" ] || return 0
@@ -181,20 +181,27 @@ limits() {
     return $status
 }
 
-failed=0
 summary=$out/summary
 : >"$summary"
-for part in $parts; do
-    began=$(date +%s)
+run_part() {
+    part=$1 began=$(date +%s)
     rm -f "$out/$part.said"
     echo "long_check: $part ..."
-    # A subshell: what a part exports is its own.
+    # In a subshell, so that a part's exports do not affect the next one.
     (set -u; $part) >"$out/$part.log" 2>&1
     code=$?
-    if [ $code -eq 0 ]; then verdict=passed; else verdict=FAILED failed=1; fi
+    if [ $code -eq 0 ]; then verdict=passed; else verdict=FAILED; fi
     if [ -s "$out/$part.said" ]; then text=$(cat "$out/$part.said"); else text="it did not get to its end"; fi
     echo "long_check: $part $verdict in $((($(date +%s) - began) / 60)) min: $text" | tee -a "$summary"
+}
+# Fuzzing takes its minutes whatever else runs: it does so beside the other parts.
+case " $parts " in *" fuzz "*) run_part fuzz & ;; esac
+for part in $parts; do
+    [ "$part" = fuzz ] || run_part "$part"
 done
+wait
+failed=0
+! grep -q FAILED "$summary" || failed=1
 echo "long_check: summary"
 cat "$summary"
 [ $failed -eq 0 ] || echo "long_check: something failed; logs are in $out" >&2

@@ -1,10 +1,10 @@
 #!/bin/sh
-# portability.sh [ARCHITECTURE...]: builds for other processors with Debian's cross compilers and runs tests under qemu-user.
-#   arm64   library, program and tests; every unit test, the kernel check on the CPU engine, the basics of tests/e2e, `adatom doctor`
-#   armhf   the same build, where size_t has 32 bits; the unit tests of files and models
-# Without arguments both. The libraries come from Debian's archive and are unpacked into a folder of their own
-# (build-ARCHITECTURE/root): nothing of the system changes but the packages of the compiler and of qemu, where they are missing. Takes
-# half an hour or so. A line for each architecture at the end; exit code 1 if something failed.
+# portability.sh [ARCHITECTURE...]: builds for other processors with Debian's cross compilers and tests under qemu.
+#   arm64   library, program and tests; unit tests, kernel check on the CPU engine, basics of tests/e2e, `adatom doctor`
+#   armhf   library, program and tests, where size_t has 32 bits; the unit tests of files and models
+# Without arguments both. The libraries come from Debian's archive and are unpacked into build-ARCHITECTURE/root: the
+# system gets no packages but those of the compiler and of qemu, if they are missing. Takes about half an hour. Ends
+# with a line for each architecture; exit code 1 if something failed.
 set -eu
 cd "$(dirname "$0")/.."
 here=$PWD
@@ -18,10 +18,10 @@ esac
 packages="libc6-dev libgomp1 libvulkan-dev libvulkan-volk-dev libstb-dev libjansson-dev libarchive-dev libxxhash-dev libutf8proc-dev
     zlib1g-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libheif-dev check"
 
-# What tests/e2e needs of a processor; the rest of it is about files, and the same everywhere.
+# The tests of tests/e2e that depend on the processor; the others are about files, and the same everywhere.
 basics='adapt|arguments|classify|data|decode|devices|diverged|early|episodes|fixture|grouped|model|names|output|pictures|resume|transfer'
 
-# A folder with the libraries of $1. apt keeps all it knows in there, too, and asks the system's sources for packages of $1 alone.
+# Makes a folder with the libraries of architecture $1. It has apt's state, too, so that the system's is not touched.
 make_root() {
     root=$here/build-$1/root
     [ ! -e "$root/complete" ] || return 0
@@ -37,7 +37,7 @@ Dir::State "$apt/state";
 Dir::State::status "$apt/status";
 Dir::Cache "$apt/cache";
 END
-    # Sources of others may have nothing for this architecture: Debian's own are enough.
+    # Only Debian's own sources, since those of others may have nothing for this architecture.
     mkdir "$apt/sources"
     release=$(. /etc/os-release && echo "$VERSION_CODENAME")
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" >"$apt/sources/debian.list"
@@ -47,7 +47,7 @@ Dir::Etc::sourceparts "$apt/sources";
 END
     # shellcheck disable=SC2086
     APT_CONFIG=$apt/apt.conf sh -c 'apt-get update -qq && apt-get install -y -qq --download-only "$@"' sh $packages >&2 || return 1
-    # Those that belong to no library are only there because a package asks for them.
+    # Packages that no library needs are only there because other packages depend on them.
     for package in "$apt"/cache/archives/*.deb; do
         case ${package##*/} in python3* | libpython3* | dpkg_* | tar_* | media-types_*) continue ;; esac
         dpkg-deb -x "$package" "$root" || return 1
@@ -111,7 +111,7 @@ for architecture in "$@"; do
     mkdir -p "build-$architecture"
     log=build-$architecture/log
     echo "portability: $architecture ..."
-    # A subshell: what one exports is its own.
+    # In a subshell, so that its exports do not affect the next one.
     if (try "$architecture") >"$log" 2>&1; then verdict=passed; else verdict=FAILED failed=1; fi
     tests=$(sed -n 's/^\([0-9]*% tests passed.*\)/\1/p' "$log" | tail -n 1)
     echo "portability: $architecture $verdict: ${tests:-it did not get to the tests}; see $log"

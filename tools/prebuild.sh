@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes shaders/prebuilt/NAME.spv, the kernels that use GL_KHR_cooperative_matrix, for builds whose glslang is older than 13:
+# Makes shaders/prebuilt/NAME.spv, the kernels with GL_KHR_cooperative_matrix, for builds with a glslang older than 13:
 #   tools/prebuild.sh GLSLANG     e.g. tools/prebuild.sh glslangValidator (the committed ones: 13.1.1)
-#   tools/prebuild.sh --check     exit 1 if they were made from other source than what is here
+#   tools/prebuild.sh --check     exit 1 if they were made from other sources than those in this checkout
 set -eu
 cd "$(dirname "$0")/.."
 sources="shaders/conv_matrix.comp shaders/conv_dx_matrix.comp shaders/conv_dw_matrix.comp shaders/lib/matrix.glsl shaders/lib/conv.glsl
     shaders/lib/conv_place.glsl shaders/lib/accumulate.glsl shaders/lib/half.glsl shaders/abi_conv.h"
 # shellcheck disable=SC2086
-cat $sources >/dev/null # the pipe below would hide that one is missing
+cat $sources >/dev/null # the pipe below would hide that a file is missing
 # shellcheck disable=SC2086
 hash=$(cat $sources | sha256sum | cut -d' ' -f1)
 if [ "${1-}" = --check ]; then

@@ -1,8 +1,8 @@
 #!/bin/sh
-# One hash a result of a binary: models, checkpoint-resumed models, adapters, predictions, episode lists, on each device.
+# Prints a hash of each result of a binary on each device: models, adapters, predictions, episode lists.
 #   sh tools/results.sh BINARY [DEVICE ...] >list
-# Lists of two binaries are compared with diff: same seeds, device and driver must give the same bytes. What belongs to a run and not to
-# its result (times, commit, host, memory taken) is left out. Needs python3.
+# The lists of two binaries can be compared with diff, since the same seeds, device and driver must give the same bytes.
+# The hashes leave out what belongs to a run and not to its result (times, commit, host, memory). Needs python3.
 set -eu
 binary=$(realpath "$1")
 shift
@@ -30,7 +30,7 @@ for name in sys.argv[2:]:
 EOF
 
 device=cpu
-# note NAME FILE...: the hash of each file, told with the device and the name of what made it.
+# note NAME FILE...: prints the hash of each file, with the device and the name of the command that made it.
 note() {
     what=$1
     shift
@@ -61,7 +61,7 @@ adapt() { # NAME OPTION...
     note adapt "a-$name" "r-$name.json"
 }
 
-# Pictures of our own generator, a folder a class.
+# Makes random pictures, a folder for each class.
 python3 - <<'EOF'
 import os, random
 random.seed(3)

@@ -1,12 +1,14 @@
 #!/bin/sh
-# search_rates.sh MODEL DATA [FOLDER]: the search behind the methods' default rates and steps. DATA: pictures of the classes the model was
-# trained on that its training has not seen, so that no new class has a say. Every method gets the same: first the classifier's rate on
-# the frozen backbone, then, with that, four rates of what else adapts, each at three numbers of steps, on the same episodes with one and
-# with five shots. FOLDER (rate-search) keeps a CSV a method and what is there is not run again; the table shows for each method its best
-# settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40, ten times that for classifiers on a frozen
-# backbone); $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA, $EPISODES or $OPTIONS is refused.
+# search_rates.sh MODEL DATA [FOLDER]: searches the methods' default rates and steps. DATA: pictures that the model's
+# training has not seen, but of the classes that it was trained on, so that new classes do not influence the choice.
+# Every method gets the same search: first the classifier's rate on the frozen backbone, then, with that, four rates of
+# what else adapts, each with three numbers of steps, on the same episodes with one and with five shots. FOLDER
+# (rate-search) keeps a CSV for each method, and what is there is not run again. Prints for each method its best
+# settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40; ten times that for classifiers
+# on a frozen backbone); $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA, $EPISODES or
+# $OPTIONS is refused.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
 model=$1 data=$2 folder=${3:-rate-search}
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 mkdir -p "$folder"
@@ -24,7 +26,7 @@ search() { # NAME OPTION...
         --tasks $((${EPISODES:-40} * ${times:-1})) -o csv --output-file "$file" ${OPTIONS-} "$@"
 }
 
-# Of CSV files: the best row by the mean over shots, as "mean settings".
+# best CSV: the settings with the best mean over shots, as "mean settings".
 best() {
     awk -F, 'FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
         {sum[$at["settings"]] += $at["accuracy.mean"]; n[$at["settings"]]++}
@@ -33,12 +35,12 @@ best() {
             printf "%.2f %s\n", 100 * most, name}' "$1"
 }
 
-# Only an assignment takes a command's failure on.
+# rate CSV OPTION: the option's value in the best settings. With set -e only a plain assignment fails with its command.
 rate() {
     row=$(best "$1") && row=$(echo "$row" | grep -oE " $2=[^ ]*") && echo "${row#*=}"
 }
 
-times=10 # no step of these passes through the network: more episodes cost little
+times=10 # these steps do not run the network, so that more episodes cost little
 search head --adapt head --head linear --lr 0.0003,0.001,0.003,0.01 --steps 10,20,50,100
 search cosine --adapt cosine --lr 0.001,0.003,0.01,0.03 --steps 5,10,20,50
 times=1
@@ -50,7 +52,7 @@ search full --adapt full --lr "$lr" --lr-full 0.0001,0.0003,0.001,0.003 --steps 
 for method in lora dora bora; do
     search $method --adapt $method --lr "$lr" --lr-adapter $rates --steps 5,10,20
 done
-# Both parts at their own best rates: what is searched is how they go together.
+# Atoms and norms have been searched apart; this searches how their best rates go together.
 atoms=$(rate "$folder/atoms.csv" lr-atoms)
 norm=$(rate "$folder/norm.csv" lr-norm)
 half() { awk "BEGIN {printf \"%g\", $1 / 2}"; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian/Ubuntu packages that are missing, and those named as arguments. Changes nothing where all are there.
+# Installs the Debian or Ubuntu packages that are missing, and those named as arguments; does nothing if all are there.
 set -eu
 packages="gcc g++ cmake ninja-build pkg-config git glslang-tools libvulkan-dev libvulkan-volk-dev libstb-dev libjansson-dev
     libarchive-dev libxxhash-dev libutf8proc-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libheif-dev libopenblas0 nettle-dev

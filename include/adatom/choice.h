@@ -1,5 +1,5 @@
-/* What an option can be: enums whose value 0 is the default, each with the text that the command line and files have
- * for a value. A later version may add values at the end of a list. */
+/* The enums of the interface, with the texts that the command line and files use for their values. Value 0 is the
+ * default. A later version may add values at the end of a list. */
 #ifndef ADATOM_CHOICE_H
 #define ADATOM_CHOICE_H
 
@@ -12,24 +12,27 @@
 extern "C" {
 #endif
 
-/* Of each list X(VALUE, text) below: the enum `type`, and two functions that any thread may call at any time.
- *   const char *TYPE_name(value): the text, static; "unknown" for a value outside the list.
- *   bool TYPE_parse(text, out): the value of a text; false, with *out unchanged, if no value has it or it is NULL. */
+/* Each list X(VALUE, text) below gives the enum `type` and two functions that any thread may call at any time.
+ *   const char *TYPE_name(value): the text, in static storage; "unknown" for a value outside the list.
+ *   bool TYPE_parse(text, out): finds the value of a text; false, with *out unchanged, if no value has that text or
+ *     text is NULL. */
 #define ADATOM_CHOICE_VALUE(value, text) value,
 #define ADATOM_CHOICE(type, LIST)                                                                                      \
     typedef enum type { LIST(ADATOM_CHOICE_VALUE) } type;                                                              \
     ADATOM_API const char *type##_name(type value);                                                                    \
     ADATOM_API bool type##_parse(const char *text, type *out)
 
-/* The type of what a device keeps and multiplies (device.h). */
+/* In which precision a device may keep tensors and multiply: float32, or half precision where it helps; see
+ * adatom_device_params. */
 #define ADATOM_PRECISION_LIST(X)                                                                                       \
     X(ADATOM_PRECISION_FP32, "fp32")                                                                                   \
     X(ADATOM_PRECISION_FP16, "fp16")
 ADATOM_CHOICE(adatom_precision, ADATOM_PRECISION_LIST);
 
-/* What shares the coefficients of decomposed kernels: nothing is decomposed (none), each layer has its own, a stage's
- * layers or the whole net share, or (group-*) the groups of channels of a layer, a stage or the net do. The default
- * depends on the function. */
+/* What shares the coefficients of decomposed kernels. none: nothing is decomposed; layer: each layer has its own;
+ * stage, net: the layers of a stage or of the whole network share; group-*: the groups of channels of a layer, a stage
+ * or the network share. The default depends on the function. [Qiu et al., DCFNet, ICML 2018; Wang et al., ACDC, arXiv
+ * 2009.02386] */
 #define ADATOM_SHARING_LIST(X)                                                                                         \
     X(ADATOM_SHARING_DEFAULT, "default")                                                                               \
     X(ADATOM_SHARING_NONE, "none")                                                                                     \
@@ -41,21 +44,21 @@ ADATOM_CHOICE(adatom_precision, ADATOM_PRECISION_LIST);
     X(ADATOM_SHARING_GROUP_NET, "group-net")
 ADATOM_CHOICE(adatom_sharing, ADATOM_SHARING_LIST);
 
-/* The first layer of resnet10, resnet18 and resnet34: 7x7 (stride 2, then a 3x3 maximum pool; the few-shot backbones;
- * the default) or 3x3 (stride 1, for 32x32 pictures). */
+/* The first layer of resnet10, resnet18 and resnet34. 7x7: stride 2, then a 3x3 maximum pool, as in the few-shot
+ * backbones; the default. 3x3: stride 1, for 32x32 pictures. */
 #define ADATOM_STEM_LIST(X)                                                                                            \
     X(ADATOM_STEM_DEFAULT, "default")                                                                                  \
     X(ADATOM_STEM_7X7, "7x7")                                                                                          \
     X(ADATOM_STEM_3X3, "3x3")
 ADATOM_CHOICE(adatom_stem, ADATOM_STEM_LIST);
 
-/* What adapts to an episode; docs/methods.md has the sources. The default is atoms.
- *   centroid: nothing, the nearest class mean [Snell et al., Prototypical Networks, NeurIPS 2017];
- *   head, cosine: a linear or cosine classifier on frozen features [Chen et al., A Closer Look at Few-shot
- *   Classification, ICLR 2019];
- *   atoms, norm, atoms+norm, full: these parameters of the backbone and a classifier;
- *   lora [Hu et al., ICLR 2022], dora [Liu et al., ICML 2024], bora: low-rank adapters of the kernels and a classifier.
- */
+/* What adapts to an episode; docs/methods.md has the equations and sources. The default is atoms.
+ *   centroid: nothing; the classifier is the nearest class mean [Snell et al., Prototypical Networks, NeurIPS 2017];
+ *   head, cosine: a linear or a cosine classifier on frozen features [Chen et al., A Closer Look at Few-shot
+ *     Classification, ICLR 2019];
+ *   atoms, norm, atoms+norm, full: a classifier and these parameters of the backbone (full: all of them);
+ *   lora [Hu et al., ICLR 2022], dora [Liu et al., ICML 2024], bora [Wang et al., arXiv 2412.06441]: a classifier and
+ *     low-rank adapters of the kernels. */
 #define ADATOM_ADAPT_LIST(X)                                                                                           \
     X(ADATOM_ADAPT_DEFAULT, "default")                                                                                 \
     X(ADATOM_ADAPT_CENTROID, "centroid")                                                                               \
@@ -70,21 +73,22 @@ ADATOM_CHOICE(adatom_stem, ADATOM_STEM_LIST);
     X(ADATOM_ADAPT_BORA, "bora")
 ADATOM_CHOICE(adatom_adapt_kind, ADATOM_ADAPT_LIST);
 
-/* The default depends on the function: adam where a method adapts, sgd in pretraining. */
+/* The optimiser of gradient steps. The default depends on the function: adam in adaptation, sgd in pretraining. */
 #define ADATOM_OPTIMIZER_LIST(X)                                                                                       \
     X(ADATOM_OPTIMIZER_DEFAULT, "default")                                                                             \
     X(ADATOM_OPTIMIZER_SGD, "sgd")                                                                                     \
     X(ADATOM_OPTIMIZER_ADAM, "adam")
 ADATOM_CHOICE(adatom_optimizer, ADATOM_OPTIMIZER_LIST);
 
-/* The classifier that is trained; the default is the method's. */
+/* The kind of classifier that is trained; the default is the method's. */
 #define ADATOM_HEAD_LIST(X)                                                                                            \
     X(ADATOM_HEAD_DEFAULT, "default")                                                                                  \
     X(ADATOM_HEAD_LINEAR, "linear")                                                                                    \
     X(ADATOM_HEAD_COSINE, "cosine")
 ADATOM_CHOICE(adatom_head, ADATOM_HEAD_LIST);
 
-/* Where it starts: zero, random (as torch.nn.Linear does), or the directions of the class means (the default). */
+/* Where that classifier starts: at zero, at random (as torch.nn.Linear does), or at the directions of the class means
+ * (the default). */
 #define ADATOM_HEAD_INIT_LIST(X)                                                                                       \
     X(ADATOM_HEAD_INIT_DEFAULT, "default")                                                                             \
     X(ADATOM_HEAD_INIT_ZERO, "zero")                                                                                   \
@@ -92,21 +96,22 @@ ADATOM_CHOICE(adatom_head, ADATOM_HEAD_LIST);
     X(ADATOM_HEAD_INIT_MEANS, "means")
 ADATOM_CHOICE(adatom_head_init, ADATOM_HEAD_INIT_LIST);
 
-/* Of features to class means. */
+/* The distance between features and class means (method centroid); euclidean: squared. */
 #define ADATOM_DISTANCE_LIST(X)                                                                                        \
     X(ADATOM_DISTANCE_EUCLIDEAN, "euclidean")                                                                          \
     X(ADATOM_DISTANCE_COSINE, "cosine")
 ADATOM_CHOICE(adatom_distance, ADATOM_DISTANCE_LIST);
 
-/* The statistics of batch norm: the model's, those of the support set, or those of the queries too. */
+/* Which statistics batch norm uses: the model's (frozen), those of the support set (support), or those of the support
+ * set in the steps and of the queries in the evaluation (transductive). */
 #define ADATOM_BN_LIST(X)                                                                                              \
     X(ADATOM_BN_FROZEN, "frozen")                                                                                      \
     X(ADATOM_BN_SUPPORT, "support")                                                                                    \
     X(ADATOM_BN_TRANSDUCTIVE, "transductive")
 ADATOM_CHOICE(adatom_bn, ADATOM_BN_LIST);
 
-/* How decomposed layers are computed: what costs least on the device (auto), coefficients-first (not for groups of
- * channels), atoms-first, or with composed kernels. The numbers are the same but for rounding. */
+/* How decomposed layers are computed: by the way that costs least on the device (auto), coefficients-first (not for
+ * groups of channels), atoms-first, or with composed kernels. The results differ by rounding only. */
 #define ADATOM_CONV_LIST(X)                                                                                            \
     X(ADATOM_CONV_AUTO, "auto")                                                                                        \
     X(ADATOM_CONV_COEFFICIENTS_FIRST, "coefficients-first")                                                            \
@@ -114,15 +119,15 @@ ADATOM_CHOICE(adatom_bn, ADATOM_BN_LIST);
     X(ADATOM_CONV_COMPOSED, "composed")
 ADATOM_CHOICE(adatom_conv, ADATOM_CONV_LIST);
 
-/* A published procedure that decides all of a method but its seed. closerlook-baseline: the fine-tuning of the Baseline
- * of Chen et al., ICLR 2019 (method head: a fresh linear classifier, 100 epochs in batches of 4). */
+/* A published procedure, which decides all settings of a method but its seed. closerlook-baseline: the fine-tuning of
+ * the Baseline of Chen et al., ICLR 2019 (for method head: a new linear classifier, 100 epochs in batches of 4). */
 #define ADATOM_PROCEDURE_LIST(X)                                                                                       \
     X(ADATOM_PROCEDURE_NONE, "none")                                                                                   \
     X(ADATOM_PROCEDURE_CLOSERLOOK_BASELINE, "closerlook-baseline")
 ADATOM_CHOICE(adatom_procedure, ADATOM_PROCEDURE_LIST);
 
-/* How an adapter's accuracy is estimated before all pictures are used. The default: leave-one-out with at most 64
- * pictures, else folds. */
+/* How an adapter's accuracy is estimated, before the adapter itself is made of all pictures. The default: leave-one-out
+ * with at most 64 pictures, else folds. */
 #define ADATOM_ESTIMATE_LIST(X)                                                                                        \
     X(ADATOM_ESTIMATE_DEFAULT, "default")                                                                              \
     X(ADATOM_ESTIMATE_LEAVE_ONE_OUT, "leave-one-out")                                                                  \
@@ -131,8 +136,9 @@ ADATOM_CHOICE(adatom_procedure, ADATOM_PROCEDURE_LIST);
     X(ADATOM_ESTIMATE_NONE, "none")
 ADATOM_CHOICE(adatom_estimate, ADATOM_ESTIMATE_LIST);
 
-/* Whose names a network's tensors have: torchvision's or timm's (resnet18, resnet34, vgg16_bn), those of Chen et al.'s
- * CloserLookFewShot or of Tian et al.'s RFS; auto: by the tensors' names, or those a model was imported with. */
+/* Whose names the tensors of a network outside this library have: torchvision's or timm's (resnet18, resnet34,
+ * vgg16_bn), those of Chen et al.'s CloserLookFewShot or of Tian et al.'s RFS. auto: in import found out by the
+ * tensors' names, in export those that the model was imported with. */
 #define ADATOM_LAYOUT_LIST(X)                                                                                          \
     X(ADATOM_LAYOUT_AUTO, "auto")                                                                                      \
     X(ADATOM_LAYOUT_TORCHVISION, "torchvision")                                                                        \
@@ -141,14 +147,16 @@ ADATOM_CHOICE(adatom_estimate, ADATOM_ESTIMATE_LIST);
     X(ADATOM_LAYOUT_RFS, "rfs")
 ADATOM_CHOICE(adatom_layout, ADATOM_LAYOUT_LIST);
 
-/* The cases of a benchmark: quick ends within 60 s; scaling: one number at a time grows. */
+/* The cases of a benchmark. quick: ends within 60 s; full: all cases; scaling: series of cases in which one number
+ * grows. */
 #define ADATOM_SUITE_LIST(X)                                                                                           \
     X(ADATOM_SUITE_QUICK, "quick")                                                                                     \
     X(ADATOM_SUITE_FULL, "full")                                                                                       \
     X(ADATOM_SUITE_SCALING, "scaling")
 ADATOM_CHOICE(adatom_suite, ADATOM_SUITE_LIST);
 
-/* What became of a case: measured, not possible on this device, left out for want of time, or failed. */
+/* What became of a benchmark's case: it was measured, is not possible on this device, was left out for lack of time, or
+ * failed. */
 #define ADATOM_BENCH_STATUS_LIST(X)                                                                                    \
     X(ADATOM_BENCH_OK, "ok")                                                                                           \
     X(ADATOM_BENCH_UNSUPPORTED, "unsupported")                                                                         \
@@ -156,7 +164,7 @@ ADATOM_CHOICE(adatom_suite, ADATOM_SUITE_LIST);
     X(ADATOM_BENCH_ERROR, "error")
 ADATOM_CHOICE(adatom_bench_status, ADATOM_BENCH_STATUS_LIST);
 
-/* What a long call is at, and what its progress counts. */
+/* What a long call is doing, and what its progress counts. */
 #define ADATOM_PHASE_LIST(X)                                                                                           \
     X(ADATOM_PHASE_NONE, "none")               /* nothing has been counted yet */                                      \
     X(ADATOM_PHASE_DECODING, "decoding")       /* pictures */                                                          \
@@ -170,8 +178,10 @@ ADATOM_CHOICE(adatom_bench_status, ADATOM_BENCH_STATUS_LIST);
     X(ADATOM_PHASE_DECOMPOSING, "decomposing") /* dictionaries of coefficients */
 ADATOM_CHOICE(adatom_phase, ADATOM_PHASE_LIST);
 
-/* Changes to the pictures of a training step, as flags; 0: the function's default. shift (a random translation) and
- * crop (a random resized crop) exclude each other; none takes nothing away from the flags beside it. */
+/* Random changes to the pictures of a training step, as flags. 0: the function's default. none: no change; beside other
+ * flags it has no effect. shift: a translation by up to some pixels; crop: a resized crop of 35 to 100 % of the area,
+ * of aspect 3:4 to 4:3; flip: a horizontal flip with probability 1/2; jitter: brightness, contrast and saturation by
+ * factors in 0.6..1.4. shift and crop exclude each other. */
 #define ADATOM_AUGMENT_LIST(X)                                                                                         \
     X(ADATOM_AUGMENT_NONE, 1, "none")                                                                                  \
     X(ADATOM_AUGMENT_SHIFT, 2, "shift")                                                                                \
@@ -181,12 +191,12 @@ ADATOM_CHOICE(adatom_phase, ADATOM_PHASE_LIST);
 #define ADATOM_AUGMENT_VALUE(name, value, text) name = value,
 enum { ADATOM_AUGMENT_LIST(ADATOM_AUGMENT_VALUE) };
 enum {
-    ADATOM_AUGMENT_TEXT_BYTES = 64 /* room for the text of any flags */
+    ADATOM_AUGMENT_TEXT_BYTES = 64 /* bytes that hold the text of any flags, with its NUL */
 };
-/* The flags' texts joined by +, in the order of the list, e.g. "shift+flip", into out[capacity]; returns the bytes that
- * all of it needs without the NUL, as snprintf does. */
+/* Writes the flags' texts, joined by + in the order of the list, e.g. "shift+flip", into out[capacity]. Returns how
+ * many bytes the whole text needs without the NUL, as snprintf does; out may be NULL if capacity is 0. */
 ADATOM_API size_t adatom_augment_text(uint32_t flags, char *out, size_t capacity);
-/* Flags of texts joined by +, in any order; false, with *flags unchanged, if one is not known. */
+/* Reads texts joined by +, in any order. Returns false, with *flags unchanged, for an unknown text or a NULL text. */
 ADATOM_API bool adatom_augment_parse(const char *text, uint32_t *flags);
 
 #ifdef __cplusplus

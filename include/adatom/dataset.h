@@ -13,106 +13,123 @@ typedef struct adatom_dataset adatom_dataset;
 
 typedef struct adatom_dataset_params {
     size_t size;
-    int image_size; /* pictures are resized (antialiased bilinear) and centre-cropped to so many pixels square; 0: 84 */
-    int resize; /* their shorter side becomes this before the square is cropped from the centre; 0: image_size. Builtin
-                   sets are made in their size and not resized */
-    const char *split; /* builtin: base, val, novel or all (NULL: all); else the list SPLIT.csv in the folder or
-                          archive, or, where there is none, only the pictures in a folder named SPLIT (at the topmost
-                          level where it lies beside other splits, so that a class of that name is one) */
-    const char *csv;   /* a `filename,label` list to apply to the folder or archive; NULL: folders are the classes, but
-                          pictures   that all lie in one folder take their labels from the one list beside them */
-    const char *cache_dir; /* decoded pictures are kept here, keyed by a hash of the contents; NULL: not kept. What the
-                              system says of files (place, size, times) only decides whether they must be read to know
-                              their contents */
-    uint64_t cache_bytes;  /* most that is kept there besides this data set; what was longest not used goes first; 0: 16
-                              GiB */
-    int threads;           /* decoding; 0: all processors */
-    uint64_t max_pixels;   /* per picture, checked before decoding; 0: 64 Mi */
-    uint64_t decode_bytes; /* that all threads together may hold while decoding; one picture proceeds whatever it needs.
-                              0: a quarter of the memory that is available, at most 768 MiB */
-    const char *background; /* shines through transparent pictures: white, black, grey or RRGGBB in hexadecimal digits;
-                               NULL: white */
-    bool allow_truncated;   /* takes what there is of truncated and damaged pictures, with one warning in the log that
-                               counts them;   such a data set isn't kept in the cache. Else they are BAD_DATA. verify
-                               reports them anyway */
-    uint64_t seed;          /* builtin sets */
-    bool refuse_empty;      /* a folder without any picture below it is BAD_DATA; else it is passed over */
-    int builtin_per_class;  /* pictures a class of builtin sets; 0: 60 */
-    adatom_progress_callback progress; /* DECODING */
+    int image_size; /* side of the square pictures in pixels, 1..4096; 0: 84 */
+    /* Pictures are scaled so that their shorter side has this many pixels, image_size..4096, before the square is
+     * cropped from the centre; 0: image_size. Builtin sets are drawn in image_size. */
+    int resize;
+    /* A part of the data. Builtin sets: base, val, novel or all; NULL: all. Else the list SPLIT.csv in the folder or
+     * archive or, if it has none, the pictures in folders named SPLIT, at the topmost level at which such a folder lies
+     * beside other splits (so that a class may have that name); NULL: all. */
+    const char *split;
+    /* File of a `filename,label` list that labels the pictures of the folder or archive. NULL: folders are the classes;
+     * but pictures that all lie in one folder take their labels from the one list beside them. */
+    const char *csv;
+    /* Folder in which decoded pictures are kept, by a hash of their contents; NULL: they are not kept. The size, times
+     * and place of a file only decide whether it must be read again to know its content. */
+    const char *cache_dir;
+    /* Most bytes that are kept there besides this data set; what was not used for the longest time is removed first. 0:
+     * 16 GiB. */
+    uint64_t cache_bytes;
+    int threads;         /* threads that decode; 0: all processors */
+    uint64_t max_pixels; /* most pixels of a picture, checked before decoding; 0: 64 Mi */
+    /* Most bytes that all decoding threads together hold, though a single picture is decoded whatever it needs. 0: a
+     * quarter of the memory that is available, at most 768 MiB. */
+    uint64_t decode_bytes;
+    /* Colour behind transparent pictures: white, black, grey or RRGGBB in hexadecimal digits; NULL: white. */
+    const char *background;
+    /* Whether truncated and damaged pictures are taken as far as they can be decoded, with one warning in the log that
+     * counts them; such a data set is not kept in the cache. False: such pictures are BAD_DATA. adatom_dataset_verify()
+     * reports them in any case. */
+    bool allow_truncated;
+    uint64_t seed;                     /* seed of builtin sets */
+    bool refuse_empty;                 /* a folder without a picture below it is BAD_DATA; false: it is passed over */
+    int builtin_per_class;             /* pictures a class of builtin sets, 1..100000; 0: 60 */
+    adatom_progress_callback progress; /* phase DECODING; may be NULL */
     void *user;
-    /* open_pictures: called for each picture that can't be read, with a sentence; the others are opened. NULL: the
-     * first one fails. */
+    /* adatom_dataset_open_pictures() calls this for each picture that cannot be read, with its name and a sentence,
+     * both valid during the call, and opens the others. NULL: the first such picture is a failure. */
     void (*unreadable)(void *user, const char *picture, const char *sentence);
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {
     size_t size;
-    const char *name; /* the spec it was opened with, in UTF-8 as names of classes are; owned by the data set */
-    char hash[17];    /* of the decoded pixels, labels and class names: the same for a folder and its archive */
-    int classes, image_size;
-    size_t images;
-    char background[7]; /* the colour behind transparent pictures, RRGGBB */
-    size_t damaged;     /* truncated and damaged pictures among them that were taken nevertheless (allow_truncated) */
-    size_t passed_over; /* files and folders that were: adatom_dataset_passed_over */
-    int passed_kinds;   /* how many kinds of them */
+    const char *name; /* the spec it was opened with, as UTF-8 (see adatom_dataset_open()) */
+    char hash[17];    /* hash of pixels, labels and class names, the same for a folder and its archive; 16 hex digits */
+    int classes, image_size; /* classes; side of the pictures in pixels */
+    size_t images;           /* pictures of all classes */
+    char background[7];      /* the colour behind transparent pictures, RRGGBB in hexadecimal digits */
+    size_t damaged;          /* damaged or truncated pictures among them (allow_truncated) */
+    size_t passed_over;      /* files and folders that were passed over: adatom_dataset_passed_over() */
+    int passed_kinds;        /* for how many reasons */
 } adatom_dataset_info;
 
-/* spec:
- *   - a folder, or an archive (zip, tar, tar.gz, tar.xz; read in place), with a folder per class at any depth. The
- * class's name is the path below what all pictures have in common: "n01855672", or "Greek/character01" (Omniglot);
- *   - a miniImageNet `filename,label` CSV with its pictures beside it or under images/;
- *   - "builtin:shapes", with a split also written "builtin:shapes/base": 104 procedural classes, 64 base, 16 val, 24
- * novel. The pictures of adatom_picture_kinds are read, of whatever kind their content is; greyscale becomes RGB,
- * transparency is laid over the background, pictures are turned as their EXIF says. Links are followed, in archives,
- * too (as far as they lead to something in there). Other files, hidden ones and folders of other systems (__MACOSX,
- * @eaDir, $RECYCLE.BIN ...) are passed over; what may be missed (pictures of another kind, links to nothing, folders
- * that can't be looked into) is counted and told by one warning a kind. Pictures are ordered by class name, then by
- * path (bytewise). Names of classes and paths are UTF-8: in one that isn't, every byte that doesn't fit and every % is
- * %XX. Classes of train/, val/ and test/ that are the same are told by a warning where no split was chosen. Resizing:
- * shorter side to `resize` by a triangle filter as wide as the reduction factor (antialiased bilinear, half-pixel
- * centres), longer side rounded down, then the centre is cropped; pictures of image_size stay as they are where resize
- * is image_size. params may be NULL. BAD_DATA: one sentence naming the file, line or class; USAGE: a parameter out of
- * range. A cache that can't be written is only a warning in the log. */
+/* Opens a data set. params may be NULL; the caller owns *out. spec is one of
+ *   - a folder, or an archive (zip, tar, tar.gz, tar.bz2, tar.xz, tar.zst; read in place), with a folder per class at
+ *     any depth. A class is named by the path below what all pictures have in common: "n01855672", or, of Omniglot,
+ *     "Greek/character01";
+ *   - a `filename,label` CSV list like miniImageNet's, with its pictures beside it or under images/;
+ *   - "builtin:shapes", with a split also written "builtin:shapes/base": 104 procedural classes, of which 64 are base,
+ *     16 val and 24 novel.
+ *
+ * Pictures: the kinds of adatom_picture_kinds() are read, whatever their names' endings say. Grey becomes RGB,
+ * transparent pictures are laid over the background, and EXIF's orientation is applied. The shorter side is scaled to
+ * `resize` (antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres), the longer
+ * one in proportion, rounded down, and the centre is cropped. If resize is image_size, pictures of that size stay as
+ * they are. Pictures are ordered by class name, then by path (bytewise).
+ *
+ * Links are followed, in archives as far as they lead to something inside. Other files, hidden ones and system folders
+ * (__MACOSX, @eaDir, $RECYCLE.BIN ...) are passed over. Pictures of a kind that is not read, links to nothing and
+ * folders that cannot be entered are counted, and the log has one warning for each such reason. Another warning tells
+ * if no split is chosen and folders like train/ and test/ hold the same classes.
+ *
+ * Names of classes and paths are UTF-8: in a name that is not, each byte that does not fit, and each %, becomes %XX.
+ * BAD_DATA: the message names the file, line or class that is wrong. A cache that cannot be written is no failure. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec,
                                              const adatom_dataset_params *params, adatom_dataset **out);
-/* Pictures without classes, to be classified: pictures, folders and archives in the order given (what a folder holds,
- * by path). They form one class named "". A file named by itself is a picture or an archive by its content. Of params,
- * image_size, resize, background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable count.
- * BAD_DATA names the first that cannot be read; with unreadable only if none can. */
+/* Opens pictures without classes, to be classified: paths[count] name pictures, folders and archives (count >= 1; else
+ * USAGE). Their pictures are in the order given, those of a folder by path, and form one class named "". A file that is
+ * named directly is taken as a picture or an archive by its content. Of params (may be NULL) image_size, resize,
+ * background, allow_truncated, threads, max_pixels, decode_bytes, progress and unreadable are used. BAD_DATA: a picture
+ * cannot be read, which the message names; with `unreadable` only if none can be read. The caller owns *out. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
-/* The kinds of pictures this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" where their
- * libraries were there when it was built. Static. */
+/* The kinds of pictures that this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" if their
+ * libraries were there when it was built. Static storage. */
 ADATOM_API const char *adatom_picture_kinds(void);
 ADATOM_API void adatom_dataset_destroy(adatom_dataset **dataset);
 ADATOM_API adatom_status adatom_dataset_describe(const adatom_dataset *dataset, adatom_dataset_info *out);
-/* Class c's name and its pictures: numbers first .. first+count-1. USAGE outside 0..classes-1. */
+/* The name of class c and its pictures, whose numbers are first..first+count-1. The data set owns *name. USAGE: c is
+ * outside 0..classes-1. */
 ADATOM_API adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const char **name, size_t *first,
                                               size_t *count);
-/* What was passed over on the way to the data set, by kind: k from 0 to passed_kinds-1. what: "links to something that
- * is not there"; example: the first path of that kind. Both are owned by the data set. USAGE outside. */
+/* What was passed over while the data set was opened, by reason: k is 0..passed_kinds-1. *what: the reason, e.g. "links
+ * to something that is not there"; *count: how many files and folders; *example: the path that sorts first. The data
+ * set owns both texts. USAGE: k is outside. */
 ADATOM_API adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what,
                                                     size_t *count, const char **example);
-/* Pixels of picture `image`: image_size*image_size*3 bytes, rows from the top, RGB; picture image+1 follows at once.
- * NULL outside. Owned by the data set. */
+/* The pixels of picture `image`: [image_size][image_size][3] bytes, rows from the top, RGB; those of picture image+1
+ * follow directly. Owned by the data set. NULL: image is outside 0..images-1. */
 ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image);
-/* Where the picture came from: the path below the folder or inside the archive. NULL outside. Owned by the data set. */
+/* Where picture `image` came from: its path below the folder or inside the archive. Owned by the data set. NULL: image
+ * is outside 0..images-1. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);
 
 typedef struct adatom_verify_params {
     size_t size;
     const adatom_dataset_params *dataset; /* as for adatom_dataset_open(), its progress included; NULL: defaults */
-    size_t least;                         /* pictures that every class should have */
-    void (*report)(void *user, const char *sentence); /* each problem, one sentence; NULL: they are only counted */
+    size_t least;                         /* least number of pictures that a class should have; 0: any */
+    /* Called for each problem with one sentence, valid during the call; NULL: problems are only counted. */
+    void (*report)(void *user, const char *sentence);
     void *user;
 } adatom_verify_params;
 
-/* Examines a data set without stopping at the first problem: undecodable files, folders without pictures or that can't
- * be looked into, pictures of kinds that aren't read, with names that don't say so, hidden or outside the class
- * folders, links to nothing, duplicates (same bytes), classes with fewer than `least` pictures, equal but for case,
- * spaces or Unicode form, or doubled in train/ and test/, rows without file, files without row (unless a split chose
- * the list). Returns OK with the number of *problems also when there are some; a data set that can't be read at all
- * fails as in open. params may be NULL. */
+/* Examines a data set without stopping at the first problem. Problems are: files that cannot be decoded; folders
+ * without pictures or that cannot be entered; pictures of kinds that are not read, without a picture's ending in their
+ * names, hidden or outside the class folders; links to nothing; duplicates (same bytes); classes with fewer than
+ * `least` pictures, classes whose names differ only in case, spaces or Unicode form, and classes that occur in several
+ * splits; rows of a list without a file, and files without a row (unless a split chose the list). Returns OK and the
+ * number of *problems, also if there are some. A data set that cannot be read at all fails as in adatom_dataset_open().
+ * params may be NULL. */
 ADATOM_API adatom_status adatom_dataset_verify(adatom_context *context, const char *spec,
                                                const adatom_verify_params *params, size_t *problems);
 

@@ -1,5 +1,5 @@
 /* Devices: Vulkan GPUs, software Vulkan drivers, and the CPU engine. A device is used by one thread at a time, that of
- * its context; it may start threads of its own, which end with the calls that need them. */
+ * its context. It may start threads of its own, which end with the calls that need them. */
 #ifndef ADATOM_DEVICE_H
 #define ADATOM_DEVICE_H
 
@@ -13,61 +13,71 @@ typedef struct adatom_device adatom_device;
 
 typedef struct adatom_device_info {
     size_t size;
-    int index; /* position in adatom_device_list(): Vulkan devices first, the CPU engine last; -1 for the CPU engine
-                  opened as "cpu", which asks for no list */
-    char backend[16]; /* "vulkan" or "cpu" */
-    char name[256];   /* as the driver gives it; for the CPU engine the processor's model */
-    char type[16];    /* discrete, integrated, virtual, other, software, cpu */
-    uint32_t vendor_id, device_id;
-    char uuid[33]; /* 32 hex digits; empty for the CPU engine */
-    char pci[16];  /* "0000:65:00.0" where the driver tells, else empty */
-    char driver_name[256], driver_info[256];
-    char api[16];               /* Vulkan version, e.g. "1.3.230"; CPU: instruction set, e.g. "avx512" */
-    uint64_t memory_bytes;      /* device-local memory; CPU: physical memory */
-    uint64_t tensor_bytes;      /* largest buffer range an operation can use */
-    bool timer;                 /* device timestamps */
-    int threads;                /* CPU engine only */
-    adatom_precision precision; /* of an open device */
-    char features[96];          /* of an open device, separated by ", ": what fp16 makes use of, e.g. "half-operands,
-                                   VK_KHR_cooperative_matrix 16x16x16, half-storage"; else empty */
-    bool usable;                /* false: it lacks what the kernels need; opening it fails, and "auto" passes it over */
-    char reason[192]; /* why it is not usable, e.g. "kernels bind 7 storage buffers a stage, this device allows 4"; else
-                         empty */
+    /* Position in adatom_device_list(), in which Vulkan devices come first and the CPU engine last; -1 for a CPU engine
+     * that was opened as "cpu", since nothing is listed for that. */
+    int index;
+    char backend[16];              /* "vulkan" or "cpu" */
+    char name[256];                /* the driver's name of the device; for the CPU engine the processor's model */
+    char type[16];                 /* "discrete", "integrated", "virtual", "other", "software" or "cpu" */
+    uint32_t vendor_id, device_id; /* PCI IDs; 0 for the CPU engine */
+    char uuid[33];                 /* 32 hex digits; empty for the CPU engine */
+    char pci[16];                  /* "0000:65:00.0" where the driver tells, else empty */
+    char driver_name[256], driver_info[256]; /* as Vulkan tells them; "" for the CPU engine */
+    char api[16];                            /* Vulkan version, e.g. "1.3.230"; CPU: instruction set, e.g. "avx512" */
+    uint64_t memory_bytes;                   /* bytes of device-local memory; CPU engine: of physical memory */
+    uint64_t tensor_bytes;                   /* bytes of the largest tensor that an operation can use */
+    bool timer;                              /* the device has timestamps */
+    int threads;                             /* of the CPU engine; else 0 */
+    adatom_precision precision;              /* of an open device; else fp32 */
+    /* Of an open device: what precision fp16 makes use of, separated by ", ", e.g. "half-operands,
+     * VK_KHR_cooperative_matrix 16x16x16, half-storage"; else "". */
+    char features[96];
+    /* False: the device lacks what the kernels need. Opening it fails, and "auto" passes it over. */
+    bool usable;
+    /* Why it is not usable, e.g. "kernels bind 7 storage buffers a stage, this device allows 4"; "": it is usable. */
+    char reason[192];
 } adatom_device_info;
 
 typedef struct adatom_device_params {
     size_t size;
-    /* NULL or "auto": the best usable non-software Vulkan device (discrete > integrated > virtual > other), the next
-     * one if it cannot be opened, else the CPU engine; what failed is logged as a warning and told by
-     * adatom_device_reason(). "cpu": the CPU engine; neither the Vulkan loader nor any driver is started. "vulkan": the
-     * best usable Vulkan device, software ones included; an index; a UUID (or its first 8+ digits); a PCI address; or
-     * part of the name, case ignored: these fail where the device cannot be opened. */
+    /* Which device to open.
+     *   NULL, "auto": the best usable hardware device of Vulkan (discrete before integrated, virtual and other); if
+     *     it cannot be opened the next one, and finally the CPU engine. What failed is a warning in the log and
+     *     part of adatom_device_reason().
+     *   "cpu": the CPU engine; neither the Vulkan loader nor a driver is started.
+     *   "vulkan": the best usable Vulkan device, also a software one.
+     *   An index of adatom_device_list(), a UUID (or its first 8 or more digits), a PCI address, or part of the
+     *     name in any case: the call fails if that device cannot be opened. */
     const char *select;
-    int threads;           /* CPU engine; 0: all processors */
-    const char *cache_dir; /* pipeline and tuning caches; NULL: none are kept */
-    /* fp16: the products of inputs and frozen coefficients are kept in half precision while atoms
-     * adapt ("half-storage"; numbers past 65504 become 65504), and on Vulkan devices convolutions may round their
-     * operands to it ("half-operands") and use matrix units; sums and everything else in memory stay float32. What does
-     * so is first checked on this device, some seconds, unless cache_dir holds the verdicts; only what passes is used,
-     * and a warning is logged for the rest. CHECK_FAILED if nothing passes. */
+    int threads;           /* threads of the CPU engine; 0: all processors */
+    const char *cache_dir; /* folder for compiled pipelines, verdicts and the tuner's choices; NULL: none are kept */
+    /* fp32 (the default): everything is computed in float32. fp16: the products of inputs and frozen coefficients are
+     * kept in half precision while atoms adapt ("half-storage"; larger numbers become 65504), and on Vulkan devices
+     * convolutions may round their operands to it ("half-operands") and use matrix units. Sums and everything else in
+     * memory stay float32. Kernels that do so are first checked on the device, which takes some seconds unless
+     * cache_dir holds the verdicts. Only what passes is used; the rest is a warning in the log. CHECK_FAILED if nothing
+     * passes. */
     adatom_precision precision;
-    adatom_progress_callback progress; /* only polled */
+    adatom_progress_callback progress; /* only polled; may be NULL */
     void *user;
-    bool validate; /* Vulkan validation layer with synchronization checks; its errors make calls fail, and a device that
-                      cannot be opened is an error with "auto" too */
+    /* Whether to run under the Vulkan validation layer with synchronization checks. Errors that it reports make calls
+     * fail (FAILED), and a device that cannot be opened is then an error with "auto", too. */
+    bool validate;
 } adatom_device_params;
 
-/* Writes up to capacity entries and the total number to *count. infos may be NULL when capacity is 0; else
- * infos[0].size is set, and the entries lie so many bytes apart. No Vulkan loader or driver, or one that fails (logged
- * as a warning), is not an error: the CPU engine alone is listed then. Devices that are not usable are listed, too. */
+/* Lists the devices: writes at most capacity entries to infos and the number of all devices to *count. infos may be
+ * NULL if capacity is 0; else infos[0].size is set, and entries lie that many bytes apart. Devices that are not usable
+ * are listed, too. If there is no Vulkan loader or driver, or one fails (a warning in the log), the CPU engine alone is
+ * listed; this is no error. */
 ADATOM_API adatom_status adatom_device_list(adatom_context *context, adatom_device_info *infos, size_t capacity,
                                             size_t *count);
-/* NO_DEVICE if nothing matches; the message lists what there is. params may be NULL. The caller owns *out. */
+/* Opens a device. params may be NULL. NO_DEVICE: no device matches, and the message lists those there are. The caller
+ * owns *out. */
 ADATOM_API adatom_status adatom_device_open(adatom_context *context, const adatom_device_params *params,
                                             adatom_device **out);
 ADATOM_API adatom_status adatom_device_describe(const adatom_device *device, adatom_device_info *out);
-/* One sentence: what was chosen and why, e.g. "cpu: AMD EPYC (2 threads), because no Vulkan GPU was found". Owned by
- * the device. */
+/* One sentence on which device was chosen and why, e.g. "cpu: AMD EPYC (2 threads), because no Vulkan GPU was found".
+ * Owned by the device. */
 ADATOM_API const char *adatom_device_reason(const adatom_device *device);
 ADATOM_API void adatom_device_destroy(adatom_device **device);
 

@@ -1,4 +1,4 @@
-/* Marks on what the library exports, and how its structs begin. */
+/* Marks of exported functions, and how structs of the interface are made. */
 #ifndef ADATOM_EXPORT_H
 #define ADATOM_EXPORT_H
 #if defined(__GNUC__)
@@ -8,12 +8,12 @@
 #define ADATOM_API
 #define ADATOM_PRINTF(format_at, first)
 #endif
-/* On what may still change or go in any version, ADATOM_API_VERSION or not. */
+/* Marks functions that may change or disappear in any version, without a change of ADATOM_API_VERSION. */
 #define ADATOM_EXPERIMENTAL
 
-/* A struct of this interface with its size and nothing else: every default, or room for an answer.
- *     adatom_model_info info = ADATOM_INIT(adatom_model_info);
- * With members: adatom_method method = {.size = sizeof method, .adapt = ADATOM_ADAPT_FULL}; */
+/* Makes a struct of this interface with its size set and everything else 0: params with every default, or room for an
+ * answer. adatom_model_info info = ADATOM_INIT(adatom_model_info); With some members set in C: adatom_method method =
+ * {.size = sizeof method, .adapt = ADATOM_ADAPT_FULL}; */
 #ifdef __cplusplus
 #define ADATOM_INIT(type)                                                                                              \
     ([] {                                                                                                              \

@@ -1,5 +1,5 @@
-/* Status codes of every fallible call. The text of what went wrong (file, tensor, line) is kept in the context:
- * adatom_context_message(). */
+/* The status codes that calls return. The sentence on what went wrong (which file, tensor or line) is kept in the
+ * context: adatom_context_message(). */
 #ifndef ADATOM_STATUS_H
 #define ADATOM_STATUS_H
 
@@ -30,11 +30,11 @@ typedef enum adatom_status {
         ADATOM_STATUS_COUNT
 } adatom_status;
 
-/* "OK", "BAD_DATA", ...; "UNKNOWN" for a value outside the list. Static storage. */
+/* The name: "OK", "BAD_DATA", ...; "UNKNOWN" for a value outside the list. Static storage. */
 ADATOM_API const char *adatom_status_name(adatom_status status);
-/* One short English phrase. Static storage. */
+/* A short English phrase, the list's text; "unknown" for a value outside the list. Static storage. */
 ADATOM_API const char *adatom_status_text(adatom_status status);
-/* The exit code the command line uses for it: 0, 1, 2, 3, 4, 5 or 130. */
+/* The exit code that the command line gives for the status: 0, 1, 2, 3, 4, 5 or 130; 1 for a value outside the list. */
 ADATOM_API int adatom_status_exit_code(adatom_status status);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Pretraining by classification of the base classes. */
+/* Pretraining: a network learns to classify the base classes. */
 #ifndef ADATOM_TRAIN_H
 #define ADATOM_TRAIN_H
 
@@ -10,40 +10,52 @@ extern "C" {
 
 typedef struct adatom_pretrain_params {
     size_t size;
-    const adatom_model_params *model; /* NULL: the defaults. Its classes must be 0 or the data's; its seed is the
-                                         start's, 0: `seed` */
-    const adatom_model
-        *from; /* NULL: a new network. Else training starts from this model's parameters: its network and preprocessing,
-                  which `model` may only repeat (zero: the same), and its classifier if the data has as many classes */
-    int epochs;                 /* 0: 30 */
-    int batch;                  /* 0: 64 */
-    adatom_optimizer optimizer; /* default: sgd, with Nesterov's momentum */
-    float lr;                   /* peak; 0: 0.1 (sgd), 0.001 (adam) */
-    float momentum;             /* of sgd, beta1 of adam, < 1; 0: 0.9; negative: none */
-    float weight_decay;         /* 0: 5e-4; negative: none. Norms are never decayed */
-    float label_smoothing;      /* 0: none */
-    float warmup;               /* part of the steps; 0: 0.1; negative: none. Then a cosine to 0 */
-    uint32_t augment;           /* ADATOM_AUGMENT flags; 0: shift and flip */
-    int shift;                  /* pixels; 0: image size / 10 */
-    uint64_t seed;
-    const adatom_dataset *validation; /* NULL: no validation */
-    int validation_tasks;   /* episodes, 5-way 5-shot with class means, at most ADATOM_EPISODES_MOST; 0: 100 */
-    const char *output;     /* model file, written at the end (and after each better epoch if validated) */
-    const char *checkpoint; /* NULL: output + ".checkpoint"; removed at the end */
-    int checkpoint_seconds; /* at least after each epoch; 0: 120 s within an epoch */
-    bool resume;  /* continue from the checkpoint, whose settings must agree; if there is none, a warning in the log, or
-                     BAD_DATA where `checkpoint` names one */
-    bool restart; /* a checkpoint that is there is removed. Without either of the two it is USAGE */
-    size_t memory_bytes; /* limit for the arenas, of which validation, if any, gets a quarter; 0: half of what is free,
-                            or more where that is too little. Changes nothing but where the pictures are */
-    const char *command; /* kept in the model's notes, and so part of what decides the file's bytes; NULL: none */
-    adatom_progress_callback progress; /* TRAINING, after each block of steps and each epoch */
+    /* The network; NULL: the defaults. Its classes must be 0 or those of the data; its seed is that of the
+     * initialisation, 0: `seed`. */
+    const adatom_model_params *model;
+    /* NULL: a new network. Else training starts from this model's network, preprocessing and parameters. `model` may
+     * only repeat the network (zero: the same). The classifier is kept if the data has as many classes, else new. */
+    const adatom_model *from;
+    int epochs;                 /* passes over the pictures, 1..1e6; 0: 30 */
+    int batch;                  /* pictures of a step, 2..65536; 0: 64 */
+    adatom_optimizer optimizer; /* default: sgd, which has Nesterov's momentum */
+    float lr;                   /* peak learning rate, up to 1000; 0: 0.1 (sgd), 0.001 (adam) */
+    float momentum;             /* of sgd; beta1 of adam; < 1; 0: 0.9; negative: none */
+    float weight_decay;         /* of everything but norms, up to 100; 0: 5e-4; negative: none */
+    float label_smoothing;      /* in [0, 1) */
+    /* Part of the steps, < 1, in which the rate rises linearly, to fall to 0 as a cosine. 0: 0.1; negative: none. */
+    float warmup;
+    uint32_t augment;                 /* ADATOM_AUGMENT flags; 0: shift and flip */
+    int shift;                        /* most pixels of augmentation shift, 1..1024; 0: image_size/10 */
+    uint64_t seed;                    /* of start, order of pictures and augmentation */
+    const adatom_dataset *validation; /* classes to validate on after each epoch; NULL: no validation */
+    /* Episodes of validation (5-way 5-shot, class means), 1..ADATOM_EPISODES_MOST; 0: 100. */
+    int validation_tasks;
+    /* File of the model, required. It is written at the end and, with validation, after each better epoch. */
+    const char *output;
+    /* File of the checkpoint, which is removed at the end; NULL: output with ".checkpoint" behind it. */
+    const char *checkpoint;
+    /* A checkpoint is written after each epoch, and within an epoch after so many seconds, 1..1e6; 0: 120. */
+    int checkpoint_seconds;
+    /* Whether to continue from the checkpoint, whose settings must be the same. If there is none, a warning tells; it
+     * is BAD_DATA if `checkpoint` names one. */
+    bool resume;
+    /* Whether to begin anew and remove a checkpoint that is there. If there is one, and neither member is set, it is
+     * USAGE. */
+    bool restart;
+    /* Most bytes of device memory for tensors, of which validation, if any, gets a quarter; 0: half of what is free, or
+     * more if that is too little. It decides where the pictures are and does not change the result. */
+    size_t memory_bytes;
+    /* Text to keep in the model's notes, which makes it part of what decides the file's bytes; NULL: none. */
+    const char *command;
+    adatom_progress_callback progress; /* phase TRAINING, after each block of steps and each epoch; may be NULL */
     void *user;
 } adatom_pretrain_params;
 
 /* Trains on all classes of `base` and writes params->output. The same data, settings, device and driver give the same
- * file, byte by byte, whether the run was interrupted and resumed or not. INTERRUPTED: the steps that were begun are
- * done and a checkpoint of the last one was written, unless the run had not come to its first step. out may be NULL. */
+ * file, byte by byte, also if the run was interrupted and resumed. FAILED: training diverged; BAD_DATA: the data sets
+ * do not fit the network or the settings. INTERRUPTED: the steps that were begun are done, and a checkpoint of the last
+ * one is written if there was any. out may be NULL; else the caller owns *out. */
 ADATOM_API adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base,
                                          const adatom_pretrain_params *params, adatom_model **out);
 

@@ -1,5 +1,5 @@
-/* How much memory the process can still have: /proc/meminfo, and the limits of control groups [Linux, admin-guide:
- * cgroup-v1/memory, cgroup-v2], which containers and batch systems set. */
+/* How much memory the process can still take, from /proc/meminfo and from the limits of control groups [Linux,
+ * admin-guide: cgroup-v1/memory, cgroup-v2], which containers and batch systems set. */
 #include "base/base.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@ static bool file_path(char out[PATH_BYTES], const char *root, const char *a, con
     return length >= 0 && length < PATH_BYTES;
 }
 
-/* The number after `key` at the beginning of a line, or the file's first number for an empty key. False: there is none
- * ("max", no file). */
+/* Reads the number behind `key` at the beginning of a line, or the file's first number for an empty key. False: there
+ * is no file, or no number (but "max", say). */
 static bool read_number(const char *path, const char *key, uint64_t *out) {
     FILE *file = fopen(path, "re");
     char line[256];
@@ -29,16 +29,18 @@ static bool read_number(const char *path, const char *key, uint64_t *out) {
     return found;
 }
 
-/* The files of one version of control groups. */
+/* The names of the files of one version of control groups. */
 typedef struct group_files {
-    const char *limit,
-        *soft; /* past the soft limit the group is slowed down until it does not move; NULL: there is none */
-    const char *usage, *cache; /* cache: the key in memory.stat of file pages that are given up when memory is short */
+    /* soft: above this limit the system slows the group down until it stands still; NULL: the version has no such
+     * limit. */
+    const char *limit, *soft;
+    /* cache: the key, in memory.stat, of file pages that the system gives up when memory is short. */
+    const char *usage, *cache;
 } group_files;
 static const group_files version_1 = {"/memory.limit_in_bytes", NULL, "/memory.usage_in_bytes", "total_inactive_file"},
                          version_2 = {"/memory.max", "/memory.high", "/memory.current", "inactive_file"};
 
-/* What the group in `folder` leaves; UINT64_MAX without a limit. */
+/* The bytes that the group in `folder` leaves; UINT64_MAX: it has no limit. */
 static uint64_t left_in_group(const char *folder, const group_files *files) {
     char path[PATH_BYTES];
     uint64_t limit = UINT64_MAX, soft = UINT64_MAX, usage = 0, cache = 0;
@@ -52,7 +54,7 @@ static uint64_t left_in_group(const char *folder, const group_files *files) {
     return limit - AD_MIN(limit, usage);
 }
 
-/* The least of the group and of all above it, up to where they are mounted. */
+/* The least that the group and the groups above it leave, up to where they are mounted. */
 static uint64_t left_in_groups(const char *root, const char *mount, const char *group, const group_files *files) {
     char folder[PATH_BYTES];
     uint64_t least = UINT64_MAX;
@@ -66,7 +68,7 @@ static uint64_t left_in_groups(const char *root, const char *mount, const char *
     }
 }
 
-/* Whether `wanted` is one of the names in a list with commas of `length` characters. */
+/* Whether `wanted` is in a comma list of `length` characters. */
 static bool in_list(const char *list, size_t length, const char *wanted) {
     for (const char *at = list; at < list + length;) {
         const char *comma = memchr(at, ',', (size_t)(list + length - at));
@@ -77,7 +79,7 @@ static bool in_list(const char *list, size_t length, const char *wanted) {
     return false;
 }
 
-/* mountinfo writes a space in a name as "\040". */
+/* Decodes what mountinfo writes in octal, e.g. a space in a name as "\040". */
 static void unescape(char *text) {
     char *to = text;
     for (const char *from = text; *from; from++, to++) {
@@ -89,14 +91,14 @@ static void unescape(char *text) {
     *to = 0;
 }
 
-/* In /proc/self/mountinfo: where groups of this version are mounted, and which group the mount shows. False:
- * nowhere. */
+/* Finds in /proc/self/mountinfo where groups of this version are mounted, and which group is at the mount's root
+ * (`shown`). False: they are not mounted. */
 static bool find_mount(const char *root, bool second, char mount[PATH_BYTES], char shown[PATH_BYTES]) {
     char path[PATH_BYTES], line[LINE_BYTES], type[64], options[1024];
     FILE *file = file_path(path, root, "/proc/self/mountinfo", "", "") ? fopen(path, "re") : NULL;
     bool found = false;
-    while (file && !found &&
-           fgets(line, sizeof line, file)) { /* ID PARENT DEV ROOT MOUNT OPTIONS... - TYPE SOURCE OPTIONS */
+    /* A line is: ID PARENT DEV ROOT MOUNT OPTIONS... - TYPE SOURCE OPTIONS. */
+    while (file && !found && fgets(line, sizeof line, file)) {
         const char *rest = strstr(line, " - ");
         if (!rest || sscanf(line, "%*s %*s %*s %4095s %4095s", shown, mount) != 2) continue;
         if (sscanf(rest + 3, "%63s %*s %1023s", type, options) != 2) continue;
@@ -110,7 +112,7 @@ static bool find_mount(const char *root, bool second, char mount[PATH_BYTES], ch
     return true;
 }
 
-/* The group of this process as /proc/self/cgroup tells it ("ID:CONTROLLERS:GROUP"). */
+/* Finds the group of this process in /proc/self/cgroup, whose lines are "ID:CONTROLLERS:GROUP". */
 static bool find_group(const char *root, bool second, char group[PATH_BYTES]) {
     char path[PATH_BYTES], line[LINE_BYTES];
     FILE *file = file_path(path, root, "/proc/self/cgroup", "", "") ? fopen(path, "re") : NULL;
@@ -131,8 +133,9 @@ static bool find_group(const char *root, bool second, char group[PATH_BYTES]) {
 static uint64_t left_by_version(const char *root, bool second) {
     char mount[PATH_BYTES], shown[PATH_BYTES], group[PATH_BYTES];
     if (!find_mount(root, second, mount, shown) || !find_group(root, second, group)) return UINT64_MAX;
-    /* A mount that shows only a part, as in a container without a namespace of its own: the group's name without that
-     * part. What lies outside of it can't be read; then the part's own limit is the one that is known. */
+    /* In a container without a cgroup namespace of its own, the mount's root is a group `shown` below the real root,
+     * and the group's path below the mount lacks that part. A group outside of it cannot be read; the limit of `shown`
+     * is then the only one known. */
     const size_t part = strcmp(shown, "/") ? strlen(shown) : 0;
     const bool inside = !strncmp(group, shown, part) && (group[part] == '/' || !group[part]) && !strstr(group, "/..");
     const char *below = inside ? group + part : "";
@@ -147,7 +150,7 @@ uint64_t ad_available_bytes_in(const char *root) {
     const uint64_t system = kilobytes ? kilobytes * 1024 : UINT64_MAX;
     const uint64_t groups = AD_MIN(left_by_version(root, false), left_by_version(root, true));
     const uint64_t least = AD_MIN(system, groups);
-    /* 0 means unknown: a group that is full leaves one byte. No program with 32-bit addresses can take more than half of
-     * what they reach. */
+    /* 0 would mean "not known": a full group leaves 1 byte. A program with 32-bit addresses can take no more than half
+     * of what they reach. */
     return least == UINT64_MAX ? 0 : AD_MAX(AD_MIN(least, (uint64_t)PTRDIFF_MAX), 1);
 }

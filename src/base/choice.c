@@ -1,4 +1,4 @@
-/* The texts of the enums in adatom/choice.h. */
+/* Texts of the enums in adatom/choice.h, and back. */
 #include "base/base.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The context: its message, log, and the call that runs with it. */
+/* The context: its message, its log, and the call that runs with it. */
 #include "base/base.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ void ad_report_details(adatom_context *ctx, const adatom_progress *now) {
     call->now.size = sizeof call->now;
     ask(ctx);
     call->now.poll = true;
-    call->now.training = NULL; /* it ends with the report */
+    call->now.training = NULL; /* the details are only valid during the report */
 }
 
 void ad_report(adatom_context *ctx, adatom_phase phase, uint64_t done, uint64_t total) {
@@ -93,7 +93,8 @@ adatom_status ad_interrupted(adatom_context *ctx) {
     return ad_stopping(ctx) ? ad_fail(ctx, ADATOM_INTERRUPTED, "interrupted") : ADATOM_OK;
 }
 
-/* Names in it come from files and archives: nothing of them may steer the terminal. */
+/* Formats a sentence. It may hold names from files and archives: they are made printable, so that nothing in them
+ * steers a terminal. */
 static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) ADATOM_PRINTF(1, 0);
 static void make_sentence(const char *format, va_list args, char out[AD_MESSAGE_BYTES]) {
     char text[AD_MESSAGE_BYTES];

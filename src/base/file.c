@@ -1,4 +1,4 @@
-/* Whole files, read at once. They are written in write.c. */
+/* Reads whole files at once. write.c writes them. */
 #include "base/base.h"
 
 #include <errno.h>

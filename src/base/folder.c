@@ -1,4 +1,4 @@
-/* Folders of caches: what is in them is believed, so nobody else may have put it there. */
+/* Cache folders. What they hold is trusted, so nobody else may have put it there. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 static bool is_ours(uid_t owner) { return owner == geteuid() || owner == 0; }
 
-/* mkdir -p; what fails is found when something is written. */
+/* Makes a folder and those above it. Failures are ignored: they show when something is written there. */
 static void make(const char *folder) {
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s", folder) >= sizeof path || !path[0]) return;
@@ -26,16 +26,16 @@ bool ad_cache_folder(adatom_context *ctx, const char *folder) {
     struct stat link, info;
     char path[PATH_MAX], reason[160] = "";
     size_t length = strlen(folder);
-    while (length > 1 && folder[length - 1] == '/') length--; /* behind a slash stands the folder, not the link to it */
+    while (length > 1 && folder[length - 1] == '/') length--; /* with a slash behind it, lstat() would follow a link */
     if (length == 0 || length >= sizeof path) return length > 0;
     memcpy(path, folder, length);
     path[length] = 0;
     make(path);
-    if (lstat(path, &link) != 0 || stat(path, &info) != 0) return true; /* nothing there to be believed */
+    if (lstat(path, &link) != 0 || stat(path, &info) != 0) return true; /* nothing is there to be trusted */
     if (S_ISLNK(link.st_mode) && !is_ours(link.st_uid))
         snprintf(reason, sizeof reason, "it is a symbolic link of another user (%ld)", (long)link.st_uid);
     else if (!S_ISDIR(info.st_mode))
-        return true; /* it cannot be read or written as one, and that is said there */
+        return true; /* reading and writing in it will fail and say so */
     else if (!is_ours(info.st_uid))
         snprintf(reason, sizeof reason, "it belongs to another user (%ld)", (long)info.st_uid);
     else if (info.st_mode & 022)

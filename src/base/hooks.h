@@ -1,5 +1,5 @@
-/* What tests can make fail. The library knows of it at compile time only where a test is linked with such an object of
- * its own (tests/support/hooks.h): what is installed has none. */
+/* What tests can make fail. Test programs are linked with an object of memory.c that is compiled with
+ * ADATOM_TEST_HOOKS and asks the hook (tests/support/hooks.h); the installed library has no hook. */
 #ifndef AD_BASE_HOOKS_H
 #define AD_BASE_HOOKS_H
 

@@ -1,5 +1,5 @@
-/* What the locale that a host program has chosen must not change: how numbers are written and read, and which letters
- * are the same. */
+/* Keeps two things independent of the locale that the host program has set: how numbers are written and read, and which
+ * letters are equal. */
 #include "base/base.h"
 
 #include <locale.h>

@@ -1,4 +1,4 @@
-/* Heap memory and texts made in it. */
+/* Heap memory, and texts allocated in it. */
 #include "base/base.h"
 #include "base/hooks.h"
 

@@ -35,7 +35,7 @@ uint32_t ad_random_bits(ad_random *r) {
 }
 
 uint32_t ad_random_below(ad_random *r, uint32_t bound) {
-    /* Lemire's method: reject the few products that would favour small results. */
+    /* Lemire's method: rejects the few products that would favour small results. */
     uint64_t product = (uint64_t)ad_random_bits(r) * bound;
     if ((uint32_t)product < bound) {
         uint32_t threshold = (uint32_t)(-bound) % bound;

@@ -1,9 +1,9 @@
-/* Structs that begin with their size: what a caller of another version passes and gets. */
+/* Structs that begin with their size: exchanges them with callers that were compiled for another version. */
 #include "base/base.h"
 
 #include <string.h>
 
-enum { MOST_BYTES = 1 << 16 }; /* no struct of the interface comes near */
+enum { MOST_BYTES = 1 << 16 }; /* far more than any struct of the interface has */
 
 static adatom_status check_size(adatom_context *ctx, const char *type, size_t size) {
     if (size >= sizeof(size_t) && size <= MOST_BYTES) return ADATOM_OK;
@@ -11,7 +11,7 @@ static adatom_status check_size(adatom_context *ctx, const char *type, size_t si
                    type, type);
 }
 
-/* The caller's struct need not be aligned for this library's idea of it. */
+/* memcpy, since the caller's struct need not be aligned as this version's is. */
 static size_t size_of(const void *sized) {
     size_t size;
     memcpy(&size, sized, sizeof size);

@@ -1,4 +1,4 @@
-/* Hashes, the clock and what the system says of its memory. */
+/* Hashes, the clock, and sizes of memory. */
 #include "base/base.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* UTF-8, and texts from elsewhere as a terminal may show them. */
+/* UTF-8, and how texts from elsewhere are made harmless for a terminal. */
 #include "base/base.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ size_t ad_utf8(const char *text, uint32_t *point) {
     *point = length == 1 ? first : length ? first & (0x7fu >> length) : 0;
     for (size_t i = 1; i < length; i++) {
         const unsigned char next = (unsigned char)text[i];
-        if ((next & 0xC0) != 0x80) return 0; /* the end of the text is none, too */
+        if ((next & 0xC0) != 0x80) return 0; /* the text's NUL is not a continuation byte either */
         *point = *point << 6 | (next & 0x3f);
     }
     if (*point < least[length] || *point > 0x10ffff || (*point >= 0xd800 && *point < 0xe000)) return 0;
@@ -29,7 +29,7 @@ void ad_utf8_trim(char *text) {
     if (at > 0 && (unsigned char)text[at - 1] >= 0xC0 && !ad_utf8(text + at - 1, &point)) text[at - 1] = 0;
 }
 
-/* C0, DEL and C1 steer terminals; the others order what stands around them anew or break the line. */
+/* C0, DEL and C1 steer terminals; the others reorder the characters around them or break the line. */
 static bool is_harmful(uint32_t point) {
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c || (point >= 0x200e && point <= 0x200f) ||
            (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);

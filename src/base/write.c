@@ -1,4 +1,4 @@
-/* Whole files, written beside their targets under names that nobody can foresee and renamed when they are complete. */
+/* Writes whole files: beside their targets, under names that nobody can foresee, and renamed when they are complete. */
 #include "base/base.h"
 
 #include <dirent.h>
@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A temporary file is called TARGET.tmp-RANDOM. It is locked as long as its writer lives, so that what a killed writer
- * left behind can be told from what another one is writing. */
+/* A temporary file is called TARGET.tmp-RANDOM. Its writer keeps it locked, so that files that killed writers left can
+ * be told from those that are being written. */
 #define MARK ".tmp-"
 enum { RANDOM_DIGITS = 16, MOST_LINKS = 40, MOST_TRIES = 100 };
 
@@ -22,15 +22,15 @@ static size_t folder_length(const char *path) {
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* The folder of a path as a path; ad_free(). NULL when out of memory. */
+/* The path of a path's folder; ad_free(). NULL: out of memory. */
 static char *folder_of(adatom_context *ctx, const char *path) {
     const size_t length = folder_length(path);
     return length ? ad_format(ctx, "%.*s", (int)length, path) : ad_strdup(ctx, ".");
 }
 
-/* The name that symbolic links lead to, whether or not a file is there; ad_free(*out). *open_file: a link of /proc, as
- * /dev/stdout is, leads to an open file, which is written to like a pipe, since its reader would not see another one of
- * its name. */
+/* Follows symbolic links to the name that they lead to, whether or not that exists; ad_free(*out). *open_file: a link
+ * below /proc, which /dev/stdout leads to, stands for an open file. That file is written to like a pipe, since whoever
+ * reads it would not see a new file of the same name. */
 static adatom_status resolve(adatom_context *ctx, const char *path, char **out, bool *open_file) {
     char link[PATH_MAX];
     struct stat info;
@@ -51,7 +51,7 @@ static adatom_status resolve(adatom_context *ctx, const char *path, char **out, 
     return ADATOM_OK;
 }
 
-/* How much of the target's last name a temporary name can hold. */
+/* How many bytes of the target's name fit into a temporary name. */
 static size_t stem_length(const char *last) { return AD_MIN(strlen(last), NAME_MAX - sizeof MARK + 1 - RANDOM_DIGITS); }
 
 adatom_status ad_write_left(adatom_context *ctx, const char *path, bool (*visit)(void *user, const char *name),
@@ -104,7 +104,7 @@ int ad_lock_folder(adatom_context *ctx, const char *path, bool alone) {
     return folder;
 }
 
-/* A new file, locked. mode: what it may be until it is complete. */
+/* Creates and locks a temporary file. mode: its permissions until it is complete. */
 static adatom_status create_temporary(adatom_context *ctx, const char *path, ad_staged *staged, mode_t mode, int *out) {
     const char *last = staged->target + folder_length(staged->target);
     const int length = (int)(last - staged->target) + (int)stem_length(last);
@@ -121,8 +121,8 @@ static adatom_status create_temporary(adatom_context *ctx, const char *path, ad_
         if (!staged->temporary) return ADATOM_OUT_OF_MEMORY;
         *out = open(staged->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (*out >= 0) {
-            /* Between the two calls somebody may have taken it for a stale one. File systems without locks keep stale
-             * ones. */
+            /* Between open() and flock() another writer may have removed the file as a stale one. On file systems
+             * without locks stale files stay. */
             const bool ours = flock(*out, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
             if (ours && fstat(*out, &info) == 0 && info.st_nlink > 0) return ADATOM_OK;
             close(*out);
@@ -146,7 +146,7 @@ static adatom_status write_all(adatom_context *ctx, const char *path, int file, 
     return ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
 }
 
-/* A device or pipe is written to as it is: renaming would replace it by a file. A folder can only fail. */
+/* Writes to a device or pipe directly: renaming would replace it by a file. For a folder open() fails. */
 static adatom_status write_special(adatom_context *ctx, const char *path, const void *bytes, size_t size) {
     const int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (file < 0) return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(errno));
@@ -156,14 +156,14 @@ static adatom_status write_special(adatom_context *ctx, const char *path, const 
     return status;
 }
 
-/* Owner and permissions of the file that is to be replaced, as far as this user may give them. */
+/* Gives the new file the owner and permissions of the file that it replaces, as far as this user may. */
 static bool take_mode(int file, const struct stat *old) {
     struct stat new;
     if (fstat(file, &new) != 0) return false;
     mode_t mode = old->st_mode & 0777;
     if ((new.st_uid != old->st_uid || new.st_gid != old->st_gid) && fchown(file, old->st_uid, old->st_gid) != 0 &&
         fchown(file, (uid_t)-1, old->st_gid) != 0)
-        mode &= (mode_t)~070; /* what the old group might do is not for another one */
+        mode &= (mode_t)~070; /* another group does not get the old group's permissions */
     return fchmod(file, mode) == 0;
 }
 
@@ -182,7 +182,7 @@ adatom_status ad_write_check(adatom_context *ctx, const char *path) {
     const bool exists = stat(path, &old) == 0;
     if (exists && S_ISDIR(old.st_mode))
         return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(EISDIR));
-    if (exists && !S_ISREG(old.st_mode)) return ADATOM_OK; /* to open a pipe is to be waited for by its reader */
+    if (exists && !S_ISREG(old.st_mode)) return ADATOM_OK; /* opening a pipe would wait for its reader */
     AD_TRY(resolve(ctx, path, &staged.target, &open_file));
     if (open_file) goto done;
     if (exists) AD_TRY(check_read_only(ctx, path, &old));
@@ -213,7 +213,7 @@ adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *
     AD_TRY(write_all(ctx, path, file, bytes, size));
     if (exists && !take_mode(file, &old))
         AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot give '%s' the permissions that it has: %s", path, strerror(errno)));
-    /* The second descriptor holds the lock while the first one is closed, whose failure tells of a late error. */
+    /* The second descriptor keeps the lock. Closing the first one tells of errors that the system reports late. */
     out->lock = fcntl(file, F_DUPFD_CLOEXEC, 0);
     const int closed = close(file);
     file = -1;
@@ -228,14 +228,14 @@ adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *
     adatom_status status = ADATOM_OK;
     int folder = -1;
     char *name = NULL;
-    if (!staged->temporary) goto done; /* a device or pipe: it is written */
+    if (!staged->temporary) goto done; /* a device or pipe, which has been written */
     if (!(name = folder_of(ctx, staged->target))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     if (rename(staged->temporary, staged->target) != 0)
         AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot rename the finished file to '%s': %s", path, strerror(errno)));
     ad_free(staged->temporary);
     staged->temporary = NULL;
     staged->renamed = true;
-    /* Without this the new name may be lost in a power cut, while a later change of the folder is not. */
+    /* Without syncing the folder, a power cut may lose the new name. */
     folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0 && fsync(folder) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
         AD_TRY(ad_fail(ctx, ADATOM_IO, "'%s' is written, but its folder cannot be brought to the disk: %s", path,

@@ -1,6 +1,7 @@
 /* Cases by name: what their parts mean, and which of them make a suite. */
 #include "bench/bench.h"
 #include "plan/activation.h"
+#include <adatom/model.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -365,15 +366,17 @@ static bool parse_optimiser(const parts *p, ad_bench_case *out) {
 }
 
 static bool read_network(const char *text, ad_bench_case *out) {
-    static const char *const sharings[] = {"none", "layer", "stage", "net", "group-layer", "group-stage", "group-net"};
+    adatom_sharing sharing;
     const char *dash = strchr(text, '-');
     const size_t length = dash ? (size_t)(dash - text) : strlen(text);
-    static const char *const archs[] = {"conv4", "conv6", "resnet10", "resnet12", "resnet18"};
     if (length >= sizeof out->arch) return false;
     memcpy(out->arch, text, length);
     out->arch[length] = 0;
     snprintf(out->sharing, sizeof out->sharing, "%s", dash ? dash + 1 : "net");
-    return find(out->arch, archs, AD_COUNT(archs)) >= 0 && find(out->sharing, sharings, AD_COUNT(sharings)) >= 0;
+    if (!adatom_sharing_parse(out->sharing, &sharing) || sharing == ADATOM_SHARING_DEFAULT) return false;
+    size_t arch = 0;
+    while (adatom_model_arch(arch) && strcmp(adatom_model_arch(arch), out->arch) != 0) arch++;
+    return adatom_model_arch(arch) != NULL;
 }
 
 static bool parse_adapt(const parts *p, ad_bench_case *out) {

@@ -21,8 +21,8 @@ static bool fail(parser *p, const char *format, ...) {
     return false;
 }
 
-/* Damerau-Levenshtein distance (optimal string alignment), since swapped letters are the commonest slip. Words longer
- * than a row are never close to an option. */
+/* Damerau-Levenshtein distance (optimal string alignment), since swapping two letters is the commonest slip. A word of
+ * MAX letters or more counts as far from every option. */
 static size_t distance(const char *a, const char *b) {
     enum { MAX = 40 };
     size_t n = strlen(a), m = strlen(b);
@@ -101,7 +101,7 @@ static bool read_number(parser *p, const arg_option *option, const char *text, d
     errno = 0;
     double number = strtod(text, &end);
     bool whole = option->type != ARG_REAL;
-    /* strtod also takes hexadecimal, infinities and NaN: nobody means those here. */
+    /* strtod also takes hexadecimal numbers, infinities and NaN, which are refused here. */
     if (end == text || *end || !isfinite(number) || strpbrk(text, "xX") || (whole && number != floor(number)))
         return fail(p, "--%s: '%s' is not a %s", option->name, text, whole ? "whole number" : "number");
     if (number < option->least || number > option->most)
@@ -117,7 +117,10 @@ static bool read_unsigned(parser *p, const arg_option *option, const char *text,
     unsigned shift = 0;
     if (option->type == ARG_BYTES && end > text && *end) {
         const char *units = "KMGT", *unit = strchr(units, *end & ~0x20);
-        if (unit && *unit) shift = 10 * (unsigned)(unit - units + 1), end++;
+        if (unit && *unit) {
+            shift = 10 * (unsigned)(unit - units + 1);
+            end++;
+        }
     }
     if (text[0] < '0' || text[0] > '9' || *end)
         return fail(p, "--%s: '%s' is not a %s", option->name, text,
@@ -127,7 +130,7 @@ static bool read_unsigned(parser *p, const arg_option *option, const char *text,
     return true;
 }
 
-/* Calls read for each part of a comma list. */
+/* Reads a comma list of numbers or choices; refuses a value that is given twice. */
 static bool read_list(parser *p, const arg_option *option, const char *text, void *target) {
     arg_ints *ints = target;
     arg_texts *texts = target;
@@ -361,7 +364,7 @@ arg_outcome args_parse(const arg_spec *spec, int argc, char *const *argv, char *
     return check_required(&p, positionals) ? ARGS_RUN : ARGS_ERROR;
 }
 
-/* Prints text from the current column on, wrapped, further lines indented. */
+/* Prints text from the current column on; lines after the first are indented. */
 static void wrap(FILE *out, const char *text, size_t column, size_t indent) {
     enum { WIDTH = 100 };
     while (*text) {

@@ -47,7 +47,7 @@ json_t *bench_row(const adatom_bench_result *r) {
     return row;
 }
 
-/* A file or pipe, of which no more than MOST_BYTES are read. */
+/* A file or pipe, and how many bytes were read from it: reading fails beyond MOST_BYTES. */
 typedef struct bounded {
     FILE *file;
     size_t bytes;
@@ -93,7 +93,7 @@ done:
     return status;
 }
 
-/* The document's rows by their names, the first of each: a new object. NULL: no memory. */
+/* Makes an object with the document's rows by their names, the first of each name. NULL: no memory. */
 static json_t *index_rows(json_t *document) {
     size_t i;
     json_t *row, *index = json_object();
@@ -112,7 +112,7 @@ static bool is_ok(json_t *row) {
     return status && strcmp(status, "ok") == 0;
 }
 
-/* The samples as numbers; free(). NULL: none. */
+/* The row's samples as numbers; free(). NULL: there are none. */
 static double *samples_of(json_t *row, size_t *count) {
     json_t *samples = json_object_get(row, "samples_ns");
     *count = json_array_size(samples);
@@ -164,7 +164,8 @@ static const char *text_at(json_t *document, const char *path) {
     return text ? text : "?";
 }
 
-/* index: the merged rows by their names. false: no memory. */
+/* Adds the document's results to the merged rows under `key`. index: the merged rows by name. Returns false without
+ * memory. */
 static bool add_column(json_t *rows, json_t *index, json_t *document, const char *key) {
     size_t i;
     json_t *row;

@@ -8,12 +8,13 @@
 
 enum { MOST_NAME = 128, MOST_NUMBERS = 12, MOST_DEVICE = 20, TIME = 0, MEMORY = 1 };
 
-/* What a number in a case's name is, by the family and the characters around it ('/' at the ends; 0: any). */
+/* What a number in a case's name counts, by the case's family and the characters around the number ('/' stands for the
+ * ends of the name; 0: any character). */
 static const struct meaning {
     const char *family;
     char before, after;
     const char *axis, *time;
-    bool total; /* the time of one is multiplied by the number */
+    bool total; /* the measured time is that of one: the plotted time is multiplied by the number */
 } meanings[] = {
     {"adapt", 't', '/', "tasks", "time of all tasks, ms", true},
     {"adapt", 0, 's', "pictures a class (shots)", "time of a task, ms", false},
@@ -32,8 +33,9 @@ static const struct meaning {
 };
 
 typedef struct point {
-    double x,
-        y[2]; /* time in ms, of the fastest sample, since other load only ever adds; memory in MiB; 0: not measured */
+    /* y: time in ms and device memory in MiB; 0: not measured. The time is that of the fastest sample, since other load
+     * on the machine only adds to it. */
+    double x, y[2];
 } point;
 
 typedef struct curve {
@@ -41,7 +43,7 @@ typedef struct curve {
     char label[MOST_NAME + MOST_DEVICE + 8];
     point *points;
     int count;
-    size_t row; /* of the first point, and the number of its name that grows */
+    size_t row; /* row: of the first point; k: which number of its name grows */
     int k;
 } curve;
 
@@ -51,7 +53,7 @@ typedef struct curve_list {
 } curve_list;
 
 typedef struct numbers {
-    char words[MOST_NAME]; /* the name, numbers cut out */
+    char words[MOST_NAME]; /* the name with '#' for each number */
     int at[MOST_NUMBERS], end[MOST_NUMBERS], count;
     double value[MOST_NUMBERS];
 } numbers;
@@ -59,7 +61,7 @@ typedef struct numbers {
 static numbers numbers_of(const char *name) {
     numbers n = {.count = 0};
     size_t words = 0;
-    if (strlen(name) >= sizeof n.words) return n; /* no case of this program */
+    if (strlen(name) >= sizeof n.words) return n; /* no case has so long a name */
     for (const char *c = name; *c;) {
         if (!isdigit((unsigned char)*c) || n.count == MOST_NUMBERS) {
             n.words[words++] = *c++;
@@ -84,7 +86,7 @@ static const struct meaning *meaning_of(const char *name, int at, int end) {
     return m;
 }
 
-/* Number k of a row's name. */
+/* Number k of the name of a row, as a candidate for a curve's x axis. */
 typedef struct entry {
     const numbers *name;
     size_t row;
@@ -92,7 +94,7 @@ typedef struct entry {
     double ns, bytes;
 } entry;
 
-/* Of one curve, or apart: everything but number k is the same. */
+/* Orders entries so that those of one curve are equal: all of their names but number k is the same. */
 static int by_others(const entry *x, const entry *y) {
     int order = strcmp(x->name->words, y->name->words);
     if (!order) order = x->name->count - y->name->count;
@@ -117,7 +119,7 @@ static int by_first(const void *a, const void *b) {
     return x->k - y->k;
 }
 
-/* The curve of count entries, sorted; out->points: room for them. */
+/* Makes the curve of `count` sorted entries; out->points has room for them. */
 static void trace(json_t *rows, const entry *entries, size_t count, const char *device, curve *out) {
     const numbers *n = entries->name;
     const int k = entries->k;
@@ -155,7 +157,7 @@ static curve *new_curve(curve_list *all, size_t points) {
     return c;
 }
 
-/* Adds the document's curves, in the order of their first points' rows; false: no memory. */
+/* Adds the document's curves, in the order of the rows of their first points; false: no memory. */
 static bool find_curves(json_t *document, curve_list *all) {
     json_t *rows = json_object_get(document, "results"), *row;
     const char *device = json_string_value(report_get(document, "device.name"));
@@ -198,8 +200,8 @@ static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d"
                                       "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
 
 typedef struct axis {
-    double least, most; /* of the data; then logarithms of the ends */
-    double at, length;  /* on the page; y goes up */
+    double least, most; /* range of the data; after settle(): decimal logarithms of the axis' ends */
+    double at, length;  /* start and length on the page; a negative length goes up */
 } axis;
 
 static void widen(axis *a, double value) {
@@ -218,7 +220,7 @@ static void settle(axis *a) {
     a->most = log10(a->most) + margin;
 }
 
-/* Lines with numbers: the wider the axis, the fewer. */
+/* Draws grid lines with numbers; a wider range gets fewer lines. */
 static void grid(FILE *out, const axis *x, const axis *y) {
     static const double steps[] = {1, 2, 5, 1.2, 1.5, 3, 4, 6, 8};
     for (int vertical = 0; vertical < 2; vertical++) {
@@ -242,7 +244,7 @@ static void grid(FILE *out, const axis *x, const axis *y) {
     }
 }
 
-/* What comes from files, devices and drivers, as text of the picture. */
+/* Writes a text from a file, device or driver, escaped for XML. */
 static void put_xml(FILE *out, const char *text) {
     for (; *text; text++) switch (*text) {
         case '<': fputs("&lt;", out); break;
@@ -254,7 +256,7 @@ static void put_xml(FILE *out, const char *text) {
         }
 }
 
-/* A diagram whose legend is long is higher. */
+/* The height of a diagram, which grows with its legend; 0: no curve has this meaning. */
 static int height_of(const curve_list *all, const struct meaning *m) {
     int used = 0, needed;
     for (int c = 0; c < all->count; c++) used += all->items[c].meaning == m;
@@ -270,14 +272,16 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
     for (int c = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
         used++;
-        for (int i = 0; i < curves[c].count; i++)
-            widen(&x, curves[c].points[i].x), widen(&y, curves[c].points[i].y[what]);
+        for (int i = 0; i < curves[c].count; i++) {
+            widen(&x, curves[c].points[i].x);
+            widen(&y, curves[c].points[i].y[what]);
+        }
     }
     if (y.most <= 0) return;
     settle(&x);
     settle(&y);
     y.at = top + height - BOTTOM;
-    y.length = TOP + LINE * used - (height - BOTTOM); /* below the legend */
+    y.length = TOP + LINE * used - (height - BOTTOM); /* the curves are below the legend */
     grid(out, &x, &y);
     fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", x.at + x.length / 2, top + height - 10,
             m->axis);
@@ -289,8 +293,7 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
         fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>", x.at, top + TOP + LINE * line++, colour);
         put_xml(out, curves[c].label);
         fprintf(out, "</text>\n<path fill='none' stroke='%s' d='", colour);
-        for (int pass = 0; pass < 2;
-             pass++) { /* the line, then points, smaller ones above larger ones where curves meet */
+        for (int pass = 0; pass < 2; pass++) {
             for (int i = 0, drawn = 0; i < curves[c].count; i++) {
                 const point *p = &curves[c].points[i];
                 if (p->y[what] <= 0) continue;

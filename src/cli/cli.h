@@ -1,4 +1,4 @@
-/* What every command shares: the context, messages, the option groups that several commands take. */
+/* What the commands share: the context, messages, and the option groups that several commands have. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -11,13 +11,13 @@
 
 struct cli {
     adatom_context *ctx;
-    const volatile sig_atomic_t *stopped; /* a signal asks the program to end */
-    char message[1024];                   /* what went wrong, if the library did not say it */
+    const volatile sig_atomic_t *stopped; /* set by a signal that asks the program to end */
+    char message[1024];                   /* what went wrong in the program; "": the context has the message, if any */
     bool quiet, verbose;
     progress progress;
 };
 
-/* Every command: reads its arguments (program and command removed), does its work, returns the status that main turns
+/* A command reads its arguments (program and command removed), does its work, and returns the status that main() turns
  * into the exit code. */
 typedef struct cli_command {
     const char *name, *summary;
@@ -39,26 +39,26 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv);
 adatom_status cmd_export(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
 
-/* Leaves through the function's `done:` label, as in the library. */
+/* Evaluates a status; on failure leaves through the function's `done:` label, as AD_TRY does in the library. */
 #define TRY(expression)                                                                                                \
     do {                                                                                                               \
         status = (expression);                                                                                         \
         if (status != ADATOM_OK) goto done;                                                                            \
     } while (0)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-/* The texts of a list of adatom/choice.h, for an option's choices: {ADATOM_..._LIST(CHOICE_TEXT) NULL}. */
+/* The texts of a list of adatom/choice.h as an option's choices: {ADATOM_..._LIST(CHOICE_TEXT) NULL}. */
 #define CHOICE_TEXT(value, text) text,
 
-/* Keeps one sentence and returns status. */
+/* Keeps one sentence as cli->message and returns status. */
 adatom_status cli_fail(struct cli *cli, adatom_status status, const char *format, ...) ADATOM_PRINTF(3, 4);
-/* A line on stderr, unless --quiet. */
+/* Prints a line on stderr, unless --quiet is given. */
 void cli_note(struct cli *cli, const char *format, ...) ADATOM_PRINTF(2, 3);
-/* An adatom_progress_callback, its user the struct cli: draws what is counted, and ends the call after a signal. */
+/* An adatom_progress_callback whose user is the struct cli: shows the progress, and ends the call after a signal. */
 bool cli_progress(void *cli, const adatom_progress *now);
-/* "--augment shift+flip" as flags; USAGE names the part that is not known. */
+/* Reads "shift+flip" as flags; USAGE names the part that is not known. */
 adatom_status cli_augment(struct cli *cli, const char *text, uint32_t *flags);
 
-/* Common options; part of every spec. */
+/* The options that every command has. */
 typedef struct common_options {
     bool quiet, verbose;
 } common_options;
@@ -67,21 +67,21 @@ arg_group common_group(common_options *values);
 typedef struct device_options {
     const char *device, *cache_dir;
     adatom_precision precision;
-    uint64_t cache_bytes; /* of decoded pictures */
+    uint64_t cache_bytes; /* most bytes of decoded pictures in the cache */
     int threads;
     bool cache, validate;
 } device_options;
 arg_group device_group(device_options *values);
 
-/* Whose names a network's tensors have, and what shares coefficients (the first is no value of an option); both end
- * with NULL. */
+/* The texts of adatom_layout and adatom_sharing, ended by NULL. The first sharing, "default", is no option's value. */
 extern const char *const layout_names[], *const sharing_names[];
 
-/* The architectures that the library knows, for an option's choices: `first` (NULL: nothing) and all of them. */
+/* Fills out, ended by NULL, with `first` (unless it is NULL) and the architectures that the library knows, as an
+ * option's choices. */
 enum { MOST_ARCHS = 64 };
 void cli_list_archs(const char *first, const char *out[MOST_ARCHS]);
 
-/* How pictures are decoded; part of every command that reads some. */
+/* The options on how pictures are decoded, for every command that reads pictures. */
 typedef struct picture_options {
     const char *background;
     bool allow_truncated;
@@ -92,27 +92,28 @@ typedef struct data_options {
     const char *data, *split, *csv;
     uint64_t seed;
     int per_class;
-    picture_options pictures; /* of a group of its own */
+    picture_options pictures; /* belongs to picture_group() */
 } data_options;
 arg_group data_group(data_options *values);
-/* The same without --data: the command takes the data as an argument. */
+/* The same without --data, for a command that takes the data as an argument. */
 arg_group data_group_positional(data_options *values);
 
-/* Parses; help, version and the list of devices are printed here. *run is false when there is nothing more to do. */
+/* Parses the arguments and checks that the outputs can be written. Prints help, version or the list of devices where
+ * asked for; *run is false when the command has nothing more to do. */
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv,
                         bool *run);
-/* The version, and which kinds of pictures this build reads. */
+/* Prints the version, and which kinds of pictures this build reads. */
 void cli_print_version(void);
-/* The cache folder of these options; "" when there is none. */
+/* The cache folder that these options and the environment choose; "": there is none. */
 void cli_cache_dir(const device_options *options, char *out, size_t capacity);
-/* Opens the device and says on stderr which and why. */
+/* Opens the device and prints on stderr which it is and why. */
 adatom_status cli_open_device(struct cli *cli, const device_options *options, adatom_device **out);
-/* size, resize: of a model's preprocessing; 0: the library's default. cache_dir "": none. The device's options hold
- * cache folder and threads. */
+/* The parameters to open a data set with. size, resize: a model's preprocessing; 0: the library's default. cache_dir
+ * "": no cache. */
 adatom_dataset_params cli_dataset_params(struct cli *cli, const data_options *options, int threads,
                                          const char *cache_dir, int size, int resize);
 adatom_status cli_open_dataset(struct cli *cli, const data_options *options, const device_options *device, int size,
                                int resize, adatom_dataset **out);
-/* The list of devices as a result; format and file as in report.h. */
+/* Prints the list of devices as a result; format and file as in report.h. */
 adatom_status cli_print_devices(struct cli *cli, const char *format, const char *file);
 #endif

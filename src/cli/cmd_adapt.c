@@ -27,7 +27,7 @@ static const arg_option table[] = {
     OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names + 1, .initial = "atoms", .value = "NAME",
            .help = "what adapts"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
-           .help = "pictures of a step, where there are more or they are augmented"),
+           .help = "pictures a step, where there are more of them or they are augmented"),
     OPTION("augment", ARG_TEXT, augment, .initial = "none", .value = "LIST",
            .help = "none, shift or crop, with +flip and +jitter, e.g. shift+flip"),
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .value = "N",
@@ -36,14 +36,14 @@ static const arg_option table[] = {
            .help = "how the accuracy is estimated (default leave-one-out with at most 64 pictures, else folds)"),
     OPTION("leave-one-out", ARG_FLAG, leave_one_out, .help = "short for --estimate leave-one-out"),
     OPTION("folds", ARG_INT, folds, .least = 2, .most = 1000, .initial = "5", .value = "K",
-           .help = "parts of --estimate folds"),
+           .help = "number of parts with --estimate folds"),
     OPTION("holdout", ARG_REAL, holdout, .least = 1e-6, .most = 0.9, .value = "F",
            .help = "part of each class that is held out; implies --estimate holdout (there 0.2 without it)"),
     OPTION("early-stop", ARG_FLAG, early_stop,
            .help = "take the best of ten numbers of steps up to --steps, by the estimate's pictures; the estimate is "
                    "then optimistic"),
     OPTION("seed", ARG_SEED, seed, .initial = "1", .value = "N",
-           .help = "of random heads, folds, batches and augmentation"),
+           .help = "seed of random heads, folds, batches and augmentation"),
     OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the report"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the report there instead of standard output"),
@@ -59,8 +59,7 @@ static const report_column columns[] = {
 
 static void on_problem(void *user, const char *sentence) { cli_note(user, "preflight: %s", sentence); }
 
-/* Says what is wrong with the pictures, as far as that can be lived with; what can't fails where the data set is
- * opened. */
+/* Prints what is wrong with the pictures but not fatal; what is fatal fails later, when the data set is opened. */
 static adatom_status preflight(struct cli *cli, const data_options *data, const device_options *device, int size) {
     const adatom_dataset_params params = cli_dataset_params(cli, data, device->threads, "", size, 0);
     const adatom_verify_params verify = {
@@ -80,8 +79,14 @@ static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *data
     for (int c = 0; c < info.classes; c++) {
         adatom_status status = adatom_dataset_class(dataset, c, &name, &first, &count);
         if (status != ADATOM_OK) return status;
-        if (count < least) least = count, least_name = name;
-        if (count > most) most = count, most_name = name;
+        if (count < least) {
+            least = count;
+            least_name = name;
+        }
+        if (count > most) {
+            most = count;
+            most_name = name;
+        }
     }
     if (most >= 4 * least)
         cli_note(cli, "preflight: the classes are unbalanced: '%s' has %zu pictures, '%s' has %zu", most_name, most,

@@ -43,7 +43,8 @@ static const arg_option table[] = {
      .least = 0,
      .most = 1e6,
      .value = "X",
-     .help = "cases that would end later are skipped (default 40 for quick, 600 for scaling, 3600 for full)"},
+     .help = "for the whole run; cases that would end later are skipped (default 40 for quick, 600 for scaling, 3600 "
+             "for full)"},
     {.name = "seed", .type = ARG_SEED, AT(seed), .initial = "1", .value = "N", .help = "seed of operands and episodes"},
     {.name = "compare",
      .type = ARG_TEXT,
@@ -61,7 +62,10 @@ static const arg_option table[] = {
      AT(plot),
      .value = "FILE.svg",
      .help = "draw cases whose names differ in one number as curves, those of this run or of the --merge files"},
-    {.name = "plain", .type = ARG_FLAG, AT(plain), .help = "one line 'name = value unit' a case, as the table"},
+    {.name = "plain",
+     .type = ARG_FLAG,
+     AT(plain),
+     .help = "print a line 'name = value unit' for each case instead of the table"},
 };
 #undef AT
 
@@ -121,7 +125,7 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return cli_progress(((struct bench *)user)->cli, now);
 }
 
-/* malloc'ed; NULL: no memory. */
+/* The rows as lines of --plain; free(). NULL: no memory. */
 static char *plain_text(json_t *rows) {
     char *text = NULL;
     size_t size = 0, i;
@@ -141,7 +145,8 @@ static char *plain_text(json_t *rows) {
     return text;
 }
 
-/* `--merge A B C` as the parser knows it: `--merge A --merge B --merge C`. A new array; free(). */
+/* Rewrites `--merge A B C` as `--merge A --merge B --merge C`, which the parser understands. Returns a new array;
+ * free(). */
 static char **spread_merge(int argc, char **argv, int *count) {
     static char merge[] = "--merge";
     char **out = calloc(2 * (size_t)argc + 1, sizeof *out);
@@ -166,7 +171,7 @@ static void tell_differences(struct cli *cli, const char *path, json_t *old, con
     if (!name || !driver || strcmp(name, info->name) != 0 || strcmp(driver, info->driver_info) != 0)
         cli_note(cli, "note: %s was measured on another device or driver (%s, %s)", path, name ? name : "?",
                  driver ? driver : "?");
-    /* Older versions wrote float32 whatever it was. */
+    /* Older versions wrote float32 whatever the precision was. */
     if (precision && strcmp(precision, "float32") != 0 &&
         strcmp(precision, adatom_precision_name(info->precision)) != 0)
         cli_note(cli, "note: %s was measured with precision %s, this run with %s", path, precision,
@@ -260,12 +265,12 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
         report.columns = compare_columns;
         report.column_count = COUNT(compare_columns);
     }
-    if (values.plain && strcmp(output.format, "table") == 0) { /* lines instead of the table */
+    if (values.plain && strcmp(output.format, "table") == 0) {
         if (!(plain = plain_text(bench.rows))) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
         report = (struct report){.document = document, .rows = "", .above = plain};
     }
     TRY(report_write_part(cli, &output, &report, measured));
-    /* What the run came to counts for more than what there is to draw of it. */
+    /* A failed plot is returned only if the checks below find nothing worse. */
     if (values.plot) status = bench_plot(cli, values.plot, &document, 1);
     if (old && !compared) TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s has no case of this run", values.compare));
     if (regressions)

@@ -18,9 +18,9 @@ static const arg_option table[] = {
     OPTION("adapter", ARG_TEXT, adapters, .value = "DIR[,DIR]",
            .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
     OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K",
-           .help = "most probable classes of each picture"),
+           .help = "how many of the most probable classes to tell for each picture"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "32", .value = "N",
-           .help = "pictures at once"),
+           .help = "pictures classified at once"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };
@@ -36,7 +36,7 @@ static const report_column columns[] = {
 };
 enum { COLUMNS_WITHOUT_ERRORS = COUNT(columns) - 1 };
 
-/* Pictures that can't be read: rows with an "error" and no class. */
+/* The pictures that cannot be read, as rows with an "error" and no class. */
 typedef struct unreadable_list {
     struct cli *cli;
     json_t *rows;
@@ -53,7 +53,7 @@ static void on_unreadable(void *user, const char *picture, const char *sentence)
                                     "class", "class_index", "probability", "error", report_text(sentence)));
 }
 
-/* The adapters of one command: `texts` is the list cut between its names. */
+/* The adapters of one command. texts: a copy of the option's value, cut into names by NULs. */
 typedef struct adapter_list {
     char *texts;
     const char *names[ARGS_LIST_MAX];
@@ -61,8 +61,8 @@ typedef struct adapter_list {
     size_t count;
 } adapter_list;
 
-/* The end of the first name in a list, a comma or the end of all: a name may hold commas, so the longest one that is a
- * folder is meant. */
+/* The end of the first name in a comma list. A name may itself hold commas: the longest beginning of the list that is a
+ * folder is taken. */
 static char *end_of_folder(char *list) {
     struct stat info;
     for (char *end = list + strlen(list); end > list; end--) {
@@ -96,7 +96,7 @@ static bool on_decoded(void *user, const adatom_progress *now) {
     return cli_progress(((unreadable_list *)user)->cli, now);
 }
 
-/* The K most probable classes, one row each. */
+/* Adds a row for each of the `top` most probable classes. */
 static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name,
                               const adatom_adapter *adapter, const float *probabilities, int classes, int top) {
     int last = -1;
@@ -109,7 +109,7 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
         return ADATOM_OK;
     }
     for (int rank = 1; rank <= top && rank <= classes; rank++) {
-        /* The next in the order of falling probability, then of number. */
+        /* The next class by falling probability, then by number. */
         int best = -1;
         for (int c = 0; c < classes; c++) {
             const bool later = last < 0 || probabilities[c] < probabilities[last] ||
@@ -148,7 +148,7 @@ static adatom_status add_predictions(struct cli *cli, const classify_options *o,
     return ADATOM_OK;
 }
 
-/* device, dataset and predictions are NULL where no picture could be read. */
+/* device, dataset and predictions are NULL if no picture could be read. */
 static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output,
                             const adatom_model *model, const adatom_device *device, const adatom_dataset *dataset,
                             const adapter_list *adapters, const adatom_predictions *predictions,
@@ -173,7 +173,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
     json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
     json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
     json_object_set(document, "predictions", rows);
-    /* The column of errors is always in CSV files, and in the table if it says something. */
+    /* The column of errors is always in CSV files; in the table only if there is an error. */
     const bool is_table = strcmp(output->format, "table") == 0;
     const struct report r = {.document = document,
                              .rows = "predictions",

@@ -31,7 +31,8 @@ static const report_column class_columns[] = {{"class", CELL_TEXT, "class", NULL
                                               {"images", CELL_COUNT, "images", NULL}};
 static const report_column problem_columns[] = {{"problem", CELL_TEXT, "problem", NULL}};
 
-/* "passed over 3 pictures of a kind that is not read, e.g. 'a/1.xyz'", a line a kind; the same for the document. */
+/* Tells what was passed over: a line of text a reason, e.g. "passed over 3 pictures of a kind that is not read,
+ * 'a/1.xyz' for one", and a row of the document. */
 static adatom_status tell_passed(const adatom_dataset *dataset, int kinds, FILE *text, json_t *rows) {
     for (int k = 0; k < kinds; k++) {
         const char *what = NULL, *example = NULL;

@@ -22,7 +22,7 @@ static json_t *device_row(const adatom_device_info *info) {
     return row;
 }
 
-/* A line for each device that is not usable, below the table; NULL without memory for it. */
+/* The lines below the table, one for each device that cannot be used, with the reason; free(). NULL: no memory. */
 static char *explain_unusable(const adatom_device_info *infos, size_t count) {
     char *text = NULL;
     size_t size = 0;
@@ -44,7 +44,7 @@ adatom_status cli_print_devices(struct cli *cli, const char *format, const char 
     if (!(infos = calloc(CAPACITY, sizeof *infos)))
         TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the list of devices"));
     infos->size = sizeof *infos;
-    TRY(adatom_device_list(cli->ctx, infos, CAPACITY, &count)); /* once: each listing starts the drivers */
+    TRY(adatom_device_list(cli->ctx, infos, CAPACITY, &count)); /* called once only: each listing starts the drivers */
     if (count > CAPACITY) count = CAPACITY;
     for (size_t i = 0; i < count; i++) json_array_append_new(rows, device_row(&infos[i]));
     json_object_set(document, "devices", rows);

@@ -34,7 +34,7 @@ static const report_column columns[] = {
 
 struct doctor {
     struct cli *cli;
-    json_t *rows; /* one per operation and variant */
+    json_t *rows; /* one for each operation and variant */
     int checks, failures;
     bool out_of_memory;
 };
@@ -82,7 +82,7 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return cli_progress(((struct doctor *)user)->cli, now);
 }
 
-/* Every failure in full, for the table form. malloc'ed. */
+/* The text below the table: every failure in full, and the counts; free(). */
 static char *failure_text(const struct doctor *d) {
     char *text = NULL;
     size_t size = 0, i, j;

@@ -81,7 +81,7 @@ static const arg_option episode_table[] = {
      .most = 1e6,
      .initial = "0",
      .value = "N",
-     .help = "run so many of it; 0: all"},
+     .help = "run this many episodes of the list; 0: all from --first on"},
     {.name = "save-episodes",
      .type = ARG_TEXT,
      AT(save),
@@ -92,7 +92,10 @@ static const arg_option episode_table[] = {
      AT(replayed),
      .value = "FILE",
      .help = "replay a kept list; may be repeated"},
-    {.name = "predictions", .type = ARG_FLAG, AT(predictions), .help = "JSON: the predicted class of every query too"},
+    {.name = "predictions",
+     .type = ARG_FLAG,
+     AT(predictions),
+     .help = "add the predicted class of every query to JSON results"},
 };
 #undef AT
 
@@ -113,7 +116,7 @@ static const arg_option list_table[] = {
      .choices = procedures + 1,
      .base = 1,
      .value = "NAME",
-     .help = "a published procedure exactly"},
+     .help = "follow a published procedure, which decides all settings of the method"},
 };
 #undef AT
 
@@ -131,7 +134,7 @@ static const report_column columns[] = {
     {NULL, CELL_COUNT, "episodes.seed", NULL},
     {NULL, CELL_TEXT, "episodes.list_hash", NULL},
     {NULL, CELL_NUMBER, "time.total", NULL},
-    {NULL, CELL_COUNT, "diverged", NULL}, /* has a heading where there are such episodes */
+    {NULL, CELL_COUNT, "diverged", NULL}, /* cmd_episodes() gives it a heading where episodes diverged */
     {NULL, CELL_TEXT, "status", NULL},
 };
 
@@ -148,10 +151,10 @@ struct run {
     int shot;
 };
 
-/* One run: a method, and if several numbers of steps are tried, those after which it is evaluated. */
+/* One run of a method; with several numbers of steps, it is evaluated after each of them. */
 typedef struct trial {
     adatom_method method;
-    int combination; /* of the sweep: the first that this run stands for */
+    int combination; /* the sweep's combination that this run stands for; with several steps the first one */
     int step_count, steps[ARGS_LIST_MAX];
 } trial;
 
@@ -175,7 +178,7 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return !*r->cli->stopped;
 }
 
-/* Every method with every combination of settings that makes a difference to it. */
+/* Lists every method with every combination of settings. Combinations that come to the same method are run once. */
 static adatom_status make_trials(struct cli *cli, const list_options *list, const method_options *settings,
                                  const struct sweep *sweep, uint64_t seed, trials *out) {
     const struct sweep_list *last = sweep->count ? &sweep->lists[sweep->count - 1] : NULL;
@@ -194,7 +197,7 @@ static adatom_status make_trials(struct cli *cli, const list_options *list, cons
             bool known = false;
             for (int k = 0; k < kept; k++) known = known || strcmp(seen[k], seen[kept]) == 0;
             if (known) continue;
-            if (block > 1) { /* a method that takes no steps is the same with any number of them */
+            if (block > 1) { /* a method that takes no steps is run once, whatever their number */
                 adatom_method other = t.method;
                 other.steps = settings[at + 1].steps;
                 TRY(adatom_method_text(cli->ctx, &other, next, sizeof next));
@@ -209,7 +212,7 @@ done:
     return status;
 }
 
-/* FILE.json becomes FILE-5shot.json where there are several lists. */
+/* Saves a list of episodes; of several lists FILE.json becomes FILE-5shot.json. */
 static adatom_status save(struct cli *cli, const adatom_episodes *list, const char *path, int shot, bool several) {
     char name[4096];
     const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
@@ -221,7 +224,7 @@ static adatom_status save(struct cli *cli, const adatom_episodes *list, const ch
     return adatom_episodes_save(list, name);
 }
 
-/* The lists of episodes: replayed from files, or one drawn for each shot. */
+/* Makes the lists of episodes: those of files, or one drawn for each shot. */
 static adatom_status make_lists(struct cli *cli, const episode_options *o, const adatom_dataset *dataset,
                                 adatom_episodes **lists, int *count) {
     adatom_status status = ADATOM_OK;
@@ -254,7 +257,7 @@ done:
     return status;
 }
 
-/* An accuracy is a count over way*query: the exact fraction prints shorter than the float. */
+/* Each episode's accuracy. It is a count divided by way*query: the exact fraction prints shorter than the float. */
 static json_t *accuracies(const adatom_evaluation_info *e) {
     json_t *values = json_array();
     double queries = (double)e->way * e->query;
@@ -275,7 +278,7 @@ static json_t *predictions(const adatom_evaluation_info *e) {
     return all;
 }
 
-/* The numbers in the list of the episodes that diverged. */
+/* The numbers, in the list, of the episodes that diverged. */
 static json_t *diverged(const adatom_evaluation_info *e, int first) {
     json_t *numbers = json_array();
     for (int i = 0; i < e->tasks; i++)
@@ -324,7 +327,7 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
     return document;
 }
 
-/* Says what every run will need before the first one starts; what cannot run fails here. */
+/* Prints how much memory each run will need, before the first run starts; a run that cannot work fails here. */
 static adatom_status announce(struct cli *cli, adatom_device *device, const adatom_model *model,
                               const adatom_dataset *dataset, adatom_episodes *const *lists, int list_count,
                               const trials *all) {
@@ -343,7 +346,7 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
             adatom_episodes_describe(lists[l], &info);
             adatom_status status = adatom_adapt_plan(device, model, &params, &plan);
             if (status != ADATOM_OK) return status;
-            /* Rates change nothing: once for each method is enough. */
+            /* Rates do not change it, so that one line for each method is enough. */
             if (k == 0 || all->items[k - 1].method.adapt != t->method.adapt)
                 cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once",
                          adatom_adapt_kind_name(t->method.adapt), info.shot, (double)plan.arena_bytes / 1048576,
@@ -352,11 +355,13 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
     return ADATOM_OK;
 }
 
-/* lost: counts the results that have no accuracy because every episode diverged. */
+/* Runs all methods on one list and adds a row for each result. *lost counts the results without an accuracy, as every
+ * episode diverged. */
 static adatom_status evaluate(struct cli *cli, const episode_options *o, const trials *all, adatom_device *device,
                               const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list,
                               json_t *rows, int *lost) {
-    adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL; /* first: what the others are compared to */
+    /* first: the result that the others are compared with. */
+    adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL;
     adatom_evaluation_info base = ADATOM_INIT(adatom_evaluation_info);
     adatom_episodes_info info = ADATOM_INIT(adatom_episodes_info);
     adatom_device_info about = ADATOM_INIT(adatom_device_info);
@@ -467,7 +472,8 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     trials all = {0};
     char **line = calloc((size_t)argc + 1, sizeof *line);
     method_options *settings = NULL;
-    adatom_status status = ADATOM_OK, ran = ADATOM_OK; /* ran: what is done is reported even if what follows fails */
+    /* ran: the status of the runs. What was finished is reported even if a later run fails. */
+    adatom_status status = ADATOM_OK, ran = ADATOM_OK;
     const arg_group swept = method_group(&method_values);
     if (!sweep_find(&swept, "steps", argc, argv, &sweep, cli->message, sizeof cli->message)) TRY(ADATOM_USAGE);
     settings = calloc((size_t)sweep.combinations, sizeof *settings);
@@ -497,7 +503,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     caption(dataset, model, lists[0], info.name, rows, above, sizeof above);
     report_column shown[COUNT(columns)];
     size_t column_count = 0;
-    for (size_t c = 0; c < COUNT(columns); c++) /* without a sweep the settings are the same in all rows */
+    for (size_t c = 0; c < COUNT(columns); c++) /* the column of settings is only shown with a sweep */
         if (sweep.count || strcmp(columns[c].path, "settings") != 0) shown[column_count++] = columns[c];
     for (size_t c = 0; c < column_count; c++)
         if (strcmp(shown[c].path, "diverged") == 0 && any_diverged(rows)) shown[c].heading = "diverged";

@@ -13,8 +13,8 @@ static const arg_option export_table[] = {
            .help = "dense weights (safetensors)"),
     OPTION("adapter", ARG_TEXT, adapter, .value = "DIR", .help = "an adapter of this model, to be merged into it"),
     OPTION("layout", ARG_ENUM, layout, .choices = layout_names, .initial = "auto", .value = "NAME",
-           .help = "whose names to write; auto: those it was imported with"),
-    OPTION("map", ARG_TEXT, map, .value = "FILE", .help = "the map it was imported with"),
+           .help = "whose names to write; auto: those the model was imported with"),
+    OPTION("map", ARG_TEXT, map, .value = "FILE", .help = "the map the model was imported with"),
 };
 
 adatom_status cmd_export(struct cli *cli, int argc, char **argv) {

@@ -27,8 +27,10 @@ static const arg_option import_table[] = {
     OPTION("resize", ARG_INT, resize, .least = 0, .most = 4096, .initial = "0", .value = "PIXELS",
            .help =
                "shorter side of a picture before the input is cropped from its centre; 0: 256 for 224, else the size"),
-    OPTION("mean", ARG_TEXT, mean, .initial = "0.485,0.456,0.406", .value = "R,G,B", .help = "of pixels from 0 to 1"),
-    OPTION("std", ARG_TEXT, std, .initial = "0.229,0.224,0.225", .value = "R,G,B", .help = "of pixels from 0 to 1"),
+    OPTION("mean", ARG_TEXT, mean, .initial = "0.485,0.456,0.406", .value = "R,G,B",
+           .help = "mean of the pixels, which are from 0 to 1"),
+    OPTION("std", ARG_TEXT, std, .initial = "0.229,0.224,0.225", .value = "R,G,B",
+           .help = "standard deviation of the pixels"),
 };
 
 static adatom_status parse_colour(struct cli *cli, const char *option, const char *text, float out[3]) {

@@ -19,7 +19,7 @@ static const report_column columns[] = {
     {"coefficients-first", CELL_MILLIONS, "macs_coefficients_first", NULL},
 };
 
-/* Instead of the last with groups. */
+/* Replaces the last column for a model whose coefficients are shared by groups. */
 static const report_column sum_first_column = {"sum-first", CELL_MILLIONS, "macs_sum_first", NULL};
 
 typedef struct inspect_options {
@@ -64,7 +64,7 @@ static const report_column movement_columns[] = {
     {"relative %", CELL_PERCENT, "relative", NULL},
 };
 
-/* How far the adapter moved each tensor, and its picture. */
+/* Shows how far the adapter moved each tensor, and draws the atoms if asked to. */
 static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, const output_options *output,
                                      const adatom_model *model) {
     adatom_adapter *adapter = NULL;
@@ -101,7 +101,7 @@ done:
     return status;
 }
 
-/* Singular values, the relative error with the m largest, and the fewest m for some errors. */
+/* Adds a layer's singular values, the relative error that the m largest leave, and the least m for some errors. */
 static adatom_status add_singular_values(struct cli *cli, const adatom_model *model, int layer, json_t *row) {
     static const int percents[] = {10, 5, 1};
     size_t count = 0;
@@ -113,7 +113,8 @@ static adatom_status add_singular_values(struct cli *cli, const adatom_model *mo
     status = adatom_model_singular_values(model, layer, s, count, &count);
     double all = 0, rest = 0;
     for (size_t m = 0; m < count && status == ADATOM_OK; m++) all += (double)s[m] * (double)s[m];
-    for (size_t m = count; m > 0 && status == ADATOM_OK; m--) { /* from the smallest, so that nothing cancels */
+    /* Squares are added from the smallest on, so that nothing cancels. */
+    for (size_t m = count; m > 0 && status == ADATOM_OK; m--) {
         char key[24];
         const double error = all > 0 ? sqrt(rest / all) : 0;
         snprintf(key, sizeof key, "%zu", m);
@@ -224,7 +225,10 @@ adatom_status cmd_inspect(struct cli *cli, int argc, char **argv) {
                             .column_count = COUNT(columns),
                             .above = above,
                             .below = below};
-    if (o.singular_values) report.columns = singular_columns, report.column_count = COUNT(singular_columns);
+    if (o.singular_values) {
+        report.columns = singular_columns;
+        report.column_count = COUNT(singular_columns);
+    }
     TRY(report_write(cli, &output, &report));
 done:
     json_decref(layers);

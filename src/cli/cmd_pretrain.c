@@ -22,7 +22,7 @@ typedef struct pretrain_options {
 static const char *archs[MOST_ARCHS];
 static const char *const stems[] = {ADATOM_STEM_LIST(CHOICE_TEXT) NULL};
 static const char *const optimizers[] = {ADATOM_OPTIMIZER_LIST(CHOICE_TEXT) NULL};
-/* One of three, then any of +flip and +jitter. */
+/* none, shift or crop, each with any of +flip and +jitter. */
 static const char *const augments[] = {
     "none", "none+flip", "none+jitter", "none+flip+jitter", "shift", "shift+flip", "shift+jitter", "shift+flip+jitter",
     "crop", "crop+flip", "crop+jitter", "crop+flip+jitter", NULL};
@@ -33,10 +33,9 @@ static const arg_option network_table[] = {
            .help = "start from this model's parameters, a decomposed or imported one too; the options below are then "
                    "the model's"),
     OPTION("arch", ARG_CHOICE, arch, .choices = archs, .value = "NAME", .help = "network (default conv4)"),
-    OPTION(
-        "sharing", ARG_ENUM, sharing, .choices = sharing_names + 1, .base = 1, .value = "NAME",
-        .help =
-            "what shares coefficients; group-*: the groups of its channels do; none: ordinary kernels (default net)"),
+    OPTION("sharing", ARG_ENUM, sharing, .choices = sharing_names + 1, .base = 1, .value = "NAME",
+           .help = "which layers share coefficients; group-*: the groups of their channels do; none: ordinary kernels "
+                   "(default net)"),
     OPTION("atoms", ARG_INT, atoms, .least = 1, .most = 64, .value = "M", .help = "atoms of a dictionary (default 8)"),
     OPTION("group", ARG_INT, group, .least = 4, .most = 1024, .value = "S",
            .help = "channels of a group with sharing group-* (default: the most up to 64 that divide every width)"),
@@ -59,30 +58,31 @@ static const arg_option training_table[] = {
     OPTION("lr", ARG_REAL, lr, .most = 1000, .zero_is_none = true, .value = "X",
            .help = "peak learning rate (default 0.1 for sgd, 0.001 for adam)"),
     OPTION("momentum", ARG_REAL, momentum, .most = 0.999999, .initial = "0.9", .zero_is_none = true, .value = "X",
-           .help = "of sgd; beta1 of adam"),
+           .help = "momentum of sgd; beta1 of adam"),
     OPTION("weight-decay", ARG_REAL, weight_decay, .most = 100, .initial = "5e-4", .zero_is_none = true, .value = "X",
-           .help = "of everything but norms"),
+           .help = "weight decay of everything but norms"),
     OPTION("label-smoothing", ARG_REAL, label_smoothing, .least = 0, .most = 0.99, .initial = "0", .value = "X",
-           .help = "of the labels"),
+           .help = "smoothing of the labels"),
     OPTION("warmup", ARG_REAL, warmup, .most = 1, .initial = "0.1", .zero_is_none = true, .value = "X",
            .help = "part of the steps in which the rate rises; it then falls as a cosine to 0"),
     OPTION("augment", ARG_CHOICE, augment, .choices = augments, .initial = "shift+flip", .value = "NAME",
            .help = "changes to the pictures"),
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
-           .help = "of shift; 0: a tenth of the size"),
+           .help = "pixels of --augment shift; 0: a tenth of the size"),
     OPTION("seed", ARG_SEED, seed, .initial = "1", .value = "N", .help = "seed of start, order and augmentation"),
     OPTION("val", ARG_TEXT, validation, .value = "DATA",
            .help = "validate by few-shot episodes on this data after every epoch"),
-    OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT", .help = "split for that; alone: of --data"),
+    OPTION("val-split", ARG_TEXT, validation_split, .value = "SPLIT",
+           .help = "split of the validation data; without --val a split of --data"),
     OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = ADATOM_EPISODES_MOST, .initial = "100",
-           .value = "N", .help = "episodes for that"),
+           .value = "N", .help = "validation episodes"),
     OPTION("resume", ARG_FLAG, resume,
            .help = "go on from the checkpoint; a warning if there is none, refused if --checkpoint names one that is "
                    "not there"),
     OPTION("restart", ARG_FLAG, restart, .help = "begin anew although there is a checkpoint, and remove it"),
     OPTION("checkpoint", ARG_TEXT, checkpoint, .value = "FILE", .help = "default: the output's name and .checkpoint"),
     OPTION("checkpoint-seconds", ARG_INT, checkpoint_seconds, .least = 1, .most = 1e6, .initial = "120", .value = "N",
-           .help = "write one that often within an epoch too"),
+           .help = "write a checkpoint that often within an epoch, too"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
     OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table",
@@ -136,8 +136,8 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return !*t->cli->stopped;
 }
 
-/* The command as typed, for the result. The model's file holds what decided it: the same run under another name gives
- * the same bytes. */
+/* The command as it was typed, for the result only: the model's file does not hold it, so that the same run under
+ * another name gives the same bytes. */
 static void command_line(int argc, char **argv, char *out, size_t capacity) {
     size_t used = (size_t)snprintf(out, capacity, "adatom pretrain");
     for (int i = 0; i < argc && used < capacity; i++)
@@ -148,7 +148,10 @@ static adatom_status open_validation(struct cli *cli, const pretrain_options *o,
                                      const device_options *device, int size, int resize, adatom_dataset **out) {
     data_options validation = *data;
     if (!o->validation && !o->validation_split) return ADATOM_OK;
-    if (o->validation) validation.data = o->validation, validation.csv = NULL;
+    if (o->validation) {
+        validation.data = o->validation;
+        validation.csv = NULL;
+    }
     validation.split = o->validation_split;
     return cli_open_dataset(cli, &validation, device, size, resize, out);
 }

@@ -44,7 +44,7 @@ static const char notes[] = "A result passes if the accuracy differs by no more 
                             "interval of the difference of two samples. Exit "
                             "code 5 if a result does not pass; one of which episodes diverged does not.";
 
-/* What the library reports to: the recipe knows the names of the results. */
+/* The user data of the progress callback: the recipe has the results' names; result: the one that is shown. */
 struct run {
     struct cli *cli;
     const adatom_recipe *recipe;

@@ -25,7 +25,7 @@ static const arg_option table[] = {
      .base = 1,
      .initial = "net",
      .value = "MODE",
-     .help = "of coefficients"},
+     .help = "which layers share coefficients, as in 'adatom pretrain'"},
     {.name = "image-size",
      .type = ARG_INT,
      AT(size),
@@ -33,7 +33,7 @@ static const arg_option table[] = {
      .most = 1024,
      .initial = "84",
      .value = "PIXELS",
-     .help = "of the network"},
+     .help = "square input of the network"},
     {.name = "way",
      .type = ARG_INT,
      AT(way),
@@ -73,7 +73,7 @@ static const arg_option table[] = {
      .most = 1e6,
      .initial = "60",
      .value = "X",
-     .help = "begin no operation later"},
+     .help = "time after which no further operation is begun"},
 };
 #undef AT
 

@@ -22,22 +22,22 @@ static const cli_command commands[] = {
     {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
 };
 
-/* The signal handler has no argument to find the context by: these two variables of the program are global. */
+/* The signal handler, which takes no user data, reaches the context and the commands through these two variables. */
 static adatom_context *volatile interruptible;
 static volatile sig_atomic_t stopped;
 
-/* A log that the output is piped to may end by the same signal; writing to it must not end this program before its
- * checkpoint is kept. */
+/* The same signal may end a program that the output is piped to. SIGPIPE is ignored then, so that writing to that
+ * program does not end this one before its checkpoint is kept. */
 static void on_signal(int number) {
     (void)number;
     signal(SIGPIPE, SIG_IGN);
     stopped = 1;
-    if (interruptible) adatom_context_interrupt(interruptible); /* where it runs a call without a callback */
+    if (interruptible) adatom_context_interrupt(interruptible); /* for calls that have no progress callback */
 }
 
-/* Ctrl-C, the end of a job, the end of the terminal. The second Ctrl-C or SIGTERM finds the default action again and
- * ends the program at once; a terminal may hang up twice (its shell and the system each tell), and whoever started the
- * program with nohup wants none of it. */
+/* Catches Ctrl-C, SIGTERM and hang-ups. A second Ctrl-C or SIGTERM finds the default action again and ends the program
+ * at once. A hang-up may come twice (from the shell and from the system), and is caught each time; nohup's wish to
+ * ignore hang-ups is kept. */
 static void catch_signals(void) {
     const struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND},
                            always = {.sa_handler = on_signal};

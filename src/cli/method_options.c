@@ -1,4 +1,3 @@
-/* The options that describe a method, for every command that adapts. */
 #include "method_options.h"
 
 const char *const method_names[] = {ADATOM_ADAPT_LIST(CHOICE_TEXT) NULL};
@@ -19,23 +18,24 @@ static const char *const convs[] = {ADATOM_CONV_LIST(CHOICE_TEXT) NULL};
 static const arg_option method_table[] = {
     OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N",
            .help = "optimiser steps; 0: the method's default"),
-    CHOICE("optimizer", optimizer, optimizers, 1, "of all methods that take steps (default adam)"),
+    CHOICE("optimizer", optimizer, optimizers, 1, "optimiser of all methods that take steps (default adam)"),
     RATE("lr", lr, 1000, "learning rate of the head"),
     RATE("lr-atoms", lr_atoms, 1000, "learning rate of the atoms"),
     RATE("lr-norm", lr_norm, 1000, "learning rate of batch norm's scale and shift"),
     RATE("lr-full", lr_full, 1000, "learning rate of everything else with full"),
     RATE("lr-adapter", lr_adapter, 1000, "learning rate of low-rank adapters: lora, dora, bora"),
-    OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "of low-rank adapters; 0: 4"),
+    OPTION("rank", ARG_INT, rank, .least = 0, .most = 256, .value = "R", .help = "rank of low-rank adapters; 0: 4"),
     REAL("adapter-scale", adapter_scale, 0, 1000, "kernels change by scale/rank times their product; 0: the rank"),
-    RATE("momentum", momentum, 0.999999, "of sgd; beta1 of adam (default 0.9)"),
-    RATE("dampening", dampening, 1, "of sgd's momentum (default 0); beta2 of adam (default 0.999)"),
+    RATE("momentum", momentum, 0.999999, "momentum of sgd; beta1 of adam (default 0.9)"),
+    RATE("dampening", dampening, 1, "dampening of sgd's momentum (default 0); beta2 of adam (default 0.999)"),
     OPTION("nesterov", ARG_FLAG, nesterov, .help = "sgd with Nesterov's momentum"),
-    REAL("weight-decay", weight_decay, 0, 100, "of everything that adapts but norms"),
-    REAL("label-smoothing", label_smoothing, 0, 0.99, "of the support labels"),
+    REAL("weight-decay", weight_decay, 0, 100, "weight decay of everything that adapts but norms"),
+    REAL("label-smoothing", label_smoothing, 0, 0.99, "smoothing of the support labels"),
     CHOICE("head", head, heads, 1, "classifier of the methods that train one"),
-    CHOICE("head-init", head_init, head_inits, 1, "its start (default means: the directions of the class means)"),
+    CHOICE("head-init", head_init, head_inits, 1,
+           "start of that classifier (default means: the directions of the class means)"),
     REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
-    CHOICE("distance", distance, distances, 0, "of centroid"),
+    CHOICE("distance", distance, distances, 0, "distance of features to class means, for centroid"),
     CHOICE("bn", bn, bns, 0, "statistics of batch norm; transductive looks at the queries"),
     CHOICE("conv", conv, convs, 0, "how decomposed layers are computed"),
     OPTION("tasks-at-once", ARG_INT, tasks_at_once, .least = 0, .most = 1e6, .initial = "0", .value = "N",
@@ -77,6 +77,6 @@ adatom_method method_params(const method_options *o, const char *adapt, uint64_t
                        .seed = seed,
                        .tasks_at_once = o->tasks_at_once,
                        .memory_bytes = (size_t)(o->memory < SIZE_MAX ? o->memory : SIZE_MAX)};
-    adatom_adapt_kind_parse(adapt, &m.adapt); /* one of method_names */
+    adatom_adapt_kind_parse(adapt, &m.adapt); /* cannot fail: adapt is one of method_names */
     return m;
 }

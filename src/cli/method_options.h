@@ -1,3 +1,4 @@
+/* The options that describe a method, for all commands that adapt. */
 #ifndef CLI_METHOD_H
 #define CLI_METHOD_H
 
@@ -18,7 +19,10 @@ typedef struct method_options {
     uint64_t memory;
 } method_options;
 
-extern const char *const method_names[]; /* the first is no value of an option; ends with NULL */
+/* The texts of adatom_adapt_kind, ended by NULL. The first, "default", is no option's value. */
+extern const char *const method_names[];
+/* The group of options that describe a method; they are read into *values. */
 arg_group method_group(method_options *values);
+/* The method that the options describe. adapt: one of method_names. */
 adatom_method method_params(const method_options *options, const char *adapt, uint64_t seed);
 #endif

@@ -66,12 +66,13 @@ static const arg_option device_table[] = {
      .offset = offsetof(device_options, cache_bytes),
      .initial = "16G",
      .value = "SIZE",
-     .help = "most that decoded pictures may take there besides those in use; what was longest not used is removed"},
+     .help = "most that decoded pictures may take there besides those in use; those not used for the longest time are "
+             "removed"},
     {.name = "cache",
      .type = ARG_FLAG,
      .offset = offsetof(device_options, cache),
      .initial = "yes",
-     .help = "keep them at all"},
+     .help = "keep decoded pictures and compiled pipelines"},
     {.name = "validate",
      .type = ARG_FLAG,
      .offset = offsetof(device_options, validate),
@@ -164,7 +165,7 @@ void cli_note(struct cli *cli, const char *format, ...) {
 
 void cli_print_version(void) { printf("adatom %s\nreads %s pictures\n", adatom_version(), adatom_picture_kinds()); }
 
-/* A folder that is to be made, or one whose files are to be replaced. */
+/* Checks that an adapter's folder can be made, or that its files can be replaced where it exists. */
 static adatom_status check_folder(struct cli *cli, const char *folder) {
     static const char *const files[] = {"adapter.safetensors", "adapter_config.json"};
     adatom_status status = ADATOM_OK;
@@ -181,7 +182,7 @@ static adatom_status check_folder(struct cli *cli, const char *folder) {
     return status;
 }
 
-/* The value of an option of texts; NULL: it is not given, or the command has none of that name. */
+/* The value of a text option; NULL: it is not given, or the command has no option of that name. */
 static const char *text_of(const arg_spec *spec, const char *name) {
     for (size_t g = 0; g < spec->group_count; g++)
         for (size_t o = 0; o < spec->groups[g].count; o++)
@@ -190,11 +191,11 @@ static const char *text_of(const arg_spec *spec, const char *name) {
     return NULL;
 }
 
-/* What a command writes at its end is looked at before its work: the options --output, where it names a file or folder,
- * and
- * --output-file. */
+/* Checks before a command's work that it will be able to write what it writes at its end: --output-file, and --output
+ * where it names a file or folder. */
 static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
-    const bool kept = text_of(spec, "checkpoint") != NULL; /* elsewhere, until the output's place is there */
+    /* kept: --checkpoint keeps the work in another place, so that --output's folder may appear later. */
+    const bool kept = text_of(spec, "checkpoint") != NULL;
     adatom_status status = ADATOM_OK;
     for (size_t g = 0; g < spec->group_count; g++)
         for (size_t o = 0; o < spec->groups[g].count && status == ADATOM_OK; o++) {
@@ -237,7 +238,7 @@ void cli_cache_dir(const device_options *options, char *out, size_t capacity) {
         length = snprintf(out, capacity, "%s", options->cache_dir);
     else if (own && own[0])
         length = snprintf(out, capacity, "%s", own);
-    else if (xdg && xdg[0] == '/') /* the XDG specification says that relative paths are to be ignored */
+    else if (xdg && xdg[0] == '/') /* the XDG specification demands that relative paths are ignored */
         length = snprintf(out, capacity, "%s/adatom", xdg);
     else if (home && home[0])
         length = snprintf(out, capacity, "%s/.cache/adatom", home);
@@ -276,7 +277,7 @@ adatom_status cli_augment(struct cli *cli, const char *text, uint32_t *flags) {
     char part[65];
     uint32_t ignored;
     if (adatom_augment_parse(text, flags)) return ADATOM_OK;
-    for (;; text += strcspn(text, "+") + 1) { /* there is one that is not known */
+    for (;; text += strcspn(text, "+") + 1) { /* finds the part that is not known */
         const size_t length = strcspn(text, "+");
         snprintf(part, sizeof part, "%.*s", (int)(length < sizeof part ? length : sizeof part - 1), text);
         if (length == 0 || length >= sizeof part || !adatom_augment_parse(part, &ignored)) break;

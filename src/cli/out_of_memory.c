@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Ends the program. Results are written when they are whole, so that none is left in part. */
+/* Ends the program at once. No result is left in part, since results are written when they are complete. */
 static void give_up(void) {
     static const char sentence[] = "adatom: out of memory\n";
     const ssize_t written = write(STDERR_FILENO, sentence, sizeof sentence - 1);

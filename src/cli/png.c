@@ -11,7 +11,7 @@ static uint8_t *put32(uint8_t *at, uint32_t value) {
     return at;
 }
 
-/* Length, type, data, and the CRC of type and data [PNG specification, 5.3]. */
+/* Writes a chunk: length, type, data, and the CRC of type and data [PNG specification, 5.3]. */
 static uint8_t *put_chunk(uint8_t *at, const char *type, const uint8_t *data, size_t size) {
     at = put32(at, (uint32_t)size);
     uint8_t *begin = at;
@@ -33,13 +33,13 @@ adatom_status png_write(struct cli *cli, const char *path, const uint8_t *grey, 
         goto done;
     }
     for (size_t y = 0; y < height; y++)
-        memcpy(raw + y * (width + 1) + 1, grey + y * width, width); /* filter 0 before each row */
+        memcpy(raw + y * (width + 1) + 1, grey + y * width, width); /* each row begins with 0: no filter */
     if (compress2(packed, &packed_size, raw, (uLong)raw_size, Z_BEST_COMPRESSION) != Z_OK) {
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
         goto done;
     }
     put32(put32(header, (uint32_t)width), (uint32_t)height);
-    header[8] = 8; /* bits; colour type 0: grey */
+    header[8] = 8; /* 8 bits a sample; header[9], the colour type, stays 0: grey */
     memcpy(file, signature, sizeof signature);
     uint8_t *at = put_chunk(file + sizeof signature, "IHDR", header, sizeof header);
     at = put_chunk(at, "IDAT", packed, packed_size);
@@ -54,7 +54,7 @@ done:
 
 enum { CELL = 8, GAP = 4 };
 
-/* m atoms of k x k side by side. */
+/* Draws m atoms of k x k numbers side by side; `most` is white, -most black. */
 static void draw_strip(uint8_t *grey, size_t width, size_t top, const float *atoms, size_t m, size_t k, float most) {
     for (size_t a = 0; a < m; a++)
         for (size_t y = 0; y < k * CELL; y++)

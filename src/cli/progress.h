@@ -1,4 +1,4 @@
-/* How far a long job is, on stderr: a bar where that is a terminal that can redraw a line, otherwise a line now and
+/* Shows on stderr how far a long job is: by a bar on a terminal that can redraw a line, otherwise by a line now and
  * then. */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
@@ -6,18 +6,18 @@
 #include <stdbool.h>
 
 typedef struct progress {
-    bool quiet; /* nothing at all */
-    bool bar;   /* redraw one line */
-    bool drawn; /* a bar stands on the line */
+    bool quiet; /* print nothing */
+    bool bar;   /* redraw one line instead of printing new ones */
+    bool drawn; /* the terminal's line holds a bar */
     double started, shown;
-    double from; /* what was already done at the start: a resumed run */
+    double from; /* how much was already done at the start of a resumed run */
     char label[64];
 } progress;
 
 void progress_init(progress *p, bool quiet);
 void progress_start(progress *p, const char *label, double from);
-/* done of total (0: unknown); text follows the numbers and may be NULL. Cheap: draws at most ten times a second, or
- * prints at most every ten seconds. */
+/* Shows `done` of `total` (0: not known); text follows the numbers and may be NULL. May be called often: it draws at
+ * most ten times a second, or prints at most every ten seconds. */
 void progress_update(progress *p, double done, double total, const char *text);
 /* Seconds since progress_start. */
 double progress_seconds(const progress *p);

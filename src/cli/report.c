@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* 15 digits: every decimal fraction that was meant comes back as it was written. */
+/* 15 digits, with which a decimal fraction is written as it was typed. */
 #define REAL JSON_REAL_PRECISION(15)
 
 const char *const report_formats[] = {"table", "json", "jsonl", "csv", NULL};
@@ -124,7 +124,7 @@ size_t report_cut(const char *text, size_t most) {
     return length;
 }
 
-/* JSON with an object's members on lines of their own and arrays of plain values on one line. */
+/* Writes JSON: each member of an object on its own line, arrays of plain values on one line. */
 static void write_json(FILE *out, json_t *value, int indent) {
     bool object = json_is_object(value), nested = object && json_object_size(value) > 0;
     if (json_is_array(value))
@@ -160,7 +160,7 @@ static void write_json(FILE *out, json_t *value, int indent) {
     fprintf(out, "\n%*s%c", indent, "", object ? '}' : ']');
 }
 
-/* A line a row, each complete: the document's other members come first. */
+/* Writes a line for each row. Each line is complete: the document's other members come first. */
 static void write_jsonl(FILE *out, const struct report *r) {
     size_t i;
     json_t *row, *rows = json_object_get(r->document, r->rows);
@@ -174,7 +174,7 @@ static void write_jsonl(FILE *out, const struct report *r) {
     }
 }
 
-/* RFC 4180: quoted where it holds a comma, a quote or a line end. */
+/* Writes a CSV field [RFC 4180]: quoted where it holds a comma, a quote or a line end. */
 static void write_csv_text(FILE *out, const char *text) {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
@@ -230,7 +230,7 @@ static void format_cell(const report_column *column, json_t *row, char *out, siz
                              : json_is_true(value) ? "yes"
                                                    : "no",
                              out, capacity) >= capacity)
-            memcpy(out + capacity - 4, "...", 4); /* the whole is in the other forms of the result */
+            memcpy(out + capacity - 4, "...", 4); /* the other forms of the result have all of it */
         return;
     case CELL_NUMBER: used = snprintf(out, capacity, number != 0 && fabs(number) < 10 ? "%.3g" : "%.1f", number); break;
     case CELL_PERCENT: used = snprintf(out, capacity, "%.2f", 100 * number); break;
@@ -242,7 +242,7 @@ static void format_cell(const report_column *column, json_t *row, char *out, siz
     if (spread && json_is_number(spread))
         snprintf(out + used, capacity - (size_t)used, " ± %.2f", 100 * json_number_value(spread));
     else if (spread)
-        snprintf(out + used, capacity - (size_t)used, " ± ?"); /* one episode has no interval */
+        snprintf(out + used, capacity - (size_t)used, " ± ?"); /* NaN is null in JSON: one episode has no interval */
 }
 
 static void write_cell(FILE *out, const char *text, int columns, bool right, bool last) {
@@ -280,8 +280,8 @@ static void write_table(FILE *out, const struct report *r) {
     if (r->below) terminal_put(out, r->below, false);
 }
 
-/* Files and pipes get a result as it is; a terminal gets nothing that steers it. A table has nothing of that
- * already. */
+/* Writes the result to stdout: unchanged to files and pipes, and with everything that steers terminals escaped to a
+ * terminal. A table is escaped already. */
 static bool write_out(const char *text, size_t size, const char *format) {
     if (strcmp(format, "table") != 0 && isatty(STDOUT_FILENO))
         terminal_put(stdout, text, strcmp(format, "csv") != 0);
@@ -316,7 +316,8 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
     if (!complete)
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
     else if (options->file && (status = adatom_write_file(cli->ctx, options->file, text, size)) != ADATOM_OK)
-        status = cli_fail(cli, status, "%s", adatom_context_message(cli->ctx)); /* and not what was said before */
+        /* cli->message may hold an earlier sentence, which would be shown instead */
+        status = cli_fail(cli, status, "%s", adatom_context_message(cli->ctx));
     else if (!options->file && !write_out(text, size, options->format))
         status = cli_fail(cli, ADATOM_IO, "cannot write the result to standard output: %s", strerror(errno));
     free(text);

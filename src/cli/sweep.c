@@ -13,7 +13,7 @@ static const arg_option *number(const arg_group *group, const char *name, size_t
     return NULL;
 }
 
-/* The argument, its text up to `prefix` kept, with each of the values. */
+/* Makes an argument for each value of the comma list: the first `prefix` bytes, then the value. */
 static bool split(struct sweep_list *list, const char *argument, size_t prefix) {
     for (const char *at = argument + prefix; list->count < ARGS_LIST_MAX; at++) {
         const size_t length = strcspn(at, ",");
@@ -41,7 +41,7 @@ bool sweep_find(const arg_group *group, const char *last, int argc, char *const 
         const arg_option *option = number(group, word + 2, length);
         const int argument = joined ? i : i + 1;
         if (!option || argument >= argc || !strchr(argv[argument] + (joined ? length + 3 : 0), ',')) continue;
-        int at = 0; /* a repeated option replaces what was said before */
+        int at = 0; /* a second comma list for the same option is refused */
         while (at < out->count && strcmp(out->lists[at].name, option->name) != 0) at++;
         if (at < out->count || at == SWEEP_LISTS) {
             snprintf(message, capacity,

@@ -15,7 +15,7 @@ static bool is_in(uint32_t point, const range *ranges, size_t count) {
     return false;
 }
 
-/* The code point at text, which is UTF-8 as adatom_printable() leaves it; *length: its bytes. */
+/* The code point at text, which must be UTF-8 (as adatom_printable() makes it); *length: its bytes. */
 static uint32_t decode(const char *text, size_t *length) {
     const unsigned char first = (unsigned char)*text;
     *length = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
@@ -31,8 +31,8 @@ static uint32_t decode(const char *text, size_t *length) {
 }
 
 int terminal_width(const char *text) {
-    /* Combining marks and joiners; wide blocks [Unicode Standard Annex 11, East Asian Width, W and F, by whole
-     * blocks]. */
+    /* none: combining marks and joiners, which take no column. wide: blocks of two columns [Unicode Standard Annex 11,
+     * East Asian Width, W and F, by whole blocks]. */
     static const range none[] = {{0x300, 0x36f},   {0x483, 0x489},    {0x591, 0x5bd},   {0x64b, 0x65f},
                                  {0x93c, 0x93c},   {0x94d, 0x94d},    {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
                                  {0x200b, 0x200d}, {0x20d0, 0x20ff},  {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},

@@ -41,7 +41,6 @@ typedef struct ad_cpu_kernel {
 /* Every operation of ops.def has one definition `const ad_cpu_kernel ad_cpu_kernel_NAME`. */
 #define AD_OP(NAME, name, roles) extern const ad_cpu_kernel ad_cpu_kernel_##NAME;
 #include "plan/ops.def"
-#undef AD_OP
 
 /* The items of a kernel's loop, in parallel. Followed by a for statement. A region this small is not worth waking
  * threads. */

@@ -55,7 +55,6 @@ struct ad_program {
 static const ad_cpu_kernel *const kernels[AD_OP_COUNT] = {
 #define AD_OP(NAME, name, roles) &ad_cpu_kernel_##NAME,
 #include "plan/ops.def"
-#undef AD_OP
 };
 static const char *const one_variant[] = {"loops", NULL};
 

@@ -72,12 +72,17 @@ typedef struct ad_cpu_atoms {
     bool half;
 } ad_cpu_atoms;
 
-/* ATOMS_DU and DEPTH*, any geometry, one position: at[t], t < taps, is what tap number index[t] of the kernel reads (or
- * is read by), outside the image left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with zeros.
- *   atoms_du   out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count (a multiple of
- * `vector`) and with m a multiple of AD_CPU_TILE_ATOMS, v < count (a multiple of 4): depth      out[v*m + a] (+)= sum
- * over t: psi[index[t]*ld + a] * at[t][v] depth_dx   out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
- *   depth_dpsi out[index[t]*ld + a] += sum over v: at[t][v] * dz[v*m + a] */
+/* ATOMS_DU and DEPTH*, any geometry, one position. at[t], t < taps, is what tap number index[t] of the kernel reads (or
+ * is read by); taps outside the image are left out. psi is [k*k][ld], ld = m rounded up to AD_CPU_TILE_ATOMS with
+ * zeros. In atoms_du count is a multiple of `vector`; in the others it is a multiple of 4, and m of AD_CPU_TILE_ATOMS.
+ *
+ *   atoms_du    out[a*count + v] (+)= sum over t: psi[index[t]*ld + a] * at[t][v], a < m, v < count
+ *
+ *   depth       out[v*m + a] (+)= sum over t: psi[index[t]*ld + a] * at[t][v]
+ *
+ *   depth_dx    out[v] (+)= sum over t, a: psi[index[t]*ld + a] * at[t][v*m + a]
+ *
+ *   depth_dpsi  out[index[t]*ld + a] += sum over v: at[t][v] * dz[v*m + a] */
 enum { AD_CPU_TILE_ATOMS = 8 };
 typedef struct ad_cpu_taps {
     const float **at;

@@ -172,7 +172,10 @@ void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *pr
     for (int c = 0; c < classes; c++) {
         const float *w = a->head + (size_t)c * features;
         double dot = 0, own = 0;
-        for (size_t f = 0; f < features; f++) dot += (double)w[f] * (double)x[f], own += (double)w[f] * (double)w[f];
+        for (size_t f = 0; f < features; f++) {
+            dot += (double)w[f] * (double)x[f];
+            own += (double)w[f] * (double)w[f];
+        }
         if (a->cosine) dot /= fmax(sqrt(length), 1e-12) * fmax(sqrt(own), 1e-12); /* as ROW_NORM */
         const double logit = (double)a->scale * dot + (a->bias ? (double)a->bias[c] : 0);
         probabilities[c] = (float)logit;

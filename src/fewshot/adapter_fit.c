@@ -38,6 +38,8 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
     if (!p->folds) p->folds = 5;
     if (p->holdout == 0.0f) p->holdout = 0.2f;
     if (p->batch < 1) return ad_fail(f->ctx, ADATOM_USAGE, "a step has %d pictures; at least one is needed", p->batch);
+    if (p->shift < 0 || p->shift > 1024)
+        return ad_fail(f->ctx, ADATOM_USAGE, "a shift of %d pixels: 1 to 1024 are possible", p->shift);
     if (f->method.procedure != ADATOM_PROCEDURE_NONE)
         return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only",
                        adatom_procedure_name(f->method.procedure));

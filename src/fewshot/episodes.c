@@ -73,7 +73,10 @@ static int draw_class(const sampler *s, ad_random *random) {
     int most = 0;
     uint32_t ties = 0;
     for (int c = 0; c < s->classes; c++) {
-        if (s->room[c] > most) most = s->room[c], ties = 0;
+        if (s->room[c] > most) {
+            most = s->room[c];
+            ties = 0;
+        }
         ties += s->room[c] == most;
     }
     if (most == 0) return -1;
@@ -88,7 +91,7 @@ static int32_t draw_picture(sampler *s, ad_random *random, int c) {
     int32_t *taken = s->taken + s->first[c];
     const size_t count = s->taken_count[c];
     size_t number = ad_random_below(random, (uint32_t)(s->count[c] - count)), i = 0;
-    while (i < count && (size_t)taken[i] <= number) number++, i++;
+    for (; i < count && (size_t)taken[i] <= number; i++) number++;
     memmove(taken + i + 1, taken + i, (count - i) * sizeof *taken);
     taken[i] = (int32_t)number;
     s->taken_count[c]++;

@@ -31,6 +31,10 @@ static const struct {
     [ADATOM_ADAPT_BORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
 };
 
+#define METHOD_COUNTED(value, text) +1
+_Static_assert(AD_COUNT(methods) == 0 ADATOM_ADAPT_LIST(METHOD_COUNTED), "a method of adatom/choice.h has no row");
+#undef METHOD_COUNTED
+
 AD_CHOSEN(is_adapt, ADATOM_ADAPT_LIST)
 AD_CHOSEN(is_optimizer, ADATOM_OPTIMIZER_LIST)
 AD_CHOSEN(is_head, ADATOM_HEAD_LIST)

@@ -1,4 +1,4 @@
-/* Archives, read in place by libarchive. */
+/* Reads archives in place with libarchive. */
 #include "io/dataset.h"
 
 #include <archive.h>
@@ -12,8 +12,8 @@
 
 enum { BLOCK_BYTES = 1 << 16, MEMBER_NAME_MOST = 4096, MEMBER_DEPTH_MOST = 256 };
 
-/* A copy of name with "." and empty components left out; NULL with *usable false: it leads out or is too long or
- * deep. */
+/* Returns a copy of name without "." and empty components. *usable is false, and the result NULL, for a name that leads
+ * out of the archive or is too long or deep; NULL with *usable true: out of memory. */
 static char *tidy_path(adatom_context *ctx, const char *name, bool *usable) {
     size_t length = 0, depth = 0, size = strlen(name);
     *usable = size <= MEMBER_NAME_MOST;
@@ -51,21 +51,22 @@ static adatom_status damaged(const ad_source *source, struct archive *reader, co
 
 static const char disc[] = "an ISO 9660 archive";
 
-/* What the file is by its first bytes, or NULL. */
+/* What the file is by its first bytes; NULL: not known. */
 static const char *kind_of_file(const ad_source *source) {
     char first[512];
     int file = open(source->root, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = file < 0 ? 0 : read(file, first, sizeof first);
     const char *what = ad_sniff(first, n > 0 ? (size_t)n : 0);
-    /* A disc begins with 32 KiB of whatever its maker likes, often zeros, which are an empty tar. */
+    /* An ISO 9660 image begins with 32 KiB that its maker may fill as he likes, often with zeros, which look like an
+     * empty tar. */
     if (!what && file >= 0 && pread(file, first, 5, 32769) == 5 && !memcmp(first, "CD001", 5)) what = disc;
     if (file >= 0) close(file);
     return what;
 }
 
-/* The locale in which libarchive gives names as they are. A zip says which names are UTF-8, and the C locale can't hold
- * those. In a locale of UTF-8 libarchive composes accents (NFC), which for a tar isn't needed: there the C locale
- * leaves the bytes alone. */
+/* Chooses the locale in which libarchive returns names unchanged. A zip marks which names are UTF-8, and libarchive
+ * cannot return those in the C locale. In a UTF-8 locale libarchive composes accents (NFC); a tar does not need that
+ * locale, and in the C locale its names keep their bytes. */
 static void choose_locale(ad_source *source) {
     static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
     const char *what = kind_of_file(source);
@@ -83,10 +84,10 @@ static adatom_status open_archive(ad_source *source, struct archive **out) {
     if (!reader)
         return ad_fail(source->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for reading archive '%s'", source->root);
     choose_locale(source);
-    /* Named one by one: libarchive's "all" includes filters that run other programs. */
+    /* Formats are enabled one by one: libarchive's "all" includes filters that run other programs. */
     archive_read_support_format_tar(reader);
     archive_read_support_format_zip_seekable(
-        reader); /* not "zip": without the directory at its end a zip isn't whole */
+        reader); /* "zip_seekable" needs the directory at the file's end, so that a zip that was cut short is refused */
     archive_read_support_filter_gzip(reader);
     archive_read_support_filter_xz(reader);
     archive_read_support_filter_bzip2(reader);
@@ -100,7 +101,7 @@ static adatom_status read_content(ad_source *source, struct archive *reader, con
     char *content = NULL;
     size_t used = 0, capacity = 0;
     for (;;) {
-        if (used == capacity) { /* grown as bytes arrive: the size a header declares is only a claim */
+        if (used == capacity) { /* Memory grows as bytes arrive, since the size in a member's header may be false. */
             size_t grown = capacity ? 2 * capacity : 16384;
             char *larger = ad_realloc(source->ctx, content, used, grown, 1);
             if (!larger) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -123,7 +124,7 @@ done:
     return status;
 }
 
-/* Header of member number `member`, the next one; *out NULL at the end. */
+/* Reads the header of the next member, number `member`; *out is NULL at the archive's end. */
 static adatom_status next_header(ad_source *source, struct archive *reader, size_t member, struct archive_entry **out) {
     locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
     adatom_status status = ADATOM_OK;
@@ -132,7 +133,7 @@ static adatom_status next_header(ad_source *source, struct archive *reader, size
     la_int64_t member_end = archive_filter_bytes(reader, 0);
     int code = archive_read_next_header(reader, out);
     if (code == ARCHIVE_EOF) {
-        /* A tar that was cut between two members looks whole but for the block of zeros at its end. */
+        /* A tar that was cut between two members looks whole, but lacks the block of zeros that marks its end. */
         bool is_tar = (archive_format(reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
         *out = NULL;
         if (is_tar && archive_filter_bytes(reader, 0) < member_end + 512)
@@ -146,7 +147,7 @@ done:
     return status;
 }
 
-/* An archive that libarchive doesn't recognise: says what the file is instead. */
+/* The sentence for a file that libarchive does not recognise: what the file is instead. */
 static adatom_status not_an_archive(const ad_source *source, struct archive *reader) {
     static const char *const known[] = {"a zip archive",   "a gzip archive",      "an xz archive",
                                         "a bzip2 archive", "a Zstandard archive", "a tar archive"};
@@ -158,12 +159,13 @@ static adatom_status not_an_archive(const ad_source *source, struct archive *rea
                    what && strstr(what, "archive") && !strstr(what, "empty") ? ": unpack it first" : "");
 }
 
-/* Notes what a header says. written: the name in a zip's directory, or NULL; it counts where it is the same name. */
+/* Fills *m from a member's header; *usable is false for a member that is passed over. written: the name in a zip's
+ * directory, or NULL; it is preferred where it is the same name in another Unicode form. */
 static adatom_status take_member(ad_source *source, struct archive_entry *header, const char *written, ad_member *m,
                                  bool *usable) {
     locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
     adatom_status status = ADATOM_OK;
-    /* The first is NULL where the name can't be said in that locale. */
+    /* archive_entry_pathname() is NULL where the locale cannot express the name. */
     const char *name = archive_entry_pathname(header);
     if (!name) name = archive_entry_pathname_utf8(header);
     const char *hard = archive_entry_hardlink(header);
@@ -171,7 +173,7 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
     char unnamed[48];
     bool is_same = false;
     if (name && written && strcmp(name, written) != 0) AD_TRY(ad_same_characters(source->ctx, name, written, &is_same));
-    if (is_same || !name) name = written; /* marked as UTF-8 without being it: the bytes are a name all the same */
+    if (is_same || !name) name = written; /* a name marked as UTF-8 that is none: its bytes are taken */
     *usable = name != NULL;
     if (name) m->path = tidy_path(source->ctx, name, usable);
     if (*usable && !m->path) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -181,13 +183,14 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
         goto done;
     }
     m->is_folder = archive_entry_filetype(header) == AE_IFDIR;
-    if (hard && archive_entry_size(header) > 0) hard = NULL; /* it has the content itself */
+    if (hard && archive_entry_size(header) > 0) hard = NULL; /* this member brings the content itself */
     if (hard) {
         bool target_usable = false;
         m->is_hard = true;
         m->target = tidy_path(source->ctx, hard, &target_usable);
         if (!m->target && target_usable) AD_TRY(ADATOM_OUT_OF_MEMORY);
-        if (!m->target && !(m->target = ad_strdup(source->ctx, ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY); /* to nowhere */
+        /* An unusable target becomes "..", which leads nowhere. */
+        if (!m->target && !(m->target = ad_strdup(source->ctx, ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     } else if (archive_entry_filetype(header) == AE_IFLNK) {
         if (!(m->target = ad_strdup(source->ctx, soft ? soft : ".."))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     } else if (!m->is_folder && archive_entry_filetype(header) != AE_IFREG) {
@@ -199,7 +202,8 @@ done:
     return status;
 }
 
-/* Reads what is wanted of a file's content while the archive stands there. */
+/* Reads what is needed of a member's content while the archive is at that member: a list, a picture that is kept, or
+ * the first bytes of a file that may be a picture. */
 static adatom_status look_at_content(ad_source *source, struct archive *reader, struct archive_entry *header,
                                      ad_member *m, size_t *keep_bytes) {
     const ad_entry_kind kind = ad_kind_of_name(m->path);
@@ -259,7 +263,7 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
         ad_member *m = &members[count++];
         *m = (ad_member){.number = number};
         AD_TRY(take_member(source, header, number < written.count ? written.names[number] : NULL, m, &usable));
-        if (!usable || !*m->path) { /* nothing to look at */
+        if (!usable || !*m->path) {
             ad_free(m->path);
             ad_free(m->target);
             count--;
@@ -308,8 +312,8 @@ done:
 adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t *size) {
     ad_entry *entry = &source->entries[i], *next = i + 1 < source->count ? entry + 1 : NULL;
     adatom_status status = ADATOM_OK;
-    if (entry->bytes &&
-        entry->kind == AD_ENTRY_CSV) { /* lists stay, so that what is in an archive can be told without it */
+    /* A list is copied and stays, so that seen.c can keep it with the names of the members. */
+    if (entry->bytes && entry->kind == AD_ENTRY_CSV) {
         if (!(*bytes = ad_malloc(source->ctx, entry->bytes_size + 1, 1))) return ADATOM_OUT_OF_MEMORY;
         memcpy(*bytes, entry->bytes, entry->bytes_size);
         *size = entry->bytes_size;
@@ -323,7 +327,8 @@ adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t 
         status = read_again(source, entry, bytes, size);
     }
     if (status != ADATOM_OK || !next || next->member != entry->member || next->bytes) return status;
-    /* The next entry is the same member by another name: it is kept, as the archive can't be read backwards. */
+    /* The next entry is the same member under another name: its content is kept, as the archive can only be read
+     * forward. */
     if (!(next->bytes = ad_malloc(source->ctx, *size + 1, 1))) {
         ad_free(*bytes);
         *bytes = NULL;

@@ -1,4 +1,4 @@
-/* One budget of bytes for all threads that decode. */
+/* One budget of bytes that all decoding threads share. */
 #include "io/dataset.h"
 
 #include <pthread.h>

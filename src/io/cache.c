@@ -1,4 +1,5 @@
-/* Decoded data sets on disk: the packed block as it is in memory. Safe to delete at any time. */
+/* Keeps decoded data sets on disk: each file is a packed block as it is in memory. The files may be deleted at any
+ * time. */
 #include "io/dataset.h"
 
 #include <dirent.h>
@@ -30,7 +31,7 @@ uint64_t ad_cache_content(const ad_source *source, const ad_selection *s, uint64
     return key;
 }
 
-/* "pictures-NAME-", which all blocks of that name begin with. */
+/* "pictures-NAME-": the files of all blocks of that name begin so. */
 static void block_prefix(uint64_t name, char out[32]) {
     char hex[17];
     ad_hash_hex(name, hex);
@@ -59,14 +60,14 @@ bool ad_cache_has(adatom_context *ctx, const char *folder, uint64_t name) {
     return found;
 }
 
-/* Over everything but the pixels, whose own hash is among it: they are looked at once, for this and for the data set's
- * hash. */
+/* The hash of everything but the pixels. The pixels' own hash is part of what is hashed; it also serves for the data
+ * set's hash, so the pixels are read only once. */
 static uint64_t checksum(const char *bytes, size_t pixels_at) {
     return ad_hash(bytes + sizeof(ad_block_header), pixels_at - sizeof(ad_block_header),
                    ad_hash(bytes, offsetof(ad_block_header, checksum), 0));
 }
 
-/* Whether the sizes and texts in a block agree with each other, so that it can be used without looking twice. */
+/* Whether the sizes and texts in a block agree with each other, so that they can be used without further checks. */
 static bool block_is_whole(ad_block *block, ad_cache_key key) {
     ad_block_header h;
     const char *bytes = block->bytes;
@@ -79,7 +80,7 @@ static bool block_is_whole(ad_block *block, ad_cache_key key) {
         h.text_bytes > size)
         return false;
     const uint64_t text_begins = sizeof h + h.classes * sizeof(uint64_t);
-    const uint64_t pixels_begin = (text_begins + h.text_bytes + 63) / 64 * 64; /* size_t may have 32 bits */
+    const uint64_t pixels_begin = (text_begins + h.text_bytes + 63) / 64 * 64; /* size_t may have 32 bits only */
     if (pixels_begin + h.images * h.size * h.size * 3 != size) return false;
     const size_t text_at = (size_t)text_begins;
     block->pixels_at = (size_t)pixels_begin;
@@ -103,7 +104,7 @@ adatom_status ad_cache_load(adatom_context *ctx, const char *folder, ad_cache_ke
     char *path = block_path(ctx, folder, key);
     if (!path) return ADATOM_OUT_OF_MEMORY;
     adatom_status status = ADATOM_OK;
-    if (stat(path, &info) != 0) goto done; /* nothing there yet */
+    if (stat(path, &info) != 0) goto done; /* there is no such file */
     status = ad_read_file(ctx, path, SIZE_MAX, &block->bytes, &block->size);
     if (status == ADATOM_OUT_OF_MEMORY) goto done;
     if (status != ADATOM_OK || !block_is_whole(block, key)) {
@@ -112,7 +113,7 @@ adatom_status ad_cache_load(adatom_context *ctx, const char *folder, ad_cache_ke
         *block = (ad_block){0};
         status = ADATOM_OK;
     }
-    utimensat(AT_FDCWD, path, NULL, 0); /* used now: ad_cache_store removes the others first */
+    utimensat(AT_FDCWD, path, NULL, 0); /* Its time is that of its last use, by which remove_old() chooses. */
 done:
     ad_free(path);
     return status;
@@ -129,7 +130,8 @@ static int by_use(const void *a, const void *b) {
     return x->used_ns < y->used_ns ? -1 : x->used_ns > y->used_ns;
 }
 
-/* Removes what was longest not used until no more than limit bytes of pictures stay besides the block at `mine`. */
+/* Removes the files that were not used for the longest time, until at most `limit` bytes stay besides the file called
+ * `mine`. */
 static adatom_status remove_old(adatom_context *ctx, const char *folder, const char *mine, uint64_t limit) {
     adatom_status status = ADATOM_OK;
     kept *files = NULL;

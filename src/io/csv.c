@@ -1,11 +1,11 @@
-/* `filename,label` lists, as miniImageNet's splits are published. */
+/* Parses `filename,label` lists, the form of miniImageNet's published splits. */
 #include "io/dataset.h"
 
 #include <string.h>
 #include <utf8proc.h>
 
-/* Bytes of the space at `text`, 0 if it is none. Spreadsheets and input methods write those of Unicode, and some
- * without any width. */
+/* How many bytes the space at `text` takes; 0: there is no space. Counts Unicode's spaces, too, some without any width,
+ * since spreadsheets and input methods write them. */
 static size_t space_length(const char *text, size_t size) {
     utf8proc_int32_t point = 0;
     if (size && strchr(" \t\r", *text)) return 1;
@@ -17,9 +17,9 @@ static size_t space_length(const char *text, size_t size) {
     return is_space ? (size_t)length : 0;
 }
 
-/* Cuts spaces off both ends: "oak" and "oak " are one class. */
+/* Cuts the spaces off both ends, so that "oak" and "oak " are one class. */
 static char *trim(char *text) {
-    size_t length = strlen(text), start = 0, end = 0; /* end: behind the last character that is no space */
+    size_t length = strlen(text), start = 0, end = 0; /* end: just behind the last character that is no space */
     for (size_t n; (n = space_length(text + start, length - start)) > 0;) start += n;
     for (size_t at = start; at < length;) {
         const size_t n = space_length(text + at, length - at);
@@ -30,8 +30,9 @@ static char *trim(char *text) {
     return text + start;
 }
 
-/* Reads one field, without spaces before it, unquoting it in place and ending it with NUL. *at moves behind the
- * separator; *ends_row tells whether that was a line's end. NULL: a quote isn't closed, or text follows one. */
+/* Reads one field in place, without the spaces before it and its quotes, and ends it with a NUL. *at moves behind the
+ * separator; *ends_row tells whether that was the line's end. Returns NULL if a quote is not closed or text follows the
+ * closing quote. */
 static char *next_field(char *text, size_t size, size_t *at, size_t *line, bool *ends_row) {
     while (*at < size && (text[*at] == ' ' || text[*at] == '\t')) ++*at;
     size_t i = *at, written = i;
@@ -125,7 +126,7 @@ adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *te
     if (!out->name || !out->text) goto done;
     if (size) memcpy(out->text, text, size);
     out->text[size] = 0;
-    /* Lines of an old Mac, and of programs that still write for it, end in CR alone. */
+    /* Old Macs, and some programs, end lines with CR alone. */
     if (!strchr(out->text, '\n'))
         for (char *end = out->text; (end = strchr(end, '\r'));) *end = '\n';
     status = parse_rows(ctx, size, out);

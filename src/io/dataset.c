@@ -1,4 +1,4 @@
-/* Data sets: the public handle over one packed block. */
+/* The public data set: a handle over one packed block. */
 #include "io/dataset.h"
 
 #include <omp.h>
@@ -19,7 +19,7 @@ struct adatom_dataset {
     size_t images;
     char background[7];
     size_t damaged;
-    const char **class_names, **paths; /* in the block */
+    const char **class_names, **paths; /* [classes], [images]: both point into the block */
     size_t *first;                     /* [classes + 1] */
 };
 
@@ -35,7 +35,8 @@ adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const ch
     if (__builtin_mul_overflow(images, (size_t)size * (size_t)size * 3, &pixel_bytes) ||
         __builtin_add_overflow(pixel_bytes, out->pixels_at, &out->size))
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "%zu pictures of %d x %d do not fit into memory", images, size, size);
-    /* The system promises more than it has, and ends the process when that is asked for. */
+    /* The memory is checked beforehand, since the system grants more than it has and ends the process when the memory
+     * is used. */
     const uint64_t available = ad_available_bytes();
     if (available && out->size > available) {
         char needed[32], left[32];
@@ -85,7 +86,7 @@ adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *b
     adatom_status status = ADATOM_OUT_OF_MEMORY;
     adatom_dataset *d = ad_calloc(ctx, 1, sizeof *d);
     if (!d) goto done;
-    /* Not over the paths: the same pictures give the same hash as a folder and as an archive. */
+    /* The hash leaves the paths out: the same pictures give the same hash as a folder and as an archive. */
     uint64_t hash = ad_block_hash(block);
     d->ctx = ctx;
     d->block = *block;
@@ -173,7 +174,8 @@ static adatom_status read_csv(adatom_context *ctx, const char *path, ad_csv *out
     return status;
 }
 
-/* The list's rows name pictures below images/ beside it, as miniImageNet's do, or relative to the list. */
+/* Opens the folder that the list's rows are relative to: images/ beside the list, as for miniImageNet, or the list's
+ * own folder, whichever lacks fewer of the pictures. */
 static adatom_status open_beside_list(adatom_context *ctx, const char *list, const ad_csv *csv, ad_source *source) {
     adatom_status status = ADATOM_OK;
     ad_source beside = {0};
@@ -232,7 +234,7 @@ static const char *selected_path(const void *user, size_t image) {
     return ((const ad_selection *)user)->pictures[image].path;
 }
 
-/* Reads the selected pictures of which it isn't known what is in them. */
+/* Reads and hashes the selected pictures whose content hash is not known yet. */
 static adatom_status hash_contents(ad_source *source, const ad_selection *selection) {
     adatom_status status = ADATOM_OK;
     uint8_t *wanted = ad_calloc(source->ctx, source->count, 1);
@@ -252,12 +254,13 @@ done:
     return status;
 }
 
-/* The block from the cache, if it is certain that it is of these very pictures. */
+/* Finds the block of these very pictures in the cache; block->bytes stays NULL where there is none. */
 static adatom_status find_block(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
                                 uint64_t name, ad_block *block) {
-    if (!ad_cache_has(source->ctx, params->cache_dir, name)) return ADATOM_OK; /* then they needn't be read twice */
+    /* Where no block can match, the pictures are not read here, since decoding reads them anyway. */
+    if (!ad_cache_has(source->ctx, params->cache_dir, name)) return ADATOM_OK;
     adatom_status status = hash_contents(source, selection);
-    if (status == ADATOM_BAD_DATA) return ADATOM_OK; /* decoding says which picture can't be read */
+    if (status == ADATOM_BAD_DATA) return ADATOM_OK; /* decoding then reports which picture cannot be read */
     if (status != ADATOM_OK) return status;
     const ad_cache_key key = {name, ad_cache_content(source, selection, name)};
     return ad_cache_load(source->ctx, params->cache_dir, key, block);
@@ -274,8 +277,8 @@ static adatom_status decode(ad_source *source, const ad_selection *selection, co
     AD_TRY(ad_load(source, selection, params, &problems, (uint8_t *)block->bytes + block->pixels_at, hashes));
     ad_warn_of_damaged(&problems);
     *damaged = problems.damaged_taken;
-    if (!hashes || problems.damaged_taken > 0) goto done; /* were it kept, the next run would not warn */
-    /* Of the very bytes that were decoded: the file may have been another one when it was listed. */
+    if (!hashes || problems.damaged_taken > 0) goto done; /* not kept in the cache, so that the next run warns, too */
+    /* These are hashes of the bytes that were decoded: a file may have changed since it was listed. */
     for (size_t p = 0; p < selection->count; p++) source->entries[selection->pictures[p].entry].hash = hashes[p];
     const ad_cache_key key = {name, ad_cache_content(source, selection, name)};
     ad_cache_store(source->ctx, params->cache_dir, key, params->cache_bytes, block);

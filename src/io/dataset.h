@@ -1,7 +1,10 @@
-/* How pictures become a data set. The way of the data:
- *   source (files of a folder or archive) -> select (which are pictures of which class) -> pack (one block: header,
- * names, room for the pixels) -> load (decode into it) -> wrap (the tables behind the public handle). The block is also
- * the cache file, byte for byte. */
+/* How pictures become a data set, step by step:
+ *   source   lists the files of a folder or archive;
+ *   select   decides which of them are pictures, and of which class;
+ *   pack     makes one block of memory: header, names, room for the pixels;
+ *   load     decodes the pictures into that room;
+ *   wrap     builds the tables behind the public handle.
+ * The cache file is that block, byte for byte. */
 #ifndef AD_IO_DATASET_H
 #define AD_IO_DATASET_H
 
@@ -9,68 +12,72 @@
 #include <adatom/dataset.h>
 
 #define AD_CSV_MAX_BYTES ((size_t)256 << 20)
-#define AD_PICTURE_MAX_BYTES ((size_t)1 << 30) /* encoded */
+#define AD_PICTURE_MAX_BYTES ((size_t)1 << 30) /* largest encoded picture that is read */
 
-#define AD_LIST_KEEP_BYTES ((size_t)16 << 20) /* of a CSV list in an archive, however much else is kept */
-#define AD_KEEP_BYTES                                                                                                  \
-    ((size_t)1 << 30) /* contents of an archive kept while listing it; the rest takes a second pass                    \
-                       */
+/* A CSV list in an archive is kept in memory up to this size, whatever else is kept. */
+#define AD_LIST_KEEP_BYTES ((size_t)16 << 20)
+/* While an archive is listed, contents of its files are kept up to this many bytes; the rest takes a second pass. */
+#define AD_KEEP_BYTES ((size_t)1 << 30)
 
-/* Collects what is wrong. With go_on (verify) each problem is reported and counted; without (open) the first one
- * becomes the context's message and ADATOM_BAD_DATA. */
+/* Collects the problems of a data set. With go_on (verify) each problem is reported and counted; without it (open) the
+ * first problem becomes the context's message and ADATOM_BAD_DATA. */
 typedef struct ad_problems {
     adatom_context *ctx;
     bool go_on;
     void (*report)(void *user, const char *sentence);
     void *user;
     size_t count;
-    size_t
-        damaged_taken; /* pictures that are truncated or damaged and were taken nevertheless, as the parameters allow */
+    /* How many truncated or damaged pictures were taken nevertheless, as the parameters allow, and a sentence on the
+     * first. */
+    size_t damaged_taken;
     char damaged_example[512];
-    size_t picture; /* ad_load: of the selection, which the sentence being reported is about */
+    size_t picture; /* set by ad_load: which picture of the selection the sentence being reported is about */
 } ad_problems;
-/* Logs a warning of the pictures that were taken although they are damaged. */
+/* Logs one warning that counts the damaged pictures that were taken; nothing if there are none. */
 void ad_warn_of_damaged(const ad_problems *problems);
 adatom_status ad_problem(ad_problems *problems, const char *format, ...) ADATOM_PRINTF(2, 3);
 
-/* csv.c: a `filename,label` list (RFC 4180; other columns are ignored). */
+/* csv.c: a `filename,label` list (RFC 4180; columns of other names are ignored). */
 typedef struct ad_csv_row {
-    const char *file, *label; /* in ad_csv.text */
+    const char *file, *label; /* both point into ad_csv.text */
     size_t line;
 } ad_csv_row;
 typedef struct ad_csv {
-    char *name, *text; /* name is for messages */
+    char *name, *text; /* name: of the list, for messages; text: the list, cut into fields by NULs */
     ad_csv_row *rows;
     size_t count;
 } ad_csv;
 adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out);
 void ad_csv_free(ad_csv *csv);
 
-/* names.c. */
+/* names.c */
 bool ad_is_utf8(const char *text, size_t size);
-/* Writes the name in UTF-8, with a NUL, and returns its length without; out NULL: only that. Bytes that aren't UTF-8
- * become %XX, and then % becomes %25, so that the name can be had back. Names in UTF-8 stay as they are. */
+/* Writes a name as UTF-8 with a NUL behind it into out, and returns its length without the NUL; out NULL: only returns
+ * the length. A name that is UTF-8 stays as it is. In any other name a byte that is not UTF-8 becomes %XX and % becomes
+ * %25, so that the original bytes can be recovered. */
 size_t ad_show_name(const char *text, size_t size, char *out);
-/* Whether two names are the same characters, in whatever Unicode form. */
+/* *same tells whether two names are the same characters, in whatever Unicode form each is written. */
 adatom_status ad_same_characters(adatom_context *ctx, const char *a, const char *b, bool *same);
-/* Two of some names that people read as the same one, and how they differ: "differ only in case". */
+/* Two names, by their indices in a list, that people read as one, and how they differ, e.g. "differ only in case". */
 typedef struct ad_alike {
     int first, second;
     const char *how;
 } ad_alike;
-/* Names that differ only in case, spaces or Unicode form, as pairs by rising second; ad_free(*out). */
+/* Finds the names that differ only in case, spaces or Unicode form. *out: *found pairs, sorted by `second`;
+ * ad_free(*out). */
 adatom_status ad_names_alike(adatom_context *ctx, const char *const *names, int count, ad_alike **out, size_t *found);
 
-/* The pictures and CSV lists in a folder (at any depth) or archive, by path relative to it. source.c: folders and
- * files; archive.c: archives; tree.c: what links inside an archive stand for; passed.c: what is passed over. */
+/* The pictures and CSV lists in a folder (at any depth) or archive, each with its path relative to it. source.c lists
+ * folders and single files, archive.c archives; tree.c resolves links inside an archive; passed.c notes what is passed
+ * over. */
 typedef enum ad_entry_kind {
     AD_ENTRY_OTHER,
     AD_ENTRY_PICTURE,
     AD_ENTRY_UNREAD, /* a picture of a kind that isn't read */
     AD_ENTRY_CSV
 } ad_entry_kind;
-/* What the system says of a file. As long as all of it is the same, and the file wasn't written just now, so is the
- * content. */
+/* What the system says of a file. As long as all of it is unchanged, and the file was not written within the last
+ * moments (seen.c), its content is taken to be unchanged. */
 typedef struct ad_identity {
     uint64_t device, inode, size;
     int64_t mtime_ns, ctime_ns;
@@ -78,83 +85,87 @@ typedef struct ad_identity {
 typedef struct ad_entry {
     char *path; /* components separated by single slashes, none of them "." */
     ad_entry_kind kind;
-    ad_identity identity; /* of folders' files */
-    uint64_t hash;        /* of the content; 0: not known yet */
-    size_t member;        /* number in the archive; several entries may stand for one member */
-    char *bytes;          /* content kept while scanning an archive, or NULL */
+    ad_identity identity; /* set for the files of a folder, 0 for members of an archive */
+    uint64_t hash;        /* of the file's bytes; 0: not known yet */
+    size_t member; /* position in the archive, from 0; several entries stand for one member where links lead to it */
+    char *bytes;   /* content that was kept while the archive was listed, or NULL */
     size_t bytes_size;
 } ad_entry;
 
-/* Why files and folders are passed over, in the order in which it is told. */
+/* Why a file or folder is passed over, in the order in which the reasons are told. */
 typedef enum ad_passed_kind {
     AD_PASSED_UNREAD,   /* a picture of a kind that isn't read */
-    AD_PASSED_NAMELESS, /* a picture whose name doesn't say so */
+    AD_PASSED_NAMELESS, /* a picture without a picture's ending in its name */
     AD_PASSED_HIDDEN,   /* a picture whose name begins with a dot */
     AD_PASSED_DANGLING, /* a link to nothing */
     AD_PASSED_LOCKED,   /* a folder that can't be looked into */
     AD_PASSED_SPECIAL,  /* a pipe, socket or device with the name of a picture */
     AD_PASSED_NAME,     /* a name in an archive that can't be used: "..", too long, too deep, in no known encoding */
-    AD_PASSED_BESIDE,   /* a picture beside the folders of the classes */
+    AD_PASSED_BESIDE,   /* a picture outside the folders of the classes */
     AD_PASSED_EMPTY,    /* a folder below which there is neither a picture nor a list */
     AD_PASSED_LOOP,     /* a link back to a folder above it */
-    AD_PASSED_SERVICE,  /* hidden folders, and what other systems leave behind */
+    AD_PASSED_SERVICE,  /* a hidden folder, or one of the system folders of ad_is_service_name() */
     AD_PASSED_KINDS
 } ad_passed_kind;
 typedef struct ad_passed {
     size_t count[AD_PASSED_KINDS];
-    char *example[AD_PASSED_KINDS]; /* the first by name; NULL if none */
+    char *example[AD_PASSED_KINDS]; /* the path of each kind that sorts first; NULL: the kind did not occur */
     struct ad_passed_item {
         ad_passed_kind kind;
         char *path;
-    } * items; /* all of the kinds that verify names one by one */
+    } * items; /* every single one, of those kinds that verify names one by one */
     size_t item_count, capacity;
 } ad_passed;
 
 typedef struct ad_source {
     adatom_context *ctx;
-    char *root; /* "": the paths stand by themselves */
+    char *root; /* the folder or archive; "": the entries' paths are complete by themselves */
     bool is_archive;
-    bool is_listed;       /* the entries are there */
+    bool is_listed;       /* the entries have been filled in */
     ad_identity identity; /* of an archive */
-    int64_t opened_ns;    /* by the clock of files, before the first was looked at */
-    uint64_t seen;        /* checksum of what seen.c knew of it; 0: nothing */
+    int64_t opened_ns;    /* real-time clock, taken before the first file was looked at */
+    uint64_t seen;        /* checksum of the record that seen.c found for this source; 0: it found none */
     ad_passed passed;
     ad_entry *entries;
     size_t count, capacity;
-    size_t links;       /* followed into folders so far */
-    void *reader;       /* struct archive * of a second pass */
-    void *locale;       /* in which libarchive reads names */
-    size_t next_member; /* the member reader gives next */
+    size_t links;       /* how many links into folders were followed so far */
+    void *reader;       /* struct archive * that reads members a second time, or NULL */
+    void *locale;       /* locale_t in which libarchive reads names, or NULL */
+    size_t next_member; /* number of the member that `reader` gives next */
 } ad_source;
-/* Folders are listed (sorted by path); archives are only looked at from outside. Close it also on failure. */
+/* Opens a folder or archive. A folder is listed at once (sorted by path); of an archive only the file itself is looked
+ * at, and ad_source_scan() lists it. Call ad_source_close() also on failure. */
 adatom_status ad_source_open(adatom_context *ctx, const char *path, ad_source *out);
-/* Single pictures, wherever they lie; they need not exist yet. */
+/* A source of single pictures, anywhere in the file system; they need not exist yet. Close as above. */
 adatom_status ad_source_files(adatom_context *ctx, const char *const *paths, size_t count, ad_source *out);
-/* Whether a file that was named by itself is to be read as a picture: because it is one, or because only its name says
- * so. */
+/* Whether a file that the user named directly is read as a picture: its content is one, or its name says so and its
+ * content is no archive. */
 bool ad_source_is_picture(const char *path);
-/* Lists an archive, keeping at most keep_bytes of contents so that they needn't be read again. Folders: nothing to
- * do. */
+/* Lists an archive and keeps at most keep_bytes of its contents, so that those need not be read again. Does nothing for
+ * a source that is listed already. */
 adatom_status ad_source_scan(ad_source *source, size_t keep_bytes);
-/* Content of entry i; ad_free(*bytes). Archives: contents that weren't kept are best asked for by rising i. */
+/* Reads the content of entry i; ad_free(*bytes). In an archive, contents that were not kept are best asked for by
+ * rising i: going back restarts the archive from its beginning. */
 adatom_status ad_source_read(ad_source *source, size_t i, char **bytes, size_t *size);
 void ad_source_close(ad_source *source);
-/* The parts of it. Adds an entry (taking path, also on failure); files of other kinds are not added and *added is
- * NULL. */
+/* The functions below are for the files that make a source. ad_source_add() takes ownership of path, also on failure. A
+ * file of kind OTHER or UNREAD is not added, and *added is NULL. */
 adatom_status ad_source_add(ad_source *source, char *path, ad_entry_kind kind, ad_entry **added);
-/* Counts links into folders: a few thousand of them can stand for more folders than anyone can look into. */
+/* Counts a link into a folder, and fails after a million: a few thousand links can stand for more folders than anyone
+ * can visit. */
 adatom_status ad_source_count_link(ad_source *source);
-/* What other systems leave behind (thumbnails, wastebaskets), and what is hidden. */
+/* Whether a name is hidden (begins with a dot) or one that operating systems and storage devices create (thumbnails,
+ * wastebaskets). */
 bool ad_is_service_name(const char *component);
-/* Whether it is worth to look into a file of this name, which is no picture's, for a picture. */
+/* Whether a file whose name is no picture's may still be a picture, so that its first bytes are worth reading. */
 bool ad_name_may_be_picture(const char *name);
-/* By the first bytes. */
+/* Whether the first bytes of a file are a picture's. */
 bool ad_looks_like_picture(const char *bytes, size_t size);
 adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes);
 adatom_status ad_archive_read(ad_source *source, size_t i, char **bytes, size_t *size);
 
-/* zip.c: the names in a zip's directory, in the order in which the members lie in the file. Nothing where it can't be
- * read: libarchive says what is wrong with it. */
+/* zip.c: the names in a zip's central directory, in the order of the members in the file. The list is empty where the
+ * directory cannot be read; libarchive then reports what is wrong with the file. */
 typedef struct ad_zip_list {
     char *text;
     const char **names;
@@ -163,114 +174,123 @@ typedef struct ad_zip_list {
 adatom_status ad_zip_names(adatom_context *ctx, const char *path, ad_zip_list *out);
 void ad_zip_free(ad_zip_list *list);
 
-/* tree.c: an archive's members as the tree of files that unpacking would make. */
+/* tree.c: makes, of an archive's members, the tree of files that unpacking would make. */
 typedef struct ad_member {
-    char *path;   /* as in ad_entry; "" is the archive itself */
-    char *target; /* of a link, else NULL */
-    bool is_hard; /* link: target is a path from the top, not from the link's folder */
+    char *path;   /* as in ad_entry; "": the archive's root */
+    char *target; /* where a link points to; NULL: no link */
+    /* Whether the link is a hard link. The target of a hard link starts at the archive's root, that of a symbolic link
+     * at the folder that the link is in. */
+    bool is_hard;
     bool is_folder, is_nameless_picture;
     size_t number;
     char *bytes;
     size_t bytes_size;
 } ad_member;
-/* Makes the source's entries (sorted by member, then path); contents go over to them. */
+/* Makes the source's entries, sorted by member, then path. Kept contents move from the members to the entries. */
 adatom_status ad_tree_list(ad_source *source, ad_member *members, size_t count);
 
-/* passed.c */
+/* passed.c. Notes that the file or folder at `path` is passed over for this reason; path is copied. */
 adatom_status ad_pass_over(ad_source *source, ad_passed_kind kind, const char *path);
-/* A folder was looked through: if nothing was found since `entries` entries and `items` items, it is an empty one. */
+/* Called after the folder at `path` was visited; source->count and passed.item_count were `entries` and `items` before.
+ * If nothing was found in it since, the folder is noted as empty. */
 adatom_status ad_pass_over_if_empty(ad_source *source, const char *path, size_t entries, size_t items);
-/* Says kinds first to last: verify each as a problem, else the log each kind once. */
+/* Tells what was passed over for the reasons first to last: in verify each file is a problem, otherwise each reason is
+ * one line in the log. */
 adatom_status ad_tell_passed(const ad_source *source, ad_passed_kind first, ad_passed_kind last, ad_problems *problems);
-/* "pictures of a kind that is not read" */
+/* The reason in words, singular or plural by count, e.g. "pictures of a kind that is not read". Static. */
 const char *ad_passed_text(ad_passed_kind kind, size_t count);
 void ad_passed_free(ad_passed *passed);
 
-/* sniff.c: what a file is. By its name: */
+/* sniff.c. What a file is by the ending of its name. */
 ad_entry_kind ad_kind_of_name(const char *path);
-/* "an HTML page", "a WebP picture", ... where the first bytes tell what a file is instead of what was expected; else
- * NULL. */
+/* What a file is by its first bytes, e.g. "an HTML page" or "a WebP picture"; NULL: not known. Static. */
 const char *ad_sniff(const char *bytes, size_t size);
 
-/* select.c: which entries are pictures of which class. */
+/* select.c: decides which entries are pictures of the data set and which class each has. */
 typedef struct ad_picture {
     size_t entry;
-    const char *path;  /* the entry's */
-    const char *label; /* label_length bytes in the entry's path or in the CSV */
+    const char *path;  /* owned by the entry */
+    const char *label; /* the class: label_length bytes of the entry's path, of the CSV or of ad_selection.shown */
     size_t label_length;
     int32_t class_index;
-    bool is_shown; /* the label is not the name itself, which isn't UTF-8, but what is shown for it */
+    bool is_shown; /* the name is not UTF-8, and the label is what ad_show_name() makes of it */
 } ad_picture;
 typedef struct ad_selection {
-    ad_picture *pictures; /* by class name, then path */
+    ad_picture *pictures; /* sorted by class name, then path */
     size_t count;
-    char **names; /* classes, in UTF-8 */
+    char **names; /* [classes] in UTF-8 */
     size_t *counts;
     int classes;
-    char **shown; /* labels that had to be changed for that */
+    char **shown; /* [shown_count] the labels that are not the names themselves */
     size_t shown_count;
 } ad_selection;
-/* csv: applied to the source; NULL: found in it where split or the layout ask for one, else folders are the classes. */
+/* csv: the list that labels the pictures; NULL: a list inside the source does where split or the layout asks for one,
+ * and else the folders are the classes. ad_selection_free(out). */
 adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
                         ad_selection *out);
-/* Every picture of the source, in its order, without classes. */
+/* Takes every picture, in the order of the source, without classes. */
 adatom_status ad_select_all(ad_source *source, ad_selection *out);
-/* splits.c: parts of a data set that lie in folders called train, val, test ... The level (0: the topmost folder of the
- * paths) at which folders named `split` are parts and not classes; SIZE_MAX: there is no such folder. */
+/* splits.c: data sets whose parts lie in folders called train, val, test ... Returns the level (0: the topmost folder
+ * of the paths) at which folders named `split` are parts and not classes; SIZE_MAX: there is no such folder. */
 size_t ad_split_level(const ad_source *source, const char *split);
-/* Whether that is the name of the path's folder at that level. */
+/* Whether the path's folder at that level is called `split`. */
 bool ad_in_split(const char *path, size_t level, const char *split);
-/* Classes that are the same class in several parts are a problem in verify and a warning elsewhere. */
+/* Tells of a data set that has several parts inside although no split was chosen: where the same class occurs in two
+ * parts this is a problem in verify; otherwise it is a warning in the log. */
 adatom_status ad_tell_splits(const ad_source *source, const ad_selection *selection, ad_problems *problems);
-/* Rows of the list that name no picture of the source. */
+/* Counts the rows of the list that name no picture of the source. */
 adatom_status ad_count_missing(const ad_source *source, const ad_csv *csv, size_t *missing);
 void ad_selection_free(ad_selection *selection);
 
-/* budget.c: bytes that threads may hold at once while they decode. */
+/* budget.c: how many bytes all threads together may hold while they decode. */
 typedef struct ad_budget ad_budget;
 adatom_status ad_budget_make(adatom_context *ctx, uint64_t bytes, ad_budget **out);
-/* Waits until so many are free, or nothing is taken at all: the largest picture proceeds, too, alone. */
+/* Waits until so many bytes are free, or until nobody holds any: so the largest picture proceeds, too, alone. budget
+ * NULL: does nothing, as in the functions below. */
 void ad_budget_take(ad_budget *budget, uint64_t bytes);
 void ad_budget_give(ad_budget *budget, uint64_t bytes);
-/* Counts bytes that are held whatever happens: the encoded pictures. For between decodings. */
+/* Says how many bytes the encoded pictures hold, which count against the budget. Called between decodings only. */
 void ad_budget_set_aside(ad_budget *budget, uint64_t bytes);
 void ad_budget_destroy(ad_budget *budget);
 
-/* decode.c, image.c. All are safe to call from several threads. */
+/* decode.c, image.c. Several threads may call these functions at the same time. */
 typedef struct ad_image_error {
     adatom_status status;
-    char text[200]; /* predicate: "is truncated"; with status OK what is wrong with a picture that was taken
-                       nevertheless, or "" */
+    /* What is wrong, to follow the picture's name, e.g. "is truncated". With status OK: what is wrong with a picture
+     * that was taken nevertheless, or "". */
+    char text[200];
 } ad_image_error;
 typedef struct ad_image_params {
     int size, resize;
     uint64_t max_pixels;
-    uint8_t background[3]; /* shines through where the picture is transparent */
-    bool allow_truncated;  /* takes what there is of truncated and damaged pictures */
-    ad_budget *budget;     /* NULL: none */
+    uint8_t background[3]; /* RGB, shown where the picture is transparent */
+    bool allow_truncated;  /* take what can be decoded of truncated and damaged pictures */
+    ad_budget *budget;     /* NULL: no limit */
 } ad_image_params;
-/* Decodes a picture of any kind in adatom_picture_kinds (what its content says; of several the first), turns it as EXIF
- * says, lays transparency over the background, scales the shorter side to resize and crops size x size from the centre.
- * out: size*size*3. */
+/* Decodes a picture of any kind in adatom_picture_kinds, which its content decides (of several pictures in a file, the
+ * first): turns it as EXIF says, lays it over the background where it is transparent, scales the shorter side to resize
+ * and crops size x size from the centre. out: size*size*3 bytes. */
 adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
                               ad_image_error *error);
-/* Antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres; then centre crop. */
+/* Scales RGB rows (antialiased bilinear: a triangle filter as wide as the reduction factor, half-pixel centres) and
+ * crops size x size from the centre. out: size*size*3 bytes. */
 adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, int size, int resize, uint8_t *out);
-/* "white", "black", "grey" or RRGGBB in hexadecimal digits; NULL: white. False where it is none of these. */
+/* Reads "white", "black", "grey" or RRGGBB in hexadecimal digits; NULL: white. Returns false for any other text. */
 bool ad_parse_background(const char *text, uint8_t rgb[3]);
 
-/* load.c: reads and decodes the selected pictures, in parallel, into pixels (count*size*size*3). With hashes (count)
- * the encoded bytes are hashed, too. pixels may be NULL: decode only to see whether it works. */
+/* load.c: reads the selected pictures and decodes them in parallel into pixels (count*size*size*3 bytes; NULL: only to
+ * see whether each decodes). hashes: [count] hashes of the encoded bytes; NULL: not wanted. */
 adatom_status ad_load(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
                       ad_problems *problems, uint8_t *pixels, uint64_t *hashes);
 
 /* dataset.c */
+/* Version of the block's layout and of what decoding makes of a picture: raised when either changes. */
 #define AD_DATASET_MAGIC "adatomDS"
-#define AD_DATASET_VERSION 2u /* of the block and of what decoding makes of a picture: raised when either changes */
-/* What a block was made from, of which its file is named. */
+#define AD_DATASET_VERSION 2u
+/* What a block was made from. The two numbers are in its file's name. */
 typedef struct ad_cache_key {
-    uint64_t name;    /* what can be told without reading pictures: their names, the classes, the parameters */
-    uint64_t content; /* the pictures' bytes, too */
+    uint64_t name;    /* hash of what is known without reading pictures: their paths, the classes, the parameters */
+    uint64_t content; /* hash of that and of the pictures' bytes */
 } ad_cache_key;
 typedef struct ad_block_header {
     char magic[8];
@@ -278,53 +298,57 @@ typedef struct ad_block_header {
     ad_cache_key key;
     uint64_t images, classes, text_bytes;
     uint64_t pixels_hash; /* of the pixels */
-    uint64_t checksum;    /* of everything before the pixels but itself */
-} ad_block_header; /* then counts: uint64_t[classes]; class names and paths, each ending in NUL; pixels from a multiple
-                      of 64 */
+    uint64_t checksum;    /* of everything before the pixels but this member */
+    /* Behind the header follow: counts, uint64_t[classes]; the class names, then the paths, each with a NUL; the
+     * pixels, from the next multiple of 64 bytes on. */
+} ad_block_header;
 typedef struct ad_block {
     char *bytes;
     size_t size, pixels_at;
-    bool is_hashed; /* the header's pixels_hash is right */
+    bool is_hashed; /* the header's pixels_hash has been computed */
 } ad_block;
-/* Room for images pictures of size x size with everything but the pixels, key and checksum filled in. */
+/* Makes a block for `images` pictures of size x size, with everything filled in but the pixels, the key and the
+ * checksum. path gives the path of each picture. */
 adatom_status ad_block_make(adatom_context *ctx, int size, int classes, const char *const *names, const size_t *counts,
                             size_t images, const char *(*path)(const void *user, size_t image), const void *user,
                             ad_block *out);
-/* Hashes the pixels, unless that was done. */
+/* Hashes the pixels, unless that has been done, and returns the hash. */
 uint64_t ad_block_hash(ad_block *block);
-/* Takes the block (also on failure) and makes the handle; passed (may be NULL) is emptied. */
+/* Takes ownership of the block, also on failure, and makes the public handle. passed (may be NULL) moves into it and is
+ * emptied. */
 adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed,
                               adatom_dataset **out);
 
-/* Keeps what describe tells of how pictures were decoded. */
+/* Keeps what adatom_dataset_describe() tells of the decoding: the background and the number of damaged pictures. */
 void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
-/* Fills in the defaults. */
+/* Checks the parameters and fills in the defaults. */
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_dataset_params *out);
-/* What a spec stands for: the source to read and the CSV to apply (absent: rows == NULL). Close and free both also on
- * failure. */
+/* Opens what a spec stands for: the source to read and the CSV list to apply (none: csv->rows is NULL). Close and free
+ * both also on failure. */
 adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
                                 ad_source *source, ad_csv *csv);
 
-/* cache.c: blocks on disk. Their keys are made of contents, so that a block is right wherever the pictures lie. */
+/* cache.c: blocks on disk. Keys are made of contents, so that a block is found wherever the pictures lie. These two
+ * compute the key's members. */
 uint64_t ad_cache_name(const ad_selection *selection, const adatom_dataset_params *params);
 uint64_t ad_cache_content(const ad_source *source, const ad_selection *selection, uint64_t name);
-/* Whether there is any block of that name. */
+/* Whether the folder holds any block of that name, whatever its content. */
 bool ad_cache_has(adatom_context *ctx, const char *folder, uint64_t name);
-/* OK with block->bytes NULL where there is none or a damaged one. */
+/* Reads a block. Where there is none, or a damaged one, it returns OK with block->bytes NULL. */
 adatom_status ad_cache_load(adatom_context *ctx, const char *folder, ad_cache_key key, ad_block *block);
-/* A cache that can't be written is only worth a warning. The blocks that were longest not used go, so that at most
- * limit bytes stay besides this one. */
+/* Writes the block; a failure is only a warning in the log. Then removes the blocks that were not used for the longest
+ * time, until at most `limit` bytes stay besides this one. */
 void ad_cache_store(adatom_context *ctx, const char *folder, ad_cache_key key, uint64_t limit, ad_block *block);
 
-/* seen.c: which content a file had when it was last read, so that it needn't be read to know it. Of archives: what is
- * in them. */
+/* seen.c: remembers the hash of each file's content, and the list of an archive's members, so that unchanged files need
+ * not be read again. ad_seen_load() fills these into the source, ad_seen_store() keeps them in the cache folder. */
 adatom_status ad_seen_load(ad_source *source, const char *folder);
 void ad_seen_store(ad_source *source, const char *folder);
 
-/* shapes.c: the procedural data set. split is base, val, novel or all. */
+/* shapes.c: the procedural data set. split: base, val, novel or all; NULL: all. */
 adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
                              ad_block *block);
 uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params);
-/* Picture number `picture` of class 0..103, size*size*3 bytes. */
+/* Draws picture number `picture` of class 0..103 into out, size*size*3 bytes. */
 void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uint8_t *out);
 #endif

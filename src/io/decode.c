@@ -1,4 +1,4 @@
-/* Encoded picture -> square uint8 RGB: which decoder, and what all of them share. */
+/* Decodes a picture to square uint8 RGB: chooses the decoder, and has what all decoders share. */
 #include "io/decode.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ adatom_status ad_picture_begin(ad_decoding *d, int64_t width, int64_t height, in
     if (width > INT32_MAX || height > INT32_MAX || (uint64_t)width * (uint64_t)height > p->max_pixels)
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is %lld x %lld pixels, more than the %llu accepted",
                                (long long)width, (long long)height, (unsigned long long)p->max_pixels);
-    /* A strip is scaled until its shorter side fits: the longer one must stay within reason, too. */
+    /* The shorter side is scaled to fit, so that a long strip would become much longer than the square. */
     if (AD_MAX(width, height) / AD_MIN(width, height) > 1024)
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a strip of %d x %d pixels", (int)width, (int)height);
     ad_budget_take(p->budget, need);
@@ -87,7 +87,7 @@ static bool is_heif(const uint8_t *b, size_t n) {
     return false;
 }
 
-/* libheif reads two kinds that users know by two names. */
+/* One row has two kinds where one library reads both. */
 static const struct {
     const char *name, *library;
     bool (*is)(const uint8_t *bytes, size_t size);
@@ -171,7 +171,7 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_ima
         return ad_picture_fail(&d, ADATOM_BAD_DATA, "is %s; this build reads no %s (built without %s)", what,
                                kinds[kind].name, kinds[kind].library);
     adatom_status status = kinds[kind].decode(&d);
-    if (status == ADATOM_OK && d.fit.row == 0) status = error->status = ADATOM_BAD_DATA; /* there is nothing to take */
+    if (status == ADATOM_OK && d.fit.row == 0) status = error->status = ADATOM_BAD_DATA; /* not even one row came */
     if (status == ADATOM_OK) {
         for (int i = 0; i < d.width; i++) memcpy(d.row + (size_t)i * 3, params->background, 3);
         while (d.fit.row < d.height) ad_fit_row(&d.fit, d.row);

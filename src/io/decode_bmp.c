@@ -1,5 +1,5 @@
-/* BMP by a reader of our own: every header from OS/2's to version 5, 1 to 32 bits, palettes and bit masks, from the
- * bottom or the top. */
+/* Decodes BMP without a library: every header from OS/2's to version 5, 1 to 32 bits, palettes and bit masks, rows from
+ * the bottom or the top. */
 #include "io/decode.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ enum {
     ALPHA_BITFIELDS = 6,
 };
 
-/* Where a channel stands in a pixel's bits; without bits it isn't there. */
+/* Where a channel is in a pixel's bits; bits 0: the picture does not have it. */
 typedef struct channel {
     unsigned shift, bits;
 } channel;
@@ -24,9 +24,9 @@ typedef struct channel {
 typedef struct reader {
     const uint8_t *bytes;
     size_t size;
-    uint64_t offset, stride; /* of the pixels; from row to row */
+    uint64_t offset, stride; /* offset of the pixels in the file; bytes from row to row */
     int64_t width, height;
-    unsigned bits, colours, colour_bytes; /* a pixel; of the palette; an entry of it */
+    unsigned bits, colours, colour_bytes; /* bits of a pixel; entries of the palette; bytes of an entry */
     const uint8_t *palette;
     channel channels[4];
     bool top_down, has_alpha;
@@ -40,7 +40,7 @@ static channel channel_of(uint32_t mask) {
     return c;
 }
 
-/* A channel's value in eight bits: short ones are repeated, so that all ones are 255. */
+/* A channel's value in eight bits. The bits of a shorter value are repeated, so that all ones become 255. */
 static uint8_t eight_bits(uint32_t pixel, channel c) {
     if (!c.bits) return 0;
     uint32_t value = pixel >> c.shift & (c.bits < 32 ? (1u << c.bits) - 1 : UINT32_MAX);
@@ -50,7 +50,7 @@ static uint8_t eight_bits(uint32_t pixel, channel c) {
     return (uint8_t)value;
 }
 
-/* The stored row that is shown as row y, NULL where the file ends before it. */
+/* The stored row that is shown as row y; NULL: the file ends before it. */
 static const uint8_t *row_at(const reader *r, int64_t y) {
     const uint64_t stored = (uint64_t)(r->top_down ? y : r->height - 1 - y), at = r->offset + stored * r->stride;
     return at <= r->size && r->stride <= r->size - at ? r->bytes + at : NULL;
@@ -65,7 +65,8 @@ static uint32_t pixel_at(const reader *r, const uint8_t *row, int64_t x) {
     }
 }
 
-/* Writers that don't know of alpha leave 0 in it: a picture of which nothing could be seen is opaque. */
+/* Whether all alphas are 0. Programs that do not know of alpha leave it 0; such a picture is taken as opaque, since
+ * nothing of it would be seen. */
 static bool is_all_clear(const reader *r) {
     for (int64_t y = 0; y < r->height; y++) {
         const uint8_t *row = row_at(r, y);
@@ -162,9 +163,9 @@ adatom_status ad_decode_bmp(ad_decoding *d) {
     uint8_t *row = NULL;
     AD_TRY(read_header(d, &r));
     AD_TRY(ad_picture_begin(d, r.width, r.height, 1, 1, (uint64_t)AD_MAX(r.width, 0) * 8));
-    if (!row_at(&r, r.top_down ? r.height - 1 : 0)) { /* the one that is stored last */
+    if (!row_at(&r, r.top_down ? r.height - 1 : 0)) { /* the last row in the file */
         AD_TRY(ad_picture_damaged(d, "is truncated"));
-        if (!row_at(&r, r.top_down ? 0 : r.height - 1)) goto done; /* there is nothing of it */
+        if (!row_at(&r, r.top_down ? 0 : r.height - 1)) goto done; /* not even the first row in the file is whole */
     }
     r.has_alpha = r.channels[3].bits && !is_all_clear(&r);
     if (!(row = ad_malloc(NULL, (size_t)r.width, 4))) return ad_picture_out_of_memory(d);

@@ -1,9 +1,10 @@
-/* GIF by stb_image, after a look of our own at whether the file can hold what its header says. */
+/* Decodes GIF with stb_image, after checking whether the file can hold what its header says. */
 #include "io/decode.h"
 
 #include <string.h>
 
-#pragma GCC diagnostic ignored "-Wunused-function" /* of stb_image: told at the end of the file */
+/* This one is not within push and pop, since gcc gives the warning at the end of the file. */
+#pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -21,7 +22,7 @@
 #include <stb_image.h>
 #pragma GCC diagnostic pop
 
-/* Gives stb_image's rows. */
+/* Decodes with stb_image and hands over its rows. */
 static adatom_status decode(ad_decoding *d) {
     enum { channels = 4 };
     int width = 0, height = 0, found = 0;
@@ -48,12 +49,12 @@ typedef struct gif_reader {
     size_t size, at, block_left;
 } gif_reader;
 
-/* The next byte of the data blocks at hand; -1 at their end, -2 at that of the file. */
+/* The next byte of the current data blocks; -1: the blocks end, -2: the file ends. */
 static int gif_byte(gif_reader *r) {
     if (r->block_left == 0) {
         if (r->at >= r->size) return -2;
         r->block_left = r->bytes[r->at];
-        if (r->block_left == 0) return -1; /* stays there */
+        if (r->block_left == 0) return -1; /* the block's end mark is left for gif_skip_blocks() */
         r->at++;
     }
     if (r->at >= r->size) return -2;
@@ -61,7 +62,7 @@ static int gif_byte(gif_reader *r) {
     return r->bytes[r->at++];
 }
 
-/* Passes over the rest of data blocks and their end; false where the file ends before. */
+/* Skips the rest of the data blocks and their end mark; false: the file ends before. */
 static bool gif_skip_blocks(gif_reader *r) {
     r->at += r->block_left;
     r->block_left = 0;
@@ -69,7 +70,7 @@ static bool gif_skip_blocks(gif_reader *r) {
     return r->at++ < r->size;
 }
 
-/* How many pixels the LZW codes of a frame stand for, at most `wanted`: the decoder's work without pixels. */
+/* Counts the pixels that a frame's LZW codes stand for, at most `wanted`, without making any. */
 static uint64_t gif_count_pixels(gif_reader *r, unsigned first_bits, uint64_t wanted) {
     uint16_t lengths[4096];
     const unsigned clear = 1u << first_bits;
@@ -132,7 +133,7 @@ adatom_status ad_decode_gif(ad_decoding *d) {
         } else if (b[r.at] == ',') {
             whole = false;
         } else if (framed) {
-            break; /* something else follows the frame: no matter */
+            break; /* what follows the first frame does not matter */
         } else {
             return ad_picture_fail(d, ADATOM_BAD_DATA, "is a GIF picture with a damaged header");
         }

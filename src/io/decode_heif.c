@@ -1,6 +1,6 @@
-/* HEIC and AVIF by libheif, which turns the pictures itself as their boxes say: EXIF's orientation must not be applied
- * a second time. The library is loaded when the first such picture comes: with the codecs behind it, it would nearly
- * double the time that every command takes to start. */
+/* Decodes HEIC and AVIF with libheif. libheif itself turns the pictures as their boxes say, so that EXIF's orientation
+ * must not be applied a second time. The library is loaded when the first such picture comes: linked, it and the codecs
+ * behind it would nearly double the time that every command takes to start. */
 #include "io/decode.h"
 
 #ifdef ADATOM_HAS_HEIF
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define LIBRARY "libheif.so.1"
-/* What is used of it. */
+/* The functions of libheif that are used, without "heif_". */
 #define FUNCTIONS(X)                                                                                                   \
     X(context_alloc)                                                                                                   \
     X(context_free)                                                                                                    \
@@ -33,7 +33,7 @@ typedef struct library {
     FUNCTIONS(POINTER)
 } library;
 
-/* It stays loaded once it is. */
+/* Loads the library, which stays loaded; false: it is not there or lacks a function. */
 static bool load(library *out) {
     void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) return false;
@@ -52,7 +52,7 @@ static bool load(library *out) {
 static adatom_status complain(ad_decoding *d, struct heif_error error) {
     if (error.code == heif_error_Memory_allocation_error && error.subcode != heif_suberror_Security_limit_exceeded)
         return ad_picture_out_of_memory(d);
-    char text[121]; /* a line of its own in some versions */
+    char text[121]; /* some versions end the message with a new line */
     snprintf(text, sizeof text, "%s", error.message ? error.message : "no reason given");
     text[strcspn(text, "\n")] = 0;
     if (error.subcode == heif_suberror_End_of_data) return ad_picture_damaged(d, "is truncated (%s)", text);
@@ -86,7 +86,7 @@ adatom_status ad_decode_heif(ad_decoding *d) {
     error = lib.decode_image(handle, &image, heif_colorspace_RGB,
                              alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
     if (error.code != heif_error_Ok) AD_TRY(complain(d, error));
-    if (!image) goto done; /* damaged, which is allowed: there is nothing of it */
+    if (!image) goto done; /* damaged, which is allowed, and without any row */
     int stride = 0;
     const uint8_t *plane = lib.image_get_plane_readonly(image, heif_channel_interleaved, &stride);
     if (!plane || lib.image_get_width(image, heif_channel_interleaved) != d->width ||

@@ -1,19 +1,20 @@
-/* JPEG by libjpeg-turbo. What it only warns of is damage here. */
+/* Decodes JPEG with libjpeg-turbo. Most of its warnings count as damage here. */
 #include "io/decode.h"
 
 #include <setjmp.h>
-#include <stdio.h> /* jpeglib.h needs it */
+#include <stdio.h> /* jpeglib.h needs FILE */
 #include <string.h>
 
 #include <jerror.h>
 #include <jpeglib.h>
 
 enum {
-    /* The decoder scales only as long as so many of its pixels an axis become one: fewer where that saves most. */
+    /* libjpeg scales by 2, 4 or 8 only as long as at least this many pixels an axis remain for one of the result; of
+       large pictures fewer, as they save most. */
     OVERSAMPLING = 4,
     OVERSAMPLING_LARGE = 2,
     LARGE_PIXELS = 4 << 20,
-    SCANS_MAX = 200, /* an honest encoder makes about ten; each costs as much as a picture */
+    SCANS_MAX = 200, /* an encoder makes about ten; decoding each costs as much as a picture */
 };
 
 typedef struct reader {
@@ -23,8 +24,8 @@ typedef struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
     bool truncated, damaged, out_of_memory, tolerant;
-    int scan;            /* the last one looked at */
-    unsigned components; /* a bit for each that a scan had */
+    int scan;            /* number of the last scan that was noted */
+    unsigned components; /* a bit for each component that occurred in a scan */
     uint8_t *row;
     char text[JMSG_LENGTH_MAX];
 } reader;
@@ -39,7 +40,7 @@ _Noreturn static void on_error(j_common_ptr common) {
 static void on_message(j_common_ptr common, int level) {
     reader *r = common->client_data;
     if (level >= 0) return;
-    switch (common->err->msg_code) { /* those that say nothing about the pixels */
+    switch (common->err->msg_code) { /* these warnings say nothing about the pixels */
     case JWRN_ADOBE_XFORM:
     case JWRN_BOGUS_ICC:
     case JWRN_JFIF_MAJOR:
@@ -81,7 +82,7 @@ static void note_scan(j_decompress_ptr jpeg) {
     for (int i = 0; i < jpeg->comps_in_scan; i++) r->components |= 1u << jpeg->cur_comp_info[i]->component_index;
 }
 
-/* Called again and again while the scans of a picture with several are read. */
+/* libjpeg calls this repeatedly while it reads the scans of a picture. */
 static void on_progress(j_common_ptr common) {
     reader *r = common->client_data;
     j_decompress_ptr jpeg = &r->jpeg;
@@ -102,7 +103,7 @@ static int orientation_of(const struct jpeg_decompress_struct *jpeg) {
     return 1;
 }
 
-/* Coefficients of a picture with several scans are held until the last of them was read; else a few rows are. */
+/* Bytes that libjpeg will hold: a few rows, and all coefficients of a picture with several scans. */
 static uint64_t need_of(j_decompress_ptr jpeg) {
     uint64_t need = (uint64_t)jpeg->image_width * (unsigned)jpeg->num_components * 64;
     for (int c = 0; jpeg_has_multiple_scans(jpeg) && c < jpeg->num_components; c++) {
@@ -113,7 +114,7 @@ static uint64_t need_of(j_decompress_ptr jpeg) {
     return need;
 }
 
-/* Whether scans brought every bit of every coefficient: a file can be cut between two of them and closed again. */
+/* Whether the scans brought every bit of every coefficient: a file may be cut between scans and yet end properly. */
 static bool is_complete(const reader *r) {
     const struct jpeg_decompress_struct *jpeg = &r->jpeg;
     if (r->components + 1 != 1u << jpeg->num_components) return false;
@@ -123,10 +124,11 @@ static bool is_complete(const reader *r) {
     return true;
 }
 
-/* a * b / 255, rounded */
+/* a * b / 255, rounded. */
 static uint8_t scaled(unsigned a, unsigned b) { return (uint8_t)((a * b + 127) / 255); }
 
-/* Four-component files hold 255 minus the ink, as Adobe's programs write them: the light that comes through. */
+/* Turns CMYK into RGB in place. Files with four components hold 255 minus the ink, as Adobe's programs write them,
+ * which is the light that comes through. */
 static void light_to_rgb(uint8_t *row, int width) {
     uint8_t *out = row;
     for (int i = 0; i < width; i++, row += 4, out += 3) {
@@ -143,7 +145,7 @@ static adatom_status complain(ad_decoding *d, const reader *r) {
     return ad_picture_damaged(d, "is damaged (%s)", r->text);
 }
 
-/* Everything from the header on. Leaves by longjmp where libjpeg gives up. */
+/* Reads everything from the header on. Where libjpeg gives up, control leaves by longjmp to r->escape. */
 static adatom_status read_rows(ad_decoding *d, reader *r) {
     j_decompress_ptr jpeg = &r->jpeg;
     adatom_status status = ADATOM_OK;
@@ -185,7 +187,7 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
         if (channels == 4) light_to_rgb(r->row, d->width);
         ad_picture_row(d, r->row, channels == 4 ? 3 : channels);
     }
-    bool complete = is_complete(r); /* what it looks at goes with the next call */
+    bool complete = is_complete(r); /* asked before the next call frees what it reads */
     jpeg_finish_decompress(jpeg);
     if (r->truncated || r->damaged) return complain(d, r);
     if (!complete) return ad_picture_damaged(d, "is truncated (scans are missing)");

@@ -1,4 +1,4 @@
-/* PNG by libpng: checksums are checked, 16 bits become 8, palettes colours. */
+/* Decodes PNG with libpng: checksums are verified, 16 bits become 8, palette indices become colours. */
 #include "io/decode.h"
 
 #include <setjmp.h>
@@ -16,7 +16,7 @@ typedef struct reader {
     size_t at;
     bool truncated, damaged, out_of_memory;
     int channels, passes;
-    uint8_t *rows; /* one, or all of an interlaced picture */
+    uint8_t *rows; /* one row; of an interlaced picture all rows */
     char text[100];
 } reader;
 
@@ -26,7 +26,7 @@ _Noreturn static void on_error(png_structp png, png_const_charp text) {
     longjmp(r->escape, 1);
 }
 
-/* Of what libpng only warns of, this means that pixels aren't what they were. */
+/* The libpng warnings that count as damage: those after which pixels are wrong. */
 static void on_warning(png_structp png, png_const_charp text) {
     reader *r = png_get_error_ptr(png);
     bool pixels = (!strncmp(text, "IDAT", 4) && !strstr(text, "xtra compressed")) || strstr(text, "CRC error") ||
@@ -58,7 +58,7 @@ static void on_free(png_structp png, png_voidp memory) {
     ad_free(memory);
 }
 
-/* ImageMagick's older way: "\nexif\n    LENGTH\nhexadecimal digits in lines". */
+/* Reads EXIF as older versions of ImageMagick write it: "\nexif\n    LENGTH\n", then hexadecimal digits in lines. */
 static int orientation_of_profile(const uint8_t *text, size_t size) {
     uint8_t block[4096];
     size_t at = 0, count = 0;
@@ -79,8 +79,8 @@ static int orientation_of_profile(const uint8_t *text, size_t size) {
     return ad_exif_orientation(block, count);
 }
 
-/* The chunk may follow the pixels, which are turned as they come: so it is looked for first. libpng checks its sum
- * later. */
+/* The orientation. It is looked up before decoding, since rows are turned as they come and its chunk may follow the
+ * pixels. libpng verifies the chunk's checksum later. */
 static int orientation_of(const uint8_t *bytes, size_t size) {
     static const char profile[] = "Raw profile type exif";
     int orientation = 1;
@@ -94,7 +94,7 @@ static int orientation_of(const uint8_t *bytes, size_t size) {
             size_t left = length - sizeof profile;
             if (!memcmp(type, "tEXt", 4)) orientation = orientation_of_profile(data, left);
             if (!memcmp(type, "zTXt", 4) && left > 1) {
-                uint8_t text[8192]; /* the orientation stands in the first block of EXIF */
+                uint8_t text[8192]; /* enough: the orientation is in EXIF's first block */
                 z_stream stream = {.next_in = (z_const Bytef *)data + 1,
                                    .avail_in = (uInt)left - 1,
                                    .next_out = text,
@@ -117,7 +117,7 @@ static adatom_status complain(ad_decoding *d, const reader *r) {
     return ad_picture_damaged(d, "is damaged (%s)", r->text);
 }
 
-/* What pixels need not know is passed over, its checksum apart. */
+/* Chunks that do not affect the pixels are skipped; their checksums are verified all the same. */
 static void choose_chunks(png_structp png) {
     static const png_byte passed_over[] =
         "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt";
@@ -125,16 +125,16 @@ static void choose_chunks(png_structp png) {
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, passed_over, sizeof passed_over / 5);
 }
 
-/* Leaves by longjmp where libpng gives up. */
+/* Where libpng gives up, control leaves by longjmp to r->escape. */
 static adatom_status read_rows(ad_decoding *d, reader *r) {
     png_structp png = r->png;
     adatom_status status = ADATOM_OK;
     png_set_read_fn(png, r, on_read);
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ad_picture_begin says what is too much */
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ad_picture_begin() limits the size instead */
     choose_chunks(png);
     if (d->params->allow_truncated) {
         png_set_crc_action(png, PNG_CRC_WARN_USE, PNG_CRC_WARN_DISCARD);
-        png_set_compression_buffer_size(png, 64); /* what is left of a smaller piece than this is lost */
+        png_set_compression_buffer_size(png, 64); /* small pieces, since a truncated piece is lost as a whole */
     } else {
         png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     }
@@ -142,7 +142,7 @@ static adatom_status read_rows(ad_decoding *d, reader *r) {
     const int64_t width = png_get_image_width(png, r->info), height = png_get_image_height(png, r->info);
     const bool interlaced = png_get_interlace_type(png, r->info) != PNG_INTERLACE_NONE;
     const uint64_t rows = interlaced ? (uint64_t)height : 1;
-    /* Before libpng makes room for rows of this width. */
+    /* This comes before libpng allocates rows of that width. */
     AD_TRY(ad_picture_begin(d, width, height, 1, orientation_of(d->bytes, d->size), (uint64_t)width * 4 * (rows + 8)));
     png_set_expand(png);
     png_set_scale_16(png);

@@ -1,4 +1,4 @@
-/* PNM (P1 to P6) and PAM (P7), with samples of any maximum up to 65535. */
+/* Decodes PNM (P1 to P6) and PAM (P7) without a library, with samples of any maximum up to 65535. */
 #include "io/decode.h"
 
 #include <string.h>
@@ -7,14 +7,14 @@ typedef struct reader {
     const uint8_t *bytes;
     size_t size, at;
     int64_t width, height;
-    unsigned maximum, channels; /* samples of a pixel */
-    bool plain, bits;           /* decimal numbers; one bit a pixel, 1 being black */
+    unsigned maximum, channels; /* maximum: the largest value of a sample; channels: samples a pixel */
+    bool plain, bits;           /* plain: samples are decimal numbers; bits: one bit a pixel, where 1 is black */
 } reader;
 
 static bool is_space(unsigned c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 static bool is_digit(unsigned c) { return c >= '0' && c <= '9'; }
 
-/* Passes over white space and comments; false at the end of the file. */
+/* Skips white space and comments; false at the end of the file. */
 static bool skip_space(reader *r) {
     bool comment = false;
     for (; r->at < r->size; r->at++) {
@@ -30,7 +30,7 @@ static bool skip_space(reader *r) {
     return false;
 }
 
-/* The next number; -1 where there is none, huge ones are cut. */
+/* The next decimal number, at most INT32_MAX; -1: there is none. */
 static int64_t next_number(reader *r) {
     int64_t value = 0;
     if (!skip_space(r) || !is_digit(r->bytes[r->at])) return -1;
@@ -80,25 +80,25 @@ static bool read_header(reader *r) {
         r->plain = kind <= 3;
         r->bits = kind == 1 || kind == 4;
     }
-    if (r->at == r->size) return true; /* nothing follows: truncated */
+    if (r->at == r->size) return true; /* no pixels follow; the rows will be found missing */
     if (!r->plain && !is_space(r->bytes[r->at++])) return false;
     return true;
 }
 
-/* The bytes of a row as stored; the least there can be where numbers are decimal. */
+/* The bytes that a row takes in the file; of a plain file the least that it can take. */
 static uint64_t row_bytes(const reader *r) {
     if (r->bits && !r->plain) return ((uint64_t)r->width + 7) / 8;
     return (uint64_t)r->width * r->channels * (!r->plain && r->maximum > 255 ? 2 : 1);
 }
 
-/* A sample of the row, -1 where a plain file has no number. */
+/* Sample i of the row at row_at; a plain file's next sample, -1 where there is no number. */
 static int64_t sample(reader *r, size_t row_at, size_t i) {
     const uint8_t *row = r->bytes + row_at;
     if (r->bits && !r->plain) return !(row[i / 8] >> (7 - i % 8) & 1);
     if (!r->plain) return r->maximum > 255 ? ad_be16(row + 2 * i) : row[i];
     if (!r->bits) return next_number(r);
     if (!skip_space(r) || (r->bytes[r->at] != '0' && r->bytes[r->at] != '1')) return -1;
-    return r->bytes[r->at++] == '0'; /* digits need no space between them */
+    return r->bytes[r->at++] == '0'; /* plain bitmaps need no space between digits */
 }
 
 adatom_status ad_decode_pnm(ad_decoding *d) {

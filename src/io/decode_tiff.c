@@ -1,4 +1,4 @@
-/* TIFF by libtiff, first page, of whatever sort libtiff makes RGB of. */
+/* Decodes the first page of a TIFF with libtiff's RGBA interface. */
 #include "io/decode.h"
 
 #ifdef ADATOM_HAS_TIFF
@@ -10,7 +10,7 @@
 typedef struct reader {
     const uint8_t *bytes;
     uint64_t size, at;
-    char text[160]; /* the first thing that libtiff complained of */
+    char text[160]; /* libtiff's first error message */
 } reader;
 
 static tmsize_t on_read(thandle_t handle, void *out, tmsize_t count) {
@@ -41,8 +41,8 @@ static int on_close(thandle_t handle) {
 
 static toff_t on_size(thandle_t handle) { return ((reader *)handle)->size; }
 
-static int on_map(thandle_t handle, void **base,
-                  toff_t *size) { /* strips that aren't compressed are read without a copy */
+/* Gives libtiff the file in memory, so that it reads uncompressed strips without a copy. */
+static int on_map(thandle_t handle, void **base, toff_t *size) {
     reader *r = handle;
     union {
         const uint8_t *constant;
@@ -73,7 +73,7 @@ static int on_warning(TIFF *tiff, void *user, const char *module, const char *fo
     (void)module;
     (void)format;
     (void)args;
-    return 1; /* unknown tags and the like */
+    return 1; /* warnings are of unknown tags and the like */
 }
 
 static adatom_status complain(ad_decoding *d, const reader *r) {
@@ -104,7 +104,7 @@ static adatom_status read_rows(ad_decoding *d, reader *r, TIFF *tiff) {
     TIFFRGBAImage image;
     if (!TIFFRGBAImageBegin(&image, tiff, !d->params->allow_truncated, reason))
         return ad_picture_fail(d, ADATOM_BAD_DATA, "is a TIFF picture that cannot be read (%.120s)", reason);
-    image.req_orientation = image.orientation; /* as it is stored: it is turned later */
+    image.req_orientation = image.orientation; /* rows come as they are stored; ad_picture_row() turns the picture */
     uint32_t *raster = ad_calloc(NULL, (size_t)width, (size_t)height * sizeof *raster);
     if (!raster) {
         status = ad_picture_out_of_memory(d);
@@ -113,11 +113,11 @@ static adatom_status read_rows(ad_decoding *d, reader *r, TIFF *tiff) {
         bool read = TIFFRGBAImageGet(&image, raster, width, height);
         if (!read || *r->text) status = complain(d, r);
     }
-    /* libtiff multiplies colours by an alpha that stands apart, but not greys. */
+    /* libtiff multiplies colours by an unassociated alpha, but not grey values. */
     const bool greys = image.photometric == PHOTOMETRIC_MINISBLACK || image.photometric == PHOTOMETRIC_MINISWHITE;
     const bool apart = greys && image.alpha == EXTRASAMPLE_UNASSALPHA;
     for (uint32_t y = 0; status == ADATOM_OK && y < height; y++) {
-        uint8_t *row = (uint8_t *)(raster + (size_t)y * width); /* colours are multiplied by alpha already */
+        uint8_t *row = (uint8_t *)(raster + (size_t)y * width);
         for (uint32_t x = 0; x < width; x++) {
             uint32_t pixel = raster[(size_t)y * width + x], alpha = TIFFGetA(pixel);
             const uint8_t *b = d->params->background;

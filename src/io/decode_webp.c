@@ -1,4 +1,4 @@
-/* WebP by libwebp; of an animation the first frame on its canvas. */
+/* Decodes WebP with libwebp; of an animation the first frame, placed on its canvas. */
 #include "io/decode.h"
 
 #ifdef ADATOM_HAS_WEBP
@@ -18,7 +18,7 @@ static adatom_status complain(ad_decoding *d, VP8StatusCode code) {
     }
 }
 
-/* The frame into the canvas, whose pixels are `channels` bytes. */
+/* Decodes the frame into its place on the canvas, whose pixels have `channels` bytes. */
 static adatom_status decode_frame(ad_decoding *d, const WebPIterator *frame, uint8_t *canvas, int channels) {
     const size_t stride = (size_t)d->width * (size_t)channels;
     uint8_t *at = canvas + (size_t)frame->y_offset * stride + (size_t)(frame->x_offset * channels);
@@ -31,7 +31,8 @@ static adatom_status decode_frame(ad_decoding *d, const WebPIterator *frame, uin
     config.output.u.RGBA.stride = (int)stride;
     config.output.u.RGBA.size = stride * (size_t)(frame->height - 1) + (size_t)(frame->width * channels);
     VP8StatusCode code = VP8_STATUS_OUT_OF_MEMORY;
-    if (d->params->allow_truncated) { /* piece by piece, which leaves what was decoded of a file that ends too early */
+    /* The incremental decoder leaves what it has decoded of a file that ends too early. */
+    if (d->params->allow_truncated) {
         WebPIDecoder *decoder = WebPIDecode(NULL, 0, &config);
         if (decoder) code = WebPIAppend(decoder, frame->fragment.bytes, frame->fragment.size);
         WebPIDelete(decoder);

@@ -1,4 +1,4 @@
-/* The one thing we want to know of EXIF: how the picture stands. */
+/* Reads the orientation from EXIF; nothing else of EXIF is used. */
 #include "io/decode.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Rows of a picture -> square uint8 RGB: antialiased scaling, centre crop, orientation. */
+/* Turns the rows of a picture into square uint8 RGB: antialiased scaling, crop from the centre, orientation. */
 #include "io/decode.h"
 
 #include <math.h>
@@ -10,9 +10,9 @@ static void axis_free(ad_axis *a) {
     ad_free(a->weights);
 }
 
-/* One axis of the triangle filter: output pixel i of `count` reads taps[i] weights from input pixel first[i] on. The
- * output is pixels offset..offset+count-1 of an axis that scales `extent` input pixels to `out`; there are `in` of
- * them, the last maybe in part. */
+/* Makes one axis of the triangle filter: output pixel i of `count` is the weighted sum of taps[i] input pixels from
+ * first[i] on. The outputs are pixels offset..offset+count-1 of an axis on which `extent` input pixels become `out`.
+ * There are `in` input pixels, of which the last may count only in part (extent < in). */
 static adatom_status axis_make(double extent, int in, int out, int offset, int count, ad_axis *a) {
     double scale = extent / out, support = AD_MAX(scale, 1.0);
     a->taps_max = (int)(2 * support) + 3;
@@ -34,7 +34,7 @@ static adatom_status axis_make(double extent, int in, int out, int offset, int c
     return ADATOM_OK;
 }
 
-/* In which direction the stored axes run, by EXIF orientation. */
+/* Whether the stored axes run backwards in the shown picture, by EXIF orientation. */
 static bool x_reversed(int orientation) {
     return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
 }
@@ -55,15 +55,16 @@ adatom_status ad_fit_begin(ad_fit *fit, int width, int height, int shrink, int o
     int shorter = AD_MIN(width, height);
     int scaled_width = (int)((int64_t)width * resize / shorter),
         scaled_height = (int)((int64_t)height * resize / shorter);
-    /* The crop is centred in the picture as it stands; an odd pixel falls on the other side of an axis that runs
-     * backwards. */
+    /* The crop is centred in the shown picture. Where an axis runs backwards, the odd pixel of the crop is on the other
+     * side. */
     int left = (scaled_width - size) / 2, top = (scaled_height - size) / 2;
     if (x_reversed(orientation)) left = scaled_width - size - left;
     if (y_reversed(orientation)) top = scaled_height - size - top;
     AD_TRY(axis_make((double)width / shrink, fit->width, scaled_width, left, size, &fit->x));
     AD_TRY(axis_make((double)height / shrink, fit->height, scaled_height, top, size, &fit->y));
     fit->open_max = 1;
-    for (int i = 0, from = 0; i < size; i++) { /* rows from..i of the square are open when row first[i] comes */
+    /* While row first[i] of the picture comes, rows from..i of the square are unfinished. */
+    for (int i = 0, from = 0; i < size; i++) {
         while (fit->y.first[from] + fit->y.taps[from] <= fit->y.first[i]) from++;
         fit->open_max = AD_MAX(fit->open_max, i - from + 1);
     }
@@ -77,7 +78,7 @@ done:
     return status;
 }
 
-/* Row i of the square as the picture is stored goes to where it stands in the picture as it is shown. */
+/* Writes row i of the square, in the order of storage, to its place in the shown picture. */
 static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
     const int size = fit->size, last = size - 1;
     const bool transposed = fit->orientation >= 5, back = x_reversed(fit->orientation);
@@ -96,8 +97,8 @@ static void write_row(const ad_fit *fit, int i, const uint8_t *rgb) {
 
 typedef float four __attribute__((vector_size(16), aligned(4)));
 
-/* The row as numbers once, then the taps of each pixel of the square: four lanes for three colours, the fourth being
- * whatever follows. */
+/* Scales a row horizontally. It is first converted to floats once. Each pixel's taps are then summed in vectors of four
+ * lanes: three colours, and a fourth lane that is ignored. */
 static void scale_row(const ad_fit *fit, const uint8_t *restrict rgb) {
     const int size = fit->size, taps_max = fit->x.taps_max;
     const int *restrict first = fit->x.first, *restrict taps = fit->x.taps;
@@ -133,7 +134,7 @@ void ad_fit_row(ad_fit *fit, const uint8_t *rgb) {
         write_row(fit, r, rgb);
         return;
     }
-    if (fit->done == fit->size || r < fit->y.first[fit->done]) return; /* outside of the crop */
+    if (fit->done == fit->size || r < fit->y.first[fit->done]) return; /* the row is outside the crop */
     scale_row(fit, rgb);
     const size_t stride = (size_t)fit->size * 3;
     for (int i = fit->done; i < fit->size && fit->y.first[i] <= r; i++) {

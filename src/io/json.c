@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What jansson takes for a value, roughly: empty arrays and objects have room for members. */
+/* About how many bytes jansson takes for a value: empty arrays and objects have room for members, too. */
 enum { OBJECT_BYTES = 320, ARRAY_BYTES = 144, STRING_BYTES = 88, SCALAR_BYTES = 40 };
-#define FREE_BYTES ((size_t)64 << 20) /* what any text may take */
-#define MOST_TIMES 28                 /* a file of many small tensors needs 20, a list of many small episodes 26 */
+#define FREE_BYTES ((size_t)64 << 20) /* any text may take this much */
+/* The values of a text may take this many times its size: those of a file of many small tensors take 20 times, those of
+ * a list of many small episodes 26 times. */
+#define MOST_TIMES 28
 
-/* What the values would take, and how deep they are: a look at the brackets, quotes and commas. */
+/* Estimates, from brackets, quotes and commas alone, how many bytes the values would take; *deepest: how deep they are
+ * nested. */
 static size_t estimate(const char *text, size_t size, int *deepest) {
     size_t bytes = 0;
     int depth = 0;
@@ -53,11 +56,11 @@ adatom_status ad_json_parse(adatom_context *ctx, const char *text, size_t size, 
                  "its values would take %zu MiB, which is too much for a text of %zu MiB", bytes >> 20, size >> 20);
         return ADATOM_BAD_DATA;
     }
-    void *before = ad_c_locale_enter(); /* jansson knows of decimal points of one byte only */
+    void *before = ad_c_locale_enter(); /* jansson fails in locales whose decimal point has several bytes */
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, error);
     ad_c_locale_leave(before);
     if (*out) return ADATOM_OK;
-    /* Where memory is lacking jansson fails without a word on the text. */
+    /* Without memory jansson fails and leaves the error's text empty. */
     if (json_error_code(error) == json_error_out_of_memory || !error->text[0])
         return ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for %zu bytes of JSON", size);
     return ADATOM_BAD_DATA;

@@ -1,4 +1,4 @@
-/* Reads the selected pictures and decodes them in parallel. What comes out doesn't depend on the number of threads. */
+/* Reads the selected pictures and decodes them in parallel. The result does not depend on the number of threads. */
 #include "io/dataset.h"
 
 #include <omp.h>
@@ -9,7 +9,7 @@ enum { BATCH_PICTURES = 512 };
 #define BATCH_BYTES ((size_t)64 << 20)
 
 typedef struct item {
-    size_t picture; /* in the selection */
+    size_t picture; /* index in the selection */
     char *bytes;
     size_t size;
     ad_image_error error;
@@ -30,7 +30,8 @@ adatom_status ad_problem(ad_problems *problems, const char *format, ...) {
     problems->count++;
     if (!problems->go_on) return ad_fail(problems->ctx, ADATOM_BAD_DATA, "%s", text);
     if (!problems->report) return ADATOM_OK;
-    char shown[3 * AD_MESSAGE_BYTES + 1]; /* a path in it may be in any encoding, or cut in the middle of a character */
+    /* The report gets UTF-8: a path in the sentence may be in any encoding, or cut within a character. */
+    char shown[3 * AD_MESSAGE_BYTES + 1];
     ad_show_name(text, strlen(text), shown);
     problems->report(problems->user, shown);
     return ADATOM_OK;
@@ -88,8 +89,8 @@ adatom_status ad_load(ad_source *source, const ad_selection *selection, const ad
     adatom_status status = ADATOM_OK;
     size_t done_count = 0, stride = (size_t)params->image_size * (size_t)params->image_size * 3;
     uint8_t *scratch = NULL;
-    size_t *slots =
-        ad_malloc(ctx, source->count, sizeof *slots); /* picture of each entry: read in the source's order */
+    /* slots: the selected picture of each entry, so that pictures are read in the order of the source. */
+    size_t *slots = ad_malloc(ctx, source->count, sizeof *slots);
     batch *b = ad_calloc(ctx, 1, sizeof *b);
     ad_image_params picture = {.size = params->image_size,
                                .resize = params->resize,

@@ -1,11 +1,12 @@
-/* Names of classes and pictures: shown in UTF-8 whatever their bytes are, and compared as people read them. */
+/* Names of classes and pictures: how they are shown in UTF-8 whatever their bytes are, and which of them people read as
+ * one. */
 #include "io/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
-/* Bytes of the character at `text`, or 0 where it is none of UTF-8 (overlong forms and surrogates aren't either). */
+/* Bytes of the UTF-8 character at `text`; 0: there is none (overlong forms and surrogates are none either). */
 static size_t character_length(const char *text, size_t size) {
     utf8proc_int32_t point;
     const utf8proc_ssize_t limit = (utf8proc_ssize_t)AD_MIN(size, 4);
@@ -51,8 +52,8 @@ size_t ad_show_name(const char *text, size_t size, char *out) {
     return written;
 }
 
-/* A name as code points: decomposed; without case, if folded; without spaces at its ends and with single ones inside,
- * if trimmed. */
+/* A name as decomposed code points. Folded: without case. Trimmed: without spaces at its ends, and with single spaces
+ * inside. */
 typedef struct form {
     int32_t *points;
     size_t length;
@@ -72,7 +73,7 @@ static adatom_status make_form(adatom_context *ctx, const char *name, bool folde
     size_t kept = 0;
     for (size_t i = 0; i < out->length; i++) {
         const int32_t point = out->points[i];
-        if (point == 0x200B || point == 0xFEFF) continue; /* spaces without any width */
+        if (point == 0x200B || point == 0xFEFF) continue; /* spaces that have no width */
         const bool space = point == '\t' || utf8proc_category(point) == UTF8PROC_CATEGORY_ZS;
         if (space && (kept == 0 || out->points[kept - 1] == ' ')) continue;
         out->points[kept++] = space ? ' ' : point;
@@ -100,7 +101,7 @@ adatom_status ad_same_characters(adatom_context *ctx, const char *a, const char 
     return same_form(ctx, a, b, false, false, same);
 }
 
-/* How two names that read alike differ; *how stays NULL if out of memory. */
+/* Says how two names that read alike differ; *how stays NULL if memory is lacking. */
 static adatom_status tell_difference(adatom_context *ctx, const char *a, const char *b, const char **how) {
     static const struct {
         bool folded, trimmed;

@@ -1,12 +1,13 @@
-/* What is passed over on the way to a data set: counted by kind, told once, named one by one where verify asks. */
+/* Keeps what is passed over while a data set is listed: counted by reason, told once a reason, and named one by one in
+ * verify. */
 #include "io/dataset.h"
 
 #include <string.h>
 
 static const struct {
-    const char *one, *many; /* "3 pictures whose ..." */
-    const char
-        *problem; /* of verify, with the path; NULL: nothing is wrong with that, and the log tells it as information */
+    const char *one, *many; /* to follow a number: "3 pictures whose ..." */
+    /* verify's sentence about one file, with its path; NULL: nothing is wrong, and the log tells it as information. */
+    const char *problem;
 } kinds[AD_PASSED_KINDS] = {
     [AD_PASSED_UNREAD] = {"picture of a kind that is not read", "pictures of a kind that is not read",
                           "'%s' is a picture of a kind that is not read"},
@@ -67,7 +68,8 @@ adatom_status ad_pass_over_if_empty(ad_source *source, const char *path, size_t 
     size_t kept = items;
     for (size_t i = items; i < p->item_count; i++) {
         const struct ad_passed_item item = p->items[i];
-        /* What explains why nothing is there is told; folders inside this one needn't be named beside it. */
+        /* Other reasons stay, since they explain why the folder is empty; empty folders inside it are not told beside
+         * it. */
         if (item.kind != AD_PASSED_EMPTY) {
             p->items[kept++] = item;
             continue;

@@ -1,4 +1,4 @@
-/* Pictures without classes from several places: files, folders and archives, as one data set. */
+/* Opens pictures without classes from several places (files, folders and archives) as one data set. */
 #include "io/dataset.h"
 
 #include <string.h>
@@ -11,16 +11,16 @@ typedef struct place {
 typedef struct names {
     place *places;
     size_t count;
-    char **paths; /* of every picture */
+    char **paths; /* [pictures] the full path of each */
     size_t pictures;
 } names;
 
 static const char *picture_path(const void *user, size_t image) { return ((const names *)user)->paths[image]; }
 
-/* What can't be read: told one by one, or the first fails. */
+/* Pictures that cannot be read. They are told one by one if the caller wants that; else the first one fails. */
 typedef struct failures {
     const adatom_dataset_params *params;
-    size_t count, damaged; /* damaged: taken nevertheless */
+    size_t count, damaged; /* count: not readable; damaged: damaged, but taken */
 } failures;
 
 static void tell(adatom_context *ctx, failures *f, const char *picture, const char *sentence) {
@@ -32,7 +32,7 @@ static void tell(adatom_context *ctx, failures *f, const char *picture, const ch
     f->count++;
 }
 
-/* A run of single pictures, or one folder or archive; *taken tells how many of the paths it is. */
+/* Opens the first place: a run of single pictures, or one folder or archive. *taken: how many of the paths it has. */
 static adatom_status open_place(adatom_context *ctx, const char *const *paths, size_t count, place *out,
                                 size_t *taken) {
     adatom_status status = ADATOM_OK;
@@ -61,10 +61,10 @@ static adatom_status name_pictures(adatom_context *ctx, names *n) {
     return ADATOM_OK;
 }
 
-/* ad_load's problems, by picture. */
+/* The problems of ad_load(), by picture. */
 typedef struct sentences {
     const ad_problems *problems;
-    char **of; /* each picture; NULL: it can be read */
+    char **of; /* [picture of the selection] its sentence; NULL: it can be read */
     bool failed;
 } sentences;
 
@@ -75,7 +75,7 @@ static void keep_sentence(void *user, const char *sentence) {
     s->failed = s->failed || !*kept;
 }
 
-/* Decodes a place's pictures; those that can't be are told and marked in bad. */
+/* Decodes the pictures of a place. Those that cannot be decoded are told and marked in bad. */
 static adatom_status load_place(adatom_context *ctx, place *at, char *const *paths, failures *f, uint8_t *pixels,
                                 uint8_t *bad) {
     ad_problems problems = {.ctx = ctx, .go_on = f->params->unreadable != NULL, .report = keep_sentence};
@@ -96,7 +96,7 @@ static adatom_status load_place(adatom_context *ctx, place *at, char *const *pat
     return status;
 }
 
-/* Leaves the pictures out that are marked, and makes the block of the rest. */
+/* Replaces the block by one without the pictures that are marked in bad. */
 static adatom_status keep_good(adatom_context *ctx, names *n, const uint8_t *bad, int size, ad_block *block) {
     static const char *const name = "";
     const size_t stride = (size_t)size * (size_t)size * 3;

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* 300,000 tensors. The reference implementation reads three times as much, but then values take gigabytes. */
+/* Enough for 300,000 tensors. The reference implementation reads headers three times as large, but parsed those take
+ * gigabytes. */
 enum { MAX_HEADER_BYTES = 32 << 20, LOOK_EVERY = 4096 };
 #define METADATA "__metadata__"
 
@@ -77,7 +78,7 @@ static adatom_status check_metadata(adatom_context *ctx, const char *file, json_
     return ADATOM_OK;
 }
 
-/* Empty tensors take no bytes: they come before the one that begins where they stand. */
+/* Sorts by place. An empty tensor comes before the one that begins at the same byte. */
 static int by_offset(const void *a, const void *b) {
     const ad_st_tensor *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
@@ -89,8 +90,8 @@ static int by_name(const void *a, const void *b) {
     return strcmp((*x)->name, (*y)->name);
 }
 
-/* The header's length, from the first bytes of a file of `size` bytes; at least 9 of them are there if the file has
- * them. */
+/* Reads the header's length from the first bytes of a file of `size` bytes; `at` has 9 bytes, or all if the file is
+ * shorter. */
 static adatom_status parse_start(adatom_context *ctx, const char *name, const unsigned char *at, uint64_t size,
                                  size_t *length) {
     uint64_t announced = 0;
@@ -108,7 +109,7 @@ static adatom_status parse_start(adatom_context *ctx, const char *name, const un
     return ADATOM_OK;
 }
 
-/* Fills all but `data`. */
+/* Parses the header text and fills *out but for `data`. */
 static adatom_status parse_header(adatom_context *ctx, const char *text, size_t length, size_t data_bytes,
                                   ad_safetensors *out) {
     const char *name = out->name, *key;
@@ -238,12 +239,12 @@ float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tenso
     }
     memcpy(&half, at, sizeof half);
     if (tensor->type == AD_ST_F16) return ad_half_to_float(half);
-    const uint32_t bits = (uint32_t)half << 16; /* bfloat16: the upper half of a float32 */
+    const uint32_t bits = (uint32_t)half << 16;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-/* The header as a JSON value; NULL when out of memory. */
+/* Makes the header as a JSON value; NULL: out of memory. *integer_bytes: size of the I64 tensors, which come first. */
 static json_t *make_header(const char *const *metadata, const ad_st_entry *entries, size_t count, size_t *integer_bytes,
                            size_t *data_bytes) {
     json_t *header = json_object(), *pairs = json_object();
@@ -284,7 +285,7 @@ adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metada
                          "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", count);
         goto done;
     }
-    /* Padded with spaces so that the data are aligned to 8 bytes, as the format recommends. */
+    /* The header is padded with spaces, so that the data are aligned to 8 bytes, as the format recommends. */
     const size_t length = strlen(text), padded = (length + 7) / 8 * 8;
     if (!(*bytes = ad_calloc(ctx, 8 + padded + data_bytes, 1))) {
         status = ADATOM_OUT_OF_MEMORY;
@@ -296,7 +297,7 @@ adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metada
     *size = 8 + padded + data_bytes;
     *values = (float *)(void *)(*bytes + 8 + padded + integer_bytes);
 done:
-    free(text); /* jansson's */
+    free(text); /* allocated by jansson */
     json_decref(header);
     return status;
 }

@@ -6,7 +6,7 @@
 #include "base/base.h"
 
 #define AD_ST_RANK 8
-/* The longest file that is read. */
+/* The largest file that is read. */
 #define AD_ST_MOST_BYTES (sizeof(size_t) > 4 ? (uint64_t)8 << 30 : (uint64_t)1 << 30)
 
 typedef enum ad_st_type {
@@ -14,7 +14,7 @@ typedef enum ad_st_type {
     AD_ST_F16,
     AD_ST_BF16,
     AD_ST_I64
-} ad_st_type; /* I64: counters of other programs */
+} ad_st_type; /* I64: read only as counters that other programs write */
 
 typedef struct ad_st_tensor {
     const char *name; /* owned by the file */
@@ -22,33 +22,33 @@ typedef struct ad_st_tensor {
     int rank;
     int64_t shape[AD_ST_RANK];
     size_t elements;
-    size_t begin, end; /* bytes in the data section */
+    size_t begin, end; /* byte range in the data section */
 } ad_st_tensor;
 
 typedef struct ad_safetensors {
-    const char *name;             /* of the file, for messages; the caller's */
-    const unsigned char *data;    /* the caller's bytes, or `own` */
-    ad_st_tensor *tensors;        /* in the order of their bytes */
-    const ad_st_tensor **by_name; /* the same in the order of their names */
+    const char *name;             /* of the file, for messages; owned by the caller */
+    const unsigned char *data;    /* the data section, in the caller's bytes or in `own` */
+    ad_st_tensor *tensors;        /* [count] in the order of their bytes */
+    const ad_st_tensor **by_name; /* [count] the same tensors, sorted by name */
     size_t count;
-    void *header; /* parsed JSON */
+    void *header; /* the parsed JSON, a json_t */
     unsigned char *own;
 } ad_safetensors;
 
-/* Reads the header of a file in memory; name and bytes must outlive *out. Everything the format demands is checked:
- * header length, JSON, types (F32, F16, BF16, I64 only), shape against bytes, offsets without gap, overlap or rest.
- * Else BAD_DATA, naming file and tensor; whatever the failure, *out is empty then. The caller clears it. */
+/* Parses a file in memory; name and bytes must outlive *out. Checks everything that the format demands: header length,
+ * JSON, types (only F32, F16, BF16 and I64), shape against bytes, offsets without gap, overlap or rest. BAD_DATA,
+ * naming file and tensor, if anything is wrong. *out is empty after any failure; otherwise the caller clears it. */
 adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size,
                                    ad_safetensors *out);
-/* The same of a file on disk, whose header is checked before memory is taken for the rest; name must outlive *out. */
+/* The same for a file on disk. Its header is checked before memory is taken for the data; name must outlive *out. */
 adatom_status ad_safetensors_load(adatom_context *ctx, const char *name, const char *path, ad_safetensors *out);
 void ad_safetensors_clear(ad_safetensors *file);
-/* NULL if there is none of that name. */
+/* Finds a tensor by its name; NULL: there is none. */
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name);
 /* The value of a metadata key, or NULL. Owned by the file. */
 const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key);
 static inline bool ad_safetensors_is_float(const ad_st_tensor *tensor) { return tensor->type != AD_ST_I64; }
-/* Element i of a tensor of floats as float32 (half precision is converted exactly); i < tensor->elements. */
+/* Element i of a tensor that is not I64, as float32 (half precision is converted exactly); i < tensor->elements. */
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i);
 
 typedef struct ad_st_entry { /* a tensor to write */
@@ -58,9 +58,9 @@ typedef struct ad_st_entry { /* a tensor to write */
     ad_st_type type; /* F32 or I64 */
 } ad_st_entry;
 
-/* Makes a file in memory. metadata: pairs of key and value, ended by a NULL key (a NULL value is left out). I64 entries
- * come first and are zero. *values is where the caller then puts the numbers of the others, one after the other without
- * gaps. ad_free(*bytes). */
+/* Makes a file in memory; ad_free(*bytes). metadata: pairs of key and value, ended by a NULL key; a pair whose value is
+ * NULL is left out. I64 entries must come first, and their numbers are zero. The caller writes the numbers of the F32
+ * entries to *values, one tensor after the other without gaps. */
 adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
                                   size_t count, unsigned char **bytes, size_t *size, float **values);
 #endif

@@ -1,6 +1,6 @@
-/* What was in a folder's files or in an archive when it was last read, so that its content is known without reading it.
- * What the system says of a file (place, size, times) only decides whether it must be read again; a file that may have
- * been written since is. */
+/* Remembers what was in a folder's files or in an archive when they were last read, so that their content hashes are
+ * known without reading them again. The system's facts of a file (place, size, times) only decide whether it must be
+ * read again; a file that may have been written since then is read. */
 #include "io/dataset.h"
 
 #include <fcntl.h>
@@ -11,14 +11,14 @@
 
 #define MAGIC "adatomSE"
 enum { VERSION = 1 };
-/* A file written less than this before it was read may be written again without another time: some systems count in
- * steps of two seconds. */
+/* A file that was written less than this before it was read could be written again without a change of its time: some
+ * file systems count in steps of two seconds. */
 #define SETTLED_NS ((int64_t)2500000000)
 
 typedef struct header {
     char magic[8];
     uint32_t version, is_archive;
-    uint64_t checksum; /* of what follows */
+    uint64_t checksum; /* of everything behind the header */
 } header;
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
@@ -77,9 +77,10 @@ static const char *get_text(reader *r) {
     return text;
 }
 
-/* ---- which files can be known by what the system says of them ---- */
+/* ---- which files can be recognised by what the system says of them ---- */
 
-/* Systems on which the time of the last change is missing, coarse or told by someone else are not believed. */
+/* Whether the file system tells changes reliably. Not trusted are those on which the time of the last change is
+ * missing, coarse or set by another machine. */
 static bool tells_changes(const char *path) {
     static const unsigned long doubtful[] = {
         0x4d44,     0x2011BAB0, 0x65735546, 0x517B,    0xFF534D42,
@@ -113,8 +114,8 @@ static bool is_settled(const ad_source *source, const char *path, const ad_ident
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
-/* Where what was seen in this source is kept; *place is its full path, which is written in there, too. Both NULL:
- * nowhere. */
+/* The path of the file that is kept for this source. *place: the source's real path, which the file repeats. Both are
+ * NULL where the source has no real path. */
 static adatom_status file_of(const ad_source *source, const char *folder, char **path, char **place) {
     char hex[17], *full = realpath(source->root, NULL);
     *path = NULL;
@@ -140,7 +141,7 @@ static ad_identity get_identity(reader *r) {
     return identity;
 }
 
-/* Both lists are sorted by path. */
+/* Takes the hashes of the files that are unchanged. Both lists are sorted by path. */
 static void take_files(ad_source *source, reader *r) {
     size_t i = 0;
     for (uint64_t left = get_number(r); left > 0 && !r->failed; left--) {
@@ -186,7 +187,7 @@ done:
     return status;
 }
 
-/* Back to an archive that was only looked at from outside. */
+/* Returns the source to an archive that has not been listed. */
 static void forget_members(ad_source *source) {
     for (size_t i = 0; i < source->count; i++) {
         ad_free(source->entries[i].path);
@@ -212,11 +213,11 @@ adatom_status ad_seen_load(ad_source *source, const char *folder) {
              h.is_archive == (uint32_t)source->is_archive &&
              h.checksum == ad_hash(bytes + sizeof h, size - sizeof h, 0);
     status = ADATOM_OK;
-    if (!usable) goto done; /* nothing is known, then: everything is read */
+    if (!usable) goto done; /* without a usable record everything is read */
     reader r = {.at = bytes + sizeof h, .end = bytes + size};
     if (strcmp(get_text(&r), place) != 0) goto done;
     source->seen = h.checksum;
-    utimensat(AT_FDCWD, path, NULL, 0); /* used now */
+    utimensat(AT_FDCWD, path, NULL, 0); /* its time is that of its last use (cache.c) */
     if (!source->is_archive) take_files(source, &r);
     if (source->is_archive) status = take_members(source, &r);
     if (source->is_archive && !source->is_listed) forget_members(source);
@@ -243,14 +244,14 @@ static void put_files(writer *w, const ad_source *source) {
     if (!w->failed) memcpy(w->bytes + count_at, &count, sizeof count);
 }
 
-/* Returns how many records were written. */
+/* Writes the reasons that were noted, and returns how many records these are. */
 static uint64_t put_passed(writer *w, const ad_passed *p) {
     bool is_listed[AD_PASSED_KINDS] = {false};
     uint64_t records = 0;
     for (size_t i = 0; i < p->item_count; i++) {
         const struct ad_passed_item *item = &p->items[i];
         is_listed[item->kind] = true;
-        if (item->kind == AD_PASSED_BESIDE) continue; /* that depends on what is selected */
+        if (item->kind == AD_PASSED_BESIDE) continue; /* depends on which pictures are selected */
         put_number(w, item->kind);
         put_number(w, 1);
         put_text(w, item->path);
@@ -302,9 +303,9 @@ void ad_seen_store(ad_source *source, const char *folder) {
     if (source->is_archive) put_members(&w, source);
     if (!source->is_archive) put_files(&w, source);
     if (w.failed) status = ADATOM_OUT_OF_MEMORY;
-    if (w.failed || w.size <= empty) goto done; /* nothing can be believed the next time */
+    if (w.failed || w.size <= empty) goto done; /* nothing in it could be trusted the next time */
     h.checksum = ad_hash(w.bytes + sizeof h, w.size - sizeof h, 0);
-    if (h.checksum == source->seen) goto done; /* as it was read */
+    if (h.checksum == source->seen) goto done; /* unchanged since it was loaded */
     memcpy(w.bytes, &h, sizeof h);
     status = ad_write_file(source->ctx, path, w.bytes, w.size);
 done:

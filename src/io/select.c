@@ -1,4 +1,4 @@
-/* Which files are pictures of which class: by folder, or by a `filename,label` list. */
+/* Decides which files are pictures of which class: by folder, or by a `filename,label` list. */
 #include "io/dataset.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static size_t folder_length(const char *path) {
     return slash ? (size_t)(slash - path) : 0;
 }
 
-/* Length of the longest folder that all pictures are in. */
+/* Length of the deepest folder that holds all pictures. */
 static size_t common_folder(const ad_selection *s) {
     const char *first = s->pictures[0].path;
     size_t common = folder_length(first);
@@ -30,7 +30,7 @@ static size_t common_folder(const ad_selection *s) {
     return common;
 }
 
-/* Takes every picture of the source (with split: those in that part of it). */
+/* Takes every picture of the source; with split only those in that part of it. */
 static adatom_status take_pictures(const ad_source *source, const char *split, ad_selection *s) {
     const size_t level = split ? ad_split_level(source, split) : 0;
     s->pictures = ad_calloc(source->ctx, source->count, sizeof *s->pictures);
@@ -43,8 +43,9 @@ static adatom_status take_pictures(const ad_source *source, const char *split, a
     return ADATOM_OK;
 }
 
-/* The class is the picture's folder below the folder common to all: "n01532829", "Balinese/character01". Pictures that
- * lie beside class folders (a montage, a logo) belong to none and are left out. */
+/* A picture's class is its folder, relative to the deepest folder that holds all pictures: "n01532829",
+ * "Balinese/character01". Pictures that lie beside class folders (a montage, a logo) belong to no class and are left
+ * out. */
 static adatom_status label_by_folder(ad_source *source, ad_selection *s) {
     size_t common = common_folder(s);
     for (;; common = common_folder(s)) {
@@ -63,10 +64,10 @@ static adatom_status label_by_folder(ad_source *source, ad_selection *s) {
         }
     }
     const char *first = s->pictures[0].path;
-    size_t start = 0; /* where the class's name begins */
+    size_t start = 0; /* where the class's name begins in each path */
     if (folder_length(first) > common) {
         start = common ? common + 1 : 0;
-    } else { /* one class */
+    } else { /* all pictures are in one folder: it is the only class */
         for (size_t i = 0; i < common; i++) {
             if (first[i] == '/') start = i + 1;
         }
@@ -79,7 +80,7 @@ static adatom_status label_by_folder(ad_source *source, ad_selection *s) {
     return ADATOM_OK;
 }
 
-/* Labels that aren't UTF-8 can stand in no result, and are replaced by what is shown for them. */
+/* Replaces labels that are not UTF-8, which no JSON result could hold, by what ad_show_name() makes of them. */
 static adatom_status show_labels(adatom_context *ctx, ad_selection *s) {
     const char *before = NULL;
     size_t before_length = 0, capacity = 0;
@@ -119,8 +120,8 @@ static bool ends_in(const char *path, const char *tail) {
     return n <= length && !strcmp(path + length - n, tail) && (n == length || path[length - n - 1] == '/');
 }
 
-/* The picture whose path is `wanted` or ends in it, among pictures sorted by base name, or SIZE_MAX; *other is a second
- * one. */
+/* Finds, among pictures sorted by base name, the one whose path is `wanted` or ends in it; SIZE_MAX: none. *other: the
+ * path of a second one, or NULL. */
 static size_t find_ending(const ad_selection *s, const char *wanted, const char **other) {
     size_t low = 0, high = s->count, match = SIZE_MAX;
     *other = NULL;
@@ -144,7 +145,7 @@ static size_t find_ending(const ad_selection *s, const char *wanted, const char 
     return match;
 }
 
-/* The picture a row names: as it is written, without spaces around it, or with the slashes of Windows. */
+/* Finds the picture that a row names: as it is written, without the spaces around it, or with Windows' slashes. */
 static size_t find_row(const ad_selection *s, const char *file, const char **other) {
     char path[4096];
     size_t match = find_ending(s, file, other), length = strlen(file);
@@ -161,11 +162,12 @@ static size_t find_row(const ad_selection *s, const char *file, const char **oth
     return match == SIZE_MAX ? find_ending(s, path, other) : match;
 }
 
-/* Rows name a picture by its path or the end of it. */
+/* Labels pictures by the list's rows, each of which names a picture by its path or the end of it. complete: every
+ * picture should have a row. */
 static adatom_status label_by_csv(const ad_source *source, const ad_csv *csv, bool complete, ad_problems *problems,
                                   ad_selection *s) {
     adatom_status status = ADATOM_OK;
-    size_t *lines = ad_calloc(source->ctx, s->count, sizeof *lines); /* of the row that took a picture; 0: none */
+    size_t *lines = ad_calloc(source->ctx, s->count, sizeof *lines); /* the line of each picture's row; 0: none */
     if (!lines) AD_TRY(ADATOM_OUT_OF_MEMORY);
     qsort(s->pictures, s->count, sizeof *s->pictures, by_base_name);
     for (size_t r = 0; r < csv->count; r++) {
@@ -211,7 +213,8 @@ adatom_status ad_count_missing(const ad_source *source, const ad_csv *csv, size_
     ad_selection all = {0};
     const char *other = NULL;
     *missing = 0;
-    for (size_t r = 0; r < csv->count && source->count; r++) /* most lists name the paths themselves */
+    /* Most lists name whole paths, which are cheap to look up. */
+    for (size_t r = 0; r < csv->count && source->count; r++)
         *missing += !bsearch(csv->rows[r].file, source->entries, source->count, sizeof *source->entries, by_entry_path);
     if (source->count && *missing == 0) return ADATOM_OK;
     adatom_status status = take_pictures(source, NULL, &all);
@@ -235,7 +238,7 @@ static bool same_label(const ad_picture *a, const ad_picture *b) {
     return a->label_length == b->label_length && !memcmp(a->label, b->label, a->label_length);
 }
 
-/* Sorts the pictures and makes the table of classes. */
+/* Sorts the pictures and makes the table of classes; reports pictures and classes that occur twice. */
 static adatom_status make_classes(const ad_source *source, ad_problems *problems, ad_selection *s) {
     adatom_status status = ADATOM_OK;
     if (s->count > INT32_MAX)
@@ -268,8 +271,8 @@ done:
     return status;
 }
 
-/* The list in the source that split or the layout ask for; *entry SIZE_MAX if none. Pictures in one heap need a
- * list. */
+/* Finds the list inside the source that labels its pictures: SPLIT.csv with a split; without one the only list, if all
+ * pictures lie in one folder and so have no class folders. *found SIZE_MAX: there is none. */
 static adatom_status find_csv(const ad_source *source, const char *split, size_t *found) {
     *found = SIZE_MAX;
     size_t lists = 0, only = SIZE_MAX;
@@ -299,7 +302,7 @@ static adatom_status find_csv(const ad_source *source, const char *split, size_t
     return ADATOM_OK;
 }
 
-/* Says what there is instead, if anything. */
+/* The failure of a source without pictures; names what was found and passed over, if anything. */
 static adatom_status no_pictures(const ad_source *source) {
     const ad_passed *p = &source->passed;
     size_t kind = 0;
@@ -319,7 +322,8 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
     adatom_status status = ADATOM_OK;
     ad_csv own = {0};
     char *bytes = NULL;
-    bool complete = csv != NULL; /* should every picture have a row? Not where other splits have their own lists */
+    /* complete: every picture should have a row. With a split, pictures may be in the lists of the others. */
+    bool complete = csv != NULL;
     *out = (ad_selection){0};
     if (!csv) {
         size_t entry = 0, size = 0;
@@ -355,7 +359,7 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
     AD_TRY(make_classes(source, problems, out));
     if (!csv && !split) AD_TRY(ad_tell_splits(source, out, problems));
 done:
-    /* Labels from a list found in the source point into it; the classes have copies. */
+    /* Labels from a list inside the source point into that list, which is freed here; the classes' names are copies. */
     for (size_t i = 0; own.text && i < out->count; i++) out->pictures[i].label = NULL;
     ad_csv_free(&own);
     ad_free(bytes);

@@ -1,7 +1,7 @@
-/* builtin:shapes, a procedural data set. A class is a form filled with a texture (13 x 8 = 104 classes, split so that
- * base, val and novel share forms and textures but no pair of them). Everything else varies from picture to picture and
- * tells nothing: colours, place, size, rotation, shear, light, shadow, background, clutter, occluders, focus and noise.
- * Only + - * / and square roots of floats are used, which are the same on every machine: so are the pictures. */
+/* builtin:shapes, a procedural data set. A class is a form filled with a texture (13 x 8 = 104 classes; base, val and
+ * novel share forms and textures but no pair of them). Everything else varies from picture to picture and carries no
+ * information on the class: colours, place, size, rotation, shear, light, shadow, background, clutter, occluders, focus
+ * and noise. The pictures are the same on every machine, since only + - * / and square roots of floats are used. */
 #include "io/dataset.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __clang__ /* gcc does so in ISO C mode, where the build puts it */
+#ifdef __clang__ /* gcc needs no pragma: in ISO C mode, which the build uses, it contracts nothing */
 #pragma STDC FP_CONTRACT OFF
 #endif
 
@@ -30,7 +30,8 @@ typedef struct rgb {
     float c[3];
 } rgb;
 
-typedef struct placed { /* a form somewhere in the picture: q = m (p - centre) */
+/* A form placed in the picture: point p of the picture is point q = m (p - centre) of the form. */
+typedef struct placed {
     vec centre;
     float m[4];
     enum form form;
@@ -41,10 +42,11 @@ typedef struct scene {
     placed object;
     enum texture texture;
     rgb colours[2], background[2];
-    vec phase, light, shadow, slope; /* light and slope of the background: directions */
+    vec phase, shadow;
+    vec light, slope; /* directions: of the light, and in which the background's colour changes */
     float shade, shadow_depth, lattice[2][LATTICE][LATTICE];
-    float soft;  /* width of edges in object units: one pixel or, out of focus, more */
-    float pixel; /* the same in picture units */
+    float soft;  /* width of edges in units of the object: one pixel, or more where the picture is out of focus */
+    float pixel; /* the same in units of the picture */
     int backdrop, clutter_count;
     bool occluded;
     float backdrop_frequency, backdrop_contrast;
@@ -52,8 +54,7 @@ typedef struct scene {
     float noise, exposure;
 } scene;
 
-/* --- arithmetic
- * ------------------------------------------------------------------------------------------------------- */
+/* --- arithmetic --- */
 
 #define PI 3.14159265f
 
@@ -61,7 +62,7 @@ static float clamp01(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 static float length(float x, float y) { return sqrtf(x * x + y * y); }
 static float between(ad_random *r, float low, float high) { return low + (high - low) * ad_random_uniform(r); }
 
-/* Sine and cosine of a full turn's fraction, by the Taylor polynomials on an eighth; error < 4e-6. */
+/* Cosine and sine of an angle in turns, by Taylor polynomials on an eighth of a turn; error < 4e-6. */
 static vec direction(float turns) {
     float t = turns - floorf(turns);
     int quarter = (int)(t * 4 + 0.5f);
@@ -86,7 +87,7 @@ static float turns_of(float x, float y) {
     return y < 0 ? -a : a;
 }
 
-/* Turns q into the first of n equal sectors around the x axis and mirrors its lower half up. */
+/* Rotates q into the first of n equal sectors around the x axis, and mirrors the sector's lower half up. */
 static vec fold(vec q, int n) {
     float a = turns_of(q.x, q.y) * (float)n, r = length(q.x, q.y);
     vec d = direction((a - floorf(a + 0.5f)) / (float)n);
@@ -97,10 +98,9 @@ static float box(float x, float y, float half_width, float half_height) {
     return AD_MAX(fabsf(x) - half_width, fabsf(y) - half_height);
 }
 
-/* --- forms and textures
- * ----------------------------------------------------------------------------------------------- */
+/* --- forms and textures --- */
 
-/* About the distance to the form's edge, negative inside; forms have a radius of about 1. */
+/* Approximate distance to the form's edge, negative inside; forms have a radius of about 1. */
 static float form_distance(enum form form, vec q) {
     float r = length(q.x, q.y);
     switch (form) {
@@ -150,7 +150,7 @@ static float lattice_noise(const float lattice[LATTICE][LATTICE], float x, float
     return top + (bottom - top) * v;
 }
 
-/* How much of the second colour there is at q, 0..1. */
+/* The share of the second colour at q, 0..1. */
 static float texture_value(const scene *s, vec q) {
     float d = 0, cell; /* d: distance to the edge between the colours */
     switch (s->texture) {
@@ -179,10 +179,9 @@ static float texture_value(const scene *s, vec q) {
     return clamp01(0.5f - d / s->soft);
 }
 
-/* --- the scene of a picture
- * ------------------------------------------------------------------------------------------- */
+/* --- the scene of a picture --- */
 
-/* Each number is drawn by a statement of its own: within an expression or initialiser C leaves the order open. */
+/* Each number is drawn by a statement of its own, since C leaves the order of evaluation within an expression open. */
 static vec random_point(ad_random *r, float low, float high) {
     float x = between(r, low, high), y = between(r, low, high);
     return (vec){x, y};
@@ -198,7 +197,7 @@ static float contrast(rgb a, rgb b) {
     return fabsf(0.3f * (a.c[0] - b.c[0]) + 0.6f * (a.c[1] - b.c[1]) + 0.1f * (a.c[2] - b.c[2]));
 }
 
-/* A colour as different as wanted from some others, or the last of a few tries. */
+/* A random colour with at least the wanted contrast to the others; after 24 tries the last one. */
 static rgb different_colour(ad_random *r, const rgb *others, int count, float wanted) {
     rgb colour = random_colour(r);
     for (int tries = 0; tries < 24; tries++) {
@@ -265,8 +264,7 @@ static void make_scene(scene *s, ad_random *r, int class_index, int size) {
     s->exposure = between(r, 0.7f, 1.2f);
 }
 
-/* --- a picture
- * -------------------------------------------------------------------------------------------------------- */
+/* --- a picture --- */
 
 static rgb mix(rgb a, rgb b, float part) {
     for (int i = 0; i < 3; i++) a.c[i] += (b.c[i] - a.c[i]) * part;
@@ -303,7 +301,7 @@ static rgb colour_at(const scene *s, vec at) {
         float inside = clamp01(0.5f - form_distance(object->form, q) / s->soft);
         if (inside > 0) {
             rgb paint = mix(s->colours[0], s->colours[1], texture_value(s, q));
-            /* Lit as a dome. */
+            /* The object is lit like a dome. */
             float lit =
                 1 + s->shade * ((at.x - object->centre.x) * s->light.x + (at.y - object->centre.y) * s->light.y) * 2;
             for (int i = 0; i < 3; i++) paint.c[i] *= lit;
@@ -322,8 +320,9 @@ void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uin
             vec at = {((float)x + 0.5f) * 2 / (float)size - 1, ((float)y + 0.5f) * 2 / (float)size - 1};
             rgb colour = colour_at(&s, at);
             uint32_t bits = ad_random_bits(&r);
-            for (int i = 0; i < 3;
-                 i++) { /* noise: sums of two neighbouring bytes of four, so the channels are correlated */
+            /* A channel's noise is the sum of two of four random bytes; neighbouring channels share one, so that their
+             * noise correlates. */
+            for (int i = 0; i < 3; i++) {
                 float noise = ((float)(bits >> (8 * i) & 255) + (float)(bits >> (8 * i + 8) & 255)) / 255 - 1;
                 *out++ = (uint8_t)(clamp01(colour.c[i] * s.exposure + noise * s.noise) * 255 + 0.5f);
             }
@@ -331,12 +330,12 @@ void ad_shapes_render(uint64_t seed, int class_index, int picture, int size, uin
     }
 }
 
-/* --- the data set
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the data set --- */
 
 static const char *split_of(int class_index) {
-    /* Groups of a Latin square: each has every texture once. Those of novel and val lie apart, since neighbouring forms
-     * of one texture are confused most; so the splits are equally hard for a classifier that learns nothing. */
+    /* The 13 groups are the symbols of a Latin square over forms and textures: each has every texture once. The groups
+     * of novel and of val lie apart, since neighbouring forms with the same texture are confused most: so the splits
+     * are equally hard for a classifier that learns nothing. */
     static const char *const groups[FORMS] = {"novel", "base",  "val",  "base", "novel", "base", "val",
                                               "base",  "novel", "base", "base", "base",  "base"};
     return groups[(class_index / TEXTURES + 5 * (class_index % TEXTURES)) % FORMS];
@@ -362,8 +361,8 @@ uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params) {
     enum { TINY = 8 };
     uint64_t facts[3] = {(uint64_t)params->image_size, params->seed, (uint64_t)params->builtin_per_class};
     uint64_t key = ad_hash(facts, sizeof facts, AD_DATASET_VERSION);
-    for (int c = 0; c < CLASSES;
-         c++) { /* with a tiny picture of each class, so that a change of this file changes the key */
+    /* The key hashes a tiny picture of each class, so that a change in how pictures are drawn changes the key. */
+    for (int c = 0; c < CLASSES; c++) {
         uint8_t pixels[TINY * TINY * 3];
         if (!in_split(c, split)) continue;
         ad_shapes_render(params->seed, c, 0, TINY, pixels);
@@ -375,7 +374,7 @@ uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params) {
 adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
                              ad_block *block) {
     listing list = {.per_class = params->builtin_per_class};
-    /* Names of forms and textures are in alphabetical order, so the classes are, too. */
+    /* Names of forms and textures are in alphabetical order, so that the classes are, too, as in any data set. */
     for (int c = 0; c < CLASSES; c++) {
         if (!in_split(c, split)) continue;
         snprintf(list.names[list.classes], sizeof list.names[0], "%s-%s", form_names[c / TEXTURES],

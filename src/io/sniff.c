@@ -1,4 +1,4 @@
-/* What a file is, by its name and by its first bytes. */
+/* Tells what a file is, by its name and by its first bytes. */
 #include "io/dataset.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static bool has_prefix(const char *bytes, size_t size, size_t at, const char *pr
 const char *ad_sniff(const char *bytes, size_t size) {
     static const struct {
         size_t at;
-        const char *magic; /* read to its NUL: magics that hold one are cut there */
+        const char *magic; /* compared up to its first NUL */
         const char *what;
     } table[] = {
         {0, "\xFF\xD8\xFF", "a JPEG picture"},
@@ -73,7 +73,7 @@ const char *ad_sniff(const char *bytes, size_t size) {
         {0, "version https://git-lfs", "a Git LFS pointer"},
         {0, "SQLite format 3", "an SQLite database"},
     };
-    /* Magics with a NUL in them. */
+    /* Magics with a NUL inside. */
     if (size >= 4 && (!memcmp(bytes, "MM\0*", 4) || !memcmp(bytes, "MM\0+", 4))) return "a TIFF picture";
     if (size >= 4 && !memcmp(bytes, "\0\0\1\0", 4)) return "an icon";
     for (size_t i = 0; i < AD_COUNT(table); i++) {
@@ -91,7 +91,7 @@ const char *ad_sniff(const char *bytes, size_t size) {
     return "a text file";
 }
 
-/* Whether an extension is in a list of words, each followed by a space. */
+/* Whether an extension is in a list of words; each word has a space behind it. */
 static bool is_listed(const char *extension, const char *list) {
     const size_t length = strlen(extension);
     for (const char *end; (end = strchr(list, ' ')); list = end + 1)
@@ -115,7 +115,7 @@ ad_entry_kind ad_kind_of_name(const char *path) {
                 HEIF_NAMES
 #endif
         ;
-    /* Told instead of passed over without a word. Those that this build reads were found above. */
+    /* Pictures that are not read are told when they are passed over. Kinds that this build reads are found above. */
     static const char unread[] = WEBP_NAMES TIFF_NAMES HEIF_NAMES
         "jxl jp2 j2k j2c jpc jpf jpx jpm jph jxr wdp hdp jls jng mng bpg flif qoi tga psd psb xcf kra ora ico cur icns "
         "svg svgz eps emf "

@@ -1,5 +1,4 @@
-/* Files of a folder or of an archive, as one list. Member names only ever serve as names: nothing is unpacked to
- * disk. */
+/* Lists the files of a folder or of an archive. Names of members only serve as names: nothing is unpacked to disk. */
 #include "io/dataset.h"
 
 #include <dirent.h>
@@ -12,7 +11,8 @@
 #include <unistd.h>
 
 bool ad_is_service_name(const char *component) {
-    /* macOS, Synology, QNAP, Windows, Linux, desktop tools. What begins with a dot is hidden everywhere. */
+    /* Names of macOS, Synology, QNAP, Windows, Linux and desktop tools. A name that begins with a dot is hidden on
+     * every system. */
     static const char *const names[] = {"__MACOSX",
                                         "@eaDir",
                                         "#recycle",
@@ -39,13 +39,13 @@ bool ad_is_service_name(const char *component) {
     if (component[0] == '.') return true;
     for (size_t i = 0; i < AD_COUNT(names); i++)
         if (ad_same_letters(component, names[i], SIZE_MAX)) return true;
-    /* What a check of a Windows disk found: FOUND.000, FOUND.001 ... */
+    /* Windows' disk check leaves folders called FOUND.000, FOUND.001 ... */
     return ad_same_letters(component, "found.", 6) && strlen(component) == 9 &&
            strspn(component + 6, "0123456789") == 3;
 }
 
 bool ad_name_may_be_picture(const char *name) {
-    /* Endings of what commonly lies beside pictures. */
+    /* Endings of files that commonly lie beside pictures and are none. */
     static const char *const others[] = {
         "txt", "xml",  "json", "jsonl", "md",  "csv", "tsv", "htm",  "html", "py",         "ipynb", "c",    "h",
         "sh",  "js",   "css",  "mat",   "npy", "npz", "pkl", "pt",   "pth",  "h5",         "hdf5",  "db",   "log",
@@ -104,7 +104,8 @@ static ad_identity identity_of(const struct stat *info) {
                          .ctime_ns = (int64_t)info->st_ctim.tv_sec * 1000000000 + info->st_ctim.tv_nsec};
 }
 
-/* The first bytes of a file; 0 if it can't be read. O_NONBLOCK: it may have become a pipe. */
+/* Reads the first bytes of a file and returns how many; 0: it cannot be read. O_NONBLOCK, since it may have become a
+ * pipe. */
 static size_t first_bytes(int folder, const char *name, char *out, size_t capacity) {
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return 0;
@@ -113,7 +114,7 @@ static size_t first_bytes(int folder, const char *name, char *out, size_t capaci
     return n > 0 ? (size_t)n : 0;
 }
 
-/* Folders being walked, innermost first, so that a link back to one of them ends the walk there. */
+/* The folders from the current one up to the root, so that a link back to one of them ends the walk there. */
 typedef struct ancestor {
     const struct ancestor *parent;
     dev_t device;
@@ -126,7 +127,7 @@ static bool is_above(const ancestor *parent, const struct stat *info) {
     return false;
 }
 
-/* A file or something like one; takes path. */
+/* Notes anything that is not a folder; takes ownership of path. */
 static adatom_status take_file(ad_source *source, int folder, const char *name, const struct stat *info, char *path) {
     const ad_entry_kind kind = ad_kind_of_name(name);
     adatom_status status = ADATOM_OK;
@@ -150,12 +151,12 @@ static adatom_status take_file(ad_source *source, int folder, const char *name, 
 }
 
 static adatom_status pass_over_hidden(ad_source *source, const char *name, const char *path) {
-    /* macOS writes ._NAME beside each file; those are no pictures. */
+    /* macOS writes a file ._NAME beside each file NAME; those are no pictures. */
     const bool is_picture = name[0] == '.' && name[1] != '_' && ad_kind_of_name(name) == AD_ENTRY_PICTURE;
     return ad_pass_over(source, is_picture ? AD_PASSED_HIDDEN : AD_PASSED_SERVICE, path);
 }
 
-/* relative is "" or ends in a slash. */
+/* Lists the folder `relative` below the root ("" or ending in a slash) and everything below it. */
 static adatom_status walk(ad_source *source, const char *relative, const struct stat *info, const ancestor *parent) {
     adatom_context *ctx = source->ctx;
     adatom_status status = ADATOM_OK;
@@ -186,9 +187,9 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
         } else if (fstatat(dirfd(stream), item->d_name, &found, 0) != 0) {
             const int error = errno;
             if (error == EACCES && fstatat(dirfd(stream), item->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0) {
-                is_locked = true; /* it can be listed, but not entered */
+                is_locked = true; /* the folder can be listed, but not entered */
             } else if (error == ENOENT && fstatat(dirfd(stream), item->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0) {
-                /* It went while the folder was read. */
+                /* The file was removed while the folder was read. */
             } else if (error == ENOENT || error == ELOOP || error == EACCES || error == ENOTDIR) {
                 if (ad_kind_of_name(name) != AD_ENTRY_OTHER || ad_name_may_be_picture(name))
                     AD_TRY(ad_pass_over(source, AD_PASSED_DANGLING, name));
@@ -213,7 +214,8 @@ static adatom_status walk(ad_source *source, const char *relative, const struct 
         name = NULL;
     }
     if (*relative) {
-        folder[strlen(folder) - 1] = 0; /* the slash at its end; the root's path and a slash come before */
+        /* `folder` is the root's path, a slash, the relative path and a slash, which is cut off. */
+        folder[strlen(folder) - 1] = 0;
         const char *path = folder + strlen(source->root) + 1;
         AD_TRY(is_locked ? ad_pass_over(source, AD_PASSED_LOCKED, path)
                          : ad_pass_over_if_empty(source, path, entries, items));

@@ -1,4 +1,4 @@
-/* Parts of a data set that lie in folders of their own: train, val, test, or base and novel. */
+/* Recognises parts of a data set that lie in folders of their own: train, val, test, or base and novel. */
 #include "io/dataset.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 enum { LEVELS_MOST = 16, NAMES_MOST = 16 };
 
-/* The folder at this level of a path; its length 0 if there is none. */
+/* The name of the folder at this level of a path, `length` bytes; *length 0: there is none. */
 static const char *folder_at(const char *path, size_t level, size_t *length) {
     const char *at = path;
     *length = 0;
@@ -19,7 +19,7 @@ static const char *folder_at(const char *path, size_t level, size_t *length) {
     return at;
 }
 
-/* "train", "Training_Set", "val2017", "images_background": what parts of data sets are called. */
+/* Whether a folder is called as parts of data sets are: "train", "Training_Set", "val2017", "images_background". */
 static bool is_split_name(const char *name, size_t length) {
     static const char *const names[] = {"train",      "training",  "trn",        "val",     "valid",   "validation",
                                         "dev",        "test",      "testing",    "tst",     "eval",    "evaluation",
@@ -29,7 +29,7 @@ static bool is_split_name(const char *name, size_t length) {
     static const char *const before[] = {"images_", "images-", "img_", "data_", "meta-", "meta_", "mini-",
                                          "mini_",   "mini",    "my_",  "my-",   "base_", "novel_"};
     static const char *const behind[] = {"set", "data", "images", "imgs", "_", "-"};
-    const size_t number = strspn(name, "0123456789"); /* 1_train, 02-val */
+    const size_t number = strspn(name, "0123456789"); /* numbered as in 1_train or 02-val */
     if (number && number + 1 < length && strchr("_-. ", name[number])) {
         name += number + 1;
         length -= number + 1;
@@ -79,7 +79,8 @@ size_t ad_split_level(const ad_source *source, const char *split) {
     return topmost;
 }
 
-/* Where a class lies apart from its part of the data: "train/" + "cat", "a/" + "/cat" of "a/train/cat". */
+/* A class's name without the part of the data set that it is in. For "a/train/cat": the first `above` bytes are "a/",
+ * rest is "/cat", and part_length bytes from `part` on are "train". */
 typedef struct placed {
     const char *name, *rest;
     size_t above, part, part_length;
@@ -94,7 +95,8 @@ static int by_place(const void *a, const void *b) {
     return strcmp(x->rest, y->rest);
 }
 
-/* Whether every class lies in a part, at this level; *parts counts different ones. */
+/* Whether at this level every class lies in a part of the data set, and there are several parts. parts[*part_count]:
+ * the different ones. */
 static bool place_classes(const ad_selection *s, size_t level, placed *out, placed *parts, size_t *part_count) {
     *part_count = 0;
     for (int c = 0; c < s->classes; c++) {

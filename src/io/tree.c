@@ -1,30 +1,30 @@
-/* An archive's members as the tree of files that unpacking would make, so that hard and symbolic links, to files and to
- * folders, stand for the same pictures as in the unpacked folder, whatever their order in the archive. */
+/* Builds, from an archive's members, the tree of files that unpacking would make. So hard and symbolic links, to files
+ * and to folders, stand for the same pictures as in the unpacked folder, whatever their order in the archive. */
 #include "io/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define NONE SIZE_MAX
-enum { HOPS_MOST = 40 }; /* links followed for one path, as the system does */
+enum { HOPS_MOST = 40 }; /* how many links are followed for one path, as in Linux */
 
 typedef struct node {
-    const char *path; /* length bytes of a member's path */
+    const char *path; /* the node's path: length bytes of a member's path */
     size_t length;
     size_t parent, child, sibling;
-    size_t member; /* NONE: a folder that is only implied */
+    size_t member; /* NONE: a folder that has no member of its own */
 } node;
 
 typedef struct tree {
     ad_source *source;
     ad_member *members;
-    node *nodes; /* 0: the archive itself */
+    node *nodes; /* node 0 is the archive's root */
     size_t count, capacity;
-    size_t *slots; /* by hash of the path */
+    size_t *slots; /* hash table of nodes, by path */
     size_t slot_count;
 } tree;
 
-/* The slot where a node of this path is or would be. */
+/* The slot of the hash table where a node of this path is, or would be. */
 static size_t *find_slot(const tree *t, const char *path, size_t length) {
     size_t at = (size_t)ad_hash(path, length, 0) % t->slot_count;
     for (; t->slots[at] != NONE; at = (at + 1) % t->slot_count) {
@@ -49,7 +49,7 @@ static adatom_status grow_slots(tree *t) {
     return ADATOM_OK;
 }
 
-/* A new node below parent; a second one of the same path is in the tree, but not found by it. */
+/* Adds a node below parent. A second node of the same path is in the tree, but find_slot() finds the first. */
 static adatom_status add_node(tree *t, const char *path, size_t length, size_t parent, size_t member, size_t *out) {
     if (t->count == t->capacity) {
         const size_t grown = t->capacity ? 2 * t->capacity : 256;
@@ -87,12 +87,12 @@ static adatom_status add_member(tree *t, size_t member) {
     }
     const size_t length = strlen(path), there = *find_slot(t, path, length);
     size_t ignored;
-    /* A file that was packed twice is a link to itself the second time. */
+    /* A file that was packed twice is, the second time, a hard link to itself. */
     if (there != NONE && t->members[member].is_hard && !strcmp(t->members[member].target, path)) return ADATOM_OK;
     if (there != NONE && t->members[member].is_folder) {
         if (t->nodes[there].member == NONE) t->nodes[there].member = member;
     } else if (there != NONE && t->nodes[there].member == NONE) {
-        t->nodes[there].member = member; /* a link or file where other members need a folder */
+        t->nodes[there].member = member; /* the member is a link or file, but others lie below its path */
     } else {
         AD_TRY(add_node(t, path, length, parent, member, &ignored));
     }
@@ -116,7 +116,7 @@ static size_t find_child(const tree *t, size_t folder, const char *name, size_t 
     return *find_slot(t, path, start + length);
 }
 
-/* Where a path from a folder leads, links followed; NONE: out of the archive, to nothing or in circles. */
+/* Follows a path, and the links in it, from a folder on. NONE: out of the archive, to nothing or in circles. */
 static size_t follow(const tree *t, size_t folder, const char *target, int *hops) {
     size_t here = folder;
     if (*target == '/') return NONE;
@@ -156,11 +156,11 @@ static adatom_status list_file(tree *t, size_t n, char *path) {
         return status;
     }
     status = ad_source_add(t->source, path, kind, &entry);
-    if (entry) entry->member = t->nodes[n].member; /* of the array: the number comes at the end */
+    if (entry) entry->member = t->nodes[n].member; /* index in members for now; ad_tree_list() replaces it */
     return status;
 }
 
-/* The folder at node n, which is called `shown` ("" or ending in a slash). */
+/* Lists the folder at node n under the name `shown` ("" or ending in a slash). */
 static adatom_status list_folder(tree *t, size_t n, const char *shown, const ancestor *parent) {
     ad_source *source = t->source;
     adatom_status status = ADATOM_OK;
@@ -178,7 +178,7 @@ static adatom_status list_folder(tree *t, size_t n, const char *shown, const anc
         if (!path) AD_TRY(ADATOM_OUT_OF_MEMORY);
         const char *name = path + strlen(shown);
         size_t to = c;
-        if (m && m->target && child->child == NONE) { /* members below a link make it a folder */
+        if (m && m->target && child->child == NONE) { /* not where other members lie below the link */
             int hops = 0;
             to = follow(t, m->is_hard ? 0 : n, m->target, &hops);
         }
@@ -201,7 +201,7 @@ static adatom_status list_folder(tree *t, size_t n, const char *shown, const anc
             if (status == ADATOM_OK) status = list_folder(t, to, below, &here);
             ad_free(below);
             AD_TRY(status);
-        } else if (member_of(t, to)->target) { /* a hard link to itself */
+        } else if (member_of(t, to)->target) { /* a hard link to itself, without content */
             AD_TRY(ad_pass_over(source, AD_PASSED_DANGLING, path));
         } else {
             char *taken = path;
@@ -238,7 +238,7 @@ adatom_status ad_tree_list(ad_source *source, ad_member *members, size_t count) 
         ad_entry *entry = &source->entries[i];
         ad_member *m = &members[entry->member];
         entry->member = m->number;
-        if (!m->bytes) continue; /* not kept, or an entry before took it: ad_archive_read hands it on */
+        if (!m->bytes) continue; /* not kept, or given to an entry before, from which ad_archive_read() copies it */
         entry->bytes = m->bytes;
         entry->bytes_size = m->bytes_size;
         entry->hash = ad_hash(m->bytes, m->bytes_size, 0);

@@ -1,4 +1,4 @@
-/* Looking through a data set for everything that is wrong with it. */
+/* Looks through a data set for everything that is wrong with it. */
 #include "io/dataset.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static int by_hash(const void *a, const void *b) {
     return x->picture < y->picture ? -1 : x->picture > y->picture;
 }
 
-/* Reports each picture whose bytes an earlier one has, too. */
+/* Reports each picture that has the same bytes as an earlier one. */
 static adatom_status find_duplicates(const ad_selection *s, const uint64_t *hashes, ad_problems *problems) {
     adatom_status status = ADATOM_OK;
     hashed *sorted = ad_malloc(problems->ctx, s->count, sizeof *sorted);
@@ -89,7 +89,7 @@ adatom_status adatom_dataset_verify(adatom_context *context, const char *spec, c
     p = given;
     AD_TRY(status);
     AD_TRY(ad_dataset_defaults(context, spec, &p));
-    p.allow_truncated = false; /* damage is what is looked for */
+    p.allow_truncated = false; /* damage must be reported */
     if (strncmp(spec, "builtin:", 8)) {
         status = verify_pictures(spec, &p, v.least, &found);
     } else {

@@ -1,5 +1,5 @@
-/* Names in a zip's directory as they are written there. libarchive composes accents (NFC) in those that are marked as
- * UTF-8, by which a zip would hold other classes than the folder that it was made of. */
+/* Reads the names in a zip's central directory as they are written there. libarchive composes accents (NFC) in names
+ * that are marked as UTF-8, so that a zip would hold other classes than the folder that it was made from. */
 #include "io/dataset.h"
 
 #include <fcntl.h>
@@ -26,7 +26,8 @@ static bool read_at(int file, uint64_t at, char *out, size_t size) {
     return true;
 }
 
-/* Where the directory is; false: not found. */
+/* Finds the central directory: its offset and size. tail: room for the file's end, where it is looked for. False: not
+ * found. */
 static bool find_directory(int file, uint64_t file_size, char *tail, uint64_t *at, uint64_t *size) {
     const size_t tail_size = (size_t)AD_MIN(file_size, (uint64_t)END_BYTES + COMMENT_MOST);
     if (tail_size < END_BYTES || !read_at(file, file_size - tail_size, tail, tail_size)) return false;
@@ -47,7 +48,7 @@ static bool find_directory(int file, uint64_t file_size, char *tail, uint64_t *a
 }
 
 typedef struct record {
-    uint64_t offset; /* of the member in the file */
+    uint64_t offset; /* where the member lies in the file */
     size_t name, name_length;
 } record;
 
@@ -56,7 +57,7 @@ static int by_offset(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* The record at `at` of the directory; *next is behind it. */
+/* Reads the record at `at` of the directory; *next: where the next one begins. */
 static bool read_record(const char *bytes, size_t size, size_t at, record *out, size_t *next) {
     if (size - at < RECORD_BYTES || memcmp(bytes + at, "PK\1\2", 4) != 0) return false;
     const size_t name = (size_t)number_at(bytes, at + 28, 2), extra = (size_t)number_at(bytes, at + 30, 2);
@@ -64,7 +65,7 @@ static bool read_record(const char *bytes, size_t size, size_t at, record *out, 
     if (size - at < RECORD_BYTES + name + extra + comment) return false;
     *out = (record){number_at(bytes, at + 42, 4), at + RECORD_BYTES, name};
     *next = end + comment;
-    /* Offsets that don't fit into 32 bits are in the extra field of zip64, behind the sizes that don't. */
+    /* An offset that does not fit into 32 bits is in the extra field of zip64, behind the sizes that do not fit. */
     for (size_t field = at + RECORD_BYTES + name; out->offset == 0xFFFFFFFF && field + 4 <= end;) {
         const size_t length = (size_t)number_at(bytes, field + 2, 2);
         if (length > end - field - 4) return false;
@@ -107,7 +108,7 @@ adatom_status ad_zip_names(adatom_context *ctx, const char *path, ad_zip_list *o
     if (!(out->names = ad_calloc(ctx, count, sizeof *out->names))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     out->text[size] = 0;
     for (size_t i = 0; i < count; i++) out->names[i] = out->text + records[i].name;
-    /* What follows a name was looked at already. */
+    /* Each name gets a NUL behind it, which overwrites what has been read already. */
     for (size_t i = 0; i < count; i++) out->text[records[i].name + records[i].name_length] = 0;
     out->count = count;
 done:

@@ -240,17 +240,15 @@ static void add_nodes(builder *b, const architecture *arch) {
     }
 }
 
-/* The entry of a table of structs whose first member is a name; NULL with a message that lists the names. */
-static const void *find(adatom_context *ctx, const char *what, const char *name, const void *table, size_t count,
-                        size_t size) {
-    char names[128] = "";
-    for (size_t i = 0; i < count; i++) {
-        const char *const *entry = (const void *)((const char *)table + i * size);
-        if (strcmp(*entry, name) == 0) return entry;
+/* NULL, with a message that lists the names, where the name is none of them. */
+static const architecture *find_architecture(adatom_context *ctx, const char *name) {
+    char names[512] = "";
+    for (size_t i = 0; i < AD_COUNT(architectures); i++) {
+        if (strcmp(architectures[i].name, name) == 0) return &architectures[i];
         const size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", *entry);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", architectures[i].name);
     }
-    ad_fail(ctx, ADATOM_USAGE, "unknown %s '%s'; known: %s", what, name, names);
+    ad_fail(ctx, ADATOM_USAGE, "unknown architecture '%s'; known: %s", name, names);
     return NULL;
 }
 
@@ -286,8 +284,7 @@ static adatom_status resolve_group(adatom_context *ctx, adatom_model_params *p, 
 /* Fills in defaults and replaces the name by a static one. */
 static adatom_status resolve(adatom_context *ctx, adatom_model_params *p, const architecture **arch) {
     adatom_status status = ADATOM_OK;
-    *arch = find(ctx, "architecture", p->arch ? p->arch : "conv4", architectures, AD_COUNT(architectures),
-                 sizeof *architectures);
+    *arch = find_architecture(ctx, p->arch ? p->arch : "conv4");
     if (!*arch) return ADATOM_USAGE;
     p->arch = (*arch)->name;
     if (!is_sharing((int)p->sharing)) return ad_choice_refuse(ctx, "sharing", (int)p->sharing);

@@ -23,11 +23,13 @@ const char *ad_lowrank_suffix(int part) {
 int ad_lowrank_file(const ad_node *node, int rank, int part, char name[AD_PARAM_NAME], int64_t shape[4]) {
     const int64_t c = ad_node_channels(node), o = node->o, k = node->k;
     snprintf(name, AD_PARAM_NAME, "%s%s", node->name, ad_lowrank_suffix(part));
-    switch (part) {
-    case 0: return memcpy(shape, (int64_t[]){rank, c, k, k}, 4 * sizeof *shape), 4;
-    case 1: return memcpy(shape, (int64_t[]){o, rank, 1, 1}, 4 * sizeof *shape), 4;
-    default: return shape[0] = part == 2 ? o : c, 1;
+    if (part > 1) {
+        shape[0] = part == 2 ? o : c;
+        return 1;
     }
+    const int64_t a[] = {rank, c, k, k}, b[] = {o, rank, 1, 1};
+    memcpy(shape, part == 0 ? a : b, sizeof a);
+    return 4;
 }
 
 size_t ad_lowrank_at(const ad_node *node, int rank, const ad_lowrank_layer *layer, int part, size_t index) {

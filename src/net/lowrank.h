@@ -3,8 +3,8 @@
  * each task, v[ij][c][o] = w0[ij][c][o] + scale * sum_r A[ij][c][r] B[o][r], and LoRA [arXiv 2106.09685] takes w = v.
  * DoRA [arXiv 2402.09353] adapts the size of each output channel apart from its direction, w = gain[o] v/|v|_o; BoRA
  * [arXiv 2412.06441] then does the same to the input channels of the result. */
-#ifndef AD_NN_LOWRANK_H
-#define AD_NN_LOWRANK_H
+#ifndef AD_NET_LOWRANK_H
+#define AD_NET_LOWRANK_H
 
 #include "net/network.h"
 

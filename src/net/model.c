@@ -158,8 +158,9 @@ adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info
 static uint64_t logical(const ad_network *net, int param) { return param < 0 ? 0 : net->params[param].logical; }
 
 static adatom_status describe_layer(const adatom_model *model, int index, adatom_layer_info *out) {
-    static const char *const kinds[] = {
-        [AD_NODE_INPUT] = "input", [AD_NODE_CONV] = "conv", [AD_NODE_NORM] = "norm", [AD_NODE_POOL] = "pool"};
+#define KIND_NAME(KIND, name) [AD_NODE_##KIND] = #name,
+    static const char *const kinds[] = {AD_LAYERS(KIND_NAME)};
+#undef KIND_NAME
     const ad_network *net = &model->net;
     const int nodes = net->node_count - 1, layers = nodes + (net->way > 0);
     *out = (adatom_layer_info){0};

@@ -1,7 +1,7 @@
 /* Networks as data: a table of parameters and a list of nodes. Built from an architecture's name (net/arch.c), from
  * which sizes, file format, gradients, optimiser ranges, reports and plans are all derived. */
-#ifndef AD_NN_NETWORK_H
-#define AD_NN_NETWORK_H
+#ifndef AD_NET_NETWORK_H
+#define AD_NET_NETWORK_H
 
 #include "base/base.h"
 #include <adatom/model.h>
@@ -41,7 +41,14 @@ typedef struct ad_param {
     size_t logical;     /* numbers that count as parameters: without padding */
 } ad_param;
 
-typedef enum ad_node_kind { AD_NODE_INPUT, AD_NODE_CONV, AD_NODE_NORM, AD_NODE_POOL } ad_node_kind;
+/* The kinds of nodes besides the input: AD_NODE_X and its name, which compile/layers/NAME.c computes. */
+#define AD_LAYERS(LAYER)                                                                                               \
+    LAYER(CONV, conv)                                                                                                  \
+    LAYER(NORM, norm)                                                                                                  \
+    LAYER(POOL, pool)
+#define AD_NODE_KIND(KIND, name) AD_NODE_##KIND,
+typedef enum ad_node_kind { AD_NODE_INPUT, AD_LAYERS(AD_NODE_KIND) } ad_node_kind;
+#undef AD_NODE_KIND
 
 /* Node 0 is the input. A node reads earlier nodes only. The last node's output, flattened channels-last, is the
  * features. */

@@ -1,6 +1,6 @@
 /* What an engine (vk, cpu) offers. The rooms above use these functions only and never know which engine runs. */
-#ifndef AD_NN_ENGINE_H
-#define AD_NN_ENGINE_H
+#ifndef AD_PLAN_ENGINE_H
+#define AD_PLAN_ENGINE_H
 
 #include "plan/plan.h"
 #include <adatom/device.h>

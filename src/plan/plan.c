@@ -9,7 +9,6 @@ static const struct {
 } operations[AD_OP_COUNT] = {
 #define AD_OP(NAME, name, roles) {name, roles},
 #include "plan/ops.def"
-#undef AD_OP
 };
 
 const char *ad_op_name(int kind) { return kind >= 0 && kind < AD_OP_COUNT ? operations[kind].name : "unknown"; }

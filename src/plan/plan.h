@@ -1,7 +1,7 @@
 /* A plan is pure data: operations over tensors in a few arenas, in segments that are run in order, some many times.
  * It is built by compile/segments.c (networks) or by hand (kernel check: one operation) and run by an engine. */
-#ifndef AD_NN_PLAN_H
-#define AD_NN_PLAN_H
+#ifndef AD_PLAN_PLAN_H
+#define AD_PLAN_PLAN_H
 
 #include "base/base.h"
 
@@ -14,7 +14,6 @@
 typedef enum ad_op_kind {
 #define AD_OP(NAME, name, roles) AD_OP_##NAME,
 #include "plan/ops.def"
-#undef AD_OP
     AD_OP_COUNT
 } ad_op_kind;
 

@@ -193,6 +193,7 @@ done:
 
 adatom_status adatom_model_singular_values(const adatom_model *model, int layer, float *values, size_t capacity,
                                            size_t *count) {
+    *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
     const int k2 = node->k * node->k, pairs = node->o * ad_node_channels(node), rows = AD_MAX(pairs, k2);

@@ -39,6 +39,7 @@ const ad_node *ad_dense_layer(const adatom_model *model, int index) {
 }
 
 adatom_status adatom_model_kernel(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count) {
+    *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
     *count = ad_dense_count(node);
@@ -55,6 +56,7 @@ adatom_status adatom_model_kernel(const adatom_model *model, int layer, float *v
 }
 
 adatom_status adatom_model_atoms(const adatom_model *model, int layer, float *values, size_t capacity, size_t *count) {
+    *count = 0;
     const ad_node *node = ad_dense_layer(model, layer);
     if (!node) return ADATOM_USAGE;
     *count = node->m ? model->net.params[node->atoms].count : 0;

@@ -154,7 +154,7 @@ done:
 }
 
 /* Operations whose results on small integers are integers (or quarters) that float32 holds exactly in any order of
- * summation. */
+ * summation. Without a default, so that it is asked of a new operation. */
 static bool exact_on_integers(const ad_op *op) {
     switch ((ad_op_kind)op->kind) {
     case AD_OP_CONV: return op->i[0] <= AD_ACT_RELU6;
@@ -191,8 +191,25 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_DEPTHWISE: return op->i[0] <= AD_ACT_RELU6;
     case AD_OP_POOL:
     case AD_OP_POOL_BACK: return op->i[0] == 0;
-    default: return false;
+    case AD_OP_GATHER:
+    case AD_OP_WEIGHT_NORM:
+    case AD_OP_WEIGHT_SCALE:
+    case AD_OP_WEIGHT_SCALE_BACK:
+    case AD_OP_BN_STATS:
+    case AD_OP_BN_FOLD:
+    case AD_OP_BN_RUNNING:
+    case AD_OP_BN_BACK:
+    case AD_OP_ADVANCE:
+    case AD_OP_FILL:
+    case AD_OP_ROW_NORM:
+    case AD_OP_ROW_NORM_BACK:
+    case AD_OP_CLASS_MEAN:
+    case AD_OP_SOFTMAX_CE:
+    case AD_OP_SGD:
+    case AD_OP_ADAM:
+    case AD_OP_COUNT: break;
     }
+    return false;
 }
 
 /* Says in words where byte `at` of the arena lies. */

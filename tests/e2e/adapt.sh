@@ -1,6 +1,7 @@
-# A folder of new classes: adapt, classify, inspect; and everything that can be wrong with it.
+# Adapts a model to a folder of new classes, classifies with the adapter, inspects and merges it; refuses what is wrong
+# with any of them.
 . "$LIB"
-# A network that has learned something, so that accuracy means something: 5 pictures a class, chance is 20 %.
+# A trained network, so that accuracy means something: with 5 pictures a class, chance is 20 %.
 "$ADATOM" pretrain --data builtin:shapes --split base --per-class 20 --image-size 32 --width 16 --epochs 15 --batch 32 \
     --output trained.safetensors --device cpu --no-cache --quiet >out 2>err || complain "pretrain: $(tail -n 1 err)"
 "$SHAPES" support 5 0 5 32 && "$SHAPES" query 5 20 8 32 || complain "no pictures"
@@ -13,7 +14,7 @@ same "$(wc -l <good.csv | tr -d ' ')" 41 "rows"
 right=$(awk -F, 'NR > 1 {split($1, part, "/"); n += part[2] == $4} END {print n + 0}' good.csv)
 [ "$right" -ge 20 ] || complain "$right of 40 right; chance is 8"
 
-# What follows does not ask how good the network is.
+# The rest does not depend on how good the network is.
 model=$FIXTURE/model.safetensors
 "$SHAPES" few 5 0 5 16 && "$SHAPES" new 5 20 8 16 || complain "no pictures"
 adapt="$ADATOM adapt --model $model --device cpu"
@@ -21,7 +22,7 @@ classify="$ADATOM classify --model $model --device cpu"
 $adapt --images few --output atoms --format json >atoms.json 2>err || complain "adapt --format json"
 same "$(get atoms.json accuracy.estimate)/$(get atoms.json accuracy.tested)" leave-one-out/25 "estimate"
 same "$(get atoms.json adapter.adapted)" 216 "adapted numbers"
-# Of the file, 5 classes x 8 features x 4 bytes are the classifier.
+# The classifier takes 5 classes x 8 features x 4 bytes of the file.
 bytes=$(($(wc -c <atoms/adapter.safetensors) - 5 * 8 * 4))
 [ "$bytes" -ge 864 ] && [ "$bytes" -le 4096 ] || complain "the adapter without its classifier takes $bytes bytes"
 same "$(get atoms.json adapter.adapted_bytes)" 864 "bytes of the atoms"
@@ -54,7 +55,7 @@ head -n 1 top.jsonl >line.json
 same "$(get line.json rank)" 1 "rank"
 expect 0 '^new/.* own ' $classify new/*/20.ppm # the model's own classifier
 
-# How far the atoms moved, and their picture.
+# inspect tells how far the atoms moved, and draws them.
 expect 0 'layer2.atoms +72' "$ADATOM" inspect "$model" --adapter atoms --png atoms.png
 same "$(od -A n -t x1 -N 8 atoms.png | tr -d ' ')" 89504e470d0a1a0a "a PNG"
 mkdir drawn && cp atoms.png drawn && expect 0 'drawn/atoms.png' $classify drawn # our own decoder checks its data
@@ -62,7 +63,7 @@ expect 1 'no atoms' "$ADATOM" inspect "$model" --adapter head --png none.png
 expect 2 '--adapter' "$ADATOM" inspect "$model" --png none.png
 [ ! -e none.png ] || complain "a picture of nothing was written"
 
-# Low-rank adapters move kernels; a merged cosine classifier is said to be one.
+# Low-rank adapters change kernels; export tells that a merged classifier was a cosine one.
 expect 0 'layer1.conv +216' "$ADATOM" inspect "$model" --adapter bora
 expect 1 'no atoms' "$ADATOM" inspect "$model" --adapter lora --png none.png
 same "$(get dora/adapter_config.json peft_type)/$(get dora/adapter_config.json r)/$(get dora/adapter_config.json use_dora)" LORA/4/true \
@@ -84,7 +85,7 @@ expect 4 "layer1.conv.lora_A.weight' does not have the shape" $classify --adapte
 rm -rf cut && cp -r lora cut && sed -i 's/"use_dora": false/"use_dora": true/' cut/adapter_config.json
 expect 4 "lacks the tensor 'layer1.conv.lora_magnitude_vector'" $classify --adapter cut new
 
-# Another model's adapter, damaged files, folders with something wrong: one sentence, nothing written.
+# Another model's adapter, damaged files and bad folders are refused in one sentence, and nothing is written.
 "$ADATOM" pretrain --data builtin:shapes --split base --per-class 4 --image-size 16 --width 8 --epochs 1 --seed 9 \
     --output other.safetensors --device cpu --no-cache >out 2>err || complain "pretrain"
 expect 4 'another model' "$ADATOM" classify --model other.safetensors --device cpu --adapter atoms new

@@ -1,4 +1,4 @@
-# The command line itself.
+# The parsing of the command line: suggestions, ranges, missing values, help and version.
 . "$LIB"
 expect 2 'a command is missing' "$ADATOM"
 expect 2 "unknown command 'episods'; did you mean 'episodes'\?" "$ADATOM" episods

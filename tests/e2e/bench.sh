@@ -1,4 +1,4 @@
-# The benchmark: forms of the result, cases made from names, comparison, merging.
+# adatom bench: the forms of its result, cases made from names, comparison, merging, curves.
 . "$LIB"
 bench="$ADATOM bench --device cpu --threads 1 --no-cache"
 case=conv/forward/composed/8x8x3/9/b2
@@ -10,7 +10,7 @@ for member in device.name test_time config.suite precision results.0.value resul
     get a.json $member >/dev/null || complain "$member is missing"
 done
 same "$(get a.json precision)" fp32 "precision"
-# What does not run has a reason and no number.
+# A case that does not run has a reason and no number.
 same "$(get a.json results.1.name)/$(get a.json results.1.status)" peak/fp16/unsupported "half precision"
 get a.json results.1.value >/dev/null && complain "a number for what is unsupported"
 get a.json results.1.reason | grep -q float32 || complain "no reason for what is unsupported"
@@ -27,10 +27,10 @@ scale() {
         for (i = 1; i <= n; i++) line = line (i > 1 ? ", " : "") sprintf("%.3f", sample[i] * factor)
         $0 = substr($0, 1, open) line substr($0, shut) } {print}' "$2"
 }
-# A kernel that became ten times slower is found; one that became faster is none; so is a file without the case.
+# A kernel that became ten times slower is a regression, a faster one is not, and a file without the case is refused.
 scale 0.1 a.json >fast.json
 scale 10 a.json >slow.json
-# Up to three times, since other load during the second run may hide it.
+# Tried up to three times, since other load during the second run may hide the difference.
 for try in 1 2 3; do
     $bench --filter $case --compare fast.json >out 2>err
     code=$?
@@ -40,7 +40,7 @@ same $code 5 "exit code of a comparison with a faster run"
 grep -q 'became slower' err || complain "no word of what became slower"
 grep -q "^$case .*slower" out || complain "the slower case is not named"
 expect 0 "^$case .*(faster|same)" $bench --filter $case --compare slow.json
-# Files from before precision was told compare and merge as ever; another precision is said.
+# Older files, which do not tell the precision, are compared and merged; a different precision is told.
 sed 's/"precision": "fp32"/"precision": "float32"/' slow.json >before.json
 expect 0 "^$case .*(faster|same)" $bench --filter $case --compare before.json
 ! grep -q '^note: ' err || complain "a file from before is said to be of another precision"
@@ -67,14 +67,14 @@ same "$(get three.json results.10.tasks_at_once)" 4 "tasks at once, from the nam
 same "$(grep -c '<circle' both.svg)" 4 "curves of two files"
 expect 4 'nothing to plot' "$ADATOM" bench --merge a.json --plot none.svg
 [ ! -e none.svg ] || complain "a picture of nothing"
-# What there is to draw says nothing about what became slower.
+# A failed plot does not hide that a case became slower.
 for try in 1 2 3; do
     $bench --filter $case --compare fast.json --plot none.svg >out 2>err
     code=$?
     if [ $code -eq 5 ]; then break; fi
 done
 same $code 5 "exit code of a comparison that draws nothing"
-# No curve and no point is left out, and no name breaks the picture.
+# Every curve and point is drawn, and no name breaks the SVG.
 awk 'BEGIN {
     printf "{\"command\": \"bench\", \"device\": {\"name\": \"A<B>&\047C\047 0123456789\303\251\"}, \"results\": ["
     for (c = 1; c <= 60; c++) for (p = 1; p <= (c == 1 ? 40 : 3); p++)
@@ -84,7 +84,8 @@ awk 'BEGIN {
 same "$(grep -c '<circle' many.svg)" 60 "lines of points, one a curve"
 same "$(grep -o '<circle' many.svg | wc -l | tr -d ' ')" 217 "points"
 grep -q '>A&lt;B&gt;&amp;&apos;C&apos; 0123456789: case' many.svg || complain "the device's name in the picture, escaped and whole characters only"
-# Without OpenBLAS, here a file that is none, convolutions are measured all the same, and it is said once what is missing.
+# Without OpenBLAS, here a file that is none, convolutions are measured all the same, and it is said once what is
+# missing.
 mkdir blas
 echo none >blas/libopenblas.so.0
 cp blas/libopenblas.so.0 blas/libopenblas.so
@@ -92,7 +93,7 @@ two="--filter $case --filter conv/forward/composed/8x4x3/9/b2"
 LD_LIBRARY_PATH=$work/blas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} $bench $two -o json >out 2>err || complain "bench without OpenBLAS"
 same "$(grep -c libopenblas0 err)" 1 "warnings that name the package of OpenBLAS"
 same "$(get out results.8.status)$(get out results.9.status)" okok "convolutions without OpenBLAS"
-# Ctrl-C: what was measured is printed.
+# After Ctrl-C the measured cases are printed.
 interrupt 'MiB of pictures' $bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json
 same "$(get out results.0.name)/$(get out results.#)/$(get out unfinished)" peak/fp32/8/interrupted "what was measured before"
 expect 3 'nothing to tune' "$ADATOM" tune --device cpu

@@ -1,4 +1,5 @@
-# The bundle, unpacked in an empty folder, runs without anything of this one but libc and what drivers share.
+# The bundle, unpacked in an empty folder, runs without any library of this system but libc and those that it shares
+# with drivers.
 . "$LIB"
 for tool in objdump strip tar python3 gzip bzip2 xz zstd; do command -v $tool >/dev/null || exit 77; done
 case $(ldd "$ADATOM" 2>/dev/null) in *libasan* | *libtsan*) exit 77 ;; esac # only a build for users is bundled
@@ -12,7 +13,7 @@ expect 0 ' cpu ' $run ./adatom devices
 expect 0 '^fill +loops ' $run ./adatom doctor --device cpu --quick --filter fill
 # Every library it names comes from the bundle or is a system library that the start script leaves to the system.
 LD_LIBRARY_PATH=$PWD/lib ldd libexec/adatom | grep 'not found' && complain "a library is missing"
-# It is small, and what a licence asks for is there, of what is linked statically, too.
+# It is small, and has the licences that its libraries ask for, of those that are linked statically, too.
 bytes=$(find . -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
 [ "$bytes" -le 20000000 ] || complain "the bundle takes $bytes bytes, unpacked"
 [ -s licences/libarchive-dev ] && [ -s licences/libjansson4 ] || complain "licences are missing"

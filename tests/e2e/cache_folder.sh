@@ -1,4 +1,4 @@
-# A cache in which others can write is neither read nor written, and that is said.
+# A cache folder in which other users can write is neither read nor written, and a warning tells.
 . "$LIB"
 pictures data 2 2
 "$ADATOM" data info data --cache-dir own >out 2>err || complain "$(cat err)"

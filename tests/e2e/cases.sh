@@ -1,4 +1,5 @@
-# Situations from public bug reports that lie beside the checkout (../shared/cases/README.md): every case gives what is right.
+# Runs situations from public bug reports, which lie beside the checkout (../shared/cases/README.md): each must have the
+# right outcome.
 . "$LIB"
 cases=$SOURCE/../shared/cases model=$SOURCE/models/conv4-shapes.safetensors
 [ -r "$cases/README.md" ] || exit 77
@@ -6,7 +7,8 @@ hash_of() { "$ADATOM" data info "$@" 2>/dev/null | sed -n 's/^hash *//p'; }
 unpack() { mkdir -p "$1" && tar xf "$cases/${2:-$1/unpack.tar}" -C "$1"; }
 classify="$ADATOM classify --device cpu --model $model"
 
-# A picture, what it should be, what it was taken for, and others: classified as what it should be, or (pnm, cmyk) refused by name.
+# A picture, what it should be, what it was taken for, and others: classified as what it should be, or (pnm, cmyk)
+# refused by name.
 for judge in "$cases"/*/judge "$cases"/*/*/judge; do
     [ -d "$judge" ] || continue
     name=$(basename "$(dirname "$judge")")
@@ -62,7 +64,8 @@ expect 4 'encrypted' "$ADATOM" data info "$cases/messages/locked.zip"
 "$ADATOM" classify --device cpu --model "$model" --adapter encodings "$cases/messages/scan.jpg" >out 2>err
 grep -q 'inu\|%94L\|TIFF' out err || complain "scan.jpg is neither read nor called a TIFF picture: $(tail -n 1 err)"
 
-# Ctrl-C, an end signal or a hang-up in the first epoch: a checkpoint at the last whole step, from which the same file comes.
+# Ctrl-C, an end signal or a hang-up in the first epoch: a checkpoint at the last whole step, from which the same file
+# comes.
 train="$ADATOM pretrain --device cpu --data builtin:shapes --split base --per-class 20 --image-size 28 --width 16 --no-cache --verbose"
 for signal in INT TERM HUP; do
     # A shell gives what it starts in the background SIGINT ignored; env takes that back.

@@ -1,4 +1,4 @@
-# Pictures, good and bad.
+# adatom data and episodes with folders, archives and lists of pictures, good and bad ones.
 . "$LIB"
 episodes="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --adapt centroid --tasks 3"
 pictures good 5 6
@@ -19,19 +19,19 @@ mkdir empty
 expect 4 'empty' "$ADATOM" data info empty
 head -c 3000 good.tar >cut.tar
 expect 4 'cut.tar' "$ADATOM" data info cut.tar
-# Too few pictures: the class is named.
+# A class with too few pictures is named.
 rm good/class3/5.ppm
 expect 4 'class3' $episodes --data good --way 5 --shot 1 --query 5
 expect 4 '1 problems? in good' "$ADATOM" data verify good --least 6
 grep -q class3 out || complain "verify does not name class3"
 expect 4 '(way|classes)' $episodes --data good --way 6 --shot 1 --query 2
-# A file that is no picture, a doubled picture.
+# verify finds a file that is no picture and a picture that occurs twice.
 echo 'hello' >good/class1/note.ppm
 cp good/class0/0.ppm good/class2/copy.ppm
 expect 4 'problems in good' "$ADATOM" data verify good --least 5
 grep -q note.ppm out || complain "verify does not name note.ppm"
 grep -q copy.ppm out || complain "verify does not name copy.ppm"
-# A list with a row whose file is missing.
+# A row of a list whose file is missing is refused.
 mkdir listed
 printf 'filename,label\n0.ppm,a\nmissing.ppm,a\n' >listed/list.csv
 cp good/class0/0.ppm listed

@@ -1,4 +1,5 @@
-# Broken drivers and devices that lack what kernels need: `cpu` starts none of them, `auto` goes on and says why, a choice is refused.
+# Broken drivers, and devices that lack what kernels need: --device cpu starts no driver, auto goes on to the next
+# device and says why, and a device that is asked for by name is refused.
 . "$LIB"
 small="--model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 2 --steps 2 --adapt centroid --no-cache"
 # A driver that ends every process that makes an instance.
@@ -18,7 +19,8 @@ expect 0 '^device: cpu: .* is software and used only when asked for' env LAYER_T
 $ADATOM episodes $small -o json --device cpu >cpu.json 2>err || complain "cpu: $(tail -n 1 err)"
 same "$(get cpu.json device.index)" null "index of the CPU engine that was asked for by name"
 
-# Too few storage buffers a stage, all numbers that are: left out with the reason, in every form; not chosen; refused when asked for.
+# A device with too few storage buffers a stage is listed with the reason in every form, not chosen, and refused when
+# asked for.
 for buffers in 4 5 6; do
     lacks="bind 7 storage buffers a stage, this device allows $buffers"
     few="$gpu LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=$buffers"
@@ -32,18 +34,18 @@ for buffers in 4 5 6; do
 done
 enough="$gpu LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=7"
 expect 0 '^device: vulkan: .*the best Vulkan GPU found' env $enough "$ADATOM" episodes $small
-# Other things that kernels need.
+# Other features that kernels need.
 expect 0 'run 128 invocations a workgroup, this device allows 64' env $enough LAYER_INVOCATIONS=64 "$ADATOM" devices
 expect 0 'use 16384 bytes of shared memory, this device allows 8192' env $enough LAYER_SHARED=8192 "$ADATOM" devices
 expect 0 'its driver offers Vulkan 1.0.0, 1.1 is needed' env LAYER_VERSION_1_0=1 "$ADATOM" devices
 
-# A device that can't be opened, at each of the steps of opening one: a warning and the next; an error when asked for.
+# Opening a device fails, at each step: auto warns and takes the next device; a device that is asked for is an error.
 for call in vkCreateDevice vkCreateCommandPool vkAllocateCommandBuffers vkCreateFence vkCreateBuffer vkCreatePipelineCache; do
     expect 0 "^device: cpu: .*because no Vulkan GPU can be used \(.*$call" env $gpu LAYER_FAIL=$call:0:-3 "$ADATOM" episodes $small
     grep -q "^warning: .* is passed over: .*$call" err || complain "no warning of $call"
     expect 1 "^adatom: .*$call" env $gpu LAYER_FAIL=$call:0:-3 "$ADATOM" episodes $small --device vulkan
 done
-# Vulkan as a whole.
+# Vulkan as a whole fails.
 for call in vkCreateInstance vkEnumeratePhysicalDevices; do
     expect 0 "^device: cpu: .*because Vulkan failed: .*$call" env $gpu LAYER_FAIL=$call:0:-1 "$ADATOM" episodes $small
     expect 1 "^adatom: out of host memory: $call" env $gpu LAYER_FAIL=$call:0:-1 "$ADATOM" episodes $small --device vulkan

@@ -14,7 +14,7 @@ same "$("$ADATOM" devices -o jsonl | wc -l | tr -d ' ')" $((last + 1)) "a line a
 expect 3 "no device matches 'no such gpu'; there are: " "$ADATOM" doctor --device 'no such gpu'
 expect 3 "no device matches '99'" "$ADATOM" doctor --device 99
 expect 2 "no check matches|matches no check" "$ADATOM" doctor --device cpu --filter 'no such kernel'
-# Without any driver the CPU engine is there, is chosen, and that is said.
+# Without any driver the CPU engine is listed and chosen, and a message tells.
 export VK_ICD_FILENAMES=/nonexistent.json VK_DRIVER_FILES=/nonexistent.json
 "$ADATOM" devices -o json >bare.json || complain "devices without a driver"
 same "$(get bare.json devices.#)" 1 "devices without a driver"

@@ -1,11 +1,12 @@
-# Divergence is counted, named and never an accuracy: episodes, sweeps, recipes, adapters, training; on every device there is.
+# What diverges is counted and named and never has an accuracy: in episodes, sweeps, recipes, adapters and training, on
+# every device.
 . "$LIB"
 devices=cpu
 "$ADATOM" devices -o csv | grep -q ',vulkan,' && devices="cpu vulkan"
 wild="--optimizer sgd --lr-full 1000 --steps 60"
 for device in $devices; do
     run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 4 --query 3 --device $device"
-    # All: no accuracy anywhere, exit code 5.
+    # If all episodes diverge there is no accuracy, and the exit code is 5.
     $run --adapt full $wild -o json --predictions >a.json 2>err
     same $? 5 "$device: exit code where every episode diverged"
     grep -q '^warning: full, 1-shot, 60 steps: 4 of 4 episodes diverged' err || complain "$device: no warning"
@@ -20,19 +21,19 @@ for device in $devices; do
     $run --adapt full $wild -o csv 2>err | head -n 2 | tail -n 1 >row
     same "$(cut -d, -f3,4 row)" "," "$device: accuracy in CSV"
     grep -q ',4,diverged$' row || complain "$device: CSV does not count them: $(cat row)"
-    # Part of a sweep or of a list of methods: the others are reported, and compared without numbers that are none.
+    # If one setting of a sweep diverges, the others are reported and compared.
     $run --adapt centroid,full --optimizer sgd --lr-full 0.001,1000 --steps 60 -o json >s.json 2>err
     same $? 5 "$device: exit code of a sweep with a diverged part"
     same "$(get s.json results.#)/$(get s.json results.0.status)/$(get s.json results.1.status)/$(get s.json results.2.status)" \
         3/ok/ok/diverged "$device: the sweep"
     same "$(get s.json results.2.difference.mean)/$(get s.json results.1.diverged)" null/0 "$device: differences"
-    # The estimate of an adapter and the adapter itself.
+    # An adapter's estimate, and the adapter itself.
     expect 1 'diverged in .* tasks of the estimate' "$ADATOM" adapt --model "$FIXTURE/model.safetensors" --images builtin:shapes \
         --output "a-$device" --adapt full $wild --estimate holdout --device $device
     [ ! -e "a-$device/adapter.safetensors" ] || complain "$device: an adapter that diverged is written"
     expect 1 'adapting diverged' "$ADATOM" adapt --model "$FIXTURE/model.safetensors" --images builtin:shapes --output "a-$device" \
         --adapt full $wild --estimate none --device $device
-    # Training ends with a sentence, no model, and no checkpoint that is not finite.
+    # Training ends with a sentence, without a model, and without a checkpoint that is not finite.
     expect 1 'training diverged .*learning rate' "$ADATOM" pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 \
         --epochs 4 --lr 1000 --weight-decay 100 --device $device --output "m-$device.safetensors"
     [ ! -e "m-$device.safetensors" ] || complain "$device: a model that diverged is written"
@@ -51,7 +52,7 @@ done
 for option in "--momentum 1" "--momentum nan" "--dampening 1" "--weight-decay nan" "--cosine-scale inf" "--label-smoothing 1" "--lr nan"; do
     expect 2 'adatom: ' $run --adapt atoms $option
 done
-# Seeds of 64 bits are told as they are, and all of them count.
+# Seeds of 64 bits are told exactly, and every bit counts.
 $run --adapt centroid --seed 18446744073709551615 -o json >seed.json 2>err || complain "a large seed"
 same "$(get seed.json results.0.episodes.seed)" 18446744073709551615 "a large seed in JSON"
 train="$ADATOM pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 1 --device cpu"

@@ -1,4 +1,4 @@
-# What cannot be written is refused before the work: here nothing of what the commands would read is there.
+# Commands refuse outputs that cannot be written before they work: here their inputs do not even exist.
 . "$LIB"
 mkdir taken locked
 echo old >locked/file
@@ -23,20 +23,21 @@ refused "$ADATOM" bench --compare none --output-file
 refused "$ADATOM" reproduce none --data none --output-file
 refused "$ADATOM" data verify none --output-file
 refused "$ADATOM" adapt --model none --images none --output new --output-file
-# A folder of an adapter, to be made or written into.
+# An adapter's folder must be one that can be made or written into.
 adapt="$ADATOM adapt --model none --images none --output"
 expect 1 "cannot make the folder 'no/folder'" $adapt no/folder
 expect 1 "cannot create 'before/adapter.safetensors'" $adapt before
 cp -p locked/file taken/adapter_config.json
 expect 1 "cannot write 'taken/adapter_config.json': it is read-only" $adapt taken
-# What can be written is not made by the look at it, nor is what is there changed; then it is the input that is missed.
+# The check does not make an output that can be written, nor change one that is there; the command then fails for its
+# missing input.
 rm taken/adapter_config.json
 expect 4 "'none'" $adapt new
 expect 4 "'none'" $adapt taken/
 expect 4 "'none'" "$ADATOM" decompose none --output before
 expect 4 "'none'" "$ADATOM" decompose none --output m
 cmp -s before locked/file || complain "a file was changed by the look at it"
-# The library looks at the checkpoint too.
+# The library checks the checkpoint, too.
 expect 1 "cannot create 'no/folder'" "$ADATOM" pretrain --data builtin:shapes/base --per-class 4 --image-size 16 --width 8 --epochs 1 \
     --device cpu --no-cache --output m --checkpoint no/folder
 grep -q 'epoch' err && complain "training began: $(cat err)"

@@ -22,7 +22,7 @@ same "$(get a.json results.3.difference.to)" centroid "paired difference"
 for member in device.name dataset.hash model.hash results.0.config.bn results.0.episodes.list_hash results.0.time.episodes_per_s; do
     get a.json $member >/dev/null || complain "$member is missing"
 done
-# The same again, from the kept lists, in parts, and one at a time: the same numbers.
+# Kept lists, parts of them, and one task at a time give the same numbers.
 $base --data builtin:shapes/novel --episodes-file list-1shot.json --episodes-file list-2shot.json --adapt centroid,head,atoms,full \
     -o json >b.json 2>err || complain "replay"
 for i in 0 1 2 3 4 5 6 7; do
@@ -54,10 +54,10 @@ same "$(get z.json results.0.config.momentum)" 0.0 "momentum of sgd"
 expect 2 'lr-atoms.*number' $sweep --lr-atoms 0.1,x
 expect 2 'ascending' $sweep --adapt atoms --steps 3,1
 expect 2 'twice' $sweep --lr 0.1,0.2 --lr 0.3,0.4
-# Ctrl-C: the methods that were finished are reported.
+# After Ctrl-C the finished methods are reported.
 interrupt 'full: .* of pictures' $sweep --adapt centroid,full --tasks 2000 --steps 20000 --verbose -o json
 same "$(get out results.#)/$(get out results.0.method)/$(get out unfinished)" 1/centroid/interrupted "finished methods"
-# The other forms.
+# The other forms of the result.
 $run --adapt centroid,head -o csv >a.csv 2>err || complain "csv"
 same "$(wc -l <a.csv | tr -d ' ')" 3 "lines of CSV"
 same "$(head -n 1 a.csv | tr , '\n' | wc -l)" "$(tail -n 1 a.csv | tr , '\n' | wc -l)" "columns of CSV"

@@ -1,4 +1,5 @@
-# Allocations that fail, one in each run: a documented exit code, no signal, nothing left behind, and a result that is whole or not there.
+# One allocation fails in each run: the command ends with a documented exit code and no signal, leaves no temporary
+# file, and writes a whole result or none.
 # FAULTS: how many of them are tried with each command (40); tools that have hours give a larger number.
 . "$LIB"
 tries=${FAULTS:-40}
@@ -9,7 +10,8 @@ cp "$FIXTURE/model.safetensors" m.safetensors
 pictures data 2 2
 "$ADATOM" export m.safetensors -o dense.safetensors >/dev/null 2>&1 || complain "export"
 
-# sweep NAME FIELD OUTPUT COMMAND...: FIELD must be in the JSON of a successful run (-: its file must be a model); OUTPUT (or -) is what it writes besides.
+# sweep NAME FIELD OUTPUT COMMAND...: FIELD must be in the JSON of a successful run (-: its file must be a model);
+# OUTPUT (or -) is what it writes besides.
 sweep() {
     name=$1 field=$2 output=$3 failed=0 good=0
     shift 3
@@ -18,7 +20,7 @@ sweep() {
     count=$(cat count)
     n=0
     while [ $n -lt "$tries" ]; do
-        # Half of them spread over the run, half among its last ones, where the result is made.
+        # Half of the faults are spread over the run, half are among its last allocations, where the result is made.
         if [ $((n % 2)) -eq 0 ]; then at=$((count * n / tries)); else at=$((count - 1 - (count / 10) * n / tries)); fi
         rm -rf "$output"
         FM_AT=$at LD_PRELOAD=$work/failmalloc.so timeout 60 "$@" >out 2>err

@@ -1,5 +1,6 @@
-# Writing, syncing, renaming and closing that fail, from one of these calls on in each run: exit code 1 with a sentence, what was there stays
-# as it is or is whole and new, and no temporary file is left. FAULTS: how many calls of a kind are tried with each command (2).
+# From one call on, writing, syncing, renaming or closing fails in each run: the command exits with 1 and a sentence,
+# the old file stays or a whole new one is there, and no temporary file is left. FAULTS: how many calls of a kind are
+# tried with each command (2).
 . "$LIB"
 tries=${FAULTS:-2}
 case $(ldd "$ADATOM" 2>/dev/null) in *libasan*|*libtsan*) exit 77 ;; esac # they want to be loaded first
@@ -17,7 +18,8 @@ run() { # MODE AT COMMAND...
 }
 unchanged() { diff -r "$1" "$2" >/dev/null 2>&1; }
 
-# sweep NAME OUTPUT COMMAND...: OUTPUT is what the command writes, a file or folder; old/OUTPUT is what stands there before. With
+# sweep NAME OUTPUT COMMAND...: OUTPUT is what the command writes, a file or folder; old/OUTPUT is what stands there
+# before. With
 # same=no two runs give different bytes (times), and what is new must be JSON.
 sweep() {
     name=$1 output=$2 same=${same:-yes}

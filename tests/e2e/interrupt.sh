@@ -1,11 +1,12 @@
-# Ctrl-C, SIGTERM and a hang-up: exit code 130, no result, a checkpoint at the last whole step; resumed training ends with the same bytes.
+# Ctrl-C, SIGTERM and a hang-up end pretraining with exit code 130, no result and a checkpoint of the last whole step;
+# resumed, it ends with the same bytes.
 . "$LIB"
 vulkan=no
 "$ADATOM" devices -o csv | grep -q ',vulkan,' && vulkan=yes
 train="$ADATOM pretrain --data builtin:shapes/base --image-size 16 --width 8 --epochs 1 --checkpoint-seconds 600 --verbose"
 step_of() { grep -ao '\\"step\\":-\{0,1\}[0-9]*' "$1" | grep -o -e '-\{0,1\}[0-9]*$'; }
 
-# stop SIGNAL FILE ARGUMENTS...: the signal in the midst of the first epoch.
+# stop SIGNAL FILE ARGUMENTS...: starts training to FILE and sends the signal in the middle of the first epoch.
 stop() {
     signal=$1 output=$2
     shift 2
@@ -29,7 +30,7 @@ stop() {
         complain "$signal: no checkpoint"
     fi
 }
-# resume FILE WHOLE ARGUMENTS...
+# resume FILE WHOLE ARGUMENTS...: resumes the training of FILE, which must end with the bytes of WHOLE.
 resume() {
     output=$1 whole=$2
     shift 2
@@ -45,7 +46,7 @@ for signal in INT TERM HUP; do
     stop $signal $signal.safetensors $run
     resume $signal.safetensors whole.safetensors $run
 done
-# A program that the output goes to and that ends by the same signal takes no checkpoint with it.
+# If the same signal ends the program that reads the output, the checkpoint is written all the same.
 mkfifo pipe
 cat <pipe >said &
 reader=$!
@@ -58,7 +59,7 @@ kill -INT $child
 wait $child
 same $? 130 "exit code where nobody reads what is said"
 [ -e piped.safetensors.checkpoint ] || complain "no checkpoint where nobody reads what is said"
-# nohup's wish is kept.
+# Under nohup a hang-up is ignored.
 (trap '' HUP; exec $run --output nohup.safetensors >out 2>err) &
 child=$!
 sleep 0.5

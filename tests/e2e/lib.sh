@@ -1,4 +1,5 @@
-# Sourced by every test here. ADATOM: the binary; JSONGET: jsonget; SHAPES: shapes; FIXTURE: folder with model.safetensors (model.sh).
+# Sourced by every test here. ADATOM: the binary; JSONGET: jsonget; SHAPES: shapes; FIXTURE: folder with
+# model.safetensors (model.sh).
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,6 @@
-# The least limits that Vulkan 1.1 allows (but for 8 storage buffers a stage, see device_choice.sh), with the validation layer above, which
-# judges by them: kernels of each kind, and whole adaptations in the memory of a small GPU. tools/long_check.sh runs the whole check so.
+# Runs kernels of each kind, and whole adaptations in the memory of a small GPU, on a device whose limits a layer lowers
+# to the least that Vulkan 1.1 allows (but 8 storage buffers a stage, see device_choice.sh); the validation layer above
+# it judges by these limits. tools/long_check.sh runs the whole kernel check so.
 . "$LIB"
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
 # The loader stacks them in the order in which it finds them: validation comes first, so that it is above.
@@ -12,7 +13,7 @@ for kind in fill gather compose-dpsi linear softmax-ce affine-pool bn-back adam 
     expect 0 ' checks, 0 failed' $check --filter $kind
 done
 run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 6 --query 3 --steps 2 --device vulkan"
-# The positive control: the layer's limits are what validation judges by.
+# Positive control: the validation layer judges by the lowered limits.
 expect 1 'the validation layer reported: .*maxMemoryAllocationCount' env LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=8 LAYER_ALLOCATIONS=1 $run \
     --validate --adapt atoms
 limits="LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=8"
@@ -24,7 +25,7 @@ for least in "$limits" "$small"; do
     same "$(cut -d, -f1-6 limited.csv | md5sum)" "$(cut -d, -f1-6 plain.csv | md5sum)" "results under $least"
 done
 
-# Everything once more, without validation: the whole quick check, and the names that tools and messages show.
+# The whole quick check once more, without validation, and the names that tools and messages show.
 unset VK_LAYER_PATH
 export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
 expect 0 ' checks, 0 failed' env LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=7 "$ADATOM" doctor --quick --device vulkan --no-cache

@@ -1,4 +1,5 @@
-# A limit on device memory: the same results with pictures streamed; too little is said in a sentence.
+# Under a limit on device memory pictures are streamed and the results stay the same; too little memory is refused in a
+# sentence.
 . "$LIB"
 train="$ADATOM pretrain --data builtin:shapes/base --per-class 20 --image-size 32 --width 8 --batch 16 --epochs 1 --device cpu -o json"
 pictures=$((64 * 20 * 32 * 32 * 3))

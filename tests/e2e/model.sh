@@ -1,4 +1,4 @@
-# Model files, whole and broken.
+# Reading and inspecting model files, whole and broken ones.
 . "$LIB"
 model=$FIXTURE/model.safetensors
 expect 0 'conv4, sharing net, 8 atoms, 16x16' "$ADATOM" inspect "$model"

@@ -1,4 +1,5 @@
-# Names from files, archives and the command line: nothing of them steers the terminal; files and JSON keep them as they are.
+# Names from files, archives and the command line: nothing in them steers the terminal, and files and JSON keep them as
+# they are.
 . "$LIB"
 escape=$(printf '\033') bell=$(printf '\007') csi=$(printf '\302\233') turn=$(printf '\342\200\256')
 # clean FILE: no control character but the line's end, none of C1, no bidirectional override.
@@ -26,7 +27,7 @@ done
 grep -q "$escape" out || complain "CSV in a file is not as it is"
 "$ADATOM" data info data --no-cache -o json >out
 grep -qi 'u001b' out || complain "JSON does not hold the name"
-# The problems, the warnings and the last sentence.
+# The same holds for problems, warnings and the last sentence.
 printf x >"data/$evil/broken.png"
 expect 4 'PWNED' "$ADATOM" data verify data --least 1
 clean out "data verify"
@@ -46,7 +47,7 @@ cp "data/$evil/1.ppm" "$evil.ppm"
 "$ADATOM" classify "$evil.ppm" --model "$FIXTURE/model.safetensors" --adapter "a$evil" --device cpu >out 2>err || complain "classify: $(tail -n 1 err)"
 clean out "classify's table"
 clean err "classify's messages"
-# A terminal is no file: what is written there is escaped in every form, and JSON stays what it says.
+# What goes to a terminal is escaped in every form, and escaped JSON has the same meaning.
 if command -v script >/dev/null; then
     for form in table csv jsonl; do
         script -qec "'$ADATOM' data info data --no-cache -o $form --quiet" /dev/null </dev/null 2>/dev/null | tr -d '\r' >shown
@@ -58,7 +59,7 @@ if command -v script >/dev/null; then
     "$ADATOM" data info data --no-cache -o json >out
     same "$(get shown classes.1.class)" "$(get out classes.1.class)" "a class on a terminal and in a file"
 fi
-# Wide characters take two columns, marks none: the numbers stand below each other.
+# Wide characters take two columns, marks none, so that the table's columns are aligned.
 mkdir wide wide/日本 wide/abcd "wide/$(printf 'e\314\201e\314\201xx')"
 for name in wide/*; do picture "$name/1.ppm" 1 2 3; done
 "$ADATOM" data info wide --no-cache >out 2>err

@@ -1,4 +1,4 @@
-# Where results go: complete files or none.
+# Where results are written: files are complete or not there, also when the disk is full; pipes and links work.
 . "$LIB"
 "$ADATOM" devices --output-file result.csv -o csv >out 2>err || complain "--output-file: $(cat err)"
 [ ! -s out ] || complain "a result in a file is printed too"
@@ -7,7 +7,7 @@ expect 1 "cannot create 'no/such/folder/x'" "$ADATOM" devices --output-file no/s
 mkdir taken
 expect 1 'taken' "$ADATOM" devices --output-file taken
 same "$(ls | tr '\n' ' ')" "err out result.csv taken " "files left behind"
-# The commands whose --output is a model or an adapter.
+# Commands whose --output is a model or an adapter write results to --output-file.
 cp "$FIXTURE/model.safetensors" m.safetensors
 "$ADATOM" pretrain --data builtin:shapes/base --per-class 4 --image-size 16 --width 8 --epochs 1 --device cpu --no-cache --output p.safetensors \
     --format json --output-file p.json >out 2>err || complain "pretrain: $(tail -n 1 err)"
@@ -23,7 +23,7 @@ if [ -c /dev/full ]; then
     expect 1 'No space left' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --device cpu \
         --save-episodes /dev/full
 fi
-# A really full disk, where this user may mount one.
+# A full disk, if this user may mount one.
 mkdir small
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=16k none small 2>/dev/null; then
     trap 'umount "$work/small"; rm -rf "$work"' EXIT

@@ -1,4 +1,5 @@
-# Pictures as they are: kinds told by content, turned as EXIF says, over a background; damaged ones are refused or counted.
+# How pictures are decoded: kinds are told by content, EXIF's orientation and the background are applied, damaged
+# pictures are refused or counted.
 . "$LIB"
 samples=$SOURCE/tests/fuzz/corpus/image
 hash_of() { "$ADATOM" data info "$@" --size 10 -o json 2>/dev/null | grep -o '"hash": "[0-9a-f]*"'; }
@@ -31,7 +32,7 @@ for name in bottom top runs; do pair $name $name.bmp p.bmp; done
 same "$(hash_of top --no-cache)" "$(hash_of bottom --no-cache)" "hash of a BMP from the top"
 expect 4 'run-length coded.*convert it to PNG' "$ADATOM" data info runs --no-cache
 
-# JPEGs that hold nothing, or more codes than there can be.
+# JPEGs without content, or with more codes than are possible.
 pair nothing "$samples/no_scan.jpg" p.jpg
 pair codes "$samples/codes257.jpg" p.jpg
 expect 4 'is a JPEG picture that cannot be read' "$ADATOM" data info nothing --no-cache
@@ -57,7 +58,7 @@ expect 2 "'reddish' is no background: white, black, grey" "$ADATOM" data info cl
 "$ADATOM" data info clear --background '#303030' -o json >info.json
 same "$(get info.json dataset.background)" 303030 "background of the result"
 
-# Cut pictures.
+# Truncated pictures.
 pictures cut 2 2
 head -c 120 cut/class1/1.ppm >short && mv short cut/class1/1.ppm
 expect 4 "'class1/1.ppm' in 'cut' is truncated" "$ADATOM" data info cut

@@ -1,9 +1,9 @@
-# Resuming: a checkpoint is never passed over, overwritten or believed without a word; equal runs give equal files.
+# Resuming: a checkpoint is never ignored, overwritten or used without a message; equal runs give equal files.
 . "$LIB"
 train="$ADATOM pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 60 --device cpu"
 interrupt "^epoch 1/60" $train --output other.safetensors
 cp other.safetensors.checkpoint kept.checkpoint
-# It belongs to one run: other settings do not go with it.
+# A checkpoint belongs to one run: other settings are refused.
 expect 4 'checkpoint.*other settings' $train --batch 32 --output other.safetensors --resume
 expect 4 'checkpoint.*other settings' $train --precision fp16 --output other.safetensors --resume
 expect 4 'checkpoint' $train --width 16 --output other.safetensors --resume
@@ -11,7 +11,7 @@ expect 4 'checkpoint' $train --width 16 --output other.safetensors --resume
 expect 2 "other.safetensors.checkpoint'.*--resume.*--restart" $train --output other.safetensors
 expect 2 'contradict' $train --output other.safetensors --resume --restart
 cmp other.safetensors.checkpoint kept.checkpoint || complain "a refused run changed the checkpoint"
-# A number that no run comes to, a flipped byte, another program's file.
+# A step number that no run reaches, a flipped byte, and another program's file are refused.
 for change in 's/\\"step\\":[0-9]*/\\"step\\":-7/' 's/\\"seen\\":[0-9]/\\"seen\\":7/' 's/F32/F33/'; do
     LC_ALL=C sed "1s/.*/&/;$change" kept.checkpoint >bad.checkpoint
     ! cmp -s bad.checkpoint kept.checkpoint || complain "the edit $change changes nothing"
@@ -23,12 +23,13 @@ expect 4 "'bad.checkpoint' is damaged" $train --output other.safetensors --check
 printf x >>bad.checkpoint && tail -c 8 kept.checkpoint >>bad.checkpoint
 expect 4 "'bad.checkpoint' is damaged" $train --output other.safetensors --checkpoint bad.checkpoint --resume
 expect 4 "'.*model.safetensors' is not a checkpoint" $train --output other.safetensors --checkpoint "$FIXTURE/model.safetensors" --resume
-# --resume where there is none: a warning, and a run; a name that is given and is not there is a mistake.
+# --resume without a checkpoint warns and starts the run; a checkpoint named by --checkpoint must be there.
 short="$ADATOM pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 2 --device cpu"
 expect 0 "^warning: there is no checkpoint 'first.safetensors.checkpoint' to resume" $short --output first.safetensors --resume
 expect 4 "there is no checkpoint 'misspelt'" $short --output no.safetensors --checkpoint misspelt --resume
 [ ! -e no.safetensors ] || complain "a model from a checkpoint that is not there"
-# The same bytes, whatever the output and the checkpoint are called and however many threads there are; --restart begins anew.
+# The same bytes, whatever the output and the checkpoint are called and however many threads there are; --restart begins
+# anew.
 cp kept.checkpoint again.checkpoint
 expect 0 'again.safetensors: ' $short --output again.safetensors --checkpoint again.checkpoint --restart --threads 1
 cmp first.safetensors again.safetensors || complain "equal runs give other files"
@@ -37,7 +38,7 @@ mkdir folder
 expect 0 'device: cpu' $short --output folder/model --format json --output-file out.json --threads 2 --checkpoint-seconds 1
 cmp first.safetensors folder/model || complain "equal runs with other names give other files"
 get out.json seconds >/dev/null || complain "the result does not tell the seconds"
-# A run that is killed leaves nothing for ever: the next one ends with the same bytes and no other files.
+# What a killed run leaves is removed: the next run ends with the same bytes and no other files.
 for turn in 1 2 3 4; do
     $short --epochs 40 --output killed.safetensors --checkpoint-seconds 1 --resume >/dev/null 2>err &
     child=$!
@@ -50,7 +51,8 @@ $short --epochs 40 --output killed.safetensors --resume >/dev/null 2>err || comp
 $short --epochs 40 --output unkilled.safetensors >/dev/null 2>err
 cmp killed.safetensors unkilled.safetensors || complain "a killed and resumed run gives another file"
 
-# What fails after an epoch, its validation or the model's file, costs nothing: the checkpoint is there, and the resumed run validates it.
+# If validation or writing the model fails after an epoch, the checkpoint is kept, and the resumed run validates that
+# epoch.
 train="$ADATOM pretrain --data builtin:shapes/base --val builtin:shapes/val --val-tasks 20 --per-class 20 --image-size 16 --width 8 --epochs 2 --device cpu"
 $train --output whole.safetensors >/dev/null 2>err || complain "whole run with validation: $(tail -n 1 err)"
 expect 1 'later' $train --output later/parts.safetensors --checkpoint kept
@@ -61,7 +63,7 @@ same "$(grep -c '^epoch .*validation' err)" 2 "epochs that the resumed run valid
 "$ADATOM" inspect whole.safetensors -o json >a.json && "$ADATOM" inspect later/parts.safetensors -o json >b.json
 same "$(get b.json model.hash)/$(get b.json model.notes.validation_accuracy)" "$(get a.json model.hash)/$(get a.json model.notes.validation_accuracy)" "resumed and whole training with validation"
 cmp whole.safetensors later/parts.safetensors || complain "resumed and whole training with validation give other files"
-# The model of the best epoch belongs to the run: another file in its place is not taken for it.
+# The model of the best epoch belongs to the run: another file in its place is not used.
 interrupt '^epoch 1/8.*validation' $train --epochs 8 --output best.safetensors
 cp best.safetensors kept.safetensors
 cp "$FIXTURE/model.safetensors" best.safetensors

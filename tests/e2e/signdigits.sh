@@ -1,4 +1,5 @@
-# Photographs of hands, far from what the shipped Conv-4 was trained on: 10 sign digits, 5 pictures each.
+# Adapts the shipped Conv-4 to photographs of hands, which are unlike its training pictures: 10 sign digits, 5 pictures
+# each.
 . "$LIB"
 archive=$SOURCE/../shared/data/signdigits.tar.xz model=$SOURCE/models/conv4-net8.safetensors
 [ -r "$archive" ] || exit 77

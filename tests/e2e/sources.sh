@@ -1,10 +1,11 @@
-# Folders, archives, lists and single pictures as they come: what is in them is found or told, and the cache is right.
+# Folders, archives, lists and single pictures as users have them: every picture is found or told, and the cache never
+# serves old content.
 . "$LIB"
 model=$FIXTURE/model.safetensors
 info() { "$ADATOM" data info "$@" --size 16; }
 hash_of() { info "$@" 2>/dev/null | sed -n 's/^hash *//p'; }
 
-# The cache: equal names, sizes and times, other pixels; then a label is corrected, and an archive is replaced.
+# The cache notices other pixels under equal names, sizes and times, a corrected label, and a replaced archive.
 for k in 1 2; do
     mkdir -p set$k/good set$k/bad pack$k
     for p in 0 1 2; do picture set$k/good/$p.ppm $((k * 50)) $((p * 40)) 9; picture set$k/bad/$p.ppm $((k * 60)) $((p * 30)) 99; done
@@ -23,7 +24,7 @@ done
 mv set1/good/0.ppm aside && mv set1/bad/0.ppm set1/good/0.ppm && mv aside set1/bad/0.ppm
 same "$(hash_of set1)" "$(hash_of set1 --no-cache)" "hash after two pictures changed places"
 
-# Links in archives, by their names in any order.
+# Links in archives work in any order of the members.
 mkdir -p linked/oak linked/birch linked/.store
 for p in 0 1; do picture linked/oak/$p.ppm 10 $((p * 90)) 3; picture linked/birch/$p.ppm 200 $((p * 90)) 3; done
 ln linked/oak/0.ppm linked/oak/2.ppm
@@ -86,7 +87,7 @@ for form in csv json jsonl; do
 done
 expect 4 'unreadable": 1' $classify mixed/1.ppm -o json
 
-# Lists as people write them; archives that are none, or locked.
+# Lists as people write them; archives that are none, or encrypted.
 mkdir -p list/images/photos
 cp names/dune/0.ppm list/images/photos/d.ppm
 cp "names/$latin/0.ppm" list/images/photos/f.ppm
@@ -97,7 +98,7 @@ expect 4 'pictures.rar. is a RAR archive, not a' "$ADATOM" data info pictures.ra
 printf '7z\274\257\047\034\000\004....' >pictures.7z
 expect 4 'pictures.7z. is a 7z archive, not a' "$ADATOM" data info pictures.7z
 
-# What the cache holds is bounded.
+# The size of the cache is bounded.
 "$ADATOM" data info set1 --size 100 --cache-dir small >/dev/null && "$ADATOM" data info set2 --size 100 --cache-dir small >/dev/null
 "$ADATOM" data info names --size 100 --cache-dir small --cache-size 200K >/dev/null
 same "$(ls small | grep -c '^pictures-')" 2 "blocks in a cache of 200 KiB"

@@ -1,8 +1,8 @@
-# Import, decomposition and export from outside; tests/e2e/test_torch.py has PyTorch at the other end.
+# Import, decomposition and export by the command line; tests/e2e/test_torch.py compares with PyTorch.
 . "$LIB"
 model=$FIXTURE/model.safetensors
 
-# A model made here goes out under CloserLook's names and comes back.
+# A model of this program is exported under CloserLook's names and imported again.
 expect 0 'dense.safetensors is written' "$ADATOM" export "$model" --output dense.safetensors
 expect 0 "conv4 with closerlook's names, 64 classes, 8 features, pictures of 16 x 16 cropped from 20" \
     "$ADATOM" import dense.safetensors -o back.safetensors --size 16 --resize 20
@@ -11,7 +11,7 @@ expect 0 'conv4, sharing none' "$ADATOM" inspect back.safetensors
 same "$(get m.json model.layout)" closerlook layout
 same "$(get m.json model.resize)" 20 resize
 
-# Decomposition: the errors fall with the atoms and reach rounding at nine; residual has none.
+# Errors of a decomposition fall with the number of atoms and are rounding only at nine; residual has none.
 expect 0 'layer2.conv +8 +layer2' "$ADATOM" decompose back.safetensors -o eight.safetensors
 "$ADATOM" decompose back.safetensors -o nine.safetensors --atoms 9 --format json >nine.json || complain "decompose"
 "$ADATOM" decompose back.safetensors -o residual.safetensors --mode residual --atoms 12 --sharing stage --format json >residual.json ||
@@ -31,7 +31,8 @@ awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)
 expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 \
     --tasks 4 --adapt centroid,atoms --device cpu --no-cache
 
-# An epoch of repair after the decomposition: the classifier stays where the classes are as many, and so do names and preprocessing.
+# An epoch of repair after the decomposition: the classifier stays where the classes are as many, and so do names and
+# preprocessing.
 train="$ADATOM pretrain --data builtin:shapes --per-class 4 --epochs 1 --batch 32 --device cpu --no-cache"
 expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --from eight.safetensors --split base \
     --output repaired.safetensors
@@ -43,7 +44,7 @@ expect 2 'has sharing layer, not net' $train --from eight.safetensors --sharing 
 expect 2 'has atoms 8, not 9' $train --from eight.safetensors --atoms 9 --output no.safetensors
 expect 4 'nothing.safetensors' $train --from nothing.safetensors --output no.safetensors
 
-# Refusals: one sentence, nothing written.
+# Refusals have one sentence and write nothing.
 expect 2 '10 atoms are more than the 3 x 3 kernels' "$ADATOM" decompose "$model" --atoms 10 -o no.safetensors
 expect 2 'residual' "$ADATOM" decompose "$model" --mode residul -o no.safetensors
 expect 2 'three numbers' "$ADATOM" import dense.safetensors --mean 1,2 -o no.safetensors
@@ -57,7 +58,7 @@ expect 4 'cut.safetensors' "$ADATOM" import cut.safetensors -o no.safetensors
 head -c 3000 "$model" >cut.safetensors
 expect 4 'cut.safetensors' "$ADATOM" decompose cut.safetensors -o no.safetensors
 expect 4 'cut.safetensors' "$ADATOM" export cut.safetensors -o no.safetensors
-# A header that promises more than there is, numbers that are none, a network that nobody knows.
+# Refused, too: a header that announces more than the file has, numbers that are not finite, an unknown network.
 printf '\377\377\377\377\377\377\377\177{}' >hostile.safetensors
 expect 4 'hostile.safetensors' "$ADATOM" import hostile.safetensors -o no.safetensors
 printf '\120\0\0\0\0\0\0\0{"some.layer":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}                 \0\0\0\0' >unknown.safetensors

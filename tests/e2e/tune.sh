@@ -1,4 +1,4 @@
-# Tuning and the peaks of a Vulkan device: what was found is kept, read again, and used.
+# adatom tune and the peaks of a Vulkan device: the tuner's choices are kept, read again, and used.
 . "$LIB"
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
 tune="$ADATOM tune --device vulkan --arch conv4 --image-size 16 --way 2 --shot 1 --query 1 --tasks 1 --seconds 3 --cache-dir kept"

@@ -1,4 +1,5 @@
-# Whole adaptation and training under the Vulkan validation layer with synchronization checks: its errors make the run fail.
+# Runs whole adaptation and training under the Vulkan validation layer with synchronization checks, whose errors make a
+# run fail.
 . "$LIB"
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
 run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 2 --steps 2"

@@ -1,4 +1,4 @@
-# Archives, lists, folders and splits as other systems and programs make them.
+# Archives, lists, folders and splits as other systems and programs make them are read, or named in the refusal.
 . "$LIB"
 hash_of() { "$ADATOM" data info "$1" --size 8 --no-cache -o json 2>/dev/null | grep -o '"hash": "[0-9a-f]*"'; }
 

@@ -1,4 +1,4 @@
-# The same episodes on a Vulkan device and on the CPU engine.
+# The same episodes give the same predictions on a Vulkan device and on the CPU engine.
 . "$LIB"
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
 for device in cpu vulkan; do
@@ -15,7 +15,7 @@ for i in 0 1 2 3 4 5 6 7; do
     [ "$different" -le 3 ] || complain "$different of 150 predictions differ in result $i"
 done
 
-# Half precision: its kernels are checked first, the record says so.
+# With half precision the kernels are checked first, and the result tells what was used.
 run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 5 --steps 2 --adapt atoms"
 $run --device vulkan --precision fp16 -o json >half.json 2>err || complain "fp16: $(tail -n 1 err)"
 same "$(get half.json results.0.precision)" fp16 "precision"

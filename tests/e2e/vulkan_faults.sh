@@ -1,4 +1,5 @@
-# Vulkan calls that fail in the middle of a run: one sentence with the call, exit code 1, no file left, no crash and no hang.
+# A Vulkan call fails in the middle of a run: the command exits with 1 and a sentence that names the call, leaves no
+# file, and neither crashes nor hangs.
 . "$LIB"
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
 export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
@@ -33,22 +34,22 @@ fault vkCreateBufferView:0:-1 'out of host memory: vkCreateBufferView'
 fault vkQueueSubmit:2:-4 'the device was lost \(vkQueueSubmit gave VK_ERROR_DEVICE_LOST' LAYER_STICKY=1
 fault vkWaitForFences:3:-4 'the device was lost \(vkWaitForFences gave VK_ERROR_DEVICE_LOST' LAYER_STICKY=1
 
-# A heap that has no more: what doesn't fit is taken from the next one.
+# If a heap is full, memory is taken from the next one.
 expect 0 '^atoms ' env LAYER_TYPE=2 LAYER_SPLIT_MEMORY=1 LAYER_FAIL=vkAllocateMemory:0:-2 "$ADATOM" episodes $small --data builtin:shapes/novel \
     --tasks 2 --query 2 --steps 2 --adapt atoms
 grep -q '^layer: call 0 of vkAllocateMemory' err || complain "vkAllocateMemory was never reached"
-# A device that no longer answers: the wait ends, with the operations it was for.
+# If a device no longer answers, the wait ends with a message that names the operations.
 expect 1 'has not finished segment [0-9], operations [0-9]+ \(.*\) within [0-9]+ seconds \(expected' env LAYER_FAIL=vkWaitForFences:2:2 \
     LAYER_STICKY=1 timeout 60 "$ADATOM" episodes $small --data builtin:shapes/novel --tasks 2 --query 2 --steps 2 --adapt atoms
 
-# A device lost for good while training and while adapting.
+# The device is lost while training and while adapting.
 expect 1 'the device was lost' env LAYER_FAIL=vkQueueSubmit:2:-4 LAYER_STICKY=1 timeout 60 "$ADATOM" pretrain --data builtin:shapes/base \
     --per-class 2 --image-size 16 --width 8 --epochs 2 --output empty/m.safetensors --device vulkan --no-cache
 expect 1 'the device was lost' env LAYER_FAIL=vkWaitForFences:4:-4 LAYER_STICKY=1 timeout 60 "$ADATOM" adapt $small --images few \
     --output empty/adapter --steps 2
 same "$(find empty -type f ! -name '*.checkpoint')" "" "files of runs whose device was lost"
 
-# A pipeline cache is kept as it is when a device fails to open, and is never replaced by nothing.
+# If a device fails to open, its pipeline cache stays as it is and is never replaced by an empty one.
 expect 0 '^atoms ' "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --query 2 --steps 2 \
     --adapt atoms --device vulkan --cache-dir kept
 cache=$(ls kept/vulkan-*.pipelines) && cp "$cache" before || complain "no pipeline cache"

@@ -39,7 +39,7 @@ static void look(vk_engine *e) {
         if (strlen(e->choices[i].variant) >= sizeof e->choices[i].variant) abort();
     for (int kind = 0; kind < AD_OP_COUNT; kind++)
         for (int v = 0; v < AD_MAX_VARIANTS; v++)
-            if (e->half_verdicts[kind][v] != AD_VERDICT_NONE && !(ad_vk_family_of(kind)->half >> v & 1)) abort();
+            if (e->half_verdicts[kind][v] != AD_VERDICT_NONE && !(ad_vk_lowering_of(kind)->half >> v & 1)) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -11,60 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The base name of the files that hold the operation. Without default: a new operation must say where it belongs. */
-static const char *family_of(ad_op_kind kind) {
-    switch (kind) {
-    case AD_OP_GATHER:
-    case AD_OP_GATHER_ROWS: return "gather";
-    case AD_OP_CONV:
-    case AD_OP_CONV_DX:
-    case AD_OP_CONV_DW:
-    case AD_OP_CONV_DBIAS: return "conv";
-    case AD_OP_COMPOSE:
-    case AD_OP_COMPOSE_DPSI:
-    case AD_OP_COMPOSE_DALPHA:
-    case AD_OP_PACK: return "compose";
-    case AD_OP_ATOMS:
-    case AD_OP_ATOMS_DU:
-    case AD_OP_ATOMS_DPSI: return "atoms";
-    case AD_OP_DEPTH:
-    case AD_OP_DEPTH_DX:
-    case AD_OP_DEPTH_DPSI: return "depth";
-    case AD_OP_FUSED_ATOMS:
-    case AD_OP_FUSED_ATOMS_DX: return "fused_atoms";
-    case AD_OP_DEPTHWISE:
-    case AD_OP_DEPTHWISE_DX:
-    case AD_OP_DEPTHWISE_DW: return "depthwise";
-    case AD_OP_WEIGHT_NORM:
-    case AD_OP_WEIGHT_SCALE:
-    case AD_OP_WEIGHT_SCALE_BACK: return "weights";
-    case AD_OP_BN_STATS:
-    case AD_OP_BN_FOLD:
-    case AD_OP_BN_RUNNING:
-    case AD_OP_BN_BACK:
-    case AD_OP_AFFINE:
-    case AD_OP_AFFINE_SUMS:
-    case AD_OP_AFFINE_BACK: return "norm";
-    case AD_OP_ADD:
-    case AD_OP_ADVANCE:
-    case AD_OP_FILL:
-    case AD_OP_COPY: return "elementwise";
-    case AD_OP_POOL:
-    case AD_OP_POOL_BACK: return "pool";
-    case AD_OP_AFFINE_POOL:
-    case AD_OP_AFFINE_POOL_BACK:
-    case AD_OP_AFFINE_POOL_SUMS: return "affine_pool";
-    case AD_OP_LINEAR:
-    case AD_OP_LINEAR_DX:
-    case AD_OP_LINEAR_DW:
-    case AD_OP_ROW_NORM:
-    case AD_OP_ROW_NORM_BACK:
-    case AD_OP_CLASS_MEAN:
-    case AD_OP_MEAN_HEAD:
-    case AD_OP_SOFTMAX_CE: return "head";
-    case AD_OP_SGD:
-    case AD_OP_ADAM: return "optimiser";
-    case AD_OP_COUNT: break;
+/* The families and operations in the order of ops.def; a family is followed by its operations. */
+static const struct {
+    const char *family;
+    int kind; /* -1: the row is the family itself */
+} rows[] = {
+#define AD_FAMILY(base) {#base, -1},
+#define AD_OP(NAME, name, roles) {NULL, AD_OP_##NAME},
+#include "plan/ops.def"
+};
+
+/* The base name of the files that hold the operation. */
+static const char *family_of(int kind) {
+    const char *family = "";
+    for (size_t i = 0; i < AD_COUNT(rows); i++) {
+        if (rows[i].family) family = rows[i].family;
+        if (rows[i].kind == kind) return family;
     }
     return "";
 }
@@ -95,7 +57,7 @@ static int check_family(ad_engine *engine, const char *family, bool half) {
     int all = 0, bad = 0, shown = 0;
     for (int kind = 0; kind < AD_OP_COUNT; kind++) {
         char filter[64];
-        if (strcmp(family_of((ad_op_kind)kind), family) != 0 || (half && kind == AD_OP_CONV_DBIAS)) continue;
+        if (strcmp(family_of(kind), family) != 0 || (half && kind == AD_OP_CONV_DBIAS)) continue;
         snprintf(filter, sizeof filter, "%s/%s", ad_op_name(kind), half ? "half/" : "");
         const adatom_check_params params = {
             .size = sizeof(adatom_check_params), .filter = filter, .seed = 1, .report = report, .user = &shown};

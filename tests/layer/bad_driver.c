@@ -14,12 +14,15 @@ VkResult vk_icdNegotiateLoaderICDInterfaceVersion(uint32_t *version) {
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
                                                       const VkAllocationCallbacks *callbacks, VkInstance *out) {
-    (void)info, (void)callbacks, (void)out;
+    (void)info;
+    (void)callbacks;
+    (void)out;
     abort();
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL list_extensions(const char *layer, uint32_t *count, VkExtensionProperties *out) {
-    (void)layer, (void)out;
+    (void)layer;
+    (void)out;
     *count = 0;
     return VK_SUCCESS;
 }

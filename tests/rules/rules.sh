@@ -1,6 +1,7 @@
 #!/bin/sh
 # The rules of ARCHITECTURE.md that a compiler does not check: rules.sh SOURCE [LIBRARY]. Prints each breach; exit 1 if any.
 set -u
+here=$(cd "$(dirname "$0")" && pwd)
 cd "$1" || exit 2
 library=${2-}
 found=$(mktemp)
@@ -24,13 +25,15 @@ for directory in src/*/; do
     done
     quoted="\"($pattern)/[^\"]*\""
     [ "$room" = cli ] && quoted='"[^/"]*"'
-    grep -rnE '^ *# *include *"' "$directory" | grep -vE "$quoted" | breach "include against the arrows"
+    grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$directory" | grep -vE "$quoted" | breach "include against the arrows"
     pattern='adatom/[a-z]*'
     for header in $standard $(cell "$room" 3); do pattern="$pattern|${header%.h}"; done
-    grep -rnE '^ *# *include *<' "$directory" | grep -vE "<($pattern)\.h>" | breach "include of what src/rooms.txt does not name"
+    grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<' "$directory" | grep -vE "<($pattern)\.h>" |
+        breach "include of what src/rooms.txt does not name"
+    grep -rnE '#[[:space:]]*include([[:space:]]+[A-Za-z_]|.*\.\./)' "$directory" | breach "include by a way round"
 done
 # A family of operations has one base name in every room it stands in; both engines have an engine.c and a probe.c; no other two files share one.
-families='affine_pool atoms compose conv depth depthwise elementwise fused_atoms gather head norm optimiser pool weights'
+families=$(sed -n 's/^AD_FAMILY(\(.*\))$/\1/p' src/plan/ops.def | tr '\n' ' ')
 find src -name '*.c' | sed 's|.*/||; s|\.c$||' | sort | uniq -d | while read -r name; do
     case " $families engine probe " in *" $name "*) continue ;; esac
     echo "$(find src -name "$name.c" | tr '\n' ' ')" | breach "two files of one name"
@@ -50,16 +53,29 @@ if [ -d src/verify/cases ]; then
         echo "$shader is of no family"
     done
 fi | breach "a family is not in every room"
-grep -rnE '^ *# *include' include | grep -vE '<adatom/[a-z]*\.h>|<std[a-z]*\.h>' |
+find src/cpu src/vk/kernels src/verify/reference -name '*.c' 2>/dev/null | xargs awk '
+    FILENAME ~ /ops\.def$/ {
+        if (/^AD_FAMILY\(/) family = substr($0, 11, length($0) - 11)
+        if (match($0, /^AD_OP\([A-Z0-9_]+/)) home[substr($0, 7, RLENGTH - 6)] = family
+        next
+    }
+    match($0, /^(const ad_cpu_kernel ad_cpu_kernel_|const ad_vk_lowering ad_vk_lowering_|void ad_reference_)[A-Z0-9_]+/) {
+        operation = substr($0, RSTART, RLENGTH)
+        sub(/^.*(kernel|lowering|reference)_/, "", operation)
+        file = FILENAME
+        sub(/^.*\//, "", file)
+        if (file != home[operation] ".c") print FILENAME ":" FNR ": " operation " is of " home[operation]
+    }' src/plan/ops.def | breach "an operation outside its family's file"
+grep -rnE '^[[:space:]]*#[[:space:]]*include' include | grep -vE '<adatom/[a-z]*\.h>|<std[a-z]*\.h>' |
     breach "a public header includes more than public and standard headers"
 
 # The library never prints, exits or reads the environment.
-calls='printf|vprintf|puts|putchar|perror|getenv|secure_getenv|setlocale|system|exit|_exit|abort'
+calls='v?d?printf|putw?char|putc|puts|perror|getenv|secure_getenv|setenv|putenv|setlocale|system|raise|_?exit|_Exit|quick_exit|abort|assert'
 for room in $rooms; do
     [ "$room" = cli ] && continue
     [ -d "src/$room" ] || continue
     grep -rnE "(^|[^A-Za-z0-9_>.])($calls) *\\(" "src/$room"
-    grep -rnE '(fprintf|fputs|fputc|fwrite|fflush) *\(.*(stdout|stderr)' "src/$room"
+    grep -rnwE 'stdout|stderr|environ' "src/$room" | grep -vE '^[^:]*:[0-9]*: *(/\*| \*|//)'
 done | breach "the library prints, exits or reads the environment"
 
 # The host program's locale decides nothing: base/locale.c and io/json.c have what is used instead.
@@ -73,7 +89,8 @@ done | breach "depends on the locale"
 
 # One subject a file, nothing left for later.
 list_sources() {
-    find src include shaders tests tools -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.def' -o -name '*.sh' 2>/dev/null
+    find src include shaders tests tools examples -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.def' \
+        -o -name '*.sh' -o -name '*.awk' 2>/dev/null
 }
 list_sources | while read -r file; do
     lines=$(wc -l <"$file")
@@ -84,9 +101,7 @@ list_code() {
     find CMakeLists.txt cmake examples tests -name CMakeLists.txt -o -name '*.cmake' 2>/dev/null
 }
 list_code | xargs awk 'length($0) > 120 {print FILENAME ":" FNR ": " length($0) " columns"}' /dev/null | breach "over 120 columns"
-list_sources | grep -E '\.[ch]$' |
-    xargs grep -nE '^ +[*]*[A-Za-z_][][A-Za-z0-9_>.-]* [-+*/|&^]?= [^;"{(]*, [*]*[A-Za-z_][][A-Za-z0-9_>.-]* [-+*/|&^]?= .*;' /dev/null |
-    breach "two statements joined by a comma"
+list_sources | grep -E '\.([ch]|comp|glsl)$' | xargs awk -f "$here/statements.awk" /dev/null | breach "one statement a line"
 list_sources | grep -v '^tests/rules/' | xargs grep -nE 'TODO|FIXME|(^|[^X])XXX([^X]|$)' /dev/null | breach "left for later"
 
 # No global state: nothing writable outside functions. Known and harmless: volk's entry points and the lock around loading them, and the

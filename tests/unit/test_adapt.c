@@ -22,14 +22,11 @@ static adatom_episodes *episodes(int tasks, int shot) {
     return list;
 }
 
-static const char *const names[] = {"centroid",   "head", "cosine", "atoms", "norm",
-                                    "atoms+norm", "full", "lora",   "dora",  "bora"};
-
 START_TEST(test_tasks_at_once) {
     /* Task by task the same predictions, whether 1, 3 or all run at once, and whatever part of the list is asked
      * for. */
     adatom_episodes *list = episodes(7, 2);
-    adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 4};
+    adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)_i, .steps = 4};
     adatom_evaluation *all, *other;
     adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
     method.tasks_at_once = 7;
@@ -55,25 +52,26 @@ START_TEST(test_adapted_numbers) {
     /* conv4, width 8, m 4: features 8 (16 pixels, four poolings), 3 classes. */
     const uint64_t head = 3 * 8, atoms = 3 * 4 * 9, norm = 4 * 2 * 8, ordinary = 8 * 3 * 9, coefficients = 8 * 8 * 4;
     const uint64_t lora = 4 * ((3 + 3 * 8) * 9 + 4 * 8); /* rank 4: [9 c][4] and [8][4] of each layer */
-    const uint64_t want[] = {0,
-                             head + 3,
-                             head,
-                             head + atoms,
-                             head + norm,
-                             head + atoms + norm,
-                             head + atoms + norm + ordinary + coefficients,
-                             head + lora,
-                             head + lora + 4 * 8,
-                             head + lora + 4 * 8 + 3 + 3 * 8};
+    const uint64_t want[] = {[ADATOM_ADAPT_CENTROID] = 0,
+                             [ADATOM_ADAPT_HEAD] = head + 3,
+                             [ADATOM_ADAPT_COSINE] = head,
+                             [ADATOM_ADAPT_ATOMS] = head + atoms,
+                             [ADATOM_ADAPT_NORM] = head + norm,
+                             [ADATOM_ADAPT_ATOMS_NORM] = head + atoms + norm,
+                             [ADATOM_ADAPT_FULL] = head + atoms + norm + ordinary + coefficients,
+                             [ADATOM_ADAPT_LORA] = head + lora,
+                             [ADATOM_ADAPT_DORA] = head + lora + 4 * 8,
+                             [ADATOM_ADAPT_BORA] = head + lora + 4 * 8 + 3 + 3 * 8};
+    _Static_assert(AD_COUNT(want) == ADAPT_KINDS, "a method of adatom/choice.h has no row");
     adatom_episodes *list = episodes(1, 1);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[i]), .steps = 1};
+    for (int kind = 1; kind < ADAPT_KINDS; kind++) {
+        const adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)kind, .steps = 1};
         adatom_evaluation *e;
         adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
         OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e));
         adatom_evaluation_describe(e, &info);
-        ck_assert_msg(info.adapted == want[i], "%s: %ju adapted, %ju expected", names[i], (uintmax_t)info.adapted,
-                      (uintmax_t)want[i]);
+        ck_assert_msg(info.adapted == want[kind], "%s: %ju adapted, %ju expected", adatom_adapt_kind_name(method.adapt),
+                      (uintmax_t)info.adapted, (uintmax_t)want[kind]);
         adatom_evaluation_destroy(&e);
     }
     adatom_episodes_destroy(&list);
@@ -105,8 +103,8 @@ END_TEST
 START_TEST(test_steps_on_the_way) {
     static const int steps[] = {1, 2, 5};
     adatom_episodes *list = episodes(5, 2);
-    for (size_t i = 1; i < sizeof names / sizeof *names; i++) {
-        adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[i]), .tasks_at_once = 2};
+    for (int kind = ADATOM_ADAPT_HEAD; kind < ADAPT_KINDS; kind++) { /* the centroid takes no steps */
+        adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)kind, .tasks_at_once = 2};
         adatom_evaluation *on_the_way[3], *alone;
         adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
         OK(adatom_adapt_steps(device, model, RUN(novel, list, method, .steps = steps, .step_count = 3), on_the_way, 3));
@@ -401,7 +399,7 @@ int main(void) {
     Suite *suite = suite_create("adapt");
     TCase *adapt = tcase_create("adapt");
     tcase_add_checked_fixture(adapt, setup, teardown);
-    tcase_add_loop_test(adapt, test_tasks_at_once, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_loop_test(adapt, test_tasks_at_once, 1, ADAPT_KINDS);
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);
     tcase_add_test(adapt, test_cost_is_linear_in_tasks);

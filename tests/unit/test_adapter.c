@@ -90,16 +90,13 @@ static int best_differ(const adatom_predictions *a, const adatom_predictions *b)
     return count;
 }
 
-static const char *const names[] = {"centroid",   "head", "cosine", "atoms", "norm",
-                                    "atoms+norm", "full", "lora",   "dora",  "bora"};
-
 START_TEST(test_fitted_as_classified) {
     /* What the program of adaptation says of its own pictures, classification says too: parameters, statistics and head
      * arrived. */
     static const char *const policies[] = {"frozen", "support"};
     for (int b = 0; b < 2; b++) {
         const adatom_method method = {
-            .size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 3, .bn = bn_of(policies[b])};
+            .size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)_i, .steps = 3, .bn = bn_of(policies[b])};
         adatom_adapter *adapter = fit(&method, "none");
         adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
         adatom_adapter_describe(adapter, &a);
@@ -107,8 +104,8 @@ START_TEST(test_fitted_as_classified) {
         adatom_predictions *predictions = classify(model, adapter);
         int right = 0;
         for (int i = 0; i < 48; i++) right += best(predictions, i) == i / 3;
-        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting", names[_i], policies[b],
-                      right, a.fitted_right);
+        ck_assert_msg(right == a.fitted_right, "%s, %s: %d of 48 classified, %d while adapting",
+                      adatom_adapt_kind_name(method.adapt), policies[b], right, a.fitted_right);
         adatom_predictions_destroy(&predictions);
         adatom_adapter_destroy(&adapter);
     }
@@ -146,7 +143,7 @@ START_TEST(test_save_load_merge) {
     char folder[64], command[96];
     snprintf(folder, sizeof folder, "/tmp/adatom-adapter-%d", (int)getpid());
     const adatom_method method = {
-        .size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 3, .head = ADATOM_HEAD_LINEAR};
+        .size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)_i, .steps = 3, .head = ADATOM_HEAD_LINEAR};
     adatom_adapter *adapter = fit(&method, "leave-one-out"), *loaded;
     OK(adatom_adapter_save(adapter, folder));
     OK(adatom_adapter_load(ctx, folder, &loaded));
@@ -223,11 +220,11 @@ END_TEST
 
 START_TEST(test_lowrank_movement) {
     /* What a low-rank adapter moves are kernels, those that have no atoms too: here 3x3x3x8 and three times 8x8x3x3. */
-    const adatom_method method = {.size = sizeof(adatom_method), .adapt = adapt_of(names[_i]), .steps = 3, .rank = 2};
+    const adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)_i, .steps = 3, .rank = 2};
     adatom_adapter *adapter = fit(&method, "none");
     adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_adapter_describe(adapter, &a);
-    const uint64_t gains = _i == 7 ? 0 : _i == 8 ? 4 * 8 : 4 * 8 + 3 + 3 * 8;
+    const uint64_t gains = _i == ADATOM_ADAPT_LORA ? 0 : _i == ADATOM_ADAPT_DORA ? 4 * 8 : 4 * 8 + 3 + 3 * 8;
     ck_assert_int_eq(a.tensors, 4);
     ck_assert_uint_eq(a.adapted, 2 * (9 * (3 + 3 * 8) + 4 * 8) + gains);
     adatom_model *merged;
@@ -393,18 +390,30 @@ START_TEST(test_tasks_at_once) {
 }
 END_TEST
 
+START_TEST(test_refused_shift) {
+    /* A shift outside its range is refused, and not drawn from a range of no size. */
+    static const int shifts[] = {-1, 1025};
+    const adatom_fit_params p = {
+        .size = sizeof(adatom_fit_params), .augment = ADATOM_AUGMENT_SHIFT, .shift = shifts[_i]};
+    adatom_adapter *adapter;
+    ck_assert_int_eq(adatom_adapter_fit(device, model, pictures, &p, &adapter), ADATOM_USAGE);
+    ck_assert_ptr_null(adapter);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("adapter");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_loop_test(tests, test_fitted_as_classified, 0, (int)(sizeof names / sizeof *names));
-    tcase_add_loop_test(tests, test_save_load_merge, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_loop_test(tests, test_fitted_as_classified, 1, ADAPT_KINDS);
+    tcase_add_loop_test(tests, test_save_load_merge, 1, ADAPT_KINDS);
     tcase_add_test(tests, test_heads_start_alike);
     tcase_add_test(tests, test_movement);
-    tcase_add_loop_test(tests, test_lowrank_movement, 7, 10);
+    tcase_add_loop_test(tests, test_lowrank_movement, ADATOM_ADAPT_LORA, ADATOM_ADAPT_BORA + 1);
     tcase_add_test(tests, test_lowrank_of_residual);
     tcase_add_test(tests, test_hostile_numbers);
     tcase_add_loop_test(tests, test_merged_cosine, 0, 3);
     tcase_add_loop_test(tests, test_tasks_at_once, 0, 3);
+    tcase_add_loop_test(tests, test_refused_shift, 0, 2);
     Suite *suite = suite_create("adapter");
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);

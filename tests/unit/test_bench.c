@@ -4,8 +4,10 @@
 #include "cpu/cpu_internal.h"
 #include "tests/run_suite.h"
 
+#include <adatom/model.h>
 #include <dlfcn.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static adatom_context *ctx;
@@ -82,6 +84,12 @@ END_TEST
 
 START_TEST(names_of_whole_runs) {
     ad_bench_case c;
+    for (size_t i = 0; adatom_model_arch(i); i++) {
+        char name[80];
+        snprintf(name, sizeof name, "pretrain/%s-layer/84/b8", adatom_model_arch(i));
+        ck_assert_msg(ad_bench_parse(name, &c), "%s", name);
+        ck_assert_str_eq(c.arch, adatom_model_arch(i));
+    }
     ck_assert(ad_bench_parse("adapt/atoms/conv4/28/5w2s3q/7t16", &c));
     ck_assert(c.size == 28 && c.way == 5 && c.shot == 2 && c.query == 3 && c.optimiser_steps == 7 && c.tasks == 16);
     ck_assert(ad_bench_parse("adapt/atoms/conv4/28/5w2s3q/7", &c));
@@ -120,6 +128,7 @@ START_TEST(what_is_no_name) {
                                         "adapt/atoms/conv4/84/5w5s15/50",
                                         "adapt/atoms/conv4/84/5w5s15qq/50",
                                         "adapt/atoms/conv4-all/84/5w5s15q/50",
+                                        "adapt/atoms/conv4-default/84/5w5s15q/50",
                                         "adapt/atoms/conv4/84/5w0s15q/50",
                                         "pretrain/conv4/84/64",
                                         "op/affine/64/42/b99999999999",

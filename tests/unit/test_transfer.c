@@ -274,6 +274,9 @@ START_TEST(test_decompose_refuses) {
     refused(adatom_model_singular_values(model, 1, NULL, 0, &count), ADATOM_USAGE, "is no convolution");
     refused(adatom_model_singular_values(model, 99, NULL, 0, &count), ADATOM_USAGE, "no layer 99");
     float one;
+    count = 7;
+    refused(adatom_model_kernel(model, 1000, NULL, 0, &count), ADATOM_USAGE, "no layer 1000");
+    ck_assert_uint_eq(count, 0);
     refused(adatom_model_kernel(model, 0, &one, 1, &count), ADATOM_USAGE, "there is room for 1");
     adatom_model_destroy(&model);
 }

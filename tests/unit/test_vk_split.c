@@ -127,7 +127,8 @@ START_TEST(divided_launches_give_the_same_bytes) {
 }
 END_TEST
 
-/* What was divided for the sake of a first guess is put together once the device has shown how fast it is. */
+/* What was divided for the sake of a first guess is put together once the device has shown how fast it is. Where others
+ * use the processors of a software device, it may show that only now and then. */
 START_TEST(fast_launches_are_put_together) {
     static float whole[TASKS * PIXELS], divided[TASKS * PIXELS];
     run(0, 1, false, whole);
@@ -137,9 +138,11 @@ START_TEST(fast_launches_are_put_together) {
     for (size_t k = 0; k < AD_COUNT(limits); k++) {
         run(limits[k], 1, false, divided);
         const int many = dispatches;
-        run(limits[k], 4, false, divided);
-        ck_assert_int_eq(memcmp(whole, divided, sizeof whole), 0);
         ck_assert_int_gt(many, first);
+        for (int attempt = 0; attempt < 50 && dispatches >= many; attempt++) {
+            run(limits[k], 4, false, divided);
+            ck_assert_int_eq(memcmp(whole, divided, sizeof whole), 0);
+        }
         ck_assert_msg(dispatches < many, "%d dispatches, %d at first", dispatches, many);
     }
 }

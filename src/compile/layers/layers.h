@@ -15,11 +15,7 @@ typedef struct ad_layer {
     void (*backward)(ad_tape *, ad_pass *, int node);
 } ad_layer;
 
-/* The table: AD_NODE_X, and ad_layer_x of layers/x.c. */
-#define AD_LAYERS(LAYER)                                                                                               \
-    LAYER(CONV, conv)                                                                                                  \
-    LAYER(NORM, norm)                                                                                                  \
-    LAYER(POOL, pool)
+/* Each kind of net/network.h has its layer, ad_layer_NAME. */
 #define AD_LAYER_DECLARED(KIND, name) extern const ad_layer ad_layer_##name;
 AD_LAYERS(AD_LAYER_DECLARED)
 #undef AD_LAYER_DECLARED

@@ -4,18 +4,6 @@
 
 #include "verify/case_list.h"
 
-void ad_cases_gather(ad_case_list *list);
-void ad_cases_conv(ad_case_list *list);
-void ad_cases_compose(ad_case_list *list);
-void ad_cases_atoms(ad_case_list *list);
-void ad_cases_depth(ad_case_list *list);
-void ad_cases_fused_atoms(ad_case_list *list);
-void ad_cases_depthwise(ad_case_list *list);
-void ad_cases_weights(ad_case_list *list);
-void ad_cases_norm(ad_case_list *list);
-void ad_cases_elementwise(ad_case_list *list);
-void ad_cases_pool(ad_case_list *list);
-void ad_cases_affine_pool(ad_case_list *list);
-void ad_cases_head(ad_case_list *list);
-void ad_cases_optimiser(ad_case_list *list);
+#define AD_FAMILY(base) void ad_cases_##base(ad_case_list *list);
+#include "plan/ops.def"
 #endif

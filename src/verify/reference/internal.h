@@ -92,5 +92,4 @@ static inline int round_of(const task_op *r, int counter) {
 
 #define AD_OP(NAME, name, roles) void ad_reference_##NAME(const task_op *r);
 #include "plan/ops.def"
-#undef AD_OP
 #endif

@@ -4,7 +4,6 @@ void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSO
     static void (*const references[AD_OP_COUNT])(const task_op *) = {
 #define AD_OP(NAME, name, roles) ad_reference_##NAME,
 #include "plan/ops.def"
-#undef AD_OP
     };
     for (int role = 0; role < AD_OP_TENSORS; role++)
         for (size_t e = 0; roles[role].bound && e < roles[role].count; e++)

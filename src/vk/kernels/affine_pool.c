@@ -84,6 +84,6 @@ static bool lower_affine_pool_sums(const ad_plan *plan, const ad_op *op, int var
     return ad_vk_add_merges(plan, op, caps, AD_VK_SUM_MERGE, 5, windows, run, out);
 }
 
-const ad_vk_family ad_vk_family_AFFINE_POOL = {.lower = lower_affine_pool, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_AFFINE_POOL_BACK = {.lower = lower_affine_pool_back, .variants = {"cell"}};
-const ad_vk_family ad_vk_family_AFFINE_POOL_SUMS = {.lower = lower_affine_pool_sums, .variants = {"two-pass"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_POOL = {.lower = lower_affine_pool, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_POOL_BACK = {.lower = lower_affine_pool_back, .variants = {"cell"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_POOL_SUMS = {.lower = lower_affine_pool_sums, .variants = {"two-pass"}};

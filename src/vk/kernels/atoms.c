@@ -128,9 +128,9 @@ static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_ATOMS = {
+const ad_vk_lowering ad_vk_lowering_ATOMS = {
     .lower = lower_atoms, .variants = {"strip", "texel", "spread", "rolling"}, .preferred = preferred_atoms};
-const ad_vk_family ad_vk_family_ATOMS_DU = {
+const ad_vk_lowering ad_vk_lowering_ATOMS_DU = {
     .lower = lower_atoms_du, .variants = {"strip", "texel", "spread"}, .preferred = preferred};
-const ad_vk_family ad_vk_family_ATOMS_DPSI = {
+const ad_vk_lowering ad_vk_lowering_ATOMS_DPSI = {
     .lower = lower_atoms_dpsi, .variants = {"strip", "texel", "together"}, .preferred = preferred};

@@ -56,9 +56,9 @@ static bool lower_pack(const ad_plan *plan, const ad_op *op, int variant, const 
     return true;
 }
 
-const ad_vk_family ad_vk_family_COMPOSE = {
+const ad_vk_lowering ad_vk_lowering_COMPOSE = {
     .lower = lower_compose, .variants = {"taps", "spread"}, .preferred = preferred};
-const ad_vk_family ad_vk_family_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .variants = {"taps"}};
-const ad_vk_family ad_vk_family_COMPOSE_DALPHA = {
+const ad_vk_lowering ad_vk_lowering_COMPOSE_DPSI = {.lower = lower_compose_dpsi, .variants = {"taps"}};
+const ad_vk_lowering ad_vk_lowering_COMPOSE_DALPHA = {
     .lower = lower_compose_dalpha, .variants = {"single", "spread"}, .preferred = preferred};
-const ad_vk_family ad_vk_family_PACK = {.lower = lower_pack, .variants = {"single"}};
+const ad_vk_lowering ad_vk_lowering_PACK = {.lower = lower_pack, .variants = {"single"}};

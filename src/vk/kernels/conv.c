@@ -242,10 +242,10 @@ static bool lower_conv_dbias(const ad_plan *plan, const ad_op *op, int variant, 
 
 #define VARIANTS                                                                                                       \
     { "shared", "register", "texel", "half", "matrix", "spread" }
-const ad_vk_family ad_vk_family_CONV = {
+const ad_vk_lowering ad_vk_lowering_CONV = {
     .lower = lower_conv, .variants = VARIANTS, .preferred = preferred_spread, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DX = {
+const ad_vk_lowering ad_vk_lowering_CONV_DX = {
     .lower = lower_conv_dx, .variants = VARIANTS, .preferred = preferred, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DW = {
+const ad_vk_lowering ad_vk_lowering_CONV_DW = {
     .lower = lower_conv_dw, .variants = VARIANTS, .preferred = preferred_spread, .half = REDUCED};
-const ad_vk_family ad_vk_family_CONV_DBIAS = {.lower = lower_conv_dbias, .variants = {"columns"}};
+const ad_vk_lowering ad_vk_lowering_CONV_DBIAS = {.lower = lower_conv_dbias, .variants = {"columns"}};

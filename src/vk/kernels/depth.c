@@ -44,7 +44,8 @@ static bool lower_depth_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_DEPTH = {.lower = lower_depth, .variants = {"single", "texel"}, .preferred = preferred};
-const ad_vk_family ad_vk_family_DEPTH_DX = {.lower = lower_depth_dx, .variants = {"single"}};
-const ad_vk_family ad_vk_family_DEPTH_DPSI = {
+const ad_vk_lowering ad_vk_lowering_DEPTH = {
+    .lower = lower_depth, .variants = {"single", "texel"}, .preferred = preferred};
+const ad_vk_lowering ad_vk_lowering_DEPTH_DX = {.lower = lower_depth_dx, .variants = {"single"}};
+const ad_vk_lowering ad_vk_lowering_DEPTH_DPSI = {
     .lower = lower_depth_dpsi, .variants = {"single", "texel"}, .preferred = preferred};

@@ -160,8 +160,9 @@ static bool lower_depthwise_dw(const ad_plan *plan, const ad_op *op, int variant
 
 #define VARIANTS                                                                                                       \
     { "strip", "texel", "rolling", "shared" }
-const ad_vk_family ad_vk_family_DEPTHWISE = {.lower = lower_depthwise, .variants = VARIANTS, .preferred = preferred};
-const ad_vk_family ad_vk_family_DEPTHWISE_DX = {
+const ad_vk_lowering ad_vk_lowering_DEPTHWISE = {
+    .lower = lower_depthwise, .variants = VARIANTS, .preferred = preferred};
+const ad_vk_lowering ad_vk_lowering_DEPTHWISE_DX = {
     .lower = lower_depthwise_dx, .variants = VARIANTS, .preferred = preferred};
-const ad_vk_family ad_vk_family_DEPTHWISE_DW = {
+const ad_vk_lowering ad_vk_lowering_DEPTHWISE_DW = {
     .lower = lower_depthwise_dw, .variants = {"strip", "texel", "rolling"}, .preferred = preferred};

@@ -35,7 +35,7 @@ static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, con
     return variant == 1;
 }
 
-const ad_vk_family ad_vk_family_FILL = {.lower = lower_elementwise, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_COPY = {.lower = lower_elementwise, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_ADD = {.lower = lower_elementwise, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_ADVANCE = {.lower = lower_advance, .variants = {"single"}};
+const ad_vk_lowering ad_vk_lowering_FILL = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_COPY = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_ADD = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_ADVANCE = {.lower = lower_advance, .variants = {"single"}};

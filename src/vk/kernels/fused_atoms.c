@@ -74,6 +74,6 @@ static bool lower_fused_dx(const ad_plan *plan, const ad_op *op, int variant, co
 
 #define VARIANTS                                                                                                       \
     { "shared", "register", "texel" }
-const ad_vk_family ad_vk_family_FUSED_ATOMS = {.lower = lower_fused, .variants = VARIANTS, .preferred = preferred};
-const ad_vk_family ad_vk_family_FUSED_ATOMS_DX = {
+const ad_vk_lowering ad_vk_lowering_FUSED_ATOMS = {.lower = lower_fused, .variants = VARIANTS, .preferred = preferred};
+const ad_vk_lowering ad_vk_lowering_FUSED_ATOMS_DX = {
     .lower = lower_fused_dx, .variants = VARIANTS, .preferred = preferred};

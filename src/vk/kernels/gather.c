@@ -57,5 +57,5 @@ static bool lower_gather_rows(const ad_plan *plan, const ad_op *op, int variant,
     return true;
 }
 
-const ad_vk_family ad_vk_family_GATHER = {.lower = lower_gather, .variants = {"pixel"}};
-const ad_vk_family ad_vk_family_GATHER_ROWS = {.lower = lower_gather_rows, .variants = {"element"}};
+const ad_vk_lowering ad_vk_lowering_GATHER = {.lower = lower_gather, .variants = {"pixel"}};
+const ad_vk_lowering ad_vk_lowering_GATHER_ROWS = {.lower = lower_gather_rows, .variants = {"element"}};

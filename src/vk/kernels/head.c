@@ -156,14 +156,14 @@ static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_LINEAR = {
+const ad_vk_lowering ad_vk_lowering_LINEAR = {
     .lower = lower_linear, .variants = {"lanes", "texel"}, .preferred = preferred_linear};
-const ad_vk_family ad_vk_family_LINEAR_DX = {
+const ad_vk_lowering ad_vk_lowering_LINEAR_DX = {
     .lower = lower_linear_dx, .variants = {"single", "spread"}, .preferred = preferred_linear_gradient};
-const ad_vk_family ad_vk_family_LINEAR_DW = {
+const ad_vk_lowering ad_vk_lowering_LINEAR_DW = {
     .lower = lower_linear_dw, .variants = {"single", "spread"}, .preferred = preferred_linear_gradient};
-const ad_vk_family ad_vk_family_ROW_NORM = {.lower = lower_row_norm, .variants = {"workgroup"}};
-const ad_vk_family ad_vk_family_ROW_NORM_BACK = {.lower = lower_row_norm_back, .variants = {"workgroup"}};
-const ad_vk_family ad_vk_family_CLASS_MEAN = {.lower = lower_class_mean, .variants = {"element"}};
-const ad_vk_family ad_vk_family_MEAN_HEAD = {.lower = lower_mean_head, .variants = {"workgroup"}};
-const ad_vk_family ad_vk_family_SOFTMAX_CE = {.lower = lower_softmax_ce, .variants = {"row"}};
+const ad_vk_lowering ad_vk_lowering_ROW_NORM = {.lower = lower_row_norm, .variants = {"workgroup"}};
+const ad_vk_lowering ad_vk_lowering_ROW_NORM_BACK = {.lower = lower_row_norm_back, .variants = {"workgroup"}};
+const ad_vk_lowering ad_vk_lowering_CLASS_MEAN = {.lower = lower_class_mean, .variants = {"element"}};
+const ad_vk_lowering ad_vk_lowering_MEAN_HEAD = {.lower = lower_mean_head, .variants = {"workgroup"}};
+const ad_vk_lowering ad_vk_lowering_SOFTMAX_CE = {.lower = lower_softmax_ce, .variants = {"row"}};

@@ -42,7 +42,7 @@ typedef struct ad_vk_recipe {
 typedef bool (*ad_vk_lower)(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                             ad_vk_recipe *out);
 
-typedef struct ad_vk_family {
+typedef struct ad_vk_lowering {
     ad_vk_lower lower;
     const char *variants[AD_MAX_VARIANTS]; /* names of variants 1.., NULL-ended */
     /* The variant meant by 0 without tuning: a sound default for this device. NULL: the first that applies. */
@@ -50,9 +50,9 @@ typedef struct ad_vk_family {
     unsigned
         half; /* bit v: variant v rounds operands to half precision. lower() refuses it and preferred() avoids it unless
                  caps->half; it is chosen only after it has passed the kernel check on the device (choose.c) */
-} ad_vk_family;
+} ad_vk_lowering;
 
-/* Each operation has one definition `const ad_vk_family ad_vk_family_NAME` in the file of its family; families.c is the
- * table of them. */
-const ad_vk_family *ad_vk_family_of(int op_kind);
+/* Each operation has one definition `const ad_vk_lowering ad_vk_lowering_NAME` in the file of its family; lowerings.c
+ * is the table of them. */
+const ad_vk_lowering *ad_vk_lowering_of(int op_kind);
 #endif

@@ -195,10 +195,10 @@ static bool lower_bn_back(const ad_plan *plan, const ad_op *op, int variant, con
     return true;
 }
 
-const ad_vk_family ad_vk_family_BN_STATS = {.lower = lower_bn_stats, .variants = {"two-pass"}};
-const ad_vk_family ad_vk_family_BN_FOLD = {.lower = lower_bn_fold, .variants = {"channel"}};
-const ad_vk_family ad_vk_family_BN_RUNNING = {.lower = lower_bn_running, .variants = {"channel"}};
-const ad_vk_family ad_vk_family_BN_BACK = {.lower = lower_bn_back, .variants = {"channel"}};
-const ad_vk_family ad_vk_family_AFFINE = {.lower = lower_affine, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_AFFINE_SUMS = {.lower = lower_affine_sums, .variants = {"two-pass"}};
-const ad_vk_family ad_vk_family_AFFINE_BACK = {.lower = lower_affine_back, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_BN_STATS = {.lower = lower_bn_stats, .variants = {"two-pass"}};
+const ad_vk_lowering ad_vk_lowering_BN_FOLD = {.lower = lower_bn_fold, .variants = {"channel"}};
+const ad_vk_lowering ad_vk_lowering_BN_RUNNING = {.lower = lower_bn_running, .variants = {"channel"}};
+const ad_vk_lowering ad_vk_lowering_BN_BACK = {.lower = lower_bn_back, .variants = {"channel"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE = {.lower = lower_affine, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_SUMS = {.lower = lower_affine_sums, .variants = {"two-pass"}};
+const ad_vk_lowering ad_vk_lowering_AFFINE_BACK = {.lower = lower_affine_back, .variants = {"vec4"}};

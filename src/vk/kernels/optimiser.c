@@ -25,5 +25,5 @@ static bool lower_optimiser(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
-const ad_vk_family ad_vk_family_SGD = {.lower = lower_optimiser, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_ADAM = {.lower = lower_optimiser, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_SGD = {.lower = lower_optimiser, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_ADAM = {.lower = lower_optimiser, .variants = {"vec4"}};

@@ -56,5 +56,5 @@ static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, c
     return true;
 }
 
-const ad_vk_family ad_vk_family_POOL = {.lower = lower_pool, .variants = {"vec4"}};
-const ad_vk_family ad_vk_family_POOL_BACK = {.lower = lower_pool_back, .variants = {"cell", "windows"}};
+const ad_vk_lowering ad_vk_lowering_POOL = {.lower = lower_pool, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_POOL_BACK = {.lower = lower_pool_back, .variants = {"cell", "windows"}};

@@ -50,6 +50,6 @@ static bool lower_scale_back(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
-const ad_vk_family ad_vk_family_WEIGHT_NORM = {.lower = lower_norm, .variants = {"workgroup"}};
-const ad_vk_family ad_vk_family_WEIGHT_SCALE = {.lower = lower_scale, .variants = {"element"}};
-const ad_vk_family ad_vk_family_WEIGHT_SCALE_BACK = {.lower = lower_scale_back, .variants = {"workgroup"}};
+const ad_vk_lowering ad_vk_lowering_WEIGHT_NORM = {.lower = lower_norm, .variants = {"workgroup"}};
+const ad_vk_lowering ad_vk_lowering_WEIGHT_SCALE = {.lower = lower_scale, .variants = {"element"}};
+const ad_vk_lowering ad_vk_lowering_WEIGHT_SCALE_BACK = {.lower = lower_scale_back, .variants = {"workgroup"}};

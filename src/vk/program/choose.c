@@ -6,7 +6,7 @@
 
 static bool lower_variant(const vk_engine *e, const ad_plan *plan, const ad_op *op, int variant, ad_vk_recipe *out) {
     *out = (ad_vk_recipe){0};
-    if (!ad_vk_family_of(op->kind)->lower(plan, op, variant, &e->caps, out)) return false;
+    if (!ad_vk_lowering_of(op->kind)->lower(plan, op, variant, &e->caps, out)) return false;
     for (int i = 0; i < out->count; i++)
         for (int axis = 0; axis < 3; axis++)
             if (out->launches[i].grid[axis] > e->caps.max_groups[axis]) return false;
@@ -14,19 +14,21 @@ static bool lower_variant(const vk_engine *e, const ad_plan *plan, const ad_op *
 }
 
 static int variants_of(int kind) {
-    const ad_vk_family *family = ad_vk_family_of(kind);
+    const ad_vk_lowering *lowering = ad_vk_lowering_of(kind);
     int count = 0;
-    while (count < (int)AD_COUNT(family->variants) && family->variants[count]) count++;
+    while (count < (int)AD_COUNT(lowering->variants) && lowering->variants[count]) count++;
     return count;
 }
 
 /* Operations of one class are expected to prefer the same variant: same kind and shapes, work within a factor of
- * two. */
+ * two. Choices are kept in a file, so the operation's name goes into the key: its number changes when ops.def gets a
+ * row before it. */
 static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
+    const char *name = ad_op_name(op->kind);
     struct {
-        int32_t kind, flags, present, shared, log_work;
+        int32_t name, flags, present, shared, log_work;
         ad_geometry g;
-    } key = {.kind = op->kind, .flags = op->flags, .g = op->g};
+    } key = {.name = (int32_t)ad_hash(name, strlen(name), 0), .flags = op->flags, .g = op->g};
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         if (op->t[r] < 0) continue;
         key.present |= 1 << r;
@@ -41,23 +43,23 @@ static int chosen_variant(const vk_engine *e, uint64_t geometry, int kind) {
     for (int i = 0; i < e->choice_count; i++) {
         if (e->choices[i].geometry != geometry) continue;
         for (int v = 1; v <= variants_of(kind); v++)
-            if (!strcmp(ad_vk_family_of(kind)->variants[v - 1], e->choices[i].variant)) return v;
+            if (!strcmp(ad_vk_lowering_of(kind)->variants[v - 1], e->choices[i].variant)) return v;
     }
     return 0;
 }
 
-/* What an operation without variant runs as: the tuner's choice, the family's, or the first that applies; 0: nothing
- * does. */
+/* What an operation without variant runs as: the tuner's choice, the preferred one, or the first that applies; 0:
+ * nothing does. */
 static int default_variant(const vk_engine *e, const ad_plan *plan, const ad_op *op, ad_vk_recipe *out) {
-    const ad_vk_family *family = ad_vk_family_of(op->kind);
+    const ad_vk_lowering *lowering = ad_vk_lowering_of(op->kind);
     int variant = chosen_variant(e, geometry_class(plan, op), op->kind);
     if (variant && ad_vk_half_usable(e, op->kind, variant) && lower_variant(e, plan, op, variant, out)) return variant;
     /* What has not passed its check is as if the device had it not. */
     ad_vk_caps caps = e->caps;
-    for (int without = 0; family->preferred && without < 3; without++) {
+    for (int without = 0; lowering->preferred && without < 3; without++) {
         if (without == 1) caps.matrix = (ad_vk_matrix){0};
         if (without == 2) caps.half = false;
-        variant = family->preferred(op, &caps);
+        variant = lowering->preferred(op, &caps);
         if (ad_vk_half_usable(e, op->kind, variant) && lower_variant(e, plan, op, variant, out)) return variant;
     }
     for (variant = 1; variant <= variants_of(op->kind); variant++)
@@ -91,16 +93,16 @@ const char *ad_vk_variant_name(const ad_engine *engine, const ad_plan *plan, con
     if (!variant) variant = default_variant((const vk_engine *)engine, plan, op, &recipe);
     if (variant < 1 || variant > variants_of(op->kind)) return NULL;
     return lower_variant((const vk_engine *)engine, plan, op, variant, &recipe)
-               ? ad_vk_family_of(op->kind)->variants[variant - 1]
+               ? ad_vk_lowering_of(op->kind)->variants[variant - 1]
                : NULL;
 }
 
 bool ad_vk_variant_half(const ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant,
                         ad_half_variant *out) {
     const vk_engine *e = (const vk_engine *)engine;
-    const ad_vk_family *family = ad_vk_family_of(op->kind);
-    if (!(family->half >> variant & 1)) return false;
-    *out = (ad_half_variant){.name = family->variants[variant - 1],
+    const ad_vk_lowering *lowering = ad_vk_lowering_of(op->kind);
+    if (!(lowering->half >> variant & 1)) return false;
+    *out = (ad_half_variant){.name = lowering->variants[variant - 1],
                              .offered = ad_vk_variant_name(engine, plan, op, variant) != NULL,
                              .verdict = e->half_verdicts[op->kind][variant]};
     return true;
@@ -126,7 +128,7 @@ void ad_vk_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *o
     if (variant < 1 || variant > variants_of(op->kind)) return;
     vk_choice *choice = choice_of(e, geometry_class(plan, op));
     if (!choice) return; /* without memory for it the default stays */
-    snprintf(choice->variant, sizeof choice->variant, "%s", ad_vk_family_of(op->kind)->variants[variant - 1]);
+    snprintf(choice->variant, sizeof choice->variant, "%s", ad_vk_lowering_of(op->kind)->variants[variant - 1]);
     e->choices_changed = true;
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 bool ad_vk_half_usable(const vk_engine *e, int kind, int variant) {
-    return !(ad_vk_family_of(kind)->half >> variant & 1) || e->half_verdicts[kind][variant] == AD_VERDICT_PASSED;
+    return !(ad_vk_lowering_of(kind)->half >> variant & 1) || e->half_verdicts[kind][variant] == AD_VERDICT_PASSED;
 }
 
 /* The file: one line "operation variant passed|failed" for each verdict, and one "tensors half passed|failed". */
@@ -19,9 +19,9 @@ static void save(vk_engine *e) {
     for (int kind = 0; kind < AD_OP_COUNT; kind++)
         for (int v = 1; v < AD_MAX_VARIANTS && size + LINE < sizeof text; v++)
             if (e->half_verdicts[kind][v] != AD_VERDICT_NONE)
-                size +=
-                    (size_t)snprintf(text + size, LINE, "%s %s %s\n", ad_op_name(kind),
-                                     ad_vk_family_of(kind)->variants[v - 1], verdict_names[e->half_verdicts[kind][v]]);
+                size += (size_t)snprintf(text + size, LINE, "%s %s %s\n", ad_op_name(kind),
+                                         ad_vk_lowering_of(kind)->variants[v - 1],
+                                         verdict_names[e->half_verdicts[kind][v]]);
     ad_vk_cache_write(&e->cache, "half", text, size);
 }
 
@@ -57,7 +57,8 @@ adatom_status ad_vk_half_load(vk_engine *e) {
         if (!strcmp(operation, "tensors")) e->half_storage = verdict_of(verdict);
         for (int kind = 0; kind < AD_OP_COUNT; kind++)
             for (int v = 1; v < AD_MAX_VARIANTS && !strcmp(operation, ad_op_name(kind)); v++)
-                if ((ad_vk_family_of(kind)->half >> v & 1) && !strcmp(variant, ad_vk_family_of(kind)->variants[v - 1]))
+                if ((ad_vk_lowering_of(kind)->half >> v & 1) &&
+                    !strcmp(variant, ad_vk_lowering_of(kind)->variants[v - 1]))
                     e->half_verdicts[kind][v] = verdict_of(verdict);
         line = strchr(line, '\n');
         if (line) line++;
@@ -70,8 +71,8 @@ void ad_vk_half_describe(const vk_engine *e, adatom_device_info *out) {
     bool half = false, matrix = false;
     for (int kind = 0; kind < AD_OP_COUNT; kind++)
         for (int v = 1; v < AD_MAX_VARIANTS; v++) {
-            if (!(ad_vk_family_of(kind)->half >> v & 1) || e->half_verdicts[kind][v] != AD_VERDICT_PASSED) continue;
-            const bool is_matrix = !strcmp(ad_vk_family_of(kind)->variants[v - 1], "matrix");
+            if (!(ad_vk_lowering_of(kind)->half >> v & 1) || e->half_verdicts[kind][v] != AD_VERDICT_PASSED) continue;
+            const bool is_matrix = !strcmp(ad_vk_lowering_of(kind)->variants[v - 1], "matrix");
             matrix |= is_matrix;
             half |= !is_matrix;
         }
