@@ -14,9 +14,6 @@ layout(push_constant) uniform Push { ad_push_pool p; };
 layout(set = 0, binding = 0) readonly buffer X4 { vec4 x4[]; };
 layout(set = 0, binding = 1) buffer Y4 { vec4 y4[]; };
 
-/* No window leaves the image. */
-const bool WHOLE = PAD == 0 && (OH - 1) * STRIDE + K <= H && (OW - 1) * STRIDE + K <= W;
-
 void main() {
     const int item = int(item_index()), column = item / CHANNELS4 % OW, row = item / CHANNELS4 / OW % OH;
     const int image = item / CHANNELS4 / OW / OH, task = int(task_index());
