@@ -22,6 +22,7 @@ static double *random_numbers(size_t count, ad_random *random) {
 
 static ad_op make_op(int kind, ad_geometry g) {
     ad_op op = {.kind = (uint16_t)kind, .tasks = TASKS, .g = g, .i = {[7] = 1}};
+    if (kind == AD_OP_CONV) op.t[4] = op.t[5] = -1; /* coef and residual, which its gradients don't know */
     return op;
 }
 
@@ -139,8 +140,13 @@ START_TEST(convolutions) {
     const ad_geometry *list = geometries(&count);
     for (size_t s = 0; s < count; s++) {
         check_pair(&pairs[_i], make_op(pairs[_i].forward, list[s]), make_op(pairs[_i].backward, list[s]), s);
-        if (pairs[_i].forward != AD_OP_DEPTH) continue;
-        const ad_geometry g = in_groups(list[s]);
+        if (pairs[_i].forward != AD_OP_DEPTH && pairs[_i].forward != AD_OP_CONV) continue;
+        ad_geometry g = in_groups(list[s]);
+        if (pairs[_i].forward == AD_OP_CONV) {
+            g.o = 16;
+            g.group = 0;
+            g.groups = pairs[_i].backward == AD_OP_CONV_DBIAS ? 0 : 2;
+        }
         check_pair(&pairs[_i], make_op(pairs[_i].forward, g), make_op(pairs[_i].backward, g), s);
     }
 }
