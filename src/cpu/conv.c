@@ -14,9 +14,9 @@
 #include <string.h>
 
 /* Of panels used together: half a usual second-level cache, the other half is the window's. */
-enum { SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10, MOST_TOGETHER = 64 };
+enum { SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10, MOST_TOGETHER = 64, LEAST_POSITIONS = 24 };
 /* Packed weights that are more than the cache holds, of a source that fits there: see by_panel. */
-enum { MANY_WEIGHTS_BYTES = 512 << 10, SMALL_SOURCE_BYTES = 512 << 10 };
+enum { MANY_WEIGHTS_BYTES = 192 << 10, SMALL_SOURCE_BYTES = 512 << 10 };
 
 /* The weights of a panel, rows in the order in which the taps read: [i][j][depth][ld]. With diagonals row d has, at the
  * place of input e of a group, its weight for output (e + d) mod depth. */
@@ -68,6 +68,14 @@ static conv_layout layout_of(const ad_cpu_call *call, int tasks) {
         l.by_panel = ad_cpu_phases(call->op) == 1 && s.groups == 1 && l.packed * sizeof(float) > MANY_WEIGHTS_BYTES &&
                      read * sizeof(float) <= SMALL_SOURCE_BYTES;
     }
+    /* A few small images are cut so that every thread has blocks. A sum lies in one block wherever that begins, so that
+     * the results stay the same bytes. */
+    const size_t others = (size_t)ad_cpu_phases(call->op) * (size_t)tasks * (size_t)g->n * l.chunks,
+                 wanted = call->threads > 1 ? 2 * (size_t)call->threads : 1;
+    const int columns = ad_cpu_shape_of(call, 0).x.outputs;
+    while (outputs > 0 && others * (size_t)((outputs + l.rows - 1) / l.rows) < wanted &&
+           l.rows * columns >= 2 * LEAST_POSITIONS && l.rows > 1)
+        l.rows = (l.rows + 1) / 2;
     for (int phase = 0; phase < ad_cpu_phases(call->op); phase++) {
         const ad_cpu_shape s = ad_cpu_shape_of(call, phase);
         l.window = AD_MAX(l.window, ad_cpu_window_floats(&s, AD_MIN(l.rows, AD_MAX(s.y.outputs, 1)),
