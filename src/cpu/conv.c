@@ -283,8 +283,14 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
     }
 }
 
+enum { TILES = 1, WINOGRAD = 2 };
+
 /* Weights that differ from task to task are packed, and used, one task after the other. */
 static void run_conv(const ad_cpu_call *call) {
+    if (call->variant == WINOGRAD) {
+        ad_cpu_winograd_run(call);
+        return;
+    }
     if (call->stride[1] == 0)
         conv_tasks(call, 0, call->tasks);
     else
@@ -293,6 +299,7 @@ static void run_conv(const ad_cpu_call *call) {
 
 /* Of either way: the last tasks may be fewer than those it is asked for. */
 static size_t conv_scratch(const ad_cpu_call *call) {
+    if (call->variant == WINOGRAD) return ad_cpu_winograd_scratch(call);
     const conv_layout l = layout_of(call, call->tasks);
     const size_t threads = (size_t)call->threads;
     return AD_MAX(ad_cpu_round_up(l.packed, 16) + threads * l.window, threads * (l.panel + l.window));
@@ -322,8 +329,15 @@ static size_t dbias_scratch(const ad_cpu_call *call) {
     return (size_t)call->tasks * ad_cpu_chunk_count((size_t)g->n * (size_t)g->oh * (size_t)g->ow) * (size_t)g->o;
 }
 
-static const char *const variants[] = {"tiles", NULL};
-const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
+static bool applies(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
+    return variant == TILES || ad_cpu_winograd_applies(op, tiles);
+}
+
+static int fast(const ad_op *op, const ad_cpu_tiles *tiles) { return ad_cpu_winograd_pays(op, tiles) ? WINOGRAD : 0; }
+
+static const char *const ways[] = {"tiles", "winograd", NULL}, *const variants[] = {"tiles", NULL};
+const ad_cpu_kernel ad_cpu_kernel_CONV = {
+    .run = run_conv, .scratch = conv_scratch, .variants = ways, .applies = applies, .fast = fast, .winograd = WINOGRAD};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {
     .run = ad_cpu_conv_dw, .scratch = ad_cpu_conv_dw_scratch, .variants = variants};

@@ -36,6 +36,8 @@ typedef struct ad_cpu_kernel {
     size_t (*scratch)(const ad_cpu_call *call); /* floats it needs; NULL: none. call->scratch is not set yet */
     const char *const *variants;                /* names, NULL-ended, the best first; NULL: the one way "loops" */
     bool (*applies)(const ad_op *op, int variant, const ad_cpu_tiles *tiles); /* NULL: always */
+    int (*fast)(const ad_op *op, const ad_cpu_tiles *tiles); /* the variant for AD_FAST; 0 or NULL: the best as ever */
+    int winograd; /* the variant that ad_engine_api.variant_winograd tells; 0: none */
 } ad_cpu_kernel;
 
 /* Every operation of ops.def has one definition `const ad_cpu_kernel ad_cpu_kernel_NAME`. */

@@ -82,6 +82,10 @@ static void variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *
 
 static int variant_of(const cpu_engine *engine, const ad_op *op) {
     if (op->variant) return op->variant;
+    if ((op->flags & AD_FAST) && kernels[op->kind]->fast) {
+        const int fast = kernels[op->kind]->fast(op, engine->tiles);
+        if (fast) return fast;
+    }
     if (applies(engine, op, engine->prefer[op->kind])) return engine->prefer[op->kind];
     int variant = 1;
     while (variant < variant_count(&engine->base, op->kind) && !applies(engine, op, variant)) variant++;
@@ -93,6 +97,11 @@ static const char *variant_name(const ad_engine *base, const ad_plan *plan, cons
     (void)plan;
     if (!variant) variant = variant_of(engine, op);
     return applies(engine, op, variant) ? variants_of(op->kind)[variant - 1] : NULL;
+}
+
+static bool variant_winograd(const ad_engine *engine, const ad_op *op, int variant) {
+    (void)engine;
+    return variant && kernels[op->kind]->winograd == variant;
 }
 
 /* ---- buffers ---- */
@@ -506,6 +515,7 @@ static const ad_engine_api api = {
     .variant_count = variant_count,
     .variant_name = variant_name,
     .variant_prefer = variant_prefer,
+    .variant_winograd = variant_winograd,
     .half_storage = half_storage,
     .half_storage_judge = half_storage_judge,
 };

@@ -77,6 +77,7 @@ static adatom_status classify_under(classification *c, unsigned roles, const siz
                                    .query = (int)s->rows.part,
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
+                                   .fast = true,
                                    .data_size = s->model->net.image_size};
     const ad_tasks_wanted wanted = {.most = roles ? (int)count : 1, .memory_bytes = c->p.memory_bytes};
     AD_TRY(ad_session_plan_tasks(s, &build, &wanted));
