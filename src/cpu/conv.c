@@ -18,6 +18,8 @@ enum { SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10, MOST_TOGETHER = 64, LEA
 /* Packed weights that are more than the cache holds, of a source that fits there: see by_panel. */
 enum { MANY_WEIGHTS_BYTES = 192 << 10, SMALL_SOURCE_BYTES = 512 << 10 };
 
+enum { TILES = 1, WINOGRAD }; /* variants of CONV */
+
 /* The weights of a panel, rows in the order in which the taps read: [i][j][depth][ld]. With diagonals row d has, at the
  * place of input e of a group, its weight for output (e + d) mod depth. */
 static void pack_panel(const ad_cpu_call *call, const ad_cpu_shape *s, const float *w, ad_cpu_panel of, float *to) {
@@ -238,39 +240,50 @@ static void run_item(const ad_cpu_call *call, const conv_layout *l, conv_item it
     conv_block(call, &s, &of, &operands, buffer);
 }
 
+static void pack_all(const ad_cpu_call *call, const conv_layout *l, const float *w, float *packed) {
+    AD_CPU_PARALLEL(call, l->packed)
+    for (size_t number = 0; number < (size_t)ad_cpu_phases(call->op) * l->panels; number++) {
+        const int phase = (int)(number / l->panels);
+        const ad_cpu_shape s = ad_cpu_shape_of(call, phase);
+        const ad_cpu_panel of = ad_cpu_panel_of(call, &s, number % l->panels);
+        pack_panel(call, &s, w, of, packed + phase_offset(call, phase) + of.before * s.depth * ad_cpu_taps_of(&s));
+    }
+}
+
+/* Each thread packs the panels of its items as it comes to them. */
+static void by_panel(const ad_cpu_call *call, const conv_layout *l, const float *w, int first_task, int tasks) {
+    const ad_geometry *g = &call->op->g;
+    const ad_cpu_shape s = ad_cpu_shape_of(call, 0);
+    const size_t each = (size_t)l->blocks * (size_t)g->n * (size_t)tasks; /* items of a panel */
+    AD_CPU_PARALLEL(call, each * (size_t)l->rows * (size_t)g->ow * (size_t)g->o * (size_t)g->c)
+    for (int thread = 0; thread < call->threads; thread++) {
+        const size_t items = l->panels * each, begin = items * (size_t)thread / (size_t)call->threads,
+                     end = items * ((size_t)thread + 1) / (size_t)call->threads;
+        float *own = call->scratch + (size_t)thread * (l->panel + l->window);
+        for (size_t number = begin; number < end; number++) {
+            conv_item item = item_of(call, l, &s, tasks, number);
+            item.task += first_task;
+            if (number == begin || number % each == 0)
+                pack_panel(call, &s, w, ad_cpu_panel_of(call, &s, item.of.first), own);
+            run_item(call, l, item, own, own + l->panel);
+        }
+    }
+}
+
 static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
     const ad_geometry *g = &call->op->g;
     const conv_layout l = layout_of(call, tasks);
     const size_t phases = (size_t)ad_cpu_phases(call->op), n = (size_t)g->n;
     const size_t work = (size_t)tasks * n * (size_t)g->oh * (size_t)g->ow * (size_t)g->o * (size_t)g->c;
     const float *w = ad_cpu_at(call, 1, first_task);
-    float *packed = call->scratch, *windows = packed + ad_cpu_round_up(l.packed, 16);
-    if (l.by_panel) {
-        const ad_cpu_shape s = ad_cpu_shape_of(call, 0);
-        const size_t each = (size_t)l.blocks * n * (size_t)tasks; /* items of a panel */
-        AD_CPU_PARALLEL(call, work)
-        for (int thread = 0; thread < call->threads; thread++) {
-            const size_t items = l.panels * each, begin = items * (size_t)thread / (size_t)call->threads,
-                         end = items * ((size_t)thread + 1) / (size_t)call->threads;
-            float *own = packed + (size_t)thread * (l.panel + l.window);
-            for (size_t number = begin; number < end; number++) {
-                conv_item item = item_of(call, &l, &s, tasks, number);
-                item.task += first_task;
-                if (number == begin || number % each == 0)
-                    pack_panel(call, &s, w, ad_cpu_panel_of(call, &s, item.of.first), own);
-                run_item(call, &l, item, own, own + l.panel);
-            }
-        }
+    float *packed = call->kept ? call->kept : call->scratch,
+          *windows = call->kept ? call->scratch : packed + ad_cpu_round_up(l.packed, 16);
+    if (l.by_panel && !call->kept) {
+        by_panel(call, &l, w, first_task, tasks);
         return;
     }
-    AD_CPU_PARALLEL(call, l.packed)
-    for (size_t number = 0; number < phases * l.panels; number++) {
-        const int phase = (int)(number / l.panels);
-        const ad_cpu_shape s = ad_cpu_shape_of(call, phase);
-        const ad_cpu_panel of = ad_cpu_panel_of(call, &s, number % l.panels);
-        pack_panel(call, &s, w, of, packed + phase_offset(call, phase) + of.before * s.depth * ad_cpu_taps_of(&s));
-    }
-    const size_t items = phases * l.chunks * (size_t)tasks * n * (size_t)l.blocks;
+    if (!call->ready) pack_all(call, &l, w, packed);
+    const size_t items = phases * (l.by_panel ? l.panels : l.chunks) * (size_t)tasks * n * (size_t)l.blocks;
     AD_CPU_PARALLEL(call, work)
     for (size_t number = 0; number < items; number++) {
         const size_t each = items / phases;
@@ -282,8 +295,6 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
                  windows + (size_t)omp_get_thread_num() * l.window);
     }
 }
-
-enum { TILES = 1, WINOGRAD = 2 };
 
 /* Weights that differ from task to task are packed, and used, one task after the other. */
 static void run_conv(const ad_cpu_call *call) {
@@ -303,6 +314,10 @@ static size_t conv_scratch(const ad_cpu_call *call) {
     const conv_layout l = layout_of(call, call->tasks);
     const size_t threads = (size_t)call->threads;
     return AD_MAX(ad_cpu_round_up(l.packed, 16) + threads * l.window, threads * (l.panel + l.window));
+}
+
+static size_t conv_kept(const ad_cpu_call *call) {
+    return call->variant == WINOGRAD ? ad_cpu_winograd_kept(call) : layout_of(call, call->tasks).packed;
 }
 
 /* CONV_DBIAS in two passes: a partial sum per chunk of rows, then their sum. */
@@ -336,8 +351,13 @@ static bool applies(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
 static int fast(const ad_op *op, const ad_cpu_tiles *tiles) { return ad_cpu_winograd_pays(op, tiles) ? WINOGRAD : 0; }
 
 static const char *const ways[] = {"tiles", "winograd", NULL}, *const variants[] = {"tiles", NULL};
-const ad_cpu_kernel ad_cpu_kernel_CONV = {
-    .run = run_conv, .scratch = conv_scratch, .variants = ways, .applies = applies, .fast = fast, .winograd = WINOGRAD};
+const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv,
+                                          .scratch = conv_scratch,
+                                          .kept = conv_kept,
+                                          .variants = ways,
+                                          .applies = applies,
+                                          .fast = fast,
+                                          .winograd = WINOGRAD};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {
     .run = ad_cpu_conv_dw, .scratch = ad_cpu_conv_dw_scratch, .variants = variants};

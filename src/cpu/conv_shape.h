@@ -79,4 +79,5 @@ bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles);
 bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles);
 void ad_cpu_winograd_run(const ad_cpu_call *call);
 size_t ad_cpu_winograd_scratch(const ad_cpu_call *call);
+size_t ad_cpu_winograd_kept(const ad_cpu_call *call);
 #endif

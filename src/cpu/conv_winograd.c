@@ -35,6 +35,8 @@ size_t ad_cpu_winograd_scratch(const ad_cpu_call *call) {
     return l.kernels + (size_t)call->threads * l.thread;
 }
 
+size_t ad_cpu_winograd_kept(const ad_cpu_call *call) { return layout_of(call).kernels; }
+
 bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles) {
     const ad_geometry *g = &op->g;
     return op->kind == AD_OP_CONV && g->k == 3 && g->stride == 1 && g->dil == 1 && ad_groups(g) == 1 &&
@@ -155,13 +157,13 @@ void ad_cpu_winograd_run(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const layout l = layout_of(call);
     const size_t c = (size_t)g->c, o = (size_t)g->o;
-    float *kernels = call->scratch;
+    float *kernels = call->kept ? call->kept : call->scratch, *own = call->kept ? call->scratch : kernels + l.kernels;
     for (int task = 0; task < call->tasks; task++) {
-        if (task == 0 || call->stride[1]) transform_kernels(call, &l, task, kernels);
+        if ((task == 0 && !call->ready) || call->stride[1]) transform_kernels(call, &l, task, kernels);
         AD_CPU_PARALLEL(call, l.squares * c * o)
         for (size_t block = 0; block < l.blocks; block++) {
-            float *inputs = kernels + l.kernels + (size_t)omp_get_thread_num() * l.thread,
-                  *products = inputs + POSITIONS * l.block * c, *patch = products + POSITIONS * l.block * o;
+            float *inputs = own + (size_t)omp_get_thread_num() * l.thread, *products = inputs + POSITIONS * l.block * c,
+                  *patch = products + POSITIONS * l.block * o;
             const size_t first = block * l.block, count = first < l.squares ? AD_MIN(l.block, l.squares - first) : 0;
             for (size_t s = 0; s < count; s++)
                 transform_inputs(call, ad_cpu_at(call, 0, task), place_of(&l, first + s), inputs + s * c, l.block * c,
