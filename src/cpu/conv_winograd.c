@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum { SQUARE = 4, PATCH = 6, POSITIONS = PATCH * PATCH, BLOCK_SQUARES = 32 };
-/* Transformed kernels are four times as large as they were: with fewer squares they cost more than they save. */
-enum { LEAST_SQUARES = 16, LEAST_CHANNELS = 32 };
+/* With fewer channels the transforms cost more than they save. The choice does not ask for the number of images, so
+ * that a picture's numbers are the same in every batch. */
+enum { LEAST_CHANNELS = 32 };
 
 typedef struct layout {
     size_t down, across, squares; /* squares of an image's columns and rows; of all images of a task */
@@ -45,9 +46,8 @@ bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles) {
 
 bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles) {
     const ad_geometry *g = &op->g;
-    const int squares = g->n * ((g->oh + SQUARE - 1) / SQUARE) * ((g->ow + SQUARE - 1) / SQUARE);
-    return ad_cpu_winograd_applies(op, tiles) && g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS &&
-           squares >= LEAST_SQUARES && g->oh >= SQUARE && g->ow >= SQUARE;
+    return ad_cpu_winograd_applies(op, tiles) && g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS && g->oh >= SQUARE &&
+           g->ow >= SQUARE;
 }
 
 /* [POSITIONS][panel][c][columns of the panel] */

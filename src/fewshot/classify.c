@@ -158,6 +158,13 @@ static void count_lost(adatom_predictions *o) {
         }
 }
 
+/* An engine with lanes computes in a processor's caches, which hold a few pictures. */
+static int default_batch(const ad_engine *engine) {
+    ad_limits limits = {0};
+    engine->api->limits(engine, &limits);
+    return limits.lanes ? 8 : 32;
+}
+
 /* c->p: the caller's. */
 static adatom_status classify(classification *c, const adatom_dataset *dataset, adatom_predictions **out) {
     const double start = ad_seconds();
@@ -172,7 +179,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     if (!which) return ADATOM_OUT_OF_MEMORY;
     adatom_dataset_describe(dataset, &info);
     c->images = info.images;
-    if (!c->p.batch) c->p.batch = 32;
+    if (!c->p.batch) c->p.batch = default_batch(c->session.device->engine);
     c->session.progress.phase = ADATOM_PHASE_CLASSIFYING;
     c->session.progress.total = results * info.images;
     if (c->p.batch < 1)
