@@ -14,7 +14,7 @@
 #define AD_ACTIVATION_GELU_TANH 9
 
 struct ad_push_elementwise {
-    AD_INT a_task, b_task, y_task, count;
+    AD_INT a_task, b_task, y_task, count, a_begin; /* a_begin: a multiple of 4 */
     AD_FLOAT value;
 };
 

@@ -1,5 +1,5 @@
-/* y[e] = value (INPUTS 0, FILL), a[e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task. y of ADD
- * may be a: IN_PLACE then says so, and its own binding is not used (abi_other.h).
+/* y[e] = value (INPUTS 0, FILL), a[a_begin + e] (INPUTS 1, COPY) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task.
+ * y of ADD may be a: IN_PLACE then says so, and its own binding is not used (abi_other.h).
  * Layout: 4 floats an invocation; task strides are multiples of 4 floats, count is any number (lib/tail.glsl).
  * Grid: lib/grid.glsl, ceil(count/4) items a task. Bytes: 4*count*(INPUTS + 1) a task.
  * Reference: FILL, COPY, ADD. */
@@ -30,7 +30,7 @@ void main() {
 #if INPUTS == 0
     vec4 value = vec4(p.value);
 #else
-    vec4 value = LOAD4(a, task * uint(p.a_task) + begin, left);
+    vec4 value = LOAD4(a, uint(p.a_begin) + task * uint(p.a_task) + begin, left);
 #endif
 #if INPUTS == 2
     value += LOAD4(b, task * uint(p.b_task) + begin, left);

@@ -5,15 +5,18 @@
 # what else adapts, each with three numbers of steps, on the same episodes with one and with five shots. FOLDER
 # (rate-search) keeps a CSV for each method, and what is there is not run again. Prints for each method its best
 # settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40; ten times that for classifiers
-# on a frozen backbone); $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA, $EPISODES or
-# $OPTIONS is refused.
+# on a frozen backbone); $RATES and $STEPS: what is tried of what adapts (0.0003,0.001,0.003,0.01; 5,10,20: backbones of
+# others like 30 and more); $METHODS: which are searched (norm full lora dora bora atoms+norm; atoms always are);
+# $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA or of other settings is refused.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,10s/^# //p' "$0" >&2; exit 2; }
 model=$1 data=$2 folder=${3:-rate-search}
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 mkdir -p "$folder"
 hash=$(sha256sum <"$model")
-of="${hash%% *} $data ${EPISODES:-40} ${OPTIONS-}"
+rates=${RATES:-0.0003,0.001,0.003,0.01} steps=${STEPS:-5,10,20}
+methods=${METHODS:-norm full lora dora bora atoms+norm}
+of="${hash%% *} $data ${EPISODES:-40} $rates $steps ${OPTIONS-}"
 if [ ! -e "$folder/of" ]; then echo "$of" >"$folder/of"; fi
 before=$(cat "$folder/of")
 [ "$before" = "$of" ] || { echo "search_rates: $folder holds a search of something else ($before); take another FOLDER" >&2; exit 1; }
@@ -45,18 +48,24 @@ search head --adapt head --head linear --lr 0.0003,0.001,0.003,0.01 --steps 10,2
 search cosine --adapt cosine --lr 0.001,0.003,0.01,0.03 --steps 5,10,20,50
 times=1
 lr=$(rate "$folder/cosine.csv" lr)
-rates=0.0003,0.001,0.003,0.01
-search atoms --adapt atoms --lr "$lr" --lr-atoms $rates --steps 5,10,20
-search norm --adapt norm --lr "$lr" --lr-norm $rates --steps 5,10,20
-search full --adapt full --lr "$lr" --lr-full 0.0001,0.0003,0.001,0.003 --steps 5,10,20
-for method in lora dora bora; do
-    search $method --adapt $method --lr "$lr" --lr-adapter $rates --steps 5,10,20
+search atoms --adapt atoms --lr "$lr" --lr-atoms "$rates" --steps "$steps"
+for method in $methods; do
+    case $method in
+    norm) search norm --adapt norm --lr "$lr" --lr-norm "$rates" --steps "$steps" ;;
+    full) search full --adapt full --lr "$lr" --lr-full 0.0001,0.0003,0.001,0.003 --steps "$steps" ;;
+    lora | dora | bora) search "$method" --adapt "$method" --lr "$lr" --lr-adapter "$rates" --steps "$steps" ;;
+    atoms+norm) ;;
+    *) echo "search_rates: nothing is known of '$method'" >&2; exit 2 ;;
+    esac
 done
 # Atoms and norms have been searched apart; this searches how their best rates go together.
-atoms=$(rate "$folder/atoms.csv" lr-atoms)
-norm=$(rate "$folder/norm.csv" lr-norm)
-half() { awk "BEGIN {printf \"%g\", $1 / 2}"; }
-search atoms+norm --adapt atoms+norm --lr "$lr" --lr-atoms "$(half "$atoms"),$atoms" --lr-norm "$(half "$norm"),$norm" --steps 5,10,20
+case " $methods " in *" atoms+norm "*)
+    atoms=$(rate "$folder/atoms.csv" lr-atoms)
+    norm=$(rate "$folder/norm.csv" lr-norm)
+    half() { awk "BEGIN {printf \"%g\", $1 / 2}"; }
+    search atoms+norm --adapt atoms+norm --lr "$lr" --lr-atoms "$(half "$atoms"),$atoms" --lr-norm "$(half "$norm"),$norm" --steps "$steps"
+    ;;
+esac
 
 for file in "$folder"/*.csv; do
     row=$(best "$file")

@@ -73,7 +73,9 @@ typedef struct adatom_evaluation_info {
     const char *config_json; /* everything that decided the numbers, as a JSON object */
 } adatom_evaluation_info;
 
-/* What to adapt to. dataset and episodes are required (USAGE if NULL). */
+/* What to adapt to. dataset and episodes are required (USAGE if NULL). Where the data set holds features
+ * (adatom/features.h) the functions below take a model of NULL, else the model that made them, and methods that leave
+ * the network as it is: centroid, head and cosine (others: USAGE). */
 typedef struct adatom_adapt_params {
     size_t size;
     const adatom_dataset *dataset;

@@ -42,8 +42,9 @@ typedef struct adatom_fit_params {
  * as the model's. params may be NULL. Without a number of steps, mini-batches take the method's steps, or five passes
  * over the pictures if those are more. Tasks of the estimate that diverge are left out of it, counted, and told by a
  * warning in the log. BAD_DATA: fewer than two classes, two whose names differ only in case, spaces or Unicode form, or
- * pictures that are too small; FAILED: all tasks of the estimate diverged, or adapting to all pictures did. The caller
- * owns *out. */
+ * pictures that are too small; FAILED: all tasks of the estimate diverged, or adapting to all pictures did. Of features
+ * (adatom/features.h) model may be NULL; the method must be one that leaves the network as it is, and the adapter
+ * belongs to the network that made them, if that is known. The caller owns *out. */
 ADATOM_API adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model,
                                             const adatom_dataset *dataset, const adatom_fit_params *params,
                                             adatom_adapter **out);
@@ -75,7 +76,7 @@ ADATOM_API void adatom_adapter_destroy(adatom_adapter **adapter);
 typedef struct adatom_adapter_info {
     size_t size;
     const char *method;           /* the text of adatom_adapt_kind */
-    char model_hash[17];          /* hash of the model that it belongs to; 16 hex digits */
+    char model_hash[17];          /* hash of the model that it belongs to; 16 hex digits, all 0: not known (features) */
     char hash[17];                /* hash of the adapter's numbers; 16 hex digits */
     int classes, features, steps; /* classes; the classifier's inputs; optimiser steps */
     int tensors;                  /* tensors that adapted; of a low-rank adapter: kernels */
@@ -150,8 +151,9 @@ typedef struct adatom_predictions_info {
 
 /* Computes the class probabilities of every picture of the data set, whose labels are not used, under each adapter, or
  * by the model's own classifier (USAGE if it has none). Adapters that change parameters of the model run as tasks of
- * one program. params may be NULL. BAD_DATA: an adapter belongs to another model, or the pictures have another size
- * than the model's. The caller owns *out. */
+ * one program. params may be NULL. Of features (adatom/features.h) model may be NULL, and adapters must not change the
+ * network; if it is not known whether features and adapter are of one network, a warning in the log tells. BAD_DATA: an
+ * adapter belongs to another model, or the pictures have another size than the model's. The caller owns *out. */
 ADATOM_API adatom_status adatom_classify(adatom_device *device, const adatom_model *model,
                                          const adatom_dataset *dataset, const adatom_classify_params *params,
                                          adatom_predictions **out);

@@ -203,7 +203,8 @@ ADATOM_CHOICE(adatom_bench_status, ADATOM_BENCH_STATUS_LIST);
     X(ADATOM_PHASE_CHECKING, "checking")       /* cases of the kernel check */                                         \
     X(ADATOM_PHASE_TIMING, "timing")           /* cases of a benchmark */                                              \
     X(ADATOM_PHASE_TUNING, "tuning")           /* classes of operations */                                             \
-    X(ADATOM_PHASE_DECOMPOSING, "decomposing") /* dictionaries of coefficients */
+    X(ADATOM_PHASE_DECOMPOSING, "decomposing") /* dictionaries of coefficients */                                      \
+    X(ADATOM_PHASE_EXTRACTING, "extracting")   /* pictures whose features are computed */
 ADATOM_CHOICE(adatom_phase, ADATOM_PHASE_LIST);
 
 /* Random changes to the pictures of a training step, as flags. 0: the function's default. none: no change; beside other

@@ -1,4 +1,5 @@
-/* Data sets: labelled pictures, decoded once to square uint8 RGB and kept in a cache. A data set does not change once
+/* Data sets: labelled pictures, decoded once to square uint8 RGB and kept in a cache; or features of pictures in their
+ * place (adatom/features.h). A data set does not change once
  * it is open; it is used by one thread at a time, that of its context. */
 #ifndef ADATOM_DATASET_H
 #define ADATOM_DATASET_H
@@ -62,6 +63,11 @@ typedef struct adatom_dataset_info {
     size_t damaged;          /* damaged or truncated pictures among them (allow_truncated) */
     size_t passed_over;      /* files and folders that were passed over: adatom_dataset_passed_over() */
     int passed_kinds;        /* for how many reasons */
+    /* Of features (adatom/features.h): how they were made, a JSON object; NULL: not known, or pictures. */
+    const char *origin;
+    int features;        /* numbers of each picture's features; 0: the data set holds pictures */
+    bool listed;         /* the pictures are only listed (adatom_dataset_list()); hash is "" */
+    char model_hash[17]; /* of features: hash of the network that made them; "": not known, or pictures */
 } adatom_dataset_info;
 
 /* Opens a data set. params may be NULL; the caller owns *out. spec is one of
@@ -95,6 +101,13 @@ ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char
  * owns *out. */
 ADATOM_API adatom_status adatom_dataset_open_pictures(adatom_context *context, const char *const *paths, size_t count,
                                                       const adatom_dataset_params *params, adatom_dataset **out);
+/* Lists pictures without decoding them, for adatom_features_compute() alone, which decodes them a part after the other:
+ * any number of them takes little memory. One path is what adatom_dataset_open() takes, as long as `classes` is true
+ * and it has classes; everything else is what adatom_dataset_open_pictures() takes, without classes. Nothing is cached.
+ * params->unreadable and user are kept: they are called while features are computed, for pictures without classes.
+ * The caller owns *out. */
+ADATOM_API adatom_status adatom_dataset_list(adatom_context *context, const char *const *paths, size_t count,
+                                             bool classes, const adatom_dataset_params *params, adatom_dataset **out);
 /* The kinds of pictures that this build reads: "JPEG, PNG, BMP, GIF, PNM", and "WebP", "TIFF", "HEIC, AVIF" if their
  * libraries were there when it was built. Static storage. */
 ADATOM_API const char *adatom_picture_kinds(void);
@@ -110,8 +123,12 @@ ADATOM_API adatom_status adatom_dataset_class(const adatom_dataset *dataset, int
 ADATOM_API adatom_status adatom_dataset_passed_over(const adatom_dataset *dataset, int k, const char **what,
                                                     size_t *count, const char **example);
 /* The pixels of picture `image`: [image_size][image_size][3] bytes, rows from the top, RGB; those of picture image+1
- * follow directly. Owned by the data set. NULL: image is outside 0..images-1. */
+ * follow directly. Owned by the data set. NULL: image is outside 0..images-1, or the data set holds features or
+ * pictures that are only listed. */
 ADATOM_API const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image);
+/* The features of picture `image`: [info.features] numbers; those of picture image+1 follow directly. Owned by the data
+ * set. NULL: image is outside 0..images-1, or the data set holds pictures. */
+ADATOM_API const float *adatom_dataset_features(const adatom_dataset *dataset, size_t image);
 /* Where picture `image` came from: its path below the folder or inside the archive. Owned by the data set. NULL: image
  * is outside 0..images-1. */
 ADATOM_API const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image);

@@ -36,7 +36,8 @@ typedef struct adatom_episodes_info {
 /* Draws a list of episodes. params may be NULL. Random numbers are keyed by (seed, episode), so that episode e is the
  * same for any number of tasks and threads. An episode's classes and queries are drawn first, then its support: they do
  * not depend on shot, and the support with one shot is the beginning of that with five. BAD_DATA: there are fewer
- * classes than way, or a class, which the message names, has fewer than shot+query pictures. The caller owns *out. */
+ * classes than way, or none, or a class, which the message names, has fewer than shot+query pictures. The caller owns
+ * *out. */
 ADATOM_API adatom_status adatom_episodes_create(adatom_context *context, const adatom_dataset *dataset,
                                                 const adatom_episodes_params *params, adatom_episodes **out);
 ADATOM_API void adatom_episodes_destroy(adatom_episodes **episodes);

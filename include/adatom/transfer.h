@@ -12,8 +12,8 @@ extern "C" {
 /* How to read a network. By default everything follows from the file. */
 typedef struct adatom_import_params {
     size_t size;
-    /* "resnet18", "resnet34", "vgg16_bn", "conv4", "conv6", "resnet10" or "resnet12"; NULL or "auto": found out by the
-     * tensors' names. */
+    /* A network's name (adatom_import_source tells those that can be read); NULL or "auto": found out by the tensors'
+     * names. */
     const char *arch;
     adatom_layout layout; /* whose names the tensors have; auto: found out */
     /* A JSON file that maps names, {"name in the source": "name here", ...}, and goes before the layout's names; null

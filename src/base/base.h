@@ -155,6 +155,12 @@ enum {
 /* The 64-bit hash XXH3 of bytes; ad_hash_hex writes it as 16 hexadecimal digits and a NUL. */
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed);
 void ad_hash_hex(uint64_t hash, char out[17]);
+/* The same hash of bytes that come in parts. ad_hash_begin(): NULL without memory. ad_hash_end() gives the hash and
+ * frees the state; NULL: 0. */
+typedef struct ad_hash_state ad_hash_state;
+ad_hash_state *ad_hash_begin(adatom_context *ctx, uint64_t seed);
+void ad_hash_add(ad_hash_state *state, const void *bytes, size_t size);
+uint64_t ad_hash_end(ad_hash_state *state);
 
 double ad_seconds(void); /* monotonic clock, in seconds */
 /* Bytes of host memory that this process can still take: what the system has left, but no more than the memory limits
@@ -181,6 +187,13 @@ typedef struct ad_staged {
     bool renamed; /* ad_write_commit() renamed the file, even if it failed afterwards */
 } ad_staged;
 adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *bytes, size_t size, ad_staged *out);
+/* The same of a file that lies in memory in parts. */
+typedef struct ad_bytes {
+    const void *bytes;
+    size_t size;
+} ad_bytes;
+adatom_status ad_write_stage_parts(adatom_context *ctx, const char *path, const ad_bytes *parts, size_t count,
+                                   ad_staged *out);
 /* Renames the staged file; on failure removes it. path: for messages. */
 adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *staged);
 /* Finds the temporary files that killed writers of path left, which the next ad_write_stage() removes. Calls visit with

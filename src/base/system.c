@@ -7,6 +7,25 @@
 #include <xxhash.h>
 
 uint64_t ad_hash(const void *bytes, size_t size, uint64_t seed) { return XXH3_64bits_withSeed(bytes, size, seed); }
+
+struct ad_hash_state {
+    XXH3_state_t xxh;
+};
+
+ad_hash_state *ad_hash_begin(adatom_context *ctx, uint64_t seed) {
+    ad_hash_state *state = ad_malloc(ctx, 1, sizeof *state);
+    if (state) XXH3_64bits_reset_withSeed(&state->xxh, seed);
+    return state;
+}
+
+void ad_hash_add(ad_hash_state *state, const void *bytes, size_t size) { XXH3_64bits_update(&state->xxh, bytes, size); }
+
+uint64_t ad_hash_end(ad_hash_state *state) {
+    const uint64_t hash = state ? XXH3_64bits_digest(&state->xxh) : 0;
+    ad_free(state);
+    return hash;
+}
+
 void ad_hash_hex(uint64_t hash, char out[17]) { snprintf(out, 17, "%016llx", (unsigned long long)hash); }
 
 double ad_seconds(void) {

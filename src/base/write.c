@@ -135,22 +135,23 @@ static adatom_status create_temporary(adatom_context *ctx, const char *path, ad_
     return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(error));
 }
 
-static adatom_status write_all(adatom_context *ctx, const char *path, int file, const void *bytes, size_t size) {
-    for (size_t at = 0; at < size;) {
-        const ssize_t n = write(file, (const char *)bytes + at, size - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(n < 0 ? errno : ENOSPC));
-        at += (size_t)n;
-    }
+static adatom_status write_all(adatom_context *ctx, const char *path, int file, const ad_bytes *parts, size_t count) {
+    for (size_t k = 0; k < count; k++)
+        for (size_t at = 0; at < parts[k].size;) {
+            const ssize_t n = write(file, (const char *)parts[k].bytes + at, parts[k].size - at);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) return ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(n < 0 ? errno : ENOSPC));
+            at += (size_t)n;
+        }
     if (fsync(file) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP) return ADATOM_OK;
     return ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
 }
 
 /* Writes to a device or pipe directly: renaming would replace it by a file. For a folder open() fails. */
-static adatom_status write_special(adatom_context *ctx, const char *path, const void *bytes, size_t size) {
+static adatom_status write_special(adatom_context *ctx, const char *path, const ad_bytes *parts, size_t count) {
     const int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (file < 0) return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(errno));
-    adatom_status status = write_all(ctx, path, file, bytes, size);
+    adatom_status status = write_all(ctx, path, file, parts, count);
     if (close(file) != 0 && status == ADATOM_OK)
         status = ad_fail(ctx, ADATOM_IO, "cannot write '%s': %s", path, strerror(errno));
     return status;
@@ -193,24 +194,25 @@ done:
     return status;
 }
 
-adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *bytes, size_t size, ad_staged *out) {
+adatom_status ad_write_stage_parts(adatom_context *ctx, const char *path, const ad_bytes *parts, size_t count,
+                                   ad_staged *out) {
     adatom_status status = ADATOM_OK;
     struct stat old;
     int file = -1;
     bool open_file = false;
     *out = (ad_staged){.lock = -1};
     const bool exists = stat(path, &old) == 0;
-    if (exists && !S_ISREG(old.st_mode)) return write_special(ctx, path, bytes, size);
+    if (exists && !S_ISREG(old.st_mode)) return write_special(ctx, path, parts, count);
     AD_TRY(resolve(ctx, path, &out->target, &open_file));
     if (open_file) {
-        AD_TRY(write_special(ctx, path, bytes, size));
+        AD_TRY(write_special(ctx, path, parts, count));
         ad_write_abandon(out);
         return ADATOM_OK;
     }
     if (exists) AD_TRY(check_read_only(ctx, path, &old));
     AD_TRY(ad_write_left(ctx, out->target, remove_left, NULL));
     AD_TRY(create_temporary(ctx, path, out, exists ? 0600 : 0666, &file));
-    AD_TRY(write_all(ctx, path, file, bytes, size));
+    AD_TRY(write_all(ctx, path, file, parts, count));
     if (exists && !take_mode(file, &old))
         AD_TRY(ad_fail(ctx, ADATOM_IO, "cannot give '%s' the permissions that it has: %s", path, strerror(errno)));
     /* The second descriptor keeps the lock. Closing the first one tells of errors that the system reports late. */
@@ -222,6 +224,10 @@ done:
     if (file >= 0) close(file);
     if (status != ADATOM_OK) ad_write_abandon(out);
     return status;
+}
+
+adatom_status ad_write_stage(adatom_context *ctx, const char *path, const void *bytes, size_t size, ad_staged *out) {
+    return ad_write_stage_parts(ctx, path, &(ad_bytes){bytes, size}, 1, out);
 }
 
 adatom_status ad_write_commit(adatom_context *ctx, const char *path, ad_staged *staged) {

@@ -76,6 +76,9 @@ static size_t choice_count(const char *const *choices) {
     return count;
 }
 
+/* Room for the names of one option: the longest list is that of networks. */
+enum { ARG_CHOICES_TEXT = 2048 };
+
 static void join(const char *const *choices, char *out, size_t capacity) {
     size_t used = 0;
     out[0] = 0;
@@ -86,7 +89,7 @@ static void join(const char *const *choices, char *out, size_t capacity) {
 static const char *choose(parser *p, const char *what, const char *word, const char *const *choices) {
     const char *found = args_choice(word, choices);
     if (found) return found;
-    char all[256];
+    char all[ARG_CHOICES_TEXT];
     join(choices, all, sizeof all);
     const char *close = args_nearest(word, choices, choice_count(choices), sizeof *choices);
     if (close)
@@ -280,21 +283,30 @@ static bool unknown_option(parser *p, const char *word) {
                 p->spec->command[0] ? " " : "");
 }
 
+/* Whether a text option has a value. */
+static bool is_given(const arg_spec *spec, const char *name) {
+    const arg_group *group;
+    const arg_option *option = name ? find(spec, name, strlen(name), 0, &group) : NULL;
+    return option && *(const char *const *)((const char *)group->values + option->offset);
+}
+
 static bool check_required(parser *p, size_t positionals) {
     if (p->spec->alone && *p->spec->alone) return true;
     for (size_t g = 0; g < p->spec->group_count; g++)
         for (size_t i = 0; i < p->spec->groups[g].count; i++) {
             const arg_option *option = &p->spec->groups[g].options[i];
-            if (option->required && !*(const char *const *)((const char *)p->spec->groups[g].values + option->offset))
+            if (option->required && !is_given(p->spec, option->unless) &&
+                !*(const char *const *)((const char *)p->spec->groups[g].values + option->offset))
                 return fail(p, "--%s %s is missing", option->name, option->value);
         }
     if (positionals < p->spec->positional_count) {
         const arg_positional *missing = &p->spec->positionals[positionals];
-        char all[256] = "";
+        char all[ARG_CHOICES_TEXT] = "";
         if (missing->choices) join(missing->choices, all, sizeof all);
         return fail(p, "%s is missing%s%s", missing->name, missing->choices ? ": one of " : "", all);
     }
-    if (p->spec->rest_name && *p->spec->rest_count == 0) return fail(p, "%s is missing", p->spec->rest_name);
+    if (p->spec->rest_name && *p->spec->rest_count == 0 && !is_given(p->spec, p->spec->rest_unless))
+        return fail(p, "%s is missing", p->spec->rest_name);
     return true;
 }
 
@@ -392,7 +404,7 @@ static void wrap(FILE *out, const char *text, size_t column, size_t indent) {
 
 static void help_option(const arg_option *option, FILE *out) {
     enum { COLUMN = 28 };
-    char left[128], text[1024], all[256] = "";
+    char left[128], all[ARG_CHOICES_TEXT] = "", text[1024 + sizeof all];
     char letter[8] = "";
     if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
     snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, option->type == ARG_FLAG ? "[no-]" : "", option->name,

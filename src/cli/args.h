@@ -40,6 +40,7 @@ typedef struct arg_option {
     char letter;      /* the short option; 0: there is none */
     arg_type type;
     bool required;
+    const char *unless; /* the text option in whose presence it is not required; NULL: there is none */
     arg_outcome action; /* of ARG_ACTION: the outcome */
     size_t offset;
     double least, most;
@@ -75,8 +76,9 @@ typedef struct arg_spec {
     const char *summary;
     const char *notes;                 /* printed below the options by --help; may be NULL */
     const char *rest_name, *rest_help; /* further arguments, one or more of them; NULL: there are none */
+    const char *rest_unless;           /* as `unless` of options, for the further arguments */
     const bool *alone; /* a flag's value: where it is given nothing else is required; NULL: there is none */
-    const char **rest;                 /* room for argc arguments */
+    const char **rest; /* room for argc arguments */
     size_t *rest_count;
     const arg_positional *positionals;
     size_t positional_count;

@@ -7,6 +7,7 @@
 #include <adatom/adatom.h>
 #include <adatom/dataset.h>
 #include <adatom/device.h>
+#include <adatom/features.h>
 #include <adatom/model.h>
 #include <signal.h>
 
@@ -38,6 +39,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv);
 adatom_status cmd_import(struct cli *cli, int argc, char **argv);
 adatom_status cmd_decompose(struct cli *cli, int argc, char **argv);
 adatom_status cmd_export(struct cli *cli, int argc, char **argv);
+adatom_status cmd_features(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
 
 /* Evaluates a status; on failure leaves through the function's `done:` label, as AD_TRY does in the library. */
@@ -99,6 +101,17 @@ typedef struct data_options {
 arg_group data_group(data_options *values);
 /* The same without --data, for a command that takes the data as an argument. */
 arg_group data_group_positional(data_options *values);
+
+/* Features in place of pictures, for commands that need no more of a network than its features. */
+typedef struct feature_options {
+    const char *features, *labels;
+} feature_options;
+arg_group feature_group(feature_options *values);
+/* USAGE: --labels without --features, or one of the options that name pictures (texts; NULL: not given) beside it. */
+adatom_status cli_check_features(struct cli *cli, const feature_options *options, const char *data, const char *name);
+/* model (may be NULL): whose features they should be. */
+adatom_status cli_load_features(struct cli *cli, const feature_options *options, const adatom_model *model,
+                                adatom_dataset **out);
 
 /* Parses the arguments and checks that the outputs can be written. Prints help, version or the list of devices where
  * asked for; *run is false when the command has nothing more to do. */

@@ -18,14 +18,15 @@ static const char *const estimates[] = {ADATOM_ESTIMATE_LIST(CHOICE_TEXT) NULL};
 
 #define OPTIONS adapt_options
 static const arg_option table[] = {
-    OPTION("model", ARG_TEXT, model, .required = true, .value = "FILE", .help = "the network to adapt, safetensors"),
-    OPTION("images", ARG_TEXT, images, .required = true, .value = "DIR",
+    OPTION("model", ARG_TEXT, model, .required = true, .unless = "features", .value = "FILE",
+           .help = "the network to adapt, safetensors"),
+    OPTION("images", ARG_TEXT, images, .required = true, .unless = "features", .value = "DIR",
            .help = "a folder with a folder per class, any numbers of pictures; or an archive, a `filename,label` CSV, "
                    "or builtin:shapes"),
     OPTION("output", ARG_TEXT, output, .required = true, .value = "DIR",
            .help = "folder for adapter.safetensors and adapter_config.json; made where it is missing"),
-    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names + 1, .initial = "atoms", .value = "NAME",
-           .help = "what adapts"),
+    OPTION("adapt", ARG_CHOICE, adapt, .choices = method_names + 1, .value = "NAME",
+           .help = "what adapts (default atoms; with --features cosine)"),
     OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "64", .value = "N",
            .help = "pictures a step, where there are more of them or they are augmented"),
     OPTION("augment", ARG_TEXT, augment, .initial = "none", .value = "LIST",
@@ -70,6 +71,21 @@ static adatom_status preflight(struct cli *cli, const data_options *data, const 
     adatom_status status = adatom_dataset_verify(cli->ctx, data->data, &verify, &problems);
     progress_clear(&cli->progress);
     return status;
+}
+
+static adatom_status open_pictures(struct cli *cli, const adapt_options *o, const picture_options *pictures,
+                                   const device_options *device, const adatom_model *model, adatom_dataset **out) {
+    char cache[4096];
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_model_describe(model, &m);
+    const data_options data = {.data = o->images, .per_class = 60, .pictures = *pictures};
+    const adatom_status status = preflight(cli, &data, device, cli_picture_form(&m));
+    if (status != ADATOM_OK) return status;
+    cli_cache_dir(device, cache, sizeof cache);
+    adatom_dataset_params params = cli_dataset_params(cli, &data, device->threads, cache, cli_picture_form(&m));
+    params.refuse_empty = true;
+    params.cache_bytes = device->cache_bytes;
+    return adatom_dataset_open(cli->ctx, o->images, &params, out);
 }
 
 static adatom_status look_at_balance(struct cli *cli, const adatom_dataset *dataset) {
@@ -172,13 +188,12 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
     picture_options picture_values;
+    feature_options feature_values;
     adapt_options o;
     method_options method_values;
-    arg_group groups[] = {{"Adapter", table, COUNT(table), &o},
-                          method_group(&method_values),
-                          picture_group(&picture_values),
-                          device_group(&device_values),
-                          common_group(&common)};
+    arg_group groups[] = {{"Adapter", table, COUNT(table), &o}, feature_group(&feature_values),
+                          method_group(&method_values),         picture_group(&picture_values),
+                          device_group(&device_values),         common_group(&common)};
     arg_spec spec = {.command = "adapt",
                      .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result "
                                 "is, and writes an adapter "
@@ -198,22 +213,15 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     adatom_dataset *dataset = NULL;
     adatom_adapter *adapter = NULL;
     uint32_t augment = 0;
-    char cache[4096];
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     TRY(choose_estimate(cli, &o));
     TRY(cli_augment(cli, o.augment, &augment));
-    TRY(adatom_model_load(cli->ctx, o.model, &model));
-    adatom_model_info m = ADATOM_INIT(adatom_model_info);
-    adatom_model_describe(model, &m);
-    const data_options data = {.data = o.images, .per_class = 60, .pictures = picture_values};
-    TRY(preflight(cli, &data, &device_values, cli_picture_form(&m)));
-    cli_cache_dir(&device_values, cache, sizeof cache);
-    adatom_dataset_params dataset_params =
-        cli_dataset_params(cli, &data, device_values.threads, cache, cli_picture_form(&m));
-    dataset_params.refuse_empty = true;
-    dataset_params.cache_bytes = device_values.cache_bytes;
-    TRY(adatom_dataset_open(cli->ctx, o.images, &dataset_params, &dataset));
+    TRY(cli_check_features(cli, &feature_values, o.images, "--images"));
+    if (!o.adapt) o.adapt = feature_values.features ? "cosine" : "atoms";
+    if (o.model) TRY(adatom_model_load(cli->ctx, o.model, &model));
+    TRY(feature_values.features ? cli_load_features(cli, &feature_values, model, &dataset)
+                                : open_pictures(cli, &o, &picture_values, &device_values, model, &dataset));
     TRY(look_at_balance(cli, dataset));
     TRY(cli_open_device(cli, &device_values, &device));
     const adatom_method method = method_params(&method_values, o.adapt, o.seed);

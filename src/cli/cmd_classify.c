@@ -14,7 +14,8 @@ typedef struct classify_options {
 
 #define OPTIONS classify_options
 static const arg_option table[] = {
-    OPTION("model", ARG_TEXT, model, .required = true, .value = "FILE", .help = "the network, safetensors"),
+    OPTION("model", ARG_TEXT, model, .required = true, .unless = "features", .value = "FILE",
+           .help = "the network, safetensors"),
     OPTION("adapter", ARG_TEXT, adapters, .value = "DIR[,DIR]",
            .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
     OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K",
@@ -96,6 +97,23 @@ static bool on_decoded(void *user, const adatom_progress *now) {
     return cli_progress(((unreadable_list *)user)->cli, now);
 }
 
+static adatom_status open_pictures(unreadable_list *unreadable, const picture_options *pictures,
+                                   const device_options *device, const adatom_model *model, const char *const *paths,
+                                   size_t count, adatom_dataset **out) {
+    struct cli *cli = unreadable->cli;
+    const data_options none = {.pictures = *pictures};
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    adatom_model_describe(model, &m);
+    adatom_dataset_params params = cli_dataset_params(cli, &none, device->threads, "", cli_picture_form(&m));
+    params.user = unreadable;
+    params.progress = on_decoded;
+    params.unreadable = on_unreadable;
+    progress_start(&cli->progress, "pictures", 0);
+    const adatom_status status = adatom_dataset_open_pictures(cli->ctx, paths, count, &params, out);
+    progress_clear(&cli->progress);
+    return status;
+}
+
 /* Adds a row for each of the `top` most probable classes. */
 static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name,
                               const adatom_adapter *adapter, const float *probabilities, int classes, int top) {
@@ -157,7 +175,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_device_info d = ADATOM_INIT(adatom_device_info);
     const size_t bad = json_array_size(unreadable->rows);
-    adatom_model_describe(model, &m);
+    if (model) adatom_model_describe(model, &m);
     json_t *document = report_document("classify"), *rows = json_array();
     adatom_status status = ADATOM_OK;
     if (predictions) {
@@ -170,7 +188,8 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
                             json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
     }
     json_array_extend(rows, unreadable->rows);
-    json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
+    if (model)
+        json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
     json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
     json_object_set(document, "predictions", rows);
     /* The column of errors is always in CSV files; in the table only if there is an error. */
@@ -198,11 +217,13 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
     picture_options picture_values;
+    feature_options feature_values;
     output_options output;
     classify_options o;
     const char **paths = calloc((size_t)argc + 1, sizeof *paths);
     size_t path_count = 0;
     arg_group groups[] = {{"Classification", table, COUNT(table), &o},
+                          feature_group(&feature_values),
                           picture_group(&picture_values),
                           device_group(&device_values),
                           output_group(&output),
@@ -212,6 +233,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
                          "Tells the class of pictures, with its probability, under one or several adapters of a model.",
                      .rest_name = "IMAGES",
                      .rest_help = "pictures, folders of pictures (at any depth), zip or tar archives of them",
+                     .rest_unless = "features",
                      .rest = paths,
                      .rest_count = &path_count,
                      .groups = groups,
@@ -226,19 +248,13 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_status status =
         paths ? cli_parse(cli, &spec, &common, argc, argv, &run) : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
     if (!run) goto done;
-    TRY(adatom_model_load(cli->ctx, o.model, &model));
+    TRY(cli_check_features(cli, &feature_values, path_count ? paths[0] : NULL, "IMAGES"));
+    if (o.model) TRY(adatom_model_load(cli->ctx, o.model, &model));
     TRY(load_adapters(cli, o.adapters, &adapters));
-    adatom_model_info m = ADATOM_INIT(adatom_model_info);
-    adatom_model_describe(model, &m);
-    const data_options none = {.pictures = picture_values};
-    adatom_dataset_params dataset_params =
-        cli_dataset_params(cli, &none, device_values.threads, "", cli_picture_form(&m));
-    dataset_params.user = &unreadable;
-    dataset_params.progress = on_decoded;
-    dataset_params.unreadable = on_unreadable;
-    progress_start(&cli->progress, "pictures", 0);
-    status = adatom_dataset_open_pictures(cli->ctx, paths, path_count, &dataset_params, &dataset);
-    progress_clear(&cli->progress);
+    if (feature_values.features)
+        TRY(cli_load_features(cli, &feature_values, model, &dataset));
+    else
+        status = open_pictures(&unreadable, &picture_values, &device_values, model, paths, path_count, &dataset);
     if (status == ADATOM_BAD_DATA && json_array_size(unreadable.rows) > 0)
         status = report(cli, &o, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
     if (status != ADATOM_OK) goto done;

@@ -28,6 +28,7 @@ static const arg_option episode_table[] = {
     {.name = "model",
      .type = ARG_TEXT,
      .required = true,
+     .unless = "features",
      AT(model),
      .value = "FILE",
      .help = "a model written by 'adatom pretrain'"},
@@ -107,9 +108,8 @@ static const arg_option list_table[] = {
      .type = ARG_CHOICES,
      AT(methods),
      .choices = method_names + 1,
-     .initial = "centroid,atoms",
      .value = "NAME[,NAME]",
-     .help = "what adapts"},
+     .help = "what adapts (default centroid,atoms; with --features centroid,head,cosine)"},
     {.name = "recipe",
      .type = ARG_ENUM,
      AT(procedure),
@@ -119,6 +119,9 @@ static const arg_option list_table[] = {
      .help = "follow a published procedure, which decides all settings of the method"},
 };
 #undef AT
+
+/* The methods where none are named. */
+static const arg_texts of_pictures = {2, {"centroid", "atoms"}}, of_features = {3, {"centroid", "head", "cosine"}};
 
 static const report_column columns[] = {
     {"method", CELL_TEXT, "method", NULL},
@@ -314,12 +317,13 @@ static json_t *episodes_document(const adatom_model *model, const adatom_dataset
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_device_info i = ADATOM_INIT(adatom_device_info);
-    adatom_model_describe(model, &m);
     adatom_dataset_describe(dataset, &d);
     adatom_device_describe(device, &i);
     json_t *document = report_document("episodes");
     json_object_set_new(document, "device", report_device(&i));
     json_object_set_new(document, "dataset", report_dataset(&d));
+    if (!model) return document; /* of features without one, the data set tells what is known of their network */
+    adatom_model_describe(model, &m);
     json_object_set_new(document, "model",
                         json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(path), "hash", m.hash, "arch",
                                   m.arch, "sharing", adatom_sharing_name(m.sharing), "atoms", m.atoms, "parameters",
@@ -427,21 +431,25 @@ static void caption(const adatom_dataset *dataset, const adatom_model *model, co
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_episodes_info e = ADATOM_INIT(adatom_episodes_info);
-    char name[512];
+    char name[512], what[128];
     adatom_dataset_describe(dataset, &d);
-    adatom_model_describe(model, &m);
+    if (model) adatom_model_describe(model, &m);
     adatom_episodes_describe(list, &e);
     int ran = (int)json_integer_value(report_get(json_array_get(rows, 0), "episodes.count"));
-    snprintf(out, capacity,
-             "%s (%d classes) on %s\n%s, sharing %s, %d atoms; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
-             terminal_name(d.name, name, sizeof name), d.classes, device, m.arch, adatom_sharing_name(m.sharing),
-             m.atoms, e.way, e.query, ran, (unsigned long long)e.seed);
+    if (model)
+        snprintf(what, sizeof what, "%s, sharing %s, %d atoms", m.arch, adatom_sharing_name(m.sharing), m.atoms);
+    else
+        snprintf(what, sizeof what, "%d features a picture", d.features);
+    snprintf(out, capacity, "%s (%d classes) on %s\n%s; %d-way, %d queries a class, %d episodes, seed %llu\n\n",
+             terminal_name(d.name, name, sizeof name), d.classes, device, what, e.way, e.query, ran,
+             (unsigned long long)e.seed);
 }
 
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     common_options common;
     device_options device_values;
     data_options data;
+    feature_options feature_values;
     output_options output;
     episode_options values;
     list_options methods;
@@ -449,6 +457,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     arg_group groups[] = {{"Episodes", episode_table, COUNT(episode_table), &values},
                           data_group(&data),
                           picture_group(&data.pictures),
+                          feature_group(&feature_values),
                           {"Methods", list_table, COUNT(list_table), &methods},
                           method_group(&method_values),
                           device_group(&device_values),
@@ -484,11 +493,14 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
         if (!go) goto done;
         settings[k] = method_values;
     }
+    TRY(cli_check_features(cli, &feature_values, data.data, "--data"));
+    if (methods.methods.count == 0) methods.methods = feature_values.features ? of_features : of_pictures;
     TRY(make_trials(cli, &methods, settings, &sweep, values.seed, &all));
-    TRY(adatom_model_load(cli->ctx, values.model, &model));
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
-    adatom_model_describe(model, &m);
-    TRY(cli_open_dataset(cli, &data, &device_values, cli_picture_form(&m), &dataset));
+    if (values.model) TRY(adatom_model_load(cli->ctx, values.model, &model));
+    if (model) adatom_model_describe(model, &m);
+    TRY(feature_values.features ? cli_load_features(cli, &feature_values, model, &dataset)
+                                : cli_open_dataset(cli, &data, &device_values, cli_picture_form(&m), &dataset));
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
     TRY(cli_open_device(cli, &device_values, &device));
     TRY(announce(cli, device, model, dataset, lists, list_count, &all));

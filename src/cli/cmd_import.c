@@ -137,8 +137,10 @@ adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
     arg_spec spec = {
         .command = "import",
         .summary =
-            "Makes a model of a network trained elsewhere: torchvision's or timm's resnet18, resnet34 and vgg16_bn, "
-            "CloserLookFewShot's\nconv4, conv6 and ResNets, RFS's resnet12.",
+            "Makes a model of a network trained elsewhere: ResNets, MobileNets, EfficientNets, ConvNeXts and VGG16 "
+            "with the names of\ntorchvision, timm, efficientnet_lite_pytorch or Hugging Face, networks of "
+            "CloserLookFewShot "
+            "and RFS; --list: all of them.",
         .notes = "What a file is, its content says. Of a pickle nothing is ever run; what no state_dict is made of is "
                  "refused by its name.\n",
         .alone = &o.list,

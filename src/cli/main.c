@@ -16,6 +16,7 @@ static const cli_command commands[] = {
     {"reproduce", "Run a recipe and say whether its result holds", cmd_reproduce},
     {"adapt", "Adapt a model to a folder of pictures of new classes", cmd_adapt},
     {"classify", "Tell the classes of pictures under an adapter", cmd_classify},
+    {"features", "Write a model's features of pictures to a file", cmd_features},
     {"import", "Make a model of a network trained elsewhere", cmd_import},
     {"decompose", "Turn a model's kernels into coefficients and atoms", cmd_decompose},
     {"export", "Write a model's weights for another program", cmd_export},

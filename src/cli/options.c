@@ -90,6 +90,7 @@ static const arg_option data_table[] = {
     {.name = "data",
      .type = ARG_TEXT,
      .required = true,
+     .unless = "features",
      .offset = offsetof(data_options, data),
      .value = "DATA",
      .help =
@@ -135,6 +136,43 @@ static const arg_option picture_table[] = {
 };
 arg_group picture_group(picture_options *values) {
     return (arg_group){"Decoding", picture_table, COUNT(picture_table), values};
+}
+
+#define OPTIONS feature_options
+static const arg_option feature_table[] = {
+    OPTION("features", ARG_TEXT, features, .value = "FILE",
+           .help =
+               "features in place of a model's pictures, of any network: safetensors with 'features' and 'labels', as "
+               "'adatom features' writes it, or .npy; for the methods centroid, head and cosine"),
+    OPTION("labels", ARG_TEXT, labels, .value = "FILE",
+           .help =
+               "the classes of their rows: .npy of int32 or int64, or a `filename,label` CSV (default: those in the "
+               "file, or in X.labels.csv or X.labels.npy beside X.npy)"),
+};
+#undef OPTIONS
+arg_group feature_group(feature_options *values) {
+    return (arg_group){"Features", feature_table, COUNT(feature_table), values};
+}
+
+adatom_status cli_check_features(struct cli *cli, const feature_options *options, const char *data, const char *name) {
+    if (options->labels && !options->features)
+        return cli_fail(cli, ADATOM_USAGE, "--labels are the classes of --features, which are missing");
+    if (options->features && data)
+        return cli_fail(cli, ADATOM_USAGE, "--features take the place of %s: give one of them", name);
+    return ADATOM_OK;
+}
+
+adatom_status cli_load_features(struct cli *cli, const feature_options *options, const adatom_model *model,
+                                adatom_dataset **out) {
+    const adatom_features_load_params params = {
+        .size = sizeof params, .labels = options->labels, .progress = cli_progress, .user = cli};
+    adatom_status status = adatom_features_load(cli->ctx, options->features, &params, out);
+    if (status != ADATOM_OK || !model) return status;
+    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(*out, &info);
+    if (!info.model_hash[0])
+        cli_note(cli, "'%s' does not tell of which network its features are; they are taken as the model's", info.name);
+    return ADATOM_OK;
 }
 
 arg_group data_group(data_options *values) { return (arg_group){"Data", data_table, COUNT(data_table), values}; }
@@ -269,6 +307,7 @@ bool cli_progress(void *user, const adatom_progress *now) {
     const char *text = now->phase == ADATOM_PHASE_DECODING      ? "pictures decoded"
                        : now->phase == ADATOM_PHASE_FITTING     ? "tasks adapted"
                        : now->phase == ADATOM_PHASE_CLASSIFYING ? "pictures classified"
+                       : now->phase == ADATOM_PHASE_EXTRACTING  ? "pictures computed"
                                                                 : NULL;
     if (!now->poll && text) progress_update(&cli->progress, (double)now->done, (double)now->total, text);
     return !*cli->stopped;

@@ -69,6 +69,12 @@ void report_precision(json_t *record, const adatom_device_info *info) {
 }
 
 json_t *report_dataset(const adatom_dataset_info *d) {
+    if (d->features) {
+        json_t *features = json_pack("{s:o,s:s,s:i,s:I,s:i}", "name", report_text(d->name), "hash", d->hash, "classes",
+                                     d->classes, "images", (json_int_t)d->images, "features", d->features);
+        json_object_set_new(features, "model_hash", d->model_hash[0] ? json_string(d->model_hash) : json_null());
+        return features;
+    }
     json_t *dataset =
         json_pack("{s:o,s:s,s:i,s:I,s:i,s:s}", "name", report_text(d->name), "hash", d->hash, "classes", d->classes,
                   "images", (json_int_t)d->images, "size", d->image_size, "background", d->background);

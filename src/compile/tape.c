@@ -34,7 +34,13 @@ int ad_tape_external(ad_tape *tape, int arena, const char *name, ad_type type, s
 
 int ad_tape_view(ad_tape *tape, int block, const char *name, size_t offset, size_t count) {
     if (tape->status != ADATOM_OK) return -1;
-    const int tensor = add_tensor(tape, tape->plan->tensors[block].arena, name, AD_F32, 0, false);
+    const int arena = tape->plan->tensors[block].arena;
+    if (arena == tape->arenas[AD_PLACE_WORK]) {
+        ad_tape_fail(tape, ad_fail(tape->ctx, ADATOM_FAILED, "the plan has a view of '%s', which has no place yet",
+                                   tape->plan->tensors[block].name));
+        return -1;
+    }
+    const int tensor = add_tensor(tape, arena, name, AD_F32, 0, false);
     if (tensor < 0) return -1;
     ad_tensor *view = &tape->plan->tensors[tensor];
     const ad_tensor *whole = &tape->plan->tensors[block];

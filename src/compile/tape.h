@@ -70,7 +70,7 @@ int ad_tape_tensor(ad_tape *tape, ad_place place, const char *name, ad_type type
 int ad_tape_floats(ad_tape *tape, const char *name, size_t count);
 /* In an external arena. */
 int ad_tape_external(ad_tape *tape, int arena, const char *name, ad_type type, size_t count);
-/* Part of a tensor of floats, of each copy of it. */
+/* Part of a tensor of floats, of each copy of it; not of one in AD_PLACE_WORK, which has its place only at the end. */
 int ad_tape_view(ad_tape *tape, int block, const char *name, size_t offset, size_t count);
 /* Elements up to the next tensor of a block. */
 static inline size_t ad_tape_round(size_t count) { return (count + 63) / 64 * 64; }

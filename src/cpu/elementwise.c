@@ -63,7 +63,7 @@ static void run_copy(const ad_cpu_call *call) {
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / blocks);
         const size_t at = item % blocks * BLOCK;
-        const float *x = ad_cpu_at(call, 0, task);
+        const float *x = (const float *)ad_cpu_at(call, 0, task) + call->op->i[0];
         float *y = ad_cpu_at(call, 1, task);
         memcpy(y + at, x + at, AD_MIN((size_t)BLOCK, count - at) * sizeof *y);
     }

@@ -2,6 +2,7 @@
  * pretraining"). */
 #include "fewshot/evaluation.h"
 #include "fewshot/feature_cache.h"
+#include "fewshot/run_model.h"
 #include "fewshot/session.h"
 #include "fewshot/task_start.h"
 
@@ -111,6 +112,7 @@ static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
 static adatom_status prepare(adaptation *a, const adatom_method *method) {
     adatom_context *ctx = a->session.device->ctx;
     adatom_status status = ad_settings_resolve(ctx, method, &a->settings);
+    if (status == ADATOM_OK) status = ad_run_model_method(ctx, a->dataset, &a->settings);
     if (status != ADATOM_OK) return status;
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
@@ -118,7 +120,7 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     if (strcmp(info.hash, a->list.dataset_hash) != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
                        a->list.dataset_hash, info.hash);
-    if (info.image_size < a->session.model->net.image_size)
+    if (!info.features && info.image_size < a->session.model->net.image_size)
         return ad_fail(ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
                        info.image_size, a->session.model->net.image_size);
     if (a->count == 0 && a->first >= 0) a->count = a->list.tasks - a->first;
@@ -313,13 +315,15 @@ done:
 
 /* ---- the whole ---- */
 
-/* *out: the caller's params; *method: the caller's, or the default. */
-static adatom_status read_params(adatom_context *ctx, const adatom_adapt_params *params, adatom_adapt_params *out,
-                                 adatom_method *method) {
+/* *out: the caller's params; *method: the caller's, or the default; *run: of the caller's model and the data. */
+static adatom_status read_params(adatom_context *ctx, const adatom_model *model, const adatom_adapt_params *params,
+                                 adatom_adapt_params *out, adatom_method *method, ad_run_model *run) {
     adatom_status status = AD_PARAMS(ctx, adatom_adapt_params, params, out);
+    *run = (ad_run_model){0};
     if (status == ADATOM_OK) status = AD_PARAMS(ctx, adatom_method, out->method, method);
     if (status == ADATOM_OK && (!out->dataset || !out->episodes))
         status = ad_fail(ctx, ADATOM_USAGE, "adapting needs a data set and a list of episodes");
+    if (status == ADATOM_OK) status = ad_run_model_choose(ctx, model, out->dataset, run);
     return status;
 }
 
@@ -345,6 +349,7 @@ static adatom_status plan_whole(adaptation *a, const adatom_method *method) {
     if (status != ADATOM_OK || a->settings.backbone) return status;
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
+    if (info.features) return ADATOM_OK;
     const ad_features_wanted wanted = {.device = a->session.device,
                                        .model = a->session.model,
                                        .size = info.image_size,
@@ -358,9 +363,10 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
     adatom_context *ctx = device->ctx;
     adatom_adapt_params p;
     adatom_method method;
-    adatom_status status = read_params(ctx, params, &p, &method);
+    ad_run_model run;
+    adatom_status status = read_params(ctx, model, params, &p, &method, &run);
     const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
-    adaptation a = adaptation_of(device, model, &p);
+    adaptation a = adaptation_of(device, run.model, &p);
     if (p.step_count > 1) a.stop_count = 2;
     if (status == ADATOM_OK) status = plan_whole(&a, &method);
     adatom_adapt_plan_info info = ADATOM_INIT(adatom_adapt_plan_info);
@@ -369,6 +375,7 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
         info.tasks_at_once = a.session.build.tasks;
     }
     clear_adaptation(&a);
+    ad_run_model_clear(&run);
     const adatom_status written = AD_INFO(ctx, adatom_adapt_plan_info, &info, out);
     return ad_call_end(ctx, &outer, status == ADATOM_OK ? written : status);
 }
@@ -423,11 +430,13 @@ adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *m
     adatom_context *ctx = device->ctx;
     adatom_adapt_params p;
     adatom_method method;
+    ad_run_model run;
     *out = NULL;
-    adatom_status status = read_params(ctx, params, &p, &method);
+    adatom_status status = read_params(ctx, model, params, &p, &method, &run);
     const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
-    adaptation a = adaptation_of(device, model, &p);
+    adaptation a = adaptation_of(device, run.model, &p);
     if (status == ADATOM_OK) status = adapt_episodes(&a, &method, out);
+    ad_run_model_clear(&run);
     return ad_call_end(ctx, &outer, status);
 }
 
@@ -453,19 +462,21 @@ adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *mode
     adatom_context *ctx = device->ctx;
     adatom_adapt_params p;
     adatom_method method;
+    ad_run_model run;
     ad_settings settings;
     for (size_t k = 0; k < capacity; k++) out[k] = NULL;
-    adatom_status status = read_params(ctx, params, &p, &method);
+    adatom_status status = read_params(ctx, model, params, &p, &method, &run);
     const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
     AD_TRY(status);
     AD_TRY(check_stops(ctx, &p, &method, capacity));
     method.steps = p.steps[p.step_count - 1];
     AD_TRY(ad_settings_resolve(ctx, &method, &settings));
     if (settings.steps == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name));
-    adaptation a = adaptation_of(device, model, &p);
+    adaptation a = adaptation_of(device, run.model, &p);
     a.stops = p.steps;
     a.stop_count = (int)p.step_count;
     AD_TRY(adapt_episodes(&a, &method, out));
 done:
+    ad_run_model_clear(&run);
     return ad_call_end(ctx, &outer, status);
 }

@@ -142,6 +142,9 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
     char hash[17];
     *roles = 0;
     ad_hash_hex(model->hash, hash);
+    if (strcmp(a->info.model_hash, AD_ADAPTER_UNKNOWN) == 0)
+        AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA,
+                       "the adapter was made of features of a network that is not known: it classifies features"));
     if (strcmp(hash, a->info.model_hash) != 0)
         AD_TRY(ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter belongs to another model (hash %s); this one's hash is %s",
                        a->info.model_hash, hash));
@@ -162,6 +165,26 @@ adatom_status ad_adapter_check(const adatom_adapter *a, const adatom_model *mode
     }
 done:
     return status;
+}
+
+adatom_status ad_adapter_check_features(const adatom_adapter *a, const adatom_dataset_info *features) {
+    const bool known = strcmp(a->info.model_hash, AD_ADAPTER_UNKNOWN) != 0, told = features->model_hash[0] != 0;
+    if (a->count > 0)
+        return ad_fail(a->ctx, ADATOM_BAD_DATA,
+                       "the adapter (%s) changes the network, so that it classifies pictures, not features",
+                       a->info.method);
+    if (a->info.features != features->features)
+        return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, '%s' has %d",
+                       a->info.features, features->name, features->features);
+    if (known && told && strcmp(a->info.model_hash, features->model_hash) != 0)
+        return ad_fail(a->ctx, ADATOM_BAD_DATA,
+                       "the adapter belongs to another network (hash %s) than the features of '%s' (hash %s)",
+                       a->info.model_hash, features->name, features->model_hash);
+    if (known != told)
+        ad_log(a->ctx, ADATOM_LOG_WARNING,
+               "whether the features of '%s' are of the adapter's network is not known: %s does not tell its network",
+               features->name, known ? "their file" : "the adapter");
+    return ADATOM_OK;
 }
 
 void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *probabilities) {

@@ -43,6 +43,8 @@ adatom_status ad_adapter_finish(adatom_adapter *adapter, json_t *config);
 #define AD_ADAPTER_CONFIG "adapter_config.json"
 #define AD_ADAPTER_HEAD "head.weight"
 #define AD_ADAPTER_BIAS "head.bias"
+/* The model's hash of an adapter that was made of features of an unknown network. */
+#define AD_ADAPTER_UNKNOWN "0000000000000000"
 uint64_t ad_adapter_hash(const adatom_adapter *adapter);
 
 static inline bool ad_adapter_is_lowrank(const ad_adapter_tensor *tensor) {
@@ -57,6 +59,9 @@ const ad_node *ad_adapter_node(const adatom_model *model, const char *module);
 adatom_status ad_adapter_param(const adatom_adapter *adapter, const adatom_model *model, int i, int *param, int *part);
 /* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds. */
 adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles);
+
+/* The adapter classifies features of that many numbers, of the network of that hash ("": not known, which is told). */
+adatom_status ad_adapter_check_features(const adatom_adapter *adapter, const adatom_dataset_info *features);
 
 /* Which task of the estimate leaves each picture out (fold[images]; AD_FOLD_NONE: none does) and how many tasks there
  * are (0: none); fills in params->estimate. Class by class in a drawn order, each class beginning where the one before

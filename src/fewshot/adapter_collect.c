@@ -1,5 +1,6 @@
 /* From a task on the device to an adapter: its numbers, and the configuration that says where they come from. */
 #include "fewshot/adapter_fit.h"
+#include "fewshot/provenance.h"
 #include "io/json.h"
 
 #include <math.h>
@@ -88,8 +89,6 @@ done:
 
 /* ---- the configuration ---- */
 
-static json_t *floats3(const float v[3]) { return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]); }
-
 static json_t *list_classes(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, bool *bad) {
     json_t *classes = json_array();
     for (int k = 0; k < f->info.classes; k++) {
@@ -130,35 +129,18 @@ static json_t *describe_estimate(const ad_adapter_fit *f, const ad_adapter_fit_c
     return estimate;
 }
 
-static const char *scaling_text(adatom_interpolation interpolation) {
-    switch (interpolation) {
-    case ADATOM_INTERPOLATION_BILINEAR: return "shorter side, antialiased bilinear as Pillow's, centre crop";
-    case ADATOM_INTERPOLATION_BICUBIC: return "shorter side, antialiased bicubic as Pillow's, centre crop";
-    case ADATOM_INTERPOLATION_FAST_BILINEAR:
-    case ADATOM_INTERPOLATION_DEFAULT: break;
-    }
-    return "shorter side, antialiased bilinear, centre crop";
-}
-
 json_t *ad_adapter_fit_configuration(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, int fitted_right) {
-    adatom_model_info m = ADATOM_INIT(adatom_model_info);
-    adatom_device_info d = ADATOM_INIT(adatom_device_info);
-    adatom_model_describe(f->model, &m);
-    adatom_device_describe(f->device, &d);
     json_t *c = json_object();
     bool bad = false;
 #define SET(key, value) ad_json_set(c, key, value, &bad)
     SET("tool_version", json_string(ADATOM_VERSION));
     if (f->p.command) SET("command", ad_json_text(f->ctx, f->p.command));
     if (f->p.base_model) SET("base_model_name_or_path", ad_json_text(f->ctx, f->p.base_model));
-    SET("base_model", json_pack("{s:s, s:s, s:s, s:i, s:i}", "hash", m.hash, "arch", m.arch, "sharing",
-                                adatom_sharing_name(m.sharing), "atoms", m.atoms, "image_size", m.image_size));
-    SET("preprocessing", json_pack("{s:i, s:s, s:o, s:o}", "size", m.image_size, "resize",
-                                   scaling_text(m.interpolation), "mean", floats3(m.mean), "std", floats3(m.std)));
+    SET("base_model", ad_provenance_model(f->model, f->dataset));
+    SET("preprocessing", ad_provenance_preprocessing(f->model, f->dataset));
     SET("method", describe_method(f, best, &bad));
     SET("dataset", json_pack("{s:s, s:s, s:i}", "name", f->info.name, "hash", f->info.hash, "images", f->images));
-    SET("device", json_pack("{s:s, s:s, s:s, s:s}", "backend", d.backend, "name", d.name, "driver", d.driver_info,
-                            "precision", adatom_precision_name(d.precision)));
+    SET("device", ad_provenance_device(f->device));
     SET("classes", list_classes(f, best, &bad));
     SET("estimate", describe_estimate(f, best, fitted_right, &bad));
 #undef SET

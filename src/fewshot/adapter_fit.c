@@ -1,12 +1,15 @@
 #include "fewshot/adapter_fit.h"
 
 #include "fewshot/feature_cache.h"
+#include "fewshot/run_model.h"
 #include "io/dataset.h"
 
 #include <math.h>
 #include <string.h>
 
 static adatom_status read_classes(ad_adapter_fit *f) {
+    if (ad_run_model_unlabelled(f->dataset))
+        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has no classes; an adapter needs two or more", f->info.name);
     if (f->info.classes < 2)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more",
                        f->info.name);
@@ -44,12 +47,13 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
         return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only",
                        adatom_procedure_name(f->method.procedure));
     adatom_status status = ad_settings_resolve(f->ctx, &f->method, &f->settings);
+    if (status == ADATOM_OK) status = ad_run_model_method(f->ctx, f->dataset, &f->settings);
     if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)
         return ad_fail(f->ctx, ADATOM_USAGE,
                        "statistics of the pictures to classify (transductive) cannot be kept; take frozen or support");
-    if (f->info.image_size < f->model->net.image_size)
+    if (!f->info.features && f->info.image_size < f->model->net.image_size)
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "the data set's pictures are %d pixels, the model wants %d",
                        f->info.image_size, f->model->net.image_size);
     if (f->info.images > INT32_MAX / 2)
@@ -211,18 +215,18 @@ done:
 
 adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                                  const adatom_fit_params *params, adatom_adapter **out) {
-    ad_adapter_fit f = {.device = device,
-                        .ctx = device->ctx,
-                        .model = model,
-                        .dataset = dataset,
-                        .info = ADATOM_INIT(adatom_dataset_info),
-                        .session = ad_session_of(device, model)};
+    ad_adapter_fit f = {
+        .device = device, .ctx = device->ctx, .dataset = dataset, .info = ADATOM_INIT(adatom_dataset_info)};
+    ad_run_model run = {0};
     const ad_adapter_fit_checkpoint *best = NULL;
     *out = NULL;
     adatom_status status = AD_PARAMS(f.ctx, adatom_fit_params, params, &f.p);
     if (status == ADATOM_OK) status = AD_PARAMS(f.ctx, adatom_method, f.p.method, &f.method);
     const ad_call outer = ad_call_begin(f.ctx, f.p.progress, f.p.user);
     AD_TRY(status);
+    AD_TRY(ad_run_model_choose(f.ctx, model, dataset, &run));
+    f.model = run.model;
+    f.session = ad_session_of(device, run.model);
     adatom_dataset_describe(dataset, &f.info);
     AD_TRY(fill_defaults(&f));
     AD_TRY(allocate_arrays(&f));
@@ -236,6 +240,7 @@ adatom_status adatom_adapter_fit(adatom_device *device, const adatom_model *mode
     AD_TRY(make_adapter(&f, best, out));
 done:
     ad_session_clear(&f.session);
+    ad_run_model_clear(&run);
     ad_free(f.labels);
     ad_free(f.fold);
     ad_free(f.order);

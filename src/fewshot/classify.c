@@ -3,6 +3,7 @@
  * that move parameters are the tasks of one plan, each with its own copy of what moved. Low-rank ones run one after the
  * other, merged into their kernels. */
 #include "fewshot/adapter.h"
+#include "fewshot/run_model.h"
 #include "fewshot/session.h"
 
 #include <math.h>
@@ -146,6 +147,24 @@ static adatom_status make_picture_room(classification *c, const adatom_dataset *
     return ad_row_stream_lay_out(rows, 2, part) ? ad_row_stream_create(rows) : ad_row_stream_too_large(rows, 2 * part);
 }
 
+/* Features are there already: their classifiers are applied on the host. */
+static adatom_status classify_features(classification *c, const adatom_dataset *dataset, size_t results) {
+    enum { AT_ONCE = 4096 };
+    size_t *which = ad_calloc(c->ctx, results, sizeof *which);
+    adatom_status status = ADATOM_OK;
+    if (!which) return ADATOM_OUT_OF_MEMORY;
+    for (size_t r = 0; r < results; r++) which[r] = r;
+    c->which = which;
+    c->count = results;
+    for (size_t at = 0; at < c->images; at += AT_ONCE) {
+        AD_TRY(ad_interrupted(c->ctx));
+        take_probabilities(c, at, AD_MIN((size_t)AT_ONCE, c->images - at), adatom_dataset_features(dataset, at), 0);
+    }
+done:
+    ad_free(which);
+    return status;
+}
+
 /* The probabilities of a picture are all finite or all NaN. */
 static void count_lost(adatom_predictions *o) {
     for (int r = 0; r < o->info.results; r++)
@@ -184,7 +203,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     c->session.progress.total = results * info.images;
     if (c->p.batch < 1)
         AD_TRY(ad_fail(c->ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c->p.batch));
-    if (info.image_size != model->net.image_size)
+    if (!info.features && info.image_size != model->net.image_size)
         AD_TRY(ad_fail(c->ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info.image_size,
                        model->net.image_size));
     unsigned roles = 0;
@@ -196,6 +215,11 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     }
     for (size_t i = 0; i < adapter_count; i++) {
         unsigned held;
+        if (info.features) {
+            AD_TRY(ad_adapter_check_features(adapters[i], &info));
+            which[shared++] = i;
+            continue;
+        }
         AD_TRY(ad_adapter_check(adapters[i], model, &held));
         if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
         if (held)
@@ -205,10 +229,13 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
         roles |= held;
     }
     AD_TRY(make_predictions(c, results));
-    AD_TRY(make_picture_room(c, dataset, info.image_size));
-    if (shared) AD_TRY(classify_under(c, 0, which, shared));
+    if (info.features)
+        AD_TRY(classify_features(c, dataset, results));
+    else
+        AD_TRY(make_picture_room(c, dataset, info.image_size));
+    if (shared && !info.features) AD_TRY(classify_under(c, 0, which, shared));
     if (moved) AD_TRY(classify_under(c, roles, which + results, moved));
-    for (size_t i = 0; i < adapter_count; i++)
+    for (size_t i = 0; i < adapter_count && !info.features; i++)
         if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(c, i));
     c->out->info.shared = (int)shared;
     c->out->info.seconds = ad_seconds() - start;
@@ -226,12 +253,19 @@ done:
 
 adatom_status adatom_classify(adatom_device *device, const adatom_model *model, const adatom_dataset *dataset,
                               const adatom_classify_params *params, adatom_predictions **out) {
-    classification c = {.ctx = device->ctx, .session = ad_session_of(device, model), .model = model};
+    classification c = {.ctx = device->ctx};
+    ad_run_model run = {0};
     *out = NULL;
     adatom_status status = AD_PARAMS(c.ctx, adatom_classify_params, params, &c.p);
     const ad_call outer = ad_call_begin(c.ctx, c.p.progress, c.p.user);
     c.adapters = c.p.adapters;
-    if (status == ADATOM_OK) status = classify(&c, dataset, out);
+    if (status == ADATOM_OK) status = ad_run_model_choose(c.ctx, model, dataset, &run);
+    if (status == ADATOM_OK) {
+        c.model = run.model;
+        c.session = ad_session_of(device, run.model);
+        status = classify(&c, dataset, out);
+    }
+    ad_run_model_clear(&run);
     return ad_call_end(c.ctx, &outer, status);
 }
 

@@ -1,5 +1,6 @@
 /* Episodes: drawing them. Their files are in fewshot/formats/episodes_file.c. */
 #include "fewshot/episodes.h"
+#include "fewshot/run_model.h"
 
 #include <string.h>
 
@@ -43,6 +44,8 @@ static adatom_status sampler_make(adatom_context *ctx, const adatom_dataset *dat
     adatom_dataset_describe(dataset, &info);
     const int way = list->info.way;
     const size_t least = (size_t)list->info.shot + (size_t)list->info.query, classes = (size_t)info.classes;
+    if (ad_run_model_unlabelled(dataset))
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has no classes; %d-way episodes need %d", info.name, way, way);
     if (info.classes < way)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has %d classes; %d-way episodes need %d", info.name, info.classes,
                        way, way);

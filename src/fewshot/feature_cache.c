@@ -62,6 +62,10 @@ adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dat
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
     adatom_status status = ADATOM_OK;
+    if (info.features) { /* they are there already */
+        *table = adatom_dataset_features(dataset, 0);
+        return ADATOM_OK;
+    }
     ad_feature_cache *cache = find_cache(device, session->model, &info);
     int32_t *missing = ad_malloc(device->ctx, count, sizeof *missing);
     size_t missing_count = 0;

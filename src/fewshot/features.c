@@ -26,12 +26,19 @@ adatom_status ad_features_plan(const ad_features_wanted *wanted) {
     return status;
 }
 
+adatom_status ad_features_begin(const ad_features_wanted *wanted, ad_session *session) {
+    adatom_status status;
+    AD_TRY(plan_batches(wanted, session));
+    AD_TRY(ad_session_begin(session, NULL, 0));
+    AD_TRY(ad_session_start(session));
+done:
+    return status;
+}
+
 adatom_status ad_features_compute(const ad_features_wanted *wanted, ad_take_features take, void *user) {
     ad_session s;
     adatom_status status;
-    AD_TRY(plan_batches(wanted, &s));
-    AD_TRY(ad_session_begin(&s, NULL, 0));
-    AD_TRY(ad_session_start(&s));
+    AD_TRY(ad_features_begin(wanted, &s));
     AD_TRY(ad_session_pass(&s, wanted->images, wanted->count, take, user));
 done:
     ad_session_clear(&s);

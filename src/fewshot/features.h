@@ -15,6 +15,9 @@ typedef struct ad_features_wanted {
     size_t memory_bytes; /* 0: half of what is free */
 } ad_features_wanted;
 
+/* Begins a session whose ad_session_pass() gives the features of pictures of such a table, batches of them at most
+ * `count` pictures. The caller clears it, also on failure. */
+adatom_status ad_features_begin(const ad_features_wanted *wanted, ad_session *session);
 /* The features of all of them, a batch at a time: take is given those of the first .. first + n - 1,
  * [n][net.features]. Only two batches of pictures are on the device at once; batches are smaller where memory_bytes
  * asks for that. */

@@ -142,7 +142,9 @@ static adatom_status prepare_validation(ad_training *t) {
 }
 
 static adatom_status make_model(ad_training *t) {
-    adatom_status status;
+    adatom_status status = ADATOM_OK;
+    if (t->info.features || t->info.listed)
+        return ad_fail(t->ctx, ADATOM_USAGE, "'%s' holds no decoded pictures, which training needs", t->info.name);
     AD_TRY(adatom_model_create(t->ctx, &t->network, &t->model));
     if (t->p.from) {
         AD_TRY(ad_model_inherit(t->model, t->p.from));

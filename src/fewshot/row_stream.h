@@ -42,6 +42,8 @@ adatom_status ad_row_stream_send(ad_row_stream *rows, long number, const int32_t
 adatom_status ad_row_stream_wait(ad_row_stream *rows);
 /* Rows 0 .. count-1 of the table, to stay: lays out, creates, sends and waits. */
 adatom_status ad_row_stream_upload(ad_row_stream *rows, size_t count);
+/* The table holds other rows from now on. */
+static inline void ad_row_stream_forget(ad_row_stream *rows) { rows->there[0] = rows->there[1] = -1; }
 /* For whoever works through which[count] in order, a part (rows->part) after the other: waits until the rows from `at`
  * on are there and begins to send those after them. index[rows->part] are their places on the device; past the end the
  * last one is repeated. */

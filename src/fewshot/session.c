@@ -45,8 +45,9 @@ void ad_session_clear(ad_session *s) {
 static adatom_status upload_parameters(ad_session *s) {
     ad_engine *engine = s->device->engine;
     const size_t bytes = s->model->net.role_begin[AD_ROLE_COUNT] * sizeof(float);
-    adatom_status status = engine->api->buffer_create(engine, bytes, &s->parameters);
-    if (status != ADATOM_OK) return status;
+    /* A model of features alone has none, and no buffer is empty. */
+    adatom_status status = engine->api->buffer_create(engine, AD_MAX(bytes, sizeof(float)), &s->parameters);
+    if (status != ADATOM_OK || bytes == 0) return status;
     status = engine->api->buffer_write(engine, s->parameters, 0, s->model->values, bytes);
     if (status != ADATOM_OK) engine->api->buffer_destroy(engine, &s->parameters);
     return status;

@@ -61,7 +61,8 @@ static char *next_field(char *text, size_t size, size_t *at, size_t *line, bool 
     return field;
 }
 
-static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
+/* bare: rows need no label. */
+static adatom_status parse_rows(adatom_context *ctx, size_t size, bool bare, ad_csv *csv) {
     enum { NONE = -1 };
     char *text = csv->text;
     size_t at = 0, line = 1, capacity = 0;
@@ -98,7 +99,8 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
         if (header || blank) continue;
         if (!file || !*file)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: there is no file name", csv->name, row_line);
-        if (!label || !*label)
+        if (!label) label = "";
+        if (!*label && !bare)
             return ad_fail(ctx, ADATOM_BAD_DATA, "'%s', line %zu: '%s' has no label", csv->name, row_line, file);
         if (csv->count == capacity) {
             size_t grown = capacity ? 2 * capacity : 256;
@@ -112,7 +114,8 @@ static adatom_status parse_rows(adatom_context *ctx, size_t size, ad_csv *csv) {
     return csv->count ? ADATOM_OK : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists no pictures", csv->name);
 }
 
-adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out) {
+static adatom_status parse(adatom_context *ctx, const char *name, const char *text, size_t size, bool bare,
+                           ad_csv *out) {
     *out = (ad_csv){0};
     if (size && memchr(text, 0, size)) {
         const char *what = ad_sniff(text, size);
@@ -129,10 +132,18 @@ adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *te
     /* Old Macs, and some programs, end lines with CR alone. */
     if (!strchr(out->text, '\n'))
         for (char *end = out->text; (end = strchr(end, '\r'));) *end = '\n';
-    status = parse_rows(ctx, size, out);
+    status = parse_rows(ctx, size, bare, out);
 done:
     if (status != ADATOM_OK) ad_csv_free(out);
     return status;
+}
+
+adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out) {
+    return parse(ctx, name, text, size, false, out);
+}
+
+adatom_status ad_csv_parse_bare(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out) {
+    return parse(ctx, name, text, size, true, out);
 }
 
 void ad_csv_free(ad_csv *csv) {

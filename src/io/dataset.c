@@ -19,6 +19,11 @@ struct adatom_dataset {
     size_t images;
     char background[7];
     size_t damaged;
+    ad_listing *listing; /* the pictures are only listed; NULL: they are in the block, or are features */
+    float *features;     /* [images][width] in place of pictures; NULL: pictures */
+    size_t width;
+    char model_hash[17];               /* of features */
+    char *origin;                      /* of features, or NULL */
     const char **class_names, **paths; /* [classes], [images]: both point into the block */
     size_t *first;                     /* [classes + 1] */
 };
@@ -127,6 +132,54 @@ done:
     adatom_dataset_destroy(&d);
     ad_free(block->bytes);
     *block = (ad_block){0};
+    return status;
+}
+
+adatom_status ad_dataset_of_listing(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed,
+                                    ad_listing *listing, int image_size, adatom_dataset **out) {
+    const adatom_status status = ad_dataset_wrap(ctx, name, block, passed, out);
+    if (status != ADATOM_OK) {
+        ad_listing_destroy(listing);
+        return status;
+    }
+    (*out)->listing = listing;
+    (*out)->size = image_size;
+    (*out)->hash[0] = 0;
+    return ADATOM_OK;
+}
+
+adatom_context *ad_dataset_context(const adatom_dataset *dataset) { return dataset->ctx; }
+ad_listing *ad_dataset_listing(const adatom_dataset *dataset) { return dataset->listing; }
+
+adatom_status ad_dataset_note_origin(adatom_dataset *dataset, const char *origin) {
+    ad_free(dataset->origin);
+    dataset->origin = ad_strdup(dataset->ctx, origin);
+    return dataset->origin ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
+}
+
+adatom_status ad_dataset_of_features(adatom_context *ctx, ad_feature_set *set, adatom_dataset **out) {
+    ad_block block = {0};
+    adatom_status status;
+    *out = NULL;
+    AD_TRY(ad_block_make(ctx, 0, set->classes, set->names, set->counts, set->images, set->path, set->user, &block));
+    ad_block_header *header = (ad_block_header *)(void *)block.bytes;
+    header->pixels_hash =
+        set->pixels_hash ? set->pixels_hash
+                         : ad_hash(set->values, set->images * set->width * sizeof *set->values, (uint64_t)set->width);
+    block.is_hashed = true;
+    AD_TRY(ad_dataset_wrap(ctx, set->name, &block, NULL, out));
+    adatom_dataset *d = *out;
+    d->features = set->values;
+    d->width = set->width;
+    set->values = NULL;
+    if (set->hash) snprintf(d->hash, sizeof d->hash, "%s", set->hash);
+    if (set->model_hash) snprintf(d->model_hash, sizeof d->model_hash, "%s", set->model_hash);
+    if (set->origin) AD_TRY(ad_dataset_note_origin(d, set->origin));
+done:
+    ad_free(set->values);
+    set->values = NULL;
+    ad_free(block.bytes);
+    if (status != ADATOM_OK) adatom_dataset_destroy(out);
     return status;
 }
 
@@ -319,17 +372,28 @@ done:
     return status;
 }
 
-static adatom_status open_builtin(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
-                                  ad_block *block) {
-    const char *slash = strchr(spec, '/'), *split = params->split;
+bool ad_dataset_is_builtin(const char *spec) { return strncmp(spec, BUILTIN, strlen(BUILTIN)) == 0; }
+
+adatom_status ad_dataset_builtin(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                 const char **split) {
+    const char *slash = strchr(spec, '/');
     size_t length = slash ? (size_t)(slash - spec) : strlen(spec);
+    *split = params->split;
     if (length != strlen(SHAPES) || strncmp(spec, SHAPES, length))
         return ad_fail(ctx, ADATOM_BAD_DATA, "there is no data set '%s': the built-in one is " SHAPES, spec);
-    if (slash && split && strcmp(slash + 1, split))
-        return ad_fail(ctx, ADATOM_USAGE, "'%s' and the split '%s' contradict each other", spec, split);
-    if (slash) split = slash + 1;
+    if (slash && *split && strcmp(slash + 1, *split))
+        return ad_fail(ctx, ADATOM_USAGE, "'%s' and the split '%s' contradict each other", spec, *split);
+    if (slash) *split = slash + 1;
+    return ADATOM_OK;
+}
+
+static adatom_status open_builtin(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                  ad_block *block) {
+    const char *split = NULL;
+    adatom_status status = ad_dataset_builtin(ctx, spec, params, &split);
+    if (status != ADATOM_OK) return status;
     const ad_cache_key key = {ad_hash(SHAPES, strlen(SHAPES), 0), ad_shapes_key(split, params)};
-    adatom_status status = ad_cache_load(ctx, params->cache_dir, key, block);
+    status = ad_cache_load(ctx, params->cache_dir, key, block);
     if (status != ADATOM_OK || block->bytes) return status;
     status = ad_shapes_open(ctx, split, params, block);
     if (status == ADATOM_OK) ad_cache_store(ctx, params->cache_dir, key, params->cache_bytes, block);
@@ -348,8 +412,8 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
     size_t damaged = 0;
     if (status == ADATOM_OK && p.cache_dir && !ad_cache_folder(context, p.cache_dir)) p.cache_dir = NULL;
     if (status == ADATOM_OK)
-        status = strncmp(spec, BUILTIN, strlen(BUILTIN)) ? open_pictures(context, spec, &p, &block, &passed, &damaged)
-                                                         : open_builtin(context, spec, &p, &block);
+        status = ad_dataset_is_builtin(spec) ? open_builtin(context, spec, &p, &block)
+                                             : open_pictures(context, spec, &p, &block, &passed, &damaged);
     if (status == ADATOM_OK) status = ad_dataset_wrap(context, spec, &block, &passed, out);
     if (status == ADATOM_OK) ad_dataset_note(*out, p.background, damaged);
     ad_free(block.bytes);
@@ -360,6 +424,9 @@ adatom_status adatom_dataset_open(adatom_context *context, const char *spec, con
 void adatom_dataset_destroy(adatom_dataset **dataset) {
     if (!dataset || !*dataset) return;
     adatom_dataset *d = *dataset;
+    ad_listing_destroy(d->listing);
+    ad_free(d->features);
+    ad_free(d->origin);
     ad_free(d->name);
     ad_passed_free(&d->passed);
     ad_free(d->block.bytes);
@@ -375,7 +442,11 @@ adatom_status adatom_dataset_describe(const adatom_dataset *dataset, adatom_data
                                 .classes = dataset->classes,
                                 .image_size = dataset->size,
                                 .images = dataset->images,
-                                .damaged = dataset->damaged};
+                                .damaged = dataset->damaged,
+                                .origin = dataset->origin,
+                                .features = (int)dataset->width,
+                                .listed = dataset->listing != NULL};
+    memcpy(info.model_hash, dataset->model_hash, sizeof info.model_hash);
     memcpy(info.background, dataset->background, sizeof info.background);
     memcpy(info.hash, dataset->hash, sizeof info.hash);
     for (size_t kind = 0; kind < AD_PASSED_KINDS; kind++) {
@@ -410,9 +481,13 @@ adatom_status adatom_dataset_class(const adatom_dataset *dataset, int c, const c
 }
 
 const uint8_t *adatom_dataset_pixels(const adatom_dataset *dataset, size_t image) {
-    if (image >= dataset->images) return NULL;
+    if (image >= dataset->images || dataset->features || dataset->listing) return NULL;
     return (const uint8_t *)dataset->block.bytes + dataset->block.pixels_at +
            image * (size_t)dataset->size * (size_t)dataset->size * 3;
+}
+
+const float *adatom_dataset_features(const adatom_dataset *dataset, size_t image) {
+    return image < dataset->images && dataset->features ? dataset->features + image * dataset->width : NULL;
 }
 
 const char *adatom_dataset_path(const adatom_dataset *dataset, size_t image) {

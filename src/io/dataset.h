@@ -48,6 +48,8 @@ typedef struct ad_csv {
     size_t count;
 } ad_csv;
 adatom_status ad_csv_parse(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out);
+/* The same of a list whose labels may be empty. */
+adatom_status ad_csv_parse_bare(adatom_context *ctx, const char *name, const char *text, size_t size, ad_csv *out);
 void ad_csv_free(ad_csv *csv);
 
 /* names.c */
@@ -228,6 +230,10 @@ typedef struct ad_selection {
  * and else the folders are the classes. ad_selection_free(out). */
 adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
                         ad_selection *out);
+/* The same; but pictures that have no classes are taken as well: they are in the order of the source then, and
+ * out->classes is 0. */
+adatom_status ad_select_bare(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
+                             ad_selection *out);
 /* Takes every picture, in the order of the source, without classes. */
 adatom_status ad_select_all(ad_source *source, ad_selection *out);
 /* splits.c: data sets whose parts lie in folders called train, val, test ... Returns the level (0: the topmost folder
@@ -287,6 +293,33 @@ bool ad_parse_background(const char *text, uint8_t rgb[3]);
 adatom_status ad_load(ad_source *source, const ad_selection *selection, const adatom_dataset_params *params,
                       ad_problems *problems, uint8_t *pixels, uint64_t *hashes);
 
+/* pictures.c: pictures without classes from several places. */
+typedef struct ad_place {
+    ad_source source;
+    ad_selection selection;
+} ad_place;
+typedef struct ad_places {
+    ad_place *items;
+    size_t count;
+    char **paths; /* [pictures] the full path of each */
+    size_t pictures;
+} ad_places;
+/* Pictures that cannot be read. They are told one by one if the caller wants that; else the first one fails. */
+typedef struct ad_unreadable {
+    const adatom_dataset_params *params;
+    size_t count;
+} ad_unreadable;
+/* Opens the places that the paths name: a run of single pictures, a folder, an archive. Close also on failure. */
+adatom_status ad_places_open(adatom_context *ctx, const char *const *paths, size_t count, ad_unreadable *unreadable,
+                             ad_places *out);
+/* Names the pictures by their places' roots and their paths in them. */
+adatom_status ad_places_name(adatom_context *ctx, ad_places *places);
+/* Decodes pictures of a place. Those that cannot be decoded are told by paths[] and marked in bad[]; damaged ones that
+ * are taken are counted in problems, whose other members are set here. */
+adatom_status ad_place_load(ad_source *source, const ad_selection *selection, char *const *paths,
+                            ad_unreadable *unreadable, ad_problems *problems, uint8_t *pixels, uint8_t *bad);
+void ad_places_close(ad_places *places);
+
 /* dataset.c */
 /* Version of the block's layout and of what decoding makes of a picture: raised when either changes. */
 #define AD_DATASET_MAGIC "adatomDS"
@@ -323,10 +356,49 @@ uint64_t ad_block_hash(ad_block *block);
 adatom_status ad_dataset_wrap(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed,
                               adatom_dataset **out);
 
+/* listing.c: pictures that are listed first and decoded when somebody asks for them. */
+typedef struct ad_listing ad_listing;
+/* Decodes pictures first .. first + count - 1 into pixels (count*size*size*3 bytes) and marks in bad[count] those that
+ * cannot be read and that the caller wants to leave out; any other failure is one. */
+adatom_status ad_listing_read(ad_listing *listing, size_t first, size_t count, uint8_t *pixels, uint8_t *bad);
+/* Warns of damaged pictures that were taken since the last call, and returns how many there were in all. */
+size_t ad_listing_damaged(ad_listing *listing);
+void ad_listing_destroy(ad_listing *listing);
+adatom_context *ad_dataset_context(const adatom_dataset *dataset);
+/* The listing of a data set that is one, else NULL. */
+ad_listing *ad_dataset_listing(const adatom_dataset *dataset);
+/* Makes the data set of a listing, which is taken, also on failure; block: names without pixels, as in
+ * ad_dataset_wrap(). */
+adatom_status ad_dataset_of_listing(adatom_context *ctx, const char *name, ad_block *block, ad_passed *passed,
+                                    ad_listing *listing, int image_size, adatom_dataset **out);
+
+/* What a data set of features is made of, the pictures in the order of their classes. */
+typedef struct ad_feature_set {
+    const char *name;
+    int classes;
+    const char *const *names;
+    const size_t *counts; /* [classes] */
+    size_t images;
+    const char *(*path)(const void *user, size_t image);
+    const void *user;
+    float *values; /* [images][width]; taken, also on failure */
+    size_t width;
+    uint64_t pixels_hash; /* of the pictures, as ad_block_hash(); 0: they are not known, and the numbers are hashed */
+    const char *hash;     /* of the pictures' data set, where that is known; else NULL */
+    const char *model_hash, *origin; /* as in adatom_dataset_info; NULL: not known */
+} ad_feature_set;
+adatom_status ad_dataset_of_features(adatom_context *ctx, ad_feature_set *set, adatom_dataset **out);
+
+/* Keeps a copy of how features were made. */
+adatom_status ad_dataset_note_origin(adatom_dataset *dataset, const char *origin);
 /* Keeps what adatom_dataset_describe() tells of the decoding: the background and the number of damaged pictures. */
 void ad_dataset_note(adatom_dataset *dataset, const char *background, size_t damaged);
 /* Checks the parameters and fills in the defaults. */
 adatom_status ad_dataset_defaults(adatom_context *ctx, const char *spec, adatom_dataset_params *out);
+/* Whether the spec is "builtin:...", and then its split (NULL: all). */
+bool ad_dataset_is_builtin(const char *spec);
+adatom_status ad_dataset_builtin(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
+                                 const char **split);
 /* Opens what a spec stands for: the source to read and the CSV list to apply (none: csv->rows is NULL). Close and free
  * both also on failure. */
 adatom_status ad_dataset_source(adatom_context *ctx, const char *spec, const adatom_dataset_params *params,
@@ -350,6 +422,16 @@ adatom_status ad_seen_load(ad_source *source, const char *folder);
 void ad_seen_store(ad_source *source, const char *folder);
 
 /* shapes.c: the procedural data set. split: base, val, novel or all; NULL: all. */
+enum { AD_SHAPES_CLASSES = 104 };
+typedef struct ad_shapes { /* the pictures of a split, class by class */
+    int numbers[AD_SHAPES_CLASSES], per_class;
+    uint64_t seed;
+    size_t images;
+} ad_shapes;
+/* Lists them: a block without room for pixels. ad_shapes_draw() draws pictures first .. first + count - 1 of them. */
+adatom_status ad_shapes_list(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
+                             ad_block *block, ad_shapes *out);
+void ad_shapes_draw(const ad_shapes *shapes, size_t first, size_t count, int size, int threads, uint8_t *pixels);
 adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
                              ad_block *block);
 uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params);

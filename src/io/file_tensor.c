@@ -14,10 +14,12 @@ void ad_file_tensor_pack(ad_file_tensor *tensor) {
 
 static size_t bytes_of(ad_number_type type) {
     switch (type) {
-    case AD_NUMBER_F32: return 4;
+    case AD_NUMBER_F32:
+    case AD_NUMBER_I32: return 4;
     case AD_NUMBER_F16:
     case AD_NUMBER_BF16: return 2;
-    case AD_NUMBER_F64: return 8;
+    case AD_NUMBER_F64:
+    case AD_NUMBER_I64: return 8;
     case AD_NUMBER_INTEGER:
     case AD_NUMBER_BYTES: break;
     }
@@ -51,7 +53,9 @@ static void convert(ad_number_type type, const unsigned char *from, size_t step,
             out[i] = (float)wide;
             break;
         case AD_NUMBER_INTEGER:
-        case AD_NUMBER_BYTES: out[i] = 0; break;
+        case AD_NUMBER_BYTES:
+        case AD_NUMBER_I32:
+        case AD_NUMBER_I64: out[i] = 0; break;
         }
     }
 }
@@ -76,4 +80,17 @@ void ad_file_tensor_floats(const ad_file_tensor *tensor, size_t first, size_t co
         count -= part;
         out += part;
     }
+}
+
+size_t ad_file_tensor_bytes(const ad_file_tensor *tensor) { return tensor->elements * bytes_of(tensor->type); }
+
+int64_t ad_file_tensor_integer(const ad_file_tensor *tensor, size_t i) {
+    int32_t narrow;
+    int64_t wide;
+    if (tensor->type == AD_NUMBER_I32) {
+        memcpy(&narrow, tensor->data + i * sizeof narrow, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, tensor->data + i * sizeof wide, sizeof wide);
+    return wide;
 }

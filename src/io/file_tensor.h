@@ -12,7 +12,9 @@ typedef enum ad_number_type {
     AD_NUMBER_BF16,
     AD_NUMBER_F64,
     AD_NUMBER_INTEGER, /* of any width: counters and masks, whose values nobody reads */
-    AD_NUMBER_BYTES    /* a storage whose tensors have the type */
+    AD_NUMBER_BYTES,   /* a storage whose tensors have the type */
+    AD_NUMBER_I32,     /* integers whose values are read: labels */
+    AD_NUMBER_I64
 } ad_number_type;
 
 typedef struct ad_file_tensor {
@@ -29,4 +31,8 @@ static inline bool ad_file_tensor_is_float(const ad_file_tensor *tensor) { retur
 void ad_file_tensor_pack(ad_file_tensor *tensor);
 /* Elements `first` to first + count - 1 in the order of their indices, as float32; of a tensor of floats. */
 void ad_file_tensor_floats(const ad_file_tensor *tensor, size_t first, size_t count, float *out);
+/* The bytes of its elements. */
+size_t ad_file_tensor_bytes(const ad_file_tensor *tensor);
+/* Element i of a tensor of I32 or I64 without gaps. */
+int64_t ad_file_tensor_integer(const ad_file_tensor *tensor, size_t i);
 #endif

@@ -19,7 +19,8 @@ enum { MAX_HEADER_BYTES = 32 << 20, LOOK_EVERY = 4096 };
 static const struct {
     const char *name;
     size_t bytes;
-} types[] = {[AD_ST_F32] = {"F32", 4}, [AD_ST_F16] = {"F16", 2}, [AD_ST_BF16] = {"BF16", 2}, [AD_ST_I64] = {"I64", 8}};
+} types[] = {[AD_ST_F32] = {"F32", 4}, [AD_ST_F16] = {"F16", 2}, [AD_ST_BF16] = {"BF16", 2},
+             [AD_ST_F64] = {"F64", 8}, [AD_ST_I64] = {"I64", 8}, [AD_ST_I32] = {"I32", 4}};
 
 static adatom_status parse_type(adatom_context *ctx, const char *file, const char *name, const json_t *json,
                                 ad_st_type *out) {
@@ -29,8 +30,9 @@ static adatom_status parse_type(adatom_context *ctx, const char *file, const cha
             *out = (ad_st_type)i;
             return ADATOM_OK;
         }
-    return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' has the type %s; F32, F16, BF16 or I64 was expected", file,
-                   name, text ? text : "(none)");
+    return ad_fail(ctx, ADATOM_BAD_DATA,
+                   "'%s': tensor '%s' has the type %s; F32, F16, BF16, F64, I64 or I32 was expected", file, name,
+                   text ? text : "(none)");
 }
 
 static adatom_status parse_tensor(adatom_context *ctx, const char *file, const char *name, const json_t *json,
@@ -226,10 +228,15 @@ const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key)
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i) {
     const unsigned char *at = file->data + tensor->begin + i * types[tensor->type].bytes;
     float value;
+    double wide;
     uint16_t half;
     if (tensor->type == AD_ST_F32) {
         memcpy(&value, at, sizeof value);
         return value;
+    }
+    if (tensor->type == AD_ST_F64) {
+        memcpy(&wide, at, sizeof wide);
+        return (float)wide;
     }
     memcpy(&half, at, sizeof half);
     if (tensor->type == AD_ST_F16) return ad_half_to_float(half);
@@ -266,32 +273,53 @@ static json_t *make_header(const char *const *metadata, const ad_st_entry *entri
     return NULL;
 }
 
-adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
-                                  size_t count, unsigned char **bytes, size_t *size, float **values) {
-    adatom_status status = ADATOM_OK;
-    char *text = NULL;
-    size_t integer_bytes = 0, data_bytes = 0;
+/* The header's text, padded with spaces so that what follows is aligned to 8 bytes, as the format recommends, behind
+ * its length and before `room` bytes that are zero. */
+static adatom_status make_start(adatom_context *ctx, json_t *header, size_t tensors, size_t room, char **bytes,
+                                size_t *size) {
+    char *text = header ? ad_json_dump(header, JSON_COMPACT) : NULL;
     *bytes = NULL;
     *size = 0;
-    json_t *header = make_header(metadata, entries, count, &integer_bytes, &data_bytes);
-    if (!header || !(text = ad_json_dump(header, JSON_COMPACT))) {
-        status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
-                         "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", count);
-        goto done;
-    }
-    /* The header is padded with spaces, so that the data are aligned to 8 bytes, as the format recommends. */
+    if (!text)
+        return ad_fail(ctx, ADATOM_OUT_OF_MEMORY,
+                       "out of memory for the header of %zu tensors (or a name or note that is not UTF-8)", tensors);
     const size_t length = strlen(text), padded = (length + 7) / 8 * 8;
-    if (!(*bytes = ad_calloc(ctx, 8 + padded + data_bytes, 1))) {
-        status = ADATOM_OUT_OF_MEMORY;
-        goto done;
+    if ((*bytes = ad_calloc(ctx, 8 + padded + room, 1))) {
+        for (int i = 0; i < 8; i++) (*bytes)[i] = (char)(unsigned char)((uint64_t)padded >> 8 * i);
+        memcpy(*bytes + 8, text, length);
+        memset(*bytes + 8 + length, ' ', padded - length);
+        *size = 8 + padded;
     }
-    for (int i = 0; i < 8; i++) (*bytes)[i] = (unsigned char)((uint64_t)padded >> 8 * i);
-    memcpy(*bytes + 8, text, length);
-    memset(*bytes + 8 + length, ' ', padded - length);
-    *size = 8 + padded + data_bytes;
-    *values = (float *)(void *)(*bytes + 8 + padded + integer_bytes);
-done:
     free(text); /* allocated by jansson */
+    return *bytes ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
+}
+
+adatom_status ad_safetensors_header(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
+                                    size_t count, char **bytes, size_t *size) {
+    size_t integer_bytes = 0, data_bytes = 0;
+    json_t *header = make_header(metadata, entries, count, &integer_bytes, &data_bytes);
+    adatom_status status = make_start(ctx, header, count, 0, bytes, size);
     json_decref(header);
+    if (status == ADATOM_OK && *size - 8 > MAX_HEADER_BYTES) {
+        status = ad_fail(ctx, ADATOM_UNSUPPORTED, "a safetensors header of %zu MiB: up to %d are written",
+                         (*size - 8) >> 20, MAX_HEADER_BYTES >> 20);
+        ad_free(*bytes);
+        *bytes = NULL;
+        *size = 0;
+    }
     return status;
+}
+
+adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
+                                  size_t count, unsigned char **bytes, size_t *size, float **values) {
+    size_t integer_bytes = 0, data_bytes = 0;
+    char *start = NULL;
+    json_t *header = make_header(metadata, entries, count, &integer_bytes, &data_bytes);
+    adatom_status status = make_start(ctx, header, count, data_bytes, &start, size);
+    json_decref(header);
+    *bytes = (unsigned char *)start;
+    if (status != ADATOM_OK) return status;
+    *values = (float *)(void *)(start + *size + integer_bytes);
+    *size += data_bytes;
+    return ADATOM_OK;
 }

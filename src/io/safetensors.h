@@ -9,12 +9,7 @@
 /* The largest file that is read. */
 #define AD_ST_MOST_BYTES (sizeof(size_t) > 4 ? (uint64_t)8 << 30 : (uint64_t)1 << 30)
 
-typedef enum ad_st_type {
-    AD_ST_F32,
-    AD_ST_F16,
-    AD_ST_BF16,
-    AD_ST_I64
-} ad_st_type; /* I64: read only as counters that other programs write */
+typedef enum ad_st_type { AD_ST_F32, AD_ST_F16, AD_ST_BF16, AD_ST_F64, AD_ST_I64, AD_ST_I32 } ad_st_type;
 
 typedef struct ad_st_tensor {
     const char *name; /* owned by the file */
@@ -36,7 +31,7 @@ typedef struct ad_safetensors {
 } ad_safetensors;
 
 /* Parses a file in memory; name and bytes must outlive *out. Checks everything that the format demands: header length,
- * JSON, types (only F32, F16, BF16 and I64), shape against bytes, offsets without gap, overlap or rest. BAD_DATA,
+ * JSON, types (only those of ad_st_type), shape against bytes, offsets without gap, overlap or rest. BAD_DATA,
  * naming file and tensor, if anything is wrong. *out is empty after any failure; otherwise the caller clears it. */
 adatom_status ad_safetensors_parse(adatom_context *ctx, const char *name, const void *bytes, size_t size,
                                    ad_safetensors *out);
@@ -47,20 +42,26 @@ void ad_safetensors_clear(ad_safetensors *file);
 const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *name);
 /* The value of a metadata key, or NULL. Owned by the file. */
 const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key);
-static inline bool ad_safetensors_is_float(const ad_st_tensor *tensor) { return tensor->type != AD_ST_I64; }
-/* Element i of a tensor that is not I64, as float32 (half precision is converted exactly); i < tensor->elements. */
+static inline bool ad_safetensors_is_float(const ad_st_tensor *tensor) { return tensor->type < AD_ST_I64; }
+/* Element i of a tensor of floats, as float32 (half precision is converted exactly); i < tensor->elements. */
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i);
 
 typedef struct ad_st_entry { /* a tensor to write */
     const char *name;
     int rank;
     const int64_t *shape;
-    ad_st_type type; /* F32 or I64 */
+    ad_st_type type;
 } ad_st_entry;
 
-/* Makes a file in memory; ad_free(*bytes). metadata: pairs of key and value, ended by a NULL key; a pair whose value is
- * NULL is left out. I64 entries must come first, and their numbers are zero. The caller writes the numbers of the F32
- * entries to *values, one tensor after the other without gaps. */
+/* What comes before the data of a file with these tensors, in their order; ad_free(*bytes). metadata: pairs of key and
+ * value, ended by a NULL key; a pair whose value is NULL is left out. The numbers may follow at once: they are aligned
+ * to 8 bytes. */
+adatom_status ad_safetensors_header(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
+                                    size_t count, char **bytes, size_t *size);
+
+/* Makes a file of F32 and I64 tensors in memory; ad_free(*bytes). metadata: as above. I64 entries must come first, and
+ * their numbers are zero. The caller writes the numbers of the F32 entries to *values, one tensor after the other
+ * without gaps. */
 adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
                                   size_t count, unsigned char **bytes, size_t *size, float **values);
 #endif

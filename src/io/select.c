@@ -316,8 +316,9 @@ static adatom_status no_pictures(const ad_source *source) {
                    p->example[kind]);
 }
 
-adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
-                        ad_selection *out) {
+/* bare: pictures without classes are taken, too, and then there are none. */
+static adatom_status choose(ad_source *source, const char *split, const ad_csv *csv, bool bare, ad_problems *problems,
+                            ad_selection *out) {
     adatom_context *ctx = source->ctx;
     adatom_status status = ADATOM_OK;
     ad_csv own = {0};
@@ -348,6 +349,7 @@ adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv,
     } else {
         AD_TRY(label_by_folder(source, out));
         AD_TRY(ad_tell_passed(source, AD_PASSED_BESIDE, AD_PASSED_BESIDE, problems));
+        if (out->pictures[0].label_length == 0 && bare) goto done;
         if (out->pictures[0].label_length == 0)
             AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA,
                            "the pictures in '%s' have no classes: a folder for each class or a CSV list is needed",
@@ -365,6 +367,16 @@ done:
     ad_free(bytes);
     if (status != ADATOM_OK) ad_selection_free(out);
     return status;
+}
+
+adatom_status ad_select(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
+                        ad_selection *out) {
+    return choose(source, split, csv, false, problems, out);
+}
+
+adatom_status ad_select_bare(ad_source *source, const char *split, const ad_csv *csv, ad_problems *problems,
+                             ad_selection *out) {
+    return choose(source, split, csv, true, problems, out);
 }
 
 adatom_status ad_select_all(ad_source *source, ad_selection *out) {

@@ -22,6 +22,7 @@ static const char *const texture_names[] = {"blotches", "bullseye", "checker", "
 enum form { AITCH, CRESCENT, CROSS, DISC, ELL, GEAR, HALF_DISC, RING, SPIRAL, SQUARE, STAR, TREFOIL, TRIANGLE, FORMS };
 enum texture { BLOTCHES, BULLSEYE, CHECKER, DOTS, FINE, HATCH, PLAIN, STRIPES, TEXTURES };
 enum { CLASSES = FORMS * TEXTURES };
+_Static_assert((int)CLASSES == (int)AD_SHAPES_CLASSES, "ad_shapes has a number for each class");
 
 typedef struct vec {
     float x, y;
@@ -342,7 +343,7 @@ static const char *split_of(int class_index) {
 }
 
 typedef struct listing {
-    int classes, per_class, numbers[CLASSES];
+    int classes, per_class;
     char names[CLASSES][32], path[64];
 } listing;
 
@@ -371,37 +372,56 @@ uint64_t ad_shapes_key(const char *split, const adatom_dataset_params *params) {
     return key;
 }
 
-adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
-                             ad_block *block) {
+/* Makes the block of a split's pictures of size x size, with size 0 one without room for pixels. */
+static adatom_status list_shapes(adatom_context *ctx, const char *split, const adatom_dataset_params *params, int size,
+                                 ad_block *block, ad_shapes *out) {
     listing list = {.per_class = params->builtin_per_class};
     /* Names of forms and textures are in alphabetical order, so that the classes are, too, as in any data set. */
     for (int c = 0; c < CLASSES; c++) {
         if (!in_split(c, split)) continue;
         snprintf(list.names[list.classes], sizeof list.names[0], "%s-%s", form_names[c / TEXTURES],
                  texture_names[c % TEXTURES]);
-        list.numbers[list.classes++] = c;
+        out->numbers[list.classes++] = c;
     }
     if (list.classes == 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "builtin:shapes has no split '%s': base, val, novel and all are there",
                        split);
     const char *names[CLASSES];
-    size_t counts[CLASSES], images = (size_t)list.classes * (size_t)list.per_class,
-                            stride = (size_t)params->image_size * (size_t)params->image_size * 3;
+    size_t counts[CLASSES];
     for (int c = 0; c < list.classes; c++) {
         names[c] = list.names[c];
         counts[c] = (size_t)list.per_class;
     }
-    adatom_status status =
-        ad_block_make(ctx, params->image_size, list.classes, names, counts, images, listed_path, &list, block);
+    out->seed = params->seed;
+    out->per_class = list.per_class;
+    out->images = (size_t)list.classes * (size_t)list.per_class;
+    return ad_block_make(ctx, size, list.classes, names, counts, out->images, listed_path, &list, block);
+}
+
+adatom_status ad_shapes_list(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
+                             ad_block *block, ad_shapes *out) {
+    return list_shapes(ctx, split, params, 0, block, out);
+}
+
+void ad_shapes_draw(const ad_shapes *shapes, size_t first, size_t count, int size, int threads, uint8_t *pixels) {
+    const size_t stride = (size_t)size * (size_t)size * 3, each = (size_t)shapes->per_class;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 8)
+    for (size_t i = first; i < first + count; i++)
+        ad_shapes_render(shapes->seed, shapes->numbers[i / each], (int)(i % each), size, pixels + (i - first) * stride);
+}
+
+adatom_status ad_shapes_open(adatom_context *ctx, const char *split, const adatom_dataset_params *params,
+                             ad_block *block) {
+    ad_shapes shapes = {0};
+    const size_t stride = (size_t)params->image_size * (size_t)params->image_size * 3;
+    adatom_status status = list_shapes(ctx, split, params, params->image_size, block, &shapes);
     if (status != ADATOM_OK) return status;
-    uint8_t *pixels = (uint8_t *)block->bytes + block->pixels_at;
-    for (int c = 0; c < list.classes && status == ADATOM_OK; c++) {
+    const size_t each = (size_t)shapes.per_class;
+    for (size_t at = 0; at < shapes.images && status == ADATOM_OK; at += each) {
         status = ad_interrupted(ctx);
-#pragma omp parallel for num_threads(params->threads) schedule(dynamic, 8)
-        for (int i = 0; i < list.per_class; i++)
-            ad_shapes_render(params->seed, list.numbers[c], i, params->image_size,
-                             pixels + ((size_t)c * counts[0] + (size_t)i) * stride);
-        ad_report(ctx, ADATOM_PHASE_DECODING, (size_t)(c + 1) * counts[0], images);
+        ad_shapes_draw(&shapes, at, each, params->image_size, params->threads,
+                       (uint8_t *)block->bytes + block->pixels_at + at * stride);
+        ad_report(ctx, ADATOM_PHASE_DECODING, at + each, shapes.images);
     }
     return status;
 }

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 const ad_tensor_format ad_tensor_formats[] = {
-    {"safetensors", "F32, F16, BF16, and I64 that is passed over"},
+    {"safetensors", "F32, F16, BF16, F64, and integers (I64, I32) that are passed over"},
     {"safetensors in shards", "model.safetensors.index.json, or the folder it is in, with its shards"},
     {"torch.save",
      ".pth, .pt, .bin: float32, float16, bfloat16, float64; a zip archive, or a pickle as before PyTorch 1.6"},

@@ -10,10 +10,9 @@
 enum { MOST_SHARDS = 1024 };
 
 adatom_status ad_tensor_shards_fill(adatom_context *ctx, ad_tensor_file *file) {
-    static const ad_number_type types[] = {[AD_ST_F32] = AD_NUMBER_F32,
-                                           [AD_ST_F16] = AD_NUMBER_F16,
-                                           [AD_ST_BF16] = AD_NUMBER_BF16,
-                                           [AD_ST_I64] = AD_NUMBER_INTEGER};
+    static const ad_number_type types[] = {
+        [AD_ST_F32] = AD_NUMBER_F32, [AD_ST_F16] = AD_NUMBER_F16,     [AD_ST_BF16] = AD_NUMBER_BF16,
+        [AD_ST_F64] = AD_NUMBER_F64, [AD_ST_I64] = AD_NUMBER_INTEGER, [AD_ST_I32] = AD_NUMBER_INTEGER};
     size_t count = 0;
     for (size_t s = 0; s < file->shard_count; s++) count += file->shards[s].count;
     if (!(file->tensors = ad_calloc(ctx, count, sizeof *file->tensors))) return ADATOM_OUT_OF_MEMORY;

@@ -192,6 +192,9 @@ size_t ad_param_at(const ad_param *param, int part, size_t index);
 
 /* Default preprocessing, all parameters zero. */
 adatom_status ad_model_create_blank(adatom_context *ctx, const adatom_model_params *params, adatom_model **out);
+/* A model of features alone: a network that has no layer and no parameter. hash: of the network that made them; "": not
+ * known, and the hash is 0. */
+adatom_status ad_model_create_bare(adatom_context *ctx, int features, const char *hash, adatom_model **out);
 /* Preprocessing, origin and notes of another model. */
 adatom_status ad_model_inherit(adatom_model *model, const adatom_model *from);
 /* Values of the parameters that have the same name and size in another model. */

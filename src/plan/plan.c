@@ -211,7 +211,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_ADAM: SET(c, c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_ADVANCE: SET(1); break;
     case AD_OP_FILL: SET(c); break;
-    case AD_OP_COPY: SET(c, c); break;
+    case AD_OP_COPY: SET((size_t)op->i[0] + c, c); break;
     case AD_OP_COUNT: break;
     }
 #undef SET
@@ -396,6 +396,11 @@ static adatom_status check_activation(adatom_context *ctx, const ad_op *op, int 
     return ADATOM_OK;
 }
 
+static adatom_status check_copy(adatom_context *ctx, const ad_op *op, int number) {
+    if (op->kind != AD_OP_COPY || (op->i[0] >= 0 && op->i[0] % 4 == 0)) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (copy) cannot begin at element %d", number, (int)op->i[0]);
+}
+
 static adatom_status check_type(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number, int role) {
     static const char *const types[] = {
         [AD_F32] = "floats", [AD_I32] = "integers", [AD_U8] = "bytes", [AD_F16] = "half precision"};
@@ -501,7 +506,8 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             const adatom_status status = check_type(ctx, plan, op, i, r);
             if (status != ADATOM_OK) return status;
         }
-        adatom_status status = check_windows(ctx, op, i);
+        adatom_status status = check_copy(ctx, op, i);
+        if (status == ADATOM_OK) status = check_windows(ctx, op, i);
         if (status == ADATOM_OK) status = check_convolution(ctx, op, i);
         if (status == ADATOM_OK) status = check_flags(ctx, op, i);
         if (status == ADATOM_OK) status = check_activation(ctx, op, i);

@@ -49,6 +49,10 @@ sweep inspect layers.0 - "$ADATOM" inspect m.safetensors -o json
 sweep import - new.safetensors "$ADATOM" import dense.safetensors -o new.safetensors --size 16 --resize 16
 sweep adapt classes.1.class new "$ADATOM" adapt --model m.safetensors --images data --output new --adapt centroid --estimate none \
     --device cpu --threads 1 --no-cache --format json
+sweep features results.0.file F.npy "$ADATOM" features --model m.safetensors data -o F.npy --device cpu --threads 1 --no-cache --format json
+"$ADATOM" features --model m.safetensors builtin:shapes/val --per-class 4 -o S.safetensors --device cpu --quiet >out 2>err || complain "features"
+sweep features-in results.0.accuracy.mean - "$ADATOM" episodes --features S.safetensors --way 3 --query 2 --tasks 2 --steps 2 \
+    --device cpu --threads 1 --no-cache -o json
 sweep pretrain epochs.0.loss p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 \
     --device cpu --threads 1 --no-cache --output p.safetensors --format json
 finish

@@ -61,7 +61,7 @@ sweep() {
     [ $faults -gt 0 ] || complain "$name: no fault had an effect"
 }
 mkdir old
-for file in p.safetensors d.safetensors i.safetensors e.safetensors report.json; do echo old >old/$file; done
+for file in p.safetensors d.safetensors i.safetensors e.safetensors F.safetensors report.json; do echo old >old/$file; done
 small="--image-size 16 --width 8 --epochs 1 --device cpu --no-cache"
 sweep pretrain p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 $small --output p.safetensors
 sweep decompose d.safetensors "$ADATOM" decompose m.safetensors --mode residual --atoms 2 --output d.safetensors
@@ -71,6 +71,7 @@ sweep import i.safetensors "$ADATOM" import dense.safetensors --output i.safeten
 adapt="$ADATOM adapt --model m.safetensors --images data --estimate none --device cpu --no-cache"
 $adapt --output old/adapter --adapt centroid >out 2>err || complain "adapt: $(cat err)"
 sweep adapt adapter $adapt --output adapter --adapt head --steps 2
+sweep features F.safetensors "$ADATOM" features --model m.safetensors data -o F.safetensors --device cpu --no-cache
 same=no
 sweep episodes report.json "$ADATOM" episodes --model m.safetensors --data builtin:shapes/novel --per-class 4 --way 3 --query 2 --tasks 2 --steps 2 \
     --adapt centroid --device cpu --no-cache -o json --output-file report.json

@@ -331,6 +331,20 @@ START_TEST(x_of_the_activation) {
 }
 END_TEST
 
+START_TEST(copies_that_begin_late) {
+    ad_op *op = add(AD_OP_COPY);
+    op->i[0] = 4;
+    refused("x 'tensor' has 8 elements, 12 needed");
+    plan->tensors[op->t[0]].count = 12;
+    plan->tensors[op->t[0]].stride = 12;
+    plan->arenas[arena].bytes += 64;
+    op->i[0] = 2;
+    refused("operation 0 (copy) cannot begin at element 2");
+    op->i[0] = -4;
+    refused("operation 0 (copy) cannot begin at element -4");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("plan");
@@ -348,6 +362,7 @@ int main(void) {
     tcase_add_test(tests, activations);
     tcase_add_test(tests, activations_with_pool);
     tcase_add_test(tests, x_of_the_activation);
+    tcase_add_test(tests, copies_that_begin_late);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -114,7 +114,7 @@ START_TEST(test_lying_headers) {
     check_refused("{\"__metadata__\":[]}", 0, "__metadata__");
     check_refused("{\"__metadata__\":{\"k\":1}}", 0, "'k' is not a string");
     check_refused("{}", 4, "4 bytes follow");
-    check_refused("{\"a\":" T("F64", "[1]", "[0,8]") "}", 8, "'a' has the type F64");
+    check_refused("{\"a\":" T("U8", "[8]", "[0,8]") "}", 8, "'a' has the type U8");
     check_refused("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "(none)");
     check_refused("{\"a\":" T("F32", "4", "[0,4]") "}", 4, "'a' has no shape");
     check_refused("{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "'a' has no shape");

@@ -401,8 +401,8 @@ START_TEST(test_import_says_what_is_wrong) {
     refused(import_edited("\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,3,3,3]",
                           "\"trunk.0.C.weight\":{\"dtype\":\"F32\",\"shape\":[4,9,3,1]", &size),
             ADATOM_BAD_DATA, "tensor 'trunk.0.C.weight' has the shape [4, 9, 3, 1]; [4, 3, 3, 3] was expected");
-    refused(import_edited("\"dtype\":\"I64\"", "\"dtype\":\"F64\"", &size), ADATOM_BAD_DATA,
-            "has the type F64; F32, F16, BF16 or I64 was expected");
+    refused(import_edited("\"dtype\":\"I64\"", "\"dtype\":\"U64\"", &size), ADATOM_BAD_DATA,
+            "has the type U64; F32, F16, BF16, F64, I64 or I32 was expected");
     refused(import_edited("trunk.", "lower.", &size), ADATOM_BAD_DATA, "none of its");
     refused(import_edited("trunk", "trunk",
                           &(adatom_import_params){.size = sizeof(adatom_import_params), .arch = "resnet34"}),

@@ -6,5 +6,11 @@ ad_op *ad_elementwise_zero(ad_tape *tape, ad_segment_id segment, int x, size_t c
 }
 
 ad_op *ad_elementwise_copy(ad_tape *tape, ad_segment_id segment, int x, int y, size_t count) {
-    return ad_tape_op(tape, segment, AD_OP_COPY, ad_geometry_rows(1, (int)count, 1), AD_OPERANDS(x, y));
+    return ad_elementwise_copy_from(tape, segment, x, 0, y, count);
+}
+
+ad_op *ad_elementwise_copy_from(ad_tape *tape, ad_segment_id segment, int x, size_t begin, int y, size_t count) {
+    ad_op *op = ad_tape_op(tape, segment, AD_OP_COPY, ad_geometry_rows(1, (int)count, 1), AD_OPERANDS(x, y));
+    op->i[0] = (int32_t)begin;
+    return op;
 }

@@ -28,10 +28,8 @@ static void layer_norm_backward(ad_tape *tape, ad_pass *pass, int number) {
     if (ad_tape_adapts(tape, node->gamma)) {
         const int sums = ad_tape_floats(tape, "sums", 2 * c);
         ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_LAYER_NORM_SUMS, g, AD_OPERANDS(x, stats, dy, sums));
-        ad_elementwise_copy(tape, AD_SEGMENT_STEP, ad_tape_view(tape, sums, "dbeta", 0, c),
-                            ad_tape_gradient(tape, node->beta, NULL), c);
-        ad_elementwise_copy(tape, AD_SEGMENT_STEP, ad_tape_view(tape, sums, "dgamma", c, c),
-                            ad_tape_gradient(tape, node->gamma, NULL), c);
+        ad_elementwise_copy(tape, AD_SEGMENT_STEP, sums, ad_tape_gradient(tape, node->beta, NULL), c);
+        ad_elementwise_copy_from(tape, AD_SEGMENT_STEP, sums, c, ad_tape_gradient(tape, node->gamma, NULL), c);
     }
     if (!tape->live[node->input]) return;
     uint16_t flags;

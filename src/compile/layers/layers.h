@@ -142,6 +142,8 @@ static inline void ad_affine_activation(ad_op *op, const ad_node *norm) {
 /* ---- elementwise.c ---------------------------------------------------------------------------------------------- */
 ad_op *ad_elementwise_zero(ad_tape *tape, ad_segment_id segment, int x, size_t count);
 ad_op *ad_elementwise_copy(ad_tape *tape, ad_segment_id segment, int x, int y, size_t count);
+/* The numbers of x from `begin` on, a multiple of 4. */
+ad_op *ad_elementwise_copy_from(ad_tape *tape, ad_segment_id segment, int x, size_t begin, int y, size_t count);
 
 /* ---- way.c: how a convolution is computed. It writes no operation ----------------------------------------------- */
 /* USAGE: a way of computing convolutions that this network has not. */

@@ -72,8 +72,7 @@ static int factors(ad_tape *tape, const ad_pass *pass, int number) {
     const int coef = ad_tape_tensor(tape, tasked ? AD_PLACE_WORK : AD_PLACE_CONSTANT, "coef", AD_F32, 2 * c);
     ad_op *zero = ad_elementwise_zero(tape, segment, coef, 2 * c);
     if (!tasked) zero->tasks = 1;
-    ad_op *copy = ad_elementwise_copy(tape, segment, ad_tape_param(tape, node->scale),
-                                      ad_tape_view(tape, coef, "scale", 0, c), c);
+    ad_op *copy = ad_elementwise_copy(tape, segment, ad_tape_param(tape, node->scale), coef, c);
     if (!tasked) copy->tasks = 1;
     return *made = coef;
 }
@@ -143,8 +142,7 @@ static void factors_gradient(ad_tape *tape, const ad_pass *pass, int number) {
     const int sums = ad_tape_floats(tape, "sums", 2 * c);
     ad_elementwise_zero(tape, AD_SEGMENT_INIT, zeros, 2 * c)->tasks = 1;
     affine_sums(tape, pass, number, zeros, sums);
-    ad_elementwise_copy(tape, AD_SEGMENT_STEP, ad_tape_view(tape, sums, "dscale", c, c),
-                        ad_tape_gradient(tape, node->scale, NULL), c);
+    ad_elementwise_copy_from(tape, AD_SEGMENT_STEP, sums, c, ad_tape_gradient(tape, node->scale, NULL), c);
 }
 
 /* Writes the gradients of what adapts of the node. Returns what AFFINE_BACK makes the gradient of x with: coef where

@@ -17,6 +17,9 @@ void ad_cases_elementwise(ad_case_list *list) {
         fill.op.f[0] = -1.5f;
         ad_case_add(list, fill, sizes[s].quick, NULL);
         ad_case_add(list, copy, sizes[s].quick, NULL);
+        copy.op.i[0] = 8;
+        ad_case_add(list, copy, sizes[s].quick, NULL);
+        copy.op.i[0] = 0;
         ad_case_share(&copy, 0);
         if (copy.tasks > 1) ad_case_add(list, copy, sizes[s].quick, NULL);
     }

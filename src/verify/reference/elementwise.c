@@ -19,5 +19,5 @@ void ad_reference_FILL(const task_op *r) {
 }
 
 void ad_reference_COPY(const task_op *r) {
-    for (size_t e = 0; e < (size_t)r->g.c; e++) put(r, 1, e, r->v[0][e], 0);
+    for (size_t e = 0; e < (size_t)r->g.c; e++) put(r, 1, e, r->v[0][(size_t)r->op->i[0] + e], 0);
 }

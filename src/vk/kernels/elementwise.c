@@ -5,7 +5,7 @@
 static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                               ad_vk_recipe *out) {
     if (variant != 1 || !ad_vk_aligned(plan, op)) return false;
-    struct ad_push_elementwise push = {.count = op->g.c, .value = op->f[0]};
+    struct ad_push_elementwise push = {.count = op->g.c, .value = op->f[0], .a_begin = op->i[0]};
     int kernel = AD_VK_FILL;
     switch (op->kind) {
     case AD_OP_FILL: push.y_task = ad_vk_stride(plan, op, 0); break;

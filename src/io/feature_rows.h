@@ -1,0 +1,38 @@
+/* Rows of features as they come from memory or a file, in any order, on their way to a data set. */
+#ifndef AD_IO_FEATURE_ROWS_H
+#define AD_IO_FEATURE_ROWS_H
+
+#include "io/file_tensor.h"
+#include <adatom/features.h>
+
+#define AD_FEATURES_TENSOR "features"
+#define AD_LABELS_TENSOR "labels"
+/* Members of the metadata. The hash is that of the numbers, labels and names (ad_features_hash). */
+#define AD_FEATURES_NOTE "adatom_features"
+#define AD_FEATURES_CLASSES "classes"
+#define AD_FEATURES_PICTURES "pictures"
+#define AD_FEATURES_HASH "adatom_hash"
+
+typedef struct ad_feature_rows {
+    const char *name;       /* for messages, and of the data set */
+    ad_file_tensor numbers; /* of rank 2 */
+    /* One label a row, as numbers (with names of the first class_count, or none) or as texts; both NULL: no classes. */
+    const int64_t *labels;
+    const char *const *texts;
+    const char *const *classes;
+    size_t class_count;
+    const char *const *pictures;            /* NULL: they are named by their row */
+    const char *hash, *model_hash, *origin; /* as in ad_feature_set */
+} ad_feature_rows;
+
+/* Refuses a tensor that is no table of floats of a possible size. */
+adatom_status ad_feature_rows_check(adatom_context *ctx, const char *name, const ad_file_tensor *numbers);
+adatom_status ad_feature_rows_wrap(adatom_context *ctx, const ad_feature_rows *rows, adatom_dataset **out);
+
+/* "F.npy" becomes "F" and the suffix; ad_free(). NULL: the name has another ending (no failure), or out of memory. */
+bool ad_features_is_npy(const char *path);
+char *ad_features_beside(adatom_context *ctx, const char *path, const char *suffix);
+/* Of a file's numbers, labels and names. */
+uint64_t ad_features_hash(const void *numbers, size_t number_bytes, const void *labels, size_t label_bytes,
+                          const char *classes, const char *pictures);
+#endif

@@ -1,0 +1,206 @@
+/* The networks of this test, their inputs and plans. */
+#include "tests/network/network.h"
+#include "tests/choices.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const setting settings[] = {
+    {"conv4", "net", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_ZERO, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO, .adam = true},
+    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_AUTO}, /* folded norms */
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_COEFFICIENTS_FIRST,
+     .adam = true},
+    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_ATOMS_FIRST},
+    {"conv4", "net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_COMPOSED},
+    {"conv4", "net", 16, 8, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_TRANSDUCTIVE, .path = AD_PATH_AUTO},
+    {"conv4", "none", 16, 8, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 8, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .adam = true},
+    {"conv6", "stage", 16, 4, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"resnet10", "net", 33, 4, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO},
+    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"resnet12", "layer", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .fused = true}, /* folded norms */
+    {"resnet10", "stage", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .fused = true},
+    {"resnet10", "layer", 33, 4, NORM, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_ATOMS_FIRST},
+    {"conv4", "net", 16, 64, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_LORA, 3, 0.5f}},
+    {"conv4", "none", 16, 8, 0, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO, .adam = true,
+     .lowrank = {AD_LOWRANK_DORA, 4, 2}},
+    {"resnet10", "layer", 33, 4, NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_BORA, 2, 1}},
+    {"conv4", "net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN,
+     .path = AD_PATH_COMPOSED}, /* folded norms */
+    {"conv4", "layer", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"resnet10", "layer", 33, 4, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"resnet12", "stage", 16, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true},
+    {"conv4", "group-net", 16, 64, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .group = 16},
+    {"conv4", "group-layer", 16, 12, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT,
+     .path = AD_PATH_ATOMS_FIRST, .group = 4},
+    {"conv4", "group-net", 16, 8, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST,
+     .adam = true, .group = 4},
+    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_ATOMS_FIRST,
+     .group = 4},
+    {"resnet10", "group-stage", 33, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .group = 8},
+    {"resnet10", "group-stage", 33, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .group = 4},
+    {"conv4", "group-net", 16, 8, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true, .group = 4},
+    {"conv4", "group-net", 16, 8, 0, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .lowrank = {AD_LOWRANK_DORA, 3, 1}, .group = 4},
+    /* Depthwise kernels, squeeze-and-excite and activations whose derivatives need their input; layer norms and factors
+     * before sums; filters that see a part of the channels. */
+    {"mobilenet_v3_small", "layer", 16, 0, ATOMS, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true, .large = true},
+    {"mobilenet_v3_small", "none", 32, 0, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .large = true},
+    {"convnext_atto", "layer", 32, 0, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .residual = true, .large = true},
+    {"convnext_atto", "none", 32, 0, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .large = true},
+    {"resnext50_32x4d", "layer", 16, 0, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
+     .large = true},
+};
+
+const int setting_count = (int)AD_COUNT(settings);
+
+inputs make_inputs(const setting *s, float rate) {
+    inputs in = {0};
+    const adatom_model_params params = {.size = sizeof(adatom_model_params),
+                                        .arch = s->arch,
+                                        .sharing = sharing_of(s->sharing),
+                                        .atoms = 3,
+                                        .image_size = s->size,
+                                        .width = s->width,
+                                        .residual = s->residual,
+                                        .group = s->group,
+                                        .seed = 5};
+    must(adatom_model_create(ctx, &params, &in.model), s->arch);
+    ad_random random = ad_random_make(7, AD_STREAM_CHECK, 0);
+    for (int i = 0; i < in.model->net.param_count; i++) { /* norms that do something */
+        const ad_param *p = &in.model->net.params[i];
+        for (size_t e = 0; e < p->count; e++)
+            if (p->role == AD_ROLE_NORM || p->role == AD_ROLE_STATISTICS)
+                in.model->values[p->offset + e] += 0.3f * ad_random_uniform(&random);
+    }
+    size_t bytes = (size_t)PICTURES * (size_t)s->size * (size_t)s->size * 3;
+    in.pixels = malloc(bytes);
+    for (size_t i = 0; i < bytes; i++) in.pixels[i] = (uint8_t)ad_random_below(&random, 256);
+    for (int i = 0; i < TASKS * WAY * SHOT; i++) {
+        in.support[i] = (int32_t)ad_random_below(&random, PICTURES);
+        in.query[i] = (int32_t)ad_random_below(&random, PICTURES);
+        in.labels[i] = i % (WAY * SHOT) / SHOT;
+    }
+    for (int t = 0; t < STEPS; t++) {
+        float *row = &in.schedule[AD_SCHEDULE_COLUMNS * t];
+        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = rate;
+        row[AD_SCHEDULE_FIRST] = 1 - powf(0.9f, (float)t + 1);
+        row[AD_SCHEDULE_SECOND] = 1 - powf(0.99f, (float)t + 1);
+    }
+    for (int c = 0; c < 3; c++) {
+        in.norm[c] = 1 / in.model->std[c];
+        in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
+    }
+    return in;
+}
+
+void free_inputs(inputs *in) {
+    adatom_model_destroy(&in->model);
+    free(in->pixels);
+}
+
+ad_built make_plan_with(const setting *s, const inputs *in, bool half, int lanes, bool through) {
+    static const int32_t chunks[2] = {10, PICTURES - 10};
+    static const ad_conv_costs cheap = {1e-3f, 1e-3f};
+    const ad_build_params p = {.net = &in->model->net,
+                               .tasks = TASKS,
+                               .lanes = lanes,
+                               .through = through,
+                               .way = WAY,
+                               .adapt = s->adapt,
+                               .support = WAY * SHOT,
+                               .query = WAY * SHOT,
+                               .query_rounds = 1,
+                               .steps = STEPS,
+                               .head = s->head,
+                               .head_init = s->init,
+                               .cosine_scale = 5,
+                               .mean_scale = 0.1f,
+                               .bn = s->bn,
+                               .path = s->path,
+                               .costs = s->fused ? &cheap : NULL,
+                               .adam = s->adam,
+                               .momentum = 0.9f,
+                               .dampening = s->adam ? 0.99f : 0.0f,
+                               .label_smoothing = 0.1f,
+                               .half = half,
+                               .lowrank = s->lowrank,
+                               .data_size = s->size,
+                               .chunks = chunks,
+                               .chunk_count = 2};
+    ad_built built;
+    must(ad_build(ctx, &p, &built), "ad_build");
+    return built;
+}
+
+ad_built make_plan(const setting *s, const inputs *in) { return make_plan_with(s, in, false, 0, false); }
+
+void adapter_numbers(const setting *s, const inputs *in, const ad_lowrank_layer *layer, int task, float *a, float *b) {
+    const ad_node *node = &in->model->net.nodes[layer->node];
+    ad_random random = ad_random_make(3, AD_STREAM_ADAPTER, (uint32_t)(100 * task + layer->node));
+    ad_lowrank_start(node, s->lowrank.rank, &random, a);
+    for (int i = 0; i < node->o * s->lowrank.rank; i++) b[i] = 0.05f * ad_random_normal(&random);
+}
+
+float *adapter_room(const setting *s, const ad_built *b, const inputs *in, size_t *a_count, size_t *b_count,
+                    int layer) {
+    const ad_node *node = &in->model->net.nodes[b->lowrank[layer].node];
+    *a_count = ad_lowrank_a_count(node, s->lowrank.rank);
+    *b_count = (size_t)node->o * (size_t)s->lowrank.rank;
+    return malloc((*a_count + *b_count) * sizeof(float));
+}
+
+void interpret_adapters(const setting *s, const ad_built *b, const inputs *in, interpreter *run) {
+    for (int l = 0; l < b->lowrank_count; l++)
+        for (int task = 0; task < TASKS; task++) {
+            size_t a, rest;
+            float *numbers = adapter_room(s, b, in, &a, &rest, l);
+            double *block = interpreter_tensor(run, b->adapted) + (size_t)task * b->adapted_count;
+            adapter_numbers(s, in, &b->lowrank[l], task, numbers, numbers + a);
+            for (size_t i = 0; i < a; i++) block[b->lowrank[l].a + i] = (double)numbers[i];
+            for (size_t i = 0; i < rest; i++) block[b->lowrank[l].b + i] = (double)numbers[a + i];
+            free(numbers);
+        }
+}
+
+interpreter *start(const setting *s, const ad_built *b, const inputs *in) {
+    interpreter *run = interpreter_create(b->plan);
+    for (size_t i = 0; i < in->model->net.role_begin[AD_ROLE_COUNT]; i++)
+        run->arenas[0][i] = (double)in->model->values[i];
+    size_t at = 0;
+    for (int a = 1; a <= 2; a++)
+        for (size_t i = 0; i < b->plan->arenas[a].bytes; i++) run->arenas[a][i] = in->pixels[at++];
+    for (int i = 0; i < TASKS * WAY * SHOT; i++) {
+        interpreter_tensor(run, b->support_index)[i] = in->support[i];
+        interpreter_tensor(run, b->support_labels)[i] = in->labels[i];
+        interpreter_tensor(run, b->query_index)[i] = in->query[i];
+    }
+    for (int i = 0; i < STEPS * AD_SCHEDULE_COLUMNS; i++)
+        interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
+    for (int i = 0; i < 8; i++) interpreter_tensor(run, b->norm)[i] = (double)in->norm[i];
+    interpreter_run(run, AD_SEGMENT_INIT);
+    interpret_adapters(s, b, in, run);
+    interpreter_run(run, AD_SEGMENT_PREFIX);
+    return run;
+}
