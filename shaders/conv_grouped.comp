@@ -2,8 +2,7 @@
 /* CONV in groups of channels, strips: the formula and layouts of conv.comp with those of lib/conv_groups.glsl. An
  * invocation computes a strip of TILE_A neighbouring outputs of a line, one vec4 of o; neighbouring lanes have
  * neighbouring o, so that a GPU's loads of x, w and y lie together. C % 4 == 0, O/GROUPS % 4 == 0, task strides
- * multiples
- * of 4.
+ * multiples of 4.
  * Grid: (line of n*oh, strip, o) invocations, o fastest, folded over x and y; z = task.
  * 2 K^2 C O flops a position; x read K (K + TILE_A - 1)/TILE_A times (stride 1), w once per TILE_A positions. AD_TEXEL:
  * x, w, coef and residual are texel buffers.

@@ -2,10 +2,9 @@
 /* DEPTHWISE_DW: dw[ij][c] = sum_npq x@(p,q,i,j)[c] dy[n][p][q][c]. An invocation sums one row i of the taps for four
  * channels over one split of the lines (n,p), SPAN of them, TILE_A columns at a time.
  * x [task][n][h][w][C], dy [task][n][oh][ow][C], partial [task][split][K*K][C]. C % 4 == 0, task strides multiples
- * of 4. First pass; conv_reduce.comp adds the splits (with one split this writes dw). Grid: (split, i, c)
- * invocations, c
- * fastest, folded over x and y; z = task. 2 K^2 flops a c and position. AD_TEXEL: x and dy are texel buffers.
- * Double reference: DEPTHWISE_DW. */
+ * of 4. First pass; conv_reduce.comp adds the splits (with one split this writes dw).
+ * Grid: (split, i, c) invocations, c fastest, folded over x and y; z = task. 2 K^2 flops a c and position. AD_TEXEL: x
+ * and dy are texel buffers. Double reference: DEPTHWISE_DW. */
 #extension GL_GOOGLE_include_directive : require
 #include "lib/conv.glsl"
 #include "lib/accumulate.glsl"

@@ -1,7 +1,7 @@
-/* Maximum pooling backwards where windows neither overlap (K <= STRIDE) nor leave the image: dx = dy where the
- * window's first
- * maximum in row-major order is, else 0; with ACCUMULATE added to dx. An invocation takes a STRIDE x STRIDE cell of the
- * image, whose first K x K pixels are the window; cells at the right and bottom edge may be cut and have no window.
+/* Maximum pooling backwards where windows neither overlap (K <= STRIDE) nor leave the image: dx = dy where the window's
+ * first maximum in row-major order is, else 0; with ACCUMULATE added to dx. An invocation takes a STRIDE x STRIDE cell
+ * of the image, whose first K x K pixels are the window; cells at the right and bottom edge may be cut and have no
+ * window.
  * Layout: channels-last, channels and task strides multiples of 4.
  * Grid: lib/grid.glsl, images*ceil(h/STRIDE)*ceil(w/STRIDE)*channels4 items a task. Bytes: 4 an element of x, dy and
  * dx.

@@ -135,7 +135,7 @@ typedef struct adatom_classify_params {
     size_t size;
     const adatom_adapter *const *adapters; /* [adapter_count]; count 0: the model's own classifier */
     size_t adapter_count;
-    int batch;                         /* pictures that are classified at once, >= 1; 0: 32 */
+    int batch;                         /* pictures that are classified at once, >= 1; 0: 32, by the CPU engine 8 */
     size_t memory_bytes;               /* most bytes of device memory for tensors; 0: half of what is free */
     adatom_progress_callback progress; /* phase CLASSIFYING; may be NULL */
     void *user;

@@ -78,8 +78,9 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *                                        Q queries; T tasks at once
  *   pretrain/ARCH[-SHARING]/SIZE/bN[dD][mM]
  *                                        whole training steps: batches of N of D pictures, in M MiB of device memory
- *   startup/cold, startup/warm           opening the device, making pipelines and adapting to a first episode, without
- *                                        and with the cache of pipelines (drivers may have caches of their own) */
+ *   infer/ARCH[-SHARING]/SIZE/bN         classifying N pictures at a time (1000 classes; ordinary kernels unless
+ * SHARING says otherwise) startup/cold, startup/warm           opening the device, making pipelines and adapting to a
+ * first episode, without and with the cache of pipelines (drivers may have caches of their own) */
 typedef struct adatom_bench_result {
     size_t size;
     const char *name;           /* full name of the case */
@@ -101,7 +102,7 @@ typedef struct adatom_bench_result {
     /* Convolutions on the CPU engine: gflops divided by OpenBLAS's rate on the equal matrix product. 0:
      * libopenblas.so.0 cannot be loaded (Debian's package libopenblas0), which a warning in the log tells. */
     double share_of_sgemm;
-    double episodes_per_s, images_per_s; /* of adapt and pretrain cases; else 0 */
+    double episodes_per_s, images_per_s; /* of adapt, pretrain and infer cases; else 0 */
     double arena_bytes;                  /* of adapt and pretrain cases: bytes of device memory for tensors */
     int tasks_at_once;                   /* of adapt cases; else 0 */
 } adatom_bench_result;
@@ -130,9 +131,9 @@ typedef struct adatom_bench_params {
 } adatom_bench_params;
 
 /* Checks and times the cases. A kernel case is first checked as by adatom_check_device(), with its shape and one image;
- * cases of whole adaptation and training with the shapes of their networks' convolutions (larger ones are cut to 12x12,
- * which `verified` tells). *errors (may be NULL): how many cases ended in error; OK is also returned if there are some.
- * USAGE: a filter is neither a case nor a part of one's name. params may be NULL. */
+ * cases of whole adaptation, training and classifying with the shapes of their networks' convolutions (larger ones are
+ * cut to 12x12, which `verified` tells). *errors (may be NULL): how many cases ended in error; OK is also returned if
+ * there are some. USAGE: a filter is neither a case nor a part of one's name. params may be NULL. */
 ADATOM_EXPERIMENTAL ADATOM_API adatom_status adatom_bench_device(adatom_device *device,
                                                                  const adatom_bench_params *params, int *errors);
 

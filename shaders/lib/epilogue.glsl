@@ -1,7 +1,6 @@
 /* What follows the sum v of a convolution where AD_EPILOGUE is defined: act(scale[o]*v + shift[o] + residual).
- * coef [task][2][O] = scale, shift; residual [task][n][oh][ow][O]. Without it nothing is declared, and the kernel is
- * the
- * plain one. */
+ * coef [task][2][O] = scale, shift; residual [task][n][oh][ow][O]. Without AD_EPILOGUE nothing is declared, and the
+ * kernel is the plain one. */
 #ifdef AD_EPILOGUE
 #include "lib/activation.glsl"
 layout(constant_id = AD_SPEC_ACT) const uint ACT = AD_ACTIVATION_NONE;

@@ -9,4 +9,5 @@ layout(constant_id = 6) const int W = 2;
 layout(constant_id = 7) const int OH = 1;
 layout(constant_id = 8) const int OW = 1;
 layout(constant_id = 9) const int CHANNELS4 = 1;
+layout(constant_id = 10) const bool WHOLE = false; /* no window leaves the image */
 const int LINE = W * CHANNELS4; /* vec4s of a row of x */

@@ -37,6 +37,7 @@ static adatom_status run_case(ad_bench *b, const ad_bench_case *c, int *errors) 
         case AD_BENCH_KERNEL: status = ad_bench_kernel(b, c, record); break;
         case AD_BENCH_ADAPT: status = ad_bench_adapt(b, c, record); break;
         case AD_BENCH_PRETRAIN: status = ad_bench_pretrain(b, c, record); break;
+        case AD_BENCH_INFER: status = ad_bench_infer(b, c, record); break;
         case AD_BENCH_STARTUP: status = ad_bench_startup(b, c, record); break;
         }
     if (status == ADATOM_OK) {

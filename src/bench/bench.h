@@ -13,6 +13,7 @@ typedef enum ad_bench_kind {
     AD_BENCH_KERNEL,
     AD_BENCH_ADAPT,
     AD_BENCH_PRETRAIN,
+    AD_BENCH_INFER,
     AD_BENCH_STARTUP
 } ad_bench_kind;
 
@@ -23,7 +24,7 @@ typedef struct ad_bench_case {
     int peak;         /* PEAK: ad_probe_kind, or one of: */
     ad_case steps[2]; /* KERNEL: one operation, or two of which the second's role 0 is the first's output */
     int step_count;
-    char method[32], arch[32], sharing[32]; /* ADAPT, PRETRAIN */
+    char method[32], arch[32], sharing[32]; /* ADAPT, PRETRAIN, INFER */
     int size, way, shot, query, optimiser_steps, tasks, batch;
     int pictures, memory_mib; /* PRETRAIN; 0: as many as are needed, no limit */
     bool warm;                /* STARTUP */
@@ -74,5 +75,6 @@ adatom_status ad_bench_peak(ad_bench *b, const ad_bench_case *c, ad_bench_record
 adatom_status ad_bench_kernel(ad_bench *b, const ad_bench_case *c, ad_bench_record *out);
 adatom_status ad_bench_adapt(ad_bench *b, const ad_bench_case *c, ad_bench_record *out);
 adatom_status ad_bench_pretrain(ad_bench *b, const ad_bench_case *c, ad_bench_record *out);
+adatom_status ad_bench_infer(ad_bench *b, const ad_bench_case *c, ad_bench_record *out);
 adatom_status ad_bench_startup(ad_bench *b, const ad_bench_case *c, ad_bench_record *out);
 #endif

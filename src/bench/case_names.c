@@ -36,6 +36,7 @@ static const char *const quick_suite[] = {
     "head/softmax-ce/1600x5/b25",
     "optimiser/sgd/113088",
     "pretrain/conv4/42/b8",
+    "infer/mobilenet_v2/64/b4",
     "adapt/full/conv4-none/84/5w1s5q/2",
     "depthwise/forward/144/3/56/b1",
     "conv/forward/composed/3x64x3/84/b5",
@@ -91,8 +92,10 @@ static const char *const full_suite[] = {
     "optimiser/sgd/113088", "optimiser/adam/113088", "optimiser/sgd/8216t64", "adapt/atoms/conv4/84/5w5s15q/50",
     "adapt/full/conv4-none/84/5w5s15q/50", "adapt/full/conv4/84/5w5s15q/50", "adapt/head/conv4/84/5w5s15q/100",
     "adapt/centroid/conv4/84/5w5s15q/0", "adapt/atoms/conv4/84/5w1s15q/50", "adapt/atoms+norm/conv4/84/5w5s15q/50",
-    "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16", "startup/cold",
-    "startup/warm", NULL};
+    "adapt/atoms/resnet12/84/5w1s15q/10", "pretrain/conv4/84/b64", "pretrain/resnet12/84/b16",
+    /* classifying, as tools/infer_peers.py compares it */
+    "infer/resnet18/224/b8", "infer/resnet50/224/b8", "infer/mobilenet_v2/224/b8", "infer/efficientnet_lite0/224/b8",
+    "infer/convnext_tiny/224/b8", "startup/cold", "startup/warm", NULL};
 
 /* One number at a time grows: tasks, shots, image size, classes, pictures of the data set, these once more with little
  * memory. */
@@ -457,6 +460,16 @@ static bool parse_pretrain(const parts *p, ad_bench_case *out) {
            out->size > 0 && out->batch > 0;
 }
 
+/* The networks that people have are ordinary ones. */
+static bool parse_infer(const parts *p, ad_bench_case *out) {
+    out->kind = AD_BENCH_INFER;
+    if (p->count != 4 || !read_network(p->part[1], out) || !read_numbers(p->part[2], "#", (int *const[]){&out->size}) ||
+        !read_numbers(p->part[3], "b", (int *const[]){&out->batch}))
+        return false;
+    if (!strchr(p->part[1], '-')) snprintf(out->sharing, sizeof out->sharing, "none");
+    return out->size > 0 && out->batch > 0;
+}
+
 static bool parse_startup(const parts *p, ad_bench_case *out) {
     out->kind = AD_BENCH_STARTUP;
     out->warm = p->count == 2 && !strcmp(p->part[1], "warm");
@@ -468,9 +481,9 @@ bool ad_bench_parse(const char *name, ad_bench_case *out) {
         const char *family;
         bool (*parse)(const parts *p, ad_bench_case *out);
     } families[] = {
-        {"peak", parse_peak},      {"conv", parse_conv},   {"depthwise", parse_depthwise}, {"op", parse_op},
-        {"head", parse_head},      {"adapt", parse_adapt}, {"optimiser", parse_optimiser}, {"pretrain", parse_pretrain},
-        {"startup", parse_startup}};
+        {"peak", parse_peak},   {"conv", parse_conv},      {"depthwise", parse_depthwise}, {"op", parse_op},
+        {"head", parse_head},   {"adapt", parse_adapt},    {"optimiser", parse_optimiser}, {"pretrain", parse_pretrain},
+        {"infer", parse_infer}, {"startup", parse_startup}};
     parts p;
     *out = (ad_bench_case){0};
     if (!split(name, &p)) return false;

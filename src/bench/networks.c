@@ -1,9 +1,10 @@
-/* Whole adaptation, training and start-up, through the public headers as a user's program would. */
+/* Whole adaptation, training, classifying and start-up, through the public headers as a user's program would. */
 #include "bench/bench.h"
 #include "compile/tape.h"
 #include "verify/shrunk.h"
 #include "net/network.h"
 #include <adatom/adapt.h>
+#include <adatom/adapter.h>
 #include <adatom/train.h>
 
 #include <dirent.h>
@@ -21,7 +22,13 @@ static adatom_model_params model_params(const ad_bench_case *c) {
 }
 
 /* ---- verification: the convolutions of the network ---- */
-static adatom_status verify_node(ad_bench *b, const ad_node *node) {
+static bool is_forward(int kind) {
+    return kind == AD_OP_CONV || kind == AD_OP_ATOMS || kind == AD_OP_FUSED_ATOMS || kind == AD_OP_DEPTH ||
+           kind == AD_OP_DEPTHWISE;
+}
+
+/* forward: no gradients. */
+static adatom_status verify_node(ad_bench *b, const ad_node *node, bool forward) {
     static const int ordinary[] = {AD_OP_CONV, AD_OP_CONV_DX, AD_OP_CONV_DW};
     static const int decomposed[] = {AD_OP_CONV,  AD_OP_CONV_DX,    AD_OP_CONV_DW,
                                      AD_OP_ATOMS, AD_OP_ATOMS_DPSI, AD_OP_FUSED_ATOMS};
@@ -34,6 +41,7 @@ static adatom_status verify_node(ad_bench *b, const ad_node *node) {
     const int count = stages ? (int)AD_COUNT(decomposed) : (int)AD_COUNT(ordinary);
     const ad_geometry g = ad_geometry_node(node, 1);
     for (int i = 0; i < count; i++) {
+        if (forward && !is_forward(kinds[i])) continue;
         const ad_case step = ad_case_of(kinds[i], 1, g);
         adatom_status status = ad_bench_late(b, 0);
         if (status == ADATOM_OK) status = ad_verify_case(b->engine, &step, NULL, b->brief ? 4e7 : 4e8, NULL, 0);
@@ -50,7 +58,9 @@ static bool same_work(const ad_node *a, const ad_node *b) {
 
 static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
     const adatom_model_params params = model_params(c);
-    const uint64_t key = ad_hash(c->arch, strlen(c->arch), ad_hash(c->sharing, strlen(c->sharing), (uint64_t)c->size));
+    const bool forward = c->kind == AD_BENCH_INFER;
+    const uint64_t what = 2 * (uint64_t)c->size + forward,
+                   key = ad_hash(c->arch, strlen(c->arch), ad_hash(c->sharing, strlen(c->sharing), what));
     ad_network net = {0};
     adatom_status status = ADATOM_OK;
     snprintf(out->verified, sizeof out->verified, "double precision, convolutions, b1 up to %dx%d", AD_VERIFY_SIZE,
@@ -62,7 +72,7 @@ static adatom_status verify_network(ad_bench *b, const ad_bench_case *c, ad_benc
         const ad_node *node = &net.nodes[i];
         bool seen = node->kind != AD_NODE_CONV;
         for (int j = 0; j < i && !seen; j++) seen = net.nodes[j].kind == AD_NODE_CONV && same_work(&net.nodes[j], node);
-        if (!seen) AD_TRY(verify_node(b, node));
+        if (!seen) AD_TRY(verify_node(b, node, forward));
     }
     if (b->verified_count < (int)AD_COUNT(b->verified)) b->verified[b->verified_count++] = key;
 done:
@@ -288,6 +298,76 @@ done:
     adatom_dataset_destroy(&dataset);
     adatom_model_destroy(&model);
     remove_folder(folder);
+    return status;
+}
+
+/* ---- classifying ---- */
+typedef struct classifying {
+    ad_bench *b;
+    adatom_model *model;
+    adatom_dataset *dataset;
+    int batch, count; /* count: samples */
+    uint64_t done;    /* pictures of the batches that have ended */
+    double last;      /* when the latest of them did */
+    double *samples;  /* ns a picture */
+} classifying;
+
+/* The first batch ends the preparation; each further one is a sample. */
+static bool batch_classified(void *user, const adatom_progress *progress) {
+    classifying *c = user;
+    const double now = ad_seconds();
+    if (progress->poll || progress->phase != ADATOM_PHASE_CLASSIFYING || progress->done == c->done) return go_on(c->b);
+    if (c->done && c->count < AD_BENCH_MAX_SAMPLES) c->samples[c->count++] = 1e9 * (now - c->last) / c->batch;
+    c->done = progress->done;
+    c->last = now;
+    return go_on(c->b);
+}
+
+static adatom_status classify(classifying *c, int batches) {
+    enum { CLASSES = 16 }; /* of builtin:shapes/val */
+    adatom_model_info model = ADATOM_INIT(adatom_model_info);
+    adatom_predictions *predictions = NULL;
+    adatom_status status = ADATOM_OK;
+    adatom_model_describe(c->model, &model);
+    const adatom_dataset_params pictures = {.size = sizeof pictures,
+                                            .image_size = model.image_size,
+                                            .split = "val",
+                                            .builtin_per_class = (c->batch * batches + CLASSES - 1) / CLASSES};
+    const adatom_classify_params params = {
+        .size = sizeof params, .batch = c->batch, .progress = batch_classified, .user = c};
+    c->done = 0;
+    c->count = 0;
+    AD_TRY(adatom_dataset_open(c->b->ctx, "builtin:shapes", &pictures, &c->dataset));
+    AD_TRY(adatom_classify(c->b->device, c->model, c->dataset, &params, &predictions));
+done:
+    adatom_predictions_destroy(&predictions);
+    adatom_dataset_destroy(&c->dataset);
+    return status;
+}
+
+adatom_status ad_bench_infer(ad_bench *b, const ad_bench_case *c, ad_bench_record *out) {
+    adatom_status status = ADATOM_OK;
+    adatom_bench_result *r = &out->result;
+    classifying run = {.b = b, .batch = c->batch, .samples = out->samples};
+    adatom_model_info info = ADATOM_INIT(adatom_model_info);
+    adatom_model_params network = model_params(c);
+    network.classes = 1000; /* ImageNet's */
+    AD_TRY(adatom_model_create(b->ctx, &network, &run.model));
+    adatom_model_describe(run.model, &info);
+    AD_TRY(check_time(b, run.model, (2 + LEAST_SAMPLES) * c->batch));
+    AD_TRY(verify_network(b, c, out));
+    AD_TRY(classify(&run, 2));
+    const double one = 1e-9 * out->samples[0] * c->batch, seconds = b->brief ? 1 : 10;
+    const int count = (int)AD_MAX(AD_MIN(seconds / one, AD_BENCH_MAX_SAMPLES), LEAST_SAMPLES);
+    AD_TRY(ad_bench_late(b, one * (1 + LEAST_SAMPLES)));
+    AD_TRY(classify(&run, 1 + count));
+    r->sample_count = run.count;
+    r->gflop = 2e-9 * (double)info.macs;
+    ad_bench_statistics(r);
+    r->unit = "images/s";
+    r->value = r->images_per_s = 1e9 / r->median_ns;
+done:
+    adatom_model_destroy(&run.model);
     return status;
 }
 

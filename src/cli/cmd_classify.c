@@ -20,8 +20,8 @@ static const arg_option table[] = {
            .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
     OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K",
            .help = "how many of the most probable classes to tell for each picture"),
-    OPTION("batch", ARG_INT, batch, .least = 1, .most = 65536, .initial = "32", .value = "N",
-           .help = "pictures classified at once"),
+    OPTION("batch", ARG_INT, batch, .least = 0, .most = 65536, .initial = "0", .value = "N",
+           .help = "pictures classified at once; 0: as many as suit the device"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
 };

@@ -19,6 +19,8 @@ typedef struct ad_cpu_call {
     size_t stride[AD_OP_TENSORS]; /* bytes from one task to the next */
     bool half[AD_OP_TENSORS];     /* the role is AD_F16 */
     float *scratch;               /* as many floats as the kernel asked for */
+    float *kept;                  /* floats of its own that stay from run to run; NULL: it has none */
+    bool ready;                   /* kept holds what the last run left there, and the weights are the same */
 } ad_cpu_call;
 
 /* Role `role` of task first + `task`; NULL if absent. */
@@ -34,8 +36,12 @@ static inline char *ad_cpu_number(const ad_cpu_call *call, int role, int task, s
 typedef struct ad_cpu_kernel {
     void (*run)(const ad_cpu_call *call);
     size_t (*scratch)(const ad_cpu_call *call); /* floats it needs; NULL: none. call->scratch is not set yet */
-    const char *const *variants;                /* names, NULL-ended, the best first; NULL: the one way "loops" */
+    /* Floats that it makes of role 1, its weights, and would keep. NULL: none. */
+    size_t (*kept)(const ad_cpu_call *call);
+    const char *const *variants; /* names, NULL-ended, the best first; NULL: the one way "loops" */
     bool (*applies)(const ad_op *op, int variant, const ad_cpu_tiles *tiles); /* NULL: always */
+    int (*fast)(const ad_op *op, const ad_cpu_tiles *tiles); /* the variant for AD_FAST; 0 or NULL: the best as ever */
+    int winograd; /* the variant that ad_engine_api.variant_winograd tells; 0: none */
 } ad_cpu_kernel;
 
 /* Every operation of ops.def has one definition `const ad_cpu_kernel ad_cpu_kernel_NAME`. */

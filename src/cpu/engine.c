@@ -27,7 +27,18 @@ typedef struct cpu_engine {
 struct ad_buffer {
     char *memory;
     size_t bytes;
+    uint64_t writes; /* how often something was written to it */
 };
+
+/* What an operation of a program keeps of its weights: AD_FAST ones, whose weights all tasks share and no operation of
+ * the plan writes, those in memory that outlives the program. */
+typedef struct kept {
+    float *memory; /* NULL: nothing */
+    int arena;     /* of the weights */
+    bool made;
+    uint64_t of; /* writes of the buffer when it was made */
+} kept;
+enum { KEPT_BYTES = 512 << 20 }; /* of a program */
 
 typedef struct segment {
     int first, count;
@@ -41,8 +52,10 @@ struct ad_program {
     ad_op *ops;
     ad_cpu_call *calls; /* one per op; call.op points into ops */
     double *op_ns;
-    char *arenas[AD_MAX_ARENAS]; /* base addresses */
-    bool external[AD_MAX_ARENAS];
+    char *arenas[AD_MAX_ARENAS];        /* base addresses */
+    ad_buffer *external[AD_MAX_ARENAS]; /* NULL: the program's own */
+    bool written[AD_MAX_ARENAS];        /* by an operation */
+    kept *kept;                         /* one per op */
     float *scratch;
     size_t task_scratch; /* floats of a thread that runs single tasks */
     int tasks, lanes, tensor_count, op_count;
@@ -82,6 +95,10 @@ static void variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *
 
 static int variant_of(const cpu_engine *engine, const ad_op *op) {
     if (op->variant) return op->variant;
+    if ((op->flags & AD_FAST) && kernels[op->kind]->fast) {
+        const int fast = kernels[op->kind]->fast(op, engine->tiles);
+        if (fast) return fast;
+    }
     if (applies(engine, op, engine->prefer[op->kind])) return engine->prefer[op->kind];
     int variant = 1;
     while (variant < variant_count(&engine->base, op->kind) && !applies(engine, op, variant)) variant++;
@@ -93,6 +110,11 @@ static const char *variant_name(const ad_engine *base, const ad_plan *plan, cons
     (void)plan;
     if (!variant) variant = variant_of(engine, op);
     return applies(engine, op, variant) ? variants_of(op->kind)[variant - 1] : NULL;
+}
+
+static bool variant_winograd(const ad_engine *engine, const ad_op *op, int variant) {
+    (void)engine;
+    return variant && kernels[op->kind]->winograd == variant;
 }
 
 /* ---- buffers ---- */
@@ -128,6 +150,7 @@ static adatom_status within(const ad_engine *engine, const char *what, size_t of
 static adatom_status buffer_write(ad_engine *engine, ad_buffer *buffer, size_t offset, const void *data, size_t bytes) {
     adatom_status status = within(engine, "buffer", offset, bytes, buffer->bytes);
     if (status == ADATOM_OK && bytes) memcpy(buffer->memory + offset, data, bytes);
+    buffer->writes++;
     return status;
 }
 
@@ -157,6 +180,8 @@ static void program_destroy(ad_program **program) {
     ad_program *p = *program;
     for (int a = 0; a < AD_MAX_ARENAS; a++)
         if (!p->external[a]) ad_free(p->arenas[a]);
+    for (int i = 0; p->kept && i < p->op_count; i++) ad_free(p->kept[i].memory);
+    ad_free(p->kept);
     ad_free(p->scratch);
     ad_free(p->op_ns);
     ad_free(p->calls);
@@ -170,8 +195,7 @@ static adatom_status bind_arenas(ad_program *p, const ad_plan *plan, ad_buffer *
     adatom_context *ctx = p->engine->base.ctx;
     for (int a = 0; a < plan->arena_count; a++) {
         const size_t bytes = plan->arenas[a].bytes;
-        p->external[a] = plan->arenas[a].external;
-        if (!p->external[a]) {
+        if (!plan->arenas[a].external) {
             p->arenas[a] = allocate(ctx, bytes);
             if (!p->arenas[a]) return ADATOM_OUT_OF_MEMORY;
             continue;
@@ -179,6 +203,7 @@ static adatom_status bind_arenas(ad_program *p, const ad_plan *plan, ad_buffer *
         if (!external || !external[a] || external[a]->bytes < bytes)
             return ad_fail(ctx, ADATOM_USAGE, "plan: arena %d needs a buffer of %zu bytes, %zu given", a, bytes,
                            external && external[a] ? external[a]->bytes : 0);
+        p->external[a] = external[a];
         p->arenas[a] = external[a]->memory;
     }
     return ADATOM_OK;
@@ -227,6 +252,27 @@ static size_t find_scratch(ad_program *p) {
     return AD_MAX(most, (size_t)p->workers * p->task_scratch);
 }
 
+static adatom_status make_kept(ad_program *p) {
+    enum { WEIGHTS = 1 };
+    size_t left = KEPT_BYTES / sizeof(float);
+    for (int i = 0; i < p->op_count; i++)
+        for (int r = 0; r < AD_OP_TENSORS; r++)
+            if (ad_op_access(&p->ops[i], r) != AD_ACCESS_NONE && ad_op_access(&p->ops[i], r) != AD_READ)
+                p->written[p->tensors[p->ops[i].t[r]].arena] = true;
+    for (int i = 0; i < p->op_count; i++) {
+        const ad_op *op = &p->ops[i];
+        if (!(op->flags & AD_FAST) || !kernels[op->kind]->kept || p->tensors[op->t[WEIGHTS]].stride) continue;
+        const int arena = p->tensors[op->t[WEIGHTS]].arena;
+        const size_t count = kernels[op->kind]->kept(&p->calls[i]);
+        if (!p->external[arena] || p->written[arena] || count > left) continue;
+        left -= count;
+        p->kept[i].arena = arena;
+        p->kept[i].memory = ad_malloc(p->engine->base.ctx, count, sizeof(float));
+        if (!p->kept[i].memory) return ADATOM_OUT_OF_MEMORY;
+    }
+    return ADATOM_OK;
+}
+
 static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external,
                                     ad_program **out) {
     cpu_engine *engine = (cpu_engine *)base;
@@ -246,7 +292,8 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
     p->ops = ad_malloc(ctx, ops, sizeof *p->ops);
     p->calls = ad_calloc(ctx, ops, sizeof *p->calls);
     p->op_ns = ad_calloc(ctx, ops, sizeof *p->op_ns);
-    if (!p->tensors || !p->ops || !p->calls || !p->op_ns) {
+    p->kept = ad_calloc(ctx, ops, sizeof *p->kept);
+    if (!p->tensors || !p->ops || !p->calls || !p->op_ns || !p->kept) {
         status = ADATOM_OUT_OF_MEMORY;
         goto done;
     }
@@ -284,6 +331,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
         goto done;
     }
     for (int i = 0; i < p->op_count; i++) p->calls[i].scratch = p->scratch;
+    AD_TRY(make_kept(p));
     *out = p;
     p = NULL;
 done:
@@ -304,6 +352,8 @@ static adatom_status program_write(ad_program *p, int tensor, size_t offset, con
     char *at = NULL;
     adatom_status status = tensor_range(p, tensor, offset, bytes, &at);
     if (status == ADATOM_OK && bytes) memcpy(at, data, bytes);
+    ad_buffer *buffer = status == ADATOM_OK ? p->external[p->tensors[tensor].arena] : NULL;
+    if (buffer) buffer->writes++;
     return status;
 }
 
@@ -349,15 +399,26 @@ static void run_task(const ad_program *p, const ad_run *runs, int count, int tas
     }
 }
 
+/* An operation for some of its tasks. Only one at a time is run like this, so that what it keeps is its own. */
+static void run_op(ad_program *p, int i, int first, int tasks) {
+    kept *k = &p->kept[i];
+    ad_cpu_call call = call_of(p, &p->calls[i], first, tasks, 0);
+    const uint64_t writes = k->memory ? p->external[k->arena]->writes : 0;
+    call.kept = k->memory;
+    call.ready = k->made && k->of == writes;
+    kernels[p->ops[i].kind]->run(&call);
+    k->made = k->memory != NULL;
+    k->of = writes;
+}
+
 /* Tasks first .. first + tasks - 1 side by side, operation by operation. */
 static void run_ops(ad_program *p, const ad_run *runs, int count, int first, int tasks) {
     for (int k = 0; k < count; k++) {
         const segment *s = &p->segments[runs[k].segment];
         for (int turn = 0; turn < runs[k].times && !interrupted(p, 0); turn++)
             for (int i = s->first; i < s->first + s->count; i++) {
-                const ad_cpu_call call = call_of(p, &p->calls[i], first, tasks, 0);
                 const double start = p->profile ? ad_seconds() : 0;
-                kernels[p->ops[i].kind]->run(&call);
+                run_op(p, i, first, tasks);
                 if (p->profile) p->op_ns[i] += 1e9 * (ad_seconds() - start);
             }
     }
@@ -396,9 +457,11 @@ static adatom_status program_run(ad_program *p, const ad_run *runs, int count) {
         const bool by_task = p->segments[runs[k].segment].by_task;
         for (end = k + 1; by_task && end < count && p->segments[runs[end].segment].by_task;) end++;
         run_all(p, runs + k, end - k, by_task);
-        if (interrupted(p, 0)) return ad_interrupted(p->engine->base.ctx);
+        if (interrupted(p, 0)) break;
     }
-    return ADATOM_OK;
+    for (int a = 0; a < AD_MAX_ARENAS; a++)
+        if (p->external[a] && p->written[a]) p->external[a]->writes++;
+    return interrupted(p, 0) ? ad_interrupted(p->engine->base.ctx) : ADATOM_OK;
 }
 
 static adatom_status program_profile(ad_program *p, bool on) {
@@ -506,6 +569,7 @@ static const ad_engine_api api = {
     .variant_count = variant_count,
     .variant_name = variant_name,
     .variant_prefer = variant_prefer,
+    .variant_winograd = variant_winograd,
     .half_storage = half_storage,
     .half_storage_judge = half_storage_judge,
 };

@@ -19,18 +19,29 @@ static inline float combine(float a, float b, bool average) {
     return average ? a + b : b != b ? b : larger;
 }
 
-/* One output position: c channels of the window, row by row, so that equal results are summed in one order. */
+/* `count` channels of one output position, row by row, so that equal results are summed in one order. */
+static inline __attribute__((always_inline)) void pool_channels(float *y, const float *image, window v, size_t w,
+                                                                size_t c, bool average, float scale, const int count) {
+    float r[16];
+    for (int e = 0; e < count; e++) r[e] = average ? 0 : -INFINITY;
+    for (int h = v.h0; h < v.h1; h++)
+        for (int q = v.w0; q < v.w1; q++) {
+            const float *from = image + ((size_t)h * w + (size_t)q) * c;
+            for (int e = 0; e < count; e++) r[e] = combine(r[e], from[e], average);
+        }
+    for (int e = 0; e < count; e++) y[e] = r[e] * scale;
+}
+
+/* One output position: c channels of the window. */
 AD_CPU_CLONES static void pool_position(float *y, const float *image, window v, int w, int c, bool average) {
     const float scale = average ? 1.0f / (float)AD_MAX((v.h1 - v.h0) * (v.w1 - v.w0), 1) : 1;
-    for (int ch = 0; ch < c; ch += 4) {
-        float r[4];
-        for (int e = 0; e < 4; e++) r[e] = average ? 0 : -INFINITY;
-        for (int h = v.h0; h < v.h1; h++)
-            for (int x = v.w0; x < v.w1; x++)
-                for (int e = 0; e < 4; e++)
-                    r[e] = combine(r[e], image[((size_t)h * (size_t)w + (size_t)x) * (size_t)c + (size_t)(ch + e)],
-                                   average);
-        for (int e = 0; e < 4; e++) y[ch + e] = r[e] * scale;
+    int ch = 0;
+    if (average) {
+        for (; ch + 16 <= c; ch += 16) pool_channels(y + ch, image + ch, v, (size_t)w, (size_t)c, true, scale, 16);
+        for (; ch < c; ch += 4) pool_channels(y + ch, image + ch, v, (size_t)w, (size_t)c, true, scale, 4);
+    } else {
+        for (; ch + 16 <= c; ch += 16) pool_channels(y + ch, image + ch, v, (size_t)w, (size_t)c, false, 1, 16);
+        for (; ch < c; ch += 4) pool_channels(y + ch, image + ch, v, (size_t)w, (size_t)c, false, 1, 4);
     }
 }
 

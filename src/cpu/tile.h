@@ -127,6 +127,26 @@ typedef struct ad_cpu_depthwise {
     bool bent, accumulate;
 } ad_cpu_depthwise;
 
+/* The transforms of F(4x4, 3x3) (conv_winograd.c), of `channels` channels, a multiple of `vector`. All steps are in
+ * floats.
+ *
+ *   winograd_input    `to` takes B^T d B of the 6 x 6 numbers of each channel, [36] to_step apart; d is at from +
+ *                     i*from_line + j*from_step
+ *
+ *   winograd_kernel   likewise G g G^T of the 3 x 3 numbers g
+ *
+ *   winograd_output   y = A^T m A, of the 36 numbers m from_step apart: 4 x 4 numbers, of which rows x columns go to
+ *                     `to` + i*to_line + j*to_step, with bias and what follows as in ad_cpu_epilogue; residual at the
+ *                     place of `to` */
+typedef struct ad_cpu_winograd {
+    const float *from;
+    float *to;
+    size_t from_line, from_step, to_line, to_step, channels, rows, columns;
+    const float *bias, *scale, *shift, *residual; /* each may be NULL, but shift with scale */
+    float slope, limit;
+    bool bent;
+} ad_cpu_winograd;
+
 typedef struct ad_cpu_tiles {
     const char *name; /* of the instruction set */
     size_t vector;    /* numbers in a vector */
@@ -144,6 +164,9 @@ typedef struct ad_cpu_tiles {
     void (*depth_dpsi)(const ad_cpu_taps *);
     void (*depthwise)(const ad_cpu_depthwise *);
     void (*depthwise_dw)(const ad_cpu_depthwise *);
+    void (*winograd_input)(const ad_cpu_winograd *);
+    void (*winograd_kernel)(const ad_cpu_winograd *);
+    void (*winograd_output)(const ad_cpu_winograd *);
 } ad_cpu_tiles;
 
 /* NULL where the architecture or compiler lacks them. */

@@ -212,22 +212,39 @@ void ad_adapter_align(const adatom_adapter *a, const float *alignment, const flo
     }
 }
 
+/* Eight classes' sums at a time, which do not wait for each other; each is added up in the order of the features. */
+enum { TOGETHER = 8 };
+
+/* products[r] = sum over f: rows[r][f] * x[r][f] */
+static void eight_products(const float *const rows[TOGETHER], const float *const x[TOGETHER], size_t features,
+                           double products[TOGETHER]) {
+    double sum[TOGETHER] = {0};
+    for (size_t f = 0; f < features; f++)
+        for (int r = 0; r < TOGETHER; r++) sum[r] += (double)rows[r][f] * (double)x[r][f];
+    memcpy(products, sum, sizeof sum);
+}
+
 void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *probabilities) {
     const size_t features = (size_t)a->info.features;
     const int classes = a->info.classes;
     double length = 0, largest = -INFINITY, sum = 0;
     for (size_t f = 0; f < features; f++) length += (double)x[f] * (double)x[f];
-    for (int c = 0; c < classes; c++) {
-        const float *w = a->head + (size_t)c * features;
-        double dot = 0, own = 0;
-        for (size_t f = 0; f < features; f++) {
-            dot += (double)w[f] * (double)x[f];
-            own += (double)w[f] * (double)w[f];
+    for (int first = 0; first < classes; first += TOGETHER) {
+        const float *rows[TOGETHER], *same[TOGETHER];
+        double dots[TOGETHER], own[TOGETHER];
+        for (int r = 0; r < TOGETHER; r++) { /* those past the last class compute what is not used */
+            rows[r] = a->head + (size_t)AD_MIN(first + r, classes - 1) * features;
+            same[r] = x;
         }
-        if (a->cosine) dot /= fmax(sqrt(length), 1e-12) * fmax(sqrt(own), 1e-12); /* as ROW_NORM */
-        const double logit = (double)a->scale * dot + (a->bias ? (double)a->bias[c] : 0);
-        probabilities[c] = (float)logit;
-        largest = fmax(largest, logit);
+        eight_products(rows, same, features, dots);
+        if (a->cosine) eight_products(rows, rows, features, own);
+        for (int r = 0; r < TOGETHER && first + r < classes; r++) {
+            const int c = first + r;
+            if (a->cosine) dots[r] /= fmax(sqrt(length), 1e-12) * fmax(sqrt(own[r]), 1e-12); /* as ROW_NORM */
+            const double logit = (double)a->scale * dots[r] + (a->bias ? (double)a->bias[c] : 0);
+            probabilities[c] = (float)logit;
+            largest = fmax(largest, logit);
+        }
     }
     for (int c = 0; c < classes; c++)
         sum += (double)(probabilities[c] = (float)exp((double)probabilities[c] - largest));

@@ -86,6 +86,7 @@ static adatom_status classify_under(classification *c, unsigned roles, const siz
                                    .query = (int)s->rows.part,
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
+                                   .fast = true,
                                    .data_size = s->model->net.image_size};
     const ad_tasks_wanted wanted = {.most = roles ? (int)count : 1, .memory_bytes = c->p.memory_bytes};
     AD_TRY(ad_session_plan_tasks(s, &build, &wanted));
@@ -190,6 +191,13 @@ static void count_lost(adatom_predictions *o) {
         }
 }
 
+/* An engine with lanes computes in a processor's caches, which hold a few pictures. */
+static int default_batch(const ad_engine *engine) {
+    ad_limits limits = {0};
+    engine->api->limits(engine, &limits);
+    return limits.lanes ? 8 : 32;
+}
+
 /* c->p: the caller's. */
 static adatom_status classify(classification *c, const adatom_dataset *dataset, adatom_predictions **out) {
     const double start = ad_seconds();
@@ -205,7 +213,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     if (!which || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
     adatom_dataset_describe(dataset, &info);
     c->images = info.images;
-    if (!c->p.batch) c->p.batch = 32;
+    if (!c->p.batch) c->p.batch = default_batch(c->session.device->engine);
     c->session.progress.phase = ADATOM_PHASE_CLASSIFYING;
     c->session.progress.total = results * info.images;
     if (c->p.batch < 1)

@@ -101,6 +101,9 @@ typedef struct ad_engine_api {
     const char *(*variant_name)(const ad_engine *, const ad_plan *, const ad_op *, int variant);
     /* Sets what variant 0 means for this kind and geometry class from now on (tuner; verified variants only). */
     void (*variant_prefer)(ad_engine *, const ad_plan *, const ad_op *, int variant);
+    /* Whether the variant computes CONV by Winograd's F(4x4, 3x3), which has larger errors. NULL: the engine has none.
+     */
+    bool (*variant_winograd)(const ad_engine *, const ad_op *, int variant);
     /* Whether the variant is one of reduced precision, offered or not. NULL: the engine has none. */
     bool (*variant_half)(const ad_engine *, const ad_plan *, const ad_op *, int variant, ad_half_variant *out);
     /* Tells the result of the kernel check of a variant of reduced precision; kept with the caches. */

@@ -355,7 +355,8 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if ((op->flags & AD_ACCUMULATE) && !adds)
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number,
                        ad_op_name(op->kind));
-    if (op->flags & ~(AD_ACCUMULATE | (op->kind == AD_OP_GATHER ? AD_FLIP : 0)))
+    const int own = op->kind == AD_OP_GATHER ? AD_FLIP : op->kind == AD_OP_CONV ? AD_FAST : 0;
+    if (op->flags & ~(AD_ACCUMULATE | own))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
                        (unsigned)op->flags);
     return ADATOM_OK;

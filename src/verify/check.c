@@ -23,8 +23,11 @@ static const char *const data_names[DATA_COUNT] = {"integers", "reals", "repeat"
 typedef struct expectation {
     uint8_t *start; /* image of the arena */
     ad_reference_role roles[AD_OP_TENSORS];
-    double *half[AD_OP_TENSORS]; /* bounds for operands in half precision; made when needed */
+    double *other[AD_OP_TENSORS]; /* bounds of `of`; made when needed */
+    int of;
 } expectation;
+/* What bounds a variant's errors: the roundings of its sums, those and of operands in half precision, or Winograd's. */
+enum { SUMS, HALF, WINOGRAD };
 
 typedef struct check {
     adatom_context *ctx;
@@ -66,7 +69,7 @@ static void expectation_clear(expectation *x) {
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         ad_free(x->roles[r].value);
         ad_free(x->roles[r].bound);
-        ad_free(x->half[r]);
+        ad_free(x->other[r]);
     }
     *x = (expectation){0};
 }
@@ -139,17 +142,50 @@ static adatom_status half_bounds(const check *k, expectation *x) {
     }
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         if (!x->roles[r].bound) continue;
-        if (!(x->half[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->half[r]))) goto done;
+        if (!(x->other[r] = ad_malloc(k->ctx, x->roles[r].count, sizeof *x->other[r]))) goto done;
         for (size_t e = 0; e < x->roles[r].count; e++) {
             const double bound = x->roles[r].bound[e];
             const double more = slope * (sides[1][r].value[e] - sides[0][r].value[e]);
-            x->half[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + more);
+            x->other[r][e] = bound == AD_REFERENCE_UNTOUCHED ? bound : 1.01 * (bound + more);
         }
     }
     status = ADATOM_OK;
 done:
     for (int side = 0; side < 2; side++)
         for (int r = 0; r < AD_OP_TENSORS; r++) ad_free(sides[side][r].value);
+    return status;
+}
+
+/* Winograd's errors are scaled and activated with the sums. */
+static adatom_status winograd_bounds(const check *k, expectation *x) {
+    enum { Y = 3, COEF = 4 };
+    const ad_op *op = &k->plan->ops[0];
+    const double slope = op->i[0] == AD_ACT_NONE ? 1 : fmax(1.5, fabs(op->f[0]));
+    const ad_reference_role *y = &x->roles[Y], *coef = &x->roles[COEF];
+    double *bound = x->other[Y] = ad_malloc(k->ctx, y->count, sizeof *bound);
+    if (!bound) return ADATOM_OUT_OF_MEMORY;
+    memset(bound, 0, y->count * sizeof *bound); /* between the tasks */
+    if (!ad_reference_winograd(op, x->roles, bound)) return ADATOM_OUT_OF_MEMORY;
+    for (size_t e = 0; e < y->count; e++) {
+        const size_t task = y->stride ? e / y->stride : 0, at = y->stride ? e % y->stride : e;
+        if (y->bound[e] == AD_REFERENCE_UNTOUCHED) {
+            bound[e] = AD_REFERENCE_UNTOUCHED;
+            continue;
+        }
+        const double scale = coef->value ? fabs(coef->value[task * coef->stride + at % (size_t)op->g.o]) : 1;
+        bound[e] = 1.01 * (y->bound[e] + slope * scale * bound[e]);
+    }
+    return ADATOM_OK;
+}
+
+static adatom_status make_bounds(const check *k, expectation *x, int of) {
+    if (of == SUMS || x->of == of) return ADATOM_OK;
+    for (int r = 0; r < AD_OP_TENSORS; r++) {
+        ad_free(x->other[r]);
+        x->other[r] = NULL;
+    }
+    const adatom_status status = of == HALF ? half_bounds(k, x) : winograd_bounds(k, x);
+    x->of = status == ADATOM_OK ? of : SUMS;
     return status;
 }
 
@@ -245,17 +281,17 @@ static bool nan_written(const ad_tensor *t, const uint8_t *at, double got) {
 
 /* False, and a sentence in detail, if role r of the result differs from what is expected. Scratch holds the start; each
  * element that was rightly written is copied into it, so that the comparison of all other bytes finds them equal. */
-static bool compare_role(const check *k, const expectation *x, int r, bool integers, bool half, char *detail,
+static bool compare_role(const check *k, const expectation *x, int r, bool integers, int bounds, char *detail,
                          size_t size) {
     const ad_op *op = &k->plan->ops[0];
     const ad_tensor *t = &k->plan->tensors[op->t[r]];
     const size_t bytes = ad_type_bytes(t->type);
     for (size_t e = 0; e < x->roles[r].count; e++) {
-        const double bound = half ? x->half[r][e] : x->roles[r].bound[e], want = x->roles[r].value[e],
+        const double bound = bounds != SUMS ? x->other[r][e] : x->roles[r].bound[e], want = x->roles[r].value[e],
                      got = element(k->got, t, e);
         if ((t->stride && e % t->stride >= t->count) || bound == AD_REFERENCE_UNTOUCHED) continue;
-        const bool exact =
-            integers && !k->c->lost && exact_on_integers(op) && (t->type != AD_F16 || fabs(want) <= HALF_INTEGERS);
+        const bool exact = integers && bounds != WINOGRAD && !k->c->lost && exact_on_integers(op) &&
+                           (t->type != AD_F16 || fabs(want) <= HALF_INTEGERS);
         if (isnan(want) ? !nan_written(t, k->got + t->offset + e * bytes, got)
                         : !(fabs(got - want) <= (exact ? 0 : bound))) {
             char place[96];
@@ -269,10 +305,10 @@ static bool compare_role(const check *k, const expectation *x, int r, bool integ
     return true;
 }
 
-static bool compare(const check *k, const expectation *x, bool integers, bool half, char *detail, size_t size) {
+static bool compare(const check *k, const expectation *x, bool integers, int bounds, char *detail, size_t size) {
     memcpy(k->scratch, x->start, k->bytes);
     for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (x->roles[r].bound && !compare_role(k, x, r, integers, half, detail, size)) return false;
+        if (x->roles[r].bound && !compare_role(k, x, r, integers, bounds, detail, size)) return false;
     for (size_t at = 0; at < k->bytes; at++)
         if (k->scratch[at] != k->got[at]) {
             char place[96];
@@ -328,15 +364,9 @@ static adatom_status run_once(const check *k, ad_program *program, const uint8_t
     return status;
 }
 
-static bool has_half_bounds(const expectation *x) {
-    for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (x->half[r]) return true;
-    return false;
-}
-
 /* An error of the engine is a failure of this check. Only an error that every further check would meet, too, ends them
  * all. */
-static adatom_status check_variant(check *k, int variant, const char *name, bool half) {
+static adatom_status check_variant(check *k, int variant, const char *name, int bounds) {
     const ad_engine_api *api = k->engine->api;
     char detail[400];
     ad_program *program = NULL;
@@ -346,8 +376,8 @@ static adatom_status check_variant(check *k, int variant, const char *name, bool
     AD_TRY(api->program_create(k->engine, k->plan, NULL, &program));
     for (; data < REPEAT; data++) {
         AD_TRY(run_once(k, program, k->expected[data].start, k->got));
-        if (half && !has_half_bounds(&k->expected[data])) AD_TRY(half_bounds(k, &k->expected[data]));
-        const bool same = compare(k, &k->expected[data], data == INTEGERS, half, detail, sizeof detail);
+        AD_TRY(make_bounds(k, &k->expected[data], bounds));
+        const bool same = compare(k, &k->expected[data], data == INTEGERS, bounds, detail, sizeof detail);
         report(k, name, data_names[data], same ? NULL : detail);
     }
     /* The repetition runs with the profile on: an engine that takes each task through the whole segment then goes
@@ -396,7 +426,8 @@ static adatom_status check_case(check *k) {
                 if (expectation_make(k, data == INTEGERS, &k->expected[data]) != ADATOM_OK) goto done;
             prepared = true;
         }
-        AD_TRY(check_variant(k, variant, name, is_half));
+        const bool winograd = api->variant_winograd && api->variant_winograd(k->engine, &k->plan->ops[0], variant);
+        AD_TRY(check_variant(k, variant, name, is_half ? HALF : winograd ? WINOGRAD : SUMS));
     }
     if (applicable == 0 && wanted(k, "none"))
         report(k, "none", data_names[INTEGERS], "no variant of this engine can run it");

@@ -98,6 +98,11 @@ START_TEST(names_of_whole_runs) {
     ck_assert(c.batch == 16 && c.pictures == 512 && c.memory_mib == 10);
     ck_assert(ad_bench_parse("pretrain/conv4/28/b16m10", &c));
     ck_assert(c.pictures == 0 && c.memory_mib == 10);
+    ck_assert(ad_bench_parse("infer/mobilenet_v2/224/b8", &c)); /* ordinary kernels, unlike adapt and pretrain */
+    ck_assert(c.kind == AD_BENCH_INFER && c.size == 224 && c.batch == 8);
+    ck_assert_str_eq(c.sharing, "none");
+    ck_assert(ad_bench_parse("infer/resnet18-layer/84/b1", &c));
+    ck_assert_str_eq(c.sharing, "layer");
 }
 END_TEST
 
@@ -132,6 +137,9 @@ START_TEST(what_is_no_name) {
                                         "adapt/atoms/conv4/84/5w0s15q/50",
                                         "pretrain/conv4/84/64",
                                         "op/affine/64/42/b99999999999",
+                                        "infer/mobilenet_v2/224/8",
+                                        "infer/mobilenet_v4/224/b8",
+                                        "infer/mobilenet_v2/224/b0",
                                         "startup/hot"};
     ad_bench_case c;
     for (size_t i = 0; i < AD_COUNT(names); i++) ck_assert_msg(!ad_bench_parse(names[i], &c), "%s", names[i]);

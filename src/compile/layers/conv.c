@@ -20,6 +20,7 @@ static void composed_forward(ad_tape *tape, ad_pass *pass, int number, int bias)
     ad_op *op = ad_tape_op(tape, segment, ad_node_depthwise(node) ? AD_OP_DEPTHWISE : AD_OP_CONV,
                            ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->y[node->input], w, bias, after.y, after.coef, after.residual));
+    if (tape->params->fast && op->kind == AD_OP_CONV) op->flags |= AD_FAST;
     if (after.norm >= 0) ad_affine_activation(op, &tape->net->nodes[after.norm]);
 }
 

@@ -21,7 +21,7 @@ void ad_cases_elementwise(ad_case_list *list) {
         ad_case_add(list, fill, sizes[s].quick, "apart");
         ad_case_add(list, copy, sizes[s].quick, NULL);
         copy.op.i[0] = 8;
-        ad_case_add(list, copy, sizes[s].quick, NULL);
+        ad_case_add(list, copy, sizes[s].quick, "late");
         copy.op.i[0] = 0;
         ad_case_share(&copy, 0);
         if (copy.tasks > 1) ad_case_add(list, copy, sizes[s].quick, NULL);

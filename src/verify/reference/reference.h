@@ -20,4 +20,8 @@ typedef struct ad_reference_role {
 /* Runs op: roles[r] in the order of ops.def (op->t is not looked at). Roles that are updated hold their start values.
  * Aliased roles are given as separate arrays. */
 void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSORS]);
+
+/* The errors that Winograd's F(4x4, 3x3) (ad_engine_api.variant_winograd) may add to the sums of CONV, before what
+ * follows them: bound[task*roles[3].stride + e]. False: no memory. */
+bool ad_reference_winograd(const ad_op *op, const ad_reference_role *roles, double *bound);
 #endif

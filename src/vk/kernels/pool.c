@@ -2,11 +2,25 @@
 #include "vk/kernels/lower.h"
 #include "shaders/abi.h"
 
+/* Whether no window leaves the image. */
+static bool whole(const ad_geometry *g) {
+    return g->pad == 0 && (g->oh - 1) * g->stride + g->k <= g->h && (g->ow - 1) * g->stride + g->k <= g->w;
+}
+
 /* The constants of shaders/lib/pool.glsl. */
 static void specialize(ad_vk_launch *l, const ad_op *op) {
     const ad_geometry *g = &op->g;
-    const int32_t constants[] = {
-        op->flags & AD_ACCUMULATE, op->i[0] != 0, g->k, g->stride, g->pad, g->h, g->w, g->oh, g->ow, g->c / 4};
+    const int32_t constants[] = {op->flags & AD_ACCUMULATE,
+                                 op->i[0] != 0,
+                                 g->k,
+                                 g->stride,
+                                 g->pad,
+                                 g->h,
+                                 g->w,
+                                 g->oh,
+                                 g->ow,
+                                 g->c / 4,
+                                 whole(g)};
     for (size_t i = 0; i < AD_COUNT(constants); i++) ad_vk_spec(l, (uint32_t)constants[i]);
 }
 
@@ -31,17 +45,11 @@ static bool lower_pool(const ad_plan *plan, const ad_op *op, int variant, const 
 
 enum { CELL = 1, WINDOWS };
 
-/* Whether windows neither overlap nor leave the image. */
-static bool apart(const ad_geometry *g) {
-    return g->k <= g->stride && g->pad == 0 && (g->oh - 1) * g->stride + g->k <= g->h &&
-           (g->ow - 1) * g->stride + g->k <= g->w;
-}
-
 static bool lower_pool_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                             ad_vk_recipe *out) {
     if (!applies(plan, op)) return false;
     const ad_geometry *g = &op->g;
-    if (variant == CELL && (op->i[0] != 0 || !apart(g))) return false;
+    if (variant == CELL && (op->i[0] != 0 || g->k > g->stride || !whole(g))) return false;
     const struct ad_push_pool push = {
         .x_task = ad_vk_stride(plan, op, 0),
         .y_task = ad_vk_stride(plan, op, 1),

@@ -28,7 +28,7 @@ static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
     struct {
         int32_t name, flags, present, shared, log_work;
         ad_geometry g;
-    } key = {.name = (int32_t)ad_hash(name, strlen(name), 0), .flags = op->flags, .g = op->g};
+    } key = {.name = (int32_t)ad_hash(name, strlen(name), 0), .flags = op->flags & ~AD_FAST, .g = op->g};
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         if (op->t[r] < 0) continue;
         key.present |= 1 << r;

@@ -1,0 +1,176 @@
+/* CONV by Winograd's F(4x4, 3x3): the 6 x 6 inputs of each square of 4 x 4 outputs, and the kernels, are transformed so
+ * that 36 products of single numbers take the place of 144. For each of the 36 a matrix product sums them over the
+ * channels, for as many squares at a time as keep the transformed kernels busy once they are in a cache. */
+#include "cpu/activation.h"
+#include "cpu/conv_shape.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+enum { SQUARE = 4, PATCH = 6, POSITIONS = PATCH * PATCH, BLOCK_SQUARES = 32 };
+/* With fewer channels the transforms cost more than they save. The choice does not ask for the number of images, so
+ * that a picture's numbers are the same in every batch. */
+enum { LEAST_CHANNELS = 32 };
+
+typedef struct layout {
+    size_t down, across, squares; /* squares of an image's columns and rows; of all images of a task */
+    size_t blocks, block;         /* squares of a block */
+    size_t kernels, thread;       /* floats: of the transformed kernels; of a thread */
+} layout;
+
+static layout layout_of(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, o = (size_t)g->o, threads = (size_t)call->threads;
+    layout l = {.down = ((size_t)g->oh + SQUARE - 1) / SQUARE, .across = ((size_t)g->ow + SQUARE - 1) / SQUARE};
+    l.squares = (size_t)g->n * l.down * l.across;
+    l.blocks = ad_cpu_round_up((l.squares + BLOCK_SQUARES - 1) / BLOCK_SQUARES, threads);
+    l.block = AD_MAX((l.squares + l.blocks - 1) / l.blocks, 1);
+    l.kernels = POSITIONS * c * o;
+    l.thread = POSITIONS * (l.block * (c + o) + c);
+    return l;
+}
+
+size_t ad_cpu_winograd_scratch(const ad_cpu_call *call) {
+    const layout l = layout_of(call);
+    return l.kernels + (size_t)call->threads * l.thread;
+}
+
+size_t ad_cpu_winograd_kept(const ad_cpu_call *call) { return layout_of(call).kernels; }
+
+bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles) {
+    const ad_geometry *g = &op->g;
+    return op->kind == AD_OP_CONV && g->k == 3 && g->stride == 1 && g->dil == 1 && ad_groups(g) == 1 &&
+           (size_t)g->c % tiles->vector == 0 && (size_t)g->o % tiles->vector == 0 && !(op->flags & AD_ACCUMULATE);
+}
+
+bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles) {
+    const ad_geometry *g = &op->g;
+    return ad_cpu_winograd_applies(op, tiles) && g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS && g->oh >= SQUARE &&
+           g->ow >= SQUARE;
+}
+
+/* [POSITIONS][panel][c][columns of the panel] */
+static void transform_kernels(const ad_cpu_call *call, const layout *l, int task, float *to) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, o = (size_t)g->o, width = call->tiles->width;
+    const float *w = ad_cpu_at(call, 1, task);
+    AD_CPU_PARALLEL(call, l->kernels)
+    for (size_t row = 0; row < c; row++)
+        for (size_t first = 0; first < o; first += width) {
+            const size_t columns = AD_MIN(width, o - first);
+            const ad_cpu_winograd p = {.from = w + row * o + first,
+                                       .from_line = 3 * c * o,
+                                       .from_step = c * o,
+                                       .to = to + first * c + row * columns,
+                                       .to_step = c * o,
+                                       .channels = columns};
+            call->tiles->winograd_kernel(&p);
+        }
+}
+
+/* Where a square lies. */
+typedef struct place {
+    size_t image;
+    int row, column; /* of its first output */
+} place;
+
+static place place_of(const layout *l, size_t square) {
+    const size_t each = l->down * l->across, at = square % each;
+    return (place){square / each, (int)(at / l->across) * SQUARE, (int)(at % l->across) * SQUARE};
+}
+
+/* The inputs of a square; patch: room for those that are not all inside the image. */
+static void transform_inputs(const ad_cpu_call *call, const float *images, place at, float *to, size_t step,
+                             float *patch) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, line = (size_t)g->w * c;
+    const float *image = images + at.image * (size_t)g->h * line;
+    const int top = at.row - g->pad, left = at.column - g->pad;
+    ad_cpu_winograd p = {.from_line = line, .from_step = c, .to = to, .to_step = step, .channels = c};
+    if (top >= 0 && left >= 0 && top + PATCH <= g->h && left + PATCH <= g->w) {
+        p.from = image + (size_t)top * line + (size_t)left * c;
+    } else {
+        for (int i = 0; i < PATCH; i++)
+            for (int j = 0; j < PATCH; j++) {
+                float *pixel = patch + (size_t)(i * PATCH + j) * c;
+                if (top + i >= 0 && top + i < g->h && left + j >= 0 && left + j < g->w)
+                    memcpy(pixel, image + (size_t)(top + i) * line + (size_t)(left + j) * c, c * sizeof *pixel);
+                else
+                    memset(pixel, 0, c * sizeof *pixel);
+            }
+        p.from = patch;
+        p.from_line = PATCH * c;
+    }
+    call->tiles->winograd_input(&p);
+}
+
+/* products[position][square][o] = the sums over the channels. */
+static void multiply(const ad_cpu_call *call, size_t squares, const float *inputs, const float *kernels,
+                     float *products, size_t block) {
+    const size_t c = (size_t)call->op->g.c, o = (size_t)call->op->g.o, width = call->tiles->width;
+    for (size_t position = 0; position < POSITIONS; position++)
+        for (size_t first = 0; first < o; first += width) {
+            ad_cpu_product p = {.lines = 1, .steps = 1, .length = c, .columns = AD_MIN(width, o - first)};
+            p.b = kernels + (position * o + first) * c;
+            p.ld = p.columns;
+            for (size_t at = 0; at < squares; at += p.rows) {
+                p.rows = AD_MIN(squares - at, (size_t)AD_CPU_TILE_ROWS);
+                for (size_t r = 0; r < AD_CPU_TILE_ROWS; r++) {
+                    const size_t row = position * block + at + AD_MIN(r, p.rows - 1);
+                    p.a[r] = inputs + row * c;
+                    p.out[r] = products + row * o + first;
+                }
+                call->tiles->product(&p);
+            }
+        }
+}
+
+static void transform_outputs(const ad_cpu_call *call, int task, place at, const float *products, size_t step) {
+    enum { BIAS = 2, Y = 3, COEF = 4, RESIDUAL = 5 };
+    const ad_op *op = call->op;
+    const ad_geometry *g = &op->g;
+    const size_t o = (size_t)g->o, line = (size_t)g->ow * o,
+                 first = at.image * (size_t)g->oh * line + (size_t)at.row * line + (size_t)at.column * o;
+    const float *coef = ad_cpu_at(call, COEF, task), *residual = ad_cpu_at(call, RESIDUAL, task);
+    const ad_cpu_winograd p = {.from = products,
+                               .from_step = step,
+                               .to = (float *)ad_cpu_at(call, Y, task) + first,
+                               .to_line = line,
+                               .to_step = o,
+                               .channels = o,
+                               .rows = (size_t)AD_MIN(SQUARE, g->oh - at.row),
+                               .columns = (size_t)AD_MIN(SQUARE, g->ow - at.column),
+                               .bias = ad_cpu_at(call, BIAS, task),
+                               .scale = coef,
+                               .shift = coef ? coef + o : NULL,
+                               .residual = residual ? residual + first : NULL,
+                               .bent = op->i[0] != AD_ACT_NONE && op->i[0] <= AD_ACT_RELU6,
+                               .slope = op->i[0] == AD_ACT_LEAKY ? op->f[0] : 0,
+                               .limit = op->i[0] == AD_ACT_RELU6 ? 6 : INFINITY};
+    call->tiles->winograd_output(&p);
+    for (size_t r = 0; r < p.rows && op->i[0] != AD_ACT_NONE && !p.bent; r++)
+        ad_cpu_activate(op->i[0], op->f[0], p.to + r * line, p.to + r * line, p.columns * o);
+}
+
+void ad_cpu_winograd_run(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const layout l = layout_of(call);
+    const size_t c = (size_t)g->c, o = (size_t)g->o;
+    float *kernels = call->kept ? call->kept : call->scratch, *own = call->kept ? call->scratch : kernels + l.kernels;
+    for (int task = 0; task < call->tasks; task++) {
+        if ((task == 0 && !call->ready) || call->stride[1]) transform_kernels(call, &l, task, kernels);
+        AD_CPU_PARALLEL(call, l.squares * c * o)
+        for (size_t block = 0; block < l.blocks; block++) {
+            float *inputs = own + (size_t)omp_get_thread_num() * l.thread, *products = inputs + POSITIONS * l.block * c,
+                  *patch = products + POSITIONS * l.block * o;
+            const size_t first = block * l.block, count = first < l.squares ? AD_MIN(l.block, l.squares - first) : 0;
+            for (size_t s = 0; s < count; s++)
+                transform_inputs(call, ad_cpu_at(call, 0, task), place_of(&l, first + s), inputs + s * c, l.block * c,
+                                 patch);
+            if (count) multiply(call, count, inputs, kernels, products, l.block);
+            for (size_t s = 0; s < count; s++)
+                transform_outputs(call, task, place_of(&l, first + s), products + s * o, l.block * o);
+        }
+    }
+}
