@@ -86,24 +86,6 @@ static int list_steps(const ad_choose_scope *s, int rank, const struct level *le
     return count;
 }
 
-unsigned ad_choose_rates(adatom_adapt_kind kind) {
-    switch (kind) {
-    case ADATOM_ADAPT_CENTROID: return 0;
-    case ADATOM_ADAPT_ATOMS: return AD_CHOOSE_RATE_ATOMS;
-    case ADATOM_ADAPT_NORM: return AD_CHOOSE_RATE_NORM;
-    case ADATOM_ADAPT_ATOMS_NORM: return AD_CHOOSE_RATE_ATOMS | AD_CHOOSE_RATE_NORM;
-    case ADATOM_ADAPT_FULL: return AD_CHOOSE_RATE_FULL;
-    case ADATOM_ADAPT_LORA:
-    case ADATOM_ADAPT_DORA:
-    case ADATOM_ADAPT_BORA:
-    case ADATOM_ADAPT_TSA: return AD_CHOOSE_RATE_ADAPTER;
-    case ADATOM_ADAPT_HEAD:
-    case ADATOM_ADAPT_COSINE:
-    case ADATOM_ADAPT_DEFAULT: break;
-    }
-    return AD_CHOOSE_RATE_HEAD;
-}
-
 /* The rates of a kind that nobody has given become `rate`; false: there are none. */
 static bool set_rate(adatom_method *m, adatom_adapt_kind kind, float rate) {
     float *const rates[] = {&m->lr_atoms, &m->lr_norm, &m->lr_full, &m->lr_adapter, &m->lr};

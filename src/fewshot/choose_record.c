@@ -15,6 +15,24 @@ ad_choose_table ad_choose_table_of(const adatom_choice *c) {
                              .right = c->right};
 }
 
+unsigned ad_choose_rates(adatom_adapt_kind kind) {
+    switch (kind) {
+    case ADATOM_ADAPT_CENTROID: return 0;
+    case ADATOM_ADAPT_ATOMS: return AD_CHOOSE_RATE_ATOMS;
+    case ADATOM_ADAPT_NORM: return AD_CHOOSE_RATE_NORM;
+    case ADATOM_ADAPT_ATOMS_NORM: return AD_CHOOSE_RATE_ATOMS | AD_CHOOSE_RATE_NORM;
+    case ADATOM_ADAPT_FULL: return AD_CHOOSE_RATE_FULL;
+    case ADATOM_ADAPT_LORA:
+    case ADATOM_ADAPT_DORA:
+    case ADATOM_ADAPT_BORA:
+    case ADATOM_ADAPT_TSA: return AD_CHOOSE_RATE_ADAPTER;
+    case ADATOM_ADAPT_HEAD:
+    case ADATOM_ADAPT_COSINE:
+    case ADATOM_ADAPT_DEFAULT: break;
+    }
+    return AD_CHOOSE_RATE_HEAD;
+}
+
 void ad_choose_name(const adatom_method *m, int steps, char *out, size_t capacity) {
     const float rates[] = {m->lr_atoms, m->lr_norm, m->lr_full, m->lr_adapter};
     const unsigned rated = ad_choose_rates(m->adapt);

@@ -37,10 +37,11 @@ static void write_file(const char *name, const char *text, size_t size) {
 
 /* Two numbers behind this header. */
 static void write_shard(const char *name, const char *header) {
-    const uint64_t length = strlen(header);
+    const size_t length = strlen(header);
+    const uint64_t stored = length;
     char bytes[400];
     ck_assert_uint_le(8 + length + sizeof values, sizeof bytes);
-    memcpy(bytes, &length, 8);
+    memcpy(bytes, &stored, 8);
     memcpy(bytes + 8, header, length);
     memcpy(bytes + 8 + length, values, sizeof values);
     write_file(name, bytes, 8 + length + sizeof values);
