@@ -45,9 +45,9 @@ typedef struct adatom_method {
     /* Which layers of the network adapt, beside the classifier: names of adatom_layer_info or patterns (* stands for
      * any text, ? for any letter), with commas between them; NULL: all. A name also stands for those that go on with a
      * dot: layer3 for layer3.conv, layer3.norm and layer3.shortcut.conv, which are one layer. Coefficients that layers
-     * share adapt if all of these layers do. What is below the first layer that adapts is computed once. USAGE: a name
-     * that the network has not, or layers in which nothing adapts. Methods that adapt the classifier alone have no use
-     * for it. */
+     * share adapt if all of these layers do. What is below the first layer that adapts is computed once, but in each
+     * step of mini-batches. USAGE: a name that the network has not, or layers in which nothing adapts. Methods that
+     * adapt the classifier alone have no use for it. */
     const char *layers;
     /* Of these the last so many that have numbers that adapt; 0: all. USAGE if there are fewer. */
     int last;

@@ -220,7 +220,7 @@ START_TEST(labels_in_any_order) {
     check_class(d, 0, "", 0, 4);
     check_row(d, 3, "d", 30, 31);
     adatom_dataset_destroy(&d);
-    file_bytes longs = npy(HEAD("<i8", "False", "(4,)"), (int64_t[]){1L << 40, 0, 1L << 40, 5}, 32);
+    file_bytes longs = npy(HEAD("<i8", "False", "(4,)"), (int64_t[]){INT64_C(1) << 40, 0, INT64_C(1) << 40, 5}, 32);
     OK(parse(&array, &longs, &d));
     check_class(d, 0, "0", 0, 1);
     check_class(d, 2, "1099511627776", 2, 2);
