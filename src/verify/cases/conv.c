@@ -6,12 +6,13 @@
 
 enum { W = 1, BIAS = 2, Y = 3, COEF = 4, RESIDUAL = 5 };
 
-/* Kernels too large for the decompositions. */
-static const ad_case_shape large_kernels[] = {
+/* Not decomposed: large kernels, and more weights than there is to read. */
+static const ad_case_shape undecomposed[] = {
     {true, 1, 1, 23, 27, 4, 8, 11, 4, 2, 1, 0, 0},
     {false, 2, 2, 13, 12, 8, 4, 9, 1, 4, 1, 0, 0},
     {false, 1, 1, 14, 12, 4, 20, 11, 1, AD_CASE_SAME, 1, 0, 0},
     {false, 1, 1, 12, 10, 4, 16, 8, 2, AD_CASE_SAME, 1, 0, 0},
+    {false, 1, 3, 3, 3, 200, 260, 1, 1, 0, 1, 0, 0}, /* a thread has several panels, each of several images */
 };
 
 /* In groups of 4, 8, 12 ... channels, as many of them as outputs or not. */
@@ -54,8 +55,8 @@ static void add_convolutions(ad_case_list *list) {
         for (size_t s = 0; s < AD_COUNT(ad_case_product_shapes); s++)
             ad_case_add_variations(list, kinds[kind], &ad_case_product_shapes[s],
                                    ad_case_shape_geometry(&ad_case_product_shapes[s]), s, shareable[kind]);
-        for (size_t s = 0; s < AD_COUNT(large_kernels) && kinds[kind] != AD_OP_CONV_DBIAS; s++)
-            ad_case_add_variations(list, kinds[kind], &large_kernels[s], ad_case_shape_geometry(&large_kernels[s]), s,
+        for (size_t s = 0; s < AD_COUNT(undecomposed) && kinds[kind] != AD_OP_CONV_DBIAS; s++)
+            ad_case_add_variations(list, kinds[kind], &undecomposed[s], ad_case_shape_geometry(&undecomposed[s]), s,
                                    shareable[kind]);
         for (size_t s = 0; s < AD_COUNT(in_groups) && kinds[kind] != AD_OP_CONV_DBIAS; s++)
             ad_case_add_variations(list, kinds[kind], &in_groups[s].shape, geometry_in_groups(s), s, shareable[kind]);

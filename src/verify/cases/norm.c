@@ -8,9 +8,10 @@ static const struct {
     bool quick;
     int tasks, n, h, w, c;
 } shapes[] = {
-    {true, 1, 1, 1, 1, 4},   {true, 3, 2, 3, 5, 8},    {true, 1, 3, 7, 7, 12},
-    {false, 1, 5, 9, 9, 64}, {false, 3, 1, 16, 16, 4}, {false, 1, 1, 33, 31, 4},
-    {false, 1, 2, 8, 8, 68}, {false, 3, 5, 1, 1, 640}, {false, 1, 8, 40, 41, 4}, /* a reduction in many parts */
+    {true, 1, 1, 1, 1, 4},     {true, 3, 2, 3, 5, 8},    {true, 1, 3, 7, 7, 12},
+    {false, 1, 5, 9, 9, 64},   {false, 3, 1, 16, 16, 4}, {false, 1, 1, 33, 31, 4},
+    {false, 1, 2, 8, 8, 68},   {false, 3, 5, 1, 1, 640}, {false, 1, 8, 40, 41, 4}, /* a reduction in many parts */
+    {false, 1, 3, 1, 1, 4108}, /* more channels than are taken at a time */
 };
 
 static ad_case of(int kind, size_t shape) {
