@@ -317,7 +317,8 @@ static bool batch_classified(void *user, const adatom_progress *progress) {
     classifying *c = user;
     const double now = ad_seconds();
     if (progress->poll || progress->phase != ADATOM_PHASE_CLASSIFYING || progress->done == c->done) return go_on(c->b);
-    if (c->done && c->count < AD_BENCH_MAX_SAMPLES) c->samples[c->count++] = 1e9 * (now - c->last) / c->batch;
+    const bool whole = progress->done - c->done == (uint64_t)c->batch; /* the last one may not be */
+    if (c->done && whole && c->count < AD_BENCH_MAX_SAMPLES) c->samples[c->count++] = 1e9 * (now - c->last) / c->batch;
     c->done = progress->done;
     c->last = now;
     return go_on(c->b);
