@@ -252,9 +252,9 @@ static size_t find_scratch(ad_program *p) {
     return AD_MAX(most, (size_t)p->workers * p->task_scratch);
 }
 
-static adatom_status make_kept(ad_program *p) {
+static adatom_status make_kept(ad_program *p, size_t spare_bytes) {
     enum { WEIGHTS = 1 };
-    size_t left = KEPT_BYTES / sizeof(float);
+    size_t left = AD_MIN((size_t)KEPT_BYTES, spare_bytes) / sizeof(float);
     for (int i = 0; i < p->op_count; i++)
         for (int r = 0; r < AD_OP_TENSORS; r++)
             if (ad_op_access(&p->ops[i], r) != AD_ACCESS_NONE && ad_op_access(&p->ops[i], r) != AD_READ)
@@ -331,7 +331,7 @@ static adatom_status program_create(ad_engine *base, const ad_plan *plan, ad_buf
         goto done;
     }
     for (int i = 0; i < p->op_count; i++) p->calls[i].scratch = p->scratch;
-    AD_TRY(make_kept(p));
+    AD_TRY(make_kept(p, plan->spare_bytes));
     *out = p;
     p = NULL;
 done:

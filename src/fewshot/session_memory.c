@@ -79,6 +79,8 @@ adatom_status ad_session_plan_tasks(ad_session *s, const ad_build_params *build,
             (ad_plan_bytes(s->built.plan) <= allowed && ad_plan_largest_tensor(s->built.plan) <= limits.tensor_bytes))
             break;
     }
+    const size_t bytes = ad_plan_bytes(s->built.plan);
+    if (wanted->memory_bytes) s->built.plan->spare_bytes = allowed > bytes ? allowed - bytes : 0;
 done:
     if (status != ADATOM_OK) ad_built_clear(&s->built);
     return status;

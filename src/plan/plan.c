@@ -67,7 +67,9 @@ ad_access ad_op_access(const ad_op *op, int role) {
 
 ad_plan *ad_plan_create(adatom_context *ctx, int tasks) {
     ad_plan *plan = ad_calloc(ctx, 1, sizeof *plan);
-    if (plan) plan->tasks = tasks;
+    if (!plan) return NULL;
+    plan->tasks = tasks;
+    plan->spare_bytes = SIZE_MAX;
     return plan;
 }
 

@@ -109,6 +109,8 @@ typedef struct ad_plan {
     int lanes;
     bool through;      /* PREFIX, STEP and EVAL are run by one call: a task stays in its lane for all of them */
     size_t lane_bytes; /* of one lane, by ad_plan_place */
+    /* What an engine may take beside the arenas to keep what it makes of parameters; no limit if nobody sets one. */
+    size_t spare_bytes;
     ad_tensor *tensors;
     int tensor_count, tensor_capacity;
     ad_op *ops;

@@ -3,6 +3,7 @@
 #include "cpu/cpu.h"
 #include "plan/plan.h"
 #include "tests/run_suite.h"
+#include "tests/support/hooks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,10 @@ typedef struct convolution {
     size_t inputs, weights, outputs;
 } convolution;
 
-static convolution make(const ad_geometry *g, uint16_t flags, ad_buffer *buffer) {
+/* A convolution without a program, and its plan. */
+static convolution plan_of(const ad_geometry *g, uint16_t flags, ad_plan **out) {
     convolution c = {0};
-    ad_plan *plan = ad_plan_create(ctx, 1);
+    ad_plan *plan = *out = ad_plan_create(ctx, 1);
     const int outside = ad_plan_arena(ctx, plan, true), arena = ad_plan_arena(ctx, plan, false);
     ad_op op = {.kind = AD_OP_CONV, .g = *g, .tasks = 1};
     memset(op.t, -1, sizeof op.t);
@@ -51,12 +53,22 @@ static convolution make(const ad_geometry *g, uint16_t flags, ad_buffer *buffer)
     conv->t[0] = (int16_t)c.x;
     conv->t[1] = (int16_t)c.w;
     conv->t[3] = (int16_t)c.y;
+    return c;
+}
+
+static void write_inputs(const convolution *c) {
+    float *x = malloc(c->inputs * sizeof *x);
+    for (size_t e = 0; e < c->inputs; e++) x[e] = (float)(e * 7 % 13) - 6;
+    OK(engine->api->program_write(c->program, c->x, 0, x, c->inputs * sizeof *x));
+    free(x);
+}
+
+static convolution make(const ad_geometry *g, uint16_t flags, ad_buffer *buffer) {
+    ad_plan *plan = NULL;
+    convolution c = plan_of(g, flags, &plan);
     OK(engine->api->program_create(engine, plan, (ad_buffer *[]){buffer, NULL}, &c.program));
     ad_plan_destroy(&plan);
-    float *x = malloc(c.inputs * sizeof *x);
-    for (size_t e = 0; e < c.inputs; e++) x[e] = (float)(e * 7 % 13) - 6;
-    OK(engine->api->program_write(c.program, c.x, 0, x, c.inputs * sizeof *x));
-    free(x);
+    write_inputs(&c);
     return c;
 }
 
@@ -135,11 +147,49 @@ START_TEST(weights_change) {
 }
 END_TEST
 
+/* Allocations of a program whose plan leaves so much beside its arenas, and its results; free(). */
+static long allocations(const ad_geometry *g, ad_buffer *buffer, size_t spare_bytes, float **results) {
+    enum { MANY = 1000 };
+    ad_plan *plan = NULL;
+    convolution c = plan_of(g, AD_FAST, &plan);
+    plan->spare_bytes = spare_bytes;
+    ad_test_fail_allocation(MANY);
+    OK(engine->api->program_create(engine, plan, (ad_buffer *[]){buffer, NULL}, &c.program));
+    const long count = MANY - ad_test_fail_allocation(-1);
+    ad_plan_destroy(&plan);
+    write_inputs(&c);
+    *results = result(&c);
+    engine->api->program_destroy(&c.program);
+    return count;
+}
+
+/* What a plan leaves no room for is not kept, and the results are the same. */
+START_TEST(room_for_weights) {
+    const ad_geometry *g = &geometries[_i];
+    const size_t count = (size_t)g->c * (size_t)g->o * (size_t)g->k * (size_t)g->k;
+    float *w = malloc(count * sizeof *w), *kept, *anew;
+    ad_buffer *buffer = NULL;
+    OK(engine->api->buffer_create(engine, count * sizeof *w, &buffer));
+    for (size_t e = 0; e < count; e++) w[e] = (float)(e % 7) - 3;
+    OK(engine->api->buffer_write(engine, buffer, 0, w, count * sizeof *w));
+    const long with = allocations(g, buffer, SIZE_MAX, &kept);
+    const long without = allocations(g, buffer, count * sizeof *w - sizeof *w, &anew);
+    ck_assert_int_eq(with, without + 1);
+    const ad_op op = {.kind = AD_OP_CONV, .g = *g, .tasks = 1, .t = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    ck_assert(!memcmp(kept, anew, ad_op_elements(&op, 3) * sizeof *kept));
+    free(kept);
+    free(anew);
+    free(w);
+    engine->api->buffer_destroy(engine, &buffer);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("cpu_kept");
     TCase *tests = tcase_create("weights");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, weights_change, 0, (int)AD_COUNT(geometries));
+    tcase_add_loop_test(tests, room_for_weights, 0, (int)AD_COUNT(geometries));
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);
 }

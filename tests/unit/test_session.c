@@ -203,6 +203,25 @@ START_TEST(parts_fit_what_is_allowed) {
 }
 END_TEST
 
+/* What a limit leaves is what the engine may take beside the plan. */
+START_TEST(room_beside_the_plan) {
+    open_device(false);
+    const ad_build_params build = {
+        .net = &model->net, .query = BATCH, .query_rounds = 1, .head = AD_HEAD_NONE, .data_size = SIZE};
+    ad_session s = pictures_session();
+    ad_tasks_wanted wanted = {.most = 1};
+    ck_assert(ad_row_stream_lay_out(&s.rows, 2, BATCH));
+    OK(ad_session_plan_tasks(&s, &build, &wanted));
+    ck_assert(s.built.plan->spare_bytes == SIZE_MAX);
+    const size_t bytes = ad_plan_bytes(s.built.plan);
+    wanted.memory_bytes = bytes + 4096;
+    OK(ad_session_plan_tasks(&s, &build, &wanted));
+    ck_assert_uint_eq(ad_plan_bytes(s.built.plan), bytes);
+    ck_assert_uint_eq(s.built.plan->spare_bytes, 4096);
+    ad_session_clear(&s);
+}
+END_TEST
+
 /* ---- lost tasks ---- */
 
 START_TEST(lost_tasks) {
@@ -236,6 +255,7 @@ int main(int argc, char **argv) {
     tcase_add_loop_test(tests, interrupted_steps_are_counted, vulkan, vulkan + 1);
     if (!vulkan) {
         tcase_add_test(tests, parts_fit_what_is_allowed);
+        tcase_add_test(tests, room_beside_the_plan);
         tcase_add_test(tests, lost_tasks);
     }
     suite_add_tcase(suite, tests);
