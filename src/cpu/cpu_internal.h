@@ -1,7 +1,7 @@
 /* What the files of the CPU engine share: a call (one operation with its memory, for some or all of its tasks),
- * kernels, and how they are spread over threads. A kernel splits its work into items whose size depends on the geometry
- * only, never on the numbers of threads and tasks, and adds partial sums in the order of the items: the result is the
- * same bytes for any of them. */
+ * kernels, and how they are spread over threads. A kernel cuts its sums into parts whose size depends on the geometry
+ * only, never on the numbers of threads and tasks, and adds them in their order: the result is the same bytes for any
+ * of them. */
 #ifndef AD_CPU_INTERNAL_H
 #define AD_CPU_INTERNAL_H
 
