@@ -313,6 +313,18 @@ START_TEST(test_single_pictures_and_dense_models) {
     ck_assert_str_eq(a.estimate, "none");
     adatom_adapter_destroy(&adapter);
     adatom_choice_destroy(&choice);
+    /* The simplest is one that can be tried. */
+    static const adatom_adapt_kind kinds[] = {ADATOM_ADAPT_NORM, ADATOM_ADAPT_ATOMS};
+    const adatom_choose_params listed = {.size = sizeof listed, .kinds = kinds, .kind_count = 2};
+    OK(adatom_adapter_choose(w.device, w.model, w.pictures, &listed, &choice, &adapter));
+    OK(adatom_choice_describe(choice, &info));
+    OK(adatom_adapter_describe(adapter, &a));
+    OK(adatom_choice_candidate(choice, info.chosen, &candidate));
+    ck_assert_int_eq(candidate.method->adapt, ADATOM_ADAPT_NORM);
+    ck_assert_str_eq(candidate.name, "norm");
+    ck_assert_str_eq(a.method, "norm");
+    adatom_adapter_destroy(&adapter);
+    adatom_choice_destroy(&choice);
     end_world(&w);
     /* Of two pictures of a class one can be left out; without atoms the norms are tried. */
     w = make_world(2, 2, ADATOM_SHARING_NONE);
