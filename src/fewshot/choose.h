@@ -12,7 +12,7 @@
 #include "fewshot/adapter_fit.h"
 #include <adatom/choose.h>
 
-enum { AD_CHOOSE_STEPS = 3, AD_CHOOSE_LEAST_FOLDS = 3 };
+enum { AD_CHOOSE_STEPS = 3, AD_CHOOSE_LEAST_FOLDS = 3, AD_CHOOSE_MOST_FOLDS = 1000 /* half a million tasks */ };
 
 /* What the tasks of the search answered. */
 typedef struct ad_choose_table {

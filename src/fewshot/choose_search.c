@@ -48,6 +48,9 @@ static adatom_status check_params(search *s, const adatom_choose_params *p) {
     if (fit->folds && fit->folds < AD_CHOOSE_LEAST_FOLDS)
         return ad_fail(s->ctx, ADATOM_USAGE, "a choice needs %d or more folds, not %d", AD_CHOOSE_LEAST_FOLDS,
                        fit->folds);
+    if (fit->folds > AD_CHOOSE_MOST_FOLDS)
+        return ad_fail(s->ctx, ADATOM_USAGE, "a choice tries every pair of folds: %d are too many, at most %d",
+                       fit->folds, AD_CHOOSE_MOST_FOLDS);
     return ADATOM_OK;
 }
 
@@ -160,14 +163,13 @@ static adatom_status ask(search *s, const ad_choose_run *run, ad_adapter_fit *f,
 }
 
 /* Tasks that leave two folds out each, into leaves[folds*(folds-1)/2]. */
-static int list_pairs(int folds, int32_t (*leaves)[2]) {
+static void list_pairs(int folds, int32_t (*leaves)[2]) {
     int count = 0;
     for (int a = 0; a < folds; a++)
         for (int b = a + 1; b < folds; b++) {
             leaves[count][0] = a;
             leaves[count++][1] = b;
         }
-    return count;
 }
 
 /* answers[tasks][images] of a candidate, to where choices look for them. */

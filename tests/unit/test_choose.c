@@ -387,11 +387,10 @@ START_TEST(test_refused) {
     static const adatom_adapt_kind twice[] = {ADATOM_ADAPT_NORM, ADATOM_ADAPT_NORM}, atoms[] = {ADATOM_ADAPT_ATOMS};
     const adatom_method named = {.size = sizeof named, .adapt = ADATOM_ADAPT_HEAD},
                         support = {.size = sizeof support, .bn = ADATOM_BN_SUPPORT};
-    const adatom_fit_params fits[] = {{.size = sizeof *fits, .method = &named},
-                                      {.size = sizeof *fits, .method = &support},
-                                      {.size = sizeof *fits, .early_stop = true},
-                                      {.size = sizeof *fits, .folds = 2},
-                                      {.size = sizeof *fits, .estimate = ADATOM_ESTIMATE_HOLDOUT}};
+    const adatom_fit_params fits[] = {
+        {.size = sizeof *fits, .method = &named},   {.size = sizeof *fits, .method = &support},
+        {.size = sizeof *fits, .early_stop = true}, {.size = sizeof *fits, .folds = 2},
+        {.size = sizeof *fits, .folds = 1001},      {.size = sizeof *fits, .estimate = ADATOM_ESTIMATE_HOLDOUT}};
     const adatom_choose_params lists[] = {
         {.size = sizeof *lists, .kinds = twice, .kind_count = 2},
         {.size = sizeof *lists, .kinds = atoms, .kind_count = 1}, /* of a dense model */
