@@ -124,8 +124,7 @@ ADATOM_API adatom_status adatom_adapter_read_tensor(const adatom_adapter *adapte
 /* Makes the model with the adapter's numbers, and its classifier in place of the model's own; with an adapter of
  * kernels the result has ordinary ones. A cosine classifier becomes a linear one with the weights scale*w/|w| and no
  * bias, which gives the same classes, and the same logits if features (with tsa f + D f) are divided by their length
- * before it. BAD_DATA:
- * the adapter belongs to another model. The caller owns *out. */
+ * before it. BAD_DATA: the adapter belongs to another model. The caller owns *out. */
 ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, const adatom_model *model,
                                               adatom_model **out);
 

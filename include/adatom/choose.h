@@ -18,7 +18,7 @@ typedef struct adatom_choose_params {
     /* How every candidate is fitted; NULL: every default. Of its method, adapt must be the default; a number of steps
      * and rates that are not 0 hold for all candidates in place of those that would be tried; bn must be frozen. batch
      * 0: 16 where the network adapts, 64 for a classifier alone. Augmentation is for candidates that adapt the network;
-     * features of a frozen one are computed once. folds 0: as many as `budget` allows, 5 at most; else 3 or more.
+     * features of a frozen one are computed once. folds 0: as many as `budget` allows, 5 at most; else 3 to 1000.
      * estimate: default or folds (an outer split, with the choice made anew in each part), or none. early_stop must be
      * false: numbers of steps are candidates. progress: phase CHOOSING; what a run is asked for later is FITTING. */
     const adatom_fit_params *fit;

@@ -203,41 +203,49 @@ const float *ad_adapter_alignment(const adatom_adapter *a) {
     return NULL;
 }
 
-void ad_adapter_align(const adatom_adapter *a, const float *alignment, const float *x, float *aligned) {
-    const size_t features = (size_t)a->info.features;
-    for (size_t f = 0; f < features; f++) {
-        double sum = (double)x[f];
-        for (size_t e = 0; e < features; e++) sum += (double)alignment[f * features + e] * (double)x[e];
-        aligned[f] = (float)sum;
-    }
-}
-
-/* Eight classes' sums at a time, which do not wait for each other; each is added up in the order of the features. */
+/* Eight rows' sums at a time, which do not wait for each other; each is added up in the order of the features. */
 enum { TOGETHER = 8 };
 
-/* products[r] = sum over f: rows[r][f] * x[r][f] */
-static void eight_products(const float *const rows[TOGETHER], const float *const x[TOGETHER], size_t features,
-                           double products[TOGETHER]) {
-    double sum[TOGETHER] = {0};
+/* Rows first .. first+7 of a matrix; past its end the last one again, whose result is not used. */
+static void eight_rows(const float *matrix, size_t count, size_t features, size_t first, const float *rows[TOGETHER]) {
+    for (size_t r = 0; r < TOGETHER; r++) rows[r] = matrix + AD_MIN(first + r, count - 1) * features;
+}
+
+/* sums[r] += sum over f: rows[r][f] * x[r][f] */
+static void add_eight_products(const float *const rows[TOGETHER], const float *const x[TOGETHER], size_t features,
+                               double sums[TOGETHER]) {
+    double sum[TOGETHER];
+    memcpy(sum, sums, sizeof sum);
     for (size_t f = 0; f < features; f++)
         for (int r = 0; r < TOGETHER; r++) sum[r] += (double)rows[r][f] * (double)x[r][f];
-    memcpy(products, sum, sizeof sum);
+    memcpy(sums, sum, sizeof sum);
+}
+
+void ad_adapter_align(const adatom_adapter *a, const float *alignment, const float *x, float *aligned) {
+    const size_t features = (size_t)a->info.features;
+    const float *rows[TOGETHER], *same[TOGETHER];
+    for (size_t r = 0; r < TOGETHER; r++) same[r] = x;
+    for (size_t first = 0; first < features; first += TOGETHER) {
+        double sums[TOGETHER];
+        for (size_t r = 0; r < TOGETHER; r++) sums[r] = (double)x[AD_MIN(first + r, features - 1)];
+        eight_rows(alignment, features, features, first, rows);
+        add_eight_products(rows, same, features, sums);
+        for (size_t r = 0; r < TOGETHER && first + r < features; r++) aligned[first + r] = (float)sums[r];
+    }
 }
 
 void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *probabilities) {
     const size_t features = (size_t)a->info.features;
     const int classes = a->info.classes;
+    const float *rows[TOGETHER], *same[TOGETHER];
     double length = 0, largest = -INFINITY, sum = 0;
+    for (int r = 0; r < TOGETHER; r++) same[r] = x;
     for (size_t f = 0; f < features; f++) length += (double)x[f] * (double)x[f];
     for (int first = 0; first < classes; first += TOGETHER) {
-        const float *rows[TOGETHER], *same[TOGETHER];
-        double dots[TOGETHER], own[TOGETHER];
-        for (int r = 0; r < TOGETHER; r++) { /* those past the last class compute what is not used */
-            rows[r] = a->head + (size_t)AD_MIN(first + r, classes - 1) * features;
-            same[r] = x;
-        }
-        eight_products(rows, same, features, dots);
-        if (a->cosine) eight_products(rows, rows, features, own);
+        double dots[TOGETHER] = {0}, own[TOGETHER] = {0};
+        eight_rows(a->head, (size_t)classes, features, (size_t)first, rows);
+        add_eight_products(rows, same, features, dots);
+        if (a->cosine) add_eight_products(rows, rows, features, own);
         for (int r = 0; r < TOGETHER && first + r < classes; r++) {
             const int c = first + r;
             if (a->cosine) dots[r] /= fmax(sqrt(length), 1e-12) * fmax(sqrt(own[r]), 1e-12); /* as ROW_NORM */

@@ -1,7 +1,6 @@
 #include "fewshot/adapter_fit.h"
 
 #include "fewshot/feature_cache.h"
-#include "fewshot/run_model.h"
 #include "io/dataset.h"
 
 #include <math.h>

@@ -71,7 +71,9 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
     unsigned roles;
     const size_t classes = (size_t)a->info.classes, features = (size_t)a->info.features;
     const float *alignment = ad_adapter_alignment(a);
+    double *row = ad_malloc(a->ctx, features, sizeof *row);
     *out = NULL;
+    if (!row) AD_TRY(ADATOM_OUT_OF_MEMORY);
     AD_TRY(ad_adapter_check(a, model, &roles, NULL));
     AD_TRY(merge_network(a, model, out));
     const ad_network *net = &(*out)->net;
@@ -82,16 +84,15 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
         double squares = 0;
         for (size_t f = 0; f < features; f++) squares += (double)w[f] * (double)w[f];
         const double factor = (double)a->scale / (a->cosine ? fmax(sqrt(squares), 1e-12) : 1);
-        for (size_t f = 0; f < features; f++) { /* <w, f + D f> is <w + transposed D w, f> */
-            double sum = (double)w[f];
-            for (size_t e = 0; e < features && alignment; e++)
-                sum += (double)alignment[e * features + f] * (double)w[e];
-            head[c * features + f] = (float)(factor * sum);
-        }
+        for (size_t f = 0; f < features; f++) row[f] = (double)w[f];
+        for (size_t e = 0; e < features && alignment; e++) /* <w, f + D f> is <w + transposed D w, f> */
+            for (size_t f = 0; f < features; f++) row[f] += (double)alignment[e * features + f] * (double)w[e];
+        for (size_t f = 0; f < features; f++) head[c * features + f] = (float)(factor * row[f]);
         bias[c] = a->bias ? a->bias[c] : 0;
     }
     ad_model_rehash(*out);
 done:
+    ad_free(row);
     return ad_call_end(a->ctx, &outer, status);
 }
 

@@ -12,7 +12,7 @@
 #include "fewshot/adapter_fit.h"
 #include <adatom/choose.h>
 
-enum { AD_CHOOSE_STEPS = 3, AD_CHOOSE_LEAST_FOLDS = 3 };
+enum { AD_CHOOSE_STEPS = 3, AD_CHOOSE_LEAST_FOLDS = 3, AD_CHOOSE_MOST_FOLDS = 1000 /* half a million tasks */ };
 
 /* What the tasks of the search answered. */
 typedef struct ad_choose_table {
@@ -99,10 +99,8 @@ adatom_status ad_choose_plan(const ad_choose_scope *scope, adatom_choice *choice
  * two out, take as large a part of what they learn from as `batch` is of all, so that as many steps are as many passes;
  * but 8 where there are as many. The estimate takes steps as the adapter does. */
 int ad_choose_batch(int batch, double images, int out, double away);
-/* The simplest kind of those that are to be tried. */
-adatom_adapt_kind ad_choose_simplest(const ad_choose_scope *scope);
 ad_choose_table ad_choose_table_of(const adatom_choice *choice);
-/* "atoms, rate 0.003", for progress and log. */
+/* "atoms, rate 0.003", for progress and log; of rates of 0, the method's own, nothing. */
 void ad_choose_name(const adatom_method *method, int steps, char *out, size_t capacity);
 /* The choice as it stands in an adapter's configuration, as a new JSON object; NULL: out of memory. */
 json_t *ad_choose_json(const adatom_choice *choice, uint64_t seed);

@@ -58,14 +58,6 @@ static const adatom_adapt_kind *list_kinds(const ad_choose_scope *s, size_t *cou
     return s->kind_count ? s->kinds : s->method.head == ADATOM_HEAD_LINEAR ? usual_linear : usual;
 }
 
-adatom_adapt_kind ad_choose_simplest(const ad_choose_scope *s) {
-    size_t count;
-    const adatom_adapt_kind *list = list_kinds(s, &count);
-    int least = rank_of(list[0]);
-    for (size_t k = 1; k < count; k++) least = AD_MIN(least, rank_of(list[k]));
-    return kinds[least].kind;
-}
-
 /* ---- what costs how much ---- */
 
 static int folds_at(const ad_choose_scope *s, const struct level *level) {

@@ -37,14 +37,14 @@ void ad_choose_name(const adatom_method *m, int steps, char *out, size_t capacit
     const float rates[] = {m->lr_atoms, m->lr_norm, m->lr_full, m->lr_adapter};
     const unsigned rated = ad_choose_rates(m->adapt);
     char rate[64] = "", number[32] = "";
-    float told = -1;
+    float told = 0;
     for (size_t r = 0; r < AD_COUNT(rates); r++) {
-        if (!(rated >> r & 1) || rates[r] == told) continue;
+        if (!(rated >> r & 1) || rates[r] == 0.0f || rates[r] == told) continue;
         const size_t length = strlen(rate);
         ad_print(rate + length, sizeof rate - length, "%s%g", length ? " and " : ", rate ", (double)rates[r]);
         told = rates[r];
     }
-    if (rated == AD_CHOOSE_RATE_HEAD) ad_print(rate, sizeof rate, ", rate %g", (double)m->lr);
+    if (rated == AD_CHOOSE_RATE_HEAD && m->lr != 0.0f) ad_print(rate, sizeof rate, ", rate %g", (double)m->lr);
     if (m->distance == ADATOM_DISTANCE_COSINE && m->adapt == ADATOM_ADAPT_CENTROID)
         snprintf(rate, sizeof rate, ", distance cosine");
     if (steps) snprintf(number, sizeof number, ", %d steps", steps);

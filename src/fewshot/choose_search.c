@@ -48,6 +48,9 @@ static adatom_status check_params(search *s, const adatom_choose_params *p) {
     if (fit->folds && fit->folds < AD_CHOOSE_LEAST_FOLDS)
         return ad_fail(s->ctx, ADATOM_USAGE, "a choice needs %d or more folds, not %d", AD_CHOOSE_LEAST_FOLDS,
                        fit->folds);
+    if (fit->folds > AD_CHOOSE_MOST_FOLDS)
+        return ad_fail(s->ctx, ADATOM_USAGE, "a choice tries every pair of folds: %d are too many, at most %d",
+                       fit->folds, AD_CHOOSE_MOST_FOLDS);
     return ADATOM_OK;
 }
 
@@ -160,14 +163,13 @@ static adatom_status ask(search *s, const ad_choose_run *run, ad_adapter_fit *f,
 }
 
 /* Tasks that leave two folds out each, into leaves[folds*(folds-1)/2]. */
-static int list_pairs(int folds, int32_t (*leaves)[2]) {
+static void list_pairs(int folds, int32_t (*leaves)[2]) {
     int count = 0;
     for (int a = 0; a < folds; a++)
         for (int b = a + 1; b < folds; b++) {
             leaves[count][0] = a;
             leaves[count++][1] = b;
         }
-    return count;
 }
 
 /* answers[tasks][images] of a candidate, to where choices look for them. */
@@ -348,20 +350,21 @@ static adatom_status make_simplest(search *s, adatom_adapter **out) {
     adatom_method method = s->scope.method;
     adatom_fit_params p = s->fit;
     adatom_status status;
-    method.adapt = ad_choose_simplest(&s->scope);
+    for (int k = 0; k < c->info.candidates; k++) {
+        if (c->candidates[k].run < 0) continue;
+        c->candidates[k].why_not = c->reason;
+        if (c->info.chosen < 0 || c->rank[k] < c->rank[c->info.chosen]) c->info.chosen = k;
+    }
+    ad_choose_candidate *simplest = &c->candidates[c->info.chosen];
+    method.adapt = simplest->method.adapt;
     ad_print(c->reason, sizeof c->reason,
              "only %d of the pictures can be left out while two others of their class stay; a choice needs %d. "
              "'%s' is the simplest of what was to be tried",
              c->info.tested, AD_CHOOSE_LEAST_FOLDS, adatom_adapt_kind_name(method.adapt));
     c->info.reason = c->reason;
     c->info.folds = 0;
-    for (int k = 0; k < c->info.candidates; k++) {
-        if (c->candidates[k].run >= 0) c->candidates[k].why_not = c->reason;
-        if (c->info.chosen < 0 && c->candidates[k].method.adapt == method.adapt) c->info.chosen = k;
-    }
-    c->candidates[c->info.chosen].method = method;
-    ad_choose_name(&method, method.steps, c->candidates[c->info.chosen].name,
-                   sizeof c->candidates[c->info.chosen].name);
+    simplest->method = method;
+    ad_choose_name(&method, method.steps, simplest->name, sizeof simplest->name);
     ad_log(s->ctx, ADATOM_LOG_WARNING, "%s", c->reason);
     p.method = &method;
     p.folds = 0;

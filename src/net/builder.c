@@ -47,28 +47,27 @@ static int add_node(ad_builder *b, const char *prefix, const char *suffix, ad_no
     return AD_MAX(number, 0);
 }
 
-/* Only a node's parameters of its own kind are there; the others are -1. */
-static const ad_node bare = {.residual = -1,
-                             .gate = -1,
-                             .k = 1,
-                             .stride = 1,
-                             .dil = 1,
-                             .groups = 1,
-                             .kernel = -1,
-                             .coefficients = -1,
-                             .atoms = -1,
-                             .bias = -1,
-                             .gamma = -1,
-                             .beta = -1,
-                             .statistics = -1,
-                             .scale = -1};
+const ad_node ad_build_bare = {.residual = -1,
+                               .gate = -1,
+                               .k = 1,
+                               .stride = 1,
+                               .dil = 1,
+                               .groups = 1,
+                               .kernel = -1,
+                               .coefficients = -1,
+                               .atoms = -1,
+                               .bias = -1,
+                               .gamma = -1,
+                               .beta = -1,
+                               .statistics = -1,
+                               .scale = -1};
 
 static int padded(int channels) { return (channels + 3) / 4 * 4; }
 
 static const ad_node *node_of(const ad_builder *b, int number) { return &b->net->nodes[number]; }
 
 int ad_build_input(ad_builder *b) {
-    ad_node input = bare;
+    ad_node input = ad_build_bare;
     input.kind = AD_NODE_INPUT;
     input.input = -1;
     input.h = input.w = input.oh = input.ow = b->net->image_size;
@@ -117,7 +116,7 @@ static void add_decomposition(ad_builder *b, const char *prefix, ad_node *node) 
 
 int ad_build_conv(ad_builder *b, const char *prefix, const ad_conv_spec *spec) {
     if (b->status != ADATOM_OK) return 0;
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     const ad_node *input = node_of(b, spec->input);
     node.kind = AD_NODE_CONV;
     node.input = spec->input;
@@ -148,7 +147,7 @@ static int add_after(ad_builder *b, const char *prefix, const char *suffix, int 
 }
 
 int ad_build_norm(ad_builder *b, const char *prefix, int input, int residual, bool activation) {
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     if (b->status != ADATOM_OK) return 0;
     node.kind = AD_NODE_NORM;
     node.residual = residual;
@@ -171,14 +170,14 @@ int ad_build_layer(ad_builder *b, const ad_conv_spec *spec, int residual, bool a
 }
 
 int ad_build_act(ad_builder *b, const char *prefix, int input, int act) {
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     node.kind = AD_NODE_NORM;
     node.act = act;
     return add_after(b, prefix, ".act", input, node);
 }
 
 int ad_build_scale(ad_builder *b, const char *prefix, int input, int residual) {
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     if (b->status != ADATOM_OK) return 0;
     node.kind = AD_NODE_NORM;
     node.residual = residual;
@@ -187,7 +186,7 @@ int ad_build_scale(ad_builder *b, const char *prefix, int input, int residual) {
 }
 
 int ad_build_layer_norm(ad_builder *b, const char *prefix, int input, float epsilon) {
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     if (b->status != ADATOM_OK) return 0;
     node.kind = AD_NODE_LAYER_NORM;
     node.epsilon = epsilon;
@@ -198,14 +197,14 @@ int ad_build_layer_norm(ad_builder *b, const char *prefix, int input, float epsi
 }
 
 int ad_build_gate(ad_builder *b, const char *prefix, int input, int gate) {
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     node.kind = AD_NODE_CHANNEL_SCALE;
     node.gate = gate;
     return add_after(b, prefix, ".gate", input, node);
 }
 
 int ad_build_pool(ad_builder *b, const char *prefix, int input, int k, int stride, int pad, bool average) {
-    ad_node node = bare;
+    ad_node node = ad_build_bare;
     node.kind = AD_NODE_POOL;
     node.k = k;
     node.stride = stride;

@@ -52,6 +52,8 @@ typedef struct ad_conv_spec {
     bool ordinary; /* never decomposed */
 } ad_conv_spec;
 
+/* What a node is before it is of a kind. Only the parameters of its kind are there; the others are -1. */
+extern const ad_node ad_build_bare;
 /* The input node. */
 int ad_build_input(ad_builder *b);
 /* A convolution of the layer `prefix`, whose norm is made by ad_build_norm(). */

@@ -274,6 +274,14 @@ START_TEST(test_choice_and_repetition) {
         chosen += candidate.folds_chosen;
     }
     ck_assert_int_eq(chosen, info.folds);
+    /* What is estimated of a fold is chosen without it, which here is not always what is chosen by all. */
+    const ad_choose_table table = ad_choose_table_of(choice);
+    int others = 0;
+    for (int f = 0; f < info.folds; f++) {
+        ck_assert_int_eq(choice->by_fold[f], ad_choose_best(&table, f));
+        others += choice->by_fold[f] != info.chosen;
+    }
+    ck_assert_int_gt(others, 0);
     ck_assert_int_eq(adatom_choice_candidate(choice, info.candidates, &candidate), ADATOM_USAGE);
     /* Any number of threads: the same bytes. */
     OK(adatom_adapter_choose(three.device, three.model, three.pictures, &p, &again, &other));
@@ -311,6 +319,18 @@ START_TEST(test_single_pictures_and_dense_models) {
     ck_assert_ptr_nonnull(strstr(info.reason, "only 0 of the pictures"));
     ck_assert_str_eq(a.method, "centroid");
     ck_assert_str_eq(a.estimate, "none");
+    adatom_adapter_destroy(&adapter);
+    adatom_choice_destroy(&choice);
+    /* The simplest is one that can be tried. */
+    static const adatom_adapt_kind kinds[] = {ADATOM_ADAPT_NORM, ADATOM_ADAPT_ATOMS};
+    const adatom_choose_params listed = {.size = sizeof listed, .kinds = kinds, .kind_count = 2};
+    OK(adatom_adapter_choose(w.device, w.model, w.pictures, &listed, &choice, &adapter));
+    OK(adatom_choice_describe(choice, &info));
+    OK(adatom_adapter_describe(adapter, &a));
+    OK(adatom_choice_candidate(choice, info.chosen, &candidate));
+    ck_assert_int_eq(candidate.method->adapt, ADATOM_ADAPT_NORM);
+    ck_assert_str_eq(candidate.name, "norm");
+    ck_assert_str_eq(a.method, "norm");
     adatom_adapter_destroy(&adapter);
     adatom_choice_destroy(&choice);
     end_world(&w);
@@ -375,11 +395,10 @@ START_TEST(test_refused) {
     static const adatom_adapt_kind twice[] = {ADATOM_ADAPT_NORM, ADATOM_ADAPT_NORM}, atoms[] = {ADATOM_ADAPT_ATOMS};
     const adatom_method named = {.size = sizeof named, .adapt = ADATOM_ADAPT_HEAD},
                         support = {.size = sizeof support, .bn = ADATOM_BN_SUPPORT};
-    const adatom_fit_params fits[] = {{.size = sizeof *fits, .method = &named},
-                                      {.size = sizeof *fits, .method = &support},
-                                      {.size = sizeof *fits, .early_stop = true},
-                                      {.size = sizeof *fits, .folds = 2},
-                                      {.size = sizeof *fits, .estimate = ADATOM_ESTIMATE_HOLDOUT}};
+    const adatom_fit_params fits[] = {
+        {.size = sizeof *fits, .method = &named},   {.size = sizeof *fits, .method = &support},
+        {.size = sizeof *fits, .early_stop = true}, {.size = sizeof *fits, .folds = 2},
+        {.size = sizeof *fits, .folds = 1001},      {.size = sizeof *fits, .estimate = ADATOM_ESTIMATE_HOLDOUT}};
     const adatom_choose_params lists[] = {
         {.size = sizeof *lists, .kinds = twice, .kind_count = 2},
         {.size = sizeof *lists, .kinds = atoms, .kind_count = 1}, /* of a dense model */

@@ -1,5 +1,5 @@
-/* The block of numbers that adapt, one a task: roles in order, the head with this plan's classes, then low-rank
- * adapters. Its gradient and the optimiser's moments are laid out alike, so that each part of it is a range in all of
+/* The block of numbers that adapt, one a task: roles in order, the head with this plan's classes, then adapters
+ * of kernels. Its gradient and the optimiser's moments are laid out alike, so that each part of it is a range in all of
  * them. */
 #include "compile/layers/layers.h"
 

@@ -57,7 +57,7 @@ static int new_kernel_gradient(ad_tape *tape, const ad_pass *pass, int number) {
     return dw;
 }
 
-/* What adapts of the kernel as it is applied: the kernel itself, what it is composed of, or its low-rank adapter. */
+/* What adapts of the kernel as it is applied: the kernel itself, what it is composed of, or its adapter. */
 static void composed_backward(ad_tape *tape, const ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     if (ad_tape_adapts(tape, node->kernel)) {

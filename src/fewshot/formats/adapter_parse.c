@@ -229,7 +229,7 @@ done:
     return status;
 }
 
-/* A module is a tensor of the model, or in a low-rank adapter also a convolution. */
+/* A module is a tensor of the model, or in an adapter of kernels also a convolution. */
 static adatom_status read_modules(adatom_context *ctx, const ad_safetensors *file, const claims *c, adatom_adapter *a) {
     adatom_status status = ADATOM_OK;
     size_t i;
