@@ -261,8 +261,7 @@ START_TEST(adapters_of_any_features) {
     char folder[] = "/tmp/adatom-features-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(folder));
     for (size_t k = 0; k < sizeof widths / sizeof *widths; k++) {
-        adatom_dataset *support = table(widths[k], true, 1), *query = table(widths[k], true, 2),
-                       *bare = table(widths[k], false, 2);
+        adatom_dataset *support = table(widths[k], true, 1), *bare = table(widths[k], false, 2);
         adatom_episodes *list = NULL;
         const adatom_episodes_params drawn = {.size = sizeof drawn, .way = 3, .shot = 2, .query = 5, .tasks = 4};
         OK(adatom_episodes_create(ctx, support, &drawn, &list));
@@ -306,7 +305,6 @@ START_TEST(adapters_of_any_features) {
                 ADATOM_BAD_DATA, "has no classes");
         adatom_episodes_destroy(&list);
         adatom_dataset_destroy(&support);
-        adatom_dataset_destroy(&query);
         adatom_dataset_destroy(&bare);
     }
     char path[64];
