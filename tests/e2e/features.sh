@@ -51,6 +51,13 @@ done
 "$ADATOM" data info few --size 16 -o json >info.json 2>err
 same "$(get info.json dataset.hash)" "$hash" "hash by data info"
 rm few/list.csv
+# Classes from elsewhere make other data of pictures that had none.
+$features few --no-classes -o bare.safetensors --format json >bare.json 2>err || complain "features without classes: $(tail -n 1 err)"
+{ echo filename,label; for class in few/*; do for file in "$class"/*; do echo "$file,${class#few/}"; done; done; } >bare.csv
+"$ADATOM" episodes --device cpu --features bare.safetensors --labels bare.csv --way 4 --query 2 --tasks 2 -o json >labelled.json 2>err ||
+    complain "labels beside: $(tail -n 1 err)"
+same "$(get labelled.json dataset.model_hash)" "$(get bare.json dataset.model_hash)" "network of labelled features"
+[ "$(get labelled.json dataset.hash)" != "$(get bare.json dataset.hash)" ] || complain "data with classes have the hash of data without"
 mkdir loose
 i=0; for class in new/*; do cp "$class/20.ppm" loose/$i.ppm; i=$((i + 1)); done
 for spec in loose 'new/*/20.ppm' '--no-classes new'; do
