@@ -32,6 +32,9 @@ echo "$themes" | while read -r package theme; do
     apt-get download -qq "$package"
     mkdir "$theme"
     dpkg -x "$package"_*.deb "$theme"
+    [ -d "$theme/usr/share/icons/$theme" ] || { echo "icon_set: $package has no theme $theme" >&2; exit 1; }
+done
+echo "$themes" | while read -r _ theme; do
     # Of each name the file whose size is nearest to 64, bitmaps first: "NAME THEME DISTANCE FILE".
     find "$theme/usr/share/icons/$theme" \( -name '*.png' -o -name '*.svg' \) ! -path '*symbolic*' ! -path '*@*' |
         awk -v theme="$theme" '{

@@ -5,17 +5,28 @@
 # what else adapts, each with three numbers of steps, on the same episodes with one and with five shots. FOLDER
 # (rate-search) keeps a CSV for each method, and what is there is not run again. Prints for each method its best
 # settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40; ten times that for classifiers
-# on a frozen backbone); $RATES and $STEPS: what is tried of what adapts (0.0003,0.001,0.003,0.01; 5,10,20: backbones of
-# others like 30 and more); $METHODS: which are searched (norm full lora dora bora atoms+norm; atoms always are);
-# $OPTIONS: more options of `adatom episodes`. A FOLDER of another model, DATA or of other settings is refused.
+# on a frozen backbone); $RATES and $STEPS: what is tried of what adapts (0.0003,0.001,0.003,0.01, but of full always
+# 0.0001,0.0003,0.001,0.003; 5,10,20: backbones of others like 30 and more); $METHODS: which are searched (norm full lora
+# dora bora atoms+norm, which needs norm's; atoms always are); $OPTIONS: more options of `adatom episodes`. A FOLDER of
+# another model, DATA or of other settings is refused.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,10s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,12s/^# //p' "$0" >&2; exit 2; }
 model=$1 data=$2 folder=${3:-rate-search}
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 mkdir -p "$folder"
 hash=$(sha256sum <"$model")
 rates=${RATES:-0.0003,0.001,0.003,0.01} steps=${STEPS:-5,10,20}
 methods=${METHODS:-norm full lora dora bora atoms+norm}
+for method in $methods; do
+    case $method in
+    norm | full | lora | dora | bora) ;;
+    atoms+norm)
+        case " $methods " in *" norm "*) continue ;; esac
+        [ -e "$folder/norm.csv" ] || { echo "search_rates: atoms+norm needs the rate of norm: name norm, too" >&2; exit 2; }
+        ;;
+    *) echo "search_rates: nothing is known of '$method'" >&2; exit 2 ;;
+    esac
+done
 of="${hash%% *} $data ${EPISODES:-40} $rates $steps ${OPTIONS-}"
 if [ ! -e "$folder/of" ]; then echo "$of" >"$folder/of"; fi
 before=$(cat "$folder/of")
@@ -40,7 +51,9 @@ best() {
 
 # rate CSV OPTION: the option's value in the best settings. With set -e only a plain assignment fails with its command.
 rate() {
-    row=$(best "$1") && row=$(echo "$row" | grep -oE " $2=[^ ]*") && echo "${row#*=}"
+    row=$(best "$1") && row=$(echo "$row" | grep -oE " $2=[^ ]*") && echo "${row#*=}" && return
+    echo "search_rates: $1 tells no best $2: a search needs two rates or more, and accuracies" >&2
+    return 1
 }
 
 times=10 # these steps do not run the network, so that more episodes cost little
@@ -54,8 +67,6 @@ for method in $methods; do
     norm) search norm --adapt norm --lr "$lr" --lr-norm "$rates" --steps "$steps" ;;
     full) search full --adapt full --lr "$lr" --lr-full 0.0001,0.0003,0.001,0.003 --steps "$steps" ;;
     lora | dora | bora) search "$method" --adapt "$method" --lr "$lr" --lr-adapter "$rates" --steps "$steps" ;;
-    atoms+norm) ;;
-    *) echo "search_rates: nothing is known of '$method'" >&2; exit 2 ;;
     esac
 done
 # Atoms and norms have been searched apart; this searches how their best rates go together.

@@ -42,8 +42,9 @@ typedef struct adatom_feature_table {
     const char *name;         /* of the data set, for messages; NULL: "features" */
 } adatom_feature_table;
 /* Makes a data set of features from memory, of which nothing is kept. Its classes are the labels that occur, in their
- * order; pictures of a class stay in the order of the rows. BAD_DATA, which tells the row: a number is not finite, or a
- * label is negative or has no name. The caller owns *out. */
+ * order; pictures of a class stay in the order of the rows. BAD_DATA: a number is not finite, or a label is negative or
+ * has no name (the row is told), or a class has an empty name or that of another; USAGE: there are no values, rows or
+ * width are out of range, or classes are named without labels. The caller owns *out. */
 ADATOM_API adatom_status adatom_features_create(adatom_context *context, const adatom_feature_table *table,
                                                 adatom_dataset **out);
 

@@ -1,4 +1,5 @@
 #include "report.h"
+#include "unreadable.h"
 #include <adatom/adapter.h>
 
 #include <math.h>
@@ -36,23 +37,6 @@ static const report_column columns[] = {
     {"error", CELL_TEXT, "error", NULL},
 };
 enum { COLUMNS_WITHOUT_ERRORS = COUNT(columns) - 1 };
-
-/* The pictures that cannot be read, as rows with an "error" and no class. */
-typedef struct unreadable_list {
-    struct cli *cli;
-    json_t *rows;
-    char first[512];
-} unreadable_list;
-
-static void on_unreadable(void *user, const char *picture, const char *sentence) {
-    unreadable_list *list = user;
-    if (json_array_size(list->rows) == 0)
-        snprintf(list->first, sizeof list->first, "%.*s", (int)report_cut(sentence, 500), sentence);
-    cli_note(list->cli, "left out: %s", sentence);
-    json_array_append_new(list->rows,
-                          json_pack("{s:o,s:n,s:n,s:n,s:n,s:n,s:o}", "picture", report_text(picture), "adapter", "rank",
-                                    "class", "class_index", "probability", "error", report_text(sentence)));
-}
 
 /* The adapters of one command. texts: a copy of the option's value, cut into names by NULs. */
 typedef struct adapter_list {
@@ -93,10 +77,6 @@ static adatom_status load_adapters(struct cli *cli, const char *list, adapter_li
     return out->count ? ADATOM_OK : cli_fail(cli, ADATOM_USAGE, "--adapter names no adapter");
 }
 
-static bool on_decoded(void *user, const adatom_progress *now) {
-    return cli_progress(((unreadable_list *)user)->cli, now);
-}
-
 static adatom_status open_pictures(unreadable_list *unreadable, const picture_options *pictures,
                                    const device_options *device, const adatom_model *model, const char *const *paths,
                                    size_t count, adatom_dataset **out) {
@@ -105,9 +85,7 @@ static adatom_status open_pictures(unreadable_list *unreadable, const picture_op
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     adatom_dataset_params params = cli_dataset_params(cli, &none, device->threads, "", cli_picture_form(&m));
-    params.user = unreadable;
-    params.progress = on_decoded;
-    params.unreadable = on_unreadable;
+    unreadable_watch(unreadable, &params);
     progress_start(&cli->progress, "pictures", 0);
     const adatom_status status = adatom_dataset_open_pictures(cli->ctx, paths, count, &params, out);
     progress_clear(&cli->progress);
@@ -166,6 +144,17 @@ static adatom_status add_predictions(struct cli *cli, const classify_options *o,
     return ADATOM_OK;
 }
 
+/* Adds a row with an "error" and no class for each picture that cannot be read. */
+static void add_unreadable(const unreadable_list *unreadable, json_t *rows) {
+    size_t i;
+    json_t *one;
+    json_array_foreach(unreadable->rows, i, one) {
+        json_t *picture = json_object_get(one, "picture"), *error = json_object_get(one, "error");
+        json_array_append_new(rows, json_pack("{s:O,s:n,s:n,s:n,s:n,s:n,s:O}", "picture", picture, "adapter", "rank",
+                                              "class", "class_index", "probability", "error", error));
+    }
+}
+
 /* device, dataset and predictions are NULL if no picture could be read. */
 static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output,
                             const adatom_model *model, const adatom_device *device, const adatom_dataset *dataset,
@@ -187,7 +176,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
         json_object_set_new(document, "time",
                             json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
     }
-    json_array_extend(rows, unreadable->rows);
+    add_unreadable(unreadable, rows);
     if (model)
         json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
     json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
@@ -199,10 +188,8 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
                              .columns = columns,
                              .column_count = is_table && !bad && !p.lost ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
     TRY(report_write(cli, output, &r));
-    if (bad)
-        status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s",
-                          unreadable->first);
-    else if (p.lost)
+    TRY(unreadable_end(unreadable));
+    if (p.lost)
         status =
             cli_fail(cli, ADATOM_CHECK_FAILED,
                      "%zu of %zu answers are missing: class scores are not finite (the adapter's training diverged)",

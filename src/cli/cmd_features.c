@@ -1,5 +1,5 @@
 #include "report.h"
-#include "terminal.h"
+#include "unreadable.h"
 #include <adatom/features.h>
 
 #include <stdlib.h>
@@ -38,33 +38,12 @@ static const report_column columns[] = {
     {"type", CELL_TEXT, "type", NULL},        {"left out", CELL_COUNT, "unreadable", NULL},
     {"seconds", CELL_NUMBER, "seconds", NULL}};
 
-/* The pictures that cannot be read; the first one's sentence. */
-typedef struct unreadable_list {
-    struct cli *cli;
-    json_t *rows;
-    char first[512];
-} unreadable_list;
-
-static void on_unreadable(void *user, const char *picture, const char *sentence) {
-    unreadable_list *list = user;
-    if (json_array_size(list->rows) == 0)
-        snprintf(list->first, sizeof list->first, "%.*s", (int)report_cut(sentence, 500), sentence);
-    cli_note(list->cli, "left out: %s", sentence);
-    json_array_append_new(list->rows,
-                          json_pack("{s:o,s:o}", "picture", report_text(picture), "error", report_text(sentence)));
-}
-
-static bool on_listed(void *user, const adatom_progress *now) {
-    return cli_progress(((unreadable_list *)user)->cli, now);
-}
-
 static adatom_status report(struct cli *cli, const features_options *o, const adatom_dataset *features,
                             const adatom_device *device, const unreadable_list *unreadable, double seconds) {
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_device_info i = ADATOM_INIT(adatom_device_info);
     const char *name = NULL;
     size_t first, count;
-    const size_t bad = json_array_size(unreadable->rows);
     adatom_dataset_describe(features, &d);
     adatom_device_describe(device, &i);
     const bool labelled = adatom_dataset_class(features, 0, &name, &first, &count) == ADATOM_OK && *name;
@@ -77,16 +56,14 @@ static adatom_status report(struct cli *cli, const features_options *o, const ad
     json_object_set_new(document, "results",
                         json_pack("[{s:o,s:I,s:i,s:i,s:s,s:I,s:f}]", "file", report_text(o->output), "images",
                                   (json_int_t)d.images, "classes", labelled ? d.classes : 0, "features", d.features,
-                                  "type", o->type, "unreadable", (json_int_t)bad, "seconds", seconds));
+                                  "type", o->type, "unreadable", (json_int_t)json_array_size(unreadable->rows),
+                                  "seconds", seconds));
     const output_options output = {.format = o->format, .file = o->file};
     const struct report r = {
         .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
     adatom_status status = report_write(cli, &output, &r);
     json_decref(document);
-    if (status == ADATOM_OK && bad)
-        status = cli_fail(cli, ADATOM_BAD_DATA, "%zu picture%s could not be read: %s", bad, bad == 1 ? "" : "s",
-                          unreadable->first);
-    return status;
+    return status == ADATOM_OK ? unreadable_end(unreadable) : status;
 }
 
 adatom_status cmd_features(struct cli *cli, int argc, char **argv) {
@@ -130,9 +107,7 @@ adatom_status cmd_features(struct cli *cli, int argc, char **argv) {
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &m);
     adatom_dataset_params listed = cli_dataset_params(cli, &data, device_values.threads, "", cli_picture_form(&m));
-    listed.user = &unreadable;
-    listed.progress = on_listed;
-    listed.unreadable = on_unreadable;
+    unreadable_watch(&unreadable, &listed);
     TRY(adatom_dataset_list(cli->ctx, paths, path_count, o.classes, &listed, &pictures));
     TRY(cli_open_device(cli, &device_values, &device));
     const adatom_features_params params = {.size = sizeof params,

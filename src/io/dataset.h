@@ -361,8 +361,8 @@ typedef struct ad_listing ad_listing;
 /* Decodes pictures first .. first + count - 1 into pixels (count*size*size*3 bytes) and marks in bad[count] those that
  * cannot be read and that the caller wants to leave out; any other failure is one. */
 adatom_status ad_listing_read(ad_listing *listing, size_t first, size_t count, uint8_t *pixels, uint8_t *bad);
-/* Warns of damaged pictures that were taken since the last call, and returns how many there were in all. */
-size_t ad_listing_damaged(ad_listing *listing);
+/* Warns of damaged pictures that were taken since the first one was last read, and returns how many they are. */
+size_t ad_listing_damaged(const ad_listing *listing);
 void ad_listing_destroy(ad_listing *listing);
 adatom_context *ad_dataset_context(const adatom_dataset *dataset);
 /* The listing of a data set that is one, else NULL. */

@@ -88,19 +88,6 @@ static adatom_status take_label_file(reading *r, const char *name, const void *b
 
 /* ---- safetensors ---- */
 
-static void as_file_tensor(const ad_safetensors *file, const ad_st_tensor *from, ad_file_tensor *to) {
-    static const ad_number_type types[] = {
-        [AD_ST_F32] = AD_NUMBER_F32, [AD_ST_F16] = AD_NUMBER_F16, [AD_ST_BF16] = AD_NUMBER_BF16,
-        [AD_ST_F64] = AD_NUMBER_F64, [AD_ST_I64] = AD_NUMBER_I64, [AD_ST_I32] = AD_NUMBER_I32};
-    *to = (ad_file_tensor){.name = from->name,
-                           .type = types[from->type],
-                           .rank = from->rank,
-                           .elements = from->elements,
-                           .data = file->data + from->begin};
-    memcpy(to->shape, from->shape, sizeof to->shape);
-    ad_file_tensor_pack(to);
-}
-
 /* A member of the metadata that is an array of names, `count` of them (0: any number); NULL in *out: it is not there.
  */
 static adatom_status take_names(reading *r, const char *key, size_t count, json_t **json, const char ***out) {
@@ -166,10 +153,10 @@ static adatom_status take_safetensors(reading *r) {
     if (!features)
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s' has no tensor '" AD_FEATURES_TENSOR "' [pictures, numbers]%s",
                        r->rows.name, ad_safetensors_metadata(&r->file, "adatom") ? ", but is a model" : "");
-    as_file_tensor(&r->file, features, &r->rows.numbers);
+    ad_safetensors_tensor(&r->file, features, &r->rows.numbers);
     AD_TRY(ad_feature_rows_check(r->ctx, r->rows.name, &r->rows.numbers));
     if (labels) {
-        as_file_tensor(&r->file, labels, &numbers);
+        ad_safetensors_tensor(&r->file, labels, &numbers);
         AD_TRY(take_labels(r, r->rows.name, &numbers));
         AD_TRY(take_names(r, AD_FEATURES_CLASSES, 0, &r->classes, &r->names));
         r->rows.classes = r->names;

@@ -29,8 +29,9 @@ typedef struct ad_feature_rows {
 adatom_status ad_feature_rows_check(adatom_context *ctx, const char *name, const ad_file_tensor *numbers);
 adatom_status ad_feature_rows_wrap(adatom_context *ctx, const ad_feature_rows *rows, adatom_dataset **out);
 
-/* "F.npy" becomes "F" and the suffix; ad_free(). NULL: the name has another ending (no failure), or out of memory. */
+/* Whether the name ends in ".npy". */
 bool ad_features_is_npy(const char *path);
+/* Of such a name, "F.npy", "F" and the suffix; ad_free(). NULL: out of memory. */
 char *ad_features_beside(adatom_context *ctx, const char *path, const char *suffix);
 /* Of a file's numbers, labels and names. */
 uint64_t ad_features_hash(const void *numbers, size_t number_bytes, const void *labels, size_t label_bytes,

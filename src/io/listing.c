@@ -12,8 +12,7 @@ struct ad_listing {
     ad_shapes shapes;
     ad_places places;
     ad_unreadable unreadable;
-    ad_problems problems; /* what was taken though damaged */
-    size_t damaged;       /* of that, what a warning told of */
+    ad_problems problems; /* what was taken though damaged, since the first picture was read */
 };
 
 void ad_listing_destroy(ad_listing *listing) {
@@ -23,17 +22,16 @@ void ad_listing_destroy(ad_listing *listing) {
     ad_free(listing);
 }
 
-size_t ad_listing_damaged(ad_listing *listing) {
-    const size_t damaged = listing->problems.damaged_taken;
-    if (damaged > listing->damaged) ad_warn_of_damaged(&listing->problems);
-    listing->damaged = damaged;
-    return damaged;
+size_t ad_listing_damaged(const ad_listing *listing) {
+    ad_warn_of_damaged(&listing->problems);
+    return listing->problems.damaged_taken;
 }
 
 adatom_status ad_listing_read(ad_listing *l, size_t first, size_t count, uint8_t *pixels, uint8_t *bad) {
     const size_t stride = (size_t)l->p.image_size * (size_t)l->p.image_size * 3;
     adatom_status status = ADATOM_OK;
     memset(bad, 0, count);
+    if (first == 0) l->problems.damaged_taken = 0;
     if (l->drawn) {
         AD_TRY(ad_interrupted(l->ctx));
         ad_shapes_draw(&l->shapes, first, count, l->p.image_size, l->p.threads, pixels);
@@ -118,7 +116,6 @@ adatom_status adatom_dataset_list(adatom_context *context, const char *const *pa
     if (!(l = ad_calloc(context, 1, sizeof *l))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     l->ctx = context;
     l->p = p;
-    l->problems.ctx = context;
     l->unreadable.params = &l->p;
     if (p.background && !(l->background = ad_strdup(context, p.background))) AD_TRY(ADATOM_OUT_OF_MEMORY);
     l->p.background = l->background;

@@ -225,6 +225,19 @@ const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key)
     return json_string_value(json_object_get(json_object_get(file->header, METADATA), key));
 }
 
+void ad_safetensors_tensor(const ad_safetensors *file, const ad_st_tensor *tensor, ad_file_tensor *out) {
+    static const ad_number_type numbers[] = {
+        [AD_ST_F32] = AD_NUMBER_F32, [AD_ST_F16] = AD_NUMBER_F16, [AD_ST_BF16] = AD_NUMBER_BF16,
+        [AD_ST_F64] = AD_NUMBER_F64, [AD_ST_I64] = AD_NUMBER_I64, [AD_ST_I32] = AD_NUMBER_I32};
+    *out = (ad_file_tensor){.name = tensor->name,
+                            .type = numbers[tensor->type],
+                            .rank = tensor->rank,
+                            .elements = tensor->elements,
+                            .data = file->data + tensor->begin};
+    memcpy(out->shape, tensor->shape, sizeof out->shape);
+    ad_file_tensor_pack(out);
+}
+
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i) {
     const unsigned char *at = file->data + tensor->begin + i * types[tensor->type].bytes;
     float value;

@@ -3,7 +3,7 @@
 #ifndef AD_IO_SAFETENSORS_H
 #define AD_IO_SAFETENSORS_H
 
-#include "base/base.h"
+#include "io/file_tensor.h"
 
 #define AD_ST_RANK 8
 /* The largest file that is read. */
@@ -43,6 +43,8 @@ const ad_st_tensor *ad_safetensors_find(const ad_safetensors *file, const char *
 /* The value of a metadata key, or NULL. Owned by the file. */
 const char *ad_safetensors_metadata(const ad_safetensors *file, const char *key);
 static inline bool ad_safetensors_is_float(const ad_st_tensor *tensor) { return tensor->type < AD_ST_I64; }
+/* The tensor as one of any kind of file; *out points into the file. */
+void ad_safetensors_tensor(const ad_safetensors *file, const ad_st_tensor *tensor, ad_file_tensor *out);
 /* Element i of a tensor of floats, as float32 (half precision is converted exactly); i < tensor->elements. */
 float ad_safetensors_float(const ad_safetensors *file, const ad_st_tensor *tensor, size_t i);
 

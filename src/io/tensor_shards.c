@@ -10,26 +10,14 @@
 enum { MOST_SHARDS = 1024 };
 
 adatom_status ad_tensor_shards_fill(adatom_context *ctx, ad_tensor_file *file) {
-    static const ad_number_type types[] = {
-        [AD_ST_F32] = AD_NUMBER_F32, [AD_ST_F16] = AD_NUMBER_F16,     [AD_ST_BF16] = AD_NUMBER_BF16,
-        [AD_ST_F64] = AD_NUMBER_F64, [AD_ST_I64] = AD_NUMBER_INTEGER, [AD_ST_I32] = AD_NUMBER_INTEGER};
     size_t count = 0;
     for (size_t s = 0; s < file->shard_count; s++) count += file->shards[s].count;
     if (!(file->tensors = ad_calloc(ctx, count, sizeof *file->tensors))) return ADATOM_OUT_OF_MEMORY;
     for (size_t s = 0; s < file->shard_count; s++) {
         const ad_safetensors *shard = &file->shards[s];
         file->is_model |= ad_safetensors_metadata(shard, "adatom") != NULL;
-        for (size_t i = 0; i < shard->count; i++) {
-            const ad_st_tensor *from = &shard->tensors[i];
-            ad_file_tensor *to = &file->tensors[file->count++];
-            *to = (ad_file_tensor){.name = from->name,
-                                   .type = types[from->type],
-                                   .rank = from->rank,
-                                   .elements = from->elements,
-                                   .data = shard->data + from->begin};
-            memcpy(to->shape, from->shape, sizeof to->shape);
-            ad_file_tensor_pack(to);
-        }
+        for (size_t i = 0; i < shard->count; i++)
+            ad_safetensors_tensor(shard, &shard->tensors[i], &file->tensors[file->count++]);
     }
     return ad_tensor_file_sort(ctx, file);
 }

@@ -51,8 +51,15 @@ done
 "$ADATOM" data info few --size 16 -o json >info.json 2>err
 same "$(get info.json dataset.hash)" "$hash" "hash by data info"
 rm few/list.csv
-mkdir loose && cp new/*/20.ppm loose 2>/dev/null
-i=0; for class in new/*; do cp "$class/20.ppm" loose/$i.ppm; i=$((i + 1)); done; rm -f loose/20.ppm
+# Classes from elsewhere make other data of pictures that had none.
+$features few --no-classes -o bare.safetensors --format json >bare.json 2>err || complain "features without classes: $(tail -n 1 err)"
+{ echo filename,label; for class in few/*; do for file in "$class"/*; do echo "$file,${class#few/}"; done; done; } >bare.csv
+"$ADATOM" episodes --device cpu --features bare.safetensors --labels bare.csv --way 4 --query 2 --tasks 2 -o json >labelled.json 2>err ||
+    complain "labels beside: $(tail -n 1 err)"
+same "$(get labelled.json dataset.model_hash)" "$(get bare.json dataset.model_hash)" "network of labelled features"
+[ "$(get labelled.json dataset.hash)" != "$(get bare.json dataset.hash)" ] || complain "data with classes have the hash of data without"
+mkdir loose
+i=0; for class in new/*; do cp "$class/20.ppm" loose/$i.ppm; i=$((i + 1)); done
 for spec in loose 'new/*/20.ppm' '--no-classes new'; do
     $features $spec -o L.safetensors --format json >L.json 2>err || complain "$spec: $(tail -n 1 err)"
     same "$(get L.json results.0.classes)" 0 "$spec has no classes"
@@ -75,6 +82,8 @@ expect 0 'adapts the network, and there are only its features' "$ADATOM" adapt -
 "$ADATOM" classify --device cpu --adapter by_features --features new.safetensors -o csv 2>err | cut -d, -f2- >by_features.csv
 same "$(wc -l <by_features.csv | tr -d ' ')" 41 "rows"
 cmp -s by_pictures.csv by_features.csv || complain "features are classified otherwise than pictures"
+cp -r by_features odd && sed -i 's/"method": {/&"layers": 5, "last": "x",/' odd/adapter_config.json
+expect 0 'head, 5 classes' "$ADATOM" inspect "$model" --adapter odd
 expect 0 ' own ' "$ADATOM" classify --device cpu --model "$model" --features new.safetensors
 expect 2 'an adapter is needed' "$ADATOM" classify --device cpu --features new.safetensors
 "$ADATOM" adapt --model "$model" --images few --output normed --adapt norm --steps 3 --device cpu --quiet >out 2>err || complain "adapt"

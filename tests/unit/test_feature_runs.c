@@ -118,6 +118,30 @@ START_TEST(listed_pictures) {
 }
 END_TEST
 
+/* A damaged picture that is taken counts once, however often the features of the listing are computed. */
+START_TEST(damaged_pictures_are_counted_anew) {
+    char path[] = "/tmp/adatom-features-XXXXXX.ppm";
+    const int made = mkstemps(path, 4);
+    ck_assert_int_ge(made, 0);
+    FILE *file = fdopen(made, "wb");
+    fputs("P6 16 16 255\n", file);
+    for (int i = 0; i < 16 * 16; i++) fputc(i, file); /* a third of them */
+    fclose(file);
+    const adatom_dataset_params damaged = {.size = sizeof damaged, .image_size = 16, .allow_truncated = true};
+    const char *const one = path;
+    adatom_dataset *list = NULL;
+    OK(adatom_dataset_list(ctx, &one, 1, true, &damaged, &list));
+    for (int k = 0; k < 2; k++) {
+        adatom_dataset *of = NULL;
+        OK(adatom_features_compute(device, model, list, NULL, &of));
+        ck_assert_uint_eq(about(of).damaged, 1);
+        adatom_dataset_destroy(&of);
+    }
+    adatom_dataset_destroy(&list);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(features_under_an_adapter) {
     adatom_adapter *head = NULL, *norm = NULL;
     adatom_dataset *of[2] = {NULL};
@@ -261,8 +285,7 @@ START_TEST(adapters_of_any_features) {
     char folder[] = "/tmp/adatom-features-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(folder));
     for (size_t k = 0; k < sizeof widths / sizeof *widths; k++) {
-        adatom_dataset *support = table(widths[k], true, 1), *query = table(widths[k], true, 2),
-                       *bare = table(widths[k], false, 2);
+        adatom_dataset *support = table(widths[k], true, 1), *bare = table(widths[k], false, 2);
         adatom_episodes *list = NULL;
         const adatom_episodes_params drawn = {.size = sizeof drawn, .way = 3, .shot = 2, .query = 5, .tasks = 4};
         OK(adatom_episodes_create(ctx, support, &drawn, &list));
@@ -306,7 +329,6 @@ START_TEST(adapters_of_any_features) {
                 ADATOM_BAD_DATA, "has no classes");
         adatom_episodes_destroy(&list);
         adatom_dataset_destroy(&support);
-        adatom_dataset_destroy(&query);
         adatom_dataset_destroy(&bare);
     }
     char path[64];
@@ -445,6 +467,7 @@ int main(int argc, char **argv) {
     tcase_add_test(tests, adapters_of_any_features);
     tcase_add_test(tests, adapters_of_known_features);
     if (!vulkan) {
+        tcase_add_test(tests, damaged_pictures_are_counted_anew);
         tcase_add_test(tests, features_under_an_adapter);
         tcase_add_test(tests, what_features_cannot_do);
         tcase_add_test(tests, changed_files);

@@ -321,6 +321,10 @@ START_TEST(saved_and_loaded) {
     }
     ck_assert_int_eq(adatom_features_save(d, in_test("F.npz"), NULL), ADATOM_USAGE);
     ck_assert_int_eq(adatom_features_check(ctx, in_test("no/F.npy")), ADATOM_IO);
+    ck_assert_int_eq(mkdir(in_test("D.labels.csv"), 0777), 0); /* where the list would be */
+    ck_assert_int_eq(adatom_features_check(ctx, in_test("D.npy")), ADATOM_IO);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "D.labels.csv"));
+    OK(adatom_features_check(ctx, in_test("D.safetensors")));
     adatom_dataset_destroy(&d);
     /* Beside X.npy its labels are found; of two files of them one must be named, and a third may be. */
     OK(load(in_test("F.npy"), in_test("F.labels.csv"), &d));
