@@ -305,6 +305,35 @@ START_TEST(test_choice_and_repetition) {
 }
 END_TEST
 
+/* A task is asked about both of its folds and learns from neither: which of them is named first changes no answer. */
+START_TEST(test_two_folds_left_out) {
+    enum { ASKS = 3, PICTURES = 64, NOT_ASKED = 9 };
+    static const int32_t leaves[ASKS][2] = {{0, 1}, {1, 0}, {0, AD_FOLD_NONE}};
+    const adatom_method means = {.size = sizeof means, .adapt = ADATOM_ADAPT_CENTROID};
+    const adatom_fit_params p = {.size = sizeof p, .method = &means, .estimate = ADATOM_ESTIMATE_FOLDS, .folds = 3};
+    int8_t answers[ASKS][PICTURES];
+    int folds;
+    world w = make_world(1, 4, ADATOM_SHARING_DEFAULT);
+    ad_adapter_fit f;
+    OK(ad_adapter_fit_open(&f, w.device, w.model, w.pictures, &p));
+    ck_assert_int_eq(f.images, PICTURES);
+    OK(ad_choose_folds(ctx, w.pictures, &f.p, 1, 2, f.fold, &folds));
+    f.folds = ASKS;
+    f.leaves = leaves;
+    memset(answers, NOT_ASKED, sizeof answers);
+    OK(ad_adapter_fit_settle(&f));
+    f.checkpoints[0].answers = answers[0];
+    OK(ad_adapter_fit_ask(&f));
+    for (int i = 0; i < PICTURES; i++) {
+        ck_assert_int_eq(answers[0][i] == NOT_ASKED, f.fold[i] > 1);
+        ck_assert_int_eq(answers[2][i] == NOT_ASKED, f.fold[i] > 0);
+        ck_assert_int_eq(answers[0][i], answers[1][i]);
+    }
+    ad_adapter_fit_close(&f);
+    end_world(&w);
+}
+END_TEST
+
 START_TEST(test_single_pictures_and_dense_models) {
     adatom_choice *choice;
     adatom_adapter *adapter;
@@ -428,6 +457,7 @@ int main(void) {
     tcase_add_test(whole, test_budget_decides);
     tcase_add_test(whole, test_batches_of_parts);
     tcase_add_test(whole, test_choice_and_repetition);
+    tcase_add_test(whole, test_two_folds_left_out);
     tcase_add_test(whole, test_single_pictures_and_dense_models);
     tcase_add_test(whole, test_interrupted);
     tcase_add_test(whole, test_refused);
