@@ -64,12 +64,13 @@ else
     file=$work/$wheel
     echo "get_backbone: $url" >&2
     if command -v curl >/dev/null; then
-        curl --fail --silent --show-error --location --output "$file" "$url" || die "could not download $url; get it in another way and give it with --from"
+        set -- curl --fail --silent --show-error --location --output
     elif command -v wget >/dev/null; then
-        wget --quiet --output-document "$file" "$url" || die "could not download $url; get it in another way and give it with --from"
+        set -- wget --quiet --output-document
     else
         die "neither curl nor wget is here to download $url; install one, or give the file with --from"
     fi
+    "$@" "$file" "$url" || die "could not download $url; get it in another way and give it with --from"
 fi
 got=$(sha256sum <"$file")
 [ "${got%% *}" = "$sha256" ] || die "'$file' has the sha256 ${got%% *}, the published package $sha256: it is another file, or damaged; nothing was made of it"

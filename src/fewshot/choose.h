@@ -93,6 +93,9 @@ enum {
 };
 unsigned ad_choose_rates(adatom_adapt_kind kind);
 
+/* Tasks of a run: one for each two folds. */
+static inline int ad_choose_pairs(int folds) { return folds * (folds - 1) / 2; }
+
 /* Fills in the choice's runs and candidates, its budget, and in *folds the parts to deal the pictures into. */
 adatom_status ad_choose_plan(const ad_choose_scope *scope, adatom_choice *choice, int *folds);
 /* Pictures of a step of a task that leaves out `out` folds, `away` of the pictures. Tasks of the search, which leave

@@ -112,6 +112,7 @@ int ad_choose_batch(int batch, double images, int out, double away) {
 
 /* Multiply-adds of `tasks` tasks that leave out so many of the folds, for so many steps with so many read-outs. */
 static double task_work(const ad_choose_scope *s, int rank, int tasks, int out, int folds, int steps, int readouts) {
+    if (folds == 0) return 0; /* nothing can be left out: there is no search */
     const double away = (double)s->asked * out / folds;
     const double batch = ad_choose_batch(batch_of(s, rank), (double)s->images, out, away);
     return tasks * s->picture_work * (kinds[rank].passes * batch * steps + away * readouts);
@@ -122,7 +123,7 @@ static double kind_work(const ad_choose_scope *s, int rank, const struct level *
     int steps[AD_CHOOSE_STEPS];
     const int folds = folds_at(s, level), count = list_steps(s, rank, level, steps);
     if (!kinds[rank].passes) return 0;
-    return count_rates(s, rank, level) * task_work(s, rank, folds * (folds - 1) / 2, 2, folds, steps[count - 1], count);
+    return count_rates(s, rank, level) * task_work(s, rank, ad_choose_pairs(folds), 2, folds, steps[count - 1], count);
 }
 
 /* The outer split, where the dearest is chosen. */

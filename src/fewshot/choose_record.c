@@ -63,7 +63,7 @@ static void measure(const adatom_choice *c, int index, adatom_candidate *out) {
     int answers;
     const int right = ad_choose_right(&table, index, AD_CHOOSE_BY_ALL, &answers);
     out->tested = c->info.tested;
-    out->tasks = c->info.folds * (c->info.folds - 1) / 2;
+    out->tasks = ad_choose_pairs(c->info.folds);
     out->accuracy = answers ? (double)right / answers : 0;
     adatom_wilson_interval((uint64_t)(out->accuracy * out->tested + 0.5), (uint64_t)out->tested, &out->low, &out->high);
 }

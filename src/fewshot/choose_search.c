@@ -225,7 +225,7 @@ done:
 
 static adatom_status try_all(search *s) {
     adatom_choice *c = s->choice;
-    const int pairs = c->info.folds * (c->info.folds - 1) / 2;
+    const int pairs = ad_choose_pairs(c->info.folds);
     adatom_status status = ADATOM_OK;
     bool any = false;
     int32_t(*leaves)[2] = ad_malloc(s->ctx, (size_t)pairs, sizeof *leaves);
@@ -390,7 +390,8 @@ done:
 /* The units of progress that the search will have told in the end, if the estimate is of the dearest. */
 static size_t total_work(const search *s) {
     const adatom_choice *c = s->choice;
-    const double folds = c->info.folds, pairs = folds * (folds - 1) / 2, images = c->images, one = pictures_of(s, 1);
+    const double folds = c->info.folds, pairs = ad_choose_pairs(c->info.folds), images = c->images,
+                 one = pictures_of(s, 1);
     double sum = pairs * c->run_count + folds + 1, dearest = 0;
     for (int r = 0; r < c->run_count; r++) {
         const ad_choose_run *run = &c->runs[r];

@@ -64,7 +64,8 @@ static void check_numbers(const setting *s, int number) {
         const double *kept = p.kept + task * p.b.adapted_count;
         /* Much of the block is padding, which has gradient 0 and changes nothing: three in four draws are moved to the
          * next number that has a gradient. */
-        while (k % 4 && kept[e] == 0) e = (e + 1) % p.b.adapted_count;
+        for (size_t seen = 0; k % 4 && kept[e] == 0 && seen < p.b.adapted_count; seen++)
+            e = (e + 1) % p.b.adapted_count;
         double *at = &p.adapted[task * p.b.adapted_count + e], before = *at, sides[2];
         const double h = 1e-6;
         for (int side = 0; side < 2; side++) {
