@@ -78,7 +78,7 @@ size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index);
  * becomes (pixel - mean) / std. */
 typedef struct ad_preparation {
     const char *layout, *archs; /* names of networks, separated by spaces */
-    const char *weights;        /* which of the source's weights */
+    const char *weights;        /* which of the source's weights: names, separated by spaces */
     int size, resize;           /* resize 0: by crop */
     float crop;                 /* size / resize, rounded down, as timm has it */
     adatom_interpolation interpolation;

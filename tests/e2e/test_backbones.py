@@ -3,7 +3,7 @@ residual atoms, logits; and back. Random weights, with running statistics of ran
 
 Run by ctest as e2e_backbones with ADATOM and RUN_MODEL in the environment; exit code 77 where torch or torchvision cannot
 be imported. timm's networks are compared where timm can be imported.
-Arguments: names of networks; none: all.
+Arguments: names of networks, or all: these with every comparison; none: all, of which most are compared on the CPU only.
 """
 import sys
 import os
@@ -105,17 +105,18 @@ def check(name, module, layout, size, thorough):
 
 def main():
     torch.set_num_threads(2)
-    wanted = sys.argv[1:] or list(NETWORKS)
+    named = bool(sys.argv[1:])
+    wanted = sys.argv[1:] if named and sys.argv[1:] != ["all"] else list(NETWORKS)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for name in wanted:
             torch.manual_seed(len(name))
             first, second = NETWORKS[name]
-            thorough = name in THOROUGH or bool(sys.argv[1:])
+            thorough = name in THOROUGH or named
             if first:
                 check(name, getattr(torchvision.models, first)(num_classes=CLASSES), "torchvision", 64, thorough)
             if second and timm:
-                check(name, timm.create_model(second, num_classes=CLASSES), "timm", 97, thorough and not first)
+                check(name, timm.create_model(second, num_classes=CLASSES), "timm", 97, named or (thorough and not first))
         os.chdir("/")
     sys.exit(bool(failures))
 
