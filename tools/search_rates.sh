@@ -7,8 +7,8 @@
 # settings by the mean over both shots. $ADATOM: another binary; $EPISODES: how many (40; ten times that for classifiers
 # on a frozen backbone); $RATES and $STEPS: what is tried of what adapts (0.0003,0.001,0.003,0.01, but of full always
 # 0.0001,0.0003,0.001,0.003; 5,10,20: backbones of others like 30 and more); $METHODS: which are searched (norm full lora
-# dora bora atoms+norm, which needs norm's; atoms always are); $OPTIONS: more options of `adatom episodes`. A FOLDER of
-# another model, DATA or of other settings is refused.
+# dora bora atoms+norm, which needs norm's; also tsa; atoms always are); $OPTIONS: more options of `adatom episodes`. A
+# FOLDER of another model, DATA or of other settings is refused.
 set -eu
 [ $# -ge 2 ] || { sed -n '2,12s/^# //p' "$0" >&2; exit 2; }
 model=$1 data=$2 folder=${3:-rate-search}
@@ -19,7 +19,7 @@ rates=${RATES:-0.0003,0.001,0.003,0.01} steps=${STEPS:-5,10,20}
 methods=${METHODS:-norm full lora dora bora atoms+norm}
 for method in $methods; do
     case $method in
-    norm | full | lora | dora | bora) ;;
+    norm | full | lora | dora | bora | tsa) ;;
     atoms+norm)
         case " $methods " in *" norm "*) continue ;; esac
         [ -e "$folder/norm.csv" ] || { echo "search_rates: atoms+norm needs the rate of norm: name norm, too" >&2; exit 2; }
@@ -66,7 +66,7 @@ for method in $methods; do
     case $method in
     norm) search norm --adapt norm --lr "$lr" --lr-norm "$rates" --steps "$steps" ;;
     full) search full --adapt full --lr "$lr" --lr-full 0.0001,0.0003,0.001,0.003 --steps "$steps" ;;
-    lora | dora | bora) search "$method" --adapt "$method" --lr "$lr" --lr-adapter "$rates" --steps "$steps" ;;
+    lora | dora | bora | tsa) search "$method" --adapt "$method" --lr "$lr" --lr-adapter "$rates" --steps "$steps" ;;
     esac
 done
 # Atoms and norms have been searched apart; this searches how their best rates go together.
