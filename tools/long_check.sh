@@ -5,6 +5,7 @@
 #   fuzz         N minutes (10) of each fuzz target, two at a time, with what processor time the other parts leave
 #   swiftshader  the kernel check and episodes on another software driver, SwiftShader, of Debian's chromium-common
 #   faults       1000 failing allocations and 1000 failing file calls of each kind in each command
+#   backbones    every network of torchvision and timm against PyTorch, on both engines, with residual atoms and back
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
 # Ends with a line for each part; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target
 # fail: build-long/fuzz/NAME.
@@ -17,9 +18,9 @@ while [ $# -gt 0 ]; do
         minutes=${2-}
         shift
         ;;
-    address | thread | fuzz | swiftshader | faults | limits) parts="$parts $1" ;;
+    address | thread | fuzz | swiftshader | faults | backbones | limits) parts="$parts $1" ;;
     *)
-        sed -n '2,10s/^# \{0,1\}//p' "$0"
+        sed -n '2,11s/^# \{0,1\}//p' "$0"
         [ "$1" = --help ] && exit 0
         exit 2
         ;;
@@ -31,7 +32,7 @@ case $minutes in '' | 0 | *[!0-9]*)
     exit 2
     ;;
 esac
-[ -n "$parts" ] || parts="address thread fuzz swiftshader faults limits"
+[ -n "$parts" ] || parts="address thread fuzz swiftshader faults backbones limits"
 sh tools/setup.sh clang libclang-rt-dev libomp-dev python3-torch python3-torchvision || exit 1
 root=$PWD
 out=$root/build-long
@@ -170,6 +171,28 @@ faults() {
             FIXTURE="$e2e/fixture" SOURCE="$root" CC="${CC:-cc}" sh "tests/e2e/$test.sh" || status=1
     done
     said "failing allocations, writes, syncs, renames and closes: $([ $status -eq 0 ] && echo "nothing found" || echo "see build-long/faults.log")"
+    return $status
+}
+
+# timm is no package of Debian's; what it imports besides is there, or not needed for a network of random weights.
+fetch_timm() {
+    "$out/timm/bin/python" -c "import timm" 2>/dev/null && return 0
+    "${ADATOM_PYTHON:-/usr/bin/python3}" -m venv --system-site-packages "$out/timm" &&
+        "$out/timm/bin/pip" install --quiet --no-deps timm==1.0.9 huggingface_hub safetensors &&
+        "$out/timm/bin/python" -c "import timm"
+}
+
+backbones() {
+    cmake --preset check && cmake --build --preset check || return 1
+    fetch_timm || { said "timm could not be had (pip install timm)"; return 1; }
+    status=0
+    for test in preparation backbones; do
+        env ADATOM="$root/build-check/adatom" RUN_MODEL="$root/build-check/tests/e2e/run_model" \
+            "$out/timm/bin/python" -B "tests/e2e/test_$test.py" $([ $test = preparation ] || echo all) >"$out/backbones.$test" 2>&1 || status=1
+        cat "$out/backbones.$test"
+    done
+    said "$(grep -c '[0-9]e-[0-9][0-9]$' "$out/backbones.backbones") comparisons, $(grep -c FAILED "$out/backbones.backbones") failed;" \
+        "preprocessing: $(sed -n 's/^\([0-9]* compared\).*/\1/p' "$out/backbones.preparation")"
     return $status
 }
 

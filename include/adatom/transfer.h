@@ -64,11 +64,26 @@ typedef struct adatom_import_source_info {
     const char *arch;    /* of adatom_model_arch() */
     const char *layout;  /* of adatom_layout */
     const char *project; /* whose names these are: its address */
+    size_t preparations; /* ways to prepare pictures that are known of its weights; 0: none */
 } adatom_import_source_info;
 /* How many networks by whose names. */
 ADATOM_API size_t adatom_import_sources(void);
 /* One of them; USAGE: there are no more. */
 ADATOM_API adatom_status adatom_import_source(adatom_context *context, size_t index, adatom_import_source_info *out);
+
+/* How pictures are prepared for some of a source's weights: the shorter side is scaled to `resize`, the centre of
+ * image_size x image_size is cropped, and a pixel from 0 to 1 becomes (pixel - mean) / std. Texts are static. */
+typedef struct adatom_import_preparation_info {
+    size_t size;
+    const char *weights; /* names for adatom_import_params, separated by spaces */
+    int image_size, resize;
+    adatom_interpolation interpolation;
+    float mean[3], std[3];
+} adatom_import_preparation_info;
+/* One of a source's ways, first that of its default weights; USAGE: there are no more. */
+ADATOM_API adatom_status adatom_import_preparation(adatom_context *context, size_t source, size_t index,
+                                                   adatom_import_preparation_info *out);
+
 /* The kinds of files, what each holds (holds may be NULL), the names under which checkpoints keep a network, and what
  * may stand before all names of tensors, each in the order in which it is looked for. NULL: there are no more. */
 ADATOM_API const char *adatom_import_format(size_t index, const char **holds);

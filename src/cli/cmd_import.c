@@ -45,7 +45,7 @@ static const arg_option import_table[] = {
            .help = "of pixels from 0 to 1 (default: the source's, or ImageNet's beside --mean)"),
     OPTION("weights", ARG_TEXT, weights, .value = "NAME",
            .help = "which of the source's weights these are, for which pictures are prepared differently: v1 or v2 of "
-                   "torchvision, the tag's beginning of timm (default: the source's default)"),
+                   "torchvision, the tag's beginning of timm (--list tells them; default: the first of its list)"),
     OPTION("list", ARG_FLAG, list, .help = "print which networks and sources are known, and stop"),
     OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the list"),
@@ -69,6 +69,7 @@ static const report_column columns[] = {
     {"network", CELL_TEXT, "network", NULL},
     {"names of", CELL_TEXT, "names", NULL},
     {"project", CELL_TEXT, "project", NULL},
+    {"--weights", CELL_TEXT, "weights", NULL},
 };
 
 /* What `get` has, as an array; for a table, a line of it. */
@@ -94,17 +95,39 @@ static void add_formats(json_t *document, FILE *below) {
     json_object_set_new(document, "formats", list);
 }
 
+/* A row of the list. */
+static adatom_status add_source(struct cli *cli, size_t source, json_t *rows) {
+    adatom_import_source_info info = ADATOM_INIT(adatom_import_source_info);
+    json_t *preparations = json_array();
+    char weights[80] = "";
+    size_t used = 0;
+    adatom_status status = ADATOM_OK;
+    TRY(adatom_import_source(cli->ctx, source, &info));
+    for (size_t i = 0; i < info.preparations; i++) {
+        adatom_import_preparation_info p = ADATOM_INIT(adatom_import_preparation_info);
+        TRY(adatom_import_preparation(cli->ctx, source, i, &p));
+        json_array_append_new(preparations,
+                              json_pack("{s:s,s:i,s:i,s:s,s:[ooo],s:[ooo]}", "weights", p.weights, "image_size",
+                                        p.image_size, "resize", p.resize, "interpolation",
+                                        adatom_interpolation_name(p.interpolation), "mean", report_float(p.mean[0]),
+                                        report_float(p.mean[1]), report_float(p.mean[2]), "std", report_float(p.std[0]),
+                                        report_float(p.std[1]), report_float(p.std[2])));
+        if (used < sizeof weights)
+            used += (size_t)snprintf(weights + used, sizeof weights - used, "%s%s", i ? " " : "", p.weights);
+    }
+    json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s,s:O}", "network", info.arch, "names", info.layout,
+                                          "project", info.project, "weights", weights, "preparations", preparations));
+done:
+    json_decref(preparations);
+    return status;
+}
+
 static adatom_status print_list(struct cli *cli, const import_options *o) {
     json_t *document = report_document("import"), *rows = json_array();
     char *text = NULL;
     size_t size = 0;
     adatom_status status = ADATOM_OK;
-    for (size_t i = 0; i < adatom_import_sources(); i++) {
-        adatom_import_source_info info = ADATOM_INIT(adatom_import_source_info);
-        TRY(adatom_import_source(cli->ctx, i, &info));
-        json_array_append_new(
-            rows, json_pack("{s:s,s:s,s:s}", "network", info.arch, "names", info.layout, "project", info.project));
-    }
+    for (size_t i = 0; i < adatom_import_sources(); i++) TRY(add_source(cli, i, rows));
     json_object_set(document, "networks", rows);
     FILE *below = open_memstream(&text, &size);
     if (!below) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the list of sources"));

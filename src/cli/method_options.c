@@ -19,8 +19,11 @@ static const arg_option method_table[] = {
     OPTION("layers", ARG_TEXT, layers, .value = "NAME[,NAME]",
            .help = "layers that adapt, by the names of 'adatom inspect' or patterns with * and ?: 'layer1*,layer20' "
                    "(default all)"),
-    OPTION("last", ARG_INT, last, .least = 0, .most = 1e6, .value = "N",
-           .help = "of these only the last N that have numbers that adapt; 0: all"),
+    OPTION(
+        "last", ARG_INT, last, .least = 0, .most = 1e6, .value = "N",
+        .help =
+            "of these only the last N that have numbers that adapt; 0: all. What is below runs once a picture, but in "
+            "every step where steps have pictures of their own (mini-batches, augmentation)"),
     OPTION("steps", ARG_INT, steps, .least = 0, .most = 1e6, .value = "N",
            .help = "optimiser steps; 0: the method's default"),
     CHOICE("optimizer", optimizer, optimizers, 1, "optimiser of all methods that take steps (default adam)"),

@@ -123,9 +123,10 @@ static adatom_status check_lowrank(const adatom_adapter *a, const adatom_model *
                        t->module);
     const int rank = ad_lowrank_file(node, &a->lowrank, part, name, shape);
     if (rank == t->rank && memcmp(shape, t->shape, (size_t)rank * sizeof *shape) == 0) return ADATOM_OK;
+    char asks[40] = "asks for";
+    if (a->lowrank.kind != AD_LOWRANK_TSA) snprintf(asks, sizeof asks, "and rank %d ask for", (int)a->lowrank.rank);
     return ad_fail(a->ctx, ADATOM_BAD_DATA,
-                   "the adapter's tensor '%s' does not have the shape that the model's kernel and rank %d ask for",
-                   name, (int)a->lowrank.rank);
+                   "the adapter's tensor '%s' does not have the shape that the model's kernel %s", name, asks);
 }
 
 static adatom_status check_alignment(const adatom_adapter *a, const ad_adapter_tensor *t) {

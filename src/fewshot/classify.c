@@ -161,12 +161,16 @@ static adatom_status make_picture_room(classification *c, const adatom_dataset *
     return ad_row_stream_lay_out(rows, 2, part) ? ad_row_stream_create(rows) : ad_row_stream_too_large(rows, 2 * part);
 }
 
-/* Features are there already: their classifiers are applied on the host. */
-static adatom_status classify_features(classification *c, const adatom_dataset *dataset, size_t results) {
+/* Features are there already: all classifiers are applied on the host. */
+static adatom_status classify_features(classification *c, const adatom_dataset *dataset,
+                                       const adatom_dataset_info *info) {
     enum { AT_ONCE = 4096 };
+    const size_t results = AD_MAX(c->p.adapter_count, (size_t)1);
     size_t *which = ad_calloc(c->ctx, results, sizeof *which);
     adatom_status status = ADATOM_OK;
     if (!which) return ADATOM_OUT_OF_MEMORY;
+    for (size_t r = 0; r < c->p.adapter_count; r++) AD_TRY(ad_adapter_check_features(c->adapters[r], info));
+    AD_TRY(make_predictions(c, results));
     for (size_t r = 0; r < results; r++) which[r] = r;
     c->which = which;
     c->count = results;
@@ -174,7 +178,44 @@ static adatom_status classify_features(classification *c, const adatom_dataset *
         AD_TRY(ad_interrupted(c->ctx));
         take_probabilities(c, at, AD_MIN((size_t)AT_ONCE, c->images - at), adatom_dataset_features(dataset, at), 0);
     }
+    c->out->info.shared = (int)results;
 done:
+    ad_free(which);
+    return status;
+}
+
+static adatom_status classify_pictures(classification *c, const adatom_dataset *dataset,
+                                       const adatom_dataset_info *info) {
+    const size_t adapter_count = c->p.adapter_count, results = AD_MAX(adapter_count, (size_t)1);
+    const int size = c->model->net.image_size;
+    size_t *which = ad_calloc(c->ctx, 2 * results, sizeof *which), moved = 0;
+    size_t shared = adapter_count == 0; /* the model's own classifier */
+    unsigned roles = 0;
+    adatom_status status = ADATOM_OK;
+    c->layers = ad_calloc(c->ctx, (size_t)c->model->net.node_count, sizeof *c->layers);
+    if (!which || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (info->image_size != size)
+        AD_TRY(
+            ad_fail(c->ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info->image_size, size));
+    for (size_t i = 0; i < adapter_count; i++) {
+        unsigned held;
+        AD_TRY(ad_adapter_check(c->adapters[i], c->model, &held, c->layers));
+        if (c->adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
+        if (held)
+            which[results + moved++] = i;
+        else
+            which[shared++] = i;
+        roles |= held;
+    }
+    AD_TRY(make_predictions(c, results));
+    AD_TRY(make_picture_room(c, dataset, size));
+    if (shared) AD_TRY(classify_under(c, 0, which, shared));
+    if (moved) AD_TRY(classify_under(c, roles, which + results, moved));
+    for (size_t i = 0; i < adapter_count; i++)
+        if (c->adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(c, i));
+    c->out->info.shared = (int)shared;
+done:
+    ad_free(c->layers);
     ad_free(which);
     return status;
 }
@@ -201,58 +242,23 @@ static int default_batch(const ad_engine *engine) {
 /* c->p: the caller's. */
 static adatom_status classify(classification *c, const adatom_dataset *dataset, adatom_predictions **out) {
     const double start = ad_seconds();
-    const adatom_model *model = c->model;
-    const adatom_adapter *const *adapters = c->p.adapters;
-    const size_t adapter_count = c->p.adapter_count, results = AD_MAX(adapter_count, (size_t)1);
     adatom_adapter *own = NULL;
     const adatom_adapter *only = NULL;
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
-    adatom_status status;
-    size_t *which = ad_calloc(c->ctx, 2 * results, sizeof *which), shared = 0, moved = 0;
-    c->layers = ad_calloc(c->ctx, (size_t)model->net.node_count, sizeof *c->layers);
-    if (!which || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    adatom_status status = ADATOM_OK;
     adatom_dataset_describe(dataset, &info);
     c->images = info.images;
     if (!c->p.batch) c->p.batch = default_batch(c->session.device->engine);
     c->session.progress.phase = ADATOM_PHASE_CLASSIFYING;
-    c->session.progress.total = results * info.images;
+    c->session.progress.total = AD_MAX(c->p.adapter_count, (size_t)1) * info.images;
     if (c->p.batch < 1)
         AD_TRY(ad_fail(c->ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c->p.batch));
-    if (!info.features && info.image_size != model->net.image_size)
-        AD_TRY(ad_fail(c->ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info.image_size,
-                       model->net.image_size));
-    unsigned roles = 0;
-    if (adapter_count == 0) {
-        AD_TRY(own_classifier(model, &own));
+    if (c->p.adapter_count == 0) {
+        AD_TRY(own_classifier(c->model, &own));
         only = own;
         c->adapters = &only;
-        shared = 1;
     }
-    for (size_t i = 0; i < adapter_count; i++) {
-        unsigned held;
-        if (info.features) {
-            AD_TRY(ad_adapter_check_features(adapters[i], &info));
-            which[shared++] = i;
-            continue;
-        }
-        AD_TRY(ad_adapter_check(adapters[i], model, &held, c->layers));
-        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
-        if (held)
-            which[results + moved++] = i;
-        else
-            which[shared++] = i;
-        roles |= held;
-    }
-    AD_TRY(make_predictions(c, results));
-    if (info.features)
-        AD_TRY(classify_features(c, dataset, results));
-    else
-        AD_TRY(make_picture_room(c, dataset, info.image_size));
-    if (shared && !info.features) AD_TRY(classify_under(c, 0, which, shared));
-    if (moved) AD_TRY(classify_under(c, roles, which + results, moved));
-    for (size_t i = 0; i < adapter_count && !info.features; i++)
-        if (adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(c, i));
-    c->out->info.shared = (int)shared;
+    AD_TRY(info.features ? classify_features(c, dataset, &info) : classify_pictures(c, dataset, &info));
     c->out->info.seconds = ad_seconds() - start;
     c->out->info.images_per_s = (double)c->images / c->out->info.seconds;
     count_lost(c->out);
@@ -262,8 +268,6 @@ done:
     ad_session_clear(&c->session);
     adatom_predictions_destroy(&c->out);
     adatom_adapter_destroy(&own);
-    ad_free(c->layers);
-    ad_free(which);
     return status;
 }
 

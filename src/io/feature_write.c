@@ -112,18 +112,31 @@ static char *list_names(const writing *w, bool classes) {
     return text;
 }
 
+/* How long a JSON text is as a string of another one, which puts a backslash before each of its quotes and backslashes.
+ */
+static size_t length_as_string(const char *text) {
+    size_t length = 0;
+    for (; *text; text++) length += 1 + (*text == '"' || *text == '\\');
+    return length;
+}
+
 static adatom_status write_safetensors(const writing *w) {
     const int64_t shape[2] = {(int64_t)w->info.images, w->info.features};
-    const ad_st_entry entries[] = {
-        {.name = AD_FEATURES_TENSOR, .rank = 2, .shape = shape, .type = w->half ? AD_ST_F16 : AD_ST_F32},
-        {.name = AD_LABELS_TENSOR, .rank = 1, .shape = shape, .type = AD_ST_I32}};
+    const ad_st_entry features = {.name = AD_FEATURES_TENSOR,
+                                  .rank = 2,
+                                  .shape = shape,
+                                  .type = w->half ? AD_ST_F16 : AD_ST_F32},
+                      labels = {.name = AD_LABELS_TENSOR, .rank = 1, .shape = shape, .type = AD_ST_I32};
+    /* The wider numbers come first, so that all are aligned. */
+    const bool labels_first = w->half && w->labelled;
+    const ad_st_entry entries[] = {labels_first ? labels : features, labels_first ? features : labels};
     char *classes = w->labelled ? list_names(w, true) : NULL, *pictures = list_names(w, false), *start = NULL, hash[17];
     bool without = false;
     /* Names that would make a header longer than programs read are left out. */
-    if (pictures && strlen(pictures) > MOST_NAME_BYTES) {
+    if (pictures && length_as_string(pictures) > MOST_NAME_BYTES) {
         ad_log(w->ctx, ADATOM_LOG_WARNING,
                "'%s': the names of %zu pictures take %zu MiB and are left out; rows are in the order of the data",
-               w->path, w->info.images, strlen(pictures) >> 20);
+               w->path, w->info.images, length_as_string(pictures) >> 20);
         free(pictures);
         pictures = NULL;
         without = true;
@@ -149,7 +162,8 @@ static adatom_status write_safetensors(const writing *w) {
                               hash,
                               NULL};
     AD_TRY(ad_safetensors_header(w->ctx, metadata, entries, w->labelled ? 2 : 1, &start, &size));
-    const ad_bytes parts[] = {{start, size}, {w->numbers, w->number_bytes}, {w->labels, label_bytes}};
+    const ad_bytes numbers = {w->numbers, w->number_bytes}, classed = {w->labels, label_bytes};
+    const ad_bytes parts[] = {{start, size}, labels_first ? classed : numbers, labels_first ? numbers : classed};
     AD_TRY(ad_write_stage_parts(w->ctx, w->path, parts, AD_COUNT(parts), &staged));
     AD_TRY(ad_write_commit(w->ctx, w->path, &staged));
 done:

@@ -51,15 +51,12 @@ static bool ignored(const importing *in, const reading *r, const char *name) {
     return ad_name_map_omits(&in->map, name);
 }
 
-/* Whether a tensor has the numbers that `outer` needs: a linear layer's [o,c] is a 1x1 kernel. */
+/* Whether a tensor has the numbers that `outer` needs. 1s at the end of a shape make no difference: a 1x1 kernel may be
+ * the [o,c] of a linear layer, and torchvision's factors before a residual sum are [c,1,1]. */
 static bool fits(const ad_outer *outer, const ad_file_tensor *tensor) {
-    const int rank = outer->rank;
-    const bool same =
-        memcmp(tensor->shape, outer->shape, (size_t)AD_MIN(rank, tensor->rank) * sizeof *outer->shape) == 0;
-    if (tensor->rank == rank) return same;
-    if (outer->kind == AD_OUTER_KERNEL) return same && tensor->rank == 2 && outer->shape[2] * outer->shape[3] == 1;
-    /* torchvision's factors before a residual sum are [c,1,1] */
-    return same && rank == 1 && tensor->elements == (size_t)outer->shape[0];
+    const size_t both = (size_t)AD_MIN(outer->rank, tensor->rank);
+    return memcmp(tensor->shape, outer->shape, both * sizeof *outer->shape) == 0 &&
+           (tensor->rank == outer->rank || tensor->elements == ad_outer_elements(outer));
 }
 
 /* Which tensors of the file the list uses (taken), and how many of the list are found and missing; exact: one of

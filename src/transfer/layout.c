@@ -24,6 +24,10 @@
     [AD_PART_LONE] = {"blocks.%S.%b.conv_dw", "blocks.%S.%b.bn1"},                                                     \
     [AD_PART_LONE_PROJECT] = {"blocks.%S.%b.conv_pw", "blocks.%S.%b.bn2"},                                             \
     [AD_PART_SQUEEZE] = {"blocks.%S.%b.se.conv_reduce"}, [AD_PART_EXCITE] = {"blocks.%S.%b.se.conv_expand"}
+#define TIMM_CONVNEXT                                                                                                  \
+    [AD_PART_STEM] = {"stem.0", "stem.1"},                                                                             \
+    [AD_PART_DEPTHWISE] = {"stages.%S.blocks.%b.conv_dw", "stages.%S.blocks.%b.norm"},                                 \
+    [AD_PART_DOWNSAMPLE] = {"stages.%S.downsample.1", "stages.%S.downsample.0"}
 
 #define TORCHVISION "torchvision", "https://github.com/pytorch/vision"
 #define TIMM "timm", "https://github.com/huggingface/pytorch-image-models"
@@ -62,7 +66,7 @@ const ad_layout ad_layouts[] = {
                [AD_PART_SQUEEZE] = {"features.%N.block.%m.fc1"},
                [AD_PART_EXCITE] = {"features.%N.block.%m.fc2"},
                [AD_PART_TOP] = {"features.%N.0", "features.%N.1"},
-               [AD_PART_HIDDEN] = {"classifier.0"}},
+               [AD_PART_HIDDEN] = {"classifier.0", .linear = true}},
      .head = "classifier.3"},
     {TORCHVISION, EFFICIENTNETS,
      .parts = {[AD_PART_STEM] = {"features.0.0", "features.0.1"},
@@ -78,10 +82,10 @@ const ad_layout ad_layouts[] = {
     {TORCHVISION, CONVNEXTS,
      .parts = {[AD_PART_STEM] = {"features.0.0", "features.0.1"},
                [AD_PART_DEPTHWISE] = {"features.%D.%b.block.0", "features.%D.%b.block.2"},
-               [AD_PART_EXPAND] = {"features.%D.%b.block.3"},
-               [AD_PART_PROJECT] = {"features.%D.%b.block.5"},
+               [AD_PART_EXPAND] = {"features.%D.%b.block.3", .linear = true},
+               [AD_PART_PROJECT] = {"features.%D.%b.block.5", .linear = true},
                [AD_PART_DOWNSAMPLE] = {"features.%d.1", "features.%d.0"}},
-     .scale = "features.%D.%b.layer_scale", .top = "classifier.0", .head = "classifier.2"},
+     .scale = "features.%D.%b.layer_scale", .scale_planes = true, .top = "classifier.0", .head = "classifier.2"},
     {TIMM, RESNETS, .parts = {RESNET}, .head = "fc"},
     {TIMM,
      {"vgg16_bn"},
@@ -111,13 +115,20 @@ const ad_layout ad_layouts[] = {
      .head = "classifier",
      .epsilon = 1e-3f,
      .padding = ADATOM_PADDING_SAME},
-    {TIMM, CONVNEXTS,
-     .parts = {[AD_PART_STEM] = {"stem.0", "stem.1"},
-               [AD_PART_DEPTHWISE] = {"stages.%S.blocks.%b.conv_dw", "stages.%S.blocks.%b.norm"},
-               [AD_PART_EXPAND] = {"stages.%S.blocks.%b.mlp.fc1"},
-               [AD_PART_PROJECT] = {"stages.%S.blocks.%b.mlp.fc2"},
-               [AD_PART_DOWNSAMPLE] = {"stages.%S.downsample.1", "stages.%S.downsample.0"}},
-     .scale = "stages.%S.blocks.%b.gamma", .top = "head.norm", .head = "head.fc"},
+    {TIMM,
+     {"convnext_atto", "convnext_femto", "convnext_pico", "convnext_nano"},
+     .parts = {TIMM_CONVNEXT, [AD_PART_EXPAND] = {"stages.%S.blocks.%b.mlp.fc1"},
+               [AD_PART_PROJECT] = {"stages.%S.blocks.%b.mlp.fc2"}},
+     .scale = "stages.%S.blocks.%b.gamma",
+     .top = "head.norm",
+     .head = "head.fc"},
+    {TIMM,
+     {"convnext_tiny", "convnext_small", "convnext_base"},
+     .parts = {TIMM_CONVNEXT, [AD_PART_EXPAND] = {"stages.%S.blocks.%b.mlp.fc1", .linear = true},
+               [AD_PART_PROJECT] = {"stages.%S.blocks.%b.mlp.fc2", .linear = true}},
+     .scale = "stages.%S.blocks.%b.gamma",
+     .top = "head.norm",
+     .head = "head.fc"},
     {EFFICIENTNET_LITE_PYTORCH, EFFICIENTNETS_LITE,
      .parts = {[AD_PART_STEM] = {"_conv_stem", "_bn0"},
                [AD_PART_EXPAND] = {"_blocks.%n._expand_conv", "_blocks.%n._bn0"},
@@ -130,8 +141,8 @@ const ad_layout ad_layouts[] = {
     {HUGGINGFACE, CONVNEXTS,
      .parts = {[AD_PART_STEM] = {"embeddings.patch_embeddings", "embeddings.layernorm"},
                [AD_PART_DEPTHWISE] = {"encoder.stages.%S.layers.%b.dwconv", "encoder.stages.%S.layers.%b.layernorm"},
-               [AD_PART_EXPAND] = {"encoder.stages.%S.layers.%b.pwconv1"},
-               [AD_PART_PROJECT] = {"encoder.stages.%S.layers.%b.pwconv2"},
+               [AD_PART_EXPAND] = {"encoder.stages.%S.layers.%b.pwconv1", .linear = true},
+               [AD_PART_PROJECT] = {"encoder.stages.%S.layers.%b.pwconv2", .linear = true},
                [AD_PART_DOWNSAMPLE] = {"encoder.stages.%S.downsampling_layer.1",
                                        "encoder.stages.%S.downsampling_layer.0"}},
      .scale = "encoder.stages.%S.layers.%b.layer_scale_parameter", .top = "layernorm", .head = "classifier"},
@@ -223,19 +234,20 @@ static void add_param(lister *l, ad_outer_kind kind, const char *base, const cha
     outer->rank = ad_param_file(&l->net->params[param], part, name, outer->shape);
 }
 
-/* A parameter whose tensor is no member of a module. */
-static void add_bare(lister *l, const char *name, int param) {
+/* Factors, whose tensor is no member of a module. */
+static void add_scale(lister *l, const char *name, int param, bool planes) {
     ad_outer *outer = &l->list->items[l->list->count++];
     *outer = (ad_outer){.kind = AD_OUTER_PARAM, .node = -1, .param = param};
     snprintf(outer->name, sizeof outer->name, "%s", name);
     outer->rank = ad_param_file(&l->net->params[param], 0, outer->own, outer->shape);
+    while (planes && outer->rank < 3) outer->shape[outer->rank++] = 1;
 }
 
-static void add_kernel(lister *l, int number, const char *conv, const char *prefix) {
+static void add_kernel(lister *l, int number, const char *conv, const char *prefix, bool linear) {
     const ad_node *node = &l->net->nodes[number];
     ad_outer *outer = add(l, AD_OUTER_KERNEL, conv, "weight", prefix, "kernel");
     outer->node = number;
-    outer->rank = 4;
+    outer->rank = linear && node->k == 1 ? 2 : 4;
     memcpy(outer->shape, (int64_t[AD_PARAM_RANK]){node->filters, node->channels, node->k, node->k},
            sizeof outer->shape);
     if (node->bias >= 0) add_param(l, AD_OUTER_PARAM, conv, "bias", prefix, "bias", node->bias, 0);
@@ -260,7 +272,7 @@ static void add_conv(lister *l, int number, const ad_naming *naming, const place
     char conv[100], norm[100], prefix[AD_PARAM_NAME];
     snprintf(prefix, sizeof prefix, "%.*s", (int)(strlen(node->name) - strlen(".conv")), node->name);
     expand(naming->conv, at, conv, sizeof conv);
-    add_kernel(l, number, conv, prefix);
+    add_kernel(l, number, conv, prefix, naming->linear);
     if (bias) {
         ad_outer *outer = add(l, AD_OUTER_BIAS, conv, "bias", prefix, "bias");
         outer->node = number;
@@ -308,7 +320,7 @@ adatom_status ad_layout_list(adatom_context *ctx, const ad_layout *layout, const
         if (node->scale >= 0) {
             char name[100];
             expand(layout->scale, &at, name, sizeof name);
-            add_bare(&l, name, node->scale);
+            add_scale(&l, name, node->scale, layout->scale_planes);
         }
     }
     if (layout->top) add_norm(&l, net->node_count - 1, layout->top);

@@ -16,6 +16,7 @@ enum { AD_LAYOUT_ARCHS = 8, AD_LAYOUT_IGNORED = 4 };
  *   %f the convolution's place in a flat list of all modules; %g the place after it */
 typedef struct ad_naming {
     const char *conv, *norm;
+    bool linear; /* convolutions of one pixel are linear layers there */
 } ad_naming;
 
 typedef struct ad_layout {
@@ -24,6 +25,7 @@ typedef struct ad_layout {
     ad_naming parts[AD_PART_COUNT];
     ad_naming again;   /* second names under which a state_dict lists the layers' tensors */
     const char *scale; /* of the factors before a residual sum */
+    bool scale_planes; /* they have the shape [c,1,1] there, not [c] */
     const char *top;   /* of the norm behind the mean over positions */
     const char *head;
     bool bias;                                  /* convolutions before a batch norm have biases */
@@ -53,9 +55,10 @@ typedef struct ad_outer {
     char name[AD_LAYOUT_NAME]; /* there; prefix not included */
     char own[AD_PARAM_NAME];   /* in a model without decomposition */
     int rank;
-    int64_t shape[AD_PARAM_RANK]; /* a 1x1 kernel [o,c,1,1] may be the [o,c] of a linear layer */
-    int node;                     /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
-    int param, part;              /* of a PARAM or HEAD */
+    int64_t
+        shape[AD_PARAM_RANK]; /* on import 1x1 kernels and factors may also be without, or with, the 1s at the end */
+    int node;                 /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
+    int param, part;          /* of a PARAM or HEAD */
 } ad_outer;
 
 typedef struct ad_outer_list {
@@ -78,7 +81,7 @@ size_t ad_outer_at(const ad_network *net, const ad_outer *outer, size_t index);
  * becomes (pixel - mean) / std. */
 typedef struct ad_preparation {
     const char *layout, *archs; /* names of networks, separated by spaces */
-    const char *weights;        /* which of the source's weights */
+    const char *weights;        /* which of the source's weights: names, separated by spaces */
     int size, resize;           /* resize 0: by crop */
     float crop;                 /* size / resize, rounded down, as timm has it */
     adatom_interpolation interpolation;

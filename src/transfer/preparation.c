@@ -60,11 +60,11 @@ const ad_preparation ad_preparations[] = {
     {"timm", "convnext_tiny convnext_small convnext_base", "dinov3", 224, .crop = 1, BICUBIC, IMAGENET},
     {"timm", "convnext_base", "clip", 256, .crop = 1, BICUBIC, CLIP},
 
-    /* The default_cfgs of timm's models whose names begin with tf_. ns: also right for the tags aa and in1k. */
-    {"timm-tf", "efficientnet_b0", "ns", 224, .crop = 0.875f, BICUBIC, IMAGENET},
-    {"timm-tf", "efficientnet_b1", "ns", 240, .crop = 0.882f, BICUBIC, IMAGENET},
-    {"timm-tf", "efficientnet_b2", "ns", 260, .crop = 0.890f, BICUBIC, IMAGENET},
-    {"timm-tf", "efficientnet_b3", "ns", 300, .crop = 0.904f, BICUBIC, IMAGENET},
+    /* The default_cfgs of timm's models whose names begin with tf_. */
+    {"timm-tf", "efficientnet_b0", "ns aa in1k", 224, .crop = 0.875f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b1", "ns aa in1k", 240, .crop = 0.882f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b2", "ns aa in1k", 260, .crop = 0.890f, BICUBIC, IMAGENET},
+    {"timm-tf", "efficientnet_b3", "ns aa in1k", 300, .crop = 0.904f, BICUBIC, IMAGENET},
     {"timm-tf", "efficientnet_b0", "ap", 224, .crop = 0.875f, BICUBIC, HALVES},
     {"timm-tf", "efficientnet_b1", "ap", 240, .crop = 0.882f, BICUBIC, HALVES},
     {"timm-tf", "efficientnet_b2", "ap", 260, .crop = 0.890f, BICUBIC, HALVES},
@@ -107,7 +107,7 @@ bool ad_preparation_is_for(const ad_preparation *row, const char *layout, const 
 const ad_preparation *ad_preparation_find(const char *layout, const char *arch, const char *weights) {
     for (int i = 0; i < ad_preparation_count; i++) {
         const ad_preparation *row = &ad_preparations[i];
-        if (ad_preparation_is_for(row, layout, arch) && (!weights || strcmp(row->weights, weights) == 0)) return row;
+        if (ad_preparation_is_for(row, layout, arch) && (!weights || has_word(row->weights, weights))) return row;
     }
     return NULL;
 }

@@ -99,6 +99,8 @@ rm -rf cut && cp -r tsa cut && sed -i 's/"TSA"/"LORA"/' cut/adapter_config.json
 expect 4 "'cut': its low-rank adapter lacks a member" $classify --adapter cut new
 rm -rf cut && cp -r tsa cut && sed -i '/"peft_type"/d' cut/adapter_config.json
 expect 4 "lacks the tensor 'layer1.conv'" $classify --adapter cut new
+rm -rf cut && cp -r tsa cut && sed -i 's/\[8,3,1,1\]/[3,8,1,1]/' cut/adapter.safetensors
+expect 4 "layer1.conv.tsa.weight' does not have the shape that the model's kernel asks for$" $classify --adapter cut new
 expect 2 'composed ones' $adapt --images few --output no --adapt lora --conv atoms-first
 expect 2 '257' $adapt --images few --output no --adapt lora --rank 257
 for wrong in 's/"r": 4/"r": 0/' 's/"use_dora": true/"use_dora": 1/' 's/"LORA"/"LOHA"/' 's/"use_bora": false/"use_bora": true/' \
@@ -108,7 +110,7 @@ for wrong in 's/"r": 4/"r": 0/' 's/"use_dora": true/"use_dora": 1/' 's/"LORA"/"L
     expect 4 "'cut': its low-rank adapter" $classify --adapter cut new
 done
 rm -rf cut && cp -r dora cut && sed -i 's/"r": 4/"r": 5/' cut/adapter_config.json
-expect 4 "layer1.conv.lora_A.weight' does not have the shape" $classify --adapter cut new
+expect 4 "layer1.conv.lora_A.weight' does not have the shape that the model's kernel and rank 5 ask for" $classify --adapter cut new
 rm -rf cut && cp -r lora cut && sed -i 's/"use_dora": false/"use_dora": true/' cut/adapter_config.json
 expect 4 "lacks the tensor 'layer1.conv.lora_magnitude_vector'" $classify --adapter cut new
 

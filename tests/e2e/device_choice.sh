@@ -8,6 +8,12 @@ VK_DRIVER_FILES=$driver VK_ICD_FILENAMES=$driver "$ADATOM" devices >out 2>&1
 same $? 134 "exit code with the broken driver: it is not started"
 expect 0 '^centroid ' env VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver" "$ADATOM" episodes $small --device cpu
 expect 0 '^fill ' env VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver" "$ADATOM" doctor --quick --filter fill --device cpu
+# A driver's file that is none: the loader calls that a want of memory.
+echo 'no driver' >garbage.json
+garbage="VK_DRIVER_FILES=garbage.json VK_ICD_FILENAMES=garbage.json"
+expect 0 ' cpu ' env $garbage "$ADATOM" devices
+expect 3 'no usable driver.*file|no device matches' env $garbage "$ADATOM" doctor --quick --filter fill --device vulkan
+expect 0 '^centroid ' env $garbage "$ADATOM" episodes $small
 
 "$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
 export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
@@ -48,8 +54,11 @@ done
 # Vulkan as a whole fails.
 for call in vkCreateInstance vkEnumeratePhysicalDevices; do
     expect 0 "^device: cpu: .*because Vulkan failed: .*$call" env $gpu LAYER_FAIL=$call:0:-1 "$ADATOM" episodes $small
-    expect 1 "^adatom: out of host memory: $call" env $gpu LAYER_FAIL=$call:0:-1 "$ADATOM" episodes $small --device vulkan
     expect 0 ' cpu ' env LAYER_FAIL=$call:0:-1 "$ADATOM" devices
     same "$(grep -c '^warning: no Vulkan device is listed: ' err)" 1 "warnings of $call"
 done
+expect 1 "^adatom: out of host memory: vkEnum" env $gpu LAYER_FAIL=vkEnumeratePhysicalDevices:0:-1 "$ADATOM" episodes $small --device vulkan
+expect 1 "^adatom: vkCreateInstance gave VK_ERROR_INIT" env $gpu LAYER_FAIL=vkCreateInstance:0:-3 "$ADATOM" episodes $small --device vulkan
+expect 3 "^adatom: the Vulkan loader found no usable driver: .*MEMORY.* driver's file" env $gpu LAYER_FAIL=vkCreateInstance:0:-1 \
+    "$ADATOM" episodes $small --device vulkan
 finish

@@ -146,6 +146,11 @@ def written_files():
     with safetensors.safe_open("F.safetensors", "numpy") as file:
         metadata = file.metadata()
     names, pictures = json.loads(metadata["classes"]), json.loads(metadata["pictures"])
+    run("features", "--model", f"{FIXTURE}/model.safetensors", "builtin:shapes/val", "--per-class", "5", "-o", "H.safetensors",
+        "--dtype", "f16", "--device", "cpu")
+    narrow = safetensors.numpy.load_file("H.safetensors")
+    if not np.array_equal(narrow["features"], half) or not np.array_equal(narrow["labels"], tensors["labels"]):
+        complain("H.safetensors holds something else than H.npy")
     note = json.loads(metadata["adatom_features"])
     if not np.array_equal(tensors["features"], array) or tensors["labels"].dtype != np.int32:
         complain("F.safetensors holds something else than F.npy")

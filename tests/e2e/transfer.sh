@@ -92,6 +92,7 @@ expect 0 '^network,names,project' "$ADATOM" import --list --format csv
 "$ADATOM" import --list --format json --output-file list.json || complain "import --list --format json"
 same "$("$ADATOM" import --list --format csv | tail -n +2 | wc -l | tr -d ' ')" "$(get list.json networks.#)" "networks"
 same "$(get list.json networks.0.network)/$(get list.json networks.0.names)" resnet18/torchvision "the first network"
+same "$(get list.json networks.2.weights)/$(get list.json networks.2.preparations.1.resize)" "v2 v1/256" "ResNet-50's weights"
 same "$(get list.json formats.2.name)/$(get list.json wrappers.0)/$(get list.json prefixes.0)" torch.save/state_dict_ema/module. "sources"
 expect 2 '--output FILE is missing' "$ADATOM" import dense.safetensors
 expect 2 'SOURCE is missing' "$ADATOM" import -o no.safetensors

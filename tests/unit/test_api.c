@@ -108,6 +108,7 @@ START_TEST(answers_of_every_size) {
     CHECK_ANSWER(adatom_adapter_class, adatom_adapter_get_class(adapter, 1, out));
     CHECK_ANSWER(adatom_adapter_tensor, adatom_adapter_get_tensor(adapter, model, 0, out));
     CHECK_ANSWER(adatom_import_source_info, adatom_import_source(ctx, 1, out));
+    CHECK_ANSWER(adatom_import_preparation_info, adatom_import_preparation(ctx, 1, 0, out));
     CHECK_ANSWER(adatom_predictions_info, adatom_predictions_describe(predictions, out));
     adatom_predictions_destroy(&predictions);
     adatom_adapter_destroy(&adapter);

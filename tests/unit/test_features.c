@@ -3,6 +3,7 @@
 #include "base/half.h"
 #include "io/feature_rows.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "tests/unit/data_files.h"
 #include "tests/support/hooks.h"
 
@@ -287,6 +288,55 @@ static const adatom_feature_table table = {.size = sizeof table,
                                            .names = row_names,
                                            .name = "table"};
 
+/* Every tensor of a file begins at a multiple of the size of its numbers, and there is no hole between two, however
+ * many numbers there are. */
+START_TEST(tensors_are_aligned) {
+    for (int k = 0; k < 2; k++) {
+        adatom_feature_table odd = table;
+        adatom_dataset *d = NULL;
+        ad_safetensors file = {0};
+        odd.rows = 3;
+        const adatom_features_save_params save = {.size = sizeof save, .half = k};
+        OK(adatom_features_create(ctx, &odd, &d));
+        OK(adatom_features_save(d, in_test("A.safetensors"), &save));
+        adatom_dataset_destroy(&d);
+        OK(ad_safetensors_load(ctx, "A", in_test("A.safetensors"), &file));
+        const ad_st_tensor *features = ad_safetensors_find(&file, "features"),
+                           *labels = ad_safetensors_find(&file, "labels");
+        ck_assert_uint_eq(features->elements, 9);
+        ck_assert_uint_eq(features->end - features->begin, k ? 18 : 36);
+        ck_assert_uint_eq(labels->begin % 4, 0);
+        ck_assert_uint_eq(features->begin % 4, 0);
+        ck_assert_uint_eq(k ? features->begin : labels->begin, k ? labels->end : features->end);
+        ad_safetensors_clear(&file);
+    }
+}
+END_TEST
+
+/* Names that would make the file's header too long are left out, and that is said. A quote takes four bytes there: with
+ * a backslash in the list of names, which is a text in the header, where both get another. */
+START_TEST(names_that_are_too_long) {
+    enum { ROWS = 70000, LENGTH = 100 };
+    const char **paths = malloc(ROWS * sizeof *paths);
+    float *values = calloc(ROWS, 3 * sizeof *values);
+    char name[LENGTH + 1];
+    adatom_dataset *d = NULL, *again = NULL;
+    memset(name, '"', LENGTH);
+    name[LENGTH] = 0;
+    for (size_t i = 0; i < ROWS; i++) paths[i] = name;
+    const adatom_feature_table long_names = {
+        .size = sizeof long_names, .rows = ROWS, .width = 3, .values = values, .names = paths, .name = "table"};
+    OK(adatom_features_create(ctx, &long_names, &d));
+    OK(adatom_features_save(d, in_test("N.safetensors"), NULL));
+    ck_assert_msg(strstr(last_warning, "the names of 70000 pictures take 27 MiB and are left out"), "%s", last_warning);
+    OK(load(in_test("N.safetensors"), NULL, &again));
+    adatom_dataset_destroy(&again);
+    adatom_dataset_destroy(&d);
+    free(paths);
+    free(values);
+}
+END_TEST
+
 /* Files of both kinds hold what was saved, in the order of the classes. */
 START_TEST(saved_and_loaded) {
     static const char *const names[] = {"F.safetensors", "F.npy"};
@@ -430,6 +480,8 @@ int main(void) {
     tcase_add_test(tests, rows_that_are_not_finite);
     tcase_add_test(tests, labels_in_any_order);
     tcase_add_test(tests, labels_that_are_wrong);
+    tcase_add_test(tests, tensors_are_aligned);
+    tcase_add_test(tests, names_that_are_too_long);
     tcase_add_test(tests, saved_and_loaded);
     tcase_add_test(tests, what_a_file_cannot_keep);
     tcase_add_test(tests, tables_that_are_wrong);

@@ -159,6 +159,9 @@ START_TEST(test_rows_of_preparations) {
             ck_assert_ptr_eq(ad_preparation_find(row->layout, arch, row->weights), row);
     }
     ck_assert_str_eq(ad_preparation_find("torchvision", "resnet50", NULL)->weights, "v2");
+    ck_assert_ptr_eq(ad_preparation_find("timm-tf", "efficientnet_b0", "in1k"),
+                     ad_preparation_find("timm-tf", "efficientnet_b0", "ns"));
+    ck_assert_ptr_null(ad_preparation_find("timm-tf", "efficientnet_b0", ""));
     ck_assert_ptr_null(ad_preparation_find("torchvision", "resnet5", NULL));
     ck_assert_ptr_null(ad_preparation_find("torchvision", "resnet", NULL));
     ck_assert_ptr_null(ad_preparation_find("timm", "mobilenet_v3", NULL));

@@ -382,6 +382,12 @@ START_TEST(test_known_sources) {
     }
     ck_assert_uint_eq(found, AD_COUNT(trips));
     refused(adatom_import_source(ctx, adatom_import_sources(), &info), ADATOM_USAGE, "there is no source");
+    adatom_import_preparation_info way = ADATOM_INIT(adatom_import_preparation_info);
+    OK(adatom_import_preparation(ctx, 0, 0, &way));
+    ck_assert(strcmp(way.weights, "v1") == 0 && way.image_size == 224 && way.resize == 256);
+    refused(adatom_import_preparation(ctx, 0, 1, &way), ADATOM_USAGE,
+            "no preparation 1 of torchvision's resnet18; 1 are known");
+    refused(adatom_import_preparation(ctx, adatom_import_sources(), 0, &way), ADATOM_USAGE, "there is no source");
     ck_assert_str_eq(adatom_import_format(0, &holds), "safetensors");
     ck_assert_ptr_nonnull(strstr(holds, "BF16"));
     ck_assert(adatom_import_format(2, NULL) && !adatom_import_format(3, NULL));

@@ -98,6 +98,13 @@ adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instanc
         out->handle = VK_NULL_HANDLE;
         goto done;
     }
+    if (created == VK_ERROR_OUT_OF_HOST_MEMORY) { /* seldom memory: the loader's word for a file that is no JSON */
+        status = ad_fail(ctx, ADATOM_NO_DEVICE,
+                         "the Vulkan loader found no usable driver: vkCreateInstance gave %s, as it does where a "
+                         "driver's file (VK_DRIVER_FILES) cannot be read",
+                         ad_vk_result_name(created));
+        goto done;
+    }
     if (created < 0) {
         status = ad_vk_fail(ctx, created, "vkCreateInstance", __FILE__, __LINE__);
         goto done;
