@@ -1,4 +1,4 @@
-/* What engine.c and program.c share: the engine and its buffers. */
+/* What engine.c and engine_program.c share: the engine and its buffers. */
 #ifndef AD_CPU_ENGINE_H
 #define AD_CPU_ENGINE_H
 
@@ -28,7 +28,7 @@ void *ad_cpu_allocate(adatom_context *ctx, size_t bytes);
 /* Whether `bytes` at `offset` lie in `size` bytes; else fails with a message that begins with `what`. */
 adatom_status ad_cpu_within(const ad_engine *engine, const char *what, size_t offset, size_t bytes, size_t size);
 
-/* program.c: ad_engine_api.program_* */
+/* engine_program.c: ad_engine_api.program_* */
 adatom_status ad_cpu_program_create(ad_engine *base, const ad_plan *plan, ad_buffer *const *external, ad_program **out);
 adatom_status ad_cpu_program_write(ad_program *p, int tensor, size_t offset, const void *data, size_t bytes);
 adatom_status ad_cpu_program_read(ad_program *p, int tensor, size_t offset, void *data, size_t bytes);

@@ -173,7 +173,7 @@ double ad_op_bytes(const ad_plan *plan, const ad_op *op);
 /* Whether any copy of the one tensor shares a byte with any of the other. */
 bool ad_tensors_overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b);
 
-/* plan/chain.c: operations that are chained to the one before them (AD_CHAINED). What an operation of a chain binds is
+/* plan/chains.c: operations that are chained to the one before them (AD_CHAINED). What an operation of a chain binds is
  * alive for all of the chain. */
 enum { AD_CHAIN_MOST = 8 }; /* operations of a chain */
 /* Chains those operations of the plan where that is worth it: convolutions of few weights with large images between
