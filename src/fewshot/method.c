@@ -46,7 +46,7 @@ static const struct {
     [ADATOM_ADAPT_COSINE] = {.lr = 0.03f},
     [ADATOM_ADAPT_ATOMS] = {30, .lr = 0.03f, .lr_atoms = 3e-3f},
     [ADATOM_ADAPT_NORM] = {30, .lr = 0.03f, .lr_norm = 3e-3f},
-    [ADATOM_ADAPT_ATOMS_NORM] = {30, .lr = 0.03f, .lr_atoms = 3e-3f, .lr_norm = 1e-3f},
+    [ADATOM_ADAPT_ATOMS_NORM] = {30, .lr = 0.03f, .lr_atoms = 3e-3f, .lr_norm = 3e-3f},
     [ADATOM_ADAPT_FULL] = {30, .lr = 0.03f, .lr_full = 1e-4f},
     [ADATOM_ADAPT_LORA] = {30, .lr = 0.03f},
     [ADATOM_ADAPT_DORA] = {30, .lr = 0.03f},
