@@ -54,6 +54,7 @@ typedef struct ad_build_params {
     ad_bn_mode bn;
     ad_conv_path path;
     const ad_conv_costs *costs; /* of the engine: what path AUTO goes by */
+    bool chains;                /* of the engine, too */
     bool half;                  /* u of coefficients-first is AD_F16 */
     bool fast;                  /* convolutions are AD_FAST */
     float label_smoothing;

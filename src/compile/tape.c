@@ -235,6 +235,7 @@ void ad_tape_finish(ad_tape *tape) {
             else
                 ad_tape_fail(tape, ADATOM_OUT_OF_MEMORY);
         }
+    if (tape->status == ADATOM_OK && tape->params->chains) ad_plan_chain(tape->plan);
     if (tape->status == ADATOM_OK)
         ad_tape_fail(tape, ad_plan_place(tape->ctx, tape->plan, tape->arenas[AD_PLACE_WORK]));
     if (tape->status == ADATOM_OK) ad_tape_fail(tape, ad_plan_validate(tape->ctx, tape->plan));

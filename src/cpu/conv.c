@@ -104,7 +104,8 @@ typedef struct product_operands {
     size_t first, panels;                         /* numbers of panels to make */
     const float *packed, *bias, *coef, *residual; /* all but the first may be NULL; packed: from the first panel on;
                                                      residual: of the image */
-    char *out;                                    /* the image's result */
+    char *out;                                    /* the image's result, from row out_row on */
+    int out_row;
 } product_operands;
 
 /* A block of rows of a phase's outputs: all their positions, AD_CPU_TILE_ROWS at a time. */
@@ -118,6 +119,7 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
     const ad_cpu_panel of_first = ad_cpu_panel_of(call, s, operands->first);
     const size_t most = s->depth * taps * of_first.ld * sizeof(float); /* bytes of a panel */
     const size_t out_width = (size_t)(op->kind == AD_OP_CONV_DX ? op->g.w : op->g.ow);
+    const size_t before = (size_t)operands->out_row * out_width * ad_cpu_result_pixel(s);
     const ad_cpu_source from = ad_cpu_window(s, of, buffer);
     /* A panel too large for the second-level cache is used a row of taps at a time. */
     const int slices = most > SLICE_BYTES ? s->y.taps : 1;
@@ -153,7 +155,7 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
                         ad_cpu_result_pixel(s);
                     p.a[r] = from.base + row * (size_t)s->y.base_step * from.line +
                              q * (size_t)s->x.base_step * from.pixel + (size_t)slice * p.line;
-                    p.out[r] = operands->out + to * bytes;
+                    p.out[r] = operands->out + (to - before) * bytes;
                     if (operands->residual) after.residual[r] = operands->residual + to;
                     if (++q == (size_t)s->x.outputs) {
                         q = 0;
@@ -270,6 +272,19 @@ static void by_panel(const ad_cpu_call *call, const conv_layout *l, const float 
     }
 }
 
+/* Images of which each position is a product of its own are as good as one long image, whose tiles are all whole. op:
+ * room for the operation of the call. */
+static ad_cpu_call joined(const ad_cpu_call *call, ad_op *op) {
+    ad_cpu_call of = *call;
+    *op = *call->op;
+    if (op->g.k > 1 || op->g.stride > 1 || op->g.pad) return of;
+    op->g.h *= op->g.n;
+    op->g.oh *= op->g.n;
+    op->g.n = 1;
+    of.op = op;
+    return of;
+}
+
 static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
     const ad_geometry *g = &call->op->g;
     const conv_layout l = layout_of(call, tasks);
@@ -296,22 +311,61 @@ static void conv_tasks(const ad_cpu_call *call, int first_task, int tasks) {
     }
 }
 
+/* Of tiles. */
+static void conv_keep(const ad_cpu_call *call) {
+    const conv_layout l = layout_of(call, 1);
+    pack_all(call, &l, ad_cpu_at(call, 1, 0), call->kept);
+}
+
+static void conv_rows(const ad_cpu_call *call, const ad_cpu_rows *rows) {
+    enum { BIAS = 2, COEF = 4, RESIDUAL = 5 };
+    const ad_geometry *g = &call->op->g;
+    const ad_cpu_shape s = ad_cpu_shape_of(call, 0);
+    const float *residual = ad_cpu_at(call, RESIDUAL, rows->task);
+    const product_operands operands = {
+        .panels = ad_cpu_panels(call, &s),
+        .packed = call->kept,
+        .bias = ad_cpu_at(call, BIAS, rows->task),
+        .coef = ad_cpu_at(call, COEF, rows->task),
+        .residual = residual ? residual + rows->image * (size_t)g->oh * (size_t)g->ow * (size_t)g->o : NULL,
+        .out = (char *)rows->to,
+        .out_row = rows->to_row};
+    const int most = ad_cpu_block_rows(&s, s.depth), end = rows->first + rows->count;
+    for (int first = rows->first; first < end; first += most) {
+        const ad_cpu_output_rows of = {.image = rows->from,
+                                       .image_row = rows->from_row,
+                                       .first = first,
+                                       .count = AD_MIN(most, end - first),
+                                       .channels = s.depth};
+        conv_block(call, &s, &of, &operands, call->scratch);
+    }
+}
+
+static size_t conv_rows_scratch(const ad_cpu_call *call, int count) {
+    const ad_cpu_shape s = ad_cpu_shape_of(call, 0);
+    return ad_cpu_window_floats(&s, AD_MIN(count, ad_cpu_block_rows(&s, s.depth)), s.depth);
+}
+
 /* Weights that differ from task to task are packed, and used, one task after the other. */
 static void run_conv(const ad_cpu_call *call) {
     if (call->variant == WINOGRAD) {
         ad_cpu_winograd_run(call);
         return;
     }
+    ad_op op;
+    const ad_cpu_call of = joined(call, &op);
     if (call->stride[1] == 0)
-        conv_tasks(call, 0, call->tasks);
+        conv_tasks(&of, 0, call->tasks);
     else
-        for (int task = 0; task < call->tasks; task++) conv_tasks(call, task, 1);
+        for (int task = 0; task < call->tasks; task++) conv_tasks(&of, task, 1);
 }
 
 /* Of either way: the last tasks may be fewer than those it is asked for. */
 static size_t conv_scratch(const ad_cpu_call *call) {
     if (call->variant == WINOGRAD) return ad_cpu_winograd_scratch(call);
-    const conv_layout l = layout_of(call, call->tasks);
+    ad_op op;
+    const ad_cpu_call of = joined(call, &op);
+    const conv_layout l = layout_of(&of, call->tasks);
     const size_t threads = (size_t)call->threads;
     return AD_MAX(ad_cpu_round_up(l.packed, 16) + threads * l.window, threads * (l.panel + l.window));
 }
@@ -354,6 +408,9 @@ static const char *const ways[] = {"tiles", "winograd", NULL}, *const variants[]
 const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv,
                                           .scratch = conv_scratch,
                                           .kept = conv_kept,
+                                          .keep = conv_keep,
+                                          .rows = conv_rows,
+                                          .rows_scratch = conv_rows_scratch,
                                           .variants = ways,
                                           .applies = applies,
                                           .fast = fast,

@@ -102,8 +102,8 @@ static void dw_task(const ad_cpu_call *call, const dw_layout *l, int task) {
         for (size_t at = number * l->chunk, rows = 0; at < end; at += rows) {
             const size_t image = at / (size_t)g->oh, first = at % (size_t)g->oh;
             rows = AD_MIN(AD_MIN(end - at, (size_t)g->oh - first), (size_t)l->rows);
-            const ad_cpu_output_rows lines = {x + image * in, (int)first, (int)rows, of.source,
-                                              window_channels(&l->s, of)};
+            const ad_cpu_output_rows lines = {x + image * in, 0,         (int)first,
+                                              (int)rows,      of.source, window_channels(&l->s, of)};
             dw_block(call, l, &lines, dy + at * row, of, buffer, sum);
         }
     }

@@ -122,7 +122,8 @@ ad_cpu_source ad_cpu_window(const ad_cpu_shape *s, const ad_cpu_output_rows *of,
     const int top = s->y.base + of->first * s->y.base_step, left = s->x.base;
     if (!needs_window(s)) {
         const float *base = of->image + of->channel;
-        return (ad_cpu_source){s->y.taps ? base + (size_t)top * width + (size_t)left * pixel : base, width, pixel};
+        return (ad_cpu_source){s->y.taps ? base + (size_t)(top - of->image_row) * width + (size_t)left * pixel : base,
+                               width, pixel};
     }
     const int columns = span(&s->x, s->x.outputs), height = span(&s->y, of->count);
     const int before = AD_MIN(AD_MAX(-left, 0), columns), end = AD_MAX(AD_MIN(s->x.source - left, columns), before);
@@ -135,8 +136,8 @@ ad_cpu_source ad_cpu_window(const ad_cpu_shape *s, const ad_cpu_output_rows *of,
         }
         memset(to, 0, (size_t)before * depth * sizeof *to);
         copy_channels(to + (size_t)before * depth,
-                      of->image + (size_t)(top + r) * width + (size_t)(left + before) * pixel, (size_t)(end - before),
-                      of, pixel);
+                      of->image + (size_t)(top - of->image_row + r) * width + (size_t)(left + before) * pixel,
+                      (size_t)(end - before), of, pixel);
         memset(to + (size_t)end * depth, 0, (size_t)(columns - end) * depth * sizeof *to);
     }
     return (ad_cpu_source){buffer, line, depth};

@@ -51,10 +51,11 @@ typedef struct ad_cpu_chunk {
 size_t ad_cpu_chunks(const ad_cpu_call *call, const ad_cpu_shape *s);
 ad_cpu_chunk ad_cpu_chunk_of(const ad_cpu_call *call, const ad_cpu_shape *s, size_t number);
 
-/* Rows [first, first + count) of the outputs that read some channels of `image`. */
+/* Rows [first, first + count) of the outputs that read some channels of an image, of which row image_row and what
+ * follows are at `image`. */
 typedef struct ad_cpu_output_rows {
     const float *image;
-    int first, count;
+    int image_row, first, count;
     size_t channel, channels;
 } ad_cpu_output_rows;
 

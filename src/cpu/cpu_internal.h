@@ -33,11 +33,27 @@ static inline char *ad_cpu_number(const ad_cpu_call *call, int role, int task, s
     return call->base[role] + (size_t)task * call->stride[role] + e * ad_cpu_bytes(call->half[role]);
 }
 
+/* Some rows of an image's y, and what they are made of: `from` is where row from_row of x begins, `to` where row to_row
+ * of y does. */
+typedef struct ad_cpu_rows {
+    int task, first, count;
+    size_t image;
+    const float *from;
+    float *to;
+    int from_row, to_row;
+} ad_cpu_rows;
+
 typedef struct ad_cpu_kernel {
     void (*run)(const ad_cpu_call *call);
     size_t (*scratch)(const ad_cpu_call *call); /* floats it needs; NULL: none. call->scratch is not set yet */
     /* Floats that it makes of role 1, its weights, and would keep. NULL: none. */
     size_t (*kept)(const ad_cpu_call *call);
+    /* For chains (chain.c), of its first variant. keep: makes what is kept, of the first task's weights; with `kept`.
+     * rows: made by one thread with what is kept and rows_scratch floats (NULL: none) in call->scratch; NULL: it
+     * cannot. */
+    void (*keep)(const ad_cpu_call *call);
+    void (*rows)(const ad_cpu_call *call, const ad_cpu_rows *rows);
+    size_t (*rows_scratch)(const ad_cpu_call *call, int count); /* for so many rows */
     const char *const *variants; /* names, NULL-ended, the best first; NULL: the one way "loops" */
     bool (*applies)(const ad_op *op, int variant, const ad_cpu_tiles *tiles); /* NULL: always */
     int (*fast)(const ad_op *op, const ad_cpu_tiles *tiles); /* the variant for AD_FAST; 0 or NULL: the best as ever */
@@ -47,6 +63,8 @@ typedef struct ad_cpu_kernel {
 /* Every operation of ops.def has one definition `const ad_cpu_kernel ad_cpu_kernel_NAME`. */
 #define AD_OP(NAME, name, roles) extern const ad_cpu_kernel ad_cpu_kernel_##NAME;
 #include "plan/ops.def"
+
+extern const ad_cpu_kernel *const ad_cpu_kernels[AD_OP_COUNT];
 
 /* The items of a kernel's loop, in parallel. Followed by a for statement. A region this small is not worth waking
  * threads. */
@@ -92,6 +110,10 @@ static inline size_t ad_cpu_chunk_count(size_t rows) {
 }
 /* y[i] (+)= scale * the sum over chunks of partial[chunk][i], in the order of the chunks, in double. */
 void ad_cpu_reduce(float *y, const float *partial, size_t chunks, size_t count, double scale, bool accumulate);
+/* chain.c: the calls of a chain (AD_CHAINED) in turns of a few rows, which gives the same bytes as one after the other
+ * but for what lies between them. Scratch: floats from calls[0].scratch on; 0: they cannot be run like this. */
+size_t ad_cpu_chain_scratch(const ad_cpu_call *calls, int count, int threads);
+void ad_cpu_chain_run(const ad_cpu_call *calls, int count);
 /* probe.c: ad_engine_api.probe with that many threads. */
 adatom_status ad_cpu_probe(adatom_context *ctx, int threads, ad_probe *probe);
 #endif

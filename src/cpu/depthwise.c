@@ -62,31 +62,46 @@ static void bend(const ad_op *op, ad_cpu_depthwise *line) {
     line->limit = op->i[0] == AD_ACT_RELU6 ? 6 : INFINITY;
 }
 
-static void run_depthwise(const ad_cpu_call *call) {
+/* Row number p of an image's y. x: its row x_row and what follows. */
+static void forward_line(const ad_cpu_call *call, int task, size_t image, int p, const float *x, int x_row, float *y) {
+    enum { W = 1, BIAS, Y, COEF, RESIDUAL };
     const ad_op *op = call->op;
     const ad_geometry *g = &op->g;
+    const size_t c = (size_t)g->c, row = (size_t)g->ow * c;
+    const float *w = ad_cpu_at(call, W, task), *residual = ad_cpu_at(call, RESIDUAL, task);
+    ad_cpu_depthwise line = {0};
+    for (int class = 0, first = 0; class < steps_of(g).dil; class ++) {
+        line = reads(g, x, p, class, &first);
+        line.x_first -= (ptrdiff_t)x_row * g->w * g->c;
+        line.w = w + (size_t)(first * g->k) * c;
+        line.bias = ad_cpu_at(call, BIAS, task);
+        line.coef = ad_cpu_at(call, COEF, task);
+        line.residual = residual ? residual + (image * (size_t)g->oh + (size_t)p) * row + (size_t) class * c : NULL;
+        line.out = y + (size_t) class * c;
+        bend(op, &line);
+        call->tiles->depthwise(&line);
+    }
+    if (!line.bent) ad_cpu_activate(op->i[0], op->f[0], y, y, row);
+}
+
+static void run_depthwise(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, row = (size_t)g->ow * c, oh = (size_t)g->oh, n = (size_t)g->n;
     const size_t in = (size_t)g->h * (size_t)g->w * c, items = (size_t)call->tasks * n * oh;
     AD_CPU_PARALLEL(call, items * row * (size_t)(g->k * g->k))
     for (size_t item = 0; item < items; item++) {
         const int task = (int)(item / oh / n);
-        const size_t at = item % (n * oh) * row;
-        const float *x = (const float *)ad_cpu_at(call, 0, task) + item / oh % n * in, *w = ad_cpu_at(call, 1, task),
-                    *residual = ad_cpu_at(call, 5, task);
-        float *y = (float *)ad_cpu_at(call, 3, task) + at;
-        ad_cpu_depthwise line = {0};
-        for (int class = 0, first = 0; class < steps_of(g).dil; class ++) {
-            line = reads(g, x, (int)(item % oh), class, &first);
-            line.w = w + (size_t)(first * g->k) * c;
-            line.bias = ad_cpu_at(call, 2, task);
-            line.coef = ad_cpu_at(call, 4, task);
-            line.residual = residual ? residual + at + (size_t) class * c : NULL;
-            line.out = y + (size_t) class * c;
-            bend(op, &line);
-            call->tiles->depthwise(&line);
-        }
-        if (!line.bent) ad_cpu_activate(op->i[0], op->f[0], y, y, row);
+        const size_t image = item / oh % n;
+        forward_line(call, task, image, (int)(item % oh), (const float *)ad_cpu_at(call, 0, task) + image * in, 0,
+                     (float *)ad_cpu_at(call, 3, task) + item % (n * oh) * row);
     }
+}
+
+static void depthwise_rows(const ad_cpu_call *call, const ad_cpu_rows *rows) {
+    const size_t row = (size_t)call->op->g.ow * (size_t)call->op->g.c;
+    for (int p = rows->first; p < rows->first + rows->count; p++)
+        forward_line(call, rows->task, rows->image, p, rows->from, rows->from_row,
+                     rows->to + (size_t)(p - rows->to_row) * row);
 }
 
 /* A line of dx is one of outputs that read dy by the flipped taps, of which those of a class reach it. */
@@ -208,6 +223,6 @@ static size_t dw_scratch(const ad_cpu_call *call) {
 }
 
 static const char *const variants[] = {"lines", NULL};
-const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE = {.run = run_depthwise, .variants = variants};
+const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE = {.run = run_depthwise, .rows = depthwise_rows, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE_DX = {.run = run_depthwise_dx, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_DEPTHWISE_DW = {.run = run_depthwise_dw, .scratch = dw_scratch, .variants = variants};

@@ -113,7 +113,7 @@ static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
 
 static adatom_status prepare(adaptation *a, const adatom_method *method) {
     adatom_context *ctx = a->session.device->ctx;
-    adatom_status status = ad_settings_resolve(ctx, method, &a->settings);
+    adatom_status status = ad_settings_resolve(ctx, method, a->session.model, &a->settings);
     if (status == ADATOM_OK) status = ad_run_model_method(ctx, a->dataset, &a->settings);
     if (status == ADATOM_OK) status = ad_settings_layers(ctx, &a->settings, &a->session.model->net, &a->layers);
     if (status != ADATOM_OK) return status;
@@ -474,7 +474,7 @@ adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *mode
     AD_TRY(status);
     AD_TRY(check_stops(ctx, &p, &method, capacity));
     method.steps = p.steps[p.step_count - 1];
-    AD_TRY(ad_settings_resolve(ctx, &method, &settings));
+    AD_TRY(ad_settings_resolve(ctx, &method, run.model, &settings));
     if (settings.steps == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name));
     adaptation a = adaptation_of(device, run.model, &p);
     a.stops = p.steps;

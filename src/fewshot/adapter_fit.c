@@ -45,7 +45,7 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
     if (f->method.procedure != ADATOM_PROCEDURE_NONE)
         return ad_fail(f->ctx, ADATOM_USAGE, "the recipe '%s' is for episodes only",
                        adatom_procedure_name(f->method.procedure));
-    adatom_status status = ad_settings_resolve(f->ctx, &f->method, &f->settings);
+    adatom_status status = ad_settings_resolve(f->ctx, &f->method, f->model, &f->settings);
     if (status == ADATOM_OK) status = ad_run_model_method(f->ctx, f->dataset, &f->settings);
     if (status == ADATOM_OK) status = ad_settings_layers(f->ctx, &f->settings, &f->model->net, &f->layers);
     if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);

@@ -110,7 +110,7 @@ static json_t *candidate_json(const adatom_choice *c, int index, bool *bad) {
     if (!c->tried[index])
         return json_pack("{s:s, s:s}", "adapt", adatom_adapt_kind_name(from->method.adapt), "not_tried",
                          from->why_not ? from->why_not : "");
-    if (ad_settings_resolve(c->ctx, &from->method, &settings) != ADATOM_OK) *bad = true;
+    if (ad_settings_resolve(c->ctx, &from->method, NULL, &settings) != ADATOM_OK) *bad = true;
     measure(c, index, &info);
     json_t *o = json_pack("{s:o, s:i, s:f, s:i, s:i, s:i}", "method", ad_settings_json(&settings), "batch",
                           c->runs[from->run].batch, "accuracy", info.accuracy, "tasks", info.tasks, "diverged",

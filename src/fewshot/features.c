@@ -9,6 +9,7 @@ static adatom_status plan_batches(const ad_features_wanted *w, ad_session *s) {
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
                                    .costs = w->device->engine->costs,
+                                   .chains = w->device->engine->chains,
                                    .data_size = w->size};
     const ad_parts_wanted parts = {.units = (int)AD_MIN(w->count, (size_t)LARGEST),
                                    .rows_per_unit = 1,

@@ -36,6 +36,28 @@ static const struct {
 _Static_assert(AD_COUNT(methods) == 0 ADATOM_ADAPT_LIST(METHOD_COUNTED), "a method of adatom/choice.h has no row");
 #undef METHOD_COUNTED
 
+/* With Adam on a network that was imported, whose features are wide and layers many; 0: as of any network. */
+static const struct {
+    int steps;
+    float lr, lr_atoms, lr_norm, lr_full;
+} of_imported[] = {
+    [ADATOM_ADAPT_CENTROID] = {0},
+    [ADATOM_ADAPT_HEAD] = {.steps = 100},
+    [ADATOM_ADAPT_COSINE] = {.lr = 0.03f},
+    [ADATOM_ADAPT_ATOMS] = {30, .lr = 0.03f, .lr_atoms = 3e-3f},
+    [ADATOM_ADAPT_NORM] = {30, .lr = 0.03f, .lr_norm = 3e-3f},
+    [ADATOM_ADAPT_ATOMS_NORM] = {30, .lr = 0.03f, .lr_atoms = 3e-3f, .lr_norm = 3e-3f},
+    [ADATOM_ADAPT_FULL] = {30, .lr = 0.03f, .lr_full = 1e-4f},
+    [ADATOM_ADAPT_LORA] = {30, .lr = 0.03f},
+    [ADATOM_ADAPT_DORA] = {30, .lr = 0.03f},
+    [ADATOM_ADAPT_BORA] = {30, .lr = 0.03f},
+    [ADATOM_ADAPT_TSA] = {30, .lr = 0.03f},
+};
+
+#define METHOD_COUNTED(value, text) +1
+_Static_assert(AD_COUNT(of_imported) == 0 ADATOM_ADAPT_LIST(METHOD_COUNTED), "a method of choice.h has no row");
+#undef METHOD_COUNTED
+
 AD_CHOSEN(is_adapt, ADATOM_ADAPT_LIST)
 AD_CHOSEN(is_optimizer, ADATOM_OPTIMIZER_LIST)
 AD_CHOSEN(is_head, ADATOM_HEAD_LIST)
@@ -122,10 +144,26 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
     return ADATOM_OK;
 }
 
-adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *m, ad_settings *s) {
+/* The method with the defaults of an imported network in place of what is not given. */
+static adatom_method with_defaults(const adatom_method *given, const adatom_model *model) {
+    adatom_method m = *given;
+    const size_t which = m.adapt ? m.adapt : ADATOM_ADAPT_ATOMS;
+    if (!model || !model->origin.layout[0] || m.optimizer == ADATOM_OPTIMIZER_SGD || m.procedure) return m;
+    const bool linear = m.head == ADATOM_HEAD_LINEAR; /* whose rate is another */
+    if (!m.steps) m.steps = of_imported[which].steps;
+    if (m.lr == 0.0f && !linear) m.lr = of_imported[which].lr;
+    if (m.lr_full == 0.0f) m.lr_full = of_imported[which].lr_full;
+    if (m.lr_atoms == 0.0f) m.lr_atoms = of_imported[which].lr_atoms;
+    if (m.lr_norm == 0.0f) m.lr_norm = of_imported[which].lr_norm;
+    return m;
+}
+
+adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *given, const adatom_model *model,
+                                  ad_settings *s) {
     *s = (ad_settings){0};
-    adatom_status status = check_choices(ctx, m);
+    adatom_status status = check_choices(ctx, given);
     if (status != ADATOM_OK) return status;
+    const adatom_method filled = with_defaults(given, model), *m = &filled;
     const adatom_adapt_kind which = m->adapt ? m->adapt : ADATOM_ADAPT_ATOMS;
     s->kind = which;
     snprintf(s->name, sizeof s->name, "%s", adatom_adapt_kind_name(which));
@@ -236,7 +274,7 @@ adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *metho
     adatom_method given;
     ad_settings settings;
     adatom_status status = AD_PARAMS(ctx, adatom_method, method, &given);
-    if (status == ADATOM_OK) status = ad_settings_resolve(ctx, &given, &settings);
+    if (status == ADATOM_OK) status = ad_settings_resolve(ctx, &given, NULL, &settings);
     if (status != ADATOM_OK) return status;
     json_t *config = ad_settings_json(&settings);
     char *text = config ? ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;

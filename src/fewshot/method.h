@@ -31,7 +31,9 @@ typedef struct ad_settings {
 
 /* In the public structures 0 is the default and what is negative is none. */
 float ad_or_default(float value, float otherwise);
-adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *method, ad_settings *out);
+/* model: whose defaults hold; NULL: those of a network made here. */
+adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *method, const adatom_model *model,
+                                  ad_settings *out);
 /* A seed as JSON: a number, or from 2^63 on, which JSON integers here don't reach, its digits as a text. */
 json_t *ad_seed_json(uint64_t seed);
 /* Everything that decides the result, as a new JSON object; NULL when out of memory. */

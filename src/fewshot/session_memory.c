@@ -39,6 +39,7 @@ adatom_status ad_session_plan_tasks(ad_session *s, const ad_build_params *build,
     engine->api->limits(engine, &limits);
     s->build = *build;
     s->build.costs = engine->costs;
+    s->build.chains = engine->chains;
     s->build.half = engine->api->half_storage(engine) == AD_VERDICT_PASSED;
     const bool whole = !per_task || ad_row_stream_lay_out(&s->rows, 1, wanted->rows);
     AD_TRY(plan_for(s, whole ? 0 : per_task, 1, limits.lanes));

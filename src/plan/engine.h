@@ -118,6 +118,7 @@ struct ad_engine { /* first member of each engine's own struct */
     const ad_engine_api *api;
     adatom_context *ctx;
     const ad_conv_costs *costs; /* NULL: dense convolutions are the fastest by far (half precision) */
+    bool chains;                /* plans are to have AD_CHAINED operations */
 };
 
 static inline adatom_status ad_run_segment(const ad_engine_api *api, ad_program *program, ad_segment_id segment,

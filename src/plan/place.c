@@ -50,6 +50,17 @@ static void find_intervals(const ad_plan *plan, interval *live) {
         live[t].passing = !carried && (from == to || (plan->through && from != AD_SEGMENT_INIT));
         for (int s = from; s <= to; s++) live[t].passing = live[t].passing && ad_plan_by_task(plan, s);
     }
+    /* The operations of a chain take turns. */
+    for (int first = 0, count; first < plan->op_count; first += count) {
+        count = ad_plan_chain_length(plan, first);
+        for (int i = first; i < first + count; i++)
+            for (int r = 0; r < AD_OP_TENSORS; r++) {
+                if (plan->ops[i].t[r] < 0) continue;
+                interval *l = &live[plan->ops[i].t[r]];
+                l->first = AD_MIN(l->first, first);
+                l->last = AD_MAX(l->last, first + count - 1);
+            }
+    }
 }
 
 /* Largest first, each at the lowest offset where it meets no tensor alive at the same time. Returns the end of them

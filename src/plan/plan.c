@@ -357,7 +357,10 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if ((op->flags & AD_ACCUMULATE) && !adds)
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number,
                        ad_op_name(op->kind));
-    const int own = op->kind == AD_OP_GATHER ? AD_FLIP : op->kind == AD_OP_CONV ? AD_FAST : 0;
+    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP
+                    : op->kind == AD_OP_CONV      ? AD_FAST | AD_CHAINED
+                    : op->kind == AD_OP_DEPTHWISE ? AD_CHAINED
+                                                  : 0;
     if (op->flags & ~(AD_ACCUMULATE | own))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
                        (unsigned)op->flags);
@@ -421,7 +424,7 @@ static adatom_status check_type(adatom_context *ctx, const ad_plan *plan, const 
 
 /* Whether any copy of the one tensor shares a byte with any of the other. With lanes the tensors of a task lie
  * together, so that copies of several tensors take turns in memory. */
-static bool overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b) {
+bool ad_tensors_overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b) {
     if (a == b) return true;
     if (a->arena != b->arena) return false;
     const int a_copies = ad_tensor_copies(plan, a), b_copies = ad_tensor_copies(plan, b);
@@ -452,7 +455,7 @@ static adatom_status check_aliasing(adatom_context *ctx, const ad_plan *plan, co
         for (int other = 0; other < AD_OP_TENSORS; other++) {
             if (other == r || op->t[other] < 0) continue;
             const ad_tensor *a = &plan->tensors[op->t[r]], *b = &plan->tensors[op->t[other]];
-            if (!overlap(plan, a, b) ||
+            if (!ad_tensors_overlap(plan, a, b) ||
                 (a == b && ad_op_access(op, other) == AD_READ && ad_op_role_same(op->kind, r, other)))
                 continue;
             const char *name = "", *other_name = "";
@@ -516,5 +519,5 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
         if (status == ADATOM_OK) status = check_aliasing(ctx, plan, op, i);
         if (status != ADATOM_OK) return status;
     }
-    return ADATOM_OK;
+    return ad_plan_check_chains(ctx, plan);
 }

@@ -25,8 +25,9 @@ static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : ty
 enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 
 /* ad_op.flags. AD_FAST, of CONV: the engine may choose a variant with larger errors (ad_engine_api.variant_winograd).
- */
-enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4 };
+ * AD_CHAINED, of CONV and DEPTHWISE: x is the y of the operation before and nothing else needs it, so that an engine
+ * may make both some rows at a time and never has the whole of x. */
+enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4, AD_CHAINED = 8 };
 
 /* Columns of a schedule, which has a row a step: learning rates, one of which i[1] of SGD and ADAM names, and what ADAM
  * divides its moments by. Of the engines only the width and the last two are known. */
@@ -168,6 +169,20 @@ bool ad_op_has_epilogue(const ad_op *op);
 /* Floating-point operations (a multiply-add counts 2) and least bytes moved by one run of op, all tasks. */
 double ad_op_flops(const ad_op *op);
 double ad_op_bytes(const ad_plan *plan, const ad_op *op);
+
+/* Whether any copy of the one tensor shares a byte with any of the other. */
+bool ad_tensors_overlap(const ad_plan *plan, const ad_tensor *a, const ad_tensor *b);
+
+/* plan/chains.c: operations that are chained to the one before them (AD_CHAINED). What an operation of a chain binds is
+ * alive for all of the chain. */
+enum { AD_CHAIN_MOST = 8 }; /* operations of a chain */
+/* Chains those operations of the plan where that is worth it: convolutions of few weights with large images between
+ * them. Kernels that are composed between them are composed before. To be called before ad_plan_place. */
+void ad_plan_chain(ad_plan *plan);
+/* Operations of the chain that begins with op; 1: none begins there. */
+int ad_plan_chain_length(const ad_plan *plan, int op);
+/* For ad_plan_validate: what is chained can be. */
+adatom_status ad_plan_check_chains(adatom_context *ctx, const ad_plan *plan);
 
 /* plan/place.c */
 /* Gives the tensors of an arena memory by liveness: two tensors share bytes when no operation can need both. They must

@@ -1,5 +1,6 @@
 /* Adaptation through the public API, on the CPU engine and small pictures. */
 #include "fewshot/episodes.h"
+#include "fewshot/method.h"
 #include "net/network.h"
 #include "tests/choices.h"
 #include "tests/shapes_fixture.h"
@@ -347,6 +348,32 @@ START_TEST(test_refusals) {
 }
 END_TEST
 
+/* Networks that were imported have defaults of their own, where nothing else is given. */
+START_TEST(defaults_of_imported) {
+    adatom_model imported = *model;
+    ad_settings ours, theirs;
+    snprintf(imported.origin.layout, sizeof imported.origin.layout, "timm");
+    adatom_method method = {.adapt = ADATOM_ADAPT_ATOMS_NORM, .lr_norm = -1};
+    OK(ad_settings_resolve(ctx, &method, model, &ours));
+    OK(ad_settings_resolve(ctx, &method, &imported, &theirs));
+    ck_assert_int_eq(ours.steps, 10);
+    ck_assert_int_eq(theirs.steps, 30);
+    ck_assert(ours.lr[AD_ROLE_HEAD] == 0.01f && theirs.lr[AD_ROLE_HEAD] == 0.03f);
+    ck_assert(ours.lr[AD_ROLE_NORM] == 0 && theirs.lr[AD_ROLE_NORM] == 0);
+    method = (adatom_method){.adapt = ADATOM_ADAPT_FULL};
+    OK(ad_settings_resolve(ctx, &method, &imported, &theirs));
+    ck_assert(theirs.lr[AD_ROLE_COEFFICIENTS] == 1e-4f && theirs.lr[AD_ROLE_ATOMS] == 1e-4f);
+    method = (adatom_method){.adapt = ADATOM_ADAPT_ATOMS, .steps = 7, .lr = 0.5f, .optimizer = ADATOM_OPTIMIZER_SGD};
+    OK(ad_settings_resolve(ctx, &method, model, &ours));
+    OK(ad_settings_resolve(ctx, &method, &imported, &theirs));
+    ck_assert(!memcmp(&ours, &theirs, sizeof ours)); /* the rates are Adam's */
+    method = (adatom_method){.adapt = ADATOM_ADAPT_HEAD, .procedure = ADATOM_PROCEDURE_CLOSERLOOK_BASELINE};
+    OK(ad_settings_resolve(ctx, &method, model, &ours));
+    OK(ad_settings_resolve(ctx, &method, &imported, &theirs));
+    ck_assert(!memcmp(&ours, &theirs, sizeof ours));
+}
+END_TEST
+
 /* u takes half the memory, so that more tasks fit at once; nearly all queries are classified as before. */
 START_TEST(test_half_precision) {
     enum { TASKS = 40, QUERIES = 3 };
@@ -401,6 +428,7 @@ int main(void) {
     TCase *adapt = tcase_create("adapt");
     tcase_add_checked_fixture(adapt, setup, teardown);
     tcase_add_loop_test(adapt, test_tasks_at_once, 1, ADAPT_KINDS);
+    tcase_add_test(adapt, defaults_of_imported);
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);
     tcase_add_test(adapt, test_cost_is_linear_in_tasks);

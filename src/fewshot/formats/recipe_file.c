@@ -292,7 +292,7 @@ static adatom_status read_result(const reader *r, json_t *object, int index, ada
     method->size = sizeof *method;
     method->seed = recipe->episodes.seed;
     out->method = method;
-    if (ad_settings_resolve(r->ctx, method, &settings) != ADATOM_OK) {
+    if (ad_settings_resolve(r->ctx, method, NULL, &settings) != ADATOM_OK) {
         snprintf(why, sizeof why, "%s", r->ctx->message);
         AD_TRY(ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': results[%d].method: %s", r->file, index, why));
     }
