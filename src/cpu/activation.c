@@ -2,12 +2,11 @@
 #include "cpu/activation.h"
 
 #define LOOPS(act)                                                                                                     \
-    AD_CPU_CLONES static void forward_##act(float parameter, const float *v, float *y, size_t count) {                 \
+    AD_CLONES static void forward_##act(float parameter, const float *v, float *y, size_t count) {                     \
         AD_CPU_PRAGMA(omp simd)                                                                                        \
         for (size_t i = 0; i < count; i++) y[i] = ad_cpu_act(AD_ACT_##act, parameter, v[i]);                           \
     }                                                                                                                  \
-    AD_CPU_CLONES static void back_##act(float parameter, const float *from, const float *dy, float *d,                \
-                                         size_t count) {                                                               \
+    AD_CLONES static void back_##act(float parameter, const float *from, const float *dy, float *d, size_t count) {    \
         AD_CPU_PRAGMA(omp simd)                                                                                        \
         for (size_t i = 0; i < count; i++) d[i] = dy[i] * ad_cpu_act_slope(AD_ACT_##act, parameter, from[i]);          \
     }

@@ -1,4 +1,4 @@
-/* Activations (plan/activation.h) and their derivatives, as inline functions of one number that loops in AD_CPU_CLONES
+/* Activations (plan/activation.h) and their derivatives, as inline functions of one number that loops in AD_CLONES
  * functions are made of, and as loops over numbers that lie together. They call no function of libm and have no branch,
  * so that compilers make vectors of them. A NaN stays one.
  *
@@ -11,6 +11,12 @@
 #include "plan/activation.h"
 
 #include <string.h>
+
+/* Whether the operation's activation is of those that tiles bend by themselves: min(max(v, slope v), limit). */
+static inline bool ad_cpu_bends(const ad_op *op) {
+    return op->i[0] == AD_ACT_RELU || op->i[0] == AD_ACT_RELU6 ||
+           (op->i[0] == AD_ACT_LEAKY && op->f[0] >= 0.0f && op->f[0] <= 1.0f);
+}
 
 #define AD_CPU_INLINE static inline __attribute__((always_inline))
 

@@ -73,9 +73,9 @@ static inline __attribute__((always_inline)) void pool_combination(const windows
         a->residual ? pool_loop(a, k, capped, false, true, false) : pool_loop(a, k, capped, false, false, false);
 }
 
-AD_CPU_CLONES static void pool_two(const windows *a) { pool_combination(a, 2, false); }
-AD_CPU_CLONES static void pool_any(const windows *a) { pool_combination(a, a->k, false); }
-AD_CPU_CLONES static void pool_capped(const windows *a) { pool_combination(a, a->k, true); }
+AD_CLONES static void pool_two(const windows *a) { pool_combination(a, 2, false); }
+AD_CLONES static void pool_any(const windows *a) { pool_combination(a, a->k, false); }
+AD_CLONES static void pool_capped(const windows *a) { pool_combination(a, a->k, true); }
 
 static void run_affine_pool(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) void back_combination(const windows
 
 /* A combination of results each. */
 #define BACK(name, dx, dresidual, accumulate)                                                                          \
-    AD_CPU_CLONES static void name(const windows *a, size_t i) {                                                       \
+    AD_CLONES static void name(const windows *a, size_t i) {                                                           \
         if (a->capped)                                                                                                 \
             back_combination(a, i, true, dx, dresidual, accumulate);                                                   \
         else                                                                                                           \
@@ -224,9 +224,9 @@ static inline __attribute__((always_inline)) void sum_loop(const windows *a, siz
     }
 }
 
-AD_CPU_CLONES static void sum_two(const windows *a) { sum_loop(a, 2, false); }
-AD_CPU_CLONES static void sum_any(const windows *a) { sum_loop(a, a->k, false); }
-AD_CPU_CLONES static void sum_capped(const windows *a) { sum_loop(a, a->k, true); }
+AD_CLONES static void sum_two(const windows *a) { sum_loop(a, 2, false); }
+AD_CLONES static void sum_any(const windows *a) { sum_loop(a, a->k, false); }
+AD_CLONES static void sum_capped(const windows *a) { sum_loop(a, a->k, true); }
 
 /* Rows of windows of a chunk. */
 static size_t chunk_rows(const ad_geometry *g) {

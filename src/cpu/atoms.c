@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The m*o numbers of u at p, in float32; room: for so many. */
-AD_CPU_CLONES static const float *floats(const void *p, bool half, float *room, size_t count) {
+AD_CLONES static const float *floats(const void *p, bool half, float *room, size_t count) {
     if (!half) return p;
     const uint16_t *halves = p;
     for (size_t i = 0; i < count; i++) room[i] = ad_half_to_float(halves[i]);

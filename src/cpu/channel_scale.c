@@ -13,7 +13,7 @@ typedef struct chunk {
 static size_t rows_of(const ad_op *op) { return (size_t)op->g.h * (size_t)op->g.w; }
 static size_t chunks_of(const ad_op *op) { return (size_t)op->g.n * ad_cpu_chunk_count(rows_of(op)); }
 
-AD_CPU_CLONES static void scale_rows(const chunk *a) {
+AD_CLONES static void scale_rows(const chunk *a) {
     const size_t c = a->c;
     const float *s = a->s;
     for (size_t at = 0; at < a->rows * c; at += c) {
@@ -60,13 +60,13 @@ static inline __attribute__((always_inline)) void back_loop(const chunk *a, bool
     }
 }
 
-AD_CPU_CLONES static void back_dx(const chunk *a, bool accumulate) {
+AD_CLONES static void back_dx(const chunk *a, bool accumulate) {
     accumulate ? back_loop(a, true, false, true) : back_loop(a, true, false, false);
 }
-AD_CPU_CLONES static void back_both(const chunk *a, bool accumulate) {
+AD_CLONES static void back_both(const chunk *a, bool accumulate) {
     accumulate ? back_loop(a, true, true, true) : back_loop(a, true, true, false);
 }
-AD_CPU_CLONES static void back_ds(const chunk *a) { back_loop(a, false, true, false); }
+AD_CLONES static void back_ds(const chunk *a) { back_loop(a, false, true, false); }
 
 static void run_channel_scale_back(const ad_cpu_call *call) {
     const size_t rows = rows_of(call->op), c = (size_t)call->op->g.c, size = ad_cpu_chunk_rows(rows),

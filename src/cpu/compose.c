@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-AD_CPU_CLONES static void scale_row(float *y, const float *x, const float *scale, size_t count) {
+AD_CLONES static void scale_row(float *y, const float *x, const float *scale, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] = scale ? scale[i] * x[i] : x[i];
 }
 
@@ -15,8 +15,8 @@ typedef struct weighted_rows {
 } weighted_rows;
 
 /* y[k] (+)= scale[k] * (base[k] + sum_a psi[a] x[a][k]), k < o. base and scale may be NULL. */
-AD_CPU_CLONES static void combine_rows(float *y, weighted_rows rows, const float *base, const float *scale, size_t o,
-                                       bool accumulate) {
+AD_CLONES static void combine_rows(float *y, weighted_rows rows, const float *base, const float *scale, size_t o,
+                                   bool accumulate) {
     enum { COLUMNS = 64 };
     const float *x = rows.x, *psi = rows.psi;
     const size_t ld = rows.ld, step = rows.step, m = rows.m;

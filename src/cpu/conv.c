@@ -86,6 +86,13 @@ static conv_layout layout_of(const ad_cpu_call *call, int tasks) {
     l.window = ad_cpu_round_up(l.window, 16);
     l.panel = ad_cpu_round_up(l.panel, 16);
     l.blocks = (outputs + l.rows - 1) / l.rows;
+    /* Threads get as much each. */
+    const int threads = call->threads, most = AD_MIN(l.blocks + threads, outputs);
+    for (int blocks = l.blocks; blocks <= most && (int)others > 0; blocks++)
+        if (others * (size_t)blocks % (size_t)threads == 0) {
+            l.blocks = blocks;
+            break;
+        }
     return l;
 }
 
@@ -131,7 +138,7 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
     void (*const product)(const ad_cpu_product *) =
         s->diagonals ? call->tiles->product_diagonals : call->tiles->product;
     /* What the tile leaves to be activated. */
-    const bool bent = op->kind == AD_OP_CONV && op->i[0] != AD_ACT_NONE && op->i[0] <= AD_ACT_RELU6;
+    const bool bent = op->kind == AD_OP_CONV && ad_cpu_bends(op);
     const int act = ad_op_has_epilogue(op) && !bent ? op->i[0] : AD_ACT_NONE;
     ad_cpu_epilogue after = {.has_residual = operands->residual,
                              .bent = bent,
@@ -194,8 +201,8 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
 
 /* The part of the result that one item makes: rows of an image, some panels. */
 typedef struct conv_item {
-    int phase, task, first;
-    size_t image;
+    int phase, task;
+    size_t image, block;
     ad_cpu_chunk of;
 } conv_item;
 
@@ -211,7 +218,7 @@ static conv_item item_of(const ad_cpu_call *call, const conv_layout *l, const ad
     }
     return (conv_item){.phase = (int)(number / all / turns),
                        .task = (int)(number / blocks / n % (size_t)tasks),
-                       .first = (int)(number % blocks) * l->rows,
+                       .block = number % blocks,
                        .image = number / blocks % n,
                        .of = of};
 }
@@ -223,7 +230,9 @@ static void run_item(const ad_cpu_call *call, const conv_layout *l, conv_item it
     const bool back = call->op->kind == AD_OP_CONV_DX;
     const size_t in = (size_t)g->h * (size_t)g->w * (size_t)g->c, out = (size_t)g->oh * (size_t)g->ow * (size_t)g->o;
     const ad_cpu_shape s = ad_cpu_shape_of(call, item.phase);
-    if (item.first >= s.y.outputs || s.x.outputs == 0) return;
+    const int first = (int)((size_t)s.y.outputs * item.block / (size_t)l->blocks),
+              end = (int)((size_t)s.y.outputs * (item.block + 1) / (size_t)l->blocks);
+    if (first == end || s.x.outputs == 0) return;
     const float *from = (const float *)ad_cpu_at(call, 0, item.task) + item.image * (back ? out : in);
     const float *residual = back ? NULL : ad_cpu_at(call, RESIDUAL, item.task);
     const product_operands operands = {
@@ -234,11 +243,8 @@ static void run_item(const ad_cpu_call *call, const conv_layout *l, conv_item it
         .coef = back ? NULL : ad_cpu_at(call, COEF, item.task),
         .residual = residual ? residual + item.image * out : NULL,
         .out = ad_cpu_number(call, back ? 2 : 3, item.task, item.image * (back ? in : out))};
-    const ad_cpu_output_rows of = {.image = from,
-                                   .first = item.first,
-                                   .count = AD_MIN(l->rows, s.y.outputs - item.first),
-                                   .channel = item.of.channel,
-                                   .channels = item.of.channels};
+    const ad_cpu_output_rows of = {
+        .image = from, .first = first, .count = end - first, .channel = item.of.channel, .channels = item.of.channels};
     conv_block(call, &s, &of, &operands, buffer);
 }
 

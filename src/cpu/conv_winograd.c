@@ -145,7 +145,7 @@ static void transform_outputs(const ad_cpu_call *call, int task, place at, const
                                .scale = coef,
                                .shift = coef ? coef + o : NULL,
                                .residual = residual ? residual + first : NULL,
-                               .bent = op->i[0] != AD_ACT_NONE && op->i[0] <= AD_ACT_RELU6,
+                               .bent = ad_cpu_bends(op),
                                .slope = op->i[0] == AD_ACT_LEAKY ? op->f[0] : 0,
                                .limit = op->i[0] == AD_ACT_RELU6 ? 6 : INFINITY};
     call->tiles->winograd_output(&p);

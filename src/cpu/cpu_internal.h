@@ -72,15 +72,6 @@ extern const ad_cpu_kernel *const ad_cpu_kernels[AD_OP_COUNT];
 #define AD_CPU_PARALLEL(call, work)                                                                                    \
     AD_CPU_PRAGMA(omp parallel for schedule(static) num_threads((call)->threads) if ((work) > 16384))
 
-/* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers
- * cannot run code that early. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
-    !defined(__SANITIZE_THREAD__)
-#define AD_CPU_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define AD_CPU_CLONES
-#endif
-
 /* y (+)= v: what a 'w' role does without and with AD_ACCUMULATE. */
 static inline void ad_cpu_put(float *y, float v, bool accumulate) { *y = accumulate ? *y + v : v; }
 static inline bool ad_cpu_accumulates(const ad_cpu_call *call) { return call->op->flags & AD_ACCUMULATE; }

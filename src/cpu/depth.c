@@ -6,13 +6,13 @@
 #include <string.h>
 
 /* z[c][m] += x[c] psi[m] */
-AD_CPU_CLONES static void add_outer(float *z, const float *x, const float *psi, size_t step, size_t c, size_t m) {
+AD_CLONES static void add_outer(float *z, const float *x, const float *psi, size_t step, size_t c, size_t m) {
     for (size_t ch = 0; ch < c; ch++)
         for (size_t a = 0; a < m; a++) z[ch * m + a] += x[ch] * psi[a * step];
 }
 
 /* dx[c] += sum_m dz[c][m] psi[m] */
-AD_CPU_CLONES static void add_inner(float *dx, const float *dz, const float *psi, size_t step, size_t c, size_t m) {
+AD_CLONES static void add_inner(float *dx, const float *dz, const float *psi, size_t step, size_t c, size_t m) {
     for (size_t ch = 0; ch < c; ch++) {
         float sum = 0;
         for (size_t a = 0; a < m; a++) sum += dz[ch * m + a] * psi[a * step];
@@ -21,7 +21,7 @@ AD_CPU_CLONES static void add_inner(float *dx, const float *dz, const float *psi
 }
 
 /* dpsi[m] += sum_c x[c] dz[c][m] */
-AD_CPU_CLONES static void add_across(float *dpsi, size_t step, const float *x, const float *dz, size_t c, size_t m) {
+AD_CLONES static void add_across(float *dpsi, size_t step, const float *x, const float *dz, size_t c, size_t m) {
     for (size_t a = 0; a < m; a++) {
         float sum = 0;
         for (size_t ch = 0; ch < c; ch++) sum += x[ch] * dz[ch * m + a];

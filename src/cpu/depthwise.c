@@ -57,7 +57,7 @@ static ad_cpu_depthwise reads(const ad_geometry *g, const float *x, int p, int c
 
 /* act as a line's end can do it. The others follow in a pass of their own. */
 static void bend(const ad_op *op, ad_cpu_depthwise *line) {
-    line->bent = op->i[0] == AD_ACT_RELU || op->i[0] == AD_ACT_LEAKY || op->i[0] == AD_ACT_RELU6;
+    line->bent = ad_cpu_bends(op);
     line->slope = op->i[0] == AD_ACT_LEAKY ? op->f[0] : 0;
     line->limit = op->i[0] == AD_ACT_RELU6 ? 6 : INFINITY;
 }
@@ -180,8 +180,8 @@ static size_t chunk_count(const ad_geometry *g) {
 
 /* y[i] (+)= the sum over chunks of partial[chunk*step + i], i < count <= BLOCK, in the order of the chunks. */
 enum { BLOCK = 256 };
-AD_CPU_CLONES static void add_partials(float *y, const float *partial, size_t chunks, size_t step, size_t count,
-                                       bool accumulate) {
+AD_CLONES static void add_partials(float *y, const float *partial, size_t chunks, size_t step, size_t count,
+                                   bool accumulate) {
     float sum[BLOCK];
     for (size_t i = 0; i < count; i++) sum[i] = accumulate ? y[i] : 0;
     for (size_t chunk = 0; chunk < chunks; chunk++)

@@ -6,7 +6,7 @@
 /* Numbers per item: 64 KiB of each operand. */
 enum { BLOCK = 16384 };
 
-AD_CPU_CLONES float ad_cpu_dot(const float *a, const float *b, size_t count) {
+AD_CLONES float ad_cpu_dot(const float *a, const float *b, size_t count) {
     enum { LANES = 16 };
     float sum[LANES] = {0};
     size_t i = 0;
@@ -18,11 +18,11 @@ AD_CPU_CLONES float ad_cpu_dot(const float *a, const float *b, size_t count) {
     return sum[0];
 }
 
-AD_CPU_CLONES void ad_cpu_add_scaled(float *y, const float *x, float scale, size_t count) {
+AD_CLONES void ad_cpu_add_scaled(float *y, const float *x, float scale, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] += scale * x[i];
 }
 
-AD_CPU_CLONES void ad_cpu_sum_rows(float *sum, const float *x, size_t rows, size_t c) {
+AD_CLONES void ad_cpu_sum_rows(float *sum, const float *x, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++, x += c)
         for (size_t ch = 0; ch < c; ch++) sum[ch] += x[ch];
 }
@@ -35,11 +35,11 @@ void ad_cpu_reduce(float *y, const float *partial, size_t chunks, size_t count, 
     }
 }
 
-AD_CPU_CLONES static void add_block(float *y, const float *a, const float *b, size_t count) {
+AD_CLONES static void add_block(float *y, const float *a, const float *b, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] = a[i] + b[i];
 }
 
-AD_CPU_CLONES static void fill_block(float *x, float value, size_t count) {
+AD_CLONES static void fill_block(float *x, float value, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] = value;
 }
 

@@ -49,7 +49,7 @@ static void pack_panel(const ad_geometry *g, const layout *l, const float *coeff
         }
 }
 
-AD_CPU_CLONES static void add_scaled(float *y, const float *x, float scale, size_t count) {
+AD_CLONES static void add_scaled(float *y, const float *x, float scale, size_t count) {
     for (size_t v = 0; v < count; v++) y[v] += scale * x[v];
 }
 

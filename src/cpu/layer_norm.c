@@ -31,8 +31,8 @@ static inline __attribute__((always_inline)) float add_lanes(float sum[LANES]) {
     } while (0)
 
 /* ---- y = gamma (x - mean) r + beta ---- */
-AD_CPU_CLONES static void norm_rows(const float *x, const float *gamma, const float *beta, float *y, float *stats,
-                                    size_t rows, size_t c, float epsilon) {
+AD_CLONES static void norm_rows(const float *x, const float *gamma, const float *beta, float *y, float *stats,
+                                size_t rows, size_t c, float epsilon) {
     for (size_t row = 0; row < rows; row++, x += c, y += c) {
         float sum, squares;
         SUM_ROW(sum, x[i]);
@@ -61,8 +61,8 @@ static void run_layer_norm(const ad_cpu_call *call) {
 }
 
 /* ---- dx = r (e - mean(e) - u mean(e u)), e = gamma dy, u = (x - mean) r ---- */
-AD_CPU_CLONES static void back_rows(const float *x, const float *gamma, const float *stats, const float *dy, float *dx,
-                                    size_t rows, size_t c, bool accumulate) {
+AD_CLONES static void back_rows(const float *x, const float *gamma, const float *stats, const float *dy, float *dx,
+                                size_t rows, size_t c, bool accumulate) {
     for (size_t row = 0; row < rows; row++, x += c, dy += c, dx += c) {
         const float mean = stats[2 * row], r = stats[2 * row + 1];
         float first, second;
@@ -95,8 +95,7 @@ static void run_layer_norm_back(const ad_cpu_call *call) {
 }
 
 /* ---- sums over positions, in two passes: a partial sum per chunk, then their sum ---- */
-AD_CPU_CLONES static void sum_rows(float *sum, const float *x, const float *stats, const float *dy, size_t rows,
-                                   size_t c) {
+AD_CLONES static void sum_rows(float *sum, const float *x, const float *stats, const float *dy, size_t rows, size_t c) {
     float *sum_u = sum + c;
     for (size_t row = 0; row < rows; row++, x += c, dy += c) {
         const float mean = stats[2 * row], r = stats[2 * row + 1];

@@ -32,13 +32,13 @@ static inline __attribute__((always_inline)) void affine_loop(float *y, const fl
         }
 }
 
-AD_CPU_CLONES static void affine_rows(float *y, const float *x, const float *scale, const float *shift,
-                                      const float *residual, size_t rows, size_t c, float slope) {
+AD_CLONES static void affine_rows(float *y, const float *x, const float *scale, const float *shift,
+                                  const float *residual, size_t rows, size_t c, float slope) {
     affine_loop(y, x, scale, shift, residual, rows, c, slope, false);
 }
 
-AD_CPU_CLONES static void affine_rows_relu6(float *y, const float *x, const float *scale, const float *shift,
-                                            const float *residual, size_t rows, size_t c) {
+AD_CLONES static void affine_rows_relu6(float *y, const float *x, const float *scale, const float *shift,
+                                        const float *residual, size_t rows, size_t c) {
     affine_loop(y, x, scale, shift, residual, rows, c, 0, true);
 }
 
@@ -115,7 +115,7 @@ static inline __attribute__((always_inline)) void affine_back_loop(const affine_
     }
 }
 
-AD_CPU_CLONES static void affine_back_dx(const affine_back *a) {
+AD_CLONES static void affine_back_dx(const affine_back *a) {
     if (a->back && a->x)
         affine_back_loop(a, true, true, true, false, false);
     else if (a->back)
@@ -124,7 +124,7 @@ AD_CPU_CLONES static void affine_back_dx(const affine_back *a) {
         affine_back_loop(a, false, false, true, false, false);
 }
 
-AD_CPU_CLONES static void affine_back_both(const affine_back *a) {
+AD_CLONES static void affine_back_both(const affine_back *a) {
     if (a->back && a->x && a->accumulate)
         affine_back_loop(a, true, true, true, true, true);
     else if (a->back && a->x)
@@ -133,7 +133,7 @@ AD_CPU_CLONES static void affine_back_both(const affine_back *a) {
         affine_back_loop(a, a->back, false, true, true, a->accumulate);
 }
 
-AD_CPU_CLONES static void affine_back_dresidual(const affine_back *a) {
+AD_CLONES static void affine_back_dresidual(const affine_back *a) {
     affine_back_loop(a, false, false, false, true, a->accumulate);
 }
 
@@ -195,13 +195,13 @@ static void run_affine_back(const ad_cpu_call *call) {
 }
 
 /* ---- sums over rows, in two passes: a partial sum per chunk, then their sum ---- */
-AD_CPU_CLONES static void square_rows(float *sum, const float *x, const float *mean, size_t rows, size_t c) {
+AD_CLONES static void square_rows(float *sum, const float *x, const float *mean, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++, x += c)
         for (size_t ch = 0; ch < c; ch++) sum[ch] += (x[ch] - mean[ch]) * (x[ch] - mean[ch]);
 }
 
-AD_CPU_CLONES static void affine_sum_rows(float *sum, float *sum_x, const float *x, const float *y, const float *dy,
-                                          const float *mean, size_t rows, size_t c, float slope) {
+AD_CLONES static void affine_sum_rows(float *sum, float *sum_x, const float *x, const float *y, const float *dy,
+                                      const float *mean, size_t rows, size_t c, float slope) {
     for (size_t r = 0; r < rows; r++, x += c, y += c, dy += c)
         for (size_t ch = 0; ch < c; ch++) {
             const float d = y[ch] > 0 ? dy[ch] : slope * dy[ch];

@@ -10,8 +10,8 @@ static const float *schedule_row(const ad_cpu_call *call, int schedule, int coun
     return rows + (size_t) * (const int32_t *)ad_cpu_at(call, counter, 0) * AD_SCHEDULE_COLUMNS;
 }
 
-AD_CPU_CLONES static void sgd_block(float *p, const float *grad, float *velocity, size_t count, const float *f,
-                                    float lr, bool first, bool nesterov) {
+AD_CLONES static void sgd_block(float *p, const float *grad, float *velocity, size_t count, const float *f, float lr,
+                                bool first, bool nesterov) {
     const float momentum = f[0], fresh = 1 - f[1], decay = f[2];
     const float ahead = nesterov ? momentum : 1, direct = nesterov ? 1.0f : 0.0f;
     for (size_t i = 0; i < count; i++) {
@@ -30,8 +30,8 @@ typedef struct adam_step {
     bool decoupled;
 } adam_step;
 
-AD_CPU_CLONES static void adam_block(float *p, const float *grad, float *first, float *second, size_t count,
-                                     const adam_step *step) {
+AD_CLONES static void adam_block(float *p, const float *grad, float *first, float *second, size_t count,
+                                 const adam_step *step) {
     const float *f = step->f, lr = step->lr, scale1 = step->scale1, scale2 = step->scale2;
     const float beta1 = f[0], beta2 = f[1], eps = f[2];
     const float coupled = step->decoupled ? 0 : f[3], decay = step->decoupled ? f[3] : 0;

@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) void pool_channels(float *y, const 
 }
 
 /* One output position: c channels of the window. */
-AD_CPU_CLONES static void pool_position(float *y, const float *image, window v, int w, int c, bool average) {
+AD_CLONES static void pool_position(float *y, const float *image, window v, int w, int c, bool average) {
     const float scale = average ? 1.0f / (float)AD_MAX((v.h1 - v.h0) * (v.w1 - v.w0), 1) : 1;
     int ch = 0;
     if (average) {
@@ -46,7 +46,7 @@ AD_CPU_CLONES static void pool_position(float *y, const float *image, window v, 
 }
 
 /* The common window, 2 x 2 and whole. */
-AD_CPU_CLONES static void pool_four(float *y, const float *above, const float *below, int c, bool average) {
+AD_CLONES static void pool_four(float *y, const float *above, const float *below, int c, bool average) {
     const float scale = average ? 0.25f : 1;
     for (int ch = 0; ch < c; ch++) {
         const float a = combine(above[ch], above[c + ch], average), b = combine(below[ch], below[c + ch], average);
@@ -118,8 +118,8 @@ static inline __attribute__((always_inline)) void back_four(float *dabove, float
     }
 }
 
-AD_CPU_CLONES static void pool_back_four(float *dabove, float *dbelow, const float *above, const float *below,
-                                         const float *dy, size_t c, bool average, bool accumulate) {
+AD_CLONES static void pool_back_four(float *dabove, float *dbelow, const float *above, const float *below,
+                                     const float *dy, size_t c, bool average, bool accumulate) {
     if (average)
         back_four(dabove, dbelow, above, below, dy, c, true, accumulate);
     else if (accumulate)

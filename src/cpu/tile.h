@@ -12,7 +12,7 @@ enum { AD_CPU_TILE_ROWS = 6 };
 static inline size_t ad_cpu_bytes(bool half) { return half ? 2 : 4; }
 
 /* What may follow the sum s of a tile: out[r][v] = act(scale[v]*s + shift[v] + residual[r][v]). bent: act(v) = min(v >
- * 0 ? v : slope*v, limit), else act(v) = v. */
+ * 0 ? v : slope*v, limit), 0 <= slope <= 1, else act(v) = v. */
 typedef struct ad_cpu_epilogue {
     const float *scale, *shift; /* both may be NULL */
     const float *residual[AD_CPU_TILE_ROWS];

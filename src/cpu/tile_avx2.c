@@ -22,6 +22,9 @@ static const int some[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define SOME(count) _mm256_loadu_si256((const __m256i *)(some + 8 - (count)))
 #define LOAD_SOME(p, count) ((vec)_mm256_maskload_ps(p, SOME(count)))
 #define STORE_SOME(p, v, count) _mm256_maskstore_ps(p, SOME(count), (__m256)(v))
+/* Of NaN and another number, and of two zeros, the second. */
+#define LARGER(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define SMALLER(a, b) ((vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define TILES static const ad_cpu_tiles tiles
 #include "cpu/tile.inc"
 const ad_cpu_tiles *const ad_cpu_tiles_avx2 = &tiles;

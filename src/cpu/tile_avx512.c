@@ -21,6 +21,9 @@
 #define TO_HALF(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph(FINITE(v), _MM_FROUND_TO_NEAREST_INT))
 #define LOAD_SOME(p, count) ((vec)_mm512_maskz_loadu_ps((__mmask16)((1u << (count)) - 1), p))
 #define STORE_SOME(p, v, count) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (count)) - 1), (__m512)(v))
+/* Of NaN and another number, and of two zeros, the second. */
+#define LARGER(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define SMALLER(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define TILES static const ad_cpu_tiles tiles
 #include "cpu/tile.inc"
 const ad_cpu_tiles *const ad_cpu_tiles_avx512 = &tiles;

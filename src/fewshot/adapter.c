@@ -212,14 +212,22 @@ static void eight_rows(const float *matrix, size_t count, size_t features, size_
     for (size_t r = 0; r < TOGETHER; r++) rows[r] = matrix + AD_MIN(first + r, count - 1) * features;
 }
 
-/* sums[r] += sum over f: rows[r][f] * x[r][f] */
-static void add_eight_products(const float *const rows[TOGETHER], const float *const x[TOGETHER], size_t features,
-                               double sums[TOGETHER]) {
-    double sum[TOGETHER];
-    memcpy(sum, sums, sizeof sum);
-    for (size_t f = 0; f < features; f++)
-        for (int r = 0; r < TOGETHER; r++) sum[r] += (double)rows[r][f] * (double)x[r][f];
-    memcpy(sums, sum, sizeof sum);
+/* sums[r] += sum over f: rows[r][f] * x[r][f], in as many parts as a wide vector has lanes: the same whatever the
+ * processor's are. */
+AD_CLONES static void add_eight_products(const float *const rows[TOGETHER], const float *const x[TOGETHER],
+                                         size_t features, double sums[TOGETHER]) {
+    enum { LANES = 8 };
+    for (int r = 0; r < TOGETHER; r++) {
+        const float *a = rows[r], *b = x[r];
+        double sum[LANES] = {0};
+        size_t f = 0;
+        for (; f + LANES <= features; f += LANES)
+            for (size_t lane = 0; lane < LANES; lane++) sum[lane] += (double)a[f + lane] * (double)b[f + lane];
+        for (size_t lane = 0; f < features; f++, lane++) sum[lane] += (double)a[f] * (double)b[f];
+        for (size_t apart = LANES / 2; apart > 0; apart /= 2)
+            for (size_t lane = 0; lane < apart; lane++) sum[lane] += sum[lane + apart];
+        sums[r] += sum[0];
+    }
 }
 
 void ad_adapter_align(const adatom_adapter *a, const float *alignment, const float *x, float *aligned) {
