@@ -1,4 +1,4 @@
-/* The engine: variants, buffers, and what it says of itself. */
+/* The engine, and what it says of itself. */
 #include "cpu/engine.h"
 
 #if defined(__x86_64__)
@@ -7,124 +7,11 @@
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-enum { LARGE_BYTES = 4 << 20 }; /* what is worth large pages */
 
 /* Measured: docs/performance.md. */
 static const ad_conv_costs costs = {1.05f, 1.1f};
 
-const ad_cpu_kernel *const ad_cpu_kernels[AD_OP_COUNT] = {
-#define AD_OP(NAME, name, roles) &ad_cpu_kernel_##NAME,
-#include "plan/ops.def"
-};
-static const char *const one_variant[] = {"loops", NULL};
-
-static const char *const *variants_of(int kind) {
-    return ad_cpu_kernels[kind]->variants ? ad_cpu_kernels[kind]->variants : one_variant;
-}
-
-static int variant_count(const ad_engine *engine, int kind) {
-    (void)engine;
-    int count = 0;
-    while (variants_of(kind)[count]) count++;
-    return count;
-}
-
-static bool applies(const ad_cpu_engine *engine, const ad_op *op, int variant) {
-    return variant >= 1 && variant <= variant_count(&engine->base, op->kind) &&
-           (!ad_cpu_kernels[op->kind]->applies || ad_cpu_kernels[op->kind]->applies(op, variant, engine->tiles));
-}
-
-/* One preference per operation: where it does not apply, the first that does is taken. */
-static void variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant) {
-    (void)plan;
-    ((ad_cpu_engine *)engine)->prefer[op->kind] = (int16_t)variant;
-}
-
-int ad_cpu_variant_of(const ad_cpu_engine *engine, const ad_op *op) {
-    if (op->variant) return op->variant;
-    if ((op->flags & AD_FAST) && ad_cpu_kernels[op->kind]->fast) {
-        const int fast = ad_cpu_kernels[op->kind]->fast(op, engine->tiles);
-        if (fast) return fast;
-    }
-    if (applies(engine, op, engine->prefer[op->kind])) return engine->prefer[op->kind];
-    int variant = 1;
-    while (variant < variant_count(&engine->base, op->kind) && !applies(engine, op, variant)) variant++;
-    return variant;
-}
-
-const char *ad_cpu_variant_name(const ad_engine *base, const ad_plan *plan, const ad_op *op, int variant) {
-    const ad_cpu_engine *engine = (const ad_cpu_engine *)base;
-    (void)plan;
-    if (!variant) variant = ad_cpu_variant_of(engine, op);
-    return applies(engine, op, variant) ? variants_of(op->kind)[variant - 1] : NULL;
-}
-
-static bool variant_winograd(const ad_engine *engine, const ad_op *op, int variant) {
-    (void)engine;
-    return variant && ad_cpu_kernels[op->kind]->winograd == variant;
-}
-
-/* ---- buffers ---- */
-/* Tensors are walked through in long strides: with large pages fewer addresses are looked up. A wish, not a need. */
-void *ad_cpu_allocate(adatom_context *ctx, size_t bytes) {
-    char *memory = ad_malloc(ctx, bytes, 1);
-#ifdef MADV_HUGEPAGE
-    const size_t page = (size_t)sysconf(_SC_PAGE_SIZE), before = memory ? -(uintptr_t)memory % page : 0;
-    if (memory && bytes >= LARGE_BYTES + before)
-        madvise(memory + before, (bytes - before) / page * page, MADV_HUGEPAGE);
-#endif
-    return memory;
-}
-
-static adatom_status buffer_create(ad_engine *engine, size_t bytes, ad_buffer **out) {
-    *out = ad_calloc(engine->ctx, 1, sizeof **out);
-    if (!*out) return ADATOM_OUT_OF_MEMORY;
-    (*out)->bytes = bytes;
-    (*out)->memory = ad_cpu_allocate(engine->ctx, bytes);
-    if (!(*out)->memory) {
-        ad_free(*out);
-        *out = NULL;
-        return ADATOM_OUT_OF_MEMORY;
-    }
-    return ADATOM_OK;
-}
-
-adatom_status ad_cpu_within(const ad_engine *engine, const char *what, size_t offset, size_t bytes, size_t size) {
-    if (offset <= size && bytes <= size - offset) return ADATOM_OK;
-    return ad_fail(engine->ctx, ADATOM_USAGE, "%s: %zu bytes at %zu asked for, it has %zu", what, bytes, offset, size);
-}
-
-static adatom_status buffer_write(ad_engine *engine, ad_buffer *buffer, size_t offset, const void *data, size_t bytes) {
-    adatom_status status = ad_cpu_within(engine, "buffer", offset, bytes, buffer->bytes);
-    if (status == ADATOM_OK && bytes) memcpy(buffer->memory + offset, data, bytes);
-    buffer->writes++;
-    return status;
-}
-
-static adatom_status buffer_read(ad_engine *engine, ad_buffer *buffer, size_t offset, void *data, size_t bytes) {
-    adatom_status status = ad_cpu_within(engine, "buffer", offset, bytes, buffer->bytes);
-    if (status == ADATOM_OK && bytes) memcpy(data, buffer->memory + offset, bytes);
-    return status;
-}
-
-/* What buffer_send begins, a copy by the same processors, it also ends. */
-static adatom_status buffer_wait(ad_engine *engine) {
-    (void)engine;
-    return ADATOM_OK;
-}
-
-static void buffer_destroy(ad_engine *engine, ad_buffer **buffer) {
-    (void)engine;
-    if (!buffer || !*buffer) return;
-    ad_free((*buffer)->memory);
-    ad_free(*buffer);
-    *buffer = NULL;
-}
-
-/* ---- the engine ---- */
 static adatom_status probe(ad_engine *base, ad_probe *out) {
     return ad_cpu_probe(base->ctx, ((ad_cpu_engine *)base)->threads, out);
 }
@@ -205,12 +92,12 @@ static const ad_engine_api api = {
     .destroy = destroy,
     .describe = describe,
     .limits = limits,
-    .buffer_create = buffer_create,
-    .buffer_write = buffer_write,
-    .buffer_read = buffer_read,
-    .buffer_send = buffer_write,
-    .buffer_wait = buffer_wait,
-    .buffer_destroy = buffer_destroy,
+    .buffer_create = ad_cpu_buffer_create,
+    .buffer_write = ad_cpu_buffer_write,
+    .buffer_read = ad_cpu_buffer_read,
+    .buffer_send = ad_cpu_buffer_write,
+    .buffer_wait = ad_cpu_buffer_wait,
+    .buffer_destroy = ad_cpu_buffer_destroy,
     .program_create = ad_cpu_program_create,
     .program_write = ad_cpu_program_write,
     .program_read = ad_cpu_program_read,
@@ -219,10 +106,10 @@ static const ad_engine_api api = {
     .program_profile = ad_cpu_program_profile,
     .program_op_ns = ad_cpu_program_op_ns,
     .probe = probe,
-    .variant_count = variant_count,
+    .variant_count = ad_cpu_variant_count,
     .variant_name = ad_cpu_variant_name,
-    .variant_prefer = variant_prefer,
-    .variant_winograd = variant_winograd,
+    .variant_prefer = ad_cpu_variant_prefer,
+    .variant_winograd = ad_cpu_variant_winograd,
     .half_storage = half_storage,
     .half_storage_judge = half_storage_judge,
 };

@@ -1,4 +1,4 @@
-/* What engine.c and engine_program.c share: the engine and its buffers. */
+/* What the files engine*.c share. */
 #ifndef AD_CPU_ENGINE_H
 #define AD_CPU_ENGINE_H
 
@@ -19,11 +19,19 @@ struct ad_buffer {
     uint64_t writes; /* how often something was written to it */
 };
 
-/* The kernel's number in its list of variants that the operation takes, and the variant's name; NULL: it has none such.
- * variant 0: the one that it takes. */
+/* engine_variants.c: ad_engine_api.variant_*; variant_of: the one that an operation takes. */
+int ad_cpu_variant_count(const ad_engine *engine, int kind);
+void ad_cpu_variant_prefer(ad_engine *engine, const ad_plan *plan, const ad_op *op, int variant);
+bool ad_cpu_variant_winograd(const ad_engine *engine, const ad_op *op, int variant);
 int ad_cpu_variant_of(const ad_cpu_engine *engine, const ad_op *op);
 const char *ad_cpu_variant_name(const ad_engine *base, const ad_plan *plan, const ad_op *op, int variant);
 
+/* engine_buffer.c: ad_engine_api.buffer_* */
+adatom_status ad_cpu_buffer_create(ad_engine *engine, size_t bytes, ad_buffer **out);
+adatom_status ad_cpu_buffer_write(ad_engine *engine, ad_buffer *buffer, size_t offset, const void *data, size_t bytes);
+adatom_status ad_cpu_buffer_read(ad_engine *engine, ad_buffer *buffer, size_t offset, void *data, size_t bytes);
+adatom_status ad_cpu_buffer_wait(ad_engine *engine);
+void ad_cpu_buffer_destroy(ad_engine *engine, ad_buffer **buffer);
 void *ad_cpu_allocate(adatom_context *ctx, size_t bytes);
 /* Whether `bytes` at `offset` lie in `size` bytes; else fails with a message that begins with `what`. */
 adatom_status ad_cpu_within(const ad_engine *engine, const char *what, size_t offset, size_t bytes, size_t size);
