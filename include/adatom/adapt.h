@@ -53,11 +53,11 @@ typedef struct adatom_method {
     int last;
 } adatom_method;
 
-/* Writes the method with its defaults filled in as a JSON object into out[capacity]. Methods with the same text give
- * the same numbers. method may be NULL: the default. USAGE: a value is out of range, or the text with its NUL needs
- * more than capacity bytes. */
-ADATOM_API adatom_status adatom_method_text(adatom_context *context, const adatom_method *method, char *out,
-                                            size_t capacity);
+/* Writes the method with the model's defaults filled in as a JSON object into out[capacity]. Methods with the same text
+ * give the same numbers. method may be NULL: the default; so may model: the defaults of networks made here. USAGE: a
+ * value is out of range, or the text with its NUL needs more than capacity bytes. */
+ADATOM_API adatom_status adatom_method_text(adatom_context *context, const adatom_method *method,
+                                            const adatom_model *model, char *out, size_t capacity);
 
 /* The result of adapting to a list of episodes. An evaluation is used by one thread at a time, that of its context. */
 typedef struct adatom_evaluation adatom_evaluation;

@@ -13,7 +13,7 @@ static adatom_candidate candidate_of(const adatom_choice *choice, int index) {
 
 static json_t *method_json(struct cli *cli, const adatom_method *method) {
     char text[4096];
-    if (adatom_method_text(cli->ctx, method, text, sizeof text) != ADATOM_OK) return json_null();
+    if (adatom_method_text(cli->ctx, method, NULL, text, sizeof text) != ADATOM_OK) return json_null();
     return json_loads(text, 0, NULL);
 }
 

@@ -181,9 +181,10 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return !*r->cli->stopped;
 }
 
-/* Lists every method with every combination of settings. Combinations that come to the same method are run once. */
+/* Lists every method with every combination of settings. Combinations that come to the same method on the model are run
+ * once. */
 static adatom_status make_trials(struct cli *cli, const list_options *list, const method_options *settings,
-                                 const struct sweep *sweep, uint64_t seed, trials *out) {
+                                 const struct sweep *sweep, uint64_t seed, const adatom_model *model, trials *out) {
     const struct sweep_list *last = sweep->count ? &sweep->lists[sweep->count - 1] : NULL;
     const int block = last && strcmp(last->name, "steps") == 0 ? last->count : 1, blocks = sweep->combinations / block;
     adatom_status status = ADATOM_OK;
@@ -196,14 +197,14 @@ static adatom_status make_trials(struct cli *cli, const list_options *list, cons
             const int at = b * block;
             trial t = {.method = method_params(&settings[at], list->methods.items[m], seed), .combination = at};
             t.method.procedure = list->procedure;
-            TRY(adatom_method_text(cli->ctx, &t.method, seen[kept], sizeof(text)));
+            TRY(adatom_method_text(cli->ctx, &t.method, model, seen[kept], sizeof(text)));
             bool known = false;
             for (int k = 0; k < kept; k++) known = known || strcmp(seen[k], seen[kept]) == 0;
             if (known) continue;
             if (block > 1) { /* a method that takes no steps is run once, whatever their number */
                 adatom_method other = t.method;
                 other.steps = settings[at + 1].steps;
-                TRY(adatom_method_text(cli->ctx, &other, next, sizeof next));
+                TRY(adatom_method_text(cli->ctx, &other, model, next, sizeof next));
                 for (int k = 0; k < block && strcmp(next, seen[kept]) != 0; k++)
                     t.steps[t.step_count++] = settings[at + k].steps;
             }
@@ -495,9 +496,9 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     }
     TRY(cli_check_features(cli, &feature_values, data.data, "--data"));
     if (methods.methods.count == 0) methods.methods = feature_values.features ? of_features : of_pictures;
-    TRY(make_trials(cli, &methods, settings, &sweep, values.seed, &all));
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     if (values.model) TRY(adatom_model_load(cli->ctx, values.model, &model));
+    TRY(make_trials(cli, &methods, settings, &sweep, values.seed, model, &all));
     if (model) adatom_model_describe(model, &m);
     TRY(feature_values.features ? cli_load_features(cli, &feature_values, model, &dataset)
                                 : cli_open_dataset(cli, &data, &device_values, cli_picture_form(&m), &dataset));

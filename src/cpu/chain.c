@@ -20,8 +20,6 @@ typedef struct chain {
 
 static size_t row_floats(const ad_cpu_call *call) { return (size_t)call->op->g.ow * (size_t)call->op->g.o; }
 
-static size_t padded(size_t floats) { return (floats + 15) / 16 * 16; }
-
 /* Rows of x that rows [first, end) of y read. */
 static int first_read(const ad_geometry *g, int first) { return AD_MIN(AD_MAX(first * g->stride - g->pad, 0), g->h); }
 static int end_read(const ad_geometry *g, int end) {
@@ -37,7 +35,7 @@ static size_t lay(chain *c, int turn) {
         rows = AD_MIN((rows - 1) * next->stride + (next->k - 1) * next->dil + 1, next->h);
         c->capacity[i] = rows;
         c->buffer[i] = floats;
-        floats += padded((size_t)rows * row_floats(&c->calls[i]));
+        floats += ad_cpu_round_up((size_t)rows * row_floats(&c->calls[i]), 16);
     }
     return floats;
 }
@@ -54,13 +52,13 @@ static chain chain_of(const ad_cpu_call *calls, int count) {
         if (kernel->rows_scratch)
             most = AD_MAX(most, kernel->rows_scratch(&calls[i], i < count - 1 ? c.capacity[i] : turn));
     }
-    c.own = padded(c.scratch + most);
+    c.own = ad_cpu_round_up(c.scratch + most, 16);
     return c;
 }
 
 static size_t kept_floats(const ad_cpu_call *call) {
     const ad_cpu_kernel *kernel = ad_cpu_kernels[call->op->kind];
-    return kernel->keep ? padded(kernel->kept(call)) : 0;
+    return kernel->keep ? ad_cpu_round_up(kernel->kept(call), 16) : 0;
 }
 
 size_t ad_cpu_chain_scratch(const ad_cpu_call *calls, int count, int threads) {
@@ -142,8 +140,6 @@ static void run_rows(const chain *c, float *own, int task, size_t image, int fir
     }
 }
 
-static size_t divisor(size_t a, size_t b) { return b ? divisor(b, a % b) : a; }
-
 /* What the operations keep, of tasks from `task` on; where they have no memory for it, in scratch. Returns the rest of
  * scratch. */
 static float *keep(ad_cpu_call *calls, int count, int task, float *scratch) {
@@ -170,7 +166,7 @@ void ad_cpu_chain_run(const ad_cpu_call *given, int count) {
     const int rows = given[count - 1].op->g.oh;
     /* As many pieces of an image as give every thread as much, unless they become small. */
     const size_t images = together * (size_t)given[0].op->g.n,
-                 pieces = AD_MAX(AD_MIN(threads / divisor(images, threads), (size_t)(rows / LEAST_ROWS)), 1);
+                 pieces = AD_MAX(AD_MIN(threads / ad_cpu_divisor(images, threads), (size_t)(rows / LEAST_ROWS)), 1);
     for (size_t task = 0; task < tasks; task += together) {
         memcpy(calls, given, (size_t)count * sizeof *calls);
         float *own = keep(calls, count, (int)task, given[0].scratch);

@@ -86,13 +86,10 @@ static conv_layout layout_of(const ad_cpu_call *call, int tasks) {
     l.window = ad_cpu_round_up(l.window, 16);
     l.panel = ad_cpu_round_up(l.panel, 16);
     l.blocks = (outputs + l.rows - 1) / l.rows;
-    /* Threads get as much each. */
-    const int threads = call->threads, most = AD_MIN(l.blocks + threads, outputs);
-    for (int blocks = l.blocks; blocks <= most && (int)others > 0; blocks++)
-        if (others * (size_t)blocks % (size_t)threads == 0) {
-            l.blocks = blocks;
-            break;
-        }
+    /* Threads get as much each, if there are so many rows. */
+    const size_t threads = (size_t)call->threads,
+                 even = ad_cpu_round_up((size_t)l.blocks, threads / ad_cpu_divisor(others, threads));
+    if (even <= (size_t)outputs) l.blocks = (int)even;
     return l;
 }
 

@@ -4,8 +4,6 @@
 
 #include "cpu/cpu_internal.h"
 
-static inline size_t ad_cpu_round_up(size_t count, size_t to) { return (count + to - 1) / to * to; }
-
 /* One dimension of a phase. Output number n is row out + n*out_step; its taps read rows base + n*base_step +
  * t*tap_stride, t < taps, of the source, with row index + t*index_step of the kernel. */
 typedef struct ad_cpu_axis {

@@ -72,6 +72,17 @@ extern const ad_cpu_kernel *const ad_cpu_kernels[AD_OP_COUNT];
 #define AD_CPU_PARALLEL(call, work)                                                                                    \
     AD_CPU_PRAGMA(omp parallel for schedule(static) num_threads((call)->threads) if ((work) > 16384))
 
+static inline size_t ad_cpu_round_up(size_t count, size_t to) { return (count + to - 1) / to * to; }
+/* The greatest common divisor; b, where a is 0, and a, where b is. */
+static inline size_t ad_cpu_divisor(size_t a, size_t b) {
+    while (b) {
+        const size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 /* y (+)= v: what a 'w' role does without and with AD_ACCUMULATE. */
 static inline void ad_cpu_put(float *y, float v, bool accumulate) { *y = accumulate ? *y + v : v; }
 static inline bool ad_cpu_accumulates(const ad_cpu_call *call) { return call->op->flags & AD_ACCUMULATE; }

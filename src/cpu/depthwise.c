@@ -12,13 +12,8 @@ typedef struct steps {
 } steps;
 
 static steps steps_of(const ad_geometry *g) {
-    int a = g->stride, b = g->dil;
-    while (b) {
-        const int rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return (steps){g->stride / a, g->dil / a};
+    const int common = (int)ad_cpu_divisor((size_t)g->stride, (size_t)g->dil);
+    return (steps){g->stride / common, g->dil / common};
 }
 
 /* The least whole number >= a/b, b > 0. */

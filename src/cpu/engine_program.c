@@ -110,14 +110,14 @@ static size_t find_scratch(ad_program *p) {
             if (p->chain[i] > 1) {
                 most = AD_MAX(most, ad_cpu_chain_scratch(&p->calls[i], p->chain[i], p->engine->threads));
                 const size_t alone = ad_cpu_chain_scratch(&p->calls[i], p->chain[i], 1);
-                p->task_scratch = AD_MAX(p->task_scratch, (alone + 15) / 16 * 16);
+                p->task_scratch = AD_MAX(p->task_scratch, ad_cpu_round_up(alone, 16));
             }
             if (!kernel->scratch) continue;
             ad_cpu_call group = p->calls[i], one = group;
             if (s->by_task) group.tasks = AD_MIN(group.tasks, p->lanes);
             one.tasks = one.threads = 1;
             most = AD_MAX(most, kernel->scratch(&group));
-            p->task_scratch = AD_MAX(p->task_scratch, (kernel->scratch(&one) + 15) / 16 * 16);
+            p->task_scratch = AD_MAX(p->task_scratch, ad_cpu_round_up(kernel->scratch(&one), 16));
         }
     }
     return AD_MAX(most, (size_t)p->workers * p->task_scratch);

@@ -270,11 +270,12 @@ json_t *ad_settings_json(const ad_settings *s) {
     return NULL;
 }
 
-adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *method, char *out, size_t capacity) {
+adatom_status adatom_method_text(adatom_context *ctx, const adatom_method *method, const adatom_model *model, char *out,
+                                 size_t capacity) {
     adatom_method given;
     ad_settings settings;
     adatom_status status = AD_PARAMS(ctx, adatom_method, method, &given);
-    if (status == ADATOM_OK) status = ad_settings_resolve(ctx, &given, NULL, &settings);
+    if (status == ADATOM_OK) status = ad_settings_resolve(ctx, &given, model, &settings);
     if (status != ADATOM_OK) return status;
     json_t *config = ad_settings_json(&settings);
     char *text = config ? ad_json_dump(config, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;

@@ -55,10 +55,10 @@ typedef struct ad_outer {
     char name[AD_LAYOUT_NAME]; /* there; prefix not included */
     char own[AD_PARAM_NAME];   /* in a model without decomposition */
     int rank;
-    int64_t
-        shape[AD_PARAM_RANK]; /* on import 1x1 kernels and factors may also be without, or with, the 1s at the end */
-    int node;                 /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
-    int param, part;          /* of a PARAM or HEAD */
+    /* On import 1x1 kernels and factors may also be without, or with, the 1s at the end. */
+    int64_t shape[AD_PARAM_RANK];
+    int node;        /* of a KERNEL, BIAS (convolution) or COUNTER (norm) */
+    int param, part; /* of a PARAM or HEAD */
 } ad_outer;
 
 typedef struct ad_outer_list {

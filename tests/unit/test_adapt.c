@@ -337,7 +337,7 @@ START_TEST(test_refusals) {
     const adatom_method none = {
         .size = sizeof(adatom_method), .lr = 0.25f, .lr_atoms = -1, .momentum = -1, .dampening = -1};
     char text[512];
-    OK(adatom_method_text(ctx, &none, text, sizeof text));
+    OK(adatom_method_text(ctx, &none, NULL, text, sizeof text));
     ck_assert_msg(strstr(text, "\"beta1\":0.0,\"beta2\":0.0,") && strstr(text, "\"lr_atoms\":0.0,\"lr\":0.25}"), "%s",
                   text);
     const adatom_method method = ADATOM_INIT(adatom_method);
@@ -360,6 +360,16 @@ START_TEST(defaults_of_imported) {
     ck_assert_int_eq(theirs.steps, 30);
     ck_assert(ours.lr[AD_ROLE_HEAD] == 0.01f && theirs.lr[AD_ROLE_HEAD] == 0.03f);
     ck_assert(ours.lr[AD_ROLE_NORM] == 0 && theirs.lr[AD_ROLE_NORM] == 0);
+    char zero[512], given[512]; /* 0 is another rate there */
+    method = (adatom_method){.size = sizeof method, .lr = 0.01f};
+    OK(adatom_method_text(ctx, &method, &imported, given, sizeof given));
+    method.lr = 0;
+    OK(adatom_method_text(ctx, &method, &imported, zero, sizeof zero));
+    ck_assert_str_ne(zero, given);
+    OK(adatom_method_text(ctx, &method, model, zero, sizeof zero));
+    method.lr = 0.01f;
+    OK(adatom_method_text(ctx, &method, model, given, sizeof given));
+    ck_assert_str_eq(zero, given);
     method = (adatom_method){.adapt = ADATOM_ADAPT_FULL};
     OK(ad_settings_resolve(ctx, &method, &imported, &theirs));
     ck_assert(theirs.lr[AD_ROLE_COEFFICIENTS] == 1e-4f && theirs.lr[AD_ROLE_ATOMS] == 1e-4f);

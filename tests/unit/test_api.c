@@ -215,7 +215,7 @@ START_TEST(params_without_a_size) {
     refused(adatom_dataset_open(ctx, "builtin:shapes", &d, &data), "adatom_dataset_params.size is 0");
     refused(adatom_device_open(ctx, &cpu, &opened), "adatom_device_params.size is 0");
     refused(adatom_episodes_create(ctx, pictures, &e, &drawn), "adatom_episodes_params.size is 0");
-    refused(adatom_method_text(ctx, &method, text, sizeof text), "adatom_method.size is 0");
+    refused(adatom_method_text(ctx, &method, NULL, text, sizeof text), "adatom_method.size is 0");
     refused(adatom_adapt_episodes(device, model, &none, &evaluation), "adatom_adapt_params.size is 0");
     refused(adatom_adapt_episodes(device, model, &inner, &evaluation), "adatom_method.size is 0");
     refused(adatom_adapt_episodes(device, model, &missing, &evaluation), "needs a data set and a list");

@@ -84,7 +84,7 @@ static char *write_all(void) {
                              .label_smoothing = 0.25f,
                              .head = ADATOM_HEAD_COSINE,
                              .cosine_scale = 7.5f};
-    OK(adatom_method_text(ctx, &m, method, sizeof method));
+    OK(adatom_method_text(ctx, &m, NULL, method, sizeof method));
     fprintf(out, "%s\n", method);
     const adatom_fit_params fit = {.size = sizeof(adatom_fit_params),
                                    .method = &m,
