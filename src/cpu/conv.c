@@ -123,8 +123,9 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
     const ad_cpu_panel of_first = ad_cpu_panel_of(call, s, operands->first);
     const size_t most = s->depth * taps * of_first.ld * sizeof(float); /* bytes of a panel */
     const size_t out_width = (size_t)(op->kind == AD_OP_CONV_DX ? op->g.w : op->g.ow);
-    const size_t before = (size_t)operands->out_row * out_width * ad_cpu_result_pixel(s);
+    const size_t pixel = ad_cpu_result_pixel(s), before = (size_t)operands->out_row * out_width * pixel;
     const ad_cpu_source from = ad_cpu_window(s, of, buffer);
+    const size_t read_step = (size_t)s->x.base_step * from.pixel, to_step = (size_t)s->x.out_step * pixel;
     /* A panel too large for the second-level cache is used a row of taps at a time. */
     const int slices = most > SLICE_BYTES ? s->y.taps : 1;
     ad_cpu_product p = {
@@ -150,15 +151,16 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
         for (int slice = 0; slice < slices; slice++) {
             p.accumulate = slice > 0 || ad_cpu_accumulates(call);
             p.after = slice == slices - 1 && ad_op_has_epilogue(op) ? &after : NULL;
-            for (size_t at = 0, row = 0, q = 0; at < positions; at += p.rows) {
+            for (size_t at = 0, row = 0, q = 0, read = 0, to = 0; at < positions; at += p.rows) {
                 p.rows = AD_MIN(positions - at, (size_t)AD_CPU_TILE_ROWS);
-                for (size_t r = 0; r < p.rows; r++) {
-                    const size_t to =
-                        (((size_t)s->y.out + ((size_t)of->first + row) * (size_t)s->y.out_step) * out_width +
-                         (size_t)s->x.out + q * (size_t)s->x.out_step) *
-                        ad_cpu_result_pixel(s);
-                    p.a[r] = from.base + row * (size_t)s->y.base_step * from.line +
-                             q * (size_t)s->x.base_step * from.pixel + (size_t)slice * p.line;
+                for (size_t r = 0; r < p.rows; r++, read += read_step, to += to_step) {
+                    if (q == 0) {
+                        read = row * (size_t)s->y.base_step * from.line + (size_t)slice * p.line;
+                        to = (((size_t)s->y.out + ((size_t)of->first + row) * (size_t)s->y.out_step) * out_width +
+                              (size_t)s->x.out) *
+                             pixel;
+                    }
+                    p.a[r] = from.base + read;
                     p.out[r] = operands->out + (to - before) * bytes;
                     if (operands->residual) after.residual[r] = operands->residual + to;
                     if (++q == (size_t)s->x.outputs) {
@@ -167,17 +169,10 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
                     }
                 }
                 for (size_t r = p.rows; r < AD_CPU_TILE_ROWS; r++) p.a[r] = p.a[0];
-                /* The channels where the pointers of the tile stand. */
-                size_t source = of->channel, result = 0;
                 for (size_t number = 0; number < count; number++) {
                     const ad_cpu_panel *n = &panels[number];
-                    for (size_t r = 0; n->source != source && r < AD_CPU_TILE_ROWS; r++) p.a[r] += n->source - source;
-                    for (size_t r = 0; n->result != result && r < p.rows; r++) {
-                        p.out[r] = (char *)p.out[r] + (n->result - result) * bytes;
-                        if (operands->residual) after.residual[r] += n->result - result;
-                    }
-                    source = n->source;
-                    result = n->result;
+                    p.from = n->source - of->channel; /* the window has no channels before */
+                    p.to = n->result;
                     p.columns = n->columns;
                     p.ld = n->ld;
                     p.b = operands->packed +
@@ -185,11 +180,11 @@ static void conv_block(const ad_cpu_call *call, const ad_cpu_shape *s, const ad_
                     p.bias = operands->bias && slice == 0 ? operands->bias + n->result : NULL;
                     if (operands->coef) {
                         after.scale = operands->coef + n->result;
-                        after.shift = after.scale + ad_cpu_result_pixel(s);
+                        after.shift = after.scale + pixel;
                     }
                     product(&p);
                     for (size_t r = 0; p.after && act != AD_ACT_NONE && r < p.rows; r++)
-                        ad_cpu_activate(act, op->f[0], p.out[r], p.out[r], n->columns);
+                        ad_cpu_activate(act, op->f[0], (float *)p.out[r] + p.to, (float *)p.out[r] + p.to, n->columns);
                 }
             }
         }

@@ -94,8 +94,10 @@ static void plan_segment(ad_program *p, const ad_plan *plan, int number) {
     if (s->count && p->ops[last].kind == AD_OP_ADVANCE) s->counter = (int32_t *)p->calls[last].base[0];
 }
 
-/* As many as there are lanes, if that keeps enough threads busy. */
+/* As many as there are lanes, if that keeps enough threads busy. A single task is run by all threads, with what its
+ * operations keep. */
 static int choose_workers(const ad_program *p) {
+    if (p->tasks == 1) return 0;
     const int threads = p->engine->threads, workers = AD_MIN(threads, p->lanes);
     return workers && 4 * p->tasks >= 3 * threads * ((p->tasks + workers - 1) / workers) ? workers : 0;
 }

@@ -34,6 +34,7 @@ typedef struct ad_cpu_product {
     const float *a[AD_CPU_TILE_ROWS];
     void *out[AD_CPU_TILE_ROWS];
     size_t rows, columns;
+    size_t from, to; /* numbers of a[r], and of out[r] and residual[r], that come before those of this product */
     size_t lines, steps, length, line, step;
     const float *b, *bias; /* bias: may be NULL */
     size_t ld;

@@ -146,7 +146,7 @@ void check_engine(ad_engine *e, const setting *s, int number, bool half) {
     for (int i = 0; i < TASKS * WAY * SHOT; i++) differ += predicted[i] != (int)labels[i];
     /* 2^-11 of u moves more maxima, and turns gradients that are nearly zero, of which Adam makes whole steps: then the
      * way as a whole counts. */
-    const bool close = half ? sqrt(off / way) < 0.2 : worst < 2e-3;
+    const bool close = half ? sqrt(off / way) < 0.2 : worst < 2e-3 && sqrt(off / way) < 0.1;
     if (!close || differ > 1) {
         fprintf(stderr,
                 "%s, setting %d%s (%s %s adapt %x bn %d): off by %g relative, %g of the way, %d predictions differ\n",

@@ -23,6 +23,7 @@ typedef struct setting {
     bool gradient_only; /* the engines are checked with smaller networks */
     const char *layers; /* those that adapt, NULL: all; of these the last so many, 0: all */
     int last;
+    float norms; /* most that is added to scales, shifts and statistics of norms; 0: 0.3 */
 } setting;
 
 /* Host values of everything a run reads. */

@@ -84,8 +84,9 @@ const setting settings[] = {
      .residual = true, .large = true},
     {"convnext_atto", "none", 32, 0, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
      .large = true},
+    /* Norms that add up over its layers would make all features one direction, and gradients that are only rounding. */
     {"resnext50_32x4d", "layer", 16, 0, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
-     .large = true},
+     .large = true, .norms = -0.3f},
 };
 
 const int setting_count = (int)AD_COUNT(settings);
@@ -107,7 +108,7 @@ inputs make_inputs(const setting *s, float rate) {
         const ad_param *p = &in.model->net.params[i];
         for (size_t e = 0; e < p->count; e++)
             if (p->role == AD_ROLE_NORM || p->role == AD_ROLE_STATISTICS)
-                in.model->values[p->offset + e] += 0.3f * ad_random_uniform(&random);
+                in.model->values[p->offset + e] += (s->norms ? s->norms : 0.3f) * ad_random_uniform(&random);
     }
     size_t bytes = (size_t)PICTURES * (size_t)s->size * (size_t)s->size * 3;
     in.pixels = malloc(bytes);
