@@ -24,5 +24,7 @@ CHOICE_OF(stem_of, adatom_stem)
 /* The methods are 1 .. ADAPT_KINDS - 1. */
 #define CHOICE_COUNTED(value, text) +1
 enum { ADAPT_KINDS = 0 ADATOM_ADAPT_LIST(CHOICE_COUNTED) };
+/* Of these, those from here on are solved on the host, and no adapter holds them. */
+enum { SOLVED_KINDS = ADATOM_ADAPT_LOGISTIC };
 #undef CHOICE_COUNTED
 #endif

@@ -52,6 +52,9 @@ typedef struct adatom_method {
     const char *layers;
     /* Of these the last so many that have numbers that adapt; 0: all. USAGE if there are fewer. */
     int last;
+    float inverse_penalty; /* logistic: C of the penalty |W|^2 / (2C), 1e-6..1e6; 0: 1 */
+    float shrinkage;       /* lda: of the covariance, towards a multiple of I; in (0, 1]; 0: Ledoit and Wolf's */
+    int neighbours;        /* knn: support pictures that vote, 1..1e6; 0: 5; all where there are fewer */
 } adatom_method;
 
 /* Writes the method with the model's defaults filled in as a JSON object into out[capacity]. Methods with the same text
@@ -85,7 +88,7 @@ typedef struct adatom_evaluation_info {
 
 /* What to adapt to. dataset and episodes are required (USAGE if NULL). Where the data set holds features
  * (adatom/features.h) the functions below take a model of NULL, else the model that made them, and methods that leave
- * the network as it is: centroid, head and cosine (others: USAGE). */
+ * the network as it is: centroid, head, cosine, logistic, lda, knn and bd-cspn (others: USAGE). */
 typedef struct adatom_adapt_params {
     size_t size;
     const adatom_dataset *dataset;

@@ -68,7 +68,14 @@ ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
  *   atoms, norm, atoms+norm, full: a classifier and these parameters of the backbone (full: all of them);
  *   lora [Hu et al., ICLR 2022], dora [Liu et al., ICML 2024], bora [Wang et al., arXiv 2412.06441]: a classifier and
  *     low-rank adapters of the kernels;
- *   tsa [Li et al., CVPR 2022]: a classifier, 1x1 convolutions beside the kernels, and a linear map of the features. */
+ *   tsa [Li et al., CVPR 2022]: a classifier, 1x1 convolutions beside the kernels, and a linear map of the features;
+ *   logistic [Tian et al., Rethinking Few-shot Image Classification, ECCV 2020]: logistic regression on frozen features
+ *     of length 1, solved to convergence;
+ *   lda: linear discriminant analysis on frozen features, with a shrunk covariance [Ledoit and Wolf, 2004];
+ *   knn: the nearest of the support features by cosine, votes weighted by exp(cosine / 0.07);
+ *   bd-cspn [Liu et al., Prototype Rectification, ECCV 2020]: class means that the queries correct. Transductive: it
+ *     looks at all queries of an episode together.
+ * The last four are for episodes: no adapter holds them. */
 #define ADATOM_ADAPT_LIST(X)                                                                                           \
     X(ADATOM_ADAPT_DEFAULT, "default")                                                                                 \
     X(ADATOM_ADAPT_CENTROID, "centroid")                                                                               \
@@ -81,7 +88,11 @@ ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
     X(ADATOM_ADAPT_LORA, "lora")                                                                                       \
     X(ADATOM_ADAPT_DORA, "dora")                                                                                       \
     X(ADATOM_ADAPT_BORA, "bora")                                                                                       \
-    X(ADATOM_ADAPT_TSA, "tsa")
+    X(ADATOM_ADAPT_TSA, "tsa")                                                                                         \
+    X(ADATOM_ADAPT_LOGISTIC, "logistic")                                                                               \
+    X(ADATOM_ADAPT_LDA, "lda")                                                                                         \
+    X(ADATOM_ADAPT_KNN, "knn")                                                                                         \
+    X(ADATOM_ADAPT_BD_CSPN, "bd-cspn")
 ADATOM_CHOICE(adatom_adapt_kind, ADATOM_ADAPT_LIST);
 
 /* The optimiser of gradient steps. The default depends on the function: adam in adaptation, sgd in pretraining. */

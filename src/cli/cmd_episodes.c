@@ -352,7 +352,7 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
             adatom_status status = adatom_adapt_plan(device, model, &params, &plan);
             if (status != ADATOM_OK) return status;
             /* Rates do not change it, so that one line for each method is enough. */
-            if (k == 0 || all->items[k - 1].method.adapt != t->method.adapt)
+            if (plan.arena_bytes > 0 && (k == 0 || all->items[k - 1].method.adapt != t->method.adapt))
                 cli_note(cli, "%s, %d-shot: %.1f MiB of device memory, %d tasks at once",
                          adatom_adapt_kind_name(t->method.adapt), info.shot, (double)plan.arena_bytes / 1048576,
                          plan.tasks_at_once);

@@ -15,7 +15,8 @@ typedef struct method_options {
     adatom_bn bn;
     adatom_conv conv;
     float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing,
-        cosine_scale;
+        cosine_scale, inverse_penalty, shrinkage;
+    int neighbours;
     bool nesterov;
     uint64_t memory;
 } method_options;

@@ -4,6 +4,7 @@
 #include "fewshot/feature_cache.h"
 #include "fewshot/run_model.h"
 #include "fewshot/session.h"
+#include "fewshot/solve_episodes.h"
 #include "fewshot/task_start.h"
 
 #include <math.h>
@@ -136,19 +137,25 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     if (!a->stops) a->stops = &a->settings.steps;
     a->memory_bytes = method->memory_bytes;
     status = list_images(a, 0, a->count, 0);
-    return status == ADATOM_OK ? plan_episodes(a, method) : status;
+    if (status != ADATOM_OK) return status;
+    if (!a->settings.solver.solver) return plan_episodes(a, method);
+    a->session.build.tasks = 1;
+    return ADATOM_OK;
 }
 
 static adatom_status create_evaluations(adaptation *a) {
     const ad_session *s = &a->session;
-    const ad_evaluation_subject subject = {.model = s->model,
-                                           .list = &a->list,
-                                           .first = a->first,
-                                           .count = a->count,
-                                           .tasks_at_once = s->build.tasks,
-                                           .resident = s->rows.parts == 1,
-                                           .adapted = s->built.adapted_logical,
-                                           .arena_bytes = a->arena_bytes};
+    const ad_evaluation_subject subject = {
+        .model = s->model,
+        .list = &a->list,
+        .first = a->first,
+        .count = a->count,
+        .tasks_at_once = s->build.tasks,
+        .resident = a->settings.solver.solver || s->rows.parts == 1,
+        .adapted = a->settings.solver.solver
+                       ? ad_solver_numbers(&a->settings.solver, a->list.way, s->model->net.features)
+                       : s->built.adapted_logical,
+        .arena_bytes = a->arena_bytes};
     adatom_status status = ADATOM_OK;
     for (int k = 0; k < a->stop_count && status == ADATOM_OK; k++) {
         ad_settings settings = a->settings;
@@ -405,6 +412,24 @@ done:
     return status;
 }
 
+/* What a method that is solved on the host does in place of a session. */
+static adatom_status solve_all(adaptation *a) {
+    const float *table = NULL;
+    adatom_status status =
+        ad_feature_cache_table(&a->session, a->dataset, a->images, a->image_count, a->memory_bytes, &table);
+    if (status != ADATOM_OK) return status;
+    ad_limits limits;
+    a->session.device->engine->api->limits(a->session.device->engine, &limits);
+    const ad_solve_run run = {.settings = &a->settings.solver,
+                              .episodes = a->episodes,
+                              .list = &a->list,
+                              .first = a->first,
+                              .table = table,
+                              .threads = limits.lanes,
+                              .features = (size_t)a->session.model->net.features};
+    return ad_solve_episodes(a->session.device->ctx, &run, a->evaluations[0]);
+}
+
 /* out[0..a->stop_count-1]: all or none. */
 static adatom_status adapt_episodes(adaptation *a, const adatom_method *method, adatom_evaluation **out) {
     adatom_context *ctx = a->session.device->ctx;
@@ -414,11 +439,16 @@ static adatom_status adapt_episodes(adaptation *a, const adatom_method *method, 
     a->evaluations = out;
     AD_TRY(prepare(a, method));
     AD_TRY(create_evaluations(a));
-    AD_TRY(begin_session(a));
-    const double begun = ad_seconds();
-    AD_TRY(adapt_groups(a));
+    if (a->settings.solver.solver) {
+        AD_TRY(solve_all(a));
+        out[0]->info.seconds = ad_seconds() - start;
+    } else {
+        AD_TRY(begin_session(a));
+        const double begun = ad_seconds();
+        AD_TRY(adapt_groups(a));
+        for (int k = 0; k < a->stop_count; k++) out[k]->info.seconds += begun - start;
+    }
     for (int k = 0; k < a->stop_count; k++) {
-        out[k]->info.seconds += begun - start;
         out[k]->info.episodes_per_s = a->count / out[k]->info.seconds;
         ad_evaluation_finish(ctx, out[k], a->first);
     }

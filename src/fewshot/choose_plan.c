@@ -31,6 +31,10 @@ static const struct {
     {ADATOM_ADAPT_BORA, 3, {0.003f, 0.01f, 0.001f}},
     {ADATOM_ADAPT_TSA, 3, {3e-4f, 1e-3f, 1e-4f}},
     {ADATOM_ADAPT_FULL, 3, {1e-4f, 3e-4f, 1e-3f}},
+    {ADATOM_ADAPT_LOGISTIC, 0, {0}},
+    {ADATOM_ADAPT_LDA, 0, {0}},
+    {ADATOM_ADAPT_KNN, 0, {0}},
+    {ADATOM_ADAPT_BD_CSPN, 0, {0}},
 };
 #define KIND_COUNTED(value, text) +1
 _Static_assert(AD_COUNT(kinds) + 1 == 0 ADATOM_ADAPT_LIST(KIND_COUNTED), "a method of adatom/choice.h has no row");
@@ -140,6 +144,7 @@ static double outer_work(const ad_choose_scope *s, int rank, const struct level 
 /* Why a kind cannot be tried; NULL: it can. */
 static const char *impossible(const ad_choose_scope *s, adatom_adapt_kind kind) {
     if (s->features && kinds[rank_of(kind)].passes > 0) return "it adapts the network, and there are only its features";
+    if (ad_episodes_only(kind)) return "it is for episodes: no adapter holds it";
     const bool needs_atoms = kind == ADATOM_ADAPT_ATOMS || kind == ADATOM_ADAPT_ATOMS_NORM;
     if (needs_atoms && !s->has_atoms)
         return "the model has no atoms; 'adatom decompose --mode residual' makes one whose atoms can be tried";

@@ -17,6 +17,10 @@ ad_choose_table ad_choose_table_of(const adatom_choice *c) {
 
 unsigned ad_choose_rates(adatom_adapt_kind kind) {
     switch (kind) {
+    case ADATOM_ADAPT_LOGISTIC:
+    case ADATOM_ADAPT_LDA:
+    case ADATOM_ADAPT_KNN:
+    case ADATOM_ADAPT_BD_CSPN:
     case ADATOM_ADAPT_CENTROID: return 0;
     case ADATOM_ADAPT_ATOMS: return AD_CHOOSE_RATE_ATOMS;
     case ADATOM_ADAPT_NORM: return AD_CHOOSE_RATE_NORM;

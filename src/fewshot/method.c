@@ -17,6 +17,7 @@ static const struct {
     ad_head_init head_init;
     int steps;
     ad_lowrank_kind lowrank;
+    ad_solver solver;
 } methods[] = {
     [ADATOM_ADAPT_CENTROID] = {0, AD_HEAD_CENTROID, AD_HEAD_MEANS, 0, AD_LOWRANK_NONE},
     [ADATOM_ADAPT_HEAD] = {0, AD_HEAD_LINEAR, AD_HEAD_MEANS, 20, AD_LOWRANK_NONE},
@@ -30,6 +31,10 @@ static const struct {
     [ADATOM_ADAPT_DORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_DORA},
     [ADATOM_ADAPT_BORA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_BORA},
     [ADATOM_ADAPT_TSA] = {0, AD_HEAD_COSINE, AD_HEAD_MEANS, 10, AD_LOWRANK_TSA},
+    [ADATOM_ADAPT_LOGISTIC] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_LOGISTIC},
+    [ADATOM_ADAPT_LDA] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_DISCRIMINANT},
+    [ADATOM_ADAPT_KNN] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_NEIGHBOURS},
+    [ADATOM_ADAPT_BD_CSPN] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_RECTIFIED},
 };
 
 #define METHOD_COUNTED(value, text) +1
@@ -52,6 +57,10 @@ static const struct {
     [ADATOM_ADAPT_DORA] = {30, .lr = 0.03f},
     [ADATOM_ADAPT_BORA] = {30, .lr = 0.03f},
     [ADATOM_ADAPT_TSA] = {30, .lr = 0.03f},
+    [ADATOM_ADAPT_LOGISTIC] = {0},
+    [ADATOM_ADAPT_LDA] = {0},
+    [ADATOM_ADAPT_KNN] = {0},
+    [ADATOM_ADAPT_BD_CSPN] = {0},
 };
 
 #define METHOD_COUNTED(value, text) +1
@@ -84,6 +93,8 @@ static adatom_status check_choices(adatom_context *ctx, const adatom_method *m) 
         if (!choices[i].known) return ad_choice_refuse(ctx, choices[i].what, choices[i].value);
     return ADATOM_OK;
 }
+
+bool ad_episodes_only(adatom_adapt_kind kind) { return methods[kind].solver != AD_SOLVER_NONE; }
 
 float ad_or_default(float value, float otherwise) { return value == 0.0f ? otherwise : value < 0.0f ? 0.0f : value; }
 
@@ -118,10 +129,14 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
                   {"dampening (beta2 of adam)", (double)s->dampening, 0, 1, s->adam},
                   {"weight decay", (double)s->weight_decay, 0, 100, false},
                   {"label smoothing", (double)s->label_smoothing, 0, 1, true},
-                  {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false}};
+                  {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false},
+                  {"the inverse penalty", s->solver.inverse_penalty, 1e-6, 1e6, false},
+                  {"the shrinkage", s->solver.shrinkage, 0, 1, false}};
     if (trains && (s->steps < 1 || s->steps > MOST_STEPS))
         return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps,
                        MOST_STEPS);
+    if (s->solver.neighbours < 1 || s->solver.neighbours > 1000000)
+        return ad_fail(ctx, ADATOM_USAGE, "%d neighbours cannot vote; take 1 to a million", s->solver.neighbours);
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         if (!(s->lr[r] >= 0) || s->lr[r] > 1e3f)
             return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr[r]);
@@ -171,7 +186,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
     s->layers = (ad_layer_choice){.names = m->layers, .last = m->last};
     s->head = methods[which].head;
     s->head_init = methods[which].head_init;
-    const bool trains = s->head != AD_HEAD_CENTROID;
+    const bool trains = methods[which].steps > 0;
 
     if (m->head && trains) s->head = m->head == ADATOM_HEAD_COSINE ? AD_HEAD_COSINE : AD_HEAD_LINEAR;
     if (m->head_init && trains)
@@ -184,7 +199,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
         s->head_init = AD_HEAD_MEANS;
     }
     s->head_random = s->head_init == AD_HEAD_HOST;
-    if (!trains && m->distance == ADATOM_DISTANCE_COSINE) s->head = AD_HEAD_CENTROID_COSINE;
+    if (s->head == AD_HEAD_CENTROID && m->distance == ADATOM_DISTANCE_COSINE) s->head = AD_HEAD_CENTROID_COSINE;
     s->bn = m->bn == ADATOM_BN_FROZEN ? AD_BN_FROZEN : m->bn == ADATOM_BN_SUPPORT ? AD_BN_SUPPORT : AD_BN_TRANSDUCTIVE;
     s->path = conv_paths[m->conv];
     s->adam = m->optimizer != ADATOM_OPTIMIZER_SGD;
@@ -202,6 +217,14 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
                               .rank = rank,
                               .scale = (m->adapter_scale == 0.0f ? (float)rank : m->adapter_scale) / (float)rank};
     if (lowrank == AD_LOWRANK_TSA) s->lowrank = (ad_lowrank){.kind = lowrank, .scale = 1};
+    s->solver = (ad_solver_settings){.solver = methods[which].solver,
+                                     .inverse_penalty = m->inverse_penalty == 0.0f ? 1 : (double)m->inverse_penalty,
+                                     .shrinkage = (double)m->shrinkage,
+                                     .neighbours = m->neighbours ? m->neighbours : 5};
+    if (s->solver.solver && s->bn != AD_BN_FROZEN)
+        return ad_fail(ctx, ADATOM_USAGE,
+                       "'%s' works on features that are computed once; statistics of batch norm must be frozen",
+                       s->name);
     s->momentum = ad_or_default(m->momentum, 0.9f);
     s->dampening = ad_or_default(m->dampening, s->adam ? 0.999f : 0.0f);
     s->nesterov = m->nesterov;
@@ -230,7 +253,26 @@ json_t *ad_seed_json(uint64_t seed) {
     return json_string(digits);
 }
 
+/* Of a method that is solved on the host. */
+static json_t *solver_json(const ad_settings *s) {
+    json_t *o = json_pack("{s:s, s:o}", "adapt", s->name, "seed", ad_seed_json(s->seed));
+    bool bad = !o;
+    if (bad) return NULL;
+    if (s->solver.solver == AD_SOLVER_LOGISTIC)
+        ad_json_set(o, "inverse_penalty", json_real(s->solver.inverse_penalty), &bad);
+    if (s->solver.solver == AD_SOLVER_DISCRIMINANT)
+        ad_json_set(o, "shrinkage",
+                    s->solver.shrinkage > 0 ? json_real(s->solver.shrinkage) : json_string("ledoit-wolf"), &bad);
+    if (s->solver.solver == AD_SOLVER_NEIGHBOURS)
+        ad_json_set(o, "neighbours", json_integer(s->solver.neighbours), &bad);
+    if (s->solver.solver == AD_SOLVER_RECTIFIED) ad_json_set(o, "transductive", json_true(), &bad);
+    if (!bad) return o;
+    json_decref(o);
+    return NULL;
+}
+
 json_t *ad_settings_json(const ad_settings *s) {
+    if (s->solver.solver) return solver_json(s);
     static const char *const heads[] = {"none", "linear", "cosine", "centroid", "centroid-cosine"};
     static const char *const inits[] = {"zero", "random", "means", "base"}, *const norms[] = {"frozen", "support",
                                                                                               "transductive", "train"};

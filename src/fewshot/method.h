@@ -4,6 +4,7 @@
 #define AD_FEWSHOT_METHOD_H
 
 #include "compile/build.h"
+#include "fewshot/heads/solver.h"
 #include <adatom/adapt.h>
 #include <jansson.h>
 
@@ -12,7 +13,8 @@ typedef struct ad_settings {
     char name[64];  /* its text */
     unsigned adapt; /* roles */
     ad_lowrank lowrank;
-    ad_layer_choice layers; /* of what adapts; the text is the caller's */
+    ad_solver_settings solver; /* of methods that take no steps on the device; else its solver is NONE */
+    ad_layer_choice layers;    /* of what adapts; the text is the caller's */
     ad_head_kind head;
     ad_head_init head_init;
     bool head_random; /* drawn on the host (head_init HOST) */
@@ -29,6 +31,8 @@ typedef struct ad_settings {
     bool backbone; /* the backbone runs per episode; else features of the frozen one are shared */
 } ad_settings;
 
+/* Methods that an adapter cannot hold. */
+bool ad_episodes_only(adatom_adapt_kind kind);
 /* In the public structures 0 is the default and what is negative is none. */
 float ad_or_default(float value, float otherwise);
 /* model: whose defaults hold; NULL: those of a network made here. */

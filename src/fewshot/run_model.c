@@ -43,8 +43,8 @@ adatom_status ad_run_model_method(adatom_context *ctx, const adatom_dataset *dat
                        "statistics of batch norm need pictures, and '%s' holds features: take frozen", data.name);
     return ad_fail(
         ctx, ADATOM_USAGE,
-        "'%s' adapts the network, and '%s' holds features: methods that leave it as it is are centroid, head "
-        "and cosine",
+        "'%s' adapts the network, and '%s' holds features: methods that leave it as it is are centroid, head, "
+        "cosine, logistic, lda, knn and bd-cspn",
         settings->name, data.name);
 }
 

@@ -63,7 +63,11 @@ START_TEST(test_adapted_numbers) {
                              [ADATOM_ADAPT_LORA] = head + lora,
                              [ADATOM_ADAPT_DORA] = head + lora + 4 * 8,
                              [ADATOM_ADAPT_BORA] = head + lora + 4 * 8 + 3 + 3 * 8,
-                             [ADATOM_ADAPT_TSA] = head + (3 + 3 * 8) * 8 + 8 * 8}; /* and the alignment */
+                             [ADATOM_ADAPT_TSA] = head + (3 + 3 * 8) * 8 + 8 * 8, /* and the alignment */
+                             [ADATOM_ADAPT_LOGISTIC] = head + 3,
+                             [ADATOM_ADAPT_LDA] = head + 3,
+                             [ADATOM_ADAPT_KNN] = 0,
+                             [ADATOM_ADAPT_BD_CSPN] = head};
     _Static_assert(AD_COUNT(want) == ADAPT_KINDS, "a method of adatom/choice.h has no row");
     adatom_episodes *list = episodes(1, 1);
     for (int kind = 1; kind < ADAPT_KINDS; kind++) {
@@ -105,7 +109,7 @@ END_TEST
 START_TEST(test_steps_on_the_way) {
     static const int steps[] = {1, 2, 5};
     adatom_episodes *list = episodes(5, 2);
-    for (int kind = ADATOM_ADAPT_HEAD; kind < ADAPT_KINDS; kind++) { /* the centroid takes no steps */
+    for (int kind = ADATOM_ADAPT_HEAD; kind < SOLVED_KINDS; kind++) { /* the centroid takes no steps */
         adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)kind, .tasks_at_once = 2};
         adatom_evaluation *on_the_way[3], *alone;
         adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
@@ -326,6 +330,13 @@ START_TEST(test_refusals) {
         {.adapt = ADATOM_ADAPT_DORA, .rank = 257},
         {.adapt = ADATOM_ADAPT_BORA, .conv = ADATOM_CONV_ATOMS_FIRST},
         {.adapt = ADATOM_ADAPT_LORA, .lr_adapter = 2000.0f},
+        {.adapt = ADATOM_ADAPT_LOGISTIC, .inverse_penalty = -1},
+        {.adapt = ADATOM_ADAPT_LOGISTIC, .inverse_penalty = 2e6f},
+        {.adapt = ADATOM_ADAPT_LOGISTIC, .inverse_penalty = NAN},
+        {.adapt = ADATOM_ADAPT_LDA, .shrinkage = 1.5f},
+        {.adapt = ADATOM_ADAPT_LDA, .shrinkage = -0.5f},
+        {.adapt = ADATOM_ADAPT_KNN, .neighbours = -1},
+        {.adapt = ADATOM_ADAPT_BD_CSPN, .bn = ADATOM_BN_SUPPORT},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         adatom_method method = wrong[i];
@@ -437,7 +448,7 @@ int main(void) {
     Suite *suite = suite_create("adapt");
     TCase *adapt = tcase_create("adapt");
     tcase_add_checked_fixture(adapt, setup, teardown);
-    tcase_add_loop_test(adapt, test_tasks_at_once, 1, ADAPT_KINDS);
+    tcase_add_loop_test(adapt, test_tasks_at_once, 1, SOLVED_KINDS);
     tcase_add_test(adapt, defaults_of_imported);
     tcase_add_test(adapt, test_adapted_numbers);
     tcase_add_test(adapt, test_memory_limit_chunks);

@@ -404,8 +404,8 @@ END_TEST
 int main(void) {
     TCase *tests = tcase_create("adapter");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_loop_test(tests, test_fitted_as_classified, 1, ADAPT_KINDS);
-    tcase_add_loop_test(tests, test_save_load_merge, 1, ADAPT_KINDS);
+    tcase_add_loop_test(tests, test_fitted_as_classified, 1, SOLVED_KINDS);
+    tcase_add_loop_test(tests, test_save_load_merge, 1, SOLVED_KINDS);
     tcase_add_test(tests, test_heads_start_alike);
     tcase_add_test(tests, test_movement);
     tcase_add_loop_test(tests, test_lowrank_movement, ADATOM_ADAPT_LORA, ADATOM_ADAPT_BORA + 1);
