@@ -55,6 +55,9 @@ typedef struct adatom_method {
     float inverse_penalty; /* logistic: C of the penalty |W|^2 / (2C), 1e-6..1e6; 0: 1 */
     float shrinkage;       /* lda: of the covariance, towards a multiple of I; in (0, 1]; 0: Ledoit and Wolf's */
     int neighbours;        /* knn: support pictures that vote, 1..1e6; 0: 5; all where there are fewer */
+    /* Part of each class's support pictures, in [0, 1), rounded to whole ones, that have the label of the episode's
+     * next class: a class has as many as before. 0: none. For experiments on robustness; adapters refuse it. */
+    float label_noise;
 } adatom_method;
 
 /* Writes the method with the model's defaults filled in as a JSON object into out[capacity]. Methods with the same text
@@ -95,7 +98,7 @@ typedef struct adatom_adapt_params {
     const adatom_episodes *episodes; /* a list drawn from that data set */
     const adatom_method *method;     /* NULL: every default */
     int first, count;                /* episodes first..first+count-1 of the list are run; count 0: all from first on */
-    const int *steps;                /* for adatom_adapt_steps(): [step_count] numbers of steps, ascending, >= 1 */
+    const int *steps;                /* for adatom_adapt_steps(): [step_count] numbers of steps, ascending, >= 0 */
     size_t step_count;               /* length of steps */
     adatom_progress_callback progress; /* phase EPISODES; may be NULL */
     void *user;
@@ -119,10 +122,11 @@ ADATOM_API adatom_status adatom_adapt_plan(adatom_device *device, const adatom_m
 ADATOM_API adatom_status adatom_adapt_episodes(adatom_device *device, const adatom_model *model,
                                                const adatom_adapt_params *params, adatom_evaluation **out);
 /* Evaluates one run after several numbers of steps: out[k] is what adatom_adapt_episodes() gives with method->steps =
- * steps[k]. (Rates are constant, so that a shorter run is the beginning of a longer one.) out[k]'s time is that of the
- * run up to there, earlier evaluations included; method->steps is not used. out[capacity]: the first step_count are
- * written (USAGE if capacity is less), and the caller owns each; on failure all of them are NULL. USAGE: a method
- * without steps, or a procedure. */
+ * steps[k]. (Rates are constant, so that a shorter run is the beginning of a longer one.) After 0 steps, which may be
+ * the first number, it is the start: the network as it is, the classifier from class means, zero or random. out[k]'s
+ * time is that of the run up to there, earlier evaluations included; method->steps is not used. out[capacity]: the
+ * first step_count are written (USAGE if capacity is less), and the caller owns each; on failure all of them are NULL.
+ * USAGE: a method without steps, or a procedure. */
 ADATOM_API adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *model,
                                             const adatom_adapt_params *params, adatom_evaluation **out,
                                             size_t capacity);

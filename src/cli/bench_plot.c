@@ -1,5 +1,6 @@
 #include "bench_plot.h"
 #include "out_of_memory.h"
+#include "svg.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -196,9 +197,6 @@ static bool find_curves(json_t *document, curve_list *all) {
 /* ---- drawing ---- */
 
 enum { WIDTH = 400, HEIGHT = 270, LEAST_HEIGHT = 100, LEFT = 58, RIGHT = 14, TOP = 10, BOTTOM = 42, LINE = 13 };
-static const char *const colours[] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d",
-                                      "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
-
 typedef struct axis {
     double least, most; /* range of the data; after settle(): decimal logarithms of the axis' ends */
     double at, length;  /* start and length on the page; a negative length goes up */
@@ -244,18 +242,6 @@ static void grid(FILE *out, const axis *x, const axis *y) {
     }
 }
 
-/* Writes a text from a file, device or driver, escaped for XML. */
-static void put_xml(FILE *out, const char *text) {
-    for (; *text; text++) switch (*text) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        case '"': fputs("&quot;", out); break;
-        case '\'': fputs("&apos;", out); break;
-        default: fputc((unsigned char)*text < ' ' ? '?' : *text, out);
-        }
-}
-
 /* The height of a diagram, which grows with its legend; 0: no curve has this meaning. */
 static int height_of(const curve_list *all, const struct meaning *m) {
     int used = 0, needed;
@@ -289,9 +275,9 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
             y.at + y.length / 2, what == TIME ? m->time : "device memory, MiB");
     for (int c = 0, line = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
-        const char *colour = colours[line % (int)COUNT(colours)];
+        const char *colour = svg_colour(line);
         fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>", x.at, top + TOP + LINE * line++, colour);
-        put_xml(out, curves[c].label);
+        svg_text(out, curves[c].label);
         fprintf(out, "</text>\n<path fill='none' stroke='%s' d='", colour);
         for (int pass = 0; pass < 2; pass++) {
             for (int i = 0, drawn = 0; i < curves[c].count; i++) {
@@ -323,10 +309,7 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
         TRY(cli_fail(cli, ADATOM_BAD_DATA,
                      "nothing to plot: no three cases differ in one number of their names only (--suite scaling)"));
     for (size_t m = 0; m < COUNT(meanings); m++) height += height_of(&all, &meanings[m]);
-    fprintf(out,
-            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' font-size='11'>\n"
-            "<style>.g{stroke:#ddd;fill:none}</style><rect width='100%%' height='100%%' fill='#fff'/>\n",
-            2 * WIDTH, height);
+    svg_begin(out, 2 * WIDTH, height);
     for (size_t m = 0; m < COUNT(meanings); m++) {
         for (int what = TIME; what <= MEMORY; what++) diagram(out, what * WIDTH, top + 4, &all, &meanings[m], what);
         top += height_of(&all, &meanings[m]);

@@ -1,3 +1,4 @@
+#include "episodes_plot.h"
 #include "method_options.h"
 #include "report.h"
 #include "terminal.h"
@@ -15,7 +16,7 @@ typedef struct episode_options {
     uint64_t seed;
     bool without_replacement, predictions;
     arg_texts replayed;
-    const char *save;
+    const char *save, *plot;
 } episode_options;
 
 typedef struct list_options {
@@ -93,6 +94,11 @@ static const arg_option episode_table[] = {
      AT(replayed),
      .value = "FILE",
      .help = "replay a kept list; may be repeated"},
+    {.name = "plot",
+     .type = ARG_TEXT,
+     AT(plot),
+     .value = "FILE.svg",
+     .help = "draw accuracy against --steps, --label-noise or --shot, the first that is a list, with intervals"},
     {.name = "predictions",
      .type = ARG_FLAG,
      AT(predictions),
@@ -189,7 +195,7 @@ static adatom_status make_trials(struct cli *cli, const list_options *list, cons
     const int block = last && strcmp(last->name, "steps") == 0 ? last->count : 1, blocks = sweep->combinations / block;
     adatom_status status = ADATOM_OK;
     typedef char text[2048];
-    text *seen = calloc((size_t)blocks, sizeof *seen), next;
+    text *seen = calloc((size_t)blocks, sizeof *seen), first, next;
     *out = (trials){.items = calloc((size_t)list->methods.count * (size_t)blocks, sizeof *out->items), .sweep = sweep};
     if (!seen || !out->items) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory"));
     for (int m = 0; m < list->methods.count; m++)
@@ -202,10 +208,12 @@ static adatom_status make_trials(struct cli *cli, const list_options *list, cons
             for (int k = 0; k < kept; k++) known = known || strcmp(seen[k], seen[kept]) == 0;
             if (known) continue;
             if (block > 1) { /* a method that takes no steps is run once, whatever their number */
-                adatom_method other = t.method;
-                other.steps = settings[at + 1].steps;
-                TRY(adatom_method_text(cli->ctx, &other, model, next, sizeof next));
-                for (int k = 0; k < block && strcmp(next, seen[kept]) != 0; k++)
+                adatom_method one = t.method, two = t.method;
+                one.steps = 1;
+                two.steps = 2;
+                TRY(adatom_method_text(cli->ctx, &one, model, first, sizeof first));
+                TRY(adatom_method_text(cli->ctx, &two, model, next, sizeof next));
+                for (int k = 0; k < block && strcmp(next, first) != 0; k++)
                     t.steps[t.step_count++] = settings[at + k].steps;
             }
             kept++;
@@ -360,6 +368,13 @@ static adatom_status announce(struct cli *cli, adatom_device *device, const adat
     return ADATOM_OK;
 }
 
+/* The settings of a trial's result. A method that takes no steps has none of their numbers. */
+static void settings_text(const trials *all, const trial *t, int evaluation, char *out, size_t capacity) {
+    sweep_label(all->sweep, t->combination + evaluation, out, capacity);
+    char *steps = t->step_count ? NULL : strstr(out, "steps=");
+    if (steps) *(steps > out ? steps - 1 : steps) = 0; /* they are the last */
+}
+
 /* Runs all methods on one list and adds a row for each result. *lost counts the results without an accuracy, as every
  * episode diverged. */
 static adatom_status evaluate(struct cli *cli, const episode_options *o, const trials *all, adatom_device *device,
@@ -387,7 +402,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
                                             .progress = on_progress,
                                             .user = &r};
         char label[512], settings[256];
-        sweep_label(all->sweep, t->combination, settings, sizeof settings);
+        settings_text(all, t, 0, settings, sizeof settings);
         snprintf(label, sizeof label, "%s%s%s, %d-shot", r.name, settings[0] ? ", " : "", settings, r.shot);
         progress_start(&cli->progress, label, 0);
         if (t->step_count)
@@ -401,7 +416,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
             if (!first) base = e;
             json_t *row = result_row(o, &info, &e, first ? &base : &e);
             report_precision(row, &about);
-            sweep_label(all->sweep, t->combination + s, settings, sizeof settings);
+            settings_text(all, t, s, settings, sizeof settings);
             if (all->sweep->count) json_object_set_new(row, "settings", json_string(settings));
             *lost += e.diverged == e.tasks;
             if (!row || json_array_append_new(rows, row) != 0)
@@ -418,6 +433,15 @@ done:
     for (int s = 0; s < ARGS_LIST_MAX; s++) adatom_evaluation_destroy(&evaluations[s]);
     adatom_evaluation_destroy(&first);
     return status;
+}
+
+/* What a plot has on its axis; NULL: nothing has several values. */
+static const char *plot_axis(const struct sweep *sweep, int lists) {
+    static const char *const swept[] = {"steps", "label-noise"};
+    for (size_t s = 0; s < COUNT(swept); s++)
+        for (int i = 0; i < sweep->count; i++)
+            if (strcmp(sweep->lists[i].name, swept[s]) == 0) return swept[s];
+    return lists > 1 ? "shot" : NULL;
 }
 
 static bool any_diverged(json_t *rows) {
@@ -503,6 +527,10 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     TRY(feature_values.features ? cli_load_features(cli, &feature_values, model, &dataset)
                                 : cli_open_dataset(cli, &data, &device_values, cli_picture_form(&m), &dataset));
     TRY(make_lists(cli, &values, dataset, lists, &list_count));
+    const char *axis = plot_axis(&sweep, list_count);
+    if (values.plot && !axis)
+        TRY(cli_fail(cli, ADATOM_USAGE,
+                     "--plot: nothing has several values; give some to --steps, --label-noise or --shot"));
     TRY(cli_open_device(cli, &device_values, &device));
     TRY(announce(cli, device, model, dataset, lists, list_count, &all));
     for (int l = 0; l < list_count && ran == ADATOM_OK; l++)
@@ -531,6 +559,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
                                      "Episodes that diverged (what\n"
                                      "adapts or a class score is not finite) have no accuracy.\n"};
     TRY(report_write_part(cli, &output, &report, ran));
+    if (values.plot) TRY(episodes_plot(cli, values.plot, axis, rows));
     if (lost)
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED,
                      "%d of %zu results have no accuracy: every episode diverged; lower the learning rate", lost,

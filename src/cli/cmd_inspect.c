@@ -89,8 +89,7 @@ static adatom_status inspect_adapter(struct cli *cli, const inspect_options *o, 
     json_object_set_new(document, "adapter", config);
     if (json_is_string(names)) /* a file from elsewhere may hold anything there */
         snprintf(layers, sizeof layers, ", layers %s", terminal_name(json_string_value(names), plain, sizeof plain));
-    if (json_is_integer(most))
-        snprintf(last, sizeof last, ", the last %lld", (long long)json_integer_value(most));
+    if (json_is_integer(most)) snprintf(last, sizeof last, ", the last %lld", (long long)json_integer_value(most));
     json_object_set(document, "tensors", rows);
     snprintf(above, sizeof above,
              "%s%s%s, %d classes, %d steps, hash %s; relative: length of the change over the length before\n\n",

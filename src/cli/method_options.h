@@ -15,7 +15,7 @@ typedef struct method_options {
     adatom_bn bn;
     adatom_conv conv;
     float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing,
-        cosine_scale, inverse_penalty, shrinkage;
+        cosine_scale, inverse_penalty, shrinkage, label_noise;
     int neighbours;
     bool nesterov;
     uint64_t memory;

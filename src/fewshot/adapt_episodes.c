@@ -1,5 +1,6 @@
 /* Adaptation to episodes: many tasks in one program, group after group (docs/methods.md, "Adaptation and
  * pretraining"). */
+#include "fewshot/episodes.h"
 #include "fewshot/evaluation.h"
 #include "fewshot/feature_cache.h"
 #include "fewshot/run_model.h"
@@ -227,7 +228,7 @@ static adatom_status fill_support(adaptation *a, int at, int32_t *order) {
             for (int i = 0; i < a->batch; i++) {
                 const int32_t one = order[begin + i % n];
                 s->support[to + (size_t)i] = a->row_of[support[one]];
-                s->labels[to + (size_t)i] = one / a->list.shot;
+                s->labels[to + (size_t)i] = ad_support_label(&a->list, one, a->settings.label_noise);
             }
         }
     }
@@ -269,10 +270,10 @@ done:
 }
 
 /* Keeps the classes predicted for the queries of the tasks from `at` on. A task that diverged has no accuracy. */
-static void keep_predictions(adaptation *a, int at, adatom_evaluation *out) {
+static void keep_predictions(adaptation *a, int at, int steps, adatom_evaluation *out) {
     ad_session *s = &a->session;
     for (int t = 0; t < AD_MIN(s->build.tasks, a->count - at); t++) {
-        const bool diverged = ad_session_judge(s, t, a->queries, a->settings.steps > 0);
+        const bool diverged = ad_session_judge(s, t, a->queries, steps > 0);
         int32_t *to = out->predictions + (size_t)(at + t) * (size_t)a->queries, right = 0;
         for (int q = 0; q < a->queries; q++) {
             to[q] = diverged ? -1 : s->predicted[ad_session_query_at(s, t, q)];
@@ -295,7 +296,7 @@ static adatom_status adapt_group(adaptation *a, int at, int32_t *order) {
     AD_TRY(start_random(a, at));
     for (int k = 0; k < a->stop_count; k++) {
         AD_TRY(ad_session_adapt(s, k == 0, a->stops[k] - (k ? a->stops[k - 1] : 0)));
-        keep_predictions(a, at, a->evaluations[k]);
+        keep_predictions(a, at, a->stops[k], a->evaluations[k]);
         a->evaluations[k]->info.seconds += ad_seconds() - start;
     }
 done:
@@ -425,6 +426,7 @@ static adatom_status solve_all(adaptation *a) {
                               .list = &a->list,
                               .first = a->first,
                               .table = table,
+                              .label_noise = a->settings.label_noise,
                               .threads = limits.lanes,
                               .features = (size_t)a->session.model->net.features};
     return ad_solve_episodes(a->session.device->ctx, &run, a->evaluations[0]);
@@ -482,8 +484,8 @@ static adatom_status check_stops(adatom_context *ctx, const adatom_adapt_params 
         return ad_fail(ctx, ADATOM_USAGE, "%zu numbers of steps give as many evaluations; there is room for %zu",
                        p->step_count, capacity);
     for (size_t k = 0; k < p->step_count; k++)
-        if (p->steps[k] < 1 || (k > 0 && p->steps[k] <= p->steps[k - 1]))
-            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must be positive and ascending; %d is not",
+        if (p->steps[k] < 0 || (k > 0 && p->steps[k] <= p->steps[k - 1]))
+            return ad_fail(ctx, ADATOM_USAGE, "the numbers of steps must not be negative, and ascending; %d is not",
                            p->steps[k]);
     if (method->procedure)
         return ad_fail(ctx, ADATOM_USAGE, "the recipe %s decides the number of steps",
@@ -503,6 +505,7 @@ adatom_status adatom_adapt_steps(adatom_device *device, const adatom_model *mode
     const ad_call outer = ad_call_begin(ctx, p.progress, p.user);
     AD_TRY(status);
     AD_TRY(check_stops(ctx, &p, &method, capacity));
+    if (p.steps[p.step_count - 1] == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "0 steps are the only number; give more"));
     method.steps = p.steps[p.step_count - 1];
     AD_TRY(ad_settings_resolve(ctx, &method, run.model, &settings));
     if (settings.steps == 0) AD_TRY(ad_fail(ctx, ADATOM_USAGE, "%s takes no steps", settings.name));

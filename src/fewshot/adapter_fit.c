@@ -48,6 +48,8 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
     adatom_status status = ad_settings_resolve(f->ctx, &f->method, f->model, &f->settings);
     if (status == ADATOM_OK && ad_episodes_only(f->settings.kind))
         status = ad_fail(f->ctx, ADATOM_USAGE, "'%s' is for episodes: no adapter holds it", f->settings.name);
+    if (status == ADATOM_OK && f->settings.label_noise > 0)
+        status = ad_fail(f->ctx, ADATOM_USAGE, "label noise is for episodes: an adapter is made with the labels given");
     if (status == ADATOM_OK) status = ad_run_model_method(f->ctx, f->dataset, &f->settings);
     if (status == ADATOM_OK) status = ad_settings_layers(f->ctx, &f->settings, &f->model->net, &f->layers);
     if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);

@@ -2,6 +2,7 @@
 #include "fewshot/episodes.h"
 #include "fewshot/run_model.h"
 
+#include <math.h>
 #include <string.h>
 
 #define MOST ADATOM_EPISODES_MOST /* of way, shot, query too: far beyond any data set, far below overflow */
@@ -198,4 +199,9 @@ adatom_status adatom_episodes_get(const adatom_episodes *episodes, int e, const 
     *support = episodes->pictures + (size_t)e * ad_episode_pictures(info);
     *query = *support + (size_t)info->way * (size_t)info->shot;
     return ADATOM_OK;
+}
+
+int32_t ad_support_label(const adatom_episodes_info *list, int i, float noise) {
+    const int class = i / list->shot, wrong = (int)lroundf(noise * (float)list->shot);
+    return i % list->shot < wrong ? (class + 1) % list->way : class;
 }

@@ -13,4 +13,8 @@ struct adatom_episodes {
 
 size_t ad_episode_pictures(const adatom_episodes_info *info); /* support and queries of one episode */
 void ad_episodes_rehash(adatom_episodes *list);
+/* The label of support picture number i of an episode. noise: adatom_method.label_noise. Classes and pictures of an
+ * episode are in random order, so that the first pictures of each class are as good as any; more noise turns more of
+ * the same ones. */
+int32_t ad_support_label(const adatom_episodes_info *list, int i, float noise);
 #endif

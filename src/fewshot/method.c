@@ -129,6 +129,7 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
                   {"dampening (beta2 of adam)", (double)s->dampening, 0, 1, s->adam},
                   {"weight decay", (double)s->weight_decay, 0, 100, false},
                   {"label smoothing", (double)s->label_smoothing, 0, 1, true},
+                  {"label noise", (double)s->label_noise, 0, 1, true},
                   {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false},
                   {"the inverse penalty", s->solver.inverse_penalty, 1e-6, 1e6, false},
                   {"the shrinkage", s->solver.shrinkage, 0, 1, false}};
@@ -230,6 +231,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
     s->nesterov = m->nesterov;
     s->weight_decay = m->weight_decay;
     s->label_smoothing = m->label_smoothing;
+    s->label_noise = m->label_noise;
     s->cosine_scale = m->cosine_scale == 0.0f ? 10.0f : m->cosine_scale;
     s->mean_scale = 1.0f;
     s->steps = m->steps ? m->steps : methods[which].steps;
@@ -258,6 +260,7 @@ static json_t *solver_json(const ad_settings *s) {
     json_t *o = json_pack("{s:s, s:o}", "adapt", s->name, "seed", ad_seed_json(s->seed));
     bool bad = !o;
     if (bad) return NULL;
+    if (s->label_noise > 0) ad_json_set(o, "label_noise", json_real((double)s->label_noise), &bad);
     if (s->solver.solver == AD_SOLVER_LOGISTIC)
         ad_json_set(o, "inverse_penalty", json_real(s->solver.inverse_penalty), &bad);
     if (s->solver.solver == AD_SOLVER_DISCRIMINANT)
@@ -281,7 +284,8 @@ json_t *ad_settings_json(const ad_settings *s) {
                           inits[s->head_init], "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed",
                           ad_seed_json(s->seed));
     bool bad = !o;
-    if (bad || s->steps == 0) return o;
+    if (!bad && s->label_noise > 0) ad_json_set(o, "label_noise", json_real((double)s->label_noise), &bad);
+    if (!bad && s->steps == 0) return o;
     ad_json_set(o, "optimizer", json_string(s->adam ? "adam" : "sgd"), &bad);
     ad_json_set(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum), &bad);
     ad_json_set(o, s->adam ? "beta2" : "dampening", json_real((double)s->dampening), &bad);

@@ -23,7 +23,7 @@ typedef struct ad_settings {
     bool adam;
     float lr[AD_ROLE_COUNT], lr_adapter, momentum, dampening, weight_decay;
     bool nesterov;
-    float label_smoothing, cosine_scale, mean_scale;
+    float label_noise, label_smoothing, cosine_scale, mean_scale;
     bool centroid; /* adapter_fit.c: a linear head that stays the nearest class mean */
     int steps;
     int batch, epochs; /* mini-batches of the support set (recipes); 0: all of it at each step */

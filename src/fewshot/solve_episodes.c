@@ -1,5 +1,6 @@
 /* Episodes side by side, each by one thread: so the results do not depend on how many threads there are. */
 #include "fewshot/solve_episodes.h"
+#include "fewshot/episodes.h"
 
 #include <math.h>
 #include <omp.h>
@@ -52,7 +53,7 @@ adatom_status ad_solve_episodes(adatom_context *ctx, const ad_solve_run *run, ad
     double *scratch = ad_malloc(ctx, threads * own, sizeof *scratch);
     int32_t *labels = ad_malloc(ctx, (size_t)task.supports, sizeof *labels);
     if (!scratch || !labels) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    for (int i = 0; i < task.supports; i++) labels[i] = i / list->shot;
+    for (int i = 0; i < task.supports; i++) labels[i] = ad_support_label(list, i, run->label_noise);
     task.labels = labels;
     for (int at = 0; at < out->info.tasks; at += TOGETHER) {
         const int end = AD_MIN(at + TOGETHER, out->info.tasks);

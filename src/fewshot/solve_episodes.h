@@ -11,6 +11,7 @@ typedef struct ad_solve_run {
     int first;
     const float *table; /* [pictures of the data set][features] */
     size_t features;
+    float label_noise;
     int threads; /* 0: as many as there are processors */
 } ad_solve_run;
 

@@ -107,14 +107,26 @@ END_TEST
 
 /* Evaluating on the way changes nothing: each number of steps gives what a run of its own gives. */
 START_TEST(test_steps_on_the_way) {
-    static const int steps[] = {1, 2, 5};
+    static const int steps[] = {0, 1, 2, 5};
     adatom_episodes *list = episodes(5, 2);
     for (int kind = ADATOM_ADAPT_HEAD; kind < SOLVED_KINDS; kind++) { /* the centroid takes no steps */
         adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)kind, .tasks_at_once = 2};
-        adatom_evaluation *on_the_way[3], *alone;
+        adatom_evaluation *on_the_way[4], *alone;
         adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
-        OK(adatom_adapt_steps(device, model, RUN(novel, list, method, .steps = steps, .step_count = 3), on_the_way, 3));
-        for (int k = 0; k < 3; k++) {
+        OK(adatom_adapt_steps(device, model, RUN(novel, list, method, .steps = steps, .step_count = 4), on_the_way, 4));
+        /* The start is where a step that changes nothing leads. */
+        adatom_method still = method;
+        still.steps = 1;
+        still.lr = still.lr_atoms = still.lr_norm = still.lr_full = still.lr_adapter = -1;
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, still), &alone));
+        adatom_evaluation_describe(on_the_way[0], &a);
+        adatom_evaluation_describe(alone, &b);
+        ck_assert_mem_eq(a.predictions, b.predictions, 5 * 9 * sizeof(int32_t));
+        ck_assert_int_eq(a.steps, 0);
+        ck_assert_int_eq(a.diverged, 0);
+        adatom_evaluation_destroy(&alone);
+        adatom_evaluation_destroy(&on_the_way[0]);
+        for (int k = 1; k < 4; k++) {
             method.steps = steps[k];
             OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &alone));
             adatom_evaluation_describe(on_the_way[k], &a);
@@ -132,7 +144,13 @@ START_TEST(test_steps_on_the_way) {
                                   .adapt = ADATOM_ADAPT_HEAD,
                                   .procedure = ADATOM_PROCEDURE_CLOSERLOOK_BASELINE},
                         atoms = ADATOM_INIT(adatom_method);
-    const int descending[] = {2, 1};
+    const int descending[] = {2, 1}, nothing[] = {0}, negative[] = {-1, 2};
+    ck_assert_int_eq(
+        adatom_adapt_steps(device, model, RUN(novel, list, atoms, .steps = nothing, .step_count = 1), none, 2),
+        ADATOM_USAGE);
+    ck_assert_int_eq(
+        adatom_adapt_steps(device, model, RUN(novel, list, atoms, .steps = negative, .step_count = 2), none, 2),
+        ADATOM_USAGE);
     ck_assert_int_eq(
         adatom_adapt_steps(device, model, RUN(novel, list, centroid, .steps = steps, .step_count = 2), none, 2),
         ADATOM_USAGE);
@@ -289,6 +307,49 @@ START_TEST(test_heads_start_from_means) {
 }
 END_TEST
 
+/* Wrong labels: as many pictures a class as before, more noise turns more of the same ones; methods see them, on the
+ * device and on the host, and queries keep theirs. */
+START_TEST(test_label_noise) {
+    const adatom_episodes_info of = {.way = 3, .shot = 5};
+    int wrong[3] = {0}, of_class[3] = {0};
+    for (int i = 0; i < 15; i++) {
+        const int before = ad_support_label(&of, i, 0), few = ad_support_label(&of, i, 0.2f),
+                  many = ad_support_label(&of, i, 0.5f);
+        ck_assert_int_eq(before, i / 5);
+        ck_assert(few == before || few == many);
+        wrong[0] += few != before;
+        wrong[1] += many != before;
+        of_class[many]++;
+    }
+    ck_assert_int_eq(wrong[0], 3);
+    ck_assert_int_eq(wrong[1], 9); /* round(2.5) = 3 of 5 */
+    for (int k = 0; k < 3; k++) ck_assert_int_eq(of_class[k], 5);
+    /* With all labels those of the next class, every answer is the next class's. */
+    adatom_episodes *list = episodes(6, 2);
+    static const adatom_adapt_kind kinds[] = {ADATOM_ADAPT_CENTROID, ADATOM_ADAPT_COSINE, ADATOM_ADAPT_ATOMS,
+                                              ADATOM_ADAPT_LDA,      ADATOM_ADAPT_KNN,    ADATOM_ADAPT_BD_CSPN};
+    for (size_t k = 0; k < AD_COUNT(kinds); k++) {
+        adatom_method method = {.size = sizeof method, .adapt = kinds[k], .steps = 2};
+        adatom_evaluation *right, *turned;
+        adatom_evaluation_info a = ADATOM_INIT(adatom_evaluation_info), b = ADATOM_INIT(adatom_evaluation_info);
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &right));
+        method.label_noise = 0.99f;
+        OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &turned));
+        adatom_evaluation_describe(right, &a);
+        adatom_evaluation_describe(turned, &b);
+        int differ = 0;
+        for (int i = 0; i < 6 * 9; i++) differ += b.predictions[i] != (a.predictions[i] + 1) % 3;
+        ck_assert_msg(differ <= 1, "%s: %d of 54 answers are not the next class", adatom_adapt_kind_name(kinds[k]),
+                      differ);
+        ck_assert_ptr_nonnull(strstr(b.config_json, "\"label_noise\":0.99"));
+        ck_assert_ptr_null(strstr(a.config_json, "label_noise"));
+        adatom_evaluation_destroy(&right);
+        adatom_evaluation_destroy(&turned);
+    }
+    adatom_episodes_destroy(&list);
+}
+END_TEST
+
 START_TEST(test_closerlook_recipe) {
     adatom_episodes *list = episodes(2, 2); /* 6 support pictures: batches of 4 and 2 */
     adatom_method method = {.size = sizeof(adatom_method),
@@ -336,6 +397,9 @@ START_TEST(test_refusals) {
         {.adapt = ADATOM_ADAPT_LDA, .shrinkage = 1.5f},
         {.adapt = ADATOM_ADAPT_LDA, .shrinkage = -0.5f},
         {.adapt = ADATOM_ADAPT_KNN, .neighbours = -1},
+        {.label_noise = 1},
+        {.label_noise = -0.1f},
+        {.adapt = ADATOM_ADAPT_LDA, .label_noise = NAN},
         {.adapt = ADATOM_ADAPT_BD_CSPN, .bn = ADATOM_BN_SUPPORT},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -456,6 +520,7 @@ int main(void) {
     tcase_add_test(adapt, test_steps_on_the_way);
     tcase_add_test(adapt, test_batch_norm_policies);
     tcase_add_test(adapt, test_heads_start_from_means);
+    tcase_add_test(adapt, test_label_noise);
     tcase_add_test(adapt, test_closerlook_recipe);
     tcase_add_test(adapt, test_half_precision);
     tcase_add_test(adapt, test_refusals);
