@@ -91,7 +91,8 @@ typedef struct adatom_evaluation_info {
 
 /* What to adapt to. dataset and episodes are required (USAGE if NULL). Where the data set holds features
  * (adatom/features.h) the functions below take a model of NULL, else the model that made them, and methods that leave
- * the network as it is: centroid, head, cosine, logistic, lda, knn and bd-cspn (others: USAGE). */
+ * the network as it is: centroid, head, cosine, logistic, lda, knn, bd-cspn and, with a model, simpleshot (others:
+ * USAGE). */
 typedef struct adatom_adapt_params {
     size_t size;
     const adatom_dataset *dataset;

@@ -75,7 +75,9 @@ ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
  *   knn: the nearest of the support features by cosine, votes weighted by exp(cosine / 0.07);
  *   bd-cspn [Liu et al., Prototype Rectification, ECCV 2020]: class means that the queries correct. Transductive: it
  *     looks at all queries of an episode together.
- * The last four are for episodes: no adapter holds them. */
+ *   simpleshot [Wang et al., arXiv 1911.04623]: nearest class mean of features less the mean of the pictures that the
+ *     network was trained with, to length 1; for models that know that mean, as those of adatom_pretrain() do.
+ * From logistic on they are for episodes: no adapter holds them. */
 #define ADATOM_ADAPT_LIST(X)                                                                                           \
     X(ADATOM_ADAPT_DEFAULT, "default")                                                                                 \
     X(ADATOM_ADAPT_CENTROID, "centroid")                                                                               \
@@ -92,7 +94,8 @@ ADATOM_CHOICE(adatom_padding, ADATOM_PADDING_LIST);
     X(ADATOM_ADAPT_LOGISTIC, "logistic")                                                                               \
     X(ADATOM_ADAPT_LDA, "lda")                                                                                         \
     X(ADATOM_ADAPT_KNN, "knn")                                                                                         \
-    X(ADATOM_ADAPT_BD_CSPN, "bd-cspn")
+    X(ADATOM_ADAPT_BD_CSPN, "bd-cspn")                                                                                 \
+    X(ADATOM_ADAPT_SIMPLESHOT, "simpleshot")
 ADATOM_CHOICE(adatom_adapt_kind, ADATOM_ADAPT_LIST);
 
 /* The optimiser of gradient steps. The default depends on the function: adam in adaptation, sgd in pretraining. */

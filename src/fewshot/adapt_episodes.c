@@ -426,6 +426,7 @@ static adatom_status solve_all(adaptation *a) {
                               .list = &a->list,
                               .first = a->first,
                               .table = table,
+                              .centre = a->session.model->base_mean,
                               .label_noise = a->settings.label_noise,
                               .threads = limits.lanes,
                               .features = (size_t)a->session.model->net.features};

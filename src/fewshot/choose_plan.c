@@ -35,6 +35,7 @@ static const struct {
     {ADATOM_ADAPT_LDA, 0, {0}},
     {ADATOM_ADAPT_KNN, 0, {0}},
     {ADATOM_ADAPT_BD_CSPN, 0, {0}},
+    {ADATOM_ADAPT_SIMPLESHOT, 0, {0}},
 };
 #define KIND_COUNTED(value, text) +1
 _Static_assert(AD_COUNT(kinds) + 1 == 0 ADATOM_ADAPT_LIST(KIND_COUNTED), "a method of adatom/choice.h has no row");

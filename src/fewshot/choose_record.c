@@ -21,6 +21,7 @@ unsigned ad_choose_rates(adatom_adapt_kind kind) {
     case ADATOM_ADAPT_LDA:
     case ADATOM_ADAPT_KNN:
     case ADATOM_ADAPT_BD_CSPN:
+    case ADATOM_ADAPT_SIMPLESHOT:
     case ADATOM_ADAPT_CENTROID: return 0;
     case ADATOM_ADAPT_ATOMS: return AD_CHOOSE_RATE_ATOMS;
     case ADATOM_ADAPT_NORM: return AD_CHOOSE_RATE_NORM;

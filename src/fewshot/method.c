@@ -35,6 +35,7 @@ static const struct {
     [ADATOM_ADAPT_LDA] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_DISCRIMINANT},
     [ADATOM_ADAPT_KNN] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_NEIGHBOURS},
     [ADATOM_ADAPT_BD_CSPN] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_RECTIFIED},
+    [ADATOM_ADAPT_SIMPLESHOT] = {0, AD_HEAD_NONE, AD_HEAD_ZERO, 0, AD_LOWRANK_NONE, AD_SOLVER_CENTRED},
 };
 
 #define METHOD_COUNTED(value, text) +1
@@ -61,6 +62,7 @@ static const struct {
     [ADATOM_ADAPT_LDA] = {0},
     [ADATOM_ADAPT_KNN] = {0},
     [ADATOM_ADAPT_BD_CSPN] = {0},
+    [ADATOM_ADAPT_SIMPLESHOT] = {0},
 };
 
 #define METHOD_COUNTED(value, text) +1
@@ -222,6 +224,11 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
                                      .inverse_penalty = m->inverse_penalty == 0.0f ? 1 : (double)m->inverse_penalty,
                                      .shrinkage = (double)m->shrinkage,
                                      .neighbours = m->neighbours ? m->neighbours : 5};
+    if (s->solver.solver == AD_SOLVER_CENTRED && model && !model->base_mean)
+        return ad_fail(
+            ctx, ADATOM_USAGE,
+            "'simpleshot' takes away the mean features of the pictures that a network was trained with; this "
+            "model does not know them ('adatom pretrain' writes models that do)");
     if (s->solver.solver && s->bn != AD_BN_FROZEN)
         return ad_fail(ctx, ADATOM_USAGE,
                        "'%s' works on features that are computed once; statistics of batch norm must be frozen",

@@ -1,5 +1,6 @@
 /* Pretraining: adaptation with one task whose adapted set is everything (docs/methods.md, "Adaptation and
  * pretraining"). */
+#include "fewshot/features.h"
 #include "fewshot/pretrain.h"
 
 #include <math.h>
@@ -320,6 +321,66 @@ done:
     return status;
 }
 
+/* Sums of features, [width]. */
+typedef struct feature_sums {
+    double *sums;
+    size_t width;
+} feature_sums;
+
+static void add_features(void *user, size_t first, size_t n, const float *features, size_t stride) {
+    const feature_sums *s = user;
+    (void)first;
+    (void)stride;
+    for (size_t i = 0; i < n; i++)
+        for (size_t e = 0; e < s->width; e++) s->sums[e] += (double)features[i * s->width + e];
+}
+
+/* The mean features of the base pictures, which belong to the model (method simpleshot). */
+static adatom_status find_base_mean(const ad_training *t, adatom_model *model) {
+    const size_t width = (size_t)model->net.features;
+    const ad_features_wanted wanted = {.device = t->device,
+                                       .model = model,
+                                       .pixels = adatom_dataset_pixels(t->data, 0),
+                                       .size = t->info.image_size,
+                                       .count = t->info.images,
+                                       .memory_bytes = t->p.memory_bytes};
+    adatom_status status = ADATOM_OK;
+    double *sums = ad_calloc(t->ctx, width, sizeof *sums);
+    float *mean = ad_malloc(t->ctx, width, sizeof *mean);
+    if (!sums || !mean) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(ad_features_compute(&wanted, add_features, &(feature_sums){sums, width}));
+    for (size_t e = 0; e < width; e++) mean[e] = (float)(sums[e] / (double)t->info.images);
+    ad_free(model->base_mean);
+    model->base_mean = mean;
+    mean = NULL;
+done:
+    ad_free(sums);
+    ad_free(mean);
+    return status;
+}
+
+/* The model that is the result, the best epoch's where there is a validation, as a file. INTERRUPTED leaves the
+ * training as it is. */
+static adatom_status finish(ad_training *t) {
+    adatom_model *best = NULL;
+    adatom_status status;
+    AD_TRY(ad_pretrain_snapshot(t));
+    if (!t->p.validation) {
+        AD_TRY(find_base_mean(t, t->model));
+        AD_TRY(ad_pretrain_save_model(t, -1));
+        goto done;
+    }
+    AD_TRY(ad_pretrain_load_best(t, &best));
+    AD_TRY(find_base_mean(t, best));
+    AD_TRY(adatom_model_save(best, t->p.output));
+    adatom_model_destroy(&t->model);
+    t->model = best;
+    best = NULL;
+done:
+    adatom_model_destroy(&best);
+    return status;
+}
+
 static adatom_status train(ad_training *t) {
     adatom_status status = ADATOM_OK;
     double validation = -1;
@@ -339,6 +400,11 @@ static adatom_status train(ad_training *t) {
         stopped = ad_interrupted(t->ctx) != ADATOM_OK;
         if (!stopped && ad_seconds() - t->saved > t->p.checkpoint_seconds) AD_TRY(ad_pretrain_save_checkpoint(t));
     }
+    if (!stopped) {
+        status = finish(t);
+        stopped = status == ADATOM_INTERRUPTED;
+        if (!stopped) AD_TRY(status);
+    }
     if (stopped) {
         AD_TRY(ad_pretrain_save_checkpoint(t));
         status = ad_fail(t->ctx, ADATOM_INTERRUPTED,
@@ -346,11 +412,6 @@ static adatom_status train(ad_training *t) {
                          t->steps, t->checkpoint_path);
         goto done;
     }
-    AD_TRY(ad_pretrain_snapshot(t));
-    if (!t->p.validation)
-        AD_TRY(ad_pretrain_save_model(t, -1)); /* with validation the best epoch is there already */
-    else
-        AD_TRY(ad_pretrain_load_best(t));
     unlink(t->checkpoint_path);
 done:
     return status;

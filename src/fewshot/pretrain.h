@@ -56,5 +56,5 @@ adatom_status ad_pretrain_save_checkpoint(ad_training *t);
 /* validation: accuracy, < 0: not validated. */
 adatom_status ad_pretrain_save_model(ad_training *t, double validation);
 /* The model of the best epoch, as it was written, becomes t->model. BAD_DATA: another file is in its place. */
-adatom_status ad_pretrain_load_best(ad_training *t);
+adatom_status ad_pretrain_load_best(const ad_training *t, adatom_model **out);
 #endif

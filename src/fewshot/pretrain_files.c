@@ -90,7 +90,7 @@ adatom_status ad_pretrain_snapshot(ad_training *t) {
 }
 
 /* The file of the best epoch so far is not in the checkpoint: it must be where this run writes it. */
-static adatom_status read_best(ad_training *t, adatom_model **out) {
+adatom_status ad_pretrain_load_best(const ad_training *t, adatom_model **out) {
     char hash[17];
     adatom_status status = adatom_model_load(t->ctx, t->p.output, out);
     if (status != ADATOM_OK) return status;
@@ -102,15 +102,6 @@ static adatom_status read_best(ad_training *t, adatom_model **out) {
                    "the output of the "
                    "interrupted run, or --restart",
                    t->p.output, hash, t->state.best_hash);
-}
-
-adatom_status ad_pretrain_load_best(ad_training *t) {
-    adatom_model *best = NULL;
-    adatom_status status = read_best(t, &best);
-    if (status != ADATOM_OK) return status;
-    adatom_model_destroy(&t->model);
-    t->model = best;
-    return ADATOM_OK;
 }
 
 adatom_status ad_pretrain_resume(ad_training *t) {
@@ -125,7 +116,8 @@ adatom_status ad_pretrain_resume(ad_training *t) {
     t->state.batch = t->p.batch;
     AD_TRY(ad_checkpoint_read(t->ctx, t->checkpoint_path, &t->state));
     /* Where the epoch is still to be validated, its model may have been written already. */
-    if (t->state.best >= 0 && !(t->state.seen && t->state.step % t->steps_per_epoch == 0)) AD_TRY(read_best(t, &best));
+    if (t->state.best >= 0 && !(t->state.seen && t->state.step % t->steps_per_epoch == 0))
+        AD_TRY(ad_pretrain_load_best(t, &best));
     AD_TRY(transfer_state(t, true));
     ad_log(t->ctx, ADATOM_LOG_INFO, "resuming at step %ld of %ld from '%s'", t->state.step, t->steps,
            t->checkpoint_path);

@@ -44,7 +44,7 @@ adatom_status ad_run_model_method(adatom_context *ctx, const adatom_dataset *dat
     return ad_fail(
         ctx, ADATOM_USAGE,
         "'%s' adapts the network, and '%s' holds features: methods that leave it as it is are centroid, head, "
-        "cosine, logistic, lda, knn and bd-cspn",
+        "cosine, logistic, lda, knn, bd-cspn and simpleshot",
         settings->name, data.name);
 }
 

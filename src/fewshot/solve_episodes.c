@@ -13,6 +13,7 @@ uint64_t ad_solver_numbers(const ad_solver_settings *s, int way, int features) {
     switch (s->solver) {
     case AD_SOLVER_LOGISTIC:
     case AD_SOLVER_DISCRIMINANT: return classes * (width + 1);
+    case AD_SOLVER_CENTRED:
     case AD_SOLVER_RECTIFIED: return classes * width;
     case AD_SOLVER_NEIGHBOURS:
     case AD_SOLVER_NONE: break;
@@ -42,6 +43,7 @@ static void judge(const adatom_episodes_info *list, const double *log_probabilit
 adatom_status ad_solve_episodes(adatom_context *ctx, const ad_solve_run *run, adatom_evaluation *out) {
     const adatom_episodes_info *list = run->list;
     ad_solver_task task = {.table = run->table,
+                           .centre = run->centre,
                            .features = run->features,
                            .way = list->way,
                            .supports = list->way * list->shot,

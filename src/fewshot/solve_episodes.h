@@ -9,7 +9,8 @@ typedef struct ad_solve_run {
     const adatom_episodes *episodes;
     const adatom_episodes_info *list;
     int first;
-    const float *table; /* [pictures of the data set][features] */
+    const float *table;  /* [pictures of the data set][features] */
+    const float *centre; /* ad_solver_task.centre */
     size_t features;
     float label_noise;
     int threads; /* 0: as many as there are processors */

@@ -48,6 +48,7 @@ void adatom_model_destroy(adatom_model **model) {
     if (!model || !*model) return;
     ad_network_clear(&(*model)->net);
     ad_free((*model)->values);
+    ad_free((*model)->base_mean);
     ad_free((*model)->notes);
     ad_free(*model);
     *model = NULL;

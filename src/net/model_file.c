@@ -11,6 +11,7 @@
 
 #define FORMAT_VERSION "1"
 #define MAX_RESIZE 4096
+#define BASE_MEAN "base_mean" /* [features], where it is known */
 
 /* The description as JSON text (jansson's: free()); NULL when out of memory. */
 static char *describe(const adatom_model *model) {
@@ -50,7 +51,7 @@ adatom_status adatom_model_save(const adatom_model *model, const char *path) {
     adatom_status status = ADATOM_OK;
     const ad_network *net = &model->net;
     adatom_context *ctx = model->ctx;
-    const size_t capacity = 2 * (size_t)net->param_count;
+    const size_t capacity = 2 * (size_t)net->param_count + 1;
     size_t count = 0, size = 0;
     unsigned char *bytes = NULL;
     float *at = NULL;
@@ -67,6 +68,12 @@ adatom_status adatom_model_save(const adatom_model *model, const char *path) {
             const int rank = ad_param_file(&net->params[i], part, names[count], shapes[count]);
             entries[count] = (ad_st_entry){.name = names[count], .rank = rank, .shape = shapes[count]};
         }
+    if (model->base_mean) {
+        snprintf(names[count], sizeof names[count], BASE_MEAN);
+        shapes[count][0] = net->features;
+        entries[count] = (ad_st_entry){.name = names[count], .rank = 1, .shape = shapes[count]};
+        count++;
+    }
     const char *metadata[] = {"format_version", FORMAT_VERSION, "adatom", description, "notes", model->notes, NULL};
     AD_TRY(ad_safetensors_make(ctx, metadata, entries, count, &bytes, &size, &at));
     for (int i = 0; i < net->param_count; i++) {
@@ -75,6 +82,7 @@ adatom_status adatom_model_save(const adatom_model *model, const char *path) {
         for (int part = 0; part < ad_param_parts(p); part++)
             for (size_t e = 0; e < elements; e++) *at++ = model->values[p->offset + ad_param_at(p, part, e)];
     }
+    for (int i = 0; model->base_mean && i < net->features; i++) *at++ = model->base_mean[i];
     AD_TRY(ad_write_file(ctx, path, bytes, size));
 done:
     free(description);
@@ -194,11 +202,10 @@ static void shape_text(char *out, size_t capacity, int rank, const int64_t *shap
     if ((size_t)used < capacity) snprintf(out + used, capacity - (size_t)used, "]");
 }
 
-static adatom_status find_tensor(adatom_context *ctx, const ad_safetensors *file, const ad_param *param, int part,
-                                 const ad_st_tensor **out) {
-    char name[AD_PARAM_NAME], is[200], expected[120];
-    int64_t shape[AD_PARAM_RANK];
-    const int rank = ad_param_file(param, part, name, shape);
+/* The tensor of that name, if its shape is right. */
+static adatom_status check_tensor(adatom_context *ctx, const ad_safetensors *file, const char *name, int rank,
+                                  const int64_t *shape, const ad_st_tensor **out) {
+    char is[200], expected[120];
     shape_text(expected, sizeof expected, rank, shape);
     const ad_st_tensor *tensor = *out = ad_safetensors_find(file, name);
     if (tensor && !ad_safetensors_is_float(tensor))
@@ -212,6 +219,22 @@ static adatom_status find_tensor(adatom_context *ctx, const ad_safetensors *file
                    expected);
 }
 
+static adatom_status find_tensor(adatom_context *ctx, const ad_safetensors *file, const ad_param *param, int part,
+                                 const ad_st_tensor **out) {
+    char name[AD_PARAM_NAME];
+    int64_t shape[AD_PARAM_RANK];
+    const int rank = ad_param_file(param, part, name, shape);
+    return check_tensor(ctx, file, name, rank, shape, out);
+}
+
+/* *out: NULL where the file has none. */
+static adatom_status find_base_mean(adatom_context *ctx, const ad_safetensors *file, const ad_network *net,
+                                    const ad_st_tensor **out) {
+    const int64_t shape[] = {net->features};
+    *out = NULL;
+    return ad_safetensors_find(file, BASE_MEAN) ? check_tensor(ctx, file, BASE_MEAN, 1, shape, out) : ADATOM_OK;
+}
+
 /* Every tensor is there with its exact shape, and nothing else: before memory is taken for the description's word. */
 static adatom_status check_tensors(adatom_context *ctx, const ad_safetensors *file, const ad_network *net) {
     adatom_status status = ADATOM_OK;
@@ -223,6 +246,8 @@ static adatom_status check_tensors(adatom_context *ctx, const ad_safetensors *fi
             AD_TRY(find_tensor(ctx, file, &net->params[i], part, &tensor));
             known[tensor - file->tensors] = true;
         }
+    AD_TRY(find_base_mean(ctx, file, net, &tensor));
+    if (tensor) known[tensor - file->tensors] = true;
     for (size_t i = 0; i < file->count; i++)
         if (!known[i])
             AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s': tensor '%s' does not belong to a %s", file->name,
@@ -250,6 +275,22 @@ static adatom_status read_values(adatom_context *ctx, const ad_safetensors *file
     return ADATOM_OK;
 }
 
+static adatom_status read_base_mean(adatom_context *ctx, const ad_safetensors *file, adatom_model *model) {
+    const ad_st_tensor *tensor = NULL;
+    const adatom_status status = find_base_mean(ctx, file, &model->net, &tensor);
+    if (status != ADATOM_OK || !tensor) return status;
+    model->base_mean = ad_malloc(ctx, tensor->elements, sizeof *model->base_mean);
+    if (!model->base_mean) return ADATOM_OUT_OF_MEMORY;
+    for (size_t e = 0; e < tensor->elements; e++) {
+        model->base_mean[e] = ad_safetensors_float(file, tensor, e);
+        if (!isfinite(model->base_mean[e]))
+            return ad_fail(ctx, ADATOM_BAD_DATA,
+                           "'%s': tensor '%s' has the value %g at element %zu; a finite number was expected",
+                           file->name, BASE_MEAN, (double)model->base_mean[e], e);
+    }
+    return ADATOM_OK;
+}
+
 static adatom_status read_model(adatom_context *context, const ad_safetensors *file, adatom_model **out) {
     adatom_status status = ADATOM_OK;
     ad_network net = {0};
@@ -265,6 +306,7 @@ static adatom_status read_model(adatom_context *context, const ad_safetensors *f
     AD_TRY(ad_model_create_blank(context, &d.params, &model));
     for (int i = 0; i < model->net.param_count; i++)
         AD_TRY(read_values(context, file, &model->net.params[i], model->values));
+    AD_TRY(read_base_mean(context, file, model));
     AD_TRY(read_notes(context, file, &model->notes));
     for (int i = 0; i < 3; i++) {
         model->mean[i] = (float)d.mean[i];

@@ -139,8 +139,9 @@ struct adatom_model {
     int resize;                         /* shorter side of a picture before image_size is cropped from it */
     adatom_interpolation interpolation; /* how it is scaled to that; not default */
     ad_origin origin;
-    char *notes;   /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
-    uint64_t hash; /* of values and description; recomputed by ad_model_rehash */
+    float *base_mean; /* [net.features] mean features of the pictures it was trained with; NULL: not known */
+    char *notes;      /* JSON object text carried in the file's metadata (training command, seed, ...); may be NULL */
+    uint64_t hash;    /* of values and description, which decide the features; recomputed by ad_model_rehash */
 };
 
 /* Builds nodes and params for params->arch etc. (net/arch.c). params->classes = classes of the head kept in the arena

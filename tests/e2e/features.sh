@@ -17,11 +17,11 @@ for i in 0 1 2 3 4 5; do
         same "$(get features.json results.$i.$member)" "$(get pictures.json results.$i.$member)" "result $i, $member"
     done
 done
-# So is every number of those that are solved on the host.
-solved="$episodes --adapt lda,logistic,knn,bd-cspn -o json --predictions"
+# So is every number of those that are solved on the host; the mean that simpleshot needs is the model's.
+solved="$episodes --adapt lda,logistic,knn,bd-cspn,simpleshot -o json --predictions"
 $solved --model "$model" --data builtin:shapes/novel --per-class 20 >of_pictures.json 2>err || complain "solved: $(tail -n 1 err)"
-$solved --features F.safetensors >of_features.json 2>err || complain "solved of features: $(tail -n 1 err)"
-for i in 0 1 2 3 4 5 6 7; do
+$solved --features F.safetensors --model "$model" >of_features.json 2>err || complain "solved of features: $(tail -n 1 err)"
+for i in 0 1 2 3 4 5 6 7 8 9; do
     for member in method accuracy.values predictions adapted; do
         same "$(get of_features.json results.$i.$member)" "$(get of_pictures.json results.$i.$member)" "solved $i, $member"
     done
@@ -30,6 +30,7 @@ same "$(get of_features.json results.0.config.shrinkage)" ledoit-wolf "lda's shr
 expect 0 'shrinkage=0.5 ' $episodes --features F.safetensors --adapt lda --shrinkage 0.1,0.5
 expect 0 'neighbours=1 ' $episodes --features F.safetensors --adapt knn --neighbours 1,3
 expect 0 'inverse-penalty=10 ' $episodes --features F.safetensors --adapt logistic --inverse-penalty 1,10
+expect 2 'this model does not know them' $episodes --features F.safetensors --adapt simpleshot
 expect 2 "'lda' is for episodes: no adapter holds it" "$ADATOM" adapt --device cpu --features F.safetensors --adapt lda --output no
 expect 2 "must be frozen" $episodes --model "$model" --data builtin:shapes/novel --adapt knn --bn support
 same "$(get features.json results.2.difference.mean)" "$(get pictures.json results.2.difference.mean)" "paired difference"

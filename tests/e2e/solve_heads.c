@@ -1,6 +1,7 @@
 /* Solves one episode of features by the heads of src/fewshot/heads, for test_heads.py: reads from standard input six
  * int32 (solver, supports, queries, way, features, neighbours), two doubles (inverse penalty, shrinkage), int32 labels
- * [supports] and float rows [supports + queries][features]; writes double log probabilities [queries][way]. */
+ * [supports], float centre [features] and rows [supports + queries][features]; writes double log probabilities
+ * [queries][way]. */
 #include "fewshot/heads/solver.h"
 
 #include <stdio.h>
@@ -20,11 +21,13 @@ int main(void) {
     const size_t supports = (size_t)head[1], rows = supports + (size_t)head[2], features = (size_t)head[4],
                  answers = (size_t)head[2] * (size_t)head[3];
     int32_t *labels = malloc(supports * sizeof *labels), *numbered = malloc(rows * sizeof *numbered);
-    float *table = malloc(rows * features * sizeof *table);
+    float *table = malloc(rows * features * sizeof *table), *centre = malloc(features * sizeof *centre);
     read_all(labels, sizeof *labels, supports);
+    read_all(centre, sizeof *centre, features);
     read_all(table, sizeof *table, rows * features);
     for (size_t i = 0; i < rows; i++) numbered[i] = (int32_t)i;
     const ad_solver_task task = {.table = table,
+                                 .centre = centre,
                                  .features = features,
                                  .way = head[3],
                                  .supports = head[1],
@@ -39,6 +42,7 @@ int main(void) {
     free(out);
     free(scratch);
     free(table);
+    free(centre);
     free(numbered);
     free(labels);
     return written ? 0 : 1;

@@ -18,14 +18,15 @@ except ImportError as missing:
     print(missing)
     sys.exit(77)
 
-LOGISTIC, DISCRIMINANT, NEIGHBOURS, RECTIFIED = 1, 2, 3, 4
+LOGISTIC, DISCRIMINANT, NEIGHBOURS, RECTIFIED, CENTRED = 1, 2, 3, 4, 5
 failures = []
 
 
-def solve(solver, x, labels, way, inverse_penalty=1.0, shrinkage=0.0, neighbours=5):
+def solve(solver, x, labels, way, inverse_penalty=1.0, shrinkage=0.0, neighbours=5, centre=None):
     supports, features = len(labels), x.shape[1]
     data = struct.pack("<6i2d", solver, supports, len(x) - supports, way, features, neighbours, inverse_penalty, shrinkage)
-    data += labels.astype("<i4").tobytes() + x.astype("<f4").tobytes()
+    centre = np.zeros(features) if centre is None else centre
+    data += labels.astype("<i4").tobytes() + centre.astype("<f4").tobytes() + x.astype("<f4").tobytes()
     out = subprocess.run([os.environ["SOLVE_HEADS"]], input=data, stdout=subprocess.PIPE, check=True).stdout
     return np.exp(np.frombuffer(out).reshape(-1, way))
 
@@ -93,6 +94,12 @@ def rectified(x, labels, n, way):
     return softmax(10 * q @ unit(np.stack(corrected)).T)
 
 
+def centred(x, labels, n, way, centre):
+    z = unit(x - centre)
+    means = np.stack([z[:n][labels == k].mean(0) for k in range(way)])
+    return softmax(-((z[n:, None] - means) ** 2).sum(2))
+
+
 def main():
     warnings.simplefilter("ignore")  # of classes of one picture, and of searches that end at the limits of rounding
     random = np.random.default_rng(5)
@@ -118,6 +125,8 @@ def main():
             check("lda, Ledoit and Wolf", solve(DISCRIMINANT, x, labels, way), solve(DISCRIMINANT, x, labels, way, shrinkage=chosen), 1e-6)
         for k in (1, 5, 1000):
             check("knn", solve(NEIGHBOURS, x, labels, way, neighbours=k), neighbours(x, labels, n, way, k), 1e-6)
+        centre = x.mean(0).astype("f4").astype("f8")
+        check("simpleshot", solve(CENTRED, x, labels, way, centre=centre), centred(x, labels, n, way, centre), 1e-6)
         check("bd-cspn", solve(RECTIFIED, x, labels, way), rectified(x, labels, n, way), 1e-6)
     for what, off in worst.items():
         print(f"{what}: probabilities at worst {off:.1e} off")

@@ -67,13 +67,15 @@ START_TEST(test_adapted_numbers) {
                              [ADATOM_ADAPT_LOGISTIC] = head + 3,
                              [ADATOM_ADAPT_LDA] = head + 3,
                              [ADATOM_ADAPT_KNN] = 0,
-                             [ADATOM_ADAPT_BD_CSPN] = head};
+                             [ADATOM_ADAPT_BD_CSPN] = head,
+                             [ADATOM_ADAPT_SIMPLESHOT] = head};
     _Static_assert(AD_COUNT(want) == ADAPT_KINDS, "a method of adatom/choice.h has no row");
     adatom_episodes *list = episodes(1, 1);
     for (int kind = 1; kind < ADAPT_KINDS; kind++) {
         const adatom_method method = {.size = sizeof(adatom_method), .adapt = (adatom_adapt_kind)kind, .steps = 1};
         adatom_evaluation *e;
         adatom_evaluation_info info = ADATOM_INIT(adatom_evaluation_info);
+        if (kind == ADATOM_ADAPT_SIMPLESHOT) model->base_mean = ad_calloc(ctx, 8, sizeof(float));
         OK(adatom_adapt_episodes(device, model, RUN(novel, list, method), &e));
         adatom_evaluation_describe(e, &info);
         ck_assert_msg(info.adapted == want[kind], "%s: %ju adapted, %ju expected", adatom_adapt_kind_name(method.adapt),
@@ -398,6 +400,7 @@ START_TEST(test_refusals) {
         {.adapt = ADATOM_ADAPT_LDA, .shrinkage = -0.5f},
         {.adapt = ADATOM_ADAPT_KNN, .neighbours = -1},
         {.label_noise = 1},
+        {.adapt = ADATOM_ADAPT_SIMPLESHOT}, /* of a model that was not trained */
         {.label_noise = -0.1f},
         {.adapt = ADATOM_ADAPT_LDA, .label_noise = NAN},
         {.adapt = ADATOM_ADAPT_BD_CSPN, .bn = ADATOM_BN_SUPPORT},

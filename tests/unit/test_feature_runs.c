@@ -215,8 +215,9 @@ START_TEST(what_features_cannot_do) {
         const adatom_method m = {.size = sizeof m, .adapt = (adatom_adapt_kind)kind, .steps = 1};
         const adatom_fit_params fit = {.size = sizeof fit, .method = &m};
         if (kind == ADATOM_ADAPT_CENTROID || kind == ADATOM_ADAPT_HEAD || kind == ADATOM_ADAPT_COSINE) continue;
-        refused(adatom_adapt_episodes(device, NULL, RUN(features, list, m), &e), ADATOM_USAGE,
-                "methods that leave it as it is are centroid, head, cosine, logistic, lda, knn and bd-cspn");
+        refused(
+            adatom_adapt_episodes(device, NULL, RUN(features, list, m), &e), ADATOM_USAGE,
+            "methods that leave it as it is are centroid, head, cosine, logistic, lda, knn, bd-cspn and simpleshot");
         refused(adatom_adapter_fit(device, NULL, features, &fit, &adapter), ADATOM_USAGE, "adapts the network, and");
         ck_assert_ptr_null(e);
         ck_assert_ptr_null(adapter);

@@ -43,6 +43,12 @@ static void number_values(adatom_model *model) {
     ad_model_rehash(model);
 }
 
+static void give_base_mean(adatom_model *model) {
+    const size_t width = (size_t)model->net.features;
+    model->base_mean = ad_malloc(ctx, width, sizeof *model->base_mean);
+    for (size_t e = 0; e < width; e++) model->base_mean[e] = 0.5f * (float)e - 1;
+}
+
 START_TEST(test_round_trip) {
     adatom_model *model = create(variants[_i]), *again = NULL;
     model->notes = ad_strdup(ctx, "{\"seed\": 1}");
@@ -51,6 +57,10 @@ START_TEST(test_round_trip) {
     model->resize = model->net.image_size + 5;
     if (_i % 2) model->interpolation = ADATOM_INTERPOLATION_BICUBIC;
     ad_model_rehash(model);
+    const uint64_t without = model->hash;
+    if (_i % 3 == 0) give_base_mean(model);
+    ad_model_rehash(model);
+    ck_assert_uint_eq(model->hash, without); /* features do not depend on it */
     ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
     ck_assert_msg(adatom_model_load(ctx, path, &again) == ADATOM_OK, "%s", adatom_context_message(ctx));
     ck_assert_uint_eq(model->hash, again->hash);
@@ -59,6 +69,9 @@ START_TEST(test_round_trip) {
     ck_assert_mem_eq(model->std, again->std, sizeof model->std);
     ck_assert_int_eq(model->resize, again->resize);
     ck_assert_int_eq(model->interpolation, again->interpolation);
+    ck_assert((again->base_mean != NULL) == (_i % 3 == 0));
+    if (again->base_mean)
+        ck_assert_mem_eq(again->base_mean, model->base_mean, (size_t)model->net.features * sizeof(float));
     ck_assert_str_eq(again->notes, "{\"seed\": 1}");
     ck_assert_int_eq(again->net.node_count, model->net.node_count);
     /* What it was made from can be passed on: pretraining does, where it starts from a model. */
@@ -211,6 +224,31 @@ START_TEST(test_interpolation) {
 }
 END_TEST
 
+START_TEST(test_bad_base_mean) {
+    size_t size = 0;
+    char *bytes = NULL;
+    adatom_model *model = create(small);
+    give_base_mean(model);
+    model->base_mean[1] = NAN;
+    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
+    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, &size), ADATOM_OK);
+    check_refused(bytes, size, "'base_mean' has the value nan at element 1");
+    char *name = memmem(bytes, size, "base_mean", strlen("base_mean"));
+    memcpy(name, "best_mean", strlen("best_mean"));
+    check_refused(bytes, size, "'best_mean' does not belong to a conv4");
+    ad_free(bytes);
+    model->base_mean[1] = 0;
+    const int features = model->net.features;
+    model->net.features = 2; /* what is written of it */
+    ck_assert_int_eq(adatom_model_save(model, path), ADATOM_OK);
+    model->net.features = features;
+    ck_assert_int_eq(ad_read_file(ctx, path, 1 << 20, &bytes, &size), ADATOM_OK);
+    check_refused(bytes, size, "'base_mean' has the shape [2]; [4] was expected");
+    ad_free(bytes);
+    adatom_model_destroy(&model);
+}
+END_TEST
+
 START_TEST(test_bad_values) {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     size_t size = 0;
@@ -269,6 +307,7 @@ START_TEST(test_allocation_failures) {
         ck_assert(status == ADATOM_OK ? model != NULL : status == ADATOM_OUT_OF_MEMORY && !model);
     }
     ck_assert_int_gt(n, 30); /* at least one for each node and parameter */
+    give_base_mean(model);
     unlink(path);
     status = ADATOM_FAILED;
     for (n = 0; status != ADATOM_OK; n++) {
@@ -299,6 +338,7 @@ int main(void) {
     tcase_add_loop_test(files, test_round_trip, 0, AD_COUNT(variants));
     tcase_add_test(files, test_file_layout);
     tcase_add_loop_test(files, test_edited_files, 0, AD_COUNT(edits));
+    tcase_add_test(files, test_bad_base_mean);
     tcase_add_test(files, test_bad_values);
     tcase_add_test(files, test_interpolation);
     tcase_add_test(files, test_truncated);

@@ -4,6 +4,7 @@
 #include "tests/choices.h"
 #include "tests/shapes_fixture.h"
 
+#include <adatom/features.h>
 #include <adatom/train.h>
 #include <adatom/transfer.h>
 
@@ -61,7 +62,6 @@ START_TEST(test_resume_is_exact) {
     ck_assert_int_eq(access(left, F_OK), 0);
     char hash[17];
     memcpy(hash, x.hash, sizeof hash);
-    adatom_model_destroy(&a);
 
     p.lr = 0.05f; /* another run's settings do not fit the checkpoint */
     ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_BAD_DATA);
@@ -79,7 +79,9 @@ START_TEST(test_resume_is_exact) {
     OK(adatom_pretrain(device, base, &p, &b));
     adatom_model_describe(b, &y);
     ck_assert_str_eq(hash, y.hash);
+    ck_assert_mem_eq(a->base_mean, b->base_mean, (size_t)x.features * sizeof(float));
     ck_assert_int_ne(access(left, F_OK), 0);
+    adatom_model_destroy(&a);
     adatom_model_destroy(&b);
     unlink(whole);
     unlink(parts);
@@ -214,9 +216,27 @@ START_TEST(test_pretraining_learns) {
                                       .validation_tasks = 50,
                                       .progress = remember,
                                       .user = seen};
-    OK(adatom_pretrain(device, pictures, &p, NULL));
+    adatom_model *result = NULL, *kept = NULL;
+    OK(adatom_pretrain(device, pictures, &p, &result));
     last = seen[0];
     accuracy = seen[1];
+    /* It knows the mean features of its pictures, in the file of the best epoch too. */
+    adatom_dataset *features = NULL;
+    OK(adatom_features_compute(device, result, pictures, NULL, &features));
+    OK(adatom_model_load(ctx, path, &kept));
+    adatom_dataset_info of = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(features, &of);
+    ck_assert(result->base_mean && kept->base_mean);
+    const float *table = adatom_dataset_features(features, 0);
+    for (int e = 0; e < of.features; e++) {
+        double sum = 0;
+        for (size_t i = 0; i < of.images; i++) sum += (double)table[i * (size_t)of.features + (size_t)e];
+        ck_assert_float_eq(result->base_mean[e], (float)(sum / (double)of.images));
+        ck_assert_float_eq(kept->base_mean[e], result->base_mean[e]);
+    }
+    adatom_dataset_destroy(&features);
+    adatom_model_destroy(&result);
+    adatom_model_destroy(&kept);
     ck_assert_msg(last < 3.9, "loss %.3f after 8 epochs; chance is 4.16", last);
     ck_assert_msg(accuracy > 0.3, "class means of 5 classes: %.3f", accuracy);
     adatom_dataset_destroy(&pictures);

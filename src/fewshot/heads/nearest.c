@@ -1,4 +1,4 @@
-/* Heads that compare directions: nearest neighbours, and rectified prototypes. */
+/* Heads that compare directions: nearest neighbours, nearest class means, and rectified prototypes. */
 #include "fewshot/heads/solver_parts.h"
 #include "transfer/linear_algebra.h"
 
@@ -30,6 +30,29 @@ void ad_neighbours(const ad_solver_settings *s, const ad_gram *g, double *scratc
             left[best] = -INFINITY;
         }
         for (size_t k = 0; k < way; k++) out[k] = sum > 0 ? log(out[k] / sum) : NAN;
+    }
+}
+
+/* ---- nearest class means [Wang et al., SimpleShot, arXiv 1911.04623] ---- */
+
+size_t ad_centred_scratch(int way) { return 2 * (size_t)way; }
+
+/* |x - mean|^2 less |x|^2, by inner products. */
+void ad_centred(const ad_gram *g, double *scratch, double *log_probabilities) {
+    const size_t n = (size_t)g->supports, way = (size_t)g->way;
+    double *members = scratch, *squares = members + way;
+    memset(scratch, 0, 2 * way * sizeof *scratch);
+    for (size_t i = 0; i < n; i++) members[g->labels[i]]++;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (g->labels[i] == g->labels[j]) squares[g->labels[i]] += g->inner[i * n + j];
+    for (size_t k = 0; k < way; k++) squares[k] /= members[k] * members[k];
+    for (size_t q = 0; q < (size_t)g->queries; q++) {
+        const double *with = g->inner + (n + q) * n;
+        double *out = log_probabilities + q * way;
+        for (size_t k = 0; k < way; k++) out[k] = -squares[k];
+        for (size_t i = 0; i < n; i++) out[g->labels[i]] += 2 * with[i] / members[g->labels[i]];
+        ad_log_softmax(out, g->way);
     }
 }
 

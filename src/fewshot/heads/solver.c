@@ -18,6 +18,7 @@ size_t ad_solver_scratch(const ad_solver_settings *s, const ad_solver_task *t) {
     case AD_SOLVER_LOGISTIC: own = ad_logistic_scratch(t->supports, t->way); break;
     case AD_SOLVER_DISCRIMINANT: own = ad_discriminant_scratch(t->supports, t->queries, t->way); break;
     case AD_SOLVER_NEIGHBOURS: own = ad_neighbours_scratch(t->supports); break;
+    case AD_SOLVER_CENTRED: own = ad_centred_scratch(t->way); break;
     case AD_SOLVER_RECTIFIED: own = ad_rectified_scratch(t->queries, t->way, t->features); break;
     case AD_SOLVER_NONE: break;
     }
@@ -27,7 +28,8 @@ size_t ad_solver_scratch(const ad_solver_settings *s, const ad_solver_task *t) {
 /* Row i of x, of the table's row. Features of length 0 stay what they are. */
 static void read_row(const ad_solver_settings *s, const ad_solver_task *t, int32_t row, double *x) {
     const float *from = t->table + (size_t)row * t->features;
-    for (size_t e = 0; e < t->features; e++) x[e] = (double)from[e];
+    const bool centred = s->solver == AD_SOLVER_CENTRED;
+    for (size_t e = 0; e < t->features; e++) x[e] = (double)from[e] - (centred ? (double)t->centre[e] : 0);
     if (!unit_length(s)) return;
     const double length = sqrt(ad_dot(t->features, x, 1, x, 1));
     for (size_t e = 0; e < t->features && length > 0; e++) x[e] /= length;
@@ -49,6 +51,7 @@ void ad_solve(const ad_solver_settings *s, const ad_solver_task *t, double *scra
     case AD_SOLVER_LOGISTIC: ad_logistic(s, &gram, own, log_probabilities); break;
     case AD_SOLVER_DISCRIMINANT: ad_discriminant(s, &gram, t->features, own, log_probabilities); break;
     case AD_SOLVER_NEIGHBOURS: ad_neighbours(s, &gram, own, log_probabilities); break;
+    case AD_SOLVER_CENTRED: ad_centred(&gram, own, log_probabilities); break;
     case AD_SOLVER_RECTIFIED: ad_rectified(&gram, x, t->features, own, log_probabilities); break;
     case AD_SOLVER_NONE: break;
     }

@@ -11,7 +11,8 @@ typedef enum ad_solver {
     AD_SOLVER_LOGISTIC,     /* multinomial logistic regression */
     AD_SOLVER_DISCRIMINANT, /* linear discriminant analysis with a shrunk covariance */
     AD_SOLVER_NEIGHBOURS,   /* nearest neighbours by cosine */
-    AD_SOLVER_RECTIFIED     /* rectified prototypes; looks at all queries together */
+    AD_SOLVER_RECTIFIED,    /* rectified prototypes; looks at all queries together */
+    AD_SOLVER_CENTRED       /* nearest class mean of features less a mean, to length 1 */
 } ad_solver;
 
 typedef struct ad_solver_settings {
@@ -24,6 +25,7 @@ typedef struct ad_solver_settings {
 /* Pictures are rows of a table. Support picture i is of class labels[i], each class has at least one. */
 typedef struct ad_solver_task {
     const float *table;
+    const float *centre; /* centred: [features], taken away before anything else */
     size_t features;
     int way, supports, queries;
     const int32_t *support, *query, *labels;

@@ -17,6 +17,9 @@ size_t ad_discriminant_scratch(int supports, int queries, int way);
 void ad_discriminant(const ad_solver_settings *settings, const ad_gram *gram, size_t features, double *scratch,
                      double *log_probabilities);
 
+size_t ad_centred_scratch(int way);
+void ad_centred(const ad_gram *gram, double *scratch, double *log_probabilities);
+
 /* Of the pictures' own rows x [supports + queries][features], of length 1. */
 size_t ad_neighbours_scratch(int supports);
 void ad_neighbours(const ad_solver_settings *settings, const ad_gram *gram, double *scratch, double *log_probabilities);
