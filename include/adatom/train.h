@@ -23,8 +23,14 @@ typedef struct adatom_pretrain_params {
     float momentum;             /* of sgd; beta1 of adam; < 1; 0: 0.9; negative: none */
     float weight_decay;         /* of everything but norms, up to 100; 0: 5e-4; negative: none */
     float label_smoothing;      /* in [0, 1) */
-    /* Part of the steps, < 1, in which the rate rises linearly, to fall to 0 as a cosine. 0: 0.1; negative: none. */
+    /* Part of the steps, < 1, in which the rate rises linearly, to fall to 0 as a cosine, or at the milestones. 0: 0.1;
+     * negative: none. */
     float warmup;
+    /* Epochs, ascending, 1..epochs-1, at whose ends the rate is multiplied by `decay`, in (0, 1); 0: 0.1. NULL: it
+     * falls as a cosine. [milestone_count], at most 64. */
+    const int *milestones;
+    size_t milestone_count;
+    float decay;
     uint32_t augment;                 /* ADATOM_AUGMENT flags; 0: shift and flip */
     int shift;                        /* most pixels of augmentation shift, 1..1024; 0: image_size/10 */
     uint64_t seed;                    /* of start, order of pictures and augmentation */

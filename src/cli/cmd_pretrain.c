@@ -14,7 +14,8 @@ typedef struct pretrain_options {
     int validation_tasks, epochs, batch, shift, checkpoint_seconds;
     adatom_optimizer optimizer;
     const char *augment, *output, *checkpoint, *format, *file;
-    float lr, momentum, weight_decay, label_smoothing, warmup;
+    float lr, momentum, weight_decay, label_smoothing, warmup, decay;
+    arg_ints milestones;
     uint64_t seed, memory;
     bool resume, restart;
 } pretrain_options;
@@ -64,7 +65,11 @@ static const arg_option training_table[] = {
     OPTION("label-smoothing", ARG_REAL, label_smoothing, .least = 0, .most = 0.99, .initial = "0", .value = "X",
            .help = "smoothing of the labels"),
     OPTION("warmup", ARG_REAL, warmup, .most = 1, .initial = "0.1", .zero_is_none = true, .value = "X",
-           .help = "part of the steps in which the rate rises; it then falls as a cosine to 0"),
+           .help = "part of the steps in which the rate rises; it then falls as a cosine to 0, or at --milestones"),
+    OPTION("milestones", ARG_INTS, milestones, .least = 1, .most = 1e6, .value = "N[,N]",
+           .help = "epochs after which the rate is multiplied by --decay, in place of the cosine"),
+    OPTION("decay", ARG_REAL, decay, .least = 0, .most = 0.999999, .value = "X",
+           .help = "the rate's factor at each of --milestones; 0: 0.1"),
     OPTION("augment", ARG_CHOICE, augment, .choices = augments, .initial = "shift+flip", .value = "NAME",
            .help = "changes to the pictures"),
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
@@ -233,6 +238,9 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                      .weight_decay = o.weight_decay,
                                      .label_smoothing = o.label_smoothing,
                                      .warmup = o.warmup,
+                                     .milestones = o.milestones.items,
+                                     .milestone_count = (size_t)o.milestones.count,
+                                     .decay = o.decay,
                                      .augment = augment,
                                      .shift = o.shift,
                                      .seed = o.seed,

@@ -37,6 +37,9 @@ typedef struct ad_training {
 /* Fills in the defaults of t->p and t->network, and checks everything that needs no data on the device. */
 adatom_status ad_pretrain_settings(ad_training *t);
 /* The rates of all steps: rows[steps][AD_SCHEDULE_COLUMNS]. */
+/* The milestones and their factor as a text, "" without them; capacity: AD_FALLS_BYTES. */
+enum { AD_MOST_MILESTONES = 64, AD_FALLS_BYTES = 16 * AD_MOST_MILESTONES + 16 };
+void ad_pretrain_falls(const adatom_pretrain_params *p, char *out, size_t capacity);
 void ad_pretrain_schedule(const ad_training *t, float *rows);
 /* The hash of everything that decides the numbers, to state.config; a checkpoint fits only a run with the same. */
 adatom_status ad_pretrain_identity(ad_training *t);

@@ -157,6 +157,13 @@ adatom_status ad_pretrain_save_model(ad_training *t, double validation) {
     if (validation >= 0)
         ad_json_set(notes, "validation", json_sprintf("class means, 5-way 5-shot, %d episodes", p->validation_tasks),
                     &bad);
+    if (p->milestone_count) {
+        json_t *milestones = json_array();
+        for (size_t i = 0; i < p->milestone_count; i++)
+            bad = bad || json_array_append_new(milestones, json_integer(p->milestones[i])) != 0;
+        ad_json_set(notes, "milestones", milestones, &bad);
+        ad_json_set(notes, "decay", json_real((double)p->decay), &bad);
+    }
     if (p->from) ad_json_set(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash), &bad);
     if (p->command) ad_json_set(notes, "command", ad_json_text(t->ctx, p->command), &bad);
     char *text = bad ? NULL : ad_json_dump(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));

@@ -51,6 +51,7 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_par
                   {"weight decay", (double)p->weight_decay, 0, 100, false},
                   {"label smoothing", (double)p->label_smoothing, 0, 1, true},
                   {"warmup", (double)p->warmup, 0, 1, true},
+                  {"decay", (double)p->decay, 1e-6, 1, true},
                   {"shift", p->shift, 0, 1024, false},
                   {"validation tasks", p->validation_tasks, 1, ADATOM_EPISODES_MOST, false},
                   {"checkpoint seconds", p->checkpoint_seconds, 1, 1e6, false}};
@@ -60,6 +61,16 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_pretrain_par
             return ad_fail(ctx, ADATOM_USAGE, "pretraining: %s is %g; it must be in [%g, %g%c", ranges[i].what,
                            ranges[i].is, ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
     }
+    if (p->decay != 0.1f && !p->milestone_count)
+        return ad_fail(ctx, ADATOM_USAGE, "pretraining: a decay of %g needs milestones", (double)p->decay);
+    if (p->milestone_count > AD_MOST_MILESTONES || (p->milestone_count && !p->milestones))
+        return ad_fail(ctx, ADATOM_USAGE, "pretraining: %zu milestones; at most %d are possible", p->milestone_count,
+                       AD_MOST_MILESTONES);
+    for (size_t i = 0; i < p->milestone_count; i++)
+        if (p->milestones[i] <= (i ? p->milestones[i - 1] : 0) || p->milestones[i] >= p->epochs)
+            return ad_fail(ctx, ADATOM_USAGE,
+                           "pretraining: the milestone %d is not between %s and the last of %d epochs",
+                           p->milestones[i], i ? "the one before" : "the start", p->epochs);
     if (!(p->lr > 0))
         return ad_fail(ctx, ADATOM_USAGE, "pretraining needs lr > 0: with a rate of 0 nothing is learned");
     return ADATOM_OK;
@@ -84,6 +95,7 @@ adatom_status ad_pretrain_settings(ad_training *t) {
     p->momentum = ad_or_default(p->momentum, 0.9f);
     p->weight_decay = ad_or_default(p->weight_decay, 5e-4f);
     p->warmup = ad_or_default(p->warmup, 0.1f);
+    if (p->decay == 0.0f) p->decay = 0.1f;
     if (!p->augment) p->augment = ADATOM_AUGMENT_SHIFT | ADATOM_AUGMENT_FLIP;
     if (!t->network.image_size) t->network.image_size = t->info.image_size;
     if (!p->shift) p->shift = AD_MAX(t->network.image_size / 10, 1);
@@ -103,10 +115,16 @@ adatom_status ad_pretrain_settings(ad_training *t) {
     return ADATOM_OK;
 }
 
-/* Rate of a step: linear warm-up, then half a cosine down to 0. */
+/* Rate of a step: linear warm-up, then half a cosine down to 0, or a fall at each milestone. */
 static double learning_rate(const ad_training *t, long step) {
     const double warm = floor((double)t->p.warmup * (double)t->steps);
     if ((double)step < warm) return (double)t->p.lr * ((double)step + 1) / warm;
+    if (t->p.milestone_count) {
+        double rate = (double)t->p.lr;
+        for (size_t i = 0; i < t->p.milestone_count; i++)
+            if (step >= t->p.milestones[i] * t->steps_per_epoch) rate *= (double)t->p.decay;
+        return rate;
+    }
     return (double)t->p.lr * 0.5 * (1 + cos(3.141592653589793 * ((double)step - warm) / ((double)t->steps - warm)));
 }
 
@@ -127,6 +145,14 @@ static unsigned float_bits(float value) {
     return word;
 }
 
+void ad_pretrain_falls(const adatom_pretrain_params *p, char *out, size_t capacity) {
+    size_t used = 0;
+    *out = 0;
+    for (size_t i = 0; i < p->milestone_count; i++)
+        used += (size_t)snprintf(out + used, capacity - used, "%s%d", i ? "," : "|", p->milestones[i]);
+    if (used) snprintf(out + used, capacity - used, "|%08x", float_bits(p->decay));
+}
+
 adatom_status ad_pretrain_identity(ad_training *t) {
     char start[17] = "", validation[40] = "", augment[ADATOM_AUGMENT_TEXT_BYTES];
     const adatom_pretrain_params *p = &t->p;
@@ -140,14 +166,16 @@ adatom_status ad_pretrain_identity(ad_training *t) {
         adatom_dataset_describe(p->validation, &info);
         snprintf(validation, sizeof validation, "%s/%d", info.hash, p->validation_tasks);
     }
+    char falls[AD_FALLS_BYTES];
+    ad_pretrain_falls(p, falls, sizeof falls);
     char *text = ad_format(
-        t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s",
+        t->ctx, "%s|%s|%d|%s|%d|%d|%d|%d|%d|%llu|%s|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%s|%s|%s|%s|%s%s",
         t->model->net.arch, t->model->net.sharing, m->group, network->stem ? adatom_stem_name(network->stem) : "",
         network->atoms, network->image_size, network->width, network->decompose_first, network->residual,
         (unsigned long long)network->seed, t->info.hash, p->epochs, p->batch, adatom_optimizer_name(p->optimizer),
         float_bits(p->lr), float_bits(p->momentum), float_bits(p->weight_decay), float_bits(p->label_smoothing),
         float_bits(p->warmup), augment, p->shift, (unsigned long long)p->seed, device.backend, device.name,
-        device.driver_info, adatom_precision_name(device.precision), start, validation);
+        device.driver_info, adatom_precision_name(device.precision), start, validation, falls);
     if (!text) return ADATOM_OUT_OF_MEMORY;
     ad_hash_hex(ad_hash(text, strlen(text), 0), t->state.config);
     ad_free(text);

@@ -48,7 +48,12 @@ START_TEST(test_resume_is_exact) {
                                 .user = &s};
     adatom_model *a = NULL, *b = NULL;
     adatom_model *other = NULL;
+    static const int milestones[] = {1};
     if (_i == 2) p.from = model;
+    if (_i == 1) {
+        p.milestones = milestones;
+        p.milestone_count = 1;
+    }
     OK(adatom_pretrain(device, base, &p, &a));
     ck_assert_int_gt(s.calls, 2);
     adatom_model_info x = ADATOM_INIT(adatom_model_info), y = ADATOM_INIT(adatom_model_info);
@@ -245,6 +250,43 @@ START_TEST(test_pretraining_learns) {
 }
 END_TEST
 
+/* Rates of the steps: a rise, then a cosine or falls at the ends of epochs. */
+START_TEST(test_schedules) {
+    static const int milestones[] = {2, 3}, late[] = {2, 4}, twice[] = {2, 2}, never[] = {0};
+    float rows[40 * AD_SCHEDULE_COLUMNS];
+    ad_training t = {.steps = 40, .steps_per_epoch = 10, .p = {.lr = 0.5f, .warmup = 0.1f, .epochs = 4, .decay = 0.2f}};
+    ad_pretrain_schedule(&t, rows);
+    ck_assert_float_eq_tol(rows[0], 0.125f, 1e-6f);
+    ck_assert_float_eq_tol(rows[4 * AD_SCHEDULE_COLUMNS], 0.5f, 1e-6f);
+    ck_assert_float_eq_tol(rows[22 * AD_SCHEDULE_COLUMNS], 0.25f, 1e-6f);
+    t.p.milestones = milestones;
+    t.p.milestone_count = 2;
+    ad_pretrain_schedule(&t, rows);
+    for (int step = 0; step < 40; step++) {
+        const float want = step < 4 ? 0.125f * ((float)step + 1) : step < 20 ? 0.5f : step < 30 ? 0.1f : 0.02f;
+        ck_assert_float_eq_tol(rows[step * AD_SCHEDULE_COLUMNS], want, 1e-6f);
+    }
+    const struct {
+        const int *milestones;
+        size_t count;
+        float decay;
+    } wrong[] = {{late, 2, 0},         {twice, 2, 0}, {never, 1, 0},       {milestones, 2, 1},
+                 {milestones, 2, NAN}, {NULL, 1, 0},  {milestones, 65, 0}, {NULL, 0, 0.5f}};
+    for (size_t i = 0; i < AD_COUNT(wrong); i++) {
+        const adatom_pretrain_params p = {.size = sizeof p,
+                                          .epochs = 4,
+                                          .batch = 32,
+                                          .output = "/nonexistent/m.safetensors",
+                                          .milestones = wrong[i].milestones,
+                                          .milestone_count = wrong[i].count,
+                                          .decay = wrong[i].decay};
+        ck_assert_msg(adatom_pretrain(device, base, &p, NULL) == ADATOM_USAGE, "%zu: %s", i,
+                      adatom_context_message(ctx));
+        ck_assert(strstr(adatom_context_message(ctx), "milestone") || strstr(adatom_context_message(ctx), "decay"));
+    }
+}
+END_TEST
+
 START_TEST(test_steps_at_once) {
     ad_training t = {
         .steps = 1000, .steps_per_epoch = 130, .block = 50, .saved = 1000, .p = {.checkpoint_seconds = 120}};
@@ -270,6 +312,7 @@ int main(void) {
     tcase_add_test(start, test_start_from_a_model);
     tcase_add_loop_test(train, test_resume_is_exact, 0, 3);
     tcase_add_test(train, test_pretraining_learns);
+    tcase_add_test(train, test_schedules);
     tcase_add_test(train, test_steps_at_once);
     suite_add_tcase(suite, start);
     suite_add_tcase(suite, train);
