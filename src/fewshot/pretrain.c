@@ -359,12 +359,14 @@ done:
     return status;
 }
 
-/* The model that is the result, the best epoch's where there is a validation, as a file. INTERRUPTED leaves the
- * training as it is. */
+/* The model that is the result, the best epoch's where there is a validation, as a file. The checkpoint is of the last
+ * step then, so that the device's memory can be given back before another network runs, and nothing is lost if that
+ * fails or is interrupted. */
 static adatom_status finish(ad_training *t) {
     adatom_model *best = NULL;
     adatom_status status;
-    AD_TRY(ad_pretrain_snapshot(t));
+    AD_TRY(ad_pretrain_save_checkpoint(t));
+    ad_session_clear(&t->session);
     if (!t->p.validation) {
         AD_TRY(find_base_mean(t, t->model));
         AD_TRY(ad_pretrain_save_model(t, -1));
@@ -400,18 +402,15 @@ static adatom_status train(ad_training *t) {
         stopped = ad_interrupted(t->ctx) != ADATOM_OK;
         if (!stopped && ad_seconds() - t->saved > t->p.checkpoint_seconds) AD_TRY(ad_pretrain_save_checkpoint(t));
     }
-    if (!stopped) {
-        status = finish(t);
-        stopped = status == ADATOM_INTERRUPTED;
-        if (!stopped) AD_TRY(status);
-    }
-    if (stopped) {
+    if (stopped)
         AD_TRY(ad_pretrain_save_checkpoint(t));
-        status = ad_fail(t->ctx, ADATOM_INTERRUPTED,
-                         "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')", t->state.step,
-                         t->steps, t->checkpoint_path);
-        goto done;
-    }
+    else
+        status = finish(t);
+    if (stopped || status == ADATOM_INTERRUPTED)
+        AD_TRY(ad_fail(t->ctx, ADATOM_INTERRUPTED,
+                       "interrupted at step %ld of %ld; continue with --resume (checkpoint '%s')", t->state.step,
+                       t->steps, t->checkpoint_path));
+    AD_TRY(status);
     unlink(t->checkpoint_path);
 done:
     return status;

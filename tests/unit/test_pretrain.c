@@ -15,13 +15,17 @@
 #include <unistd.h>
 
 typedef struct stop {
-    long at;
+    long at; /* a step; -1: none */
     int calls;
+    bool late;     /* when all steps are done, and the mean of the features is being computed */
+    uint64_t done; /* steps */
 } stop;
 
 static bool stop_at(void *user, const adatom_progress *now) {
     stop *s = user;
     s->calls += now->training != NULL;
+    if (now->training) s->done = now->done;
+    if (s->late && s->done == 24 && !now->training) return false;
     return !now->training || s->at < 0 || now->done < (uint64_t)s->at;
 }
 
@@ -81,6 +85,13 @@ START_TEST(test_resume_is_exact) {
         adatom_model_destroy(&other);
     }
     s.at = -1;
+    s.late = true;
+    ck_assert_int_eq(adatom_pretrain(device, base, &p, NULL), ADATOM_INTERRUPTED);
+    ck_assert_msg(s.done == 24 && strstr(adatom_context_message(ctx), "at step 24 of 24; continue with --resume"), "%s",
+                  adatom_context_message(ctx));
+    ck_assert_int_ne(access(parts, F_OK), 0);
+    ck_assert_int_eq(access(left, F_OK), 0);
+    s.late = false;
     OK(adatom_pretrain(device, base, &p, &b));
     adatom_model_describe(b, &y);
     ck_assert_str_eq(hash, y.hash);
