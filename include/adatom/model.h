@@ -69,6 +69,7 @@ typedef struct adatom_model_info {
     const char *notes;                  /* notes on how the model was made, as JSON text, or NULL */
     char hash[17];                      /* of description and parameters; 16 hex digits */
     adatom_interpolation interpolation; /* preprocessing: how pictures are scaled; never default */
+    bool base_mean; /* whether it knows the mean features of its training pictures (method simpleshot) */
 } adatom_model_info;
 ADATOM_API adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info *out);
 

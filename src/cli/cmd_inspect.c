@@ -156,12 +156,12 @@ static json_t *layer_row(const adatom_layer_info *l) {
 
 static json_t *model_summary(const adatom_model_info *m) {
     json_t *summary = json_pack(
-        "{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:s,s:[ooo],s:[ooo]}}",
+        "{s:s,s:s,s:i,s:i,s:b,s:s?,s:i,s:i,s:i,s:b,s:i,s:s,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I},s:{s:s,s:[ooo],s:[ooo]}}",
         "arch", m->arch, "sharing", adatom_sharing_name(m->sharing), "atoms", m->atoms, "group", m->group, "residual",
         (int)m->residual, "layout", m->layout, "image_size", m->image_size, "resize", m->resize, "features",
-        m->features, "classes", m->classes, "hash", m->hash, "macs", (json_int_t)m->macs, "parameters", "all",
-        (json_int_t)m->parameters, "atoms", (json_int_t)m->atoms_parameters, "coefficients",
-        (json_int_t)m->coefficients_parameters, "norm", (json_int_t)m->norm_parameters, "ordinary",
+        m->features, "base_mean", (int)m->base_mean, "classes", m->classes, "hash", m->hash, "macs",
+        (json_int_t)m->macs, "parameters", "all", (json_int_t)m->parameters, "atoms", (json_int_t)m->atoms_parameters,
+        "coefficients", (json_int_t)m->coefficients_parameters, "norm", (json_int_t)m->norm_parameters, "ordinary",
         (json_int_t)m->ordinary_parameters, "head", (json_int_t)m->head_parameters, "preprocessing", "interpolation",
         adatom_interpolation_name(m->interpolation), "mean", report_float(m->mean[0]), report_float(m->mean[1]),
         report_float(m->mean[2]), "std", report_float(m->std[0]), report_float(m->std[1]), report_float(m->std[2]));

@@ -160,6 +160,7 @@ adatom_status adatom_model_describe(const adatom_model *model, adatom_model_info
         .ordinary_parameters = ad_network_parameters(net, AD_ROLE_ORDINARY),
         .macs = head_macs(net),
         .notes = model->notes,
+        .base_mean = model->base_mean != NULL,
     };
     info.parameters =
         info.atoms_parameters + info.norm_parameters + info.coefficients_parameters + info.ordinary_parameters;

@@ -242,7 +242,9 @@ START_TEST(test_pretraining_learns) {
     OK(adatom_model_load(ctx, path, &kept));
     adatom_dataset_info of = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(features, &of);
-    ck_assert(result->base_mean && kept->base_mean);
+    adatom_model_info about = ADATOM_INIT(adatom_model_info);
+    adatom_model_describe(kept, &about);
+    ck_assert(result->base_mean && kept->base_mean && about.base_mean);
     const float *table = adatom_dataset_features(features, 0);
     for (int e = 0; e < of.features; e++) {
         double sum = 0;
