@@ -74,7 +74,7 @@ thread() {
     small="--tasks 6 --query 4 --steps 3"
     try pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 1 --device cpu --no-cache \
         --output "$run/model.safetensors"
-    try episodes --model "$run/model.safetensors" $data $small --device cpu --adapt centroid,head,atoms,norm,lora,full
+    try episodes --model "$run/model.safetensors" $data $small --device cpu --adapt centroid,head,atoms,norm,lora,full,logistic,lda,knn,bd-cspn,simpleshot
     "$root/build-tsan/tests/e2e/shapes" "$run/few" 5 0 5 16 || status=1
     "$root/build-tsan/tests/e2e/shapes" "$run/new" 5 20 8 16 || status=1
     for adapted in atoms lora; do

@@ -53,6 +53,6 @@ sweep features results.0.file F.npy "$ADATOM" features --model m.safetensors dat
 "$ADATOM" features --model m.safetensors builtin:shapes/val --per-class 4 -o S.safetensors --device cpu --quiet >out 2>err || complain "features"
 sweep features-in results.0.accuracy.mean - "$ADATOM" episodes --features S.safetensors --way 3 --query 2 --tasks 2 --steps 2 \
     --device cpu --threads 1 --no-cache -o json
-sweep pretrain epochs.0.loss p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 \
+sweep pretrain epochs.0.loss p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --restart --epochs 1 \
     --device cpu --threads 1 --no-cache --output p.safetensors --format json
 finish
