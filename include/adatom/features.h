@@ -1,6 +1,7 @@
 /* Features as data: what a network makes of pictures, kept in a file or taken from elsewhere. A data set of features
  * stands in place of pictures for episodes, adapters and classification with methods that leave the network as it is
- * (centroid, head, cosine), whatever network made the features: one of this library, or any other. */
+ * (centroid, head, cosine and those that are solved on the host), whatever network made the features: one of this
+ * library, or any other. */
 #ifndef ADATOM_FEATURES_H
 #define ADATOM_FEATURES_H
 

@@ -314,12 +314,8 @@ adatom_status bench_plot(struct cli *cli, const char *path, json_t *const *docum
         for (int what = TIME; what <= MEMORY; what++) diagram(out, what * WIDTH, top + 4, &all, &meanings[m], what);
         top += height_of(&all, &meanings[m]);
     }
-    fprintf(out, "</svg>\n");
-    const bool whole = !ferror(out);
-    const bool closed = fclose(out) == 0;
+    status = svg_end(cli, path, out, &text, &size);
     out = NULL;
-    if (!whole || !closed) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
-    status = adatom_write_file(cli->ctx, path, text, size);
 done:
     if (out) fclose(out);
     free(text);

@@ -198,11 +198,8 @@ adatom_status episodes_plot(struct cli *cli, const char *path, const char *axis,
         end = curve_end(&p, first);
         draw(out, &p, &p.points[first], end - first, (int)line);
     }
-    fprintf(out, "</svg>\n");
-    const bool whole = !ferror(out), closed = fclose(out) == 0;
+    status = svg_end(cli, path, out, &text, &size);
     out = NULL;
-    if (!whole || !closed) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
-    status = adatom_write_file(cli->ctx, path, text, size);
 done:
     if (out) fclose(out);
     free(text);

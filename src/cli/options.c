@@ -144,7 +144,7 @@ static const arg_option feature_table[] = {
     OPTION("features", ARG_TEXT, features, .value = "FILE",
            .help =
                "features in place of a model's pictures, of any network: safetensors with 'features' and 'labels', as "
-               "'adatom features' writes it, or .npy; for the methods centroid, head and cosine"),
+               "'adatom features' writes it, or .npy; for methods that leave the network as it is"),
     OPTION("labels", ARG_TEXT, labels, .value = "FILE",
            .help =
                "the classes of their rows: .npy of int32 or int64, or a `filename,label` CSV (default: those in the "

@@ -23,3 +23,10 @@ void svg_text(FILE *out, const char *text) {
         default: fputc((unsigned char)*text < ' ' ? '?' : *text, out);
         }
 }
+
+adatom_status svg_end(struct cli *cli, const char *path, FILE *out, char *const *text, const size_t *size) {
+    fprintf(out, "</svg>\n");
+    const bool whole = !ferror(out), closed = fclose(out) == 0;
+    if (!whole || !closed) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
+    return adatom_write_file(cli->ctx, path, *text, *size);
+}

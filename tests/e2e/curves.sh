@@ -42,7 +42,7 @@ $episodes --shot 1,2,5 --adapt knn --neighbours 1,3 --plot shots.svg -q >out 2>e
 well_formed shots.svg 2
 grep -q '>knn, neighbours=3<' shots.svg || complain "no label of the other setting"
 
-# Refused before anything runs.
+# Refused; a list that cannot be drawn before anything runs.
 expect 2 'nothing has several values' $episodes --adapt cosine --plot no.svg
 expect 2 'ascending' $episodes --adapt cosine --steps 5,1 --plot no.svg
 expect 2 'one episode has no interval' $episodes --adapt cosine --steps 1,2 --tasks 1 --plot no.svg

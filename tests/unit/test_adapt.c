@@ -146,22 +146,22 @@ START_TEST(test_steps_on_the_way) {
                                   .adapt = ADATOM_ADAPT_HEAD,
                                   .procedure = ADATOM_PROCEDURE_CLOSERLOOK_BASELINE},
                         atoms = ADATOM_INIT(adatom_method);
-    const int descending[] = {2, 1}, nothing[] = {0}, negative[] = {-1, 2};
-    ck_assert_int_eq(
-        adatom_adapt_steps(device, model, RUN(novel, list, atoms, .steps = nothing, .step_count = 1), none, 2),
-        ADATOM_USAGE);
-    ck_assert_int_eq(
-        adatom_adapt_steps(device, model, RUN(novel, list, atoms, .steps = negative, .step_count = 2), none, 2),
-        ADATOM_USAGE);
-    ck_assert_int_eq(
-        adatom_adapt_steps(device, model, RUN(novel, list, centroid, .steps = steps, .step_count = 2), none, 2),
-        ADATOM_USAGE);
-    ck_assert_int_eq(
-        adatom_adapt_steps(device, model, RUN(novel, list, recipe, .steps = steps, .step_count = 2), none, 2),
-        ADATOM_USAGE);
-    ck_assert_int_eq(
-        adatom_adapt_steps(device, model, RUN(novel, list, atoms, .steps = descending, .step_count = 2), none, 2),
-        ADATOM_USAGE);
+    static const int descending[] = {2, 1}, nothing[] = {0}, negative[] = {-1, 2};
+    const struct {
+        const adatom_method *method;
+        const int *steps;
+        size_t count;
+    } wrong[] = {{&atoms, nothing, 1},
+                 {&atoms, negative, 2},
+                 {&atoms, descending, 2},
+                 {&centroid, steps, 2},
+                 {&recipe, steps, 2}};
+    for (size_t i = 0; i < AD_COUNT(wrong); i++)
+        ck_assert_int_eq(adatom_adapt_steps(
+                             device, model,
+                             RUN(novel, list, *wrong[i].method, .steps = wrong[i].steps, .step_count = wrong[i].count),
+                             none, 2),
+                         ADATOM_USAGE);
     adatom_episodes_destroy(&list);
 }
 END_TEST

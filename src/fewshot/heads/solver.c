@@ -9,7 +9,7 @@ static bool unit_length(const ad_solver_settings *s) { return s->solver != AD_SO
 
 static size_t rows_of(const ad_solver_task *t) { return (size_t)t->supports + (size_t)t->queries; }
 
-/* Rows, inner products, squares: what every solver has. */
+/* Rows and inner products: what every solver has. */
 static size_t shared_floats(const ad_solver_task *t) { return rows_of(t) * (t->features + (size_t)t->supports); }
 
 size_t ad_solver_scratch(const ad_solver_settings *s, const ad_solver_task *t) {
