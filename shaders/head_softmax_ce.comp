@@ -1,6 +1,6 @@
 /* With target = (1 - smoothing) onehot(label) + smoothing/classes: row loss = cross-entropy of softmax(logits[n]) and
- * the target, to losses[task][n] (LOSS; averaged by head_softmax_loss.comp); dlogits = (softmax - target)/rows
- * (DLOGITS);
+ * the target, to losses[task][n] (LOSS; averaged by head_softmax_loss.comp); dlogits = (softmax - target)/(number of
+ * rows with a label that is not negative) (DLOGITS); both are 0 where the label is negative;
  * predicted = the lowest index of the largest logit, -1 where a logit is not finite, -2 where all are equal
  * (PREDICTED). The maximum is subtracted before exp.
  * Layout: logits, dlogits [n][classes], any number of classes; labels, predicted int32 [rounds][tasks][n], round =
@@ -10,6 +10,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "abi.h"
 #include "lib/grid.glsl"
+#include "lib/reduce.glsl"
 
 layout(push_constant) uniform Push { ad_push_softmax p; };
 layout(constant_id = 0) const bool COUNTER = false;
@@ -28,9 +29,15 @@ bool is_finite(float v) { return (floatBitsToUint(v) & 0x7f800000u) != 0x7f80000
 
 void main() {
     const uint row = item_index(), task = task_index(), rows = uint(p.rows), classes = uint(p.classes);
-    if (row >= rows) return;
     const uint round = COUNTER ? uint(counter[0]) % uint(p.rounds) : 0,
-               at_label = (round * uint(p.tasks) + task) * rows + row;
+               first_label = (round * uint(p.tasks) + task) * rows, at_label = first_label + row;
+    float counted = 0.0;
+    if (DLOGITS) {
+        for (uint n = gl_LocalInvocationID.x; n < rows; n += gl_WorkGroupSize.x)
+            counted += labels[first_label + n] < 0 ? 0.0 : 1.0;
+        counted = reduce_sum(counted);
+    }
+    if (row >= rows) return;
     const uint from = task * uint(p.logits_task) + row * classes;
     float largest = logits[from], total = 0.0;
     uint best = 0;
@@ -46,22 +53,26 @@ void main() {
         predicted[at_label] = !finite ? -1 : tied ? -2 : int(best); /* AD_PREDICTED_LOST, AD_PREDICTED_TIED */
     if (!LOSS && !DLOGITS) return;
 
+    const uint label = uint(labels[at_label]), to = task * uint(p.dlogits_task) + row * classes;
+    if (int(label) < 0) {
+        if (LOSS) losses[task * rows + row] = 0.0;
+        for (uint o = 0; DLOGITS && o < classes; o++) dlogits[to + o] = 0.0;
+        return;
+    }
     float sum = 0.0; /* of largest - logit, all classes */
     for (uint o = 0; o < classes; o++) {
         const float v = logits[from + o] - largest;
         total += exp(v);
         sum -= v;
     }
-    const uint label = uint(labels[at_label]);
     const float rest = p.smoothing / float(classes);
     /* -sum_o target[o] log softmax[o], log softmax[o] = logit[o] - largest - log(total) */
     if (LOSS)
         losses[task * rows + row] = log(total) + (1.0 - p.smoothing) * (largest - logits[from + label]) + rest * sum;
     if (DLOGITS) {
-        const uint to = task * uint(p.dlogits_task) + row * classes;
         for (uint o = 0; o < classes; o++) {
             const float target = o == label ? 1.0 - p.smoothing + rest : rest;
-            dlogits[to + o] = (exp(logits[from + o] - largest) / total - target) / float(rows);
+            dlogits[to + o] = (exp(logits[from + o] - largest) / total - target) / counted;
         }
     }
 }

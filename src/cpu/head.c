@@ -174,6 +174,8 @@ static void run_softmax_ce(const ad_cpu_call *call) {
         int32_t *predicted = ad_cpu_at(call, 5, 0);
         const size_t number = round * (size_t)op->tasks + (size_t)call->first + task, first = number * n;
         double sum = 0;
+        size_t counted = 0;
+        for (size_t row = 0; labels && row < n; row++) counted += labels[first + row] >= 0;
         for (size_t row = 0; row < n; row++) {
             const float *l = logits + row * o;
             size_t best = 0;
@@ -185,11 +187,13 @@ static void run_softmax_ce(const ad_cpu_call *call) {
             }
             if (predicted)
                 predicted[first + row] = !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : (int32_t)best;
-            if (labels)
-                sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)n,
-                                   dlogits ? dlogits + row * o : NULL);
+            float *d = dlogits ? dlogits + row * o : NULL;
+            if (labels && labels[first + row] >= 0)
+                sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)counted, d);
+            else if (labels && d)
+                start(d, o, false);
         }
-        if (loss && labels) loss[number] = (float)(sum / (double)n);
+        if (loss && labels) loss[number] = (float)(sum / (double)AD_MAX(counted, 1));
     }
 }
 

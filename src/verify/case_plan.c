@@ -98,7 +98,11 @@ static uint16_t half_of(float v) { return v > -0x1p-14f && v < 0x1p-14f ? 0 : ad
 static int32_t integer_of(const ad_case *c, int role, ad_random *random) {
     const ad_op *op = &c->op;
     if (ad_case_role_is(op->kind, role, "counter")) return c->counter;
-    if (ad_case_role_is(op->kind, role, "labels")) return (int32_t)ad_random_below(random, (uint32_t)op->g.o);
+    if (ad_case_role_is(op->kind, role, "labels")) {
+        if (c->unlabelled && ad_random_below(random, (uint32_t)c->unlabelled) == 0)
+            return -1 - (int32_t)ad_random_below(random, 2);
+        return (int32_t)ad_random_below(random, (uint32_t)op->g.o);
+    }
     if (ad_case_role_is(op->kind, role, "winner")) {
         /* The tap numbers of four channels. */
         uint32_t taps = 0;

@@ -74,6 +74,13 @@ static void add_softmax(ad_case_list *list) {
         ad_case_absent(&other, LOSS);
         ad_case_absent(&other, PREDICTED);
         ad_case_add(list, other, sizes[s].quick, words);
+        for (int every = 3; every > 0; every -= 2) {
+            other = c;
+            other.unlabelled = every;
+            char more[80];
+            ad_print(more, sizeof more, "%s %s-unlabelled", words, every == 1 ? "all" : "some");
+            ad_case_add(list, other, sizes[s].quick, more);
+        }
         ad_case_absent(&c, LABELS);
         ad_case_absent(&c, LOSS);
         ad_case_absent(&c, DLOGITS);

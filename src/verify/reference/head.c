@@ -102,6 +102,8 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
     const double *logits = r->v[0];
     const int round = round_of(r, 2), row_of_round = (round * r->op->tasks + r->task) * g->n;
     const double *labels = r->v[1] ? r->v[1] + row_of_round : NULL, smoothing = r->op->f[0];
+    int counted = 0;
+    for (int n = 0; labels && n < g->n; n++) counted += labels[n] >= 0;
     sum loss = {0};
     double loss_error = 0;
     for (int n = 0; n < g->n; n++) {
@@ -115,6 +117,10 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
         }
         put(r, 5, (size_t)(row_of_round + n), !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : best, 0);
         if (!labels) continue;
+        if (labels[n] < 0) {
+            for (int o = 0; o < g->o; o++) put(r, 4, at2(n, o, g->o), 0, 0);
+            continue;
+        }
 
         sum s = {0};
         double s_error = 0;
@@ -130,16 +136,16 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
             const double z = row[o] - row[best], p = exp(z) / s.value;
             const double target = (labels[n] == o ? 1 - smoothing : 0) + smoothing / g->o;
             add(&entropy, -target * z);
-            put(r, 4, at2(n, o, g->o), (p - target) / g->n,
+            put(r, 4, at2(n, o, g->o), (p - target) / counted,
                 (p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + 4 * EPS * (p + target) +
                  DIVISION * fabs(p - target)) /
-                    g->n);
+                    counted);
         }
         loss_error += sum_bound(entropy) + s_error + 0x1p-21 + 6 * EPS * log(s.value);
         add(&loss, entropy.value);
     }
-    const double mean = loss.value / g->n;
+    const double rows = fmax(counted, 1), mean = loss.value / rows;
     if (labels)
         put(r, 3, (size_t)(round * r->op->tasks + r->task), mean,
-            (sum_bound(loss) + loss_error) / g->n + DIVISION * fabs(mean));
+            (sum_bound(loss) + loss_error) / rows + DIVISION * fabs(mean));
 }
