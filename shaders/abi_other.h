@@ -144,8 +144,17 @@ struct ad_push_class_mean {
     AD_INT x_task, mean_task, rows, columns, classes;
 };
 
+struct ad_push_class_mean_back {
+    AD_INT dmean_task, dx_task, rows, columns, classes, accumulate;
+};
+
 struct ad_push_mean_head {
-    AD_INT mean_task, w_task, bias_task, classes, columns;
+    AD_INT mean_task, w_task, bias_task, scale_task, classes, columns;
+    AD_FLOAT scale; /* f[0] of the operation */
+};
+
+struct ad_push_mean_head_back {
+    AD_INT mean_task, dw_task, dbias_task, scale_task, dmean_task, dscale_task, classes, columns;
     AD_FLOAT scale;
 };
 

@@ -128,16 +128,55 @@ static void run_class_mean(const ad_cpu_call *call) {
     }
 }
 
+static void run_class_mean_back(const ad_cpu_call *call) {
+    const ad_geometry *g = &call->op->g;
+    const size_t n = (size_t)g->n, c = (size_t)g->c, items = (size_t)call->tasks * n;
+    AD_CPU_PARALLEL(call, items * (c + n))
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / n);
+        const int32_t *labels = (const int32_t *)ad_cpu_at(call, 1, 0) + (size_t)(call->first + task) * n;
+        const int32_t label = labels[item % n];
+        float *dx = (float *)ad_cpu_at(call, 2, task) + item % n * c;
+        start(dx, c, ad_cpu_accumulates(call));
+        if (label < 0 || label >= g->o) continue;
+        size_t members = 0;
+        for (size_t row = 0; row < n; row++) members += labels[row] == label;
+        const float *dmean = (const float *)ad_cpu_at(call, 0, task) + (size_t)label * c;
+        ad_cpu_add_scaled(dx, dmean, 1 / (float)members, c);
+    }
+}
+
+/* s of MEAN_HEAD*. */
+static float mean_head_scale(const ad_cpu_call *call, int role, int task) {
+    const float *scale = ad_cpu_at(call, role, task);
+    return scale ? call->op->f[0] * scale[0] : call->op->f[0];
+}
+
 static void run_mean_head(const ad_cpu_call *call) {
     const size_t c = (size_t)call->op->g.c, o = (size_t)call->op->g.o;
-    const float scale = call->op->f[0];
     for (int task = 0; task < call->tasks; task++) {
-        const float *mean = ad_cpu_at(call, 0, task);
+        const float *mean = ad_cpu_at(call, 0, task), scale = mean_head_scale(call, 3, task);
         float *w = ad_cpu_at(call, 1, task), *bias = ad_cpu_at(call, 2, task);
         for (size_t k = 0; k < o; k++, mean += c, w += c) {
-            bias[k] = -scale / 2 * ad_cpu_dot(mean, mean, c);
+            if (bias) bias[k] = -scale / 2 * ad_cpu_dot(mean, mean, c);
             for (size_t e = 0; e < c; e++) w[e] = scale * mean[e];
         }
+    }
+}
+
+static void run_mean_head_back(const ad_cpu_call *call) {
+    const size_t c = (size_t)call->op->g.c, o = (size_t)call->op->g.o, tasks = (size_t)call->tasks;
+    AD_CPU_PARALLEL(call, tasks * o * c)
+    for (size_t task = 0; task < tasks; task++) {
+        const float *mean = ad_cpu_at(call, 0, (int)task), *dw = ad_cpu_at(call, 1, (int)task);
+        const float *dbias = ad_cpu_at(call, 2, (int)task), scale = mean_head_scale(call, 3, (int)task);
+        float *dmean = ad_cpu_at(call, 4, (int)task), *dscale = ad_cpu_at(call, 5, (int)task), sum = 0;
+        for (size_t k = 0; k < o; k++, mean += c, dw += c, dmean += c) {
+            const float d = dbias ? dbias[k] : 0;
+            for (size_t e = 0; e < c; e++) dmean[e] = scale * (dw[e] - d * mean[e]);
+            if (dscale) sum += ad_cpu_dot(mean, dw, c) - d / 2 * ad_cpu_dot(mean, mean, c);
+        }
+        if (dscale) dscale[0] = call->op->f[0] * sum;
     }
 }
 
@@ -204,5 +243,7 @@ const ad_cpu_kernel ad_cpu_kernel_LINEAR_DW = {.run = run_linear_dw, .scratch = 
 const ad_cpu_kernel ad_cpu_kernel_ROW_NORM = {.run = run_row_norm};
 const ad_cpu_kernel ad_cpu_kernel_ROW_NORM_BACK = {.run = run_row_norm_back};
 const ad_cpu_kernel ad_cpu_kernel_CLASS_MEAN = {.run = run_class_mean};
+const ad_cpu_kernel ad_cpu_kernel_CLASS_MEAN_BACK = {.run = run_class_mean_back};
 const ad_cpu_kernel ad_cpu_kernel_MEAN_HEAD = {.run = run_mean_head};
+const ad_cpu_kernel ad_cpu_kernel_MEAN_HEAD_BACK = {.run = run_mean_head_back};
 const ad_cpu_kernel ad_cpu_kernel_SOFTMAX_CE = {.run = run_softmax_ce};

@@ -207,7 +207,9 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_ROW_NORM: SET(n * c, n * c, n); break;
     case AD_OP_ROW_NORM_BACK: SET(n * c, n, n * c, n * c); break;
     case AD_OP_CLASS_MEAN: SET(n * c, n * tasks, o * c); break;
-    case AD_OP_MEAN_HEAD: SET(o * c, o * c, o); break;
+    case AD_OP_CLASS_MEAN_BACK: SET(o * c, n * tasks, n * c); break;
+    case AD_OP_MEAN_HEAD: SET(o * c, o * c, o, 1); break;
+    case AD_OP_MEAN_HEAD_BACK: SET(o * c, o * c, o, 1, o * c, 1); break;
     case AD_OP_SOFTMAX_CE: SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n); break;
     case AD_OP_SGD: SET(c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_ADAM: SET(c, c, c, c, AD_SCHEDULE_COLUMNS, 1); break;

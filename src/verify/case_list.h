@@ -13,7 +13,7 @@ typedef struct ad_case {
     uint32_t half;               /* bit r: it is AD_F16 */
     int32_t counter;             /* the value of the counter operand */
     bool lost;                   /* some operands are not finite: x, residual or dy hold NaN, logits infinities, too */
-    int unlabelled;              /* one row of so many has a label of no class; 0: none has */
+    int unlabelled;              /* one row of so many has a label of no class, negative ones too; 0: none has */
     bool quick;                  /* belongs to the quick check */
     char shape[120];             /* in words, e.g. "t2 n3 h7 w7 c8 o12 k3 s2 p1 d1 shared-w" */
 } ad_case;

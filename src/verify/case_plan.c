@@ -99,9 +99,11 @@ static int32_t integer_of(const ad_case *c, int role, ad_random *random) {
     const ad_op *op = &c->op;
     if (ad_case_role_is(op->kind, role, "counter")) return c->counter;
     if (ad_case_role_is(op->kind, role, "labels")) {
-        if (c->unlabelled && ad_random_below(random, (uint32_t)c->unlabelled) == 0)
-            return -1 - (int32_t)ad_random_below(random, 2);
-        return (int32_t)ad_random_below(random, (uint32_t)op->g.o);
+        if (!c->unlabelled || ad_random_below(random, (uint32_t)c->unlabelled))
+            return (int32_t)ad_random_below(random, (uint32_t)op->g.o);
+        /* To SOFTMAX_CE only negative ones are of no class. */
+        const int32_t past = (int32_t)ad_random_below(random, 2);
+        return op->kind != AD_OP_SOFTMAX_CE && past ? op->g.o + past - 1 : -1 - past;
     }
     if (ad_case_role_is(op->kind, role, "winner")) {
         /* The tap numbers of four channels. */

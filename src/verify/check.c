@@ -218,6 +218,7 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW:
     case AD_OP_MEAN_HEAD:
+    case AD_OP_MEAN_HEAD_BACK:
     case AD_OP_GATHER_ROWS:
     case AD_OP_COPY: return true;
     case AD_OP_DEPTHWISE:
@@ -245,6 +246,7 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_ROW_NORM:
     case AD_OP_ROW_NORM_BACK:
     case AD_OP_CLASS_MEAN:
+    case AD_OP_CLASS_MEAN_BACK:
     case AD_OP_SOFTMAX_CE:
     case AD_OP_SGD:
     case AD_OP_ADAM:

@@ -281,7 +281,7 @@ START_TEST(cross_entropy) {
         ad_reference_role dlogits = make_role(20, &random);
         for (size_t e = 0; e < labels.count; e++) labels.value[e] = ad_random_below(&random, 5);
         if (smoothed == 2) labels.value[1] = labels.value[4] = labels.value[6] = -1; /* rows that don't count */
-        labels.stride = loss.stride = 0; /* addressed as a whole */
+        labels.stride = loss.stride = 0;                                             /* addressed as a whole */
         run(op, logits, labels, absent, loss, dlogits, absent);
         for (size_t e = 0; e < logits.count; e++) {
             const double h = 1e-5, start = logits.value[e];
@@ -299,6 +299,66 @@ START_TEST(cross_entropy) {
         ad_free(loss.value);
         ad_free(dlogits.value);
     }
+}
+END_TEST
+
+/* features -> class means -> the head made of them, with a scale, some features being of no class. */
+typedef struct means {
+    ad_geometry g;
+    ad_reference_role x, labels, mean, scale, w, bias, dw, dbias;
+} means;
+
+static ad_op means_op(const means *m, int kind) {
+    ad_op op = make_op(kind, m->g);
+    op.f[0] = 1.5f;
+    return op;
+}
+
+static double means_loss(const means *m) {
+    double loss = 0;
+    run(means_op(m, AD_OP_CLASS_MEAN), m->x, m->labels, m->mean, absent, absent, absent);
+    run(means_op(m, AD_OP_MEAN_HEAD), m->mean, m->w, m->bias, m->scale, absent, absent);
+    for (size_t e = 0; e < m->w.count; e++) loss += m->dw.value[e] * m->w.value[e];
+    for (size_t e = 0; e < m->bias.count; e++) loss += m->dbias.value[e] * m->bias.value[e];
+    return loss;
+}
+
+START_TEST(class_means) {
+    ad_random random = ad_random_make(7, AD_STREAM_CHECK, 0);
+    means m = {.g = {.n = 8, .c = 5, .o = 3}};
+    const size_t rows = 40, weights = 15, ways = 3;
+    m.x = make_role(rows, &random);
+    m.labels = make_role(8, &random);
+    m.labels.stride = 0; /* addressed as a whole */
+    for (size_t e = 0; e < m.labels.count; e++) m.labels.value[e] = (int)ad_random_below(&random, 5) - 1;
+    ad_reference_role *const whole[] = {&m.mean, &m.w, &m.dw};
+    for (size_t r = 0; r < AD_COUNT(whole); r++) *whole[r] = make_role(weights, &random);
+    m.scale = make_role(1, &random);
+    m.bias = make_role(ways, &random);
+    m.dbias = make_role(ways, &random);
+    ad_reference_role dmean = make_role(weights, &random), dscale = make_role(1, &random),
+                      dx = make_role(rows, &random);
+
+    means_loss(&m);
+    run(means_op(&m, AD_OP_MEAN_HEAD_BACK), m.mean, m.dw, m.dbias, m.scale, dmean, dscale);
+    run(means_op(&m, AD_OP_CLASS_MEAN_BACK), dmean, m.labels, dx, absent, absent, absent);
+    const struct {
+        const char *name;
+        const ad_reference_role *operand, *gradient;
+    } checks[] = {{"dx", &m.x, &dx}, {"dscale", &m.scale, &dscale}};
+    for (size_t k = 0; k < AD_COUNT(checks); k++)
+        for (size_t e = 0; e < checks[k].operand->count; e++) {
+            const double h = 1e-5, start = checks[k].operand->value[e];
+            checks[k].operand->value[e] = start + h;
+            const double above = means_loss(&m);
+            checks[k].operand->value[e] = start - h;
+            const double below = means_loss(&m);
+            checks[k].operand->value[e] = start;
+            assert_close(checks[k].name, e, checks[k].gradient->value[e], (above - below) / (2 * h), 1, 1e-7);
+        }
+    ad_reference_role *const all[] = {&m.x,  &m.labels, &m.mean, &m.scale, &m.w, &m.bias,
+                                      &m.dw, &m.dbias,  &dmean,  &dscale,  &dx};
+    for (size_t r = 0; r < AD_COUNT(all); r++) ad_free(all[r]->value);
 }
 END_TEST
 
@@ -503,6 +563,7 @@ int main(void) {
     tcase_add_test(tests, heads);
     tcase_add_test(tests, scaled_weights);
     tcase_add_test(tests, cross_entropy);
+    tcase_add_test(tests, class_means);
     tcase_add_loop_test(tests, batch_norm, 0, 2);
     tcase_add_loop_test(tests, ways_of_a_decomposed_convolution_agree, 0, 2);
     suite_add_tcase(suite, tests);

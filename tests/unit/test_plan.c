@@ -180,6 +180,7 @@ START_TEST(accumulation) {
                                        "linear",
                                        "linear-dx",
                                        "linear-dw",
+                                       "class-mean-back",
                                        "affine-back",
                                        "affine-pool-back",
                                        "depthwise-dx",

@@ -1,4 +1,4 @@
-/* LINEAR*, ROW_NORM*, CLASS_MEAN, MEAN_HEAD, SOFTMAX_CE. */
+/* LINEAR*, ROW_NORM*, CLASS_MEAN*, MEAN_HEAD*, SOFTMAX_CE. */
 #include "verify/cases/families.h"
 
 #include <string.h>
@@ -29,6 +29,42 @@ static void add_linear(ad_case_list *list) {
         }
 }
 
+/* Of all labels, and with rows of no class. */
+static void add_class_means(ad_case_list *list, int tasks, ad_geometry g, bool quick) {
+    ad_case mean = ad_case_of(AD_OP_CLASS_MEAN, tasks, g), back = ad_case_of(AD_OP_CLASS_MEAN_BACK, tasks, g);
+    ad_case_add(list, mean, quick, NULL);
+    ad_case_add(list, back, quick, NULL);
+    back.op.flags = AD_ACCUMULATE;
+    ad_case_add(list, back, quick, NULL);
+    mean.unlabelled = back.unlabelled = 3;
+    ad_case_add(list, mean, quick, "unlabelled");
+    ad_case_add(list, back, quick, "unlabelled");
+    back.op.flags = 0;
+    ad_case_add(list, back, quick, "unlabelled");
+}
+
+/* Each optional operand absent, scale of all tasks and of one. */
+static void add_mean_heads(ad_case_list *list, int tasks, ad_geometry g, bool quick) {
+    enum { BIAS = 2, SCALE, BACK_SCALE = 3, DSCALE = 5 };
+    ad_case head = ad_case_of(AD_OP_MEAN_HEAD, tasks, g), back = ad_case_of(AD_OP_MEAN_HEAD_BACK, tasks, g);
+    head.op.f[0] = back.op.f[0] = 2;
+    ad_case_add(list, head, quick, NULL);
+    ad_case_add(list, back, quick, NULL);
+    ad_case_absent(&head, BIAS);
+    ad_case_absent(&back, BIAS);
+    ad_case_share(&head, SCALE);
+    ad_case_share(&back, BACK_SCALE);
+    ad_case_add(list, head, quick, NULL);
+    ad_case_add(list, back, quick, NULL);
+    ad_case_present(&head, BIAS);
+    ad_case_present(&back, BIAS);
+    ad_case_absent(&head, SCALE);
+    ad_case_absent(&back, BACK_SCALE);
+    ad_case_absent(&back, DSCALE);
+    ad_case_add(list, head, quick, NULL);
+    ad_case_add(list, back, quick, NULL);
+}
+
 static void add_heads(ad_case_list *list) {
     static const struct {
         bool quick;
@@ -39,10 +75,8 @@ static void add_heads(ad_case_list *list) {
         const ad_geometry g = {.n = sizes[s].n, .c = sizes[s].c, .o = sizes[s].o};
         ad_case_add(list, ad_case_of(AD_OP_ROW_NORM, sizes[s].tasks, g), sizes[s].quick, NULL);
         ad_case_add(list, ad_case_of(AD_OP_ROW_NORM_BACK, sizes[s].tasks, g), sizes[s].quick, NULL);
-        ad_case_add(list, ad_case_of(AD_OP_CLASS_MEAN, sizes[s].tasks, g), sizes[s].quick, NULL);
-        ad_case head = ad_case_of(AD_OP_MEAN_HEAD, sizes[s].tasks, g);
-        head.op.f[0] = 2;
-        ad_case_add(list, head, sizes[s].quick, NULL);
+        add_class_means(list, sizes[s].tasks, g, sizes[s].quick);
+        add_mean_heads(list, sizes[s].tasks, g, sizes[s].quick);
     }
 }
 

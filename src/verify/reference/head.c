@@ -80,18 +80,56 @@ void ad_reference_CLASS_MEAN(const task_op *r) {
         }
 }
 
+void ad_reference_CLASS_MEAN_BACK(const task_op *r) {
+    const ad_geometry *g = &r->g;
+    const double *labels = r->v[1] + at2(r->task, 0, g->n);
+    for (int n = 0; n < g->n; n++) {
+        const int label = (int)labels[n];
+        const bool of_class = label >= 0 && label < g->o;
+        int count = 0;
+        for (int other = 0; other < g->n; other++) count += labels[other] == label;
+        for (int c = 0; c < g->c; c++) {
+            const double part = of_class ? r->v[0][at2(label, c, g->c)] / count : 0;
+            sum s = {0};
+            add(&s, part);
+            put_sum(r, 2, at2(n, c, g->c), s);
+            if (r->bound[2]) r->bound[2][at2(n, c, g->c)] += DIVISION * fabs(part);
+        }
+    }
+}
+
+/* s of MEAN_HEAD*, one product of two floats. */
+static double mean_head_scale(const task_op *r, int role) { return r->op->f[0] * (r->v[role] ? r->v[role][0] : 1); }
+
 void ad_reference_MEAN_HEAD(const task_op *r) {
     const ad_geometry *g = &r->g;
-    const double factor = r->op->f[0];
+    const double factor = mean_head_scale(r, 3);
     for (int o = 0; o < g->o; o++) {
         sum s = {0};
         for (int c = 0; c < g->c; c++) {
             const double mean = r->v[0][at2(o, c, g->c)];
             add(&s, -factor / 2 * mean * mean);
-            put(r, 1, at2(o, c, g->c), factor * mean, EPS * fabs(factor * mean));
+            put(r, 1, at2(o, c, g->c), factor * mean, (r->v[3] ? 2 : 1) * EPS * fabs(factor * mean));
         }
         put(r, 2, (size_t)o, s.value, sum_bound(s));
     }
+}
+
+void ad_reference_MEAN_HEAD_BACK(const task_op *r) {
+    const ad_geometry *g = &r->g;
+    const double factor = mean_head_scale(r, 3);
+    sum scale = {0};
+    for (int o = 0; o < g->o; o++) {
+        const double dbias = r->v[2] ? r->v[2][o] : 0;
+        for (int c = 0; c < g->c; c++) {
+            const double mean = r->v[0][at2(o, c, g->c)], dw = r->v[1][at2(o, c, g->c)];
+            add(&scale, r->op->f[0] * mean * dw);
+            add(&scale, -r->op->f[0] * dbias / 2 * mean * mean);
+            put(r, 4, at2(o, c, g->c), factor * (dw - dbias * mean),
+                5 * EPS * fabs(factor) * (fabs(dw) + fabs(dbias * mean)));
+        }
+    }
+    put(r, 5, 0, scale.value, sum_bound(scale));
 }
 
 /* With z the largest logit taken off: e = exp(z) has the relative error (6 + 4|z|) EPS of exp and |z| EPS of the

@@ -1,4 +1,4 @@
-/* LINEAR, LINEAR_DX, LINEAR_DW, ROW_NORM, ROW_NORM_BACK, CLASS_MEAN, MEAN_HEAD, SOFTMAX_CE. */
+/* LINEAR, LINEAR_DX, LINEAR_DW, ROW_NORM*, CLASS_MEAN*, MEAN_HEAD*, SOFTMAX_CE. */
 #include "vk/kernels/conv.h"
 
 /* Classes that one workgroup of LINEAR computes and that share the loads of x. In the variant for software drivers the
@@ -111,6 +111,22 @@ static bool lower_class_mean(const ad_plan *plan, const ad_op *op, int variant, 
     return true;
 }
 
+static bool lower_class_mean_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                                  ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    const struct ad_push_class_mean_back push = {
+        .dmean_task = ad_vk_stride(plan, op, 0),
+        .dx_task = ad_vk_stride(plan, op, 2),
+        .rows = op->g.n,
+        .columns = op->g.c,
+        .classes = op->g.o,
+        .accumulate = (op->flags & AD_ACCUMULATE) != 0,
+    };
+    ad_vk_launch *l = ad_vk_add(out, op, AD_VK_CLASS_MEAN_BACK, &push, sizeof push);
+    ad_vk_groups(l, caps, (size_t)op->g.n, op->tasks);
+    return true;
+}
+
 static bool lower_mean_head(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                             ad_vk_recipe *out) {
     if (variant != 1) return false;
@@ -118,11 +134,45 @@ static bool lower_mean_head(const ad_plan *plan, const ad_op *op, int variant, c
         .mean_task = ad_vk_stride(plan, op, 0),
         .w_task = ad_vk_stride(plan, op, 1),
         .bias_task = ad_vk_stride(plan, op, 2),
+        .scale_task = ad_vk_stride(plan, op, 3),
         .classes = op->g.o,
         .columns = op->g.c,
         .scale = op->f[0],
     };
-    ad_vk_groups(ad_vk_add(out, op, AD_VK_MEAN_HEAD, &push, sizeof push), caps, (size_t)op->g.o, op->tasks);
+    ad_vk_launch *l = ad_vk_add(out, op, AD_VK_MEAN_HEAD, &push, sizeof push);
+    for (int role = 2; role < 4; role++) ad_vk_spec(l, op->t[role] >= 0);
+    ad_vk_groups(l, caps, (size_t)op->g.o, op->tasks);
+    return true;
+}
+
+static bool lower_mean_head_back(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
+                                 ad_vk_recipe *out) {
+    if (variant != 1) return false;
+    const bool dscale = op->t[5] >= 0;
+    const struct ad_push_mean_head_back push = {
+        .mean_task = ad_vk_stride(plan, op, 0),
+        .dw_task = ad_vk_stride(plan, op, 1),
+        .dbias_task = ad_vk_stride(plan, op, 2),
+        .scale_task = ad_vk_stride(plan, op, 3),
+        .dmean_task = ad_vk_stride(plan, op, 4),
+        .dscale_task = ad_vk_stride(plan, op, 5),
+        .classes = op->g.o,
+        .columns = op->g.c,
+        .scale = op->f[0],
+    };
+    ad_vk_launch *l = ad_vk_add(out, op, AD_VK_MEAN_HEAD_BACK, &push, sizeof push);
+    for (int role = 2; role < 4; role++) ad_vk_spec(l, op->t[role] >= 0);
+    ad_vk_spec(l, dscale);
+    ad_vk_groups(l, caps, (size_t)op->g.o, op->tasks);
+    if (!dscale) return true;
+
+    out->scratch_bytes = (size_t)op->tasks * (size_t)op->g.o * 4;
+    l->bind[6] = AD_VK_SCRATCH;
+    l->scratch_write = true;
+    l = ad_vk_add(out, op, AD_VK_MEAN_HEAD_DSCALE, &push, sizeof push);
+    l->bind[6] = AD_VK_SCRATCH;
+    l->scratch_read = true;
+    ad_vk_groups(l, caps, 1, op->tasks);
     return true;
 }
 
@@ -165,5 +215,7 @@ const ad_vk_lowering ad_vk_lowering_LINEAR_DW = {
 const ad_vk_lowering ad_vk_lowering_ROW_NORM = {.lower = lower_row_norm, .variants = {"workgroup"}};
 const ad_vk_lowering ad_vk_lowering_ROW_NORM_BACK = {.lower = lower_row_norm_back, .variants = {"workgroup"}};
 const ad_vk_lowering ad_vk_lowering_CLASS_MEAN = {.lower = lower_class_mean, .variants = {"element"}};
+const ad_vk_lowering ad_vk_lowering_CLASS_MEAN_BACK = {.lower = lower_class_mean_back, .variants = {"workgroup"}};
 const ad_vk_lowering ad_vk_lowering_MEAN_HEAD = {.lower = lower_mean_head, .variants = {"workgroup"}};
+const ad_vk_lowering ad_vk_lowering_MEAN_HEAD_BACK = {.lower = lower_mean_head_back, .variants = {"workgroup"}};
 const ad_vk_lowering ad_vk_lowering_SOFTMAX_CE = {.lower = lower_softmax_ce, .variants = {"row"}};
