@@ -163,6 +163,11 @@ struct ad_push_softmax {
     AD_FLOAT smoothing;
 };
 
+struct ad_push_task_sum {
+    AD_INT x_task, count, tasks, accumulate;
+    AD_FLOAT factor;
+};
+
 struct ad_push_weights {
     AD_INT w_task, gain_task, norms_task, dy_task, y_task, dgain_task; /* y: what is written, norms, y or dw */
     AD_INT taps, inputs, outputs;                                      /* kernels [taps][inputs][outputs] */

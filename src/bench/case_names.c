@@ -414,6 +414,15 @@ static bool parse_optimiser(const parts *p, ad_bench_case *out) {
     if (p->count != 3 || !read_numbers(p->part[2], "#?t", (int *const[]){&count, &tasks}) || count < 1 || tasks < 1 ||
         tasks > INT16_MAX)
         return false;
+    if (!strcmp(p->part[1], "task-sum")) { /* once for all tasks */
+        add(out, AD_OP_TASK_SUM, tasks, (ad_geometry){.c = count});
+        ad_case *sum = &out->steps[0];
+        ad_case_share(sum, 1);
+        sum->op.tasks = 1;
+        sum->op.i[0] = tasks;
+        sum->op.f[0] = 1.0f / (float)tasks;
+        return true;
+    }
     const bool adam = !strcmp(p->part[1], "adam");
     if (!adam && strcmp(p->part[1], "sgd")) return false;
     add(out, adam ? AD_OP_ADAM : AD_OP_SGD, tasks, (ad_geometry){.c = count});

@@ -213,6 +213,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_SOFTMAX_CE: SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n); break;
     case AD_OP_SGD: SET(c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_ADAM: SET(c, c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
+    case AD_OP_TASK_SUM: SET(c, c); break;
     case AD_OP_ADVANCE: SET(1); break;
     case AD_OP_FILL: SET(c); break;
     case AD_OP_COPY: SET((size_t)op->i[0] + c, c); break;
@@ -255,6 +256,7 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
     case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
     case AD_OP_CHANNEL_SCALE_BACK: return 3 * t * in * g->c;
+    case AD_OP_TASK_SUM: return 2 * (double)op->i[0] * g->c;
     default: {
         double elements = 0;
         for (int r = 0; r < AD_OP_TENSORS; r++)
@@ -265,12 +267,13 @@ double ad_op_flops(const ad_op *op) {
 }
 
 double ad_op_bytes(const ad_plan *plan, const ad_op *op) {
+    const int tasks = op->kind == AD_OP_TASK_SUM ? op->i[0] : op->tasks;
     double bytes = 0;
     for (int r = 0; r < AD_OP_TENSORS; r++) {
         ad_access access = ad_op_access(op, r);
         if (access == AD_ACCESS_NONE) continue;
         const ad_tensor *t = &plan->tensors[op->t[r]];
-        double once = (double)ad_op_elements(op, r) * (double)ad_type_bytes(t->type) * (t->stride ? op->tasks : 1);
+        double once = (double)ad_op_elements(op, r) * (double)ad_type_bytes(t->type) * (t->stride ? tasks : 1);
         bytes += access == AD_UPDATE ? 2 * once : once;
     }
     return bytes;

@@ -115,6 +115,20 @@ static adatom_status check_copy(adatom_context *ctx, const ad_op *op, int number
     return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (copy) cannot begin at element %d", number, (int)op->i[0]);
 }
 
+static adatom_status check_task_sum(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number) {
+    enum { X, Y };
+    if (op->kind != AD_OP_TASK_SUM) return ADATOM_OK;
+    const ad_tensor *x = &plan->tensors[op->t[X]], *y = &plan->tensors[op->t[Y]];
+    if (op->tasks != 1 || y->stride)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (task-sum) is run once, for a y that all tasks share",
+                       number);
+    /* A lane holds the task that was there last; that of a single task holds it. */
+    const int copies = !x->stride ? 1 : !x->lane || plan->tasks == 1 ? plan->tasks : 0;
+    if (op->i[0] >= 1 && op->i[0] <= copies) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (task-sum) cannot sum %d tasks, x '%s' is of %d", number,
+                   (int)op->i[0], x->name, copies);
+}
+
 static adatom_status check_type(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number, int role) {
     static const char *const types[] = {
         [AD_F32] = "floats", [AD_I32] = "integers", [AD_U8] = "bytes", [AD_F16] = "half precision"};
@@ -200,6 +214,7 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
         if (status == ADATOM_OK) status = check_flags(ctx, op, i);
         if (status == ADATOM_OK) status = check_activation(ctx, op, i);
         if (status == ADATOM_OK) status = check_aliasing(ctx, plan, op, i);
+        if (status == ADATOM_OK) status = check_task_sum(ctx, plan, op, i);
         if (status != ADATOM_OK) return status;
     }
     return ad_plan_check_chains(ctx, plan);

@@ -220,7 +220,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_MEAN_HEAD:
     case AD_OP_MEAN_HEAD_BACK:
     case AD_OP_GATHER_ROWS:
-    case AD_OP_COPY: return true;
+    case AD_OP_COPY:
+    case AD_OP_TASK_SUM: return true;
     case AD_OP_DEPTHWISE:
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_SUMS:

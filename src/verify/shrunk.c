@@ -20,6 +20,7 @@ static ad_case shrink(const ad_case *c, double most_flops, char *what, size_t si
     memset(small.count, 0, sizeof small.count);
     small.tasks = AD_MIN(c->tasks, 2);
     small.op.tasks = (int16_t)AD_MIN((int)c->op.tasks, small.tasks);
+    if (small.op.kind == AD_OP_TASK_SUM) small.op.i[0] = AD_MIN(small.op.i[0], small.tasks);
     if (g->n > 0) g->n = g->h > 0 ? 1 : AD_MIN(g->n, 5);
     if (what) snprintf(what, size, "double precision, b%d", AD_MAX(g->n, 1));
     if (g->n == 0 && g->k == 0 && g->c > MOST_ELEMENTS) { /* elementwise: its geometry is a count */

@@ -41,12 +41,16 @@ static ad_op *add(int kind) {
         op->i[2] = op->i[3] = 4;
     }
     if (kind == AD_OP_GATHER_ROWS) op->i[1] = 4;
+    if (kind == AD_OP_TASK_SUM) {
+        op->i[0] = TASKS;
+        op->tasks = 1;
+    }
     for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++)
         op->t[r] = 0; /* sizes depend on what is there */
     for (int r = 0; ad_op_role(kind, r, NULL, NULL, NULL) != AD_ACCESS_NONE; r++) {
         const size_t count = ad_op_elements(op, r);
-        op->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", type_of(kind, r), arena, count ? count : 1,
-                                           type_of(kind, r) == AD_F32);
+        const bool shared = type_of(kind, r) != AD_F32 || (kind == AD_OP_TASK_SUM && r == 1);
+        op->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", type_of(kind, r), arena, count ? count : 1, !shared);
     }
     return op;
 }
@@ -186,7 +190,8 @@ START_TEST(accumulation) {
                                        "depthwise-dx",
                                        "depthwise-dw",
                                        "layer-norm-back",
-                                       "channel-scale-back"};
+                                       "channel-scale-back",
+                                       "task-sum"};
     const int kind = _i;
     bool listed = false;
     for (size_t i = 0; i < AD_COUNT(adds); i++) listed |= !strcmp(adds[i], ad_op_name(kind));
@@ -346,6 +351,33 @@ START_TEST(copies_that_begin_late) {
 }
 END_TEST
 
+START_TEST(sums_over_tasks) {
+    enum { X, Y };
+    ad_op *op = add(AD_OP_TASK_SUM);
+    ad_tensor *x = &plan->tensors[op->t[X]], *y = &plan->tensors[op->t[Y]];
+    OK(ad_plan_validate(ctx, plan));
+    op->i[0] = TASKS + 1;
+    refused("operation 0 (task-sum) cannot sum 4 tasks, x 'tensor' is of 3");
+    op->i[0] = 0;
+    refused("cannot sum 0 tasks");
+    op->i[0] = TASKS - 1;
+    OK(ad_plan_validate(ctx, plan));
+    plan->lanes = TASKS;
+    x->lane = true;
+    refused("cannot sum 2 tasks, x 'tensor' is of 0");
+    x->lane = false;
+    x->stride = 0;
+    refused("cannot sum 2 tasks, x 'tensor' is of 1");
+    x->stride = CHANNELS;
+    op->tasks = TASKS;
+    refused("(task-sum) is run once, for a y that all tasks share");
+    op->tasks = 1;
+    y->stride = CHANNELS;
+    plan->arenas[arena].bytes += TASKS * CHANNELS * sizeof(float);
+    refused("(task-sum) is run once, for a y that all tasks share");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("plan");
@@ -364,6 +396,7 @@ int main(void) {
     tcase_add_test(tests, activations_with_pool);
     tcase_add_test(tests, x_of_the_activation);
     tcase_add_test(tests, copies_that_begin_late);
+    tcase_add_test(tests, sums_over_tasks);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

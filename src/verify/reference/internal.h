@@ -22,6 +22,7 @@ typedef struct task_op {
     int task;
     double *v[AD_OP_TENSORS]; /* this task's part of each role; NULL: absent */
     double *bound[AD_OP_TENSORS];
+    size_t stride[AD_OP_TENSORS]; /* from one task to the next, for TASK_SUM */
 } task_op;
 
 /* A sum of products on its way: value, sum of absolute terms, number of terms. */

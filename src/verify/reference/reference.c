@@ -13,6 +13,7 @@ void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSO
         for (int role = 0; role < AD_OP_TENSORS; role++) {
             const ad_reference_role *from = &roles[role];
             r.v[role] = from->value ? from->value + (size_t)task * from->stride : NULL;
+            r.stride[role] = from->stride;
             r.bound[role] = from->bound ? from->bound + (size_t)task * from->stride : NULL;
         }
         references[op->kind](&r);
