@@ -1,6 +1,6 @@
 /* x[n][p][q] = scale*v + shift of the picture index[round][task][n], channel 3 = 0, where round = counter % rounds and
- * v is the crop, flip and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP). Pictures outside [first,
- * first + chunk) are left as they are.
+ * v is the crop, flip and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP, DRAW). Pictures outside
+ * [first, first + chunk) are left as they are.
  * Layout: pictures uint8 [chunk][data_h][data_w][3], read as 32-bit words so that no 8-bit storage is asked of the
  * device; norm [2][4]; x [images][h][w][4].
  * Grid: lib/grid.glsl, images*h*w items a task. Bytes: (3 + 16)*images*h*w a task (mode 2: up to 12 + 16).
@@ -15,11 +15,13 @@ layout(push_constant) uniform Push { ad_push_gather p; };
 layout(constant_id = 0) const uint MODE = 0; /* 0 centre crop, 1 shifted, 2 random resized crop */
 layout(constant_id = 1) const bool FLIP = false;
 layout(constant_id = 2) const bool COUNTER = false;
+layout(constant_id = 3) const bool DRAW = false;
 layout(set = 0, binding = 0) readonly buffer Data { uint data[]; };
 layout(set = 0, binding = 1) readonly buffer Index { int index[]; };
 layout(set = 0, binding = 2) readonly buffer Counter { int counter[]; };
 layout(set = 0, binding = 3) readonly buffer Norm { vec4 norm[2]; };
 layout(set = 0, binding = 4) writeonly buffer X4 { vec4 x4[]; };
+layout(set = 0, binding = 5) readonly buffer Draw { int draw[]; };
 
 uint byte_at(uint i) { return (data[i / 4] >> (8 * (i % 4))) & 255u; }
 
@@ -63,8 +65,9 @@ void main() {
     const uint picture = uint(index[(round * uint(p.tasks) + task) * uint(p.images) + image] - p.first);
     if (picture >= uint(p.chunk)) return;
 
-    const uvec4 draw = uvec4(0, now, task * uint(p.images) + image, p.stream);
-    const uvec4 place = philox(draw, uvec2(p.seed, 0)), look = philox(draw + uvec4(1, 0, 0, 0), uvec2(p.seed, 0));
+    uvec4 words = uvec4(0, now, task * uint(p.images) + image, p.stream);
+    if (DRAW) words.yz = uvec2(draw[task], p.number + image);
+    const uvec4 place = philox(words, uvec2(p.seed, 0)), look = philox(words + uvec4(1, 0, 0, 0), uvec2(p.seed, 0));
     const uint seen_column = FLIP && (look.x >> 31) == 0 ? w - 1 - column : column;
     vec3 v = vec3(0.0);
     if (MODE == 2) {

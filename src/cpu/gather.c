@@ -18,12 +18,12 @@ typedef struct view {
 static uint32_t below(uint32_t word, int bound) { return ((word >> 16) * (uint32_t)bound) >> 16; }
 static float factor(float strength, uint32_t word) { return 1 + strength * (2 * ad_uniform(word) - 1); }
 
-static view choose(const ad_op *op, uint32_t counter, uint32_t image) {
+static view choose(const ad_op *op, uint32_t step, uint32_t number) {
     const float *f = op->f;
     const uint32_t key[2] = {(uint32_t)op->i[6], 0};
     uint32_t where[4], how[4];
-    ad_philox((const uint32_t[4]){0, counter, image, AD_STREAM_AUGMENT}, key, where);
-    ad_philox((const uint32_t[4]){1, counter, image, AD_STREAM_AUGMENT}, key, how);
+    ad_philox((const uint32_t[4]){0, step, number, AD_STREAM_AUGMENT}, key, where);
+    ad_philox((const uint32_t[4]){1, step, number, AD_STREAM_AUGMENT}, key, how);
     view v = {.flip = (op->flags & AD_FLIP) && !(how[0] >> 31)};
     if (op->i[4] == CROP_SHIFT) {
         v.a0 = (int)below(where[0], 2 * op->i[5] + 1) - op->i[5];
@@ -88,7 +88,7 @@ static void run_gather(const ad_cpu_call *call) {
     const ad_geometry *g = &op->g;
     const size_t n = (size_t)g->n, items = (size_t)call->tasks * n, pixels = (size_t)g->h * (size_t)g->w;
     const size_t source = (size_t)op->i[2] * (size_t)op->i[3] * 3;
-    const int32_t *counter = ad_cpu_at(call, 2, 0);
+    const int32_t *counter = ad_cpu_at(call, 2, 0), *draw = ad_cpu_at(call, 5, 0);
     const uint32_t value = counter ? (uint32_t)counter[0] : 0;
     const size_t first = (size_t)call->first * n, round = value % (uint32_t)AD_MAX(op->i[7], 1);
     const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + round * (size_t)op->tasks * n + first;
@@ -100,7 +100,8 @@ static void run_gather(const ad_cpu_call *call) {
         if (which < 0 || which >= op->i[1]) continue;
         const float *norm = ad_cpu_at(call, 3, (int)(item / n));
         float *x = (float *)ad_cpu_at(call, 4, (int)(item / n)) + item % n * pixels * 4;
-        const view v = choose(op, value, (uint32_t)(first + item));
+        const view v = draw ? choose(op, (uint32_t)draw[(first + item) / n], (uint32_t)op->i[8] + (uint32_t)(item % n))
+                            : choose(op, value, (uint32_t)(first + item));
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++, x += 4) {
                 float rgb[3];

@@ -152,7 +152,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
     } while (0)
     switch ((ad_op_kind)op->kind) {
     case AD_OP_GATHER:
-        SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4);
+        SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4, tasks);
         break;
     case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
     case AD_OP_CONV: SET(in * c, kernel, o, out * o, 2 * o, out * o); break;

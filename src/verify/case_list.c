@@ -18,7 +18,7 @@ bool ad_case_role_is(int kind, int role, const char *name) {
 
 bool ad_case_never_tasked(int kind, int role) {
     static const char *const names[] = {"index", "labels", "counter",  "predicted", "loss",
-                                        "data",  "table",  "schedule", "norm"};
+                                        "data",  "table",  "schedule", "norm",      "draw"};
     for (size_t n = 0; n < AD_COUNT(names); n++)
         if (ad_case_role_is(kind, role, names[n])) return true;
     return false;

@@ -105,6 +105,7 @@ static int32_t integer_of(const ad_case *c, int role, ad_random *random) {
         const int32_t past = (int32_t)ad_random_below(random, 2);
         return op->kind != AD_OP_SOFTMAX_CE && past ? op->g.o + past - 1 : -1 - past;
     }
+    if (ad_case_role_is(op->kind, role, "draw")) return (int32_t)ad_random_below(random, UINT32_MAX);
     if (ad_case_role_is(op->kind, role, "winner")) {
         /* The tap numbers of four channels. */
         uint32_t taps = 0;

@@ -206,7 +206,9 @@ START_TEST(cases_are_verified_and_timed) {
                                         "conv/dx/atoms-first-fused/8x12x3s2/9/b1m4",
                                         "op/max-pool-back/8/9/b2",
                                         "head/softmax-ce/64x5/b5",
+                                        "head/mean-head-back/64x5/b5",
                                         "optimiser/adam/100t2",
+                                        "optimiser/task-sum/100t5",
                                         "adapt/atoms/conv4/16/2w1s1q/2"};
     tally t = {0};
     int errors = -1;

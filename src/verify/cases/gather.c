@@ -3,6 +3,7 @@
 
 static void add_pictures(ad_case_list *list) {
     enum { CENTRE, SHIFTED, RESIZED };
+    enum { COUNTER = 2, DRAW = 5 };
     static const char *const modes[] = {"centre", "shifted", "resized"};
     static const struct {
         bool quick;
@@ -36,8 +37,12 @@ static void add_pictures(ad_case_list *list) {
         char words[64];
         ad_print(words, sizeof words, "%s%s jitter%g,%g,%g step%d", modes[sizes[s].mode], sizes[s].flip ? " flip" : "",
                  (double)sizes[s].brightness, (double)sizes[s].contrast, (double)sizes[s].saturation, sizes[s].counter);
+        c.op.i[8] = 1000;
         ad_case_add(list, c, sizes[s].quick, words);
-        ad_case_absent(&c, 2);
+        ad_case_absent(&c, DRAW);
+        c.op.i[8] = 0;
+        ad_case_add(list, c, sizes[s].quick, words);
+        ad_case_absent(&c, COUNTER);
         if (s % 2 == 0) ad_case_add(list, c, sizes[s].quick, words);
     }
 }

@@ -12,8 +12,13 @@ typedef struct draws {
 } draws;
 
 static draws draw(const task_op *r, int n) {
-    const uint32_t key[2] = {(uint32_t)r->op->i[6], 0}, step = r->v[2] ? (uint32_t)r->v[2][0] : 0;
-    const uint32_t image = (uint32_t)(r->task * r->g.n + n);
+    enum { COUNTER = 2, DRAW = 5 };
+    const uint32_t key[2] = {(uint32_t)r->op->i[6], 0};
+    uint32_t step = r->v[COUNTER] ? (uint32_t)r->v[COUNTER][0] : 0, image = (uint32_t)(r->task * r->g.n + n);
+    if (r->v[DRAW]) {
+        step = (uint32_t)(int32_t)r->v[DRAW][r->task];
+        image = (uint32_t)(r->op->i[8] + n);
+    }
     draws d;
     ad_philox((const uint32_t[4]){0, step, image, AD_STREAM_AUGMENT}, key, d.crop);
     ad_philox((const uint32_t[4]){1, step, image, AD_STREAM_AUGMENT}, key, d.colour);

@@ -22,6 +22,7 @@ static bool lower_gather(const ad_plan *plan, const ad_op *op, int variant, cons
         .pad = op->i[5],
         .seed = (uint32_t)op->i[6],
         .stream = AD_STREAM_AUGMENT,
+        .number = (uint32_t)op->i[8],
         .area_min = op->f[0],
         .area_max = op->f[1],
         .log_ratio_min = crop ? 0 : logf(op->f[2]),
@@ -35,6 +36,7 @@ static bool lower_gather(const ad_plan *plan, const ad_op *op, int variant, cons
     ad_vk_spec(l, (uint32_t)op->i[4]);
     ad_vk_spec(l, (op->flags & AD_FLIP) != 0);
     ad_vk_spec(l, op->t[2] >= 0);
+    ad_vk_spec(l, op->t[5] >= 0);
     ad_vk_items(l, caps, (size_t)g->n * (size_t)g->h * (size_t)g->w, op->tasks);
     return true;
 }
