@@ -118,8 +118,25 @@ ADATOM_CHOICE(adatom_head, ADATOM_HEAD_LIST);
     X(ADATOM_HEAD_INIT_DEFAULT, "default")                                                                             \
     X(ADATOM_HEAD_INIT_ZERO, "zero")                                                                                   \
     X(ADATOM_HEAD_INIT_RANDOM, "random")                                                                               \
-    X(ADATOM_HEAD_INIT_MEANS, "means")
+    X(ADATOM_HEAD_INIT_MEANS, "means")                                                                                 \
+    X(ADATOM_HEAD_INIT_MODEL, "model")
 ADATOM_CHOICE(adatom_head_init, ADATOM_HEAD_INIT_LIST);
+
+/* How tasks teach what they have in common (metatrain). */
+#define ADATOM_META_LIST(X)                                                                                            \
+    X(ADATOM_META_DEFAULT, "default")                                                                                  \
+    X(ADATOM_META_PROTONET, "protonet")                                                                                \
+    X(ADATOM_META_MAML, "maml")                                                                                        \
+    X(ADATOM_META_ANIL, "anil")                                                                                        \
+    X(ADATOM_META_REPTILE, "reptile")
+ADATOM_CHOICE(adatom_meta, ADATOM_META_LIST);
+
+/* Which statistics batch norms use in metatrain: the running ones, or those of a task's pictures. */
+#define ADATOM_META_NORMS_LIST(X)                                                                                      \
+    X(ADATOM_META_NORMS_DEFAULT, "default")                                                                            \
+    X(ADATOM_META_NORMS_RUNNING, "running")                                                                            \
+    X(ADATOM_META_NORMS_TASK, "task")
+ADATOM_CHOICE(adatom_meta_norms, ADATOM_META_NORMS_LIST);
 
 /* The distance between features and class means (method centroid); euclidean: squared. */
 #define ADATOM_DISTANCE_LIST(X)                                                                                        \

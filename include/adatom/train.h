@@ -1,4 +1,5 @@
-/* Pretraining: a network learns to classify the base classes. */
+/* Training on base classes: pretraining (a network learns to classify them) and meta-training (it learns to be adapted
+ * to episodes of them). */
 #ifndef ADATOM_TRAIN_H
 #define ADATOM_TRAIN_H
 
@@ -64,6 +65,65 @@ typedef struct adatom_pretrain_params {
  * one is written if there was any. out may be NULL; else the caller owns *out. */
 ADATOM_API adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base,
                                          const adatom_pretrain_params *params, adatom_model **out);
+
+/* Zero means the default. A negative rate or weight decay stands for 0. */
+typedef struct adatom_metatrain_params {
+    size_t size;
+    /* As in adatom_pretrain_params, but for the classes, which may be 0 only: a head that is learned has `way`. */
+    const adatom_model_params *model;
+    const adatom_model *from;
+    /* protonet (default): queries are classified by the class means of the support set, and the gradient goes through
+     * both; nothing adapts to a task. maml: first-order MAML; anil: the same where only the classifier adapts; reptile:
+     * how far the steps go stands in place of the gradient, for what they change. */
+    adatom_meta meta;
+    adatom_distance distance; /* of protonet. cosine: times a scale that is learned, at first cosine_scale */
+    float cosine_scale;       /* as of adatom_method */
+    /* What adapts to a task, and how: atoms (default), head, cosine, norm, atoms+norm or full, and of this the members
+     * steps (0: 5), lr, lr_atoms, lr_norm, lr_full (0: 0.01), head, cosine_scale, head_init (means (default), which is
+     * made anew in every task, or model: a classifier that is learned), layers, last, optimizer (0: sgd), momentum (0:
+     * none), dampening, nesterov and weight_decay. NULL: every default. Not used by protonet. */
+    const adatom_method *inner;
+    /* Episodes of training: way 2..1000, 0: 5; shot, 0: 1; query pictures of each class, 0: 15. */
+    int way, shot, query;
+    int meta_batch;             /* tasks of a step, 1..1024; 0: 4 */
+    int epochs;                 /* 1..1e6; 0: 60 */
+    int epoch_tasks;            /* tasks of an epoch, a multiple of meta_batch; 0: 1000 */
+    adatom_optimizer optimizer; /* of what tasks have in common; default: adam. sgd has Nesterov's momentum */
+    float lr;                   /* its rate; 0: 0.001 (adam), 0.01 (sgd) */
+    float momentum;             /* of sgd; beta1 of adam; 0: 0.9; negative: none */
+    float weight_decay;         /* of everything but norms */
+    /* Epochs at whose ends the rate is multiplied by `decay`, as in adatom_pretrain_params; 0: 0.5. */
+    const int *milestones;
+    size_t milestone_count;
+    float decay;
+    /* Whether norms use the running statistics, which stay as they are, or those of the pictures of a task at hand,
+     * whose mean over tasks goes into the running ones. Default (0): running where `from` is given, else of the task.
+     */
+    adatom_meta_norms norms;
+    uint32_t augment; /* ADATOM_AUGMENT flags; 0: shift and flip */
+    int shift;        /* as in adatom_pretrain_params */
+    uint64_t seed;    /* of start, episodes and augmentation */
+    /* Classes to validate on after each epoch, by episodes adapted as the inner method says (protonet: class means;
+     * statistics of norms that are a task's: of the support set); NULL: no validation. */
+    const adatom_dataset *validation;
+    int validation_tasks; /* 1..ADATOM_EPISODES_MOST; 0: 200 */
+    int validation_way;   /* 0: 5; a head that is learned has that of training */
+    int tasks_at_once;  /* tasks that the device works on at a time, as far as this divides meta_batch; 0: all that fit
+                         */
+    const char *output; /* these as in adatom_pretrain_params */
+    const char *checkpoint;
+    int checkpoint_seconds;
+    bool resume, restart;
+    size_t memory_bytes;
+    const char *command;
+    adatom_progress_callback progress; /* phase TRAINING */
+    void *user;
+} adatom_metatrain_params;
+
+/* Trains on episodes of all classes of `base` and writes params->output, as adatom_pretrain() does: so are the
+ * statuses, and what is the same byte by byte, also for other numbers of tasks at once. */
+ADATOM_API adatom_status adatom_metatrain(adatom_device *device, const adatom_dataset *base,
+                                          const adatom_metatrain_params *params, adatom_model **out);
 
 #ifdef __cplusplus
 }

@@ -32,6 +32,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv);
 adatom_status cmd_tune(struct cli *cli, int argc, char **argv);
 adatom_status cmd_data(struct cli *cli, int argc, char **argv);
 adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv);
+adatom_status cmd_metatrain(struct cli *cli, int argc, char **argv);
 adatom_status cmd_episodes(struct cli *cli, int argc, char **argv);
 adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv);
 adatom_status cmd_adapt(struct cli *cli, int argc, char **argv);

@@ -12,6 +12,7 @@ static const cli_command commands[] = {
     {"tune", "Find the fastest kernels for a network on a device", cmd_tune},
     {"data", "Describe a data set (info) or look for what is wrong with it (verify)", cmd_data},
     {"pretrain", "Train a network on base classes", cmd_pretrain},
+    {"metatrain", "Train a network on episodes of base classes", cmd_metatrain},
     {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},
     {"reproduce", "Run a recipe and say whether its result holds", cmd_reproduce},
     {"adapt", "Adapt a model to a folder of pictures of new classes", cmd_adapt},

@@ -41,7 +41,8 @@ static const arg_option method_table[] = {
     REAL("label-smoothing", label_smoothing, 0, 0.99, "smoothing of the support labels"),
     CHOICE("head", head, heads, 1, "classifier of the methods that train one"),
     CHOICE("head-init", head_init, head_inits, 1,
-           "start of that classifier (default means: the directions of the class means)"),
+           "start of that classifier (default means: the directions of the class means; model: the model's own, which "
+           "must have as many classes)"),
     REAL("cosine-scale", cosine_scale, 0, 1000, "scale of cosine heads; 0: 10"),
     CHOICE("distance", distance, distances, 0, "distance of features to class means, for centroid"),
     REAL("inverse-penalty", inverse_penalty, 0, 1e6, "logistic: C of the penalty |W|^2/(2C); 0: 1"),

@@ -31,6 +31,29 @@ typedef enum ad_conv_path {
     AD_PATH_COMPOSED
 } ad_conv_path;
 
+/* How gradients change numbers. */
+typedef struct ad_optimiser {
+    bool adam, nesterov;
+    float momentum, dampening; /* Adam: beta1, beta2 */
+    float weight_decay[AD_ROLE_COUNT];
+} ad_optimiser;
+
+/* Meta-training: of what the numbers that all tasks share have their gradient. */
+typedef enum ad_outer_kind {
+    AD_OUTER_NONE,
+    AD_OUTER_QUERY,      /* the queries' loss with what the steps led to: first-order MAML, ANIL */
+    AD_OUTER_DIFFERENCE, /* the same, but for what the steps change: how far they went (Reptile) */
+    AD_OUTER_PROTOTYPES  /* the loss of queries classified by the support set's class means (ProtoNet); no steps */
+} ad_outer_kind;
+typedef struct ad_outer {
+    ad_outer_kind kind;
+    int tasks; /* of a meta-batch: gradients are the mean over so many */
+    int steps; /* rows of the outer schedule */
+    ad_optimiser optimiser;
+    bool cosine; /* PROTOTYPES: cosines times a scale that is learned, not squared distances */
+    bool drawn;  /* pictures are augmented by a number that the host gives each task (ad_built.draw) */
+} ad_outer;
+
 typedef struct ad_build_params {
     const ad_network *net;
     bool from_features; /* the input is rows of a feature table (net->features floats), not pictures */
@@ -41,12 +64,12 @@ typedef struct ad_build_params {
     /* Per node: what of these roles, or of adapters of kernels, adapts (net/layer_choice.h); NULL: all. */
     const bool *layers;
     ad_lowrank lowrank; /* besides; whoever runs the program writes A of each layer and task after the init segment */
-    int support;        /* pictures per task and step; 0: the plan only evaluates */
+    int support;        /* pictures per task and step; 0: the plan only evaluates. PROTOTYPES: with the queries */
     int support_rounds; /* 0: the same pictures at every step; R: those of round step % R */
     int query;          /* pictures per task and run of the eval segment; 0: no eval segment */
-    int query_rounds;
-    int steps;         /* rows of the schedule, AD_SCHEDULE_COLUMNS each */
-    bool eval_between; /* the eval segment runs between steps too */
+    int query_rounds;   /* meta-training: 1, and labels of the queries in outer_labels */
+    int steps;          /* rows of the schedule, AD_SCHEDULE_COLUMNS each */
+    bool eval_between;  /* the eval segment runs between steps too */
     ad_head_kind head;
     ad_head_init head_init;
     float cosine_scale; /* logits = cosine_scale * cosine */
@@ -58,10 +81,9 @@ typedef struct ad_build_params {
     bool half;                  /* u of coefficients-first is AD_F16 */
     bool fast;                  /* convolutions are AD_FAST */
     float label_smoothing;
-    bool adam;
-    float momentum, dampening; /* Adam: beta1, beta2 */
-    bool nesterov;
-    float weight_decay[AD_ROLE_COUNT], lowrank_decay;
+    ad_optimiser optimiser;
+    float lowrank_decay;
+    ad_outer outer;
     /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
     int data_size;         /* side of the stored pictures */
     const int32_t *chunks; /* pictures in each chunk */
@@ -92,6 +114,15 @@ typedef struct ad_built {
     size_t role_offset[AD_ROLE_COUNT];            /* of the adapted roles, in floats from the start of adapted */
     size_t lowrank_offset, gains_offset;          /* of adapters of kernels (A, B, alignment), and of their gains */
     size_t alignment_offset;                      /* TSA */
+    /* Meta-training. Laid out as the base parameters are, and behind them the scale of cosines: the gradient of each
+     * task, the sum over tasks and the moments of its optimiser. */
+    int outer_gradient, outer_sum, outer_velocity, outer_second;
+    int outer_schedule, outer_counter;
+    int outer_labels;                 /* int32 [tasks][pictures of the outer pass]; -1: counts for nothing */
+    int outer_loss, outer_predicted;  /* float [tasks]; int32 [tasks][pictures of the outer pass] */
+    int draw;                         /* int32 [tasks] */
+    int scale;                        /* float [1]: of cosines; the host writes where it starts */
+    size_t outer_count, scale_offset; /* floats of these blocks, and where the scale is in them */
     int alignment; /* TSA: view into adapted, D [features][features]; the head sees f + D f; -1: none */
     ad_lowrank_layer *lowrank;
     int lowrank_count;

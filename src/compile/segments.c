@@ -1,5 +1,6 @@
 /* Which layer goes into which segment. INIT: once per program; PREFIX: once per set of tasks, what no step changes;
- * STEP: forward, loss, backward and update of the support set; EVAL: the queries. */
+ * STEP: forward, loss, backward and update of the support set; EVAL: the queries. Of meta-training
+ * OUTER: forward, loss and backward of the queries; SUM: over tasks; UPDATE: of what all tasks share. */
 #include "compile/layers/layers.h"
 
 #define LAYER_ROW(KIND, name) [AD_NODE_##KIND] = &ad_layer_##name,
@@ -90,9 +91,60 @@ static void build_support(ad_tape *tape, ad_pass *support) {
     start_head(tape, support, trains);
     if (!trains || tape->status != ADATOM_OK) return;
     const ad_head_pass head = ad_head_forward(tape, support);
-    ad_head_backward(tape, support, &head, ad_head_loss(tape, &head, &batch));
+    out->loss = ad_tape_tensor(tape, AD_PLACE_HOST, "loss", AD_F32, (size_t)batch.rounds * (size_t)p->tasks);
+    if (fresh) out->support_predicted = ad_tape_tensor(tape, AD_PLACE_HOST, "support predicted", AD_I32, rows);
+    ad_head_backward(tape, support, &head,
+                     ad_head_loss(tape, support, &head, &batch, out->loss, out->support_predicted));
     backward(tape, support);
     ad_optimiser_step(tape);
+}
+
+/* Meta-training: forward, loss and backward of what all tasks share, with what the steps led to; the sum over tasks and
+ * the update. */
+static void build_outer(ad_tape *tape) {
+    const ad_build_params *p = tape->params;
+    ad_built *out = tape->built;
+    const bool prototypes = p->outer.kind == AD_OUTER_PROTOTYPES;
+    const int n = prototypes ? p->support : p->query;
+    const size_t rows = (size_t)p->tasks * (size_t)n;
+    const int index = ad_tape_tensor(tape, AD_PLACE_HOST, "index", AD_I32, rows);
+    if (prototypes) {
+        out->support_index = index;
+        out->support_labels = ad_tape_tensor(tape, AD_PLACE_HOST, "support labels", AD_I32, rows);
+    } else {
+        out->query_index = index;
+    }
+    out->outer_labels = ad_tape_tensor(tape, AD_PLACE_HOST, "labels", AD_I32, rows);
+    out->outer_loss = ad_tape_tensor(tape, AD_PLACE_HOST, "loss", AD_F32, (size_t)p->tasks);
+    out->outer_predicted = ad_tape_tensor(tape, AD_PLACE_HOST, "predicted", AD_I32, rows);
+    const ad_batch batch = {.n = n,
+                            .rounds = 1,
+                            .index = index,
+                            .labels = out->outer_labels,
+                            .counter = -1,
+                            .augmented = true,
+                            .drawn_from = prototypes ? 0 : p->support};
+    ad_pass pass = {.n = n,
+                    .frozen = AD_SEGMENT_OUTER,
+                    .live = AD_SEGMENT_OUTER,
+                    .batch_statistics = p->bn != AD_BN_FROZEN,
+                    .wants_gradient = true};
+    if (ad_pass_begin(tape, &pass)) {
+        pass.y[0] = ad_gather(tape, AD_SEGMENT_OUTER, &batch);
+        forward(tape, &pass);
+    }
+    if (tape->status == ADATOM_OK) {
+        const int means = out->support_labels;
+        const ad_head_pass head = prototypes ? ad_prototypes_forward(tape, &pass, means) : ad_head_forward(tape, &pass);
+        const int dlogits = ad_head_loss(tape, &pass, &head, &batch, out->outer_loss, out->outer_predicted);
+        if (prototypes)
+            ad_prototypes_backward(tape, &pass, &head, means, dlogits);
+        else
+            ad_head_backward(tape, &pass, &head, dlogits);
+        backward(tape, &pass);
+        ad_outer_finish(tape, n);
+    }
+    ad_pass_clear(&pass);
 }
 
 /* The queries: predictions, or features where there is no head. */
@@ -147,6 +199,17 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
                       .statistics = -1,
                       .head = -1,
                       .alignment = -1,
+                      .outer_gradient = -1,
+                      .outer_sum = -1,
+                      .outer_velocity = -1,
+                      .outer_second = -1,
+                      .outer_schedule = -1,
+                      .outer_counter = -1,
+                      .outer_labels = -1,
+                      .outer_loss = -1,
+                      .outer_predicted = -1,
+                      .draw = -1,
+                      .scale = -1,
                       .head_bias = -1};
     ad_tape tape;
     ad_pass support = {0};
@@ -158,8 +221,14 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
         ad_adapted_begin(&tape);
         mark_live(&tape);
     }
-    if (tape.status == ADATOM_OK && params->support > 0) build_support(&tape, &support);
-    if (tape.status == ADATOM_OK && params->query > 0) build_query(&tape, &support);
+    const ad_outer_kind outer = params->outer.kind;
+    if (tape.status == ADATOM_OK && params->support > 0 && outer != AD_OUTER_PROTOTYPES) build_support(&tape, &support);
+    if (tape.status == ADATOM_OK && params->query > 0 && outer == AD_OUTER_NONE) build_query(&tape, &support);
+    if (tape.status == ADATOM_OK && outer != AD_OUTER_NONE) {
+        ad_outer_begin(&tape);
+        mark_live(&tape);
+        build_outer(&tape);
+    }
     if (tape.status == ADATOM_OK) ad_tape_finish(&tape);
     ad_pass_clear(&support);
     ad_tape_clear(&tape);

@@ -76,6 +76,8 @@ static void lay_base(ad_tape *tape) {
         tape->base[i] = ad_tape_external(tape, 0, param->name, AD_F32, param->count);
         if (tape->base[i] >= 0) tape->plan->tensors[tape->base[i]].offset = param->offset * sizeof(float);
     }
+    tape->parameters = ad_tape_external(tape, 0, "parameters", AD_F32, net->role_begin[AD_ROLE_COUNT]);
+    if (tape->parameters >= 0) tape->plan->tensors[tape->parameters].offset = 0;
     tape->plan->arenas[0].bytes = net->role_begin[AD_ROLE_COUNT] * sizeof(float);
 }
 
@@ -216,6 +218,7 @@ void ad_tape_begin(ad_tape *tape, adatom_context *ctx, const ad_build_params *pa
         return;
     }
     tape->plan->lanes = params->lanes;
+    tape->plan->divided = params->outer.kind == AD_OUTER_NONE ? 0 : params->outer.tasks;
     tape->plan->through = params->through;
     tape->plan->eval_between = params->eval_between;
     if (!make_arenas(tape)) {

@@ -49,6 +49,7 @@ typedef struct ad_tape {
     int arenas[AD_PLACE_COUNT];
     bool *live;                      /* per node: its output depends on an adapted tensor */
     int *base, *adapted, *gradient;  /* per parameter: tensors; -1 */
+    int parameters;                  /* all of base as one tensor */
     bool *adapts, *gradient_written; /* per parameter */
     int *data;                       /* per chunk of the data set: its tensor */
     int *made;                       /* see ad_tape_made */

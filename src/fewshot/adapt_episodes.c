@@ -1,6 +1,6 @@
 /* Adaptation to episodes: many tasks in one program, group after group (docs/methods.md, "Adaptation and
  * pretraining"). */
-#include "fewshot/episodes.h"
+#include "fewshot/episode_rows.h"
 #include "fewshot/evaluation.h"
 #include "fewshot/feature_cache.h"
 #include "fewshot/run_model.h"
@@ -19,11 +19,10 @@ typedef struct adaptation {
     adatom_episodes_info list;
     int first, count;         /* episodes of the list */
     bool *layers;             /* of the network, those that adapt; NULL: all */
-    int32_t *images, *row_of; /* the pictures some episodes use; their row on the device (by picture) */
-    size_t image_count;
-    int supports, queries;   /* pictures of one task */
-    int batch, rounds;       /* support pictures of one step; rounds of mini-batches (0: none) */
-    int query, query_rounds; /* pictures of one run of EVAL; its runs */
+    ad_episode_rows pictures; /* of the episodes */
+    int supports, queries;    /* pictures of one task */
+    int batch, rounds;        /* support pictures of one step; rounds of mini-batches (0: none) */
+    int query, query_rounds;  /* pictures of one run of EVAL; its runs */
     /* The numbers of steps after which the queries are classified, ascending; the last is settings.steps. */
     const int *stops;
     int stop_count;
@@ -32,31 +31,6 @@ typedef struct adaptation {
 } adaptation;
 
 /* ---- preparing ---- */
-
-/* Lists the pictures of tasks first .. first + count - 1, whose rows on the device begin with `row`. */
-static adatom_status list_images(adaptation *a, int first, int count, size_t row) {
-    adatom_context *ctx = a->session.device->ctx;
-    adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
-    adatom_dataset_describe(a->dataset, &info);
-    if (!a->row_of) a->row_of = ad_malloc(ctx, info.images, sizeof *a->row_of);
-    if (!a->images) a->images = ad_malloc(ctx, info.images, sizeof *a->images);
-    if (!a->row_of || !a->images) return ADATOM_OUT_OF_MEMORY;
-    memset(a->row_of, 0, info.images * sizeof *a->row_of);
-    for (int e = a->first + first; e < a->first + first + count; e++) {
-        const int32_t *support, *query;
-        adatom_status status = adatom_episodes_get(a->episodes, e, &support, &query);
-        if (status != ADATOM_OK) return status;
-        for (int i = 0; i < a->supports; i++) a->row_of[support[i]] = 1;
-        for (int i = 0; i < a->queries; i++) a->row_of[query[i]] = 1;
-    }
-    a->image_count = 0;
-    for (size_t i = 0; i < info.images; i++) {
-        if (!a->row_of[i]) continue;
-        a->row_of[i] = (int32_t)(row + a->image_count);
-        a->images[a->image_count++] = (int32_t)i;
-    }
-    return ADATOM_OK;
-}
 
 /* A step takes `batch` of the support pictures; where that doesn't divide their number, each step's pictures are
  * repeated so that the smaller last batch has the same size: the mean over repeated pictures is the mean over the
@@ -105,7 +79,7 @@ static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
     ad_settings_apply(&a->settings, &build);
     const ad_tasks_wanted wanted = {.tasks = method->tasks_at_once,
                                     .most = a->count,
-                                    .rows = a->image_count,
+                                    .rows = a->pictures.image_count,
                                     .rows_per_task = (size_t)(a->supports + a->queries),
                                     .memory_bytes = a->memory_bytes};
     adatom_status status = ad_session_plan_tasks(s, &build, &wanted);
@@ -122,6 +96,8 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
     adatom_episodes_describe(a->episodes, &a->list);
+    status = ad_settings_check_head(ctx, &a->settings, &a->session.model->net, a->list.way);
+    if (status != ADATOM_OK) return status;
     if (strcmp(info.hash, a->list.dataset_hash) != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "the episodes were drawn from another data set (hash %s, this one is %s)",
                        a->list.dataset_hash, info.hash);
@@ -137,7 +113,9 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     choose_batches(a);
     if (!a->stops) a->stops = &a->settings.steps;
     a->memory_bytes = method->memory_bytes;
-    status = list_images(a, 0, a->count, 0);
+    a->pictures = (ad_episode_rows){
+        .ctx = ctx, .episodes = a->episodes, .all = info.images, .first = a->first, .count = a->count};
+    status = ad_episode_rows_list(&a->pictures, 0, a->count, 0);
     if (status != ADATOM_OK) return status;
     if (!a->settings.solver.solver) return plan_episodes(a, method);
     a->session.build.tasks = 1;
@@ -171,32 +149,6 @@ static adatom_status create_evaluations(adaptation *a) {
 /* The episode of a task; tasks past the end repeat the last one. */
 static int episode_of(const adaptation *a, int at, int task) { return a->first + AD_MIN(at + task, a->count - 1); }
 
-/* Sends the pictures of the tasks from `at` on, or, where all stay on the device, of all tasks. */
-static adatom_status send_images(adaptation *a, int at) {
-    ad_row_stream *rows = &a->session.rows;
-    const int tasks = a->session.build.tasks;
-    const bool stay = rows->parts == 1;
-    const long number = stay ? 0 : at / tasks;
-    adatom_status status = list_images(a, stay ? 0 : at, stay ? a->count : AD_MIN(tasks, a->count - at),
-                                       ad_row_stream_first(rows, number));
-    return status == ADATOM_OK ? ad_row_stream_send(rows, number, a->images, 0, a->image_count) : status;
-}
-
-/* The pictures of the tasks from `at` on are there, and row_of tells where; those of the tasks after them are on their
- * way. */
-static adatom_status load_images(adaptation *a, int at) {
-    ad_row_stream *rows = &a->session.rows;
-    adatom_status status = ADATOM_OK;
-    if (rows->parts == 1 && at > 0) return ADATOM_OK;
-    AD_TRY(send_images(a, at));
-    AD_TRY(ad_row_stream_wait(rows));
-    if (rows->parts == 1 || at + a->session.build.tasks >= a->count) goto done;
-    AD_TRY(send_images(a, at + a->session.build.tasks));
-    AD_TRY(send_images(a, at)); /* for row_of: the pictures are there */
-done:
-    return status;
-}
-
 /* A new order of the support pictures for each pass over them. */
 static void shuffle_support(const adaptation *a, int episode, int pass, int32_t *order) {
     ad_random random = ad_random_make(a->settings.seed, AD_STREAM_SHUFFLE, (uint32_t)episode);
@@ -227,7 +179,7 @@ static adatom_status fill_support(adaptation *a, int at, int32_t *order) {
             const int n = a->rounds ? AD_MIN(a->settings.batch, a->supports - begin) : a->batch;
             for (int i = 0; i < a->batch; i++) {
                 const int32_t one = order[begin + i % n];
-                s->support[to + (size_t)i] = a->row_of[support[one]];
+                s->support[to + (size_t)i] = a->pictures.row_of[support[one]];
                 s->labels[to + (size_t)i] = ad_support_label(&a->list, one, a->settings.label_noise);
             }
         }
@@ -243,7 +195,7 @@ static adatom_status fill_query(adaptation *a, int at) {
         adatom_status status = adatom_episodes_get(a->episodes, episode_of(a, at, t), &support, &query);
         if (status != ADATOM_OK) return status;
         for (int i = 0; i < a->query_rounds * a->query; i++)
-            s->query[ad_session_query_at(s, t, i)] = a->row_of[query[AD_MIN(i, a->queries - 1)]];
+            s->query[ad_session_query_at(s, t, i)] = a->pictures.row_of[query[AD_MIN(i, a->queries - 1)]];
     }
     return ADATOM_OK;
 }
@@ -289,7 +241,7 @@ static adatom_status adapt_group(adaptation *a, int at, int32_t *order) {
     ad_session *s = &a->session;
     const double start = ad_seconds();
     adatom_status status;
-    AD_TRY(load_images(a, at));
+    AD_TRY(ad_episode_rows_load(&a->pictures, &s->rows, at, s->build.tasks));
     AD_TRY(fill_support(a, at, order));
     AD_TRY(fill_query(a, at));
     AD_TRY(ad_session_start(s));
@@ -351,8 +303,7 @@ static adaptation adaptation_of(adatom_device *device, const adatom_model *model
 static void clear_adaptation(adaptation *a) {
     ad_session_clear(&a->session);
     ad_free(a->layers);
-    ad_free(a->images);
-    ad_free(a->row_of);
+    ad_episode_rows_clear(&a->pictures);
 }
 
 /* Everything that a run would need, that of the features included where the backbone stays as it is. */
@@ -365,7 +316,7 @@ static adatom_status plan_whole(adaptation *a, const adatom_method *method) {
     const ad_features_wanted wanted = {.device = a->session.device,
                                        .model = a->session.model,
                                        .size = info.image_size,
-                                       .count = a->image_count,
+                                       .count = a->pictures.image_count,
                                        .memory_bytes = a->memory_bytes};
     return ad_features_plan(&wanted);
 }
@@ -400,7 +351,8 @@ static adatom_status begin_session(adaptation *a) {
     adatom_status status = schedule ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
     if (status != ADATOM_OK) return status;
     if (!a->settings.backbone) {
-        AD_TRY(ad_feature_cache_table(s, a->dataset, a->images, a->image_count, a->memory_bytes, &features));
+        AD_TRY(ad_feature_cache_table(s, a->dataset, a->pictures.images, a->pictures.image_count, a->memory_bytes,
+                                      &features));
         s->rows.table = features;
     }
     ad_log(s->device->ctx, ADATOM_LOG_INFO, "%s: %.1f MiB of %s, %s", a->settings.name,
@@ -416,8 +368,8 @@ done:
 /* What a method that is solved on the host does in place of a session. */
 static adatom_status solve_all(adaptation *a) {
     const float *table = NULL;
-    adatom_status status =
-        ad_feature_cache_table(&a->session, a->dataset, a->images, a->image_count, a->memory_bytes, &table);
+    adatom_status status = ad_feature_cache_table(&a->session, a->dataset, a->pictures.images, a->pictures.image_count,
+                                                  a->memory_bytes, &table);
     if (status != ADATOM_OK) return status;
     ad_limits limits;
     a->session.device->engine->api->limits(a->session.device->engine, &limits);

@@ -52,6 +52,7 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
         status = ad_fail(f->ctx, ADATOM_USAGE, "label noise is for episodes: an adapter is made with the labels given");
     if (status == ADATOM_OK) status = ad_run_model_method(f->ctx, f->dataset, &f->settings);
     if (status == ADATOM_OK) status = ad_settings_layers(f->ctx, &f->settings, &f->model->net, &f->layers);
+    if (status == ADATOM_OK) status = ad_settings_check_head(f->ctx, &f->settings, &f->model->net, f->info.classes);
     if (status == ADATOM_OK) status = ad_augment_check(f->ctx, p->augment);
     if (status != ADATOM_OK) return status;
     if (f->settings.bn == AD_BN_TRANSDUCTIVE)

@@ -121,20 +121,26 @@ static void closerlook_baseline(ad_settings *s) {
     s->epochs = 100;
 }
 
+adatom_status ad_check_ranges(adatom_context *ctx, const char *where, const ad_range *ranges, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
+        if (!(ranges[i].is >= ranges[i].least) || !below) /* so that a NaN is within no range */
+            return ad_fail(ctx, ADATOM_USAGE, "%s%s is %g; it must be in [%g, %g%c", where, ranges[i].what,
+                           ranges[i].is, ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
+    }
+    return ADATOM_OK;
+}
+
 /* Written so that a NaN is within no range. */
 static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, const ad_settings *s, bool trains) {
-    const struct {
-        const char *what;
-        double is, least, most;
-        bool open; /* the last is not in it */
-    } ranges[] = {{"momentum (beta1 of adam)", (double)s->momentum, 0, 1, true},
-                  {"dampening (beta2 of adam)", (double)s->dampening, 0, 1, s->adam},
-                  {"weight decay", (double)s->weight_decay, 0, 100, false},
-                  {"label smoothing", (double)s->label_smoothing, 0, 1, true},
-                  {"label noise", (double)s->label_noise, 0, 1, true},
-                  {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false},
-                  {"the inverse penalty", s->solver.inverse_penalty, 1e-6, 1e6, false},
-                  {"the shrinkage", s->solver.shrinkage, 0, 1, false}};
+    const ad_range ranges[] = {{"momentum (beta1 of adam)", (double)s->momentum, 0, 1, true},
+                               {"dampening (beta2 of adam)", (double)s->dampening, 0, 1, s->adam},
+                               {"weight decay", (double)s->weight_decay, 0, 100, false},
+                               {"label smoothing", (double)s->label_smoothing, 0, 1, true},
+                               {"label noise", (double)s->label_noise, 0, 1, true},
+                               {"the cosine scale", (double)s->cosine_scale, 1e-6, 1e3, false},
+                               {"the inverse penalty", s->solver.inverse_penalty, 1e-6, 1e6, false},
+                               {"the shrinkage", s->solver.shrinkage, 0, 1, false}};
     if (trains && (s->steps < 1 || s->steps > MOST_STEPS))
         return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps,
                        MOST_STEPS);
@@ -153,13 +159,7 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
         return ad_fail(ctx, ADATOM_USAGE, "a learning rate of %g makes no sense", (double)s->lr_adapter);
     if (!(fabsf(s->lowrank.scale) <= 1e3f))
         return ad_fail(ctx, ADATOM_USAGE, "the adapter's scale of %g makes no sense", (double)m->adapter_scale);
-    for (size_t i = 0; i < AD_COUNT(ranges); i++) {
-        const bool below = ranges[i].open ? ranges[i].is < ranges[i].most : ranges[i].is <= ranges[i].most;
-        if (!(ranges[i].is >= ranges[i].least) || !below)
-            return ad_fail(ctx, ADATOM_USAGE, "%s is %g; it must be in [%g, %g%c", ranges[i].what, ranges[i].is,
-                           ranges[i].least, ranges[i].most, ranges[i].open ? ')' : ']');
-    }
-    return ADATOM_OK;
+    return ad_check_ranges(ctx, "", ranges, AD_COUNT(ranges));
 }
 
 /* The method with the defaults of an imported network in place of what is not given. */
@@ -195,6 +195,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
     if (m->head_init && trains)
         s->head_init = m->head_init == ADATOM_HEAD_INIT_ZERO     ? AD_HEAD_ZERO
                        : m->head_init == ADATOM_HEAD_INIT_RANDOM ? AD_HEAD_HOST
+                       : m->head_init == ADATOM_HEAD_INIT_MODEL  ? AD_HEAD_BASE
                                                                  : AD_HEAD_MEANS;
     if (s->head == AD_HEAD_COSINE && s->head_init == AD_HEAD_ZERO) {
         if (m->head_init)
@@ -253,6 +254,14 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
     if (status != ADATOM_OK) return status;
     s->backbone = s->adapt != 0 || s->lowrank.kind != AD_LOWRANK_NONE || s->bn != AD_BN_FROZEN;
     return ADATOM_OK;
+}
+
+adatom_status ad_settings_check_head(adatom_context *ctx, const ad_settings *s, const ad_network *net, int way) {
+    if (s->head_init != AD_HEAD_BASE || net->way == way) return ADATOM_OK;
+    if (net->head < 0)
+        return ad_fail(ctx, ADATOM_USAGE, "the model has no classifier to start from; take means, random or zero");
+    return ad_fail(ctx, ADATOM_USAGE, "the model's classifier, from which to start, has %d classes; there are %d",
+                   (int)net->way, way);
 }
 
 json_t *ad_seed_json(uint64_t seed) {
@@ -366,12 +375,11 @@ void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
     build->mean_scale = s->mean_scale;
     build->bn = s->bn;
     build->path = s->path;
-    build->adam = s->adam;
-    build->momentum = s->momentum;
-    build->dampening = s->dampening;
-    build->nesterov = s->nesterov;
+    build->optimiser =
+        (ad_optimiser){.adam = s->adam, .nesterov = s->nesterov, .momentum = s->momentum, .dampening = s->dampening};
+    for (int r = 0; r < AD_ROLE_COUNT; r++)
+        build->optimiser.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : s->weight_decay;
     build->label_smoothing = s->label_smoothing;
-    for (int r = 0; r < AD_ROLE_COUNT; r++) build->weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : s->weight_decay;
     build->steps = s->steps;
 }
 

@@ -31,6 +31,14 @@ typedef struct ad_settings {
     bool backbone; /* the backbone runs per episode; else features of the frozen one are shared */
 } ad_settings;
 
+/* A number that a caller gives, and what it may be. */
+typedef struct ad_range {
+    const char *what;
+    double is, least, most;
+    bool open; /* most itself is not allowed */
+} ad_range;
+/* USAGE: one of them is not in its range; nor is a NaN in any. where: "pretraining: ", or "". */
+adatom_status ad_check_ranges(adatom_context *ctx, const char *where, const ad_range *ranges, size_t count);
 /* Methods that an adapter cannot hold. */
 bool ad_episodes_only(adatom_adapt_kind kind);
 /* In the public structures 0 is the default and what is negative is none. */
@@ -38,6 +46,8 @@ float ad_or_default(float value, float otherwise);
 /* model: whose defaults hold; NULL: those of a network made here. */
 adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *method, const adatom_model *model,
                                   ad_settings *out);
+/* USAGE: the classifier starts from the model's, which has not so many classes, or none. */
+adatom_status ad_settings_check_head(adatom_context *ctx, const ad_settings *settings, const ad_network *net, int way);
 /* A seed as JSON: a number, or from 2^63 on, which JSON integers here don't reach, its digits as a text. */
 json_t *ad_seed_json(uint64_t seed);
 /* Everything that decides the result, as a new JSON object; NULL when out of memory. */

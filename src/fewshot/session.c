@@ -23,6 +23,9 @@ void ad_session_end_program(ad_session *s) {
     ad_free(s->support);
     ad_free(s->query);
     ad_free(s->lost);
+    ad_free(s->outer.labels);
+    ad_free(s->outer.loss);
+    memset(&s->outer, 0, sizeof s->outer);
     s->support = s->labels = s->query = s->predicted = NULL;
     s->lost = NULL;
 }
@@ -73,6 +76,19 @@ static size_t query_count(const ad_session *s) {
                : (size_t)AD_MAX(s->build.query_rounds, 1) * (size_t)s->build.tasks * (size_t)s->build.query;
 }
 
+static adatom_status allocate_outer(ad_session *s) {
+    adatom_context *ctx = s->device->ctx;
+    const size_t tasks = (size_t)s->build.tasks;
+    s->outer.pictures = s->built.plan->tensors[s->built.outer_labels].count / tasks;
+    const size_t count = tasks * s->outer.pictures;
+    s->outer.labels = ad_calloc(ctx, 2 * count + tasks, sizeof *s->outer.labels);
+    s->outer.loss = ad_calloc(ctx, tasks, sizeof *s->outer.loss);
+    if (!s->outer.labels || !s->outer.loss) return ADATOM_OUT_OF_MEMORY;
+    s->outer.predicted = s->outer.labels + count;
+    s->outer.draw = s->outer.predicted + count;
+    return ADATOM_OK;
+}
+
 static adatom_status allocate_arrays(ad_session *s) {
     adatom_context *ctx = s->device->ctx;
     s->support = ad_calloc(ctx, 2 * support_count(s), sizeof *s->support);
@@ -81,7 +97,7 @@ static adatom_status allocate_arrays(ad_session *s) {
     if (!s->support || !s->query || !s->lost) return ADATOM_OUT_OF_MEMORY;
     s->labels = s->support + support_count(s);
     s->predicted = s->query + query_count(s);
-    return ADATOM_OK;
+    return s->built.outer_labels < 0 ? ADATOM_OK : allocate_outer(s);
 }
 
 static adatom_status write_tensor(ad_session *s, int tensor, const void *data, size_t bytes) {
@@ -133,13 +149,20 @@ static adatom_status write_query(ad_session *s) {
     return bytes ? write_tensor(s, s->built.query_index, s->query, bytes) : ADATOM_OK;
 }
 
-adatom_status ad_session_start(ad_session *s) {
+adatom_status ad_session_write_tasks(ad_session *s) {
     adatom_status status;
-    AD_TRY(ad_interrupted(s->device->ctx));
     AD_TRY(ad_session_write_support(s));
     AD_TRY(write_query(s));
     AD_TRY(write_counter(s, s->built.counter, 0));
     AD_TRY(write_counter(s, s->built.eval_counter, 0));
+done:
+    return status;
+}
+
+adatom_status ad_session_start(ad_session *s) {
+    adatom_status status;
+    AD_TRY(ad_interrupted(s->device->ctx));
+    AD_TRY(ad_session_write_tasks(s));
     AD_TRY(ad_run_segment(s->device->engine->api, s->program, AD_SEGMENT_INIT, 1));
 done:
     return status;

@@ -30,7 +30,13 @@ typedef struct ad_session {
     /* Host arrays of the plan, there from ad_session_begin on, [round][task][picture]: rows of the support pictures and
      * their labels, rows of the queries, the classes predicted for them. */
     int32_t *support, *labels, *query, *predicted;
-    bool *lost; /* [tasks], by ad_session_adapt */
+    bool *lost;                      /* [tasks], by ad_session_adapt */
+    struct {                         /* meta-training (session_meta.c); n: pictures a task of the outer pass */
+        int32_t *labels, *predicted; /* [tasks][n]; label -1: the picture counts for nothing */
+        int32_t *draw;               /* [tasks] numbers by which the task's pictures are augmented */
+        float *loss;                 /* [tasks] of the queries */
+        size_t pictures;             /* n */
+    } outer;
     ad_buffer *parameters;
     ad_program *program;
     struct {
@@ -96,6 +102,8 @@ adatom_status ad_session_adapt(ad_session *session, bool first, int steps);
  * scores of every query are the same (a network that only gives zeros). Of its first `asked` queries each that is tied
  * becomes class 0. */
 bool ad_session_judge(ad_session *session, int task, int asked, bool trained);
+/* Sends session->support, labels and query, and sets the counters to the first step. */
+adatom_status ad_session_write_tasks(ad_session *session);
 /* Sends session->support and labels for the steps to come. */
 adatom_status ad_session_write_support(ad_session *session);
 /* Runs steps first .. first + steps - 1 in one call of the engine; the plan has one task and no lanes. INTERRUPTED:
@@ -111,12 +119,23 @@ adatom_status ad_session_pass(ad_session *session, const int32_t *which, size_t 
 /* So many more of session->progress.total are done. */
 void ad_session_tell(ad_session *session, size_t more);
 
+/* ---- meta-training (session_meta.c) ---- */
+
+/* After ad_session_begin: the rates of all outer steps, and moments and sums of zero; the scale of cosines starts
+ * there. */
+adatom_status ad_session_meta_begin(ad_session *session, const float *schedule, float scale);
+/* Runs a group of the tasks of outer step `step`: their start, `steps` inner steps, the queries' loss, and the sum of
+ * the gradients; and the update, where the group is the last. The host has filled in support, labels, query and outer,
+ * whose loss and predictions it can read afterwards. INTERRUPTED: *updated tells whether the step was done; if not, no
+ * further step can follow, and the parameters and moments are those before it. */
+adatom_status ad_session_meta_group(ad_session *session, int steps, long step, bool last, bool *updated);
+
 /* ---- what tasks hold ---- */
 
 /* count floats of a task's copy of a tensor of the plan, from element `first` on. */
 adatom_status ad_session_write(ad_session *session, int tensor, int task, size_t first, const float *values,
                                size_t count);
-/* The first count floats of the first task's copy. */
+/* The first count floats of the first task's copy, or of the only one. */
 adatom_status ad_session_read(ad_session *session, int tensor, float *values, size_t count);
 /* Floats of the model's parameters on the device, numbered as in model->values. */
 adatom_status ad_session_write_parameters(ad_session *session, size_t first, const float *values, size_t count);

@@ -99,6 +99,9 @@ typedef enum ad_segment_id {
     AD_SEGMENT_PREFIX,
     AD_SEGMENT_STEP,
     AD_SEGMENT_EVAL,
+    AD_SEGMENT_OUTER,
+    AD_SEGMENT_SUM,
+    AD_SEGMENT_UPDATE,
     AD_SEGMENT_COUNT
 } ad_segment_id;
 
@@ -108,6 +111,9 @@ typedef struct ad_plan {
      * together, and so many tasks at most may be worked on side by side, each in a lane: what a task needs only while
      * it is in its lane has one copy per lane. It stays there for a run of a segment. */
     int lanes;
+    /* Long sums are cut into parts, and variants chosen, as for so many tasks, so that the bytes do not depend on how
+     * many there are at once; 0: as for those of the plan. */
+    int divided;
     bool through;      /* PREFIX, STEP and EVAL are run by one call: a task stays in its lane for all of them */
     size_t lane_bytes; /* of one lane, by ad_plan_place */
     /* What an engine may take beside the arenas to keep what it makes of parameters; no limit if nobody sets one. */
@@ -140,6 +146,11 @@ bool ad_op_role_same(int kind, int role, int other);
 int ad_op_act(const ad_op *op);
 /* How op uses its r-th tensor, absent tensors and AD_ACCUMULATE considered. */
 ad_access ad_op_access(const ad_op *op, int role);
+
+/* Tasks of an operation as far as its sums are concerned. */
+static inline int ad_plan_divided(const ad_plan *plan, const ad_op *op) {
+    return plan->divided && op->tasks == plan->tasks ? plan->divided : op->tasks;
+}
 
 static inline int ad_tensor_copies(const ad_plan *plan, const ad_tensor *t) {
     return t->lane ? plan->lanes : plan->tasks;

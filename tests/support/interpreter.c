@@ -51,7 +51,8 @@ void interpreter_run(interpreter *in, ad_segment_id segment) {
             if (op->t[r] < 0) continue;
             const ad_tensor *t = &in->plan->tensors[op->t[r]];
             roles[r].stride = t->stride;
-            roles[r].count = (t->stride ? (size_t)(op->tasks - 1) * t->stride : 0) + t->count;
+            const int copies = op->kind == AD_OP_TASK_SUM ? op->i[0] : op->tasks;
+            roles[r].count = (t->stride ? (size_t)(copies - 1) * t->stride : 0) + t->count;
             roles[r].value = malloc((roles[r].count + 1) * sizeof(double)); /* copies: operands may alias */
             memcpy(roles[r].value, interpreter_tensor(in, op->t[r]), roles[r].count * sizeof(double));
         }

@@ -35,7 +35,7 @@ static ad_build_params request(unsigned adapt) {
                              .head = AD_HEAD_LINEAR,
                              .head_init = AD_HEAD_BASE,
                              .bn = AD_BN_SUPPORT,
-                             .momentum = 0.9f,
+                             .optimiser.momentum = 0.9f,
                              .data_size = 16,
                              .chunks = chunks,
                              .chunk_count = 2};
@@ -52,7 +52,7 @@ START_TEST(blocks) {
     ad_build_params p = request(ATOMS | NORM);
     for (int adam = 0; adam < 2; adam++) {
         ad_built built;
-        p.adam = adam;
+        p.optimiser.adam = adam;
         OK(ad_build(ctx, &p, &built));
         const ad_plan *plan = built.plan;
         ck_assert_str_eq(name_of(&built, built.adapted), "adapted");

@@ -267,7 +267,8 @@ END_TEST
 START_TEST(test_schedules) {
     static const int milestones[] = {2, 3}, late[] = {2, 4}, twice[] = {2, 2}, never[] = {0};
     float rows[40 * AD_SCHEDULE_COLUMNS];
-    ad_training t = {.steps = 40, .steps_per_epoch = 10, .p = {.lr = 0.5f, .warmup = 0.1f, .epochs = 4, .decay = 0.2f}};
+    ad_pretraining t = {.run = {.steps = 40, .steps_per_epoch = 10},
+                        .p = {.lr = 0.5f, .warmup = 0.1f, .epochs = 4, .decay = 0.2f}};
     ad_pretrain_schedule(&t, rows);
     ck_assert_float_eq_tol(rows[0], 0.125f, 1e-6f);
     ck_assert_float_eq_tol(rows[4 * AD_SCHEDULE_COLUMNS], 0.5f, 1e-6f);
@@ -301,19 +302,18 @@ START_TEST(test_schedules) {
 END_TEST
 
 START_TEST(test_steps_at_once) {
-    ad_training t = {
-        .steps = 1000, .steps_per_epoch = 130, .block = 50, .saved = 1000, .p = {.checkpoint_seconds = 120}};
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 1000), 1); /* nobody knows how long a step takes */
+    ad_training t = {.steps = 1000, .steps_per_epoch = 130, .block = 50, .saved = 1000, .checkpoint_seconds = 120};
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 1000), 1); /* nobody knows how long a step takes */
     t.step_seconds = 1e-3;
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 1000), 50);
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 1000), 50);
     t.state.step = 120; /* the end of the epoch is nearer than that of the block */
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 1000), 10);
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 1000), 10);
     t.state.step = 130;
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 1000), 20);
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 1000), 20);
     t.step_seconds = 10; /* a checkpoint is due before the block ends: the step that makes it due is the last */
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 1000), 13);
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 1105), 2);
-    ck_assert_int_eq(ad_pretrain_steps_at_once(&t, 5000), 1); /* it is overdue */
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 1000), 13);
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 1105), 2);
+    ck_assert_int_eq(ad_training_steps_at_once(&t, 5000), 1); /* it is overdue */
 }
 END_TEST
 

@@ -52,8 +52,7 @@ static ad_build_params training(void) {
                              .head_init = AD_HEAD_ZERO,
                              .bn = AD_BN_TRAIN,
                              .adapt = (1u << AD_ROLE_STATISTICS) - 1,
-                             .momentum = 0.9f,
-                             .nesterov = true,
+                             .optimiser = {.momentum = 0.9f, .nesterov = true},
                              .data_size = SIZE};
     return build;
 }

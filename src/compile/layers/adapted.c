@@ -39,7 +39,7 @@ static void make_blocks(ad_tape *tape) {
     out->adapted = block(tape, "adapted");
     if (tape->params->steps > 0) {
         out->velocity = block(tape, "velocity");
-        if (tape->params->adam) out->second = block(tape, "second moment");
+        if (tape->params->optimiser.adam) out->second = block(tape, "second moment");
         out->gradient = block(tape, "gradient");
     }
     const int blocks[] = {out->adapted, out->velocity, out->second, out->gradient};

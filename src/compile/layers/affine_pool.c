@@ -42,13 +42,13 @@ void ad_affine_pool_forward(ad_tape *tape, ad_pass *pass, int number, int coef) 
 
 void ad_affine_pool_sums(ad_tape *tape, const ad_pass *pass, int number, int sums) {
     const int *kept = pass->kept[number], x = pass->y[tape->net->nodes[number].input];
-    pooled_op(tape, pass, AD_SEGMENT_STEP, AD_OP_AFFINE_POOL_SUMS, number,
+    pooled_op(tape, pass, pass->live, AD_OP_AFFINE_POOL_SUMS, number,
               AD_OPERANDS(x, pass->y[number], kept[AD_NORM_WINNER], pass->dy[number], kept[AD_NORM_STATS], sums));
 }
 
 void ad_affine_pool_back(ad_tape *tape, const ad_pass *pass, int number, const ad_affine_back *b) {
     const int winner = pass->kept[number][AD_NORM_WINNER];
-    ad_op *op = pooled_op(tape, pass, AD_SEGMENT_STEP, AD_OP_AFFINE_POOL_BACK, number,
+    ad_op *op = pooled_op(tape, pass, pass->live, AD_OP_AFFINE_POOL_BACK, number,
                           AD_OPERANDS(pass->y[number], winner, pass->dy[number], b->back, b->x, b->dx, b->dresidual));
     op->flags = b->flags;
 }

@@ -22,7 +22,7 @@ void ad_atoms_backward(ad_tape *tape, ad_pass *pass, int number) {
     uint16_t flags;
     if (!ad_tape_adapts(tape, node->atoms)) return;
     const int dpsi = ad_tape_gradient(tape, node->atoms, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_ATOMS_DPSI, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_ATOMS_DPSI, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->kept[number][AD_CONV_RESPONSES], pass->dy[number], dpsi));
     op->flags = flags;
 }

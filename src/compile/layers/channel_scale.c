@@ -15,7 +15,7 @@ static void channel_scale_backward(ad_tape *tape, ad_pass *pass, int number) {
     if (tape->live[node->input]) dx = ad_pass_gradient(tape, pass, node->input, &flags);
     if (tape->live[node->gate]) ds = ad_pass_gradient(tape, pass, node->gate, &fresh);
     if (dx < 0 && ds < 0) return;
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_CHANNEL_SCALE_BACK, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_CHANNEL_SCALE_BACK, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->y[node->input], pass->y[node->gate], pass->dy[number], dx, ds));
     op->flags = flags;
 }

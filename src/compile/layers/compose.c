@@ -51,11 +51,10 @@ static void atoms_gradient(ad_tape *tape, const ad_pass *pass, int number, int d
     const ad_node *node = &tape->net->nodes[number];
     /* dw speaks of the kernel with the norm's scale folded in, and so do the packed coefficients. */
     const bool folds = ad_way_folds(tape, number);
-    const int alpha =
-        folds ? ad_compose_packed(tape, AD_SEGMENT_STEP, number) : ad_tape_param(tape, node->coefficients);
+    const int alpha = folds ? ad_compose_packed(tape, pass->live, number) : ad_tape_param(tape, node->coefficients);
     uint16_t flags;
     const int dpsi = ad_tape_gradient(tape, node->atoms, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_COMPOSE_DPSI, ad_geometry_kernel(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_COMPOSE_DPSI, ad_geometry_kernel(node, pass->n),
                            AD_OPERANDS(dw, alpha, dpsi));
     op->i[0] = folds ? node->o : stride_of(tape, node);
     op->flags = flags;
@@ -65,7 +64,7 @@ static void coefficients_gradient(ad_tape *tape, const ad_pass *pass, int number
     const ad_node *node = &tape->net->nodes[number];
     uint16_t flags;
     const int dalpha = ad_tape_gradient(tape, node->coefficients, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_COMPOSE_DALPHA, ad_geometry_kernel(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_COMPOSE_DALPHA, ad_geometry_kernel(node, pass->n),
                            AD_OPERANDS(dw, ad_tape_param(tape, node->atoms), dalpha));
     op->i[0] = stride_of(tape, node);
     /* Rows as they lie, padding included. */

@@ -46,7 +46,7 @@ static void conv_forward(ad_tape *tape, ad_pass *pass, int number) {
 /* dw: the gradient of the kernel. */
 static void kernel_gradient(ad_tape *tape, const ad_pass *pass, int number, int dw, uint16_t flags) {
     const ad_node *node = &tape->net->nodes[number];
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, ad_node_depthwise(node) ? AD_OP_DEPTHWISE_DW : AD_OP_CONV_DW,
+    ad_op *op = ad_tape_op(tape, pass->live, ad_node_depthwise(node) ? AD_OP_DEPTHWISE_DW : AD_OP_CONV_DW,
                            ad_geometry_node(node, pass->n), AD_OPERANDS(pass->y[node->input], pass->dy[number], dw));
     op->flags = flags;
 }
@@ -67,7 +67,7 @@ static void composed_backward(ad_tape *tape, const ad_pass *pass, int number) {
     } else if (ad_way_weights_adapt(tape, node)) {
         ad_compose_backward(tape, pass, number, new_kernel_gradient(tape, pass, number));
     } else if (ad_way_lowrank(tape, number)) {
-        ad_weights_backward(tape, number, new_kernel_gradient(tape, pass, number));
+        ad_weights_backward(tape, pass, number, new_kernel_gradient(tape, pass, number));
     }
 }
 
@@ -75,15 +75,15 @@ static void conv_dx(ad_tape *tape, ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     uint16_t flags;
     const int dx = ad_pass_gradient(tape, pass, node->input, &flags);
-    const int w = ad_weights_kernel(tape, AD_SEGMENT_STEP, number);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, ad_node_depthwise(node) ? AD_OP_DEPTHWISE_DX : AD_OP_CONV_DX,
+    const int w = ad_weights_kernel(tape, pass->live, number);
+    ad_op *op = ad_tape_op(tape, pass->live, ad_node_depthwise(node) ? AD_OP_DEPTHWISE_DX : AD_OP_CONV_DX,
                            ad_geometry_node(node, pass->n), AD_OPERANDS(pass->dy[number], w, dx));
     op->flags = flags;
 }
 
 static void bias_gradient(ad_tape *tape, const ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
-    ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_CONV_DBIAS, ad_geometry_node(node, pass->n),
+    ad_tape_op(tape, pass->live, AD_OP_CONV_DBIAS, ad_geometry_node(node, pass->n),
                AD_OPERANDS(pass->dy[number], ad_tape_gradient(tape, node->bias, NULL)));
 }
 

@@ -26,7 +26,7 @@ static void coefficients_gradient(ad_tape *tape, const ad_pass *pass, int number
     const ad_node *node = &tape->net->nodes[number];
     uint16_t flags;
     const int dalpha = ad_tape_gradient(tape, node->coefficients, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_CONV_DW, product(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_CONV_DW, product(node, pass->n),
                            AD_OPERANDS(pass->kept[number][AD_CONV_RESPONSES], pass->dy[number], dalpha));
     op->flags = flags;
 }
@@ -35,7 +35,7 @@ static void atoms_gradient(ad_tape *tape, const ad_pass *pass, int number, int d
     const ad_node *node = &tape->net->nodes[number];
     uint16_t flags;
     const int dpsi = ad_tape_gradient(tape, node->atoms, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_DEPTH_DPSI, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_DEPTH_DPSI, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->y[node->input], dz, dpsi));
     op->flags = flags;
 }
@@ -45,13 +45,13 @@ void ad_depth_backward(ad_tape *tape, ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     const ad_geometry g = product(node, pass->n);
     if (ad_tape_adapts(tape, node->coefficients)) coefficients_gradient(tape, pass, number);
-    const int packed = ad_compose_packed(tape, AD_SEGMENT_STEP, number), dz = ad_tape_floats(tape, "dz", responses(&g));
-    ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_CONV_DX, g, AD_OPERANDS(pass->dy[number], packed, dz));
+    const int packed = ad_compose_packed(tape, pass->live, number), dz = ad_tape_floats(tape, "dz", responses(&g));
+    ad_tape_op(tape, pass->live, AD_OP_CONV_DX, g, AD_OPERANDS(pass->dy[number], packed, dz));
     if (ad_tape_adapts(tape, node->atoms)) atoms_gradient(tape, pass, number, dz);
     if (!tape->live[node->input]) return;
     uint16_t flags;
     const int dx = ad_pass_gradient(tape, pass, node->input, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_DEPTH_DX, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_DEPTH_DX, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(dz, ad_tape_param(tape, node->atoms), dx));
     op->flags = flags;
 }

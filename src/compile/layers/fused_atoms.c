@@ -13,8 +13,8 @@ void ad_fused_atoms_dx(ad_tape *tape, ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     uint16_t flags;
     const int dx = ad_pass_gradient(tape, pass, node->input, &flags);
-    const int packed = ad_compose_packed(tape, AD_SEGMENT_STEP, number), psi = ad_tape_param(tape, node->atoms);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_FUSED_ATOMS_DX, ad_geometry_node(node, pass->n),
+    const int packed = ad_compose_packed(tape, pass->live, number), psi = ad_tape_param(tape, node->atoms);
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_FUSED_ATOMS_DX, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->dy[number], packed, psi, dx));
     op->flags = flags;
 }

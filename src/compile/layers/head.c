@@ -55,8 +55,7 @@ void ad_head_begin(ad_tape *tape) {
 
 /* ---- from class means ------------------------------------------------------------------------------------------- */
 
-/* Rows divided by their lengths; *inverse is given their inverses. */
-static int unit_rows(ad_tape *tape, ad_segment_id segment, int rows, int n, const char *const names[2], int *inverse) {
+int ad_head_unit_rows(ad_tape *tape, ad_segment_id segment, int rows, int n, const char *const names[2], int *inverse) {
     const int f = tape->net->features;
     const int unit = ad_tape_floats(tape, names[0], (size_t)n * (size_t)f);
     *inverse = ad_tape_floats(tape, names[1], (size_t)n);
@@ -81,7 +80,7 @@ void ad_head_from_means(ad_tape *tape, int n, int features) {
     int rows = means, inverse;
     /* A trained head starts from directions: the length of few pictures' mean says more of the pictures than of the
      * class. */
-    if (!centroid) rows = unit_rows(tape, prefix, means, g.o, names, &inverse);
+    if (!centroid) rows = ad_head_unit_rows(tape, prefix, means, g.o, names, &inverse);
     ad_op *op = ad_tape_op(tape, prefix, AD_OP_MEAN_HEAD, g, AD_OPERANDS(rows, out->head, out->head_bias));
     op->f[0] = centroid ? nearest_mean : tape->params->mean_scale;
 }
@@ -113,12 +112,12 @@ static int alignment_backward(ad_tape *tape, const ad_pass *pass, int daligned) 
     const size_t f = (size_t)tape->net->features, count = (size_t)pass->n * f;
     if (out->alignment < 0) return daligned;
     const int dalignment = ad_tape_view(tape, out->gradient, "alignment gradient", out->alignment_offset, f * f);
-    alignment_op(tape, AD_SEGMENT_STEP, AD_OP_LINEAR_DW, pass->n,
+    alignment_op(tape, pass->live, AD_OP_LINEAR_DW, pass->n,
                  AD_OPERANDS(ad_pass_features(tape, pass), daligned, dalignment));
     const int dfeatures = ad_tape_floats(tape, "feature gradient", count);
-    ad_elementwise_copy(tape, AD_SEGMENT_STEP, daligned, dfeatures, count);
-    alignment_op(tape, AD_SEGMENT_STEP, AD_OP_LINEAR_DX, pass->n, AD_OPERANDS(daligned, out->alignment, dfeatures))
-        ->flags = AD_ACCUMULATE;
+    ad_elementwise_copy(tape, pass->live, daligned, dfeatures, count);
+    alignment_op(tape, pass->live, AD_OP_LINEAR_DX, pass->n, AD_OPERANDS(daligned, out->alignment, dfeatures))->flags =
+        AD_ACCUMULATE;
     return dfeatures;
 }
 
@@ -131,8 +130,8 @@ ad_head_pass ad_head_forward(ad_tape *tape, const ad_pass *pass) {
     ad_head_pass head = {.x = features, .weights = tape->built->head, .x_inverse = -1, .w_inverse = -1};
     int bias = tape->built->head_bias;
     if (is_cosine(tape)) {
-        head.x = unit_rows(tape, below, features, pass->n, of_features, &head.x_inverse);
-        head.weights = unit_rows(tape, pass->live, tape->built->head, way, of_head, &head.w_inverse);
+        head.x = ad_head_unit_rows(tape, below, features, pass->n, of_features, &head.x_inverse);
+        head.weights = ad_head_unit_rows(tape, pass->live, tape->built->head, way, of_head, &head.w_inverse);
         bias = -1;
     }
     head.logits = ad_tape_floats(tape, "logits", (size_t)pass->n * (size_t)way);
@@ -142,16 +141,12 @@ ad_head_pass ad_head_forward(ad_tape *tape, const ad_pass *pass) {
     return head;
 }
 
-int ad_head_loss(ad_tape *tape, const ad_head_pass *head, const ad_batch *batch) {
-    ad_built *out = tape->built;
-    const size_t n = (size_t)batch->n, all = (size_t)batch->rounds * (size_t)tape->params->tasks;
-    const int way = tape->params->way, dlogits = ad_tape_floats(tape, "logit gradient", n * (size_t)way);
-    out->loss = ad_tape_tensor(tape, AD_PLACE_HOST, "loss", AD_F32, all);
-    if (batch->counter >= 0)
-        out->support_predicted = ad_tape_tensor(tape, AD_PLACE_HOST, "support predicted", AD_I32, all * n);
-    ad_op *op = ad_tape_op(
-        tape, AD_SEGMENT_STEP, AD_OP_SOFTMAX_CE, ad_geometry_rows(batch->n, 1, way),
-        AD_OPERANDS(head->logits, batch->labels, batch->counter, out->loss, dlogits, out->support_predicted));
+int ad_head_loss(ad_tape *tape, const ad_pass *pass, const ad_head_pass *head, const ad_batch *batch, int loss,
+                 int predicted) {
+    const int way = tape->params->way;
+    const int dlogits = ad_tape_floats(tape, "logit gradient", (size_t)batch->n * (size_t)way);
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_SOFTMAX_CE, ad_geometry_rows(batch->n, 1, way),
+                           AD_OPERANDS(head->logits, batch->labels, batch->counter, loss, dlogits, predicted));
     op->f[0] = tape->params->label_smoothing;
     op->i[7] = batch->rounds;
     return dlogits;
@@ -166,17 +161,30 @@ void ad_head_predict(ad_tape *tape, const ad_head_pass *head, const ad_batch *ba
     tape->built->query_predicted = predicted;
 }
 
+/* Where the gradients of the head go; -1: it has none, or no bias. */
+static void head_gradients(ad_tape *tape, const ad_pass *pass, int *dhead, int *dbias) {
+    const ad_network *net = tape->net;
+    if (pass->live == AD_SEGMENT_OUTER) {
+        *dhead = net->head < 0 ? -1 : tape->gradient[net->head];
+        *dbias = *dhead < 0 || is_cosine(tape) ? -1 : tape->gradient[net->head_bias];
+        return;
+    }
+    *dhead = weights_in(tape, tape->built->gradient, "head gradient");
+    *dbias = is_cosine(tape) ? -1 : bias_in(tape, tape->built->gradient, "head bias gradient");
+}
+
 static void weights_backward(ad_tape *tape, const ad_pass *pass, const ad_head_pass *head, int dlogits) {
     const int f = tape->net->features, way = tape->params->way;
     const bool cosine = is_cosine(tape);
-    const int dhead = weights_in(tape, tape->built->gradient, "head gradient");
-    const int dbias = cosine ? -1 : bias_in(tape, tape->built->gradient, "head bias gradient");
+    int dhead, dbias;
+    head_gradients(tape, pass, &dhead, &dbias);
+    if (dhead < 0) return;
     const int dw = cosine ? ad_tape_floats(tape, "unit head gradient", weight_count(tape)) : dhead;
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_LINEAR_DW, ad_geometry_rows(pass->n, f, way),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_LINEAR_DW, ad_geometry_rows(pass->n, f, way),
                            AD_OPERANDS(head->x, dlogits, dw, dbias));
     op->f[0] = logit_scale(tape);
     if (cosine)
-        ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_ROW_NORM_BACK, ad_geometry_rows(way, f, 1),
+        ad_tape_op(tape, pass->live, AD_OP_ROW_NORM_BACK, ad_geometry_rows(way, f, 1),
                    AD_OPERANDS(head->weights, head->w_inverse, dw, dhead));
 }
 
@@ -186,11 +194,11 @@ static int features_backward(ad_tape *tape, const ad_pass *pass, const ad_head_p
     const size_t count = (size_t)n * (size_t)f;
     const int dfeatures = ad_tape_floats(tape, "feature gradient", count);
     const int dx = cosine ? ad_tape_floats(tape, "unit feature gradient", count) : dfeatures;
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_LINEAR_DX, ad_geometry_rows(n, f, way),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_LINEAR_DX, ad_geometry_rows(n, f, way),
                            AD_OPERANDS(dlogits, head->weights, dx));
     op->f[0] = logit_scale(tape);
     if (cosine)
-        ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_ROW_NORM_BACK, ad_geometry_rows(n, f, 1),
+        ad_tape_op(tape, pass->live, AD_OP_ROW_NORM_BACK, ad_geometry_rows(n, f, 1),
                    AD_OPERANDS(head->x, head->x_inverse, dx, dfeatures));
     return dfeatures;
 }

@@ -27,14 +27,14 @@ static void layer_norm_backward(ad_tape *tape, ad_pass *pass, int number) {
     const size_t c = (size_t)node->c;
     if (ad_tape_adapts(tape, node->gamma)) {
         const int sums = ad_tape_floats(tape, "sums", 2 * c);
-        ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_LAYER_NORM_SUMS, g, AD_OPERANDS(x, stats, dy, sums));
-        ad_elementwise_copy(tape, AD_SEGMENT_STEP, sums, ad_tape_gradient(tape, node->beta, NULL), c);
-        ad_elementwise_copy_from(tape, AD_SEGMENT_STEP, sums, c, ad_tape_gradient(tape, node->gamma, NULL), c);
+        ad_tape_op(tape, pass->live, AD_OP_LAYER_NORM_SUMS, g, AD_OPERANDS(x, stats, dy, sums));
+        ad_elementwise_copy(tape, pass->live, sums, ad_tape_gradient(tape, node->beta, NULL), c);
+        ad_elementwise_copy_from(tape, pass->live, sums, c, ad_tape_gradient(tape, node->gamma, NULL), c);
     }
     if (!tape->live[node->input]) return;
     uint16_t flags;
     const int dx = ad_pass_gradient(tape, pass, node->input, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_LAYER_NORM_BACK, g,
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_LAYER_NORM_BACK, g,
                            AD_OPERANDS(x, ad_tape_param(tape, node->gamma), stats, dy, dx));
     op->flags = flags;
 }

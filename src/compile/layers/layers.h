@@ -24,29 +24,47 @@ AD_LAYERS(AD_LAYER_DECLARED)
 /* Lays the block out, with views for the parameters, and writes what it starts from. */
 void ad_adapted_begin(ad_tape *tape);
 
+/* ---- outer.c: meta-training's gradient of the numbers that all tasks share, its sum over tasks and the update ------
+ */
+/* From now on what adapts is what the outer gradient is of: blocks for it, and views for the parameters. */
+void ad_outer_begin(ad_tape *tape);
+/* SUM, and UPDATE with the statistics of norms where those of batches are used: `pictures` a task. */
+void ad_outer_finish(ad_tape *tape, int pictures);
+
+/* ---- prototypes.c: queries classified by the class means of support pictures in the same pass, and back ------------
+ */
+typedef struct ad_head_pass {
+    int x, weights; /* what LINEAR multiplies: features and head, or their unit vectors */
+    int x_inverse, w_inverse, logits;
+    int means; /* prototypes.c: what the weights are made of, class means or their unit vectors */
+} ad_head_pass;
+/* means: labels of the support pictures for the class means, -1 of queries. */
+ad_head_pass ad_prototypes_forward(ad_tape *tape, const ad_pass *pass, int means);
+void ad_prototypes_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, int means, int dlogits);
+
 /* ---- gather.c: pictures, or rows of features, of the data set --------------------------------------------------- */
 typedef struct ad_batch {
     int n, rounds;              /* pictures per task of a round; a run takes those of one round */
     int index, labels, counter; /* tensors; labels -1: not known; counter -1: it is always round 0 */
     bool augmented;
+    int drawn_from; /* meta-training: pictures of the task that are drawn before these */
 } ad_batch;
 void ad_gather_begin(ad_tape *tape); /* the data's tensors and the pixels' scale and shift */
 int ad_gather(ad_tape *tape, ad_segment_id segment, const ad_batch *batch);
 
 /* ---- head.c: linear, cosine and centroid heads, and the loss ---------------------------------------------------- */
-typedef struct ad_head_pass {
-    int x, weights; /* what LINEAR multiplies: features and head, or their unit vectors */
-    int x_inverse, w_inverse, logits;
-} ad_head_pass;
 bool ad_head_trains(const ad_tape *tape);
 /* The head's part of the adapted block; returns the block's new end. */
 size_t ad_head_layout(const ad_tape *tape, size_t end);
 void ad_head_begin(ad_tape *tape);
+/* Rows of features divided by their lengths; *inverse is given their inverses. */
+int ad_head_unit_rows(ad_tape *tape, ad_segment_id segment, int rows, int n, const char *const names[2], int *inverse);
 /* The head from the class means of the features: the centroid's own, or where the trained head starts. */
 void ad_head_from_means(ad_tape *tape, int n, int features);
 ad_head_pass ad_head_forward(ad_tape *tape, const ad_pass *pass);
-/* Loss and predictions of the step segment; returns the gradient of the logits. */
-int ad_head_loss(ad_tape *tape, const ad_head_pass *head, const ad_batch *batch);
+/* Returns the gradient of the logits. loss, predicted: tensors as of SOFTMAX_CE; predicted may be -1. */
+int ad_head_loss(ad_tape *tape, const ad_pass *pass, const ad_head_pass *head, const ad_batch *batch, int loss,
+                 int predicted);
 void ad_head_predict(ad_tape *tape, const ad_head_pass *head, const ad_batch *batch);
 /* Gradients of the head and, where the backbone is live, of the features: pass->dy of the last node. */
 void ad_head_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, int dlogits);
@@ -55,6 +73,18 @@ void ad_head_features(ad_tape *tape, const ad_pass *pass);
 
 /* ---- optimiser.c ------------------------------------------------------------------------------------------------ */
 void ad_optimiser_begin(ad_tape *tape); /* the schedule and the counter of steps */
+/* Blocks that are laid out alike, and how the second changes the first. */
+typedef struct ad_update {
+    const ad_optimiser *how;
+    ad_segment_id segment;
+    int value, gradient, first, second; /* tensors; second: of Adam only */
+    int schedule, counter;
+    size_t value_begin; /* the number of the blocks that value begins with */
+    bool shared;        /* one copy for all tasks */
+} ad_update;
+/* The numbers from begin to end of the blocks. */
+void ad_optimiser_update(ad_tape *tape, const ad_update *u, size_t begin, size_t end, ad_schedule_column rate,
+                         float decay);
 void ad_optimiser_step(ad_tape *tape);
 void ad_optimiser_advance(ad_tape *tape, ad_segment_id segment, int counter);
 
@@ -93,7 +123,7 @@ void ad_weights_begin(ad_tape *tape); /* views, and gains at their start */
 /* The kernel of a convolution as it is applied, with its adapter where it has one. */
 int ad_weights_kernel(ad_tape *tape, ad_segment_id segment, int node);
 /* dw: gradient of the kernel, which is changed. */
-void ad_weights_backward(ad_tape *tape, int node, int dw);
+void ad_weights_backward(ad_tape *tape, const ad_pass *pass, int node, int dw);
 
 /* ---- compose.c: kernels and packed coefficients from what a decomposed layer has -------------------------------- */
 int ad_compose_kernel(ad_tape *tape, ad_segment_id segment, int node);
@@ -108,6 +138,8 @@ enum { AD_NORM_STATS, AD_NORM_COEF, AD_NORM_WINNER /* kept: the last where a poo
 int ad_norm_folded(ad_tape *tape, int node);
 /* Its shift alone, as the bias of the convolution that it folds into. */
 int ad_norm_bias(ad_tape *tape, int node);
+/* Adds statistics of a batch of so many pictures a task to the running ones. */
+ad_op *ad_norm_running(ad_tape *tape, ad_segment_id segment, int node, int pictures, int stats);
 /* Copies the statistics that a pass used to where the host can read them: laid out as the network's role. */
 void ad_norm_keep_statistics(ad_tape *tape, const ad_pass *pass);
 /* Keeps the statistics, and the scale and shift, that the pass uses. */

@@ -37,7 +37,18 @@ int ad_norm_bias(ad_tape *tape, int number) {
     return ad_tape_view(tape, coef, "bias", count, count);
 }
 
-/* Takes the statistics of this batch; pretraining also adds them to the running ones. */
+ad_op *ad_norm_running(ad_tape *tape, ad_segment_id segment, int number, int pictures, int stats) {
+    const ad_node *node = &tape->net->nodes[number];
+    const double count = (double)pictures * node->h * node->w;
+    ad_op *op = ad_tape_op(tape, segment, AD_OP_BN_RUNNING, ad_geometry_node(node, pictures),
+                           AD_OPERANDS(stats, tape->base[node->statistics]));
+    op->f[0] = running_share;
+    op->f[1] = count > 1 ? (float)(count / (count - 1)) : 1.0f;
+    return op;
+}
+
+/* Takes the statistics of this batch. Pretraining also adds them to the running ones; meta-training adds the mean over
+ * tasks of those of the outer pass. */
 static int batch_statistics(ad_tape *tape, const ad_pass *pass, int number) {
     const ad_node *node = &tape->net->nodes[number];
     const ad_geometry g = ad_geometry_node(node, pass->n);
@@ -45,10 +56,11 @@ static int batch_statistics(ad_tape *tape, const ad_pass *pass, int number) {
     const int stats = ad_tape_floats(tape, "stats", 2 * channels(node));
     ad_tape_op(tape, segment, AD_OP_BN_STATS, g, AD_OPERANDS(pass->y[node->input], stats));
     if (tape->params->bn == AD_BN_TRAIN && pass->wants_gradient) {
-        const double count = (double)pass->n * node->h * node->w;
-        ad_op *op = ad_tape_op(tape, segment, AD_OP_BN_RUNNING, g, AD_OPERANDS(stats, tape->base[node->statistics]));
-        op->f[0] = running_share;
-        op->f[1] = count > 1 ? (float)(count / (count - 1)) : 1.0f;
+        if (pass->live == AD_SEGMENT_OUTER)
+            ad_elementwise_copy(tape, segment, stats, ad_tape_gradient(tape, node->statistics, NULL),
+                                2 * channels(node));
+        else if (tape->params->outer.kind == AD_OUTER_NONE)
+            ad_norm_running(tape, segment, number, pass->n, stats);
     }
     return stats;
 }
@@ -116,7 +128,7 @@ static bool by_output(const ad_tape *tape, int number) { return ad_act_by_output
 static void affine_sums(ad_tape *tape, const ad_pass *pass, int number, int stats, int sums) {
     const ad_node *node = &tape->net->nodes[number];
     const bool output = by_output(tape, number);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_AFFINE_SUMS, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_AFFINE_SUMS, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->y[node->input], output ? pass->y[number] : -1, pass->dy[number], stats,
                                        sums, output ? -1 : pass->kept[number][AD_NORM_COEF]));
     ad_affine_activation(op, node);
@@ -125,7 +137,7 @@ static void affine_sums(ad_tape *tape, const ad_pass *pass, int number, int stat
 static void affine_back(ad_tape *tape, const ad_pass *pass, int number, const ad_affine_back *b) {
     const ad_node *node = &tape->net->nodes[number];
     const bool output = by_output(tape, number);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_AFFINE_BACK, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_AFFINE_BACK, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(output ? pass->y[number] : -1, pass->dy[number], b->back,
                                        output ? b->x : pass->y[node->input], b->dx, b->dresidual,
                                        output ? -1 : pass->kept[number][AD_NORM_COEF]));
@@ -142,7 +154,7 @@ static void factors_gradient(ad_tape *tape, const ad_pass *pass, int number) {
     const int sums = ad_tape_floats(tape, "sums", 2 * c);
     ad_elementwise_zero(tape, AD_SEGMENT_INIT, zeros, 2 * c)->tasks = 1;
     affine_sums(tape, pass, number, zeros, sums);
-    ad_elementwise_copy_from(tape, AD_SEGMENT_STEP, sums, c, ad_tape_gradient(tape, node->scale, NULL), c);
+    ad_elementwise_copy_from(tape, pass->live, sums, c, ad_tape_gradient(tape, node->scale, NULL), c);
 }
 
 /* Writes the gradients of what adapts of the node. Returns what AFFINE_BACK makes the gradient of x with: coef where
@@ -161,7 +173,7 @@ static int parameter_gradients(ad_tape *tape, const ad_pass *pass, int number, b
     const int back = below ? ad_tape_floats(tape, "back", 3 * channels(node)) : -1;
     const int dgamma = adapts ? ad_tape_gradient(tape, node->gamma, NULL) : -1;
     const int dbeta = adapts ? ad_tape_gradient(tape, node->beta, NULL) : -1;
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_BN_BACK, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_BN_BACK, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(sums, stats, ad_tape_param(tape, node->gamma), dgamma, dbeta, back));
     op->i[0] = pass->batch_statistics;
     op->f[0] = node->epsilon;

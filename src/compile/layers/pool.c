@@ -19,7 +19,7 @@ static void pool_backward(ad_tape *tape, ad_pass *pass, int number) {
         return;
     }
     const int dx = ad_pass_gradient(tape, pass, node->input, &flags);
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_POOL_BACK, ad_geometry_node(node, pass->n),
+    ad_op *op = ad_tape_op(tape, pass->live, AD_OP_POOL_BACK, ad_geometry_node(node, pass->n),
                            AD_OPERANDS(pass->y[node->input], dy, dx));
     op->i[0] = node->average;
     op->flags = flags;

@@ -186,8 +186,8 @@ int ad_weights_kernel(ad_tape *tape, ad_segment_id segment, int number) {
     return *made = w;
 }
 
-void ad_weights_backward(ad_tape *tape, int number, int dw) {
-    const ad_segment_id step = AD_SEGMENT_STEP;
+void ad_weights_backward(ad_tape *tape, const ad_pass *pass, int number, int dw) {
+    const ad_segment_id step = pass->live;
     if (tape->params->lowrank.kind == AD_LOWRANK_TSA) {
         ad_op *op = beside(tape, step, AD_OP_COMPOSE_DALPHA, number,
                            AD_OPERANDS(dw, *view_of(tape, number, TAP), *view_of(tape, number, DA)));

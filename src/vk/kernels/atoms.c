@@ -12,15 +12,15 @@ static int preferred(const ad_op *op, const ad_vk_caps *caps) {
 /* The kernel ROLLING goes down the lines of the image and knows neither strides nor dilation. */
 static bool rolls(const ad_geometry *g) { return g->stride == 1 && g->dil == 1; }
 
-ad_vk_launch *ad_conv_add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel,
-                               struct ad_push_conv push, size_t items, int tile_a, bool together) {
+ad_vk_launch *ad_conv_add_taps(ad_vk_recipe *out, const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps,
+                               int kernel, struct ad_push_conv push, size_t items, int tile_a, bool together) {
     const size_t atoms = ad_groups_in(&op->g) * ad_groups_out(&op->g) * (size_t)op->g.m,
                  outputs = atoms * (size_t)(op->g.k * op->g.k);
     /* Adding up lanes and writing the result costs as much as a few items an atom: a split has more of them. */
     const size_t each = together ? 1 : atoms;
     const int lanes = ad_conv_lanes(caps);
     const size_t chunks = ad_conv_splits(caps, items, each, outputs, (together ? 32 : 4) * (size_t)lanes, (size_t)lanes,
-                                         op->tasks, &push.span);
+                                         ad_plan_divided(plan, op), &push.span);
     push.count = (int32_t)(chunks * each);
     ad_vk_launch *l =
         ad_conv_add_groups(ad_conv_add(out, op, kernel, &push, (ad_conv_tile){.lanes = lanes, .a = tile_a}), &op->g);
@@ -74,7 +74,7 @@ static bool lower_atoms(const ad_plan *plan, const ad_op *op, int variant, const
         const int columns = wide_strip(&op->g, op->g.ow);
         const size_t across = ad_conv_ceil((size_t)op->g.ow, (size_t)columns) * (size_t)op->g.n * (size_t)op->g.o / 4;
         const size_t spans = ad_conv_splits(caps, (size_t)op->g.oh, ad_conv_ceil(across, caps->subgroup), 1, 8, 1,
-                                            op->tasks, &push.span);
+                                            ad_plan_divided(plan, op), &push.span);
         ad_conv_spread(out, op, caps, AD_VK_ATOMS_ROLLING, push, spans * across, columns)->texel = 3;
         return true;
     }
@@ -114,14 +114,15 @@ static bool lower_atoms_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
         const int strip = wide_strip(&op->g, op->g.w);
         const size_t strips = (size_t)op->g.n * (size_t)op->g.h * ad_conv_ceil((size_t)op->g.w, (size_t)strip);
         const struct ad_push_conv push = ad_conv_push(plan, op);
-        ad_conv_add_taps(out, op, caps, AD_VK_ATOMS_DPSI_TOGETHER, push, strips * (size_t)op->g.o / 4, strip, true)
+        ad_conv_add_taps(out, plan, op, caps, AD_VK_ATOMS_DPSI_TOGETHER, push, strips * (size_t)op->g.o / 4, strip,
+                         true)
             ->texel = 3;
         return true;
     }
     const int kernel = kernel_of(kernels, plan, op, variant, caps, 2), strip = strip_of(&op->g);
     if (kernel < 0) return false;
     const size_t strips = (size_t)op->g.n * (size_t)op->g.oh * ad_conv_ceil((size_t)op->g.ow, (size_t)strip);
-    ad_vk_launch *l = ad_conv_add_taps(out, op, caps, kernel, ad_conv_push(plan, op),
+    ad_vk_launch *l = ad_conv_add_taps(out, plan, op, caps, kernel, ad_conv_push(plan, op),
                                        strips * vectors_of(kernel, kernels, op->g.o), strip, false);
     l->texel = variant == TEXEL ? 3 : 0;
     ad_conv_half(l, plan, op, 0);

@@ -30,7 +30,7 @@ static bool lower_compose(const ad_plan *plan, const ad_op *op, int variant, con
 static bool lower_compose_dpsi(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                                ad_vk_recipe *out) {
     if (variant != 1) return false;
-    ad_conv_add_taps(out, op, caps, AD_VK_COMPOSE_DPSI, ad_conv_push(plan, op),
+    ad_conv_add_taps(out, plan, op, caps, AD_VK_COMPOSE_DPSI, ad_conv_push(plan, op),
                      (size_t)ad_group_in(&op->g) * (size_t)ad_group_out(&op->g), 1, false);
     return true;
 }

@@ -291,7 +291,7 @@ static bool lower_conv_dw(const ad_plan *plan, const ad_op *op, int variant, con
     const size_t outputs = 4 * rows4 * (size_t)op->g.o, multiple = variant == MATRIX ? AD_MATRIX_DEPTH : 16;
     struct ad_push_conv push = ad_conv_push(plan, op);
     const size_t splits = ad_conv_splits(caps, positions, tiles, outputs, variant == SPREAD ? 1024 : 128, multiple,
-                                         op->tasks, &push.span);
+                                         ad_plan_divided(plan, op), &push.span);
     push.count = (int32_t)(tiles * splits);
     add(out, op, caps, kernel, variant, &push, tile);
     ad_conv_reduce(out, op, caps, 2, 2, splits, outputs);
@@ -303,8 +303,8 @@ static bool lower_conv_dbias(const ad_plan *plan, const ad_op *op, int variant, 
     if (variant != 1) return false;
     const size_t positions = (size_t)op->g.n * (size_t)op->g.oh * (size_t)op->g.ow, o = (size_t)op->g.o;
     struct ad_push_conv push = ad_conv_push(plan, op);
-    const size_t splits =
-        ad_conv_splits(caps, positions, ad_conv_ceil(o, (size_t)ad_conv_lanes(caps)), o, 32, 1, op->tasks, &push.span);
+    const size_t splits = ad_conv_splits(caps, positions, ad_conv_ceil(o, (size_t)ad_conv_lanes(caps)), o, 32, 1,
+                                         ad_plan_divided(plan, op), &push.span);
     ad_conv_items(out, op, caps, AD_VK_CONV_DBIAS, push, splits * o, 1);
     ad_conv_reduce(out, op, caps, 1, 1, splits, o);
     return true;

@@ -35,6 +35,6 @@ static inline bool ad_conv_prefers_spread(const ad_op *op, const ad_vk_caps *cap
 /* Adds the launches of a gradient of atoms (shaders/lib/conv_taps.glsl), which sum `items` items into K*K numbers for
  * each atom and write role 2. together: a workgroup sums all atoms; else there is one workgroup an atom. Returns the
  * first launch. */
-ad_vk_launch *ad_conv_add_taps(ad_vk_recipe *out, const ad_op *op, const ad_vk_caps *caps, int kernel,
-                               struct ad_push_conv push, size_t items, int tile_a, bool together);
+ad_vk_launch *ad_conv_add_taps(ad_vk_recipe *out, const ad_plan *plan, const ad_op *op, const ad_vk_caps *caps,
+                               int kernel, struct ad_push_conv push, size_t items, int tile_a, bool together);
 #endif

@@ -39,7 +39,7 @@ static bool lower_depth_dpsi(const ad_plan *plan, const ad_op *op, int variant, 
     if (!applies(plan, op, variant, caps)) return false;
     const int kernel = variant == TEXEL ? AD_VK_DEPTH_DPSI_TEXEL : AD_VK_DEPTH_DPSI;
     const size_t items = outputs_of(&op->g) * (size_t)ad_group_in(&op->g) / 4;
-    ad_vk_launch *l = ad_conv_add_taps(out, op, caps, kernel, ad_conv_push(plan, op), items, 1, false);
+    ad_vk_launch *l = ad_conv_add_taps(out, plan, op, caps, kernel, ad_conv_push(plan, op), items, 1, false);
     l->texel = variant == TEXEL ? 1 : 0;
     return true;
 }

@@ -55,7 +55,7 @@ static ad_vk_launch *add_rolling(ad_vk_recipe *out, const ad_plan *plan, const a
     const int strip = strip_of(&op->g, caps, ROLLING);
     const size_t across = (size_t)op->g.n * ad_conv_ceil((size_t)op->g.ow, (size_t)strip) * c4_of(&op->g);
     const size_t spans = ad_conv_splits(caps, (size_t)op->g.oh, ad_conv_ceil(across, (size_t)ad_conv_lanes(caps)), 1, 8,
-                                        1, op->tasks, &push.span);
+                                        1, ad_plan_divided(plan, op), &push.span);
     return ad_conv_items(out, op, caps, kernel, push, spans * across, strip);
 }
 
@@ -144,12 +144,13 @@ static bool lower_depthwise_dw(const ad_plan *plan, const ad_op *op, int variant
         if (!rolls(op)) return false;
         /* Units are spans of lines; more of them than one an image where there are few images. */
         const size_t spans = ad_conv_splits(caps, (size_t)g->h, ad_conv_ceil((size_t)g->n * strips * c4, lanes), 1, 16,
-                                            1, op->tasks, &push.span);
-        splits = ad_conv_splits(caps, (size_t)g->n * spans * strips, ad_conv_ceil(c4, lanes), outputs, 1, 1, op->tasks,
-                                &push.rows);
+                                            1, ad_plan_divided(plan, op), &push.span);
+        splits = ad_conv_splits(caps, (size_t)g->n * spans * strips, ad_conv_ceil(c4, lanes), outputs, 1, 1,
+                                ad_plan_divided(plan, op), &push.rows);
         ad_conv_items(out, op, caps, AD_VK_DEPTHWISE_DW_ROLLING, push, splits * c4, strip);
     } else {
-        splits = ad_conv_splits(caps, lines_of(g), ad_conv_ceil(k * c4, lanes), outputs, 4, 1, op->tasks, &push.span);
+        splits = ad_conv_splits(caps, lines_of(g), ad_conv_ceil(k * c4, lanes), outputs, 4, 1,
+                                ad_plan_divided(plan, op), &push.span);
         ad_conv_items(out, op, caps, variant == TEXEL ? AD_VK_DEPTHWISE_DW_TEXEL : AD_VK_DEPTHWISE_DW, push,
                       splits * k * c4, strip);
     }

@@ -34,7 +34,7 @@ static uint64_t geometry_class(const ad_plan *plan, const ad_op *op) {
         key.present |= 1 << r;
         if (!plan->tensors[op->t[r]].stride) key.shared |= 1 << r;
     }
-    for (int64_t work = (int64_t)op->g.n * op->tasks; work > 1; work /= 2) key.log_work++;
+    for (int64_t work = (int64_t)op->g.n * ad_plan_divided(plan, op); work > 1; work /= 2) key.log_work++;
     key.g.n = 0;
     return ad_hash(&key, sizeof key, 0);
 }
