@@ -315,6 +315,7 @@ static const struct {
     {"affine-sums", AD_OP_AFFINE_SUMS},
     {"bn-stats", AD_OP_BN_STATS},
     {"add", AD_OP_ADD},
+    {"blend", AD_OP_BLEND},
     {"copy", AD_OP_COPY},
     {"max-pool", AD_OP_POOL},
     {"max-pool-back", AD_OP_POOL_BACK},
@@ -380,12 +381,13 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
     const int window = pool ? 2 : 1;
     ad_geometry g =
         ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .o = c, .k = window, .stride = window});
-    if (kind == AD_OP_ADD || kind == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
+    if (kind == AD_OP_ADD || kind == AD_OP_BLEND || kind == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
     add(out, kind, tasks, g);
     ad_case *step = &out->steps[0];
     if (pool) step->op.i[0] = !strncmp(p->part[1], "average", 7);
     if (has_activation(kind)) choose_operands(step, act);
     if (kind == AD_OP_LAYER_NORM) step->op.f[0] = 1e-6f;
+    if (kind == AD_OP_BLEND) step->op.f[0] = 0.999f;
     return true;
 }
 

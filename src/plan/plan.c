@@ -189,6 +189,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET(in * c, in * c, op->t[3] >= 0 && !op->i[1] ? 3 * c : c, in * c, in * c, in * c, 2 * c);
         break;
     case AD_OP_ADD: SET(c, c, c); break;
+    case AD_OP_BLEND: SET(c, c); break;
     case AD_OP_POOL: SET(in * c, out * c); break;
     case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
     case AD_OP_AFFINE_POOL: SET(in * c, 2 * c, in * c, out * c, out * c / 4); break;
@@ -256,6 +257,7 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
     case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
     case AD_OP_CHANNEL_SCALE_BACK: return 3 * t * in * g->c;
+    case AD_OP_BLEND: return 3 * t * g->c;
     case AD_OP_TASK_SUM: return 2 * (double)op->i[0] * g->c;
     default: {
         double elements = 0;

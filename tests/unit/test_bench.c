@@ -205,6 +205,7 @@ START_TEST(cases_are_verified_and_timed) {
                                         "conv/forward/atoms-first-fused/8x12x3/9/b1t2m3",
                                         "conv/dx/atoms-first-fused/8x12x3s2/9/b1m4",
                                         "op/max-pool-back/8/9/b2",
+                                        "op/blend/8/9/b2",
                                         "head/softmax-ce/64x5/b5",
                                         "head/mean-head-back/64x5/b5",
                                         "optimiser/adam/100t2",
