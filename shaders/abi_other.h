@@ -160,7 +160,7 @@ struct ad_push_mean_head_back {
 
 struct ad_push_softmax {
     AD_INT logits_task, dlogits_task, rows, classes, rounds, tasks;
-    AD_FLOAT smoothing;
+    AD_FLOAT smoothing, taught, temperature; /* taught: the teacher's part of the loss */
 };
 
 struct ad_push_task_sum {

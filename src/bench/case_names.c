@@ -393,10 +393,11 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
 
 static bool parse_head(const parts *p, ad_bench_case *out) {
     static const char *const names[] = {"linear",    "linear-dx",      "linear-dw", "class-mean", "class-mean-back",
-                                        "mean-head", "mean-head-back", "row-norm",  "softmax-ce"};
-    static const int kinds[] = {AD_OP_LINEAR,         AD_OP_LINEAR_DX,       AD_OP_LINEAR_DW,
-                                AD_OP_CLASS_MEAN,     AD_OP_CLASS_MEAN_BACK, AD_OP_MEAN_HEAD,
-                                AD_OP_MEAN_HEAD_BACK, AD_OP_ROW_NORM,        AD_OP_SOFTMAX_CE};
+                                        "mean-head", "mean-head-back", "row-norm",  "softmax-ce", "softmax-ce-soft"};
+    static const int kinds[] = {AD_OP_LINEAR,          AD_OP_LINEAR_DX, AD_OP_LINEAR_DW,      AD_OP_CLASS_MEAN,
+                                AD_OP_CLASS_MEAN_BACK, AD_OP_MEAN_HEAD, AD_OP_MEAN_HEAD_BACK, AD_OP_ROW_NORM,
+                                AD_OP_SOFTMAX_CE,      AD_OP_SOFTMAX_CE};
+    enum { MIX = 6, TEACHER }; /* of SOFTMAX_CE */
     int features = 0, way = 0, n = 0, tasks = 1;
     if (p->count != 4 || !read_numbers(p->part[2], "#x", (int *const[]){&features, &way}) ||
         !read_numbers(p->part[3], "b?t", (int *const[]){&n, &tasks}) || features < 1 || way < 1 || n < 1 || tasks < 1 ||
@@ -408,6 +409,12 @@ static bool parse_head(const parts *p, ad_bench_case *out) {
     add(out, kinds[which], tasks, (ad_geometry){.n = n, .c = softmax ? 0 : features, .o = way});
     out->steps[0].op.i[7] = softmax;
     out->steps[0].op.f[0] = softmax ? 0 : 1;
+    if (!strcmp(p->part[1], "softmax-ce-soft")) {
+        ad_case_present(&out->steps[0], MIX);
+        ad_case_present(&out->steps[0], TEACHER);
+        out->steps[0].op.f[1] = 0.5f;
+        out->steps[0].op.f[2] = 4;
+    }
     return true;
 }
 

@@ -211,7 +211,10 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_CLASS_MEAN_BACK: SET(o * c, n * tasks, n * c); break;
     case AD_OP_MEAN_HEAD: SET(o * c, o * c, o, 1); break;
     case AD_OP_MEAN_HEAD_BACK: SET(o * c, o * c, o, 1, o * c, 1); break;
-    case AD_OP_SOFTMAX_CE: SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n); break;
+    case AD_OP_SOFTMAX_CE:
+        SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n, rounds * AD_MIX_COLUMNS,
+            rounds * tasks * n * o);
+        break;
     case AD_OP_SGD: SET(c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_ADAM: SET(c, c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_TASK_SUM: SET(c, c); break;
@@ -257,6 +260,7 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
     case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
     case AD_OP_CHANNEL_SCALE_BACK: return 3 * t * in * g->c;
+    case AD_OP_SOFTMAX_CE: return (op->t[7] >= 0 ? 3 : 1) * t * g->n * (double)g->o;
     case AD_OP_BLEND: return 3 * t * g->c;
     case AD_OP_TASK_SUM: return 2 * (double)op->i[0] * g->c;
     default: {

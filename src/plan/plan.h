@@ -44,6 +44,17 @@ typedef enum ad_schedule_column {
     AD_SCHEDULE_COLUMNS
 } ad_schedule_column;
 
+/* Columns of the table `mix`, which has a row a round: how MIX mixes pictures, and SOFTMAX_CE their labels. */
+typedef enum ad_mix_column {
+    AD_MIX_LAMBDA,
+    AD_MIX_TOP, /* rows TOP <= h < BOTTOM, columns LEFT <= w < RIGHT are the next picture's */
+    AD_MIX_BOTTOM,
+    AD_MIX_LEFT,
+    AD_MIX_RIGHT,
+    AD_MIX_SHARE, /* of a picture's own label */
+    AD_MIX_COLUMNS = 8
+} ad_mix_column;
+
 /* One numeric array per task. Element e of task t (of its lane, where `lane`) is at byte
  * arena base + offset + (t*stride + e)*size. */
 typedef struct ad_tensor {

@@ -115,6 +115,13 @@ static adatom_status check_copy(adatom_context *ctx, const ad_op *op, int number
     return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (copy) cannot begin at element %d", number, (int)op->i[0]);
 }
 
+static adatom_status check_teacher(adatom_context *ctx, const ad_op *op, int number) {
+    enum { TEACHER = 7 };
+    if (op->kind != AD_OP_SOFTMAX_CE || op->t[TEACHER] < 0 || op->f[2] > 0) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (softmax-ce) cannot learn from a teacher at temperature %g",
+                   number, (double)op->f[2]);
+}
+
 static adatom_status check_task_sum(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number) {
     enum { X, Y };
     if (op->kind != AD_OP_TASK_SUM) return ADATOM_OK;
@@ -209,6 +216,7 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             if (status != ADATOM_OK) return status;
         }
         adatom_status status = check_copy(ctx, op, i);
+        if (status == ADATOM_OK) status = check_teacher(ctx, op, i);
         if (status == ADATOM_OK) status = check_windows(ctx, op, i);
         if (status == ADATOM_OK) status = check_convolution(ctx, op, i);
         if (status == ADATOM_OK) status = check_flags(ctx, op, i);
