@@ -316,6 +316,7 @@ static const struct {
     {"bn-stats", AD_OP_BN_STATS},
     {"add", AD_OP_ADD},
     {"blend", AD_OP_BLEND},
+    {"mix", AD_OP_MIX},
     {"copy", AD_OP_COPY},
     {"max-pool", AD_OP_POOL},
     {"max-pool-back", AD_OP_POOL_BACK},
@@ -388,6 +389,7 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
     if (has_activation(kind)) choose_operands(step, act);
     if (kind == AD_OP_LAYER_NORM) step->op.f[0] = 1e-6f;
     if (kind == AD_OP_BLEND) step->op.f[0] = 0.999f;
+    if (kind == AD_OP_MIX) step->op.i[7] = 1;
     return true;
 }
 

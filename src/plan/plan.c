@@ -155,6 +155,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4, tasks);
         break;
     case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
+    case AD_OP_MIX: SET(in * c, rounds * AD_MIX_COLUMNS, 1, in * c); break;
     case AD_OP_CONV: SET(in * c, kernel, o, out * o, 2 * o, out * o); break;
     case AD_OP_CONV_DX: SET(out * o, kernel, in * c); break;
     case AD_OP_CONV_DW: SET(in * c, out * o, kernel); break;
@@ -252,6 +253,7 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
+    case AD_OP_MIX: return 3 * t * in * g->c;
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_BACK:
     case AD_OP_AFFINE_POOL:
