@@ -80,13 +80,16 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if ((op->flags & AD_ACCUMULATE) && !adds)
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number,
                        ad_op_name(op->kind));
-    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP
+    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP | AD_TURN
                     : op->kind == AD_OP_CONV      ? AD_FAST | AD_CHAINED
                     : op->kind == AD_OP_DEPTHWISE ? AD_CHAINED
                                                   : 0;
     if (op->flags & ~(AD_ACCUMULATE | own))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
                        (unsigned)op->flags);
+    if ((op->flags & AD_TURN) && op->g.h != op->g.w)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (gather) cannot turn pictures of %dx%d pixels", number,
+                       (int)op->g.h, (int)op->g.w);
     return ADATOM_OK;
 }
 

@@ -1,5 +1,5 @@
-/* What training has besides layers: the loss with each kind of target, against central differences. The reference
- * alone, in double precision. */
+/* What training has besides layers: the loss with each kind of target, against central differences; pictures that are
+ * turned. The reference alone, in double precision. */
 #include "tests/gradient/pairs.h"
 
 #include <math.h>
@@ -84,11 +84,50 @@ START_TEST(losses_of_soft_targets) {
 }
 END_TEST
 
+/* Four pictures that are one, and four that are another, turned. Each is shifted, flipped or not, and jittered as the
+ * first and second picture are without turns. */
+START_TEST(turned_pictures) {
+    enum { DATA, INDEX, NORM = 3, X, PICTURES = 8, SIDE = 5, ROWS_OF_DATA = 7, PIXELS = SIDE * SIDE * 4 };
+    double data[2 * ROWS_OF_DATA * ROWS_OF_DATA * 3], index[PICTURES] = {0, 1};
+    double norm[8] = {1, 1, 1, 1}, plain[PICTURES * PIXELS], turned[PICTURES * PIXELS];
+    ad_random random = ad_random_make((uint64_t)_i, AD_STREAM_CHECK, 3);
+    for (size_t e = 0; e < AD_COUNT(data); e++) data[e] = ad_random_below(&random, 256);
+    ad_op op = make_op(AD_OP_GATHER, (ad_geometry){.n = PICTURES, .h = SIDE, .w = SIDE, .c = 4});
+    op.tasks = 1;
+    op.flags = AD_FLIP;
+    const int integers[] = {0, 2, ROWS_OF_DATA, ROWS_OF_DATA, 1 + _i % 2, 2, _i, 1};
+    const float numbers[] = {0.2f, 1, 0.75f, 4 / 3.0f, 0.4f, 0.4f, 0.4f, 0.5f};
+    for (size_t i = 0; i < AD_COUNT(integers); i++) {
+        op.i[i] = integers[i];
+        op.f[i] = numbers[i];
+    }
+    ad_reference_role roles[AD_OP_TENSORS] = {[DATA] = {.value = data, .count = AD_COUNT(data)},
+                                              [INDEX] = {.value = index, .count = PICTURES},
+                                              [NORM] = {.value = norm, .count = 8},
+                                              [X] = {.value = plain, .count = PICTURES * PIXELS}};
+    ad_reference_run(&op, roles);
+    for (int n = 0; n < PICTURES; n++) index[n] = n / 4;
+    op.flags |= AD_TURN;
+    roles[X].value = turned;
+    ad_reference_run(&op, roles);
+    const int last = SIDE - 1;
+    for (int n = 0; n < PICTURES; n++)
+        for (int p = 0; p < SIDE; p++)
+            for (int q = 0; q < SIDE; q++) {
+                const int from[4][2] = {{p, q}, {q, last - p}, {last - p, last - q}, {last - q, p}};
+                const double *got = turned + n * PIXELS + (p * SIDE + q) * 4;
+                const double *want = plain + n / 4 * PIXELS + (from[n % 4][0] * SIDE + from[n % 4][1]) * 4;
+                for (size_t ch = 0; ch < 4; ch++) assert_close("turned", (size_t)n, got[ch], want[ch], 1, 0);
+            }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gradient_training");
     TCase *tests = tcase_create("all");
     tcase_add_loop_test(tests, cross_entropy, 0, 8);
     tcase_add_test(tests, losses_of_soft_targets);
+    tcase_add_loop_test(tests, turned_pictures, 0, 8);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);
 }

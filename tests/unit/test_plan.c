@@ -209,13 +209,16 @@ START_TEST(accumulation) {
         OK(ad_plan_validate(ctx, plan));
     else
         refused("cannot add to its results");
-    op->flags = AD_FLIP;
-    if (kind == AD_OP_GATHER)
-        OK(ad_plan_validate(ctx, plan));
-    else
-        refused("has no flags 0x2");
-    op->flags = 16;
-    refused("has no flags 0x10");
+    static const int of_gather[] = {AD_FLIP, AD_TURN};
+    for (size_t f = 0; f < AD_COUNT(of_gather); f++) {
+        op->flags = (uint16_t)of_gather[f];
+        if (kind == AD_OP_GATHER)
+            OK(ad_plan_validate(ctx, plan));
+        else
+            refused(f ? "has no flags 0x10" : "has no flags 0x2");
+    }
+    op->flags = 32;
+    refused("has no flags 0x20");
 }
 END_TEST
 
@@ -379,6 +382,17 @@ START_TEST(sums_over_tasks) {
 }
 END_TEST
 
+START_TEST(turned_pictures_are_square) {
+    ad_op *op = add(AD_OP_GATHER);
+    op->flags = AD_FLIP | AD_TURN;
+    OK(ad_plan_validate(ctx, plan));
+    op->g.h = 3;
+    refused("operation 0 (gather) cannot turn pictures of 3x4 pixels");
+    op->flags = AD_FLIP;
+    OK(ad_plan_validate(ctx, plan));
+}
+END_TEST
+
 START_TEST(targets_of_mixtures_and_teachers) {
     enum { ROUNDS = 5, MIX = 6, TEACHER };
     ad_op *op = add(AD_OP_SOFTMAX_CE);
@@ -421,6 +435,7 @@ int main(void) {
     tcase_add_test(tests, x_of_the_activation);
     tcase_add_test(tests, copies_that_begin_late);
     tcase_add_test(tests, sums_over_tasks);
+    tcase_add_test(tests, turned_pictures_are_square);
     tcase_add_test(tests, targets_of_mixtures_and_teachers);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
