@@ -32,6 +32,26 @@ typedef struct adatom_pretrain_params {
     const int *milestones;
     size_t milestone_count;
     float decay;
+    /* Each picture is mixed with the next of its step, and so are their labels: by a share drawn for each step from
+     * Beta(a, a) for the whole picture (mixup) or as a rectangle (cutmix); a in (0, 100], 0: not. With both, each step
+     * takes one of them. */
+    float mixup, cutmix;
+    /* Each picture is shown four times in a step, turned by quarters (batch: a multiple of 4), and a second classifier,
+     * which is not kept, tells how far; its loss counts `rotation` times; up to 100, 0: not. */
+    float rotation;
+    /* Weights are averaged: at each step so much of the average stays, in [0, 1), and the rest is the step's. The
+     * model, also that of validation, has the average. 0: none. */
+    float average;
+    /* A model with the same classes and pictures of the same size, whose probabilities the network is to give as well
+     * [Hinton et al. 2015; Tian et al. 2020]: a part `teacher_weight` of the loss, in (0, 1], 0: 0.5, is their
+     * divergence, both at the temperature `temperature`, 0.1..100, 0: 4. NULL: none. */
+    const adatom_model *teacher;
+    float teacher_weight, temperature;
+    /* Part of the activations after each of the last two stages that are dropped as blocks [Ghiasi et al. 2018] of
+     * `dropblock_side` pixels (1..64, 0: 5; at most the image); in (0, 0.9]; 0: none. It is reached in the middle of
+     * the training, from 0 at its start. */
+    float dropblock;
+    int dropblock_side;
     uint32_t augment;                 /* ADATOM_AUGMENT flags; 0: shift and flip */
     int shift;                        /* most pixels of augmentation shift, 1..1024; 0: image_size/10 */
     uint64_t seed;                    /* of start, order of pictures and augmentation */

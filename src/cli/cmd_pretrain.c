@@ -5,6 +5,9 @@ typedef struct pretrain_options {
     adatom_optimizer optimizer;
     float lr, momentum, weight_decay, label_smoothing, warmup, decay;
     arg_ints milestones;
+    float mixup, cutmix, rotation, average, teacher_weight, temperature, dropblock;
+    int dropblock_side;
+    const char *teacher;
 } pretrain_options;
 
 static const char *const optimizers[] = {ADATOM_OPTIMIZER_LIST(CHOICE_TEXT) NULL};
@@ -33,6 +36,27 @@ static const arg_option pretrain_table[] = {
            .help = "the rate's factor at each of --milestones; 0: 0.1"),
     OPTION("val-tasks", ARG_INT, validation_tasks, .least = 1, .most = ADATOM_EPISODES_MOST, .initial = "100",
            .value = "N", .help = "validation episodes"),
+    OPTION("mixup", ARG_REAL, mixup, .least = 0, .most = 100, .initial = "0", .value = "A",
+           .help = "mix each picture and its label with another's, by a share from Beta(A, A); 0: not"),
+    OPTION("cutmix", ARG_REAL, cutmix, .least = 0, .most = 100, .initial = "0", .value = "A",
+           .help = "the same as a rectangle of the other picture; with --mixup each step takes one of them"),
+    OPTION(
+        "rotation", ARG_REAL, rotation, .least = 0, .most = 100, .initial = "0", .value = "W",
+        .help =
+            "show each picture four times, turned by quarters; a second classifier tells how far, and its loss counts "
+            "W times; 0: not"),
+    OPTION("average", ARG_REAL, average, .least = 0, .most = 0.999999, .initial = "0", .value = "X",
+           .help = "average the weights: at each step X of the average stays, e.g. 0.999; 0: not"),
+    OPTION("teacher", ARG_TEXT, teacher, .value = "MODEL",
+           .help = "learn from this model's probabilities too, e.g. a network pretrained before (born again)"),
+    OPTION("teacher-weight", ARG_REAL, teacher_weight, .least = 0, .most = 1, .initial = "0", .value = "X",
+           .help = "its part of the loss; 0: 0.5"),
+    OPTION("temperature", ARG_REAL, temperature, .least = 0, .most = 100, .initial = "0", .value = "X",
+           .help = "at which both probabilities are compared; 0: 4"),
+    OPTION("dropblock", ARG_REAL, dropblock, .least = 0, .most = 0.9, .initial = "0", .value = "X",
+           .help = "part of the activations after each of the last two stages that is dropped, as blocks; 0: none"),
+    OPTION("dropblock-side", ARG_INT, dropblock_side, .least = 0, .most = 64, .initial = "0", .value = "PIXELS",
+           .help = "side of these blocks; 0: 5"),
 };
 #undef OPTIONS
 
@@ -58,12 +82,13 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
         .groups = groups,
         .group_count = COUNT(groups)};
     bool go = false;
-    adatom_model *model = NULL;
+    adatom_model *model = NULL, *teacher = NULL;
     training t = {.cli = cli, .command = "pretrain", .o = &run};
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
     TRY(training_open(&t, &data, &device));
     if (t.from) training_tell_start(&t);
+    if (o.teacher) TRY(adatom_model_load(cli->ctx, o.teacher, &teacher));
     const adatom_pretrain_params params = {.size = sizeof params,
                                            .model = &t.network,
                                            .from = t.from,
@@ -78,6 +103,15 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                            .milestones = o.milestones.items,
                                            .milestone_count = (size_t)o.milestones.count,
                                            .decay = o.decay,
+                                           .mixup = o.mixup,
+                                           .cutmix = o.cutmix,
+                                           .rotation = o.rotation,
+                                           .average = o.average,
+                                           .teacher = teacher,
+                                           .teacher_weight = o.teacher_weight,
+                                           .temperature = o.temperature,
+                                           .dropblock = o.dropblock,
+                                           .dropblock_side = o.dropblock_side,
                                            .augment = t.augment,
                                            .shift = run.shift,
                                            .seed = run.seed,
@@ -95,6 +129,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     TRY(training_report(&t, model, argc, argv));
 done:
     adatom_model_destroy(&model);
+    adatom_model_destroy(&teacher);
     training_clear(&t);
     return status;
 }

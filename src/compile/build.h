@@ -38,6 +38,20 @@ typedef struct ad_optimiser {
     float weight_decay[AD_ROLE_COUNT];
 } ad_optimiser;
 
+/* What keeps a training of one task from fitting its pictures too closely. */
+typedef struct ad_regular {
+    bool mixed; /* pictures and labels are mixed as the host says (ad_built.mix) */
+    /* The pictures are four times the same, turned (AD_TURN), and a second linear head without bias, which starts at
+     * zero, tells how far; its loss counts that much. 0: they are not. */
+    float turned;
+    float average; /* of the parameters: so much of it stays at each step. 0: none is kept */
+    /* Share of the loss that compares the classes' probabilities with a teacher's (ad_built.teacher), both at this
+     * temperature. */
+    float teacher, temperature;
+    float dropped;            /* DropBlock: part of the activations after each of the last two stages. 0: none */
+    int drop_side, drop_ramp; /* of the blocks; steps until that part is reached */
+} ad_regular;
+
 /* Meta-training: of what the numbers that all tasks share have their gradient. */
 typedef enum ad_outer_kind {
     AD_OUTER_NONE,
@@ -84,6 +98,8 @@ typedef struct ad_build_params {
     ad_optimiser optimiser;
     float lowrank_decay;
     ad_outer outer;
+    ad_regular regular;
+    bool logits; /* no step, but the scores of the support pictures of each round (ad_built.logits) */
     /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
     int data_size;         /* side of the stored pictures */
     const int32_t *chunks; /* pictures in each chunk */
@@ -114,6 +130,13 @@ typedef struct ad_built {
     size_t role_offset[AD_ROLE_COUNT];            /* of the adapted roles, in floats from the start of adapted */
     size_t lowrank_offset, gains_offset;          /* of adapters of kernels (A, B, alignment), and of their gains */
     size_t alignment_offset;                      /* TSA */
+    int mix;                                      /* float [rounds][8], as MIX wants it */
+    int teacher;                                  /* float [rounds][support][way] scores */
+    int logits;                                   /* float [support][way] of the round before */
+    int turned_labels, turned_loss; /* int32 [tasks][support], the host writes number % 4; float [tasks] */
+    int turned;                     /* view into adapted, [4][features] */
+    size_t turned_offset;
+    int average, average_statistics; /* [adapted_count]; as the network's role */
     /* Meta-training. Laid out as the base parameters are, and behind them the scale of cosines: the gradient of each
      * task, the sum over tasks and the moments of its optimiser. */
     int outer_gradient, outer_sum, outer_velocity, outer_second;

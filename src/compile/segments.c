@@ -34,13 +34,19 @@ static void mark_live(ad_tape *tape) {
 /* Makes the outputs that the pass does not have yet. */
 static void forward(ad_tape *tape, ad_pass *pass) {
     for (int i = 1; i < tape->net->node_count && !tape->params->from_features && tape->status == ADATOM_OK; i++)
-        if (pass->y[i] < 0) layer_of(tape, i)->forward(tape, pass, i);
+        if (pass->y[i] < 0) {
+            layer_of(tape, i)->forward(tape, pass, i);
+            ad_regular_drop(tape, pass, i);
+        }
 }
 
 /* Takes the last node's gradient down to the lowest adapted tensor. */
 static void backward(ad_tape *tape, ad_pass *pass) {
     for (int i = tape->net->node_count - 1; i > 0 && tape->status == ADATOM_OK; i--)
-        if (tape->live[i] && pass->dy[i] >= 0) layer_of(tape, i)->backward(tape, pass, i);
+        if (tape->live[i] && pass->dy[i] >= 0) {
+            ad_regular_drop_back(tape, pass, i);
+            layer_of(tape, i)->backward(tape, pass, i);
+        }
 }
 
 /* Makes a pass of the same pictures in another segment: it shares what is frozen and computes anew what is live, with
@@ -82,21 +88,25 @@ static void build_support(ad_tape *tape, ad_pass *support) {
     batch.counter = fresh ? out->counter : -1;
     *support = (ad_pass){.n = p->support,
                          .frozen = fresh ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
-                         .live = trains ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
+                         .live = trains || p->logits ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
                          .batch_statistics = p->bn != AD_BN_FROZEN,
                          .wants_gradient = trains};
     if (!ad_pass_begin(tape, support)) return;
-    support->y[0] = ad_gather(tape, support->frozen, &batch);
+    support->y[0] = ad_regular_mix(tape, support->frozen, &batch, ad_gather(tape, support->frozen, &batch));
     forward(tape, support);
-    start_head(tape, support, trains);
+    if (p->logits && tape->status == ADATOM_OK) ad_regular_logits(tape, support);
+    if (!p->logits) start_head(tape, support, trains);
     if (!trains || tape->status != ADATOM_OK) return;
     const ad_head_pass head = ad_head_forward(tape, support);
     out->loss = ad_tape_tensor(tape, AD_PLACE_HOST, "loss", AD_F32, (size_t)batch.rounds * (size_t)p->tasks);
     if (fresh) out->support_predicted = ad_tape_tensor(tape, AD_PLACE_HOST, "support predicted", AD_I32, rows);
     ad_head_backward(tape, support, &head,
                      ad_head_loss(tape, support, &head, &batch, out->loss, out->support_predicted));
+    ad_regular_turned(tape, support);
     backward(tape, support);
     ad_optimiser_step(tape);
+    ad_regular_average(tape);
+    ad_optimiser_advance(tape, AD_SEGMENT_STEP, out->counter);
 }
 
 /* Meta-training: forward, loss and backward of what all tasks share, with what the steps led to; the sum over tasks and
@@ -199,6 +209,14 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
                       .statistics = -1,
                       .head = -1,
                       .alignment = -1,
+                      .mix = -1,
+                      .teacher = -1,
+                      .logits = -1,
+                      .turned_labels = -1,
+                      .turned_loss = -1,
+                      .turned = -1,
+                      .average = -1,
+                      .average_statistics = -1,
                       .outer_gradient = -1,
                       .outer_sum = -1,
                       .outer_velocity = -1,

@@ -132,7 +132,7 @@ ad_geometry ad_geometry_pixels(int n, int h, int w, int c, int o) {
 /* ---- passes ----------------------------------------------------------------------------------------------------- */
 
 bool ad_pass_begin(ad_tape *tape, ad_pass *pass) {
-    const size_t nodes = (size_t)tape->net->node_count, numbers = (2 + AD_KEPT_SLOTS) * nodes;
+    const size_t nodes = (size_t)tape->net->node_count, numbers = (2 + AD_KEPT_SLOTS + AD_DROPPED_SLOTS) * nodes;
     if (tape->status != ADATOM_OK) return false;
     pass->y = ad_malloc(tape->ctx, numbers, sizeof *pass->y);
     if (!pass->y) {
@@ -142,6 +142,7 @@ bool ad_pass_begin(ad_tape *tape, ad_pass *pass) {
     memset(pass->y, 0xff, numbers * sizeof *pass->y);
     pass->dy = pass->y + nodes;
     pass->kept = (int(*)[AD_KEPT_SLOTS])(pass->dy + nodes);
+    pass->dropped = (int(*)[AD_DROPPED_SLOTS])(pass->dy + (1 + AD_KEPT_SLOTS) * nodes);
     return true;
 }
 
@@ -149,6 +150,7 @@ void ad_pass_clear(ad_pass *pass) {
     ad_free(pass->y);
     pass->y = pass->dy = NULL;
     pass->kept = NULL;
+    pass->dropped = NULL;
 }
 
 ad_segment_id ad_pass_segment(const ad_tape *tape, const ad_pass *pass, int node) {

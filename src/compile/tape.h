@@ -8,7 +8,8 @@
 
 enum {
     AD_MADE_SLOTS = 16, /* tensors that a layer makes at most once per segment and node (ad_tape_made) */
-    AD_KEPT_SLOTS = 4   /* tensors of a pass that a layer keeps for its backward pass (ad_pass.kept) */
+    AD_KEPT_SLOTS = 4,  /* tensors of a pass that a layer keeps for its backward pass (ad_pass.kept) */
+    AD_DROPPED_SLOTS = 3
 };
 
 /* One batch that goes forward through the network and perhaps backward. */
@@ -20,6 +21,7 @@ typedef struct ad_pass {
     const struct ad_pass *statistics_of; /* else: norms use those of that pass; NULL: the running ones */
     int *y, *dy;                         /* per node: the tensors of its output and of the gradient of it; -1 */
     int (*kept)[AD_KEPT_SLOTS];          /* per node: what the slots mean is the layer's business; -1 */
+    int (*dropped)[AD_DROPPED_SLOTS];    /* per node: see regular.c; -1 */
 } ad_pass;
 
 /* Where a tensor lies and how many copies of it there are. */

@@ -141,9 +141,10 @@ static adatom_status prepare_validation(ad_metatraining *t) {
 
 static adatom_status make_state(ad_metatraining *t) {
     const ad_built *built = &t->run.session.built;
-    const size_t counts[4] = {[AD_CHECKPOINT_ADAPTED] = built->outer_count,
-                              [AD_CHECKPOINT_VELOCITY] = built->outer_count,
-                              [AD_CHECKPOINT_SECOND] = built->outer_second >= 0 ? built->outer_count : 0};
+    const size_t counts[AD_CHECKPOINT_ARRAYS] = {[AD_CHECKPOINT_ADAPTED] = built->outer_count,
+                                                 [AD_CHECKPOINT_VELOCITY] = built->outer_count,
+                                                 [AD_CHECKPOINT_SECOND] =
+                                                     built->outer_second >= 0 ? built->outer_count : 0};
     const adatom_status status = ad_training_make_state(&t->run, counts);
     return status == ADATOM_OK ? ad_metatrain_identity(t) : status;
 }

@@ -27,11 +27,12 @@ static void shuffle_epoch(ad_pretraining *t, long epoch) {
 /* The pictures of a block, into the session's support: a function of its number alone, so that resuming needs no
  * state. */
 static void list_block(ad_pretraining *t, long number) {
-    const int batch = t->p.batch;
+    const int batch = t->p.batch, times = ad_pretrain_times(t);
     for (long r = 0; r < t->run.block; r++) {
         const long s = AD_MIN(number * t->run.block + r, t->run.steps - 1), in_epoch = s % t->run.steps_per_epoch;
         shuffle_epoch(t, s / t->run.steps_per_epoch);
-        memcpy(t->run.session.support + r * batch, t->order + in_epoch * batch, (size_t)batch * sizeof *t->order);
+        for (int i = 0; i < batch; i++)
+            t->run.session.support[r * batch + i] = t->order[in_epoch * (batch / times) + i / times];
     }
 }
 
@@ -58,6 +59,7 @@ static adatom_status load_block(ad_pretraining *t, long step) {
         if (streamed) s->support[i] = (int32_t)(ad_row_stream_first(&s->rows, number) + i);
     }
     AD_TRY(ad_session_write_support(s));
+    AD_TRY(ad_pretrain_load_regular(t, number * t->run.block));
 done:
     return status;
 }
@@ -66,7 +68,9 @@ done:
 static adatom_status plan_training(ad_pretraining *t) {
     ad_session *s = &t->run.session;
     const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
-    const size_t allowed = ad_memory_allowed(t->run.device->engine, t->p.memory_bytes) / 4 * (t->p.validation ? 3 : 4);
+    const int units = (int)AD_MIN(t->run.steps_per_epoch, MOST_BLOCK_STEPS);
+    size_t allowed = ad_memory_allowed(t->run.device->engine, t->p.memory_bytes) / 4 * (t->p.validation ? 3 : 4),
+           beside;
     char what[64];
     ad_build_params build = {
         .net = &t->run.model->net,
@@ -83,10 +87,17 @@ static adatom_status plan_training(ad_pretraining *t) {
     adatom_status status;
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         build.optimiser.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : t->p.weight_decay;
+    ad_pretrain_regular(t, &build);
     ad_augment_apply(t->p.augment, t->p.shift, t->p.seed, t->run.model->mean, &build);
+    build.support_rounds = units;
+    AD_TRY(ad_pretrain_teacher_bytes(t, &build, &beside));
+    if (t->p.memory_bytes && beside > allowed)
+        AD_TRY(ad_fail(t->run.ctx, ADATOM_OUT_OF_MEMORY, "the teacher needs %.1f MiB; allowed are %.1f MiB",
+                       (double)beside / 0x1p20, (double)allowed / 0x1p20));
+    allowed -= AD_MIN(beside, allowed);
     ad_session_use_pictures(s, adatom_dataset_pixels(t->run.data, 0), t->run.info.image_size);
     snprintf(what, sizeof what, "training with batches of %d needs", t->p.batch);
-    const ad_parts_wanted wanted = {.units = (int)AD_MIN(t->run.steps_per_epoch, MOST_BLOCK_STEPS),
+    const ad_parts_wanted wanted = {.units = units,
                                     .rows_per_unit = (size_t)t->p.batch,
                                     .resident_rows = t->run.info.images,
                                     .allowed_bytes = allowed,
@@ -106,11 +117,15 @@ done:
 static adatom_status make_state(ad_pretraining *t) {
     const ad_built *built = &t->run.session.built;
     const ad_network *net = &t->run.model->net;
-    const size_t counts[4] = {[AD_CHECKPOINT_ADAPTED] = built->adapted_count,
-                              [AD_CHECKPOINT_VELOCITY] = built->adapted_count,
-                              [AD_CHECKPOINT_SECOND] = built->second >= 0 ? built->adapted_count : 0,
-                              [AD_CHECKPOINT_STATISTICS] =
-                                  net->role_begin[AD_ROLE_STATISTICS + 1] - net->role_begin[AD_ROLE_STATISTICS]};
+    const size_t all = built->adapted_count,
+                 statistics = net->role_begin[AD_ROLE_STATISTICS + 1] - net->role_begin[AD_ROLE_STATISTICS];
+    const size_t counts[AD_CHECKPOINT_ARRAYS] = {[AD_CHECKPOINT_ADAPTED] = all,
+                                                 [AD_CHECKPOINT_VELOCITY] = all,
+                                                 [AD_CHECKPOINT_SECOND] = built->second >= 0 ? all : 0,
+                                                 [AD_CHECKPOINT_STATISTICS] = statistics,
+                                                 [AD_CHECKPOINT_AVERAGE] = built->average >= 0 ? all : 0,
+                                                 [AD_CHECKPOINT_AVERAGE_STATISTICS] =
+                                                     built->average_statistics >= 0 ? statistics : 0};
     const adatom_status status = ad_training_make_state(&t->run, counts);
     return status == ADATOM_OK ? ad_pretrain_identity(t) : status;
 }
@@ -185,7 +200,7 @@ static adatom_status prepare_training(ad_pretraining *t) {
     AD_TRY(make_model(t));
     t->run.batch = t->run.pictures = t->p.batch;
     t->run.session = ad_session_of(t->run.device, t->run.model);
-    t->run.steps_per_epoch = (long)t->run.info.images / t->p.batch;
+    t->run.steps_per_epoch = (long)t->run.info.images / (t->p.batch / ad_pretrain_times(t));
     t->run.steps = t->run.steps_per_epoch * t->p.epochs;
     if (t->run.steps > MOST_STEPS)
         AD_TRY(ad_fail(t->run.ctx, ADATOM_USAGE, "%d epochs of %ld steps are too many: at most %d steps are possible",
@@ -195,6 +210,7 @@ static adatom_status prepare_training(ad_pretraining *t) {
     AD_TRY(begin_session(t));
     if (t->p.validation) AD_TRY(prepare_validation(t));
     AD_TRY(ad_session_start(&t->run.session));
+    AD_TRY(ad_pretrain_begin_regular(t));
     AD_TRY(make_state(t));
 done:
     return status;
@@ -203,21 +219,24 @@ done:
 /* Brings the state from the device to the checkpoint's arrays, or back. */
 static adatom_status transfer(ad_training *t, bool to_device) {
     ad_session *s = &t->session;
-    const int tensors[3] = {s->built.adapted, s->built.velocity, s->built.second};
+    const ad_built *b = &s->built;
+    const int tensors[AD_CHECKPOINT_ARRAYS] = {[AD_CHECKPOINT_ADAPTED] = b->adapted,
+                                               [AD_CHECKPOINT_VELOCITY] = b->velocity,
+                                               [AD_CHECKPOINT_SECOND] = b->second,
+                                               [AD_CHECKPOINT_AVERAGE] = b->average,
+                                               [AD_CHECKPOINT_AVERAGE_STATISTICS] = b->average_statistics};
     const size_t statistics = t->model->net.role_begin[AD_ROLE_STATISTICS];
     adatom_status status = ADATOM_OK;
-    for (int i = 0; i < 4 && status == ADATOM_OK; i++) {
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS && status == ADATOM_OK; i++) {
         const size_t count = t->state.counts[i];
         float *array = t->state.arrays[i];
         if (!count) continue;
-        if (i < 3 && to_device)
-            status = ad_session_write(s, tensors[i], 0, 0, array, count);
-        else if (i < 3)
-            status = ad_session_read(s, tensors[i], array, count);
-        else if (to_device)
-            status = ad_session_write_parameters(s, statistics, array, count);
+        if (i == AD_CHECKPOINT_STATISTICS)
+            status = to_device ? ad_session_write_parameters(s, statistics, array, count)
+                               : ad_session_read_parameters(s, statistics, array, count);
         else
-            status = ad_session_read_parameters(s, statistics, array, count);
+            status = to_device ? ad_session_write(s, tensors[i], 0, 0, array, count)
+                               : ad_session_read(s, tensors[i], array, count);
     }
     /* The first step finds no velocity and writes one. */
     if (!to_device && t->state.step == 0)
@@ -228,13 +247,15 @@ static adatom_status transfer(ad_training *t, bool to_device) {
 static void to_model(ad_training *t) {
     const ad_network *net = &t->model->net;
     const ad_built *built = &t->session.built;
-    const float *adapted = t->state.arrays[AD_CHECKPOINT_ADAPTED];
+    float *const *arrays = t->state.arrays;
+    const bool averaged = arrays[AD_CHECKPOINT_AVERAGE] != NULL;
+    const float *adapted = arrays[averaged ? AD_CHECKPOINT_AVERAGE : AD_CHECKPOINT_ADAPTED],
+                *statistics = arrays[averaged ? AD_CHECKPOINT_AVERAGE_STATISTICS : AD_CHECKPOINT_STATISTICS];
     for (int i = 0; i < net->param_count; i++) {
         const ad_param *p = &net->params[i];
         float *to = t->model->values + p->offset;
         if (p->role == AD_ROLE_STATISTICS)
-            memcpy(to, t->state.arrays[AD_CHECKPOINT_STATISTICS] + p->offset - net->role_begin[AD_ROLE_STATISTICS],
-                   p->count * sizeof(float));
+            memcpy(to, statistics + p->offset - net->role_begin[AD_ROLE_STATISTICS], p->count * sizeof(float));
         else if (p->kind == AD_PARAM_HEAD || p->kind == AD_PARAM_HEAD_BIAS) {
             const int view = p->kind == AD_PARAM_HEAD ? built->head : built->head_bias;
             const ad_tensor *tensor = &built->plan->tensors[view], *whole = &built->plan->tensors[built->adapted];
@@ -257,7 +278,7 @@ static adatom_status run_steps(ad_training *run, long count, long *done) {
         int right = 0;
         for (int i = 0; i < run->batch; i++) {
             const int32_t predicted = t->predicted[r * run->batch + i];
-            right += (predicted == AD_PREDICTED_TIED ? 0 : predicted) == run->session.labels[r * run->batch + i];
+            right += (predicted == AD_PREDICTED_TIED ? 0 : predicted) == ad_pretrain_label(t, r, i);
         }
         AD_TRY(ad_training_count(run, t->loss[r], right));
     }
@@ -294,6 +315,7 @@ adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base,
         t.run.model = NULL;
     }
 done:
+    ad_pretrain_clear_regular(&t);
     ad_free(t.labels);
     ad_free(t.order);
     ad_free(t.predicted);

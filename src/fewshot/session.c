@@ -39,7 +39,7 @@ void ad_session_change_model(ad_session *s, const adatom_model *model) {
 void ad_session_clear(ad_session *s) {
     if (!s->device) return;
     ad_session_change_model(s, NULL);
-    ad_row_stream_clear(&s->rows);
+    if (!s->borrowed) ad_row_stream_clear(&s->rows);
 }
 
 /* ---- beginning ---- */

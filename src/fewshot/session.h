@@ -25,6 +25,7 @@ typedef struct ad_session {
     adatom_device *device;
     const adatom_model *model;
     ad_row_stream rows;
+    bool borrowed;         /* the rows are another session's, which outlives this one */
     ad_build_params build; /* of the plan: build.tasks tasks at once */
     ad_built built;
     /* Host arrays of the plan, there from ad_session_begin on, [round][task][picture]: rows of the support pictures and
@@ -86,6 +87,9 @@ typedef struct ad_parts_wanted {
 /* Plans one task whose rows stay on the device, or whose rows pass through in the largest parts that fit.
  * session->build.support_rounds (or .query) becomes the units of a part. */
 adatom_status ad_session_plan_parts(ad_session *session, const ad_build_params *build, const ad_parts_wanted *wanted);
+
+/* Plans one task whose rows are those of another session that has begun. */
+adatom_status ad_session_plan_beside(ad_session *session, const ad_build_params *build, const ad_session *other);
 
 /* ---- running ---- */
 

@@ -114,3 +114,12 @@ done:
     if (status != ADATOM_OK) ad_built_clear(&s->built);
     return status;
 }
+
+adatom_status ad_session_plan_beside(ad_session *s, const ad_build_params *build, const ad_session *other) {
+    ad_session_end_program(s);
+    s->rows = other->rows;
+    s->borrowed = true;
+    s->build = *build;
+    s->build.tasks = 1;
+    return build_plan(s);
+}

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <unistd.h>
 
-adatom_status ad_training_make_state(ad_training *t, const size_t counts[4]) {
+adatom_status ad_training_make_state(ad_training *t, const size_t counts[AD_CHECKPOINT_ARRAYS]) {
     t->state = (ad_checkpoint){.best = -1};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) {
         t->state.counts[i] = counts[i];
         if (counts[i] && !(t->state.arrays[i] = ad_calloc(t->ctx, counts[i], sizeof(float))))
             return ADATOM_OUT_OF_MEMORY;
@@ -227,7 +227,7 @@ done:
 
 void ad_training_clear(ad_training *t) {
     ad_session_clear(&t->session);
-    for (int i = 0; i < 4; i++) ad_free(t->state.arrays[i]);
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) ad_free(t->state.arrays[i]);
     ad_free(t->checkpoint_path);
     adatom_episodes_destroy(&t->validation.episodes);
     adatom_model_destroy(&t->model);

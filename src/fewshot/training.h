@@ -59,7 +59,7 @@ struct ad_training {
  * and is not there. */
 adatom_status ad_training_find(ad_training *t);
 /* Room for the state's arrays of so many floats (ad_checkpoint). state.config is left to the kind. */
-adatom_status ad_training_make_state(ad_training *t, const size_t counts[4]);
+adatom_status ad_training_make_state(ad_training *t, const size_t counts[AD_CHECKPOINT_ARRAYS]);
 /* What validation asks of its data and of memory, before the first step and not after the first epoch: plans it. */
 adatom_status ad_training_prepare_validation(ad_training *t);
 /* From the checkpoint, or from the start, to the model's file. The device's memory is given back before the end. */

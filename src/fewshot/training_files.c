@@ -39,7 +39,7 @@ static adatom_status snapshot(ad_training *t) {
     const adatom_status status = t->kind->transfer(t, false);
     if (status != ADATOM_OK) return status;
     t->kind->to_model(t);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++)
         for (size_t e = 0; e < t->state.counts[i]; e++)
             if (!isfinite(t->state.arrays[i][e]))
                 return ad_fail(t->ctx, ADATOM_FAILED,

@@ -36,6 +36,10 @@ static void write_all(ad_engine *e, ad_program *program, const ad_built *b, cons
     must(api->program_write(program, b->query_index, 0, in->query, sizeof in->query), "write");
     must(api->program_write(program, b->schedule, 0, in->schedule, sizeof in->schedule), "write");
     must(api->program_write(program, b->norm, 0, in->norm, sizeof in->norm), "write");
+    if (b->mix >= 0) must(api->program_write(program, b->mix, 0, in->mix, sizeof in->mix), "write");
+    if (b->teacher >= 0) must(api->program_write(program, b->teacher, 0, in->teacher, sizeof in->teacher), "write");
+    if (b->turned_labels >= 0)
+        must(api->program_write(program, b->turned_labels, 0, in->turns, sizeof in->turns), "write");
     must(api->program_write(program, b->counter, 0, &zero, 4), "write");
     must(api->program_write(program, b->eval_counter, 0, &zero, 4), "write");
 }

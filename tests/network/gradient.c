@@ -22,11 +22,12 @@ typedef struct point {
     ad_built b;
     interpreter *run;
     double *adapted, *gradient, *loss;
+    float turned; /* weight of the loss of turns */
     double *kept; /* the plan's gradient, [TASKS][adapted_count] */
 } point;
 
 static point begin_point(const setting *s) {
-    point p = {.in = make_inputs(s, 0)};
+    point p = {.in = make_inputs(s, 0), .turned = s->regular.turned};
     p.b = make_plan(s, &p.in);
     p.run = start(s, &p.b, &p.in);
     interpreter_run(p.run, AD_SEGMENT_STEP);
@@ -52,7 +53,8 @@ static double loss_of(point *p, size_t task) {
     interpreter_tensor(p->run, p->b.counter)[0] = 0;
     interpreter_run(p->run, AD_SEGMENT_STEP);
     memcpy(p->gradient, p->kept, TASKS * p->b.adapted_count * sizeof *p->kept);
-    return p->loss[task];
+    const double turned = p->b.turned_loss < 0 ? 0 : interpreter_tensor(p->run, p->b.turned_loss)[task];
+    return p->loss[task] + (double)p->turned * turned;
 }
 
 static void check_numbers(const setting *s, int number) {

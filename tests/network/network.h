@@ -23,6 +23,7 @@ typedef struct setting {
     bool gradient_only; /* the engines are checked with smaller networks */
     const char *layers; /* those that adapt, NULL: all; of these the last so many, 0: all */
     int last;
+    ad_regular regular;
     float norms; /* most that is added to scales, shifts and statistics of norms; 0: 0.3 */
 } setting;
 
@@ -31,7 +32,8 @@ typedef struct inputs {
     adatom_model *model;
     uint8_t *pixels;
     int32_t support[TASKS * WAY * SHOT], labels[TASKS * WAY * SHOT], query[TASKS * WAY * SHOT];
-    float schedule[STEPS * AD_SCHEDULE_COLUMNS], norm[8];
+    float schedule[STEPS * AD_SCHEDULE_COLUMNS], norm[8], mix[8], teacher[TASKS * WAY * SHOT * WAY];
+    int32_t turns[TASKS * WAY * SHOT];
 } inputs;
 
 extern const setting settings[];

@@ -84,6 +84,13 @@ const setting settings[] = {
      .residual = true, .large = true},
     {"convnext_atto", "none", 32, 0, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
      .large = true},
+    /* What keeps trainings from fitting their pictures too closely. */
+    {"conv4", "net", 16, 8, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .regular = {.mixed = true, .teacher = 0.5f, .temperature = 4}},
+    {"conv4", "net", 32, 8, ALL, AD_HEAD_LINEAR, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .regular = {.turned = 0.8f, .average = 0.9f, .dropped = 0.3f, .drop_side = 2}},
+    {"resnet12", "layer", 32, 4, ALL, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_SUPPORT, .path = AD_PATH_AUTO,
+     .regular = {.mixed = true, .dropped = 0.3f, .drop_side = 3}},
     /* Norms that add up over its layers would make all features one direction, and gradients that are only rounding. */
     {"resnext50_32x4d", "layer", 16, 0, ATOMS | NORM, AD_HEAD_COSINE, AD_HEAD_MEANS, AD_BN_FROZEN, .path = AD_PATH_AUTO,
      .large = true, .norms = -0.3f},
@@ -124,6 +131,10 @@ inputs make_inputs(const setting *s, float rate) {
         row[AD_SCHEDULE_FIRST] = 1 - powf(0.9f, (float)t + 1);
         row[AD_SCHEDULE_SECOND] = 1 - powf(0.99f, (float)t + 1);
     }
+    const float mix[8] = {0.7f, 2, 9, 3, 12, 0.55f};
+    memcpy(in.mix, mix, sizeof in.mix);
+    for (size_t i = 0; i < AD_COUNT(in.teacher); i++) in.teacher[i] = 2 * ad_random_normal(&random);
+    for (int i = 0; i < TASKS * WAY * SHOT; i++) in.turns[i] = i % (WAY * SHOT) % 4;
     for (int c = 0; c < 3; c++) {
         in.norm[c] = 1 / in.model->std[c];
         in.norm[4 + c] = -in.model->mean[c] / in.model->std[c];
@@ -171,6 +182,8 @@ ad_built make_plan_with(const setting *s, const inputs *in, bool half, int lanes
                                .optimiser = {.adam = s->adam, .momentum = 0.9f, .dampening = s->adam ? 0.99f : 0.0f},
                                .label_smoothing = 0.1f,
                                .half = half,
+                               .regular = s->regular,
+                               .augment_seed = 3,
                                .lowrank = s->lowrank,
                                .data_size = s->size,
                                .chunks = chunks,
@@ -246,6 +259,11 @@ interpreter *start(const setting *s, const ad_built *b, const inputs *in) {
     for (int i = 0; i < STEPS * AD_SCHEDULE_COLUMNS; i++)
         interpreter_tensor(run, b->schedule)[i] = (double)in->schedule[i];
     for (int i = 0; i < 8; i++) interpreter_tensor(run, b->norm)[i] = (double)in->norm[i];
+    for (int i = 0; i < 8 && b->mix >= 0; i++) interpreter_tensor(run, b->mix)[i] = (double)in->mix[i];
+    for (size_t i = 0; i < AD_COUNT(in->teacher) && b->teacher >= 0; i++)
+        interpreter_tensor(run, b->teacher)[i] = (double)in->teacher[i];
+    for (int i = 0; i < TASKS * WAY * SHOT && b->turned_labels >= 0; i++)
+        interpreter_tensor(run, b->turned_labels)[i] = in->turns[i];
     interpreter_run(run, AD_SEGMENT_INIT);
     interpret_adapters(s, b, in, run);
     interpreter_run(run, AD_SEGMENT_PREFIX);

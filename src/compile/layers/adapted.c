@@ -64,6 +64,8 @@ void ad_adapted_begin(ad_tape *tape) {
     make_blocks(tape);
     for (int i = 0; i < tape->net->param_count && tape->status == ADATOM_OK; i++)
         if (tape->built->at[i] != AD_NOT_ADAPTED) begin_param(tape, i);
+    ad_regular_begin(tape);
     ad_weights_begin(tape);
     ad_head_begin(tape);
+    ad_regular_start(tape);
 }

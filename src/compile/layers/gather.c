@@ -22,6 +22,7 @@ static ad_op *gather_pictures(ad_tape *tape, ad_segment_id segment, ad_geometry 
     op->i[2] = op->i[3] = p->data_size;
     if (!batch->augmented) return op;
     op->flags = (uint16_t)p->augment_flags;
+    if (p->regular.turned > 0) op->flags |= AD_TURN;
     op->i[4] = p->augment_mode;
     op->i[5] = p->augment_pad;
     op->i[6] = p->augment_seed;

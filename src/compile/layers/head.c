@@ -27,7 +27,8 @@ static size_t weight_count(const ad_tape *tape) { return (size_t)tape->params->w
 
 size_t ad_head_layout(const ad_tape *tape, size_t end) {
     if (!ad_head_trains(tape)) return end;
-    return end + ad_tape_round(weight_count(tape)) + ad_tape_round((size_t)tape->params->way);
+    end += ad_tape_round(weight_count(tape)) + ad_tape_round((size_t)tape->params->way);
+    return end + ad_regular_layout(tape, end);
 }
 
 /* The weights of the head in a block that is laid out like the adapted one. */
@@ -146,8 +147,11 @@ int ad_head_loss(ad_tape *tape, const ad_pass *pass, const ad_head_pass *head, c
     const int way = tape->params->way;
     const int dlogits = ad_tape_floats(tape, "logit gradient", (size_t)batch->n * (size_t)way);
     ad_op *op = ad_tape_op(tape, pass->live, AD_OP_SOFTMAX_CE, ad_geometry_rows(batch->n, 1, way),
-                           AD_OPERANDS(head->logits, batch->labels, batch->counter, loss, dlogits, predicted));
+                           AD_OPERANDS(head->logits, batch->labels, batch->counter, loss, dlogits, predicted,
+                                       tape->built->mix, tape->built->teacher));
     op->f[0] = tape->params->label_smoothing;
+    op->f[1] = tape->params->regular.teacher;
+    op->f[2] = tape->params->regular.temperature;
     op->i[7] = batch->rounds;
     return dlogits;
 }

@@ -42,13 +42,28 @@ typedef struct ad_head_pass {
 ad_head_pass ad_prototypes_forward(ad_tape *tape, const ad_pass *pass, int means);
 void ad_prototypes_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, int means, int dlogits);
 
-/* ---- gather.c: pictures, or rows of features, of the data set --------------------------------------------------- */
+/* ---- regular.c: what keeps trainings from fitting their pictures too closely (ad_regular) ------------------------ */
 typedef struct ad_batch {
     int n, rounds;              /* pictures per task of a round; a run takes those of one round */
     int index, labels, counter; /* tensors; labels -1: not known; counter -1: it is always round 0 */
     bool augmented;
     int drawn_from; /* meta-training: pictures of the task that are drawn before these */
 } ad_batch;
+size_t ad_regular_layout(const ad_tape *tape, size_t end); /* floats of the head that tells turns, from `end` on */
+void ad_regular_begin(ad_tape *tape);                      /* that head, and averages */
+void ad_regular_start(ad_tape *tape); /* these start where the parameters do, which are there already */
+/* Returns the pictures mixed, or as they are; later the labels of the batch are, too. */
+int ad_regular_mix(ad_tape *tape, ad_segment_id segment, const ad_batch *batch, int pictures);
+/* DropBlock after a node where it is one of those: then its output is another tensor. */
+void ad_regular_drop(ad_tape *tape, ad_pass *pass, int node);
+/* To the gradient of the node's own output, which pass->y is again. */
+void ad_regular_drop_back(ad_tape *tape, ad_pass *pass, int node);
+/* The loss of the head that tells turns, its gradient, and what it adds to that of the features. */
+void ad_regular_turned(ad_tape *tape, ad_pass *pass);
+void ad_regular_average(ad_tape *tape);                     /* after a step */
+void ad_regular_logits(ad_tape *tape, const ad_pass *pass); /* of a teacher */
+
+/* ---- gather.c: pictures, or rows of features, of the data set --------------------------------------------------- */
 void ad_gather_begin(ad_tape *tape); /* the data's tensors and the pixels' scale and shift */
 int ad_gather(ad_tape *tape, ad_segment_id segment, const ad_batch *batch);
 

@@ -14,9 +14,10 @@ ad_schedule_column ad_rate_of(ad_role role) {
 
 void ad_optimiser_begin(ad_tape *tape) {
     const size_t steps = (size_t)tape->params->steps;
+    if (steps == 0 && !tape->params->logits) return;
+    tape->built->counter = ad_tape_tensor(tape, AD_PLACE_HOST, "step", AD_I32, 1);
     if (steps == 0) return;
     tape->built->schedule = ad_tape_tensor(tape, AD_PLACE_HOST, "schedule", AD_F32, AD_SCHEDULE_COLUMNS * steps);
-    tape->built->counter = ad_tape_tensor(tape, AD_PLACE_HOST, "step", AD_I32, 1);
 }
 
 void ad_optimiser_update(ad_tape *tape, const ad_update *u, size_t begin, size_t end, ad_schedule_column rate,
@@ -61,7 +62,6 @@ void ad_optimiser_step(ad_tape *tape) {
                             p->optimiser.weight_decay[role]);
     ad_optimiser_update(tape, &u, out->lowrank_offset, out->gains_offset, AD_RATE_LOWRANK, p->lowrank_decay);
     ad_optimiser_update(tape, &u, out->gains_offset, out->adapted_count, AD_RATE_LOWRANK, 0);
-    ad_optimiser_advance(tape, AD_SEGMENT_STEP, out->counter);
 }
 
 void ad_optimiser_advance(ad_tape *tape, ad_segment_id segment, int counter) {

@@ -14,7 +14,10 @@ enum {
     MORE_BYTES = 64 << 20
 }; /* MORE: for what another run has, so that it is told what it is */
 
-static const char *const names[4] = {"adapted", "velocity", "second_moment", "statistics"};
+static const char *const names[AD_CHECKPOINT_ARRAYS] = {
+    [AD_CHECKPOINT_ADAPTED] = "adapted",      [AD_CHECKPOINT_VELOCITY] = "velocity",
+    [AD_CHECKPOINT_SECOND] = "second_moment", [AD_CHECKPOINT_STATISTICS] = "statistics",
+    [AD_CHECKPOINT_AVERAGE] = "average",      [AD_CHECKPOINT_AVERAGE_STATISTICS] = "average_statistics"};
 
 /* The first note, with which the header begins. */
 static const char checksum_key[] = "{\"__metadata__\":{\"adatom_checksum\":\"";
@@ -39,10 +42,10 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
     unsigned char *bytes = NULL;
     size_t size = 0, count = 0;
     float *values = NULL;
-    int64_t shapes[4];
-    ad_st_entry entries[4];
+    int64_t shapes[AD_CHECKPOINT_ARRAYS];
+    ad_st_entry entries[AD_CHECKPOINT_ARRAYS];
     adatom_status status;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) {
         if (!c->counts[i]) continue;
         shapes[count] = (int64_t)c->counts[i];
         entries[count] = (ad_st_entry){.name = names[i], .rank = 1, .shape = &shapes[count]};
@@ -58,7 +61,7 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
     }
     const char *metadata[] = {"adatom_checksum", "0000000000000000", "adatom_checkpoint", text, NULL};
     AD_TRY(ad_safetensors_make(ctx, metadata, entries, count, &bytes, &size, &values));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) {
         if (!c->counts[i]) continue;
         memcpy(values, c->arrays[i], c->counts[i] * sizeof(float));
         values += c->counts[i];
@@ -151,7 +154,7 @@ done:
 
 static adatom_status read_arrays(adatom_context *ctx, const ad_safetensors *file, ad_checkpoint *c) {
     size_t expected = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) {
         const ad_st_tensor *t = ad_safetensors_find(file, names[i]);
         expected += c->counts[i] > 0;
         if ((t ? t->elements : 0) != c->counts[i])
@@ -186,7 +189,7 @@ done:
 adatom_status ad_checkpoint_read(adatom_context *ctx, const char *path, ad_checkpoint *c) {
     char *bytes = NULL;
     size_t size = 0, most = MORE_BYTES;
-    for (int i = 0; i < 4; i++) most += c->counts[i] * sizeof(float);
+    for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) most += c->counts[i] * sizeof(float);
     adatom_status status = ad_read_file(ctx, path, most, &bytes, &size);
     if (status == ADATOM_OK) status = ad_checkpoint_parse(ctx, path, bytes, size, c);
     ad_free(bytes);

@@ -4,6 +4,16 @@
 
 #include "base/base.h"
 
+enum {
+    AD_CHECKPOINT_ADAPTED, /* parameters */
+    AD_CHECKPOINT_VELOCITY,
+    AD_CHECKPOINT_SECOND, /* moment */
+    AD_CHECKPOINT_STATISTICS,
+    AD_CHECKPOINT_AVERAGE, /* of the parameters */
+    AD_CHECKPOINT_AVERAGE_STATISTICS,
+    AD_CHECKPOINT_ARRAYS
+};
+
 typedef struct ad_checkpoint {
     long step;          /* steps done */
     double best;        /* best validation accuracy so far, < 0: none */
@@ -12,14 +22,13 @@ typedef struct ad_checkpoint {
     double loss, right; /* sums over the running epoch */
     long seen;          /* pictures of the running epoch; at its end all of them until it is validated and told */
     char config[17];    /* hash of everything that decides the run */
-    size_t counts[4];   /* floats of each array below */
-    float *arrays[4];   /* adapted parameters, velocity, second moment (may be absent), statistics */
+    /* Floats of each array, 0: absent; the arrays. */
+    size_t counts[AD_CHECKPOINT_ARRAYS];
+    float *arrays[AD_CHECKPOINT_ARRAYS];
     /* The run that it must fit, not kept in the file: its steps, those of an epoch, pictures of a step. */
     long steps, steps_per_epoch;
     int batch;
 } ad_checkpoint;
-
-enum { AD_CHECKPOINT_ADAPTED, AD_CHECKPOINT_VELOCITY, AD_CHECKPOINT_SECOND, AD_CHECKPOINT_STATISTICS };
 
 adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const ad_checkpoint *checkpoint);
 /* Reads into arrays of the sizes given. BAD_DATA unless every byte is as it was written, the numbers are possible for
