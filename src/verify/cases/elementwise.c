@@ -14,6 +14,8 @@ void ad_cases_elementwise(ad_case_list *list) {
         ad_case_alias(&add, 2, 0);
         if (add.tasks > 1) ad_case_share(&add, 1);
         ad_case_add(list, add, sizes[s].quick, NULL);
+        add.op.i[0] = 1;
+        ad_case_add(list, add, sizes[s].quick, "less");
         fill.op.f[0] = -1.5f;
         ad_case_add(list, fill, sizes[s].quick, NULL);
         fill.op.f[1] = 2.25f;
