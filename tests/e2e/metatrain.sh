@@ -61,7 +61,7 @@ for kind in '--distance cosine' "$learned" '--meta reptile --inner atoms+norm --
     done
 done
 
-# The JSON has what the table has.
+# The JSON has what the table has, and what is told on the way.
 $few --device cpu --output t.safetensors >table 2>err || complain "table: $(tail -n 1 err)"
 $few --device cpu --output j.safetensors --format json --output-file t.json >/dev/null 2>err || complain "JSON: $(tail -n 1 err)"
 cmp t.safetensors j.safetensors || complain "the form of the result changes the model"
@@ -71,6 +71,7 @@ set -- $(sed -n 2p table)
 same "$# $1" "5 1" "columns of the table"
 printf '%.2f %.2f\n' "$(get t.json epochs.0.loss)" "$(echo "$(get t.json epochs.0.accuracy)" | awk '{print 100 * $1}')" >said
 same "$(cat said)" "$2 $3" "loss and accuracy of JSON and table"
+same "$(sed -n 's/^epoch 1\/1: loss \([0-9.]*\),.*/\1/p' err)" "$(printf %.4f "$(get t.json epochs.0.loss)")" "loss of the epoch's line"
 for member in validation images_per_s; do get t.json epochs.0.$member >/dev/null || complain "no epochs.0.$member"; done
 grep -q "^t.safetensors: conv4, sharing net, 4 atoms, $(get t.json model.parameters) parameters, hash $(get t.json model.hash)" table ||
     complain "the line below the table: $(tail -n 1 table)"
