@@ -33,6 +33,10 @@ struct ad_push_gather_rows {
     AD_INT x_task, rows, columns, first, chunk, rounds, tasks;
 };
 
+struct ad_push_mix {
+    AD_INT x_task, y_task, images, h, w, channels4, rounds;
+};
+
 /* In place: where ops.def lets a result be the same tensor as an operand, and it is, the kernel reads and writes it
  * through the operand's binding. SPIR-V's compilers may assume that two bindings share no memory, and then read an
  * operand once more after its place was written. A specialization constant says where the result is. */
@@ -160,7 +164,7 @@ struct ad_push_mean_head_back {
 
 struct ad_push_softmax {
     AD_INT logits_task, dlogits_task, rows, classes, rounds, tasks;
-    AD_FLOAT smoothing;
+    AD_FLOAT smoothing, taught, temperature; /* taught: the teacher's part of the loss */
 };
 
 struct ad_push_task_sum {

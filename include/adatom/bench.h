@@ -67,12 +67,13 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *     atoms-first-fused                  forward, dx: both stages in one operation; not with groups
  *   depthwise/PASS/C/K[sS]/SIZE/bN[tT]   C channels, K x K taps, stride S: forward (with a norm and relu6), dx, dw
  *   op/NAME/C/SIZE/bN[tT]                affine, affine-back, affine-sums (each also with another activation than relu:
- *                                        affine-gelu), bn-stats, add, copy, max-pool, max-pool-back, average-pool,
- *                                        average-pool-back, layer-norm, layer-norm-back, layer-norm-sums,
- *                                        channel-scale, channel-scale-back
- *   head/NAME/FxW/bN[tT]                 F features, W classes: linear, linear-dx, linear-dw, class-mean, row-norm,
- *                                        softmax-ce
- *   optimiser/sgd/COUNT[tT]              COUNT numbers; the same for optimiser/adam
+ *                                        affine-gelu), bn-stats, add, blend, copy, mix, max-pool, max-pool-back,
+ *                                        average-pool, average-pool-back, layer-norm, layer-norm-back,
+ *                                        layer-norm-sums, channel-scale, channel-scale-back
+ *   head/NAME/FxW/bN[tT]                 F features, W classes: linear, linear-dx, linear-dw, class-mean,
+ *                                        class-mean-back, mean-head, mean-head-back, row-norm, softmax-ce,
+ *                                        softmax-ce-soft (of mixed pictures, with a teacher)
+ *   optimiser/sgd/COUNT[tT]              COUNT numbers; the same for optimiser/adam and optimiser/task-sum
  *   adapt/METHOD/ARCH[-SHARING]/SIZE/WwSsQq/STEPS[tT]
  *                                        whole adaptation: METHOD is a text of adatom_adapt_kind; W classes, S shots,
  *                                        Q queries; T tasks at once

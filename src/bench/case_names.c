@@ -315,6 +315,8 @@ static const struct {
     {"affine-sums", AD_OP_AFFINE_SUMS},
     {"bn-stats", AD_OP_BN_STATS},
     {"add", AD_OP_ADD},
+    {"blend", AD_OP_BLEND},
+    {"mix", AD_OP_MIX},
     {"copy", AD_OP_COPY},
     {"max-pool", AD_OP_POOL},
     {"max-pool-back", AD_OP_POOL_BACK},
@@ -380,21 +382,24 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
     const int window = pool ? 2 : 1;
     ad_geometry g =
         ad_case_geometry((ad_geometry){.n = n, .h = size, .w = size, .c = c, .o = c, .k = window, .stride = window});
-    if (kind == AD_OP_ADD || kind == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
+    if (kind == AD_OP_ADD || kind == AD_OP_BLEND || kind == AD_OP_COPY) g = (ad_geometry){.c = n * size * size * c};
     add(out, kind, tasks, g);
     ad_case *step = &out->steps[0];
     if (pool) step->op.i[0] = !strncmp(p->part[1], "average", 7);
     if (has_activation(kind)) choose_operands(step, act);
     if (kind == AD_OP_LAYER_NORM) step->op.f[0] = 1e-6f;
+    if (kind == AD_OP_BLEND) step->op.f[0] = 0.999f;
+    if (kind == AD_OP_MIX) step->op.i[7] = 1;
     return true;
 }
 
 static bool parse_head(const parts *p, ad_bench_case *out) {
     static const char *const names[] = {"linear",    "linear-dx",      "linear-dw", "class-mean", "class-mean-back",
-                                        "mean-head", "mean-head-back", "row-norm",  "softmax-ce"};
-    static const int kinds[] = {AD_OP_LINEAR,         AD_OP_LINEAR_DX,       AD_OP_LINEAR_DW,
-                                AD_OP_CLASS_MEAN,     AD_OP_CLASS_MEAN_BACK, AD_OP_MEAN_HEAD,
-                                AD_OP_MEAN_HEAD_BACK, AD_OP_ROW_NORM,        AD_OP_SOFTMAX_CE};
+                                        "mean-head", "mean-head-back", "row-norm",  "softmax-ce", "softmax-ce-soft"};
+    static const int kinds[] = {AD_OP_LINEAR,          AD_OP_LINEAR_DX, AD_OP_LINEAR_DW,      AD_OP_CLASS_MEAN,
+                                AD_OP_CLASS_MEAN_BACK, AD_OP_MEAN_HEAD, AD_OP_MEAN_HEAD_BACK, AD_OP_ROW_NORM,
+                                AD_OP_SOFTMAX_CE,      AD_OP_SOFTMAX_CE};
+    enum { MIX = 6, TEACHER }; /* of SOFTMAX_CE */
     int features = 0, way = 0, n = 0, tasks = 1;
     if (p->count != 4 || !read_numbers(p->part[2], "#x", (int *const[]){&features, &way}) ||
         !read_numbers(p->part[3], "b?t", (int *const[]){&n, &tasks}) || features < 1 || way < 1 || n < 1 || tasks < 1 ||
@@ -406,6 +411,12 @@ static bool parse_head(const parts *p, ad_bench_case *out) {
     add(out, kinds[which], tasks, (ad_geometry){.n = n, .c = softmax ? 0 : features, .o = way});
     out->steps[0].op.i[7] = softmax;
     out->steps[0].op.f[0] = softmax ? 0 : 1;
+    if (!strcmp(p->part[1], "softmax-ce-soft")) {
+        ad_case_present(&out->steps[0], MIX);
+        ad_case_present(&out->steps[0], TEACHER);
+        out->steps[0].op.f[1] = 0.5f;
+        out->steps[0].op.f[2] = 4;
+    }
     return true;
 }
 

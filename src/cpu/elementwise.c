@@ -1,4 +1,4 @@
-/* Whole-tensor operations: ADD, FILL, COPY, ADVANCE; and what other kernels are made of. */
+/* Whole-tensor operations: ADD, BLEND, FILL, COPY, ADVANCE; and what other kernels are made of. */
 #include "cpu/cpu_internal.h"
 
 #include <string.h>
@@ -43,6 +43,11 @@ AD_CLONES static void subtract_block(float *y, const float *a, const float *b, s
     for (size_t i = 0; i < count; i++) y[i] = a[i] - b[i];
 }
 
+AD_CLONES static void blend_block(float *y, const float *x, float kept, size_t count) {
+    const float fresh = 1 - kept;
+    for (size_t i = 0; i < count; i++) y[i] = kept * y[i] + fresh * x[i];
+}
+
 AD_CLONES static void fill_block(float *x, float value, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] = value;
 }
@@ -58,6 +63,18 @@ static void run_add(const ad_cpu_call *call) {
         const float *a = ad_cpu_at(call, 0, task), *b = ad_cpu_at(call, 1, task);
         float *y = ad_cpu_at(call, 2, task);
         (call->op->i[0] ? subtract_block : add_block)(y + at, a + at, b + at, AD_MIN((size_t)BLOCK, count - at));
+    }
+}
+
+static void run_blend(const ad_cpu_call *call) {
+    const size_t count = (size_t)call->op->g.c, blocks = block_count(call), items = blocks * (size_t)call->tasks;
+    AD_CPU_PARALLEL(call, items * BLOCK)
+    for (size_t item = 0; item < items; item++) {
+        const int task = (int)(item / blocks);
+        const size_t at = item % blocks * BLOCK;
+        const float *x = ad_cpu_at(call, 0, task);
+        float *y = ad_cpu_at(call, 1, task);
+        blend_block(y + at, x + at, call->op->f[0], AD_MIN((size_t)BLOCK, count - at));
     }
 }
 
@@ -88,6 +105,7 @@ static void run_fill(const ad_cpu_call *call) {
 static void run_advance(const ad_cpu_call *call) { ++*(int32_t *)ad_cpu_at(call, 0, 0); }
 
 const ad_cpu_kernel ad_cpu_kernel_ADD = {.run = run_add};
+const ad_cpu_kernel ad_cpu_kernel_BLEND = {.run = run_blend};
 const ad_cpu_kernel ad_cpu_kernel_COPY = {.run = run_copy};
 const ad_cpu_kernel ad_cpu_kernel_FILL = {.run = run_fill};
 const ad_cpu_kernel ad_cpu_kernel_ADVANCE = {.run = run_advance};

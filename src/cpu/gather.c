@@ -1,4 +1,4 @@
-/* GATHER: images of the data set, cropped, flipped, jittered and normalised; GATHER_ROWS: features. One item
+/* GATHER: images of the data set, cropped, flipped, turned, jittered and normalised; GATHER_ROWS: features. One item
  * per image. */
 #include "cpu/cpu_internal.h"
 
@@ -71,6 +71,21 @@ static void sample(const ad_op *op, const view *v, const uint8_t *image, int p, 
     for (int ch = 0; ch < 3; ch++) rgb[ch] = pixel ? (float)pixel[ch] / 255 : 0;
 }
 
+/* The place that is seen at row *p, column *q of a picture turned by so many quarter turns. */
+static void turn(const ad_geometry *g, size_t quarters, int *p, int *q) {
+    const int row = *p, column = *q;
+    if (quarters == 1) {
+        *p = column;
+        *q = g->w - 1 - row;
+    } else if (quarters == 2) {
+        *p = g->h - 1 - row;
+        *q = g->w - 1 - column;
+    } else if (quarters == 3) {
+        *p = g->h - 1 - column;
+        *q = row;
+    }
+}
+
 static void jitter(const ad_op *op, const view *v, float rgb[3]) {
     for (int ch = 0; ch < 3; ch++) {
         if (op->f[4] != 0) rgb[ch] *= v->brightness;
@@ -92,6 +107,7 @@ static void run_gather(const ad_cpu_call *call) {
     const uint32_t value = counter ? (uint32_t)counter[0] : 0;
     const size_t first = (size_t)call->first * n, round = value % (uint32_t)AD_MAX(op->i[7], 1);
     const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + round * (size_t)op->tasks * n + first;
+    const bool turns = op->flags & AD_TURN;
     const bool jitters = op->f[4] != 0 || op->f[5] != 0 || op->f[6] != 0;
     const uint8_t *data = ad_cpu_at(call, 0, 0);
     AD_CPU_PARALLEL(call, items * pixels)
@@ -99,13 +115,16 @@ static void run_gather(const ad_cpu_call *call) {
         const int32_t which = index[item] - op->i[0];
         if (which < 0 || which >= op->i[1]) continue;
         const float *norm = ad_cpu_at(call, 3, (int)(item / n));
-        float *x = (float *)ad_cpu_at(call, 4, (int)(item / n)) + item % n * pixels * 4;
-        const view v = draw ? choose(op, (uint32_t)draw[(first + item) / n], (uint32_t)op->i[8] + (uint32_t)(item % n))
-                            : choose(op, value, (uint32_t)(first + item));
+        const size_t number = item % n, drawn = turns ? number / 4 : number;
+        float *x = (float *)ad_cpu_at(call, 4, (int)(item / n)) + number * pixels * 4;
+        const view v = draw ? choose(op, (uint32_t)draw[(first + item) / n], (uint32_t)op->i[8] + (uint32_t)drawn)
+                            : choose(op, value, (uint32_t)(first + item - number + drawn));
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++, x += 4) {
                 float rgb[3];
-                sample(op, &v, data + (size_t)which * source, p, v.flip ? g->w - 1 - q : q, rgb);
+                int row = p, column = q;
+                if (turns) turn(g, number % 4, &row, &column);
+                sample(op, &v, data + (size_t)which * source, row, v.flip ? g->w - 1 - column : column, rgb);
                 if (jitters) jitter(op, &v, rgb);
                 for (int ch = 0; ch < 3; ch++) x[ch] = norm[ch] * rgb[ch] + norm[4 + ch];
                 x[3] = 0;

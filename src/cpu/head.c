@@ -180,9 +180,14 @@ static void run_mean_head_back(const ad_cpu_call *call) {
     }
 }
 
+/* What a row is to be classified as: its label and, of a mixed picture, that of the next. */
+typedef struct target {
+    int32_t label, next;
+    double share, smoothing; /* share: of `label` */
+} target;
+
 /* One row: its cross-entropy; dlogits unless NULL. */
-static double softmax_row(const float *logits, size_t o, size_t best, int32_t label, float smoothing, float scale,
-                          float *dlogits) {
+static double softmax_row(const float *logits, size_t o, size_t best, const target *of, float scale, float *dlogits) {
     double sum = 0, spread = 0;
     for (size_t k = 0; k < o; k++) {
         const double power = exp((double)logits[k] - (double)logits[best]);
@@ -193,11 +198,40 @@ static double softmax_row(const float *logits, size_t o, size_t best, int32_t la
     if (dlogits)
         for (size_t k = 0; k < o; k++) {
             const double p = (double)dlogits[k] / sum;
-            const double target = (1.0 - (double)smoothing) * ((int32_t)k == label) + (double)smoothing / (double)o;
-            dlogits[k] = (float)((p - target) * (double)scale);
+            const double chosen = of->share * ((int32_t)k == of->label) + (1.0 - of->share) * ((int32_t)k == of->next);
+            const double wanted = (1.0 - of->smoothing) * chosen + of->smoothing / (double)o;
+            dlogits[k] = (float)((p - wanted) * (double)scale);
         }
-    return log(sum) + (1.0 - (double)smoothing) * ((double)logits[best] - (double)logits[label]) +
-           (double)smoothing * spread / (double)o;
+    const double behind = of->share * ((double)logits[best] - (double)logits[of->label]) +
+                          (1.0 - of->share) * ((double)logits[best] - (double)logits[of->next]);
+    return log(sum) + (1.0 - of->smoothing) * behind + of->smoothing * spread / (double)o;
+}
+
+static double largest(const float *v, size_t count) {
+    float most = v[0];
+    for (size_t i = 1; i < count; i++) most = AD_MAX(most, v[i]);
+    return (double)most;
+}
+
+/* One row and its teacher's, p and q after the softmax at that temperature: KL(q||p); adds scale*(p - q) to dlogits
+ * unless NULL. */
+static double teacher_row(const float *logits, const float *teacher, size_t o, double temperature, double scale,
+                          float *dlogits) {
+    const double top = largest(logits, o), teacher_top = largest(teacher, o);
+    double sum = 0, teacher_sum = 0, apart = 0;
+    for (size_t k = 0; k < o; k++) {
+        const double own = ((double)logits[k] - top) / temperature;
+        const double other = ((double)teacher[k] - teacher_top) / temperature;
+        sum += exp(own);
+        teacher_sum += exp(other);
+        apart += exp(other) * (other - own);
+    }
+    for (size_t k = 0; dlogits && k < o; k++) {
+        const double p = exp(((double)logits[k] - top) / temperature) / sum;
+        const double q = exp(((double)teacher[k] - teacher_top) / temperature) / teacher_sum;
+        dlogits[k] += (float)(scale * (p - q));
+    }
+    return apart / teacher_sum + log(sum) - log(teacher_sum);
 }
 
 static void run_softmax_ce(const ad_cpu_call *call) {
@@ -210,6 +244,7 @@ static void run_softmax_ce(const ad_cpu_call *call) {
         const float *logits = ad_cpu_at(call, 0, (int)task);
         const int32_t *labels = ad_cpu_at(call, 1, 0);
         float *loss = ad_cpu_at(call, 3, 0), *dlogits = ad_cpu_at(call, 4, (int)task);
+        const float *mix = ad_cpu_at(call, 6, 0), *teacher = ad_cpu_at(call, 7, 0);
         int32_t *predicted = ad_cpu_at(call, 5, 0);
         const size_t number = round * (size_t)op->tasks + (size_t)call->first + task, first = number * n;
         double sum = 0;
@@ -227,10 +262,25 @@ static void run_softmax_ce(const ad_cpu_call *call) {
             if (predicted)
                 predicted[first + row] = !finite ? AD_PREDICTED_LOST : tied ? AD_PREDICTED_TIED : (int32_t)best;
             float *d = dlogits ? dlogits + row * o : NULL;
-            if (labels && labels[first + row] >= 0)
-                sum += softmax_row(l, o, best, labels[first + row], op->f[0], 1 / (float)counted, d);
-            else if (labels && d)
-                start(d, o, false);
+            if (!labels) continue;
+            if (labels[first + row] < 0) {
+                if (d) start(d, o, false);
+                continue;
+            }
+            target of = {labels[first + row], labels[first + row], 1, (double)op->f[0]};
+            if (mix) {
+                of.next = labels[first + (row + 1) % n];
+                of.share = (double)mix[round * AD_MIX_COLUMNS + AD_MIX_SHARE];
+            }
+            const float scale = 1 / (float)counted;
+            if (!teacher) {
+                sum += softmax_row(l, o, best, &of, scale, d);
+                continue;
+            }
+            const double part = (double)op->f[1], temperature = (double)op->f[2];
+            sum += (1 - part) * softmax_row(l, o, best, &of, scale * (1 - op->f[1]), d);
+            sum += part * temperature * temperature *
+                   teacher_row(l, teacher + (first + row) * o, o, temperature, part * temperature * (double)scale, d);
         }
         if (loss && labels) loss[number] = (float)(sum / (double)AD_MAX(counted, 1));
     }

@@ -155,6 +155,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4, tasks);
         break;
     case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
+    case AD_OP_MIX: SET(in * c, rounds * AD_MIX_COLUMNS, 1, in * c); break;
     case AD_OP_CONV: SET(in * c, kernel, o, out * o, 2 * o, out * o); break;
     case AD_OP_CONV_DX: SET(out * o, kernel, in * c); break;
     case AD_OP_CONV_DW: SET(in * c, out * o, kernel); break;
@@ -189,6 +190,7 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET(in * c, in * c, op->t[3] >= 0 && !op->i[1] ? 3 * c : c, in * c, in * c, in * c, 2 * c);
         break;
     case AD_OP_ADD: SET(c, c, c); break;
+    case AD_OP_BLEND: SET(c, c); break;
     case AD_OP_POOL: SET(in * c, out * c); break;
     case AD_OP_POOL_BACK: SET(in * c, out * c, in * c); break;
     case AD_OP_AFFINE_POOL: SET(in * c, 2 * c, in * c, out * c, out * c / 4); break;
@@ -210,7 +212,10 @@ size_t ad_op_elements(const ad_op *op, int role) {
     case AD_OP_CLASS_MEAN_BACK: SET(o * c, n * tasks, n * c); break;
     case AD_OP_MEAN_HEAD: SET(o * c, o * c, o, 1); break;
     case AD_OP_MEAN_HEAD_BACK: SET(o * c, o * c, o, 1, o * c, 1); break;
-    case AD_OP_SOFTMAX_CE: SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n); break;
+    case AD_OP_SOFTMAX_CE:
+        SET(n * o, rounds * tasks * n, 1, rounds * tasks, n * o, rounds * tasks * n, rounds * AD_MIX_COLUMNS,
+            rounds * tasks * n * o);
+        break;
     case AD_OP_SGD: SET(c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_ADAM: SET(c, c, c, c, AD_SCHEDULE_COLUMNS, 1); break;
     case AD_OP_TASK_SUM: SET(c, c); break;
@@ -248,6 +253,7 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LINEAR:
     case AD_OP_LINEAR_DX:
     case AD_OP_LINEAR_DW: return 2 * t * g->n * (double)g->c * g->o;
+    case AD_OP_MIX: return 3 * t * in * g->c;
     case AD_OP_AFFINE:
     case AD_OP_AFFINE_BACK:
     case AD_OP_AFFINE_POOL:
@@ -256,6 +262,8 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
     case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
     case AD_OP_CHANNEL_SCALE_BACK: return 3 * t * in * g->c;
+    case AD_OP_SOFTMAX_CE: return (op->t[7] >= 0 ? 3 : 1) * t * g->n * (double)g->o;
+    case AD_OP_BLEND: return 3 * t * g->c;
     case AD_OP_TASK_SUM: return 2 * (double)op->i[0] * g->c;
     default: {
         double elements = 0;

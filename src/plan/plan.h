@@ -26,8 +26,8 @@ enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 
 /* ad_op.flags. AD_FAST, of CONV: the engine may choose a variant with larger errors (ad_engine_api.variant_winograd).
  * AD_CHAINED, of CONV and DEPTHWISE: x is the y of the operation before and nothing else needs it, so that an engine
- * may make both some rows at a time and never has the whole of x. */
-enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4, AD_CHAINED = 8 };
+ * may make both some rows at a time and never has the whole of x. AD_FLIP, AD_TURN: of GATHER. */
+enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4, AD_CHAINED = 8, AD_TURN = 16 };
 
 /* Columns of a schedule, which has a row a step: learning rates, one of which i[1] of SGD and ADAM names, and what ADAM
  * divides its moments by. Of the engines only the width and the last two are known. */
@@ -43,6 +43,17 @@ typedef enum ad_schedule_column {
     AD_SCHEDULE_SECOND,                /* 1 - beta2^(step+1) */
     AD_SCHEDULE_COLUMNS
 } ad_schedule_column;
+
+/* Columns of the table `mix`, which has a row a round: how MIX mixes pictures, and SOFTMAX_CE their labels. */
+typedef enum ad_mix_column {
+    AD_MIX_LAMBDA,
+    AD_MIX_TOP, /* rows TOP <= h < BOTTOM, columns LEFT <= w < RIGHT are the next picture's */
+    AD_MIX_BOTTOM,
+    AD_MIX_LEFT,
+    AD_MIX_RIGHT,
+    AD_MIX_SHARE, /* of a picture's own label */
+    AD_MIX_COLUMNS = 8
+} ad_mix_column;
 
 /* One numeric array per task. Element e of task t (of its lane, where `lane`) is at byte
  * arena base + offset + (t*stride + e)*size. */

@@ -80,13 +80,16 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if ((op->flags & AD_ACCUMULATE) && !adds)
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number,
                        ad_op_name(op->kind));
-    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP
+    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP | AD_TURN
                     : op->kind == AD_OP_CONV      ? AD_FAST | AD_CHAINED
                     : op->kind == AD_OP_DEPTHWISE ? AD_CHAINED
                                                   : 0;
     if (op->flags & ~(AD_ACCUMULATE | own))
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) has no flags %#x", number, ad_op_name(op->kind),
                        (unsigned)op->flags);
+    if ((op->flags & AD_TURN) && op->g.h != op->g.w)
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (gather) cannot turn pictures of %dx%d pixels", number,
+                       (int)op->g.h, (int)op->g.w);
     return ADATOM_OK;
 }
 
@@ -113,6 +116,13 @@ static adatom_status check_activation(adatom_context *ctx, const ad_op *op, int 
 static adatom_status check_copy(adatom_context *ctx, const ad_op *op, int number) {
     if (op->kind != AD_OP_COPY || (op->i[0] >= 0 && op->i[0] % 4 == 0)) return ADATOM_OK;
     return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (copy) cannot begin at element %d", number, (int)op->i[0]);
+}
+
+static adatom_status check_teacher(adatom_context *ctx, const ad_op *op, int number) {
+    enum { TEACHER = 7 };
+    if (op->kind != AD_OP_SOFTMAX_CE || op->t[TEACHER] < 0 || op->f[2] > 0) return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (softmax-ce) cannot learn from a teacher at temperature %g",
+                   number, (double)op->f[2]);
 }
 
 static adatom_status check_task_sum(adatom_context *ctx, const ad_plan *plan, const ad_op *op, int number) {
@@ -209,6 +219,7 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
             if (status != ADATOM_OK) return status;
         }
         adatom_status status = check_copy(ctx, op, i);
+        if (status == ADATOM_OK) status = check_teacher(ctx, op, i);
         if (status == ADATOM_OK) status = check_windows(ctx, op, i);
         if (status == ADATOM_OK) status = check_convolution(ctx, op, i);
         if (status == ADATOM_OK) status = check_flags(ctx, op, i);

@@ -17,8 +17,8 @@ bool ad_case_role_is(int kind, int role, const char *name) {
 }
 
 bool ad_case_never_tasked(int kind, int role) {
-    static const char *const names[] = {"index", "labels", "counter",  "predicted", "loss",
-                                        "data",  "table",  "schedule", "norm",      "draw"};
+    static const char *const names[] = {"index", "labels",   "counter", "predicted", "loss", "data",
+                                        "table", "schedule", "norm",    "draw",      "mix",  "teacher"};
     for (size_t n = 0; n < AD_COUNT(names); n++)
         if (ad_case_role_is(kind, role, names[n])) return true;
     return false;
@@ -39,9 +39,11 @@ ad_geometry ad_case_geometry(ad_geometry g) {
     return g;
 }
 
-/* Whether a convolution has the role only where something follows its sum. */
-static bool of_epilogue(int kind, int role) {
-    return kind == AD_OP_CONV && (ad_case_role_is(kind, role, "coef") || ad_case_role_is(kind, role, "residual"));
+/* Whether a case has the role only where it asks for it: what follows the sum of a convolution; what makes targets of
+ * more than labels. */
+static bool is_more(int kind, int role) {
+    return (kind == AD_OP_CONV && (ad_case_role_is(kind, role, "coef") || ad_case_role_is(kind, role, "residual"))) ||
+           (kind == AD_OP_SOFTMAX_CE && (ad_case_role_is(kind, role, "mix") || ad_case_role_is(kind, role, "teacher")));
 }
 
 ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
@@ -52,7 +54,7 @@ ad_case ad_case_of(int kind, int tasks, ad_geometry g) {
         if (ad_case_never_tasked(kind, r)) ad_case_share(&c, r);
     }
     for (int r = 0; r < AD_OP_TENSORS; r++)
-        if (of_epilogue(kind, r)) ad_case_absent(&c, r);
+        if (is_more(kind, r)) ad_case_absent(&c, r);
     return c;
 }
 
@@ -110,9 +112,9 @@ static void describe(ad_case *c, const char *words) {
         const char *name = NULL, *other = NULL;
         int length = 0, other_length = 0;
         if (ad_op_role(c->op.kind, r, NULL, &name, &length) == AD_ACCESS_NONE) break;
-        const bool epilogue = of_epilogue(c->op.kind, r);
-        if (epilogue && c->op.t[r] >= 0) append(text, sizeof c->shape, name, length, "with-");
-        if (c->op.t[r] < 0 && !epilogue)
+        const bool more = is_more(c->op.kind, r);
+        if (more && c->op.t[r] >= 0) append(text, sizeof c->shape, name, length, "with-");
+        if (c->op.t[r] < 0 && !more)
             append(text, sizeof c->shape, name, length, "no-");
         else if (c->op.t[r] >= 0 && c->op.t[r] != r) {
             ad_op_role(c->op.kind, c->op.t[r], NULL, &other, &other_length);

@@ -27,8 +27,8 @@ typedef struct ad_case_list {
 
 void ad_case_list_clear(ad_case_list *list);
 
-/* A case starts with every role present but coef and residual of CONV, each with a tensor of its own and with task
- * strides (but for the roles that never have them). */
+/* A case starts with every role present but coef and residual of CONV, mix and teacher of SOFTMAX_CE, each with a
+ * tensor of its own and with task strides (but for the roles that never have them). */
 ad_case ad_case_of(int kind, int tasks, ad_geometry g);
 void ad_case_absent(ad_case *c, int role);
 void ad_case_present(ad_case *c, int role);

@@ -53,6 +53,16 @@ static float logit_not_finite(size_t e, size_t classes, float any) {
     return row == 1 ? NAN : row == 2 ? INFINITY : -INFINITY;
 }
 
+/* Element e of a table of mixtures. Where h and w are known some boxes are empty and some are whole pictures. */
+static float mixture(const ad_geometry *g, size_t e, bool integers, ad_random *random) {
+    const int column = (int)(e % AD_MIX_COLUMNS), side = column <= AD_MIX_BOTTOM ? g->h : g->w;
+    if (column == AD_MIX_LAMBDA || column >= AD_MIX_SHARE)
+        return integers ? (float)ad_random_below(random, 5) / 4 : ad_random_uniform(random);
+    const bool end = column == AD_MIX_BOTTOM || column == AD_MIX_RIGHT;
+    const int at = (int)ad_random_below(random, (uint32_t)(side / 2 + 1));
+    return (float)(end ? side - at : at);
+}
+
 /* A number for element e of a role. ops.def gives some roles a narrower meaning than "numbers", and some operations
  * need numbers that tell a sound kernel from a simpler one. */
 static float number_of(const ad_case *c, int role, size_t e, bool integers, ad_random *random) {
@@ -69,6 +79,8 @@ static float number_of(const ad_case *c, int role, size_t e, bool integers, ad_r
     if (kind == AD_OP_CONV && c->half && ad_case_role_is(kind, role, "bias") && e % 4 == 1)
         return any < 0 ? -7e4f : 7e4f;
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
+    if (ad_case_role_is(kind, role, "mix")) return mixture(&c->op.g, e, integers, random);
+    if (ad_case_role_is(kind, role, "teacher")) return integers ? any : 30 * any;
     if (ad_case_role_is(kind, role, "logits")) {
         const float logit = integers ? any : 30 * any;
         return c->lost ? logit_not_finite(e, outputs, logit) : logit;

@@ -232,6 +232,7 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_POOL:
     case AD_OP_POOL_BACK: return op->i[0] == 0;
     case AD_OP_GATHER:
+    case AD_OP_MIX:
     case AD_OP_WEIGHT_NORM:
     case AD_OP_WEIGHT_SCALE:
     case AD_OP_WEIGHT_SCALE_BACK:
@@ -241,6 +242,7 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_BN_BACK:
     case AD_OP_ADVANCE:
     case AD_OP_FILL:
+    case AD_OP_BLEND:
     case AD_OP_LAYER_NORM:
     case AD_OP_LAYER_NORM_BACK:
     case AD_OP_LAYER_NORM_SUMS:

@@ -272,36 +272,6 @@ START_TEST(activation_and_pool_in_one) {
 }
 END_TEST
 
-START_TEST(cross_entropy) {
-    for (int smoothed = 0; smoothed < 3; smoothed++) {
-        ad_op op = make_op(AD_OP_SOFTMAX_CE, (ad_geometry){.n = 4, .o = 5});
-        op.f[0] = smoothed ? 0.1f : 0;
-        ad_random random = ad_random_make(9, AD_STREAM_CHECK, 0);
-        ad_reference_role logits = make_role(20, &random), labels = make_role(4, &random), loss = make_role(1, &random);
-        ad_reference_role dlogits = make_role(20, &random);
-        for (size_t e = 0; e < labels.count; e++) labels.value[e] = ad_random_below(&random, 5);
-        if (smoothed == 2) labels.value[1] = labels.value[4] = labels.value[6] = -1; /* rows that don't count */
-        labels.stride = loss.stride = 0;                                             /* addressed as a whole */
-        run(op, logits, labels, absent, loss, dlogits, absent);
-        for (size_t e = 0; e < logits.count; e++) {
-            const double h = 1e-5, start = logits.value[e];
-            logits.value[e] = start + h;
-            run(op, logits, labels, absent, loss, absent, absent);
-            const double above = loss.value[e / 20];
-            logits.value[e] = start - h;
-            run(op, logits, labels, absent, loss, absent, absent);
-            const double below = loss.value[e / 20];
-            logits.value[e] = start;
-            assert_close("dlogits", e, dlogits.value[e], (above - below) / (2 * h), 1, 1e-9);
-        }
-        ad_free(logits.value);
-        ad_free(labels.value);
-        ad_free(loss.value);
-        ad_free(dlogits.value);
-    }
-}
-END_TEST
-
 /* features -> class means -> the head made of them, with a scale, some features being of no class. */
 typedef struct means {
     ad_geometry g;
@@ -562,7 +532,6 @@ int main(void) {
     tcase_add_test(tests, pools);
     tcase_add_test(tests, heads);
     tcase_add_test(tests, scaled_weights);
-    tcase_add_test(tests, cross_entropy);
     tcase_add_test(tests, class_means);
     tcase_add_loop_test(tests, batch_norm, 0, 2);
     tcase_add_loop_test(tests, ways_of_a_decomposed_convolution_agree, 0, 2);

@@ -41,6 +41,7 @@ static ad_op *add(int kind) {
         op->i[2] = op->i[3] = 4;
     }
     if (kind == AD_OP_GATHER_ROWS) op->i[1] = 4;
+    if (kind == AD_OP_SOFTMAX_CE) op->f[2] = 1; /* the teacher's temperature */
     if (kind == AD_OP_TASK_SUM) {
         op->i[0] = TASKS;
         op->tasks = 1;
@@ -208,13 +209,16 @@ START_TEST(accumulation) {
         OK(ad_plan_validate(ctx, plan));
     else
         refused("cannot add to its results");
-    op->flags = AD_FLIP;
-    if (kind == AD_OP_GATHER)
-        OK(ad_plan_validate(ctx, plan));
-    else
-        refused("has no flags 0x2");
-    op->flags = 16;
-    refused("has no flags 0x10");
+    static const int of_gather[] = {AD_FLIP, AD_TURN};
+    for (size_t f = 0; f < AD_COUNT(of_gather); f++) {
+        op->flags = (uint16_t)of_gather[f];
+        if (kind == AD_OP_GATHER)
+            OK(ad_plan_validate(ctx, plan));
+        else
+            refused(f ? "has no flags 0x10" : "has no flags 0x2");
+    }
+    op->flags = 32;
+    refused("has no flags 0x20");
 }
 END_TEST
 
@@ -378,6 +382,40 @@ START_TEST(sums_over_tasks) {
 }
 END_TEST
 
+START_TEST(turned_pictures_are_square) {
+    ad_op *op = add(AD_OP_GATHER);
+    op->flags = AD_FLIP | AD_TURN;
+    OK(ad_plan_validate(ctx, plan));
+    op->g.h = 3;
+    refused("operation 0 (gather) cannot turn pictures of 3x4 pixels");
+    op->flags = AD_FLIP;
+    OK(ad_plan_validate(ctx, plan));
+}
+END_TEST
+
+START_TEST(targets_of_mixtures_and_teachers) {
+    enum { ROUNDS = 5, MIX = 6, TEACHER };
+    ad_op *op = add(AD_OP_SOFTMAX_CE);
+    OK(ad_plan_validate(ctx, plan));
+    op->f[2] = 0;
+    refused("operation 0 (softmax-ce) cannot learn from a teacher at temperature 0");
+    op->f[2] = 1;
+    /* A row of the tables for each round, of the teacher's for each task and picture, too. */
+    op->i[7] = ROUNDS;
+    for (int r = 0; r < MIX; r++) {
+        ad_tensor *t = &plan->tensors[op->t[r]];
+        if (t->count >= ad_op_elements(op, r)) continue;
+        op->t[r] = (int16_t)ad_plan_tensor(ctx, plan, "tensor", t->type, arena, ad_op_elements(op, r), false);
+    }
+    refused("mix 'tensor' has 8 elements, 40 needed");
+    op->t[MIX] = -1;
+    refused("teacher 'tensor' has 48 elements, 240 needed"); /* 3 tasks of 2 pictures, 8 classes */
+    op->t[TEACHER] = -1;
+    op->f[2] = 0;
+    OK(ad_plan_validate(ctx, plan));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("plan");
@@ -397,6 +435,8 @@ int main(void) {
     tcase_add_test(tests, x_of_the_activation);
     tcase_add_test(tests, copies_that_begin_late);
     tcase_add_test(tests, sums_over_tasks);
+    tcase_add_test(tests, turned_pictures_are_square);
+    tcase_add_test(tests, targets_of_mixtures_and_teachers);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,4 +1,4 @@
-/* ADD, FILL, COPY, ADVANCE. */
+/* ADD, BLEND, FILL, COPY, ADVANCE. */
 #include "verify/cases/families.h"
 
 void ad_cases_elementwise(ad_case_list *list) {
@@ -9,13 +9,18 @@ void ad_cases_elementwise(ad_case_list *list) {
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         const ad_geometry g = {.c = sizes[s].c};
         ad_case add = ad_case_of(AD_OP_ADD, sizes[s].tasks, g), fill = ad_case_of(AD_OP_FILL, sizes[s].tasks, g);
-        ad_case copy = ad_case_of(AD_OP_COPY, sizes[s].tasks, g);
+        ad_case copy = ad_case_of(AD_OP_COPY, sizes[s].tasks, g), blend = ad_case_of(AD_OP_BLEND, sizes[s].tasks, g);
         ad_case_add(list, add, sizes[s].quick, NULL);
         ad_case_alias(&add, 2, 0);
         if (add.tasks > 1) ad_case_share(&add, 1);
         ad_case_add(list, add, sizes[s].quick, NULL);
         add.op.i[0] = 1;
         ad_case_add(list, add, sizes[s].quick, "less");
+        blend.op.f[0] = 0.999f;
+        ad_case_add(list, blend, sizes[s].quick, NULL);
+        blend.op.f[0] = 0.25f;
+        if (blend.tasks > 1) ad_case_share(&blend, 0);
+        ad_case_add(list, blend, sizes[s].quick, "quarter");
         fill.op.f[0] = -1.5f;
         ad_case_add(list, fill, sizes[s].quick, NULL);
         fill.op.f[1] = 2.25f;

@@ -19,6 +19,9 @@ static void add_pictures(ad_case_list *list) {
         {false, 1, 5, 8, 10, RESIZED, 0, 1, 2, true, 0.4f, 0.4f, 0.4f},
         {false, 3, 1, 20, 20, RESIZED, 0, 1, 9, true, 0, 0, 0.9f},
         {false, 1, 1, 1, 1, SHIFTED, 1, 1, 0, true, 0, 0, 0},
+        {true, 2, 6, 5, 5, SHIFTED, 2, 2, 3, true, 0.4f, 0.4f, 0.4f},
+        {true, 1, 9, 6, 6, RESIZED, 0, 1, 4, true, 0, 0, 0},
+        {false, 1, 7, 9, 9, CENTRE, 0, 1, 1, false, 0, 0, 0},
     };
     for (size_t s = 0; s < AD_COUNT(sizes); s++) {
         const ad_geometry g = {.n = sizes[s].n, .h = sizes[s].h, .w = sizes[s].w, .c = 4};
@@ -34,7 +37,7 @@ static void add_pictures(ad_case_list *list) {
             c.op.f[p] = numbers[p];
         }
         c.op.flags = sizes[s].flip ? AD_FLIP : 0;
-        char words[64];
+        char words[64], more[80];
         ad_print(words, sizeof words, "%s%s jitter%g,%g,%g step%d", modes[sizes[s].mode], sizes[s].flip ? " flip" : "",
                  (double)sizes[s].brightness, (double)sizes[s].contrast, (double)sizes[s].saturation, sizes[s].counter);
         c.op.i[8] = 1000;
@@ -44,6 +47,14 @@ static void add_pictures(ad_case_list *list) {
         ad_case_add(list, c, sizes[s].quick, words);
         ad_case_absent(&c, COUNTER);
         if (s % 2 == 0) ad_case_add(list, c, sizes[s].quick, words);
+        if (sizes[s].h != sizes[s].w) continue;
+        c.op.flags |= AD_TURN;
+        ad_print(more, sizeof more, "%s turned", words);
+        ad_case_present(&c, COUNTER);
+        ad_case_add(list, c, sizes[s].quick, more);
+        ad_case_present(&c, DRAW);
+        c.op.i[8] = 1000;
+        ad_case_add(list, c, sizes[s].quick, more);
     }
 }
 

@@ -80,8 +80,34 @@ static void add_heads(ad_case_list *list) {
     }
 }
 
+enum { LOGITS, LABELS, COUNTER, LOSS, DLOGITS, PREDICTED, MIX, TEACHER }; /* of SOFTMAX_CE */
+
+/* Labels of two pictures, a teacher's logits, and both, each operand absent once. */
+static void add_soft_targets(ad_case_list *list, const ad_case *plain, bool quick, const char *words) {
+    for (int what = 1; what < 4; what++) {
+        ad_case c = *plain;
+        char more[80];
+        ad_print(more, sizeof more, "%s%s", words, what == 2 ? " half-taught" : what == 3 ? " taught" : "");
+        if (what & 1) ad_case_present(&c, MIX);
+        if (what & 2) ad_case_present(&c, TEACHER);
+        c.op.f[1] = what == 2 ? 0.5f : what == 3 ? 0.9f : 0;
+        c.op.f[2] = what == 2 ? 4 : 1.5f;
+        ad_case_add(list, c, quick, more);
+        ad_case other = c;
+        ad_case_absent(&other, COUNTER);
+        ad_case_absent(&other, DLOGITS);
+        ad_case_add(list, other, quick, more);
+        ad_case_absent(&c, LOSS);
+        ad_case_absent(&c, PREDICTED);
+        if (what == 2) c.unlabelled = 3;
+        ad_case_add(list, c, quick, more);
+        ad_case_present(&c, PREDICTED);
+        ad_case_absent(&c, DLOGITS);
+        ad_case_add(list, c, quick, more);
+    }
+}
+
 static void add_softmax(ad_case_list *list) {
-    enum { LOGITS, LABELS, COUNTER, LOSS, DLOGITS, PREDICTED };
     static const struct {
         bool quick;
         int tasks, n, o, rounds, counter;
@@ -108,6 +134,7 @@ static void add_softmax(ad_case_list *list) {
         ad_case_absent(&other, LOSS);
         ad_case_absent(&other, PREDICTED);
         ad_case_add(list, other, sizes[s].quick, words);
+        add_soft_targets(list, &c, sizes[s].quick, words);
         for (int every = 3; every > 0; every -= 2) {
             other = c;
             other.unlabelled = every;

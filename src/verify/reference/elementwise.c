@@ -1,4 +1,4 @@
-/* Addition, constants, copies, and the step counter. */
+/* Addition, averages, constants, copies, and the step counter. */
 #include "verify/reference/internal.h"
 
 void ad_reference_ADD(const task_op *r) {
@@ -7,6 +7,14 @@ void ad_reference_ADD(const task_op *r) {
         add(&s, r->v[0][e]);
         add(&s, r->op->i[0] ? -r->v[1][e] : r->v[1][e]);
         put(r, 2, e, s.value, EPS * fabs(s.value));
+    }
+}
+
+void ad_reference_BLEND(const task_op *r) {
+    const double kept = r->op->f[0];
+    for (size_t e = 0; e < (size_t)r->g.c; e++) {
+        const double old = kept * r->v[1][e], fresh = (1 - kept) * r->v[0][e];
+        put(r, 1, e, old + fresh, 3 * EPS * (fabs(old) + fabs(fresh)) + 3 * FLUSHED);
     }
 }
 

@@ -14,6 +14,7 @@ typedef struct draws {
 static draws draw(const task_op *r, int n) {
     enum { COUNTER = 2, DRAW = 5 };
     const uint32_t key[2] = {(uint32_t)r->op->i[6], 0};
+    if (r->op->flags & AD_TURN) n /= 4;
     uint32_t step = r->v[COUNTER] ? (uint32_t)r->v[COUNTER][0] : 0, image = (uint32_t)(r->task * r->g.n + n);
     if (r->v[DRAW]) {
         step = (uint32_t)(int32_t)r->v[DRAW][r->task];
@@ -100,11 +101,17 @@ void ad_reference_GATHER(const task_op *r) {
         const bool flip = (r->op->flags & AD_FLIP) && !(d.colour[0] >> 31);
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++) {
-                const int column = flip ? g->w - 1 - q : q;
+                int row = p, column = q;
+                for (int quarter = 0; (r->op->flags & AD_TURN) && quarter < n % 4; quarter++) {
+                    const int turned = g->w - 1 - row;
+                    row = column;
+                    column = turned;
+                }
+                if (flip) column = g->w - 1 - column;
                 double v[3];
                 for (int ch = 0; ch < 3; ch++)
-                    v[ch] = r->op->i[4] == 2 ? resized(r, &d, picture, p, column, ch)
-                                             : shifted(r, &d, picture, p, column, ch);
+                    v[ch] = r->op->i[4] == 2 ? resized(r, &d, picture, row, column, ch)
+                                             : shifted(r, &d, picture, row, column, ch);
                 const double bound = jitter(r->op, &d, v, sample_bound(r->op));
                 for (int ch = 0; ch < 3; ch++) {
                     const double product = norm[ch] * v[ch];

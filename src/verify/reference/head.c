@@ -132,6 +132,53 @@ void ad_reference_MEAN_HEAD_BACK(const task_op *r) {
     put(r, 5, 0, scale.value, sum_bound(scale));
 }
 
+/* A row of logits at a temperature. z = (logit - largest)/T is off by 6|z| EPS, so that exp(z) has the relative error
+ * (6 + 10|z|) EPS; the rest is as below. */
+typedef struct softened {
+    const double *row;
+    double largest, temperature, total, error; /* error: the relative one of total */
+} softened;
+
+static double cooled(const softened *s, int o) { return (s->row[o] - s->largest) / s->temperature; }
+static double cooled_error(double z) { return (6 + 10 * fabs(z)) * EPS; }
+
+static softened soften(const double *row, int classes, double temperature) {
+    softened s = {.row = row, .largest = row[0], .temperature = temperature};
+    for (int o = 1; o < classes; o++) s.largest = fmax(s.largest, row[o]);
+    sum total = {0};
+    for (int o = 0; o < classes; o++) {
+        const double z = cooled(&s, o);
+        add(&total, exp(z));
+        s.error += exp(z) * cooled_error(z) + FLUSHED;
+    }
+    s.total = total.value;
+    s.error = (s.error + sum_bound(total)) / total.value;
+    return s;
+}
+
+/* softmax at the temperature, and its error. */
+static double softened_part(const softened *s, int o, double *error) {
+    const double z = cooled(s, o), p = exp(z) / s->total;
+    *error = p * (cooled_error(z) + s->error + DIVISION) + FLUSHED;
+    return p;
+}
+
+/* KL(q||p) = sum_o q (a - b) + log P - log Q, a and b being the teacher's and the own logits at the temperature. */
+static double divergence(const softened *own, const softened *teacher, int classes, double *error) {
+    sum apart = {0};
+    double terms_error = 0;
+    for (int o = 0; o < classes; o++) {
+        const double a = cooled(teacher, o), b = cooled(own, o);
+        add(&apart, exp(a) * (a - b));
+        terms_error += (exp(a) * cooled_error(a) + FLUSHED) * fabs(a - b) + exp(a) * 7 * EPS * (fabs(a) + fabs(b));
+    }
+    const double mean = apart.value / teacher->total, logs[] = {log(own->total), log(teacher->total)};
+    *error = (terms_error + sum_bound(apart)) / teacher->total + fabs(mean) * (teacher->error + DIVISION);
+    *error += own->error + teacher->error + 0x1p-20 + 6 * EPS * (logs[0] + logs[1]) +
+              4 * EPS * (fabs(mean) + logs[0] + logs[1]);
+    return mean + logs[0] - logs[1];
+}
+
 /* With z the largest logit taken off: e = exp(z) has the relative error (6 + 4|z|) EPS of exp and |z| EPS of the
  * subtraction; S = sum e inherits the mean of these weighted by e, and that of a sum; p = e/S adds both. log S: the
  * relative error of S, and 2^-21 or 3 ULP. Everything else is a sum. */
@@ -140,6 +187,8 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
     const double *logits = r->v[0];
     const int round = round_of(r, 2), row_of_round = (round * r->op->tasks + r->task) * g->n;
     const double *labels = r->v[1] ? r->v[1] + row_of_round : NULL, smoothing = r->op->f[0];
+    const double share = r->v[6] ? r->v[6][round * AD_MIX_COLUMNS + AD_MIX_SHARE] : 1;
+    const double taught = r->v[7] ? r->op->f[1] : 0, temperature = r->op->f[2];
     int counted = 0;
     for (int n = 0; labels && n < g->n; n++) counted += labels[n] >= 0;
     sum loss = {0};
@@ -168,19 +217,42 @@ void ad_reference_SOFTMAX_CE(const task_op *r) {
             s_error += exp(z) * (6 + 5 * fabs(z)) * EPS + FLUSHED;
         }
         s_error = (s_error + sum_bound(s)) / s.value;
+        softened own = {0}, teacher = {0};
+        if (r->v[7]) {
+            own = soften(row, g->o, temperature);
+            teacher = soften(r->v[7] + ((size_t)row_of_round + (size_t)n) * (size_t)g->o, g->o, temperature);
+        }
+        const double next = r->v[6] ? labels[(n + 1) % g->n] : labels[n];
+        const double target_error = (r->v[6] ? 7 : 4) * EPS;
         sum entropy = {0};
         add(&entropy, log(s.value));
         for (int o = 0; o < g->o; o++) {
             const double z = row[o] - row[best], p = exp(z) / s.value;
-            const double target = (labels[n] == o ? 1 - smoothing : 0) + smoothing / g->o;
+            const double chosen = (labels[n] == o ? share : 0) + (next == o ? 1 - share : 0);
+            const double target = (1 - smoothing) * chosen + smoothing / g->o;
             add(&entropy, -target * z);
-            put(r, 4, at2(n, o, g->o), (p - target) / counted,
-                (p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + 4 * EPS * (p + target) +
-                 DIVISION * fabs(p - target)) /
-                    counted);
+            double d = p - target, d_size = p + target;
+            double d_error = p * ((6 + 5 * fabs(z)) * EPS + s_error + DIVISION) + FLUSHED + target_error * d_size;
+            if (r->v[7]) {
+                double v_error = 0, q_error = 0;
+                const double v = softened_part(&own, o, &v_error), q = softened_part(&teacher, o, &q_error);
+                d = (1 - taught) * d + taught * temperature * (v - q);
+                d_size = (1 - taught) * d_size + taught * temperature * (v + q);
+                d_error = (1 - taught) * d_error + taught * temperature * (v_error + q_error) + 6 * EPS * d_size;
+            }
+            put(r, 4, at2(n, o, g->o), d / counted, (d_error + DIVISION * fabs(d)) / counted);
         }
-        loss_error += sum_bound(entropy) + s_error + 0x1p-21 + 6 * EPS * log(s.value);
-        add(&loss, entropy.value);
+        double row_loss = entropy.value;
+        double row_error = sum_bound(entropy) + s_error + 0x1p-21 + 6 * EPS * log(s.value);
+        if (r->v[7]) {
+            double error = 0;
+            const double soft = temperature * temperature * divergence(&own, &teacher, g->o, &error);
+            const double size = (1 - taught) * fabs(row_loss) + taught * fabs(soft);
+            row_error = (1 - taught) * row_error + taught * temperature * temperature * error + 6 * EPS * size;
+            row_loss = (1 - taught) * row_loss + taught * soft;
+        }
+        loss_error += row_error;
+        add(&loss, row_loss);
     }
     const double rows = fmax(counted, 1), mean = loss.value / rows;
     if (labels)

@@ -1,4 +1,4 @@
-/* FILL, COPY, ADD, ADVANCE. */
+/* FILL, COPY, BLEND, ADD, ADVANCE. */
 #include "vk/kernels/lower.h"
 #include "shaders/abi.h"
 
@@ -15,6 +15,11 @@ static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant,
     case AD_OP_COPY:
         kernel = AD_VK_COPY;
         push.a_begin = op->i[0];
+        push.a_task = ad_vk_stride(plan, op, 0);
+        push.y_task = ad_vk_stride(plan, op, 1);
+        break;
+    case AD_OP_BLEND:
+        kernel = AD_VK_BLEND;
         push.a_task = ad_vk_stride(plan, op, 0);
         push.y_task = ad_vk_stride(plan, op, 1);
         break;
@@ -42,5 +47,6 @@ static bool lower_advance(const ad_plan *plan, const ad_op *op, int variant, con
 
 const ad_vk_lowering ad_vk_lowering_FILL = {.lower = lower_elementwise, .variants = {"vec4"}};
 const ad_vk_lowering ad_vk_lowering_COPY = {.lower = lower_elementwise, .variants = {"vec4"}};
+const ad_vk_lowering ad_vk_lowering_BLEND = {.lower = lower_elementwise, .variants = {"vec4"}};
 const ad_vk_lowering ad_vk_lowering_ADD = {.lower = lower_elementwise, .variants = {"vec4"}};
 const ad_vk_lowering ad_vk_lowering_ADVANCE = {.lower = lower_advance, .variants = {"single"}};

@@ -176,6 +176,25 @@ static bool lower_mean_head_back(const ad_plan *plan, const ad_op *op, int varia
     return true;
 }
 
+/* A launch of head_softmax_ce.comp for loss and dlogits, for predicted, or for all of them. */
+static void add_softmax(const ad_op *op, const struct ad_push_softmax *push, const ad_vk_caps *caps, bool targets,
+                        bool predicted, ad_vk_recipe *out) {
+    enum { COUNTER = 2, LOSS, DLOGITS, PREDICTED, MIX, TEACHER };
+    ad_vk_launch *l = ad_vk_add(out, op, AD_VK_SOFTMAX_CE, push, sizeof *push);
+    const bool loss = targets && op->t[LOSS] >= 0, mix = targets && op->t[MIX] >= 0;
+    l->bind[3] = loss ? AD_VK_SCRATCH : -1;
+    l->scratch_write = loss;
+    l->bind[5] = mix ? MIX : PREDICTED;
+    l->bind[6] = TEACHER;
+    ad_vk_spec(l, op->t[COUNTER] >= 0);
+    ad_vk_spec(l, loss);
+    ad_vk_spec(l, targets && op->t[DLOGITS] >= 0);
+    ad_vk_spec(l, predicted && op->t[PREDICTED] >= 0);
+    ad_vk_spec(l, mix);
+    ad_vk_spec(l, targets && op->t[TEACHER] >= 0);
+    ad_vk_items(l, caps, (size_t)op->g.n, op->tasks);
+}
+
 static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, const ad_vk_caps *caps,
                              ad_vk_recipe *out) {
     const bool loss = op->t[3] >= 0, dlogits = op->t[4] >= 0;
@@ -188,17 +207,16 @@ static bool lower_softmax_ce(const ad_plan *plan, const ad_op *op, int variant, 
         .rounds = AD_MAX(op->i[7], 1),
         .tasks = op->tasks,
         .smoothing = op->f[0],
+        .taught = op->f[1],
+        .temperature = op->f[2],
     };
-    ad_vk_launch *l = ad_vk_add(out, op, AD_VK_SOFTMAX_CE, &push, sizeof push);
-    ad_vk_spec(l, op->t[2] >= 0);
-    for (int role = 3; role < 6; role++) ad_vk_spec(l, op->t[role] >= 0);
-    ad_vk_items(l, caps, (size_t)op->g.n, op->tasks);
+    const bool targets = loss || dlogits, apart = targets && op->t[6] >= 0; /* mix */
+    add_softmax(op, &push, caps, targets, !apart, out);
+    if (apart && op->t[5] >= 0) add_softmax(op, &push, caps, false, true, out);
     if (!loss) return true;
 
     out->scratch_bytes = (size_t)op->tasks * (size_t)op->g.n * 4;
-    l->bind[6] = AD_VK_SCRATCH;
-    l->scratch_write = true;
-    l = ad_vk_add(out, op, AD_VK_SOFTMAX_LOSS, &push, sizeof push);
+    ad_vk_launch *l = ad_vk_add(out, op, AD_VK_SOFTMAX_LOSS, &push, sizeof push);
     ad_vk_spec(l, op->t[2] >= 0);
     l->bind[6] = AD_VK_SCRATCH;
     l->scratch_read = true;
