@@ -213,7 +213,7 @@ START_TEST(test_interrupts_everywhere) {
     const int polls = w.polls;
     ck_assert_int_gt(polls, 8);
     p.resume = true;
-    for (int at = 1; at <= polls; at += 2) {
+    for (int at = 1; at <= polls; at += 3) {
         w = (watch){.stop = at};
         const adatom_status status = adatom_metatrain(device, base, &p, NULL);
         if (status == ADATOM_OK) { /* how often it is asked depends on which lane takes which task */
