@@ -112,6 +112,15 @@ struct ad_push_affine_pool_sums { /* parts as in ad_push_affine_sums, of runs of
     AD_FLOAT slope;
 };
 
+struct ad_push_drop_mask {
+    AD_INT mask_task, images, h, w, channels4, side, ramp;
+    AD_UINT seed, stream, chance; /* chance: ad_op_drop_chance */
+};
+
+struct ad_push_drop_apply {
+    AD_INT x_task, mask_task, stats_task, y_task, channels4, elements4;
+};
+
 struct ad_push_layer_norm {
     AD_INT x_task, gamma_task, beta_task, y_task, stats_task, positions;
     AD_FLOAT epsilon;

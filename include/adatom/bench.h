@@ -67,9 +67,9 @@ ADATOM_API adatom_status adatom_check_device(adatom_device *device, const adatom
  *     atoms-first-fused                  forward, dx: both stages in one operation; not with groups
  *   depthwise/PASS/C/K[sS]/SIZE/bN[tT]   C channels, K x K taps, stride S: forward (with a norm and relu6), dx, dw
  *   op/NAME/C/SIZE/bN[tT]                affine, affine-back, affine-sums (each also with another activation than relu:
- *                                        affine-gelu), bn-stats, add, blend, copy, mix, max-pool, max-pool-back,
- *                                        average-pool, average-pool-back, layer-norm, layer-norm-back,
- *                                        layer-norm-sums, channel-scale, channel-scale-back
+ *                                        affine-gelu), bn-stats, add, blend, copy, mix, drop-mask, drop-apply,
+ *                                        max-pool, max-pool-back, average-pool, average-pool-back, layer-norm,
+ *                                        layer-norm-back, layer-norm-sums, channel-scale, channel-scale-back
  *   head/NAME/FxW/bN[tT]                 F features, W classes: linear, linear-dx, linear-dw, class-mean,
  *                                        class-mean-back, mean-head, mean-head-back, row-norm, softmax-ce,
  *                                        softmax-ce-soft (of mixed pictures, with a teacher)

@@ -149,7 +149,8 @@ enum {
     AD_STREAM_HEAD,
     AD_STREAM_SHAPES,
     AD_STREAM_CHECK,
-    AD_STREAM_ADAPTER
+    AD_STREAM_ADAPTER,
+    AD_STREAM_DROP
 };
 
 /* The 64-bit hash XXH3 of bytes; ad_hash_hex writes it as 16 hexadecimal digits and a NUL. */

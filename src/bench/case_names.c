@@ -317,6 +317,8 @@ static const struct {
     {"add", AD_OP_ADD},
     {"blend", AD_OP_BLEND},
     {"mix", AD_OP_MIX},
+    {"drop-mask", AD_OP_DROP_MASK},
+    {"drop-apply", AD_OP_DROP_APPLY},
     {"copy", AD_OP_COPY},
     {"max-pool", AD_OP_POOL},
     {"max-pool-back", AD_OP_POOL_BACK},
@@ -390,6 +392,10 @@ static bool parse_op(const parts *p, ad_bench_case *out) {
     if (kind == AD_OP_LAYER_NORM) step->op.f[0] = 1e-6f;
     if (kind == AD_OP_BLEND) step->op.f[0] = 0.999f;
     if (kind == AD_OP_MIX) step->op.i[7] = 1;
+    if (kind == AD_OP_DROP_MASK) {
+        step->op.i[0] = AD_MIN(size, 5);
+        step->op.f[0] = 0.1f;
+    }
     return true;
 }
 

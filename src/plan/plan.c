@@ -1,6 +1,7 @@
 #include "plan/activation.h"
 #include "plan/plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -198,6 +199,8 @@ size_t ad_op_elements(const ad_op *op, int role) {
         SET(out * c, out * c / 4, out * c, op->t[4] >= 0 ? 3 * c : c, in * c, in * c, in * c);
         break;
     case AD_OP_AFFINE_POOL_SUMS: SET(in * c, out * c, out * c / 4, out * c, 2 * c, 2 * c); break;
+    case AD_OP_DROP_MASK: SET(1, in * c); break;
+    case AD_OP_DROP_APPLY: SET(in * c, in * c, 2 * c, in * c); break;
     case AD_OP_LAYER_NORM: SET(in * c, c, c, in * c, in * 2); break;
     case AD_OP_LAYER_NORM_BACK: SET(in * c, c, in * 2, in * c, in * c); break;
     case AD_OP_LAYER_NORM_SUMS: SET(in * c, in * 2, in * c, 2 * c); break;
@@ -258,6 +261,8 @@ double ad_op_flops(const ad_op *op) {
     case AD_OP_AFFINE_BACK:
     case AD_OP_AFFINE_POOL:
     case AD_OP_AFFINE_POOL_BACK: return 2 * t * in * g->c;
+    case AD_OP_DROP_MASK: return 32 * t * in * g->c; /* a quarter of a philox each */
+    case AD_OP_DROP_APPLY: return 2 * t * in * g->c;
     case AD_OP_LAYER_NORM: return 8 * t * in * g->c;
     case AD_OP_LAYER_NORM_BACK: return 11 * t * in * g->c;
     case AD_OP_LAYER_NORM_SUMS: return 5 * t * in * g->c;
@@ -290,6 +295,11 @@ double ad_op_bytes(const ad_plan *plan, const ad_op *op) {
 bool ad_op_has_epilogue(const ad_op *op) {
     enum { COEF = 4, RESIDUAL = 5 };
     return op->kind == AD_OP_CONV && (op->t[COEF] >= 0 || op->t[RESIDUAL] >= 0 || op->i[0] != AD_ACT_NONE);
+}
+
+uint32_t ad_op_drop_chance(const ad_op *op) {
+    const double h = op->g.h, w = op->g.w, b = op->i[0];
+    return (uint32_t)ceil(0x1p24 * (double)op->f[0] * (h * w) / (b * b * ((h - b + 1) * (w - b + 1))));
 }
 
 int ad_op_act(const ad_op *op) {

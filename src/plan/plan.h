@@ -188,6 +188,8 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan);
 size_t ad_op_elements(const ad_op *op, int role);
 /* Whether y of a CONV is more than the sum: coef, residual or an activation is there. */
 bool ad_op_has_epilogue(const ad_op *op);
+/* gamma of DROP_MASK in units of 2^-24, at most 2^24. */
+uint32_t ad_op_drop_chance(const ad_op *op);
 /* Floating-point operations (a multiply-add counts 2) and least bytes moved by one run of op, all tasks. */
 double ad_op_flops(const ad_op *op);
 double ad_op_bytes(const ad_plan *plan, const ad_op *op);

@@ -118,6 +118,17 @@ static adatom_status check_copy(adatom_context *ctx, const ad_op *op, int number
     return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (copy) cannot begin at element %d", number, (int)op->i[0]);
 }
 
+static adatom_status check_blocks(adatom_context *ctx, const ad_op *op, int number) {
+    const ad_geometry *g = &op->g;
+    if (op->kind != AD_OP_DROP_MASK || (op->i[0] >= 1 && op->i[0] <= g->h && op->i[0] <= g->w && op->i[1] >= 0 &&
+                                        g->c % 4 == 0 && op->f[0] >= 0 && op->f[0] <= 1))
+        return ADATOM_OK;
+    return ad_fail(ctx, ADATOM_USAGE,
+                   "plan: operation %d (drop-mask) cannot drop %g of %dx%d pixels, %d channels, in blocks of side %d, "
+                   "over %d steps",
+                   number, (double)op->f[0], (int)g->h, (int)g->w, (int)g->c, (int)op->i[0], (int)op->i[1]);
+}
+
 static adatom_status check_teacher(adatom_context *ctx, const ad_op *op, int number) {
     enum { TEACHER = 7 };
     if (op->kind != AD_OP_SOFTMAX_CE || op->t[TEACHER] < 0 || op->f[2] > 0) return ADATOM_OK;
@@ -220,6 +231,7 @@ adatom_status ad_plan_validate(adatom_context *ctx, const ad_plan *plan) {
         }
         adatom_status status = check_copy(ctx, op, i);
         if (status == ADATOM_OK) status = check_teacher(ctx, op, i);
+        if (status == ADATOM_OK) status = check_blocks(ctx, op, i);
         if (status == ADATOM_OK) status = check_windows(ctx, op, i);
         if (status == ADATOM_OK) status = check_convolution(ctx, op, i);
         if (status == ADATOM_OK) status = check_flags(ctx, op, i);

@@ -78,6 +78,9 @@ static float number_of(const ad_case *c, int role, size_t e, bool integers, ad_r
     /* Too large for a result in half precision. */
     if (kind == AD_OP_CONV && c->half && ad_case_role_is(kind, role, "bias") && e % 4 == 1)
         return any < 0 ? -7e4f : 7e4f;
+    /* Some channels are dropped as a whole. */
+    if (ad_case_role_is(kind, role, "mask")) return ad_random_below(random, 4) ? 1 : 0;
+    if (kind == AD_OP_DROP_APPLY && ad_case_role_is(kind, role, "stats")) return e % 5 == 2 ? 0 : positive / 4;
     if (ad_case_role_is(kind, role, "schedule")) return 0.02f + 0.9f * ad_random_uniform(random);
     if (ad_case_role_is(kind, role, "mix")) return mixture(&c->op.g, e, integers, random);
     if (ad_case_role_is(kind, role, "teacher")) return integers ? any : 30 * any;

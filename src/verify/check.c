@@ -243,6 +243,8 @@ static bool exact_on_integers(const ad_op *op) {
     case AD_OP_ADVANCE:
     case AD_OP_FILL:
     case AD_OP_BLEND:
+    case AD_OP_DROP_MASK:
+    case AD_OP_DROP_APPLY:
     case AD_OP_LAYER_NORM:
     case AD_OP_LAYER_NORM_BACK:
     case AD_OP_LAYER_NORM_SUMS:

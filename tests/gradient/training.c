@@ -1,5 +1,5 @@
 /* What training has besides layers: the loss with each kind of target, against central differences; pictures that are
- * turned. The reference alone, in double precision. */
+ * turned; blocks that are dropped. The reference alone, in double precision. */
 #include "tests/gradient/pairs.h"
 
 #include <math.h>
@@ -122,12 +122,91 @@ START_TEST(turned_pictures) {
 }
 END_TEST
 
+/* The share of numbers that are dropped, and that they are whole blocks. */
+START_TEST(dropped_blocks) {
+    static const struct {
+        int side, ramp, step;
+        float rate;
+        double least, most; /* blocks overlap, so that it is less than the rate */
+    } drops[] = {{1, 0, 1, 0.2f, 0.19, 0.21},  {3, 0, 2, 0.1f, 0.085, 0.101}, {5, 0, 3, 0.3f, 0.23, 0.3},
+                 {1, 10, 5, 0.4f, 0.19, 0.21}, {2, 8, 0, 0.5f, 0, 0},         {1, 10, 50, 0.4f, 0.39, 0.41}};
+    const int b = drops[_i].side;
+    ad_op op = make_op(AD_OP_DROP_MASK, (ad_geometry){.n = 8, .h = 11, .w = 10, .c = 12});
+    const ad_geometry *g = &op.g;
+    op.i[0] = b;
+    op.i[1] = drops[_i].ramp;
+    op.f[0] = drops[_i].rate;
+    ad_random random = ad_random_make(1, AD_STREAM_CHECK, 4);
+    ad_reference_role counter = make_role(1, &random), mask = make_role(ad_op_elements(&op, 1), &random);
+    counter.stride = 0;
+    counter.value[0] = drops[_i].step;
+    run(op, counter, mask, absent, absent, absent, absent);
+    double dropped = 0;
+    for (size_t e = 0; e < mask.count; e++) dropped += mask.value[e] == 0;
+    dropped /= (double)mask.count;
+    ck_assert_msg(dropped >= drops[_i].least && dropped <= drops[_i].most, "%g dropped", dropped);
+    for (int n = 0; n < TASKS * g->n; n++)
+        for (int at = 0; at < g->h * g->w * g->c; at++) {
+            const double *channel = mask.value + n * g->h * g->w * g->c + at % g->c;
+            const int h = at / g->c / g->w, w = at / g->c % g->w;
+            if (channel[(h * g->w + w) * g->c] != 0) continue;
+            bool whole = false; /* some block around it is */
+            for (int corner = 0; corner < b * b; corner++) {
+                const int top = h - corner / b, left = w - corner % b;
+                bool clear = top >= 0 && left >= 0 && top + b <= g->h && left + b <= g->w;
+                for (int e = 0; clear && e < b * b; e++)
+                    clear = channel[((top + e / b) * g->w + left + e % b) * g->c] == 0;
+                whole = whole || clear;
+            }
+            ck_assert(whole);
+        }
+    ad_free(counter.value);
+    ad_free(mask.value);
+}
+END_TEST
+
+/* The mean of a channel of one number stays what it is, and the derivative is the operation itself. */
+START_TEST(what_is_not_dropped) {
+    enum { X, MASK, STATS, Y };
+    ad_op stats = make_op(AD_OP_BN_STATS, geometry(1, 1, 0, 1)), op = make_op(AD_OP_DROP_APPLY, stats.g);
+    const size_t c = (size_t)op.g.c;
+    ad_random random = ad_random_make(2, AD_STREAM_CHECK, 4);
+    arrays a = make_arrays(&op, &random);
+    double *x = a.role[X].value, *mask = a.role[MASK].value, *y = a.role[Y].value;
+    for (size_t e = 0; e < a.role[MASK].count; e++) mask[e] = ad_random_below(&random, 3) > 0;
+    run(stats, a.role[MASK], a.role[STATS], absent, absent, absent, absent);
+    ad_reference_role dy = make_role(a.role[Y].stride, &random), gradient = make_role(a.role[X].stride, &random);
+    run(op, dy, a.role[MASK], a.role[STATS], gradient, absent, absent);
+    for (size_t e = 0; e < a.role[X].count; e += 3) {
+        const double h = 1e-3, start = x[e];
+        x[e] = start + h;
+        const double above = weighted_output(&op, &a, Y, &dy);
+        x[e] = start - h;
+        const double below = weighted_output(&op, &a, Y, &dy);
+        x[e] = start;
+        assert_close("drop-apply", e, gradient.value[e], (above - below) / (2 * h), fabs(gradient.value[e]), 1e-9);
+    }
+    for (size_t e = 0; e < a.role[X].count; e++) x[e] = (double)(e % c) + 1;
+    ad_reference_run(&op, a.role);
+    for (size_t ch = 0; ch < c; ch++) {
+        double mean = 0;
+        for (size_t e = ch; e < a.role[Y].stride; e += c) mean += y[e] * (double)c / (double)a.role[Y].stride;
+        assert_close("mean", ch, mean, (double)ch + 1, 1, 1e-12);
+    }
+    ad_free(dy.value);
+    ad_free(gradient.value);
+    clear(&a);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gradient_training");
     TCase *tests = tcase_create("all");
     tcase_add_loop_test(tests, cross_entropy, 0, 8);
     tcase_add_test(tests, losses_of_soft_targets);
     tcase_add_loop_test(tests, turned_pictures, 0, 8);
+    tcase_add_loop_test(tests, dropped_blocks, 0, 6);
+    tcase_add_test(tests, what_is_not_dropped);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_NOFORK);
 }

@@ -207,6 +207,8 @@ START_TEST(cases_are_verified_and_timed) {
                                         "op/max-pool-back/8/9/b2",
                                         "op/blend/8/9/b2",
                                         "op/mix/4/9/b2",
+                                        "op/drop-mask/8/9/b2",
+                                        "op/drop-apply/8/9/b2",
                                         "head/softmax-ce/64x5/b5",
                                         "head/softmax-ce-soft/64x5/b5",
                                         "head/mean-head-back/64x5/b5",

@@ -4,6 +4,7 @@
 #include "plan/plan.h"
 #include "tests/run_suite.h"
 
+#include <math.h>
 #include <string.h>
 
 static adatom_context *ctx;
@@ -41,6 +42,7 @@ static ad_op *add(int kind) {
         op->i[2] = op->i[3] = 4;
     }
     if (kind == AD_OP_GATHER_ROWS) op->i[1] = 4;
+    if (kind == AD_OP_DROP_MASK) op->i[0] = 3;
     if (kind == AD_OP_SOFTMAX_CE) op->f[2] = 1; /* the teacher's temperature */
     if (kind == AD_OP_TASK_SUM) {
         op->i[0] = TASKS;
@@ -393,6 +395,33 @@ START_TEST(turned_pictures_are_square) {
 }
 END_TEST
 
+START_TEST(blocks_that_are_dropped) {
+    ad_op *op = add(AD_OP_DROP_MASK);
+    static const struct {
+        int side, ramp;
+        float rate;
+    } wrong[] = {{0, 0, 0.1f}, {5, 0, 0.1f}, {2, -1, 0.1f}, {2, 0, -0.1f}, {2, 0, 1.5f}, {2, 0, NAN}};
+    for (size_t i = 0; i < AD_COUNT(wrong); i++) {
+        op->i[0] = wrong[i].side;
+        op->i[1] = wrong[i].ramp;
+        op->f[0] = wrong[i].rate;
+        refused("operation 0 (drop-mask) cannot drop ");
+    }
+    op->f[0] = 0.5f;
+    op->i[0] = 4;
+    OK(ad_plan_validate(ctx, plan));
+    /* The rate is that of all numbers, whatever the blocks: of one block it is the chance of this. */
+    ck_assert_uint_eq(ad_op_drop_chance(op), 1 << 23);
+    op->i[0] = 1;
+    ck_assert_uint_eq(ad_op_drop_chance(op), 1 << 23);
+    op->i[0] = 2; /* 0.5/4 * 16/9, rounded up */
+    ck_assert_uint_eq(ad_op_drop_chance(op), 3728271);
+    op->f[0] = 1;
+    op->i[0] = 1;
+    ck_assert_uint_eq(ad_op_drop_chance(op), 1 << 24);
+}
+END_TEST
+
 START_TEST(targets_of_mixtures_and_teachers) {
     enum { ROUNDS = 5, MIX = 6, TEACHER };
     ad_op *op = add(AD_OP_SOFTMAX_CE);
@@ -436,6 +465,7 @@ int main(void) {
     tcase_add_test(tests, copies_that_begin_late);
     tcase_add_test(tests, sums_over_tasks);
     tcase_add_test(tests, turned_pictures_are_square);
+    tcase_add_test(tests, blocks_that_are_dropped);
     tcase_add_test(tests, targets_of_mixtures_and_teachers);
     suite_add_tcase(suite, tests);
     return run_suite(suite, CK_FORK_GETENV);
