@@ -1,6 +1,6 @@
 /* y[e] = value, or `other` of one element (INPUTS 0, FILL), a[a_begin + e] (INPUTS 1, COPY), value*y[e] + (1 -
- * value)*a[e] (INPUTS 1, BLEND) or a[e] + b[e] (INPUTS 2, ADD), e < count, per task. y of ADD may be a: IN_PLACE then
- * says so, and its own binding is not used (abi_other.h).
+ * value)*a[e] (INPUTS 1, BLEND) or a[e] + value*b[e] (INPUTS 2, ADD, value 1 or -1), e < count, per task. y of ADD may
+ * be a: IN_PLACE then says so, and its own binding is not used (abi_other.h).
  * Layout: 4 floats an invocation; task strides are multiples of 4 floats, count is any number (lib/tail.glsl).
  * Grid: lib/grid.glsl, ceil(count/4) items a task. Bytes: 4*count*(INPUTS + 1) a task, 12*count of BLEND.
  * Reference: FILL, COPY, BLEND, ADD. */
@@ -39,7 +39,7 @@ void main() {
     value = p.value * LOAD4(y, at_y, left) + (1.0 - p.value) * value;
 #endif
 #if INPUTS == 2
-    value += LOAD4(b, task * uint(p.b_task) + begin, left);
+    value += p.value * LOAD4(b, task * uint(p.b_task) + begin, left);
 #endif
 #if INPUTS == 2
     if (IN_PLACE) {

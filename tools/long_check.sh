@@ -74,6 +74,10 @@ thread() {
     small="--tasks 6 --query 4 --steps 3"
     try pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 1 --device cpu --no-cache \
         --output "$run/model.safetensors"
+    for kind in "--distance cosine" "--meta maml --inner full --head linear --head-init model" "--meta reptile --inner atoms+norm --tasks-at-once 2"; do
+        try metatrain --from "$run/model.safetensors" --data builtin:shapes/base --per-class 20 --way 3 --query 4 --epochs 1 --epoch-tasks 8 $kind \
+            --val builtin:shapes/val --val-tasks 6 --device cpu --no-cache --output "$run/meta.safetensors"
+    done
     try episodes --model "$run/model.safetensors" $data $small --device cpu --adapt centroid,head,atoms,norm,lora,full,logistic,lda,knn,bd-cspn,simpleshot
     "$root/build-tsan/tests/e2e/shapes" "$run/few" 5 0 5 16 || status=1
     "$root/build-tsan/tests/e2e/shapes" "$run/new" 5 20 8 16 || status=1

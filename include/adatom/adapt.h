@@ -29,17 +29,20 @@ typedef struct adatom_method {
     /* sgd: momentum in [0, 1), dampening in [0, 1]; 0: 0.9 and none. adam: beta1 and beta2, in [0, 1); 0: 0.9 and
      * 0.999. */
     float momentum, dampening;
-    bool nesterov;              /* sgd uses Nesterov's momentum */
-    float weight_decay;         /* 0..100; applies to everything that adapts but norms */
-    float label_smoothing;      /* in [0, 1); of the support labels */
-    adatom_head head;           /* classifier of the methods that train one */
-    adatom_head_init head_init; /* start of that classifier; default: means */
-    float cosine_scale;         /* factor of cosine heads, 1e-6..1000; 0: 10 */
-    adatom_distance distance;   /* of method centroid */
-    adatom_bn bn;               /* statistics of batch norm */
-    adatom_conv conv;           /* how decomposed layers are computed */
-    uint64_t seed;              /* of random heads and low-rank adapters */
-    int tasks_at_once;          /* episodes that adapt at the same time; 0: as many as are useful and fit the device */
+    bool nesterov;         /* sgd uses Nesterov's momentum */
+    float weight_decay;    /* 0..100; applies to everything that adapts but norms */
+    float label_smoothing; /* in [0, 1); of the support labels */
+    adatom_head head;      /* classifier of the methods that train one */
+    /* Start of that classifier. means (default): the directions of the class means; zero: not of a cosine; random:
+     * drawn from `seed`; model: the model's own, as adatom_metatrain() learns one, which must have as many classes as
+     * the task (USAGE). */
+    adatom_head_init head_init;
+    float cosine_scale;       /* factor of cosine heads, 1e-6..1000; 0: 10 */
+    adatom_distance distance; /* of method centroid */
+    adatom_bn bn;             /* statistics of batch norm */
+    adatom_conv conv;         /* how decomposed layers are computed */
+    uint64_t seed;            /* of random heads and low-rank adapters */
+    int tasks_at_once;        /* episodes that adapt at the same time; 0: as many as are useful and fit the device */
     /* Most bytes of device memory for tensors; 0: half of what the device has free, more if one task needs it. */
     size_t memory_bytes;
     adatom_procedure procedure; /* a published procedure, which decides the settings above */

@@ -112,8 +112,8 @@ ADATOM_CHOICE(adatom_optimizer, ADATOM_OPTIMIZER_LIST);
     X(ADATOM_HEAD_COSINE, "cosine")
 ADATOM_CHOICE(adatom_head, ADATOM_HEAD_LIST);
 
-/* Where that classifier starts: at zero, at random (as torch.nn.Linear does), or at the directions of the class means
- * (the default). */
+/* Where that classifier starts: at zero, at random (as torch.nn.Linear does), at the directions of the class means (the
+ * default), or at the classifier that the model has. */
 #define ADATOM_HEAD_INIT_LIST(X)                                                                                       \
     X(ADATOM_HEAD_INIT_DEFAULT, "default")                                                                             \
     X(ADATOM_HEAD_INIT_ZERO, "zero")                                                                                   \

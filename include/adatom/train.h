@@ -96,12 +96,15 @@ typedef struct adatom_metatrain_params {
      * both; nothing adapts to a task. maml: first-order MAML; anil: the same where only the classifier adapts; reptile:
      * how far the steps go stands in place of the gradient, for what they change. */
     adatom_meta meta;
-    adatom_distance distance; /* of protonet. cosine: times a scale that is learned, at first cosine_scale */
+    adatom_distance distance; /* of protonet alone. cosine: times a scale that is learned, at first cosine_scale */
     float cosine_scale;       /* as of adatom_method */
-    /* What adapts to a task, and how: atoms (default), head, cosine, norm, atoms+norm or full, and of this the members
-     * steps (0: 5), lr, lr_atoms, lr_norm, lr_full (0: 0.01), head, cosine_scale, head_init (means (default), which is
-     * made anew in every task, or model: a classifier that is learned), layers, last, optimizer (0: sgd), momentum (0:
-     * none), dampening, nesterov and weight_decay. NULL: every default. Not used by protonet. */
+    /* What adapts to a task, and how: atoms (default), head, cosine, norm, atoms+norm or full (with anil: cosine, the
+     * default, or head), and of this the members steps (0: 5), lr, lr_atoms, lr_norm, lr_full (0: 0.01), head,
+     * cosine_scale, head_init, layers, last, optimizer (0: sgd), momentum (0: none), dampening, nesterov, weight_decay
+     * and conv. head_init means (default): the classifier is made anew in every task, and its start has no gradient;
+     * model: it starts from one that is learned and is part of the model. That is the one of `from` where it has `way`
+     * classes, else a new one, which is zero, or, where the head is a cosine, random. USAGE: a procedure, label noise,
+     * label smoothing, or a policy of batch norm. NULL: every default; with protonet it must be NULL. */
     const adatom_method *inner;
     /* Episodes of training: way 2..1000, 0: 5; shot, 0: 1; query pictures of each class, 0: 15. */
     int way, shot, query;
@@ -123,14 +126,14 @@ typedef struct adatom_metatrain_params {
     uint32_t augment; /* ADATOM_AUGMENT flags; 0: shift and flip */
     int shift;        /* as in adatom_pretrain_params */
     uint64_t seed;    /* of start, episodes and augmentation */
-    /* Classes to validate on after each epoch, by episodes adapted as the inner method says (protonet: class means;
-     * statistics of norms that are a task's: of the support set); NULL: no validation. */
+    /* Classes to validate on after each epoch, by episodes of `shot` support and 15 query pictures a class; NULL: no
+     * validation. They adapt as the inner method says, where norms is task with the statistics of their support set;
+     * protonet: class means with the running statistics. */
     const adatom_dataset *validation;
     int validation_tasks; /* 1..ADATOM_EPISODES_MOST; 0: 200 */
     int validation_way;   /* 0: 5; a head that is learned has that of training */
-    int tasks_at_once;  /* tasks that the device works on at a time, as far as this divides meta_batch; 0: all that fit
-                         */
-    const char *output; /* these as in adatom_pretrain_params */
+    int tasks_at_once;    /* tasks of a step that the device works on at a time, at most; 0: all that fit */
+    const char *output;   /* these as in adatom_pretrain_params */
     const char *checkpoint;
     int checkpoint_seconds;
     bool resume, restart;

@@ -39,6 +39,10 @@ AD_CLONES static void add_block(float *y, const float *a, const float *b, size_t
     for (size_t i = 0; i < count; i++) y[i] = a[i] + b[i];
 }
 
+AD_CLONES static void subtract_block(float *y, const float *a, const float *b, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = a[i] - b[i];
+}
+
 AD_CLONES static void blend_block(float *y, const float *x, float kept, size_t count) {
     const float fresh = 1 - kept;
     for (size_t i = 0; i < count; i++) y[i] = kept * y[i] + fresh * x[i];
@@ -58,7 +62,7 @@ static void run_add(const ad_cpu_call *call) {
         const size_t at = item % blocks * BLOCK;
         const float *a = ad_cpu_at(call, 0, task), *b = ad_cpu_at(call, 1, task);
         float *y = ad_cpu_at(call, 2, task);
-        add_block(y + at, a + at, b + at, AD_MIN((size_t)BLOCK, count - at));
+        (call->op->i[0] ? subtract_block : add_block)(y + at, a + at, b + at, AD_MIN((size_t)BLOCK, count - at));
     }
 }
 

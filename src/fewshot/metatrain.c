@@ -1,6 +1,7 @@
 /* Meta-training: episodes of base classes teach what all tasks have in common (docs/methods.md, "Meta-training"). The
  * tasks of a step are those of one or more groups that the device works on at once; how many makes no difference. */
 #include "fewshot/metatrain.h"
+#include "fewshot/task_start.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,17 @@ enum { STEPS_AT_ONCE = 50 };
 static bool prototypes(const ad_metatraining *t) { return t->p.meta == ADATOM_META_PROTONET; }
 
 /* ---- preparing ---- */
+
+/* A learned cosine classifier that is not taken from another model starts at random: zero has no direction. */
+static void start_cosine_head(ad_metatraining *t) {
+    const adatom_model *model = t->run.model;
+    const ad_param *p = t->learned ? &model->net.params[model->net.head] : NULL;
+    if (!p || t->settings.head != AD_HEAD_COSINE) return;
+    float *weights = model->values + p->offset;
+    for (size_t i = 0; i < p->count; i++)
+        if (weights[i] != 0) return;
+    ad_draw_head(t->network.seed, 0, model->net.features, weights, p->count);
+}
 
 static adatom_status make_model(ad_metatraining *t) {
     ad_training *run = &t->run;
@@ -21,6 +33,7 @@ static adatom_status make_model(ad_metatraining *t) {
         AD_TRY(ad_model_inherit(run->model, t->p.from));
         ad_model_copy_values(run->model, t->p.from);
     }
+    start_cosine_head(t);
     if (run->info.image_size < run->model->net.image_size)
         AD_TRY(ad_fail(run->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
                        run->info.image_size, run->model->net.image_size));
@@ -85,19 +98,19 @@ static adatom_status plan_training(ad_metatraining *t) {
     ad_session *s = &t->run.session;
     const ad_build_params build = build_of(t);
     const int most = t->p.meta_batch;
-    const size_t allowed = ad_memory_allowed(t->run.device->engine, t->p.memory_bytes);
+    const size_t limit = t->p.memory_bytes;
     ad_tasks_wanted wanted = {.tasks = t->p.tasks_at_once ? AD_MIN(t->p.tasks_at_once, most) : most,
                               .most = most,
                               .rows = t->pictures.image_count,
                               .rows_per_task = (size_t)(t->supports + t->queries),
-                              .memory_bytes = t->p.validation ? allowed / 4 * 3 : allowed};
+                              .memory_bytes = t->p.validation ? limit - limit / 4 : limit};
     adatom_status status;
     ad_session_use_pictures(s, adatom_dataset_pixels(t->run.data, 0), t->run.info.image_size);
     do {
         while (most % wanted.tasks) wanted.tasks--;
         AD_TRY(ad_session_plan_tasks(s, &build, &wanted));
-        wanted.tasks = AD_MIN(wanted.tasks, s->build.tasks);
-    } while (wanted.tasks < s->build.tasks || most % s->build.tasks);
+        wanted.tasks = s->build.tasks; /* as many, or the fewer that fit */
+    } while (most % wanted.tasks);
     ad_log(t->run.ctx, ADATOM_LOG_INFO, "device memory: %.1f MiB for %d tasks at once, %.1f MiB of pictures (%s)",
            (double)(ad_plan_bytes(s->built.plan) - ad_row_stream_bytes(&s->rows)) / 0x1p20, s->build.tasks,
            (double)ad_row_stream_bytes(&s->rows) / 0x1p20,

@@ -37,6 +37,9 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_metatrain_pa
     if ((double)p->epochs * p->epoch_tasks > ADATOM_EPISODES_MOST)
         return ad_fail(ctx, ADATOM_USAGE, "%s%d epochs of %d tasks are too many: at most %d tasks are possible", where,
                        p->epochs, p->epoch_tasks, ADATOM_EPISODES_MOST);
+    if ((double)p->meta_batch * p->way * (p->shot + p->query) > INT32_MAX)
+        return ad_fail(ctx, ADATOM_USAGE, "%s%d tasks of %d pictures are too many for a step", where, p->meta_batch,
+                       p->way * (p->shot + p->query));
     if (!(p->lr > 0)) return ad_fail(ctx, ADATOM_USAGE, "%sa rate (lr) of 0 learns nothing", where);
     return ADATOM_OK;
 }
@@ -59,7 +62,11 @@ static adatom_status settle_inner(ad_metatraining *t) {
     adatom_context *ctx = t->run.ctx;
     adatom_method *m = &t->inner;
     const bool prototypes = t->p.meta == ADATOM_META_PROTONET;
-    if (prototypes && t->p.inner) return ad_fail(ctx, ADATOM_USAGE, "%swith protonet nothing adapts to a task", where);
+    if (prototypes && t->p.inner)
+        return ad_fail(ctx, ADATOM_USAGE, "%swith protonet nothing adapts to a task; an inner method is of no use",
+                       where);
+    if (!prototypes && t->p.distance)
+        return ad_fail(ctx, ADATOM_USAGE, "%sthe distance to class means is chosen with protonet only", where);
     if (prototypes) {
         *m = (adatom_method){.size = sizeof *m,
                              .adapt = ADATOM_ADAPT_CENTROID,
@@ -81,8 +88,10 @@ static adatom_status settle_inner(ad_metatraining *t) {
     if (m->head_init && m->head_init != ADATOM_HEAD_INIT_MEANS && m->head_init != ADATOM_HEAD_INIT_MODEL)
         return ad_fail(ctx, ADATOM_USAGE, "%sa classifier starts from means or from the model, not '%s'", where,
                        adatom_head_init_name(m->head_init));
-    if (m->procedure || m->label_noise != 0.0f || m->bn)
-        return ad_fail(ctx, ADATOM_USAGE, "%sthe inner method has no recipe, label noise or policy of batch norm",
+    if (m->procedure || m->label_noise != 0.0f || m->label_smoothing != 0.0f || m->bn)
+        return ad_fail(ctx, ADATOM_USAGE,
+                       "%sthe inner method has no recipe, label noise or smoothing, and no policy of batch norm (norms "
+                       "says what their statistics are)",
                        where);
     if (m->cosine_scale == 0.0f) m->cosine_scale = t->p.cosine_scale;
     if (!m->steps) m->steps = 5;
@@ -102,8 +111,10 @@ adatom_status ad_metatrain_settings(ad_metatraining *t) {
     const uint64_t seed = t->network.seed;
     adatom_status status;
     if (t->network.classes)
-        return ad_fail(ctx, ADATOM_USAGE, "%sthe classes of a model are not chosen; they are those of an episode",
-                       where);
+        return ad_fail(
+            ctx, ADATOM_USAGE,
+            "%sthe network's %d classes are not chosen: a classifier that is learned has those of a task (way)", where,
+            t->network.classes);
     AD_TRY(check_choices(ctx, p));
     if (p->from) AD_TRY(ad_training_start_from(ctx, p->from, &t->network));
     if (!p->meta) p->meta = ADATOM_META_PROTONET;
@@ -180,12 +191,13 @@ adatom_status ad_metatrain_identity(ad_metatraining *t) {
     if (p->from) ad_hash_hex(p->from->hash, start);
     char *inner = text_of(ad_settings_json(&t->settings));
     char *text =
-        inner ? ad_format(t->run.ctx, "metatrain|%llu|%s|%d|%s|%s|%d|%d|%d|%d|%d|%d|%s|%08x|%08x|%08x|%s|%d|%llu|%s%s",
+        inner ? ad_format(t->run.ctx,
+                          "metatrain|%llu|%s|%d|%08x|%s|%s|%d|%d|%d|%d|%d|%d|%s|%08x|%08x|%08x|%s|%d|%llu|%s%s",
                           (unsigned long long)t->network.seed, adatom_meta_name(p->meta), (int)p->distance,
-                          adatom_meta_norms_name(p->norms), inner, p->way, p->shot, p->query, p->meta_batch, p->epochs,
-                          p->epoch_tasks, adatom_optimizer_name(p->optimizer), ad_float_bits(p->lr),
-                          ad_float_bits(p->momentum), ad_float_bits(p->weight_decay), augment, p->shift,
-                          (unsigned long long)p->seed, start, falls)
+                          ad_float_bits(t->settings.cosine_scale), adatom_meta_norms_name(p->norms), inner, p->way,
+                          p->shot, p->query, p->meta_batch, p->epochs, p->epoch_tasks,
+                          adatom_optimizer_name(p->optimizer), ad_float_bits(p->lr), ad_float_bits(p->momentum),
+                          ad_float_bits(p->weight_decay), augment, p->shift, (unsigned long long)p->seed, start, falls)
               : NULL;
     free(inner); /* jansson's */
     if (!text) return ad_fail(t->run.ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
@@ -214,7 +226,11 @@ adatom_status ad_metatrain_notes(const ad_training *run, json_t *notes) {
         const float *state = t->run.state.arrays[AD_CHECKPOINT_ADAPTED];
         ad_json_set(notes, "cosine_scale", json_real((double)state[t->run.session.built.scale_offset]), &bad);
     }
-    if (!prototypes) ad_json_set(notes, "inner", ad_settings_json(&t->settings), &bad);
+    if (!prototypes) {
+        json_t *inner = ad_settings_json(&t->settings);
+        json_object_del(inner, "bn"); /* norms tells */
+        ad_json_set(notes, "inner", inner, &bad);
+    }
     ad_falls_notes(&falls, notes, &bad);
     if (p->from) ad_json_set(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash), &bad);
     return bad ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;

@@ -13,6 +13,8 @@ refused() {
 }
 refused "$ADATOM" pretrain --data none --output
 refused "$ADATOM" pretrain --data none --output m --output-file
+refused "$ADATOM" metatrain --data none --output
+refused "$ADATOM" metatrain --data none --output m --output-file
 refused "$ADATOM" episodes --model none --data none --output-file
 refused "$ADATOM" decompose none --output
 refused "$ADATOM" decompose none --output m --output-file

@@ -55,4 +55,7 @@ sweep features-in results.0.accuracy.mean - "$ADATOM" episodes --features S.safe
     --device cpu --threads 1 --no-cache -o json
 sweep pretrain epochs.0.loss p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --restart --epochs 1 \
     --device cpu --threads 1 --no-cache --output p.safetensors --format json
+tasks="--way 2 --query 1 --meta-batch 2 --epoch-tasks 4"
+sweep metatrain epochs.0.loss p.safetensors "$ADATOM" metatrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --restart --epochs 1 \
+    $tasks --meta maml --inner-steps 2 --head-init model --device cpu --threads 1 --no-cache --output p.safetensors --format json
 finish

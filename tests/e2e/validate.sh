@@ -14,4 +14,8 @@ expect 0 '^atoms ' $run --adapt atoms --conv atoms-first
 expect 0 '^atoms ' $run --adapt atoms --conv coefficients-first --bn support
 expect 0 'm.safetensors: conv4' "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --epochs 1 \
     --device vulkan --validate --output m.safetensors
+for kind in '--distance cosine' '--meta maml --inner full --head-init model --head linear' '--meta reptile --inner atoms+norm'; do
+    expect 0 'm.safetensors: conv4' "$ADATOM" metatrain --data builtin:shapes/base --per-class 6 --image-size 16 --width 8 --epochs 1 --epoch-tasks 8 \
+        --way 2 --query 2 --tasks-at-once 2 $kind --device vulkan --validate --output m.safetensors
+done
 finish

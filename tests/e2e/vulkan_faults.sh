@@ -45,6 +45,8 @@ expect 1 'has not finished segment [0-9], operations [0-9]+ \(.*\) within [0-9]+
 # The device is lost while training and while adapting.
 expect 1 'the device was lost' env LAYER_FAIL=vkQueueSubmit:2:-4 LAYER_STICKY=1 timeout 60 "$ADATOM" pretrain --data builtin:shapes/base \
     --per-class 2 --image-size 16 --width 8 --epochs 2 --output empty/m.safetensors --device vulkan --no-cache
+expect 1 'the device was lost' env LAYER_FAIL=vkQueueSubmit:9:-4 LAYER_STICKY=1 timeout 60 "$ADATOM" metatrain --data builtin:shapes/base \
+    --per-class 4 --image-size 16 --width 8 --way 2 --query 2 --epochs 1 --epoch-tasks 40 --output empty/m.safetensors --device vulkan --no-cache
 expect 1 'the device was lost' env LAYER_FAIL=vkWaitForFences:4:-4 LAYER_STICKY=1 timeout 60 "$ADATOM" adapt $small --images few \
     --output empty/adapter --steps 2
 same "$(find empty -type f ! -name '*.checkpoint')" "" "files of runs whose device was lost"

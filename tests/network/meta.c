@@ -283,7 +283,7 @@ static void check_gradient(const setting *s, int number) {
         if (!p.count || (param && param->role == AD_ROLE_STATISTICS)) continue;
         double want = 0;
         if (by_difference(s, &b, net, param))
-            for (int t = 0; t < TASKS; t++) want -= p.first[(size_t)t * p.stride] / TASKS; /* the base comes later */
+            for (int t = 0; t < TASKS; t++) want += (run->arenas[0][e] - p.first[(size_t)t * p.stride]) / TASKS;
         else
             want = difference(run, &b, p);
         compared++;

@@ -48,16 +48,18 @@ void ad_outer_begin(ad_tape *tape) {
     for (int i = 0; i < tape->net->param_count && tape->status == ADATOM_OK; i++) begin_param(tape, i);
 }
 
-/* y += scale * the sum over tasks of x. */
-static void sum(ad_tape *tape, int x, int y, size_t count, float scale) {
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_SUM, AD_OP_TASK_SUM, ad_geometry_rows(1, (int)count, 1), AD_OPERANDS(x, y));
+/* Adds what the tasks have to the sum of their step's mean. */
+static void sum(ad_tape *tape) {
+    const ad_built *out = tape->built;
+    ad_op *op = ad_tape_op(tape, AD_SEGMENT_SUM, AD_OP_TASK_SUM, ad_geometry_rows(1, (int)out->outer_count, 1),
+                           AD_OPERANDS(out->outer_gradient, out->outer_sum));
     op->tasks = 1;
     op->flags = AD_ACCUMULATE;
     op->i[0] = tape->params->tasks;
-    op->f[0] = scale;
+    op->f[0] = 1.0f / (float)tape->params->outer.tasks;
 }
 
-/* The parameter less the mean of what tasks made of it. */
+/* The parameter less what the task made of it: exactly zero where the steps left it as it was. */
 static void difference(ad_tape *tape, int number) {
     const ad_param *param = &tape->net->params[number];
     const ad_built *out = tape->built;
@@ -65,11 +67,10 @@ static void difference(ad_tape *tape, int number) {
     const int end = !head ? tape->adapted[number] : param->kind == AD_PARAM_HEAD ? out->head : out->head_bias;
     if (end < 0 || !has_outer(tape, param->role)) return;
     const size_t count = head ? param->logical : param->count;
-    const int view = ad_tape_view(tape, out->outer_sum, "difference", param->offset, count);
-    sum(tape, end, view, count, -1.0f / (float)tape->params->outer.tasks);
-    ad_tape_op(tape, AD_SEGMENT_UPDATE, AD_OP_ADD, ad_geometry_rows(1, (int)count, 1),
-               AD_OPERANDS(view, tape->base[number], view))
-        ->tasks = 1;
+    const int view = ad_tape_view(tape, out->outer_gradient, "difference", param->offset, count);
+    ad_op *op = ad_tape_op(tape, AD_SEGMENT_OUTER, AD_OP_ADD, ad_geometry_rows(1, (int)count, 1),
+                           AD_OPERANDS(tape->base[number], end, view));
+    op->i[0] = 1;
 }
 
 /* The mean over tasks of their batches' statistics goes into the running ones. */
@@ -96,9 +97,9 @@ void ad_outer_finish(ad_tape *tape, int pictures) {
                         .schedule = out->outer_schedule,
                         .counter = out->outer_counter,
                         .shared = true};
-    sum(tape, out->outer_gradient, out->outer_sum, out->outer_count, 1.0f / (float)outer->tasks);
     for (int i = 0; i < net->param_count && tape->status == ADATOM_OK; i++)
         if (by_difference(tape, i)) difference(tape, i);
+    sum(tape);
     if (tape->params->bn == AD_BN_TRAIN) running_statistics(tape, pictures);
     for (int role = 0; role < AD_ROLE_STATISTICS; role++)
         if (has_outer(tape, (ad_role)role))

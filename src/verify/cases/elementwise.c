@@ -14,6 +14,8 @@ void ad_cases_elementwise(ad_case_list *list) {
         ad_case_alias(&add, 2, 0);
         if (add.tasks > 1) ad_case_share(&add, 1);
         ad_case_add(list, add, sizes[s].quick, NULL);
+        add.op.i[0] = 1;
+        ad_case_add(list, add, sizes[s].quick, "less");
         blend.op.f[0] = 0.999f;
         ad_case_add(list, blend, sizes[s].quick, NULL);
         blend.op.f[0] = 0.25f;

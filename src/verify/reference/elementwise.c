@@ -5,7 +5,7 @@ void ad_reference_ADD(const task_op *r) {
     for (size_t e = 0; e < (size_t)r->g.c; e++) {
         sum s = {0};
         add(&s, r->v[0][e]);
-        add(&s, r->v[1][e]);
+        add(&s, r->op->i[0] ? -r->v[1][e] : r->v[1][e]);
         put(r, 2, e, s.value, EPS * fabs(s.value));
     }
 }

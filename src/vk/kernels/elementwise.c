@@ -25,6 +25,7 @@ static bool lower_elementwise(const ad_plan *plan, const ad_op *op, int variant,
         break;
     default:
         kernel = AD_VK_ADD;
+        push.value = op->i[0] ? -1.0f : 1.0f;
         push.a_task = ad_vk_stride(plan, op, 0);
         push.b_task = ad_vk_stride(plan, op, 1);
         push.y_task = ad_vk_stride(plan, op, 2);
