@@ -52,6 +52,8 @@ typedef struct adatom_pretrain_params {
      * the training, from 0 at its start. */
     float dropblock;
     int dropblock_side;
+    /* Convolutions may be computed in faster ways that round more (Winograd's on the CPU). */
+    bool fast;
     uint32_t augment;                 /* ADATOM_AUGMENT flags; 0: shift and flip */
     int shift;                        /* most pixels of augmentation shift, 1..1024; 0: image_size/10 */
     uint64_t seed;                    /* of start, order of pictures and augmentation */

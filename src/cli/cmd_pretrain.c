@@ -8,6 +8,7 @@ typedef struct pretrain_options {
     float mixup, cutmix, rotation, average, teacher_weight, temperature, dropblock;
     int dropblock_side;
     const char *teacher;
+    bool fast;
 } pretrain_options;
 
 static const char *const optimizers[] = {ADATOM_OPTIMIZER_LIST(CHOICE_TEXT) NULL};
@@ -55,6 +56,8 @@ static const arg_option pretrain_table[] = {
            .help = "at which both probabilities are compared; 0: 4"),
     OPTION("dropblock", ARG_REAL, dropblock, .least = 0, .most = 0.9, .initial = "0", .value = "X",
            .help = "part of the activations after each of the last two stages that is dropped, as blocks; 0: none"),
+    OPTION("fast", ARG_FLAG, fast,
+           .help = "compute convolutions in faster ways that round more (Winograd's, on the CPU)"),
     OPTION("dropblock-side", ARG_INT, dropblock_side, .least = 0, .most = 64, .initial = "0", .value = "PIXELS",
            .help = "side of these blocks; 0: 5"),
 };
@@ -112,6 +115,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                                            .temperature = o.temperature,
                                            .dropblock = o.dropblock,
                                            .dropblock_side = o.dropblock_side,
+                                           .fast = o.fast,
                                            .augment = t.augment,
                                            .shift = run.shift,
                                            .seed = run.seed,

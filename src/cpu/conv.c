@@ -413,7 +413,8 @@ const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv,
                                           .applies = applies,
                                           .fast = fast,
                                           .winograd = WINOGRAD};
-const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {.run = run_conv, .scratch = conv_scratch, .variants = variants};
+const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {
+    .run = run_conv, .scratch = conv_scratch, .variants = ways, .applies = applies, .fast = fast, .winograd = WINOGRAD};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {
     .run = ad_cpu_conv_dw, .scratch = ad_cpu_conv_dw_scratch, .variants = variants};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DBIAS = {.run = run_dbias, .scratch = dbias_scratch};

@@ -1,6 +1,7 @@
-/* CONV by Winograd's F(4x4, 3x3): the 6 x 6 inputs of each square of 4 x 4 outputs, and the kernels, are transformed so
- * that 36 products of single numbers take the place of 144. For each of the 36 a matrix product sums them over the
- * channels, for as many squares at a time as keep the transformed kernels busy once they are in a cache. */
+/* CONV and CONV_DX by Winograd's F(4x4, 3x3): the 6 x 6 inputs of each square of 4 x 4 outputs, and the kernels, are
+ * transformed so that 36 products of single numbers take the place of 144. For each of the 36 a matrix product sums
+ * them over the channels, for as many squares at a time as keep the transformed kernels busy once they are in a cache.
+ * CONV_DX is the convolution of dy with the kernels turned by half and their channels exchanged. */
 #include "cpu/activation.h"
 #include "cpu/conv_shape.h"
 
@@ -31,7 +32,35 @@ static layout layout_of(const ad_cpu_call *call) {
     return l;
 }
 
-size_t ad_cpu_winograd_scratch(const ad_cpu_call *call) {
+/* CONV_DX as that CONV; op: room for it. What it adds to is its residual. */
+static ad_cpu_call forward_of(const ad_cpu_call *call, ad_op *op) {
+    enum { DY, W, DX };
+    ad_cpu_call of = *call;
+    *op = *call->op;
+    if (op->kind == AD_OP_CONV) return of;
+    const ad_geometry g = op->g;
+    op->g.h = g.oh;
+    op->g.w = g.ow;
+    op->g.c = g.o;
+    op->g.oh = g.h;
+    op->g.ow = g.w;
+    op->g.o = g.c;
+    op->g.pad = g.k - 1 - g.pad;
+    op->i[0] = AD_ACT_NONE;
+    of.op = op;
+    const int roles[] = {DY, W, -1, DX, -1, op->flags & AD_ACCUMULATE ? DX : -1};
+    for (size_t r = 0; r < AD_OP_TENSORS; r++) {
+        const int from = r < AD_COUNT(roles) ? roles[r] : -1;
+        of.base[r] = from < 0 ? NULL : call->base[from];
+        of.stride[r] = from < 0 ? 0 : call->stride[from];
+        of.half[r] = from >= 0 && call->half[from];
+    }
+    return of;
+}
+
+size_t ad_cpu_winograd_scratch(const ad_cpu_call *backward_or_not) {
+    ad_op op;
+    const ad_cpu_call of = forward_of(backward_or_not, &op), *call = &of;
     const layout l = layout_of(call);
     return l.kernels + (size_t)call->threads * l.thread;
 }
@@ -40,8 +69,9 @@ size_t ad_cpu_winograd_kept(const ad_cpu_call *call) { return layout_of(call).ke
 
 bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles) {
     const ad_geometry *g = &op->g;
-    return op->kind == AD_OP_CONV && g->k == 3 && g->stride == 1 && g->dil == 1 && ad_groups(g) == 1 &&
-           (size_t)g->c % tiles->vector == 0 && (size_t)g->o % tiles->vector == 0 && !(op->flags & AD_ACCUMULATE);
+    const bool back = op->kind == AD_OP_CONV_DX;
+    return g->k == 3 && g->stride == 1 && g->dil == 1 && ad_groups(g) == 1 && (size_t)g->c % tiles->vector == 0 &&
+           (size_t)g->o % tiles->vector == 0 && (back ? g->pad < g->k : !(op->flags & AD_ACCUMULATE));
 }
 
 bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles) {
@@ -50,11 +80,45 @@ bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles) {
            g->ow >= SQUARE;
 }
 
+enum { TAPS = 9, TURNED_ROWS = 16, MOST_WIDTH = 64 };
+
+/* The same of kernels that are turned: w is [TAPS][o][c] of this convolution. Some rows at a time are brought into
+ * order, so that what is read of w lies together. */
+static void transform_turned(const ad_cpu_call *call, int task, float *to) {
+    const ad_geometry *g = &call->op->g;
+    const size_t c = (size_t)g->c, o = (size_t)g->o, width = AD_MIN(call->tiles->width, (size_t)MOST_WIDTH);
+    const float *w = ad_cpu_at(call, 1, task);
+    AD_CPU_PARALLEL(call, POSITIONS * c * o)
+    for (size_t block = 0; block < c; block += TURNED_ROWS)
+        for (size_t first = 0; first < o; first += width) {
+            const size_t columns = AD_MIN(width, o - first), rows = AD_MIN((size_t)TURNED_ROWS, c - block);
+            float turned[TURNED_ROWS * TAPS * MOST_WIDTH];
+            for (size_t tap = 0; tap < TAPS; tap++)
+                for (size_t column = 0; column < columns; column++) {
+                    const float *from = w + ((TAPS - 1 - tap) * o + first + column) * c + block;
+                    for (size_t row = 0; row < rows; row++) turned[(row * TAPS + tap) * columns + column] = from[row];
+                }
+            for (size_t row = 0; row < rows; row++) {
+                const ad_cpu_winograd p = {.from = turned + row * TAPS * columns,
+                                           .from_line = 3 * columns,
+                                           .from_step = columns,
+                                           .to = to + first * c + (block + row) * columns,
+                                           .to_step = c * o,
+                                           .channels = columns};
+                call->tiles->winograd_kernel(&p);
+            }
+        }
+}
+
 /* [POSITIONS][panel][c][columns of the panel] */
 static void transform_kernels(const ad_cpu_call *call, const layout *l, int task, float *to) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, o = (size_t)g->o, width = call->tiles->width;
     const float *w = ad_cpu_at(call, 1, task);
+    if (call->op->kind == AD_OP_CONV_DX) {
+        transform_turned(call, task, to);
+        return;
+    }
     AD_CPU_PARALLEL(call, l->kernels)
     for (size_t row = 0; row < c; row++)
         for (size_t first = 0; first < o; first += width) {
@@ -153,7 +217,9 @@ static void transform_outputs(const ad_cpu_call *call, int task, place at, const
         ad_cpu_activate(op->i[0], op->f[0], p.to + r * line, p.to + r * line, p.columns * o);
 }
 
-void ad_cpu_winograd_run(const ad_cpu_call *call) {
+void ad_cpu_winograd_run(const ad_cpu_call *backward_or_not) {
+    ad_op op;
+    const ad_cpu_call of = forward_of(backward_or_not, &op), *call = &of;
     const ad_geometry *g = &call->op->g;
     const layout l = layout_of(call);
     const size_t c = (size_t)g->c, o = (size_t)g->o;

@@ -82,6 +82,7 @@ static adatom_status plan_training(ad_pretraining *t) {
         .bn = AD_BN_TRAIN,
         .adapt = (1u << AD_ROLE_STATISTICS) - 1,
         .label_smoothing = t->p.label_smoothing,
+        .fast = t->p.fast,
         .optimiser = {.adam = adam, .nesterov = !adam, .momentum = t->p.momentum, .dampening = adam ? 0.999f : 0.0f},
         .data_size = t->run.info.image_size};
     adatom_status status;

@@ -146,13 +146,14 @@ adatom_status ad_pretrain_identity(ad_pretraining *t) {
     ad_falls_text(&milestones, falls, sizeof falls);
     char *text = ad_format(
         t->run.ctx,
-        "pretrain|%llu|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%d|%08x|%08x|%08x|%08x|%s|%08x|%08x|%08x|%d%s",
+        "pretrain|%llu|%d|%d|%s|%08x|%08x|%08x|%08x|%08x|%s|%d|%llu|%s|%d|%08x|%08x|%08x|%08x|%s|%08x|%08x|%08x|%d|%d%"
+        "s",
         (unsigned long long)t->network.seed, p->epochs, p->batch, adatom_optimizer_name(p->optimizer),
         ad_float_bits(p->lr), ad_float_bits(p->momentum), ad_float_bits(p->weight_decay),
         ad_float_bits(p->label_smoothing), ad_float_bits(p->warmup), augment, p->shift, (unsigned long long)p->seed,
         start, p->validation_tasks, ad_float_bits(p->mixup), ad_float_bits(p->cutmix), ad_float_bits(p->rotation),
         ad_float_bits(p->average), teacher, ad_float_bits(p->teacher_weight), ad_float_bits(p->temperature),
-        ad_float_bits(p->dropblock), p->dropblock_side, falls);
+        ad_float_bits(p->dropblock), p->dropblock_side, p->fast, falls);
     if (!text) return ADATOM_OUT_OF_MEMORY;
     const adatom_status status = ad_training_identify(&t->run, text);
     ad_free(text);
@@ -181,6 +182,7 @@ adatom_status ad_pretrain_notes(const ad_training *run, json_t *notes) {
                 {"dropblock", p->dropblock}};
     for (size_t i = 0; i < AD_COUNT(more); i++)
         if (more[i].value > 0) ad_json_set(notes, more[i].name, json_real((double)more[i].value), &bad);
+    if (p->fast) ad_json_set(notes, "fast", json_true(), &bad);
     if (p->dropblock > 0) ad_json_set(notes, "dropblock_side", json_integer(p->dropblock_side), &bad);
     if (p->teacher) {
         ad_json_set(notes, "teacher", json_sprintf("%016llx", (unsigned long long)p->teacher->hash), &bad);

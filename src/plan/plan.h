@@ -24,9 +24,10 @@ static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : ty
  * any. */
 enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 
-/* ad_op.flags. AD_FAST, of CONV: the engine may choose a variant with larger errors (ad_engine_api.variant_winograd).
- * AD_CHAINED, of CONV and DEPTHWISE: x is the y of the operation before and nothing else needs it, so that an engine
- * may make both some rows at a time and never has the whole of x. AD_FLIP, AD_TURN: of GATHER. */
+/* ad_op.flags. AD_FAST, of CONV and CONV_DX: the engine may choose a variant with larger errors
+ * (ad_engine_api.variant_winograd). AD_CHAINED, of CONV and DEPTHWISE: x is the y of the operation before and nothing
+ * else needs it, so that an engine may make both some rows at a time and never has the whole of x. AD_FLIP,
+ * AD_TURN: of GATHER. */
 enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4, AD_CHAINED = 8, AD_TURN = 16 };
 
 /* Columns of a schedule, which has a row a step: learning rates, one of which i[1] of SGD and ADAM names, and what ADAM

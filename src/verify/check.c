@@ -158,9 +158,11 @@ done:
 
 /* Winograd's errors are scaled and activated with the sums. */
 static adatom_status winograd_bounds(const check *k, expectation *x) {
-    enum { Y = 3, COEF = 4 };
+    enum { COEF = 4 };
     const ad_op *op = &k->plan->ops[0];
-    const double slope = op->i[0] == AD_ACT_NONE ? 1 : fmax(1.5, fabs(op->f[0]));
+    const bool back = op->kind == AD_OP_CONV_DX;
+    const int Y = back ? 2 : 3;
+    const double slope = back || op->i[0] == AD_ACT_NONE ? 1 : fmax(1.5, fabs(op->f[0]));
     const ad_reference_role *y = &x->roles[Y], *coef = &x->roles[COEF];
     double *bound = x->other[Y] = ad_malloc(k->ctx, y->count, sizeof *bound);
     if (!bound) return ADATOM_OUT_OF_MEMORY;
@@ -172,7 +174,7 @@ static adatom_status winograd_bounds(const check *k, expectation *x) {
             bound[e] = AD_REFERENCE_UNTOUCHED;
             continue;
         }
-        const double scale = coef->value ? fabs(coef->value[task * coef->stride + at % (size_t)op->g.o]) : 1;
+        const double scale = !back && coef->value ? fabs(coef->value[task * coef->stride + at % (size_t)op->g.o]) : 1;
         bound[e] = 1.01 * (y->bound[e] + slope * scale * bound[e]);
     }
     return ADATOM_OK;

@@ -79,6 +79,7 @@ static void conv_dx(ad_tape *tape, ad_pass *pass, int number) {
     ad_op *op = ad_tape_op(tape, pass->live, ad_node_depthwise(node) ? AD_OP_DEPTHWISE_DX : AD_OP_CONV_DX,
                            ad_geometry_node(node, pass->n), AD_OPERANDS(pass->dy[number], w, dx));
     op->flags = flags;
+    if (tape->params->fast && op->kind == AD_OP_CONV_DX) op->flags |= AD_FAST;
 }
 
 static void bias_gradient(ad_tape *tape, const ad_pass *pass, int number) {

@@ -65,7 +65,7 @@ static void square(const task_op *r, const double *kernels, int n, int top, int 
  * sums, at most 5 for U, and at most 4 for V. The sums over the channels are those of internal.h, 4 + 2 sqrt(c). A
  * direction of A^T (..) A adds at most 5 roundings, products with powers of two being exact. In all, that many parts in
  * 2^24 of |A^T| (sum over c of U V) |A|. */
-bool ad_reference_winograd(const ad_op *op, const ad_reference_role *roles, double *bound) {
+static bool forward_bounds(const ad_op *op, const ad_reference_role *roles, double *bound) {
     const ad_geometry *g = &op->g;
     const size_t positions = PATCH * PATCH, c = (size_t)g->c, o = (size_t)g->o;
     double *kernels = ad_malloc(NULL, c * o * positions, sizeof *kernels),
@@ -88,4 +88,38 @@ bool ad_reference_winograd(const ad_op *op, const ad_reference_role *roles, doub
     ad_free(kernels);
     ad_free(inputs);
     return made;
+}
+
+/* CONV_DX is the CONV of dy with the kernels turned by half and their channels exchanged. */
+static bool backward_bounds(const ad_op *op, const ad_reference_role *roles, double *bound) {
+    ad_op of = *op;
+    const ad_geometry *g = &op->g;
+    const size_t c = (size_t)g->c, o = (size_t)g->o, taps = TAPS * TAPS;
+    of.kind = AD_OP_CONV;
+    of.g.h = g->oh;
+    of.g.w = g->ow;
+    of.g.c = g->o;
+    of.g.oh = g->h;
+    of.g.ow = g->w;
+    of.g.o = g->c;
+    of.g.pad = TAPS - 1 - g->pad;
+    const ad_reference_role *w = &roles[1];
+    const int tasks = w->stride ? op->tasks : 1;
+    double *turned = ad_malloc(NULL, (size_t)tasks * taps * c * o, sizeof *turned);
+    if (!turned) return false;
+    for (int task = 0; task < tasks; task++)
+        for (size_t tap = 0; tap < taps; tap++)
+            for (size_t row = 0; row < o; row++)
+                for (size_t column = 0; column < c; column++)
+                    turned[(((size_t)task * taps + tap) * o + row) * c + column] =
+                        w->value[(size_t)task * w->stride + ((taps - 1 - tap) * c + column) * o + row];
+    ad_reference_role forward[AD_OP_TENSORS] = {roles[0], {.value = turned, .stride = w->stride ? taps * c * o : 0}};
+    forward[3] = roles[2];
+    const bool made = forward_bounds(&of, forward, bound);
+    ad_free(turned);
+    return made;
+}
+
+bool ad_reference_winograd(const ad_op *op, const ad_reference_role *roles, double *bound) {
+    return op->kind == AD_OP_CONV_DX ? backward_bounds(op, roles, bound) : forward_bounds(op, roles, bound);
 }
