@@ -24,7 +24,7 @@ struct ad_push_gather {
     AD_INT x_task, images, h, w;         /* output [images][h][w][4] */
     AD_INT first, chunk, data_h, data_w; /* the images [first, first + chunk) of the data set */
     AD_INT rounds, tasks, pad;
-    AD_UINT seed, stream, number; /* number: what is added to that of an image where there is a draw */
+    AD_UINT seed, stream;
     AD_FLOAT area_min, area_max, log_ratio_min, log_ratio_max;
     AD_FLOAT brightness, contrast, saturation, grey;
 };

@@ -63,12 +63,13 @@ void main() {
     if (image >= uint(p.images)) return;
     const int now = COUNTER ? counter[0] : 0;
     const uint round = uint(now) % uint(p.rounds);
-    const uint picture = uint(index[(round * uint(p.tasks) + task) * uint(p.images) + image] - p.first);
+    const uint place_of = (round * uint(p.tasks) + task) * uint(p.images) + image;
+    const uint picture = uint(index[place_of] - p.first);
     if (picture >= uint(p.chunk)) return;
 
     const uint drawn = TURN ? image / 4 : image;
     uvec4 words = uvec4(0, now, task * uint(p.images) + drawn, p.stream);
-    if (DRAW) words.yz = uvec2(draw[task], p.number + drawn);
+    if (DRAW) words.yz = uvec2(draw[place_of], 0);
     const uvec4 place = philox(words, uvec2(p.seed, 0)), look = philox(words + uvec4(1, 0, 0, 0), uvec2(p.seed, 0));
     uvec2 seen = uvec2(row, column);
     if (TURN && image % 4 == 1) seen = uvec2(column, w - 1 - row);

@@ -61,6 +61,10 @@ typedef struct adatom_method {
     /* Part of each class's support pictures, in [0, 1), rounded to whole ones, that have the label of the episode's
      * next class: a class has as many as before. 0: none. For experiments on robustness; adapters refuse it. */
     float label_noise;
+    /* Each support picture is shown so many times, 1..64, shifted by up to a tenth of its size, flipped and jittered by
+     * numbers that the picture and `seed` decide: the same in every episode; 0: once, as it is. Adapters refuse it
+     * (adatom_fit_params.augment), and so do data sets of features. */
+    int support_views;
 } adatom_method;
 
 /* Writes the method with the model's defaults filled in as a JSON object into out[capacity]. Methods with the same text

@@ -65,7 +65,6 @@ typedef struct ad_outer {
     int steps; /* rows of the outer schedule */
     ad_optimiser optimiser;
     bool cosine; /* PROTOTYPES: cosines times a scale that is learned, not squared distances */
-    bool drawn;  /* pictures are augmented by a number that the host gives each task (ad_built.draw) */
 } ad_outer;
 
 typedef struct ad_build_params {
@@ -97,6 +96,9 @@ typedef struct ad_build_params {
     float label_smoothing;
     ad_optimiser optimiser;
     float lowrank_decay;
+    /* Support pictures, those of the outer pass, and queries where there is no support set, are augmented by numbers
+     * that the host gives each of them (ad_built.support_draw, query_draw). */
+    bool drawn;
     ad_outer outer;
     ad_regular regular;
     bool logits; /* no step, but the scores of the support pictures of each round (ad_built.logits) */
@@ -116,6 +118,7 @@ typedef struct ad_build_params {
  * (external). */
 typedef struct ad_built {
     ad_plan *plan;
+    int support_draw, query_draw;                   /* laid out as the indices are */
     int support_index, support_labels, query_index; /* int32 [rounds][tasks][pictures] */
     int schedule, counter, eval_counter; /* float [steps][AD_SCHEDULE_COLUMNS]; int32 [1], the host sets them to 0 */
     int norm;                            /* float [2][4]: scale, shift of pixels; the host writes it */
@@ -143,7 +146,6 @@ typedef struct ad_built {
     int outer_schedule, outer_counter;
     int outer_labels;                 /* int32 [tasks][pictures of the outer pass]; -1: counts for nothing */
     int outer_loss, outer_predicted;  /* float [tasks]; int32 [tasks][pictures of the outer pass] */
-    int draw;                         /* int32 [tasks] */
     int scale;                        /* float [1]: of cosines; the host writes where it starts */
     size_t outer_count, scale_offset; /* floats of these blocks, and where the scale is in them */
     int alignment; /* TSA: view into adapted, D [features][features]; the head sees f + D f; -1: none */

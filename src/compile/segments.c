@@ -76,6 +76,11 @@ static void start_head(ad_tape *tape, const ad_pass *support, bool trains) {
     ad_pass_clear(&start);
 }
 
+/* The numbers by which so many pictures are augmented; -1: by step and place. */
+static int draws(ad_tape *tape, size_t rows) {
+    return tape->params->drawn ? ad_tape_tensor(tape, AD_PLACE_HOST, "draws", AD_I32, rows) : -1;
+}
+
 /* The support set: gather and frozen nodes, the head's start and, where the head trains, the whole step. */
 static void build_support(ad_tape *tape, ad_pass *support) {
     const ad_build_params *p = tape->params;
@@ -86,6 +91,7 @@ static void build_support(ad_tape *tape, ad_pass *support) {
     batch.index = out->support_index = ad_tape_tensor(tape, AD_PLACE_HOST, "support index", AD_I32, rows);
     batch.labels = out->support_labels = ad_tape_tensor(tape, AD_PLACE_HOST, "support labels", AD_I32, rows);
     batch.counter = fresh ? out->counter : -1;
+    batch.draw = out->support_draw = draws(tape, rows);
     *support = (ad_pass){.n = p->support,
                          .frozen = fresh ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
                          .live = trains || p->logits ? AD_SEGMENT_STEP : AD_SEGMENT_PREFIX,
@@ -133,7 +139,11 @@ static void build_outer(ad_tape *tape) {
                             .labels = out->outer_labels,
                             .counter = -1,
                             .augmented = true,
-                            .drawn_from = prototypes ? 0 : p->support};
+                            .draw = draws(tape, rows)};
+    if (prototypes)
+        out->support_draw = batch.draw;
+    else
+        out->query_draw = batch.draw;
     ad_pass pass = {.n = n,
                     .frozen = AD_SEGMENT_OUTER,
                     .live = AD_SEGMENT_OUTER,
@@ -164,6 +174,8 @@ static void build_query(ad_tape *tape, const ad_pass *support) {
     ad_batch batch = {.n = p->query, .rounds = AD_MAX(p->query_rounds, 1), .labels = -1};
     const size_t rows = (size_t)batch.rounds * (size_t)p->tasks * (size_t)batch.n;
     batch.index = out->query_index = ad_tape_tensor(tape, AD_PLACE_HOST, "query index", AD_I32, rows);
+    batch.draw = out->query_draw = p->support ? -1 : draws(tape, rows);
+    batch.augmented = batch.draw >= 0;
     batch.counter = out->eval_counter = ad_tape_tensor(tape, AD_PLACE_HOST, "eval counter", AD_I32, 1);
     ad_pass refreshed = {0};
     ad_pass query = {.n = p->query,
@@ -191,7 +203,9 @@ static void build_query(ad_tape *tape, const ad_pass *support) {
 }
 
 adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_built *out) {
-    *out = (ad_built){.support_index = -1,
+    *out = (ad_built){.support_draw = -1,
+                      .query_draw = -1,
+                      .support_index = -1,
                       .support_labels = -1,
                       .query_index = -1,
                       .schedule = -1,
@@ -226,7 +240,6 @@ adatom_status ad_build(adatom_context *ctx, const ad_build_params *params, ad_bu
                       .outer_labels = -1,
                       .outer_loss = -1,
                       .outer_predicted = -1,
-                      .draw = -1,
                       .scale = -1,
                       .head_bias = -1};
     ad_tape tape;

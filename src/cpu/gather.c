@@ -107,6 +107,7 @@ static void run_gather(const ad_cpu_call *call) {
     const uint32_t value = counter ? (uint32_t)counter[0] : 0;
     const size_t first = (size_t)call->first * n, round = value % (uint32_t)AD_MAX(op->i[7], 1);
     const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + round * (size_t)op->tasks * n + first;
+    if (draw) draw += round * (size_t)op->tasks * n + first;
     const bool turns = op->flags & AD_TURN;
     const bool jitters = op->f[4] != 0 || op->f[5] != 0 || op->f[6] != 0;
     const uint8_t *data = ad_cpu_at(call, 0, 0);
@@ -117,8 +118,8 @@ static void run_gather(const ad_cpu_call *call) {
         const float *norm = ad_cpu_at(call, 3, (int)(item / n));
         const size_t number = item % n, drawn = turns ? number / 4 : number;
         float *x = (float *)ad_cpu_at(call, 4, (int)(item / n)) + number * pixels * 4;
-        const view v = draw ? choose(op, (uint32_t)draw[(first + item) / n], (uint32_t)op->i[8] + (uint32_t)drawn)
-                            : choose(op, value, (uint32_t)(first + item - number + drawn));
+        const view v =
+            draw ? choose(op, (uint32_t)draw[item], 0) : choose(op, value, (uint32_t)(first + item - number + drawn));
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++, x += 4) {
                 float rgb[3];

@@ -20,7 +20,8 @@ typedef struct adaptation {
     int first, count;         /* episodes of the list */
     bool *layers;             /* of the network, those that adapt; NULL: all */
     ad_episode_rows pictures; /* of the episodes */
-    int supports, queries;    /* pictures of one task */
+    int supports, queries;    /* pictures of one task, views counted */
+    int views;                /* of a support picture, at least 1 */
     int batch, rounds;        /* support pictures of one step; rounds of mini-batches (0: none) */
     int query, query_rounds;  /* pictures of one run of EVAL; its runs */
     /* The numbers of steps after which the queries are classified, ascending; the last is settings.steps. */
@@ -77,6 +78,7 @@ static adatom_status plan_episodes(adaptation *a, const adatom_method *method) {
                              .data_size = info.image_size,
                              .layers = a->layers};
     ad_settings_apply(&a->settings, &build);
+    if (a->settings.views && a->settings.backbone) ad_views_apply(a->settings.seed, s->model, &build);
     const ad_tasks_wanted wanted = {.tasks = method->tasks_at_once,
                                     .most = a->count,
                                     .rows = a->pictures.image_count,
@@ -96,6 +98,8 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(a->dataset, &info);
     adatom_episodes_describe(a->episodes, &a->list);
+    if (info.features && a->settings.views)
+        return ad_fail(ctx, ADATOM_USAGE, "'%s' holds features, of which there are no other views", info.name);
     status = ad_settings_check_head(ctx, &a->settings, &a->session.model->net, a->list.way);
     if (status != ADATOM_OK) return status;
     if (strcmp(info.hash, a->list.dataset_hash) != 0)
@@ -108,13 +112,18 @@ static adatom_status prepare(adaptation *a, const adatom_method *method) {
     if (a->first < 0 || a->count < 1 || a->first > a->list.tasks - a->count)
         return ad_fail(ctx, ADATOM_USAGE, "%d episodes from number %d on are outside the list of %d", a->count,
                        a->first, a->list.tasks);
-    a->supports = a->list.way * a->list.shot;
+    a->views = AD_MAX(a->settings.views, 1);
+    a->supports = a->list.way * a->list.shot * a->views;
     a->queries = a->list.way * a->list.query;
     choose_batches(a);
     if (!a->stops) a->stops = &a->settings.steps;
     a->memory_bytes = method->memory_bytes;
-    a->pictures = (ad_episode_rows){
-        .ctx = ctx, .episodes = a->episodes, .all = info.images, .first = a->first, .count = a->count};
+    a->pictures = (ad_episode_rows){.ctx = ctx,
+                                    .episodes = a->episodes,
+                                    .all = info.images,
+                                    .views = a->settings.backbone ? 0 : a->settings.views,
+                                    .first = a->first,
+                                    .count = a->count};
     status = ad_episode_rows_list(&a->pictures, 0, a->count, 0);
     if (status != ADATOM_OK) return status;
     if (!a->settings.solver.solver) return plan_episodes(a, method);
@@ -178,9 +187,12 @@ static adatom_status fill_support(adaptation *a, int at, int32_t *order) {
             const int begin = a->rounds ? r % per_epoch * a->settings.batch : 0;
             const int n = a->rounds ? AD_MIN(a->settings.batch, a->supports - begin) : a->batch;
             for (int i = 0; i < a->batch; i++) {
-                const int32_t one = order[begin + i % n];
-                s->support[to + (size_t)i] = a->pictures.row_of[support[one]];
-                s->labels[to + (size_t)i] = ad_support_label(&a->list, one, a->settings.label_noise);
+                const int32_t one = order[begin + i % n], of = one / a->views;
+                const int32_t number =
+                    a->settings.views ? ad_view_number(one % a->views + 1, support[of], a->pictures.all) : support[of];
+                s->support[to + (size_t)i] = a->pictures.row_of[a->settings.backbone ? support[of] : number];
+                s->support_draw[to + (size_t)i] = number;
+                s->labels[to + (size_t)i] = ad_support_label(&a->list, of, a->settings.label_noise);
             }
         }
     }
@@ -343,6 +355,15 @@ adatom_status adatom_adapt_plan(adatom_device *device, const adatom_model *model
     return ad_call_end(ctx, &outer, status == ADATOM_OK ? written : status);
 }
 
+static adatom_status cached_features(adaptation *a, const float **table) {
+    const ad_cached_wanted wanted = {.numbers = a->pictures.images,
+                                     .count = a->pictures.image_count,
+                                     .views = a->pictures.views,
+                                     .seed = a->settings.seed,
+                                     .memory_bytes = a->memory_bytes};
+    return ad_feature_cache_table(&a->session, a->dataset, &wanted, table);
+}
+
 static adatom_status begin_session(adaptation *a) {
     ad_session *s = &a->session;
     const int steps = a->settings.steps;
@@ -351,8 +372,7 @@ static adatom_status begin_session(adaptation *a) {
     adatom_status status = schedule ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
     if (status != ADATOM_OK) return status;
     if (!a->settings.backbone) {
-        AD_TRY(ad_feature_cache_table(s, a->dataset, a->pictures.images, a->pictures.image_count, a->memory_bytes,
-                                      &features));
+        AD_TRY(cached_features(a, &features));
         s->rows.table = features;
     }
     ad_log(s->device->ctx, ADATOM_LOG_INFO, "%s: %.1f MiB of %s, %s", a->settings.name,
@@ -368,8 +388,7 @@ done:
 /* What a method that is solved on the host does in place of a session. */
 static adatom_status solve_all(adaptation *a) {
     const float *table = NULL;
-    adatom_status status = ad_feature_cache_table(&a->session, a->dataset, a->pictures.images, a->pictures.image_count,
-                                                  a->memory_bytes, &table);
+    adatom_status status = cached_features(a, &table);
     if (status != ADATOM_OK) return status;
     ad_limits limits;
     a->session.device->engine->api->limits(a->session.device->engine, &limits);
@@ -380,6 +399,8 @@ static adatom_status solve_all(adaptation *a) {
                               .table = table,
                               .centre = a->session.model->base_mean,
                               .label_noise = a->settings.label_noise,
+                              .views = a->settings.views,
+                              .pictures = a->pictures.all,
                               .threads = limits.lanes,
                               .features = (size_t)a->session.model->net.features};
     return ad_solve_episodes(a->session.device->ctx, &run, a->evaluations[0]);

@@ -48,6 +48,9 @@ static adatom_status fill_defaults(ad_adapter_fit *f) {
     adatom_status status = ad_settings_resolve(f->ctx, &f->method, f->model, &f->settings);
     if (status == ADATOM_OK && ad_episodes_only(f->settings.kind))
         status = ad_fail(f->ctx, ADATOM_USAGE, "'%s' is for episodes: no adapter holds it", f->settings.name);
+    if (status == ADATOM_OK && f->settings.views)
+        status = ad_fail(f->ctx, ADATOM_USAGE,
+                         "views of support pictures are for episodes; augmentation changes an adapter's pictures");
     if (status == ADATOM_OK && f->settings.label_noise > 0)
         status = ad_fail(f->ctx, ADATOM_USAGE, "label noise is for episodes: an adapter is made with the labels given");
     if (status == ADATOM_OK) status = ad_run_model_method(f->ctx, f->dataset, &f->settings);
@@ -114,8 +117,9 @@ static adatom_status choose_steps(ad_adapter_fit *f) {
 static adatom_status upload_rows(ad_adapter_fit *f) {
     adatom_status status;
     if (f->settings.bn == AD_BN_FROZEN)
-        AD_TRY(ad_feature_cache_table(&f->session, f->dataset, NULL, (size_t)f->images, f->method.memory_bytes,
-                                      &f->table));
+        AD_TRY(ad_feature_cache_table(
+            &f->session, f->dataset,
+            &(ad_cached_wanted){.count = (size_t)f->images, .memory_bytes = f->method.memory_bytes}, &f->table));
     if (f->settings.backbone)
         ad_session_use_pictures(&f->session, adatom_dataset_pixels(f->dataset, 0), f->info.image_size);
     else

@@ -5,19 +5,21 @@
 adatom_status ad_episode_rows_list(ad_episode_rows *e, int at, int count, size_t row) {
     const adatom_episodes_info *list = &e->episodes->info;
     const int supports = list->way * list->shot, queries = list->way * list->query;
-    if (!e->row_of) e->row_of = ad_malloc(e->ctx, e->all, sizeof *e->row_of);
-    if (!e->images) e->images = ad_malloc(e->ctx, e->all, sizeof *e->images);
+    const size_t numbers = (size_t)(1 + e->views) * e->all;
+    if (!e->row_of) e->row_of = ad_malloc(e->ctx, numbers, sizeof *e->row_of);
+    if (!e->images) e->images = ad_malloc(e->ctx, numbers, sizeof *e->images);
     if (!e->row_of || !e->images) return ADATOM_OUT_OF_MEMORY;
-    memset(e->row_of, 0, e->all * sizeof *e->row_of);
+    memset(e->row_of, 0, numbers * sizeof *e->row_of);
     for (int k = e->first + at; k < e->first + at + count; k++) {
         const int32_t *support, *query;
         const adatom_status status = adatom_episodes_get(e->episodes, k, &support, &query);
         if (status != ADATOM_OK) return status;
-        for (int i = 0; i < supports; i++) e->row_of[support[i]] = 1;
+        for (int i = 0; i < supports; i++)
+            for (int v = e->views ? 1 : 0; v <= e->views; v++) e->row_of[(size_t)support[i] + (size_t)v * e->all] = 1;
         for (int i = 0; i < queries; i++) e->row_of[query[i]] = 1;
     }
     e->image_count = 0;
-    for (size_t i = 0; i < e->all; i++) {
+    for (size_t i = 0; i < numbers; i++) {
         if (!e->row_of[i]) continue;
         e->row_of[i] = (int32_t)(row + e->image_count);
         e->images[e->image_count++] = (int32_t)i;

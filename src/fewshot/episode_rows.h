@@ -9,10 +9,11 @@
 typedef struct ad_episode_rows {
     adatom_context *ctx;
     const adatom_episodes *episodes;
-    size_t all;       /* pictures of the data set */
+    size_t all; /* pictures of the data set */
+    int views;  /* not 0: in place of a support picture p these numbers, p + all .. p + views*all in steps of all */
     int first, count; /* episodes of the list */
     int32_t *images;  /* [image_count] pictures that those last listed use, ascending */
-    int32_t *row_of;  /* [all] their row on the device */
+    int32_t *row_of;  /* [(1 + views)*all] their row on the device */
     size_t image_count;
 } ad_episode_rows;
 

@@ -1,4 +1,5 @@
 #include "fewshot/feature_cache.h"
+#include "fewshot/method.h"
 
 #include <string.h>
 
@@ -6,8 +7,10 @@ struct ad_feature_cache {
     uint64_t model;
     char dataset[17];
     size_t images, width;
-    float *values; /* [images][width] */
-    bool *present; /* [images] */
+    int views;     /* for which there is room */
+    uint64_t seed; /* of the views */
+    float *values; /* [(1 + views)*images][width], by ad_view_number */
+    bool *present; /* [(1 + views)*images] */
 };
 
 static void destroy_cache(ad_feature_cache *cache) {
@@ -40,24 +43,45 @@ static ad_feature_cache *find_cache(adatom_device *device, const adatom_model *m
     return cache;
 }
 
+/* Room for so many views of this seed. */
+static adatom_status make_views(adatom_context *ctx, ad_feature_cache *cache, int views, uint64_t seed) {
+    const size_t there = (size_t)(1 + cache->views) * cache->images, wanted = (size_t)(1 + views) * cache->images;
+    if (cache->views && cache->seed != seed)
+        memset(cache->present + cache->images, 0, (there - cache->images) * sizeof *cache->present);
+    cache->seed = seed;
+    if (views <= cache->views) return ADATOM_OK;
+    if (wanted > INT32_MAX)
+        return ad_fail(ctx, ADATOM_USAGE, "%d views of %zu pictures are too many", views, cache->images);
+    float *values = ad_realloc(ctx, cache->values, there, wanted, cache->width * sizeof *values);
+    if (!values) return ADATOM_OUT_OF_MEMORY;
+    cache->values = values;
+    bool *present = ad_realloc(ctx, cache->present, there, wanted, sizeof *present);
+    if (!present) return ADATOM_OUT_OF_MEMORY;
+    memset(present + there, 0, (wanted - there) * sizeof *present);
+    cache->present = present;
+    cache->views = views;
+    return ADATOM_OK;
+}
+
 /* Where computed features go. */
 typedef struct missing_features {
     ad_feature_cache *cache;
     const int32_t *images;
+    size_t before; /* numbers of the views before this one */
 } missing_features;
 
 static void keep_features(void *user, size_t first, size_t n, const float *features, size_t stride) {
     const missing_features *m = user;
     (void)stride;
     for (size_t i = 0; i < n; i++) {
-        const size_t image = (size_t)m->images[first + i], width = m->cache->width;
-        memcpy(m->cache->values + image * width, features + i * width, width * sizeof *features);
-        m->cache->present[image] = true;
+        const size_t number = m->before + (size_t)m->images[first + i], width = m->cache->width;
+        memcpy(m->cache->values + number * width, features + i * width, width * sizeof *features);
+        m->cache->present[number] = true;
     }
 }
 
-adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dataset *dataset, const int32_t *images,
-                                     size_t count, size_t memory_bytes, const float **table) {
+adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dataset *dataset,
+                                     const ad_cached_wanted *wanted, const float **table) {
     adatom_device *device = session->device;
     adatom_dataset_info info = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &info);
@@ -67,22 +91,29 @@ adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dat
         return ADATOM_OK;
     }
     ad_feature_cache *cache = find_cache(device, session->model, &info);
-    int32_t *missing = ad_malloc(device->ctx, count, sizeof *missing);
-    size_t missing_count = 0;
+    int32_t *missing = ad_malloc(device->ctx, wanted->count, sizeof *missing);
     if (!cache || !missing) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    for (size_t i = 0; i < count; i++) {
-        const int32_t image = images ? images[i] : (int32_t)i;
-        if (!cache->present[image]) missing[missing_count++] = image;
-    }
-    if (missing_count) {
-        const ad_features_wanted wanted = {.device = device,
-                                           .model = session->model,
-                                           .pixels = adatom_dataset_pixels(dataset, 0),
-                                           .size = info.image_size,
-                                           .images = missing,
-                                           .count = missing_count,
-                                           .memory_bytes = memory_bytes};
-        AD_TRY(ad_features_compute(&wanted, keep_features, &(missing_features){cache, missing}));
+    if (wanted->views) AD_TRY(make_views(device->ctx, cache, wanted->views, wanted->seed));
+    for (int view = 0; view <= wanted->views; view++) {
+        const size_t before = (size_t)view * info.images;
+        size_t count = 0;
+        for (size_t i = 0; i < wanted->count; i++) {
+            const size_t number = wanted->numbers ? (size_t)wanted->numbers[i] : i;
+            if (number >= before && number < before + info.images && !cache->present[number])
+                missing[count++] = (int32_t)(number - before);
+        }
+        if (!count) continue;
+        const ad_features_wanted features = {.device = device,
+                                             .model = session->model,
+                                             .pixels = adatom_dataset_pixels(dataset, 0),
+                                             .size = info.image_size,
+                                             .images = missing,
+                                             .count = count,
+                                             .view = view,
+                                             .all = info.images,
+                                             .seed = wanted->seed,
+                                             .memory_bytes = wanted->memory_bytes};
+        AD_TRY(ad_features_compute(&features, keep_features, &(missing_features){cache, missing, before}));
     }
     *table = cache->values;
 done:

@@ -1,16 +1,19 @@
 #include "fewshot/features.h"
+#include "fewshot/method.h"
 
 /* The largest batch that memory allows, and its plan. */
 static adatom_status plan_batches(const ad_features_wanted *w, ad_session *s) {
     enum { LARGEST = 32 };
     *s = ad_session_of(w->device, w->model);
     ad_session_use_pictures(s, w->pixels, w->size);
-    const ad_build_params build = {.net = &w->model->net,
-                                   .query_rounds = 1,
-                                   .head = AD_HEAD_NONE,
-                                   .costs = w->device->engine->costs,
-                                   .chains = w->device->engine->chains,
-                                   .data_size = w->size};
+    ad_build_params build = {.net = &w->model->net,
+                             .query_rounds = 1,
+                             .head = AD_HEAD_NONE,
+                             .costs = w->device->engine->costs,
+                             .chains = w->device->engine->chains,
+                             .data_size = w->size};
+    if (w->view) ad_views_apply(w->seed, w->model, &build);
+    s->first_draw = ad_view_number(w->view, 0, w->all);
     const ad_parts_wanted parts = {.units = (int)AD_MIN(w->count, (size_t)LARGEST),
                                    .rows_per_unit = 1,
                                    .allowed_bytes = ad_memory_allowed(w->device->engine, w->memory_bytes),

@@ -12,6 +12,9 @@ typedef struct ad_features_wanted {
     int size;
     const int32_t *images; /* NULL: 0 .. count-1 */
     size_t count;
+    int view; /* not 0: this view of each picture (ad_view_number), of `all` pictures */
+    size_t all;
+    uint64_t seed;       /* of views */
     size_t memory_bytes; /* 0: half of what is free */
 } ad_features_wanted;
 

@@ -70,6 +70,7 @@ static ad_build_params build_of(const ad_metatraining *t) {
                              .way = p->way,
                              .query_rounds = 1,
                              .through = true,
+                             .drawn = true,
                              .data_size = t->run.info.image_size,
                              .layers = t->layers};
     if (prototypes(t)) {
@@ -85,8 +86,7 @@ static ad_build_params build_of(const ad_metatraining *t) {
         .tasks = p->meta_batch,
         .steps = (int)t->run.steps,
         .optimiser = {.adam = adam, .nesterov = !adam, .momentum = p->momentum, .dampening = adam ? 0.999f : 0.0f},
-        .cosine = prototypes(t) && p->distance == ADATOM_DISTANCE_COSINE,
-        .drawn = true};
+        .cosine = prototypes(t) && p->distance == ADATOM_DISTANCE_COSINE};
     for (int r = 0; r < AD_ROLE_COUNT; r++)
         build.outer.optimiser.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : p->weight_decay;
     ad_augment_apply(p->augment, p->shift, p->seed, t->run.model->mean, &build);
@@ -232,7 +232,10 @@ static adatom_status fill_tasks(ad_metatraining *t, int first) {
             if (prototypes(t)) labels[t->supports + i] = -1;
             asked[i] = i / query;
         }
-        s->outer.draw[k] = first + k;
+        /* Every picture of every task has a number of its own. */
+        const int32_t number = (int32_t)(first + k) * (int32_t)(t->supports + t->queries);
+        for (int i = 0; i < s->build.support; i++) s->support_draw[rows - s->support + i] = number + i;
+        for (int i = 0; i < s->build.query; i++) s->query_draw[to - s->query + i] = number + t->supports + i;
     }
     return ADATOM_OK;
 }

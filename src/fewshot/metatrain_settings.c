@@ -37,9 +37,9 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_metatrain_pa
     if ((double)p->epochs * p->epoch_tasks > ADATOM_EPISODES_MOST)
         return ad_fail(ctx, ADATOM_USAGE, "%s%d epochs of %d tasks are too many: at most %d tasks are possible", where,
                        p->epochs, p->epoch_tasks, ADATOM_EPISODES_MOST);
-    if ((double)p->meta_batch * p->way * (p->shot + p->query) > INT32_MAX)
-        return ad_fail(ctx, ADATOM_USAGE, "%s%d tasks of %d pictures are too many for a step", where, p->meta_batch,
-                       p->way * (p->shot + p->query));
+    if ((double)p->epochs * p->epoch_tasks * p->way * (p->shot + p->query) > INT32_MAX) /* each has a number */
+        return ad_fail(ctx, ADATOM_USAGE, "%s%.0f tasks of %d pictures are too many", where,
+                       (double)p->epochs * p->epoch_tasks, p->way * (p->shot + p->query));
     if (!(p->lr > 0)) return ad_fail(ctx, ADATOM_USAGE, "%sa rate (lr) of 0 learns nothing", where);
     return ADATOM_OK;
 }

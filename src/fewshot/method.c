@@ -144,6 +144,9 @@ static adatom_status check_ranges(adatom_context *ctx, const adatom_method *m, c
     if (trains && (s->steps < 1 || s->steps > MOST_STEPS))
         return ad_fail(ctx, ADATOM_USAGE, "the number of steps is %d; it must be at least 1 and at most %d", s->steps,
                        MOST_STEPS);
+    if (s->views < 0 || s->views > AD_MOST_VIEWS)
+        return ad_fail(ctx, ADATOM_USAGE, "%d views of a support picture: 1 to %d are possible, 0 for none", s->views,
+                       AD_MOST_VIEWS);
     if (s->solver.neighbours < 1 || s->solver.neighbours > 1000000)
         return ad_fail(ctx, ADATOM_USAGE, "%d neighbours cannot vote; take 1 to a million", s->solver.neighbours);
     for (int r = 0; r < AD_ROLE_COUNT; r++)
@@ -240,6 +243,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
     s->weight_decay = m->weight_decay;
     s->label_smoothing = m->label_smoothing;
     s->label_noise = m->label_noise;
+    s->views = m->support_views;
     s->cosine_scale = m->cosine_scale == 0.0f ? 10.0f : m->cosine_scale;
     s->mean_scale = 1.0f;
     s->steps = m->steps ? m->steps : methods[which].steps;
@@ -271,12 +275,18 @@ json_t *ad_seed_json(uint64_t seed) {
     return json_string(digits);
 }
 
+/* What happens to the support set. */
+static void experiment_json(const ad_settings *s, json_t *o, bool *bad) {
+    if (s->label_noise > 0) ad_json_set(o, "label_noise", json_real((double)s->label_noise), bad);
+    if (s->views) ad_json_set(o, "support_views", json_integer(s->views), bad);
+}
+
 /* Of a method that is solved on the host. */
 static json_t *solver_json(const ad_settings *s) {
     json_t *o = json_pack("{s:s, s:o}", "adapt", s->name, "seed", ad_seed_json(s->seed));
     bool bad = !o;
     if (bad) return NULL;
-    if (s->label_noise > 0) ad_json_set(o, "label_noise", json_real((double)s->label_noise), &bad);
+    experiment_json(s, o, &bad);
     if (s->solver.solver == AD_SOLVER_LOGISTIC)
         ad_json_set(o, "inverse_penalty", json_real(s->solver.inverse_penalty), &bad);
     if (s->solver.solver == AD_SOLVER_DISCRIMINANT)
@@ -300,7 +310,7 @@ json_t *ad_settings_json(const ad_settings *s) {
                           inits[s->head_init], "bn", norms[s->bn], "conv", paths[s->path], "steps", s->steps, "seed",
                           ad_seed_json(s->seed));
     bool bad = !o;
-    if (!bad && s->label_noise > 0) ad_json_set(o, "label_noise", json_real((double)s->label_noise), &bad);
+    experiment_json(s, o, &bad);
     if (!bad && s->steps == 0) return o;
     ad_json_set(o, "optimizer", json_string(s->adam ? "adam" : "sgd"), &bad);
     ad_json_set(o, s->adam ? "beta1" : "momentum", json_real((double)s->momentum), &bad);
@@ -409,6 +419,11 @@ adatom_status ad_augment_check(adatom_context *ctx, uint32_t augment) {
     if ((augment & both) == both)
         return ad_fail(ctx, ADATOM_USAGE, "the augmentations shift and crop exclude each other");
     return ADATOM_OK;
+}
+
+void ad_views_apply(uint64_t seed, const adatom_model *model, ad_build_params *build) {
+    ad_augment_apply(AD_VIEWS_AUGMENT, AD_MAX(model->net.image_size / 10, 1), seed, model->mean, build);
+    build->drawn = true;
 }
 
 void ad_augment_apply(uint32_t augment, int shift, uint64_t seed, const float mean[3], ad_build_params *b) {

@@ -25,6 +25,7 @@ typedef struct ad_settings {
     bool nesterov;
     float label_noise, label_smoothing, cosine_scale, mean_scale;
     bool centroid; /* adapter_fit.c: a linear head that stays the nearest class mean */
+    int views;     /* of each support picture; 0: the picture itself */
     int steps;
     int batch, epochs; /* mini-batches of the support set (recipes); 0: all of it at each step */
     uint64_t seed;
@@ -60,6 +61,10 @@ void ad_settings_apply(const ad_settings *settings, ad_build_params *build);
 void ad_settings_schedule(const ad_settings *settings, int steps, float *rows);
 /* USAGE: flags that are not known, or that exclude each other. */
 adatom_status ad_augment_check(adatom_context *ctx, uint32_t augment);
+/* Views of support pictures are of this kind [RFS], and drawn by numbers: that of view 1.. of picture p of n. */
+enum { AD_VIEWS_AUGMENT = ADATOM_AUGMENT_SHIFT | ADATOM_AUGMENT_FLIP | ADATOM_AUGMENT_JITTER, AD_MOST_VIEWS = 64 };
+static inline int32_t ad_view_number(int view, int32_t picture, size_t n) { return view * (int32_t)n + picture; }
+void ad_views_apply(uint64_t seed, const adatom_model *model, ad_build_params *build);
 /* ADATOM_AUGMENT flags in the builder's terms. shift: pixels; mean: the model's. */
 void ad_augment_apply(uint32_t augment, int shift, uint64_t seed, const float mean[3], ad_build_params *build);
 #endif

@@ -26,7 +26,7 @@ void ad_session_end_program(ad_session *s) {
     ad_free(s->outer.labels);
     ad_free(s->outer.loss);
     memset(&s->outer, 0, sizeof s->outer);
-    s->support = s->labels = s->query = s->predicted = NULL;
+    s->support = s->labels = s->query = s->predicted = s->support_draw = s->query_draw = NULL;
     s->lost = NULL;
 }
 
@@ -81,22 +81,23 @@ static adatom_status allocate_outer(ad_session *s) {
     const size_t tasks = (size_t)s->build.tasks;
     s->outer.pictures = s->built.plan->tensors[s->built.outer_labels].count / tasks;
     const size_t count = tasks * s->outer.pictures;
-    s->outer.labels = ad_calloc(ctx, 2 * count + tasks, sizeof *s->outer.labels);
+    s->outer.labels = ad_calloc(ctx, 2 * count, sizeof *s->outer.labels);
     s->outer.loss = ad_calloc(ctx, tasks, sizeof *s->outer.loss);
     if (!s->outer.labels || !s->outer.loss) return ADATOM_OUT_OF_MEMORY;
     s->outer.predicted = s->outer.labels + count;
-    s->outer.draw = s->outer.predicted + count;
     return ADATOM_OK;
 }
 
 static adatom_status allocate_arrays(ad_session *s) {
     adatom_context *ctx = s->device->ctx;
-    s->support = ad_calloc(ctx, 2 * support_count(s), sizeof *s->support);
-    s->query = ad_calloc(ctx, 2 * query_count(s), sizeof *s->query);
+    s->support = ad_calloc(ctx, 3 * support_count(s), sizeof *s->support);
+    s->query = ad_calloc(ctx, 3 * query_count(s), sizeof *s->query);
     s->lost = ad_calloc(ctx, (size_t)s->build.tasks, sizeof *s->lost);
     if (!s->support || !s->query || !s->lost) return ADATOM_OUT_OF_MEMORY;
     s->labels = s->support + support_count(s);
+    s->support_draw = s->labels + support_count(s);
     s->predicted = s->query + query_count(s);
+    s->query_draw = s->predicted + query_count(s);
     return s->built.outer_labels < 0 ? ADATOM_OK : allocate_outer(s);
 }
 
@@ -140,13 +141,19 @@ adatom_status ad_session_write_support(ad_session *s) {
     if (!bytes) return ADATOM_OK;
     AD_TRY(write_tensor(s, s->built.support_index, s->support, bytes));
     AD_TRY(write_tensor(s, s->built.support_labels, s->labels, bytes));
+    if (s->built.support_draw >= 0) AD_TRY(write_tensor(s, s->built.support_draw, s->support_draw, bytes));
 done:
     return status;
 }
 
 static adatom_status write_query(ad_session *s) {
     const size_t bytes = query_count(s) * sizeof *s->query;
-    return bytes ? write_tensor(s, s->built.query_index, s->query, bytes) : ADATOM_OK;
+    adatom_status status = ADATOM_OK;
+    if (!bytes) return ADATOM_OK;
+    AD_TRY(write_tensor(s, s->built.query_index, s->query, bytes));
+    if (s->built.query_draw >= 0) AD_TRY(write_tensor(s, s->built.query_draw, s->query_draw, bytes));
+done:
+    return status;
 }
 
 adatom_status ad_session_write_tasks(ad_session *s) {
@@ -260,6 +267,9 @@ adatom_status ad_session_pass(ad_session *s, const int32_t *which, size_t count,
         AD_TRY(ad_interrupted(s->device->ctx));
         AD_TRY(ad_row_stream_next(&s->rows, which, count, at, s->query));
         for (size_t t = 1; t < tasks; t++) memcpy(s->query + t * batch, s->query, batch * sizeof *s->query);
+        for (size_t i = 0; i < tasks * batch && s->built.query_draw >= 0; i++)
+            s->query_draw[i] = s->first_draw + (int32_t)(which ? which[at + AD_MIN(i % batch, n - 1)]
+                                                               : (int32_t)(at + AD_MIN(i % batch, n - 1)));
         AD_TRY(write_query(s));
         AD_TRY(ad_run_segment(api, s->program, AD_SEGMENT_EVAL, 1));
         AD_TRY(api->program_read(s->program, s->built.features, 0, features,

@@ -31,12 +31,13 @@ typedef struct ad_session {
     /* Host arrays of the plan, there from ad_session_begin on, [round][task][picture]: rows of the support pictures and
      * their labels, rows of the queries, the classes predicted for them. */
     int32_t *support, *labels, *query, *predicted;
-    bool *lost;                      /* [tasks], by ad_session_adapt */
-    struct {                         /* meta-training (session_meta.c); n: pictures a task of the outer pass */
-        int32_t *labels, *predicted; /* [tasks][n]; label -1: the picture counts for nothing */
-        int32_t *draw;               /* [tasks] numbers by which the task's pictures are augmented */
-        float *loss;                 /* [tasks] of the queries */
-        size_t pictures;             /* n */
+    int32_t *support_draw, *query_draw; /* where pictures are drawn (build.drawn): numbers that they are augmented by */
+    int32_t first_draw;                 /* of ad_session_pass: the number of row 0; the others follow */
+    bool *lost;                         /* [tasks], by ad_session_adapt */
+    struct {                            /* meta-training (session_meta.c); n: pictures a task of the outer pass */
+        int32_t *labels, *predicted;    /* [tasks][n]; label -1: the picture counts for nothing */
+        float *loss;                    /* [tasks] of the queries */
+        size_t pictures;                /* n */
     } outer;
     ad_buffer *parameters;
     ad_program *program;

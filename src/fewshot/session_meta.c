@@ -39,7 +39,6 @@ adatom_status ad_session_meta_group(ad_session *s, int steps, long step, bool la
     *updated = false;
     AD_TRY(ad_session_write_tasks(s));
     AD_TRY(write_tensor(s, b->outer_labels, s->outer.labels, rows * sizeof *s->outer.labels));
-    AD_TRY(write_tensor(s, b->draw, s->outer.draw, tasks * sizeof *s->outer.draw));
     AD_TRY(write_tensor(s, b->outer_counter, &reached, sizeof reached));
     ran = api->program_run(s->program, runs, AD_COUNT(runs));
     if (ran != ADATOM_INTERRUPTED) AD_TRY(ran);

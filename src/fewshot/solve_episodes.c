@@ -1,6 +1,7 @@
 /* Episodes side by side, each by one thread: so the results do not depend on how many threads there are. */
 #include "fewshot/solve_episodes.h"
 #include "fewshot/episodes.h"
+#include "fewshot/method.h"
 
 #include <math.h>
 #include <omp.h>
@@ -42,20 +43,21 @@ static void judge(const adatom_episodes_info *list, const double *log_probabilit
 
 adatom_status ad_solve_episodes(adatom_context *ctx, const ad_solve_run *run, adatom_evaluation *out) {
     const adatom_episodes_info *list = run->list;
+    const int views = AD_MAX(run->views, 1);
     ad_solver_task task = {.table = run->table,
                            .centre = run->centre,
                            .features = run->features,
                            .way = list->way,
-                           .supports = list->way * list->shot,
+                           .supports = list->way * list->shot * views,
                            .queries = list->way * list->query};
     const size_t answers = (size_t)task.queries * (size_t)task.way,
                  own = ad_solver_scratch(run->settings, &task) + answers,
                  threads = run->threads > 0 ? (size_t)run->threads : (size_t)omp_get_max_threads();
     adatom_status status = ADATOM_OK;
     double *scratch = ad_malloc(ctx, threads * own, sizeof *scratch);
-    int32_t *labels = ad_malloc(ctx, (size_t)task.supports, sizeof *labels);
+    int32_t *labels = ad_malloc(ctx, (1 + threads) * (size_t)task.supports, sizeof *labels);
     if (!scratch || !labels) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    for (int i = 0; i < task.supports; i++) labels[i] = ad_support_label(list, i, run->label_noise);
+    for (int i = 0; i < task.supports; i++) labels[i] = ad_support_label(list, i / views, run->label_noise);
     task.labels = labels;
     for (int at = 0; at < out->info.tasks; at += TOGETHER) {
         const int end = AD_MIN(at + TOGETHER, out->info.tasks);
@@ -66,6 +68,10 @@ adatom_status ad_solve_episodes(adatom_context *ctx, const ad_solve_run *run, ad
             double *mine = scratch + (size_t)omp_get_thread_num() * own;
             /* Cannot fail: the episode is of the list. */
             (void)adatom_episodes_get(run->episodes, run->first + e, &one.support, &one.query);
+            int32_t *shown = labels + (size_t)(1 + omp_get_thread_num()) * (size_t)task.supports;
+            for (int i = 0; i < task.supports && run->views; i++)
+                shown[i] = ad_view_number(i % views + 1, one.support[i / views], run->pictures);
+            if (run->views) one.support = shown;
             ad_solve(run->settings, &one, mine + answers, mine);
             judge(list, mine, e, out);
         }

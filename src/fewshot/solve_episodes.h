@@ -9,7 +9,9 @@ typedef struct ad_solve_run {
     const adatom_episodes *episodes;
     const adatom_episodes_info *list;
     int first;
-    const float *table;  /* [pictures of the data set][features] */
+    int views;           /* of each support picture; 0: the picture itself */
+    size_t pictures;     /* of the data set */
+    const float *table;  /* [(1 + views)*pictures][features], by ad_view_number */
     const float *centre; /* ad_solver_task.centre */
     size_t features;
     float label_noise;

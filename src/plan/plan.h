@@ -96,7 +96,7 @@ typedef struct ad_op {
     int16_t tasks;   /* 1 or plan->tasks */
     int16_t t[AD_OP_TENSORS]; /* tensor numbers in the order of the roles in ops.def; -1: absent */
     ad_geometry g;
-    int32_t i[9];
+    int32_t i[8];
     float f[8];
 } ad_op;
 

@@ -61,7 +61,8 @@ static bool prototypes(const setting *s) { return s->kind == AD_OUTER_PROTOTYPES
 typedef struct inputs {
     adatom_model *model;
     uint8_t pixels[PICTURES * SIZE * SIZE * 3];
-    int32_t support[OUTER * TASKS][SUPPORTS + QUERIES], query[OUTER * TASKS][QUERIES], draw[OUTER * TASKS];
+    int32_t support[OUTER * TASKS][SUPPORTS + QUERIES], query[OUTER * TASKS][QUERIES];
+    int32_t draws[OUTER * TASKS][SUPPORTS + QUERIES]; /* of the support pictures, then of the queries */
     float inner[INNER * AD_SCHEDULE_COLUMNS], outer[OUTER * AD_SCHEDULE_COLUMNS], norm[8];
 } inputs;
 
@@ -100,7 +101,7 @@ static inputs *make_inputs(const setting *s) {
     for (int t = 0; t < OUTER * TASKS; t++) {
         for (int i = 0; i < SUPPORTS + QUERIES; i++) in->support[t][i] = (int32_t)ad_random_below(&random, PICTURES);
         for (int i = 0; i < QUERIES; i++) in->query[t][i] = (int32_t)ad_random_below(&random, PICTURES);
-        in->draw[t] = 100 + t;
+        for (int i = 0; i < SUPPORTS + QUERIES; i++) in->draws[t][i] = 100 * t + i;
     }
     fill_schedule(in->inner, INNER, 0.02f);
     fill_schedule(in->outer, OUTER, s->adam ? 0.003f : 0.02f);
@@ -142,8 +143,8 @@ static ad_built make_plan(const setting *s, const inputs *in, int tasks, int lan
                   .tasks = TASKS,
                   .steps = OUTER,
                   .optimiser = {.adam = s->adam, .momentum = 0.9f, .dampening = s->adam ? 0.99f : 0.0f},
-                  .cosine = s->cosine,
-                  .drawn = true},
+                  .cosine = s->cosine},
+        .drawn = true,
         .data_size = SIZE,
         .chunks = chunks,
         .chunk_count = 2,
@@ -194,7 +195,9 @@ static void reference_tasks(interpreter *run, const setting *s, const ad_built *
         for (int i = 0; i < QUERIES && b->query_index >= 0; i++)
             interpreter_tensor(run, b->query_index)[t * QUERIES + i] = in->query[from][i];
         for (int i = 0; i < outer; i++) interpreter_tensor(run, b->outer_labels)[t * outer + i] = outer_label(s, i);
-        interpreter_tensor(run, b->draw)[t] = in->draw[from];
+        for (int i = 0; i < n; i++) interpreter_tensor(run, b->support_draw)[t * n + i] = in->draws[from][i];
+        for (int i = 0; i < QUERIES && b->query_draw >= 0; i++)
+            interpreter_tensor(run, b->query_draw)[t * QUERIES + i] = in->draws[from][SUPPORTS + i];
     }
     if (b->counter >= 0) interpreter_tensor(run, b->counter)[0] = 0;
     interpreter_run(run, AD_SEGMENT_INIT);
@@ -315,13 +318,17 @@ static void run_group(ad_engine *e, ad_program *program, const setting *s, const
     const int n = support_count(s), outer = outer_count(s);
     const int32_t zero = 0;
     int32_t support[TASKS * (SUPPORTS + QUERIES)], labels[TASKS * (SUPPORTS + QUERIES)], query[TASKS * QUERIES],
-        asked[TASKS * (SUPPORTS + QUERIES)];
+        asked[TASKS * (SUPPORTS + QUERIES)], drawn[TASKS * (SUPPORTS + QUERIES)], asked_draw[TASKS * QUERIES];
     for (int t = 0; t < tasks; t++) {
         for (int i = 0; i < n; i++) {
             support[t * n + i] = in->support[first + t][i];
             labels[t * n + i] = support_label(i);
+            drawn[t * n + i] = in->draws[first + t][i];
         }
-        for (int i = 0; i < QUERIES; i++) query[t * QUERIES + i] = in->query[first + t][i];
+        for (int i = 0; i < QUERIES; i++) {
+            query[t * QUERIES + i] = in->query[first + t][i];
+            asked_draw[t * QUERIES + i] = in->draws[first + t][SUPPORTS + i];
+        }
         for (int i = 0; i < outer; i++) asked[t * outer + i] = outer_label(s, i);
     }
     must(api->program_write(program, b->support_index, 0, support, (size_t)(tasks * n) * 4), "write");
@@ -329,7 +336,9 @@ static void run_group(ad_engine *e, ad_program *program, const setting *s, const
     if (b->query_index >= 0)
         must(api->program_write(program, b->query_index, 0, query, (size_t)(tasks * QUERIES) * 4), "write");
     must(api->program_write(program, b->outer_labels, 0, asked, (size_t)(tasks * outer) * 4), "write");
-    must(api->program_write(program, b->draw, 0, in->draw + first, (size_t)tasks * 4), "write");
+    must(api->program_write(program, b->support_draw, 0, drawn, (size_t)(tasks * n) * 4), "write");
+    if (b->query_draw >= 0)
+        must(api->program_write(program, b->query_draw, 0, asked_draw, (size_t)(tasks * QUERIES) * 4), "write");
     if (b->counter >= 0) must(api->program_write(program, b->counter, 0, &zero, 4), "write");
     const ad_run runs[] = {{AD_SEGMENT_INIT, 1},  {AD_SEGMENT_PREFIX, 1}, {AD_SEGMENT_STEP, INNER},
                            {AD_SEGMENT_OUTER, 1}, {AD_SEGMENT_SUM, 1},    {AD_SEGMENT_UPDATE, last}};

@@ -67,7 +67,7 @@ START_TEST(test_refused) {
         USE("an epoch of 1000 tasks cannot be divided into steps of 7", .meta_batch = 7),
         USE("2000 epochs of 1000 tasks are too many: at most 1000000", .epochs = 2000),
         USE("epochs is -1", .epochs = -1),
-        USE("1024 tasks of 20000000 pictures are too many for a step", .way = 1000, .shot = 10000, .query = 10000,
+        USE("61440 tasks of 20000000 pictures are too many", .way = 1000, .shot = 10000, .query = 10000,
             .meta_batch = 1024, .epoch_tasks = 1024),
         USE("lr is nan", .lr = NAN),
         USE("lr is inf", .lr = INFINITY),

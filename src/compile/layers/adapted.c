@@ -25,7 +25,8 @@ static size_t lay_out(ad_tape *tape) {
     for (size_t i = 0; i < params; i++) tape->built->at[i] = AD_NOT_ADAPTED;
     for (int role = 0; role < AD_ROLE_COUNT; role++) {
         tape->built->role_offset[role] = end;
-        end = role == AD_ROLE_HEAD ? ad_head_layout(tape, end) : lay_out_role(tape, (ad_role)role, end);
+        end = role == AD_ROLE_HEAD ? ad_regular_layout(tape, ad_head_layout(tape, end))
+                                   : lay_out_role(tape, (ad_role)role, end);
     }
     return ad_weights_layout(tape, end);
 }

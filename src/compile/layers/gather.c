@@ -11,7 +11,6 @@ void ad_gather_begin(ad_tape *tape) {
     for (int k = 0; k < p->chunk_count; k++)
         tape->data[k] =
             ad_tape_external(tape, 1 + k, "data", p->from_features ? AD_F32 : AD_U8, each * (size_t)p->chunks[k]);
-    if (p->outer.drawn) tape->built->draw = ad_tape_tensor(tape, AD_PLACE_HOST, "draw", AD_I32, (size_t)p->tasks);
     if (!p->from_features) tape->built->norm = ad_tape_tensor(tape, AD_PLACE_HOST, "normalisation", AD_F32, 8);
 }
 
@@ -27,7 +26,6 @@ static ad_op *gather_pictures(ad_tape *tape, ad_segment_id segment, ad_geometry 
     op->i[5] = p->augment_pad;
     op->i[6] = p->augment_seed;
     memcpy(op->f, p->augment, sizeof op->f);
-    if (p->outer.drawn) op->i[8] = batch->drawn_from;
     return op;
 }
 
@@ -43,9 +41,9 @@ int ad_gather(ad_tape *tape, ad_segment_id segment, const ad_batch *batch) {
             op = ad_tape_op(tape, segment, AD_OP_GATHER_ROWS, g,
                             AD_OPERANDS(tape->data[k], batch->index, batch->counter, x));
         else
-            op = gather_pictures(tape, segment, g, batch,
-                                 AD_OPERANDS(tape->data[k], batch->index, batch->counter, tape->built->norm, x,
-                                             batch->augmented ? tape->built->draw : -1));
+            op = gather_pictures(
+                tape, segment, g, batch,
+                AD_OPERANDS(tape->data[k], batch->index, batch->counter, tape->built->norm, x, batch->draw));
         op->i[0] = first;
         op->i[1] = p->chunks[k];
         op->i[7] = batch->rounds;

@@ -27,8 +27,7 @@ static size_t weight_count(const ad_tape *tape) { return (size_t)tape->params->w
 
 size_t ad_head_layout(const ad_tape *tape, size_t end) {
     if (!ad_head_trains(tape)) return end;
-    end += ad_tape_round(weight_count(tape)) + ad_tape_round((size_t)tape->params->way);
-    return end + ad_regular_layout(tape, end);
+    return end + ad_tape_round(weight_count(tape)) + ad_tape_round((size_t)tape->params->way);
 }
 
 /* The weights of the head in a block that is laid out like the adapted one. */

@@ -47,10 +47,11 @@ typedef struct ad_batch {
     int n, rounds;              /* pictures per task of a round; a run takes those of one round */
     int index, labels, counter; /* tensors; labels -1: not known; counter -1: it is always round 0 */
     bool augmented;
-    int drawn_from; /* meta-training: pictures of the task that are drawn before these */
+    int draw; /* tensor, -1: augmented by step and place */
 } ad_batch;
-size_t ad_regular_layout(const ad_tape *tape, size_t end); /* floats of the head that tells turns, from `end` on */
-void ad_regular_begin(ad_tape *tape);                      /* that head, and averages */
+size_t ad_regular_layout(const ad_tape *tape,
+                         size_t end); /* the head that tells turns, in the head's role; the new end */
+void ad_regular_begin(ad_tape *tape); /* that head, and averages */
 void ad_regular_start(ad_tape *tape); /* these start where the parameters do, which are there already */
 /* Returns the pictures mixed, or as they are; later the labels of the batch are, too. */
 int ad_regular_mix(ad_tape *tape, ad_segment_id segment, const ad_batch *batch, int pictures);

@@ -30,9 +30,9 @@ int ad_regular_mix(ad_tape *tape, ad_segment_id segment, const ad_batch *batch, 
 /* ---- the head that tells turns ---------------------------------------------------------------------------------- */
 
 size_t ad_regular_layout(const ad_tape *tape, size_t end) {
-    if (wanted(tape)->turned <= 0) return 0;
+    if (wanted(tape)->turned <= 0 || !ad_head_trains(tape)) return end;
     tape->built->turned_offset = end;
-    return ad_tape_round(turned_count(tape));
+    return end + ad_tape_round(turned_count(tape));
 }
 
 void ad_regular_turned(ad_tape *tape, ad_pass *pass) {

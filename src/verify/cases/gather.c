@@ -40,10 +40,8 @@ static void add_pictures(ad_case_list *list) {
         char words[64], more[80];
         ad_print(words, sizeof words, "%s%s jitter%g,%g,%g step%d", modes[sizes[s].mode], sizes[s].flip ? " flip" : "",
                  (double)sizes[s].brightness, (double)sizes[s].contrast, (double)sizes[s].saturation, sizes[s].counter);
-        c.op.i[8] = 1000;
         ad_case_add(list, c, sizes[s].quick, words);
         ad_case_absent(&c, DRAW);
-        c.op.i[8] = 0;
         ad_case_add(list, c, sizes[s].quick, words);
         ad_case_absent(&c, COUNTER);
         if (s % 2 == 0) ad_case_add(list, c, sizes[s].quick, words);
@@ -53,7 +51,6 @@ static void add_pictures(ad_case_list *list) {
         ad_case_present(&c, COUNTER);
         ad_case_add(list, c, sizes[s].quick, more);
         ad_case_present(&c, DRAW);
-        c.op.i[8] = 1000;
         ad_case_add(list, c, sizes[s].quick, more);
     }
 }

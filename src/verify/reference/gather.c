@@ -14,11 +14,13 @@ typedef struct draws {
 static draws draw(const task_op *r, int n) {
     enum { COUNTER = 2, DRAW = 5 };
     const uint32_t key[2] = {(uint32_t)r->op->i[6], 0};
+    const int round = r->v[COUNTER] ? (int)r->v[COUNTER][0] % AD_MAX(r->op->i[7], 1) : 0;
+    const size_t at = ((size_t)round * (size_t)r->op->tasks + (size_t)r->task) * (size_t)r->g.n + (size_t)n;
     if (r->op->flags & AD_TURN) n /= 4;
     uint32_t step = r->v[COUNTER] ? (uint32_t)r->v[COUNTER][0] : 0, image = (uint32_t)(r->task * r->g.n + n);
     if (r->v[DRAW]) {
-        step = (uint32_t)(int32_t)r->v[DRAW][r->task];
-        image = (uint32_t)(r->op->i[8] + n);
+        step = (uint32_t)(int32_t)r->v[DRAW][at];
+        image = 0;
     }
     draws d;
     ad_philox((const uint32_t[4]){0, step, image, AD_STREAM_AUGMENT}, key, d.crop);

@@ -22,7 +22,6 @@ static bool lower_gather(const ad_plan *plan, const ad_op *op, int variant, cons
         .pad = op->i[5],
         .seed = (uint32_t)op->i[6],
         .stream = AD_STREAM_AUGMENT,
-        .number = (uint32_t)op->i[8],
         .area_min = op->f[0],
         .area_max = op->f[1],
         .log_ratio_min = crop ? 0 : logf(op->f[2]),
