@@ -75,4 +75,22 @@ expect 0 'best.safetensors: ' $train --epochs 8 --output best.safetensors --resu
 pictures few 3 20
 expect 4 'class' $train --val few --output none.safetensors
 ! grep -q '^epoch' err || complain "an epoch before the validation's data are looked at"
+
+# What keeps a training from fitting its pictures too closely: all of it at once, the same file after an interrupt, and
+# what contradicts is refused. The notes tell it.
+against="--mixup 0.3 --cutmix 1 --rotation 0.5 --average 0.9 --dropblock 0.1 --dropblock-side 2 --fast"
+hard="$short --batch 32 --epochs 6 $against --teacher first.safetensors --teacher-weight 0.4 --temperature 2"
+expect 0 'hard.safetensors: ' $hard --output hard.safetensors
+interrupt '^epoch 2/6' $hard --output parts.safetensors
+expect 0 'parts.safetensors: ' $hard --output parts.safetensors --resume
+cmp hard.safetensors parts.safetensors || complain "an interrupted run with a teacher gives another file"
+for note in '"teacher' '"mixup' '"cutmix' '"rotation' '"average' '"dropblock' '"fast'; do
+    LC_ALL=C tr -d '\\' <hard.safetensors | LC_ALL=C grep -a -q "$note" || complain "the notes do not tell $note"
+done
+expect 0 'plain.safetensors: ' $short --batch 32 --epochs 6 --output plain.safetensors
+! cmp -s hard.safetensors plain.safetensors || complain "the options change nothing"
+expect 2 'a batch of 30 cannot be divided' $short --rotation 1 --batch 30 --output none.safetensors
+expect 2 'and no teacher' $short --temperature 2 --output none.safetensors
+expect 4 "'no.safetensors'" $short --teacher no.safetensors --output none.safetensors
+[ ! -e none.safetensors ] || complain "a model from a refused run"
 finish
