@@ -79,8 +79,8 @@ typedef struct adatom_context_params {
 typedef struct adatom_training_progress {
     size_t size;
     int epoch, epochs;     /* the current epoch, from 1, of so many */
-    double loss, accuracy; /* means over the training pictures of this epoch so far: cross-entropy; accuracy 0..1 */
-    double validation;     /* accuracy (0..1) of class means on validation episodes, at an epoch's end; < 0: none */
+    double loss, accuracy; /* means over the pictures (metatrain: queries) of this epoch so far; accuracy 0..1 */
+    double validation;     /* accuracy (0..1) on validation episodes, at an epoch's end; < 0: none */
     double seconds;        /* time spent in training, the earlier parts of a resumed run included */
     double images_per_s;   /* training pictures a second since the last report; at the end of an epoch, in the epoch */
     size_t arena_bytes;    /* device memory for parameters, optimiser state, activations and pictures */

@@ -80,7 +80,7 @@ done:
 static adatom_status check_bytes(adatom_context *ctx, const char *name, void *bytes, size_t size) {
     char kept[DIGITS], *place = checksum_place(bytes, size);
     if (!place)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of pretraining that this version writes", name);
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of a training that this version writes", name);
     memcpy(kept, place, DIGITS);
     ad_checkpoint_seal(bytes, size);
     if (memcmp(kept, place, DIGITS) == 0) return ADATOM_OK;
@@ -118,7 +118,7 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
                                  "step", &step, "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds,
                                  "loss", &c->loss, "right", &c->right, "seen", &seen, "config", &config) != 0) {
         if (state) AD_TRY(ad_json_memory(ctx, &error));
-        status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of pretraining", name);
+        status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of a training", name);
         goto done;
     }
     if (format != FORMAT) {

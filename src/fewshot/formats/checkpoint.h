@@ -1,4 +1,4 @@
-/* The state of an unfinished pretraining: enough to continue with the same bytes. */
+/* The state of an unfinished training: enough to continue with the same bytes. */
 #ifndef AD_FEWSHOT_CHECKPOINT_H
 #define AD_FEWSHOT_CHECKPOINT_H
 
