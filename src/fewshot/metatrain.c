@@ -295,7 +295,6 @@ adatom_status adatom_metatrain(adatom_device *device, const adatom_dataset *base
     ad_metatraining t = {.run = {.kind = &metatraining,
                                  .device = device,
                                  .ctx = ctx,
-                                 .what = "meta-training",
                                  .data = base,
                                  .info = ADATOM_INIT(adatom_dataset_info)}};
     if (out) *out = NULL;

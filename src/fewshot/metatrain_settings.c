@@ -2,7 +2,6 @@
 #include "fewshot/metatrain.h"
 #include "io/json.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static const char where[] = "meta-training: ";
@@ -165,15 +164,11 @@ adatom_method ad_metatrain_validation(const ad_metatraining *t) {
 }
 
 void ad_metatrain_schedule(const ad_metatraining *t, float *rows) {
-    const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
     const ad_falls falls = falls_of(&t->p);
-    for (long s = 0; s < t->run.steps; s++) {
-        float *row = rows + AD_SCHEDULE_COLUMNS * s;
-        const double rate = (double)t->p.lr * ad_falls_factor(&falls, s / t->run.steps_per_epoch);
-        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate;
-        row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
-        row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
-    }
+    for (long s = 0; s < t->run.steps; s++)
+        ad_training_schedule_row(rows + AD_SCHEDULE_COLUMNS * s, s,
+                                 (double)t->p.lr * ad_falls_factor(&falls, s / t->run.steps_per_epoch),
+                                 t->p.optimizer == ADATOM_OPTIMIZER_ADAM, t->p.momentum);
 }
 
 static char *text_of(json_t *json) {

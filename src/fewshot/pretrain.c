@@ -296,7 +296,6 @@ adatom_status adatom_pretrain(adatom_device *device, const adatom_dataset *base,
     ad_pretraining t = {.run = {.kind = &pretraining,
                                 .device = device,
                                 .ctx = device->ctx,
-                                .what = "pretraining",
                                 .data = base,
                                 .info = ADATOM_INIT(adatom_dataset_info)}};
     adatom_context *ctx = device->ctx;

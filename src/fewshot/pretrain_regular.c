@@ -139,8 +139,21 @@ done:
 
 /* ---- all of it ---- */
 
-adatom_status ad_pretrain_begin_regular(ad_pretraining *t) {
+/* By how many quarters each picture of a step is turned. */
+static adatom_status write_turns(ad_pretraining *t) {
     ad_session *s = &t->run.session;
+    const size_t batch = (size_t)t->run.batch;
+    if (s->built.turned_labels < 0) return ADATOM_OK;
+    int32_t *turns = ad_malloc(t->run.ctx, batch, sizeof *turns);
+    if (!turns) return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < batch; i++) turns[i] = (int32_t)(i % TURNS);
+    const adatom_status status =
+        s->device->engine->api->program_write(s->program, s->built.turned_labels, 0, turns, batch * sizeof *turns);
+    ad_free(turns);
+    return status;
+}
+
+adatom_status ad_pretrain_begin_regular(ad_pretraining *t) {
     const size_t block = (size_t)t->run.block, batch = (size_t)t->run.batch;
     adatom_status status = ADATOM_OK;
     if (mixes(t) && !(t->mix = ad_calloc(t->run.ctx, block * AD_MIX_COLUMNS, sizeof *t->mix)))
@@ -151,11 +164,7 @@ adatom_status ad_pretrain_begin_regular(ad_pretraining *t) {
         AD_TRY(begin_teacher(t));
     }
     t->told = -1;
-    for (int32_t i = 0; i < t->run.batch && s->built.turned_labels >= 0; i++) {
-        const int32_t turns = i % TURNS;
-        AD_TRY(s->device->engine->api->program_write(s->program, s->built.turned_labels, (size_t)i * sizeof turns,
-                                                     &turns, sizeof turns));
-    }
+    AD_TRY(write_turns(t));
 done:
     return status;
 }

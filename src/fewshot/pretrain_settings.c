@@ -127,13 +127,9 @@ static double learning_rate(const ad_pretraining *t, long step) {
 }
 
 void ad_pretrain_schedule(const ad_pretraining *t, float *rows) {
-    const bool adam = t->p.optimizer == ADATOM_OPTIMIZER_ADAM;
-    for (long s = 0; s < t->run.steps; s++) {
-        float *row = rows + AD_SCHEDULE_COLUMNS * s;
-        for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)learning_rate(t, s);
-        row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)t->p.momentum, (double)s + 1)) : 1;
-        row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)s + 1)) : 1;
-    }
+    for (long s = 0; s < t->run.steps; s++)
+        ad_training_schedule_row(rows + AD_SCHEDULE_COLUMNS * s, s, learning_rate(t, s),
+                                 t->p.optimizer == ADATOM_OPTIMIZER_ADAM, t->p.momentum);
 }
 
 adatom_status ad_pretrain_identity(ad_pretraining *t) {

@@ -23,7 +23,6 @@ struct ad_training {
     const ad_training_kind *kind;
     adatom_device *device;
     adatom_context *ctx;
-    const char *what; /* "pretraining", for sentences */
     /* What the caller asks for. */
     const adatom_dataset *data;
     adatom_dataset_info info;
@@ -76,6 +75,9 @@ void ad_training_clear(ad_training *t);
 
 /* The network to start from, which the caller's description must not contradict (USAGE); it becomes *wanted. */
 adatom_status ad_training_start_from(adatom_context *ctx, const adatom_model *from, adatom_model_params *wanted);
+
+/* A row of AD_SCHEDULE_COLUMNS for a step: one rate for all roles, and Adam's corrections (beta2 0.999) or none. */
+void ad_training_schedule_row(float *row, long step, double rate, bool adam, float beta1);
 
 /* Epochs, ascending, at whose ends a rate is multiplied by a factor. */
 typedef struct ad_falls {

@@ -2,6 +2,7 @@
 #include "fewshot/training.h"
 #include "io/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,12 @@ adatom_status ad_training_start_from(adatom_context *ctx, const adatom_model *fr
                        wanted->residual && !is->residual ? "no residual layers" : "an ordinary first convolution");
     *wanted = *is;
     return ADATOM_OK;
+}
+
+void ad_training_schedule_row(float *row, long step, double rate, bool adam, float beta1) {
+    for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate;
+    row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)beta1, (double)step + 1)) : 1;
+    row[AD_SCHEDULE_SECOND] = adam ? (float)(1 - pow(0.999, (double)step + 1)) : 1;
 }
 
 adatom_status ad_falls_check(adatom_context *ctx, const char *where, const ad_falls *falls, int epochs) {
