@@ -23,25 +23,6 @@ static void start_cosine_head(ad_metatraining *t) {
     ad_draw_head(t->network.seed, 0, model->net.features, weights, p->count);
 }
 
-static adatom_status make_model(ad_metatraining *t) {
-    ad_training *run = &t->run;
-    adatom_status status = ADATOM_OK;
-    if (run->info.features || run->info.listed)
-        return ad_fail(run->ctx, ADATOM_USAGE, "'%s' holds no decoded pictures, which training needs", run->info.name);
-    AD_TRY(adatom_model_create(run->ctx, &t->network, &run->model));
-    if (t->p.from) {
-        AD_TRY(ad_model_inherit(run->model, t->p.from));
-        ad_model_copy_values(run->model, t->p.from);
-    }
-    start_cosine_head(t);
-    if (run->info.image_size < run->model->net.image_size)
-        AD_TRY(ad_fail(run->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
-                       run->info.image_size, run->model->net.image_size));
-    if (!prototypes(t)) AD_TRY(ad_settings_layers(run->ctx, &t->settings, &run->model->net, &t->layers));
-done:
-    return status;
-}
-
 /* The episodes of all steps, in order. */
 static adatom_status draw_episodes(ad_metatraining *t) {
     const adatom_metatrain_params *p = &t->p;
@@ -165,7 +146,9 @@ static adatom_status make_state(ad_metatraining *t) {
 static adatom_status prepare_training(ad_metatraining *t) {
     ad_training *run = &t->run;
     adatom_status status;
-    AD_TRY(make_model(t));
+    AD_TRY(ad_training_make_model(run, &t->network, t->p.from));
+    start_cosine_head(t);
+    if (!prototypes(t)) AD_TRY(ad_settings_layers(run->ctx, &t->settings, &run->model->net, &t->layers));
     run->session = ad_session_of(run->device, run->model);
     run->steps_per_epoch = t->p.epoch_tasks / t->p.meta_batch;
     run->steps = run->steps_per_epoch * t->p.epochs;

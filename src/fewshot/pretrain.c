@@ -143,23 +143,6 @@ static adatom_status prepare_validation(ad_pretraining *t) {
     return ad_training_prepare_validation(&t->run);
 }
 
-static adatom_status make_model(ad_pretraining *t) {
-    adatom_status status = ADATOM_OK;
-    if (t->run.info.features || t->run.info.listed)
-        return ad_fail(t->run.ctx, ADATOM_USAGE, "'%s' holds no decoded pictures, which training needs",
-                       t->run.info.name);
-    AD_TRY(adatom_model_create(t->run.ctx, &t->network, &t->run.model));
-    if (t->p.from) {
-        AD_TRY(ad_model_inherit(t->run.model, t->p.from));
-        ad_model_copy_values(t->run.model, t->p.from);
-    }
-    if (t->run.info.image_size < t->run.model->net.image_size)
-        AD_TRY(ad_fail(t->run.ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
-                       t->run.info.image_size, t->run.model->net.image_size));
-done:
-    return status;
-}
-
 static adatom_status read_labels(ad_pretraining *t) {
     const size_t images = t->run.info.images;
     adatom_status status = ADATOM_OK;
@@ -198,7 +181,7 @@ done:
 
 static adatom_status prepare_training(ad_pretraining *t) {
     adatom_status status;
-    AD_TRY(make_model(t));
+    AD_TRY(ad_training_make_model(&t->run, &t->network, t->p.from));
     t->run.batch = t->run.pictures = t->p.batch;
     t->run.session = ad_session_of(t->run.device, t->run.model);
     t->run.steps_per_epoch = (long)t->run.info.images / (t->p.batch / ad_pretrain_times(t));

@@ -76,6 +76,9 @@ void ad_training_clear(ad_training *t);
 /* The network to start from, which the caller's description must not contradict (USAGE); it becomes *wanted. */
 adatom_status ad_training_start_from(adatom_context *ctx, const adatom_model *from, adatom_model_params *wanted);
 
+/* Makes t->model of the network, with what `from` (NULL: nothing) has of it. USAGE: the data set holds no pictures, or
+ * smaller ones than the network wants. */
+adatom_status ad_training_make_model(ad_training *t, const adatom_model_params *network, const adatom_model *from);
 /* A row of AD_SCHEDULE_COLUMNS for a step: one rate for all roles, and Adam's corrections (beta2 0.999) or none. */
 void ad_training_schedule_row(float *row, long step, double rate, bool adam, float beta1);
 

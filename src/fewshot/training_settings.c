@@ -36,6 +36,22 @@ adatom_status ad_training_start_from(adatom_context *ctx, const adatom_model *fr
     return ADATOM_OK;
 }
 
+adatom_status ad_training_make_model(ad_training *t, const adatom_model_params *network, const adatom_model *from) {
+    adatom_status status = ADATOM_OK;
+    if (t->info.features || t->info.listed)
+        return ad_fail(t->ctx, ADATOM_USAGE, "'%s' holds no decoded pictures, which training needs", t->info.name);
+    AD_TRY(adatom_model_create(t->ctx, network, &t->model));
+    if (from) {
+        AD_TRY(ad_model_inherit(t->model, from));
+        ad_model_copy_values(t->model, from);
+    }
+    if (t->info.image_size < t->model->net.image_size)
+        AD_TRY(ad_fail(t->ctx, ADATOM_USAGE, "the data set's pictures are %d pixels, the model wants %d",
+                       t->info.image_size, t->model->net.image_size));
+done:
+    return status;
+}
+
 void ad_training_schedule_row(float *row, long step, double rate, bool adam, float beta1) {
     for (int column = 0; column < AD_RATE_COUNT; column++) row[column] = (float)rate;
     row[AD_SCHEDULE_FIRST] = adam ? (float)(1 - pow((double)beta1, (double)step + 1)) : 1;
