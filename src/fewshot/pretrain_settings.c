@@ -55,6 +55,8 @@ static adatom_status check_teacher(const ad_pretraining *t) {
         return ad_fail(ctx, ADATOM_USAGE,
                        "pretraining: the weight and temperature of a teacher are given, and no teacher");
     if (!teacher) return ADATOM_OK;
+    if (!(t->p.teacher_weight > 0))
+        return ad_fail(ctx, ADATOM_USAGE, "pretraining: a teacher of weight 0 teaches nothing");
     if (teacher->net.way != t->run.info.classes)
         return ad_fail(ctx, ADATOM_USAGE, "pretraining: the teacher's classifier has %d classes; the data set has %d",
                        (int)teacher->net.way, t->run.info.classes);

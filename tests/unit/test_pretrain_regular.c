@@ -220,6 +220,7 @@ START_TEST(test_refused) {
                  {{.temperature = 3}, "and no teacher"},
                  {{.teacher = teacher, .temperature = 0.05f}, "temperature is 0.05"},
                  {{.teacher = teacher, .teacher_weight = 1.5f}, "teacher weight is 1.5"},
+                 {{.teacher = teacher, .teacher_weight = -1}, "a teacher of weight 0 teaches nothing"},
                  {{.teacher = larger}, "the teacher's pictures are 32 pixels, the network's 16"},
                  {{.teacher = headless}, "the teacher's classifier has 0 classes; the data set has 64"}};
     for (size_t i = 0; i < AD_COUNT(wrong); i++) {
