@@ -7,7 +7,7 @@
  * same positions; those narrower than a vector are taken by the diagonals of their matrices, a vector of groups at a
  * time. */
 #include "cpu/activation.h"
-#include "cpu/conv_shape.h"
+#include "cpu/winograd.h"
 
 #include <math.h>
 #include <omp.h>
@@ -18,7 +18,7 @@ enum { SLICE_BYTES = 384 << 10, GROUP_BYTES = 192 << 10, MOST_TOGETHER = 64, LEA
 /* Packed weights that are more than the cache holds, of a source that fits there: see by_panel. */
 enum { MANY_WEIGHTS_BYTES = 192 << 10, SMALL_SOURCE_BYTES = 512 << 10 };
 
-enum { TILES = 1, WINOGRAD }; /* variants of CONV */
+enum { TILES = 1, WINOGRAD }; /* variants of CONV, CONV_DX and CONV_DW */
 
 /* The weights of a panel, rows in the order in which the taps read: [i][j][depth][ld]. With diagonals row d has, at the
  * place of input e of a group, its weight for output (e + d) mod depth. */
@@ -402,7 +402,15 @@ static bool applies(const ad_op *op, int variant, const ad_cpu_tiles *tiles) {
 
 static int fast(const ad_op *op, const ad_cpu_tiles *tiles) { return ad_cpu_winograd_pays(op, tiles) ? WINOGRAD : 0; }
 
-static const char *const ways[] = {"tiles", "winograd", NULL}, *const variants[] = {"tiles", NULL};
+static void run_dw(const ad_cpu_call *call) {
+    call->variant == WINOGRAD ? ad_cpu_dw_winograd_run(call) : ad_cpu_conv_dw(call);
+}
+
+static size_t dw_scratch(const ad_cpu_call *call) {
+    return call->variant == WINOGRAD ? ad_cpu_dw_winograd_scratch(call) : ad_cpu_conv_dw_scratch(call);
+}
+
+static const char *const ways[] = {"tiles", "winograd", NULL};
 const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv,
                                           .scratch = conv_scratch,
                                           .kept = conv_kept,
@@ -416,5 +424,5 @@ const ad_cpu_kernel ad_cpu_kernel_CONV = {.run = run_conv,
 const ad_cpu_kernel ad_cpu_kernel_CONV_DX = {
     .run = run_conv, .scratch = conv_scratch, .variants = ways, .applies = applies, .fast = fast, .winograd = WINOGRAD};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DW = {
-    .run = ad_cpu_conv_dw, .scratch = ad_cpu_conv_dw_scratch, .variants = variants};
+    .run = run_dw, .scratch = dw_scratch, .variants = ways, .applies = applies, .fast = fast, .winograd = WINOGRAD};
 const ad_cpu_kernel ad_cpu_kernel_CONV_DBIAS = {.run = run_dbias, .scratch = dbias_scratch};

@@ -73,10 +73,4 @@ ad_cpu_source ad_cpu_window(const ad_cpu_shape *s, const ad_cpu_output_rows *of,
 /* CONV_DW (conv_dw.c). */
 void ad_cpu_conv_dw(const ad_cpu_call *call);
 size_t ad_cpu_conv_dw_scratch(const ad_cpu_call *call);
-/* CONV by Winograd's algorithm (conv_winograd.c). pays: it is faster than tiles. */
-bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles);
-bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles);
-void ad_cpu_winograd_run(const ad_cpu_call *call);
-size_t ad_cpu_winograd_scratch(const ad_cpu_call *call);
-size_t ad_cpu_winograd_kept(const ad_cpu_call *call);
 #endif

@@ -3,32 +3,31 @@
  * them over the channels, for as many squares at a time as keep the transformed kernels busy once they are in a cache.
  * CONV_DX is the convolution of dy with the kernels turned by half and their channels exchanged. */
 #include "cpu/activation.h"
-#include "cpu/conv_shape.h"
+#include "cpu/winograd.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-enum { SQUARE = 4, PATCH = 6, POSITIONS = PATCH * PATCH, BLOCK_SQUARES = 32 };
+enum { BLOCK_SQUARES = 32 };
 /* With fewer channels the transforms cost more than they save. The choice does not ask for the number of images, so
  * that a picture's numbers are the same in every batch. */
 enum { LEAST_CHANNELS = 32 };
 
 typedef struct layout {
-    size_t down, across, squares; /* squares of an image's columns and rows; of all images of a task */
-    size_t blocks, block;         /* squares of a block */
-    size_t kernels, thread;       /* floats: of the transformed kernels; of a thread */
+    ad_cpu_squares squares;
+    size_t blocks, block;   /* squares of a block */
+    size_t kernels, thread; /* floats: of the transformed kernels; of a thread */
 } layout;
 
 static layout layout_of(const ad_cpu_call *call) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, o = (size_t)g->o, threads = (size_t)call->threads;
-    layout l = {.down = ((size_t)g->oh + SQUARE - 1) / SQUARE, .across = ((size_t)g->ow + SQUARE - 1) / SQUARE};
-    l.squares = (size_t)g->n * l.down * l.across;
-    l.blocks = ad_cpu_round_up((l.squares + BLOCK_SQUARES - 1) / BLOCK_SQUARES, threads);
-    l.block = AD_MAX((l.squares + l.blocks - 1) / l.blocks, 1);
-    l.kernels = POSITIONS * c * o;
-    l.thread = POSITIONS * (l.block * (c + o) + c);
+    layout l = {.squares = ad_cpu_squares_of(g)};
+    l.blocks = ad_cpu_round_up((l.squares.count + BLOCK_SQUARES - 1) / BLOCK_SQUARES, threads);
+    l.block = AD_MAX((l.squares.count + l.blocks - 1) / l.blocks, 1);
+    l.kernels = AD_CPU_POSITIONS * c * o;
+    l.thread = AD_CPU_POSITIONS * (l.block * (c + o) + c);
     return l;
 }
 
@@ -67,6 +66,33 @@ size_t ad_cpu_winograd_scratch(const ad_cpu_call *backward_or_not) {
 
 size_t ad_cpu_winograd_kept(const ad_cpu_call *call) { return layout_of(call).kernels; }
 
+ad_cpu_squares ad_cpu_squares_of(const ad_geometry *g) {
+    ad_cpu_squares s = {.down = ((size_t)g->oh + AD_CPU_SQUARE - 1) / AD_CPU_SQUARE,
+                        .across = ((size_t)g->ow + AD_CPU_SQUARE - 1) / AD_CPU_SQUARE};
+    s.count = (size_t)g->n * s.down * s.across;
+    return s;
+}
+
+ad_cpu_square ad_cpu_square_of(const ad_cpu_squares *s, size_t number) {
+    const size_t each = s->down * s->across, at = number % each;
+    return (ad_cpu_square){number / each, (int)(at / s->across) * AD_CPU_SQUARE, (int)(at % s->across) * AD_CPU_SQUARE};
+}
+
+ad_cpu_patch ad_cpu_patch_of(const ad_cpu_image *image, int top, int left, int side, float *room) {
+    const size_t c = image->channels, line = (size_t)image->width * c;
+    if (top >= 0 && left >= 0 && top + side <= image->height && left + side <= image->width)
+        return (ad_cpu_patch){image->numbers + (size_t)top * line + (size_t)left * c, line};
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++) {
+            float *pixel = room + (size_t)(i * side + j) * c;
+            if (top + i >= 0 && top + i < image->height && left + j >= 0 && left + j < image->width)
+                memcpy(pixel, image->numbers + (size_t)(top + i) * line + (size_t)(left + j) * c, c * sizeof *pixel);
+            else
+                memset(pixel, 0, c * sizeof *pixel);
+        }
+    return (ad_cpu_patch){room, (size_t)side * c};
+}
+
 bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles) {
     const ad_geometry *g = &op->g;
     const bool back = op->kind == AD_OP_CONV_DX;
@@ -76,8 +102,8 @@ bool ad_cpu_winograd_applies(const ad_op *op, const ad_cpu_tiles *tiles) {
 
 bool ad_cpu_winograd_pays(const ad_op *op, const ad_cpu_tiles *tiles) {
     const ad_geometry *g = &op->g;
-    return ad_cpu_winograd_applies(op, tiles) && g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS && g->oh >= SQUARE &&
-           g->ow >= SQUARE;
+    return ad_cpu_winograd_applies(op, tiles) && g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS &&
+           g->oh >= AD_CPU_SQUARE && g->ow >= AD_CPU_SQUARE;
 }
 
 enum { TAPS = 9, TURNED_ROWS = 16, MOST_WIDTH = 64 };
@@ -88,7 +114,7 @@ static void transform_turned(const ad_cpu_call *call, int task, float *to) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, o = (size_t)g->o, width = AD_MIN(call->tiles->width, (size_t)MOST_WIDTH);
     const float *w = ad_cpu_at(call, 1, task);
-    AD_CPU_PARALLEL(call, POSITIONS * c * o)
+    AD_CPU_PARALLEL(call, AD_CPU_POSITIONS * c * o)
     for (size_t block = 0; block < c; block += TURNED_ROWS)
         for (size_t first = 0; first < o; first += width) {
             const size_t columns = AD_MIN(width, o - first), rows = AD_MIN((size_t)TURNED_ROWS, c - block);
@@ -110,7 +136,7 @@ static void transform_turned(const ad_cpu_call *call, int task, float *to) {
         }
 }
 
-/* [POSITIONS][panel][c][columns of the panel] */
+/* [AD_CPU_POSITIONS][panel][c][columns of the panel] */
 static void transform_kernels(const ad_cpu_call *call, const layout *l, int task, float *to) {
     const ad_geometry *g = &call->op->g;
     const size_t c = (size_t)g->c, o = (size_t)g->o, width = call->tiles->width;
@@ -133,39 +159,18 @@ static void transform_kernels(const ad_cpu_call *call, const layout *l, int task
         }
 }
 
-/* Where a square lies. */
-typedef struct place {
-    size_t image;
-    int row, column; /* of its first output */
-} place;
-
-static place place_of(const layout *l, size_t square) {
-    const size_t each = l->down * l->across, at = square % each;
-    return (place){square / each, (int)(at / l->across) * SQUARE, (int)(at % l->across) * SQUARE};
-}
-
-/* The inputs of a square; patch: room for those that are not all inside the image. */
-static void transform_inputs(const ad_cpu_call *call, const float *images, place at, float *to, size_t step,
-                             float *patch) {
+/* The inputs of a square; room: for those that are not all inside the image. */
+static void transform_inputs(const ad_cpu_call *call, const float *images, ad_cpu_square at, float *to, size_t step,
+                             float *room) {
     const ad_geometry *g = &call->op->g;
-    const size_t c = (size_t)g->c, line = (size_t)g->w * c;
-    const float *image = images + at.image * (size_t)g->h * line;
-    const int top = at.row - g->pad, left = at.column - g->pad;
-    ad_cpu_winograd p = {.from_line = line, .from_step = c, .to = to, .to_step = step, .channels = c};
-    if (top >= 0 && left >= 0 && top + PATCH <= g->h && left + PATCH <= g->w) {
-        p.from = image + (size_t)top * line + (size_t)left * c;
-    } else {
-        for (int i = 0; i < PATCH; i++)
-            for (int j = 0; j < PATCH; j++) {
-                float *pixel = patch + (size_t)(i * PATCH + j) * c;
-                if (top + i >= 0 && top + i < g->h && left + j >= 0 && left + j < g->w)
-                    memcpy(pixel, image + (size_t)(top + i) * line + (size_t)(left + j) * c, c * sizeof *pixel);
-                else
-                    memset(pixel, 0, c * sizeof *pixel);
-            }
-        p.from = patch;
-        p.from_line = PATCH * c;
-    }
+    const ad_cpu_image of = {images + at.image * (size_t)g->h * (size_t)g->w * (size_t)g->c, g->h, g->w, (size_t)g->c};
+    const ad_cpu_patch patch = ad_cpu_patch_of(&of, at.row - g->pad, at.column - g->pad, AD_CPU_PATCH, room);
+    const ad_cpu_winograd p = {.from = patch.from,
+                               .from_line = patch.line,
+                               .from_step = of.channels,
+                               .to = to,
+                               .to_step = step,
+                               .channels = of.channels};
     call->tiles->winograd_input(&p);
 }
 
@@ -173,7 +178,7 @@ static void transform_inputs(const ad_cpu_call *call, const float *images, place
 static void multiply(const ad_cpu_call *call, size_t squares, const float *inputs, const float *kernels,
                      float *products, size_t block) {
     const size_t c = (size_t)call->op->g.c, o = (size_t)call->op->g.o, width = call->tiles->width;
-    for (size_t position = 0; position < POSITIONS; position++)
+    for (size_t position = 0; position < AD_CPU_POSITIONS; position++)
         for (size_t first = 0; first < o; first += width) {
             ad_cpu_product p = {.lines = 1, .steps = 1, .length = c, .columns = AD_MIN(width, o - first)};
             p.b = kernels + (position * o + first) * c;
@@ -190,7 +195,7 @@ static void multiply(const ad_cpu_call *call, size_t squares, const float *input
         }
 }
 
-static void transform_outputs(const ad_cpu_call *call, int task, place at, const float *products, size_t step) {
+static void transform_outputs(const ad_cpu_call *call, int task, ad_cpu_square at, const float *products, size_t step) {
     enum { BIAS = 2, Y = 3, COEF = 4, RESIDUAL = 5 };
     const ad_op *op = call->op;
     const ad_geometry *g = &op->g;
@@ -203,8 +208,8 @@ static void transform_outputs(const ad_cpu_call *call, int task, place at, const
                                .to_line = line,
                                .to_step = o,
                                .channels = o,
-                               .rows = (size_t)AD_MIN(SQUARE, g->oh - at.row),
-                               .columns = (size_t)AD_MIN(SQUARE, g->ow - at.column),
+                               .rows = (size_t)AD_MIN(AD_CPU_SQUARE, g->oh - at.row),
+                               .columns = (size_t)AD_MIN(AD_CPU_SQUARE, g->ow - at.column),
                                .bias = ad_cpu_at(call, BIAS, task),
                                .scale = coef,
                                .shift = coef ? coef + o : NULL,
@@ -226,17 +231,19 @@ void ad_cpu_winograd_run(const ad_cpu_call *backward_or_not) {
     float *kernels = call->kept ? call->kept : call->scratch, *own = call->kept ? call->scratch : kernels + l.kernels;
     for (int task = 0; task < call->tasks; task++) {
         if ((task == 0 && !call->ready) || call->stride[1]) transform_kernels(call, &l, task, kernels);
-        AD_CPU_PARALLEL(call, l.squares * c * o)
+        AD_CPU_PARALLEL(call, l.squares.count * c * o)
         for (size_t block = 0; block < l.blocks; block++) {
-            float *inputs = own + (size_t)omp_get_thread_num() * l.thread, *products = inputs + POSITIONS * l.block * c,
-                  *patch = products + POSITIONS * l.block * o;
-            const size_t first = block * l.block, count = first < l.squares ? AD_MIN(l.block, l.squares - first) : 0;
+            float *inputs = own + (size_t)omp_get_thread_num() * l.thread,
+                  *products = inputs + AD_CPU_POSITIONS * l.block * c,
+                  *patch = products + AD_CPU_POSITIONS * l.block * o;
+            const size_t first = block * l.block,
+                         count = first < l.squares.count ? AD_MIN(l.block, l.squares.count - first) : 0;
             for (size_t s = 0; s < count; s++)
-                transform_inputs(call, ad_cpu_at(call, 0, task), place_of(&l, first + s), inputs + s * c, l.block * c,
-                                 patch);
+                transform_inputs(call, ad_cpu_at(call, 0, task), ad_cpu_square_of(&l.squares, first + s),
+                                 inputs + s * c, l.block * c, patch);
             if (count) multiply(call, count, inputs, kernels, products, l.block);
             for (size_t s = 0; s < count; s++)
-                transform_outputs(call, task, place_of(&l, first + s), products + s * o, l.block * o);
+                transform_outputs(call, task, ad_cpu_square_of(&l.squares, first + s), products + s * o, l.block * o);
         }
     }
 }

@@ -128,7 +128,7 @@ typedef struct ad_cpu_depthwise {
     bool bent, accumulate;
 } ad_cpu_depthwise;
 
-/* The transforms of F(4x4, 3x3) (conv_winograd.c), of `channels` channels, a multiple of `vector`. All steps are in
+/* The transforms of F(4x4, 3x3) (winograd.h), of `channels` channels, a multiple of `vector`. All steps are in
  * floats.
  *
  *   winograd_input    `to` takes B^T d B of the 6 x 6 numbers of each channel, [36] to_step apart; d is at from +
@@ -138,14 +138,19 @@ typedef struct ad_cpu_depthwise {
  *
  *   winograd_output   y = A^T m A, of the 36 numbers m from_step apart: 4 x 4 numbers, of which rows x columns go to
  *                     `to` + i*to_line + j*to_step, with bias and what follows as in ad_cpu_epilogue; residual at the
- *                     place of `to` */
+ *                     place of `to`
+ *
+ *   winograd_result   `to` takes A y A^T of the 4 x 4 numbers y, as winograd_input
+ *
+ *   winograd_gradient G^T m G, of the 36 numbers m from_step apart: 3 x 3 numbers at `to` + i*to_line + j*to_step,
+ * added to those there with `accumulate` */
 typedef struct ad_cpu_winograd {
     const float *from;
     float *to;
     size_t from_line, from_step, to_line, to_step, channels, rows, columns;
     const float *bias, *scale, *shift, *residual; /* each may be NULL, but shift with scale */
     float slope, limit;
-    bool bent;
+    bool bent, accumulate;
 } ad_cpu_winograd;
 
 typedef struct ad_cpu_tiles {
@@ -168,6 +173,8 @@ typedef struct ad_cpu_tiles {
     void (*winograd_input)(const ad_cpu_winograd *);
     void (*winograd_kernel)(const ad_cpu_winograd *);
     void (*winograd_output)(const ad_cpu_winograd *);
+    void (*winograd_result)(const ad_cpu_winograd *);
+    void (*winograd_gradient)(const ad_cpu_winograd *);
 } ad_cpu_tiles;
 
 /* NULL where the architecture or compiler lacks them. */

@@ -24,7 +24,7 @@ static inline size_t ad_type_bytes(ad_type type) { return type == AD_U8 ? 1 : ty
  * any. */
 enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 
-/* ad_op.flags. AD_FAST, of CONV and CONV_DX: the engine may choose a variant with larger errors
+/* ad_op.flags. AD_FAST, of CONV, CONV_DX and CONV_DW: the engine may choose a variant with larger errors
  * (ad_engine_api.variant_winograd). AD_CHAINED, of CONV and DEPTHWISE: x is the y of the operation before and nothing
  * else needs it, so that an engine may make both some rows at a time and never has the whole of x. AD_FLIP,
  * AD_TURN: of GATHER. */

@@ -83,6 +83,7 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     const int own = op->kind == AD_OP_GATHER      ? AD_FLIP | AD_TURN
                     : op->kind == AD_OP_CONV      ? AD_FAST | AD_CHAINED
                     : op->kind == AD_OP_CONV_DX   ? AD_FAST
+                    : op->kind == AD_OP_CONV_DW   ? AD_FAST
                     : op->kind == AD_OP_DEPTHWISE ? AD_CHAINED
                                                   : 0;
     if (op->flags & ~(AD_ACCUMULATE | own))

@@ -160,7 +160,7 @@ done:
 static adatom_status winograd_bounds(const check *k, expectation *x) {
     enum { COEF = 4 };
     const ad_op *op = &k->plan->ops[0];
-    const bool back = op->kind == AD_OP_CONV_DX;
+    const bool back = op->kind != AD_OP_CONV;
     const int Y = back ? 2 : 3;
     const double slope = back || op->i[0] == AD_ACT_NONE ? 1 : fmax(1.5, fabs(op->f[0]));
     const ad_reference_role *y = &x->roles[Y], *coef = &x->roles[COEF];

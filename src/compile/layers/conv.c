@@ -49,6 +49,7 @@ static void kernel_gradient(ad_tape *tape, const ad_pass *pass, int number, int 
     ad_op *op = ad_tape_op(tape, pass->live, ad_node_depthwise(node) ? AD_OP_DEPTHWISE_DW : AD_OP_CONV_DW,
                            ad_geometry_node(node, pass->n), AD_OPERANDS(pass->y[node->input], pass->dy[number], dw));
     op->flags = flags;
+    if (tape->params->fast && op->kind == AD_OP_CONV_DW) op->flags |= AD_FAST;
 }
 
 static int new_kernel_gradient(ad_tape *tape, const ad_pass *pass, int number) {

@@ -34,7 +34,9 @@ const ad_case_shape ad_case_conv_shapes[AD_CASE_CONV_SHAPES] = {
     {true, 2, 1, 6, 5, 8, 4, 4, 1, AD_CASE_SAME, 1, 2, 0},
     {true, 1, 2, 6, 10, 4, 8, 2, 2, 0, 1, 3, 0}, /* patches */
     {false, 2, 1, 13, 9, 4, 20, 4, 4, AD_CASE_SAME, 1, 2, 0},
-    {false, 3, 2, 9, 11, 32, 80, 3, 1, 1, 1, 2, 0}, /* squares of Winograd, whole and cut; two panels */
+    {false, 3, 2, 9, 11, 32, 80, 3, 1, 1, 1, 2, 0},  /* squares of Winograd, whole and cut; two panels */
+    {false, 1, 2, 31, 33, 16, 16, 3, 1, 1, 1, 1, 0}, /* several blocks of them */
+    {false, 1, 2, 6, 9, 112, 16, 3, 1, 2, 1, 1, 0},  /* several parts of the sums of dw */
 };
 
 const ad_case_shape ad_case_grouped_shapes[AD_CASE_GROUPED_SHAPES] = {

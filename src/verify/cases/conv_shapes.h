@@ -11,7 +11,7 @@ typedef struct ad_case_shape {
 
 /* Ordinary shapes; pairs of groups of channels, each with atoms of its own; and matrix products, whose rows and columns
  * lie around multiples of tiles. */
-enum { AD_CASE_CONV_SHAPES = 33, AD_CASE_GROUPED_SHAPES = 8, AD_CASE_PRODUCT_SHAPES = 9 };
+enum { AD_CASE_CONV_SHAPES = 35, AD_CASE_GROUPED_SHAPES = 8, AD_CASE_PRODUCT_SHAPES = 9 };
 extern const ad_case_shape ad_case_conv_shapes[AD_CASE_CONV_SHAPES];
 extern const ad_case_shape ad_case_grouped_shapes[AD_CASE_GROUPED_SHAPES];
 extern const ad_case_shape ad_case_product_shapes[AD_CASE_PRODUCT_SHAPES];

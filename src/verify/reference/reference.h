@@ -22,6 +22,6 @@ typedef struct ad_reference_role {
 void ad_reference_run(const ad_op *op, const ad_reference_role roles[AD_OP_TENSORS]);
 
 /* The errors that Winograd's F(4x4, 3x3) (ad_engine_api.variant_winograd) may add to the sums of CONV, before what
- * follows them: bound[task*roles[3].stride + e]. False: no memory. */
+ * follows them, CONV_DX or CONV_DW: bound[task*(the result's stride) + e]. False: no memory. */
 bool ad_reference_winograd(const ad_op *op, const ad_reference_role *roles, double *bound);
 #endif

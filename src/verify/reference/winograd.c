@@ -1,7 +1,9 @@
-/* How far CONV may be from its value when it is computed by Winograd's F(4x4, 3x3). */
+/* How far CONV, CONV_DX and CONV_DW may be from their values when they are computed by Winograd's F(4x4, 3x3). */
 #include "verify/reference/reference.h"
 #include "base/base.h"
 #include "verify/reference/internal.h"
+
+#include <string.h>
 
 enum { SQUARE = 4, PATCH = 6, TAPS = 3 };
 
@@ -40,6 +42,18 @@ static void input_sizes(const task_op *r, int n, int top, int left, int c, doubl
             d[i * PATCH + j] = inside ? fabs(r->v[0][at4(n, top + i, left + j, c, g->h, g->w, g->c)]) : 0;
         }
     both_ways(&inputs_by[0][0], PATCH, PATCH, d, out);
+}
+
+/* The same of the 4 x 4 dy of output o; by: A. */
+static void result_sizes(const task_op *r, const double *by, int n, int top, int left, int o, double *out) {
+    const ad_geometry *g = &r->g;
+    double d[SQUARE * SQUARE];
+    for (int i = 0; i < SQUARE; i++)
+        for (int j = 0; j < SQUARE; j++) {
+            const bool inside = top + i < g->oh && left + j < g->ow;
+            d[i * SQUARE + j] = inside ? fabs(r->v[1][at4(n, top + i, left + j, o, g->oh, g->ow, g->o)]) : 0;
+        }
+    both_ways(by, PATCH, SQUARE, d, out);
 }
 
 static void square(const task_op *r, const double *kernels, int n, int top, int left, double *inputs, double *bound) {
@@ -120,6 +134,56 @@ static bool backward_bounds(const ad_op *op, const ad_reference_role *roles, dou
     return made;
 }
 
+/* CONV_DW: each square's inputs as above, U = |A| |dy| |A^T|, whose numbers have at most 3 roundings of a direction,
+ * and the sums of U V over the squares, of which G^T (..) G makes the result with at most 5 a direction: 28 + 2
+ * sqrt(squares) in all. */
+static bool gradient_bounds(const ad_op *op, const ad_reference_role *roles, double *bound) {
+    const ad_geometry *g = &op->g;
+    const size_t positions = PATCH * PATCH, c = (size_t)g->c, o = (size_t)g->o;
+    const double squares = (double)g->n * ceil((double)g->oh / SQUARE) *
+                           ceil((double)g->ow / SQUARE), /* of which one makes a sum */
+        parts = (28 + 2 * sqrt(squares)) * EPS;
+    double *sums = ad_malloc(NULL, c * o * positions, sizeof *sums),
+           *inputs = ad_malloc(NULL, c * positions, sizeof *inputs),
+           *results = ad_malloc(NULL, o * positions, sizeof *results), turned[PATCH * SQUARE], kernels[TAPS * PATCH];
+    for (int i = 0; i < PATCH; i++) {
+        for (int j = 0; j < SQUARE; j++) turned[i * SQUARE + j] = outputs_by[j][i];
+        for (int j = 0; j < TAPS; j++) kernels[j * PATCH + i] = kernels_by[i][j];
+    }
+    const bool made = sums && inputs && results;
+    for (int task = 0; made && task < op->tasks; task++) {
+        task_op r = {.op = op, .g = *g, .task = task};
+        r.v[0] = roles[0].value + (size_t)task * roles[0].stride;
+        r.v[1] = roles[1].value + (size_t)task * roles[1].stride;
+        memset(sums, 0, c * o * positions * sizeof *sums);
+        for (int n = 0; n < g->n; n++)
+            for (int top = 0; top < g->oh; top += SQUARE)
+                for (int left = 0; left < g->ow; left += SQUARE) {
+                    for (int e = 0; e < g->c; e++)
+                        input_sizes(&r, n, top - g->pad, left - g->pad, e, inputs + (size_t)e * positions);
+                    for (int e = 0; e < g->o; e++)
+                        result_sizes(&r, turned, n, top, left, e, results + (size_t)e * positions);
+                    for (size_t row = 0; row < c; row++)
+                        for (size_t column = 0; column < o; column++)
+                            for (size_t e = 0; e < positions; e++)
+                                sums[(row * o + column) * positions + e] +=
+                                    inputs[row * positions + e] * results[column * positions + e];
+                }
+        for (size_t e = 0; e < c * o; e++) {
+            double out[TAPS * TAPS];
+            both_ways(kernels, TAPS, PATCH, sums + e * positions, out);
+            for (size_t tap = 0; tap < TAPS * TAPS; tap++)
+                bound[(size_t)task * roles[2].stride + tap * c * o + e] = parts * out[tap];
+        }
+    }
+    ad_free(sums);
+    ad_free(inputs);
+    ad_free(results);
+    return made;
+}
+
 bool ad_reference_winograd(const ad_op *op, const ad_reference_role *roles, double *bound) {
-    return op->kind == AD_OP_CONV_DX ? backward_bounds(op, roles, bound) : forward_bounds(op, roles, bound);
+    return op->kind == AD_OP_CONV_DW   ? gradient_bounds(op, roles, bound)
+           : op->kind == AD_OP_CONV_DX ? backward_bounds(op, roles, bound)
+                                       : forward_bounds(op, roles, bound);
 }
