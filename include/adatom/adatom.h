@@ -86,6 +86,7 @@ typedef struct adatom_training_progress {
     size_t arena_bytes;    /* device memory for parameters, optimiser state, activations and pictures */
     bool streamed;         /* the pictures do not all fit into device memory and are copied there in parts */
     bool epoch_end;        /* this report is the one at the end of an epoch */
+    bool past;             /* of an epoch before this run, which goes on from a checkpoint: told again at its start */
 } adatom_training_progress;
 
 /* How far a call is. Valid during the callback only. */

@@ -82,8 +82,9 @@ static void show(training *t, const adatom_progress *reported) {
     t->streamed = now->streamed;
     if (now->validation >= 0) snprintf(validation, sizeof validation, ", validation %.2f %%", 100 * now->validation);
     if (now->epoch_end) {
-        cli_note(t->cli, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s, %.0f pictures/s", now->epoch, now->epochs,
-                 now->loss, 100 * now->accuracy, validation, now->images_per_s);
+        if (!now->past)
+            cli_note(t->cli, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s, %.0f pictures/s", now->epoch, now->epochs,
+                     now->loss, 100 * now->accuracy, validation, now->images_per_s);
         json_array_append_new(t->epochs, json_pack("{s:i,s:f,s:f,s:o,s:f}", "epoch", now->epoch, "loss", now->loss,
                                                    "accuracy", now->accuracy, "validation",
                                                    now->validation >= 0 ? json_real(now->validation) : json_null(),

@@ -50,23 +50,38 @@ done:
 
 /* ---- steps ---- */
 
-static void tell_progress(ad_training *t, long pictures, double seconds, double validation, bool epoch_end) {
-    const double seen = t->state.seen ? (double)t->state.seen : 1;
+/* `of` has loss and accuracy so far, or all of an epoch that ended when `step` steps were done. */
+static void tell(const ad_training *t, long step, const ad_epoch *of, bool epoch_end, bool past) {
     const adatom_training_progress now = {.size = sizeof(adatom_training_progress),
-                                          .epoch = (int)((t->state.step - 1) / t->steps_per_epoch) + 1,
+                                          .epoch = (int)((step - 1) / t->steps_per_epoch) + 1,
                                           .epochs = (int)(t->steps / t->steps_per_epoch),
-                                          .loss = t->state.loss * t->batch / seen,
-                                          .accuracy = t->state.right / seen,
-                                          .validation = validation,
+                                          .loss = of->loss,
+                                          .accuracy = of->accuracy,
+                                          .validation = of->validation,
                                           .seconds = t->state.seconds + ad_seconds() - t->begin,
-                                          .images_per_s = seconds > 0 ? (double)pictures / seconds : 0,
+                                          .images_per_s = of->images_per_s,
                                           .arena_bytes = ad_plan_bytes(t->session.built.plan),
                                           .streamed = t->session.rows.parts == 2,
-                                          .epoch_end = epoch_end};
+                                          .epoch_end = epoch_end,
+                                          .past = past};
     ad_report_details(t->ctx, &(adatom_progress){.phase = ADATOM_PHASE_TRAINING,
-                                                 .done = (uint64_t)t->state.step,
+                                                 .done = (uint64_t)step,
                                                  .total = (uint64_t)t->steps,
                                                  .training = &now});
+}
+
+/* The running epoch so far; its speed is that of so many pictures in so many seconds. */
+static ad_epoch so_far(const ad_training *t, double validation, long pictures, double seconds) {
+    const double seen = t->state.seen ? (double)t->state.seen : 1;
+    return (ad_epoch){.loss = t->state.loss * t->batch / seen,
+                      .accuracy = t->state.right / seen,
+                      .validation = validation,
+                      .images_per_s = seconds > 0 ? (double)pictures / seconds : 0};
+}
+
+static void tell_past(const ad_training *t) {
+    for (long i = 0; i < t->state.epoch_count; i++)
+        tell(t, (i + 1) * t->steps_per_epoch, &t->state.epochs[i], true, true);
 }
 
 adatom_status ad_training_count(ad_training *t, float loss, int right) {
@@ -101,7 +116,8 @@ static adatom_status run_block(ad_training *t) {
     t->step_seconds = seconds / (double)done;
     t->trained += seconds;
     t->trained_pictures += done * t->pictures;
-    tell_progress(t, done * t->pictures, seconds, -1, false);
+    const ad_epoch epoch = so_far(t, -1, done * t->pictures, seconds);
+    tell(t, t->state.step, &epoch, false, false);
     return ADATOM_OK;
 }
 
@@ -118,7 +134,9 @@ static adatom_status end_epoch(ad_training *t, double *validation) {
             AD_TRY(ad_training_save_model(t, *validation));
         }
     }
-    tell_progress(t, t->trained_pictures, t->trained, *validation, true);
+    const ad_epoch epoch = so_far(t, *validation, t->trained_pictures, t->trained);
+    t->state.epochs[t->state.epoch_count++] = epoch;
+    tell(t, t->state.step, &epoch, true, false);
     t->state.loss = t->state.right = 0;
     t->state.seen = t->trained_pictures = 0;
     t->trained = 0;
@@ -195,7 +213,10 @@ adatom_status ad_training_run(ad_training *t) {
     adatom_status status = ADATOM_OK;
     double validation = -1;
     t->begin = t->saved = ad_seconds();
+    const size_t epochs = (size_t)(t->steps / t->steps_per_epoch);
+    if (!(t->state.epochs = ad_malloc(t->ctx, epochs, sizeof *t->state.epochs))) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_training_resume(t));
+    tell_past(t);
     ad_log(t->ctx, ADATOM_LOG_INFO, "training: %ld epochs of %ld steps", t->steps / t->steps_per_epoch,
            t->steps_per_epoch);
     bool stopped = false;
@@ -228,6 +249,7 @@ done:
 void ad_training_clear(ad_training *t) {
     ad_session_clear(&t->session);
     for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) ad_free(t->state.arrays[i]);
+    ad_free(t->state.epochs);
     ad_free(t->checkpoint_path);
     adatom_episodes_destroy(&t->validation.episodes);
     adatom_model_destroy(&t->model);

@@ -13,6 +13,9 @@ enum { FLOATS = 8, STEPS = 12, EPOCH = 4, BATCH = 2 };
 static void accepted(const ad_checkpoint *c) {
     if (c->step < 0 || c->step > STEPS || c->seen < 0 || c->seen > EPOCH * BATCH || c->seen % BATCH) abort();
     if (c->step % EPOCH * BATCH != c->seen % (EPOCH * BATCH)) abort();
+    if (c->epoch_count != c->step / EPOCH - (c->step % EPOCH == 0 && c->seen > 0)) abort();
+    for (long i = 0; i < c->epoch_count; i++)
+        if (!(c->epochs[i].accuracy >= 0 && c->epochs[i].accuracy <= 1) || !isfinite(c->epochs[i].loss)) abort();
     if (!(c->right >= 0 && c->right <= (double)c->seen) || !isfinite(c->loss) || !(c->seconds >= 0) || !(c->best <= 1))
         abort();
     for (int i = 0; i < 4; i++)
@@ -22,10 +25,12 @@ static void accepted(const ad_checkpoint *c) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static float arrays[4][FLOATS];
+    static ad_epoch epochs[STEPS / EPOCH];
     adatom_context *ctx = NULL;
     if (adatom_context_create(NULL, &ctx) != ADATOM_OK) return 0;
     for (int sealed = 0; sealed < 2; sealed++) {
-        ad_checkpoint c = {.config = "0123456789abcdef", .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH};
+        ad_checkpoint c = {
+            .config = "0123456789abcdef", .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH, .epochs = epochs};
         for (int i = 0; i < 4; i++) {
             c.arrays[i] = arrays[i];
             c.counts[i] = i == AD_CHECKPOINT_SECOND ? 0 : FLOATS;

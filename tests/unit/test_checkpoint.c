@@ -11,11 +11,13 @@ enum { FLOATS = 6, STEPS = 12, EPOCH = 4, BATCH = 2 };
 
 static adatom_context *ctx;
 static float written[4][FLOATS], arrays[4][FLOATS];
+static ad_epoch written_epochs[STEPS / EPOCH], epochs[STEPS / EPOCH];
 static char path[] = "/tmp/adatom-checkpoint-XXXXXX";
 
 static ad_checkpoint state_of(float (*from)[FLOATS]) {
     ad_checkpoint c = {
         .config = "0123456789abcdef", .best = -1, .steps = STEPS, .steps_per_epoch = EPOCH, .batch = BATCH};
+    c.epochs = from == written ? written_epochs : epochs;
     for (int i = 0; i < 4; i++) {
         c.arrays[i] = from[i];
         c.counts[i] = FLOATS;
@@ -26,6 +28,8 @@ static ad_checkpoint state_of(float (*from)[FLOATS]) {
 static ad_checkpoint middle(void) { /* the second epoch's third step is done */
     ad_checkpoint c = state_of(written);
     c.step = 7;
+    c.epoch_count = 1;
+    c.epochs[0] = (ad_epoch){.loss = 0.1, .accuracy = 0.3, .validation = -1, .images_per_s = 1e4 / 3};
     c.seen = 6;
     c.right = 3;
     c.loss = 1.25;
@@ -67,12 +71,16 @@ START_TEST(test_round_trip) {
               d.seconds == c.seconds && d.best == c.best);
     ck_assert_str_eq(d.best_hash, c.best_hash);
     ck_assert_mem_eq(arrays, written, sizeof arrays);
+    ck_assert_int_eq(d.epoch_count, 1);
+    ck_assert_mem_eq(epochs, written_epochs, sizeof *epochs);
     /* At an epoch's end its pictures may have been told and validated already, or not yet. */
     ad_checkpoint e = state_of(written);
     e.step = EPOCH;
+    e.epoch_count = 1;
     OK(ad_checkpoint_write(ctx, path, &e));
     OK(back(&d));
     e.seen = EPOCH * BATCH;
+    e.epoch_count = 0;
     OK(ad_checkpoint_write(ctx, path, &e));
     OK(back(&d));
     ck_assert_int_eq(d.seen, EPOCH * BATCH);
@@ -113,7 +121,7 @@ START_TEST(test_impossible_numbers) {
     struct {
         const char *what;
         ad_checkpoint c;
-    } cases[18];
+    } cases[20];
     for (size_t i = 0; i < AD_COUNT(cases); i++) cases[i].c = middle();
     size_t n = 0;
 #define CASE(name, change)                                                                                             \
@@ -139,6 +147,8 @@ START_TEST(test_impossible_numbers) {
     CASE("best_hash", best_hash[3] = 'x');
     CASE("best_hash", best_hash[0] = 0);
     CASE("loss", loss = nan);
+    CASE("epochs", epoch_count = 0);
+    CASE("epochs", epoch_count = 2);
 #undef CASE
     for (size_t i = 0; i < n; i++) {
         ad_checkpoint d;
@@ -147,6 +157,15 @@ START_TEST(test_impossible_numbers) {
         ck_assert_msg(back(&d) == ADATOM_BAD_DATA, "case %zu, %s, is accepted", i, cases[i].what);
         ck_assert_msg(strstr(adatom_context_message(ctx), cases[i].what) != NULL, "%s: %s", cases[i].what,
                       adatom_context_message(ctx));
+    }
+    const ad_epoch wrong[] = {{.accuracy = 1.5}, {.validation = -0.5}, {.images_per_s = -1}};
+    for (size_t i = 0; i < AD_COUNT(wrong); i++) {
+        const ad_checkpoint c = middle();
+        ad_checkpoint d;
+        c.epochs[0] = wrong[i];
+        OK(ad_checkpoint_write(ctx, path, &c));
+        ck_assert_int_eq(back(&d), ADATOM_BAD_DATA);
+        ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "epochs"));
     }
     for (int i = 0; i < 4; i++) {
         const ad_checkpoint c = middle();

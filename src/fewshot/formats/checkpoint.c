@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    FORMAT = 2,
+    FORMAT = 3,
     DIGITS = 16,
     MORE_BYTES = 64 << 20
 }; /* MORE: for what another run has, so that it is told what it is */
@@ -38,6 +38,18 @@ bool ad_checkpoint_seal(void *bytes, size_t size) {
     return true;
 }
 
+static json_t *epochs_list(const ad_checkpoint *c) {
+    bool bad = false;
+    json_t *list = json_array();
+    for (long i = 0; i < c->epoch_count; i++) {
+        const ad_epoch *e = &c->epochs[i];
+        ad_json_append(list, json_pack("[f, f, f, f]", e->loss, e->accuracy, e->validation, e->images_per_s), &bad);
+    }
+    if (!bad) return list;
+    json_decref(list);
+    return NULL;
+}
+
 adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const ad_checkpoint *c) {
     unsigned char *bytes = NULL;
     size_t size = 0, count = 0;
@@ -51,9 +63,10 @@ adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const a
         entries[count] = (ad_st_entry){.name = names[i], .rank = 1, .shape = &shapes[count]};
         count++;
     }
-    json_t *state = json_pack("{s:i, s:I, s:f, s:s, s:f, s:f, s:f, s:I, s:s}", "format", FORMAT, "step",
-                              (json_int_t)c->step, "best", c->best, "best_hash", c->best_hash, "seconds", c->seconds,
-                              "loss", c->loss, "right", c->right, "seen", (json_int_t)c->seen, "config", c->config);
+    json_t *state =
+        json_pack("{s:i, s:I, s:f, s:s, s:f, s:f, s:f, s:I, s:s, s:o}", "format", FORMAT, "step", (json_int_t)c->step,
+                  "best", c->best, "best_hash", c->best_hash, "seconds", c->seconds, "loss", c->loss, "right", c->right,
+                  "seen", (json_int_t)c->seen, "config", c->config, "epochs", epochs_list(c));
     char *text = state ? ad_json_dump(state, JSON_COMPACT) : NULL; /* 17 digits: doubles survive exactly */
     if (!text) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
@@ -105,18 +118,37 @@ static const char *impossible(const ad_checkpoint *c, json_int_t step, json_int_
     return NULL;
 }
 
+/* The list of epochs, of which the run has told so many; false: it is none. */
+static bool read_epochs(const json_t *list, long count, ad_checkpoint *c) {
+    size_t i;
+    const json_t *one;
+    if (!json_is_array(list) || json_array_size(list) != (size_t)count) return false;
+    json_array_foreach(list, i, one) {
+        ad_epoch *e = &c->epochs[i];
+        if (json_unpack((json_t *)one, "[F, F, F, F!]", &e->loss, &e->accuracy, &e->validation, &e->images_per_s) !=
+                0 ||
+            !isfinite(e->loss) || !(e->accuracy >= 0 && e->accuracy <= 1) ||
+            !(e->validation == -1 || (e->validation >= 0 && e->validation <= 1)) || !(e->images_per_s >= 0) ||
+            !isfinite(e->images_per_s))
+            return false;
+    }
+    c->epoch_count = count;
+    return true;
+}
+
 static adatom_status read_state(adatom_context *ctx, const char *name, const char *text, ad_checkpoint *c) {
     const char *config = NULL, *best_hash = NULL, *wrong = NULL;
     json_int_t step, seen;
     int format = 0;
     adatom_status status = ADATOM_OK;
-    json_t *state = NULL;
+    json_t *state = NULL, *epochs = NULL;
     json_error_t error;
     if (text) status = ad_json_parse(ctx, text, strlen(text), &state, &error);
     if (status == ADATOM_OUT_OF_MEMORY) goto done;
-    if (!state || json_unpack_ex(state, &error, 0, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s!}", "format", &format,
-                                 "step", &step, "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds,
-                                 "loss", &c->loss, "right", &c->right, "seen", &seen, "config", &config) != 0) {
+    if (!state ||
+        json_unpack_ex(state, &error, 0, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s, s:o!}", "format", &format,
+                       "step", &step, "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds, "loss",
+                       &c->loss, "right", &c->right, "seen", &seen, "config", &config, "epochs", &epochs) != 0) {
         if (state) AD_TRY(ad_json_memory(ctx, &error));
         status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of a training", name);
         goto done;
@@ -139,6 +171,9 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
     else
         wrong = "best_hash";
     if (!wrong) wrong = impossible(c, step, seen);
+    /* At an epoch's end its pictures are seen until it is told. */
+    const json_int_t each = AD_MAX(c->steps_per_epoch, 1);
+    if (!wrong && !read_epochs(epochs, (long)(step / each - (step % each == 0 && seen > 0)), c)) wrong = "epochs";
     if (wrong) {
         status = ad_fail(ctx, ADATOM_BAD_DATA,
                          "the checkpoint '%s' is damaged ('%s' is out of range for this run of %ld steps)", name, wrong,

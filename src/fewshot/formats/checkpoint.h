@@ -14,6 +14,11 @@ enum {
     AD_CHECKPOINT_ARRAYS
 };
 
+/* What was told at an epoch's end: means over its pictures, accuracy 0..1, of validation episodes too (-1: none). */
+typedef struct ad_epoch {
+    double loss, accuracy, validation, images_per_s;
+} ad_epoch;
+
 typedef struct ad_checkpoint {
     long step;          /* steps done */
     double best;        /* best validation accuracy so far, < 0: none */
@@ -22,6 +27,8 @@ typedef struct ad_checkpoint {
     double loss, right; /* sums over the running epoch */
     long seen;          /* pictures of the running epoch; at its end all of them until it is validated and told */
     char config[17];    /* hash of everything that decides the run */
+    ad_epoch *epochs;   /* those that were told; room for steps/steps_per_epoch */
+    long epoch_count;
     /* Floats of each array, 0: absent; the arrays. */
     size_t counts[AD_CHECKPOINT_ARRAYS];
     float *arrays[AD_CHECKPOINT_ARRAYS];
