@@ -51,6 +51,16 @@ $short --epochs 40 --output killed.safetensors --resume >/dev/null 2>err || comp
 $short --epochs 40 --output unkilled.safetensors >/dev/null 2>err
 cmp killed.safetensors unkilled.safetensors || complain "a killed and resumed run gives another file"
 
+# A resumed run's result has the epochs before it too, with the same numbers as those of a run in one go.
+interrupt '^epoch 3/12' $short --epochs 12 --output told.safetensors
+$short --epochs 12 --output told.safetensors --resume --format json >told.json 2>err || complain "resume: $(tail -n 1 err)"
+$short --epochs 12 --output at-once.safetensors --format json >at-once.json 2>/dev/null
+same "$(get told.json 'epochs.#')" 12 "epochs that a resumed run tells"
+same "$(grep -c '^epoch [123]/12' err)" 0 "notes of epochs before the resumed run"
+for number in 0 2 11; do
+    same "$(get told.json epochs.$number.loss)" "$(get at-once.json epochs.$number.loss)" "loss of epoch $number"
+done
+
 # If validation or writing the model fails after an epoch, the checkpoint is kept, and the resumed run validates that
 # epoch.
 train="$ADATOM pretrain --data builtin:shapes/base --val builtin:shapes/val --val-tasks 20 --per-class 20 --image-size 16 --width 8 --epochs 2 --device cpu"
