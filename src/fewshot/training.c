@@ -6,13 +6,15 @@
 #include <unistd.h>
 
 adatom_status ad_training_make_state(ad_training *t, const size_t counts[AD_CHECKPOINT_ARRAYS]) {
-    t->state = (ad_checkpoint){.best = -1};
+    t->state = (ad_checkpoint){.best = -1, .steps = t->steps, .steps_per_epoch = t->steps_per_epoch, .batch = t->batch};
     for (int i = 0; i < AD_CHECKPOINT_ARRAYS; i++) {
         t->state.counts[i] = counts[i];
         if (counts[i] && !(t->state.arrays[i] = ad_calloc(t->ctx, counts[i], sizeof(float))))
             return ADATOM_OUT_OF_MEMORY;
     }
-    return ADATOM_OK;
+    const size_t epochs = (size_t)(t->steps / t->steps_per_epoch);
+    t->state.epochs = ad_malloc(t->ctx, epochs, sizeof *t->state.epochs);
+    return t->state.epochs ? ADATOM_OK : ADATOM_OUT_OF_MEMORY;
 }
 
 /* ---- validation ---- */
@@ -80,7 +82,7 @@ static ad_epoch so_far(const ad_training *t, double validation, long pictures, d
 }
 
 static void tell_past(const ad_training *t) {
-    for (long i = 0; i < t->state.epoch_count; i++)
+    for (long i = 0; i < ad_checkpoint_told(&t->state); i++)
         tell(t, (i + 1) * t->steps_per_epoch, &t->state.epochs[i], true, true);
 }
 
@@ -135,7 +137,7 @@ static adatom_status end_epoch(ad_training *t, double *validation) {
         }
     }
     const ad_epoch epoch = so_far(t, *validation, t->trained_pictures, t->trained);
-    t->state.epochs[t->state.epoch_count++] = epoch;
+    t->state.epochs[ad_checkpoint_told(&t->state)] = epoch;
     tell(t, t->state.step, &epoch, true, false);
     t->state.loss = t->state.right = 0;
     t->state.seen = t->trained_pictures = 0;
@@ -213,8 +215,6 @@ adatom_status ad_training_run(ad_training *t) {
     adatom_status status = ADATOM_OK;
     double validation = -1;
     t->begin = t->saved = ad_seconds();
-    const size_t epochs = (size_t)(t->steps / t->steps_per_epoch);
-    if (!(t->state.epochs = ad_malloc(t->ctx, epochs, sizeof *t->state.epochs))) return ADATOM_OUT_OF_MEMORY;
     AD_TRY(ad_training_resume(t));
     tell_past(t);
     ad_log(t->ctx, ADATOM_LOG_INFO, "training: %ld epochs of %ld steps", t->steps / t->steps_per_epoch,

@@ -57,7 +57,8 @@ struct ad_training {
  * there is one, and neither `resume` nor `restart` is asked for. BAD_DATA: one that `checkpoint` names is to be resumed
  * and is not there. */
 adatom_status ad_training_find(ad_training *t);
-/* Room for the state's arrays of so many floats (ad_checkpoint). state.config is left to the kind. */
+/* Room for the epochs and for the state's arrays of so many floats (ad_checkpoint), of a run whose steps and batch are
+ * set. state.config is left to the kind. */
 adatom_status ad_training_make_state(ad_training *t, const size_t counts[AD_CHECKPOINT_ARRAYS]);
 /* What validation asks of its data and of memory, before the first step and not after the first epoch: plans it. */
 adatom_status ad_training_prepare_validation(ad_training *t);

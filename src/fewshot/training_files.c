@@ -72,9 +72,6 @@ adatom_status ad_training_resume(ad_training *t) {
         if (t->restart) unlink(t->checkpoint_path);
         return ADATOM_OK;
     }
-    t->state.steps = t->steps;
-    t->state.steps_per_epoch = t->steps_per_epoch;
-    t->state.batch = t->batch;
     AD_TRY(ad_checkpoint_read(t->ctx, t->checkpoint_path, &t->state));
     /* Where the epoch is still to be validated, its model may have been written already. */
     if (t->state.best >= 0 && !(t->state.seen && t->state.step % t->steps_per_epoch == 0))

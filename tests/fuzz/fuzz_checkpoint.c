@@ -13,8 +13,7 @@ enum { FLOATS = 8, STEPS = 12, EPOCH = 4, BATCH = 2 };
 static void accepted(const ad_checkpoint *c) {
     if (c->step < 0 || c->step > STEPS || c->seen < 0 || c->seen > EPOCH * BATCH || c->seen % BATCH) abort();
     if (c->step % EPOCH * BATCH != c->seen % (EPOCH * BATCH)) abort();
-    if (c->epoch_count != c->step / EPOCH - (c->step % EPOCH == 0 && c->seen > 0)) abort();
-    for (long i = 0; i < c->epoch_count; i++)
+    for (long i = 0; i < ad_checkpoint_told(c); i++)
         if (!(c->epochs[i].accuracy >= 0 && c->epochs[i].accuracy <= 1) || !isfinite(c->epochs[i].loss)) abort();
     if (!(c->right >= 0 && c->right <= (double)c->seen) || !isfinite(c->loss) || !(c->seconds >= 0) || !(c->best <= 1))
         abort();

@@ -38,10 +38,17 @@ bool ad_checkpoint_seal(void *bytes, size_t size) {
     return true;
 }
 
+long ad_checkpoint_told(const ad_checkpoint *c) {
+    const long each = AD_MAX(c->steps_per_epoch, 1);
+    const long told = c->step / each - (c->step > 0 && c->step % each == 0 && c->seen > 0);
+    return AD_MIN(told, c->steps / each); /* there is room for no more, whatever `step` says */
+}
+
 static json_t *epochs_list(const ad_checkpoint *c) {
+    const long count = ad_checkpoint_told(c);
     bool bad = false;
     json_t *list = json_array();
-    for (long i = 0; i < c->epoch_count; i++) {
+    for (long i = 0; i < count; i++) {
         const ad_epoch *e = &c->epochs[i];
         ad_json_append(list, json_pack("[f, f, f, f]", e->loss, e->accuracy, e->validation, e->images_per_s), &bad);
     }
@@ -118,21 +125,24 @@ static const char *impossible(const ad_checkpoint *c, json_int_t step, json_int_
     return NULL;
 }
 
-/* The list of epochs, of which the run has told so many; false: it is none. */
-static bool read_epochs(const json_t *list, long count, ad_checkpoint *c) {
+static bool is_share(double x) { return x >= 0 && x <= 1; }
+
+static bool possible_epoch(const ad_epoch *e) {
+    return isfinite(e->loss) && is_share(e->accuracy) && (e->validation == -1 || is_share(e->validation)) &&
+           isfinite(e->images_per_s) && e->images_per_s >= 0;
+}
+
+/* The list of the epochs that were told; false: it is none. */
+static bool read_epochs(json_t *list, ad_checkpoint *c) {
     size_t i;
-    const json_t *one;
-    if (!json_is_array(list) || json_array_size(list) != (size_t)count) return false;
+    json_t *one;
+    if (!json_is_array(list) || json_array_size(list) != (size_t)ad_checkpoint_told(c)) return false;
     json_array_foreach(list, i, one) {
         ad_epoch *e = &c->epochs[i];
-        if (json_unpack((json_t *)one, "[F, F, F, F!]", &e->loss, &e->accuracy, &e->validation, &e->images_per_s) !=
-                0 ||
-            !isfinite(e->loss) || !(e->accuracy >= 0 && e->accuracy <= 1) ||
-            !(e->validation == -1 || (e->validation >= 0 && e->validation <= 1)) || !(e->images_per_s >= 0) ||
-            !isfinite(e->images_per_s))
+        if (json_unpack(one, "[F, F, F, F!]", &e->loss, &e->accuracy, &e->validation, &e->images_per_s) != 0)
             return false;
+        if (!possible_epoch(e)) return false;
     }
-    c->epoch_count = count;
     return true;
 }
 
@@ -145,17 +155,19 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
     json_error_t error;
     if (text) status = ad_json_parse(ctx, text, strlen(text), &state, &error);
     if (status == ADATOM_OUT_OF_MEMORY) goto done;
+    /* First: other formats have other members. */
+    const json_t *made = json_object_get(state, "format");
+    if (json_is_integer(made) && json_integer_value(made) != FORMAT) {
+        status = ad_fail(ctx, ADATOM_BAD_DATA, "the checkpoint '%s' has the format %lld; this version reads %d", name,
+                         (long long)json_integer_value(made), FORMAT);
+        goto done;
+    }
     if (!state ||
         json_unpack_ex(state, &error, 0, "{s:i, s:I, s:F, s:s, s:F, s:F, s:F, s:I, s:s, s:o!}", "format", &format,
                        "step", &step, "best", &c->best, "best_hash", &best_hash, "seconds", &c->seconds, "loss",
                        &c->loss, "right", &c->right, "seen", &seen, "config", &config, "epochs", &epochs) != 0) {
         if (state) AD_TRY(ad_json_memory(ctx, &error));
         status = ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not a checkpoint of a training", name);
-        goto done;
-    }
-    if (format != FORMAT) {
-        status = ad_fail(ctx, ADATOM_BAD_DATA, "the checkpoint '%s' has the format %d; this version reads %d", name,
-                         format, FORMAT);
         goto done;
     }
     if (strcmp(config, c->config) != 0) {
@@ -171,17 +183,16 @@ static adatom_status read_state(adatom_context *ctx, const char *name, const cha
     else
         wrong = "best_hash";
     if (!wrong) wrong = impossible(c, step, seen);
-    /* At an epoch's end its pictures are seen until it is told. */
-    const json_int_t each = AD_MAX(c->steps_per_epoch, 1);
-    if (!wrong && !read_epochs(epochs, (long)(step / each - (step % each == 0 && seen > 0)), c)) wrong = "epochs";
+    if (!wrong) {
+        c->step = (long)step;
+        c->seen = (long)seen;
+        if (!read_epochs(epochs, c)) wrong = "epochs";
+    }
     if (wrong) {
         status = ad_fail(ctx, ADATOM_BAD_DATA,
                          "the checkpoint '%s' is damaged ('%s' is out of range for this run of %ld steps)", name, wrong,
                          c->steps);
-        goto done;
     }
-    c->step = (long)step;
-    c->seen = (long)seen;
 done:
     json_decref(state);
     return status;

@@ -27,8 +27,7 @@ typedef struct ad_checkpoint {
     double loss, right; /* sums over the running epoch */
     long seen;          /* pictures of the running epoch; at its end all of them until it is validated and told */
     char config[17];    /* hash of everything that decides the run */
-    ad_epoch *epochs;   /* those that were told; room for steps/steps_per_epoch */
-    long epoch_count;
+    ad_epoch *epochs;   /* the first ad_checkpoint_told() are set; room for steps/steps_per_epoch */
     /* Floats of each array, 0: absent; the arrays. */
     size_t counts[AD_CHECKPOINT_ARRAYS];
     float *arrays[AD_CHECKPOINT_ARRAYS];
@@ -37,6 +36,8 @@ typedef struct ad_checkpoint {
     int batch;
 } ad_checkpoint;
 
+/* Epochs that were told. At an epoch's end it is none of them as long as its pictures are `seen`. */
+long ad_checkpoint_told(const ad_checkpoint *checkpoint);
 adatom_status ad_checkpoint_write(adatom_context *ctx, const char *path, const ad_checkpoint *checkpoint);
 /* Reads into arrays of the sizes given. BAD_DATA unless every byte is as it was written, the numbers are possible for
  * the run of checkpoint->steps, steps_per_epoch and batch, counts and config agree and everything is finite; the
