@@ -276,9 +276,8 @@ static void diagram(FILE *out, double left, double top, const curve_list *all, c
     for (int c = 0, line = 0; c < count; c++) {
         if (curves[c].meaning != m) continue;
         const char *colour = svg_colour(line);
-        fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>", x.at, top + TOP + LINE * line++, colour);
-        svg_text(out, curves[c].label);
-        fprintf(out, "</text>\n<path fill='none' stroke='%s' d='", colour);
+        svg_legend(out, x.at, top + TOP + LINE * line++, colour, curves[c].label);
+        fprintf(out, "<path fill='none' stroke='%s' d='", colour);
         for (int pass = 0; pass < 2; pass++) {
             for (int i = 0, drawn = 0; i < curves[c].count; i++) {
                 const point *p = &curves[c].points[i];

@@ -30,8 +30,7 @@ typedef struct plot {
     const struct subject *on;
     point *points; /* those of one curve follow each other */
     size_t count;
-    double x_least, x_most, y_least, y_most; /* x: places */
-    double top, bottom;                      /* of the diagram, below the legend */
+    svg_diagram diagram; /* below the legend; its x are places */
 } plot;
 
 static double number(json_t *row, const char *path) {
@@ -76,8 +75,8 @@ static void read_points(json_t *rows, plot *p) {
     const bool shots = several_shots(rows);
     size_t i;
     json_t *row;
-    p->x_least = p->y_least = INFINITY;
-    p->x_most = p->y_most = -INFINITY;
+    p->diagram.x_least = p->diagram.y_least = INFINITY;
+    p->diagram.x_most = p->diagram.y_most = -INFINITY;
     json_array_foreach(rows, i, row) {
         json_t *mean = report_get(row, "accuracy.mean");
         if (!json_is_number(mean)) continue; /* every episode diverged */
@@ -86,28 +85,24 @@ static void read_points(json_t *rows, plot *p) {
         one->ci95 = 100 * number(row, "accuracy.ci95");
         one->level = p->on == &subjects[0] && !report_get(row, "config.optimizer") && one->x == 0;
         label_of(row, p, shots, one->label, sizeof one->label);
-        p->y_least = fmin(p->y_least, one->mean - one->ci95);
-        p->y_most = fmax(p->y_most, one->mean + one->ci95);
+        p->diagram.y_least = fmin(p->diagram.y_least, one->mean - one->ci95);
+        p->diagram.y_most = fmax(p->diagram.y_most, one->mean + one->ci95);
         if (one->level) continue;
-        p->x_least = fmin(p->x_least, p->on->place(one->x));
-        p->x_most = fmax(p->x_most, p->on->place(one->x));
+        p->diagram.x_least = fmin(p->diagram.x_least, p->on->place(one->x));
+        p->diagram.x_most = fmax(p->diagram.x_most, p->on->place(one->x));
     }
     qsort(p->points, p->count, sizeof *p->points, by_label);
     /* The start of a curve has no optimiser either: level is what has no other points. */
     for (size_t k = 0; k < p->count; k++)
         if (p->points[k].level && k + 1 < p->count && strcmp(p->points[k].label, p->points[k + 1].label) == 0) {
             p->points[k].level = false;
-            p->x_least = fmin(p->x_least, p->on->place(p->points[k].x));
+            p->diagram.x_least = fmin(p->diagram.x_least, p->on->place(p->points[k].x));
         }
 }
 
-static double x_at(const plot *p, double x) {
-    return LEFT + (WIDTH - LEFT - RIGHT) * (p->on->place(x) - p->x_least) / (p->x_most - p->x_least);
-}
+static double x_at(const plot *p, double x) { return svg_x(&p->diagram, p->on->place(x)); }
 
-static double y_at(const plot *p, double y) {
-    return p->bottom - (p->bottom - p->top) * (y - p->y_least) / (p->y_most - p->y_least);
-}
+static double y_at(const plot *p, double y) { return svg_y(&p->diagram, y); }
 
 static int by_x(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -125,25 +120,16 @@ static void grid(FILE *out, plot *p, double *xs) {
         const double at = x_at(p, xs[i]);
         if (at - last < LEAST_GAP) continue;
         last = at;
-        fprintf(out, "<path class='g' d='M%.1f %.1fV%.1f'/><text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n",
-                at, p->top, p->bottom, at, p->bottom + 15, xs[i]);
+        svg_column(out, &p->diagram, p->on->place(xs[i]), xs[i]);
     }
-    const double range = p->y_most - p->y_least, step = range > 40 ? 10 : range > 15 ? 5 : range > 6 ? 2 : 1;
-    for (double y = ceil(p->y_least / step) * step; y <= p->y_most; y += step)
-        fprintf(out, "<path class='g' d='M%d %.1fH%d'/><text x='%d' y='%.1f' text-anchor='end'>%g</text>\n", LEFT,
-                y_at(p, y), WIDTH - RIGHT, LEFT - 5, y_at(p, y) + 4, y);
-    fprintf(out, "<text x='%d' y='%.1f' text-anchor='middle'>%s</text>\n", (LEFT + WIDTH - RIGHT) / 2, p->bottom + 32,
-            p->on->title);
-    fprintf(out, "<text transform='translate(14 %.1f) rotate(-90)' text-anchor='middle'>accuracy, %%</text>\n",
-            (p->top + p->bottom) / 2);
+    svg_rows(out, &p->diagram);
+    svg_titles(out, &p->diagram, p->on->title, "accuracy, %");
 }
 
 /* The curve of points[0..count-1], number `line` of the legend. */
 static void draw(FILE *out, const plot *p, const point *points, size_t count, int line) {
     const char *colour = svg_colour(line);
-    fprintf(out, "<text x='%d' y='%d' fill='%s'>", LEFT, TOP + LINE * (line + 1) - 4, colour);
-    svg_text(out, points[0].label);
-    fprintf(out, "</text>\n");
+    svg_legend(out, LEFT, TOP + LINE * (line + 1) - 4, colour, points[0].label);
     if (points[0].level) {
         fprintf(out, "<path stroke='%s' stroke-dasharray='5 3' d='M%d %.1fH%d'/>\n", colour, LEFT,
                 y_at(p, points[0].mean), WIDTH - RIGHT);
@@ -182,17 +168,20 @@ adatom_status episodes_plot(struct cli *cli, const char *path, const char *axis,
     out = memory_stream(&text, &size);
     if (!p.points || !xs || !out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     read_points(rows, &p);
-    if (!(p.x_most > p.x_least))
+    svg_diagram *d = &p.diagram;
+    if (!(d->x_most > d->x_least))
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "--plot: fewer than two numbers have an accuracy"));
-    if (!isfinite(p.y_most - p.y_least)) /* intervals of one episode */
+    if (!isfinite(d->y_most - d->y_least)) /* intervals of one episode */
         TRY(cli_fail(cli, ADATOM_USAGE, "--plot: one episode has no interval; give more --tasks"));
-    p.y_least -= 1;
-    p.y_most += 1;
+    d->y_least -= 1;
+    d->y_most += 1;
     int lines = 0;
     for (size_t first = 0; first < p.count; first = curve_end(&p, first)) lines++;
-    p.top = TOP + LINE * lines;
-    p.bottom = p.top + DIAGRAM;
-    svg_begin(out, WIDTH, (int)p.bottom + BOTTOM);
+    d->left = LEFT;
+    d->right = WIDTH - RIGHT;
+    d->top = TOP + LINE * lines;
+    d->bottom = d->top + DIAGRAM;
+    svg_begin(out, WIDTH, (int)d->bottom + BOTTOM);
     grid(out, &p, xs);
     for (size_t first = 0, line = 0, end; first < p.count; first = end, line++) {
         end = curve_end(&p, first);

@@ -1,5 +1,7 @@
 #include "svg.h"
 
+#include <math.h>
+
 const char *svg_colour(int i) {
     static const char *const colours[SVG_COLOURS] = {"#0b61a4", "#d1660a", "#2b8a3e", "#a61e4d",
                                                      "#5f3dc4", "#5c940d", "#087f8b", "#555555"};
@@ -22,6 +24,54 @@ void svg_text(FILE *out, const char *text) {
         case '\'': fputs("&apos;", out); break;
         default: fputc((unsigned char)*text < ' ' ? '?' : *text, out);
         }
+}
+
+void svg_legend(FILE *out, double x, double y, const char *colour, const char *text) {
+    fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>", x, y, colour);
+    svg_text(out, text);
+    fprintf(out, "</text>\n");
+}
+
+double svg_x(const svg_diagram *d, double x) {
+    return d->left + (d->right - d->left) * (x - d->x_least) / (d->x_most - d->x_least);
+}
+
+double svg_y(const svg_diagram *d, double y) {
+    return d->bottom - (d->bottom - d->top) * (y - d->y_least) / (d->y_most - d->y_least);
+}
+
+void svg_column(FILE *out, const svg_diagram *d, double x, double number) {
+    const double at = svg_x(d, x);
+    fprintf(out, "<path class='g' d='M%.1f %.1fV%.1f'/><text x='%.1f' y='%.1f' text-anchor='middle'>%g</text>\n", at,
+            d->top, d->bottom, at, d->bottom + 15, number);
+}
+
+/* 1, 2 or 5 times a power of ten, which goes into the range nine times at most. */
+static double round_step(double range) {
+    static const double first[] = {0.1, 0.2, 0.5, 1};
+    const double decade = pow(10, ceil(log10(range)));
+    size_t used = 0;
+    while (range > 9 * first[used] * decade) used++;
+    return first[used] * decade;
+}
+
+void svg_columns(FILE *out, const svg_diagram *d) {
+    const double step = fmax(round_step(d->x_most - d->x_least), 1);
+    for (double k = ceil(d->x_least / step); k * step <= d->x_most; k++) svg_column(out, d, k * step, k * step);
+}
+
+void svg_rows(FILE *out, const svg_diagram *d) {
+    const double step = round_step(d->y_most - d->y_least);
+    for (double k = ceil(d->y_least / step); k * step <= d->y_most; k++)
+        fprintf(out, "<path class='g' d='M%.1f %.1fH%.1f'/><text x='%.1f' y='%.1f' text-anchor='end'>%g</text>\n",
+                d->left, svg_y(d, k * step), d->right, d->left - 5, svg_y(d, k * step) + 4, k * step);
+}
+
+void svg_titles(FILE *out, const svg_diagram *d, const char *x, const char *y) {
+    fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle'>%s</text>\n", (d->left + d->right) / 2, d->bottom + 32,
+            x);
+    fprintf(out, "<text transform='translate(%.1f %.1f) rotate(-90)' text-anchor='middle'>%s</text>\n", d->left - 38,
+            (d->top + d->bottom) / 2, y);
 }
 
 adatom_status svg_end(struct cli *cli, const char *path, FILE *out, char *const *text, const size_t *size) {

@@ -15,4 +15,21 @@ void svg_begin(FILE *out, int width, int height);
 adatom_status svg_end(struct cli *cli, const char *path, FILE *out, char *const *text, const size_t *size);
 /* Writes a text from a file, device or driver, escaped for XML. */
 void svg_text(FILE *out, const char *text);
+/* A line of a legend. */
+void svg_legend(FILE *out, double x, double y, const char *colour, const char *text);
+
+/* A diagram of linear axes: its edges on the page, and the values there. */
+typedef struct svg_diagram {
+    double left, right, top, bottom;
+    double x_least, x_most, y_least, y_most;
+} svg_diagram;
+
+double svg_x(const svg_diagram *diagram, double x);
+double svg_y(const svg_diagram *diagram, double y);
+/* A grid line up from x, with a number below. */
+void svg_column(FILE *out, const svg_diagram *diagram, double x, double number);
+/* Grid lines at whole values of x, at round values of y, at most about ten, with their numbers. */
+void svg_columns(FILE *out, const svg_diagram *diagram);
+void svg_rows(FILE *out, const svg_diagram *diagram);
+void svg_titles(FILE *out, const svg_diagram *diagram, const char *x, const char *y);
 #endif

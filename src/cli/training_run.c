@@ -1,6 +1,7 @@
 #include "training_run.h"
 #include "progress.h"
 #include "terminal.h"
+#include "training_plot.h"
 
 #include <string.h>
 
@@ -51,6 +52,8 @@ static const arg_option run_table[] = {
            .help = "write a checkpoint that often within an epoch, too"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
+    OPTION("plot", ARG_TEXT, plot, .value = "FILE.svg",
+           .help = "draw loss, accuracy and validation against the epochs, anew after each of them"),
     OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table",
            .value = "FORMAT", .help = "form of the result"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
@@ -89,6 +92,9 @@ static void show(training *t, const adatom_progress *reported) {
                                                    "accuracy", now->accuracy, "validation",
                                                    now->validation >= 0 ? json_real(now->validation) : json_null(),
                                                    "images_per_s", now->images_per_s));
+        t->planned = now->epochs;
+        if (t->o->plot && !now->past && training_plot(t->cli, t->o->plot, t->epochs, t->planned) != ADATOM_OK)
+            cli_note(t->cli, "warning: the curve of epoch %d is not drawn", now->epoch); /* the last is tried again */
         return;
     }
     if (!t->started) progress_start(&t->cli->progress, t->command, (double)reported->done);
@@ -203,6 +209,7 @@ adatom_status training_report(training *t, const adatom_model *model, int argc, 
     struct report report = {
         .document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));
+    if (o->plot) TRY(training_plot(cli, o->plot, t->epochs, t->planned));
 done:
     json_decref(document);
     return status;

@@ -14,7 +14,7 @@ typedef struct training_options {
     bool decompose_first;
     const char *validation, *validation_split;
     int shift, checkpoint_seconds;
-    const char *augment, *output, *checkpoint, *format, *file;
+    const char *augment, *output, *checkpoint, *plot, *format, *file;
     uint64_t seed, memory;
     bool resume, restart;
 } training_options;
@@ -33,7 +33,8 @@ typedef struct training {
     uint32_t augment; /* of the library */
     adatom_model_params network;
     size_t memory_bytes;
-    json_t *epochs;
+    json_t *epochs; /* told so far */
+    int planned;    /* epochs in all */
     size_t arena_bytes;
     double seconds;
     bool started, streamed;

@@ -47,3 +47,18 @@ expect 2 'nothing has several values' $episodes --adapt cosine --plot no.svg
 expect 2 'ascending' $episodes --adapt cosine --steps 5,1 --plot no.svg
 expect 2 'one episode has no interval' $episodes --adapt cosine --steps 1,2 --tasks 1 --plot no.svg
 [ ! -e no.svg ] || complain "a picture of nothing"
+
+# Trainings: loss, accuracy and validation against epochs; a place that cannot be written to before the first step.
+train="--data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --atoms 4 --device cpu --no-cache --output trained.safetensors"
+"$ADATOM" pretrain $train --epochs 3 --val builtin:shapes/val --val-tasks 2 --plot trained.svg >out 2>err || complain "pretrain: $(tail -n 1 err)"
+same "$(grep -c '<circle' trained.svg)" 9 "epochs of three curves"
+same "$(grep -c '>validation: ' trained.svg)" 1 "a curve of validation"
+"$ADATOM" metatrain $train --way 3 --epochs 1 --epoch-tasks 4 --plot meta.svg -q >out 2>err || complain "metatrain: $(tail -n 1 err)"
+same "$(grep -c '<circle' meta.svg)" 2 "the only epoch of two curves"
+for file in trained.svg meta.svg; do
+    ! grep -q 'nan\|inf' $file || complain "$file has what is no number"
+    command -v xmllint >/dev/null && { xmllint --noout $file || complain "$file is not well-formed"; }
+done
+rm trained.safetensors
+expect 3 "no/curve.svg" "$ADATOM" pretrain $train --epochs 1 --plot no/curve.svg
+[ ! -e trained.safetensors ] || complain "trained although the curve could not be drawn"

@@ -1,0 +1,10 @@
+/* Draws loss, accuracy and validation of a training against its epochs as an SVG picture. */
+#ifndef CLI_TRAINING_PLOT_H
+#define CLI_TRAINING_PLOT_H
+
+#include "cli.h"
+#include <jansson.h>
+
+/* epochs: those told so far, as in the command's result, one at least, of `planned` in all. */
+adatom_status training_plot(struct cli *cli, const char *path, json_t *epochs, int planned);
+#endif
