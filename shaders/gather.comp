@@ -1,6 +1,6 @@
 /* x[n][p][q] = scale*v + shift of the picture index[round][task][n], channel 3 = 0, where round = counter % rounds and
- * v is the crop, flip, turn and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP, TURN, DRAW). Pictures
- * outside [first, first + chunk) are left as they are.
+ * v is the crop, flip, turn and colour jitter that GATHER of plan/ops.def defines (MODE, FLIP, TURN, MIRROR, DRAW).
+ * Pictures outside [first, first + chunk) are left as they are.
  * Layout: pictures uint8 [chunk][data_h][data_w][3], read as 32-bit words so that no 8-bit storage is asked of the
  * device; norm [2][4]; x [images][h][w][4].
  * Grid: lib/grid.glsl, images*h*w items a task. Bytes: (3 + 16)*images*h*w a task (mode 2: up to 12 + 16).
@@ -17,6 +17,7 @@ layout(constant_id = 1) const bool FLIP = false;
 layout(constant_id = 2) const bool COUNTER = false;
 layout(constant_id = 3) const bool DRAW = false;
 layout(constant_id = 4) const bool TURN = false;
+layout(constant_id = 5) const bool MIRROR = false;
 layout(set = 0, binding = 0) readonly buffer Data { uint data[]; };
 layout(set = 0, binding = 1) readonly buffer Index { int index[]; };
 layout(set = 0, binding = 2) readonly buffer Counter { int counter[]; };
@@ -63,19 +64,21 @@ void main() {
     if (image >= uint(p.images)) return;
     const int now = COUNTER ? counter[0] : 0;
     const uint round = uint(now) % uint(p.rounds);
-    const uint place_of = (round * uint(p.tasks) + task) * uint(p.images) + image;
+    const uint shown = MIRROR ? uint(p.images) / 2 : uint(p.images);
+    const bool mirrored = image >= shown;
+    const uint number = mirrored ? image - shown : image;
+    const uint place_of = (round * uint(p.tasks) + task) * shown + number;
     const uint picture = uint(index[place_of] - p.first);
     if (picture >= uint(p.chunk)) return;
 
-    const uint drawn = TURN ? image / 4 : image;
-    uvec4 words = uvec4(0, now, task * uint(p.images) + drawn, p.stream);
+    uvec4 words = uvec4(0, now, task * shown + (TURN ? image / 4 : number), p.stream);
     if (DRAW) words.yz = uvec2(draw[place_of], 0);
     const uvec4 place = philox(words, uvec2(p.seed, 0)), look = philox(words + uvec4(1, 0, 0, 0), uvec2(p.seed, 0));
     uvec2 seen = uvec2(row, column);
     if (TURN && image % 4 == 1) seen = uvec2(column, w - 1 - row);
     if (TURN && image % 4 == 2) seen = uvec2(h - 1 - row, w - 1 - column);
     if (TURN && image % 4 == 3) seen = uvec2(h - 1 - column, row);
-    if (FLIP && (look.x >> 31) == 0) seen.y = w - 1 - seen.y;
+    if ((FLIP && (look.x >> 31) == 0) != mirrored) seen.y = w - 1 - seen.y;
     vec3 v = vec3(0.0);
     if (MODE == 2) {
         v = resized(picture, uniform01(place), seen.x, seen.y);

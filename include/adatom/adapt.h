@@ -65,6 +65,10 @@ typedef struct adatom_method {
      * numbers that the picture and `seed` decide: the same in every episode; 0: once, as it is. Adapters refuse it
      * (adatom_fit_params.augment), and so do data sets of features. */
     int support_views;
+    /* The features of a picture to classify are the mean of its own and those of its mirror image, which takes twice
+     * the time; so are those of support pictures where the network stays as it is. An adapter keeps it. USAGE with data
+     * sets of features. */
+    bool mirror;
 } adatom_method;
 
 /* Writes the method with the model's defaults filled in as a JSON object into out[capacity]. Methods with the same text

@@ -91,6 +91,7 @@ typedef struct adatom_adapter_info {
     const char *config_json;      /* everything that decided the adapter: the text of adapter_config.json */
     /* How many of the estimate's `tasks` diverged and are left out of it; both are 0 if none did. */
     int diverged, tasks;
+    bool mirror; /* a picture's features are the mean of its own and those of its mirror image (adatom_method.mirror) */
 } adatom_adapter_info;
 ADATOM_API adatom_status adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out);
 
@@ -124,7 +125,8 @@ ADATOM_API adatom_status adatom_adapter_read_tensor(const adatom_adapter *adapte
 /* Makes the model with the adapter's numbers, and its classifier in place of the model's own; with an adapter of
  * kernels the result has ordinary ones. A cosine classifier becomes a linear one with the weights scale*w/|w| and no
  * bias, which gives the same classes, and the same logits if features (with tsa f + D f) are divided by their length
- * before it. BAD_DATA: the adapter belongs to another model. The caller owns *out. */
+ * before it. A model has no `mirror`: for such an adapter's classes take the mean of the logits of a picture and of its
+ * mirror image (a warning in the log). BAD_DATA: the adapter belongs to another model. The caller owns *out. */
 ADATOM_API adatom_status adatom_adapter_merge(const adatom_adapter *adapter, const adatom_model *model,
                                               adatom_model **out);
 

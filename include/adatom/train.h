@@ -134,8 +134,10 @@ typedef struct adatom_metatrain_params {
     const adatom_dataset *validation;
     int validation_tasks; /* 1..ADATOM_EPISODES_MOST; 0: 200 */
     int validation_way;   /* 0: 5; a head that is learned has that of training */
-    int tasks_at_once;    /* tasks of a step that the device works on at a time, at most; 0: all that fit */
-    const char *output;   /* these as in adatom_pretrain_params */
+    /* Convolutions may be computed in faster ways that round more (Winograd's on the CPU). */
+    bool fast;
+    int tasks_at_once;  /* tasks of a step that the device works on at a time, at most; 0: all that fit */
+    const char *output; /* these as in adatom_pretrain_params */
     const char *checkpoint;
     int checkpoint_seconds;
     bool resume, restart;

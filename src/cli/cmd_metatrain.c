@@ -15,6 +15,7 @@ typedef struct metatrain_options {
     int last;
     adatom_meta_norms norms;
     int way, shot, query, meta_batch, epochs, epoch_tasks, validation_tasks, validation_way, tasks_at_once;
+    bool fast;
     float lr, momentum, weight_decay, decay;
     arg_ints milestones;
 } metatrain_options;
@@ -80,6 +81,8 @@ static const arg_option training_table[] = {
            "pictures (default of new networks)"),
     COUNTED("val-tasks", validation_tasks, 1, ADATOM_EPISODES_MOST, "200", "validation episodes, with --shot"),
     COUNTED("val-way", validation_way, 0, 1000, "0", "their classes; 0: 5, or those of a classifier that is learned"),
+    OPTION("fast", ARG_FLAG, fast,
+           .help = "compute convolutions in faster ways that round more (Winograd's, on the CPU)"),
     COUNTED("tasks-at-once", tasks_at_once, 0, 1024, "0",
             "tasks that the device works on at a time; 0: all of a step that fit. The result is the same"),
 };
@@ -176,6 +179,7 @@ adatom_status cmd_metatrain(struct cli *cli, int argc, char **argv) {
                                             .validation = t.validation,
                                             .validation_tasks = o.validation_tasks,
                                             .validation_way = o.validation_way,
+                                            .fast = o.fast,
                                             .tasks_at_once = o.tasks_at_once,
                                             .output = run.output,
                                             .checkpoint = run.checkpoint,

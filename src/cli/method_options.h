@@ -17,6 +17,7 @@ typedef struct method_options {
     float lr, lr_atoms, lr_norm, lr_full, lr_adapter, adapter_scale, momentum, dampening, weight_decay, label_smoothing,
         cosine_scale, inverse_penalty, shrinkage, label_noise;
     int neighbours, support_views;
+    bool mirror;
     bool nesterov;
     uint64_t memory;
 } method_options;

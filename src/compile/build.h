@@ -101,6 +101,7 @@ typedef struct ad_build_params {
     bool drawn;
     ad_outer outer;
     ad_regular regular;
+    bool mirror; /* the queries' features are means over a picture and its mirror image */
     bool logits; /* no step, but the scores of the support pictures of each round (ad_built.logits) */
     /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
     int data_size;         /* side of the stored pictures */

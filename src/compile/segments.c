@@ -167,6 +167,16 @@ static void build_outer(ad_tape *tape) {
     ad_pass_clear(&pass);
 }
 
+/* From the features of pictures and of as many mirror images to their means, in the place of the former. */
+static void average_mirrored(ad_tape *tape, ad_pass *pass) {
+    const int features = ad_pass_features(tape, pass);
+    pass->n /= 2;
+    const size_t count = (size_t)pass->n * (size_t)tape->net->features;
+    const int mirrored = ad_tape_floats(tape, "mirrored", count);
+    ad_elementwise_copy_from(tape, pass->live, features, count, mirrored, count);
+    ad_elementwise_blend(tape, pass->live, mirrored, features, count, 0.5f);
+}
+
 /* The queries: predictions, or features where there is no head. */
 static void build_query(ad_tape *tape, const ad_pass *support) {
     const ad_build_params *p = tape->params;
@@ -176,9 +186,10 @@ static void build_query(ad_tape *tape, const ad_pass *support) {
     batch.index = out->query_index = ad_tape_tensor(tape, AD_PLACE_HOST, "query index", AD_I32, rows);
     batch.draw = out->query_draw = p->support ? -1 : draws(tape, rows);
     batch.augmented = batch.draw >= 0;
+    batch.mirrored = p->mirror && !p->from_features; /* a table of features holds the means */
     batch.counter = out->eval_counter = ad_tape_tensor(tape, AD_PLACE_HOST, "eval counter", AD_I32, 1);
     ad_pass refreshed = {0};
-    ad_pass query = {.n = p->query,
+    ad_pass query = {.n = batch.mirrored ? 2 * p->query : p->query,
                      .frozen = AD_SEGMENT_EVAL,
                      .live = AD_SEGMENT_EVAL,
                      .batch_statistics = p->bn == AD_BN_TRANSDUCTIVE};
@@ -191,6 +202,7 @@ static void build_query(ad_tape *tape, const ad_pass *support) {
         query.y[0] = ad_gather(tape, AD_SEGMENT_EVAL, &batch);
         forward(tape, &query);
     }
+    if (tape->status == ADATOM_OK && batch.mirrored) average_mirrored(tape, &query);
     if (tape->status == ADATOM_OK && p->head == AD_HEAD_NONE) {
         ad_head_features(tape, &query);
     } else if (tape->status == ADATOM_OK) {

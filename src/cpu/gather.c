@@ -105,21 +105,23 @@ static void run_gather(const ad_cpu_call *call) {
     const size_t source = (size_t)op->i[2] * (size_t)op->i[3] * 3;
     const int32_t *counter = ad_cpu_at(call, 2, 0), *draw = ad_cpu_at(call, 5, 0);
     const uint32_t value = counter ? (uint32_t)counter[0] : 0;
-    const size_t first = (size_t)call->first * n, round = value % (uint32_t)AD_MAX(op->i[7], 1);
-    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + round * (size_t)op->tasks * n + first;
-    if (draw) draw += round * (size_t)op->tasks * n + first;
+    const size_t shown = ad_gather_shown(op), first = (size_t)call->first * shown;
+    const size_t before = value % (uint32_t)AD_MAX(op->i[7], 1) * (size_t)op->tasks * shown + first;
+    const int32_t *index = (const int32_t *)ad_cpu_at(call, 1, 0) + before;
+    if (draw) draw += before;
     const bool turns = op->flags & AD_TURN;
     const bool jitters = op->f[4] != 0 || op->f[5] != 0 || op->f[6] != 0;
     const uint8_t *data = ad_cpu_at(call, 0, 0);
     AD_CPU_PARALLEL(call, items * pixels)
     for (size_t item = 0; item < items; item++) {
-        const int32_t which = index[item] - op->i[0];
+        const size_t task = item / n, number = item % n, from = task * shown + number % shown;
+        const int32_t which = index[from] - op->i[0];
         if (which < 0 || which >= op->i[1]) continue;
-        const float *norm = ad_cpu_at(call, 3, (int)(item / n));
-        const size_t number = item % n, drawn = turns ? number / 4 : number;
-        float *x = (float *)ad_cpu_at(call, 4, (int)(item / n)) + number * pixels * 4;
-        const view v =
-            draw ? choose(op, (uint32_t)draw[item], 0) : choose(op, value, (uint32_t)(first + item - number + drawn));
+        const float *norm = ad_cpu_at(call, 3, (int)task);
+        const size_t drawn = first + task * shown + (turns ? number / 4 : number % shown);
+        float *x = (float *)ad_cpu_at(call, 4, (int)task) + number * pixels * 4;
+        view v = draw ? choose(op, (uint32_t)draw[from], 0) : choose(op, value, (uint32_t)drawn);
+        v.flip ^= number >= shown;
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++, x += 4) {
                 float rgb[3];

@@ -329,6 +329,7 @@ static adatom_status plan_whole(adaptation *a, const adatom_method *method) {
                                        .model = a->session.model,
                                        .size = info.image_size,
                                        .count = a->pictures.image_count,
+                                       .mirror = a->settings.mirror,
                                        .memory_bytes = a->memory_bytes};
     return ad_features_plan(&wanted);
 }
@@ -360,6 +361,7 @@ static adatom_status cached_features(adaptation *a, const float **table) {
                                      .count = a->pictures.image_count,
                                      .views = a->pictures.views,
                                      .seed = a->settings.seed,
+                                     .mirror = a->settings.mirror,
                                      .memory_bytes = a->memory_bytes};
     return ad_feature_cache_table(&a->session, a->dataset, &wanted, table);
 }

@@ -184,6 +184,10 @@ adatom_status ad_adapter_check_features(const adatom_adapter *a, const adatom_da
         return ad_fail(a->ctx, ADATOM_BAD_DATA,
                        "the adapter (%s) changes the network, so that it classifies pictures, not features",
                        a->info.method);
+    if (a->mirror)
+        return ad_fail(a->ctx, ADATOM_BAD_DATA,
+                       "the adapter takes the mean over a picture and its mirror image, so that it classifies "
+                       "pictures, not features");
     if (a->info.features != features->features)
         return ad_fail(a->ctx, ADATOM_BAD_DATA, "the adapter's classifier takes %d features, '%s' has %d",
                        a->info.features, features->name, features->features);

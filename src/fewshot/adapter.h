@@ -24,6 +24,7 @@ struct adatom_adapter {
     adatom_adapter_info info;
     bool cosine; /* logits: scale * cosine, else scale * <w, x> + bias */
     float scale;
+    bool mirror;        /* features are means over a picture and its mirror image */
     float *head, *bias; /* [classes][features], [classes]; cosine heads have no bias */
     ad_lowrank lowrank; /* kind NONE: all tensors are the model's */
     ad_adapter_tensor *tensors;
@@ -68,6 +69,9 @@ adatom_status ad_adapter_param(const adatom_adapter *adapter, const adatom_model
 /* The adapter belongs to the model; *roles: bits of the roles of the model's tensors that it holds, whose nodes are
  * marked in layers[node_count] (may be NULL). */
 adatom_status ad_adapter_check(const adatom_adapter *adapter, const adatom_model *model, unsigned *roles, bool *layers);
+
+/* adatom_adapter_merge() without its warning. */
+adatom_status ad_adapter_merge(const adatom_adapter *adapter, const adatom_model *model, adatom_model **out);
 
 /* The adapter classifies features of that many numbers, of the network of that hash ("": not known, which is told). */
 adatom_status ad_adapter_check_features(const adatom_adapter *adapter, const adatom_dataset_info *features);

@@ -117,9 +117,11 @@ static adatom_status choose_steps(ad_adapter_fit *f) {
 static adatom_status upload_rows(ad_adapter_fit *f) {
     adatom_status status;
     if (f->settings.bn == AD_BN_FROZEN)
-        AD_TRY(ad_feature_cache_table(
-            &f->session, f->dataset,
-            &(ad_cached_wanted){.count = (size_t)f->images, .memory_bytes = f->method.memory_bytes}, &f->table));
+        AD_TRY(ad_feature_cache_table(&f->session, f->dataset,
+                                      &(ad_cached_wanted){.count = (size_t)f->images,
+                                                          .mirror = f->settings.mirror,
+                                                          .memory_bytes = f->method.memory_bytes},
+                                      &f->table));
     if (f->settings.backbone)
         ad_session_use_pictures(&f->session, adatom_dataset_pixels(f->dataset, 0), f->info.image_size);
     else
@@ -207,6 +209,7 @@ adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkp
     if (!fitted.tested) return ADATOM_OUT_OF_MEMORY;
     fitted.right = fitted.tested + f->info.classes;
     AD_TRY(ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, &a));
+    a->mirror = s->mirror;
     AD_TRY(ad_adapter_fit_begin(f, AD_ADAPTER_FIT_EVERYTHING, 1));
     AD_TRY(ad_adapter_fit_start(f, 0));
     AD_TRY(ad_adapter_fit_run(f, 0, true, best->steps, &fitted));

@@ -65,7 +65,7 @@ done:
     return status;
 }
 
-adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
+adatom_status ad_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
     const ad_call outer = ad_call_begin(a->ctx, NULL, NULL);
     adatom_status status = ADATOM_OK;
     unsigned roles;
@@ -94,6 +94,13 @@ adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *
 done:
     ad_free(row);
     return ad_call_end(a->ctx, &outer, status);
+}
+
+adatom_status adatom_adapter_merge(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
+    if (a->mirror)
+        ad_log(a->ctx, ADATOM_LOG_WARNING,
+               "the adapter takes the mean over a picture and its mirror image, which the merged model does not");
+    return ad_adapter_merge(a, model, out);
 }
 
 /* A parameter's part before and after. */

@@ -75,8 +75,9 @@ static void take_probabilities(void *user, size_t first, size_t n, const float *
     ad_session_tell(&c->session, n * c->count);
 }
 
-/* Classifies all pictures under the adapters numbered which[count]. roles 0: the model as it is, one task whose
- * features serve them all; else a task for each, with its own copy of what c->layers have of those roles. */
+/* Classifies all pictures under the adapters numbered which[count], which have one `mirror`. roles 0: the model as it
+ * is, one task whose features serve them all; else a task for each, with its own copy of what c->layers have of those
+ * roles. */
 static adatom_status classify_under(classification *c, unsigned roles, const size_t *which, size_t count) {
     ad_session *s = &c->session;
     adatom_status status;
@@ -87,6 +88,7 @@ static adatom_status classify_under(classification *c, unsigned roles, const siz
                                    .query_rounds = 1,
                                    .head = AD_HEAD_NONE,
                                    .fast = true,
+                                   .mirror = c->adapters[which[0]]->mirror,
                                    .data_size = s->model->net.image_size};
     const ad_tasks_wanted wanted = {.most = roles ? (int)count : 1, .memory_bytes = c->p.memory_bytes};
     AD_TRY(ad_session_plan_tasks(s, &build, &wanted));
@@ -109,7 +111,7 @@ done:
 static adatom_status classify_merged(classification *c, size_t which) {
     adatom_model *merged = NULL;
     adatom_status status;
-    AD_TRY(adatom_adapter_merge(c->adapters[which], c->model, &merged));
+    AD_TRY(ad_adapter_merge(c->adapters[which], c->model, &merged));
     if (ad_adapter_alignment(c->adapters[which])) {
         c->aligned = ad_malloc(c->ctx, c->session.rows.part * (size_t)c->model->net.features, sizeof *c->aligned);
         if (!c->aligned) AD_TRY(ADATOM_OUT_OF_MEMORY);
@@ -184,38 +186,45 @@ done:
     return status;
 }
 
+/* The adapters of tensors with that `mirror`, and that hold tensors of the model or do not: which[count]. */
+static size_t choose_alike(const classification *c, const unsigned *held, bool mirror, bool moves, size_t *which) {
+    size_t count = 0;
+    for (size_t i = 0; i < AD_MAX(c->p.adapter_count, (size_t)1); i++) {
+        const adatom_adapter *a = c->adapters[i];
+        if (a->lowrank.kind == AD_LOWRANK_NONE && a->mirror == mirror && (held[i] != 0) == moves) which[count++] = i;
+    }
+    return count;
+}
+
 static adatom_status classify_pictures(classification *c, const adatom_dataset *dataset,
                                        const adatom_dataset_info *info) {
     const size_t adapter_count = c->p.adapter_count, results = AD_MAX(adapter_count, (size_t)1);
     const int size = c->model->net.image_size;
-    size_t *which = ad_calloc(c->ctx, 2 * results, sizeof *which), moved = 0;
-    size_t shared = adapter_count == 0; /* the model's own classifier */
-    unsigned roles = 0;
+    size_t *which = ad_calloc(c->ctx, results, sizeof *which);
+    unsigned *held = ad_calloc(c->ctx, results, sizeof *held), roles = 0; /* the model's own classifier holds none */
     adatom_status status = ADATOM_OK;
     c->layers = ad_calloc(c->ctx, (size_t)c->model->net.node_count, sizeof *c->layers);
-    if (!which || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    if (!which || !held || !c->layers) AD_TRY(ADATOM_OUT_OF_MEMORY);
     if (info->image_size != size)
         AD_TRY(
             ad_fail(c->ctx, ADATOM_BAD_DATA, "the pictures are %d pixels, the model wants %d", info->image_size, size));
     for (size_t i = 0; i < adapter_count; i++) {
-        unsigned held;
-        AD_TRY(ad_adapter_check(c->adapters[i], c->model, &held, c->layers));
-        if (c->adapters[i]->lowrank.kind != AD_LOWRANK_NONE) continue;
-        if (held)
-            which[results + moved++] = i;
-        else
-            which[shared++] = i;
-        roles |= held;
+        AD_TRY(ad_adapter_check(c->adapters[i], c->model, &held[i], c->layers));
+        if (c->adapters[i]->lowrank.kind == AD_LOWRANK_NONE) roles |= held[i];
     }
     AD_TRY(make_predictions(c, results));
     AD_TRY(make_picture_room(c, dataset, size));
-    if (shared) AD_TRY(classify_under(c, 0, which, shared));
-    if (moved) AD_TRY(classify_under(c, roles, which + results, moved));
+    for (int mirror = 0; mirror < 2; mirror++)
+        for (int moves = 0; moves < 2; moves++) {
+            const size_t count = choose_alike(c, held, mirror, moves, which);
+            if (count) AD_TRY(classify_under(c, moves ? roles : 0, which, count));
+            if (!moves) c->out->info.shared += (int)count;
+        }
     for (size_t i = 0; i < adapter_count; i++)
         if (c->adapters[i]->lowrank.kind != AD_LOWRANK_NONE) AD_TRY(classify_merged(c, i));
-    c->out->info.shared = (int)shared;
 done:
     ad_free(c->layers);
+    ad_free(held);
     ad_free(which);
     return status;
 }

@@ -6,6 +6,7 @@
 struct ad_feature_cache {
     uint64_t model;
     char dataset[17];
+    bool mirror;
     size_t images, width;
     int views;     /* for which there is room */
     uint64_t seed; /* of the views */
@@ -21,15 +22,18 @@ static void destroy_cache(ad_feature_cache *cache) {
 }
 
 /* The device's cache if it is for this model and data, else an empty one put in its place. NULL: out of memory. */
-static ad_feature_cache *find_cache(adatom_device *device, const adatom_model *model, const adatom_dataset_info *info) {
+static ad_feature_cache *find_cache(adatom_device *device, const adatom_model *model, const adatom_dataset_info *info,
+                                    bool mirror) {
     ad_feature_cache *cache = device->feature_cache;
-    if (cache && cache->model == model->hash && strcmp(cache->dataset, info->hash) == 0) return cache;
+    const bool same = cache && cache->model == model->hash && cache->mirror == mirror;
+    if (same && strcmp(cache->dataset, info->hash) == 0) return cache;
     destroy_cache(cache);
     device->feature_cache = NULL;
     cache = ad_calloc(device->ctx, 1, sizeof *cache);
     if (!cache) return NULL;
     cache->model = model->hash;
     memcpy(cache->dataset, info->hash, sizeof cache->dataset);
+    cache->mirror = mirror;
     cache->images = info->images;
     cache->width = (size_t)model->net.features;
     cache->values = ad_malloc(device->ctx, cache->images, cache->width * sizeof(float));
@@ -90,7 +94,7 @@ adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dat
         *table = adatom_dataset_features(dataset, 0);
         return ADATOM_OK;
     }
-    ad_feature_cache *cache = find_cache(device, session->model, &info);
+    ad_feature_cache *cache = find_cache(device, session->model, &info, wanted->mirror);
     int32_t *missing = ad_malloc(device->ctx, wanted->count, sizeof *missing);
     if (!cache || !missing) AD_TRY(ADATOM_OUT_OF_MEMORY);
     if (wanted->views) AD_TRY(make_views(device->ctx, cache, wanted->views, wanted->seed));
@@ -112,6 +116,7 @@ adatom_status ad_feature_cache_table(const ad_session *session, const adatom_dat
                                              .view = view,
                                              .all = info.images,
                                              .seed = wanted->seed,
+                                             .mirror = wanted->mirror,
                                              .memory_bytes = wanted->memory_bytes};
         AD_TRY(ad_features_compute(&features, keep_features, &(missing_features){cache, missing, before}));
     }

@@ -9,7 +9,8 @@
 typedef struct ad_cached_wanted {
     const int32_t *numbers; /* of pictures, or of views of them (ad_view_number); NULL: 0 .. count-1 */
     size_t count;
-    int views; /* the largest number of a view */
+    int views;   /* the largest number of a view */
+    bool mirror; /* means over a picture and its mirror image */
     uint64_t seed;
     size_t memory_bytes;
 } ad_cached_wanted;

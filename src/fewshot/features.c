@@ -11,7 +11,8 @@ static adatom_status plan_batches(const ad_features_wanted *w, ad_session *s) {
                              .head = AD_HEAD_NONE,
                              .costs = w->device->engine->costs,
                              .chains = w->device->engine->chains,
-                             .data_size = w->size};
+                             .data_size = w->size,
+                             .mirror = w->mirror};
     if (w->view) ad_views_apply(w->seed, w->model, &build);
     s->first_draw = ad_view_number(w->view, 0, w->all);
     const ad_parts_wanted parts = {.units = (int)AD_MIN(w->count, (size_t)LARGEST),

@@ -15,6 +15,7 @@ typedef struct ad_features_wanted {
     int view; /* not 0: this view of each picture (ad_view_number), of `all` pictures */
     size_t all;
     uint64_t seed;       /* of views */
+    bool mirror;         /* means over a picture and its mirror image */
     size_t memory_bytes; /* 0: half of what is free */
 } ad_features_wanted;
 

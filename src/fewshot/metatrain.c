@@ -52,6 +52,7 @@ static ad_build_params build_of(const ad_metatraining *t) {
                              .query_rounds = 1,
                              .through = true,
                              .drawn = true,
+                             .fast = p->fast,
                              .data_size = t->run.info.image_size,
                              .layers = t->layers};
     if (prototypes(t)) {

@@ -186,13 +186,13 @@ adatom_status ad_metatrain_identity(ad_metatraining *t) {
     if (p->from) ad_hash_hex(p->from->hash, start);
     char *inner = text_of(ad_settings_json(&t->settings));
     char *text =
-        inner ? ad_format(t->run.ctx,
-                          "metatrain|%llu|%s|%d|%08x|%s|%s|%d|%d|%d|%d|%d|%d|%s|%08x|%08x|%08x|%s|%d|%llu|%s%s",
-                          (unsigned long long)t->network.seed, adatom_meta_name(p->meta), (int)p->distance,
-                          ad_float_bits(t->settings.cosine_scale), adatom_meta_norms_name(p->norms), inner, p->way,
-                          p->shot, p->query, p->meta_batch, p->epochs, p->epoch_tasks,
-                          adatom_optimizer_name(p->optimizer), ad_float_bits(p->lr), ad_float_bits(p->momentum),
-                          ad_float_bits(p->weight_decay), augment, p->shift, (unsigned long long)p->seed, start, falls)
+        inner ? ad_format(
+                    t->run.ctx, "metatrain|%llu|%s|%d|%08x|%s|%s|%d|%d|%d|%d|%d|%d|%s|%08x|%08x|%08x|%s|%d|%llu|%s%s%s",
+                    (unsigned long long)t->network.seed, adatom_meta_name(p->meta), (int)p->distance,
+                    ad_float_bits(t->settings.cosine_scale), adatom_meta_norms_name(p->norms), inner, p->way, p->shot,
+                    p->query, p->meta_batch, p->epochs, p->epoch_tasks, adatom_optimizer_name(p->optimizer),
+                    ad_float_bits(p->lr), ad_float_bits(p->momentum), ad_float_bits(p->weight_decay), augment, p->shift,
+                    (unsigned long long)p->seed, start, falls, p->fast ? "|fast" : "")
               : NULL;
     free(inner); /* jansson's */
     if (!text) return ad_fail(t->run.ctx, ADATOM_OUT_OF_MEMORY, "out of memory");
@@ -227,6 +227,7 @@ adatom_status ad_metatrain_notes(const ad_training *run, json_t *notes) {
         ad_json_set(notes, "inner", inner, &bad);
     }
     ad_falls_notes(&falls, notes, &bad);
+    if (p->fast) ad_json_set(notes, "fast", json_true(), &bad);
     if (p->from) ad_json_set(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash), &bad);
     return bad ? ADATOM_OUT_OF_MEMORY : ADATOM_OK;
 }

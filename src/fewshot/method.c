@@ -244,6 +244,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
     s->label_smoothing = m->label_smoothing;
     s->label_noise = m->label_noise;
     s->views = m->support_views;
+    s->mirror = m->mirror;
     s->cosine_scale = m->cosine_scale == 0.0f ? 10.0f : m->cosine_scale;
     s->mean_scale = 1.0f;
     s->steps = m->steps ? m->steps : methods[which].steps;
@@ -275,10 +276,11 @@ json_t *ad_seed_json(uint64_t seed) {
     return json_string(digits);
 }
 
-/* What happens to the support set. */
+/* What happens to the pictures. */
 static void experiment_json(const ad_settings *s, json_t *o, bool *bad) {
     if (s->label_noise > 0) ad_json_set(o, "label_noise", json_real((double)s->label_noise), bad);
     if (s->views) ad_json_set(o, "support_views", json_integer(s->views), bad);
+    if (s->mirror) ad_json_set(o, "mirror", json_true(), bad);
 }
 
 /* Of a method that is solved on the host. */
@@ -391,6 +393,7 @@ void ad_settings_apply(const ad_settings *s, ad_build_params *build) {
         build->optimiser.weight_decay[r] = r == AD_ROLE_NORM ? 0.0f : s->weight_decay;
     build->label_smoothing = s->label_smoothing;
     build->steps = s->steps;
+    build->mirror = s->mirror;
 }
 
 void ad_settings_schedule(const ad_settings *s, int steps, float *rows) {

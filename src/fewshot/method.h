@@ -26,6 +26,7 @@ typedef struct ad_settings {
     float label_noise, label_smoothing, cosine_scale, mean_scale;
     bool centroid; /* adapter_fit.c: a linear head that stays the nearest class mean */
     int views;     /* of each support picture; 0: the picture itself */
+    bool mirror;   /* pictures to classify count as the mean of themselves and their mirror images */
     int steps;
     int batch, epochs; /* mini-batches of the support set (recipes); 0: all of it at each step */
     uint64_t seed;

@@ -37,6 +37,8 @@ void ad_run_model_clear(ad_run_model *run) { adatom_model_destroy(&run->own); }
 adatom_status ad_run_model_method(adatom_context *ctx, const adatom_dataset *dataset, const ad_settings *settings) {
     adatom_dataset_info data = ADATOM_INIT(adatom_dataset_info);
     adatom_dataset_describe(dataset, &data);
+    if (data.features && settings->mirror)
+        return ad_fail(ctx, ADATOM_USAGE, "'%s' holds features, which have no mirror images", data.name);
     if (!data.features || !settings->backbone) return ADATOM_OK;
     if (settings->bn != AD_BN_FROZEN)
         return ad_fail(ctx, ADATOM_USAGE,

@@ -153,8 +153,8 @@ size_t ad_op_elements(const ad_op *op, int role) {
     } while (0)
     switch ((ad_op_kind)op->kind) {
     case AD_OP_GATHER:
-        SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * n, 1, 8, in * 4,
-            rounds * tasks * n);
+        SET((size_t)op->i[1] * (size_t)op->i[2] * (size_t)op->i[3] * 3, rounds * tasks * ad_gather_shown(op), 1, 8,
+            in * 4, rounds * tasks * ad_gather_shown(op));
         break;
     case AD_OP_GATHER_ROWS: SET((size_t)op->i[1] * c, rounds * tasks * n, 1, n * c); break;
     case AD_OP_MIX: SET(in * c, rounds * AD_MIX_COLUMNS, 1, in * c); break;

@@ -27,8 +27,8 @@ enum { AD_PREDICTED_LOST = -1, AD_PREDICTED_TIED = -2 };
 /* ad_op.flags. AD_FAST, of CONV, CONV_DX and CONV_DW: the engine may choose a variant with larger errors
  * (ad_engine_api.variant_winograd). AD_CHAINED, of CONV and DEPTHWISE: x is the y of the operation before and nothing
  * else needs it, so that an engine may make both some rows at a time and never has the whole of x. AD_FLIP,
- * AD_TURN: of GATHER. */
-enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4, AD_CHAINED = 8, AD_TURN = 16 };
+ * AD_TURN, AD_MIRROR: of GATHER. */
+enum { AD_ACCUMULATE = 1, AD_FLIP = 2, AD_FAST = 4, AD_CHAINED = 8, AD_TURN = 16, AD_MIRROR = 32 };
 
 /* Columns of a schedule, which has a row a step: learning rates, one of which i[1] of SGD and ADAM names, and what ADAM
  * divides its moments by. Of the engines only the width and the last two are known. */
@@ -99,6 +99,9 @@ typedef struct ad_op {
     int32_t i[8];
     float f[8];
 } ad_op;
+
+/* Pictures of a task whose numbers a GATHER is given. */
+static inline size_t ad_gather_shown(const ad_op *op) { return (size_t)op->g.n / (op->flags & AD_MIRROR ? 2 : 1); }
 
 #define AD_MAX_ARENAS 48
 typedef struct ad_arena {

@@ -80,7 +80,7 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if ((op->flags & AD_ACCUMULATE) && !adds)
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (%s) cannot add to its results", number,
                        ad_op_name(op->kind));
-    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP | AD_TURN
+    const int own = op->kind == AD_OP_GATHER      ? AD_FLIP | AD_TURN | AD_MIRROR
                     : op->kind == AD_OP_CONV      ? AD_FAST | AD_CHAINED
                     : op->kind == AD_OP_CONV_DX   ? AD_FAST
                     : op->kind == AD_OP_CONV_DW   ? AD_FAST
@@ -92,6 +92,9 @@ static adatom_status check_flags(adatom_context *ctx, const ad_op *op, int numbe
     if ((op->flags & AD_TURN) && op->g.h != op->g.w)
         return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (gather) cannot turn pictures of %dx%d pixels", number,
                        (int)op->g.h, (int)op->g.w);
+    if ((op->flags & AD_MIRROR) && (op->g.n % 2 != 0 || (op->flags & AD_TURN)))
+        return ad_fail(ctx, ADATOM_USAGE, "plan: operation %d (gather) cannot make %d pictures that are mirrored%s",
+                       number, (int)op->g.n, op->flags & AD_TURN ? " and turned" : "");
     return ADATOM_OK;
 }
 

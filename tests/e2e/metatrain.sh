@@ -44,7 +44,7 @@ devices=cpu
 few="$train $small --meta-batch 8 --epoch-tasks 32 --lr 0.005 --val builtin:shapes/val --val-tasks 50"
 learned='--meta maml --inner full --head linear --head-init model --inner-steps 2 --inner-lr 0.05'
 number=0
-for kind in '--distance cosine' "$learned" '--meta reptile --inner atoms+norm --inner-steps 2'; do
+for kind in '--distance cosine' "$learned" '--meta reptile --inner atoms+norm --inner-steps 2' '--distance cosine --fast'; do
     number=$((number + 1))
     for device in $devices; do
         for tasks in 1 8; do

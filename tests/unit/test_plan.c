@@ -211,16 +211,17 @@ START_TEST(accumulation) {
         OK(ad_plan_validate(ctx, plan));
     else
         refused("cannot add to its results");
-    static const int of_gather[] = {AD_FLIP, AD_TURN};
+    static const int of_gather[] = {AD_FLIP, AD_TURN, AD_MIRROR};
+    static const char *const no_flags[] = {"has no flags 0x2", "has no flags 0x10", "has no flags 0x20"};
     for (size_t f = 0; f < AD_COUNT(of_gather); f++) {
         op->flags = (uint16_t)of_gather[f];
         if (kind == AD_OP_GATHER)
             OK(ad_plan_validate(ctx, plan));
         else
-            refused(f ? "has no flags 0x10" : "has no flags 0x2");
+            refused(no_flags[f]);
     }
-    op->flags = 32;
-    refused("has no flags 0x20");
+    op->flags = 64;
+    refused("has no flags 0x40");
 }
 END_TEST
 
@@ -395,6 +396,18 @@ START_TEST(turned_pictures_are_square) {
 }
 END_TEST
 
+START_TEST(mirrored_pictures_come_in_pairs) {
+    ad_op *op = add(AD_OP_GATHER);
+    op->flags = AD_FLIP | AD_MIRROR;
+    OK(ad_plan_validate(ctx, plan));
+    op->flags |= AD_TURN;
+    refused("(gather) cannot make 2 pictures that are mirrored and turned");
+    op->flags = AD_MIRROR;
+    op->g.n = 1;
+    refused("(gather) cannot make 1 pictures that are mirrored");
+}
+END_TEST
+
 START_TEST(blocks_that_are_dropped) {
     ad_op *op = add(AD_OP_DROP_MASK);
     static const struct {
@@ -465,6 +478,7 @@ int main(void) {
     tcase_add_test(tests, copies_that_begin_late);
     tcase_add_test(tests, sums_over_tasks);
     tcase_add_test(tests, turned_pictures_are_square);
+    tcase_add_test(tests, mirrored_pictures_come_in_pairs);
     tcase_add_test(tests, blocks_that_are_dropped);
     tcase_add_test(tests, targets_of_mixtures_and_teachers);
     suite_add_tcase(suite, tests);

@@ -19,8 +19,9 @@ static ad_op *gather_pictures(ad_tape *tape, ad_segment_id segment, ad_geometry 
     const ad_build_params *p = tape->params;
     ad_op *op = ad_tape_op(tape, segment, AD_OP_GATHER, g, operands);
     op->i[2] = op->i[3] = p->data_size;
+    if (batch->mirrored) op->flags |= AD_MIRROR;
     if (!batch->augmented) return op;
-    op->flags = (uint16_t)p->augment_flags;
+    op->flags |= (uint16_t)p->augment_flags;
     if (p->regular.turned > 0) op->flags |= AD_TURN;
     op->i[4] = p->augment_mode;
     op->i[5] = p->augment_pad;
@@ -32,7 +33,7 @@ static ad_op *gather_pictures(ad_tape *tape, ad_segment_id segment, ad_geometry 
 int ad_gather(ad_tape *tape, ad_segment_id segment, const ad_batch *batch) {
     const ad_build_params *p = tape->params;
     const int size = p->from_features ? 1 : tape->net->image_size, c = p->from_features ? tape->net->features : 4;
-    const ad_geometry g = ad_geometry_pixels(batch->n, size, size, c, 1);
+    const ad_geometry g = ad_geometry_pixels(batch->n * (batch->mirrored ? 2 : 1), size, size, c, 1);
     const int x = ad_tape_floats(tape, "input", (size_t)g.n * (size_t)g.h * (size_t)g.w * (size_t)g.c);
     int first = 0;
     for (int k = 0; k < p->chunk_count; k++) {

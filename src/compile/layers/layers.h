@@ -47,7 +47,8 @@ typedef struct ad_batch {
     int n, rounds;              /* pictures per task of a round; a run takes those of one round */
     int index, labels, counter; /* tensors; labels -1: not known; counter -1: it is always round 0 */
     bool augmented;
-    int draw; /* tensor, -1: augmented by step and place */
+    bool mirrored; /* n more come after them, their mirror images */
+    int draw;      /* tensor, -1: augmented by step and place */
 } ad_batch;
 size_t ad_regular_layout(const ad_tape *tape,
                          size_t end); /* the head that tells turns, in the head's role; the new end */
@@ -191,6 +192,8 @@ static inline void ad_affine_activation(ad_op *op, const ad_node *norm) {
 ad_op *ad_elementwise_zero(ad_tape *tape, ad_segment_id segment, int x, size_t count);
 ad_op *ad_elementwise_copy(ad_tape *tape, ad_segment_id segment, int x, int y, size_t count);
 /* The numbers of x from `begin` on, a multiple of 4. */
+/* y = stays*y + (1-stays)*x */
+void ad_elementwise_blend(ad_tape *tape, ad_segment_id segment, int x, int y, size_t count, float stays);
 ad_op *ad_elementwise_copy_from(ad_tape *tape, ad_segment_id segment, int x, size_t begin, int y, size_t count);
 
 /* ---- way.c: how a convolution is computed. It writes no operation ----------------------------------------------- */

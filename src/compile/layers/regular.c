@@ -138,16 +138,13 @@ void ad_regular_start(ad_tape *tape) {
     ad_elementwise_copy(tape, AD_SEGMENT_INIT, statistics(tape), out->average_statistics, statistics_count(tape));
 }
 
-static void blend(ad_tape *tape, int x, int y, size_t count) {
-    ad_op *op = ad_tape_op(tape, AD_SEGMENT_STEP, AD_OP_BLEND, ad_geometry_rows(1, (int)count, 1), AD_OPERANDS(x, y));
-    op->f[0] = wanted(tape)->average;
-}
-
 void ad_regular_average(ad_tape *tape) {
     const ad_built *out = tape->built;
     if (out->average < 0) return;
-    blend(tape, out->adapted, out->average, out->adapted_count);
-    blend(tape, statistics(tape), out->average_statistics, statistics_count(tape));
+    const float stays = wanted(tape)->average;
+    ad_elementwise_blend(tape, AD_SEGMENT_STEP, out->adapted, out->average, out->adapted_count, stays);
+    ad_elementwise_blend(tape, AD_SEGMENT_STEP, statistics(tape), out->average_statistics, statistics_count(tape),
+                         stays);
 }
 
 /* ---- a teacher -------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT_VERSION 1
+/* 2 where the method has `mirror`, which programs that read version 1 alone would pass over. */
+enum { PLAIN_VERSION = 1, MIRROR_VERSION = 2 };
 #define TENSORS AD_ADAPTER_TENSORS
 #define CONFIG AD_ADAPTER_CONFIG
 #define HEAD AD_ADAPTER_HEAD
@@ -24,6 +25,7 @@ typedef struct claims {
     double scale;
     json_t *classes, *modules;
     bool cosine;
+    int mirror;
     ad_lowrank lowrank;
 } claims;
 
@@ -91,22 +93,23 @@ static adatom_status read_lowrank(adatom_context *ctx, const char *name, json_t 
 
 static adatom_status read_claims(adatom_context *ctx, const char *name, json_t *config, claims *c) {
     json_error_t error;
-    if (json_unpack_ex(
-            config, &error, 0,
-            "{s:I, s:{s:s}, s:{s:s, s:I}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I, s?I, s?I}, s:s}",
-            "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt", &c->method, "steps",
-            &c->steps, "features", &c->features, "head", "kind", &c->head, "scale", &c->scale, "classes", &c->classes,
-            "target_modules", &c->modules, "estimate", "kind", &c->estimate, "tested", &c->tested, "right", &c->right,
-            "fitted", &c->fitted, "fitted_right", &c->fitted_right, "tasks", &c->tasks, "diverged", &c->diverged,
-            "tensors_hash", &c->hash)) {
+    if (json_unpack_ex(config, &error, 0,
+                       "{s:I, s:{s:s}, s:{s:s, s:I, s?b}, s:I, s:{s:s, s:F}, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I, "
+                       "s?I, s?I}, s:s}",
+                       "format_version", &c->version, "base_model", "hash", &c->model_hash, "method", "adapt",
+                       &c->method, "steps", &c->steps, "mirror", &c->mirror, "features", &c->features, "head", "kind",
+                       &c->head, "scale", &c->scale, "classes", &c->classes, "target_modules", &c->modules, "estimate",
+                       "kind", &c->estimate, "tested", &c->tested, "right", &c->right, "fitted", &c->fitted,
+                       "fitted_right", &c->fitted_right, "tasks", &c->tasks, "diverged", &c->diverged, "tensors_hash",
+                       &c->hash)) {
         const adatom_status short_of = ad_json_memory(ctx, &error);
         return short_of != ADATOM_OK
                    ? short_of
                    : ad_fail(ctx, ADATOM_BAD_DATA, "'%s' is not the configuration of an adapter: %s", name, error.text);
     }
-    if (c->version != FORMAT_VERSION)
-        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads version %d", name,
-                       (long long)c->version, FORMAT_VERSION);
+    if (c->version < PLAIN_VERSION || c->version > MIRROR_VERSION)
+        return ad_fail(ctx, ADATOM_BAD_DATA, "'%s' has format version %lld; this program reads versions %d to %d", name,
+                       (long long)c->version, PLAIN_VERSION, MIRROR_VERSION);
     c->cosine = strcmp(c->head, "cosine") == 0;
     if (!c->cosine && strcmp(c->head, "linear") != 0)
         return ad_fail(ctx, ADATOM_BAD_DATA, "'%s': the classifier '%s' is neither linear nor cosine", name, c->head);
@@ -135,6 +138,7 @@ static void fill_info(adatom_adapter *a, const claims *c) {
     memcpy(info->model_hash, c->model_hash, sizeof info->model_hash);
     memcpy(info->hash, c->hash, sizeof info->hash);
     info->cosine = a->cosine;
+    info->mirror = a->mirror;
     info->adapted = 0;
     for (int i = 0; i < a->count; i++) info->adapted += a->tensors[i].elements;
     info->tensors = (int)json_array_size(c->modules);
@@ -149,7 +153,7 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     ad_hash_hex(ad_adapter_hash(a), hash);
     json_t *modules = json_array();
     bool bad = false;
-    ad_json_set(config, "format_version", json_integer(FORMAT_VERSION), &bad);
+    ad_json_set(config, "format_version", json_integer(a->mirror ? MIRROR_VERSION : PLAIN_VERSION), &bad);
     ad_json_set(config, "features", json_integer(a->info.features), &bad);
     ad_json_set(config, "head",
                 json_pack("{s:s, s:f}", "kind", a->cosine ? "cosine" : "linear", "scale", (double)a->scale), &bad);
@@ -205,6 +209,7 @@ static adatom_status read_head(adatom_context *ctx, const ad_safetensors *file, 
                        "'%s': a tensor '" BIAS "' of shape [%lld] belongs to a linear classifier, and only to it",
                        file->name, (long long)classes);
     AD_TRY(ad_adapter_create(ctx, (int)classes, (int)c->features, c->cosine, (float)c->scale, out));
+    (*out)->mirror = c->mirror;
     AD_TRY(read_values(ctx, file, head, (*out)->head));
     if (bias) AD_TRY(read_values(ctx, file, bias, (*out)->bias));
 done:

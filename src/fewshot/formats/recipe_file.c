@@ -137,6 +137,12 @@ static const member method_members[] = {
     {"recipe", VALUE_CHOICE, false, AT(adatom_method, procedure), 0, 0},
     {"layers", VALUE_TEXT, false, AT(adatom_method, layers), 0, 0},
     {"last", VALUE_INT, false, AT(adatom_method, last), 0, 1e6},
+    {"inverse_penalty", VALUE_FLOAT, false, AT(adatom_method, inverse_penalty), 0, 1e6},
+    {"shrinkage", VALUE_FLOAT, false, AT(adatom_method, shrinkage), 0, 1},
+    {"neighbours", VALUE_INT, false, AT(adatom_method, neighbours), 0, 1e6},
+    {"label_noise", VALUE_FLOAT, false, AT(adatom_method, label_noise), 0, 0.999},
+    {"support_views", VALUE_INT, false, AT(adatom_method, support_views), 0, 64},
+    {"mirror", VALUE_FLAG, false, AT(adatom_method, mirror), 0, 0},
 };
 #undef AT
 

@@ -45,10 +45,18 @@ static void add_pictures(ad_case_list *list) {
         ad_case_add(list, c, sizes[s].quick, words);
         ad_case_absent(&c, COUNTER);
         if (s % 2 == 0) ad_case_add(list, c, sizes[s].quick, words);
+        ad_case_present(&c, COUNTER);
+        if (sizes[s].n % 2 == 0) {
+            ad_case m = c;
+            m.op.flags |= AD_MIRROR;
+            ad_print(more, sizeof more, "%s mirrored", words);
+            ad_case_add(list, m, sizes[s].quick, more);
+            ad_case_present(&m, DRAW);
+            ad_case_add(list, m, sizes[s].quick, more);
+        }
         if (sizes[s].h != sizes[s].w) continue;
         c.op.flags |= AD_TURN;
         ad_print(more, sizeof more, "%s turned", words);
-        ad_case_present(&c, COUNTER);
         ad_case_add(list, c, sizes[s].quick, more);
         ad_case_present(&c, DRAW);
         ad_case_add(list, c, sizes[s].quick, more);

@@ -1,9 +1,13 @@
 /* Pictures and features out of the data set. */
 #include "verify/reference/internal.h"
 
+/* Pictures of a task that the index has: with AD_MIRROR each is made twice. */
+static int listed(const task_op *r) { return r->op->flags & AD_MIRROR ? r->g.n / 2 : r->g.n; }
+
 /* The row of the chunk that image n of this task asks for; -1 if it is not in this chunk. */
 static int chunk_row(const task_op *r, int n) {
-    const int id = (int)r->v[1][(round_of(r, 2) * r->op->tasks + r->task) * r->g.n + n] - r->op->i[0];
+    const int row = (round_of(r, 2) * r->op->tasks + r->task) * listed(r) + n % listed(r);
+    const int id = (int)r->v[1][row] - r->op->i[0];
     return id >= 0 && id < r->op->i[1] ? id : -1;
 }
 
@@ -15,9 +19,10 @@ static draws draw(const task_op *r, int n) {
     enum { COUNTER = 2, DRAW = 5 };
     const uint32_t key[2] = {(uint32_t)r->op->i[6], 0};
     const int round = r->v[COUNTER] ? (int)r->v[COUNTER][0] % AD_MAX(r->op->i[7], 1) : 0;
-    const size_t at = ((size_t)round * (size_t)r->op->tasks + (size_t)r->task) * (size_t)r->g.n + (size_t)n;
+    n %= listed(r);
+    const size_t at = ((size_t)round * (size_t)r->op->tasks + (size_t)r->task) * (size_t)listed(r) + (size_t)n;
     if (r->op->flags & AD_TURN) n /= 4;
-    uint32_t step = r->v[COUNTER] ? (uint32_t)r->v[COUNTER][0] : 0, image = (uint32_t)(r->task * r->g.n + n);
+    uint32_t step = r->v[COUNTER] ? (uint32_t)r->v[COUNTER][0] : 0, image = (uint32_t)(r->task * listed(r) + n);
     if (r->v[DRAW]) {
         step = (uint32_t)(int32_t)r->v[DRAW][at];
         image = 0;
@@ -100,7 +105,8 @@ void ad_reference_GATHER(const task_op *r) {
         const int picture = chunk_row(r, n);
         if (picture < 0) continue;
         const draws d = draw(r, n);
-        const bool flip = (r->op->flags & AD_FLIP) && !(d.colour[0] >> 31);
+        bool flip = (r->op->flags & AD_FLIP) && !(d.colour[0] >> 31);
+        if (n >= listed(r)) flip = !flip;
         for (int p = 0; p < g->h; p++)
             for (int q = 0; q < g->w; q++) {
                 int row = p, column = q;

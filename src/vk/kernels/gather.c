@@ -37,6 +37,7 @@ static bool lower_gather(const ad_plan *plan, const ad_op *op, int variant, cons
     ad_vk_spec(l, op->t[2] >= 0);
     ad_vk_spec(l, op->t[5] >= 0);
     ad_vk_spec(l, (op->flags & AD_TURN) != 0);
+    ad_vk_spec(l, (op->flags & AD_MIRROR) != 0);
     ad_vk_items(l, caps, (size_t)g->n * (size_t)g->h * (size_t)g->w, op->tasks);
     return true;
 }
