@@ -99,7 +99,7 @@ typedef struct adatom_metatrain_params {
      * how far the steps go stands in place of the gradient, for what they change. */
     adatom_meta meta;
     adatom_distance distance; /* of protonet alone. cosine: times a scale that is learned, at first cosine_scale */
-    float cosine_scale;       /* as of adatom_method */
+    float cosine_scale;       /* as of adatom_method; USAGE with protonet's distance euclidean */
     /* What adapts to a task, and how: atoms (default), head, cosine, norm, atoms+norm or full (with anil: cosine, the
      * default, or head), and of this the members steps (0: 5), lr, lr_atoms, lr_norm, lr_full (0: 0.01), head,
      * cosine_scale, head_init, layers, last, optimizer (0: sgd), momentum (0: none), dampening, nesterov, weight_decay

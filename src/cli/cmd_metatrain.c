@@ -152,6 +152,7 @@ adatom_status cmd_metatrain(struct cli *cli, int argc, char **argv) {
     if (prototypes) TRY(check_prototypes(cli, &o));
     TRY(training_open(&t, &data, &device));
     const adatom_method inner = inner_method(&o);
+    training_tell_start(&t, inner.head_init == ADATOM_HEAD_INIT_MODEL ? o.way : 0);
     const adatom_metatrain_params params = {.size = sizeof params,
                                             .model = &t.network,
                                             .from = t.from,

@@ -90,7 +90,9 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &go);
     if (!go) goto done;
     TRY(training_open(&t, &data, &device));
-    if (t.from) training_tell_start(&t);
+    adatom_dataset_info base = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(t.base, &base);
+    training_tell_start(&t, base.classes);
     if (o.teacher) TRY(adatom_model_load(cli->ctx, o.teacher, &teacher));
     const adatom_pretrain_params params = {.size = sizeof params,
                                            .model = &t.network,

@@ -130,18 +130,20 @@ static adatom_status open_validation(struct cli *cli, const training_options *o,
     return cli_open_dataset(cli, &validation, device, form, out);
 }
 
-void training_tell_start(const training *t) {
-    const training_options *o = t->o;
+void training_tell_start(const training *t, int classes) {
+    const char *from = t->o->from;
     struct cli *cli = t->cli;
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
-    adatom_dataset_info data = ADATOM_INIT(adatom_dataset_info);
+    if (!t->from) return;
     adatom_model_describe(t->from, &m);
-    adatom_dataset_describe(t->base, &data);
-    if (m.classes == data.classes)
-        cli_note(cli, "start: %s with its classifier of %d classes", o->from, m.classes);
+    if (!classes)
+        cli_note(cli, "start: %s without its classifier", from);
+    else if (!m.classes)
+        cli_note(cli, "start: %s with a new classifier of %d classes: it has none", from, classes);
+    else if (m.classes == classes)
+        cli_note(cli, "start: %s with its classifier of %d classes", from, m.classes);
     else
-        cli_note(cli, "start: %s with a new classifier: it has %d classes, the data %d", o->from, m.classes,
-                 data.classes);
+        cli_note(cli, "start: %s with a new classifier of %d classes: it has %d", from, classes, m.classes);
 }
 
 adatom_status training_open(training *t, const data_options *data, const device_options *device) {

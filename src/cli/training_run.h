@@ -42,8 +42,9 @@ typedef struct training {
 
 /* Opens the model to start from, the data and the device. */
 adatom_status training_open(training *t, const data_options *data, const device_options *device);
-/* Says what becomes of the classifier of the model to start from. */
-void training_tell_start(const training *t);
+/* Says what becomes of the classifier of the model to start from, where there is one. classes: of the classifier that
+ * is trained; 0: none. */
+void training_tell_start(const training *t, int classes);
 /* The callback of the library's trainings; user: a training. */
 bool training_progress(void *user, const adatom_progress *now);
 /* Writes the report of what became of it. */

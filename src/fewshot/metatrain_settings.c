@@ -66,6 +66,8 @@ static adatom_status settle_inner(ad_metatraining *t) {
                        where);
     if (!prototypes && t->p.distance)
         return ad_fail(ctx, ADATOM_USAGE, "%sthe distance to class means is chosen with protonet only", where);
+    if (prototypes && t->p.cosine_scale != 0.0f && t->p.distance != ADATOM_DISTANCE_COSINE)
+        return ad_fail(ctx, ADATOM_USAGE, "%sa scale of cosines is of use with the distance cosine only", where);
     if (prototypes) {
         *m = (adatom_method){.size = sizeof *m,
                              .adapt = ADATOM_ADAPT_CENTROID,
@@ -87,10 +89,10 @@ static adatom_status settle_inner(ad_metatraining *t) {
     if (m->head_init && m->head_init != ADATOM_HEAD_INIT_MEANS && m->head_init != ADATOM_HEAD_INIT_MODEL)
         return ad_fail(ctx, ADATOM_USAGE, "%sa classifier starts from means or from the model, not '%s'", where,
                        adatom_head_init_name(m->head_init));
-    if (m->procedure || m->label_noise != 0.0f || m->label_smoothing != 0.0f || m->bn)
+    if (m->procedure || m->label_noise != 0.0f || m->label_smoothing != 0.0f || m->support_views || m->mirror || m->bn)
         return ad_fail(ctx, ADATOM_USAGE,
-                       "%sthe inner method has no recipe, label noise or smoothing, and no policy of batch norm (norms "
-                       "says what their statistics are)",
+                       "%sthe inner method has no recipe, label noise or smoothing, no views and mirror images, and no "
+                       "policy of batch norm (norms says what their statistics are)",
                        where);
     if (m->cosine_scale == 0.0f) m->cosine_scale = t->p.cosine_scale;
     if (!m->steps) m->steps = 5;

@@ -86,9 +86,14 @@ expect 2 'the model has no classifier to start from' $episodes --model whole.saf
 expect 0 '3 classes|classes +3' "$ADATOM" inspect 2.cpu.8.safetensors
 
 # --from takes the network of the model; its norms keep their statistics.
-expect 0 'from.safetensors: conv4, sharing net, 4 atoms' "$ADATOM" metatrain --from whole.safetensors --data builtin:shapes/base --per-class 20 $small \
-    --epoch-tasks 8 --meta anil --device cpu --no-cache --output from.safetensors
+go_on="$ADATOM metatrain --data builtin:shapes/base --per-class 20 $small --epoch-tasks 8 --device cpu --no-cache"
+expect 0 'start: whole.safetensors without its classifier' $go_on --from whole.safetensors --meta anil --output from.safetensors
 "$ADATOM" inspect from.safetensors -o json >from.json
+"$ADATOM" inspect from.safetensors | grep -q 'conv4' || complain "the network of --from"
+expect 0 'start: 2.cpu.8.safetensors with its classifier of 3 classes' $go_on --from 2.cpu.8.safetensors --meta maml --head linear \
+    --head-init model --output learned.safetensors
+expect 0 'start: whole.safetensors with a new classifier of 3 classes: it has none' $go_on --from whole.safetensors --meta maml --head linear \
+    --head-init model --output learned.safetensors
 same "$(get from.json model.notes.norms) $(get from.json model.notes.from)" "running $(get whole.json model.hash)" "notes with --from"
 
 # What it is told in vain is refused, before anything is read.
@@ -97,6 +102,7 @@ for option in '--inner atoms' '--inner-steps 3' '--inner-lr 0.1' '--inner-optimi
     expect 2 'with --meta protonet nothing adapts to a task' $train $small --output no.safetensors $option
 done
 expect 2 'distance to class means is chosen with protonet only' $train $small --meta maml --distance cosine --output no.safetensors
+expect 2 'a scale of cosines is of use with the distance cosine only' $train $small --cosine-scale 5 --output no.safetensors
 expect 2 'with anil only the classifier adapts' $train $small --meta anil --inner atoms --output no.safetensors
 expect 2 'an epoch of 1000 tasks cannot be divided into steps of 7' $train $small --meta-batch 7 --output no.safetensors
 expect 2 'cannot be validated with 5' $train $small --meta maml --head-init model --val builtin:shapes/val --val-way 5 --output no.safetensors

@@ -47,7 +47,7 @@ expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:
 train="$ADATOM pretrain --data builtin:shapes --per-class 4 --epochs 1 --batch 32 --device cpu --no-cache"
 expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --from eight.safetensors --split base \
     --output repaired.safetensors
-expect 0 'residual.safetensors with a new classifier: it has 64 classes, the data [0-9]+' $train --from residual.safetensors --split novel \
+expect 0 'residual.safetensors with a new classifier of [0-9]+ classes: it has 64' $train --from residual.safetensors --split novel \
     --output moved.safetensors
 "$ADATOM" inspect repaired.safetensors -o json >m.json
 same "$(get m.json model.layout)/$(get m.json model.resize)/$(get m.json model.atoms)" closerlook/20/8 "what the start had"
