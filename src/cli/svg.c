@@ -48,7 +48,7 @@ void svg_column(FILE *out, const svg_diagram *d, double x, double number) {
 
 /* 1, 2 or 5 times a power of ten, which goes into the range nine times at most. */
 static double round_step(double range) {
-    static const double first[] = {0.1, 0.2, 0.5, 1};
+    static const double first[] = {0.02, 0.05, 0.1, 0.2};
     const double decade = pow(10, ceil(log10(range)));
     size_t used = 0;
     while (range > 9 * first[used] * decade) used++;

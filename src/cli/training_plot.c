@@ -13,7 +13,7 @@ typedef struct curve {
 } curve;
 
 static const curve losses[] = {{"loss", "loss", 1}};
-static const curve accuracies[] = {{"accuracy", "accuracy on the training pictures, as shown to the network", 100},
+static const curve accuracies[] = {{"accuracy", "accuracy in training", 100},
                                    {"validation", "validation: accuracy on few-shot episodes", 100}};
 
 /* The value at an epoch; NaN: it has none. */
