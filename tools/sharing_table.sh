@@ -15,7 +15,6 @@ folder=${FOLDER:-sharing}
 mkdir -p "$folder"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-(cd "$test" && find . -mindepth 1 -maxdepth 1 -type d | sed 's|^\./||' | LC_ALL=C sort) >"$work/classes"
 
 # number FILE MEMBER: the last number of that name in a JSON file.
 number() { sed -n "s/^ *\"$2\": *\([0-9.eE+-]*\),*$/\1/p" "$1" | tail -n 1; }
@@ -33,10 +32,9 @@ row() { # SHARING ATOMS GROUP SEED
         mv "$work/trained.json" "$name.json"
     fi
     "$adatom" classify "$test" --model "$name.safetensors" ${DEVICE-} --quiet -o csv --output-file "$work/rows.csv"
-    right=$(awk -F, 'FILENAME == ARGV[1] {class[$1] = FNR - 1; next}
-        FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
-        {n = split($at["picture"], part, "/"); right += class[part[n - 1]] == $at["class"]; count++}
-        END {printf "%.2f", 100 * right / count}' "$work/classes" "$work/rows.csv")
+    right=$(awk -F, 'FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
+        {n = split($at["picture"], part, "/"); right += part[n - 1] == $at["class"]; count++}
+        END {printf "%.2f", 100 * right / count}' "$work/rows.csv")
     parameters=$(number "$name.json" parameters)
     learned=$(number "$name.json" accuracy)
     dense=${dense:-$parameters}

@@ -64,9 +64,11 @@ typedef struct adatom_model_info {
     uint64_t parameters; /* of the whole network, without batch norm's statistics and the classifier (head) */
     /* How many of them have each role; the head, not one of them, is the classifier. */
     uint64_t atoms_parameters, head_parameters, norm_parameters, coefficients_parameters, ordinary_parameters;
-    uint64_t macs;                      /* multiply-adds of one picture with composed kernels */
-    float mean[3], std[3];              /* preprocessing of each colour: (pixel/255 - mean)/std */
-    const char *notes;                  /* notes on how the model was made, as JSON text, or NULL */
+    uint64_t macs;         /* multiply-adds of one picture with composed kernels */
+    float mean[3], std[3]; /* preprocessing of each colour: (pixel/255 - mean)/std */
+    /* Notes on how the model was made, as the text of a JSON object, or NULL. `classes`, where it is there, is an array
+     * with the names of the classifier's classes. */
+    const char *notes;
     char hash[17];                      /* of description and parameters; 16 hex digits */
     adatom_interpolation interpolation; /* preprocessing: how pictures are scaled; never default */
     bool base_mean; /* whether it knows the mean features of its training pictures (method simpleshot) */

@@ -92,9 +92,22 @@ static adatom_status open_pictures(unreadable_list *unreadable, const picture_op
     return status;
 }
 
+/* The names of the classes of the model's own classifier, as a new array; empty where the model does not tell them. */
+static json_t *own_names(const adatom_model *model) {
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    if (model) adatom_model_describe(model, &m);
+    json_t *notes = m.notes ? json_loads(m.notes, 0, NULL) : NULL;
+    json_t *names = json_incref(json_object_get(notes, "classes"));
+    json_decref(notes);
+    if (json_is_array(names) && json_array_size(names) == (size_t)m.classes) return names;
+    json_decref(names);
+    return json_array();
+}
+
 /* Adds a row for each of the `top` most probable classes. */
 static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name,
-                              const adatom_adapter *adapter, const float *probabilities, int classes, int top) {
+                              const adatom_adapter *adapter, const json_t *own, const float *probabilities, int classes,
+                              int top) {
     int last = -1;
     if (isnan(probabilities[0])) {
         json_t *row =
@@ -116,7 +129,10 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
         adatom_adapter_class one = ADATOM_INIT(adatom_adapter_class);
         char number[16];
         snprintf(number, sizeof number, "%d", best);
-        if (adapter) adatom_adapter_get_class(adapter, best, &one);
+        if (adapter)
+            adatom_adapter_get_class(adapter, best, &one);
+        else
+            one.name = json_string_value(json_array_get(own, (size_t)best));
         json_t *row = json_pack("{s:o,s:o,s:i,s:o,s:i,s:o}", "picture", report_text(picture), "adapter",
                                 report_text(name), "rank", rank, "class", report_text(one.name ? one.name : number),
                                 "class_index", best, "probability", report_float(probabilities[best]));
@@ -128,20 +144,21 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
 }
 
 static adatom_status add_predictions(struct cli *cli, const classify_options *o, const adatom_dataset *dataset,
-                                     const adapter_list *adapters, const adatom_predictions *predictions,
-                                     json_t *rows) {
+                                     const adatom_model *model, const adapter_list *adapters,
+                                     const adatom_predictions *predictions, json_t *rows) {
     adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     adatom_predictions_describe(predictions, &p);
+    adatom_status status = ADATOM_OK;
+    json_t *own = own_names(model);
     for (size_t i = 0; i < p.images; i++)
-        for (int r = 0; r < p.results; r++) {
+        for (int r = 0; r < p.results && status == ADATOM_OK; r++) {
             int classes = 0;
             const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
-            adatom_status status =
-                add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own",
-                         adapters->items[r], probabilities, classes, o->top);
-            if (status != ADATOM_OK) return status;
+            status = add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own",
+                              adapters->items[r], own, probabilities, classes, o->top);
         }
-    return ADATOM_OK;
+    json_decref(own);
+    return status;
 }
 
 /* Adds a row with an "error" and no class for each picture that cannot be read. */
@@ -170,7 +187,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
     if (predictions) {
         adatom_predictions_describe(predictions, &p);
         adatom_device_describe(device, &d);
-        TRY(add_predictions(cli, o, dataset, adapters, predictions, rows));
+        TRY(add_predictions(cli, o, dataset, model, adapters, predictions, rows));
         json_object_set_new(document, "device", report_device(&d));
         report_precision(document, &d);
         json_object_set_new(document, "time",

@@ -1,8 +1,10 @@
 /* What an adapter does to a model's tensors: how far it moves them, and the model that has them in place of its own. */
 #include "fewshot/adapter.h"
+#include "io/json.h"
 #include "transfer/dense.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Numbers of a kernel as it lies in a model. */
@@ -32,6 +34,25 @@ static adatom_status merge_kernel(const adatom_adapter *a, int first, const ad_n
     return ADATOM_OK;
 }
 
+/* The notes name the classes of the classifier that the model gets. */
+static adatom_status name_classes(const adatom_adapter *a, adatom_model *to) {
+    json_error_t error;
+    json_t *notes = NULL, *names = json_array(), *one;
+    size_t i;
+    bool bad = false;
+    if (to->notes && ad_json_parse(a->ctx, to->notes, strlen(to->notes), &notes, &error) != ADATOM_OK) notes = NULL;
+    if (!notes) notes = json_object();
+    json_array_foreach(json_object_get(a->config, "classes"), i, one)
+        ad_json_append(names, json_incref(json_object_get(one, "name")), &bad);
+    ad_json_set(notes, "classes", names, &bad);
+    char *text = bad ? NULL : ad_json_dump(notes, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(notes);
+    ad_free(to->notes);
+    to->notes = text ? ad_strdup(a->ctx, text) : NULL;
+    free(text); /* jansson's */
+    return to->notes ? ADATOM_OK : ad_fail(a->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the names of classes");
+}
+
 /* The network under the adapter, the classifier excluded. An adapter of kernels needs ordinary ones. */
 static adatom_status merge_network(const adatom_adapter *a, const adatom_model *model, adatom_model **out) {
     adatom_status status = ADATOM_OK;
@@ -43,6 +64,7 @@ static adatom_status merge_network(const adatom_adapter *a, const adatom_model *
     params.classes = a->info.classes;
     AD_TRY(ad_model_create_blank(model->ctx, &params, &to));
     AD_TRY(ad_model_inherit(to, model));
+    AD_TRY(name_classes(a, to));
     ad_model_copy_values(to, from);
     for (int module = 0, param, part; module < a->info.tensors; module++) {
         const int i = ad_adapter_module(a, module);

@@ -158,6 +158,21 @@ adatom_status ad_pretrain_identity(ad_pretraining *t) {
     return status;
 }
 
+/* What the numbers of the classifier's classes stand for. */
+static json_t *class_names(const ad_training *run) {
+    json_t *names = json_array();
+    bool bad = false;
+    for (int c = 0; c < run->info.classes; c++) {
+        const char *name = NULL;
+        size_t first, count;
+        adatom_dataset_class(run->data, c, &name, &first, &count);
+        ad_json_append(names, ad_json_text(run->ctx, name), &bad);
+    }
+    if (!bad) return names;
+    json_decref(names);
+    return NULL;
+}
+
 adatom_status ad_pretrain_notes(const ad_training *run, json_t *notes) {
     const adatom_pretrain_params *p = &((const ad_pretraining *)run)->p;
     char augment[ADATOM_AUGMENT_TEXT_BYTES];
@@ -187,6 +202,7 @@ adatom_status ad_pretrain_notes(const ad_training *run, json_t *notes) {
         ad_json_set(notes, "teacher_weight", json_real((double)p->teacher_weight), &bad);
         ad_json_set(notes, "temperature", json_real((double)p->temperature), &bad);
     }
+    ad_json_set(notes, "classes", class_names(run), &bad);
     const ad_falls falls = falls_of(p);
     ad_falls_notes(&falls, notes, &bad);
     if (p->from) ad_json_set(notes, "from", json_sprintf("%016llx", (unsigned long long)p->from->hash), &bad);

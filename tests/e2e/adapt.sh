@@ -14,6 +14,14 @@ same "$(wc -l <good.csv | tr -d ' ')" 41 "rows"
 right=$(awk -F, 'NR > 1 {split($1, part, "/"); n += part[2] == $4} END {print n + 0}' good.csv)
 [ "$right" -ge 20 ] || complain "$right of 40 right; chance is 8"
 
+# Without an adapter the model's own classifier answers, by the names of what it was trained on.
+"$ADATOM" classify --model trained.safetensors --device cpu query -o csv >own.csv 2>err || complain "classify, own: $(tail -n 1 err)"
+"$ADATOM" inspect trained.safetensors -o json >trained.json
+get trained.json model.notes.classes | tr -d '[]" ' | tr ',' '\n' | sort >names
+same "$(wc -l <names | tr -d ' ')" 64 "names of classes"
+awk -F, 'NR > 1 {print $4}' own.csv | sort -u | comm -23 - names >strange
+[ ! -s strange ] || complain "answers that are no class: $(head -n 3 strange | tr '\n' ' ')"
+
 # With mirror images the adapter does not tell a picture from its mirror image; that export leaves this out is said.
 expect 0 'accuracy +[0-9.]+ %' "$ADATOM" adapt --model trained.safetensors --device cpu --images support --output mirrored --adapt atoms --mirror
 same "$(get mirrored/adapter_config.json method.mirror)/$(get mirrored/adapter_config.json format_version)" true/2 "the adapter's setting"

@@ -162,6 +162,13 @@ START_TEST(test_save_load_merge) {
     OK(adatom_adapter_merge(adapter, model, &merged));
     y = classify(merged, NULL);
     ck_assert_double_le(difference(x, y), 1e-5);
+    adatom_model_info names = ADATOM_INIT(adatom_model_info);
+    adatom_adapter_class second = ADATOM_INIT(adatom_adapter_class);
+    char named[64];
+    adatom_model_describe(merged, &names);
+    OK(adatom_adapter_get_class(adapter, 1, &second));
+    snprintf(named, sizeof named, ",\"%s\"", second.name);
+    ck_assert_ptr_nonnull(strstr(strstr(names.notes, "\"classes\":[\""), named));
     const adatom_adapter *const one[] = {adapter};
     adatom_predictions *none;
     adatom_model *nothing;
