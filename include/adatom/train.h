@@ -134,10 +134,8 @@ typedef struct adatom_metatrain_params {
     const adatom_dataset *validation;
     int validation_tasks; /* 1..ADATOM_EPISODES_MOST; 0: 200 */
     int validation_way;   /* 0: 5; a head that is learned has that of training */
-    /* Convolutions may be computed in faster ways that round more (Winograd's on the CPU). */
-    bool fast;
-    int tasks_at_once;  /* tasks of a step that the device works on at a time, at most; 0: all that fit */
-    const char *output; /* these as in adatom_pretrain_params */
+    int tasks_at_once;    /* tasks of a step that the device works on at a time, at most; 0: all that fit */
+    const char *output;   /* these as in adatom_pretrain_params */
     const char *checkpoint;
     int checkpoint_seconds;
     bool resume, restart;
@@ -145,6 +143,7 @@ typedef struct adatom_metatrain_params {
     const char *command;
     adatom_progress_callback progress; /* phase TRAINING */
     void *user;
+    bool fast; /* as in adatom_pretrain_params */
 } adatom_metatrain_params;
 
 /* Trains on episodes of all classes of `base` and writes params->output, as adatom_pretrain() does: so are the
