@@ -146,7 +146,11 @@ static void check_other_settings(const kind *k, adatom_metatrain_params p) {
     p.norms = p.from ? ADATOM_META_NORMS_TASK : ADATOM_META_NORMS_RUNNING;
     check_refused(&p, ADATOM_BAD_DATA, says);
     p = mine;
+    p.fast = true;
+    check_refused(&p, ADATOM_BAD_DATA, says);
+    p = mine;
     if (k->meta == ADATOM_META_PROTONET) {
+        p.distance = ADATOM_DISTANCE_COSINE;
         p.cosine_scale = 5;
     } else {
         inner.lr = 0.02f;
