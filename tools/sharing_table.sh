@@ -2,13 +2,13 @@
 # sharing_table.sh TRAIN TEST: what fewer parameters cost. TRAIN and TEST are folders with the same folders of pictures,
 # one a class. For each way of sharing coefficients and each seed a network is trained on TRAIN and asked about TEST; prints
 # a CSV row for each: parameters of the network without its classifier, part of the dense network's, accuracy in training
-# and on TEST, seconds. $FOLDER (sharing) keeps the models: what is there is not trained again, so that the script can be
+# and on TEST. $FOLDER (sharing) keeps the models: what is there is not trained again, so that the script can be
 # stopped and run again; a run that was cut off is resumed.
 # $ADATOM: another binary; $ARCH (resnet18); $NETWORK (--stem 3x3 --image-size 32); $EPOCHS (10); $SEEDS (1 2); $OPTIONS:
 # more options of the training; $DEVICE: options of where it runs; $SHARING: the rows, of "none net:8 group-net:16:64"
 # (sharing:atoms:group), the dense network first.
 set -eu
-[ $# -eq 2 ] || { sed -n '2,11s/^# //p' "$0" >&2; exit 2; }
+[ $# -eq 2 ] || { sed -n '2,10s/^# //p' "$0" >&2; exit 2; }
 train=$1 test=$2
 adatom=${ADATOM:-$(dirname "$0")/../build-release/adatom}
 folder=${FOLDER:-sharing}
@@ -25,10 +25,9 @@ number() { sed -n "s/^ *\"$2\": *\([0-9.eE+-]*\),*$/\1/p" "$1" | tail -n 1; }
 row() { # SHARING ATOMS GROUP SEED
     name=$folder/${ARCH:-resnet18}-$1${2:+-$2}${3:+-$3}-seed$4
     if [ ! -e "$name.json" ]; then
-        set -- "$@" "$name.safetensors"
         "$adatom" pretrain --data "$train" --arch "${ARCH:-resnet18}" ${NETWORK---stem 3x3 --image-size 32} --sharing "$1" \
             ${2:+--atoms $2} ${3:+--group $3} --epochs "${EPOCHS:-10}" --seed "$4" ${OPTIONS-} ${DEVICE-} --quiet --resume --format json \
-            --output "$5" --output-file "$work/trained.json"
+            --output "$name.safetensors" --output-file "$work/trained.json"
         mv "$work/trained.json" "$name.json"
     fi
     "$adatom" classify "$test" --model "$name.safetensors" ${DEVICE-} --quiet -o csv --output-file "$work/rows.csv"

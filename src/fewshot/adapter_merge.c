@@ -40,8 +40,10 @@ static adatom_status name_classes(const adatom_adapter *a, adatom_model *to) {
     json_t *notes = NULL, *names = json_array(), *one;
     size_t i;
     bool bad = false;
-    if (to->notes && ad_json_parse(a->ctx, to->notes, strlen(to->notes), &notes, &error) != ADATOM_OK) notes = NULL;
-    if (!notes) notes = json_object();
+    if (to->notes) /* of an object, or they would not have been read: what fails is memory */
+        bad = ad_json_parse(a->ctx, to->notes, strlen(to->notes), &notes, &error) != ADATOM_OK;
+    else
+        notes = json_object();
     json_array_foreach(json_object_get(a->config, "classes"), i, one)
         ad_json_append(names, json_incref(json_object_get(one, "name")), &bad);
     ad_json_set(notes, "classes", names, &bad);

@@ -150,8 +150,8 @@ START_TEST(test_adapters) {
 }
 END_TEST
 
-/* The queries of methods that change the network, too: of flipped pictures a class means' start that moves nothing
- * answers as of those that are not. */
+/* Of methods on features and of one that changes the network: mirror images change answers, and features that are kept
+ * with them are not given to a run without, nor the other way round. */
 START_TEST(test_episodes) {
     enum { TASKS = 10, QUERIES = 15 };
     static const adatom_adapt_kind runs[] = {ADATOM_ADAPT_COSINE, ADATOM_ADAPT_KNN, ADATOM_ADAPT_ATOMS};
