@@ -45,7 +45,8 @@ ADATOM_API adatom_status adatom_model_load(adatom_context *context, const char *
 /* The same from bytes[size] in memory, of which nothing is kept; name: for messages. */
 ADATOM_API adatom_status adatom_model_parse(adatom_context *context, const char *name, const void *bytes, size_t size,
                                             adatom_model **out);
-/* Writes the model as adatom_write_file() writes. */
+/* Writes the model as adatom_write_file() writes. What adatom_model_round() rounds is written as F16 if nothing is lost
+ * by it, else as F32, as everything else is. */
 ADATOM_API adatom_status adatom_model_save(const adatom_model *model, const char *path);
 ADATOM_API void adatom_model_destroy(adatom_model **model);
 

@@ -132,6 +132,12 @@ typedef struct adatom_decompose_params {
 ADATOM_API adatom_status adatom_model_decompose(const adatom_model *model, const adatom_decompose_params *params,
                                                 adatom_model **out);
 
+/* Rounds a model's atoms, coefficients, kernels and classifier's weights to half precision, so that its file is about
+ * half as large; norms, biases and statistics stay as they are. It is another model, with another hash: adapters and
+ * recipes of the one do not fit the other. BAD_DATA: a number is larger than the 65504 that half precision reaches. The
+ * caller owns *out. */
+ADATOM_API adatom_status adatom_model_round(const adatom_model *model, adatom_model **out);
+
 /* The functions below look into a layer, whose index is that of adatom_model_layer(); USAGE: it is no convolution. They
  * write *count numbers to values[capacity]. values NULL: only *count is set. USAGE: capacity is less than *count. */
 

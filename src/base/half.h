@@ -40,4 +40,7 @@ static inline uint16_t ad_half_from_float(float value) {
     bits += 0xfff + (bits >> 13 & 1);
     return (uint16_t)(sign | ((bits >> 13) - (112 << 10)));
 }
+
+/* Whether a half holds the number as it is. */
+static inline int ad_half_exact(float value) { return ad_half_to_float(ad_half_from_float(value)) == value; }
 #endif

@@ -39,6 +39,7 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv);
 adatom_status cmd_classify(struct cli *cli, int argc, char **argv);
 adatom_status cmd_import(struct cli *cli, int argc, char **argv);
 adatom_status cmd_decompose(struct cli *cli, int argc, char **argv);
+adatom_status cmd_round(struct cli *cli, int argc, char **argv);
 adatom_status cmd_export(struct cli *cli, int argc, char **argv);
 adatom_status cmd_features(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);

@@ -20,6 +20,7 @@ static const cli_command commands[] = {
     {"features", "Write a model's features of pictures to a file", cmd_features},
     {"import", "Make a model of a network trained elsewhere", cmd_import},
     {"decompose", "Turn a model's kernels into coefficients and atoms", cmd_decompose},
+    {"round", "Keep a model's numbers in half precision: a smaller file", cmd_round},
     {"export", "Write a model's weights for another program", cmd_export},
     {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
 };

@@ -61,9 +61,8 @@ typedef struct ad_st_entry { /* a tensor to write */
 adatom_status ad_safetensors_header(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
                                     size_t count, char **bytes, size_t *size);
 
-/* Makes a file of F32 and I64 tensors in memory; ad_free(*bytes). metadata: as above. I64 entries must come first, and
- * their numbers are zero. The caller writes the numbers of the F32 entries to *values, one tensor after the other
- * without gaps. */
+/* Makes a file of tensors in memory; ad_free(*bytes). metadata: as above. I64 entries must come first, and their
+ * numbers are zero. The caller writes the numbers of the others to *values, one tensor after the other without gaps. */
 adatom_status ad_safetensors_make(adatom_context *ctx, const char *const *metadata, const ad_st_entry *entries,
                                   size_t count, unsigned char **bytes, size_t *size, float **values);
 #endif

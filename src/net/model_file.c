@@ -1,4 +1,5 @@
 /* Model files: safetensors with the network's description in the metadata. */
+#include "base/half.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "net/network.h"
@@ -47,47 +48,100 @@ static char *describe(const adatom_model *model) {
     return text;
 }
 
+bool ad_param_halved(const ad_param *param) {
+    return param->kind == AD_PARAM_ATOMS || param->kind == AD_PARAM_COEFFICIENTS || param->kind == AD_PARAM_KERNEL ||
+           param->kind == AD_PARAM_HEAD;
+}
+
+/* Whether a file holds these numbers as float16: nothing is lost by it. */
+static bool is_half(const adatom_model *model) {
+    bool any = false;
+    for (int i = 0; i < model->net.param_count; i++) {
+        const ad_param *p = &model->net.params[i];
+        const float *values = model->values + p->offset;
+        for (size_t e = 0; e < p->count && ad_param_halved(p); e++) {
+            if (!ad_half_exact(values[e])) return false;
+            any = any || values[e] != 0;
+        }
+    }
+    return any;
+}
+
+/* A file's tensors: a part of a parameter each, or the base mean (param NULL). */
+typedef struct piece {
+    const ad_param *param;
+    int number;
+    char name[AD_PARAM_NAME];
+    int64_t shape[AD_PARAM_RANK];
+} piece;
+
+/* float32 tensors come first: behind a float16 one they need not be aligned, which some readers rely on. */
+static size_t list_pieces(const adatom_model *model, piece *pieces, ad_st_entry *entries) {
+    const ad_network *net = &model->net;
+    const bool half = is_half(model);
+    size_t count = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < net->param_count; i++) {
+            const ad_param *p = &net->params[i];
+            const bool as_half = half && ad_param_halved(p);
+            for (int number = 0; number < ad_param_parts(p) && as_half == pass; number++, count++) {
+                piece *to = &pieces[count];
+                to->param = p;
+                to->number = number;
+                entries[count].rank = ad_param_file(p, number, to->name, to->shape);
+                entries[count].type = as_half ? AD_ST_F16 : AD_ST_F32;
+            }
+        }
+        if (pass == 0 && model->base_mean) {
+            snprintf(pieces[count].name, sizeof pieces[count].name, BASE_MEAN);
+            pieces[count].shape[0] = net->features;
+            entries[count++].rank = 1;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        entries[i].name = pieces[i].name;
+        entries[i].shape = pieces[i].shape;
+    }
+    return count;
+}
+
+/* Writes a tensor's numbers to a file's bytes; returns where the next one's are to be. */
+static unsigned char *put_piece(const adatom_model *model, const piece *from, ad_st_type type, unsigned char *at) {
+    const ad_param *p = from->param;
+    const size_t elements = p ? p->logical / (size_t)ad_param_parts(p) : (size_t)model->net.features;
+    for (size_t e = 0; e < elements; e++) {
+        const float value = p ? model->values[p->offset + ad_param_at(p, from->number, e)] : model->base_mean[e];
+        const uint16_t half = ad_half_from_float(value);
+        const size_t size = type == AD_ST_F16 ? sizeof half : sizeof value;
+        memcpy(at, type == AD_ST_F16 ? (const void *)&half : &value, size);
+        at += size;
+    }
+    return at;
+}
+
 adatom_status adatom_model_save(const adatom_model *model, const char *path) {
     adatom_status status = ADATOM_OK;
-    const ad_network *net = &model->net;
     adatom_context *ctx = model->ctx;
-    const size_t capacity = 2 * (size_t)net->param_count + 1;
-    size_t count = 0, size = 0;
+    const size_t capacity = 2 * (size_t)model->net.param_count + 1;
+    size_t count, size = 0;
     unsigned char *bytes = NULL;
-    float *at = NULL;
+    float *values = NULL;
     char *description = describe(model);
-    char(*names)[AD_PARAM_NAME] = ad_calloc(ctx, capacity, sizeof *names);
-    int64_t(*shapes)[AD_PARAM_RANK] = ad_calloc(ctx, capacity, sizeof *shapes);
+    piece *pieces = ad_calloc(ctx, capacity, sizeof *pieces);
     ad_st_entry *entries = ad_calloc(ctx, capacity, sizeof *entries);
-    if (!description || !names || !shapes || !entries) {
+    if (!description || !pieces || !entries) {
         status = ad_fail(ctx, ADATOM_OUT_OF_MEMORY, "out of memory for writing '%s'", path);
         goto done;
     }
-    for (int i = 0; i < net->param_count; i++)
-        for (int part = 0; part < ad_param_parts(&net->params[i]); part++, count++) {
-            const int rank = ad_param_file(&net->params[i], part, names[count], shapes[count]);
-            entries[count] = (ad_st_entry){.name = names[count], .rank = rank, .shape = shapes[count]};
-        }
-    if (model->base_mean) {
-        snprintf(names[count], sizeof names[count], BASE_MEAN);
-        shapes[count][0] = net->features;
-        entries[count] = (ad_st_entry){.name = names[count], .rank = 1, .shape = shapes[count]};
-        count++;
-    }
+    count = list_pieces(model, pieces, entries);
     const char *metadata[] = {"format_version", FORMAT_VERSION, "adatom", description, "notes", model->notes, NULL};
-    AD_TRY(ad_safetensors_make(ctx, metadata, entries, count, &bytes, &size, &at));
-    for (int i = 0; i < net->param_count; i++) {
-        const ad_param *p = &net->params[i];
-        const size_t elements = p->logical / (size_t)ad_param_parts(p);
-        for (int part = 0; part < ad_param_parts(p); part++)
-            for (size_t e = 0; e < elements; e++) *at++ = model->values[p->offset + ad_param_at(p, part, e)];
-    }
-    for (int i = 0; model->base_mean && i < net->features; i++) *at++ = model->base_mean[i];
+    AD_TRY(ad_safetensors_make(ctx, metadata, entries, count, &bytes, &size, &values));
+    unsigned char *at = (unsigned char *)values;
+    for (size_t i = 0; i < count; i++) at = put_piece(model, &pieces[i], entries[i].type, at);
     AD_TRY(ad_write_file(ctx, path, bytes, size));
 done:
     free(description);
-    ad_free(names);
-    ad_free(shapes);
+    ad_free(pieces);
     ad_free(entries);
     ad_free(bytes);
     return ad_leave(model->ctx, status);

@@ -188,6 +188,9 @@ uint64_t ad_node_macs_group_product(const ad_node *node);
 #define AD_PARAM_RANK 5
 int ad_param_parts(const ad_param *param);
 int ad_param_file(const ad_param *param, int part, char name[AD_PARAM_NAME], int64_t shape[AD_PARAM_RANK]);
+/* Whether it is among those that files keep as float16, if nothing is lost by it: atoms, coefficients, kernels and the
+ * classifier's weights, nearly all of a model. Norms and biases are few, and variances of any magnitude. */
+bool ad_param_halved(const ad_param *param);
 /* Where element `index` of the file's tensor lies, counted from the parameter's offset in the arena. */
 size_t ad_param_at(const ad_param *param, int part, size_t index);
 

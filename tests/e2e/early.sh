@@ -18,6 +18,8 @@ refused "$ADATOM" metatrain --data none --output m --output-file
 refused "$ADATOM" episodes --model none --data none --output-file
 refused "$ADATOM" decompose none --output
 refused "$ADATOM" decompose none --output m --output-file
+refused "$ADATOM" round none --output
+refused "$ADATOM" round none --output m --output-file
 refused "$ADATOM" import none --output
 refused "$ADATOM" export none --output
 refused "$ADATOM" classify none --model none --adapter none --output-file

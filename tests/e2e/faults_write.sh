@@ -66,6 +66,7 @@ small="--image-size 16 --width 8 --epochs 1 --device cpu --no-cache"
 sweep pretrain p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 $small --output p.safetensors
 sweep metatrain p.safetensors "$ADATOM" metatrain --data builtin:shapes/base --per-class 2 $small --way 2 --query 1 --epoch-tasks 8 --output p.safetensors
 sweep decompose d.safetensors "$ADATOM" decompose m.safetensors --mode residual --atoms 2 --output d.safetensors
+sweep round d.safetensors "$ADATOM" round m.safetensors --output d.safetensors
 sweep export e.safetensors "$ADATOM" export m.safetensors --output e.safetensors
 cp new/e.safetensors dense.safetensors
 sweep import i.safetensors "$ADATOM" import dense.safetensors --output i.safetensors --size 16 --resize 16

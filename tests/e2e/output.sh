@@ -14,6 +14,8 @@ cp "$FIXTURE/model.safetensors" m.safetensors
 [ ! -s out ] && same "$(get p.json command)/$(get p.json epochs.#)" pretrain/1 "result of pretraining in a file"
 "$ADATOM" decompose m.safetensors --mode residual --atoms 2 --output d.safetensors --format json --output-file d.json >out 2>err || complain "decompose: $(tail -n 1 err)"
 [ ! -s out ] && same "$(get d.json command)" decompose "result of decomposing in a file"
+"$ADATOM" round m.safetensors --output h.safetensors --format json --output-file h.json >out 2>err || complain "round: $(tail -n 1 err)"
+[ ! -s out ] && same "$(get h.json command)" round "result of rounding in a file"
 if [ -c /dev/full ]; then
     expect 1 'No space left' "$ADATOM" devices --output-file /dev/full
     [ -c /dev/full ] || complain "/dev/full was replaced"

@@ -4,7 +4,8 @@ with PyTorch in double precision.
 
 Run by ctest as e2e_backbones with ADATOM and RUN_MODEL in the environment; exit code 77 where torch or torchvision cannot
 be imported. timm's networks are compared where timm can be imported.
-Arguments: names of networks, or all: these with every comparison; none: all, of which most are compared on the CPU only.
+Arguments: names of networks, or all: these with every comparison; none: those that stand for their kind, and some more that are
+compared on the CPU only.
 """
 import json
 import os
@@ -56,6 +57,7 @@ NETWORKS = {
 }
 # Those that stand for their kind in the slower comparisons: Vulkan, odd sizes, residual atoms and export.
 THOROUGH = ("resnext50_32x4d", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "convnext_atto", "convnext_tiny")
+BRIEF = ("resnet50", "mobilenet_v3_large", "efficientnet_b3")
 
 
 def draw(count, size):
@@ -151,7 +153,8 @@ def check(name, make, layout, size, thorough):
 def main():
     torch.set_num_threads(2)
     named = bool(sys.argv[1:])
-    wanted = sys.argv[1:] if named and sys.argv[1:] != ["all"] else list(NETWORKS)
+    every = list(NETWORKS) if named else [name for name in NETWORKS if name in THOROUGH + BRIEF]
+    wanted = sys.argv[1:] if named and sys.argv[1:] != ["all"] else every
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for name in wanted:

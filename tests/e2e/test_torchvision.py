@@ -159,7 +159,7 @@ def main():
             compare("residual, exported, in PyTorch", exported()(inputs), wanted)
 
         new_classes()
-        atoms = adapted("atoms", inputs, "test", True, "--adapt", "atoms")
+        atoms = adapted("atoms", inputs, "test", True, "--adapt", "atoms", "--steps", "10")
         first = (atoms.conv1.weight - module.conv1.weight).abs().max()
         last = (atoms.layer4[1].conv2.weight - module.layer4[1].conv2.weight).abs().max()
         if first or not last:

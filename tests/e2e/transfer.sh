@@ -38,6 +38,19 @@ expect 0 'm for 10 %' "$ADATOM" inspect back.safetensors --singular-values
 awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)" -v c="$(get s.json layers.1.errors.9)" \
     'BEGIN {exit !(a > b && b > 0 && c == 0)}' || complain "errors do not fall with the atoms"
 
+# A rounded model is a smaller file, and one of its own; rounding again changes nothing.
+expect 0 'layer2.conv +0.0[1-9]' "$ADATOM" round eight.safetensors -o half.safetensors
+"$ADATOM" round half.safetensors -o again.safetensors --format json >r.json || complain "round"
+same "$(get r.json layers.0.error)/$(get r.json layers.#)" 0.0/4 "rounding a second time"
+same "$(get r.json model.hash)" "$(get r.json model.source_hash)" "hash of a model that was rounded already"
+cmp -s half.safetensors again.safetensors || complain "rounding twice is another file"
+"$ADATOM" inspect eight.safetensors -o json >i.json
+[ "$(get i.json model.hash)" != "$(get r.json model.hash)" ] || complain "a rounded model has its source's hash"
+same "$(get r.json model.bytes)" "$(wc -c <half.safetensors | tr -d ' ')" "bytes told"
+[ $((3 * $(get r.json model.bytes))) -lt $((2 * $(wc -c <eight.safetensors))) ] || complain "a rounded model is not smaller"
+expect 0 '' "$ADATOM" round half.safetensors -o half.safetensors
+cmp -s half.safetensors again.safetensors || complain "rounding in place"
+
 # Atoms of a residual model adapt like others.
 expect 0 'atoms' "$ADATOM" episodes --model residual.safetensors --data builtin:shapes/novel --per-class 8 --way 3 --shot 1 --query 2 \
     --tasks 4 --adapt centroid,atoms --device cpu --no-cache

@@ -4,6 +4,7 @@
 #include "tests/run_suite.h"
 #include "tests/unit/model_variants.h"
 #include "tests/support/hooks.h"
+#include <adatom/transfer.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -224,6 +225,67 @@ START_TEST(test_interpolation) {
 }
 END_TEST
 
+/* A rounded model is kept as float16 and comes back as it was; what is not rounded, or not a half, is float32. */
+START_TEST(test_round) {
+    adatom_model *model = create(variants[_i]), *rounded = NULL, *again = NULL;
+    ad_random random = ad_random_make(3, AD_STREAM_CHECK, 0);
+    for (int i = 0; i < model->net.param_count; i++) {
+        const ad_param *p = &model->net.params[i];
+        for (int part = 0; part < ad_param_parts(p); part++)
+            for (size_t e = 0; e < p->logical / (size_t)ad_param_parts(p); e++)
+                model->values[p->offset + ad_param_at(p, part, e)] = 0.1f + ad_random_uniform(&random);
+    }
+    if (_i % 2) give_base_mean(model);
+    model->notes = ad_strdup(ctx, "{\"seed\": 1}");
+    ad_model_rehash(model);
+    ck_assert_msg(adatom_model_round(model, &rounded) == ADATOM_OK, "%s", adatom_context_message(ctx));
+    ck_assert_uint_ne(rounded->hash, model->hash);
+    ck_assert_str_eq(rounded->notes, model->notes);
+    for (int i = 0; i < model->net.param_count; i++) {
+        const ad_param *p = &model->net.params[i];
+        bool same = true;
+        for (size_t e = 0; e < p->count; e++) {
+            const float before = model->values[p->offset + e], after = rounded->values[p->offset + e];
+            same = same && before == after;
+            ck_assert(fabsf(before - after) <= before / 2048);
+        }
+        const bool large = p->kind == AD_PARAM_KERNEL || p->kind == AD_PARAM_ATOMS || p->kind == AD_PARAM_HEAD ||
+                           p->kind == AD_PARAM_COEFFICIENTS;
+        ck_assert_msg(same != large, "%s", p->name);
+    }
+    for (int step = 0; step < 2; step++) { /* in step 1 one number is no half */
+        ad_safetensors file;
+        size_t halves = 0;
+        ck_assert_int_eq(adatom_model_save(rounded, path), ADATOM_OK);
+        ck_assert_int_eq(ad_safetensors_load(ctx, path, path, &file), ADATOM_OK);
+        for (size_t t = 0; t < file.count; t++) {
+            halves += file.tensors[t].type == AD_ST_F16;
+            ck_assert_uint_eq(file.tensors[t].begin % (file.tensors[t].type == AD_ST_F16 ? 2 : 4), 0);
+        }
+        ck_assert_int_eq(halves > 0, step == 0);
+        ad_safetensors_clear(&file);
+        ck_assert_msg(adatom_model_load(ctx, path, &again) == ADATOM_OK, "%s", adatom_context_message(ctx));
+        ck_assert_uint_eq(again->hash, rounded->hash);
+        ck_assert_mem_eq(again->values, rounded->values, rounded->net.role_begin[AD_ROLE_COUNT] * sizeof(float));
+        ck_assert((again->base_mean != NULL) == (_i % 2));
+        if (again->base_mean)
+            ck_assert_mem_eq(again->base_mean, model->base_mean, (size_t)model->net.features * sizeof(float));
+        adatom_model_destroy(&again);
+        rounded->values[rounded->net.role_begin[AD_ROLE_ATOMS]] += 1e-6f;
+        if (rounded->net.role_begin[AD_ROLE_HEAD] == 0) /* no atoms: a number of an ordinary kernel */
+            rounded->values[rounded->net.role_begin[AD_ROLE_ORDINARY]] += 1e-6f;
+        ad_model_rehash(rounded);
+    }
+    adatom_model_destroy(&rounded);
+    for (int i = 0; i < model->net.param_count; i++)
+        if (model->net.params[i].kind == AD_PARAM_KERNEL || model->net.params[i].kind == AD_PARAM_ATOMS)
+            model->values[model->net.params[i].offset] = -65505;
+    ck_assert_int_eq(adatom_model_round(model, &rounded), ADATOM_BAD_DATA);
+    ck_assert_ptr_nonnull(strstr(adatom_context_message(ctx), "holds -65505, more than the 65504"));
+    adatom_model_destroy(&model);
+}
+END_TEST
+
 START_TEST(test_bad_base_mean) {
     size_t size = 0;
     char *bytes = NULL;
@@ -308,6 +370,15 @@ START_TEST(test_allocation_failures) {
     }
     ck_assert_int_gt(n, 30); /* at least one for each node and parameter */
     give_base_mean(model);
+    adatom_model *rounded = NULL;
+    status = ADATOM_FAILED;
+    for (n = 0; status != ADATOM_OK; n++) {
+        ad_test_fail_allocation(n);
+        status = adatom_model_round(model, &rounded);
+        ad_test_fail_allocation(-1);
+        ck_assert(status == ADATOM_OK ? rounded != NULL : status == ADATOM_OUT_OF_MEMORY && !rounded);
+    }
+    adatom_model_destroy(&rounded);
     unlink(path);
     status = ADATOM_FAILED;
     for (n = 0; status != ADATOM_OK; n++) {
@@ -338,6 +409,7 @@ int main(void) {
     tcase_add_loop_test(files, test_round_trip, 0, AD_COUNT(variants));
     tcase_add_test(files, test_file_layout);
     tcase_add_loop_test(files, test_edited_files, 0, AD_COUNT(edits));
+    tcase_add_loop_test(files, test_round, 0, AD_COUNT(variants));
     tcase_add_test(files, test_bad_base_mean);
     tcase_add_test(files, test_bad_values);
     tcase_add_test(files, test_interpolation);
