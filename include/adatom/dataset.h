@@ -93,6 +93,27 @@ typedef struct adatom_dataset_info {
  * BAD_DATA: the message names the file, line or class that is wrong. A cache that cannot be written is no failure. */
 ADATOM_API adatom_status adatom_dataset_open(adatom_context *context, const char *spec,
                                              const adatom_dataset_params *params, adatom_dataset **out);
+/* Pictures in memory. rows, pixels, widths and heights are required. */
+typedef struct adatom_picture_table {
+    size_t size;
+    size_t rows;                  /* pictures, 1..INT32_MAX */
+    const uint8_t *const *pixels; /* [rows] of each picture [height][width][channels] bytes, rows from the top */
+    const int *widths, *heights;  /* [rows] pixels, >= 1 */
+    const int *channels;          /* [rows] 1: grey, 2: grey and alpha, 3: RGB, 4: RGB and alpha; NULL: all RGB */
+    const int64_t *labels;        /* [rows] the class of each picture, >= 0, in any order; NULL: there are no classes */
+    const char *const *classes;   /* [class_count] names by label, each once; NULL: labels are named by their digits */
+    size_t class_count;
+    const char *const *names; /* [rows] of the pictures; NULL: "row 0", "row 1" ... */
+    const char *name;         /* of the data set, for messages; NULL: "pictures" */
+} adatom_picture_table;
+/* Makes a data set of pictures in memory, of which nothing is kept: as of files that hold these pixels, and with the
+ * same hash, if the classes have the same order. Its classes are the labels that occur, in their order, or without
+ * labels one named ""; pictures of a class stay in the order of the rows. Of params (may be NULL) image_size, resize,
+ * interpolation, background, threads, max_pixels and progress are used. BAD_DATA: a picture is too large, or a label is
+ * negative or has no name (the row is told), or a class has an empty name or that of another; USAGE: something required
+ * is missing, channels are none of these, or classes are named without labels. The caller owns *out. */
+ADATOM_API adatom_status adatom_dataset_create(adatom_context *context, const adatom_picture_table *table,
+                                               const adatom_dataset_params *params, adatom_dataset **out);
 /* Opens pictures without classes, to be classified: paths[count] name pictures, folders and archives (count >= 1; else
  * USAGE). Their pictures are in the order given, those of a folder by path, and form one class named "". A file that is
  * named directly is taken as a picture or an archive by its content. Of params (may be NULL) image_size, resize,

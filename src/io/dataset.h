@@ -279,8 +279,14 @@ typedef struct ad_image_params {
  * and crops size x size from the centre. out: size*size*3 bytes. */
 adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
                               ad_image_error *error);
-/* Scales RGB rows (see adatom_interpolation) and crops size x size from the centre. out: size*size*3 bytes. */
-adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, const ad_image_params *params, uint8_t *out);
+/* The same of a picture that is decoded: rows from the top, [height][width][channels] bytes; 1 grey, 2 grey with alpha,
+ * 3 RGB, 4 RGB with alpha. */
+typedef struct ad_image_pixels {
+    const uint8_t *rows;
+    int width, height, channels;
+} ad_image_pixels;
+adatom_status ad_image_take(const ad_image_pixels *pixels, const ad_image_params *params, uint8_t *out,
+                            ad_image_error *error);
 /* Whether the scaled bytes are those of Pillow's filters. */
 static inline bool ad_is_whole(adatom_interpolation interpolation) {
     return interpolation == ADATOM_INTERPOLATION_BILINEAR || interpolation == ADATOM_INTERPOLATION_BICUBIC;

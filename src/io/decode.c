@@ -155,6 +155,12 @@ bool ad_parse_background(const char *text, uint8_t rgb[3]) {
     return true;
 }
 
+static void end(ad_decoding *d) {
+    ad_fit_end(&d->fit);
+    ad_free(d->row);
+    ad_budget_give(d->params->budget, d->taken);
+}
+
 adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_image_params *params, uint8_t *out,
                               ad_image_error *error) {
     ad_decoding d = {.bytes = (const uint8_t *)bytes, .size = bytes_size, .params = params, .error = error, .out = out};
@@ -175,8 +181,18 @@ adatom_status ad_image_decode(const char *bytes, size_t bytes_size, const ad_ima
         for (int i = 0; i < d.width; i++) memcpy(d.row + (size_t)i * 3, params->background, 3);
         while (d.fit.row < d.height) ad_fit_row(&d.fit, d.row);
     }
-    ad_fit_end(&d.fit);
-    ad_free(d.row);
-    ad_budget_give(params->budget, d.taken);
+    end(&d);
+    return status;
+}
+
+adatom_status ad_image_take(const ad_image_pixels *pixels, const ad_image_params *params, uint8_t *out,
+                            ad_image_error *error) {
+    ad_decoding d = {.params = params, .error = error, .out = out};
+    *error = (ad_image_error){0};
+    const adatom_status status = ad_picture_begin(&d, pixels->width, pixels->height, 1, 1, 0);
+    const size_t stride = (size_t)pixels->width * (size_t)pixels->channels;
+    for (int r = 0; status == ADATOM_OK && r < d.height; r++)
+        ad_picture_row(&d, pixels->rows + (size_t)r * stride, pixels->channels);
+    end(&d);
     return status;
 }

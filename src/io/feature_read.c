@@ -16,7 +16,7 @@ typedef struct reading {
     ad_safetensors file;
     ad_csv csv;
     json_t *classes, *pictures, *note; /* of the metadata */
-    int64_t *labels;                   /* what rows.labels, texts, classes and pictures point to */
+    int64_t *labels;                   /* what rows.by.labels, texts, classes and pictures point to */
     const char **texts, **names, **paths;
 } reading;
 
@@ -38,10 +38,10 @@ static adatom_status take_labels(reading *r, const char *name, const ad_file_ten
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': labels are int32 or int64, [pictures]; these are not", name);
     if (t->elements != rows)
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s' has %zu labels; '%s' has features of %zu pictures", name,
-                       t->elements, r->rows.name, rows);
+                       t->elements, r->rows.by.name, rows);
     if (!(r->labels = ad_malloc(r->ctx, rows, sizeof *r->labels))) return ADATOM_OUT_OF_MEMORY;
     for (size_t i = 0; i < rows; i++) r->labels[i] = ad_file_tensor_integer(t, i);
-    r->rows.labels = r->labels;
+    r->rows.by.labels = r->labels;
     return ADATOM_OK;
 }
 
@@ -53,9 +53,9 @@ static adatom_status take_list(reading *r, const char *name, const char *text, s
     if (status != ADATOM_OK) return status;
     if (r->csv.count != rows)
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s' lists %zu pictures; '%s' has features of %zu", name, r->csv.count,
-                       r->rows.name, rows);
+                       r->rows.by.name, rows);
     ad_free(r->paths);
-    r->rows.pictures = NULL;
+    r->rows.by.pictures = NULL;
     r->texts = ad_calloc(r->ctx, rows, sizeof *r->texts);
     r->paths = ad_calloc(r->ctx, rows, sizeof *r->paths);
     if (!r->texts || !r->paths) return ADATOM_OUT_OF_MEMORY;
@@ -69,17 +69,17 @@ static adatom_status take_list(reading *r, const char *name, const char *text, s
     if (labelled && labelled < rows)
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s', line %zu: there is no label, and other rows have one", name,
                        bare);
-    r->rows.pictures = r->paths;
-    r->rows.texts = labelled ? r->texts : NULL;
+    r->rows.by.pictures = r->paths;
+    r->rows.by.texts = labelled ? r->texts : NULL;
     return ADATOM_OK;
 }
 
 /* Labels from elsewhere than the features' file. */
 static adatom_status take_label_file(reading *r, const char *name, const void *bytes, size_t size) {
     ad_file_tensor tensor;
-    if (r->rows.labels)
-        return ad_fail(r->ctx, ADATOM_USAGE, "'%s' has labels of its own; those of '%s' contradict them", r->rows.name,
-                       name);
+    if (r->rows.by.labels)
+        return ad_fail(r->ctx, ADATOM_USAGE, "'%s' has labels of its own; those of '%s' contradict them",
+                       r->rows.by.name, name);
     r->rows.hash = NULL; /* it is that of the pictures without these classes */
     if (!ad_npy_begins(bytes, size)) return take_list(r, name, bytes, size);
     adatom_status status = ad_npy_parse(r->ctx, name, bytes, size, &tensor);
@@ -98,16 +98,17 @@ static adatom_status take_names(reading *r, const char *key, size_t count, json_
     if (!text) return ADATOM_OK;
     adatom_status status = ad_json_parse(r->ctx, text, strlen(text), json, &error);
     if (status == ADATOM_BAD_DATA || (status == ADATOM_OK && !json_is_array(*json)))
-        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '%s' is no JSON array of names", r->rows.name, key);
+        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '%s' is no JSON array of names", r->rows.by.name,
+                       key);
     if (status != ADATOM_OK) return status;
     if (count && json_array_size(*json) != count)
-        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '%s' has %zu names of %zu", r->rows.name, key,
+        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '%s' has %zu names of %zu", r->rows.by.name, key,
                        json_array_size(*json), count);
     if (!(*out = ad_calloc(r->ctx, json_array_size(*json), sizeof **out))) return ADATOM_OUT_OF_MEMORY;
     json_array_foreach(*json, i, one) {
         if (!((*out)[i] = json_string_value(one)) || strlen((*out)[i]) != json_string_length(one))
-            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '%s' is no JSON array of names", r->rows.name,
-                           key);
+            return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '%s' is no JSON array of names",
+                           r->rows.by.name, key);
     }
     return ADATOM_OK;
 }
@@ -128,7 +129,8 @@ static adatom_status take_note(reading *r, const ad_file_tensor *numbers, const 
     const char *model = json_string_value(json_object_get(json_object_get(r->note, "base_model"), "hash"));
     const char *dataset = json_string_value(json_object_get(json_object_get(r->note, "dataset"), "hash"));
     if (status == ADATOM_BAD_DATA || !is_hash(model) || !is_hash(dataset) || !is_hash(expected))
-        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '" AD_FEATURES_NOTE "' is damaged", r->rows.name);
+        return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '" AD_FEATURES_NOTE "' is damaged",
+                       r->rows.by.name);
     const size_t size = ad_file_tensor_bytes(numbers), label_size = labels ? ad_file_tensor_bytes(labels) : 0;
     ad_hash_hex(ad_features_hash(numbers->data, size, labels ? labels->data : NULL, label_size, classes, pictures),
                 hash);
@@ -136,7 +138,7 @@ static adatom_status take_note(reading *r, const ad_file_tensor *numbers, const 
         ad_log(r->ctx, ADATOM_LOG_WARNING,
                "'%s': its numbers, labels or names were changed since its metadata was written: what network and "
                "pictures the features are of is not known",
-               r->rows.name);
+               r->rows.by.name);
         return ADATOM_OK;
     }
     r->rows.origin = text;
@@ -152,29 +154,29 @@ static adatom_status take_safetensors(reading *r) {
     adatom_status status = ADATOM_OK;
     if (!features)
         return ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s' has no tensor '" AD_FEATURES_TENSOR "' [pictures, numbers]%s",
-                       r->rows.name, ad_safetensors_metadata(&r->file, "adatom") ? ", but is a model" : "");
+                       r->rows.by.name, ad_safetensors_metadata(&r->file, "adatom") ? ", but is a model" : "");
     ad_safetensors_tensor(&r->file, features, &r->rows.numbers);
-    AD_TRY(ad_feature_rows_check(r->ctx, r->rows.name, &r->rows.numbers));
+    AD_TRY(ad_feature_rows_check(r->ctx, r->rows.by.name, &r->rows.numbers));
     if (labels) {
         ad_safetensors_tensor(&r->file, labels, &numbers);
-        AD_TRY(take_labels(r, r->rows.name, &numbers));
+        AD_TRY(take_labels(r, r->rows.by.name, &numbers));
         AD_TRY(take_names(r, AD_FEATURES_CLASSES, 0, &r->classes, &r->names));
-        r->rows.classes = r->names;
-        r->rows.class_count = json_array_size(r->classes);
-        if (r->names && r->rows.class_count == 0)
+        r->rows.by.classes = r->names;
+        r->rows.by.class_count = json_array_size(r->classes);
+        if (r->names && r->rows.by.class_count == 0)
             AD_TRY(ad_fail(r->ctx, ADATOM_BAD_DATA, "'%s': its metadata '" AD_FEATURES_CLASSES "' names no class",
-                           r->rows.name));
+                           r->rows.by.name));
     }
     AD_TRY(take_names(r, AD_FEATURES_PICTURES, (size_t)r->rows.numbers.shape[0], &r->pictures, &r->paths));
-    r->rows.pictures = r->paths;
+    r->rows.by.pictures = r->paths;
     AD_TRY(take_note(r, &r->rows.numbers, labels ? &numbers : NULL));
 done:
     return status;
 }
 
 static adatom_status take_npy(reading *r, const void *bytes, size_t size) {
-    adatom_status status = ad_npy_parse(r->ctx, r->rows.name, bytes, size, &r->rows.numbers);
-    return status == ADATOM_OK ? ad_feature_rows_check(r->ctx, r->rows.name, &r->rows.numbers) : status;
+    adatom_status status = ad_npy_parse(r->ctx, r->rows.by.name, bytes, size, &r->rows.numbers);
+    return status == ADATOM_OK ? ad_feature_rows_check(r->ctx, r->rows.by.name, &r->rows.numbers) : status;
 }
 
 /* ---- files ---- */
@@ -213,7 +215,7 @@ static adatom_status find_beside(adatom_context *ctx, const char *path, char **o
 adatom_status adatom_features_load(adatom_context *context, const char *path, const adatom_features_load_params *params,
                                    adatom_dataset **out) {
     adatom_features_load_params p;
-    reading r = {.ctx = context, .rows = {.name = path}};
+    reading r = {.ctx = context, .rows = {.by = {.name = path}}};
     char start[512], *bytes = NULL, *label_bytes = NULL, *beside = NULL;
     size_t size = 0, label_size = 0;
     *out = NULL;
@@ -253,13 +255,13 @@ adatom_status adatom_features_parse(adatom_context *context, const adatom_featur
     adatom_status status = AD_PARAMS(context, adatom_feature_files, files, &f);
     AD_TRY(status);
     if (!f.bytes) AD_TRY(ad_fail(context, ADATOM_USAGE, "there are no features to read"));
-    r.rows.name = f.name ? f.name : "features";
+    r.rows.by.name = f.name ? f.name : "features";
     if (ad_npy_begins(f.bytes, f.bytes_size)) {
         AD_TRY(take_npy(&r, f.bytes, f.bytes_size));
     } else {
         if (f.bytes_size && !begins_safetensors(f.bytes, f.bytes_size))
-            AD_TRY(refuse(context, r.rows.name, f.bytes, f.bytes_size));
-        AD_TRY(ad_safetensors_parse(context, r.rows.name, f.bytes, f.bytes_size, &r.file));
+            AD_TRY(refuse(context, r.rows.by.name, f.bytes, f.bytes_size));
+        AD_TRY(ad_safetensors_parse(context, r.rows.by.name, f.bytes, f.bytes_size, &r.file));
         AD_TRY(take_safetensors(&r));
     }
     if (f.labels) AD_TRY(take_label_file(&r, "labels", f.labels, f.labels_size));

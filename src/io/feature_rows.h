@@ -3,6 +3,7 @@
 #define AD_IO_FEATURE_ROWS_H
 
 #include "io/file_tensor.h"
+#include "io/row_order.h"
 #include <adatom/features.h>
 
 #define AD_FEATURES_TENSOR "features"
@@ -14,20 +15,14 @@
 #define AD_FEATURES_HASH "adatom_hash"
 
 typedef struct ad_feature_rows {
-    const char *name;       /* for messages, and of the data set */
-    ad_file_tensor numbers; /* of rank 2 */
-    /* One label a row, as numbers (with names of the first class_count, or none) or as texts; both NULL: no classes. */
-    const int64_t *labels;
-    const char *const *texts;
-    const char *const *classes;
-    size_t class_count;
-    const char *const *pictures;            /* NULL: they are named by their row */
+    ad_row_labels by;                       /* the data set's name, and the rows' labels; rows is that of numbers */
+    ad_file_tensor numbers;                 /* of rank 2 */
     const char *hash, *model_hash, *origin; /* as in ad_feature_set */
 } ad_feature_rows;
 
 /* Refuses a tensor that is no table of floats of a possible size. */
 adatom_status ad_feature_rows_check(adatom_context *ctx, const char *name, const ad_file_tensor *numbers);
-adatom_status ad_feature_rows_wrap(adatom_context *ctx, const ad_feature_rows *rows, adatom_dataset **out);
+adatom_status ad_feature_rows_wrap(adatom_context *ctx, ad_feature_rows *rows, adatom_dataset **out);
 
 /* Whether the name ends in ".npy". */
 bool ad_features_is_npy(const char *path);

@@ -265,11 +265,3 @@ void ad_fit_end(ad_fit *fit) {
     ad_free(fit->bytes);
     *fit = (ad_fit){0};
 }
-
-adatom_status ad_image_fit(const uint8_t *rgb, int width, int height, const ad_image_params *params, uint8_t *out) {
-    ad_fit fit;
-    adatom_status status = ad_fit_begin(&fit, params, width, height, 1, 1, out);
-    for (int r = 0; status == ADATOM_OK && r < height; r++) ad_fit_row(&fit, rgb + (size_t)r * (size_t)width * 3);
-    ad_fit_end(&fit);
-    return status;
-}

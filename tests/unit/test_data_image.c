@@ -155,8 +155,9 @@ START_TEST(resize_is_antialiased_bilinear) {
             shorter = AD_MIN(width, height);
         uint8_t in[84 * 84 * 3], out[32 * 32 * 3];
         for (int i = 0; i < width * height * 3; i++) in[i] = noise((uint32_t)i);
-        const ad_image_params params = {.size = size, .resize = resize};
-        ck_assert_int_eq(ad_image_fit(in, width, height, &params, out), ADATOM_OK);
+        const ad_image_params params = {.size = size, .resize = resize, .max_pixels = 1 << 20};
+        ad_image_error error;
+        ck_assert_int_eq(ad_image_take(&(ad_image_pixels){in, width, height, 3}, &params, out, &error), ADATOM_OK);
         int scaled_width = width * resize / shorter, scaled_height = height * resize / shorter;
         for (int y = 0; y < size; y++) {
             for (int x = 0; x < size; x++) {
@@ -207,9 +208,11 @@ START_TEST(filters_are_those_of_pillow) {
         for (int i = 0; i < width * height * 3; i++) in[i] = noise((uint32_t)i);
         const ad_image_params params = {.size = size,
                                         .resize = resize,
+                                        .max_pixels = 1 << 20,
                                         .interpolation =
                                             is_cubic ? ADATOM_INTERPOLATION_BICUBIC : ADATOM_INTERPOLATION_BILINEAR};
-        ck_assert_int_eq(ad_image_fit(in, width, height, &params, out), ADATOM_OK);
+        ad_image_error error;
+        ck_assert_int_eq(ad_image_take(&(ad_image_pixels){in, width, height, 3}, &params, out, &error), ADATOM_OK);
         for (int y = 0; y < height; y++) {
             for (int i = 0; i < width * 3; i++) row[i] = in[y * width * 3 + i];
             for (int i = 0; i < size * 3; i++)
