@@ -32,8 +32,9 @@ row() { # SHARING ATOMS GROUP SEED
     fi
     "$adatom" classify "$test" --model "$name.safetensors" ${DEVICE-} --quiet -o csv --output-file "$work/rows.csv"
     right=$(awk -F, 'FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
-        {n = split($at["picture"], part, "/"); right += part[n - 1] == $at["class"]; count++}
-        END {printf "%.2f", 100 * right / count}' "$work/rows.csv")
+        {n = split($at["picture"], part, "/"); right += part[n - 1] == $at["class"]; count++; is[part[n - 1]]; told[$at["class"]]}
+        END {for (name in told) known += name in is; if (known) printf "%.2f", 100 * right / count}' "$work/rows.csv")
+    [ -n "$right" ] || { echo "sharing_table: none of the classes of $name.safetensors is a folder of $test" >&2; exit 1; }
     parameters=$(number "$name.json" parameters)
     learned=$(number "$name.json" accuracy)
     dense=${dense:-$parameters}
