@@ -25,19 +25,13 @@ cmake --build "$build" --target adatom_bundled >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/$name
-mkdir -p "$root/libexec" "$root/lib" "$root/fallback" "$root/models" "$root/licences"
+mkdir -p "$root/libexec" "$root/lib" "$root/fallback" "$root/models"
 strip -o "$root/libexec/adatom" "$build/adatom_bundled"
 
 # GPU drivers run in the same process and may need newer versions of some of the same libraries: these libraries are
 # taken from the system where it has them, and else from `fallback`.
 ldd "$build/adatom_bundled" >"$work/needed"
-# Copies the licence of the package that file $1 belongs to. Packages older than the merging of /lib and /usr/lib list
-# the file without /usr.
-keep_licence() {
-    package=$({ dpkg-query -S "$1" || dpkg-query -S "${1#/usr}"; } 2>/dev/null | head -n 1 | cut -d: -f1)
-    if [ -f "/usr/share/doc/${package:-none}/copyright" ]; then cp "/usr/share/doc/$package/copyright" "$root/licences/$package"; fi
-}
-keep_licence "$(readlink -f "$(sed -n 's/^ARCHIVE_STATIC:[A-Z]*=//p' "$build/CMakeCache.txt")")"
+sh tools/licences.sh "$build" "$build/adatom_bundled" "$root/licences"
 awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' "$work/needed" | while read -r soname path; do
     case $soname in
     libc.so.* | libm.so.* | libdl.so.* | libpthread.so.* | librt.so.* | ld-linux*) continue ;;
@@ -46,7 +40,6 @@ awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' "$work/needed" | while read -r son
     esac
     file=$(readlink -f "$path")
     cp "$file" "$to/$soname"
-    keep_licence "$file"
 done
 for model in models/*.safetensors; do
     if [ -f "$model" ]; then cp "$model" "$root/models/"; fi

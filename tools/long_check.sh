@@ -6,6 +6,7 @@
 #   swiftshader  the kernel check and episodes on another software driver, SwiftShader, of Debian's chromium-common
 #   faults       1000 failing allocations and 1000 failing file calls of each kind in each command
 #   backbones    every network of torchvision and timm against PyTorch, on both engines, with residual atoms and back
+#   wheel        Python's wheel, installed into a bare virtual environment and tested there
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
 # Ends with a line for each part; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target
 # fail: build-long/fuzz/NAME.
@@ -18,9 +19,9 @@ while [ $# -gt 0 ]; do
         minutes=${2-}
         shift
         ;;
-    address | thread | fuzz | swiftshader | faults | backbones | limits) parts="$parts $1" ;;
+    address | thread | fuzz | swiftshader | faults | backbones | wheel | limits) parts="$parts $1" ;;
     *)
-        sed -n '2,11s/^# \{0,1\}//p' "$0"
+        sed -n '2,12s/^# \{0,1\}//p' "$0"
         [ "$1" = --help ] && exit 0
         exit 2
         ;;
@@ -32,7 +33,7 @@ case $minutes in '' | 0 | *[!0-9]*)
     exit 2
     ;;
 esac
-[ -n "$parts" ] || parts="address thread fuzz swiftshader faults backbones limits"
+[ -n "$parts" ] || parts="address thread fuzz swiftshader faults backbones wheel limits"
 sh tools/setup.sh clang libclang-rt-dev libomp-dev python3-torch python3-torchvision || exit 1
 root=$PWD
 out=$root/build-long
@@ -197,6 +198,14 @@ backbones() {
     done
     said "$(grep -c '[0-9]e-[0-9][0-9]$' "$out/backbones.backbones") comparisons, $(grep -c FAILED "$out/backbones.backbones") failed;" \
         "preprocessing: $(sed -n 's/^\([0-9]* compared\).*/\1/p' "$out/backbones.preparation")"
+    return $status
+}
+
+wheel() {
+    status=0
+    sh tools/wheel.sh "$out/wheel" >"$out/wheel.made" 2>"$out/wheel.errors" || status=1
+    cat "$out/wheel.errors"
+    said "$([ $status -eq 0 ] && sed "s,.*/,," "$out/wheel.made" || tail -n 1 "$out/wheel.errors")"
     return $status
 }
 

@@ -11,7 +11,7 @@ from . import errors
 from ._library import Handle, ProgressCallback, Struct, call, describe, ffi, lib, on_progress, read, session, text
 from .dataset import Dataset, Pictures
 from .device import Device, device_of
-from .model import Model, model_of, pictures_of
+from .model import Model, model_of, model_path, pictures_of
 
 __all__ = ["Adapter", "AdapterInfo", "Candidate", "ClassResult", "Method", "adapt", "classify"]
 
@@ -257,7 +257,7 @@ def adapt(images: Pictures, labels: Optional[Sequence[Any]] = None, *, model: Un
         raise errors.UsageError("arrays of pictures need labels")
     fit = Struct("adatom_fit_params", method=settings.struct(), batch=batch, augment=augment, shift=shift, estimate=estimate,
                  folds=folds, holdout=holdout, early_stop=early_stop, progress=on_progress,
-                 base_model=model if isinstance(model, (str, os.PathLike)) else None)
+                 base_model=model_path(model) if isinstance(model, (str, os.PathLike)) else None)
     target = (device_of(device).pointer, network.pointer if network else ffi.NULL, data.pointer)
     if not chooses:
         if try_methods is not None or budget:

@@ -3,6 +3,7 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -11,7 +12,14 @@ from ._library import Handle, ProgressCallback, Struct, call, describe, ffi, on_
 from .dataset import Dataset, Pictures
 from .device import Device, device_of
 
-__all__ = ["LayerInfo", "Model", "ModelInfo"]
+__all__ = ["LayerInfo", "Model", "ModelInfo", "pretrained"]
+
+_MODELS = Path(__file__).parent / "models"
+
+
+def pretrained() -> List[str]:
+    """The names of the models that come along, which :meth:`Model.load` takes in place of a path."""
+    return sorted(path.stem for path in _MODELS.glob("*.safetensors"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,11 @@ class LayerInfo:
     groups: int
 
 
+def model_path(path: Union[str, os.PathLike]) -> Union[str, os.PathLike]:
+    """The path, or that of the model of this name that comes along."""
+    return _MODELS / (path + ".safetensors") if isinstance(path, str) and path in pretrained() else path
+
+
 class Model(Handle):
     """A network with its parameters, which do not change. Made by :meth:`load`, :meth:`create` and :meth:`import_weights`."""
 
@@ -74,8 +87,8 @@ class Model(Handle):
 
     @classmethod
     def load(cls, path: Union[str, os.PathLike]) -> "Model":
-        """Reads a model's safetensors file."""
-        return cls(cls.made("adatom_model_load", session.context, os.fsencode(path)))
+        """Reads a model's safetensors file, or, by its name, one of :func:`pretrained`."""
+        return cls(cls.made("adatom_model_load", session.context, os.fsencode(model_path(path))))
 
     @classmethod
     def create(cls, arch: str = "conv4", *, sharing: str = "net", atoms: int = 8, image_size: int = 84, width: int = 0,

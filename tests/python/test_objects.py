@@ -78,6 +78,13 @@ class Models(InFolder):
         self.assertEqual(model.atoms(layer).shape, (8, 3, 3))
         self.assertEqual(model.notes["classes"], 64)
 
+    def test_pretrained(self):
+        self.assertIn("conv4-net8", adatom.pretrained())
+        self.assertEqual(adatom.Model.load("conv4-shapes").info, adatom.Model.load(MODEL).info)
+        open("conv4-shapes.safetensors", "w").close()
+        with self.assertRaisesRegex(adatom.BadDataError, "conv4-shapes.safetensors"):
+            adatom.Model.load("conv4-shapes.safetensors")
+
     def test_there_and_back(self):
         model = adatom.Model.create("resnet10", sharing="none", image_size=32, width=8, classes=3, seed=4)
         model.export("dense.safetensors", layout="closerlook")
