@@ -4,7 +4,7 @@
 # and PyTorch, is installed from packages.
 set -eu
 cd "$(dirname "$0")/.."
-sh tools/setup.sh ${CI:+python3-torch python3-torchvision python3-pil python3-sklearn python3-numpy python3-cffi libheif-examples}
+sh tools/setup.sh ${CI:+python3-torch python3-torchvision python3-pil python3-sklearn python3-numpy python3-cffi libheif-examples mandoc zsh fish}
 # The packages are for Debian's Python, which need not be the first one in the path.
 cmake --preset check ${CI:+-DADATOM_PYTHON=/usr/bin/python3}
 cmake --build --preset check

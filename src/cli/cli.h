@@ -17,6 +17,9 @@ struct cli {
     char message[1024];                   /* what went wrong in the program; "": the context has the message, if any */
     bool quiet, verbose;
     progress progress;
+    /* Where this is set, cli_parse() hands over the command's options and does nothing else (manuals, completions). */
+    void (*describe)(const arg_spec *spec, void *user);
+    void *describe_user;
 };
 
 /* A command reads its arguments (program and command removed), does its work, and returns the status that main() turns
@@ -43,6 +46,10 @@ adatom_status cmd_round(struct cli *cli, int argc, char **argv);
 adatom_status cmd_export(struct cli *cli, int argc, char **argv);
 adatom_status cmd_features(struct cli *cli, int argc, char **argv);
 adatom_status cmd_inspect(struct cli *cli, int argc, char **argv);
+adatom_status cmd_manual(struct cli *cli, int argc, char **argv);
+adatom_status cmd_completion(struct cli *cli, int argc, char **argv);
+extern const cli_command cli_commands[]; /* ended by a name NULL */
+enum { MOST_COMMANDS = 32 };
 
 /* Evaluates a status; on failure leaves through the function's `done:` label, as AD_TRY does in the library. */
 #define TRY(expression)                                                                                                \
@@ -119,6 +126,9 @@ adatom_status cli_load_features(struct cli *cli, const feature_options *options,
  * asked for; *run is false when the command has nothing more to do. */
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv,
                         bool *run);
+/* Hands the options of a command to `describe`. */
+void cli_describe(struct cli *cli, const cli_command *command, void (*describe)(const arg_spec *spec, void *user),
+                  void *user);
 /* Prints the version, and which kinds of pictures this build reads. */
 void cli_print_version(void);
 /* The cache folder that these options and the environment choose; "": there is none. */

@@ -5,26 +5,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-static const cli_command commands[] = {
-    {"devices", "List the devices that can be used", cmd_devices},
-    {"doctor", "Check every kernel of a device against double precision", cmd_doctor},
-    {"bench", "Measure a device's peaks, kernels and whole adaptation", cmd_bench},
-    {"tune", "Find the fastest kernels for a network on a device", cmd_tune},
-    {"data", "Describe a data set (info) or look for what is wrong with it (verify)", cmd_data},
-    {"pretrain", "Train a network on base classes", cmd_pretrain},
-    {"metatrain", "Train a network on episodes of base classes", cmd_metatrain},
-    {"episodes", "Adapt a model to few-shot episodes and report the accuracy", cmd_episodes},
-    {"reproduce", "Run a recipe and say whether its result holds", cmd_reproduce},
-    {"adapt", "Adapt a model to a folder of pictures of new classes", cmd_adapt},
-    {"classify", "Tell the classes of pictures under an adapter", cmd_classify},
-    {"features", "Write a model's features of pictures to a file", cmd_features},
-    {"import", "Make a model of a network trained elsewhere", cmd_import},
-    {"decompose", "Turn a model's kernels into coefficients and atoms", cmd_decompose},
-    {"round", "Keep a model's numbers in half precision: a smaller file", cmd_round},
-    {"export", "Write a model's weights for another program", cmd_export},
-    {"inspect", "Show a model's layers, parameters and cost", cmd_inspect},
-};
-
 /* The signal handler, which takes no user data, reaches the context and the commands through these two variables. */
 static adatom_context *volatile interruptible;
 static volatile sig_atomic_t stopped;
@@ -62,7 +42,7 @@ static void on_log(void *user, adatom_log_level level, const char *text) {
 static void usage(FILE *out) {
     fprintf(out, "usage: adatom COMMAND [options]\n\nFew-shot adaptation of decomposed convolutional networks on "
                  "Vulkan devices and CPUs.\n\n");
-    for (size_t i = 0; i < COUNT(commands); i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    for (const cli_command *c = cli_commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->summary);
     fprintf(out, "\n'adatom COMMAND --help' lists a command's options.\n");
 }
 
@@ -72,8 +52,9 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
         usage(stderr);
         return cli_fail(cli, ADATOM_USAGE, "a command is missing");
     }
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(word, commands[i].name) == 0) return commands[i].run(cli, argc - 2, argv + 2);
+    size_t count = 0;
+    for (const cli_command *c = cli_commands; c->name; c++, count++)
+        if (strcmp(word, c->name) == 0) return c->run(cli, argc - 2, argv + 2);
     if (word[0] == '-' || strcmp(word, "help") == 0) {
         common_options common = {0};
         arg_group groups[] = {common_group(&common)};
@@ -89,7 +70,7 @@ static adatom_status dispatch(struct cli *cli, int argc, char **argv) {
         case ARGS_RUN: return cli_fail(cli, ADATOM_USAGE, "a command is missing; 'adatom --help' lists them");
         }
     }
-    const char *close = args_nearest(word, &commands[0].name, COUNT(commands), sizeof commands[0]);
+    const char *close = args_nearest(word, &cli_commands[0].name, count, sizeof cli_commands[0]);
     if (close) return cli_fail(cli, ADATOM_USAGE, "unknown command '%s'; did you mean '%s'?", word, close);
     return cli_fail(cli, ADATOM_USAGE, "unknown command '%s'; 'adatom --help' lists the commands", word);
 }

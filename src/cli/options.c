@@ -254,6 +254,10 @@ static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
 adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_options *common, int argc, char **argv,
                         bool *run) {
     *run = false;
+    if (cli->describe) {
+        cli->describe(spec, cli->describe_user);
+        return ADATOM_OK;
+    }
     switch (args_parse(spec, argc, argv, cli->message, sizeof cli->message)) {
     case ARGS_ERROR: return cli_fail(cli, ADATOM_USAGE, "%s", cli->message);
     case ARGS_HELP: args_help(spec, stdout); return ADATOM_OK;
@@ -267,6 +271,14 @@ adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_opti
     const adatom_status status = check_outputs(cli, spec);
     *run = status == ADATOM_OK;
     return status;
+}
+
+void cli_describe(struct cli *cli, const cli_command *command, void (*describe)(const arg_spec *spec, void *user),
+                  void *user) {
+    cli->describe = describe;
+    cli->describe_user = user;
+    command->run(cli, 0, NULL);
+    cli->describe = NULL;
 }
 
 void cli_cache_dir(const device_options *options, char *out, size_t capacity) {

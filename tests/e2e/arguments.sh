@@ -34,7 +34,7 @@ expect 2 "unknown value 'verfiy'; did you mean 'verify'\?" "$ADATOM" data verfiy
 expect 0 'usage: adatom import' "$ADATOM" import --help
 tr '\n' ' ' <out | tr -s ' ' | grep -q 'conv4, conv6, .*convnext_base (default auto)' || complain "import --help does not name every network"
 expect 2 "possible values: auto, .*, convnext_base" "$ADATOM" import x -o y --arch zzzzzzzzzzzz
-for command in devices doctor data pretrain metatrain episodes features import decompose round export inspect; do
+for command in devices doctor data pretrain metatrain episodes features import decompose round export inspect manual completion; do
     expect 0 "usage: adatom $command" "$ADATOM" "$command" --help
     for option in help quiet version; do grep -q -e "--.*$option" out || complain "$command --help does not name --$option"; done
     [ ! -s err ] || complain "$command --help prints on stderr"

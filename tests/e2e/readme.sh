@@ -8,7 +8,7 @@ expect 0 '^centroid: ' ./example "$FIXTURE/model.safetensors" builtin:shapes/nov
 ./example nothing.safetensors builtin:shapes/novel 2>err
 same $? 4 "exit code without a model"
 grep -q 'nothing.safetensors' err || complain "no message without a model"
-for command in devices doctor bench tune data pretrain metatrain episodes reproduce adapt classify features import decompose round export inspect; do
+for command in devices doctor bench tune data pretrain metatrain episodes reproduce adapt classify features import decompose round export inspect manual completion; do
     "$ADATOM" $command --help
 done >help
 grep -oE -e '--[a-z][a-z-]+' "$SOURCE/README.md" | sort -u | grep -vxE -e '--(preset|build|install|prefix|cflags|libs)' |
