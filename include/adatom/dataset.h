@@ -51,6 +51,9 @@ typedef struct adatom_dataset_params {
      * both valid during the call, and opens the others. NULL: the first such picture is a failure. */
     void (*unreadable)(void *user, const char *picture, const char *sentence);
     adatom_interpolation interpolation; /* how pictures are scaled; default: fast-bilinear */
+    /* Data with folders like train/ and test/ inside that hold the same classes are BAD_DATA if no split is chosen;
+     * false: those classes are taken as different ones, with a warning in the log. */
+    bool refuse_splits;
 } adatom_dataset_params;
 
 typedef struct adatom_dataset_info {

@@ -250,7 +250,7 @@ def adapt(images: Pictures, labels: Optional[Sequence[Any]] = None, *, model: Un
             raise errors.UsageError("labels belong to arrays; the folders of files are their classes")
         info = network.info if network else None
         form = dict(image_size=info.image_size, resize=info.resize, interpolation=info.interpolation) if info else {}
-        data = Dataset.open(images, **form)
+        data = Dataset.open(images, refuse_empty=True, refuse_splits=True, **form)
     elif isinstance(images, Dataset) or labels is not None:
         data = pictures_of(images, network, labels)
     else:

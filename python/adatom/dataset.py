@@ -41,16 +41,19 @@ class Dataset(Handle):
     @classmethod
     def open(cls, spec: Union[str, os.PathLike], *, image_size: int = 84, resize: int = 0, split: Optional[str] = None,
              csv: Union[str, os.PathLike, None] = None, interpolation: str = "default", background: Optional[str] = None,
-             allow_truncated: bool = False, per_class: int = 0, seed: int = 0, threads: int = 0, cache: bool = True,
+             allow_truncated: bool = False, refuse_empty: bool = False, refuse_splits: bool = False, per_class: int = 0,
+             seed: int = 0, threads: int = 0, cache: bool = True,
              progress: Optional[ProgressCallback] = None) -> "Dataset":
         """Opens a folder with a folder per class, an archive of one, a ``filename,label`` CSV list, or "builtin:shapes".
 
         Pictures are scaled so that their shorter side has ``resize`` pixels (0: image_size), and image_size x image_size are cropped
-        from the centre. ``split``: a part of the data, e.g. "train". ``cache``: whether decoded pictures are kept in the user's cache
+        from the centre. ``split``: a part of the data, e.g. "train". ``refuse_empty``, ``refuse_splits``: whether folders
+        without pictures, and splits inside when none is chosen, are errors. ``cache``: whether decoded pictures are kept in the user's cache
         folder.
         """
         params = Struct("adatom_dataset_params", image_size=image_size, resize=resize, split=split, csv=csv, interpolation=interpolation,
-                        background=background, allow_truncated=allow_truncated, builtin_per_class=per_class, seed=seed, threads=threads,
+                        background=background, allow_truncated=allow_truncated, refuse_empty=refuse_empty, refuse_splits=refuse_splits,
+                        builtin_per_class=per_class, seed=seed, threads=threads,
                         cache_dir=cache_folder() if cache else None, progress=on_progress)
         return cls(cls.made("adatom_dataset_open", session.context, os.fsencode(spec), params.pointer, progress=progress))
 

@@ -100,6 +100,7 @@ static adatom_status open_pictures(struct cli *cli, const adapt_options *o, cons
     cli_cache_dir(device, cache, sizeof cache);
     adatom_dataset_params params = cli_dataset_params(cli, &data, device->threads, cache, cli_picture_form(&m));
     params.refuse_empty = true;
+    params.refuse_splits = true;
     params.cache_bytes = device->cache_bytes;
     return adatom_dataset_open(cli->ctx, o->images, &params, out);
 }

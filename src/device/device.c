@@ -1,6 +1,7 @@
 /* Choosing and opening a device. */
 #include "device/device.h"
 #include "cpu/cpu.h"
+#include "device/unseen.h"
 #include "vk/vk.h"
 
 #include <stdio.h>
@@ -213,6 +214,16 @@ static adatom_status open_cpu(adatom_device *device, const adatom_device_params 
     return ADATOM_OK;
 }
 
+/* Where Vulkan lists no GPU: whether there is one all the same, and what it lacks. */
+static void add_unseen(adatom_device *device, const adatom_device_info *infos, int count) {
+    char unseen[256];
+    for (int i = 0; i < count; i++)
+        if (is_vulkan(&infos[i]) && rank(&infos[i]) > 0) return;
+    ad_unseen_gpu("", ad_vk_loader(), unseen, sizeof unseen);
+    size_t used = strlen(device->reason);
+    if (unseen[0]) append(device->reason, sizeof device->reason, &used, "; %s", unseen);
+}
+
 /* Opens what `select` means in the list; with "auto" a device that cannot be opened is no longer usable, and the next
  * one is tried. */
 static adatom_status open_listed(adatom_device *device, const adatom_device_params *params, adatom_device_info *infos,
@@ -228,6 +239,7 @@ static adatom_status open_listed(adatom_device *device, const adatom_device_para
         if (status == ADATOM_OK) {
             device->engine->api->describe(device->engine, &device->info);
             device->info.index = index;
+            if (is_automatic(params->select) && !is_vulkan(chosen)) add_unseen(device, infos, count);
             return ADATOM_OK;
         }
         if (!is_automatic(params->select) || !is_vulkan(chosen) || params->validate || status == ADATOM_INTERRUPTED)

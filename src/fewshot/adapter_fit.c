@@ -10,7 +10,9 @@ static adatom_status read_classes(ad_adapter_fit *f) {
     if (ad_run_model_unlabelled(f->dataset))
         return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has no classes; an adapter needs two or more", f->info.name);
     if (f->info.classes < 2)
-        return ad_fail(f->ctx, ADATOM_BAD_DATA, "'%s' has only one class; a classifier needs two or more",
+        return ad_fail(f->ctx, ADATOM_BAD_DATA,
+                       "'%s' has only one class; a classifier needs two or more: add a folder with pictures of what "
+                       "they are to be told from",
                        f->info.name);
     adatom_status status = ADATOM_OK;
     ad_alike *alike = NULL;

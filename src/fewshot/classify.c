@@ -130,7 +130,9 @@ done:
 static adatom_status own_classifier(const adatom_model *model, adatom_adapter **out) {
     const ad_network *net = &model->net;
     if (net->way < 1)
-        return ad_fail(model->ctx, ADATOM_USAGE, "the model has no classifier of its own: an adapter is needed");
+        return ad_fail(model->ctx, ADATOM_USAGE,
+                       "the model has no classifier of its own: make an adapter from pictures of your classes ('adatom "
+                       "adapt'), and classify with that (--adapter)");
     adatom_status status = ad_adapter_create(model->ctx, net->way, net->features, false, 1.0f, out);
     if (status != ADATOM_OK) return status;
     memcpy((*out)->head, model->values + net->params[net->head].offset, net->params[net->head].logical * sizeof(float));

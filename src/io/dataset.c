@@ -350,7 +350,7 @@ static adatom_status open_pictures(adatom_context *ctx, const char *spec, const 
     ad_source source = {0};
     ad_csv csv = {0};
     ad_selection selection = {0};
-    ad_problems problems = {.ctx = ctx};
+    ad_problems problems = {.ctx = ctx, .refuse_splits = params->refuse_splits};
     adatom_status status = ADATOM_OK;
     AD_TRY(ad_dataset_source(ctx, spec, params, &source, &csv));
     if (params->cache_dir) AD_TRY(ad_seen_load(&source, params->cache_dir));

@@ -23,7 +23,7 @@
  * first problem becomes the context's message and ADATOM_BAD_DATA. */
 typedef struct ad_problems {
     adatom_context *ctx;
-    bool go_on;
+    bool go_on, refuse_splits; /* refuse_splits: as in adatom_dataset_params */
     void (*report)(void *user, const char *sentence);
     void *user;
     size_t count;

@@ -351,9 +351,11 @@ static adatom_status choose(ad_source *source, const char *split, const ad_csv *
         AD_TRY(ad_tell_passed(source, AD_PASSED_BESIDE, AD_PASSED_BESIDE, problems));
         if (out->pictures[0].label_length == 0 && bare) goto done;
         if (out->pictures[0].label_length == 0)
-            AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA,
-                           "the pictures in '%s' have no classes: a folder for each class or a CSV list is needed",
-                           source->root));
+            AD_TRY(ad_fail(
+                ctx, ADATOM_BAD_DATA,
+                "the pictures in '%s' have no classes: put those of each class into a folder of their own in it "
+                "('%s/oak', '%s/birch'), or give a CSV list with the columns filename and label",
+                source->root, source->root, source->root));
     }
     if (out->count == 0)
         AD_TRY(ad_fail(ctx, ADATOM_BAD_DATA, "'%s' lists none of the pictures in '%s'", csv->name, source->root));

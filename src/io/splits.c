@@ -134,15 +134,17 @@ adatom_status ad_tell_splits(const ad_source *source, const ad_selection *s, ad_
     const char *name = one->name + one->part;
     if (same) {
         snprintf(text, sizeof text,
-                 "'%s' has %zu splits inside: '%s' and '%s' are taken as different classes; choose a split (such as "
-                 "--split %.*s)",
-                 source->root, part_count, same[-1].name, same->name, length, name);
+                 "'%s' has %zu splits inside: '%s' and '%s' %s different classes; choose a split (such as --split "
+                 "%.*s), or name the folder of one ('%s/%.*s')",
+                 source->root, part_count, same[-1].name, same->name,
+                 problems->refuse_splits ? "would be" : "are taken as", length, name, source->root,
+                 (int)one->part + length, one->name);
     } else {
         snprintf(text, sizeof text,
                  "'%s' has %zu splits inside, and the classes of all are taken; choose a split (such as --split %.*s)",
                  source->root, part_count, length, name);
     }
-    if (same && problems->go_on)
+    if (same && (problems->go_on || problems->refuse_splits))
         status = ad_problem(problems, "%s", text);
     else
         ad_log(source->ctx, ADATOM_LOG_WARNING, "%s", text);

@@ -7,6 +7,8 @@
 /* Vulkan devices in enumeration order (index 0..count-1). No loader or driver: count 0, OK.
  * info.usable and info.reason say which can be opened. */
 adatom_status ad_vk_list(adatom_context *ctx, adatom_device_info *infos, size_t capacity, size_t *count);
+/* Whether there is a Vulkan loader, once devices were listed. */
+bool ad_vk_loader(void);
 /* Opens a device of that list: by its UUID, which the order of the next listing does not change. */
 adatom_status ad_vk_engine_open(adatom_context *ctx, const adatom_device_params *params,
                                 const adatom_device_info *which, ad_engine **out);

@@ -1,5 +1,6 @@
 /* The Vulkan loader, the instance, and the validation layer's messages. */
 #include "vk/core/instance.h"
+#include "vk/vk.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -54,6 +55,13 @@ static adatom_status fetch_functions(vk_instance *instance) {
     AD_VK_INSTANCE_FUNCTIONS(CHECK)
 #undef CHECK
     return ADATOM_OK;
+}
+
+bool ad_vk_loader(void) {
+    pthread_mutex_lock(&volk_lock);
+    const bool found = volkGetInstanceVersion() != 0;
+    pthread_mutex_unlock(&volk_lock);
+    return found;
 }
 
 adatom_status ad_vk_instance_init(adatom_context *ctx, bool validate, vk_instance *out) {
