@@ -105,6 +105,68 @@ def check(arch, *variant, seed=1):
             tell("%s, %s, %s" % (what, options[0][2:], name), theirs, ours)
 
 
+def metadata(path):
+    """What the graph says on preparing pictures is what inspect says of the model."""
+    told = json.loads(adatom("inspect", "model", "-o", "json"))["model"]
+    said = session(path).get_modelmeta().custom_metadata_map
+    wanted = {"image_size": told["image_size"], "resize": told["resize"], "mean": told["preprocessing"]["mean"],
+              "std": told["preprocessing"]["std"], "classes": ["0", "1", "2", "3", "4"]}
+    for key, value in wanted.items():
+        same = json.loads(said[key]) == value if key == "classes" else np.array_equal(np.float32(json.loads(said[key])), np.float32(value))
+        if not same:
+            failures.append(key)
+            print("metadata: FAILED, %s: %s is not %s" % (key, said[key], value))
+    for key, value in (("interpolation", told["preprocessing"]["interpolation"]), ("model_hash", told["hash"]), ("mirror", "false")):
+        if said[key] != value:
+            failures.append(key)
+            print("metadata: FAILED, %s: %s is not %s" % (key, said[key], value))
+
+
+def check_adapter(what, *method):
+    """The graph of a model with an adapter merged gives the probabilities of classify, by the adapter's classes."""
+    model = ("--model", "residual", "--device", "cpu", "--no-cache")
+    adatom("adapt", *model, "--images", "support", "--estimate", "none", "--output", "adapter", "--steps", "5", *method)
+    rows = json.loads(adatom("classify", "query", *model, "--adapter", "adapter", "--top", "2", "-o", "json"))["predictions"]
+    wanted, pixels = np.zeros((len(rows) // 2, 2)), draw(SIZE, 6, seed=7)
+    for row in rows:
+        wanted[int(os.path.basename(row["picture"])[0]), row["class_index"]] = row["probability"]
+    if not (wanted[:, 0].max() - wanted[:, 0].min() > 0.02):
+        sys.exit("%s: all pictures have the same answer, %s" % (what, wanted[:, 0]))
+    for options, batch in (((), 3), (("--no-fold-norms",), 1)):
+        logits = graph("residual", pixels, "--adapter", "adapter", *options, batch=batch)[1].astype(np.float64)
+        tell("%s%s" % (what, ", " + options[0][2:] if options else ""),
+             logits - np.log(np.exp(logits).sum(1, keepdims=True)), np.log(wanted))
+    return onnxruntime.InferenceSession("graph.onnx", providers=["CPUExecutionProvider"]).get_modelmeta().custom_metadata_map
+
+
+def check_adapters():
+    draw(SIZE).tofile("statistics")
+    run(RANDOM_MODEL, "model", "statistics", str(CLASSES), "3", "resnet10", str(SIZE), "none", "16")
+    adatom("export", "model", "-o", "graph.onnx")
+    metadata("graph.onnx")
+    adatom("decompose", "model", "--mode", "residual", "--atoms", "6", "-o", "residual")
+    for folder, seed in (("support", 6), ("query", 7)):
+        for i, picture in enumerate(draw(SIZE, 6, seed)):
+            place = os.path.join(folder, ("orchid", "rose")[i % 2]) if folder == "support" else folder
+            os.makedirs(place, exist_ok=True)
+            with open(os.path.join(place, "%d.ppm" % i), "wb") as file:
+                file.write(b"P6 %d %d 255\n" % (SIZE, SIZE) + picture.tobytes())
+    atoms = ("--adapt", "atoms", "--lr-atoms", "0.001")
+    said = check_adapter("atoms, cosine head", *atoms, "--head", "cosine")
+    if json.loads(said["classes"]) != ["orchid", "rose"]:
+        failures.append("classes")
+        print("metadata: FAILED, classes: %s" % said["classes"])
+    check_adapter("atoms, linear head", *atoms, "--head", "linear")
+    said = check_adapter("atoms, cosine head, mirror images", *atoms, "--head", "cosine", "--mirror")
+    if said["mirror"] != "true":
+        failures.append("mirror")
+        print("metadata: FAILED, mirror: %s" % said["mirror"])
+    check_adapter("centroid of cosines, own statistics", "--adapt", "centroid", "--distance", "cosine", "--bn", "support")
+    check_adapter("lora, linear head, mirror images", "--adapt", "lora", "--head", "linear", "--mirror")
+    for head in ("cosine", "linear"):
+        check_adapter("tsa, %s head" % head, "--adapt", "tsa", "--head", head)
+
+
 def main():
     archs = run(RANDOM_MODEL).split()
     named = sys.argv[1:]
@@ -115,6 +177,7 @@ def main():
         if not named or named == ["all"]:
             for variant in VARIANTS:
                 check(*variant)
+            check_adapters()
         os.chdir("/")
     sys.exit(bool(failures))
 
