@@ -39,18 +39,18 @@ static adatom_status check(struct cli *cli, const export_options *o) {
     return ADATOM_OK;
 }
 
-/* The map of the features before a cosine classifier (method tsa), which the length is taken behind. *out NULL: the
- * adapter has none; free() it. */
+/* The map of the features behind which a cosine classifier takes their length; only tsa has one. *out NULL: the adapter
+ * has none; free() it. */
 static adatom_status read_alignment(struct cli *cli, const adatom_adapter *adapter, const adatom_model *model,
                                     const adatom_adapter_info *info, float **out) {
     adatom_status status = ADATOM_OK;
     *out = NULL;
-    for (int i = 0; i < info->tensors; i++) {
+    for (int i = 0; i < info->tensors && strcmp(info->method, "tsa") == 0; i++) {
         adatom_adapter_tensor tensor = ADATOM_INIT(adatom_adapter_tensor);
         TRY(adatom_adapter_get_tensor(adapter, model, i, &tensor));
         if (strcmp(tensor.name, "head.alignment") != 0) continue;
         if (!(*out = malloc(tensor.elements * sizeof **out)))
-            return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the alignment of the features");
+            TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the alignment of the features"));
         TRY(adatom_adapter_read_tensor(adapter, model, i, NULL, *out, tensor.elements));
     }
 done:

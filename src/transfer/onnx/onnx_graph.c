@@ -48,10 +48,11 @@ static const char *join(char out[NAME], const char *name, const char *suffix) {
     return out;
 }
 
-/* One factor or shift a channel, [1][count][1][1], or [count] for operators that know what channels are. */
+/* One factor or shift a channel: [channels], or [channels][1][1] (spread) for operators that do not know which
+ * dimension channels are. */
 static const char *put_channels(graph *g, char out[NAME], const ad_node *node, const char *suffix, bool spread,
                                 const float *values) {
-    const int64_t shape[] = {node->filters, 1, 1}; /* the batch's dimension comes by broadcasting */
+    const int64_t shape[] = {node->filters, 1, 1};
     ad_onnx_put_floats(g->tensors, join(out, node->name, suffix), spread ? 3 : 1, shape, values);
     return out;
 }

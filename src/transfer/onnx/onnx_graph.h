@@ -14,7 +14,7 @@
 /* Bytes that nodes and tensors take at most. */
 uint64_t ad_onnx_graph_bytes(const adatom_model *model, const adatom_onnx_params *params);
 /* From AD_ONNX_PIXELS [N][3][size][size] to AD_ONNX_FEATURES [N][features] and, where the model has a classifier,
- * AD_ONNX_LOGITS [N][way]. The tensors are rooms for fields of a GraphProto, behind what is in them already. */
+ * AD_ONNX_LOGITS [N][way]. Appends the fields of a GraphProto for nodes and for constant tensors. */
 adatom_status ad_onnx_graph(const adatom_model *model, const adatom_onnx_params *params, ad_protobuf *nodes,
                             ad_protobuf *tensors);
 #endif
