@@ -5,7 +5,8 @@
 #   fuzz         N minutes (10) of each fuzz target, two at a time, with what processor time the other parts leave
 #   swiftshader  the kernel check and episodes on another software driver, SwiftShader, of Debian's chromium-common
 #   faults       1000 failing allocations and 1000 failing file calls of each kind in each command
-#   backbones    every network of torchvision and timm against PyTorch, on both engines, with residual atoms and back
+#   backbones    every network of torchvision and timm against PyTorch, on both engines, with residual atoms and back; and every
+#                network as a graph against onnxruntime, where PyPI has it
 #   wheel        Python's wheel, installed into a bare virtual environment and tested there
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
 # Ends with a line for each part; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target
@@ -21,7 +22,7 @@ while [ $# -gt 0 ]; do
         ;;
     address | thread | fuzz | swiftshader | faults | backbones | wheel | limits) parts="$parts $1" ;;
     *)
-        sed -n '2,12s/^# \{0,1\}//p' "$0"
+        sed -n '2,14s/^# \{0,1\}//p' "$0"
         [ "$1" = --help ] && exit 0
         exit 2
         ;;
@@ -196,7 +197,14 @@ backbones() {
             "$out/timm/bin/python" -B "tests/e2e/test_$test.py" $([ $test = preparation ] || echo all) >"$out/backbones.$test" 2>&1 || status=1
         cat "$out/backbones.$test"
     done
-    said "$(grep -c '[0-9]e-[0-9][0-9]$' "$out/backbones.backbones") comparisons, $(grep -c FAILED "$out/backbones.backbones") failed;" \
+    graphs="no graphs, onnxruntime could not be had (pip install onnxruntime)"
+    if onnx=$(sh tools/onnx_python.sh "$out/onnx"); then
+        env ADATOM="$root/build-check/adatom" RUN_MODEL="$root/build-check/tests/e2e/run_model" \
+            RANDOM_MODEL="$root/build-check/tests/e2e/random_model" "$onnx" -B tests/e2e/test_onnx.py all >"$out/backbones.onnx" 2>&1 || status=1
+        cat "$out/backbones.onnx"
+        graphs="$(grep -c '[0-9]e-[0-9][0-9]$' "$out/backbones.onnx") of graphs, $(grep -c FAILED "$out/backbones.onnx") failed"
+    fi
+    said "$(grep -c '[0-9]e-[0-9][0-9]$' "$out/backbones.backbones") comparisons, $(grep -c FAILED "$out/backbones.backbones") failed; $graphs;" \
         "preprocessing: $(sed -n 's/^\([0-9]* compared\).*/\1/p' "$out/backbones.preparation")"
     return $status
 }

@@ -120,7 +120,8 @@ for device in ${*:-cpu}; do
     note decompose d-layer.safetensors d-net.safetensors d-group.safetensors d-residual.safetensors
     run export -q dense.safetensors -o dense-out.safetensors
     run import -q dense-out.safetensors --arch conv4 --size 32 -o back.safetensors
-    note transfer dense-out.safetensors back.safetensors
+    for graph in conv4 dense resnet12; do run export -q $graph.safetensors -o $graph.onnx; done
+    note transfer dense-out.safetensors back.safetensors conv4.onnx dense.onnx resnet12.onnx
     run data info train --size 32 -o json --output-file data.json
     note data data.json
     if [ -e "$models/conv4-net8.safetensors" ]; then

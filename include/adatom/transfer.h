@@ -104,6 +104,32 @@ typedef struct adatom_export_params {
 ADATOM_API adatom_status adatom_model_export(const adatom_model *model, const char *path,
                                              const adatom_export_params *params);
 
+typedef struct adatom_onnx_params {
+    size_t size;
+    /* Batch norms, and factors of channels, stay nodes of their own. false: they become part of the convolutions before
+     * them, which gives the same but for rounding. */
+    bool keep_norms;
+    /* The classifier reads features divided by their length. Of a model from adatom_adapter_merge() these two are those
+     * of adatom_adapter_info, so that the logits are the adapter's. USAGE: cosine, and the model has no classifier. */
+    bool cosine;
+    bool mirror; /* features are means over a picture and its mirror image; takes twice the time */
+    /* With cosine: what the features are multiplied by before their length is taken, [features][features], row by row;
+     * the `after` of an adapter's tensor head.alignment (method tsa). NULL: nothing. USAGE: without cosine. */
+    const float *alignment;
+} adatom_onnx_params;
+
+/* Writes the network as a graph for onnxruntime and other programs: a file of ONNX [onnx.ai], IR version 8, of
+ * operators of the standard domain in version 17, with composed kernels. All values are float32, N is free.
+ *   input:   pixels [N][3][image_size][image_size], RGB from 0 to 1, as after scaling and cropping; the graph subtracts
+ *            the mean and divides by std.
+ *   outputs: features [N][features]; before it, if the model has a classifier, logits [N][classes].
+ *   metadata: image_size, resize, interpolation, mean, std (adatom_model_info; the latter two as JSON), mirror, arch,
+ *            model_hash, adatom_version, pixels, and, if the model's notes name them, classes, a JSON array.
+ * Written as by adatom_write_file(). USAGE: the file would have 2 GiB or more, the most that the format can hold.
+ * params may be NULL. */
+ADATOM_API adatom_status adatom_model_export_onnx(const adatom_model *model, const char *path,
+                                                  const adatom_onnx_params *params);
+
 typedef struct adatom_decompose_params {
     size_t size;
     adatom_sharing sharing; /* default: layer; USAGE: none */

@@ -22,6 +22,7 @@ refused "$ADATOM" round none --output
 refused "$ADATOM" round none --output m --output-file
 refused "$ADATOM" import none --output
 refused "$ADATOM" export none --output
+expect 1 "cannot create 'no/folder.onnx'" "$ADATOM" export none --output no/folder.onnx
 refused "$ADATOM" classify none --model none --adapter none --output-file
 refused "$ADATOM" bench --compare none --output-file
 refused "$ADATOM" reproduce none --data none --output-file

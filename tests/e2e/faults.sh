@@ -10,7 +10,8 @@ cp "$FIXTURE/model.safetensors" m.safetensors
 pictures data 2 2
 "$ADATOM" export m.safetensors -o dense.safetensors >/dev/null 2>&1 || complain "export"
 
-# sweep NAME FIELD OUTPUT COMMAND...: FIELD must be in the JSON of a successful run (-: its file must be a model);
+# sweep NAME FIELD OUTPUT COMMAND...: FIELD must be in the JSON of a successful run (-: its file must be a model;
+# =: the file that a run without a fault writes);
 # OUTPUT (or -) is what it writes besides.
 sweep() {
     name=$1 field=$2 output=$3 failed=0 good=0
@@ -18,6 +19,7 @@ sweep() {
     rm -rf "$output"
     FM_COUNT=$work/count LD_PRELOAD=$work/failmalloc.so "$@" >out 2>err || complain "$name without a fault: $(tail -n 1 err)"
     count=$(cat count)
+    [ "$field" != = ] || cp "$output" whole
     n=0
     while [ $n -lt "$tries" ]; do
         # Half of the faults are spread over the run, half are among its last allocations, where the result is made.
@@ -31,6 +33,8 @@ sweep() {
             good=$((good + 1))
             if [ "$field" = - ]; then
                 "$ADATOM" inspect "$output" >value 2>&1 || complain "$name, allocation $at: exit 0 and $output cannot be read"
+            elif [ "$field" = = ]; then
+                cmp -s "$output" whole || complain "$name, allocation $at: exit 0 and $output is another file"
             else
                 "$JSONGET" out "$field" >value 2>/dev/null && [ -s value ] || complain "$name, allocation $at: exit 0 without $field"
             fi
@@ -47,6 +51,7 @@ sweep episodes results.0.accuracy.mean - "$ADATOM" episodes --model m.safetensor
     --tasks 2 --steps 2 --adapt centroid,atoms --device cpu --threads 1 --no-cache -o json
 sweep inspect layers.0 - "$ADATOM" inspect m.safetensors -o json
 sweep import - new.safetensors "$ADATOM" import dense.safetensors -o new.safetensors --size 16 --resize 16
+sweep export = graph.onnx "$ADATOM" export m.safetensors -o graph.onnx
 sweep adapt classes.1.class new "$ADATOM" adapt --model m.safetensors --images data --output new --adapt centroid --estimate none \
     --device cpu --threads 1 --no-cache --format json
 sweep features results.0.file F.npy "$ADATOM" features --model m.safetensors data -o F.npy --device cpu --threads 1 --no-cache --format json

@@ -61,7 +61,7 @@ sweep() {
     [ $faults -gt 0 ] || complain "$name: no fault had an effect"
 }
 mkdir old
-for file in p.safetensors d.safetensors i.safetensors e.safetensors F.safetensors report.json; do echo old >old/$file; done
+for file in p.safetensors d.safetensors i.safetensors e.safetensors e.onnx F.safetensors report.json; do echo old >old/$file; done
 small="--image-size 16 --width 8 --epochs 1 --device cpu --no-cache"
 sweep pretrain p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 $small --output p.safetensors
 sweep metatrain p.safetensors "$ADATOM" metatrain --data builtin:shapes/base --per-class 2 $small --way 2 --query 1 --epoch-tasks 8 --output p.safetensors
@@ -69,6 +69,7 @@ sweep decompose d.safetensors "$ADATOM" decompose m.safetensors --mode residual 
 sweep round d.safetensors "$ADATOM" round m.safetensors --output d.safetensors
 sweep export e.safetensors "$ADATOM" export m.safetensors --output e.safetensors
 cp new/e.safetensors dense.safetensors
+sweep export e.onnx "$ADATOM" export m.safetensors --output e.onnx
 sweep import i.safetensors "$ADATOM" import dense.safetensors --output i.safetensors --size 16 --resize 16
 adapt="$ADATOM adapt --model m.safetensors --images data --estimate none --device cpu --no-cache"
 $adapt --output old/adapter --adapt centroid >out 2>err || complain "adapt: $(cat err)"

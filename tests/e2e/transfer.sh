@@ -68,7 +68,19 @@ expect 2 'has sharing layer, not net' $train --from eight.safetensors --sharing 
 expect 2 'has atoms 8, not 9' $train --from eight.safetensors --atoms 9 --output no.safetensors
 expect 4 'nothing.safetensors' $train --from nothing.safetensors --output no.safetensors
 
+# By the ending of its name the output is a graph; tests/e2e/test_onnx.py compares what it computes.
+expect 0 'graph.onnx is written$' "$ADATOM" export "$model" -o graph.onnx
+grep -q 'BatchNormalization' graph.onnx && complain "norms are not folded"
+expect 0 'graph.onnx is written$' "$ADATOM" export "$model" -o graph.onnx --no-fold-norms
+grep -q 'BatchNormalization' graph.onnx || complain "norms are folded"
+grep -q 'hdf5\|__metadata__' graph.onnx && complain "a graph is a file of weights"
+
 # Refusals have one sentence and write nothing.
+expect 2 '--layout is for the names of tensors, which a file of ONNX has no use for' "$ADATOM" export "$model" --layout rfs -o no.onnx
+expect 2 '--map is for the names of tensors, which a file of ONNX has no use for' "$ADATOM" export "$model" --map map.json -o no.onnx
+expect 2 "--no-fold-norms is for files of ONNX, and 'no.safetensors' does not end in .onnx" "$ADATOM" export "$model" --no-fold-norms -o no.safetensors
+expect 4 'nothing.safetensors' "$ADATOM" export nothing.safetensors -o no.onnx
+expect 4 'nowhere' "$ADATOM" export "$model" --adapter nowhere -o no.onnx
 expect 2 '10 atoms are more than the 3 x 3 kernels' "$ADATOM" decompose "$model" --atoms 10 -o no.safetensors
 expect 2 'residual' "$ADATOM" decompose "$model" --mode residul -o no.safetensors
 expect 2 'three numbers' "$ADATOM" import dense.safetensors --mean 1,2 -o no.safetensors
@@ -109,5 +121,5 @@ same "$(get list.json networks.2.weights)/$(get list.json networks.2.preparation
 same "$(get list.json formats.2.name)/$(get list.json wrappers.0)/$(get list.json prefixes.0)" torch.save/state_dict_ema/module. "sources"
 expect 2 '--output FILE is missing' "$ADATOM" import dense.safetensors
 expect 2 'SOURCE is missing' "$ADATOM" import -o no.safetensors
-[ ! -e no.safetensors ] || complain "something was written"
+[ ! -e no.safetensors ] && [ ! -e no.onnx ] || complain "something was written"
 finish
