@@ -130,18 +130,16 @@ static adatom_status forests(page *p, json_t *rows, int best) {
     page_forest(p, "Mean over episodes, with its 95 % interval", "accuracy %", list, count, false);
     json_array_foreach(rows, i, row) {
         if (!json_object_get(row, "difference")) continue;
-        char other[320];
         list[differences] = row_of(rows, row, "difference.mean", "difference.ci95", true);
-        page_result_name(rows, first_of(rows, row), other, sizeof other);
-        const size_t length = report_cut(list[differences].name, 150);
-        snprintf(list[differences].name + length, sizeof list->name - length, " less %.*s", (int)report_cut(other, 140),
-                 other);
         differences++;
     }
     if (differences) {
         fputs("<h3>Paired differences</h3>\n", p->out);
-        page_forest(p, "Mean difference to the first result on the same episodes, with its 95 % interval", "points",
-                    list, differences, true);
+        char caption[128];
+        snprintf(caption, sizeof caption,
+                 "Mean difference to the first result (%s) on the same episodes, with its 95 %% interval",
+                 json_string_value(json_object_get(json_array_get(rows, 0), "method")));
+        page_forest(p, caption, "points", list, differences, true);
     }
     page_note(p,
               "Intervals are Student's over episodes. Episodes share pictures: they speak of the sampler, not of new "

@@ -109,10 +109,8 @@ static void differences(page *p, json_t *rows, json_t *flats, json_t *keys) {
     const char *key;
     json_t *unused, *flat;
     size_t i;
-    fputs(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Settings that differ\"><table>"
-        "<caption>Settings in which the results differ</caption>\n<thead><tr><th scope=\"col\" class=\"t\">result</th>",
-        p->out);
+    html_table(p->out, "", "Settings in which the results differ");
+    fputs("<thead><tr><th scope=\"col\" class=\"t\">result</th>", p->out);
     json_object_foreach(keys, key, unused) {
         fputs("<th scope=\"col\" class=\"t\">", p->out);
         html_name(p->out, key);
