@@ -159,6 +159,17 @@ static adatom_status curves(page *p, const char *axis, json_t *rows) {
     return status;
 }
 
+adatom_status page_best(page *p, const adatom_dataset *dataset, const best_answers *best, const char *name,
+                        bool several) {
+    if (several) {
+        page_section(p, "One result in detail");
+        page_note(p, "What follows, up to the settings, is of the result with the highest accuracy: %s.", name);
+        page_section_end(p);
+    }
+    const adatom_status status = page_classes(p, &best->all);
+    return status == ADATOM_OK ? page_wrong(p, dataset, &best->all) : status;
+}
+
 adatom_status page_episodes(struct cli *cli, const char *path, json_t *document, const char *axis,
                             const adatom_dataset *dataset, const best_answers *best, const page_call *call) {
     page p;
@@ -172,13 +183,7 @@ adatom_status page_episodes(struct cli *cli, const char *path, json_t *document,
     TRY(curves(&p, axis, rows));
     if (best->row >= 0) {
         page_result_name(rows, json_array_get(rows, (size_t)best->row), name, sizeof name);
-        if (json_array_size(rows) > 1) {
-            page_section(&p, "One result in detail");
-            page_note(&p, "What follows, up to the settings, is of the result with the highest accuracy: %s.", name);
-            page_section_end(&p);
-        }
-        TRY(page_classes(&p, &best->all));
-        TRY(page_wrong(&p, dataset, &best->all));
+        TRY(page_best(&p, dataset, best, name, json_array_size(rows) > 1));
     }
     page_settings_of(&p, rows);
 done:

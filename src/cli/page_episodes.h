@@ -20,6 +20,10 @@ typedef struct best_answers {
 adatom_status page_keep_best(struct cli *cli, const adatom_dataset *dataset, const adatom_episodes *list, int first,
                              const adatom_evaluation_info *evaluation, int row, best_answers *best);
 
+/* The classes and wrong pictures of the best result, which is named. several: of more than one. */
+adatom_status page_best(page *p, const adatom_dataset *dataset, const best_answers *best, const char *name,
+                        bool several);
+
 /* axis: what results are drawn against, or NULL. */
 adatom_status page_episodes(struct cli *cli, const char *path, json_t *document, const char *axis,
                             const adatom_dataset *dataset, const best_answers *best, const page_call *call);

@@ -1,0 +1,140 @@
+#include "page_adapt.h"
+#include "html.h"
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static double number(json_t *value, const char *path) {
+    json_t *found = report_get(value, path);
+    return json_is_number(found) ? json_number_value(found) : NAN;
+}
+
+static void lead(page *p, const adatom_adapter *adapter) {
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
+    json_t *d = p->document;
+    if (!adapter) {
+        page_lead(p, "The search was interrupted before an adapter was made.");
+        return;
+    }
+    adatom_adapter_describe(adapter, &a);
+    if (a.tested == 0) {
+        page_lead(p, "An adapter of %d classes by %s; how good it is was not estimated.", a.classes, a.method);
+        return;
+    }
+    const char *note = json_is_true(report_get(d, "config.estimate.early_stop"))
+                           ? " It is optimistic: the number of steps was chosen by the same pictures."
+                       : report_get(d, "choice.chosen") && number(d, "choice.folds") > 0
+                           ? " The choice was made anew without each part of the pictures that was asked about."
+                           : "";
+    page_lead(p,
+              "%s is right on %.1f %% of pictures that it has not seen: %d of %d, by %s; the 95 %% interval is %.1f to "
+              "%.1f %%.%s",
+              a.method, 100 * a.accuracy, a.right, a.tested, a.estimate, 100 * a.low, 100 * a.high, note);
+}
+
+/* The estimate's answers as those of pictures that are asked about once. */
+static adatom_status collect(page *p, const adatom_adapter *adapter, const adatom_dataset *dataset, answers *out) {
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    size_t images = 0;
+    const int32_t *taken = adatom_adapter_answers(adapter, &images);
+    adatom_status status;
+    adatom_dataset_describe(dataset, &d);
+    TRY(answers_begin(p->cli, out, d.classes, false));
+    for (int c = 0; c < d.classes; c++) {
+        size_t first, count;
+        TRY(adatom_dataset_class(dataset, c, &out->names[c], &first, &count));
+        for (size_t i = first; i < first + count && i < images; i++) {
+            if (taken[i] == ADATOM_ANSWER_NOT_ASKED) continue;
+            TRY(answers_add(
+                p->cli, out,
+                (answer){.truth = c, .taken = taken[i] < 0 ? -1 : taken[i], .image = (int32_t)i, .probability = NAN}));
+        }
+    }
+done:
+    return status;
+}
+
+static adatom_status candidates(page *p) {
+    json_t *choice = json_object_get(p->document, "choice"), *all = json_object_get(choice, "candidates"), *row;
+    const char *reason = json_string_value(json_object_get(choice, "reason"));
+    size_t i, count = 0, passed = 0;
+    if (!choice) return ADATOM_OK;
+    page_section(p, "What was tried");
+    if (reason) page_note(p, "There was no choice: %s.", reason);
+    forest_row *rows = calloc(json_array_size(all) + 1, sizeof *rows);
+    if (!rows) return cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path);
+    json_array_foreach(all, i, row) {
+        if (!json_is_true(json_object_get(row, "tried"))) {
+            passed++;
+            continue;
+        }
+        forest_row *r = &rows[count++];
+        const double mean = number(row, "accuracy.mean");
+        json_t *interval = report_get(row, "accuracy.wilson95");
+        *r = (forest_row){.value = mean,
+                          .low = json_number_value(json_array_get(interval, 0)),
+                          .high = json_number_value(json_array_get(interval, 1)),
+                          .strong = json_integer_value(json_object_get(choice, "chosen")) == (json_int_t)i &&
+                                    json_object_get(choice, "chosen")};
+        snprintf(r->name, sizeof r->name, "%s%s", json_string_value(json_object_get(row, "name")),
+                 r->strong ? " (taken)" : "");
+        snprintf(r->text, sizeof r->text, "%.1f", 100 * mean);
+    }
+    if (count) {
+        page_forest(p, "Right, of the pictures that each was asked about, with its 95 % interval", "right %", rows,
+                    count, false);
+        page_note(p, "Of the best of each kind the simplest is taken that is not behind by more than a standard error. "
+                     "The best of many is optimistic; the estimate above knows nothing of this choice.");
+    }
+    free(rows);
+    if (passed) fputs("<h3>Not tried</h3>\n<ul>\n", p->out);
+    json_array_foreach(all, i, row) {
+        if (json_is_true(json_object_get(row, "tried"))) continue;
+        const char *why = json_string_value(json_object_get(row, "why_not"));
+        fputs("<li>", p->out);
+        html_name(p->out, json_string_value(json_object_get(row, "name")));
+        if (why) fputs(": ", p->out);
+        html_text(p->out, why);
+        fputs("</li>\n", p->out);
+    }
+    if (passed) fputs("</ul>\n", p->out);
+    page_section_end(p);
+    return ADATOM_OK;
+}
+
+/* The configuration less what other sections have. */
+static void settings(page *p) {
+    json_t *config = json_copy(json_object_get(p->document, "config"));
+    if (!json_is_object(config)) {
+        json_decref(config);
+        return;
+    }
+    json_object_del(config, "choice");
+    json_object_del(config, "classes");
+    page_section(p, "What decided it");
+    page_settings(p, config);
+    page_section_end(p);
+    json_decref(config);
+}
+
+adatom_status page_adapt(struct cli *cli, const char *path, json_t *document, const adatom_adapter *adapter,
+                         const adatom_model *model, const adatom_dataset *dataset, const page_call *call) {
+    page p;
+    answers all = {0};
+    adatom_status status =
+        page_begin(&p, cli, path, document, "Adapter", json_string_value(report_get(document, "dataset.name")));
+    if (status != ADATOM_OK) return status;
+    lead(&p, adapter);
+    TRY(candidates(&p));
+    if (adapter) {
+        TRY(collect(&p, adapter, dataset, &all));
+        TRY(page_classes(&p, &all));
+        TRY(page_wrong(&p, dataset, &all));
+        TRY(page_moved(&p, adapter, model));
+    }
+    settings(&p);
+done:
+    answers_clear(&all);
+    return page_end(&p, call, status);
+}
