@@ -7,7 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 560, DIAGRAM = 270, LEFT = 52, RIGHT = 14, TOP = 12, BOTTOM = 42, LINE = 14, LEAST_GAP = 22 };
+enum {
+    WIDTH = 560,
+    INLINE = 440,
+    DIAGRAM = 270,
+    LEFT = 52,
+    RIGHT = 14,
+    TOP = 12,
+    BOTTOM = 42,
+    LINE = 14,
+    LEAST_GAP = 22
+};
 
 /* What may be on the axis: a number of a result, its option, and where along the axis it is. */
 static double as_steps(double x) { return log1p(x); } /* 0, the start, has a place */
@@ -132,7 +142,7 @@ static void draw(FILE *out, const plot *p, const point *points, size_t count, in
     svg_legend(out, LEFT, TOP + LINE * (line + 1) - 4, colour, points[0].label);
     if (points[0].level) {
         fprintf(out, "<path stroke='%s' stroke-dasharray='5 3' d='M%d %.1fH%d'/>\n", colour, LEFT,
-                y_at(p, points[0].mean), WIDTH - RIGHT);
+                y_at(p, points[0].mean), (int)p->diagram.right);
         return;
     }
     fprintf(out, "<path fill='%s' fill-opacity='0.13' d='", colour);
@@ -179,13 +189,13 @@ static void draw_all(FILE *out, plot *p, double *xs) {
     }
 }
 
-/* Decides where the diagram is; returns the picture's height. */
-static int lay_out(plot *p) {
+/* Decides where the diagram is in a picture of this width; returns the picture's height. */
+static int lay_out(plot *p, int width) {
     svg_diagram *d = &p->diagram;
     d->y_least -= 1;
     d->y_most += 1;
     d->left = LEFT;
-    d->right = WIDTH - RIGHT;
+    d->right = width - RIGHT;
     d->top = TOP + LINE * count_lines(p);
     d->bottom = d->top + DIAGRAM;
     return (int)d->bottom + BOTTOM;
@@ -204,7 +214,7 @@ adatom_status episodes_plot(struct cli *cli, const char *path, const char *axis,
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "--plot: fewer than two numbers have an accuracy"));
     if (!isfinite(p.diagram.y_most - p.diagram.y_least)) /* intervals of one episode */
         TRY(cli_fail(cli, ADATOM_USAGE, "--plot: one episode has no interval; give more --tasks"));
-    svg_begin(out, WIDTH, lay_out(&p));
+    svg_begin(out, WIDTH, lay_out(&p, WIDTH));
     draw_all(out, &p, xs);
     status = svg_end(cli, path, out, &text, &size);
     out = NULL;
@@ -223,10 +233,10 @@ adatom_status episodes_plot_inline(struct cli *cli, const char *path, const char
     if (!xs) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
     TRY(prepare(cli, path, axis, rows, &p));
     if (!(p.diagram.x_most > p.diagram.x_least) || !isfinite(p.diagram.y_most - p.diagram.y_least)) goto done;
-    const int height = lay_out(&p);
+    const int height = lay_out(&p, INLINE);
     char label[160];
     snprintf(label, sizeof label, "Accuracy against %s, a curve for each setting", p.on->title);
-    svg_begin_inline(out, WIDTH, height, label);
+    svg_begin_inline(out, INLINE, height, label);
     draw_all(out, &p, xs);
     fputs("</svg>\n", out);
 done:

@@ -60,7 +60,10 @@ void html_head(FILE *out, const char *caption, const char *const *columns, unsig
     html_table(out, "", caption);
     fputs("<thead><tr>", out);
     for (size_t c = 0; columns[c]; c++)
-        fprintf(out, "<th scope=\"col\"%s>%s</th>", c == 0 || texts >> c & 1 ? " class=\"t\"" : "", columns[c]);
+        if (!*columns[c])
+            fputs("<td class=\"b\"></td>", out);
+        else
+            fprintf(out, "<th scope=\"col\"%s>%s</th>", c == 0 || texts >> c & 1 ? " class=\"t\"" : "", columns[c]);
     fputs("</tr></thead>\n<tbody>\n", out);
 }
 

@@ -18,7 +18,8 @@ void html_number_cell(FILE *out, const char *format, ...) ADATOM_PRINTF(2, 3);
 /* The beginning of a table that scrolls by itself where the page is narrow. caption: the program's own words; class: of
  * the style sheet, or "". */
 void html_table(FILE *out, const char *class, const char *caption);
-/* The same with a heading: one word or two of the program's own for each column; NULL ends them. The first column holds
+/* The same with a heading: one word or two of the program's own for each column, "" for bars, which narrow pages don't
+ * show; NULL ends them. The first column holds
  * names; texts: bits of others that do, too. */
 void html_head(FILE *out, const char *caption, const char *const *columns, unsigned texts);
 /* The bytes as the value of an attribute: data:image/png;base64,... */

@@ -78,8 +78,14 @@ void page_lead(page *p, const char *format, ...) {
                  json_number_value(report_get(d, "dataset.images")));
     fact(p->out, "Data", text_at(d, "dataset.name"), more);
     more[0] = 0;
-    if (text_at(d, "model.arch")) snprintf(more, sizeof more, ", %.80s", text_at(d, "model.arch"));
-    fact(p->out, "Model", text_at(d, "model.file"), more);
+    const char *file = text_at(d, "model.file"), *arch = text_at(d, "model.arch");
+    if (!file) { /* of an adapter, whose configuration names it */
+        file = text_at(d, "config.base_model_name_or_path");
+        arch = text_at(d, "config.base_model.arch");
+    }
+    if (arch && adatom_printable(arch, NULL, 0) == strlen(arch) && !strpbrk(arch, "<>&\"'"))
+        snprintf(more, sizeof more, ", %.80s", arch);
+    fact(p->out, "Model", file, more);
     fact(p->out, "Device", text_at(d, "device.name"), "");
     fact(p->out, "When", text_at(d, "test_time"), "");
     fputs("</ul>\n</header>\n<main>\n", p->out);
@@ -104,8 +110,9 @@ void page_note(page *p, const char *format, ...) {
 static void part(page *p, const char *title, const char *name) {
     json_t *value = json_object_get(p->document, name);
     if (!json_is_object(value)) return;
-    fprintf(p->out, "<h3>%s</h3>\n", title);
+    fprintf(p->out, "<div><h3>%s</h3>\n", title);
     page_settings(p, value);
+    fputs("</div>\n", p->out);
 }
 
 static void command(page *p, const page_call *call) {
@@ -136,10 +143,12 @@ adatom_status page_end(page *p, const page_call *call, adatom_status status) {
     }
     if (status == ADATOM_OK) {
         page_section(p, "What it was found with");
+        fputs("<div class=\"columns\">\n", p->out);
         part(p, "Data", "dataset");
         part(p, "Model", "model");
         part(p, "Device", "device");
         part(p, "Host", "host");
+        fputs("</div>\n", p->out);
         page_section_end(p);
         command(p, call);
         fputs("</main>\n<footer>adatom ", p->out);

@@ -55,50 +55,77 @@ done:
     return status;
 }
 
-static adatom_status candidates(page *p) {
-    json_t *choice = json_object_get(p->document, "choice"), *all = json_object_get(choice, "candidates"), *row;
-    const char *reason = json_string_value(json_object_get(choice, "reason"));
-    size_t i, count = 0, passed = 0;
-    if (!choice) return ADATOM_OK;
-    page_section(p, "What was tried");
-    if (reason) page_note(p, "There was no choice: %s.", reason);
-    forest_row *rows = calloc(json_array_size(all) + 1, sizeof *rows);
-    if (!rows) return cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path);
-    json_array_foreach(all, i, row) {
-        if (!json_is_true(json_object_get(row, "tried"))) {
-            passed++;
-            continue;
-        }
-        forest_row *r = &rows[count++];
-        const double mean = number(row, "accuracy.mean");
-        json_t *interval = report_get(row, "accuracy.wilson95");
-        *r = (forest_row){.value = mean,
-                          .low = json_number_value(json_array_get(interval, 0)),
-                          .high = json_number_value(json_array_get(interval, 1)),
-                          .strong = json_integer_value(json_object_get(choice, "chosen")) == (json_int_t)i &&
-                                    json_object_get(choice, "chosen")};
-        snprintf(r->name, sizeof r->name, "%s%s", json_string_value(json_object_get(row, "name")),
-                 r->strong ? " (taken)" : "");
-        snprintf(r->text, sizeof r->text, "%.1f", 100 * mean);
+static void fill_row(json_t *choice, json_t *all, size_t i, forest_row *r) {
+    json_t *row = json_array_get(all, i), *interval = report_get(row, "accuracy.wilson95"),
+           *chosen = json_object_get(choice, "chosen");
+    const double mean = number(row, "accuracy.mean");
+    *r = (forest_row){.value = mean,
+                      .low = json_number_value(json_array_get(interval, 0)),
+                      .high = json_number_value(json_array_get(interval, 1)),
+                      .strong = chosen && json_integer_value(chosen) == (json_int_t)i};
+    snprintf(r->name, sizeof r->name, "%s%s", json_string_value(json_object_get(row, "name")),
+             r->strong ? " (taken)" : "");
+    snprintf(r->text, sizeof r->text, "%.1f", 100 * mean);
+}
+
+/* Whether a candidate stands for its kind: the one that was taken, else the best that was tried. */
+static bool stands_for_kind(json_t *choice, json_t *all, size_t i) {
+    json_t *row = json_array_get(all, i), *other, *chosen = json_object_get(choice, "chosen");
+    size_t k;
+    json_array_foreach(all, k, other) {
+        if (k == i || !json_equal(json_object_get(other, "adapt"), json_object_get(row, "adapt"))) continue;
+        if (chosen && json_integer_value(chosen) == (json_int_t)i) return true;
+        if (chosen && json_integer_value(chosen) == (json_int_t)k) return false;
+        const double mine = number(row, "accuracy.mean"), others = number(other, "accuracy.mean");
+        if (others > mine || (others == mine && k < i)) return false;
     }
-    if (count) {
-        page_forest(p, "Right, of the pictures that each was asked about, with its 95 % interval", "right %", rows,
-                    count, false);
-        page_note(p, "Of the best of each kind the simplest is taken that is not behind by more than a standard error. "
-                     "The best of many is optimistic; the estimate above knows nothing of this choice.");
-    }
-    free(rows);
-    if (passed) fputs("<h3>Not tried</h3>\n<ul>\n", p->out);
+    return true;
+}
+
+static void not_tried(page *p, json_t *all) {
+    json_t *row;
+    size_t i, count = 0;
     json_array_foreach(all, i, row) {
         if (json_is_true(json_object_get(row, "tried"))) continue;
         const char *why = json_string_value(json_object_get(row, "why_not"));
+        if (count++ == 0) fputs("<h3>Not tried</h3>\n<ul>\n", p->out);
         fputs("<li>", p->out);
         html_name(p->out, json_string_value(json_object_get(row, "name")));
         if (why) fputs(": ", p->out);
         html_text(p->out, why);
         fputs("</li>\n", p->out);
     }
-    if (passed) fputs("</ul>\n", p->out);
+    if (count) fputs("</ul>\n", p->out);
+}
+
+static adatom_status candidates(page *p) {
+    json_t *choice = json_object_get(p->document, "choice"), *all = json_object_get(choice, "candidates"), *row;
+    const char *reason = json_string_value(json_object_get(choice, "reason"));
+    size_t i, count = 0, kinds = 0;
+    if (!choice) return ADATOM_OK;
+    forest_row *rows = calloc(2 * json_array_size(all) + 1, sizeof *rows), *best = rows + json_array_size(all);
+    if (!rows) return cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path);
+    page_section(p, "What was tried");
+    if (reason) page_note(p, "There was no choice: %s.", reason);
+    json_array_foreach(all, i, row) {
+        if (!json_is_true(json_object_get(row, "tried"))) continue;
+        fill_row(choice, all, i, &rows[count++]);
+        if (stands_for_kind(choice, all, i)) best[kinds++] = rows[count - 1];
+    }
+    if (kinds) {
+        page_forest(p,
+                    "The best of each kind: right, of the pictures that each was asked about, with its 95 % interval",
+                    "right %", best, kinds, false);
+        page_note(p, "Of the best of each kind the simplest is taken that is not behind by more than a standard error. "
+                     "The best of many is optimistic; the estimate at the top knows nothing of this choice.");
+    }
+    if (count > kinds) {
+        fprintf(p->out, "<details><summary>All %zu that were tried</summary>\n", count);
+        page_forest(p, "Everything that was tried", "right %", rows, count, false);
+        fputs("</details>\n", p->out);
+    }
+    free(rows);
+    not_tried(p, all);
     page_section_end(p);
     return ADATOM_OK;
 }
@@ -126,13 +153,13 @@ adatom_status page_adapt(struct cli *cli, const char *path, json_t *document, co
         page_begin(&p, cli, path, document, "Adapter", json_string_value(report_get(document, "dataset.name")));
     if (status != ADATOM_OK) return status;
     lead(&p, adapter);
-    TRY(candidates(&p));
     if (adapter) {
         TRY(collect(&p, adapter, dataset, &all));
         TRY(page_classes(&p, &all));
         TRY(page_wrong(&p, dataset, &all));
-        TRY(page_moved(&p, adapter, model));
     }
+    TRY(candidates(&p));
+    if (adapter) TRY(page_moved(&p, adapter, model));
     settings(&p);
 done:
     answers_clear(&all);

@@ -17,11 +17,12 @@ static adatom_status tensor_row(page *p, const adatom_adapter *adapter, const ad
     html_number_cell(p->out, "%.4g", t.moved);
     if (isfinite(t.relative))
         fprintf(p->out,
-                "<td>%.2f</td><td><svg class=\"bar\" aria-hidden=\"true\"><rect class=\"ground\" width=\"100%%\" "
+                "<td>%.2f</td><td class=\"b\"><svg class=\"bar\" aria-hidden=\"true\"><rect class=\"ground\" "
+                "width=\"100%%\" "
                 "height=\"12\"/><rect class=\"good\" width=\"%.1f%%\" height=\"12\"/></svg></td>",
                 100 * t.relative, most > 0 ? 100 * t.relative / most : 0);
     else
-        fputs("<td>-</td><td></td>", p->out);
+        fputs("<td>-</td><td class=\"b\"></td>", p->out);
     fputs("</tr>\n", p->out);
     return ADATOM_OK;
 }

@@ -27,11 +27,12 @@ static void class_row(FILE *out, const answers *a, int c, const class_tally *t) 
     html_number_cell(out, "%zu", t->right);
     if (t->asked)
         fprintf(out,
-                "<td>%.1f</td><td><svg class=\"bar\" aria-hidden=\"true\"><rect class=\"ground\" width=\"100%%\" "
+                "<td>%.1f</td><td class=\"b\"><svg class=\"bar\" aria-hidden=\"true\"><rect class=\"ground\" "
+                "width=\"100%%\" "
                 "height=\"12\"/><rect class=\"good\" width=\"%.1f%%\" height=\"12\"/></svg></td>",
                 100 * part, 100 * part);
     else
-        fputs("<td>-</td><td></td>", out);
+        fputs("<td>-</td><td class=\"b\"></td>", out);
     fputs("<td class=\"t\">", out);
     if (t->taken >= 0) {
         html_name(out, a->names[t->taken]);

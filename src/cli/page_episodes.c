@@ -152,9 +152,7 @@ static adatom_status forests(page *p, json_t *rows, int best) {
 static adatom_status curves(page *p, const char *axis, json_t *rows) {
     if (!axis) return ADATOM_OK;
     page_section(p, "Curves");
-    fputs("<div class=\"wide\">\n", p->out);
     const adatom_status status = episodes_plot_inline(p->cli, p->path, axis, rows, p->out);
-    fputs("</div>\n", p->out);
     page_section_end(p);
     return status;
 }

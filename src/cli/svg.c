@@ -68,7 +68,7 @@ void svg_rows(FILE *out, const svg_diagram *d) {
     const double step = svg_step(d->y_most - d->y_least);
     for (double k = ceil(d->y_least / step); k * step <= d->y_most; k++)
         fprintf(out, "<path class='g' d='M%.1f %.1fH%.1f'/><text x='%.1f' y='%.1f' text-anchor='end'>%g</text>\n",
-                d->left, svg_y(d, k * step), d->right, d->left - 5, svg_y(d, k * step) + 4, k * step);
+                d->left, svg_y(d, k * step), d->right, d->left - 5, svg_y(d, k * step) + 4, k * step + 0.0); /* no -0 */
 }
 
 void svg_titles(FILE *out, const svg_diagram *d, const char *x, const char *y) {
