@@ -248,7 +248,7 @@ static void end_world(world *w) {
 }
 
 /* Every picture was asked about once, by a task of what was chosen without it. */
-static void check_answers(const adatom_adapter *adapter, const adatom_dataset *pictures, int right) {
+static void check_answers(const adatom_adapter *adapter, const adatom_dataset *pictures, int correct) {
     size_t images, first, count;
     const char *name;
     const int32_t *answers = adatom_adapter_answers(adapter, &images);
@@ -256,9 +256,9 @@ static void check_answers(const adatom_adapter *adapter, const adatom_dataset *p
     for (int c = 0; adatom_dataset_class(pictures, c, &name, &first, &count) == ADATOM_OK; c++)
         for (size_t i = first; i < first + count; i++) {
             ck_assert_int_ge(answers[i], 0);
-            right -= answers[i] == c;
+            correct -= answers[i] == c;
         }
-    ck_assert_int_eq(right, 0);
+    ck_assert_int_eq(correct, 0);
 }
 
 START_TEST(test_choice_and_repetition) {
