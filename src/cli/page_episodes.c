@@ -143,7 +143,10 @@ static adatom_status forests(page *p, json_t *rows, int best) {
     }
     page_note(p,
               "Intervals are Student's over episodes. Episodes share pictures: they speak of the sampler, not of new "
-              "data. Where the interval of a difference holds 0, these episodes do not tell the two apart.");
+              "data.%s%s",
+              differences ? " Where the interval of a difference holds 0, these episodes do not tell the two apart."
+                          : "",
+              count > 1 ? " The best of several is optimistic." : "");
     page_section_end(p);
     free(list);
     return ADATOM_OK;

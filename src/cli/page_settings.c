@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST = 6, ITEMS_SHOWN = 12 };
+enum { DEEPEST = 6, ITEMS_SHOWN = 12, ONE_TABLE = 20 };
 
 /* A value without members of its own, as it is shown; the caller frees it. */
 static char *value_text(json_t *value) {
@@ -53,17 +53,30 @@ static void flatten(json_t *object, const char *prefix, int depth, json_t *out) 
     }
 }
 
+static void begin_table(FILE *out) { fputs("<div class=\"scroll\"><table class=\"settings\"><tbody>\n", out); }
+
+static void end_table(FILE *out) { fputs("</tbody></table></div>\n", out); }
+
+/* Long tables become two, side by side where there is room. */
 static void table(page *p, json_t *flat) {
+    const size_t count = json_object_size(flat), half = count > ONE_TABLE ? (count + 1) / 2 : count;
     const char *key;
     json_t *value;
-    fputs("<div class=\"scroll\"><table class=\"settings\"><tbody>\n", p->out);
+    size_t i = 0;
+    if (half < count) fputs("<div class=\"columns\">\n", p->out);
+    begin_table(p->out);
     json_object_foreach(flat, key, value) {
+        if (i++ == half) {
+            end_table(p->out);
+            begin_table(p->out);
+        }
         fputs("<tr>", p->out);
         html_name_cell(p->out, key, true);
         html_name_cell(p->out, json_string_value(value), false);
         fputs("</tr>\n", p->out);
     }
-    fputs("</tbody></table></div>\n", p->out);
+    end_table(p->out);
+    if (half < count) fputs("</div>\n", p->out);
 }
 
 void page_settings(page *p, json_t *config) {
