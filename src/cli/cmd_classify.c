@@ -179,15 +179,21 @@ static adatom_status write_page(struct cli *cli, const char *path, const page_ca
                                 const adatom_predictions *predictions) {
     adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     classify_result results[ARGS_LIST_MAX] = {0};
-    json_t *own = own_names(model);
+    json_t *own = own_names(model), *whole = json_copy(document);
     if (predictions) adatom_predictions_describe(predictions, &p);
+    if (dataset) {
+        adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+        adatom_dataset_describe(dataset, &d);
+        json_object_set_new(whole, "dataset", report_dataset(&d));
+    }
     for (int r = 0; r < p.results; r++)
         results[r] = (classify_result){.name = adapters->count ? adapters->names[r] : "own",
                                        .adapter = adapters->items[r],
                                        .own = own,
                                        .predictions = predictions,
                                        .number = r};
-    const adatom_status status = page_classify(cli, path, document, dataset, results, (size_t)p.results, call);
+    const adatom_status status = page_classify(cli, path, whole, dataset, results, (size_t)p.results, call);
+    json_decref(whole);
     json_decref(own);
     return status;
 }

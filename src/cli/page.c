@@ -72,9 +72,11 @@ void page_lead(page *p, const char *format, ...) {
         fputs(". Below is what was measured before.</p>\n", p->out);
     }
     fputs("<ul class=\"facts\">\n", p->out);
-    if (report_get(d, "dataset.classes"))
-        snprintf(more, sizeof more, ", %.0f classes, %.0f pictures",
-                 json_number_value(report_get(d, "dataset.classes")),
+    const double classes = json_number_value(report_get(d, "dataset.classes"));
+    int used = 0;
+    if (classes > 1) used = snprintf(more, sizeof more, ", %.0f classes", classes); /* pictures alone are one class */
+    if (classes > 0)
+        snprintf(more + used, sizeof more - (size_t)used, ", %.0f pictures",
                  json_number_value(report_get(d, "dataset.images")));
     fact(p->out, "Data", text_at(d, "dataset.name"), more);
     more[0] = 0;

@@ -30,6 +30,11 @@ static adatom_status read_names(const classify_result *r, answers *a, char (*num
     return ADATOM_OK;
 }
 
+static int class_named(const named *names, int classes, const char *name) {
+    const named wanted = {.name = name}, *found = bsearch(&wanted, names, (size_t)classes, sizeof *names, by_name);
+    return found ? found->number : -1;
+}
+
 /* The class whose name the end of the picture's folder is: of Greek/character01/1.png that may be two levels. -1: there
  * is none. names: by their names. */
 static int folder_class(const named *names, int classes, const char *path) {
@@ -39,19 +44,37 @@ static int folder_class(const named *names, int classes, const char *path) {
     memcpy(folder, path, (size_t)(slash - path));
     folder[slash - path] = 0;
     for (const char *at = folder;; at++) { /* the longest name first */
-        const named wanted = {.name = at}, *found = bsearch(&wanted, names, (size_t)classes, sizeof *names, by_name);
-        if (found) return found->number;
+        const int found = class_named(names, classes, at);
+        if (found >= 0) return found;
         if (!(at = strchr(at, '/'))) return -1;
     }
 }
 
-/* *known: the number of pictures whose true class is known. Where it is not, truth is 0. */
+/* The true classes of all pictures, -1 where they are not known, as a new array: features have classes of their own,
+ * pictures are in folders. NULL: out of memory. */
+static int *find_truths(const adatom_dataset *dataset, const named *names, int classes) {
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_dataset_describe(dataset, &d);
+    int *truths = malloc((d.images + 1) * sizeof *truths);
+    for (int c = 0; truths && c < d.classes; c++) {
+        const char *name;
+        size_t first, count;
+        if (adatom_dataset_class(dataset, c, &name, &first, &count) != ADATOM_OK) continue;
+        const int own = *name ? class_named(names, classes, name) : -1;
+        for (size_t i = first; i < first + count; i++)
+            truths[i] = *name ? own : folder_class(names, classes, adatom_dataset_path(dataset, i));
+    }
+    return truths;
+}
+
+/* known: only those whose true class is known. Where it is not, truth is 0. */
 static adatom_status collect(page *p, const adatom_dataset *dataset, const classify_result *r, char (*numbers)[16],
                              answers *all, answers *known) {
     adatom_predictions_info info = ADATOM_INIT(adatom_predictions_info);
     adatom_predictions_describe(r->predictions, &info);
     const int classes = all->classes;
     named *names = calloc((size_t)classes + 1, sizeof *names);
+    int *truths = NULL;
     adatom_status status = ADATOM_OK;
     if (!names) TRY(cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path));
     TRY(read_names(r, all, numbers));
@@ -60,13 +83,15 @@ static adatom_status collect(page *p, const adatom_dataset *dataset, const class
         names[c] = (named){all->names[c], c};
     }
     qsort(names, (size_t)classes, sizeof *names, by_name);
+    truths = find_truths(dataset, names, classes);
+    if (!truths) TRY(cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path));
     for (size_t i = 0; i < info.images; i++) {
         int n = 0, best = 0;
         const float *q = adatom_predictions_get(r->predictions, r->number, i, &n);
         for (int c = 1; c < n; c++)
             if (q[c] > q[best]) best = c;
         const bool lost = isnan(q[0]);
-        const int truth = folder_class(names, classes, adatom_dataset_path(dataset, i));
+        const int truth = truths[i];
         const answer one = {.truth = truth < 0 ? 0 : truth,
                             .taken = lost ? -1 : best,
                             .image = (int32_t)i,
@@ -76,6 +101,7 @@ static adatom_status collect(page *p, const adatom_dataset *dataset, const class
     }
 done:
     free(names);
+    free(truths);
     return status;
 }
 
@@ -172,10 +198,10 @@ static adatom_status one_result(page *p, const adatom_dataset *dataset, const cl
     if (known->count < all->count) {
         page_section(p, "Answers");
         if (known->count)
-            page_note(p, "The folders of %zu pictures name no class of the classifier.", all->count - known->count);
+            page_note(p, "Of %zu pictures it is not known which class they are of.", all->count - known->count);
         else
-            page_note(p, "No picture's folder names a class of the classifier: whether answers are right is not "
-                         "known.");
+            page_note(
+                p, "Nothing names a class of the classifier for any picture: whether answers are right is not known.");
         TRY(taken_for(p, all));
         TRY(least_sure(p, dataset, all));
         page_section_end(p);
@@ -185,21 +211,23 @@ done:
     return status;
 }
 
-static void lead(page *p, const answers *all, const answers *known, const classify_result *results, size_t count) {
+/* what: that tells true classes, "folder" or "label". */
+static void lead(page *p, const char *what, const answers *all, const answers *known, const classify_result *results,
+                 size_t count) {
     double low = 0, high = 1;
     if (count == 0) {
         page_lead(p, "No picture could be read.");
     } else if (known->count) {
         adatom_wilson_interval(known->right, known->count, &low, &high);
-        page_lead(
-            p,
-            "%zu of %zu pictures (%.1f %%; 95 %% interval %.1f to %.1f %%) were given the class that their folder "
-            "names%s%s%s.",
-            known->right, known->count, 100 * (double)known->right / (double)known->count, 100 * low, 100 * high,
-            count > 1 ? ", under the adapter '" : "", count > 1 ? results[0].name : "", count > 1 ? "'" : "");
+        page_lead(p,
+                  "%zu of %zu pictures (%.1f %%; 95 %% interval %.1f to %.1f %%) were given the class that their %s "
+                  "names%s%s%s.",
+                  known->right, known->count, 100 * (double)known->right / (double)known->count, 100 * low, 100 * high,
+                  what, count > 1 ? ", under the adapter '" : "", count > 1 ? results[0].name : "",
+                  count > 1 ? "'" : "");
     } else {
-        page_lead(p, "%zu picture%s %s classified into %d classes; none is in a folder that names one of them.",
-                  all->count, all->count == 1 ? "" : "s", all->count == 1 ? "was" : "were", all->classes);
+        page_lead(p, "%zu picture%s %s classified into %d classes; no %s names one of them.", all->count,
+                  all->count == 1 ? "" : "s", all->count == 1 ? "was" : "were", all->classes, what);
     }
 }
 
@@ -257,10 +285,12 @@ adatom_status page_classify(struct cli *cli, const char *path, json_t *document,
                             const classify_result *results, size_t count, const page_call *call) {
     page p;
     gathered g = {0};
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_status status = page_begin(&p, cli, path, document, "Classified pictures", NULL);
     if (status != ADATOM_OK) return status;
     if (count) TRY(gather(&p, dataset, &results[0], &g));
-    lead(&p, &g.all, &g.known, results, count);
+    if (dataset) adatom_dataset_describe(dataset, &d);
+    lead(&p, d.features ? "label" : "folder", &g.all, &g.known, results, count);
     for (size_t r = 0; r < count; r++) {
         if (r) {
             gathered_clear(&g);

@@ -102,6 +102,17 @@ expect 4 'adatom: ' "$ADATOM" classify broken.ppm --device cpu --model "$model" 
 page none.html
 told none.html "No picture could be read."
 
+# Features have no pictures, but classes of their own.
+"$ADATOM" features few --device cpu --model "$model" --no-cache -o few.safetensors >out 2>err || complain "features: $(tail -n 1 err)"
+"$ADATOM" adapt --features few.safetensors --device cpu --try centroid,cosine --output plain --report plain.html -q >out 2>err ||
+    complain "adapt to features: $(tail -n 1 err)"
+page plain.html
+told plain.html "there are names of pictures only"
+"$ADATOM" classify --features few.safetensors --device cpu --adapter plain --report labels.html >out 2>err || complain "classify features: $(tail -n 1 err)"
+page labels.html
+told labels.html "of 30 pictures"
+told labels.html "their label names"
+
 # Trainings and recipes.
 train="--data builtin:shapes/base --per-class 4 --image-size 16 --width 8 --atoms 4 --device cpu --no-cache --output trained.safetensors"
 "$ADATOM" pretrain $train --epochs 2 --report pretrain.html >out 2>err || complain "pretrain: $(tail -n 1 err)"
