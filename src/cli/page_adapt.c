@@ -27,25 +27,31 @@ static void lead(page *p, const adatom_adapter *adapter) {
                        : report_get(d, "choice.chosen") && number(d, "choice.folds") > 0
                            ? " The choice was made anew without each part of the pictures that was asked about."
                            : "";
+    char without[96] = "";
+    if (a.diverged)
+        snprintf(without, sizeof without, " %d of its %d parts diverged and are left out.", a.diverged, a.tasks);
     page_lead(p,
               "%s is right on %.1f %% of pictures that it has not seen: %d of %d, by %s; the 95 %% interval is %.1f to "
-              "%.1f %%.%s",
-              a.method, 100 * a.accuracy, a.right, a.tested, a.estimate, 100 * a.low, 100 * a.high, note);
+              "%.1f %%.%s%s",
+              a.method, 100 * a.accuracy, a.right, a.tested, a.estimate, 100 * a.low, 100 * a.high, note, without);
 }
 
-/* The estimate's answers as those of pictures that are asked about once. */
+/* The estimate's answers as those of pictures that are asked about once, counted as the estimate does: tasks that
+ * diverged are left out of one of a named method, and wrong in one of what is chosen. */
 static adatom_status collect(page *p, const adatom_adapter *adapter, const adatom_dataset *dataset, answers *out) {
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     size_t images = 0;
     const int32_t *taken = adatom_adapter_answers(adapter, &images);
     adatom_status status;
     adatom_dataset_describe(dataset, &d);
+    adatom_adapter_describe(adapter, &a);
     TRY(answers_begin(p->cli, out, d.classes, false));
     for (int c = 0; c < d.classes; c++) {
         size_t first, count;
         TRY(adatom_dataset_class(dataset, c, &out->names[c], &first, &count));
         for (size_t i = first; i < first + count && i < images; i++) {
-            if (taken[i] == ADATOM_ANSWER_NOT_ASKED) continue;
+            if (taken[i] == ADATOM_ANSWER_NOT_ASKED || (taken[i] == ADATOM_ANSWER_DIVERGED && a.diverged)) continue;
             TRY(answers_add(
                 p->cli, out,
                 (answer){.truth = c, .taken = taken[i] < 0 ? -1 : taken[i], .image = (int32_t)i, .probability = NAN}));

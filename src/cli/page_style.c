@@ -45,7 +45,7 @@ const char *const page_style =
     ".forest .axis td{border:0}\n"
     "svg{display:block;font-size:11px;max-width:100%;height:auto;color:var(--ink)}\n"
     "svg text:not([fill]){fill:currentColor}svg text.soft{fill:var(--soft)}svg .g{stroke:var(--rule);fill:none}\n"
-    "svg.row{width:100%;height:30px;overflow:visible}svg.bar{width:100%;height:12px;min-width:6rem}\n"
+    "svg.row{width:100%;height:30px;overflow:visible}svg.bar{width:100%;height:12px;min-width:6rem;margin-top:.22rem}\n"
     "svg.axis{width:100%;height:22px;overflow:visible}\n"
     ".mark{fill:var(--blue);stroke:var(--blue)}.zero{stroke:var(--soft);stroke-dasharray:3 3}\n"
     ".good{fill:var(--blue)}.bad{fill:var(--orange)}.ground{fill:var(--rule)}\n"

@@ -46,6 +46,15 @@ $episodes --tasks 1 --adapt centroid --report one.html >out 2>err || complain "o
 page one.html
 grep -q 'Paired' one.html && complain "differences of one result"
 
+# What diverged has no accuracy and no mark in the plot.
+wild="--optimizer sgd --lr-full 1000 --steps 60"
+expect 5 'have no accuracy' $episodes --tasks 2 --adapt full $wild --report lost.html
+page lost.html
+told lost.html "No result has an accuracy"
+expect 5 'have no accuracy' $episodes --tasks 2 --adapt centroid,full $wild --report half.html
+page half.html
+told half.html "centroid is right on"
+
 # Adapt: each wrong answer of the estimate has its picture; names are texts, whatever they hold.
 "$SHAPES" few 5 0 6 16 || complain "no pictures"
 turn=$(printf '\342\200\256')
