@@ -36,7 +36,7 @@ static void class_row(FILE *out, const answers *a, int c, const class_tally *t) 
     fputs("<td class=\"t\">", out);
     if (t->taken >= 0) {
         html_name(out, a->names[t->taken]);
-        fprintf(out, " <span class=\"note\">%zu</span>", t->taken_count);
+        fprintf(out, " <span class=\"note\">&#215;%zu</span>", t->taken_count);
     }
     fputs("</td></tr>\n", out);
 }
