@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh tools/setup.sh ${CI:+python3-torch python3-torchvision python3-pil python3-sklearn python3-numpy python3-cffi python3-venv libheif-examples
-    mandoc zsh fish}
+    mandoc zsh fish chromium tidy}
 # onnxruntime is no package of Debian's. Where PyPI cannot be reached the test against it, and no other, may be skipped.
 onnx='' may_skip=''
 if [ -n "${CI-}" ]; then

@@ -103,6 +103,15 @@ typedef struct adatom_adapter_class {
 /* Describes class c: its pictures, and how many of them were tested and right. USAGE: c is outside 0..classes-1. */
 ADATOM_API adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, adatom_adapter_class *out);
 
+enum {
+    ADATOM_ANSWER_NOT_ASKED = -2, /* the estimate did not ask about the picture */
+    ADATOM_ANSWER_DIVERGED = -1   /* it did, but the task that was asked diverged */
+};
+/* What the estimate answered about each picture of the data set that the adapter was fitted to: [*images] classes, or
+ * one of the numbers above; owned by the adapter. It is kept in memory only: NULL, and *images is 0, for an adapter
+ * that was read from files, and without an estimate. */
+ADATOM_API const int32_t *adatom_adapter_answers(const adatom_adapter *adapter, size_t *images);
+
 typedef struct adatom_adapter_tensor {
     size_t size;
     const char *name; /* the tensor's name in the model, e.g. "layer2.atoms"; owned by the adapter */

@@ -1,5 +1,6 @@
 #include "choice_report.h"
 #include "method_options.h"
+#include "page_adapt.h"
 #include "report.h"
 #include "terminal.h"
 #include <adatom/choose.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 
 typedef struct adapt_options {
-    const char *model, *images, *output, *format, *file, *adapt, *augment;
+    const char *model, *images, *output, *format, *file, *adapt, *augment, *report;
     adatom_estimate estimate;
     arg_texts tried;
     int batch, shift, folds;
@@ -64,6 +65,7 @@ static const arg_option table[] = {
     OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
            .help = "form of the report"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the report there instead of standard output"),
+    PAGE_OPTION(adapt_options),
 };
 #undef OPTIONS
 
@@ -153,9 +155,9 @@ static json_t *begin_document(const adatom_dataset *dataset, const adatom_device
 }
 
 /* choice NULL: the method was named. */
-static adatom_status report(struct cli *cli, const adapt_options *o, const adatom_adapter *adapter,
-                            const adatom_choice *choice, const adatom_dataset *dataset, const adatom_device *device,
-                            double seconds) {
+static adatom_status report(struct cli *cli, const adapt_options *o, const page_call *call,
+                            const adatom_adapter *adapter, const adatom_choice *choice, const adatom_model *model,
+                            const adatom_dataset *dataset, const adatom_device *device, double seconds) {
     adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_choice_info chosen = ADATOM_INIT(adatom_choice_info);
@@ -203,6 +205,7 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const adato
                              .above = above,
                              .below = below};
     adatom_status status = report_write(cli, &output, &r);
+    if (status == ADATOM_OK && o->report) status = page_adapt(cli, o->report, document, adapter, model, dataset, call);
     json_decref(document);
     return status;
 }
@@ -237,11 +240,13 @@ static adatom_status choose(adatom_device *device, const adatom_model *model, co
 }
 
 /* What an interrupted search knew. */
-static adatom_status report_part(struct cli *cli, const adapt_options *o, const adatom_choice *choice,
-                                 const adatom_dataset *dataset, const adatom_device *device, adatom_status ended) {
+static adatom_status report_part(struct cli *cli, const adapt_options *o, const page_call *call,
+                                 const adatom_choice *choice, const adatom_dataset *dataset,
+                                 const adatom_device *device, adatom_status ended) {
     const output_options output = {.format = o->format, .file = o->file};
     json_t *document = begin_document(dataset, device);
     const adatom_status status = choice_report_part(cli, &output, choice, document, ended);
+    if (status == ended && o->report) page_adapt(cli, o->report, document, NULL, NULL, dataset, call);
     json_decref(document);
     return status;
 }
@@ -276,6 +281,7 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     adatom_dataset *dataset = NULL;
     adatom_adapter *adapter = NULL;
     uint32_t augment = 0;
+    const page_call call = {argc, argv};
     adatom_status status = cli_parse(cli, &spec, &common, argc, argv, &run);
     if (!run) goto done;
     const bool chooses = strcmp(o.adapt, AUTO) == 0;
@@ -306,10 +312,10 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
                      : adatom_adapter_fit(device, model, dataset, &params, &adapter);
     const double seconds = progress_seconds(&cli->progress);
     progress_clear(&cli->progress);
-    if (status == ADATOM_INTERRUPTED && choice) status = report_part(cli, &o, choice, dataset, device, status);
+    if (status == ADATOM_INTERRUPTED && choice) status = report_part(cli, &o, &call, choice, dataset, device, status);
     TRY(status);
     TRY(adatom_adapter_save(adapter, o.output));
-    TRY(report(cli, &o, adapter, choice, dataset, device, seconds));
+    TRY(report(cli, &o, &call, adapter, choice, model, dataset, device, seconds));
 done:
     adatom_choice_destroy(&choice);
     adatom_adapter_destroy(&adapter);

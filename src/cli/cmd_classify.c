@@ -1,3 +1,4 @@
+#include "page_classify.h"
 #include "report.h"
 #include "unreadable.h"
 #include <adatom/adapter.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 
 typedef struct classify_options {
-    const char *model, *adapters;
+    const char *model, *adapters, *report;
     int top, batch;
     uint64_t memory;
 } classify_options;
@@ -25,6 +26,7 @@ static const arg_option table[] = {
            .help = "pictures classified at once; 0: as many as suit the device"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
+    PAGE_OPTION(classify_options),
 };
 #undef OPTIONS
 
@@ -172,11 +174,35 @@ static void add_unreadable(const unreadable_list *unreadable, json_t *rows) {
     }
 }
 
+static adatom_status write_page(struct cli *cli, const char *path, const page_call *call, json_t *document,
+                                const adatom_model *model, const adatom_dataset *dataset, const adapter_list *adapters,
+                                const adatom_predictions *predictions) {
+    adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
+    classify_result results[ARGS_LIST_MAX] = {0};
+    json_t *own = own_names(model), *whole = json_copy(document);
+    if (predictions) adatom_predictions_describe(predictions, &p);
+    if (dataset) {
+        adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+        adatom_dataset_describe(dataset, &d);
+        json_object_set_new(whole, "dataset", report_dataset(&d));
+    }
+    for (int r = 0; r < p.results; r++)
+        results[r] = (classify_result){.name = adapters->count ? adapters->names[r] : "own",
+                                       .adapter = adapters->items[r],
+                                       .own = own,
+                                       .predictions = predictions,
+                                       .number = r};
+    const adatom_status status = page_classify(cli, path, whole, dataset, results, (size_t)p.results, call);
+    json_decref(whole);
+    json_decref(own);
+    return status;
+}
+
 /* device, dataset and predictions are NULL if no picture could be read. */
-static adatom_status report(struct cli *cli, const classify_options *o, const output_options *output,
-                            const adatom_model *model, const adatom_device *device, const adatom_dataset *dataset,
-                            const adapter_list *adapters, const adatom_predictions *predictions,
-                            const unreadable_list *unreadable) {
+static adatom_status report(struct cli *cli, const classify_options *o, const page_call *call,
+                            const output_options *output, const adatom_model *model, const adatom_device *device,
+                            const adatom_dataset *dataset, const adapter_list *adapters,
+                            const adatom_predictions *predictions, const unreadable_list *unreadable) {
     adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_device_info d = ADATOM_INIT(adatom_device_info);
@@ -205,6 +231,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const ou
                              .columns = columns,
                              .column_count = is_table && !bad && !p.lost ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
     TRY(report_write(cli, output, &r));
+    if (o->report) TRY(write_page(cli, o->report, call, document, model, dataset, adapters, predictions));
     TRY(unreadable_end(unreadable));
     if (p.lost)
         status =
@@ -248,6 +275,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_dataset *dataset = NULL;
     adatom_predictions *predictions = NULL;
     adapter_list adapters = {0};
+    const page_call call = {argc, argv};
     unreadable_list unreadable = {.cli = cli, .rows = json_array()};
     adatom_status status =
         paths ? cli_parse(cli, &spec, &common, argc, argv, &run) : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory");
@@ -260,7 +288,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     else
         status = open_pictures(&unreadable, &picture_values, &device_values, model, paths, path_count, &dataset);
     if (status == ADATOM_BAD_DATA && json_array_size(unreadable.rows) > 0)
-        status = report(cli, &o, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
+        status = report(cli, &o, &call, &output, model, NULL, NULL, &adapters, NULL, &unreadable);
     if (status != ADATOM_OK) goto done;
     TRY(cli_open_device(cli, &device_values, &device));
     const adatom_classify_params params = {.size = sizeof params,
@@ -276,7 +304,7 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
     adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     adatom_predictions_describe(predictions, &p);
     cli_note(cli, "%zu pictures in %.2f s, %.1f pictures/s", p.images, p.seconds, p.images_per_s);
-    TRY(report(cli, &o, &output, model, device, dataset, &adapters, predictions, &unreadable));
+    TRY(report(cli, &o, &call, &output, model, device, dataset, &adapters, predictions, &unreadable));
 done:
     json_decref(unreadable.rows);
     adatom_predictions_destroy(&predictions);

@@ -1,5 +1,6 @@
 #include "episodes_plot.h"
 #include "method_options.h"
+#include "page_episodes.h"
 #include "report.h"
 #include "terminal.h"
 #include "sweep.h"
@@ -16,7 +17,7 @@ typedef struct episode_options {
     uint64_t seed;
     bool without_replacement, predictions;
     arg_texts replayed;
-    const char *save, *plot;
+    const char *save, *plot, *report;
 } episode_options;
 
 typedef struct list_options {
@@ -99,6 +100,7 @@ static const arg_option episode_table[] = {
      AT(plot),
      .value = "FILE.svg",
      .help = "draw accuracy against --steps, --label-noise or --shot, the first that is a list, with intervals"},
+    PAGE_OPTION(episode_options),
     {.name = "predictions",
      .type = ARG_FLAG,
      AT(predictions),
@@ -376,10 +378,10 @@ static void settings_text(const trials *all, const trial *t, int evaluation, cha
 }
 
 /* Runs all methods on one list and adds a row for each result. *lost counts the results without an accuracy, as every
- * episode diverged. */
+ * episode diverged. best: what the report shows of the best result. */
 static adatom_status evaluate(struct cli *cli, const episode_options *o, const trials *all, adatom_device *device,
                               const adatom_model *model, const adatom_dataset *dataset, const adatom_episodes *list,
-                              json_t *rows, int *lost) {
+                              json_t *rows, int *lost, best_answers *best) {
     /* first: the result that the others are compared with. */
     adatom_evaluation *evaluations[ARGS_LIST_MAX] = {NULL}, *first = NULL;
     adatom_evaluation_info base = ADATOM_INIT(adatom_evaluation_info);
@@ -421,6 +423,7 @@ static adatom_status evaluate(struct cli *cli, const episode_options *o, const t
             *lost += e.diverged == e.tasks;
             if (!row || json_array_append_new(rows, row) != 0)
                 TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+            if (o->report) TRY(page_keep_best(cli, dataset, list, o->first, &e, (int)json_array_size(rows) - 1, best));
             if (!first) {
                 first = evaluations[s];
                 evaluations[s] = NULL;
@@ -505,6 +508,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     struct sweep sweep;
     trials all = {0};
     char **line = calloc((size_t)argc + 1, sizeof *line);
+    best_answers best = {.row = -1};
     method_options *settings = NULL;
     /* ran: the status of the runs. What was finished is reported even if a later run fails. */
     adatom_status status = ADATOM_OK, ran = ADATOM_OK;
@@ -534,7 +538,7 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
     TRY(cli_open_device(cli, &device_values, &device));
     TRY(announce(cli, device, model, dataset, lists, list_count, &all));
     for (int l = 0; l < list_count && ran == ADATOM_OK; l++)
-        ran = evaluate(cli, &values, &all, device, model, dataset, lists[l], rows, &lost);
+        ran = evaluate(cli, &values, &all, device, model, dataset, lists[l], rows, &lost, &best);
     if (json_array_size(rows) == 0) TRY(ran);
 
     document = episodes_document(model, dataset, device, values.model);
@@ -558,7 +562,13 @@ adatom_status cmd_episodes(struct cli *cli, int argc, char **argv) {
                                      "speaks of the sampler, not of new data. adapted: numbers that adapt per task. "
                                      "Episodes that diverged (what\n"
                                      "adapts or a class score is not finite) have no accuracy.\n"};
-    TRY(report_write_part(cli, &output, &report, ran));
+    status = report_write_part(cli, &output, &report, ran);
+    if (values.report && (status == ran || status == ADATOM_OK)) {
+        const page_call call = {argc, argv};
+        const adatom_status written = page_episodes(cli, values.report, document, axis, dataset, &best, &call);
+        if (status == ADATOM_OK) status = written;
+    }
+    TRY(status);
     if (values.plot) TRY(episodes_plot(cli, values.plot, axis, rows));
     if (lost)
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED,
@@ -569,6 +579,7 @@ done:
     free(line);
     free(settings);
     free(all.items);
+    answers_clear(&best.all);
     json_decref(rows);
     json_decref(document);
     for (int l = 0; l < ARGS_LIST_MAX; l++) adatom_episodes_destroy(&lists[l]);

@@ -190,7 +190,9 @@ adatom_status cmd_metatrain(struct cli *cli, int argc, char **argv) {
                                             .memory_bytes = t.memory_bytes,
                                             .progress = training_progress,
                                             .user = &t};
-    TRY(adatom_metatrain(t.device, t.base, &params, &model));
+    status = adatom_metatrain(t.device, t.base, &params, &model);
+    if (status == ADATOM_INTERRUPTED) training_page_part(&t, status, argc, argv);
+    TRY(status);
     TRY(training_report(&t, model, argc, argv));
 done:
     adatom_model_destroy(&model);

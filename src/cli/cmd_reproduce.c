@@ -1,3 +1,4 @@
+#include "page_reproduce.h"
 #include "report.h"
 #include "terminal.h"
 #include <adatom/recipe.h>
@@ -5,7 +6,7 @@
 #include <math.h>
 
 typedef struct reproduce_options {
-    const char *data, *split, *csv;
+    const char *data, *split, *csv, *report;
 } reproduce_options;
 
 #define AT(member) .offset = offsetof(reproduce_options, member)
@@ -21,6 +22,7 @@ static const arg_option table[] = {
      .value = "SPLIT",
      .help = "part of the data, in place of the recipe's"},
     {.name = "csv", .type = ARG_TEXT, AT(csv), .value = "FILE", .help = "a `filename,label` list to apply to the data"},
+    PAGE_OPTION(reproduce_options),
 };
 #undef AT
 
@@ -193,6 +195,8 @@ adatom_status cmd_reproduce(struct cli *cli, int argc, char **argv) {
                             .above = above,
                             .below = below};
     TRY(report_write(cli, &output, &report));
+    if (values.report)
+        TRY(page_reproduce(cli, values.report, document, recipe, reproduction, &(page_call){argc, argv}));
     if (parts.passed < parts.results)
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "%d of %d results of '%s' did not come out as expected",
                      parts.results - parts.passed, parts.results, file));

@@ -7,7 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 560, DIAGRAM = 270, LEFT = 52, RIGHT = 14, TOP = 12, BOTTOM = 42, LINE = 14, LEAST_GAP = 22 };
+enum {
+    WIDTH = 560,
+    INLINE = 440,
+    DIAGRAM = 270,
+    LEFT = 52,
+    RIGHT = 14,
+    TOP = 12,
+    BOTTOM = 42,
+    LINE = 14,
+    LEAST_GAP = 22
+};
 
 /* What may be on the axis: a number of a result, its option, and where along the axis it is. */
 static double as_steps(double x) { return log1p(x); } /* 0, the start, has a place */
@@ -132,7 +142,7 @@ static void draw(FILE *out, const plot *p, const point *points, size_t count, in
     svg_legend(out, LEFT, TOP + LINE * (line + 1) - 4, colour, points[0].label);
     if (points[0].level) {
         fprintf(out, "<path stroke='%s' stroke-dasharray='5 3' d='M%d %.1fH%d'/>\n", colour, LEFT,
-                y_at(p, points[0].mean), WIDTH - RIGHT);
+                y_at(p, points[0].mean), (int)p->diagram.right);
         return;
     }
     fprintf(out, "<path fill='%s' fill-opacity='0.13' d='", colour);
@@ -155,43 +165,81 @@ static size_t curve_end(const plot *p, size_t first) {
     return end;
 }
 
+/* Reads what is to be drawn; OUT_OF_MEMORY. p->points is freed by the caller in any case. */
+static adatom_status prepare(struct cli *cli, const char *path, const char *axis, json_t *rows, plot *p) {
+    for (p->on = subjects; strcmp(p->on->option, axis) != 0;) p->on++;
+    p->points = calloc(json_array_size(rows) + 1, sizeof *p->points);
+    if (!p->points) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
+    read_points(rows, p);
+    return ADATOM_OK;
+}
+
+static int count_lines(const plot *p) {
+    int lines = 0;
+    for (size_t first = 0; first < p->count; first = curve_end(p, first)) lines++;
+    return lines;
+}
+
+/* The picture below its beginning; xs: room for as many numbers as points. */
+static void draw_all(FILE *out, plot *p, double *xs) {
+    grid(out, p, xs);
+    for (size_t first = 0, line = 0, end; first < p->count; first = end, line++) {
+        end = curve_end(p, first);
+        draw(out, p, &p->points[first], end - first, (int)line);
+    }
+}
+
+/* Decides where the diagram is in a picture of this width; returns the picture's height. */
+static int lay_out(plot *p, int width) {
+    svg_diagram *d = &p->diagram;
+    d->y_least -= 1;
+    d->y_most += 1;
+    d->left = LEFT;
+    d->right = width - RIGHT;
+    d->top = TOP + LINE * count_lines(p);
+    d->bottom = d->top + DIAGRAM;
+    return (int)d->bottom + BOTTOM;
+}
+
 adatom_status episodes_plot(struct cli *cli, const char *path, const char *axis, json_t *rows) {
     plot p = {0};
     char *text = NULL;
     size_t size = 0;
-    double *xs = NULL;
-    FILE *out = NULL;
+    double *xs = calloc(json_array_size(rows) + 1, sizeof *xs);
+    FILE *out = memory_stream(&text, &size);
     adatom_status status = ADATOM_OK;
-    for (p.on = subjects; strcmp(p.on->option, axis) != 0;) p.on++;
-    p.points = calloc(json_array_size(rows) + 1, sizeof *p.points);
-    xs = calloc(json_array_size(rows) + 1, sizeof *xs);
-    out = memory_stream(&text, &size);
-    if (!p.points || !xs || !out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
-    read_points(rows, &p);
-    svg_diagram *d = &p.diagram;
-    if (!(d->x_most > d->x_least))
+    if (!xs || !out) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    TRY(prepare(cli, path, axis, rows, &p));
+    if (!(p.diagram.x_most > p.diagram.x_least))
         TRY(cli_fail(cli, ADATOM_CHECK_FAILED, "--plot: fewer than two numbers have an accuracy"));
-    if (!isfinite(d->y_most - d->y_least)) /* intervals of one episode */
+    if (!isfinite(p.diagram.y_most - p.diagram.y_least)) /* intervals of one episode */
         TRY(cli_fail(cli, ADATOM_USAGE, "--plot: one episode has no interval; give more --tasks"));
-    d->y_least -= 1;
-    d->y_most += 1;
-    int lines = 0;
-    for (size_t first = 0; first < p.count; first = curve_end(&p, first)) lines++;
-    d->left = LEFT;
-    d->right = WIDTH - RIGHT;
-    d->top = TOP + LINE * lines;
-    d->bottom = d->top + DIAGRAM;
-    svg_begin(out, WIDTH, (int)d->bottom + BOTTOM);
-    grid(out, &p, xs);
-    for (size_t first = 0, line = 0, end; first < p.count; first = end, line++) {
-        end = curve_end(&p, first);
-        draw(out, &p, &p.points[first], end - first, (int)line);
-    }
+    svg_begin(out, WIDTH, lay_out(&p, WIDTH));
+    draw_all(out, &p, xs);
     status = svg_end(cli, path, out, &text, &size);
     out = NULL;
 done:
     if (out) fclose(out);
     free(text);
+    free(xs);
+    free(p.points);
+    return status;
+}
+
+adatom_status episodes_plot_inline(struct cli *cli, const char *path, const char *axis, json_t *rows, FILE *out) {
+    plot p = {0};
+    double *xs = calloc(json_array_size(rows) + 1, sizeof *xs);
+    adatom_status status = ADATOM_OK;
+    if (!xs) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path));
+    TRY(prepare(cli, path, axis, rows, &p));
+    if (!(p.diagram.x_most > p.diagram.x_least) || !isfinite(p.diagram.y_most - p.diagram.y_least)) goto done;
+    const int height = lay_out(&p, INLINE);
+    char label[160];
+    snprintf(label, sizeof label, "Accuracy against %s, a curve for each setting", p.on->title);
+    svg_begin_inline(out, INLINE, height, label);
+    draw_all(out, &p, xs);
+    fputs("</svg>\n", out);
+done:
     free(xs);
     free(p.points);
     return status;

@@ -15,6 +15,11 @@ void svg_begin(FILE *out, int width, int height) {
             width, height);
 }
 
+void svg_begin_inline(FILE *out, int width, int height, const char *label) {
+    fprintf(out, "<svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"%s\">\n", width,
+            height, width, height, label);
+}
+
 void svg_text(FILE *out, const char *text) {
     for (; *text; text++) switch (*text) {
         case '<': fputs("&lt;", out); break;
@@ -46,8 +51,7 @@ void svg_column(FILE *out, const svg_diagram *d, double x, double number) {
             d->top, d->bottom, at, d->bottom + 15, number);
 }
 
-/* 1, 2 or 5 times a power of ten, which goes into the range nine times at most. */
-static double round_step(double range) {
+double svg_step(double range) {
     static const double first[] = {0.02, 0.05, 0.1, 0.2};
     const double decade = pow(10, ceil(log10(range)));
     size_t used = 0;
@@ -56,15 +60,15 @@ static double round_step(double range) {
 }
 
 void svg_columns(FILE *out, const svg_diagram *d) {
-    const double step = fmax(round_step(d->x_most - d->x_least), 1);
+    const double step = fmax(svg_step(d->x_most - d->x_least), 1);
     for (double k = ceil(d->x_least / step); k * step <= d->x_most; k++) svg_column(out, d, k * step, k * step);
 }
 
 void svg_rows(FILE *out, const svg_diagram *d) {
-    const double step = round_step(d->y_most - d->y_least);
+    const double step = svg_step(d->y_most - d->y_least);
     for (double k = ceil(d->y_least / step); k * step <= d->y_most; k++)
         fprintf(out, "<path class='g' d='M%.1f %.1fH%.1f'/><text x='%.1f' y='%.1f' text-anchor='end'>%g</text>\n",
-                d->left, svg_y(d, k * step), d->right, d->left - 5, svg_y(d, k * step) + 4, k * step);
+                d->left, svg_y(d, k * step), d->right, d->left - 5, svg_y(d, k * step) + 4, k * step + 0.0); /* no -0 */
 }
 
 void svg_titles(FILE *out, const svg_diagram *d, const char *x, const char *y) {

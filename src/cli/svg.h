@@ -11,7 +11,9 @@ enum { SVG_COLOURS = 8 };
 const char *svg_colour(int i);
 /* The beginning of a picture. Grid lines have class g. */
 void svg_begin(FILE *out, int width, int height);
-/* The end of it: closes out, a memory_stream() of *text and *size, and writes them to the file. */
+/* The beginning of a picture within a page of HTML (page.h), whose style sheet has class g. label: what it shows. */
+void svg_begin_inline(FILE *out, int width, int height, const char *label);
+/* The end of one with svg_begin(): closes out, a memory_stream() of *text and *size, and writes them to the file. */
 adatom_status svg_end(struct cli *cli, const char *path, FILE *out, char *const *text, const size_t *size);
 /* Writes a text from a file, device or driver, escaped for XML. */
 void svg_text(FILE *out, const char *text);
@@ -24,6 +26,8 @@ typedef struct svg_diagram {
     double x_least, x_most, y_least, y_most;
 } svg_diagram;
 
+/* 1, 2 or 5 times a power of ten, which goes into the range nine times at most. */
+double svg_step(double range);
 double svg_x(const svg_diagram *diagram, double x);
 double svg_y(const svg_diagram *diagram, double y);
 /* A grid line up from x, with a number below. */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { WIDTH = 760, HEIGHT = 310, GAP = 66, LEFT = 52, RIGHT = 14, TOP = 40, BOTTOM = 42, LINE = 14 };
+enum { WIDTH = 760, ALONE = 380, HEIGHT = 310, GAP = 66, LEFT = 52, RIGHT = 14, TOP = 40, BOTTOM = 42, LINE = 14 };
 
 typedef struct curve {
     const char *key, *label;
@@ -77,4 +77,20 @@ adatom_status training_plot(struct cli *cli, const char *path, json_t *epochs, i
     const adatom_status status = svg_end(cli, path, out, &text, &size);
     free(text);
     return status;
+}
+
+static void alone(FILE *out, json_t *epochs, int planned, const curve *curves, size_t count, const char *title) {
+    char label[96];
+    svg_diagram d = {.left = LEFT, .right = ALONE - RIGHT, .top = TOP, .bottom = HEIGHT - BOTTOM, .x_most = planned};
+    snprintf(label, sizeof label, "%s against epochs", title);
+    svg_begin_inline(out, ALONE, HEIGHT, label);
+    diagram(out, epochs, curves, count, title, &d);
+    fputs("</svg>\n", out);
+}
+
+void training_plot_inline(FILE *out, json_t *epochs, int planned) {
+    fputs("<div class=\"plots\">\n", out);
+    alone(out, epochs, planned, losses, COUNT(losses), "loss");
+    alone(out, epochs, planned, accuracies, COUNT(accuracies), "accuracy, %");
+    fputs("</div>\n", out);
 }

@@ -1,4 +1,5 @@
 #include "training_run.h"
+#include "page_training.h"
 #include "progress.h"
 #include "terminal.h"
 #include "training_plot.h"
@@ -54,6 +55,7 @@ static const arg_option run_table[] = {
            .help = "most device memory to use, e.g. 2G; pictures that don't fit are streamed; 0: half of what is free"),
     OPTION("plot", ARG_TEXT, plot, .value = "FILE.svg",
            .help = "draw loss, accuracy and validation against the epochs, anew after each of them"),
+    PAGE_OPTION(training_options),
     OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table",
            .value = "FORMAT", .help = "form of the result"),
     OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
@@ -177,33 +179,67 @@ done:
     return status;
 }
 
-adatom_status training_report(training *t, const adatom_model *model, int argc, char **argv) {
-    const training_options *o = t->o;
-    struct cli *cli = t->cli;
-    char command[2048], below[4400], name[4096];
-    adatom_status status;
+/* model NULL: it was not finished. */
+static json_t *make_document(const training *t, const adatom_model *model, int argc, char **argv) {
+    char command[2048];
     adatom_device_info device_info = ADATOM_INIT(adatom_device_info);
     adatom_dataset_info data_info = ADATOM_INIT(adatom_dataset_info);
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     command_line(t->command, argc, argv, command, sizeof command);
-    progress_clear(&cli->progress);
     adatom_device_describe(t->device, &device_info);
     adatom_dataset_describe(t->base, &data_info);
-    adatom_model_describe(model, &m);
+    if (model) adatom_model_describe(model, &m);
     json_t *document = report_document(t->command);
     json_object_set_new(document, "device", report_device(&device_info));
     report_precision(document, &device_info);
     json_object_set_new(document, "dataset", report_dataset(&data_info));
-    json_object_set_new(document, "model",
-                        json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(o->output), "hash", m.hash, "arch",
-                                  m.arch, "sharing", adatom_sharing_name(m.sharing), "atoms", m.atoms, "parameters",
-                                  (json_int_t)m.parameters));
+    if (model)
+        json_object_set_new(document, "model",
+                            json_pack("{s:o,s:s,s:s,s:s,s:i,s:I}", "file", report_text(t->o->output), "hash", m.hash,
+                                      "arch", m.arch, "sharing", adatom_sharing_name(m.sharing), "atoms", m.atoms,
+                                      "parameters", (json_int_t)m.parameters));
     json_object_set_new(document, "training_command", report_text(command));
     json_object_set_new(document, "memory",
                         json_pack("{s:I,s:s}", "arena_bytes", (json_int_t)t->arena_bytes, "pictures",
                                   t->streamed ? "streamed" : "resident"));
     json_object_set_new(document, "seconds", json_real(t->seconds));
     json_object_set(document, "epochs", t->epochs);
+    return document;
+}
+
+/* What decided a training is what its model's file says of it. */
+static adatom_status write_page(training *t, json_t *document, const adatom_model *model, int argc, char **argv) {
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    if (model) adatom_model_describe(model, &m);
+    json_t *notes = m.notes ? json_loads(m.notes, 0, NULL) : NULL;
+    const adatom_status status =
+        page_training(t->cli, t->o->report, document, t->planned, notes, &(page_call){argc, argv});
+    json_decref(notes);
+    return status;
+}
+
+void training_page_part(training *t, adatom_status ended, int argc, char **argv) {
+    struct cli *cli = t->cli;
+    char reason[sizeof cli->message];
+    if (!t->o->report || !t->device || !t->base) return;
+    progress_clear(&cli->progress);
+    snprintf(reason, sizeof reason, "%s", cli->message[0] ? cli->message : adatom_context_message(cli->ctx));
+    json_t *document = make_document(t, NULL, argc, argv);
+    json_object_set_new(document, "unfinished", report_text(reason));
+    write_page(t, document, NULL, argc, argv);
+    json_decref(document);
+    cli_fail(cli, ended, "%s", reason);
+}
+
+adatom_status training_report(training *t, const adatom_model *model, int argc, char **argv) {
+    const training_options *o = t->o;
+    struct cli *cli = t->cli;
+    char below[4400], name[4096];
+    adatom_status status;
+    adatom_model_info m = ADATOM_INIT(adatom_model_info);
+    progress_clear(&cli->progress);
+    adatom_model_describe(model, &m);
+    json_t *document = make_document(t, model, argc, argv);
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n",
              terminal_name(o->output, name, sizeof name), m.arch, adatom_sharing_name(m.sharing), m.atoms,
              (unsigned long long)m.parameters, m.hash);
@@ -212,6 +248,7 @@ adatom_status training_report(training *t, const adatom_model *model, int argc, 
         .document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
     TRY(report_write(cli, &output, &report));
     if (o->plot) TRY(training_plot(cli, o->plot, t->epochs, t->planned));
+    if (o->report) TRY(write_page(t, document, model, argc, argv));
 done:
     json_decref(document);
     return status;

@@ -14,7 +14,7 @@ typedef struct training_options {
     bool decompose_first;
     const char *validation, *validation_split;
     int shift, checkpoint_seconds;
-    const char *augment, *output, *checkpoint, *plot, *format, *file;
+    const char *augment, *output, *checkpoint, *plot, *report, *format, *file;
     uint64_t seed, memory;
     bool resume, restart;
 } training_options;
@@ -49,5 +49,8 @@ void training_tell_start(const training *t, int classes);
 bool training_progress(void *user, const adatom_progress *now);
 /* Writes the report of what became of it. */
 adatom_status training_report(training *t, const adatom_model *model, int argc, char **argv);
+/* The page of --report, if it is asked for, of a training that ended early with this status. The sentence that explains
+ * why becomes cli->message. */
+void training_page_part(training *t, adatom_status ended, int argc, char **argv);
 void training_clear(training *t);
 #endif

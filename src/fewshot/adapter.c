@@ -30,6 +30,7 @@ void adatom_adapter_destroy(adatom_adapter **adapter) {
     ad_free(a->tensors);
     ad_free(a->head);
     ad_free(a->bias);
+    ad_free(a->answers);
     free(a->config_text); /* jansson's */
     json_decref(a->config);
     ad_free(a);
@@ -80,6 +81,11 @@ adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, ada
     info.tested = (int)json_integer_value(json_object_get(one, "tested"));
     info.right = (int)json_integer_value(json_object_get(one, "right"));
     return AD_INFO(adapter->ctx, adatom_adapter_class, &info, out);
+}
+
+const int32_t *adatom_adapter_answers(const adatom_adapter *adapter, size_t *images) {
+    *images = adapter->answer_count;
+    return adapter->answers;
 }
 
 adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *model, int i, int *param, int *part) {

@@ -28,7 +28,9 @@ struct adatom_adapter {
     float *head, *bias; /* [classes][features], [classes]; cosine heads have no bias */
     ad_lowrank lowrank; /* kind NONE: all tensors are the model's */
     ad_adapter_tensor *tensors;
-    int count, room; /* of them; info.tensors counts modules */
+    int count, room;  /* of them; info.tensors counts modules */
+    int32_t *answers; /* [answer_count] adatom_adapter_answers(); NULL: not known */
+    size_t answer_count;
 };
 
 /* An adapter with room for its classifier; no tensors, no configuration. */

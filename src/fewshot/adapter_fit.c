@@ -185,11 +185,21 @@ done:
     return status;
 }
 
+static adatom_status allocate_taken(ad_adapter_fit *f) {
+    const size_t images = f->info.images, all = images * (size_t)f->checkpoint_count;
+    f->taken = ad_malloc(f->ctx, all, sizeof *f->taken);
+    if (!f->taken) return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < all; i++) f->taken[i] = ADATOM_ANSWER_NOT_ASKED;
+    for (int k = 0; k < f->checkpoint_count; k++) f->checkpoints[k].taken = f->taken + (size_t)k * images;
+    return ADATOM_OK;
+}
+
 /* Runs the tasks that leave pictures out; *best: the number of steps that did best. */
 static adatom_status make_estimate(ad_adapter_fit *f, const ad_adapter_fit_checkpoint **best) {
     adatom_status status;
     *best = &f->checkpoints[f->checkpoint_count - 1];
     if (f->folds == 0) return ADATOM_OK;
+    AD_TRY(allocate_taken(f));
     AD_TRY(ad_adapter_fit_ask(f));
     *best = f->checkpoints;
     for (int k = 0; k < f->checkpoint_count; k++)
@@ -200,6 +210,15 @@ done:
 }
 
 /* ---- the adapter ---- */
+
+static adatom_status keep_answers(const ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter *a) {
+    if (!best->taken) return ADATOM_OK;
+    a->answers = ad_malloc(f->ctx, f->info.images, sizeof *a->answers);
+    if (!a->answers) return ADATOM_OUT_OF_MEMORY;
+    memcpy(a->answers, best->taken, f->info.images * sizeof *a->answers);
+    a->answer_count = f->info.images;
+    return ADATOM_OK;
+}
 
 adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter **out) {
     const ad_settings *s = &f->settings;
@@ -223,6 +242,7 @@ adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkp
     json_t *config = ad_adapter_fit_configuration(f, best, fitted.all_right);
     if (!config) AD_TRY(ad_fail(f->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
     AD_TRY(ad_adapter_finish(a, config));
+    AD_TRY(keep_answers(f, best, a));
     ad_session_tell(&f->session, f->weight);
     *out = a;
     a = NULL;
@@ -266,6 +286,7 @@ void ad_adapter_fit_close(ad_adapter_fit *f) {
     ad_free(f->fold);
     ad_free(f->order);
     ad_free(f->counts);
+    ad_free(f->taken);
 }
 
 adatom_status ad_adapter_fit_whole(ad_adapter_fit *f, adatom_adapter **out) {

@@ -21,6 +21,8 @@ typedef struct ad_adapter_fit_checkpoint {
     int lost_tasks, first_lost; /* tasks that diverged: what they were asked about is not among tested */
     /* [tasks][images] of what each task is asked about whether it is right (-1: the task diverged), or NULL. */
     int8_t *answers;
+    /* [images] what each picture that one task is asked about was taken for (ADATOM_ANSWER_...), or NULL. */
+    int32_t *taken;
 } ad_adapter_fit_checkpoint;
 
 typedef struct ad_adapter_fit {
@@ -55,6 +57,7 @@ typedef struct ad_adapter_fit {
     int checkpoint_count;
     ad_adapter_fit_checkpoint checkpoints[AD_ADAPTER_FIT_CHECKPOINTS];
     int *counts;    /* holds tested and right of all checkpoints */
+    int32_t *taken; /* and what pictures were taken for; NULL: there is no estimate */
     json_t *choice; /* how the method was chosen, for the configuration; NULL: it was named */
 } ad_adapter_fit;
 

@@ -183,6 +183,8 @@ adatom_status ad_adapter_fit_run(ad_adapter_fit *f, int at, bool after_start, in
             const int label = f->labels[f->order[i]];
             const bool right = s->predicted[ad_session_query_at(s, t, i)] == label;
             if (answers) answers[f->order[i]] = lost ? -1 : right;
+            if (out->taken)
+                out->taken[f->order[i]] = lost ? ADATOM_ANSWER_DIVERGED : s->predicted[ad_session_query_at(s, t, i)];
             out->tested[label] += !lost;
             out->right[label] += !lost && right;
         }

@@ -91,7 +91,10 @@ static adatom_status allocate(search *s, int classes) {
     c->by_fold = ad_calloc(s->ctx, folds, sizeof *c->by_fold);
     s->counts = ad_calloc(s->ctx, 2 * (size_t)classes, sizeof *s->counts);
     s->estimate.answers = ad_calloc(s->ctx, images, sizeof *s->estimate.answers);
-    if (!c->right || !c->by_fold || !s->counts || !s->estimate.answers) return ADATOM_OUT_OF_MEMORY;
+    s->estimate.taken = s->scope.estimated ? ad_malloc(s->ctx, images, sizeof *s->estimate.taken) : NULL;
+    if (!c->right || !c->by_fold || !s->counts || !s->estimate.answers || (s->scope.estimated && !s->estimate.taken))
+        return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < images && s->estimate.taken; i++) s->estimate.taken[i] = ADATOM_ANSWER_NOT_ASKED;
     for (size_t a = 0; a < folds; a++) c->by_fold[a] = -1;
     s->estimate.tested = s->counts;
     s->estimate.right = s->counts + classes;
@@ -283,6 +286,7 @@ static adatom_status estimate_candidate(search *s, int candidate, int32_t (*leav
     if (tasks == 0) return ADATOM_OK;
     AD_TRY(open_fit(s, &c->candidates[candidate].method, run, 1, tasks, (const int32_t(*)[2])leaves, &f));
     f.checkpoints[0].answers = answers;
+    f.checkpoints[0].taken = s->estimate.taken; /* candidates are asked about different pictures */
     AD_TRY(ask(s, run, &f, 1, "the estimate"));
     for (int t = 0; t < tasks; t++)
         for (int i = 0; i < c->images; i++) {
@@ -452,6 +456,7 @@ done:
     ad_run_model_clear(&run);
     ad_free(s.counts);
     ad_free(s.estimate.answers);
+    ad_free(s.estimate.taken);
     if (status == ADATOM_OK || (status == ADATOM_INTERRUPTED && s.choice && s.choice->right))
         *choice = s.choice;
     else

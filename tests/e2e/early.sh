@@ -28,6 +28,12 @@ refused "$ADATOM" bench --compare none --output-file
 refused "$ADATOM" reproduce none --data none --output-file
 refused "$ADATOM" data verify none --output-file
 refused "$ADATOM" adapt --model none --images none --output new --output-file
+refused "$ADATOM" episodes --model none --data none --report
+refused "$ADATOM" adapt --model none --images none --output new --report
+refused "$ADATOM" classify none --model none --report
+refused "$ADATOM" pretrain --data none --output m --report
+refused "$ADATOM" metatrain --data none --output m --report
+refused "$ADATOM" reproduce none --data none --report
 # An adapter's folder must be one that can be made or written into.
 adapt="$ADATOM adapt --model none --images none --output"
 expect 1 "cannot make the folder 'no/folder'" $adapt no/folder

@@ -139,6 +139,35 @@ START_TEST(test_heads_start_alike) {
 }
 END_TEST
 
+/* What the estimate answered is what its counts say; files do not keep it. */
+static void check_answers(const adatom_adapter *adapter, const adatom_adapter *loaded) {
+    size_t images = 1;
+    int right = 0, tested = 0;
+    ck_assert_ptr_null(adatom_adapter_answers(loaded, &images));
+    ck_assert_uint_eq(images, 0);
+    const int32_t *answers = adatom_adapter_answers(adapter, &images);
+    ck_assert_uint_eq(images, 48);
+    for (int c = 0; c < 16; c++) {
+        adatom_adapter_class class = ADATOM_INIT(adatom_adapter_class);
+        const char *name;
+        size_t first, count;
+        int of_class = 0;
+        OK(adatom_adapter_get_class(adapter, c, &class));
+        OK(adatom_dataset_class(pictures, c, &name, &first, &count));
+        for (size_t i = first; i < first + count; i++) {
+            ck_assert_int_lt(answers[i], 16);
+            tested += answers[i] >= 0;
+            of_class += answers[i] == c;
+        }
+        ck_assert_int_eq(of_class, class.right);
+        right += of_class;
+    }
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
+    adatom_adapter_describe(adapter, &a);
+    ck_assert_int_eq(tested, a.tested);
+    ck_assert_int_eq(right, a.right);
+}
+
 START_TEST(test_save_load_merge) {
     char folder[64], command[96];
     snprintf(folder, sizeof folder, "/tmp/adatom-adapter-%d", (int)getpid());
@@ -153,6 +182,7 @@ START_TEST(test_save_load_merge) {
     ck_assert_str_eq(a.hash, b.hash);
     ck_assert_str_eq(a.config_json, b.config_json);
     ck_assert_int_eq(a.tested, 48);
+    check_answers(adapter, loaded);
     ck_assert(a.low <= a.accuracy && a.accuracy <= a.high);
     adatom_predictions *x = classify(model, adapter), *y = classify(model, loaded);
     ck_assert_double_eq(difference(x, y), 0);

@@ -247,6 +247,20 @@ static void end_world(world *w) {
     adatom_device_destroy(&w->device);
 }
 
+/* Every picture was asked about once, by a task of what was chosen without it. */
+static void check_answers(const adatom_adapter *adapter, const adatom_dataset *pictures, int correct) {
+    size_t images, first, count;
+    const char *name;
+    const int32_t *answers = adatom_adapter_answers(adapter, &images);
+    ck_assert_uint_eq(images, 64);
+    for (int c = 0; adatom_dataset_class(pictures, c, &name, &first, &count) == ADATOM_OK; c++)
+        for (size_t i = first; i < first + count; i++) {
+            ck_assert_int_ge(answers[i], 0);
+            correct -= answers[i] == c;
+        }
+    ck_assert_int_eq(correct, 0);
+}
+
 START_TEST(test_choice_and_repetition) {
     static const adatom_adapt_kind kinds[] = {ADATOM_ADAPT_NORM, ADATOM_ADAPT_COSINE};
     adatom_choice *choice, *again;
@@ -264,6 +278,7 @@ START_TEST(test_choice_and_repetition) {
     ck_assert_int_eq(a.tested, info.estimated);
     ck_assert_int_eq(a.right, info.right);
     ck_assert_str_eq(a.estimate, "folds");
+    check_answers(adapter, one.pictures, info.right);
     ck_assert(info.work > 0 && info.work <= info.budget);
     ck_assert(strstr(a.config_json, "\"choice\""));
     int chosen = 0;
