@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-dist}
-sh tools/setup.sh debhelper devscripts dpkg-dev fakeroot lintian
+sh tools/setup.sh build-essential debhelper devscripts dpkg-dev fakeroot lintian mandoc python3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 version=$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)

@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /* How to adapt. Zero means the default, which for heads, steps and rates depends on `adapt` and, with Adam, on whether
- * the model was imported; README.md (Methods) lists the defaults. A negative rate, momentum or dampening stands for 0.
+ * the model was imported; docs/episodes.md lists the defaults. A negative rate, momentum or dampening stands for 0.
  * Rates are 0..1000. */
 typedef struct adatom_method {
     size_t size;

@@ -18,7 +18,7 @@ __all__ = ["Adapter", "AdapterInfo", "Candidate", "ClassResult", "Method", "adap
 
 @dataclass(frozen=True)
 class Method:
-    """How to adapt. None stands for the method's default (README, Methods)."""
+    """How to adapt. None stands for the method's default (docs/episodes.md)."""
 
     adapt: str = "atoms"  #: what adapts: atoms, norm, atoms+norm, full, lora, dora, bora, tsa, head, cosine, centroid ...
     steps: Optional[int] = None  #: optimiser steps

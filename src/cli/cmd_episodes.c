@@ -150,7 +150,7 @@ static const report_column columns[] = {
 };
 
 static const char notes[] =
-    "A method's own defaults are listed in README.md. Numbers of the method may be comma lists: every "
+    "A method's own defaults are listed in docs/episodes.md. Numbers of the method may be comma lists: every "
     "combination is tried (--lr-atoms 0.001,0.002 --steps 10,20), steps within one run. The interval is Student's "
     "over episodes; episodes share "
     "pictures, so it speaks of the "

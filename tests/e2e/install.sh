@@ -8,7 +8,7 @@ for file in "$library" "$work/prefix/bin/adatom"; do
     ! nm -D "$file" | grep -E 'ad_(vk_)?test_' || complain "a test hook in $file"
     ! nm "$file" | grep -E 'ad_(vk_)?test_|fail_countdown' || complain "a test hook in $file"
 done
-awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "$SOURCE/README.md" >example.c
+awk '/^```c$/ {on = 1; next} /^```/ {on = 0} on' "$SOURCE/docs/c-api.md" >example.c
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name adatom.pc)")
 export PKG_CONFIG_PATH
 $CC ${CFLAGS-} example.c $(pkg-config --cflags --libs adatom) ${LDFLAGS-} -o by_pkg_config || complain "pkg-config"

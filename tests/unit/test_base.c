@@ -37,7 +37,7 @@ START_TEST(status_codes) {
     ck_assert_str_eq(adatom_status_name(ADATOM_BAD_DATA), "BAD_DATA");
     ck_assert_str_eq(adatom_status_name((adatom_status)999), "UNKNOWN");
     ck_assert_str_eq(adatom_status_name((adatom_status)-1), "UNKNOWN");
-    /* The exit codes that the README promises. */
+    /* The exit codes that docs/formats.md promises. */
     ck_assert_int_eq(adatom_status_exit_code(ADATOM_OK), 0);
     ck_assert_int_eq(adatom_status_exit_code(ADATOM_IO), 1);
     ck_assert_int_eq(adatom_status_exit_code(ADATOM_USAGE), 2);
