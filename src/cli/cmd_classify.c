@@ -225,7 +225,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const pa
     json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
     json_object_set(document, "predictions", rows);
     /* The column of errors is always in CSV files; in the table only if there is an error. */
-    const bool is_table = strcmp(output->format, "table") == 0;
+    const bool is_table = strcmp(output->format, "table") == 0 || strcmp(output->format, "md") == 0;
     const struct report r = {.document = document,
                              .rows = "predictions",
                              .columns = columns,

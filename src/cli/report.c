@@ -14,7 +14,7 @@
 /* 15 digits, with which a decimal fraction is written as it was typed. */
 #define REAL JSON_REAL_PRECISION(15)
 
-const char *const report_formats[] = {"table", "json", "jsonl", "csv", NULL};
+const char *const report_formats[] = {"table", "json", "jsonl", "csv", "md", NULL};
 static const arg_option output_table[] = {
     {.name = "output",
      .letter = 'o',
@@ -286,10 +286,71 @@ static void write_table(FILE *out, const struct report *r) {
     if (r->below) terminal_put(out, r->below, false);
 }
 
+/* Text that Markdown shows as it is, also in a table's cell. */
+static void write_markdown_text(FILE *out, const char *text) {
+    for (; *text; text++) {
+        if (strchr("\\`*_[]|~#", *text))
+            fprintf(out, "\\%c", *text);
+        else if (*text == '<' || *text == '&') /* of HTML, which Markdown lets through */
+            fputs(*text == '<' ? "&lt;" : "&amp;", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+/* Lines above or below a table: as a block, which keeps their columns. A fence is longer than any in the text. */
+static void write_markdown_lines(FILE *out, const char *text) {
+    size_t longest = 0, run = 0;
+    for (const char *at = text; *at; at++) {
+        run = *at == '`' ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    while (*text == '\n') text++;
+    char fence[64] = "```";
+    if (longest >= 3) memset(fence, '`', longest + 1 < sizeof fence ? longest + 1 : sizeof fence - 1);
+    fprintf(out, "%s\n", fence);
+    terminal_put(out, text, false);
+    fprintf(out, "%s%s\n", text[strlen(text) - 1] == '\n' ? "" : "\n", fence);
+}
+
+static void write_markdown(FILE *out, const struct report *r) {
+    char cell[300];
+    size_t i;
+    json_t *row, *rows = json_object_get(r->document, r->rows);
+    const bool above = r->above && r->above[strspn(r->above, "\n")],
+               below = r->below && r->below[strspn(r->below, "\n")];
+    if (above) write_markdown_lines(out, r->above);
+    if (json_array_size(rows) > 0) {
+        if (above) fputc('\n', out);
+        for (size_t c = 0; c < r->column_count; c++)
+            if (r->columns[c].heading) {
+                fputs("| ", out);
+                write_markdown_text(out, r->columns[c].heading);
+                fputc(' ', out);
+            }
+        fputs("|\n", out);
+        for (size_t c = 0; c < r->column_count; c++)
+            if (r->columns[c].heading) fputs(r->columns[c].cell == CELL_TEXT ? "|---" : "|---:", out);
+        fputs("|\n", out);
+        json_array_foreach(rows, i, row) {
+            for (size_t c = 0; c < r->column_count; c++) {
+                if (!r->columns[c].heading) continue;
+                format_cell(&r->columns[c], row, cell, sizeof cell);
+                fputs("| ", out);
+                write_markdown_text(out, cell);
+                fputc(' ', out);
+            }
+            fputs("|\n", out);
+        }
+    }
+    if (below && json_array_size(rows) > 0) fputc('\n', out);
+    if (below) write_markdown_lines(out, r->below);
+}
+
 /* Writes the result to stdout: unchanged to files and pipes, and with everything that steers terminals escaped to a
- * terminal. A table is escaped already. */
+ * terminal. Tables are escaped already. */
 static bool write_out(const char *text, size_t size, const char *format) {
-    if (strcmp(format, "table") != 0 && isatty(STDOUT_FILENO))
+    if (strcmp(format, "table") != 0 && strcmp(format, "md") != 0 && isatty(STDOUT_FILENO))
         terminal_put(stdout, text, strcmp(format, "csv") != 0);
     else if (fwrite(text, 1, size, stdout) != size)
         return false;
@@ -312,6 +373,8 @@ adatom_status report_write(struct cli *cli, const output_options *options, const
         write_jsonl(out, r);
     } else if (strcmp(options->format, "csv") == 0) {
         write_csv(out, r);
+    } else if (strcmp(options->format, "md") == 0) {
+        write_markdown(out, r);
     } else {
         write_table(out, r);
     }

@@ -10,7 +10,7 @@ typedef struct output_options {
     const char *format, *file;
 } output_options;
 arg_group output_group(output_options *values);
-/* "table", "json", "jsonl", "csv", NULL; public for commands whose --output is something else than the form. */
+/* "table", "json", "jsonl", "csv", "md", NULL; public for commands whose --output is something else than the form. */
 extern const char *const report_formats[];
 
 typedef enum report_cell {

@@ -16,6 +16,17 @@ cp "$FIXTURE/model.safetensors" m.safetensors
 [ ! -s out ] && same "$(get d.json command)" decompose "result of decomposing in a file"
 "$ADATOM" round m.safetensors --output h.safetensors --format json --output-file h.json >out 2>err || complain "round: $(tail -n 1 err)"
 [ ! -s out ] && same "$(get h.json command)" round "result of rounding in a file"
+# As Markdown: a table whose names are shown as they are, whatever they hold.
+pictures named 2 2
+mv named/class0 'named/a|b_c*<i>`'
+mv named/class1 'named/[x](y) & \z'
+"$ADATOM" adapt --model m.safetensors --images named --adapt centroid --estimate none --output a --device cpu --no-cache --format md >out 2>err ||
+    complain "a result as Markdown: $(tail -n 1 err)"
+grep -qxF '| class | pictures | tested | right |' out && grep -qxF '|---|---:|---:|---:|' out || complain "the head of a table in Markdown: $(cat out)"
+grep -qxF '| a\|b\_c\*&lt;i>\` | 2 | 0 | 0 |' out || complain "a name in Markdown: $(cat out)"
+grep -qxF '| \[x\](y) &amp; \\z | 2 | 0 | 0 |' out || complain "another name in Markdown: $(cat out)"
+same "$(grep -c '^```$' out)" 4 "fences around what is above and below"
+"$ADATOM" devices -o md | tail -n 1 | grep -q '^| .* | cpu | ' || complain "devices in Markdown"
 if [ -c /dev/full ]; then
     expect 1 'No space left' "$ADATOM" devices --output-file /dev/full
     [ -c /dev/full ] || complain "/dev/full was replaced"
