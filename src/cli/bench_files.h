@@ -13,6 +13,8 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out);
 /* Adds "comparison" {verdict, ratio, old_value} to each row of `document`. *regressions: rows that are slower, or in
  * error where they were ok; *compared: rows that both documents have. Returns false without memory. */
 bool bench_compare(json_t *document, json_t *old, int *regressions, int *compared);
+/* Whether a result file is whole, and its numbers those of its samples; CHECK_FAILED if not. */
+adatom_status bench_verify(struct cli *cli, const char *path, const output_options *output);
 /* Shows the files as columns of one table. */
 adatom_status bench_merge(struct cli *cli, const arg_texts *files, const output_options *output);
 #endif

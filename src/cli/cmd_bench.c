@@ -6,7 +6,7 @@
 
 typedef struct bench_options {
     adatom_suite suite;
-    const char *compare, *plot;
+    const char *compare, *plot, *verify;
     arg_texts filters, merge;
     int tasks;
     float seconds;
@@ -57,6 +57,13 @@ static const arg_option table[] = {
      AT(merge),
      .value = "FILE...",
      .help = "measure nothing: show several results (-o json), of other devices too, as one table"},
+    {.name = "verify-file",
+     .type = ARG_TEXT,
+     AT(verify),
+     .value = "RESULT.json",
+     .help =
+         "measure nothing: say whether a result (-o json) is whole, and its numbers those of its samples; exit code "
+         "5 if not"},
     {.name = "plot",
      .type = ARG_TEXT,
      AT(plot),
@@ -227,6 +234,10 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     adatom_status measured, status = arguments ? cli_parse(cli, &spec, &common, count, arguments, &run)
                                                : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the arguments");
     if (!run) goto done;
+    if (values.verify) {
+        TRY(bench_verify(cli, values.verify, &output));
+        goto done;
+    }
     if (values.merge.count) {
         if (values.plot) TRY(bench_plot_files(cli, values.plot, &values.merge));
         TRY(bench_merge(cli, &values.merge, &output));

@@ -99,4 +99,26 @@ same "$(get out results.8.status)$(get out results.9.status)" okok "convolutions
 interrupt 'MiB of pictures' $bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json
 same "$(get out results.0.name)/$(get out results.#)/$(get out unfinished)" peak/fp32/8/interrupted "what was measured before"
 expect 3 'nothing to tune' "$ADATOM" tune --device cpu
+# A result that is sent: whole, or what is wrong with it.
+$bench --filter $case -o json --output-file sent.json || complain "bench"
+sed -i 's/"build_commit": "[^"]*"/"build_commit": "0123456789ab"/' sent.json
+expect 0 '^[0-9]+ cases of .*: whole$' "$ADATOM" bench --verify-file sent.json
+# broken PATTERN SED: the file with a change is not whole, and that is said.
+broken() {
+    sed "$2" sent.json >broken.json
+    cmp -s sent.json broken.json && complain "nothing was changed by $2"
+    expect 5 "$1" "$ADATOM" bench --verify-file broken.json
+}
+broken 'changed sources' 's/0123456789ab/0123456789ab-dirty/'
+broken 'test_time is missing' 's/"test_time"/"time"/'
+broken 'value is .*follows from the samples' 's/"value": 1/"value": 2/; s/"value": [3-9]/"value": 2/'
+broken 'median_ns is .*follows' 's/"median_ns": \([0-9]\)/"median_ns": 1\1/'
+broken 'samples are positive' 's/"samples_ns": \[[0-9]/"samples_ns": [-1/'
+broken 'peak/fp32, which shares are of, was measured 0 times' 's,"peak/fp32","peak/other",'
+broken "does not say how its results were checked" 's/"verified": "[^"]*"/"verified": ""/'
+broken 'the run ended early: too soon' 's/"command": "bench"/"command": "bench", "unfinished": "too soon"/'
+expect 4 'this is no result' "$ADATOM" bench --verify-file other.json
+for file in "$SOURCE"/bench/results/*.json; do
+    expect 0 ': whole$' "$ADATOM" bench --verify-file "$file"
+done
 finish
