@@ -234,7 +234,7 @@ adatom_status ad_settings_resolve(adatom_context *ctx, const adatom_method *give
             "'simpleshot' takes away the mean features of the pictures that a network was trained with; this "
             "model does not know them ('adatom pretrain' writes models that do)");
     const bool needs_atoms = which == ADATOM_ADAPT_ATOMS || which == ADATOM_ADAPT_ATOMS_NORM;
-    if (needs_atoms && model && model->net.node_count > 0 && !ad_network_parameters(&model->net, AD_ROLE_ATOMS))
+    if (needs_atoms && model && model->net.param_count > 0 && !ad_network_parameters(&model->net, AD_ROLE_ATOMS))
         return ad_fail(ctx, ADATOM_USAGE,
                        "'%s' adapts atoms, and this model has none: 'adatom decompose MODEL --mode residual --output "
                        "FILE' makes one that answers the same and has them",

@@ -101,7 +101,7 @@ cmp -s by_pictures.csv by_features.csv || complain "features are classified othe
 cp -r by_features odd && sed -i 's/"method": {/&"layers": 5, "last": "x",/' odd/adapter_config.json
 expect 0 'head, 5 classes' "$ADATOM" inspect "$model" --adapter odd
 expect 0 ' own ' "$ADATOM" classify --device cpu --model "$model" --features new.safetensors
-expect 2 'an adapter is needed' "$ADATOM" classify --device cpu --features new.safetensors
+expect 2 'no classifier of its own' "$ADATOM" classify --device cpu --features new.safetensors
 "$ADATOM" adapt --model "$model" --images few --output normed --adapt norm --steps 3 --device cpu --quiet >out 2>err || complain "adapt"
 expect 0 'N.safetensors' $features new -o N.safetensors --adapter normed
 cmp -s N.safetensors new.safetensors && complain "the adapter left no trace in the features"

@@ -17,7 +17,7 @@ START_TEST(missing_or_strange_specs) {
     put_text("none/a/readme.txt", "nothing to see");
     open_badly(in_test("none"), &small, ADATOM_BAD_DATA, "holds no pictures (looked for JPEG");
     put_picture("flat/1.ppm", 4, 4, 0);
-    open_badly(in_test("flat"), &small, ADATOM_BAD_DATA, "a folder for each class");
+    open_badly(in_test("flat"), &small, ADATOM_BAD_DATA, "put those of each class into a folder");
     open_badly("builtin:nothing", &small, ADATOM_BAD_DATA, "builtin:shapes");
     open_badly("builtin:shapes/none", &small, ADATOM_BAD_DATA, "base, val, novel");
     open_badly("builtin:shapes/base", &(adatom_dataset_params){.size = sizeof(adatom_dataset_params), .split = "val"},

@@ -375,7 +375,7 @@ START_TEST(adapters_of_known_features) {
     }
     adatom_predictions_destroy(&x);
     adatom_predictions_destroy(&y);
-    refused(adatom_classify(device, NULL, features, NULL, &x), ADATOM_USAGE, "an adapter is needed");
+    refused(adatom_classify(device, NULL, features, NULL, &x), ADATOM_USAGE, "no classifier of its own");
     const adatom_adapter *one = of_norms;
     adatom_classify_params p = {.size = sizeof p, .adapters = &one, .adapter_count = 1};
     refused(adatom_classify(device, NULL, features, &p, &x), ADATOM_BAD_DATA, "it classifies pictures, not features");
