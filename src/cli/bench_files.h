@@ -13,6 +13,10 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out);
 /* Adds "comparison" {verdict, ratio, old_value} to each row of `document`. *regressions: rows that are slower, or in
  * error where they were ok; *compared: rows that both documents have. Returns false without memory. */
 bool bench_compare(json_t *document, json_t *old, int *regressions, int *compared);
+/* Adds "headline" to the document, and writes it as lines: adapted episodes/s, and TFLOP/s of convolution in the
+ * document's precision, each the best of the cases whose results were checked; what was not measured is left out.
+ * Returns false without memory. */
+bool bench_headline(json_t *document, char *out, size_t capacity);
 /* Whether a result file is whole, and its numbers those of its samples; CHECK_FAILED if not. */
 adatom_status bench_verify(struct cli *cli, const char *path, const output_options *output);
 /* Shows the files as columns of one table. */

@@ -229,7 +229,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     int count = 0, errors = 0, regressions = 0, compared = 0;
     adatom_device *device = NULL;
     json_t *document = NULL, *old = NULL;
-    char *plain = NULL, **arguments = spread_merge(argc, argv, &count);
+    char headline[512], *plain = NULL, **arguments = spread_merge(argc, argv, &count);
     struct bench bench = {.cli = cli, .rows = json_array()};
     adatom_status measured, status = arguments ? cli_parse(cli, &spec, &common, count, arguments, &run)
                                                : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the arguments");
@@ -267,8 +267,10 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     adatom_device_describe(device, &info);
     document = make_document(&values, &device_values, &info, bench.rows);
     if (!document || bench.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+    if (!bench_headline(document, headline, sizeof headline))
+        TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     struct report report = {
-        .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
+        .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns), .below = headline};
     if (old) {
         tell_differences(cli, values.compare, old, &info);
         if (!bench_compare(document, old, &regressions, &compared))

@@ -10,6 +10,10 @@ for member in device.name test_time config.suite precision results.0.value resul
     get a.json $member >/dev/null || complain "$member is missing"
 done
 same "$(get a.json precision)" fp32 "precision"
+# What one tells others: the best of what was checked.
+same "$(get a.json headline.convolution_fp32_tflops.case)" "$case" "the fastest convolution"
+awk -v t="$(get a.json headline.convolution_fp32_tflops.value)" -v g="$(get a.json results.8.gflops)" 'BEGIN {exit !(t > 0 && t * 1000 - g < 1e-6 * g && g - t * 1000 < 1e-6 * g)}' ||
+    complain "the headline is not the case's number"
 # A case that does not run has a reason and no number.
 same "$(get a.json results.1.name)/$(get a.json results.1.status)" peak/fp16/unsupported "half precision"
 get a.json results.1.value >/dev/null && complain "a number for what is unsupported"
