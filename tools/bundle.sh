@@ -44,7 +44,7 @@ done
 for model in models/*.safetensors; do
     if [ -f "$model" ]; then cp "$model" "$root/models/"; fi
 done
-cp LICENSE README.md "$root/"
+cp -r LICENSE README.md docs "$root/"
 cp tools/gpu_suite.sh "$root/"
 cat >"$root/adatom" <<'END'
 #!/bin/sh

@@ -16,6 +16,7 @@ LD_LIBRARY_PATH=$PWD/lib ldd libexec/adatom | grep 'not found' && complain "a li
 # It is small, and has the licences that its libraries ask for, of those that are linked statically, too.
 bytes=$(find . -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
 [ "$bytes" -le 20000000 ] || complain "the bundle takes $bytes bytes, unpacked"
+[ -s README.md ] && [ -s docs/adapt.md ] || complain "its documentation is missing"
 [ -s licences/libarchive-dev ] && [ -s licences/libjansson4 ] || complain "licences are missing"
 LD_LIBRARY_PATH=$PWD/lib ldd libexec/adatom | grep -E 'libarchive|libxml2|libicu|blas|lapack' &&
     complain "a library that is not needed"
