@@ -1,4 +1,4 @@
-#include "report.h"
+#include "layer_errors.h"
 #include <adatom/transfer.h>
 
 #include <string.h>
@@ -41,20 +41,6 @@ static const report_column columns[] = {
     {"error %", CELL_PERCENT, "error", NULL},
 };
 
-static adatom_status add_layers(const adatom_model *before, const adatom_model *after, int count, json_t *layers) {
-    for (int i = 0; i < count; i++) {
-        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
-        double error = 0;
-        adatom_status status = adatom_model_layer(after, i, &layer);
-        if (status != ADATOM_OK) return status;
-        if (strcmp(layer.kind, "conv") != 0 || layer.atoms == 0) continue;
-        if ((status = adatom_model_distance(before, after, i, &error)) != ADATOM_OK) return status;
-        json_array_append_new(layers, json_pack("{s:s,s:i,s:s,s:f}", "name", layer.name, "atoms", layer.atoms,
-                                                "coefficients", layer.coefficients, "error", error));
-    }
-    return ADATOM_OK;
-}
-
 adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     common_options common;
     decompose_options o;
@@ -91,7 +77,7 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     adatom_model_info before = ADATOM_INIT(adatom_model_info), after = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &before);
     adatom_model_describe(out, &after);
-    TRY(add_layers(model, out, after.layers, layers));
+    TRY(layer_errors(model, out, true, layers));
     document = report_document("decompose");
     json_object_set_new(
         document, "model",

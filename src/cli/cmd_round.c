@@ -1,7 +1,6 @@
-#include "report.h"
+#include "layer_errors.h"
 #include <adatom/transfer.h>
 
-#include <string.h>
 #include <sys/stat.h>
 
 typedef struct round_options {
@@ -21,19 +20,6 @@ static const report_column columns[] = {
     {"layer", CELL_TEXT, "name", NULL},
     {"error %", CELL_PERCENT, "error", NULL},
 };
-
-static adatom_status add_layers(const adatom_model *before, const adatom_model *after, int count, json_t *layers) {
-    for (int i = 0; i < count; i++) {
-        adatom_layer_info layer = ADATOM_INIT(adatom_layer_info);
-        double error = 0;
-        adatom_status status = adatom_model_layer(after, i, &layer);
-        if (status != ADATOM_OK) return status;
-        if (strcmp(layer.kind, "conv") != 0) continue;
-        if ((status = adatom_model_distance(before, after, i, &error)) != ADATOM_OK) return status;
-        json_array_append_new(layers, json_pack("{s:s,s:f}", "name", layer.name, "error", error));
-    }
-    return ADATOM_OK;
-}
 
 static json_int_t bytes_of(const char *path) {
     struct stat info;
@@ -70,7 +56,7 @@ adatom_status cmd_round(struct cli *cli, int argc, char **argv) {
     adatom_model_info before = ADATOM_INIT(adatom_model_info), after = ADATOM_INIT(adatom_model_info);
     adatom_model_describe(model, &before);
     adatom_model_describe(out, &after);
-    TRY(add_layers(model, out, after.layers, layers));
+    TRY(layer_errors(model, out, false, layers));
     const json_int_t bytes = bytes_of(o.output);
     document = report_document("round");
     json_object_set_new(document, "model",
