@@ -8,13 +8,16 @@ suite=${1:-bookworm} mirror=${2:-http://deb.debian.org/debian}
 [ "$(id -u)" -eq 0 ] || { echo "deb_check: debootstrap needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || sh tools/setup.sh debootstrap
 root=$(mktemp -d)
-trap 'umount "$root/proc" 2>/dev/null; rm -rf "$root"' EXIT
+chmod 755 "$root" # tests become another user, who has to get in
+trap 'umount "$root/dev/pts" "$root/proc" 2>/dev/null; rm -rf "$root"' EXIT
 debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 5 "$root.log" >&2; exit 1; }
 rm -f "$root.log"
 for file in /etc/resolv.conf /etc/apt/sources.list /etc/apt/apt.conf.d/*proxy*; do
     if [ -f "$file" ] && [ "$file" != /etc/apt/sources.list ]; then cp "$file" "$root$file"; fi
 done
 mount -t proc proc "$root/proc"
+mkdir -p "$root/dev/pts"
+mount -t devpts devpts "$root/dev/pts"
 in_root() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS-}" \
     http_proxy="${http_proxy-}" https_proxy="${https_proxy-}" DEBIAN_FRONTEND=noninteractive "$@"; }
 mkdir "$root/source"
