@@ -2,8 +2,8 @@
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -90,7 +90,8 @@ class AdapterInfo:
     mirror: bool
 
 
-class ClassResult(NamedTuple):
+@dataclass(frozen=True)
+class ClassResult:
     """A class of an adapter: its pictures, those that the estimate tested, and those of them that were right."""
 
     name: str
@@ -150,7 +151,7 @@ class Adapter(Handle):
     @property
     def class_results(self) -> List[ClassResult]:
         """Each class with how the estimate went."""
-        return [describe(_Class, "adatom_adapter_class", "adatom_adapter_get_class", self.pointer, c).result()
+        return [describe(ClassResult, "adatom_adapter_class", "adatom_adapter_get_class", self.pointer, c)
                 for c in range(self.info.classes)]
 
     @property
@@ -187,17 +188,6 @@ class Adapter(Handle):
             info.method, info.classes, info.adapted, 100 * info.accuracy)
 
 
-@dataclass(frozen=True)
-class _Class:
-    name: str
-    images: int
-    tested: int
-    right: int
-
-    def result(self) -> ClassResult:
-        return ClassResult(self.name, self.images, self.tested, self.right)
-
-
 def _parse(config: bytes, tensors: bytes, model: Optional[Model], candidates: Sequence[Candidate]) -> Adapter:
     files = Struct("adatom_adapter_files", config=ffi.from_buffer("char[]", config), config_size=len(config),
                    tensors=ffi.from_buffer(tensors), tensors_size=len(tensors))
@@ -214,19 +204,8 @@ class _Choice(Handle):
         for i in range(info.pointer.candidates):
             one = Struct("adatom_candidate")
             call("adatom_choice_candidate", self.pointer, i, one.pointer)
-            found.append(Candidate(**{**asdict(read(_CandidateMembers, one.pointer)), "chosen": i == info.pointer.chosen}))
+            found.append(replace(read(Candidate, one.pointer), chosen=i == info.pointer.chosen))
         return found
-
-
-@dataclass(frozen=True)
-class _CandidateMembers:
-    name: str
-    tried: bool
-    why_not: Optional[str]
-    tested: int
-    accuracy: float
-    low: float
-    high: float
 
 
 def adapt(images: Pictures, labels: Optional[Sequence[Any]] = None, *, model: Union[Model, str, os.PathLike, None],
