@@ -92,6 +92,13 @@ typedef struct adatom_adapter_info {
     /* How many of the estimate's `tasks` diverged and are left out of it; both are 0 if none did. */
     int diverged, tasks;
     bool mirror; /* a picture's features are the mean of its own and those of its mirror image (adatom_method.mirror) */
+    /* Pictures of the estimate that calibrate the classifier, for adatom_classify_params.calibrated and reject; 0: it
+     * is not calibrated (there was no estimate, or a program made it that did not calibrate). */
+    int calibrated;
+    /* By which class scores are divided before they become probabilities, so that answers of probability p are right in
+     * about a part p of the cases [Guo et al., ICML 2017]: above 1 the adapter is too sure of itself; 1 if not
+     * calibrated. And the mean of -log(probability of the true class) over those pictures, without and with it. */
+    double temperature, loss_before, loss;
 } adatom_adapter_info;
 ADATOM_API adatom_status adatom_adapter_describe(const adatom_adapter *adapter, adatom_adapter_info *out);
 
@@ -111,6 +118,11 @@ enum {
  * one of the numbers above; owned by the adapter. It is kept in memory only: NULL, and *images is 0, for an adapter
  * that was read from files, and without an estimate. */
 ADATOM_API const int32_t *adatom_adapter_answers(const adatom_adapter *adapter, size_t *images);
+/* The class scores [*images][classes] (logits, temperature 1) of each of those pictures by the task that left it out,
+ * NaN where none was asked or it diverged. Where the method was chosen, they are the chosen one's, though answers are
+ * those of the choice made without the picture. Kept in memory only, as answers are; NULL also where they would take
+ * more than 1 GiB (told in the log). */
+ADATOM_API const float *adatom_adapter_scores(const adatom_adapter *adapter, size_t *images);
 
 typedef struct adatom_adapter_tensor {
     size_t size;
@@ -149,6 +161,13 @@ typedef struct adatom_classify_params {
     size_t memory_bytes;               /* most bytes of device memory for tensors; 0: half of what is free */
     adatom_progress_callback progress; /* phase CLASSIFYING; may be NULL */
     void *user;
+    /* Whether scores are divided by the adapter's temperature, which changes probabilities and no answer. USAGE: an
+     * adapter is not calibrated, or it is the model's own classifier. */
+    bool calibrated;
+    /* In (0, 1): pictures that look less familiar than this part of the pictures of the adapter's own classes do are
+     * refused, as of none of them: about so many of its own are refused wrongly. 0: none is. USAGE: as above, or
+     * calibrated by fewer than 1/reject - 1 pictures, which cannot tell so small a part. */
+    float reject;
 } adatom_classify_params;
 
 typedef struct adatom_predictions_info {
@@ -160,6 +179,7 @@ typedef struct adatom_predictions_info {
     /* Answers (pictures times results) whose class scores are not finite: their probabilities are NaN. */
     size_t lost;
     double seconds, images_per_s; /* wall time; pictures a second, under all adapters */
+    size_t refused;               /* answers that params.reject refuses */
 } adatom_predictions_info;
 
 /* Computes the class probabilities of every picture of the data set, whose labels are not used, under each adapter, or
@@ -176,6 +196,12 @@ ADATOM_API adatom_status adatom_predictions_describe(const adatom_predictions *p
  * owned by the predictions. NULL: result or image is outside. */
 ADATOM_API const float *adatom_predictions_get(const adatom_predictions *predictions, int result, size_t image,
                                                int *classes);
+/* The part, in (0, 1], of the pictures of the adapter's own classes that look no more familiar than picture `image`:
+ * the conformal p-value [Vovk et al. 2005] of "it is one of these classes", which params.reject is compared with
+ * (refused: at most that). How familiar a picture looks is its largest cosine, or its largest score divided by the
+ * length of its features. NaN: the adapter is not calibrated, or result or image is outside; its scores are not finite.
+ */
+ADATOM_API double adatom_predictions_typicality(const adatom_predictions *predictions, int result, size_t image);
 ADATOM_API void adatom_predictions_destroy(adatom_predictions **predictions);
 
 /* The 95 % interval of the proportion successes/trials [Wilson, JASA 1927]; trials 0: 0 to 1. Any thread. */

@@ -161,7 +161,8 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const page_
     adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
     adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
     adatom_choice_info chosen = ADATOM_INIT(adatom_choice_info);
-    char above[8192], below[1024], folder[512], estimate[384] = "accuracy    not estimated", without[96] = "";
+    char above[8192], below[1536], folder[512], calibration[256] = "", estimate[384] = "accuracy    not estimated",
+                                                without[96] = "";
     adatom_adapter_describe(adapter, &a);
     adatom_dataset_describe(dataset, &d);
     if (choice) adatom_choice_describe(choice, &chosen);
@@ -173,8 +174,13 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const page_
                         json_pack("{s:o,s:s,s:I,s:I,s:I,s:I}", "folder", report_text(o->output), "hash", a.hash,
                                   "adapted", (json_int_t)a.adapted, "head", (json_int_t)a.head, "adapted_bytes",
                                   (json_int_t)a.adapted * 4, "head_bytes", (json_int_t)a.head * 4));
+    json_object_set_new(document, "calibration",
+                        a.calibrated ? json_pack("{s:i,s:f,s:f,s:f}", "pictures", a.calibrated, "temperature",
+                                                 a.temperature, "loss_before", a.loss_before, "loss", a.loss)
+                                     : json_null());
     json_object_set_new(document, "seconds", json_real(seconds));
     if (choice) json_object_set_new(document, "choice", choice_json(cli, choice));
+    json_object_del(json_object_get(config, "calibration"), "familiarity"); /* of use to 'classify' alone */
     json_object_set_new(document, "config", config);
     json_object_set_new(document, "classes", class_rows(adapter, a.classes));
     if (a.diverged)
@@ -186,17 +192,23 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const page_
                  : chosen.folds                                          ? ", the choice made anew without each"
                                                                          : "",
                  without);
+    if (a.calibrated)
+        snprintf(calibration, sizeof calibration,
+                 "calibration temperature %.3g by %d pictures (log loss %.3f without it, %.3f with it), for 'classify "
+                 "--calibrated' and '--reject'\n",
+                 a.temperature, a.calibrated, a.loss_before, a.loss);
     const int length = snprintf(above, sizeof above, "%s, %d classes, %zu pictures, %d steps, %.1f s\n\n", a.method,
                                 a.classes, d.images, a.steps, seconds);
     if (choice) choice_text(choice, above + length, sizeof above - (size_t)length - 1);
     if (choice) strcat(above, "\n");
-    snprintf(below, sizeof below,
-             "\n%s\nfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu "
-             "bytes), classifier "
-             "%llu (%llu bytes)\n",
-             estimate, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder),
-             (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4, (unsigned long long)a.head,
-             (unsigned long long)a.head * 4);
+    snprintf(
+        below, sizeof below,
+        "\n%s\n%sfitted      %d of %d of the pictures it was adapted to\nadapter     %s: %llu numbers adapted (%llu "
+        "bytes), classifier "
+        "%llu (%llu bytes)\n",
+        estimate, calibration, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder),
+        (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4, (unsigned long long)a.head,
+        (unsigned long long)a.head * 4);
     const output_options output = {.format = o->format, .file = o->file};
     const struct report r = {.document = document,
                              .rows = "classes",

@@ -11,6 +11,8 @@
 typedef struct classify_options {
     const char *model, *adapters, *report;
     int top, batch;
+    float reject;
+    bool calibrated;
     uint64_t memory;
 } classify_options;
 
@@ -22,6 +24,13 @@ static const arg_option table[] = {
            .help = "folders written by 'adatom adapt' for this model; without one the model's own classifier is used"),
     OPTION("top", ARG_INT, top, .least = 1, .most = 1000, .initial = "1", .value = "K",
            .help = "how many of the most probable classes to tell for each picture"),
+    OPTION("reject", ARG_REAL, reject, .least = 1e-6, .most = 0.999, .value = "SHARE",
+           .help = "tell pictures that look like none of the adapter's classes, and name no class for them: those that "
+                   "look less familiar than this share of pictures of its own classes, e.g. 0.05, of which so many are "
+                   "refused wrongly; known from the adapter's estimate"),
+    OPTION("calibrated", ARG_FLAG, calibrated,
+           .help = "probabilities that are right as often as they say, by the temperature that the adapter's estimate "
+                   "gave; classes stay the same"),
     OPTION("batch", ARG_INT, batch, .least = 0, .most = 65536, .initial = "0", .value = "N",
            .help = "pictures classified at once; 0: as many as suit the device"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
@@ -38,7 +47,17 @@ static const report_column columns[] = {
     {"probability %", CELL_PERCENT, "probability", NULL},
     {"error", CELL_TEXT, "error", NULL},
 };
-enum { COLUMNS_WITHOUT_ERRORS = COUNT(columns) - 1 };
+static const report_column reject_columns[] = {
+    {"picture", CELL_TEXT, "picture", NULL},
+    {"adapter", CELL_TEXT, "adapter", NULL},
+    {"rank", CELL_COUNT, "rank", NULL},
+    {"class", CELL_TEXT, "class", NULL},
+    {"probability %", CELL_PERCENT, "probability", NULL},
+    {"typical %", CELL_PERCENT, "typicality", NULL},
+    {"refused", CELL_TEXT, "refused", NULL},
+    {NULL, CELL_TEXT, "nearest", NULL},
+    {"error", CELL_TEXT, "error", NULL},
+};
 
 /* The adapters of one command. texts: a copy of the option's value, cut into names by NULs. */
 typedef struct adapter_list {
@@ -106,10 +125,24 @@ static json_t *own_names(const adatom_model *model) {
     return json_array();
 }
 
-/* Adds a row for each of the `top` most probable classes. */
-static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture, const char *name,
-                              const adatom_adapter *adapter, const json_t *own, const float *probabilities, int classes,
-                              int top) {
+/* With --reject a row tells how typical the picture looks; of a refused one the class is what it comes nearest to. */
+static void add_typicality(json_t *row, float reject, double typicality) {
+    const bool refused = (float)typicality <= reject;
+    if (reject == 0) return;
+    json_object_set_new(row, "typicality", report_number(typicality));
+    json_object_set_new(row, "refused", json_boolean(refused));
+    json_object_set_new(row, "nearest", refused ? json_incref(json_object_get(row, "class")) : json_null());
+    if (!refused) return;
+    json_object_set_new(row, "class", json_null());
+    json_object_set_new(row, "class_index", json_null());
+    json_object_set_new(row, "probability", json_null());
+}
+
+/* Adds a row for each of the `top` most probable classes; one for a picture that is refused. */
+static adatom_status add_rows(struct cli *cli, const classify_options *o, json_t *rows, const char *picture,
+                              const char *name, const adatom_adapter *adapter, const json_t *own,
+                              const float *probabilities, int classes, double typicality) {
+    const int top = (float)typicality <= o->reject ? 1 : o->top;
     int last = -1;
     if (isnan(probabilities[0])) {
         json_t *row =
@@ -139,6 +172,7 @@ static adatom_status add_rows(struct cli *cli, json_t *rows, const char *picture
                                 report_text(name), "rank", rank, "class", report_text(one.name ? one.name : number),
                                 "class_index", best, "probability", report_float(probabilities[best]));
         if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
+        add_typicality(row, o->reject, typicality);
         json_array_append_new(rows, row);
         last = best;
     }
@@ -156,8 +190,9 @@ static adatom_status add_predictions(struct cli *cli, const classify_options *o,
         for (int r = 0; r < p.results && status == ADATOM_OK; r++) {
             int classes = 0;
             const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
-            status = add_rows(cli, rows, adatom_dataset_path(dataset, i), adapters->count ? adapters->names[r] : "own",
-                              adapters->items[r], own, probabilities, classes, o->top);
+            status = add_rows(cli, o, rows, adatom_dataset_path(dataset, i),
+                              adapters->count ? adapters->names[r] : "own", adapters->items[r], own, probabilities,
+                              classes, adatom_predictions_typicality(predictions, r, i));
         }
     json_decref(own);
     return status;
@@ -176,7 +211,7 @@ static void add_unreadable(const unreadable_list *unreadable, json_t *rows) {
 
 static adatom_status write_page(struct cli *cli, const char *path, const page_call *call, json_t *document,
                                 const adatom_model *model, const adatom_dataset *dataset, const adapter_list *adapters,
-                                const adatom_predictions *predictions) {
+                                const adatom_predictions *predictions, float reject) {
     adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     classify_result results[ARGS_LIST_MAX] = {0};
     json_t *own = own_names(model), *whole = json_copy(document);
@@ -191,7 +226,8 @@ static adatom_status write_page(struct cli *cli, const char *path, const page_ca
                                        .adapter = adapters->items[r],
                                        .own = own,
                                        .predictions = predictions,
-                                       .number = r};
+                                       .number = r,
+                                       .reject = reject};
     const adatom_status status = page_classify(cli, path, whole, dataset, results, (size_t)p.results, call);
     json_decref(whole);
     json_decref(own);
@@ -207,6 +243,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const pa
     adatom_model_info m = ADATOM_INIT(adatom_model_info);
     adatom_device_info d = ADATOM_INIT(adatom_device_info);
     const size_t bad = json_array_size(unreadable->rows);
+    char below[128] = "";
     if (model) adatom_model_describe(model, &m);
     json_t *document = report_document("classify"), *rows = json_array();
     adatom_status status = ADATOM_OK;
@@ -220,6 +257,13 @@ static adatom_status report(struct cli *cli, const classify_options *o, const pa
                             json_pack("{s:f,s:f}", "total", p.seconds, "images_per_s", p.images_per_s));
     }
     add_unreadable(unreadable, rows);
+    if (o->reject > 0)
+        json_object_set_new(document, "rejection",
+                            json_pack("{s:o,s:I}", "share", report_float(o->reject), "refused", (json_int_t)p.refused));
+    json_object_set_new(document, "calibrated", json_boolean(o->calibrated));
+    if (o->reject > 0 && predictions)
+        snprintf(below, sizeof below, "\n%zu of %zu answers are refused: the pictures look like none of the classes\n",
+                 p.refused, p.images * (size_t)p.results);
     if (model)
         json_object_set_new(document, "model", json_pack("{s:o,s:s}", "file", report_text(o->model), "hash", m.hash));
     json_object_set_new(document, "unreadable", json_integer((json_int_t)bad));
@@ -228,10 +272,12 @@ static adatom_status report(struct cli *cli, const classify_options *o, const pa
     const bool is_table = strcmp(output->format, "table") == 0 || strcmp(output->format, "md") == 0;
     const struct report r = {.document = document,
                              .rows = "predictions",
-                             .columns = columns,
-                             .column_count = is_table && !bad && !p.lost ? COLUMNS_WITHOUT_ERRORS : COUNT(columns)};
+                             .columns = o->reject > 0 ? reject_columns : columns,
+                             .column_count = (o->reject > 0 ? COUNT(reject_columns) : COUNT(columns)) -
+                                             (is_table && !bad && !p.lost),
+                             .below = below};
     TRY(report_write(cli, output, &r));
-    if (o->report) TRY(write_page(cli, o->report, call, document, model, dataset, adapters, predictions));
+    if (o->report) TRY(write_page(cli, o->report, call, document, model, dataset, adapters, predictions, o->reject));
     TRY(unreadable_end(unreadable));
     if (p.lost)
         status =
@@ -295,6 +341,8 @@ adatom_status cmd_classify(struct cli *cli, int argc, char **argv) {
                                            .adapters = (const adatom_adapter *const *)adapters.items,
                                            .adapter_count = adapters.count,
                                            .batch = o.batch,
+                                           .calibrated = o.calibrated,
+                                           .reject = o.reject,
                                            .memory_bytes = (size_t)(o.memory < SIZE_MAX ? o.memory : SIZE_MAX),
                                            .progress = cli_progress,
                                            .user = cli};

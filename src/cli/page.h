@@ -75,8 +75,10 @@ adatom_status page_classes(page *p, const answers *a);
 
 /* ---- page_reliability.c ---- */
 
-/* How often answers of a probability are right. Nothing, where no probabilities are known. */
-void page_reliability(page *p, const answers *a);
+/* How often answers of a probability are right, as a section. Nothing, where no probabilities are known. */
+void page_reliability(page *p, const answers *a, bool calibrated);
+/* The diagram and its numbers alone, below a title. */
+void page_reliability_diagram(page *p, const answers *a, const char *title);
 
 /* ---- page_pictures.c ---- */
 

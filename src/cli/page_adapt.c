@@ -61,6 +61,59 @@ done:
     return status;
 }
 
+/* Answers of what was made, about the pictures that a task left out, with their probabilities at a temperature. */
+static adatom_status collect_sure(page *p, const adatom_adapter *adapter, const adatom_dataset *dataset,
+                                  double temperature, answers *out) {
+    adatom_dataset_info d = ADATOM_INIT(adatom_dataset_info);
+    size_t images = 0;
+    const float *scores = adatom_adapter_scores(adapter, &images);
+    adatom_status status;
+    adatom_dataset_describe(dataset, &d);
+    TRY(answers_begin(p->cli, out, d.classes, false));
+    for (int c = 0; c < d.classes && scores; c++) {
+        size_t first, count;
+        TRY(adatom_dataset_class(dataset, c, &out->names[c], &first, &count));
+        for (size_t i = first; i < first + count && i < images; i++) {
+            const float *row = scores + i * (size_t)d.classes;
+            int best = 0;
+            double sum = 0;
+            if (isnan(row[0])) continue;
+            for (int k = 1; k < d.classes; k++)
+                if (row[k] > row[best]) best = k;
+            for (int k = 0; k < d.classes; k++) sum += exp(((double)row[k] - (double)row[best]) / temperature);
+            TRY(answers_add(p->cli, out,
+                            (answer){.truth = c, .taken = best, .image = (int32_t)i, .probability = (float)(1 / sum)}));
+        }
+    }
+done:
+    return status;
+}
+
+/* How far the adapter's probabilities can be trusted, as they are and calibrated. */
+static adatom_status calibration(page *p, const adatom_adapter *adapter, const adatom_dataset *dataset) {
+    adatom_adapter_info a = ADATOM_INIT(adatom_adapter_info);
+    answers plain = {0}, calibrated = {0};
+    adatom_status status = ADATOM_OK;
+    adatom_adapter_describe(adapter, &a);
+    if (!a.calibrated) return ADATOM_OK;
+    TRY(collect_sure(p, adapter, dataset, 1, &plain));
+    TRY(collect_sure(p, adapter, dataset, a.temperature, &calibrated));
+    if (plain.count == 0) goto done;
+    page_section(p, "How far its probabilities can be trusted");
+    page_reliability_diagram(p, &plain, "As they are");
+    page_reliability_diagram(p, &calibrated, "Calibrated");
+    page_note(
+        p,
+        "'adatom classify --calibrated' divides class scores by the temperature %.3g, found by the %d pictures shown "
+        "here; the mean of -log(probability of the true class) over them is %.3f without and %.3f with it.",
+        a.temperature, a.calibrated, a.loss_before, a.loss);
+    page_section_end(p);
+done:
+    answers_clear(&plain);
+    answers_clear(&calibrated);
+    return status;
+}
+
 static void fill_row(json_t *choice, json_t *all, size_t i, forest_row *r) {
     json_t *row = json_array_get(all, i), *interval = report_get(row, "accuracy.wilson95"),
            *chosen = json_object_get(choice, "chosen");
@@ -162,6 +215,7 @@ adatom_status page_adapt(struct cli *cli, const char *path, json_t *document, co
     if (adapter) {
         TRY(collect(&p, adapter, dataset, &all));
         TRY(page_classes(&p, &all));
+        TRY(calibration(&p, adapter, dataset));
         TRY(page_wrong(&p, dataset, &all));
     }
     TRY(candidates(&p));

@@ -8,6 +8,14 @@
 
 /* ---- answers and, where folders tell them, true classes ---- */
 
+/* Everything of a result, before the page begins: its first sentence tells of the first one. */
+typedef struct gathered {
+    answers all, known;  /* those that are not refused; of these those whose true class is known */
+    answers refused;     /* their probability is the picture's typicality */
+    size_t refused_own;  /* of these those whose true class is one of the classifier's */
+    char (*numbers)[16]; /* names of classes that have none */
+} gathered;
+
 typedef struct named {
     const char *name;
     int number;
@@ -67,20 +75,19 @@ static int *find_truths(const adatom_dataset *dataset, const named *names, int c
     return truths;
 }
 
-/* known: only those whose true class is known. Where it is not, truth is 0. */
-static adatom_status collect(page *p, const adatom_dataset *dataset, const classify_result *r, char (*numbers)[16],
-                             answers *all, answers *known) {
+/* Where a true class is not known, truth is 0. */
+static adatom_status collect(page *p, const adatom_dataset *dataset, const classify_result *r, gathered *g) {
     adatom_predictions_info info = ADATOM_INIT(adatom_predictions_info);
     adatom_predictions_describe(r->predictions, &info);
-    const int classes = all->classes;
+    const int classes = g->all.classes;
     named *names = calloc((size_t)classes + 1, sizeof *names);
     int *truths = NULL;
     adatom_status status = ADATOM_OK;
     if (!names) TRY(cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path));
-    TRY(read_names(r, all, numbers));
+    TRY(read_names(r, &g->all, g->numbers));
     for (int c = 0; c < classes; c++) {
-        known->names[c] = all->names[c];
-        names[c] = (named){all->names[c], c};
+        g->known.names[c] = g->refused.names[c] = g->all.names[c];
+        names[c] = (named){g->all.names[c], c};
     }
     qsort(names, (size_t)classes, sizeof *names, by_name);
     truths = find_truths(dataset, names, classes);
@@ -96,8 +103,16 @@ static adatom_status collect(page *p, const adatom_dataset *dataset, const class
                             .taken = lost ? -1 : best,
                             .image = (int32_t)i,
                             .probability = lost ? NAN : q[best]};
-        TRY(answers_add(p->cli, all, one));
-        if (truth >= 0) TRY(answers_add(p->cli, known, one));
+        const double typicality = adatom_predictions_typicality(r->predictions, r->number, i);
+        if (r->reject > 0 && (float)typicality <= r->reject) {
+            answer refused = one;
+            refused.probability = (float)typicality;
+            g->refused_own += truth >= 0;
+            TRY(answers_add(p->cli, &g->refused, refused));
+            continue;
+        }
+        TRY(answers_add(p->cli, &g->all, one));
+        if (truth >= 0) TRY(answers_add(p->cli, &g->known, one));
     }
 done:
     free(names);
@@ -168,6 +183,25 @@ static adatom_status least_sure(page *p, const adatom_dataset *dataset, const an
     return page_pictures(p, dataset, a, which, shown, false);
 }
 
+static adatom_status refused(page *p, const adatom_dataset *dataset, const classify_result *r, const gathered *g) {
+    size_t which[PAGE_PICTURES];
+    const size_t count = g->refused.count, shown = count < PAGE_PICTURES ? count : PAGE_PICTURES,
+                 asked = count + g->all.count;
+    if (r->reject == 0) return ADATOM_OK;
+    page_section(p, "Refused as none of the classes");
+    page_note(
+        p,
+        "%zu of %zu pictures look less familiar than %g %% of the pictures of the adapter's own classes do, by its "
+        "estimate. %zu of them are in folders of its own classes.",
+        count, asked, 100 * (double)r->reject, g->refused_own);
+    if (count) page_note(p, "With each: the class it comes nearest to, and the share that looks no more familiar.");
+    for (size_t i = 0; i < shown; i++) which[i] = i;
+    adatom_status status = page_pictures(p, dataset, &g->refused, which, shown, false);
+    if (count > shown) page_note(p, "%zu more are left out.", count - shown);
+    page_section_end(p);
+    return status;
+}
+
 /* What decided the adapter, less what other sections have or the adapter's own page had. */
 static void settings(page *p, const classify_result *r) {
     adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info);
@@ -176,14 +210,16 @@ static void settings(page *p, const classify_result *r) {
     json_t *config = json_loads(info.config_json, 0, NULL);
     json_object_del(config, "classes");
     json_object_del(config, "choice");
+    json_object_del(json_object_get(config, "calibration"), "familiarity");
     page_section(p, "What decided the adapter");
     page_settings(p, config);
     page_section_end(p);
     json_decref(config);
 }
 
-static adatom_status one_result(page *p, const adatom_dataset *dataset, const classify_result *r, const answers *all,
-                                const answers *known, bool several) {
+static adatom_status one_result(page *p, const adatom_dataset *dataset, const classify_result *r, const gathered *g,
+                                bool several) {
+    const answers *all = &g->all, *known = &g->known;
     adatom_status status = ADATOM_OK;
     if (several) {
         page_section(p, "Under one adapter");
@@ -192,7 +228,7 @@ static adatom_status one_result(page *p, const adatom_dataset *dataset, const cl
     }
     if (known->count) {
         TRY(page_classes(p, known));
-        page_reliability(p, known);
+        page_reliability(p, known, json_is_true(json_object_get(p->document, "calibrated")));
         TRY(page_wrong(p, dataset, known));
     }
     if (known->count < all->count) {
@@ -206,28 +242,33 @@ static adatom_status one_result(page *p, const adatom_dataset *dataset, const cl
         TRY(least_sure(p, dataset, all));
         page_section_end(p);
     }
+    TRY(refused(p, dataset, r, g));
     settings(p, r);
 done:
     return status;
 }
 
 /* what: that tells true classes, "folder" or "label". */
-static void lead(page *p, const char *what, const answers *all, const answers *known, const classify_result *results,
-                 size_t count) {
+static void lead(page *p, const char *what, const gathered *g, const classify_result *results, size_t count) {
+    const answers *all = &g->all, *known = &g->known;
     double low = 0, high = 1;
+    char without[96] = "";
+    if (g->refused.count)
+        snprintf(without, sizeof without, " %zu more %s refused as none of the classes.", g->refused.count,
+                 g->refused.count == 1 ? "is" : "are");
     if (count == 0) {
         page_lead(p, "No picture could be read.");
     } else if (known->count) {
         adatom_wilson_interval(known->right, known->count, &low, &high);
         page_lead(p,
                   "%zu of %zu pictures (%.1f %%; 95 %% interval %.1f to %.1f %%) were given the class that their %s "
-                  "names%s%s%s.",
+                  "names%s%s%s.%s",
                   known->right, known->count, 100 * (double)known->right / (double)known->count, 100 * low, 100 * high,
                   what, count > 1 ? ", under the adapter '" : "", count > 1 ? results[0].name : "",
-                  count > 1 ? "'" : "");
+                  count > 1 ? "'" : "", without);
     } else {
-        page_lead(p, "%zu picture%s %s classified into %d classes; no %s names one of them.", all->count,
-                  all->count == 1 ? "" : "s", all->count == 1 ? "was" : "were", all->classes, what);
+        page_lead(p, "%zu picture%s %s classified into %d classes; no %s names one of them.%s", all->count,
+                  all->count == 1 ? "" : "s", all->count == 1 ? "was" : "were", all->classes, what, without);
     }
 }
 
@@ -254,12 +295,6 @@ static void unreadable(page *p) {
     page_section_end(p);
 }
 
-/* Everything of a result, before the page begins: its first sentence tells of the first one. */
-typedef struct gathered {
-    answers all, known;
-    char (*numbers)[16]; /* names of classes that have none */
-} gathered;
-
 static adatom_status gather(page *p, const adatom_dataset *dataset, const classify_result *r, gathered *out) {
     int classes = 0;
     adatom_status status = ADATOM_OK;
@@ -269,7 +304,8 @@ static adatom_status gather(page *p, const adatom_dataset *dataset, const classi
     if (!out->numbers) TRY(cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path));
     TRY(answers_begin(p->cli, &out->all, classes, false));
     TRY(answers_begin(p->cli, &out->known, classes, false));
-    TRY(collect(p, dataset, r, out->numbers, &out->all, &out->known));
+    TRY(answers_begin(p->cli, &out->refused, classes, false));
+    TRY(collect(p, dataset, r, out));
 done:
     return status;
 }
@@ -277,6 +313,7 @@ done:
 static void gathered_clear(gathered *g) {
     answers_clear(&g->all);
     answers_clear(&g->known);
+    answers_clear(&g->refused);
     free(g->numbers);
     *g = (gathered){0};
 }
@@ -290,13 +327,13 @@ adatom_status page_classify(struct cli *cli, const char *path, json_t *document,
     if (status != ADATOM_OK) return status;
     if (count) TRY(gather(&p, dataset, &results[0], &g));
     if (dataset) adatom_dataset_describe(dataset, &d);
-    lead(&p, d.features ? "label" : "folder", &g.all, &g.known, results, count);
+    lead(&p, d.features ? "label" : "folder", &g, results, count);
     for (size_t r = 0; r < count; r++) {
         if (r) {
             gathered_clear(&g);
             TRY(gather(&p, dataset, &results[r], &g));
         }
-        TRY(one_result(&p, dataset, &results[r], &g.all, &g.known, count > 1));
+        TRY(one_result(&p, dataset, &results[r], &g, count > 1));
     }
     unreadable(&p);
 done:

@@ -31,11 +31,10 @@ static void diagram(FILE *out, const reliability *r) {
           out);
 }
 
-void page_reliability(page *p, const answers *a) {
+void page_reliability_diagram(page *p, const answers *a, const char *title) {
     static const char *const columns[] = {"probability", "answers", "mean %", "right %", NULL};
     const reliability r = answers_reliability(a);
-    if (r.all == 0) return;
-    page_section(p, "How far its probabilities can be trusted");
+    fprintf(p->out, "<h3>%s</h3>\n", title);
     page_note(p,
               "The expected calibration error is %.1f %%: so far the probability of an answer lies from how often such "
               "answers are right, on average over the %zu answers.",
@@ -53,5 +52,11 @@ void page_reliability(page *p, const answers *a) {
         fputs("</tr>\n", p->out);
     }
     fputs("</tbody></table></div></div></div>\n", p->out);
+}
+
+void page_reliability(page *p, const answers *a, bool calibrated) {
+    if (answers_reliability(a).all == 0) return;
+    page_section(p, "How far its probabilities can be trusted");
+    page_reliability_diagram(p, a, calibrated ? "Calibrated" : "As they are");
     page_section_end(p);
 }

@@ -101,8 +101,9 @@ typedef struct ad_build_params {
     bool drawn;
     ad_outer outer;
     ad_regular regular;
-    bool mirror; /* the queries' features are means over a picture and its mirror image */
-    bool logits; /* no step, but the scores of the support pictures of each round (ad_built.logits) */
+    bool mirror;         /* the queries' features are means over a picture and its mirror image */
+    bool query_features; /* the eval segment gives the queries' features besides, as the head sees them */
+    bool logits;         /* no step, but the scores of the support pictures of each round (ad_built.logits) */
     /* the data set on the device: chunks of pictures (or of feature rows), one external arena each */
     int data_size;         /* side of the stored pictures */
     const int32_t *chunks; /* pictures in each chunk */
@@ -124,21 +125,21 @@ typedef struct ad_built {
     int schedule, counter, eval_counter; /* float [steps][AD_SCHEDULE_COLUMNS]; int32 [1], the host sets them to 0 */
     int norm;                            /* float [2][4]: scale, shift of pixels; the host writes it */
     int support_predicted, loss, query_predicted; /* int32 [rounds][tasks][n]; float [rounds][tasks] */
-    int features;                                 /* of the queries, head NONE: float [query][net->features] */
-    int adapted, velocity, second, gradient;      /* [tasks][adapted_count]: roles in order, then adapters of kernels */
-    int statistics;                               /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
-    int head, head_bias;                          /* views into adapted (or the centroid's own) */
-    size_t adapted_count;                         /* floats per task, padding included */
-    size_t *at;                                   /* per parameter: floats from the start of adapted; AD_NOT_ADAPTED */
-    size_t adapted_logical;                       /* numbers that adapt per task */
-    size_t role_offset[AD_ROLE_COUNT];            /* of the adapted roles, in floats from the start of adapted */
-    size_t lowrank_offset, gains_offset;          /* of adapters of kernels (A, B, alignment), and of their gains */
-    size_t alignment_offset;                      /* TSA */
-    int mix;                                      /* float [rounds][8], as MIX wants it */
-    int teacher;                                  /* float [rounds][support][way] scores */
-    int logits;                                   /* float [support][way] of the round before */
-    int turned_labels, turned_loss; /* int32 [tasks][support], the host writes number % 4; float [tasks] */
-    int turned;                     /* view into adapted, [4][features] */
+    int features; /* of the queries of a round, head NONE or query_features: float [query][net->features] */
+    int adapted, velocity, second, gradient; /* [tasks][adapted_count]: roles in order, then adapters of kernels */
+    int statistics;                          /* [tasks][role], bn SUPPORT: of the support set, after an eval run */
+    int head, head_bias;                     /* views into adapted (or the centroid's own) */
+    size_t adapted_count;                    /* floats per task, padding included */
+    size_t *at;                              /* per parameter: floats from the start of adapted; AD_NOT_ADAPTED */
+    size_t adapted_logical;                  /* numbers that adapt per task */
+    size_t role_offset[AD_ROLE_COUNT];       /* of the adapted roles, in floats from the start of adapted */
+    size_t lowrank_offset, gains_offset;     /* of adapters of kernels (A, B, alignment), and of their gains */
+    size_t alignment_offset;                 /* TSA */
+    int mix;                                 /* float [rounds][8], as MIX wants it */
+    int teacher;                             /* float [rounds][support][way] scores */
+    int logits;                              /* float [support][way] of the round before */
+    int turned_labels, turned_loss;          /* int32 [tasks][support], the host writes number % 4; float [tasks] */
+    int turned;                              /* view into adapted, [4][features] */
     size_t turned_offset;
     int average, average_statistics; /* [adapted_count]; as the network's role */
     /* Meta-training. Laid out as the base parameters are, and behind them the scale of cosines: the gradient of each

@@ -204,10 +204,11 @@ static void build_query(ad_tape *tape, const ad_pass *support) {
     }
     if (tape->status == ADATOM_OK && batch.mirrored) average_mirrored(tape, &query);
     if (tape->status == ADATOM_OK && p->head == AD_HEAD_NONE) {
-        ad_head_features(tape, &query);
+        ad_head_features(tape, ad_pass_features(tape, &query), query.n);
     } else if (tape->status == ADATOM_OK) {
         const ad_head_pass head = ad_head_forward(tape, &query);
         ad_head_predict(tape, &head, &batch);
+        if (p->query_features) ad_head_features(tape, head.features, query.n);
     }
     ad_optimiser_advance(tape, AD_SEGMENT_EVAL, out->eval_counter);
     ad_pass_clear(&query);

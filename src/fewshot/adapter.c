@@ -31,6 +31,8 @@ void adatom_adapter_destroy(adatom_adapter **adapter) {
     ad_free(a->head);
     ad_free(a->bias);
     ad_free(a->answers);
+    ad_free(a->scores);
+    ad_calibration_clear(&a->calibration);
     free(a->config_text); /* jansson's */
     json_decref(a->config);
     ad_free(a);
@@ -86,6 +88,11 @@ adatom_status adatom_adapter_get_class(const adatom_adapter *adapter, int c, ada
 const int32_t *adatom_adapter_answers(const adatom_adapter *adapter, size_t *images) {
     *images = adapter->answer_count;
     return adapter->answers;
+}
+
+const float *adatom_adapter_scores(const adatom_adapter *adapter, size_t *images) {
+    *images = adapter->scores ? adapter->answer_count : 0;
+    return adapter->scores;
 }
 
 adatom_status ad_adapter_param(const adatom_adapter *a, const adatom_model *model, int i, int *param, int *part) {
@@ -253,11 +260,11 @@ void ad_adapter_align(const adatom_adapter *a, const float *alignment, const flo
     }
 }
 
-void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *probabilities) {
+double ad_adapter_scores(const adatom_adapter *a, const float *x, float *scores) {
     const size_t features = (size_t)a->info.features;
     const int classes = a->info.classes;
     const float *rows[TOGETHER], *same[TOGETHER];
-    double length = 0, largest = -INFINITY, sum = 0;
+    double length = 0, most = -INFINITY;
     for (int r = 0; r < TOGETHER; r++) same[r] = x;
     for (size_t f = 0; f < features; f++) length += (double)x[f] * (double)x[f];
     for (int first = 0; first < classes; first += TOGETHER) {
@@ -269,11 +276,17 @@ void ad_adapter_probabilities(const adatom_adapter *a, const float *x, float *pr
             const int c = first + r;
             if (a->cosine) dots[r] /= fmax(sqrt(length), 1e-12) * fmax(sqrt(own[r]), 1e-12); /* as ROW_NORM */
             const double logit = (double)a->scale * dots[r] + (a->bias ? (double)a->bias[c] : 0);
-            probabilities[c] = (float)logit;
-            largest = fmax(largest, logit);
+            scores[c] = (float)logit;
+            most = fmax(most, a->cosine ? dots[r] : logit);
         }
     }
+    return a->cosine ? most : most / fmax(sqrt(length), 1e-12);
+}
+
+void ad_adapter_probabilities(float *scores, int classes, double temperature) {
+    double largest = -INFINITY, sum = 0;
+    for (int c = 0; c < classes; c++) largest = fmax(largest, (double)scores[c]);
     for (int c = 0; c < classes; c++)
-        sum += (double)(probabilities[c] = (float)exp((double)probabilities[c] - largest));
-    for (int c = 0; c < classes; c++) probabilities[c] = (float)((double)probabilities[c] / sum);
+        sum += (double)(scores[c] = (float)exp(((double)scores[c] - largest) / temperature));
+    for (int c = 0; c < classes; c++) scores[c] = (float)((double)scores[c] / sum);
 }

@@ -2,6 +2,7 @@
 #ifndef AD_FEWSHOT_ADAPTER_H
 #define AD_FEWSHOT_ADAPTER_H
 
+#include "fewshot/calibration.h"
 #include "net/layer_choice.h"
 #include <adatom/adapter.h>
 #include <jansson.h>
@@ -31,6 +32,8 @@ struct adatom_adapter {
     int count, room;  /* of them; info.tensors counts modules */
     int32_t *answers; /* [answer_count] adatom_adapter_answers(); NULL: not known */
     size_t answer_count;
+    float *scores; /* [answer_count][classes] adatom_adapter_scores(); NULL: not known */
+    ad_calibration calibration;
 };
 
 /* An adapter with room for its classifier; no tensors, no configuration. */
@@ -86,6 +89,10 @@ enum { AD_FOLD_NONE = -1 };
 adatom_status ad_choose_folds(adatom_context *ctx, const adatom_dataset *dataset, adatom_fit_params *params,
                               uint64_t seed, int together, int32_t *fold, int *folds);
 
-/* probabilities[classes] of one row of features, aligned where there is an alignment. */
-void ad_adapter_probabilities(const adatom_adapter *adapter, const float *features, float *probabilities);
+/* scores[classes] (logits) of one row of features, aligned where there is an alignment. Returns how familiar it looks:
+ * the largest cosine, or the largest score of a linear classifier divided by the features' length, which says how long
+ * a picture's features happen to be and little of what is on it. */
+double ad_adapter_scores(const adatom_adapter *adapter, const float *features, float *scores);
+/* From scores[classes] to probabilities, in place. */
+void ad_adapter_probabilities(float *scores, int classes, double temperature);
 #endif

@@ -82,15 +82,15 @@ adatom_status ad_adapter_fit_collect(ad_adapter_fit *f, adatom_adapter *a) {
     adatom_status status = ADATOM_OK;
     float *values = ad_malloc(f->ctx, AD_MAX(built->adapted_count + statistics, (size_t)1), sizeof *values);
     if (!values) return ADATOM_OUT_OF_MEMORY;
-    if (built->adapted >= 0) AD_TRY(ad_session_read(s, built->adapted, values, built->adapted_count));
+    if (built->adapted >= 0) AD_TRY(ad_session_read(s, built->adapted, 0, values, built->adapted_count));
     if (built->statistics >= 0)
-        AD_TRY(ad_session_read(s, built->statistics, values + built->adapted_count, statistics));
+        AD_TRY(ad_session_read(s, built->statistics, 0, values + built->adapted_count, statistics));
     AD_TRY(collect_parameters(f, values, a));
     a->lowrank = f->settings.lowrank;
     AD_TRY(collect_lowrank(f, values, a));
     AD_TRY(collect_alignment(f, values, a));
-    AD_TRY(ad_session_read(s, built->head, a->head, weights));
-    if (a->bias) AD_TRY(ad_session_read(s, built->head_bias, a->bias, classes));
+    AD_TRY(ad_session_read(s, built->head, 0, a->head, weights));
+    if (a->bias) AD_TRY(ad_session_read(s, built->head_bias, 0, a->bias, classes));
     AD_TRY(check_finite(f, "head.weight", a->head, weights));
     if (a->bias) AD_TRY(check_finite(f, "head.bias", a->bias, classes));
 done:

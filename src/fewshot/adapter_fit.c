@@ -194,12 +194,40 @@ static adatom_status allocate_taken(ad_adapter_fit *f) {
     return ADATOM_OK;
 }
 
+adatom_status ad_adapter_fit_allocate_scores(const ad_adapter_fit *f, int checkpoints, float **out) {
+    enum { MOST = (size_t)1 << 28 };
+    const size_t images = f->info.images, each = images * ((size_t)f->info.classes + 1);
+    *out = NULL;
+    if (each > (size_t)MOST / (size_t)checkpoints) {
+        ad_log(f->ctx, ADATOM_LOG_WARNING,
+               "the class scores of %zu pictures and %d classes would take %.1f GiB, so that the adapter is not "
+               "calibrated: 'adatom classify' has no --reject and no --calibrated for it",
+               images, f->info.classes, (double)each * (double)checkpoints * sizeof **out / 0x1p30);
+        return ADATOM_OK;
+    }
+    const size_t all = each * (size_t)checkpoints;
+    if (!(*out = ad_malloc(f->ctx, all, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < all; i++) (*out)[i] = NAN;
+    return ADATOM_OK;
+}
+
+static adatom_status allocate_scores(ad_adapter_fit *f) {
+    const size_t images = f->info.images, count = ad_adapter_fit_score_count(f);
+    const adatom_status status = ad_adapter_fit_allocate_scores(f, f->checkpoint_count, &f->scores);
+    for (int k = 0; k < f->checkpoint_count && f->scores; k++) {
+        f->checkpoints[k].scores = f->scores + (size_t)k * (count + images);
+        f->checkpoints[k].familiarity = f->checkpoints[k].scores + count;
+    }
+    return status;
+}
+
 /* Runs the tasks that leave pictures out; *best: the number of steps that did best. */
 static adatom_status make_estimate(ad_adapter_fit *f, const ad_adapter_fit_checkpoint **best) {
     adatom_status status;
     *best = &f->checkpoints[f->checkpoint_count - 1];
     if (f->folds == 0) return ADATOM_OK;
     AD_TRY(allocate_taken(f));
+    AD_TRY(allocate_scores(f));
     AD_TRY(ad_adapter_fit_ask(f));
     *best = f->checkpoints;
     for (int k = 0; k < f->checkpoint_count; k++)
@@ -217,20 +245,29 @@ static adatom_status keep_answers(const ad_adapter_fit *f, const ad_adapter_fit_
     if (!a->answers) return ADATOM_OUT_OF_MEMORY;
     memcpy(a->answers, best->taken, f->info.images * sizeof *a->answers);
     a->answer_count = f->info.images;
+    if (!best->scores) return ADATOM_OK;
+    const size_t count = ad_adapter_fit_score_count(f);
+    a->scores = ad_malloc(f->ctx, count, sizeof *a->scores);
+    if (!a->scores) return ADATOM_OUT_OF_MEMORY;
+    memcpy(a->scores, best->scores, count * sizeof *a->scores);
     return ADATOM_OK;
 }
 
-adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter **out) {
+adatom_status ad_adapter_fit_classifier(const ad_adapter_fit *f, adatom_adapter **out) {
     const ad_settings *s = &f->settings;
     const bool cosine = s->head == AD_HEAD_COSINE || s->head == AD_HEAD_CENTROID_COSINE;
+    return ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, out);
+}
+
+adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter **out) {
     adatom_adapter *a = NULL;
     adatom_status status;
     ad_adapter_fit_checkpoint fitted = {.steps = best->steps};
     fitted.tested = ad_calloc(f->ctx, 2 * (size_t)f->info.classes, sizeof *fitted.tested);
     if (!fitted.tested) return ADATOM_OUT_OF_MEMORY;
     fitted.right = fitted.tested + f->info.classes;
-    AD_TRY(ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, &a));
-    a->mirror = s->mirror;
+    AD_TRY(ad_adapter_fit_classifier(f, &a));
+    a->mirror = f->settings.mirror;
     AD_TRY(ad_adapter_fit_begin(f, AD_ADAPTER_FIT_EVERYTHING, 1));
     AD_TRY(ad_adapter_fit_start(f, 0));
     AD_TRY(ad_adapter_fit_run(f, 0, true, best->steps, &fitted));
@@ -239,6 +276,9 @@ adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkp
     if (fitted.lost_tasks)
         AD_TRY(ad_fail(f->ctx, ADATOM_FAILED,
                        "adapting diverged (class scores are not finite or all the same); lower the learning rate"));
+    if (best->scores)
+        AD_TRY(ad_calibrate(f->ctx, best->scores, best->familiarity, f->labels, f->info.images, f->info.classes,
+                            &a->calibration));
     json_t *config = ad_adapter_fit_configuration(f, best, fitted.all_right);
     if (!config) AD_TRY(ad_fail(f->ctx, ADATOM_OUT_OF_MEMORY, "out of memory for the adapter's configuration"));
     AD_TRY(ad_adapter_finish(a, config));
@@ -287,6 +327,7 @@ void ad_adapter_fit_close(ad_adapter_fit *f) {
     ad_free(f->order);
     ad_free(f->counts);
     ad_free(f->taken);
+    ad_free(f->scores);
 }
 
 adatom_status ad_adapter_fit_whole(ad_adapter_fit *f, adatom_adapter **out) {

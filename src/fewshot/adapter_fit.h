@@ -23,6 +23,9 @@ typedef struct ad_adapter_fit_checkpoint {
     int8_t *answers;
     /* [images] what each picture that one task is asked about was taken for (ADATOM_ANSWER_...), or NULL. */
     int32_t *taken;
+    /* [images][classes] the class scores of each picture that a task is asked about, and [images] how familiar it looks
+     * (ad_adapter_scores); both NULL, or where nothing comes from a task NaN as its caller filled them. */
+    float *scores, *familiarity;
 } ad_adapter_fit_checkpoint;
 
 typedef struct ad_adapter_fit {
@@ -58,6 +61,7 @@ typedef struct ad_adapter_fit {
     ad_adapter_fit_checkpoint checkpoints[AD_ADAPTER_FIT_CHECKPOINTS];
     int *counts;    /* holds tested and right of all checkpoints */
     int32_t *taken; /* and what pictures were taken for; NULL: there is no estimate */
+    float *scores;  /* and scores and familiarity; NULL: there is no calibration */
     json_t *choice; /* how the method was chosen, for the configuration; NULL: it was named */
 } ad_adapter_fit;
 
@@ -81,6 +85,14 @@ adatom_status ad_adapter_fit_start(ad_adapter_fit *fit, int at);
 adatom_status ad_adapter_fit_run(ad_adapter_fit *fit, int at, bool after_start, int steps,
                                  ad_adapter_fit_checkpoint *out);
 
+/* An adapter with room for the classifier of a task. */
+adatom_status ad_adapter_fit_classifier(const ad_adapter_fit *fit, adatom_adapter **out);
+/* Room for the class scores of `checkpoints` times all pictures and behind it for their familiarity, filled with NaN;
+ * NULL where that is more than 1 GiB, which the log tells. */
+adatom_status ad_adapter_fit_allocate_scores(const ad_adapter_fit *fit, int checkpoints, float **out);
+static inline size_t ad_adapter_fit_score_count(const ad_adapter_fit *f) {
+    return f->info.images * (size_t)f->info.classes;
+}
 /* All tasks that leave pictures out, from the start to the last checkpoint. */
 adatom_status ad_adapter_fit_ask(ad_adapter_fit *fit);
 

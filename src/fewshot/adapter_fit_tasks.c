@@ -59,6 +59,7 @@ adatom_status ad_adapter_fit_begin(ad_adapter_fit *f, int first, int count) {
                              .query_rounds = (queries + query - 1) / query,
                              .eval_between = f->checkpoint_count > 1,
                              .data_size = f->info.image_size,
+                             .query_features = first != AD_ADAPTER_FIT_EVERYTHING && f->checkpoints[0].scores,
                              .layers = f->layers};
     float *schedule = ad_calloc(f->ctx, AD_SCHEDULE_COLUMNS * (size_t)AD_MAX(steps, 1), sizeof *schedule);
     if (!schedule) return ADATOM_OUT_OF_MEMORY;
@@ -170,13 +171,33 @@ done:
     return status;
 }
 
+/* Scores the first n queries of a task, those of fit->order, by its classifier as an adapter would. */
+static adatom_status score_task(ad_adapter_fit *f, int slot, int n, adatom_adapter *classifier,
+                                ad_adapter_fit_checkpoint *out) {
+    ad_session *s = &f->session;
+    const size_t classes = (size_t)f->info.classes;
+    adatom_status status;
+    AD_TRY(ad_session_read(s, s->built.head, slot, classifier->head, classes * (size_t)f->features));
+    if (classifier->bias) AD_TRY(ad_session_read(s, s->built.head_bias, slot, classifier->bias, classes));
+    for (int i = 0; i < n; i++) {
+        const size_t image = (size_t)f->order[i];
+        out->familiarity[image] =
+            (float)ad_adapter_scores(classifier, ad_session_features_of(s, slot, i), out->scores + image * classes);
+    }
+done:
+    return status;
+}
+
 adatom_status ad_adapter_fit_run(ad_adapter_fit *f, int at, bool after_start, int steps,
                                  ad_adapter_fit_checkpoint *out) {
     ad_session *s = &f->session;
+    adatom_adapter *classifier = NULL;
     adatom_status status = ad_session_adapt(s, after_start, steps);
+    if (status == ADATOM_OK && out->scores) status = ad_adapter_fit_classifier(f, &classifier);
     for (int t = 0; t < s->build.tasks && at + t < f->count && status == ADATOM_OK; t++) {
         const int n = list_pictures(f, task_number(f, at + t), is_asked_about);
         const bool lost = ad_session_judge(s, t, n, f->settings.steps > 0);
+        if (!lost && out->scores) status = score_task(f, t, n, classifier, out);
         int8_t *answers = out->answers ? out->answers + (size_t)(at + t) * (size_t)f->images : NULL;
         if (lost && out->lost_tasks++ == 0) out->first_lost = at + t;
         for (int i = 0; i < n; i++) {
@@ -189,5 +210,6 @@ adatom_status ad_adapter_fit_run(ad_adapter_fit *f, int at, bool after_start, in
             out->right[label] += !lost && right;
         }
     }
+    adatom_adapter_destroy(&classifier);
     return status;
 }

@@ -21,6 +21,9 @@ typedef struct search {
     /* The estimate: what each fold's choice answers. */
     ad_adapter_fit_checkpoint estimate;
     int *counts; /* holds its tested and right */
+    /* What what is chosen answers about each picture adapted to the others, by which it is calibrated; NULL: it is not.
+     */
+    float *scores, *familiarity;
 } search;
 
 /* ---- what is asked for ---- */
@@ -271,6 +274,47 @@ static void choose(search *s) {
         info->ahead = ad_choose_ahead(&table, info->chosen, info->rival, AD_CHOOSE_BY_ALL, &info->ahead_error);
 }
 
+static void keep_scores(search *s, ad_adapter_fit *f) {
+    f->checkpoints[0].scores = s->scores;
+    f->checkpoints[0].familiarity = s->familiarity;
+}
+
+static adatom_status allocate_scores(search *s) {
+    const ad_choose_candidate *chosen = &s->choice->candidates[s->choice->info.chosen];
+    ad_adapter_fit f = {0};
+    adatom_status status;
+    AD_TRY(open_fit(s, &chosen->method, &s->choice->runs[chosen->run], 0, 0, NULL, &f));
+    AD_TRY(ad_adapter_fit_allocate_scores(&f, 1, &s->scores));
+    if (s->scores) s->familiarity = s->scores + ad_adapter_fit_score_count(&f);
+done:
+    ad_adapter_fit_close(&f);
+    return status;
+}
+
+/* Scores of the folds whose own choice is another one. */
+static adatom_status score_others(search *s, int32_t (*leaves)[2]) {
+    adatom_choice *c = s->choice;
+    const ad_choose_candidate *chosen = &c->candidates[c->info.chosen];
+    const ad_choose_run *run = &c->runs[chosen->run];
+    ad_adapter_fit f = {0};
+    adatom_status status = ADATOM_OK;
+    int tasks = 0;
+    for (int a = 0; a < c->info.folds; a++)
+        if (c->by_fold[a] != c->info.chosen) {
+            leaves[tasks][0] = a;
+            leaves[tasks++][1] = AD_FOLD_NONE;
+        }
+    if (tasks == 0 || !s->scores) return ADATOM_OK;
+    AD_TRY(open_fit(s, &chosen->method, run, 1, tasks, (const int32_t(*)[2])leaves, &f));
+    keep_scores(s, &f);
+    s->total += (size_t)(fit_work(s, run, &f, 1) * tasks / WORK_UNIT);
+    f.session.progress.total = s->total;
+    AD_TRY(ask(s, run, &f, 1, "the calibration"));
+done:
+    ad_adapter_fit_close(&f);
+    return status;
+}
+
 /* What a candidate answers about the folds whose choice it is, adapted to all others. */
 static adatom_status estimate_candidate(search *s, int candidate, int32_t (*leaves)[2], int8_t *answers) {
     adatom_choice *c = s->choice;
@@ -285,6 +329,7 @@ static adatom_status estimate_candidate(search *s, int candidate, int32_t (*leav
         }
     if (tasks == 0) return ADATOM_OK;
     AD_TRY(open_fit(s, &c->candidates[candidate].method, run, 1, tasks, (const int32_t(*)[2])leaves, &f));
+    if (candidate == c->info.chosen) keep_scores(s, &f);
     f.checkpoints[0].answers = answers;
     f.checkpoints[0].taken = s->estimate.taken; /* candidates are asked about different pictures */
     AD_TRY(ask(s, run, &f, 1, "the estimate"));
@@ -313,7 +358,9 @@ static adatom_status make_estimate(search *s) {
     int32_t(*leaves)[2] = ad_malloc(s->ctx, (size_t)info->folds, sizeof *leaves);
     int8_t *answers = ad_malloc(s->ctx, (size_t)info->folds * (size_t)c->images, sizeof *answers);
     if (!leaves || !answers) AD_TRY(ADATOM_OUT_OF_MEMORY);
+    AD_TRY(allocate_scores(s));
     for (int k = 0; k < info->candidates; k++) AD_TRY(estimate_candidate(s, k, leaves, answers));
+    AD_TRY(score_others(s, leaves));
     info->estimated = s->estimate.all_tested;
     info->right = s->estimate.all_right;
     info->accuracy = info->estimated ? (double)info->right / info->estimated : 0;
@@ -333,6 +380,8 @@ static adatom_status make_adapter(search *s, adatom_adapter **out) {
     adatom_status status;
     AD_TRY(open_fit(s, &chosen->method, &c->runs[chosen->run], 0, 0, NULL, &f));
     s->estimate.steps = chosen->method.steps;
+    s->estimate.scores = s->scores;
+    s->estimate.familiarity = s->familiarity;
     f.p.estimate = s->scope.estimated ? ADATOM_ESTIMATE_FOLDS : ADATOM_ESTIMATE_NONE;
     f.folds = c->info.folds;
     f.weight = s->total - s->done;
@@ -457,6 +506,7 @@ done:
     ad_free(s.counts);
     ad_free(s.estimate.answers);
     ad_free(s.estimate.taken);
+    ad_free(s.scores);
     if (status == ADATOM_OK || (status == ADATOM_INTERRUPTED && s.choice && s.choice->right))
         *choice = s.choice;
     else

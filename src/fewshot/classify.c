@@ -14,6 +14,8 @@ struct adatom_predictions {
     adatom_predictions_info info;
     int *classes;          /* of each result */
     float **probabilities; /* [images][classes] of each result */
+    double **typicality;   /* [images] of each result; NaN where it is not known */
+    float reject;
 };
 
 typedef struct classification {
@@ -70,7 +72,13 @@ static void take_probabilities(void *user, size_t first, size_t n, const float *
                                  c->aligned + i * width);
                 row = c->aligned + i * width;
             }
-            ad_adapter_probabilities(c->adapters[result], row, c->out->probabilities[result] + (first + i) * classes);
+            const adatom_adapter *a = c->adapters[result];
+            float *to = c->out->probabilities[result] + (first + i) * classes;
+            const double familiarity = ad_adapter_scores(a, row, to);
+            ad_adapter_probabilities(to, (int)classes, c->p.calibrated ? (double)a->calibration.temperature : 1);
+            c->out->typicality[result][first + i] = a->calibration.pictures && isfinite(familiarity)
+                                                        ? ad_calibration_typicality(&a->calibration, familiarity)
+                                                        : NAN;
         }
     ad_session_tell(&c->session, n * c->count);
 }
@@ -147,12 +155,15 @@ static adatom_status make_predictions(classification *c, size_t results) {
     o->ctx = c->ctx;
     o->classes = ad_calloc(c->ctx, results, sizeof *o->classes);
     o->probabilities = ad_calloc(c->ctx, results, sizeof *o->probabilities);
-    if (!o->classes || !o->probabilities) return ADATOM_OUT_OF_MEMORY;
+    o->typicality = ad_calloc(c->ctx, results, sizeof *o->typicality);
+    o->reject = c->p.reject;
+    if (!o->classes || !o->probabilities || !o->typicality) return ADATOM_OUT_OF_MEMORY;
     o->info = (adatom_predictions_info){.images = c->images, .results = (int)results};
     for (size_t r = 0; r < results; r++) {
         o->classes[r] = c->adapters[r]->info.classes;
         o->probabilities[r] = ad_malloc(c->ctx, c->images, (size_t)o->classes[r] * sizeof(float));
-        if (!o->probabilities[r]) return ADATOM_OUT_OF_MEMORY;
+        o->typicality[r] = ad_malloc(c->ctx, c->images, sizeof(double));
+        if (!o->probabilities[r] || !o->typicality[r]) return ADATOM_OUT_OF_MEMORY;
     }
     return ADATOM_OK;
 }
@@ -231,6 +242,37 @@ done:
     return status;
 }
 
+/* Whether every adapter is calibrated by as many pictures as the params ask for. */
+static adatom_status check_calibrated(const classification *c) {
+    const float share = c->p.reject;
+    if (!(share >= 0 && share < 1))
+        return ad_fail(c->ctx, ADATOM_USAGE, "%g is no part of the pictures to refuse: more than 0, less than 1",
+                       (double)share);
+    if (!c->p.calibrated && share == 0) return ADATOM_OK;
+    if (c->p.adapter_count == 0)
+        return ad_fail(c->ctx, ADATOM_USAGE,
+                       "the model's own classifier is not calibrated, only adapters are: make one ('adatom adapt')");
+    for (size_t i = 0; i < c->p.adapter_count; i++) {
+        const ad_calibration *of = &c->adapters[i]->calibration;
+        if (of->pictures == 0)
+            return ad_fail(c->ctx, ADATOM_USAGE,
+                           "adapter number %zu is not calibrated: make it anew with an estimate of its accuracy, which "
+                           "calibrates it ('adatom adapt')",
+                           i + 1);
+        if (share > 0 && share < (float)ad_calibration_least(of))
+            return ad_fail(
+                c->ctx, ADATOM_USAGE,
+                "adapter number %zu is calibrated by %d pictures, by which no less than a part of %.3g can be "
+                "refused; ask for that, or adapt to more pictures",
+                i + 1, of->pictures, ad_calibration_least(of));
+    }
+    return ADATOM_OK;
+}
+
+static bool refuses(const adatom_predictions *o, int result, size_t image) {
+    return o->reject > 0 && (float)o->typicality[result][image] <= o->reject;
+}
+
 /* The probabilities of a picture are all finite or all NaN. */
 static void count_lost(adatom_predictions *o) {
     for (int r = 0; r < o->info.results; r++)
@@ -240,6 +282,8 @@ static void count_lost(adatom_predictions *o) {
             for (int c = 0; c < o->classes[r]; c++) finite = finite && isfinite(row[c]);
             for (int c = 0; c < o->classes[r] && !finite; c++) row[c] = NAN;
             o->info.lost += !finite;
+            if (!finite) o->typicality[r][i] = NAN;
+            o->info.refused += refuses(o, r, i);
         }
 }
 
@@ -264,6 +308,7 @@ static adatom_status classify(classification *c, const adatom_dataset *dataset, 
     c->session.progress.total = AD_MAX(c->p.adapter_count, (size_t)1) * info.images;
     if (c->p.batch < 1)
         AD_TRY(ad_fail(c->ctx, ADATOM_USAGE, "batches of %d pictures: at least 1 is possible", c->p.batch));
+    AD_TRY(check_calibrated(c));
     if (c->p.adapter_count == 0) {
         AD_TRY(own_classifier(c->model, &own));
         only = own;
@@ -310,11 +355,18 @@ const float *adatom_predictions_get(const adatom_predictions *p, int result, siz
     return p->probabilities[result] + image * (size_t)p->classes[result];
 }
 
+double adatom_predictions_typicality(const adatom_predictions *p, int result, size_t image) {
+    if (result < 0 || result >= p->info.results || image >= p->info.images) return NAN;
+    return p->typicality[result][image];
+}
+
 void adatom_predictions_destroy(adatom_predictions **predictions) {
     if (!predictions || !*predictions) return;
     adatom_predictions *p = *predictions;
     for (int r = 0; p->probabilities && r < p->info.results; r++) ad_free(p->probabilities[r]);
+    for (int r = 0; p->typicality && r < p->info.results; r++) ad_free(p->typicality[r]);
     ad_free(p->probabilities);
+    ad_free(p->typicality);
     ad_free(p->classes);
     ad_free(p);
     *predictions = NULL;

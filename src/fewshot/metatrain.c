@@ -178,11 +178,11 @@ static adatom_status transfer(ad_training *run, bool to_device) {
                      : ad_session_read_parameters(s, 0, values, b->scale_offset));
     if (b->scale >= 0)
         AD_TRY(to_device ? ad_session_write(s, b->scale, 0, 0, values + b->scale_offset, 1)
-                         : ad_session_read(s, b->scale, values + b->scale_offset, 1));
+                         : ad_session_read(s, b->scale, 0, values + b->scale_offset, 1));
     for (int i = AD_CHECKPOINT_VELOCITY; i <= AD_CHECKPOINT_SECOND; i++) {
         if (moments[i] < 0) continue;
         AD_TRY(to_device ? ad_session_write(s, moments[i], 0, 0, arrays[i], b->outer_count)
-                         : ad_session_read(s, moments[i], arrays[i], b->outer_count));
+                         : ad_session_read(s, moments[i], 0, arrays[i], b->outer_count));
     }
 done:
     return status;

@@ -220,7 +220,7 @@ static adatom_status transfer(ad_training *t, bool to_device) {
                                : ad_session_read_parameters(s, statistics, array, count);
         else
             status = to_device ? ad_session_write(s, tensors[i], 0, 0, array, count)
-                               : ad_session_read(s, tensors[i], array, count);
+                               : ad_session_read(s, tensors[i], 0, array, count);
     }
     /* The first step finds no velocity and writes one. */
     if (!to_device && t->state.step == 0)

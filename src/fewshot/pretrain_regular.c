@@ -131,7 +131,7 @@ static adatom_status ask_teacher(ad_pretraining *t, long first) {
     AD_TRY(api->program_write(s->program, s->built.counter, 0, &begin, sizeof begin));
     for (long r = 0; r < t->run.block; r++) {
         AD_TRY(ad_run_segment(api, s->program, AD_SEGMENT_STEP, 1));
-        AD_TRY(ad_session_read(s, s->built.logits, t->scores + (size_t)r * each, each));
+        AD_TRY(ad_session_read(s, s->built.logits, 0, t->scores + (size_t)r * each, each));
     }
 done:
     return status;

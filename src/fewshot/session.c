@@ -23,11 +23,13 @@ void ad_session_end_program(ad_session *s) {
     ad_free(s->support);
     ad_free(s->query);
     ad_free(s->lost);
+    ad_free(s->features);
     ad_free(s->outer.labels);
     ad_free(s->outer.loss);
     memset(&s->outer, 0, sizeof s->outer);
     s->support = s->labels = s->query = s->predicted = s->support_draw = s->query_draw = NULL;
     s->lost = NULL;
+    s->features = NULL;
 }
 
 void ad_session_change_model(ad_session *s, const adatom_model *model) {
@@ -98,6 +100,10 @@ static adatom_status allocate_arrays(ad_session *s) {
     s->support_draw = s->labels + support_count(s);
     s->predicted = s->query + query_count(s);
     s->query_draw = s->predicted + query_count(s);
+    if (s->build.query_features) {
+        s->features = ad_malloc(ctx, query_count(s), (size_t)s->model->net.features * sizeof *s->features);
+        if (!s->features) return ADATOM_OUT_OF_MEMORY;
+    }
     return s->built.outer_labels < 0 ? ADATOM_OK : allocate_outer(s);
 }
 
@@ -202,13 +208,31 @@ done:
     return status;
 }
 
+/* The rounds of the queries one by one, each followed by its features. */
+static adatom_status eval_features(ad_session *s) {
+    const ad_engine_api *api = s->device->engine->api;
+    const size_t count = (size_t)s->build.query * (size_t)s->model->net.features;
+    adatom_status status = ADATOM_OK;
+    for (int round = 0; round < s->build.query_rounds; round++) {
+        AD_TRY(ad_run_segment(api, s->program, AD_SEGMENT_EVAL, 1));
+        for (int t = 0; t < s->build.tasks; t++) {
+            float *to = s->features + ((size_t)t * (size_t)s->build.query_rounds + (size_t)round) * count;
+            AD_TRY(ad_session_read(s, s->built.features, t, to, count));
+        }
+    }
+done:
+    return status;
+}
+
 adatom_status ad_session_adapt(ad_session *s, bool first, int steps) {
     const ad_engine_api *api = s->device->engine->api;
-    const ad_run runs[] = {
-        {AD_SEGMENT_PREFIX, first}, {AD_SEGMENT_STEP, steps}, {AD_SEGMENT_EVAL, s->build.query_rounds}};
+    const ad_run runs[] = {{AD_SEGMENT_PREFIX, first},
+                           {AD_SEGMENT_STEP, steps},
+                           {AD_SEGMENT_EVAL, s->features ? 0 : s->build.query_rounds}};
     adatom_status status;
     AD_TRY(write_counter(s, s->built.eval_counter, 0));
     AD_TRY(api->program_run(s->program, runs, AD_COUNT(runs)));
+    if (s->features) AD_TRY(eval_features(s));
     AD_TRY(api->program_read(s->program, s->built.query_predicted, 0, s->predicted,
                              query_count(s) * sizeof *s->predicted));
     AD_TRY(find_lost(s));
@@ -298,8 +322,10 @@ adatom_status ad_session_write(ad_session *s, int tensor, int task, size_t first
                                                  count * sizeof *values);
 }
 
-adatom_status ad_session_read(ad_session *s, int tensor, float *values, size_t count) {
-    return s->device->engine->api->program_read(s->program, tensor, 0, values, count * sizeof *values);
+adatom_status ad_session_read(ad_session *s, int tensor, int task, float *values, size_t count) {
+    const size_t at = (size_t)task * s->built.plan->tensors[tensor].stride;
+    return s->device->engine->api->program_read(s->program, tensor, at * sizeof *values, values,
+                                                count * sizeof *values);
 }
 
 adatom_status ad_session_write_parameters(ad_session *s, size_t first, const float *values, size_t count) {

@@ -34,10 +34,12 @@ typedef struct ad_session {
     int32_t *support_draw, *query_draw; /* where pictures are drawn (build.drawn): numbers that they are augmented by */
     int32_t first_draw;                 /* of ad_session_pass: the number of row 0; the others follow */
     bool *lost;                         /* [tasks], by ad_session_adapt */
-    struct {                            /* meta-training (session_meta.c); n: pictures a task of the outer pass */
-        int32_t *labels, *predicted;    /* [tasks][n]; label -1: the picture counts for nothing */
-        float *loss;                    /* [tasks] of the queries */
-        size_t pictures;                /* n */
+    /* [tasks][rounds * query][features], by ad_session_adapt where the plan gives them (build.query_features). */
+    float *features;
+    struct {                         /* meta-training (session_meta.c); n: pictures a task of the outer pass */
+        int32_t *labels, *predicted; /* [tasks][n]; label -1: the picture counts for nothing */
+        float *loss;                 /* [tasks] of the queries */
+        size_t pictures;             /* n */
     } outer;
     ad_buffer *parameters;
     ad_program *program;
@@ -101,7 +103,8 @@ adatom_status ad_session_begin(ad_session *session, const float *schedule, int s
 /* New tasks: sends session->support, labels and query, sets the counters to the first step and runs INIT. */
 adatom_status ad_session_start(ad_session *session);
 /* Runs `steps` further steps (`first`: after PREFIX) and classifies the queries: session->predicted and session->lost,
- * which is true for tasks whose adapted numbers are not all finite. All in one call of the engine. */
+ * which is true for tasks whose adapted numbers are not all finite. All in one call of the engine, but for plans that
+ * give the queries' features: each round of them is a call of its own. */
 adatom_status ad_session_adapt(ad_session *session, bool first, int steps);
 /* Whether the task's answers mean nothing: the task is lost, a class score was not finite, or, if it was trained, all
  * scores of every query are the same (a network that only gives zeros). Of its first `asked` queries each that is tied
@@ -140,8 +143,8 @@ adatom_status ad_session_meta_group(ad_session *session, int steps, long step, b
 /* count floats of a task's copy of a tensor of the plan, from element `first` on. */
 adatom_status ad_session_write(ad_session *session, int tensor, int task, size_t first, const float *values,
                                size_t count);
-/* The first count floats of the first task's copy, or of the only one. */
-adatom_status ad_session_read(ad_session *session, int tensor, float *values, size_t count);
+/* The first count floats of a task's copy, or of the only one (task 0). */
+adatom_status ad_session_read(ad_session *session, int tensor, int task, float *values, size_t count);
 /* Floats of the model's parameters on the device, numbered as in model->values. */
 adatom_status ad_session_write_parameters(ad_session *session, size_t first, const float *values, size_t count);
 adatom_status ad_session_read_parameters(ad_session *session, size_t first, float *values, size_t count);
@@ -154,5 +157,10 @@ static inline size_t ad_session_support_at(const ad_session *s, int round, int t
 static inline size_t ad_session_query_at(const ad_session *s, int task, int i) {
     return ((size_t)(i / s->build.query) * (size_t)s->build.tasks + (size_t)task) * (size_t)s->build.query +
            (size_t)(i % s->build.query);
+}
+/* The features of query number i of a task. */
+static inline const float *ad_session_features_of(const ad_session *s, int task, int i) {
+    const size_t rows = (size_t)s->build.query_rounds * (size_t)s->build.query;
+    return s->features + ((size_t)task * rows + (size_t)i) * (size_t)s->model->net.features;
 }
 #endif

@@ -98,7 +98,7 @@ static int train_in_blocks(ad_session *s, float *loss, float *adapted) {
         for (long i = 0; i < done; i++) loss[first + i] = block[(first + i) % BLOCK];
         first += done;
     }
-    OK(ad_session_read(s, s->built.adapted, adapted, s->built.adapted_count));
+    OK(ad_session_read(s, s->built.adapted, 0, adapted, s->built.adapted_count));
     return midst;
 }
 

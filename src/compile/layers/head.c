@@ -127,7 +127,8 @@ ad_head_pass ad_head_forward(ad_tape *tape, const ad_pass *pass) {
     const int features = aligned_features(tape, pass, ad_pass_features(tape, pass)), way = tape->params->way;
     const ad_segment_id below =
         tape->built->alignment < 0 ? ad_pass_segment(tape, pass, tape->net->node_count - 1) : pass->live;
-    ad_head_pass head = {.x = features, .weights = tape->built->head, .x_inverse = -1, .w_inverse = -1};
+    ad_head_pass head = {
+        .features = features, .x = features, .weights = tape->built->head, .x_inverse = -1, .w_inverse = -1};
     int bias = tape->built->head_bias;
     if (is_cosine(tape)) {
         head.x = ad_head_unit_rows(tape, below, features, pass->n, of_features, &head.x_inverse);
@@ -212,8 +213,8 @@ void ad_head_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, in
     if (tape->live[last]) pass->dy[last] = alignment_backward(tape, pass, features_backward(tape, pass, head, dlogits));
 }
 
-void ad_head_features(ad_tape *tape, const ad_pass *pass) {
-    const size_t count = (size_t)pass->n * (size_t)tape->net->features;
+void ad_head_features(ad_tape *tape, int features, int n) {
+    const size_t count = (size_t)n * (size_t)tape->net->features;
     tape->built->features = ad_tape_tensor(tape, AD_PLACE_HOST_TASKS, "features", AD_F32, count);
-    ad_elementwise_copy(tape, AD_SEGMENT_EVAL, ad_pass_features(tape, pass), tape->built->features, count);
+    ad_elementwise_copy(tape, AD_SEGMENT_EVAL, features, tape->built->features, count);
 }

@@ -34,6 +34,7 @@ void ad_outer_finish(ad_tape *tape, int pictures);
 /* ---- prototypes.c: queries classified by the class means of support pictures in the same pass, and back ------------
  */
 typedef struct ad_head_pass {
+    int features;   /* as the head sees them: aligned where there is an alignment */
     int x, weights; /* what LINEAR multiplies: features and head, or their unit vectors */
     int x_inverse, w_inverse, logits;
     int means; /* prototypes.c: what the weights are made of, class means or their unit vectors */
@@ -85,8 +86,8 @@ int ad_head_loss(ad_tape *tape, const ad_pass *pass, const ad_head_pass *head, c
 void ad_head_predict(ad_tape *tape, const ad_head_pass *head, const ad_batch *batch);
 /* Gradients of the head and, where the backbone is live, of the features: pass->dy of the last node. */
 void ad_head_backward(ad_tape *tape, ad_pass *pass, const ad_head_pass *head, int dlogits);
-/* AD_HEAD_NONE: the features for the host. */
-void ad_head_features(ad_tape *tape, const ad_pass *pass);
+/* The features of n queries, for the host. */
+void ad_head_features(ad_tape *tape, int features, int n);
 
 /* ---- optimiser.c ------------------------------------------------------------------------------------------------ */
 void ad_optimiser_begin(ad_tape *tape); /* the schedule and the counter of steps */

@@ -144,6 +144,10 @@ static void fill_info(adatom_adapter *a, const claims *c) {
     info->tensors = (int)json_array_size(c->modules);
     info->head = (uint64_t)info->classes * ((uint64_t)info->features + (a->bias != NULL));
     info->config_json = a->config_text;
+    info->calibrated = a->calibration.pictures;
+    info->temperature = a->calibration.pictures ? (double)a->calibration.temperature : 1;
+    info->loss_before = (double)a->calibration.loss_before;
+    info->loss = (double)a->calibration.loss;
 }
 
 adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
@@ -173,6 +177,7 @@ adatom_status ad_adapter_finish(adatom_adapter *a, json_t *config) {
     }
     ad_json_set(config, "target_modules", modules, &bad);
     ad_json_set(config, "modules_to_save", json_pack("[s]", "head"), &bad);
+    if (a->calibration.pictures) ad_json_set(config, "calibration", ad_calibration_json(&a->calibration), &bad);
     ad_json_set(config, "tensors_hash", json_string(hash), &bad);
     /* 9 digits give back a float. */
     if (!bad) a->config_text = ad_json_dump(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
@@ -281,6 +286,7 @@ adatom_status ad_adapter_parse(adatom_context *context, const char *config, size
     AD_TRY(read_claims(context, name, json, &c));
     AD_TRY(read_head(context, file, &c, &a));
     AD_TRY(read_modules(context, file, &c, a));
+    AD_TRY(ad_calibration_parse(context, name, json_object_get(json, "calibration"), &a->calibration));
     ad_hash_hex(ad_adapter_hash(a), hash);
     if (strcmp(hash, c.hash) != 0)
         AD_TRY(ad_fail(context, ADATOM_BAD_DATA,
