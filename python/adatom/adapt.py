@@ -88,6 +88,10 @@ class AdapterInfo:
     diverged: int
     tasks: int
     mirror: bool
+    calibrated: int  #: pictures of the estimate that calibrate it; 0: it is not
+    temperature: float  #: of ``classify(..., calibrated=True)``
+    loss_before: float  #: mean -log(probability of the true class) over those pictures, without and with it
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -165,15 +169,27 @@ class Adapter(Handle):
             raise errors.UsageError("an adapter of features has no model to be merged into")
         return Model(Model.made("adatom_adapter_merge", self.pointer, self.model.pointer))
 
-    def classify(self, images: Pictures, *, device: Union[Device, str, None] = None, batch: int = 0,
+    def classify(self, images: Pictures, *, calibrated: bool = False, device: Union[Device, str, None] = None, batch: int = 0,
                  progress: Optional[ProgressCallback] = None) -> np.ndarray:
-        """Probabilities [n, classes] of pictures, in their order; ``images``: arrays, paths or a data set."""
-        return classify(images, self.model, [self], device=device, batch=batch, progress=progress)[0]
+        """Probabilities [n, classes] of pictures, in their order; ``images``: arrays, paths or a data set. ``calibrated``: class
+        scores are divided by the temperature that the estimate gave, so that answers of probability p are right p of the time."""
+        return classify(images, self.model, [self], calibrated=calibrated, device=device, batch=batch, progress=progress)[0]
 
-    def predict(self, images: Pictures, **options: Any) -> List[str]:
-        """The name of each picture's most probable class."""
-        names = self.classes
-        return [names[c] for c in self.classify(images, **options).argmax(axis=1)]
+    def typicality(self, images: Pictures, *, device: Union[Device, str, None] = None, batch: int = 0,
+                   progress: Optional[ProgressCallback] = None) -> np.ndarray:
+        """[n] the part of the pictures of the adapter's own classes that look no more familiar, in (0, 1]: a picture of something
+        else has a small one. Known from the estimate."""
+        options = dict(device=device, batch=batch, progress=progress)
+        return _predict(images, self.model, [self], calibrated=True, **options).typicality(0)
+
+    def predict(self, images: Pictures, *, reject: float = 0, device: Union[Device, str, None] = None, batch: int = 0,
+                progress: Optional[ProgressCallback] = None) -> List[Optional[str]]:
+        """The name of each picture's most probable class. With ``reject`` (e.g. 0.05) None of pictures that look less familiar than
+        that part of the pictures of the adapter's own classes: they are of none of them."""
+        predictions = _predict(images, self.model, [self], reject=reject, device=device, batch=batch, progress=progress)
+        names, best = self.classes, predictions.arrays()[0].argmax(axis=1)
+        refused = predictions.typicality(0).astype(np.float32) <= np.float32(reject) if reject else np.zeros(len(best), bool)
+        return [None if no else names[c] for c, no in zip(best, refused)]
 
     def __reduce__(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -253,20 +269,27 @@ def adapt(images: Pictures, labels: Optional[Sequence[Any]] = None, *, model: Un
     return Adapter(adapter[0], network, chosen.candidates())
 
 
-def classify(images: Pictures, model: Optional[Model], adapters: Sequence[Adapter] = (), *,
+def classify(images: Pictures, model: Optional[Model], adapters: Sequence[Adapter] = (), *, calibrated: bool = False,
              device: Union[Device, str, None] = None, batch: int = 0, memory_bytes: int = 0,
              progress: Optional[ProgressCallback] = None) -> List[np.ndarray]:
-    """Probabilities [n, classes] of pictures under each adapter, at once; without adapters by the model's own classifier."""
+    """Probabilities [n, classes] of pictures under each adapter, at once; without adapters by the model's own classifier.
+    ``calibrated``: by each adapter's temperature."""
+    return _predict(images, model, adapters, calibrated=calibrated, device=device, batch=batch, memory_bytes=memory_bytes,
+                    progress=progress).arrays()
+
+
+def _predict(images: Pictures, model: Optional[Model], adapters: Sequence[Adapter], *, calibrated: bool = False, reject: float = 0,
+             device: Union[Device, str, None] = None, batch: int = 0, memory_bytes: int = 0,
+             progress: Optional[ProgressCallback] = None) -> "_Predictions":
     if not isinstance(images, Dataset) and model is None:
         data = Dataset.from_features(np.asarray(images))
     else:
         data = pictures_of(images, model)
     pointers = ffi.new("adatom_adapter *[]", [adapter.pointer for adapter in adapters])
     params = Struct("adatom_classify_params", adapters=pointers, adapter_count=len(adapters), batch=batch, memory_bytes=memory_bytes,
-                    progress=on_progress)
-    predictions = _Predictions(_Predictions.made("adatom_classify", device_of(device).pointer, model.pointer if model else ffi.NULL,
-                                                 data.pointer, params.pointer, progress=progress))
-    return predictions.arrays()
+                    calibrated=calibrated, reject=reject, progress=on_progress)
+    return _Predictions(_Predictions.made("adatom_classify", device_of(device).pointer, model.pointer if model else ffi.NULL,
+                                          data.pointer, params.pointer, progress=progress))
 
 
 class _Predictions(Handle):
@@ -284,3 +307,8 @@ class _Predictions(Handle):
                 rows.append(np.frombuffer(ffi.buffer(row, 4 * count[0]), dtype=np.float32))
             results.append(np.array(rows))
         return results
+
+    def typicality(self, result: int) -> np.ndarray:
+        info = Struct("adatom_predictions_info")
+        call("adatom_predictions_describe", self.pointer, info.pointer)
+        return np.array([lib.adatom_predictions_typicality(self.pointer, result, image) for image in range(info.pointer.images)])

@@ -14,6 +14,33 @@ same "$(wc -l <good.csv | tr -d ' ')" 41 "rows"
 right=$(awk -F, 'NR > 1 {split($1, part, "/"); n += part[2] == $4} END {print n + 0}' good.csv)
 [ "$right" -ge 20 ] || complain "$right of 40 right; chance is 8"
 
+# What looks like none of the classes is refused, by what the estimate tells; other classes more often than their own.
+# Probabilities by the temperature are those of the same scores.
+"$SHAPES" foreign 30 20 8 32 || complain "no foreign pictures"
+for class in query/*; do rm -rf "foreign/${class#query/}"; done
+asked=$(ls foreign/*/* | wc -l | tr -d ' ')
+expect 0 'temperature [0-9.]+ by 25 pictures' "$ADATOM" adapt --model trained.safetensors --device cpu --images support --output known --adapt cosine
+for set in query foreign; do
+    "$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 $set -o json >$set.json 2>err ||
+        complain "classify --reject: $(tail -n 1 err)"
+done
+own=$(get query.json rejection.refused) others=$(get foreign.json rejection.refused)
+[ "$own" -le 14 ] && [ $((others * 40)) -gt $((own * asked * 3 / 2)) ] || complain "$own of 40 of its own classes refused, $others of $asked others"
+same "$(grep -c '"refused": true' foreign.json)" "$others" "refused pictures"
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 --top 3 foreign -o csv >foreign.csv 2>err
+same "$(head -n 1 foreign.csv)" picture,adapter,rank,class,probability,typicality,refused,nearest,error "columns with --reject"
+awk -F, -v n="$others" 'NR > 1 && $7 == "true" {if ($4 $5 != "" || $8 == "" || $6 > 0.2) exit 1; m++} END {exit m != n}' foreign.csv ||
+    complain "refused pictures have a class, or no nearest one"
+expect 0 "^$others of $asked answers are refused" "$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 foreign
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter known query -o csv >plain.csv 2>err
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter known --calibrated query -o csv >sure.csv 2>err
+cut -d, -f1-4 plain.csv >plain.names
+cut -d, -f1-4 sure.csv | cmp -s - plain.names || complain "calibrated answers are others"
+cmp -s plain.csv sure.csv && complain "calibrated probabilities are the same"
+expect 2 'calibrated by 25 pictures, by which no less than a part of 0.0385' "$ADATOM" classify --model trained.safetensors --device cpu \
+    --adapter known --reject 0.02 query
+expect 2 "own classifier is not calibrated" "$ADATOM" classify --model trained.safetensors --device cpu --reject 0.1 query
+
 # Without an adapter the model's own classifier answers, by the names of what it was trained on.
 "$ADATOM" classify --model trained.safetensors --device cpu query -o csv >own.csv 2>err || complain "classify, own: $(tail -n 1 err)"
 "$ADATOM" inspect trained.safetensors -o json >trained.json

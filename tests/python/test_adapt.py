@@ -66,6 +66,26 @@ class Adapting(InFolder):
         with self.assertRaisesRegex(adatom.UsageError, "labels"):
             adatom.adapt(self.images, model=MODEL)
 
+    def test_calibrated(self):
+        command("adapt", "--model", MODEL, "--images", "support", "--adapt", "cosine", "--output", "sure", "--device", "cpu", "--no-cache")
+        adapter = adatom.adapt("support", model=MODEL, method="cosine", device="cpu")
+        self.assertEqual(adapter.info, adatom.Adapter.load("sure").info)
+        self.assertEqual(adapter.info.calibrated, adapter.info.tested)
+        query = self.images[self.query]
+        plain, sure = adapter.classify(query, device="cpu"), adapter.classify(query, calibrated=True, device="cpu")
+        scaled = plain.astype(float) ** (1 / adapter.info.temperature)
+        np.testing.assert_allclose(sure, scaled / scaled.sum(axis=1, keepdims=True), atol=1e-5)
+        share = 0.3
+        rows = result("classify", "query", "--model", MODEL, "--adapter", "sure", "--reject", str(share), "--device", "cpu", "-o", "json")
+        typical, named = adapter.typicality(query, device="cpu"), adapter.predict(query, reject=share, device="cpu")
+        self.assertEqual(dict(zip(self.paths, named)), {row["picture"]: row["class"] for row in rows["predictions"]})
+        self.assertEqual(dict(zip(self.paths, (float("%.15g" % t) for t in typical))),
+                         {row["picture"]: row["typicality"] for row in rows["predictions"]})
+        self.assertEqual(sum(one is None for one in named), rows["rejection"]["refused"])
+        self.assertEqual(sum(typical <= share), rows["rejection"]["refused"])
+        with self.assertRaisesRegex(adatom.UsageError, "no less than a part"):
+            adapter.predict(query, reject=1e-3, device="cpu")
+
     def test_several_at_once(self):
         adapters = [adatom.adapt(self.images[self.support], self.labels[self.support], model=MODEL, method=method, device="cpu",
                                  estimate="none") for method in ("atoms", "cosine")]
