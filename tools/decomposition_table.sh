@@ -20,7 +20,7 @@ trap 'rm -f "$table"' EXIT
 # shellcheck disable=SC2086
 accuracy() {
     "$adatom" episodes --model "$1" --data "$new" --way 5 --shot 5 --query 15 --tasks 200 --seed 1 --adapt centroid --quiet \
-        -o csv ${OPTIONS-} >"$table" &&
+        --format csv ${OPTIONS-} >"$table" &&
         awk -F, 'FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
             {printf "%.2f ± %.2f", 100 * $at["accuracy.mean"], 100 * $at["accuracy.ci95"]}
             END {exit FNR != 2}' "$table"

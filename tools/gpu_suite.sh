@@ -46,16 +46,16 @@ part() {
     remember "$code"
 }
 
-part devices 30 "$adatom" devices -o json --output-file "$output/devices.json"
+part devices 30 "$adatom" devices --format json -o "$output/devices.json"
 # Software drivers are slower by orders of magnitude and get fewer shapes.
 kind=full
 if "$adatom" doctor --device "$device" --quick --filter fill 2>&1 | grep -q '(software)'; then kind=software; fi
 if [ $kind = software ]; then
-    part doctor 240 "$adatom" doctor --device "$device" --quick --output-file "$output/doctor.json" -o json
-    part bench 100 "$adatom" bench --device "$device" --suite quick --output-file "$output/bench.json" -o json
+    part doctor 240 "$adatom" doctor --device "$device" --quick -o "$output/doctor.json" --format json
+    part bench 100 "$adatom" bench --device "$device" --suite quick -o "$output/bench.json" --format json
 else
-    part doctor 170 "$adatom" doctor --device "$device" --output-file "$output/doctor.json" -o json
-    part bench 240 "$adatom" bench --device "$device" --suite full --seconds 200 --output-file "$output/bench.json" -o json
+    part doctor 170 "$adatom" doctor --device "$device" -o "$output/doctor.json" --format json
+    part bench 240 "$adatom" bench --device "$device" --suite full --seconds 200 -o "$output/bench.json" --format json
 fi
 if [ -f "$output/bench.json" ]; then
     "$adatom" bench --merge "$output/bench.json"

@@ -95,7 +95,7 @@ def onnx_runner(model, batch, size, threads):
 
 def adatom_rates(program, threads, names):
     """Pictures a second of each case."""
-    command = [program, "bench", "-q", "--device", "cpu", "--threads", str(threads), "-o", "json"]
+    command = [program, "bench", "-q", "--device", "cpu", "--threads", str(threads), "--format", "json"]
     for name in names:
         command += ["--filter", name]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -150,11 +150,11 @@ swiftshader() {
     adatom=$root/build-check/adatom status=0
     small_model "$out/swiftshader" "$adatom" || return 1
     export VK_DRIVER_FILES="$driver" VK_ICD_FILENAMES="$driver"
-    "$adatom" devices -o csv | grep -q SwiftShader || { said "SwiftShader is not listed"; return 1; }
+    "$adatom" devices --format csv | grep -q SwiftShader || { said "SwiftShader is not listed"; return 1; }
     "$adatom" doctor --quick --device swiftshader --no-cache || status=1
     for device in swiftshader cpu; do
         "$adatom" episodes --model "$out/swiftshader/model.safetensors" --data builtin:shapes/novel --no-cache --tasks 20 --query 5 \
-            --shot 1,5 --steps 5 --adapt centroid,atoms --device $device -o csv >"$out/swiftshader/$device.csv" || status=1
+            --shot 1,5 --steps 5 --adapt centroid,atoms --device $device --format csv >"$out/swiftshader/$device.csv" || status=1
     done
     # Predictions may differ where two classes are nearly as likely; accuracies by no more than 2 in a hundred.
     for device in swiftshader cpu; do

@@ -37,7 +37,7 @@ def write(name, features, labels):
 
 def classify(adatom, *options):
     """The rows of q.npy in their order."""
-    rows = csv.DictReader(io.StringIO(run(adatom, "classify", "--features", "q.npy", "--adapter", "a", "-o", "csv", *options)))
+    rows = csv.DictReader(io.StringIO(run(adatom, "classify", "--features", "q.npy", "--adapter", "a", "--format", "csv", *options)))
     return sorted(rows, key=lambda row: int(row["picture"]))
 
 

@@ -2,7 +2,8 @@
 # Prints a hash of each result of a binary on each device: models, adapters, predictions, episode lists.
 #   sh tools/results.sh BINARY [DEVICE ...] >list
 # The lists of two binaries can be compared with diff, since the same seeds, device and driver must give the same bytes.
-# The hashes leave out what belongs to a run and not to its result (times, commit, host, memory). Needs python3.
+# Options are spelt as earlier versions did, since that is what a binary is compared with. The hashes leave out what belongs
+# to a run and not to its result (times, commit, host, memory). Needs python3.
 set -eu
 binary=$(realpath "$1")
 shift

@@ -37,7 +37,7 @@ search() { # NAME OPTION...
     shift
     # shellcheck disable=SC2086
     [ -e "$file" ] || "$adatom" episodes --model "$model" --data "$data" --way 5 --shot 1,5 --query 15 --seed 2 \
-        --tasks $((${EPISODES:-40} * ${times:-1})) -o csv --output-file "$file" ${OPTIONS-} "$@"
+        --tasks $((${EPISODES:-40} * ${times:-1})) --format csv -o "$file" ${OPTIONS-} "$@"
 }
 
 # best CSV: the settings with the best mean over shots, as "mean settings".

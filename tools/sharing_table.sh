@@ -30,7 +30,7 @@ row() { # SHARING ATOMS GROUP SEED
             --output "$name.safetensors" --output-file "$work/trained.json"
         mv "$work/trained.json" "$name.json"
     fi
-    "$adatom" classify "$test" --model "$name.safetensors" ${DEVICE-} --quiet -o csv --output-file "$work/rows.csv"
+    "$adatom" classify "$test" --model "$name.safetensors" ${DEVICE-} --quiet --format csv -o "$work/rows.csv"
     right=$(awk -F, 'FNR == 1 {for (i = 1; i <= NF; i++) at[$i] = i; next}
         {n = split($at["picture"], part, "/"); right += part[n - 1] == $at["class"]; count++; is[part[n - 1]]; told[$at["class"]]}
         END {for (name in told) known += name in is; if (known) printf "%.2f", 100 * right / count}' "$work/rows.csv")

@@ -270,6 +270,7 @@ static bool unknown_option(parser *p, const char *word) {
         for (size_t i = 0; i < p->spec->groups[g].count; i++) {
             const arg_option *option = &p->spec->groups[g].options[i];
             const char *old = best.name;
+            if (option->renamed) continue;
             consider(&best, bare, option->name);
             if (best.name != old) prefix = "";
             if (option->type == ARG_FLAG && strncmp(bare, "no-", 3) == 0) {
@@ -321,10 +322,26 @@ static bool add_positional(parser *p, const char *text, size_t *count) {
     return *positional->value != NULL;
 }
 
+/* Where an old spelling is used, *option becomes the option that takes the value now, and the message tells it. */
+static void settle_former(parser *p, const arg_group **group, const arg_option **option, const char *value) {
+    const char *was = (*option)->name, *now = (*option)->renamed;
+    const char letter = (*option)->letter;
+    if ((*option)->former && args_choice(value, (*option)->former)) now = (*option)->former_of;
+    if (!now) return;
+    *option = find(p->spec, now, strlen(now), 0, group);
+    if ((*option)->choices)
+        snprintf(p->message, p->capacity,
+                 "'-%c %s' is now '--%s %s'; this version takes both (a file of that name: ./%s)", letter, value, now,
+                 value, value);
+    else
+        snprintf(p->message, p->capacity, "'--%s' is now '--%s'; this version takes both", was, now);
+}
+
 arg_outcome args_parse(const arg_spec *spec, int argc, char *const *argv, char *message, size_t capacity) {
     parser p = {spec, message, capacity};
     size_t positionals = 0;
     bool options_end = false;
+    message[0] = 0;
     if (!set_defaults(&p)) return ARGS_ERROR;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
@@ -372,6 +389,7 @@ arg_outcome args_parse(const arg_spec *spec, int argc, char *const *argv, char *
             fail(&p, "--%s needs a value (%s)", option->name, option->value);
             return ARGS_ERROR;
         }
+        settle_former(&p, &group, &option, value);
         if (!read_value(&p, group, option, value)) return ARGS_ERROR;
     }
     return check_required(&p, positionals) ? ARGS_RUN : ARGS_ERROR;
@@ -404,6 +422,7 @@ static void wrap(FILE *out, const char *text, size_t column, size_t indent) {
 
 static void help_option(const arg_option *option, FILE *out) {
     enum { COLUMN = 28 };
+    if (option->renamed) return;
     char left[128], all[ARG_CHOICES_TEXT] = "", text[1024 + sizeof all];
     char letter[8] = "";
     if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);

@@ -51,6 +51,10 @@ typedef struct arg_option {
     const char *initial;        /* the default as the user would type it; NULL: zero, NULL or an empty list */
     const char *value;          /* the value's name in --help */
     const char *help;
+    /* Old spellings, taken with a note. former: texts that this option took, ended by NULL, which are now the values of
+     * the option former_of. renamed: the name that this one has now; nothing lists it any more. */
+    const char *const *former;
+    const char *former_of, *renamed;
 } arg_option;
 
 /* A row of a table of options. OPTIONS names the struct that holds the values; further members follow as `.member =
@@ -87,7 +91,8 @@ typedef struct arg_spec {
 } arg_spec;
 
 /* Sets every value to its default, then reads argv[0..argc-1] (program and command removed). ARGS_ERROR: message holds
- * one sentence without newline. At --help, --version or --list-devices parsing ends with that outcome. */
+ * one sentence without newline; ARGS_RUN: it is empty, or says which spelling is an old one. At --help, --version or
+ * --list-devices parsing ends with that outcome. */
 arg_outcome args_parse(const arg_spec *spec, int argc, char *const *argv, char *message, size_t capacity);
 void args_help(const arg_spec *spec, FILE *out);
 

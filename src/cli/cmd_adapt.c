@@ -8,7 +8,8 @@
 #include <string.h>
 
 typedef struct adapt_options {
-    const char *model, *images, *output, *format, *file, *adapt, *augment, *report;
+    const char *model, *images, *output, *adapt, *augment, *report;
+    output_options result;
     adatom_estimate estimate;
     arg_texts tried;
     int batch, shift, folds;
@@ -30,7 +31,7 @@ static const arg_option table[] = {
     OPTION("images", ARG_TEXT, images, .required = true, .unless = "features", .value = "DIR",
            .help = "a folder with a folder per class, any numbers of pictures; or an archive, a `filename,label` CSV, "
                    "or builtin:shapes"),
-    OPTION("output", ARG_TEXT, output, .required = true, .value = "DIR",
+    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "DIR",
            .help = "folder for adapter.safetensors and adapter_config.json; made where it is missing"),
     OPTION("adapt", ARG_CHOICE, adapt, .choices = adapt_choices, .initial = AUTO, .value = "NAME",
            .help = "what adapts; auto tries several on the pictures themselves and takes one"),
@@ -62,9 +63,6 @@ static const arg_option table[] = {
                    "then optimistic"),
     OPTION("seed", ARG_SEED, seed, .initial = "1", .value = "N",
            .help = "seed of random heads, folds, batches and augmentation"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
-           .help = "form of the report"),
-    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the report there instead of standard output"),
     PAGE_OPTION(adapt_options),
 };
 #undef OPTIONS
@@ -209,14 +207,13 @@ static adatom_status report(struct cli *cli, const adapt_options *o, const page_
         estimate, calibration, a.fitted_right, a.fitted, terminal_name(o->output, folder, sizeof folder),
         (unsigned long long)a.adapted, (unsigned long long)a.adapted * 4, (unsigned long long)a.head,
         (unsigned long long)a.head * 4);
-    const output_options output = {.format = o->format, .file = o->file};
     const struct report r = {.document = document,
                              .rows = "classes",
                              .columns = columns,
                              .column_count = COUNT(columns),
                              .above = above,
                              .below = below};
-    adatom_status status = report_write(cli, &output, &r);
+    adatom_status status = report_write(cli, &o->result, &r);
     if (status == ADATOM_OK && o->report) status = page_adapt(cli, o->report, document, adapter, model, dataset, call);
     json_decref(document);
     return status;
@@ -255,9 +252,8 @@ static adatom_status choose(adatom_device *device, const adatom_model *model, co
 static adatom_status report_part(struct cli *cli, const adapt_options *o, const page_call *call,
                                  const adatom_choice *choice, const adatom_dataset *dataset,
                                  const adatom_device *device, adatom_status ended) {
-    const output_options output = {.format = o->format, .file = o->file};
     json_t *document = begin_document(dataset, device);
-    const adatom_status status = choice_report_part(cli, &output, choice, document, ended);
+    const adatom_status status = choice_report_part(cli, &o->result, choice, document, ended);
     if (status == ended && o->report) page_adapt(cli, o->report, document, NULL, NULL, dataset, call);
     json_decref(document);
     return status;
@@ -270,9 +266,13 @@ adatom_status cmd_adapt(struct cli *cli, int argc, char **argv) {
     feature_options feature_values;
     adapt_options o;
     method_options method_values;
-    arg_group groups[] = {{"Adapter", table, COUNT(table), &o}, feature_group(&feature_values),
-                          method_group(&method_values),         picture_group(&picture_values),
-                          device_group(&device_values),         common_group(&common)};
+    arg_group groups[] = {{"Adapter", table, COUNT(table), &o},
+                          feature_group(&feature_values),
+                          method_group(&method_values),
+                          picture_group(&picture_values),
+                          device_group(&device_values),
+                          result_group(&o.result),
+                          common_group(&common)};
     arg_spec spec = {.command = "adapt",
                      .summary = "Adapts a model to a folder of pictures of new classes, estimates how good the result "
                                 "is, and writes an adapter "

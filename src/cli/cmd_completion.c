@@ -32,7 +32,8 @@ static void put_choices(const char *const *choices, const char *between) {
 /* Calls put(option) for every option of a spec. */
 static void each_option(const arg_spec *spec, void (*put)(const arg_spec *spec, const arg_option *option)) {
     for (size_t g = 0; g < spec->group_count; g++)
-        for (size_t i = 0; i < spec->groups[g].count; i++) put(spec, &spec->groups[g].options[i]);
+        for (size_t i = 0; i < spec->groups[g].count; i++)
+            if (!spec->groups[g].options[i].renamed) put(spec, &spec->groups[g].options[i]);
 }
 
 static void put_bash_name(const arg_spec *spec, const arg_option *option) {

@@ -4,7 +4,8 @@
 #include <string.h>
 
 typedef struct decompose_options {
-    const char *output, *format, *file, *mode;
+    const char *output, *mode;
+    output_options result;
     adatom_sharing sharing;
     int atoms, group, iterations;
     bool decompose_first;
@@ -29,9 +30,6 @@ static const arg_option decompose_table[] = {
     OPTION("decompose-first", ARG_FLAG, decompose_first, .help = "decompose the first convolution too"),
     OPTION("iterations", ARG_INT, iterations, .least = 1, .most = 1e6, .initial = "100", .value = "N",
            .help = "iterations of alternating least squares, for coefficients shared by a stage or the net"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
-           .help = "form of the result"),
-    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 
 static const report_column columns[] = {
@@ -46,7 +44,8 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
     decompose_options o;
     const char *path = NULL;
     arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
-    arg_group groups[] = {{"Decomposition", decompose_table, COUNT(decompose_table), &o}, common_group(&common)};
+    arg_group groups[] = {
+        {"Decomposition", decompose_table, COUNT(decompose_table), &o}, result_group(&o.result), common_group(&common)};
     arg_spec spec = {
         .command = "decompose",
         .summary =
@@ -90,8 +89,7 @@ adatom_status cmd_decompose(struct cli *cli, int argc, char **argv) {
              (unsigned long long)before.parameters, (unsigned long long)after.atoms_parameters);
     struct report report = {
         .document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .below = below};
-    const output_options output = {.format = o.format, .file = o.file};
-    TRY(report_write(cli, &output, &report));
+    TRY(report_write(cli, &o.result, &report));
 done:
     json_decref(layers);
     json_decref(document);

@@ -6,7 +6,8 @@
 #include <string.h>
 
 typedef struct features_options {
-    const char *model, *adapter, *output, *type, *format, *file;
+    const char *model, *adapter, *output, *type;
+    output_options result;
     bool classes;
     uint64_t memory;
 } features_options;
@@ -26,9 +27,6 @@ static const arg_option table[] = {
            .help = "take folders and lists as classes where there are any"),
     OPTION("memory", ARG_BYTES, memory, .value = "SIZE",
            .help = "most device memory to use, e.g. 2G; 0: half of what is free"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
-           .help = "form of the report"),
-    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the report there instead of standard output"),
 };
 #undef OPTIONS
 
@@ -58,10 +56,9 @@ static adatom_status report(struct cli *cli, const features_options *o, const ad
                                   (json_int_t)d.images, "classes", labelled ? d.classes : 0, "features", d.features,
                                   "type", o->type, "unreadable", (json_int_t)json_array_size(unreadable->rows),
                                   "seconds", seconds));
-    const output_options output = {.format = o->format, .file = o->file};
     const struct report r = {
         .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns)};
-    adatom_status status = report_write(cli, &output, &r);
+    adatom_status status = report_write(cli, &o->result, &r);
     json_decref(document);
     return status == ADATOM_OK ? unreadable_end(unreadable) : status;
 }
@@ -73,11 +70,9 @@ adatom_status cmd_features(struct cli *cli, int argc, char **argv) {
     features_options o;
     const char **paths = calloc((size_t)argc + 1, sizeof *paths);
     size_t path_count = 0;
-    arg_group groups[] = {{"Features", table, COUNT(table), &o},
-                          data_group_positional(&data),
-                          picture_group(&data.pictures),
-                          device_group(&device_values),
-                          common_group(&common)};
+    arg_group groups[] = {
+        {"Features", table, COUNT(table), &o}, data_group_positional(&data), picture_group(&data.pictures),
+        device_group(&device_values),          result_group(&o.result),      common_group(&common)};
     arg_spec spec = {
         .command = "features",
         .summary = "Writes what a model makes of pictures, its features, to a file: for 'adatom episodes', "

@@ -6,7 +6,8 @@
 #include <string.h>
 
 typedef struct import_options {
-    const char *output, *arch, *map, *mean, *std, *weights, *format, *file;
+    const char *output, *arch, *map, *mean, *std, *weights;
+    output_options result;
     adatom_layout layout;
     adatom_interpolation interpolation;
     int size, resize;
@@ -47,9 +48,6 @@ static const arg_option import_table[] = {
            .help = "which of the source's weights these are, for which pictures are prepared differently: v1 or v2 of "
                    "torchvision, the tag's beginning of timm (--list tells them; default: the first of its list)"),
     OPTION("list", ARG_FLAG, list, .help = "print which networks and sources are known, and stop"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
-           .help = "form of the list"),
-    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the list there instead of standard output"),
 };
 
 static adatom_status parse_colour(struct cli *cli, const char *option, const char *text, float out[3]) {
@@ -137,8 +135,7 @@ static adatom_status print_list(struct cli *cli, const import_options *o) {
     if (fclose(below) != 0) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the list of sources"));
     const struct report report = {
         .document = document, .rows = "networks", .columns = columns, .column_count = COUNT(columns), .below = text};
-    const output_options output = {.format = o->format, .file = o->file};
-    TRY(report_write(cli, &output, &report));
+    TRY(report_write(cli, &o->result, &report));
 done:
     json_decref(rows);
     json_decref(document);
@@ -156,7 +153,8 @@ adatom_status cmd_import(struct cli *cli, int argc, char **argv) {
          "a state_dict: .pth, .pt or .bin of torch.save, .safetensors, an index of shards, or a folder with one of "
          "them",
          NULL, &source}};
-    arg_group groups[] = {{"Import", import_table, COUNT(import_table), &o}, common_group(&common)};
+    arg_group groups[] = {
+        {"Import", import_table, COUNT(import_table), &o}, result_group(&o.result), common_group(&common)};
     arg_spec spec = {
         .command = "import",
         .summary =

@@ -113,7 +113,8 @@ static void put_page(const arg_spec *spec, void *user) {
     puts(".Sh OPTIONS");
     for (size_t g = 0; g < spec->group_count; g++) {
         printf(".Ss %s\n.Bl -tag -width Ds\n", spec->groups[g].title);
-        for (size_t i = 0; i < spec->groups[g].count; i++) put_option(&spec->groups[g].options[i]);
+        for (size_t i = 0; i < spec->groups[g].count; i++)
+            if (!spec->groups[g].options[i].renamed) put_option(&spec->groups[g].options[i]);
         puts(".El");
     }
     end(".Xr adatom 1\n");

@@ -133,6 +133,7 @@ adatom_status cmd_metatrain(struct cli *cli, int argc, char **argv) {
                           {"Training", training_table, COUNT(training_table), &o},
                           training_run_group(&run),
                           device_group(&device),
+                          result_group(&run.result),
                           common_group(&common)};
     arg_spec spec = {
         .command = "metatrain",

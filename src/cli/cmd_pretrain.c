@@ -75,6 +75,7 @@ adatom_status cmd_pretrain(struct cli *cli, int argc, char **argv) {
                           {"Training", pretrain_table, COUNT(pretrain_table), &o},
                           training_run_group(&run),
                           device_group(&device),
+                          result_group(&run.result),
                           common_group(&common)};
     arg_spec spec = {
         .command = "pretrain",

@@ -4,16 +4,14 @@
 #include <sys/stat.h>
 
 typedef struct round_options {
-    const char *output, *format, *file;
+    const char *output;
+    output_options result;
 } round_options;
 
 #define OPTIONS round_options
 static const arg_option round_table[] = {
     OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE",
            .help = "the model (safetensors)"),
-    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",
-           .help = "form of the result"),
-    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 
 static const report_column columns[] = {
@@ -31,7 +29,8 @@ adatom_status cmd_round(struct cli *cli, int argc, char **argv) {
     round_options o;
     const char *path = NULL;
     arg_positional positionals[] = {{"MODEL", "a safetensors file of this program", NULL, &path}};
-    arg_group groups[] = {{"Rounding", round_table, COUNT(round_table), &o}, common_group(&common)};
+    arg_group groups[] = {
+        {"Rounding", round_table, COUNT(round_table), &o}, result_group(&o.result), common_group(&common)};
     arg_spec spec = {
         .command = "round",
         .summary =
@@ -68,8 +67,7 @@ adatom_status cmd_round(struct cli *cli, int argc, char **argv) {
              (long long)source_bytes, after.hash, before.hash);
     struct report report = {
         .document = document, .rows = "layers", .columns = columns, .column_count = COUNT(columns), .below = below};
-    const output_options output = {.format = o.format, .file = o.file};
-    TRY(report_write(cli, &output, &report));
+    TRY(report_write(cli, &o.result, &report));
 done:
     json_decref(layers);
     json_decref(document);

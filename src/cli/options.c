@@ -231,8 +231,8 @@ static const char *text_of(const arg_spec *spec, const char *name) {
     return NULL;
 }
 
-/* Checks before a command's work that it will be able to write what it writes at its end: --output-file, --plot,
- * --report, and --output where it names a file or folder. */
+/* Checks before a command's work that it will be able to write what it writes at its end: --output, --output-file,
+ * --plot and --report. */
 static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
     /* kept: --checkpoint keeps the work in another place, so that --output's folder may appear later. */
     const bool kept = text_of(spec, "checkpoint") != NULL;
@@ -268,6 +268,8 @@ adatom_status cli_parse(struct cli *cli, const arg_spec *spec, const common_opti
     cli->quiet = common->quiet;
     cli->verbose = common->verbose;
     progress_init(&cli->progress, cli->quiet);
+    if (cli->message[0]) cli_note(cli, "%s", cli->message);
+    cli->message[0] = 0; /* it is none of a failure */
     const adatom_status status = check_outputs(cli, spec);
     *run = status == ADATOM_OK;
     return status;

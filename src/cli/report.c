@@ -15,23 +15,29 @@
 #define REAL JSON_REAL_PRECISION(15)
 
 const char *const report_formats[] = {"table", "json", "jsonl", "csv", "md", NULL};
+#define OPTIONS output_options
+#define FORMAT_OPTION                                                                                                  \
+    OPTION("format", ARG_CHOICE, format, .choices = report_formats, .initial = "table", .value = "FORMAT",             \
+           .help = "form of the result")
 static const arg_option output_table[] = {
-    {.name = "output",
-     .letter = 'o',
-     .type = ARG_CHOICE,
-     .offset = offsetof(output_options, format),
-     .choices = report_formats,
-     .initial = "table",
-     .value = "FORMAT",
-     .help = "form of the result"},
-    {.name = "output-file",
-     .type = ARG_TEXT,
-     .offset = offsetof(output_options, file),
-     .value = "FILE",
-     .help = "write the result there instead of standard output; the file appears when it is complete"},
+    FORMAT_OPTION,
+    OPTION("output", ARG_TEXT, file, .letter = 'o', .value = "FILE", .former = report_formats, .former_of = "format",
+           .help = "write the result there instead of standard output; the file appears when it is complete"),
+    OPTION("output-file", ARG_TEXT, file, .renamed = "output", .value = "FILE"),
 };
+static const arg_option result_table[] = {
+    FORMAT_OPTION,
+    OPTION("output-file", ARG_TEXT, file, .value = "FILE",
+           .help = "write the result there instead of standard output; the file appears when it is complete"),
+};
+#undef OPTIONS
+
 arg_group output_group(output_options *values) {
     return (arg_group){"Result", output_table, COUNT(output_table), values};
+}
+
+arg_group result_group(output_options *values) {
+    return (arg_group){"Result", result_table, COUNT(result_table), values};
 }
 
 json_t *report_document(const char *command) {

@@ -9,8 +9,11 @@
 typedef struct output_options {
     const char *format, *file;
 } output_options;
+/* --format, and --output for the result itself. */
 arg_group output_group(output_options *values);
-/* "table", "json", "jsonl", "csv", "md", NULL; public for commands whose --output is something else than the form. */
+/* The same for commands whose --output is what they make: --format and --output-file. */
+arg_group result_group(output_options *values);
+/* "table", "json", "jsonl", "csv", "md", NULL */
 extern const char *const report_formats[];
 
 typedef enum report_cell {

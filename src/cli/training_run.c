@@ -34,7 +34,8 @@ static const arg_option network_table[] = {
     OPTION("decompose-first", ARG_FLAG, decompose_first, .help = "decompose the first convolution too"),
 };
 static const arg_option run_table[] = {
-    OPTION("output", ARG_TEXT, output, .required = true, .value = "FILE", .help = "the model (safetensors)"),
+    OPTION("output", ARG_TEXT, output, .letter = 'o', .required = true, .value = "FILE", .former = report_formats,
+           .former_of = "format", .help = "the model (safetensors)"),
     OPTION("augment", ARG_CHOICE, augment, .choices = augments, .initial = "shift+flip", .value = "NAME",
            .help = "changes to the pictures"),
     OPTION("shift", ARG_INT, shift, .least = 0, .most = 1024, .initial = "0", .value = "PIXELS",
@@ -56,9 +57,6 @@ static const arg_option run_table[] = {
     OPTION("plot", ARG_TEXT, plot, .value = "FILE.svg",
            .help = "draw loss, accuracy and validation against the epochs, anew after each of them"),
     PAGE_OPTION(training_options),
-    OPTION("format", ARG_CHOICE, format, .letter = 'o', .choices = report_formats, .initial = "table",
-           .value = "FORMAT", .help = "form of the result"),
-    OPTION("output-file", ARG_TEXT, file, .value = "FILE", .help = "write the result there instead of standard output"),
 };
 #undef OPTIONS
 
@@ -243,10 +241,9 @@ adatom_status training_report(training *t, const adatom_model *model, int argc, 
     snprintf(below, sizeof below, "\n%s: %s, sharing %s, %d atoms, %llu parameters, hash %s\n",
              terminal_name(o->output, name, sizeof name), m.arch, adatom_sharing_name(m.sharing), m.atoms,
              (unsigned long long)m.parameters, m.hash);
-    output_options output = {o->format, o->file};
     struct report report = {
         .document = document, .rows = "epochs", .columns = columns, .column_count = COUNT(columns), .below = below};
-    TRY(report_write(cli, &output, &report));
+    TRY(report_write(cli, &o->result, &report));
     if (o->plot) TRY(training_plot(cli, o->plot, t->epochs, t->planned));
     if (o->report) TRY(write_page(t, document, model, argc, argv));
 done:

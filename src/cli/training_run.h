@@ -14,7 +14,8 @@ typedef struct training_options {
     bool decompose_first;
     const char *validation, *validation_split;
     int shift, checkpoint_seconds;
-    const char *augment, *output, *checkpoint, *plot, *report, *format, *file;
+    const char *augment, *output, *checkpoint, *plot, *report;
+    output_options result;
     uint64_t seed, memory;
     bool resume, restart;
 } training_options;

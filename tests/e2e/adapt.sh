@@ -7,7 +7,7 @@
 "$SHAPES" support 5 0 5 32 && "$SHAPES" query 5 20 8 32 || complain "no pictures"
 expect 0 'accuracy +[0-9.]+ % \([0-9]+ of 25; 95 % interval' "$ADATOM" adapt --model trained.safetensors --device cpu --images support \
     --output good --adapt atoms
-"$ADATOM" classify --model trained.safetensors --device cpu --adapter good query -o csv >good.csv 2>err ||
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter good query --format csv >good.csv 2>err ||
     complain "classify: $(tail -n 1 err)"
 grep -q 'pictures/s' err || complain "classify shows no throughput"
 same "$(wc -l <good.csv | tr -d ' ')" 41 "rows"
@@ -21,19 +21,19 @@ for class in query/*; do rm -rf "foreign/${class#query/}"; done
 asked=$(ls foreign/*/* | wc -l | tr -d ' ')
 expect 0 'temperature [0-9.]+ by 25 pictures' "$ADATOM" adapt --model trained.safetensors --device cpu --images support --output known --adapt cosine
 for set in query foreign; do
-    "$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 $set -o json >$set.json 2>err ||
+    "$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 $set --format json >$set.json 2>err ||
         complain "classify --reject: $(tail -n 1 err)"
 done
 own=$(get query.json rejection.refused) others=$(get foreign.json rejection.refused)
 [ "$own" -le 14 ] && [ $((others * 40)) -gt $((own * asked * 3 / 2)) ] || complain "$own of 40 of its own classes refused, $others of $asked others"
 same "$(grep -c '"refused": true' foreign.json)" "$others" "refused pictures"
-"$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 --top 3 foreign -o csv >foreign.csv 2>err
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 --top 3 foreign --format csv >foreign.csv 2>err
 same "$(head -n 1 foreign.csv)" picture,adapter,rank,class,probability,typicality,refused,nearest,error "columns with --reject"
 awk -F, -v n="$others" 'NR > 1 && $7 == "true" {if ($4 $5 != "" || $8 == "" || $6 > 0.2) exit 1; m++} END {exit m != n}' foreign.csv ||
     complain "refused pictures have a class, or no nearest one"
 expect 0 "^$others of $asked answers are refused" "$ADATOM" classify --model trained.safetensors --device cpu --adapter known --reject 0.2 foreign
-"$ADATOM" classify --model trained.safetensors --device cpu --adapter known query -o csv >plain.csv 2>err
-"$ADATOM" classify --model trained.safetensors --device cpu --adapter known --calibrated query -o csv >sure.csv 2>err
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter known query --format csv >plain.csv 2>err
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter known --calibrated query --format csv >sure.csv 2>err
 cut -d, -f1-4 plain.csv >plain.names
 cut -d, -f1-4 sure.csv | cmp -s - plain.names || complain "calibrated answers are others"
 cmp -s plain.csv sure.csv && complain "calibrated probabilities are the same"
@@ -42,8 +42,8 @@ expect 2 'calibrated by 25 pictures, by which no less than a part of 0.0385' "$A
 expect 2 "own classifier is not calibrated" "$ADATOM" classify --model trained.safetensors --device cpu --reject 0.1 query
 
 # Without an adapter the model's own classifier answers, by the names of what it was trained on.
-"$ADATOM" classify --model trained.safetensors --device cpu query -o csv >own.csv 2>err || complain "classify, own: $(tail -n 1 err)"
-"$ADATOM" inspect trained.safetensors -o json >trained.json
+"$ADATOM" classify --model trained.safetensors --device cpu query --format csv >own.csv 2>err || complain "classify, own: $(tail -n 1 err)"
+"$ADATOM" inspect trained.safetensors --format json >trained.json
 get trained.json model.notes.classes | tr -d '[]" ' | tr ',' '\n' | sort >names
 same "$(wc -l <names | tr -d ' ')" 64 "names of classes"
 awk -F, 'NR > 1 {print $4}' own.csv | sort -u | comm -23 - names >strange
@@ -52,7 +52,7 @@ awk -F, 'NR > 1 {print $4}' own.csv | sort -u | comm -23 - names >strange
 # With mirror images the adapter does not tell a picture from its mirror image; that export leaves this out is said.
 expect 0 'accuracy +[0-9.]+ %' "$ADATOM" adapt --model trained.safetensors --device cpu --images support --output mirrored --adapt atoms --mirror
 same "$(get mirrored/adapter_config.json method.mirror)/$(get mirrored/adapter_config.json format_version)" true/2 "the adapter's setting"
-"$ADATOM" classify --model trained.safetensors --device cpu --adapter good,mirrored query -o csv >both.csv 2>err ||
+"$ADATOM" classify --model trained.safetensors --device cpu --adapter good,mirrored query --format csv >both.csv 2>err ||
     complain "classify under both: $(tail -n 1 err)"
 same "$(grep -c ',mirrored,' both.csv)" 40 "rows of the second adapter"
 grep ',good,' both.csv >good.rows
@@ -73,7 +73,7 @@ bytes=$(($(wc -c <atoms/adapter.safetensors) - 5 * 8 * 4))
 [ "$bytes" -ge 864 ] && [ "$bytes" -le 4096 ] || complain "the adapter without its classifier takes $bytes bytes"
 same "$(get atoms.json adapter.adapted_bytes)" 864 "bytes of the atoms"
 same "$(get atoms/adapter_config.json device.precision)" fp32 "precision"
-same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" -o json >m.json; get m.json model.hash)" \
+same "$(get atoms/adapter_config.json base_model.hash)" "$("$ADATOM" inspect "$model" --format json >m.json; get m.json model.hash)" \
     "model's hash"
 same "$(get atoms/adapter_config.json target_modules)" '["layer2.atoms","layer3.atoms","layer4.atoms"]' "layers"
 
@@ -86,16 +86,16 @@ done
 expect 0 'folds, optimistic' $adapt --images few --output folded --adapt atoms --estimate folds --steps 4 --batch 10 --augment shift+flip --early-stop
 expect 0 'leave-one-out$' $adapt --images few --output means --adapt centroid --early-stop # there is nothing to choose
 expect 0 'leave-one-out' $adapt --images few --output supported --adapt norm --bn support --leave-one-out --steps 3
-$classify --adapter atoms,head,dora,full,norm,supported,tsa,lora,bora new -o csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
+$classify --adapter atoms,head,dora,full,norm,supported,tsa,lora,bora new --format csv >all.csv 2>err || complain "several adapters: $(tail -n 1 err)"
 for method in atoms head full norm supported lora dora bora tsa; do
-    $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
+    $classify --adapter $method new --format csv 2>err | tail -n +2 >alone.csv
     grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
 done
 tar cf new.tar new
-same "$($classify --adapter head new.tar -o csv 2>err | cut -d, -f2- | sort)" \
-    "$($classify --adapter head new -o csv 2>err | cut -d, -f2- | sort)" "archive and folder"
+same "$($classify --adapter head new.tar --format csv 2>err | cut -d, -f2- | sort)" \
+    "$($classify --adapter head new --format csv 2>err | cut -d, -f2- | sort)" "archive and folder"
 expect 0 '^new/' $classify --adapter head new/*/20.ppm
-$classify --adapter atoms --top 9 new/*/20.ppm -o jsonl 2>err >top.jsonl || complain "--top"
+$classify --adapter atoms --top 9 new/*/20.ppm --format jsonl 2>err >top.jsonl || complain "--top"
 same "$(wc -l <top.jsonl | tr -d ' ')" 25 "five classes a picture"
 head -n 1 top.jsonl >line.json
 same "$(get line.json rank)" 1 "rank"
@@ -107,9 +107,9 @@ same "$(get top/adapter_config.json target_modules)/$(get top/adapter_config.jso
 expect 0 'full, 5 classes' $adapt --images few --output some --adapt full --layers 'layer3,*4.norm' --steps 3 --bn support
 expect 0 'lora, 5 classes' $adapt --images few --output one --adapt lora --layers layer2 --steps 3
 same "$(get one/adapter_config.json target_modules)/$(get one/adapter_config.json method.layers)" '["layer2.conv"]/layer2' "one layer"
-$classify --adapter top,some,full,one new -o csv >all.csv 2>err || complain "adapters of some layers: $(tail -n 1 err)"
+$classify --adapter top,some,full,one new --format csv >all.csv 2>err || complain "adapters of some layers: $(tail -n 1 err)"
 for method in top some full one; do
-    $classify --adapter $method new -o csv 2>err | tail -n +2 >alone.csv
+    $classify --adapter $method new --format csv 2>err | tail -n +2 >alone.csv
     grep ",$method,1," all.csv | cmp -s - alone.csv || complain "$method beside others is not $method alone"
 done
 expect 0 '^full, layers layer3,\*4.norm, 5 classes' "$ADATOM" inspect "$model" --adapter some
@@ -207,9 +207,9 @@ for folder in 'red, green' 'red' ' green'; do
     "$ADATOM" adapt --model "$FIXTURE/model.safetensors" --images comma --adapt centroid --estimate none --device cpu --no-cache \
         --output "$folder" >out 2>err || complain "adapt to '$folder': $(tail -n 1 err)"
 done
-"$ADATOM" classify comma --model "$FIXTURE/model.safetensors" --device cpu --adapter 'red, green' -o json >out 2>err || complain "$(tail -n 1 err)"
+"$ADATOM" classify comma --model "$FIXTURE/model.safetensors" --device cpu --adapter 'red, green' --format json >out 2>err || complain "$(tail -n 1 err)"
 same "$(get out predictions.0.adapter)/$(get out predictions.#)" 'red, green/4' "an adapter whose name has a comma"
-"$ADATOM" classify comma --model "$FIXTURE/model.safetensors" --device cpu --adapter 'red,red, green, green' -o json >out 2>err || complain "$(tail -n 1 err)"
+"$ADATOM" classify comma --model "$FIXTURE/model.safetensors" --device cpu --adapter 'red,red, green, green' --format json >out 2>err || complain "$(tail -n 1 err)"
 same "$(get out predictions.0.adapter)/$(get out predictions.1.adapter)/$(get out predictions.2.adapter)/$(get out predictions.#)" \
     'red/red, green/ green/12' "a list with such a name"
 finish

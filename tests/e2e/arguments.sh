@@ -25,7 +25,7 @@ expect 2 "--memory: '2X' is not a size" "$ADATOM" episodes --memory 2X
 expect 2 "--shot: '1,' has an empty part" "$ADATOM" episodes --shot 1,
 expect 2 "--shot: '5' is given twice" "$ADATOM" episodes --shot 5,5
 expect 2 "--adapt: unknown value 'atom'; did you mean 'atoms'\?" "$ADATOM" episodes --adapt atom
-expect 2 "--output: unknown value 'xml'; possible values: table, json, jsonl, csv" "$ADATOM" devices -o xml
+expect 2 "--format: unknown value 'xml'; possible values: table, json, jsonl, csv" "$ADATOM" devices --format xml
 expect 2 "--quiet takes no value" "$ADATOM" devices --quiet=yes
 expect 2 "unexpected argument 'more'" "$ADATOM" inspect model more
 expect 2 'info\|verify is missing: one of info, verify' "$ADATOM" data

@@ -27,7 +27,7 @@ unpack other-formats
 for name in IMG_1.heif p.jxl; do grep -q "$name" out || complain "other-formats: verify does not name $name"; done
 unpack other-encodings
 expect 0 '%94L +2' "$ADATOM" data info other-encodings/data
-"$ADATOM" data info other-encodings/data -o json >json 2>err
+"$ADATOM" data info other-encodings/data --format json >json 2>err
 same "$(get json classes.0.class)" %94L "class in JSON"
 expect 0 '%94L' "$ADATOM" adapt --device cpu --model "$model" --images other-encodings/data --output encodings --adapt centroid --estimate none
 expect 0 '%94L/0.png .*%94L' $classify other-encodings/data --adapter encodings
@@ -92,7 +92,7 @@ $short --output again.safetensors >out 2>err || complain "pretrain: $(tail -n 1 
 [ -L again.safetensors ] || complain "the link is replaced"
 cmp -s once.safetensors store/again.safetensors || complain "two equal runs gave different files"
 ln -s store/report.json report.json
-"$ADATOM" data info project1 -o json --output-file report.json || complain "data info to a link"
+"$ADATOM" data info project1 --format json --output report.json || complain "data info to a link"
 [ -L report.json ] && [ -s store/report.json ] || complain "--output-file replaced the link"
 # A comma in a name: usable, or refused when it is made.
 if "$ADATOM" adapt --device cpu --model "$model" --images nas-thumbs/data --output 'red, green' --adapt centroid --estimate none >out 2>err; then

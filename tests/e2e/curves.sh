@@ -14,7 +14,7 @@ well_formed() {
 }
 
 # Steps, the start among them, which is the class means for the classifier; what takes no steps is a level line.
-$episodes --shot 5 --adapt atoms,cosine,lda --steps 0,1,5 --plot steps.svg -o json >steps.json 2>err || complain "steps: $(tail -n 1 err)"
+$episodes --shot 5 --adapt atoms,cosine,lda --steps 0,1,5 --plot steps.svg --format json >steps.json 2>err || complain "steps: $(tail -n 1 err)"
 well_formed steps.svg 2
 same "$(grep -c dasharray steps.svg)" 1 "level lines"
 same "$(grep -c '<circle' steps.svg)" 6 "points"
@@ -23,11 +23,11 @@ same "$(get steps.json results.6.method)/$(get steps.json results.6.settings)" "
 same "$(get steps.json results.#)" 7 "results"
 same "$(get steps.json results.0.accuracy.values)" "$(get steps.json results.3.accuracy.values)" "the start of atoms and of cosine"
 # The default's number of steps in a list is no sign that there are none.
-$episodes --shot 1 --adapt atoms --steps 5,10 -o json >default.json 2>err || complain "the default among others: $(tail -n 1 err)"
+$episodes --shot 1 --adapt atoms --steps 5,10 --format json >default.json 2>err || complain "the default among others: $(tail -n 1 err)"
 same "$(get default.json results.#)" 2 "results with the default among them"
 
 # Label noise: fewer right, on the device and on the host.
-$episodes --shot 5 --adapt cosine,lda --label-noise 0,0.2,0.6 --plot noise.svg -o json >noise.json 2>err || complain "noise: $(tail -n 1 err)"
+$episodes --shot 5 --adapt cosine,lda --label-noise 0,0.2,0.6 --plot noise.svg --format json >noise.json 2>err || complain "noise: $(tail -n 1 err)"
 well_formed noise.svg 2
 for i in 0 3; do
     awk "BEGIN { exit !($(get noise.json results.$((i + 2)).accuracy.mean) < $(get noise.json results.$i.accuracy.mean)) }" ||

@@ -3,13 +3,13 @@
 episodes="$ADATOM episodes --model $FIXTURE/model.safetensors --device cpu --adapt centroid --tasks 3"
 pictures good 5 6
 expect 0 'images +30 \(6 to 6 a class\)' "$ADATOM" data info good --size 16
-"$ADATOM" data info good --size 16 -o json >info.json
+"$ADATOM" data info good --size 16 --format json >info.json
 same "$(get info.json dataset.classes)" 5 "classes"
 same "$(get info.json classes.2.class)" class2 "name"
 expect 0 '^0 problems' "$ADATOM" data verify good --least 6
 expect 0 'centroid' $episodes --data good --way 5 --shot 1 --query 5
 tar cf good.tar good && expect 0 'images +30' "$ADATOM" data info good.tar --size 16
-same "$("$ADATOM" data info good.tar --size 16 -o json | grep -o '"hash": "[0-9a-f]*"')" "$(grep -o '"hash": "[0-9a-f]*"' info.json)" \
+same "$("$ADATOM" data info good.tar --size 16 --format json | grep -o '"hash": "[0-9a-f]*"')" "$(grep -o '"hash": "[0-9a-f]*"' info.json)" \
     "hash of folder and archive"
 
 expect 4 "cannot open 'nowhere'" "$ADATOM" data info nowhere

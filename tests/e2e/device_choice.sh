@@ -15,14 +15,14 @@ expect 0 ' cpu ' env $garbage "$ADATOM" devices
 expect 3 'no usable driver.*file|no device matches' env $garbage "$ADATOM" doctor --quick --filter fill --device vulkan
 expect 0 '^centroid ' env $garbage "$ADATOM" episodes $small
 
-"$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
+"$ADATOM" devices --format csv | grep -q ',vulkan,' || exit 77
 export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
 gpu="LAYER_TYPE=2" # the driver's device looks like a discrete GPU
 expect 0 'discrete' env $gpu "$ADATOM" devices
 # A device of none of Vulkan's kinds is hardware, unless its driver is known to be software.
 expect 0 '^device: vulkan: .*\(other\), the best Vulkan GPU found' env LAYER_TYPE=0 "$ADATOM" episodes $small
 expect 0 '^device: cpu: .* is software and used only when asked for' env LAYER_TYPE=0 LAYER_DRIVER=1 "$ADATOM" episodes $small
-$ADATOM episodes $small -o json --device cpu >cpu.json 2>err || complain "cpu: $(tail -n 1 err)"
+$ADATOM episodes $small --format json --device cpu >cpu.json 2>err || complain "cpu: $(tail -n 1 err)"
 same "$(get cpu.json device.index)" null "index of the CPU engine that was asked for by name"
 
 # A device with too few storage buffers a stage is listed with the reason in every form, not chosen, and refused when
@@ -31,7 +31,7 @@ for buffers in 4 5 6; do
     lacks="bind 7 storage buffers a stage, this device allows $buffers"
     few="$gpu LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=$buffers"
     expect 0 "^0, .*, cannot be used: kernels $lacks" env $few "$ADATOM" devices
-    env $few "$ADATOM" devices -o json >devices.json 2>err || complain "devices: $(tail -n 1 err)"
+    env $few "$ADATOM" devices --format json >devices.json 2>err || complain "devices: $(tail -n 1 err)"
     same "$(get devices.json devices.0.usable) $(get devices.json devices.0.reason)" "false kernels $lacks" "usable"
     same "$(get devices.json devices.1.usable) $(get devices.json devices.1.reason)" "true null" "the CPU engine is usable"
     expect 0 "^device: cpu: .*, because no Vulkan GPU can be used \(.*: kernels $lacks\)" env $few "$ADATOM" episodes $small

@@ -1,7 +1,7 @@
 # Listing and choosing devices.
 . "$LIB"
 expect 0 ' cpu ' "$ADATOM" devices
-"$ADATOM" devices -o json >devices.json || complain "devices -o json"
+"$ADATOM" devices --format json >devices.json || complain "devices --format json"
 last=$(($(get devices.json devices.#) - 1))
 same "$(get devices.json devices.$last.backend)" cpu "the CPU engine is the last device"
 same "$(get devices.json devices.$last.index)" "$last" "index"
@@ -9,14 +9,14 @@ same "$(get devices.json format_version)" 1 "format_version"
 for member in tool_version build_commit test_time host.machine devices.0.name devices.0.vendorID devices.0.driverName; do
     get devices.json $member >/dev/null || complain "$member is missing"
 done
-expect 0 '^index,name,backend' "$ADATOM" devices -o csv
-same "$("$ADATOM" devices -o jsonl | wc -l | tr -d ' ')" $((last + 1)) "a line a device"
+expect 0 '^index,name,backend' "$ADATOM" devices --format csv
+same "$("$ADATOM" devices --format jsonl | wc -l | tr -d ' ')" $((last + 1)) "a line a device"
 expect 3 "no device matches 'no such gpu'; there are: " "$ADATOM" doctor --device 'no such gpu'
 expect 3 "no device matches '99'" "$ADATOM" doctor --device 99
 expect 2 "no check matches|matches no check" "$ADATOM" doctor --device cpu --filter 'no such kernel'
 # Without any driver the CPU engine is listed and chosen, and a message tells.
 export VK_ICD_FILENAMES=/nonexistent.json VK_DRIVER_FILES=/nonexistent.json
-"$ADATOM" devices -o json >bare.json || complain "devices without a driver"
+"$ADATOM" devices --format json >bare.json || complain "devices without a driver"
 same "$(get bare.json devices.#)" 1 "devices without a driver"
 expect 3 'adatom: ' "$ADATOM" doctor --device vulkan
 "$ADATOM" episodes --model "$FIXTURE/model.safetensors" --data builtin:shapes/novel --tasks 2 --adapt centroid >out 2>err ||

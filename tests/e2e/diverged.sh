@@ -2,12 +2,12 @@
 # every device.
 . "$LIB"
 devices=cpu
-"$ADATOM" devices -o csv | grep -q ',vulkan,' && devices="cpu vulkan"
+"$ADATOM" devices --format csv | grep -q ',vulkan,' && devices="cpu vulkan"
 wild="--optimizer sgd --lr-full 1000 --steps 60"
 for device in $devices; do
     run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 4 --query 3 --device $device"
     # If all episodes diverge there is no accuracy, and the exit code is 5.
-    $run --adapt full $wild -o json --predictions >a.json 2>err
+    $run --adapt full $wild --format json --predictions >a.json 2>err
     same $? 5 "$device: exit code where every episode diverged"
     grep -q '^warning: full, 1-shot, 60 steps: 4 of 4 episodes diverged' err || complain "$device: no warning"
     tail -n 1 err | grep -q '^adatom: 1 of 1 results have no accuracy' || complain "$device: no sentence"
@@ -18,11 +18,11 @@ for device in $devices; do
     same "$(get a.json results.0.predictions.1.2)" -1 "$device: a prediction"
     expect 5 '^full +1 +- ' $run --adapt full $wild
     grep -q '^method.*diverged' out || complain "$device: the table does not count them"
-    $run --adapt full $wild -o csv 2>err | head -n 2 | tail -n 1 >row
+    $run --adapt full $wild --format csv 2>err | head -n 2 | tail -n 1 >row
     same "$(cut -d, -f3,4 row)" "," "$device: accuracy in CSV"
     grep -q ',4,diverged$' row || complain "$device: CSV does not count them: $(cat row)"
     # If one setting of a sweep diverges, the others are reported and compared.
-    $run --adapt centroid,full --optimizer sgd --lr-full 0.001,1000 --steps 60 -o json >s.json 2>err
+    $run --adapt centroid,full --optimizer sgd --lr-full 0.001,1000 --steps 60 --format json >s.json 2>err
     same $? 5 "$device: exit code of a sweep with a diverged part"
     same "$(get s.json results.#)/$(get s.json results.0.status)/$(get s.json results.1.status)/$(get s.json results.2.status)" \
         3/ok/ok/diverged "$device: the sweep"
@@ -44,7 +44,7 @@ for device in $devices; do
  "results": [{"method": {"adapt": "full", "optimizer": "sgd", "lr_full": 1000, "steps": 60},
               "expected": {"accuracy": 0.2, "ci95": 0.5}}]}
 END
-    "$ADATOM" reproduce recipe.json --device $device -o json >r.json 2>err
+    "$ADATOM" reproduce recipe.json --device $device --format json >r.json 2>err
     same $? 5 "$device: exit code of a recipe whose episodes diverge: $(tail -n 1 err)"
     same "$(get r.json results.0.verdict)/$(get r.json results.0.measured.accuracy)" diverged/null "$device: its verdict"
 done
@@ -53,11 +53,11 @@ for option in "--momentum 1" "--momentum nan" "--dampening 1" "--weight-decay na
     expect 2 'adatom: ' $run --adapt atoms $option
 done
 # Seeds of 64 bits are told exactly, and every bit counts.
-$run --adapt centroid --seed 18446744073709551615 -o json >seed.json 2>err || complain "a large seed"
+$run --adapt centroid --seed 18446744073709551615 --format json >seed.json 2>err || complain "a large seed"
 same "$(get seed.json results.0.episodes.seed)" 18446744073709551615 "a large seed in JSON"
 train="$ADATOM pretrain --data builtin:shapes/base --per-class 8 --image-size 16 --width 8 --epochs 1 --device cpu"
 $train --seed 18446744073709551615 --output seed.safetensors >out 2>err || complain "training with a large seed"
-"$ADATOM" inspect seed.safetensors -o json >seed.json
+"$ADATOM" inspect seed.safetensors --format json >seed.json
 same "$(get seed.json model.notes.seed)" 18446744073709551615 "a large seed in the model's notes"
 expect 2 'tasks' $run --tasks 2000000
 finish

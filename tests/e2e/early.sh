@@ -15,7 +15,7 @@ refused "$ADATOM" pretrain --data none --output
 refused "$ADATOM" pretrain --data none --output m --output-file
 refused "$ADATOM" metatrain --data none --output
 refused "$ADATOM" metatrain --data none --output m --output-file
-refused "$ADATOM" episodes --model none --data none --output-file
+refused "$ADATOM" episodes --model none --data none --output
 refused "$ADATOM" decompose none --output
 refused "$ADATOM" decompose none --output m --output-file
 refused "$ADATOM" round none --output
@@ -23,10 +23,10 @@ refused "$ADATOM" round none --output m --output-file
 refused "$ADATOM" import none --output
 refused "$ADATOM" export none --output
 expect 1 "cannot create 'no/folder.onnx'" "$ADATOM" export none --output no/folder.onnx
-refused "$ADATOM" classify none --model none --adapter none --output-file
+refused "$ADATOM" classify none --model none --adapter none --output
 refused "$ADATOM" bench --compare none --output-file
-refused "$ADATOM" reproduce none --data none --output-file
-refused "$ADATOM" data verify none --output-file
+refused "$ADATOM" reproduce none --data none --output
+refused "$ADATOM" data verify none --output
 refused "$ADATOM" adapt --model none --images none --output new --output-file
 refused "$ADATOM" episodes --model none --data none --report
 refused "$ADATOM" adapt --model none --images none --output new --report

@@ -48,8 +48,8 @@ sweep() {
     [ $failed -gt 0 ] || complain "$name: no fault had an effect"
 }
 sweep episodes results.0.accuracy.mean - "$ADATOM" episodes --model m.safetensors --data builtin:shapes/novel --per-class 4 --way 3 --query 2 \
-    --tasks 2 --steps 2 --adapt centroid,atoms --device cpu --threads 1 --no-cache -o json
-sweep inspect layers.0 - "$ADATOM" inspect m.safetensors -o json
+    --tasks 2 --steps 2 --adapt centroid,atoms --device cpu --threads 1 --no-cache --format json
+sweep inspect layers.0 - "$ADATOM" inspect m.safetensors --format json
 sweep import - new.safetensors "$ADATOM" import dense.safetensors -o new.safetensors --size 16 --resize 16
 sweep export = graph.onnx "$ADATOM" export m.safetensors -o graph.onnx
 sweep adapt classes.1.class new "$ADATOM" adapt --model m.safetensors --images data --output new --adapt centroid --estimate none \
@@ -57,7 +57,7 @@ sweep adapt classes.1.class new "$ADATOM" adapt --model m.safetensors --images d
 sweep features results.0.file F.npy "$ADATOM" features --model m.safetensors data -o F.npy --device cpu --threads 1 --no-cache --format json
 "$ADATOM" features --model m.safetensors builtin:shapes/val --per-class 4 -o S.safetensors --device cpu --quiet >out 2>err || complain "features"
 sweep features-in results.0.accuracy.mean - "$ADATOM" episodes --features S.safetensors --way 3 --query 2 --tasks 2 --steps 2 \
-    --device cpu --threads 1 --no-cache -o json
+    --device cpu --threads 1 --no-cache --format json
 sweep pretrain epochs.0.loss p.safetensors "$ADATOM" pretrain --data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --restart --epochs 1 \
     --device cpu --threads 1 --no-cache --output p.safetensors --format json
 tasks="--way 2 --query 1 --meta-batch 2 --epoch-tasks 4"

@@ -77,5 +77,5 @@ sweep adapt adapter $adapt --output adapter --adapt head --steps 2
 sweep features F.safetensors "$ADATOM" features --model m.safetensors data -o F.safetensors --device cpu --no-cache
 same=no
 sweep episodes report.json "$ADATOM" episodes --model m.safetensors --data builtin:shapes/novel --per-class 4 --way 3 --query 2 --tasks 2 --steps 2 \
-    --adapt centroid --device cpu --no-cache -o json --output-file report.json
+    --adapt centroid --device cpu --no-cache --format json --output report.json
 finish

@@ -8,9 +8,9 @@ episodes="$ADATOM episodes --device cpu --way 4 --query 5 --tasks 12 --seed 3 --
 
 # Episodes drawn from features are those drawn from the pictures, and every number of a head is the same.
 expect 0 'F.safetensors +480 +24 +8 +f32 +0 ' $features builtin:shapes/novel --per-class 20 -o F.safetensors
-$episodes --model "$model" --data builtin:shapes/novel --per-class 20 --adapt centroid,head,cosine -o json --predictions \
+$episodes --model "$model" --data builtin:shapes/novel --per-class 20 --adapt centroid,head,cosine --format json --predictions \
     --save-episodes list.json >pictures.json 2>err || complain "episodes of pictures: $(tail -n 1 err)"
-$episodes --features F.safetensors -o json --predictions >features.json 2>err || complain "episodes of features: $(tail -n 1 err)"
+$episodes --features F.safetensors --format json --predictions >features.json 2>err || complain "episodes of features: $(tail -n 1 err)"
 same "$(get features.json results.#)" 6 "methods x shots"
 for i in 0 1 2 3 4 5; do
     for member in method episodes.list_hash accuracy.values accuracy.mean predictions adapted; do
@@ -18,7 +18,7 @@ for i in 0 1 2 3 4 5; do
     done
 done
 # So is every number of those that are solved on the host; the mean that simpleshot needs is the model's.
-solved="$episodes --adapt lda,logistic,knn,bd-cspn,simpleshot -o json --predictions"
+solved="$episodes --adapt lda,logistic,knn,bd-cspn,simpleshot --format json --predictions"
 $solved --model "$model" --data builtin:shapes/novel --per-class 20 >of_pictures.json 2>err || complain "solved: $(tail -n 1 err)"
 $solved --features F.safetensors --model "$model" >of_features.json 2>err || complain "solved of features: $(tail -n 1 err)"
 for i in 0 1 2 3 4 5 6 7 8 9; do
@@ -38,7 +38,7 @@ same "$(get features.json dataset.hash)" "$(get pictures.json dataset.hash)" "ha
 same "$(get features.json dataset.model_hash)" "$(get pictures.json model.hash)" "hash of the network"
 same "$(get features.json dataset.features)" 8 "numbers of a picture"
 # A list kept from one is replayed on the other.
-$ADATOM episodes --device cpu --features F.safetensors --episodes-file list-5shot.json --adapt cosine -o json >replayed.json 2>err ||
+$ADATOM episodes --device cpu --features F.safetensors --episodes-file list-5shot.json --adapt cosine --format json >replayed.json 2>err ||
     complain "replay: $(tail -n 1 err)"
 same "$(get replayed.json results.0.accuracy.values)" "$(get pictures.json results.5.accuracy.values)" "replayed"
 expect 0 '8 features a picture; 4-way' $episodes --features F.safetensors --adapt centroid
@@ -47,7 +47,7 @@ expect 0 'lr=0.1 ' $episodes --features F.safetensors --adapt head --lr 0.01,0.1
 # The same from an array with its list, in half precision (rounded), and from folders, archives and lists of pictures.
 expect 0 'F.npy ' $features builtin:shapes/novel --per-class 20 -o F.npy
 same "$(head -n 2 F.labels.csv | tail -n 1)" '"aitch-blotches/00000","aitch-blotches"' "the list beside"
-$episodes --features F.npy -o json >array.json 2>err || complain "episodes of an array: $(tail -n 1 err)"
+$episodes --features F.npy --format json >array.json 2>err || complain "episodes of an array: $(tail -n 1 err)"
 for i in 0 1 2 3 4 5; do
     same "$(get array.json results.$i.accuracy.values)" "$(get pictures.json results.$i.accuracy.values)" "result $i of the array"
 done
@@ -64,13 +64,13 @@ for spec in few few.tar few/list.csv; do
     hash=${hash:-$(get one.json dataset.hash)}
     same "$(get one.json dataset.hash)" "$hash" "hash of $spec"
 done
-"$ADATOM" data info few --size 16 -o json >info.json 2>err
+"$ADATOM" data info few --size 16 --format json >info.json 2>err
 same "$(get info.json dataset.hash)" "$hash" "hash by data info"
 rm few/list.csv
 # Classes from elsewhere make other data of pictures that had none.
 $features few --no-classes -o bare.safetensors --format json >bare.json 2>err || complain "features without classes: $(tail -n 1 err)"
 { echo filename,label; for class in few/*; do for file in "$class"/*; do echo "$file,${class#few/}"; done; done; } >bare.csv
-"$ADATOM" episodes --device cpu --features bare.safetensors --labels bare.csv --way 4 --query 2 --tasks 2 -o json >labelled.json 2>err ||
+"$ADATOM" episodes --device cpu --features bare.safetensors --labels bare.csv --way 4 --query 2 --tasks 2 --format json >labelled.json 2>err ||
     complain "labels beside: $(tail -n 1 err)"
 same "$(get labelled.json dataset.model_hash)" "$(get bare.json dataset.model_hash)" "network of labelled features"
 [ "$(get labelled.json dataset.hash)" != "$(get bare.json dataset.hash)" ] || complain "data with classes have the hash of data without"
@@ -94,8 +94,8 @@ same "$(get a.json accuracy.right)/$(get a.json accuracy.tested)" "$(get b.json 
 same "$(get by_features/adapter_config.json preprocessing)" "$(get by_pictures/adapter_config.json preprocessing)" "preprocessing"
 same "$(get by_features/adapter_config.json base_model.hash)" "$(get pictures.json model.hash)" "model"
 expect 0 'adapts the network, and there are only its features' "$ADATOM" adapt --device cpu --features few.safetensors --output by_default
-"$ADATOM" classify --model "$model" --device cpu --adapter by_features new -o csv 2>err | cut -d, -f2- >by_pictures.csv
-"$ADATOM" classify --device cpu --adapter by_features --features new.safetensors -o csv 2>err | cut -d, -f2- >by_features.csv
+"$ADATOM" classify --model "$model" --device cpu --adapter by_features new --format csv 2>err | cut -d, -f2- >by_pictures.csv
+"$ADATOM" classify --device cpu --adapter by_features --features new.safetensors --format csv 2>err | cut -d, -f2- >by_features.csv
 same "$(wc -l <by_features.csv | tr -d ' ')" 41 "rows"
 cmp -s by_pictures.csv by_features.csv || complain "features are classified otherwise than pictures"
 cp -r by_features odd && sed -i 's/"method": {/&"layers": 5, "last": "x",/' odd/adapter_config.json
@@ -124,7 +124,7 @@ for i in 1 2 3 4; do printf 'low%s,low\nhigh%s,high\n' $i $i >>hand.csv; done
 expect 0 'centroid +1 +100.00 ' "$ADATOM" episodes --device cpu --features hand.npy --labels hand.csv --way 2 --query 2 --tasks 5
 "$ADATOM" adapt --device cpu --features hand.npy --labels hand.csv --output hand --adapt centroid >out 2>err || complain "adapt by hand"
 same "$(get hand/adapter_config.json base_model.hash)" 0000000000000000 "an unknown network"
-"$ADATOM" classify --device cpu --features hand.npy --adapter hand -o csv 2>err >hand_rows.csv || complain "classify by hand: $(tail -n 1 err)"
+"$ADATOM" classify --device cpu --features hand.npy --adapter hand --format csv 2>err >hand_rows.csv || complain "classify by hand: $(tail -n 1 err)"
 same "$(cut -d, -f1,4 hand_rows.csv | sed -n 2,3p | tr '\n' ' ')" 'row 0,low row 1,high ' "answers by hand"
 expect 4 'of a network that is not known: it classifies features' "$ADATOM" classify --model "$model" --device cpu --adapter hand new
 header='{"labels":{"dtype":"I32","shape":[4],"data_offsets":[32,48]},"features":{"dtype":"F32","shape":[4,2],"data_offsets":[0,32]}}'

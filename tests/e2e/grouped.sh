@@ -6,15 +6,15 @@ expect 0 'conv4, sharing group-net, 4 atoms' "$ADATOM" pretrain --data builtin:s
     --width 16 --epochs 1 --sharing group-net --group 8 --atoms 4 --output model.safetensors --device cpu --no-cache
 expect 0 'conv4, sharing group-net of 8 channels, 4 atoms' "$ADATOM" inspect model.safetensors
 grep -q 'sum-first' out || complain "the multiply-adds of sum-first are not shown"
-"$ADATOM" inspect model.safetensors -o json >m.json || complain "inspect -o json"
+"$ADATOM" inspect model.safetensors --format json >m.json || complain "inspect --format json"
 # 3 layers of 2x2 pairs of groups, 4 atoms of 3x3 each; coefficients 8x8x4.
 same "$(get m.json model.group)" 8 "group"
 same "$(get m.json model.parameters.atoms)" 432 "atoms"
 same "$(get m.json model.parameters.coefficients)" 256 "coefficients"
 # Each way of computing gives the same results, also where everything adapts.
-expect 0 'atoms' $episodes --model model.safetensors --adapt centroid,atoms,atoms+norm,full,lora -o json --output-file a.json
+expect 0 'atoms' $episodes --model model.safetensors --adapt centroid,atoms,atoms+norm,full,lora --format json --output a.json
 for conv in atoms-first composed; do
-    $episodes --model model.safetensors --adapt centroid,atoms --conv $conv -o json >$conv.json 2>err || complain "--conv $conv"
+    $episodes --model model.safetensors --adapt centroid,atoms --conv $conv --format json >$conv.json 2>err || complain "--conv $conv"
     same "$(get $conv.json results.1.accuracy.mean | cut -c1-5)" "$(get a.json results.1.accuracy.mean | cut -c1-5)" "accuracy of $conv"
 done
 expect 2 'groups of channels cannot be applied first' $episodes --model model.safetensors --adapt atoms --conv coefficients-first

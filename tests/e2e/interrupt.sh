@@ -2,7 +2,7 @@
 # resumed, it ends with the same bytes.
 . "$LIB"
 vulkan=no
-"$ADATOM" devices -o csv | grep -q ',vulkan,' && vulkan=yes
+"$ADATOM" devices --format csv | grep -q ',vulkan,' && vulkan=yes
 train="$ADATOM pretrain --data builtin:shapes/base --image-size 16 --width 8 --epochs 1 --checkpoint-seconds 600 --verbose"
 step_of() { grep -ao '\\"step\\":-\{0,1\}[0-9]*' "$1" | grep -o -e '-\{0,1\}[0-9]*$'; }
 

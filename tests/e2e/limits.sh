@@ -2,7 +2,7 @@
 # to the least that Vulkan 1.1 allows (but 8 storage buffers a stage, see device_choice.sh); the validation layer above
 # it judges by these limits. tools/long_check.sh runs the whole kernel check so.
 . "$LIB"
-"$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
+"$ADATOM" devices --format csv | grep -q ',vulkan,' || exit 77
 # The loader stacks them in the order in which it finds them: validation comes first, so that it is above.
 export VK_LAYER_PATH="/usr/share/vulkan/explicit_layer.d:/etc/vulkan/explicit_layer.d:$LAYER"
 export VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation:VK_LAYER_ADATOM_test
@@ -17,11 +17,11 @@ run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/n
 expect 1 'the validation layer reported: .*maxMemoryAllocationCount' env LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=8 LAYER_ALLOCATIONS=1 $run \
     --validate --adapt atoms
 limits="LAYER_LIMITS=1 LAYER_STORAGE_BUFFERS=8"
-$run --adapt centroid,atoms,full -o csv >plain.csv 2>err || complain "without the layer's limits: $(tail -n 1 err)"
+$run --adapt centroid,atoms,full --format csv >plain.csv 2>err || complain "without the layer's limits: $(tail -n 1 err)"
 small="$limits LAYER_TYPE=2 LAYER_SPLIT_MEMORY=1 LAYER_HEAP=33554432 LAYER_ALLOCATION=4194304 LAYER_RANGE=4194304 LAYER_GROUPS=256"
 small="$small LAYER_NO_SHUFFLE=1"
 for least in "$limits" "$small"; do
-    env $least $run --validate --adapt centroid,atoms,full -o csv >limited.csv 2>err || complain "$least: $(tail -n 1 err)"
+    env $least $run --validate --adapt centroid,atoms,full --format csv >limited.csv 2>err || complain "$least: $(tail -n 1 err)"
     same "$(cut -d, -f1-6 limited.csv | md5sum)" "$(cut -d, -f1-6 plain.csv | md5sum)" "results under $least"
 done
 

@@ -28,7 +28,7 @@ cmp whole.safetensors parts.safetensors || complain "the resumed run gives anoth
 [ ! -e parts.safetensors.checkpoint ] || complain "the checkpoint is left at the end"
 
 # What was typed is in no file, so that equal runs give equal bytes; what decides the model is in its notes.
-"$ADATOM" inspect whole.safetensors -o json >whole.json || complain "inspect"
+"$ADATOM" inspect whole.safetensors --format json >whole.json || complain "inspect"
 for note in 'meta protonet' 'distance euclidean' 'norms task' 'way 3' 'shot 2' 'query 4' 'meta_batch 4' 'epoch_tasks 4000' 'steps 1000'; do
     same "$(get whole.json "model.notes.${note% *}")" "${note#* }" "note ${note% *}"
 done
@@ -40,7 +40,7 @@ expect 0 'centroid' "$ADATOM" episodes --model whole.safetensors --data builtin:
 # of what rounding left of it, which may be the wrong way: of few of the 644 numbers, by at most twice the rate a step.
 # So losses are within 1e-3, and of 3750 queries of the validation one in a hundred may be answered otherwise.
 devices=cpu
-"$ADATOM" devices -o csv | grep -q ',vulkan,' && devices='cpu vulkan'
+"$ADATOM" devices --format csv | grep -q ',vulkan,' && devices='cpu vulkan'
 few="$train $small --meta-batch 8 --epoch-tasks 32 --lr 0.005 --val builtin:shapes/val --val-tasks 50"
 learned='--meta maml --inner full --head linear --head-init model --inner-steps 2 --inner-lr 0.05'
 number=0
@@ -88,7 +88,7 @@ expect 0 '3 classes|classes +3' "$ADATOM" inspect 2.cpu.8.safetensors
 # --from takes the network of the model; its norms keep their statistics.
 go_on="$ADATOM metatrain --data builtin:shapes/base --per-class 20 $small --epoch-tasks 8 --device cpu --no-cache"
 expect 0 'start: whole.safetensors without its classifier' $go_on --from whole.safetensors --meta anil --output from.safetensors
-"$ADATOM" inspect from.safetensors -o json >from.json
+"$ADATOM" inspect from.safetensors --format json >from.json
 "$ADATOM" inspect from.safetensors | grep -q 'conv4' || complain "the network of --from"
 expect 0 'start: 2.cpu.8.safetensors with its classifier of 3 classes' $go_on --from 2.cpu.8.safetensors --meta maml --head linear \
     --head-init model --output learned.safetensors

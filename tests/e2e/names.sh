@@ -23,9 +23,9 @@ for set in data data.tar; do
     grep -q 'two\\x0alines' out || complain "no line break is shown as \\x0a"
     same "$(grep -c . out)" 9 "lines of data info $set"
 done
-"$ADATOM" data info data --no-cache -o csv >out
+"$ADATOM" data info data --no-cache --format csv >out
 grep -q "$escape" out || complain "CSV in a file is not as it is"
-"$ADATOM" data info data --no-cache -o json >out
+"$ADATOM" data info data --no-cache --format json >out
 grep -qi 'u001b' out || complain "JSON does not hold the name"
 # The same holds for problems, warnings and the last sentence.
 printf x >"data/$evil/broken.png"
@@ -54,9 +54,9 @@ if command -v script >/dev/null; then
         grep -q 'PWNED' shown || complain "nothing on a terminal as $form"
         clean shown "$form on a terminal"
     done
-    script -qec "'$ADATOM' data info data --no-cache -o json --quiet" /dev/null </dev/null 2>/dev/null | tr -d '\r' >shown
+    script -qec "'$ADATOM' data info data --no-cache --format json --quiet" /dev/null </dev/null 2>/dev/null | tr -d '\r' >shown
     clean shown "JSON on a terminal"
-    "$ADATOM" data info data --no-cache -o json >out
+    "$ADATOM" data info data --no-cache --format json >out
     same "$(get shown classes.1.class)" "$(get out classes.1.class)" "a class on a terminal and in a file"
 fi
 # Wide characters take two columns, marks none, so that the table's columns are aligned.

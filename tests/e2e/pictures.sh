@@ -2,7 +2,7 @@
 # pictures are refused or counted.
 . "$LIB"
 samples=$SOURCE/tests/fuzz/corpus/image
-hash_of() { "$ADATOM" data info "$@" --size 10 -o json 2>/dev/null | grep -o '"hash": "[0-9a-f]*"'; }
+hash_of() { "$ADATOM" data info "$@" --size 10 --format json 2>/dev/null | grep -o '"hash": "[0-9a-f]*"'; }
 # pair FOLDER FILE NAME: the file as the only picture of two classes.
 pair() {
     mkdir -p "$1/a" "$1/b"
@@ -55,7 +55,7 @@ pair dark dark.pgm p.pgm
 same "$(hash_of clear)" "$(hash_of white)" "hash over white"
 same "$(hash_of clear --background 303030)" "$(hash_of dark)" "hash over another colour, with the cache of the first"
 expect 2 "'reddish' is no background: white, black, grey" "$ADATOM" data info clear --background reddish
-"$ADATOM" data info clear --background '#303030' -o json >info.json
+"$ADATOM" data info clear --background '#303030' --format json >info.json
 same "$(get info.json dataset.background)" 303030 "background of the result"
 
 # Truncated pictures.
@@ -65,7 +65,7 @@ expect 4 "'class1/1.ppm' in 'cut' is truncated" "$ADATOM" data info cut
 for run in cold warm; do
     expect 0 "^warning: 1 picture is truncated or damaged and taken as far as it goes: 'class1/1.ppm'" "$ADATOM" data info cut --allow-truncated
 done
-"$ADATOM" data info cut --allow-truncated -o json >info.json 2>err
+"$ADATOM" data info cut --allow-truncated --format json >info.json 2>err
 same "$(get info.json dataset.damaged)" 1 "number of damaged pictures in the result"
 expect 4 "'class1/1.ppm' in 'cut' is truncated" "$ADATOM" data info cut
 expect 4 "class1/1.ppm.* is truncated" "$ADATOM" data verify cut --least 1 --allow-truncated

@@ -27,7 +27,7 @@ done
 
 # Episodes: the numbers are those of the result, and paired differences stand beside them.
 episodes="$ADATOM episodes --device cpu --model $model --data builtin:shapes/novel --per-class 12 --way 3 --query 5 --tasks 8"
-$episodes --shot 1,5 --adapt centroid,cosine --report episodes.html -o json >episodes.json 2>err || complain "episodes: $(tail -n 1 err)"
+$episodes --shot 1,5 --adapt centroid,cosine --report episodes.html --format json >episodes.json 2>err || complain "episodes: $(tail -n 1 err)"
 page episodes.html
 told episodes.html "<h2>Accuracy</h2>"
 told episodes.html "<h3>Paired differences</h3>"
@@ -77,6 +77,12 @@ told adapt.html '<bdi>小猫</bdi>'
 told adapt.html 'long\u{202e}'
 grep -q "$turn" adapt.html && complain "a mark that turns the direction of writing"
 same "$(count adapt.html 'before and after" src=')" 3 "layers' atoms"
+# How far its probabilities can be trusted, as they are and by the temperature, of all pictures that were left out.
+same "$(count adapt.html '<svg viewBox="')" 2 "reliability diagrams of adapt"
+same "$(count adapt.html 'of 30 answers; the expected calibration error')" 2 "pictures of the diagrams"
+told adapt.html "$(awk "BEGIN { printf \"the temperature %.3g, found by the 30 pictures\", $(get adapt.json calibration.temperature) }")"
+grep -q familiarity adapt.html && complain "the list of familiarities is on the page"
+grep -q familiarity adapt.json && complain "the list of familiarities is in the result"
 same "$(count adapt.html '<table class="matrix">')" 1 "matrices"
 # What was tried, and which was taken.
 $adapt --try centroid,cosine --output chosen --report "a b.html" -q >out 2>err || complain "adapt auto: $(tail -n 1 err)"
@@ -89,18 +95,29 @@ told "a b.html" "The network stays as it is"
 $adapt --adapt centroid --estimate none --output blind --report blind.html -q >out 2>err || complain "no estimate: $(tail -n 1 err)"
 page blind.html
 grep -q 'By class' blind.html && complain "answers without an estimate"
+grep -q 'can be trusted' blind.html && complain "calibration without an estimate"
 
 # Classify: folders that are classes tell what is right; others do not.
-"$ADATOM" classify few --device cpu --model "$model" --adapter atoms --report known.html -o csv >known.csv 2>err || complain "classify: $(tail -n 1 err)"
+"$ADATOM" classify few --device cpu --model "$model" --adapter atoms --report known.html --format csv >known.csv 2>err || complain "classify: $(tail -n 1 err)"
 page known.html
 grep -qE 'class="lead">[0-9]+ of 30 pictures' known.html || complain "no number of right pictures"
 told known.html "expected calibration error"
 same "$(count known.html '<svg viewBox=')" 1 "reliability diagrams"
+# Refused pictures are shown by themselves, with what they come nearest to, and are no wrong answers.
+"$ADATOM" classify few --device cpu --model "$model" --adapter atoms --reject 0.3 --calibrated --report refused.html --format json >refused.json 2>err ||
+    complain "classify --reject: $(tail -n 1 err)"
+page refused.html
+refused=$(get refused.json rejection.refused)
+[ "$refused" -gt 0 ] || complain "no picture is refused"
+told refused.html "<h2>Refused as none of the classes</h2>"
+told refused.html "$refused of 30 pictures look less familiar than 30 %"
+told refused.html "<h3>Calibrated</h3>"
+grep -qE "class=\"lead\">[0-9]+ of $((30 - refused)) pictures.* $refused more" refused.html || complain "the first sentence does not tell of $refused refused pictures"
 cp few/it*/0.ppm alone.ppm
 "$ADATOM" classify alone.ppm --device cpu --model "$model" --adapter atoms,chosen --report unknown.html >out 2>err || complain "classify one: $(tail -n 1 err)"
 page unknown.html
 told unknown.html "whether answers are right is not known"
-grep -q 'calibration' unknown.html && complain "calibration without true classes"
+grep -q 'calibration error' unknown.html && complain "calibration without true classes"
 "$ADATOM" classify alone.ppm --device cpu --model "$model" --report own.html >out 2>err || complain "classify, own: $(tail -n 1 err)"
 page own.html
 echo no >broken.ppm

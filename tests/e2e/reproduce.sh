@@ -2,7 +2,7 @@
 . "$LIB"
 recipe=$SOURCE/episodes/conv4-shapes-5shot.json
 run="$ADATOM reproduce --device cpu"
-expect 0 '^4 of 4 passed; the same episodes of the same data' $run "$recipe" -o table
+expect 0 '^4 of 4 passed; the same episodes of the same data' $run "$recipe" --format table
 grep -qE '^atoms +5 +59\.60 ± 3\.56 +[0-9.]+ ± [0-9.]+ +[+-][0-9.]+ +1\.00 +passed' out || complain "the row of atoms"
 # Without method atoms the recipe is fast. If another accuracy is expected, it fails, and the result is written all the
 # same.
@@ -12,7 +12,7 @@ sed "s|\.\./models|$SOURCE/models|; s|\"accuracy\": 0.5867|\"accuracy\": 0.6|" "
     sed '/"expected"/ s/},$/}/' >episodes/wrong.json
 expect 5 '1 of 1 results of .episodes/wrong.json. did not come out' $run episodes/wrong.json
 grep -qE '^centroid .* failed$' out || complain "no row of the result that failed"
-$run episodes/wrong.json -o json --output-file a.json 2>err
+$run episodes/wrong.json --format json --output a.json 2>err
 same $? 5 "exit code with a file"
 same "$(get a.json results.0.verdict)/$(get a.json passed)/$(get a.json same.episodes)" failed/0/true "the document"
 same "$(get a.json results.0.expected.accuracy)" 0.6 "what was expected"
@@ -20,7 +20,7 @@ for member in recipe.name device.name dataset.hash model.hash results.0.measured
     get a.json $member >/dev/null || complain "$member is missing"
 done
 # Other data are told, and the accuracy only has to be within the interval of two samples.
-$run episodes/wrong.json --split val -o json >b.json 2>err
+$run episodes/wrong.json --split val --format json >b.json 2>err
 grep -q 'warning: .*the data set has the hash' err || complain "no warning of other data"
 same "$(get b.json same.model)/$(get b.json same.data)/$(get b.json same.episodes)" true/false/false "what is the same"
 get b.json results.0.tolerance | awk '{exit !($1 > 0.0371)}' ||

@@ -70,7 +70,7 @@ expect 1 'later' $train --output later/parts.safetensors --checkpoint kept
 mkdir later
 $train --output later/parts.safetensors --checkpoint kept --resume >/dev/null 2>err || complain "resume: $(tail -n 1 err)"
 same "$(grep -c '^epoch .*validation' err)" 2 "epochs that the resumed run validates"
-"$ADATOM" inspect whole.safetensors -o json >a.json && "$ADATOM" inspect later/parts.safetensors -o json >b.json
+"$ADATOM" inspect whole.safetensors --format json >a.json && "$ADATOM" inspect later/parts.safetensors --format json >b.json
 same "$(get b.json model.hash)/$(get b.json model.notes.validation_accuracy)" "$(get a.json model.hash)/$(get a.json model.notes.validation_accuracy)" "resumed and whole training with validation"
 cmp whole.safetensors later/parts.safetensors || complain "resumed and whole training with validation give other files"
 # The model of the best epoch belongs to the run: another file in its place is not used.

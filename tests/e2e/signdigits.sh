@@ -19,7 +19,7 @@ same "$(get digits/adapter_config.json target_modules)" '["layer2.atoms","layer3
 # Besides the classifier (10 x 1600 numbers) the adapter is less than 4 KiB, its header included.
 bytes=$(($(wc -c <digits/adapter.safetensors) - 10 * 1600 * 4))
 [ "$bytes" -le 4096 ] || complain "the adapter without its classifier takes $bytes bytes"
-"$ADATOM" classify --model "$model" --device cpu --adapter digits query -o csv >rows.csv 2>err || complain "classify"
+"$ADATOM" classify --model "$model" --device cpu --adapter digits query --format csv >rows.csv 2>err || complain "classify"
 same "$(wc -l <rows.csv | tr -d ' ')" 101 "rows"
 right=$(awk -F, 'NR > 1 {split($1, part, "/"); n += part[2] == $4} END {print n + 0}' rows.csv)
 echo "$right of 100 right, $bytes bytes"

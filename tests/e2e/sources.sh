@@ -58,11 +58,11 @@ latin=$(printf 'for\352t')
 mkdir -p "names/$latin" names/dune
 for p in 0 1; do picture "names/$latin/$p.ppm" 0 200 $p; picture names/dune/$p.ppm 200 200 $p; done
 expect 0 'for%EAt +2' "$ADATOM" data info names --size 16
-"$ADATOM" data info names --size 16 -o json >names.json
+"$ADATOM" data info names --size 16 --format json >names.json
 same "$(get names.json classes.1.class)" for%EAt "class in JSON"
 expect 0 'for%EAt' "$ADATOM" adapt --model "$model" --device cpu --images names --output adapter --adapt centroid --estimate none
 expect 0 '%EAt/0.ppm.*for%EAt' "$ADATOM" classify --model "$model" --device cpu --adapter adapter names
-same "$("$ADATOM" classify --model "$model" --device cpu --adapter adapter names -o jsonl 2>/dev/null | wc -l | tr -d ' ')" 4 "rows"
+same "$("$ADATOM" classify --model "$model" --device cpu --adapter adapter names --format jsonl 2>/dev/null | wc -l | tr -d ' ')" 4 "rows"
 mkdir -p "forms/caf$(printf '\303\251')" "forms/cafe$(printf '\314\201')"
 for f in forms/*; do n=$((n + 9)); picture "$f/0.ppm" $n 77 2; done
 expect 4 'two Unicode forms' "$ADATOM" data verify forms --least 1 --size 16
@@ -85,7 +85,7 @@ for form in csv json jsonl; do
     same "$(grep -c '2.ppm.*dune\|"class": "dune"' out)" "$([ $form = json ] && echo 2 || echo 1)" "rows of good pictures in $form"
     grep -q '1.ppm.*not an image\|"error":.*not an image' out || complain "$form does not say what is wrong"
 done
-expect 4 'unreadable": 1' $classify mixed/1.ppm -o json
+expect 4 'unreadable": 1' $classify mixed/1.ppm --format json
 
 # Lists as people write them; archives that are none, or encrypted.
 mkdir -p list/images/photos

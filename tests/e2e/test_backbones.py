@@ -103,7 +103,7 @@ def adapted(what, make, layout, size, before):
     # Slowly: untrained networks soon make of a rounding error another answer, in PyTorch as well.
     adatom("adapt", *model, "--images", "support", "--adapt", "atoms", "--head", "cosine", "--steps", "3", "--lr-atoms", "0.0001",
            "--estimate", "none", "--output", "adapter")
-    answers = json.loads(adatom("classify", "support", *model, "--adapter", "adapter", "--top", "2", "-o", "json"))["predictions"]
+    answers = json.loads(adatom("classify", "support", *model, "--adapter", "adapter", "--top", "2", "--format", "json"))["predictions"]
     got = torch.zeros(len(pictures), 2)
     for row in answers:
         got[int(os.path.basename(row["picture"])[0]), row["class_index"]] = row["probability"]

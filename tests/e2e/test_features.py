@@ -34,7 +34,7 @@ def run(*arguments, code=0):
 
 
 def document(*arguments):
-    return json.loads(run(*arguments, "-o", "json").stdout)
+    return json.loads(run(*arguments, "--format", "json").stdout)
 
 
 def embeddings(rows, classes, width, seed):
@@ -161,7 +161,7 @@ def written_files():
     # Saved again by Python: the numbers changed, the note stayed.
     tensors["features"] = tensors["features"] / np.linalg.norm(tensors["features"], axis=1, keepdims=True)
     safetensors.numpy.save_file(tensors, "N.safetensors", metadata)
-    result = run("episodes", "--features", "N.safetensors", "--query", "2", "--tasks", "5", "--device", "cpu", "-o", "json")
+    result = run("episodes", "--features", "N.safetensors", "--query", "2", "--tasks", "5", "--device", "cpu", "--format", "json")
     if "were changed since" not in result.stderr or json.loads(result.stdout)["dataset"]["model_hash"] is not None:
         complain("numbers that were changed pass for those of the network")
     # Written by Python: only features and labels.

@@ -107,7 +107,7 @@ def check(arch, *variant, seed=1):
 
 def metadata(path):
     """What the graph says on preparing pictures is what inspect says of the model."""
-    told = json.loads(adatom("inspect", "model", "-o", "json"))["model"]
+    told = json.loads(adatom("inspect", "model", "--format", "json"))["model"]
     said = session(path).get_modelmeta().custom_metadata_map
     wanted = {"image_size": told["image_size"], "resize": told["resize"], "mean": told["preprocessing"]["mean"],
               "std": told["preprocessing"]["std"], "classes": ["0", "1", "2", "3", "4"]}
@@ -126,7 +126,7 @@ def check_adapter(what, *method):
     """The graph of a model with an adapter merged gives the probabilities of classify, by the adapter's classes."""
     model = ("--model", "residual", "--device", "cpu", "--no-cache")
     adatom("adapt", *model, "--images", "support", "--estimate", "none", "--output", "adapter", "--steps", "5", *method)
-    rows = json.loads(adatom("classify", "query", *model, "--adapter", "adapter", "--top", "2", "-o", "json"))["predictions"]
+    rows = json.loads(adatom("classify", "query", *model, "--adapter", "adapter", "--top", "2", "--format", "json"))["predictions"]
     wanted, pixels = np.zeros((len(rows) // 2, 2)), draw(SIZE, 6, seed=7)
     for row in rows:
         wanted[int(os.path.basename(row["picture"])[0]), row["class_index"]] = row["probability"]

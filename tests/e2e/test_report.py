@@ -184,7 +184,7 @@ def many_classes():
                 file.write(b"P6 16 16 255\n" + pixels)
     run("adapt", "--model", MODEL, "--images", "many", "--adapt", "centroid", "--estimate", "folds", "--folds", "2",
         "--output", "thousand", "--report", "adapt.html")
-    answers = run("classify", "many", "--model", MODEL, "--adapter", "thousand", "--report", "many.html", "-o", "csv")
+    answers = run("classify", "many", "--model", MODEL, "--adapter", "thousand", "--report", "many.html", "--format", "csv")
     rows = list(csv.DictReader(answers.splitlines()))
     right = sum(row["picture"].split("/")[1] == row["class"] for row in rows)
     for name in ("adapt.html", "many.html"):

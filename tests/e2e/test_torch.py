@@ -198,7 +198,7 @@ def adapted():
     adatom("adapt", "--model", "residual", "--images", "classes", "--output", "adapter", "--adapt", "atoms", "--head", "linear", "--lr-atoms", "0.01",
            "--device", "cpu", "--no-cache")
     result = json.loads(adatom("classify", "classes", "--model", "residual", "--adapter", "adapter", "--top", "3",
-                               "--device", "cpu", "--no-cache", "-o", "json"))
+                               "--device", "cpu", "--no-cache", "--format", "json"))
     adatom("export", "residual", "--adapter", "adapter", "-o", "exported")
     tensors, _ = load("exported")
     again = ResNet((2, 2, 2, 2), 8, len(classes))

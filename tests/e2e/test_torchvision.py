@@ -92,7 +92,7 @@ def new_classes():
 def classify(adapter, where):
     """Log-probabilities [picture][class] and the folder of each picture."""
     result = json.loads(adatom("classify", where, "--model", "residual", "--adapter", adapter, "--top", str(NEW),
-                               "--device", "cpu", "--no-cache", "-o", "json"))
+                               "--device", "cpu", "--no-cache", "--format", "json"))
     rows = {}
     for row in result["predictions"]:
         rows.setdefault(row["picture"], {})[row["class_index"]] = row["probability"]

@@ -7,7 +7,7 @@ expect 0 'dense.safetensors is written' "$ADATOM" export "$model" --output dense
 expect 0 "conv4 with closerlook's names, 64 classes, 8 features, pictures of 16 x 16 cropped from 20" \
     "$ADATOM" import dense.safetensors -o back.safetensors --size 16 --resize 20
 expect 0 'conv4, sharing none' "$ADATOM" inspect back.safetensors
-"$ADATOM" inspect back.safetensors -o json >m.json
+"$ADATOM" inspect back.safetensors --format json >m.json
 same "$(get m.json model.layout)" closerlook layout
 same "$(get m.json model.resize)" 20 resize
 
@@ -15,7 +15,7 @@ same "$(get m.json model.resize)" 20 resize
 "$ADATOM" import dense.safetensors -o bicubic.safetensors --size 16 --crop 0.8 --interpolation bicubic --mean 0.5,0.5,0.5 || complain import
 expect 0 '16x16 from the centre of a shorter side of 20, bicubic; mean 0.500 0.500 0.500, std 0.229' "$ADATOM" inspect bicubic.safetensors
 "$ADATOM" decompose bicubic.safetensors --mode residual -o bicubic8.safetensors || complain decompose
-"$ADATOM" inspect bicubic8.safetensors -o json >b.json
+"$ADATOM" inspect bicubic8.safetensors --format json >b.json
 same "$(get b.json model.resize)/$(get b.json model.preprocessing.interpolation)" 20/bicubic "what was asked for"
 same "$(get m.json model.preprocessing.interpolation)" fast-bilinear "closerlook's interpolation"
 expect 2 'exclude each other' "$ADATOM" import dense.safetensors -o no.safetensors --size 16 --crop 0.8 --resize 20
@@ -34,7 +34,7 @@ awk -v e="$(get residual.json layers.0.error)" 'BEGIN {exit !(e == 0)}' ||
 same "$(get residual.json model.residual)" true residual
 expect 0 'beside the kernels' "$ADATOM" inspect residual.safetensors
 expect 0 'm for 10 %' "$ADATOM" inspect back.safetensors --singular-values
-"$ADATOM" inspect back.safetensors --singular-values -o json >s.json || complain "singular values"
+"$ADATOM" inspect back.safetensors --singular-values --format json >s.json || complain "singular values"
 awk -v a="$(get s.json layers.1.errors.1)" -v b="$(get s.json layers.1.errors.8)" -v c="$(get s.json layers.1.errors.9)" \
     'BEGIN {exit !(a > b && b > 0 && c == 0)}' || complain "errors do not fall with the atoms"
 
@@ -44,7 +44,7 @@ expect 0 'layer2.conv +0.0[1-9]' "$ADATOM" round eight.safetensors -o half.safet
 same "$(get r.json layers.0.error)/$(get r.json layers.#)" 0.0/4 "rounding a second time"
 same "$(get r.json model.hash)" "$(get r.json model.source_hash)" "hash of a model that was rounded already"
 cmp -s half.safetensors again.safetensors || complain "rounding twice is another file"
-"$ADATOM" inspect eight.safetensors -o json >i.json
+"$ADATOM" inspect eight.safetensors --format json >i.json
 [ "$(get i.json model.hash)" != "$(get r.json model.hash)" ] || complain "a rounded model has its source's hash"
 same "$(get r.json model.bytes)" "$(wc -c <half.safetensors | tr -d ' ')" "bytes told"
 [ $((3 * $(get r.json model.bytes))) -lt $((2 * $(wc -c <eight.safetensors))) ] || complain "a rounded model is not smaller"
@@ -62,7 +62,7 @@ expect 0 'start: eight.safetensors with its classifier of 64 classes' $train --f
     --output repaired.safetensors
 expect 0 'residual.safetensors with a new classifier of [0-9]+ classes: it has 64' $train --from residual.safetensors --split novel \
     --output moved.safetensors
-"$ADATOM" inspect repaired.safetensors -o json >m.json
+"$ADATOM" inspect repaired.safetensors --format json >m.json
 same "$(get m.json model.layout)/$(get m.json model.resize)/$(get m.json model.atoms)" closerlook/20/8 "what the start had"
 expect 2 'has sharing layer, not net' $train --from eight.safetensors --sharing net --output no.safetensors
 expect 2 'has atoms 8, not 9' $train --from eight.safetensors --atoms 9 --output no.safetensors

@@ -1,10 +1,10 @@
 # adatom tune and the peaks of a Vulkan device: the tuner's choices are kept, read again, and used.
 . "$LIB"
-"$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
+"$ADATOM" devices --format csv | grep -q ',vulkan,' || exit 77
 tune="$ADATOM tune --device vulkan --arch conv4 --image-size 16 --way 2 --shot 1 --query 1 --tasks 1 --seconds 3 --cache-dir kept"
 expect 0 '^[1-9][0-9]* classes of operations tuned' $tune
 ls kept/vulkan-*.tuning >/dev/null || complain "no file of what was found"
-$tune -o json >again.json 2>err || complain "tune again: $(tail -n 1 err)"
+$tune --format json >again.json 2>err || complain "tune again: $(tail -n 1 err)"
 [ "$(get again.json results.0.candidates)" -ge 2 ] || complain "an operation without a choice was tuned"
 # The results of adapting with and without what was tuned: the same classes (kernels differ in rounding only).
 run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 3 --query 5 --steps 3 --adapt atoms --device vulkan"

@@ -1,7 +1,7 @@
 # Runs whole adaptation and training under the Vulkan validation layer with synchronization checks, whose errors make a
 # run fail.
 . "$LIB"
-"$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
+"$ADATOM" devices --format csv | grep -q ',vulkan,' || exit 77
 run="$ADATOM episodes --model $FIXTURE/model.safetensors --data builtin:shapes/novel --tasks 2 --query 2 --steps 2"
 run="$run --device vulkan --validate"
 $run --adapt centroid >out 2>err

@@ -1,6 +1,6 @@
 # Archives, lists, folders and splits as other systems and programs make them are read, or named in the refusal.
 . "$LIB"
-hash_of() { "$ADATOM" data info "$1" --size 8 --no-cache -o json 2>/dev/null | grep -o '"hash": "[0-9a-f]*"'; }
+hash_of() { "$ADATOM" data info "$1" --size 8 --no-cache --format json 2>/dev/null | grep -o '"hash": "[0-9a-f]*"'; }
 
 # What other packers make is named, not called a text file or damaged.
 named() {
@@ -84,13 +84,13 @@ expect 0 'written|adapter' "$ADATOM" adapt --model "$model" --images "$raw/plain
 for form in table csv jsonl; do
     expect 0 'b%E4d/plain/class0/0.ppm.*b%E4d/adapter.*class' "$ADATOM" classify "$raw/plain" --model "$model" --adapter "$raw/adapter" --device cpu -o $form
 done
-"$ADATOM" classify "$raw/plain" "$raw/gone.ppm" --model "$model" --adapter "$raw/adapter" --device cpu -o json >result.json 2>err
+"$ADATOM" classify "$raw/plain" "$raw/gone.ppm" --model "$model" --adapter "$raw/adapter" --device cpu --format json >result.json 2>err
 same "$(get result.json model.file)" b%E4d/m.safetensors "the model in the result of classify"
 same "$(get result.json predictions.0.adapter)" b%E4d/adapter "the adapter in the result of classify"
 same "$(get result.json predictions.4.picture)" b%E4d/gone.ppm "the picture that is not there"
-"$ADATOM" episodes --model "$model" --data "$raw/plain" --way 2 --query 1 --tasks 2 --device cpu --adapt centroid -o json >result.json 2>err
+"$ADATOM" episodes --model "$model" --data "$raw/plain" --way 2 --query 1 --tasks 2 --device cpu --adapt centroid --format json >result.json 2>err
 same "$(get result.json model.file)" b%E4d/m.safetensors "the model in the result of episodes"
 ln -s nowhere "$raw/plain/class0/$(printf 'x\344.ppm')"
-"$ADATOM" data verify "$raw/plain" --least 1 -o json >result.json 2>err
+"$ADATOM" data verify "$raw/plain" --least 1 --format json >result.json 2>err
 grep -q "x%E4.ppm' is a link to something that is not there" result.json || complain "verify's result lacks a problem whose name is not UTF-8"
 finish

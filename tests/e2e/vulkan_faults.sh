@@ -1,7 +1,7 @@
 # A Vulkan call fails in the middle of a run: the command exits with 1 and a sentence that names the call, leaves no
 # file, and neither crashes nor hangs.
 . "$LIB"
-"$ADATOM" devices -o csv | grep -q ',vulkan,' || exit 77
+"$ADATOM" devices --format csv | grep -q ',vulkan,' || exit 77
 export VK_ADD_LAYER_PATH="$LAYER" VK_INSTANCE_LAYERS=VK_LAYER_ADATOM_test
 "$SHAPES" few 3 0 3 16 || complain "no pictures"
 small="--model $FIXTURE/model.safetensors --device vulkan --no-cache --quiet"
@@ -12,7 +12,7 @@ fault() {
     what=$1 pattern=$2
     shift 2
     env LAYER_FAIL="$what" "$@" timeout 60 "$ADATOM" episodes $small --data builtin:shapes/novel --tasks 2 --query 2 --steps 2 --adapt atoms \
-        -o json --output-file empty/result.json >out 2>err
+        --format json --output empty/result.json >out 2>err
     code=$?
     grep -q '^layer: call ' err || complain "$what was never reached"
     same $code 1 "exit code of $what"

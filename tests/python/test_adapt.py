@@ -17,7 +17,7 @@ class Adapting(InFolder):
 
     def told(self, adapter, classes):
         """Probabilities of the query pictures by the command line, in the order of self.paths."""
-        rows = result("classify", "query", "--model", MODEL, "--adapter", adapter, "--top", "4", "--device", "cpu", "-o", "json")
+        rows = result("classify", "query", "--model", MODEL, "--adapter", adapter, "--top", "4", "--device", "cpu", "--format", "json")
         table = {(row["picture"], row["class"]): row["probability"] for row in rows["predictions"]}
         return np.array([[table[path, name] for name in classes] for path in self.paths])
 
@@ -76,7 +76,7 @@ class Adapting(InFolder):
         scaled = plain.astype(float) ** (1 / adapter.info.temperature)
         np.testing.assert_allclose(sure, scaled / scaled.sum(axis=1, keepdims=True), atol=1e-5)
         share = 0.3
-        rows = result("classify", "query", "--model", MODEL, "--adapter", "sure", "--reject", str(share), "--device", "cpu", "-o", "json")
+        rows = result("classify", "query", "--model", MODEL, "--adapter", "sure", "--reject", str(share), "--device", "cpu", "--format", "json")
         typical, named = adapter.typicality(query, device="cpu"), adapter.predict(query, reject=share, device="cpu")
         self.assertEqual(dict(zip(self.paths, named)), {row["picture"]: row["class"] for row in rows["predictions"]})
         self.assertEqual(dict(zip(self.paths, (float("%.15g" % t) for t in typical))),
@@ -107,7 +107,7 @@ class Adapting(InFolder):
 class Episodes(InFolder):
     def test_episodes(self):
         told = result("episodes", "--model", MODEL, "--data", "builtin:shapes/novel", "--per-class", "20", "--shot", "1,5", "--query", "5",
-                      "--tasks", "6", "--seed", "3", "--adapt", "atoms,cosine", "--predictions", "--device", "cpu", "--no-cache", "-o", "json")
+                      "--tasks", "6", "--seed", "3", "--adapt", "atoms,cosine", "--predictions", "--device", "cpu", "--no-cache", "--format", "json")
         data = adatom.Dataset.open("builtin:shapes/novel", image_size=32, per_class=20, cache=False)
         results = adatom.episodes(MODEL, data, ["atoms", "cosine"], shot=[1, 5], query=5, tasks=6, seed=3, device="cpu",
                                   save_episodes="list.json")

@@ -68,7 +68,7 @@ class Datasets(InFolder):
 
 class Models(InFolder):
     def test_describe(self):
-        model, told = adatom.Model.load(MODEL), result("inspect", MODEL, "-o", "json")
+        model, told = adatom.Model.load(MODEL), result("inspect", MODEL, "--format", "json")
         self.assertEqual((model.info.hash, model.info.parameters), (told["model"]["hash"], told["model"]["parameters"]["all"]))
         self.assertEqual([layer.name for layer in model.layers if layer.kind == "conv"],
                          [layer["name"] for layer in told["layers"] if layer["kind"] == "conv"])
