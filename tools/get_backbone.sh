@@ -63,6 +63,7 @@ if [ -n "$file" ]; then
 else
     file=$work/$wheel
     echo "get_backbone: $url" >&2
+    command -v curl >/dev/null || command -v wget >/dev/null || sh "$root/tools/setup.sh" --only curl ca-certificates || true
     if command -v curl >/dev/null; then
         set -- curl --fail --silent --show-error --location --output
     elif command -v wget >/dev/null; then

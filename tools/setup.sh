@@ -1,9 +1,15 @@
 #!/bin/sh
-# Installs the Debian or Ubuntu packages that are missing, and those named as arguments; does nothing if all are there.
+# setup.sh [--only] [PACKAGE...]: installs the Debian or Ubuntu packages that are missing, and those named; with --only, these
+# alone. Does nothing if all are there.
 set -eu
 packages="gcc g++ cmake ninja-build pkg-config git glslang-tools libvulkan-dev libvulkan-volk-dev libstb-dev libjansson-dev
     libarchive-dev libxxhash-dev libutf8proc-dev zlib1g-dev libjpeg-dev libpng-dev libwebp-dev libtiff-dev libheif-dev libopenblas0 nettle-dev
-    liblzma-dev libzstd-dev libbz2-dev bzip2 xz-utils zstd check locales mesa-vulkan-drivers vulkan-validationlayers $*"
+    liblzma-dev libzstd-dev libbz2-dev bzip2 xz-utils zstd check locales mesa-vulkan-drivers vulkan-validationlayers"
+if [ "${1-}" = --only ]; then
+    shift
+    packages=
+fi
+packages="$packages $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "setup: not a Debian or Ubuntu system; what is needed, under Debian's names:" $packages >&2
