@@ -48,9 +48,16 @@ static room *sized(room *r, size_t size) {
     return r;
 }
 
+/* The first of the bytes from .. end - 1 that is another, or end. Each assertion is a message to Check's process: one
+ * of all bytes takes a thousandth of the time that one of each does. */
+static size_t first_other(const room *r, size_t from, size_t end, unsigned char than) {
+    while (from < end && r->bytes[from] == than) from++;
+    return from;
+}
+
 static void check_canaries(const room *r, size_t from) {
-    for (size_t i = from; i < sizeof r->bytes; i++)
-        ck_assert_msg(r->bytes[i] == CANARY, "byte %zu behind a struct of %zu was written", i, from);
+    const size_t bad = first_other(r, from, sizeof r->bytes, CANARY);
+    ck_assert_msg(bad == sizeof r->bytes, "byte %zu behind a struct of %zu was written", bad, from);
 }
 
 static void refused(adatom_status status, const char *says) {
@@ -75,7 +82,7 @@ static void refused(adatom_status status, const char *says) {
             check_canaries(&part, size);                                                                               \
             ck_assert_uint_eq(part.size, size);                                                                        \
             ck_assert_mem_eq(part.bytes + sizeof size, whole.bytes + sizeof size, known - sizeof size);                \
-            for (size_t i = known; i < size; i++) ck_assert_uint_eq(part.bytes[i], 0);                                 \
+            ck_assert_uint_eq(first_other(&part, known, size, 0), size);                                               \
         }                                                                                                              \
         const size_t bad[] = {0, sizeof(size_t) - 1, SIZE_MAX};                                                        \
         for (int i = 0; i < 3; i++) {                                                                                  \
@@ -137,7 +144,8 @@ START_TEST(list_of_any_stride) {
             ck_assert_int_eq(at->index, (int)i);
             ck_assert(at->backend[0] && at->name[0]);
         }
-        for (size_t i = count * strides[k]; i < (count + 1) * strides[k]; i++) ck_assert_uint_eq(all[i], CANARY);
+        for (size_t i = count * strides[k]; i < (count + 1) * strides[k]; i++)
+            if (all[i] != CANARY) ck_abort_msg("byte %zu behind the list was written", i);
         free(all);
     }
 }
