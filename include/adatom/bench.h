@@ -138,6 +138,11 @@ typedef struct adatom_bench_params {
 ADATOM_EXPERIMENTAL ADATOM_API adatom_status adatom_bench_device(adatom_device *device,
                                                                  const adatom_bench_params *params, int *errors);
 
+/* Writes the name and version of the BLAS that convolutions of the CPU engine are compared with, e.g. "OpenBLAS
+ * 0.3.21", into a buffer of `capacity` bytes. It is loaded for that, and stays so with the threads that it starts.
+ * UNSUPPORTED, with "" and a message that names the package: there is none. */
+ADATOM_EXPERIMENTAL ADATOM_API adatom_status adatom_bench_blas(adatom_context *context, char *out, size_t capacity);
+
 /* Compares two sets of durations, of one or more samples each, by their spread. Returns 1 if the new ones are slower,
  * -1 if they are faster, 0 if the difference may be noise. Slower means both
  *   - the median grew by more than 5 % and by more than three standard deviations, estimated from the samples below

@@ -36,6 +36,22 @@ typedef struct adatom_device_info {
     bool usable;
     /* Why it is not usable, e.g. "kernels bind 7 storage buffers a stage, this device allows 4"; "": it is usable. */
     char reason[192];
+    /* What the driver tells of a Vulkan device, whether or not kernels make use of it; of the CPU engine 0, false and
+     * "" but for unified_memory. */
+    int subgroup;                      /* invocations of a subgroup, as kernels run */
+    int subgroup_least, subgroup_most; /* sizes that can be asked for; both are `subgroup` where none can be */
+    uint32_t shared_bytes;             /* bytes of shared memory that a workgroup can use */
+    bool unified_memory;               /* the device's memory is the host's, as on integrated and software devices */
+    bool fp16, fp16_storage;           /* arithmetic in half precision; 16-bit numbers in storage buffers */
+    bool bf16;                         /* VK_KHR_shader_bfloat16 */
+    bool int8, int8_storage;           /* arithmetic on 8-bit integers; such numbers in storage buffers */
+    bool int8_dot;                     /* the device accelerates dot products of four 8-bit integers each */
+    int timer_bits;                    /* valid bits of timestamps; 0: it has none */
+    double timer_ns;                   /* nanoseconds between two values of a timestamp; 0: it has none */
+    /* Shapes (rows x columns x depth) and types of the products that matrix units do, those of the same types together,
+     * e.g. "16x16x16 16x8x16 f16→f32, 16x16x32 s8→s32"; types are f, bf, s (signed) or u (unsigned) with their bits.
+     * ", ..." ends a list that is longer. */
+    char matrix_units[256];
 } adatom_device_info;
 
 typedef struct adatom_device_params {

@@ -1,5 +1,7 @@
 #include "bench_plot.h"
+#include "capabilities.h"
 #include "out_of_memory.h"
+#include "terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,14 @@ static char *plain_text(json_t *rows) {
     return text;
 }
 
+/* What the numbers below were measured on: "NAME: capabilities", and an empty line. */
+static void head_line(json_t *document, char *out, size_t capacity) {
+    char line[4 * CAPABILITIES], name[1024];
+    snprintf(out, capacity, "%s: %s\n\n",
+             terminal_name(json_string_value(report_get(document, "device.name")), name, sizeof name),
+             terminal_name(json_string_value(report_get(document, "device.capabilities.line")), line, sizeof line));
+}
+
 /* Rewrites `--merge A B C` as `--merge A --merge B --merge C`, which the parser understands. Returns a new array;
  * free(). */
 static char **spread_merge(int argc, char **argv, int *count) {
@@ -185,13 +195,14 @@ static void tell_differences(struct cli *cli, const char *path, json_t *old, con
                  adatom_precision_name(info->precision));
 }
 
-static json_t *make_document(const bench_options *values, const device_options *device, const adatom_device_info *info,
-                             json_t *rows) {
-    json_t *document = report_document("bench"), *filters = json_array();
-    if (!document || !filters) return NULL;
+static json_t *make_document(struct cli *cli, const bench_options *values, const device_options *device,
+                             const adatom_device_info *info, json_t *rows) {
+    json_t *document = report_document("bench"), *filters = json_array(), *described = report_device(info);
+    if (!document || !filters || !described) return NULL;
     for (int f = 0; f < values->filters.count; f++)
         json_array_append_new(filters, json_string(values->filters.items[f]));
-    json_object_set_new(document, "device", report_device(info));
+    json_object_set_new(described, "capabilities", capabilities_object(cli, info));
+    json_object_set_new(document, "device", described);
     report_precision(document, info);
     json_object_set_new(document, "config",
                         json_pack("{s:s,s:o,s:i,s:o,s:i}", "suite", adatom_suite_name(values->suite), "filters",
@@ -229,7 +240,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     int count = 0, errors = 0, regressions = 0, compared = 0;
     adatom_device *device = NULL;
     json_t *document = NULL, *old = NULL;
-    char headline[512], *plain = NULL, **arguments = spread_merge(argc, argv, &count);
+    char headline[512], head[4 * CAPABILITIES + 1024], *plain = NULL, **arguments = spread_merge(argc, argv, &count);
     struct bench bench = {.cli = cli, .rows = json_array()};
     adatom_status measured, status = arguments ? cli_parse(cli, &spec, &common, count, arguments, &run)
                                                : cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the arguments");
@@ -265,12 +276,17 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
 
     adatom_device_info info = ADATOM_INIT(adatom_device_info);
     adatom_device_describe(device, &info);
-    document = make_document(&values, &device_values, &info, bench.rows);
+    document = make_document(cli, &values, &device_values, &info, bench.rows);
     if (!document || bench.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     if (!bench_headline(document, headline, sizeof headline))
         TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
-    struct report report = {
-        .document = document, .rows = "results", .columns = columns, .column_count = COUNT(columns), .below = headline};
+    head_line(document, head, sizeof head);
+    struct report report = {.document = document,
+                            .rows = "results",
+                            .columns = columns,
+                            .column_count = COUNT(columns),
+                            .above = head,
+                            .below = headline};
     if (old) {
         tell_differences(cli, values.compare, old, &info);
         if (!bench_compare(document, old, &regressions, &compared))

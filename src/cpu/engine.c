@@ -56,7 +56,8 @@ void ad_cpu_describe(int threads, adatom_device_info *out) {
                                 .tensor_bytes = SIZE_MAX / 2,
                                 .timer = true,
                                 .threads = threads ? threads : omp_get_num_procs(),
-                                .usable = true};
+                                .usable = true,
+                                .unified_memory = true};
     snprintf(out->backend, sizeof out->backend, "cpu");
     read_model(out->name, sizeof out->name);
     snprintf(out->type, sizeof out->type, "cpu");

@@ -23,6 +23,7 @@ adatom_status ad_openblas_load(adatom_context *ctx, ad_openblas *out) {
     const bool found = find(handle, "cblas_sgemm", &out->sgemm) &&
                        find(handle, "openblas_get_num_threads", &out->get_num_threads) &&
                        find(handle, "openblas_set_num_threads", &out->set_num_threads);
+    if (!find(handle, "openblas_get_config", &out->get_config)) out->get_config = NULL;
     dlclose(handle);
     return found ? ADATOM_OK
                  : ad_fail(ctx, ADATOM_UNSUPPORTED,

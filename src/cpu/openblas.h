@@ -10,6 +10,7 @@ typedef struct ad_openblas {
                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
     int (*get_num_threads)(void);
     void (*set_num_threads)(int count);
+    const char *(*get_config)(void); /* "OpenBLAS 0.3.21 NO_LAPACKE ..."; NULL: this one does not tell */
 } ad_openblas;
 
 /* The values of CBLAS_ORDER and CBLAS_TRANSPOSE. */

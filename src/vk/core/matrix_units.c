@@ -1,13 +1,6 @@
 #include "vk/core/matrix_units.h"
 #include "shaders/abi.h"
-
-#include <string.h>
-
-static bool has(const VkExtensionProperties *extensions, uint32_t count, const char *name) {
-    for (uint32_t i = 0; i < count; i++)
-        if (!strcmp(extensions[i].extensionName, name)) return true;
-    return false;
-}
+#include "vk/core/chain.h"
 
 /* A shape the kernels can be made for (lib/matrix.glsl); *best keeps the largest: fewest loads of operands for each
  * product. */
@@ -57,12 +50,6 @@ static void find_khr(const vk_instance *instance, const vk_physical *out, ad_vk_
     }
 }
 
-/* Puts a struct of features into the chain. */
-static void chain(VkPhysicalDeviceFeatures2 *all, void *features) {
-    ((VkBaseOutStructure *)features)->pNext = all->pNext;
-    all->pNext = features;
-}
-
 void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionProperties *extensions, uint32_t count,
                            bool khr_kernels, vk_physical *out) {
     VkPhysicalDeviceShaderFloat16Int8Features half = {
@@ -76,11 +63,11 @@ void ad_vk_arithmetic_find(const vk_instance *instance, const VkExtensionPropert
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-    if (has(extensions, count, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME)) chain(&all, &half);
-    if (has(extensions, count, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME)) chain(&all, &model);
-    if (has(extensions, count, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) chain(&all, &control);
-    if (has(extensions, count, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)) chain(&all, &nv);
-    if (has(extensions, count, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) chain(&all, &khr);
+    if (ad_vk_listed(extensions, count, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME)) ad_vk_chain(&all, &half);
+    if (ad_vk_listed(extensions, count, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME)) ad_vk_chain(&all, &model);
+    if (ad_vk_listed(extensions, count, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) ad_vk_chain(&all, &control);
+    if (ad_vk_listed(extensions, count, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)) ad_vk_chain(&all, &nv);
+    if (ad_vk_listed(extensions, count, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) ad_vk_chain(&all, &khr);
     instance->vk.vkGetPhysicalDeviceFeatures2(out->handle, &all);
     out->half = half.shaderFloat16;
 

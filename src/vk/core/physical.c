@@ -1,4 +1,5 @@
 /* Physical devices: what they are and what they can do. */
+#include "vk/core/capabilities.h"
 #include "vk/core/matrix_units.h"
 
 #include <stdio.h>
@@ -89,6 +90,7 @@ static void describe_basics(const vk_instance *instance, vk_physical *out) {
     for (uint32_t i = 0; i < out->memory.memoryHeapCount; i++)
         if (out->memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
             info->memory_bytes = AD_MAX(info->memory_bytes, out->memory.memoryHeaps[i].size);
+    ad_vk_capabilities_begin(out);
 }
 
 /* Extensions of the device; ad_free(*out). None and a reason where the driver fails to list them. */
@@ -134,6 +136,7 @@ static adatom_status describe(const vk_instance *instance, const vk_needs *needs
         out->portability_subset |= !strcmp(name, "VK_KHR_portability_subset");
     }
     ad_vk_arithmetic_find(instance, extensions, count, needs->matrix_khr, out);
+    ad_vk_capabilities_find(instance, extensions, count, out);
     ad_free(extensions);
 
     VkPhysicalDevicePCIBusInfoPropertiesEXT bus = {.sType =

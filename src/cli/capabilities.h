@@ -1,0 +1,14 @@
+/* What a device can do, in one line and as JSON: shown wherever a benchmark's numbers are, since they follow from it. */
+#ifndef CLI_CAPABILITIES_H
+#define CLI_CAPABILITIES_H
+
+#include "cli.h"
+#include <jansson.h>
+
+enum { CAPABILITIES = 1280 };
+/* "driver; version; subgroups; ... ; timestamps", always in this order, with "no ..." for what there is not. The CPU
+ * engine: instruction set, threads, the BLAS it is compared with (which is loaded for that). Names are as they are. */
+void capabilities_line(struct cli *cli, const adatom_device_info *info, char out[CAPABILITIES]);
+/* The same as an object: "line", and each part as a member of its own. */
+json_t *capabilities_object(struct cli *cli, const adatom_device_info *info);
+#endif
