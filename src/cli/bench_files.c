@@ -93,8 +93,7 @@ done:
     return status;
 }
 
-/* Makes an object with the document's rows by their names, the first of each name. NULL: no memory. */
-static json_t *index_rows(json_t *document) {
+json_t *bench_index(json_t *document) {
     size_t i;
     json_t *row, *index = json_object();
     json_array_foreach(json_object_get(document, "results"), i, row) {
@@ -107,7 +106,7 @@ static json_t *index_rows(json_t *document) {
     return index;
 }
 
-static bool is_ok(json_t *row) {
+bool bench_is_ok(json_t *row) {
     const char *status = json_string_value(json_object_get(row, "status"));
     return status && strcmp(status, "ok") == 0;
 }
@@ -124,8 +123,8 @@ static double *samples_of(json_t *row, size_t *count) {
 static const char *judge(json_t *row, json_t *before, double *ratio) {
     static const char *const verdicts[] = {"faster", "same", "slower"};
     const char *status = json_string_value(json_object_get(row, "status"));
-    if (!before || !is_ok(before)) return "new";
-    if (!is_ok(row)) return status && strcmp(status, "error") == 0 ? "broken" : "not run";
+    if (!before || !bench_is_ok(before)) return "new";
+    if (!bench_is_ok(row)) return status && strcmp(status, "error") == 0 ? "broken" : "not run";
     size_t old_count = 0, new_count = 0;
     double *old = samples_of(before, &old_count), *new = samples_of(row, &new_count);
     const char *verdict =
@@ -137,7 +136,7 @@ static const char *judge(json_t *row, json_t *before, double *ratio) {
 
 bool bench_compare(json_t *document, json_t *old, int *regressions, int *compared) {
     size_t i;
-    json_t *row, *index = index_rows(old);
+    json_t *row, *index = bench_index(old);
     bool complete = index != NULL;
     *regressions = *compared = 0;
     json_array_foreach(json_object_get(document, "results"), i, row) {
@@ -157,7 +156,7 @@ bool bench_compare(json_t *document, json_t *old, int *regressions, int *compare
 }
 
 /* ---- several files ---- */
-enum { MOST_FILES = 12 };
+enum { MOST_FILES = ARGS_LIST_MAX };
 
 static const char *text_at(json_t *document, const char *path) {
     const char *text = json_string_value(report_get(document, path));
@@ -179,7 +178,7 @@ static bool add_column(json_t *rows, json_t *index, json_t *document, const char
             bad |= json_object_set_new(index, name, merged) != 0 || json_array_append(rows, merged) != 0;
         }
         if (status) bad |= json_object_set(json_object_get(merged, "status"), key, status) != 0;
-        if (!is_ok(row)) continue;
+        if (!bench_is_ok(row)) continue;
         json_t *value = json_object_get(row, "value"), *unit = json_object_get(row, "unit");
         if (value) bad |= json_object_set(json_object_get(merged, "values"), key, value) != 0;
         if (unit) bad |= json_object_set(merged, "unit", unit) != 0;

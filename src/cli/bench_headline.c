@@ -4,8 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+typedef enum operands { ANY, FLOAT32, HALF } operands;
+
+/* What a kernel's products are made of, which its variant tells: a device that computes in half precision where it is
+ * asked to may still do so in float32 for a case. */
+static operands operands_of(json_t *row) {
+    const char *variant = json_string_value(json_object_get(row, "variant"));
+    const bool half = variant && (strncmp(variant, "half", 4) == 0 || strncmp(variant, "matrix", 6) == 0);
+    return half ? HALF : FLOAT32;
+}
+
 /* The row with the largest `member` of those whose names begin so and whose results were checked; NULL: none. */
-static json_t *best_of(json_t *rows, const char *begins, const char *member) {
+static json_t *best_of(json_t *rows, const char *begins, const char *member, operands kind) {
     size_t i;
     json_t *row, *best = NULL;
     json_array_foreach(rows, i, row) {
@@ -13,34 +23,36 @@ static json_t *best_of(json_t *rows, const char *begins, const char *member) {
         const char *verified = json_string_value(json_object_get(row, "verified"));
         const double value = json_number_value(json_object_get(row, member));
         if (!name || !verified || !*verified || !(value > 0) || strncmp(name, begins, strlen(begins)) != 0) continue;
+        if (kind != ANY && operands_of(row) != kind) continue;
         if (!best || value > json_number_value(json_object_get(best, member))) best = row;
     }
     return best;
 }
 
 bool bench_headline(json_t *document, char *out, size_t capacity) {
-    json_t *rows = json_object_get(document, "results"), *headline = json_object();
-    const char *precision = json_string_value(json_object_get(document, "precision"));
-    const char *key =
-        precision && strcmp(precision, "fp16") == 0 ? "convolution_fp16_tflops" : "convolution_fp32_tflops";
-    json_t *episodes = best_of(rows, "adapt/atoms/", "episodes_per_s"),
-           *conv = best_of(rows, "conv/forward/", "gflops");
+    static const struct {
+        const char *begins, *member, *key, *words;
+        operands kind;
+        double scale;
+    } figures[] = {
+        {"adapt/atoms/", "episodes_per_s", "adapted_episodes_per_s", "adapted episodes/s", ANY, 1},
+        {"conv/forward/", "gflops", "convolution_fp32_tflops", "TFLOP/s of convolution in float32", FLOAT32, 1000},
+        {"conv/forward/", "gflops", "convolution_fp16_tflops", "TFLOP/s of convolution in half precision", HALF, 1000}};
+    json_t *headline = json_object();
     size_t used = 0;
     bool good = headline != NULL;
     out[0] = 0;
-    if (episodes) {
-        const double value = json_number_value(json_object_get(episodes, "episodes_per_s"));
-        const char *name = json_string_value(json_object_get(episodes, "name"));
-        good &= json_object_set_new(headline, "adapted_episodes_per_s",
-                                    json_pack("{s:f,s:s}", "value", value, "case", name)) == 0;
-        used += (size_t)snprintf(out, capacity, "\n%.4g adapted episodes/s (%s)\n", value, name);
-    }
-    if (conv && used < capacity) {
-        const double value = json_number_value(json_object_get(conv, "gflops")) / 1000;
-        const char *name = json_string_value(json_object_get(conv, "name"));
-        good &= json_object_set_new(headline, key, json_pack("{s:f,s:s}", "value", value, "case", name)) == 0;
-        snprintf(out + used, capacity - used, "%s%.4g TFLOP/s of convolution in %s (%s)\n", used ? "" : "\n", value,
-                 strcmp(key, "convolution_fp16_tflops") == 0 ? "half precision" : "float32", name);
+    for (size_t f = 0; f < COUNT(figures); f++) {
+        json_t *row =
+            best_of(json_object_get(document, "results"), figures[f].begins, figures[f].member, figures[f].kind);
+        if (!row) continue;
+        const double value = json_number_value(json_object_get(row, figures[f].member)) / figures[f].scale;
+        const char *name = json_string_value(json_object_get(row, "name"));
+        good &=
+            json_object_set_new(headline, figures[f].key, json_pack("{s:f,s:s}", "value", value, "case", name)) == 0;
+        if (used < capacity)
+            used += (size_t)snprintf(out + used, capacity - used, "%s%.4g %s (%s)\n", used ? "" : "\n", value,
+                                     figures[f].words, name);
     }
     return json_object_set_new(document, "headline", headline) == 0 && good;
 }

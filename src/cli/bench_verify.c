@@ -42,6 +42,28 @@ static void expect(findings *f, json_t *row, const char *member, double expected
              expected);
 }
 
+/* What follows from the median: rates, and the value, whose unit says how. */
+static void expect_rates(findings *f, json_t *row, double median) {
+    const struct {
+        const char *unit, *member;
+        double value;
+    } rates[] = {{"GFLOP/s", "gflops", 1e9 * json_number_value(json_object_get(row, "gflop")) / median},
+                 {"GB/s", "gbytes_per_s", 1e9 * json_number_value(json_object_get(row, "gbyte")) / median},
+                 {"episodes/s", "episodes_per_s", 1e9 / median},
+                 {"images/s", "images_per_s", 1e9 / median},
+                 {"us", "", median / 1e3},
+                 {"ms", "", median / 1e6}};
+    const char *unit = text_at(row, "unit");
+    bool known = false;
+    for (size_t i = 0; i < COUNT(rates); i++) {
+        if (json_object_get(row, rates[i].member)) expect(f, row, rates[i].member, rates[i].value);
+        if (strcmp(unit, rates[i].unit) != 0) continue;
+        expect(f, row, "value", rates[i].value);
+        known = true;
+    }
+    if (!known) find(f, text_at(row, "name"), "its unit is '%.40s', which no case has", unit);
+}
+
 static void look_at_case(findings *f, json_t *row) {
     const char *name = text_at(row, "name"), *status = text_at(row, "status");
     json_t *samples = json_object_get(row, "samples_ns");
@@ -65,14 +87,7 @@ static void look_at_case(findings *f, json_t *row) {
         const double median = (sorted[low] + sorted[high]) / 2;
         expect(f, row, "min_ns", sorted[0]);
         expect(f, row, "median_ns", median);
-        if (json_object_get(row, "gflops"))
-            expect(f, row, "gflops", 1e9 * json_number_value(json_object_get(row, "gflop")) / median);
-        if (json_object_get(row, "episodes_per_s")) expect(f, row, "episodes_per_s", 1e9 / median);
-        const char *unit = text_at(row, "unit");
-        if (strcmp(unit, "GFLOP/s") == 0)
-            expect(f, row, "value", json_number_value(json_object_get(row, "gflops")));
-        else if (strcmp(unit, "episodes/s") == 0)
-            expect(f, row, "value", json_number_value(json_object_get(row, "episodes_per_s")));
+        expect_rates(f, row, median);
     }
     const bool computes = strncmp(name, "conv/", 5) == 0 || strncmp(name, "adapt/", 6) == 0;
     if (computes && !*text_at(row, "verified")) find(f, name, "it does not say how its results were checked");
@@ -93,28 +108,36 @@ static void look_at_head(findings *f, json_t *document) {
     if (*text_at(document, "unfinished")) find(f, "file", "the run ended early: %s", text_at(document, "unfinished"));
 }
 
-adatom_status bench_verify(struct cli *cli, const char *path, const output_options *output) {
-    static const report_column columns[] = {{"where", CELL_TEXT, "where", NULL},
-                                            {"problem", CELL_TEXT, "problem", NULL}};
+adatom_status bench_problems(struct cli *cli, json_t *file, json_t **out, size_t *measured) {
     findings f = {.cli = cli, .rows = json_array()};
-    json_t *file = NULL, *row, *document = report_document("bench-verify");
-    size_t i, measured = 0, peaks = 0;
-    char below[1024];
-    adatom_status status;
-    TRY(bench_load(cli, path, &file));
+    size_t i, ok_rows = 0, peaks = 0;
+    json_t *row;
     look_at_head(&f, file);
     json_array_foreach(json_object_get(file, "results"), i, row) {
         const bool ok = strcmp(text_at(row, "status"), "ok") == 0;
-        measured += ok;
+        ok_rows += ok;
         peaks += ok && strcmp(text_at(row, "name"), "peak/fp32") == 0;
         look_at_case(&f, row);
     }
     if (peaks != 1) find(&f, "file", "peak/fp32, which shares are of, was measured %zu times", peaks);
-    const size_t problems = json_array_size(f.rows);
-    if (f.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+    if (measured) *measured = ok_rows;
+    *out = f.rows;
+    return f.out_of_memory ? cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result") : ADATOM_OK;
+}
+
+adatom_status bench_verify(struct cli *cli, const char *path, const output_options *output) {
+    static const report_column columns[] = {{"where", CELL_TEXT, "where", NULL},
+                                            {"problem", CELL_TEXT, "problem", NULL}};
+    json_t *file = NULL, *found = NULL, *document = report_document("bench-verify");
+    size_t measured = 0;
+    char below[1024];
+    adatom_status status;
+    TRY(bench_load(cli, path, &file));
+    TRY(bench_problems(cli, file, &found, &measured));
+    const size_t problems = json_array_size(found);
     json_object_set_new(document, "file", report_text(path));
     json_object_set_new(document, "measured", json_integer((json_int_t)measured));
-    json_object_set(document, "problems", f.rows);
+    json_object_set(document, "problems", found);
     const char *driver = text_at(file, "device.driverName");
     snprintf(below, sizeof below, "%s%zu cases of %.200s%s%.200s%s%.200s, %.40s: %s\n", problems ? "\n" : "", measured,
              text_at(file, "device.name"), *driver ? ", " : "", driver, *driver ? " " : "",
@@ -124,7 +147,7 @@ adatom_status bench_verify(struct cli *cli, const char *path, const output_optio
     TRY(report_write(cli, output, &report));
     if (problems) status = cli_fail(cli, ADATOM_CHECK_FAILED, "%s: %zu problems", path, problems);
 done:
-    json_decref(f.rows);
+    json_decref(found);
     json_decref(file);
     json_decref(document);
     return status;

@@ -1,4 +1,5 @@
-/* What a device can do, in one line and as JSON: shown wherever a benchmark's numbers are, since they follow from it. */
+/* What a device can do, in one line and as JSON: shown wherever a benchmark's numbers are, since they follow from it.
+ */
 #ifndef CLI_CAPABILITIES_H
 #define CLI_CAPABILITIES_H
 

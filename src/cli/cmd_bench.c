@@ -1,6 +1,7 @@
 #include "bench_plot.h"
 #include "capabilities.h"
 #include "out_of_memory.h"
+#include "page_gallery.h"
 #include "terminal.h"
 
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 typedef struct bench_options {
     adatom_suite suite;
-    const char *compare, *plot, *verify;
+    const char *compare, *plot, *verify, *html, *against;
     arg_texts filters, merge;
     int tasks;
     float seconds;
@@ -59,6 +60,17 @@ static const arg_option table[] = {
      AT(merge),
      .value = "FILE...",
      .help = "measure nothing: show several results (-o json), of other devices too, as one table"},
+    {.name = "html",
+     .type = ARG_TEXT,
+     AT(html),
+     .value = "FILE.html",
+     .help =
+         "with --merge: write the results, which must be whole, as a page: bars and tables of devices side by side"},
+    {.name = "against",
+     .type = ARG_TEXT,
+     AT(against),
+     .value = "DEVICE",
+     .help = "with --html: which device ratios are to: a part of its name, or its file (default the first file)"},
     {.name = "verify-file",
      .type = ARG_TEXT,
      AT(verify),
@@ -74,7 +86,7 @@ static const arg_option table[] = {
     {.name = "plain",
      .type = ARG_FLAG,
      AT(plain),
-     .help = "print a line 'name = value unit' for each case instead of the table"},
+     .help = "print a line 'name = value unit' for each case and headline number instead of the table"},
 };
 #undef AT
 
@@ -134,14 +146,27 @@ static bool on_progress(void *user, const adatom_progress *now) {
     return cli_progress(((struct bench *)user)->cli, now);
 }
 
+/* What one tells others, in the same form as the cases. */
+static void plain_headline(FILE *out, json_t *document) {
+    static const struct {
+        const char *member, *name, *unit;
+    } lines[] = {{"headline.adapted_episodes_per_s.value", "headline/adapted-episodes", "episodes/s"},
+                 {"headline.convolution_fp32_tflops.value", "headline/convolution-fp32", "TFLOP/s"},
+                 {"headline.convolution_fp16_tflops.value", "headline/convolution-fp16", "TFLOP/s"}};
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        json_t *value = report_get(document, lines[i].member);
+        if (value) fprintf(out, "%s = %.6g %s\n", lines[i].name, json_number_value(value), lines[i].unit);
+    }
+}
+
 /* The rows as lines of --plain; free(). NULL: no memory. */
-static char *plain_text(json_t *rows) {
+static char *plain_text(json_t *document) {
     char *text = NULL;
     size_t size = 0, i;
     json_t *row;
     FILE *out = memory_stream(&text, &size);
     if (!out) return NULL;
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(json_object_get(document, "results"), i, row) {
         json_t *value = json_object_get(row, "value");
         fprintf(out, "%s = ", json_string_value(json_object_get(row, "name")));
         if (value)
@@ -150,6 +175,7 @@ static char *plain_text(json_t *rows) {
             fprintf(out, "%s: %s\n", json_string_value(json_object_get(row, "status")),
                     json_string_value(json_object_get(row, "reason")));
     }
+    plain_headline(out, document);
     fclose(out);
     return text;
 }
@@ -249,7 +275,12 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
         TRY(bench_verify(cli, values.verify, &output));
         goto done;
     }
+    if (values.html && !values.merge.count)
+        TRY(cli_fail(cli, ADATOM_USAGE, "--html shows result files side by side: name them with --merge"));
+    if (values.against && !values.html)
+        TRY(cli_fail(cli, ADATOM_USAGE, "--against chooses whom ratios of --html are to, which is not given"));
     if (values.merge.count) {
+        if (values.html) TRY(page_gallery(cli, values.html, &values.merge, values.against, &(page_call){argc, argv}));
         if (values.plot) TRY(bench_plot_files(cli, values.plot, &values.merge));
         TRY(bench_merge(cli, &values.merge, &output));
         goto done;
@@ -295,7 +326,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
         report.column_count = COUNT(compare_columns);
     }
     if (values.plain && strcmp(output.format, "table") == 0) {
-        if (!(plain = plain_text(bench.rows))) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
+        if (!(plain = plain_text(document))) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
         report = (struct report){.document = document, .rows = "", .above = plain};
     }
     TRY(report_write_part(cli, &output, &report, measured));

@@ -56,8 +56,7 @@ void html_table(FILE *out, const char *class, const char *caption) {
             caption, *class ? " class=\"" : "", class, *class ? "\"" : "", caption);
 }
 
-void html_head(FILE *out, const char *caption, const char *const *columns, unsigned texts) {
-    html_table(out, "", caption);
+void html_columns(FILE *out, const char *const *columns, unsigned texts) {
     fputs("<thead><tr>", out);
     for (size_t c = 0; columns[c]; c++)
         if (!*columns[c])
@@ -67,9 +66,13 @@ void html_head(FILE *out, const char *caption, const char *const *columns, unsig
     fputs("</tr></thead>\n<tbody>\n", out);
 }
 
-void html_data(FILE *out, const char *type, const uint8_t *bytes, size_t size) {
+void html_head(FILE *out, const char *caption, const char *const *columns, unsigned texts) {
+    html_table(out, "", caption);
+    html_columns(out, columns, texts);
+}
+
+void html_base64(FILE *out, const uint8_t *bytes, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    fprintf(out, "data:%s;base64,", type);
     for (size_t i = 0; i < size; i += 3) { /* three bytes are four digits [RFC 4648, 4] */
         const size_t left = size - i;
         const uint32_t three =
@@ -79,6 +82,11 @@ void html_data(FILE *out, const char *type, const uint8_t *bytes, size_t size) {
         fputc(left > 1 ? digits[three >> 6 & 63] : '=', out);
         fputc(left > 2 ? digits[three & 63] : '=', out);
     }
+}
+
+void html_data(FILE *out, const char *type, const uint8_t *bytes, size_t size) {
+    fprintf(out, "data:%s;base64,", type);
+    html_base64(out, bytes, size);
 }
 
 void shell_word(FILE *out, const char *word) {

@@ -18,10 +18,14 @@ void html_number_cell(FILE *out, const char *format, ...) ADATOM_PRINTF(2, 3);
 /* The beginning of a table that scrolls by itself where the page is narrow. caption: the program's own words; class: of
  * the style sheet, or "". */
 void html_table(FILE *out, const char *class, const char *caption);
+/* The headings of a table, and the beginning of its body: as html_head() has them. */
+void html_columns(FILE *out, const char *const *columns, unsigned texts);
 /* The same with a heading: one word or two of the program's own for each column, "" for bars, which narrow pages don't
  * show; NULL ends them. The first column holds
  * names; texts: bits of others that do, too. */
 void html_head(FILE *out, const char *caption, const char *const *columns, unsigned texts);
+/* The bytes as digits of base 64. */
+void html_base64(FILE *out, const uint8_t *bytes, size_t size);
 /* The bytes as the value of an attribute: data:image/png;base64,... */
 void html_data(FILE *out, const char *type, const uint8_t *bytes, size_t size);
 /* A word for a POSIX shell, quoted where it needs to be, so that it is one word and nothing in it is done. */

@@ -232,7 +232,7 @@ static const char *text_of(const arg_spec *spec, const char *name) {
 }
 
 /* Checks before a command's work that it will be able to write what it writes at its end: --output, --output-file,
- * --plot and --report. */
+ * --plot, --report and --html. */
 static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
     /* kept: --checkpoint keeps the work in another place, so that --output's folder may appear later. */
     const bool kept = text_of(spec, "checkpoint") != NULL;
@@ -241,7 +241,8 @@ static adatom_status check_outputs(struct cli *cli, const arg_spec *spec) {
         for (size_t o = 0; o < spec->groups[g].count && status == ADATOM_OK; o++) {
             const arg_option *option = &spec->groups[g].options[o];
             const bool written = strcmp(option->name, "output-file") == 0 || strcmp(option->name, "plot") == 0 ||
-                                 strcmp(option->name, "report") == 0 || (strcmp(option->name, "output") == 0 && !kept);
+                                 strcmp(option->name, "report") == 0 || strcmp(option->name, "html") == 0 ||
+                                 (strcmp(option->name, "output") == 0 && !kept);
             if (option->type != ARG_TEXT || !written) continue;
             const char *path = *(const char **)((char *)spec->groups[g].values + option->offset);
             if (path)

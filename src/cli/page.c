@@ -2,6 +2,7 @@
 #include "html.h"
 #include "out_of_memory.h"
 #include "report.h"
+#include "sha256.h"
 #include "svg.h"
 
 #include <stdarg.h>
@@ -22,16 +23,27 @@ static void dark_lines(FILE *out) {
     fputs("}\n", out);
 }
 
-adatom_status page_begin(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
-                         const char *on) {
-    *p = (page){.cli = cli, .path = path, .document = document};
+/* What says again that nothing is fetched and nothing runs, whatever a name may hold, but the page's own script. */
+static void policy(FILE *out, const char *script) {
+    fputs("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+          "style-src 'unsafe-inline'",
+          out);
+    if (script) {
+        uint8_t hash[SHA256_BYTES];
+        sha256(script, strlen(script), hash);
+        fputs("; script-src 'sha256-", out);
+        html_base64(out, hash, sizeof hash);
+        fputc('\'', out);
+    }
+    fputs("\">\n", out);
+}
+
+static adatom_status begin(page *p, const char *title, const char *on) {
     FILE *out = p->out = memory_stream(&p->text, &p->size);
-    if (!out) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
-    /* The policy says again that nothing is fetched and nothing runs, whatever a name may hold. */
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-          "style-src 'unsafe-inline'\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    if (!out) return cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path);
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n", out);
+    policy(out, p->script);
+    fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
           out);
     fprintf(out, "%s", title);
@@ -40,11 +52,23 @@ adatom_status page_begin(page *p, struct cli *cli, const char *path, json_t *doc
     fprintf(out, "</title>\n<style>\n%s", page_style);
     dark_lines(out);
     fprintf(out, "</style>\n</head>\n<body>\n<header>\n<p class=\"kind\">adatom %s</p>\n<h1>%s",
-            text_at(document, "command"), title);
+            text_at(p->document, "command"), title);
     if (on) fputs(" <span>", out);
     if (on) html_name(out, on);
     fprintf(out, "%s</h1>\n", on ? "</span>" : "");
     return ADATOM_OK;
+}
+
+adatom_status page_begin(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
+                         const char *on) {
+    *p = (page){.cli = cli, .path = path, .document = document};
+    return begin(p, title, on);
+}
+
+adatom_status page_begin_scripted(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
+                                  const char *script) {
+    *p = (page){.cli = cli, .path = path, .document = document, .script = script};
+    return begin(p, title, NULL);
 }
 
 static void fact(FILE *out, const char *what, const char *text, const char *more) {
@@ -117,7 +141,7 @@ static void part(page *p, const char *title, const char *name) {
     fputs("</div>\n", p->out);
 }
 
-static void command(page *p, const page_call *call) {
+void page_command(page *p, const page_call *call, const char *remark) {
     page_section(p, "To repeat it");
     fputs("<pre><code>adatom ", p->out);
     char *words = NULL;
@@ -133,17 +157,12 @@ static void command(page *p, const page_call *call) {
     html_text(p->out, words);
     free(words);
     fputs("</code></pre>\n", p->out);
-    page_note(p, "The same seed, device and driver give the same numbers. Names of files are those of the folder that "
-                 "the command ran in.");
+    page_note(p, "%s Names of files are those of the folder that the command ran in.", remark);
     page_section_end(p);
 }
 
 adatom_status page_end(page *p, const page_call *call, adatom_status status) {
-    if (!p->out) {
-        free(p->text);
-        return status;
-    }
-    if (status == ADATOM_OK) {
+    if (p->out && status == ADATOM_OK) {
         page_section(p, "What it was found with");
         fputs("<div class=\"columns\">\n", p->out);
         part(p, "Data", "dataset");
@@ -152,12 +171,24 @@ adatom_status page_end(page *p, const page_call *call, adatom_status status) {
         part(p, "Host", "host");
         fputs("</div>\n", p->out);
         page_section_end(p);
-        command(p, call);
+        page_command(p, call, "The same seed, device and driver give the same numbers.");
+    }
+    return page_close(p, status);
+}
+
+adatom_status page_close(page *p, adatom_status status) {
+    if (!p->out) {
+        free(p->text);
+        return status;
+    }
+    if (status == ADATOM_OK) {
         fputs("</main>\n<footer>adatom ", p->out);
         html_text(p->out, text_at(p->document, "tool_version"));
         fputs(", build ", p->out);
         html_text(p->out, text_at(p->document, "build_commit"));
-        fputs("</footer>\n</body>\n</html>\n", p->out);
+        fputs("</footer>\n", p->out);
+        if (p->script) fprintf(p->out, "<script>%s</script>\n", p->script);
+        fputs("</body>\n</html>\n", p->out);
     }
     bool whole = !ferror(p->out);
     whole &= fclose(p->out) == 0;

@@ -25,7 +25,8 @@ typedef struct page_call {
 typedef struct page {
     struct cli *cli;
     const char *path;
-    json_t *document; /* the command's result, as in JSON; the caller's */
+    json_t *document;   /* the command's result, as in JSON; the caller's */
+    const char *script; /* NULL: nothing runs in it */
     FILE *out;
     char *text;
     size_t size;
@@ -36,6 +37,10 @@ typedef struct page {
 /* Begins the page with its title, which is `title` and what the command worked on (a name from outside, or NULL). */
 adatom_status page_begin(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
                          const char *on);
+/* The same of a page with a script of the program's own, which stands at its end: the page allows that one by its hash,
+ * and no other. The page must be whole without it. */
+adatom_status page_begin_scripted(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
+                                  const char *script);
 /* The result in one sentence, below the title, and what it was found with; after page_begin. */
 void page_lead(page *p, const char *format, ...) ADATOM_PRINTF(2, 3);
 /* A section's beginning, and its end. Titles are the program's own words. */
@@ -43,6 +48,10 @@ void page_section(page *p, const char *title);
 void page_section_end(page *p);
 /* A paragraph of explanation; names in it are escaped. */
 void page_note(page *p, const char *format, ...) ADATOM_PRINTF(2, 3);
+/* The command as a section, with a remark of the program's own words. */
+void page_command(page *p, const page_call *call, const char *remark);
+/* Writes the page if `status` is OK, and clears it in any case; returns as page_end(), which does more. */
+adatom_status page_close(page *p, adatom_status status);
 /* The command to repeat it, device and data; writes the page if `status` is OK, and clears it in any case. Returns
  * status, or what went wrong in writing. Where the run itself ended early, its sentence is the one that counts: a page
  * that cannot be written is a warning then, and OK is returned. */
@@ -95,6 +104,17 @@ adatom_status page_wrong(page *p, const adatom_dataset *dataset, const answers *
 /* What an adapter moved, and its atoms before and after. */
 adatom_status page_moved(page *p, const adatom_adapter *adapter, const adatom_model *model);
 
-/* The style sheet. */
+/* ---- page_sort.c: tables that are sorted by a click on a heading ---- */
+
+/* The script; for tables of class "sort". */
+extern const char *const page_sort_script;
+/* The beginning of such a table, as html_head() of html.h. */
+void page_sort_head(page *p, const char *caption, const char *const *columns, unsigned texts);
+/* A cell with a number, which it is sorted by, and its text, of digits and the program's own words; what is no number
+ * (NaN) becomes "-", and is sorted last. */
+void page_sort_number(page *p, double value, const char *text);
+
+/* ---- the style sheet ---- */
+
 extern const char *const page_style;
 #endif

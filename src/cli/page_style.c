@@ -52,6 +52,15 @@ const char *const page_style =
     ".plots{display:flex;flex-wrap:wrap;gap:1rem 2rem}.plots>*{flex:0 1 auto;min-width:0;max-width:100%}\n"
     ".wide{overflow-x:auto}.wide svg{max-width:none}\n"
     "figure{margin:0}figcaption{max-width:24rem}\n"
+    ".bars{list-style:none;margin:0 0 1rem;padding:0;max-width:46rem}\n"
+    ".bars li{margin:0 0 .7rem;break-inside:avoid;font-size:.92rem;line-height:1.4}\n"
+    ".bars .who,.bars .what{display:block}.bars small{color:var(--soft);font-size:.8rem}\n"
+    ".bars svg.bar{margin:.15rem 0}.bars .ref "
+    ".who>bdi{font-weight:650}.date{white-space:nowrap}.other{fill:var(--orange)}\n"
+    ".sort th button{all:unset;cursor:pointer}.sort th button:focus-visible{outline:2px solid var(--blue)}\n"
+    ".sort th button:hover{color:var(--blue)}th[aria-sort=ascending] button::after{content:' \\2191'}"
+    "th[aria-sort=descending] button::after{content:' \\2193'}\n"
+    ".sort tr.strong th{font-weight:650}.sort th[scope=row]{min-width:9rem}.lead code{white-space:nowrap}\n"
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:0 2.5rem}\n"
     ".columns>div{min-width:0}.columns table{width:100%}\n"
     ".matrix td,.matrix th{padding:.25rem .3rem;border:1px solid var(--rule);text-align:center;font-size:.78rem;"
@@ -83,4 +92,4 @@ const char *const page_style =
     "8rem}}\n"
     "@media print{body{max-width:none;padding:0}section{break-inside:auto}h2,h3{break-after:avoid}"
     "tr,figure,img{break-inside:avoid}.scroll,.wide{overflow:visible}html{font-size:12px}"
-    ".matrix td,.good,.bad,.mark{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
+    ".matrix td,.good,.bad,.other,.ground,.mark{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";

@@ -267,7 +267,7 @@ static void write_cell(FILE *out, const char *text, int columns, bool right, boo
 }
 
 static void write_table(FILE *out, const struct report *r) {
-    enum { MAX_COLUMNS = 16, CELL = 300 };
+    enum { MAX_COLUMNS = ARGS_LIST_MAX + 2, CELL = 300 }; /* of merged files there are that many */
     char cell[CELL];
     int widths[MAX_COLUMNS] = {0};
     size_t shown[MAX_COLUMNS], count = 0, i;
