@@ -49,8 +49,8 @@ typedef struct adatom_device_info {
     int timer_bits;                    /* valid bits of timestamps; 0: it has none */
     double timer_ns;                   /* nanoseconds between two values of a timestamp; 0: it has none */
     /* Shapes (rows x columns x depth) and types of the products that matrix units do, those of the same types together,
-     * e.g. "16x16x16 16x8x16 f16→f32, 16x16x32 s8→s32"; types are f, bf, s (signed) or u (unsigned) with their bits.
-     * ", ..." ends a list that is longer. */
+     * e.g. "16x16x16 16x8x16 f16→f32, 16x16x32 s8→s32"; types are f, bf, s (signed) or u (unsigned) with their
+     * bits. ", ..." ends a list that is longer. */
     char matrix_units[256];
 } adatom_device_info;
 

@@ -18,8 +18,8 @@ bool bench_is_ok(json_t *row);
  * error where they were ok; *compared: rows that both documents have. Returns false without memory. */
 bool bench_compare(json_t *document, json_t *old, int *regressions, int *compared);
 /* Adds "headline" to the document, and writes it as lines: adapted episodes/s, and TFLOP/s of convolution with operands
- * in float32 and in half precision, each the best of the cases whose results were checked; what was not measured is left
- * out. Returns false without memory. */
+ * in float32 and in half precision, each the best of the cases whose results were checked; what was not measured is
+ * left out. Returns false without memory. */
 bool bench_headline(json_t *document, char *out, size_t capacity);
 /* Whether a result file is whole, and its numbers those of its samples; CHECK_FAILED if not. */
 adatom_status bench_verify(struct cli *cli, const char *path, const output_options *output);

@@ -1,5 +1,5 @@
 #include "bench_plot.h"
-#include "capabilities.h"
+#include "device_line.h"
 #include "out_of_memory.h"
 #include "page_gallery.h"
 #include "terminal.h"
@@ -221,13 +221,13 @@ static void tell_differences(struct cli *cli, const char *path, json_t *old, con
                  adatom_precision_name(info->precision));
 }
 
-static json_t *make_document(struct cli *cli, const bench_options *values, const device_options *device,
-                             const adatom_device_info *info, json_t *rows) {
+static json_t *make_document(const bench_options *values, const device_options *device, const adatom_device_info *info,
+                             json_t *able, json_t *rows) {
     json_t *document = report_document("bench"), *filters = json_array(), *described = report_device(info);
     if (!document || !filters || !described) return NULL;
     for (int f = 0; f < values->filters.count; f++)
         json_array_append_new(filters, json_string(values->filters.items[f]));
-    json_object_set_new(described, "capabilities", capabilities_object(cli, info));
+    json_object_set(described, "capabilities", able);
     json_object_set_new(document, "device", described);
     report_precision(document, info);
     json_object_set_new(document, "config",
@@ -265,7 +265,7 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
     bool run = false;
     int count = 0, errors = 0, regressions = 0, compared = 0;
     adatom_device *device = NULL;
-    json_t *document = NULL, *old = NULL;
+    json_t *document = NULL, *old = NULL, *able = NULL;
     char headline[512], head[4 * CAPABILITIES + 1024], *plain = NULL, **arguments = spread_merge(argc, argv, &count);
     struct bench bench = {.cli = cli, .rows = json_array()};
     adatom_status measured, status = arguments ? cli_parse(cli, &spec, &common, count, arguments, &run)
@@ -300,14 +300,15 @@ adatom_status cmd_bench(struct cli *cli, int argc, char **argv) {
                                   .report = on_result,
                                   .progress = on_progress,
                                   .user = &bench};
+    adatom_device_info info = ADATOM_INIT(adatom_device_info);
+    adatom_device_describe(device, &info);
+    able = capabilities_object(cli, &info); /* before the run, whose message it would replace */
     progress_start(&cli->progress, "bench", 0);
     measured = adatom_bench_device(device, &params, &errors);
     progress_clear(&cli->progress);
     if (json_array_size(bench.rows) == 0) TRY(measured);
 
-    adatom_device_info info = ADATOM_INIT(adatom_device_info);
-    adatom_device_describe(device, &info);
-    document = make_document(cli, &values, &device_values, &info, bench.rows);
+    document = make_document(&values, &device_values, &info, able, bench.rows);
     if (!document || bench.out_of_memory) TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
     if (!bench_headline(document, headline, sizeof headline))
         TRY(cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result"));
@@ -342,6 +343,7 @@ done:
     free(arguments);
     json_decref(old);
     json_decref(document);
+    json_decref(able);
     json_decref(bench.rows);
     adatom_device_destroy(&device);
     return status;

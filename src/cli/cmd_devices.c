@@ -1,4 +1,4 @@
-#include "capabilities.h"
+#include "device_line.h"
 #include "out_of_memory.h"
 #include "report.h"
 #include "terminal.h"

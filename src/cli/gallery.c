@@ -89,7 +89,7 @@ static int find(const gallery *g, const char *against) {
 static adatom_status choose_reference(struct cli *cli, gallery *g, const char *against) {
     char names[512] = "";
     size_t used = 0;
-    g->reference = against && *against ? find(g, against) : against ? -1 : 0;
+    g->reference = against ? find(g, against) : 0;
     if (g->reference >= 0) return ADATOM_OK;
     for (int i = 0; i < g->count && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", g->results[i].name);

@@ -51,8 +51,8 @@ static adatom_status begin(page *p, const char *title, const char *on) {
     html_text(out, on);
     fprintf(out, "</title>\n<style>\n%s", page_style);
     dark_lines(out);
-    fprintf(out, "</style>\n</head>\n<body>\n<header>\n<p class=\"kind\">adatom %s</p>\n<h1>%s",
-            text_at(p->document, "command"), title);
+    fprintf(out, "</style>\n</head>\n<body%s>\n<header>\n<p class=\"kind\">adatom %s</p>\n<h1>%s",
+            p->script ? " class=\"broad\"" : "", text_at(p->document, "command"), title); /* its tables are wide */
     if (on) fputs(" <span>", out);
     if (on) html_name(out, on);
     fprintf(out, "%s</h1>\n", on ? "</span>" : "");

@@ -76,11 +76,20 @@ static int by_case(const void *a, const void *b) {
     return order ? order : longest_first(a, b);
 }
 
+/* A name beside a bar: the tables have all of it. */
+static void short_name(FILE *out, const char *name) {
+    enum { MOST = 80 };
+    char cut[MOST + 8];
+    const size_t length = report_cut(name, MOST);
+    snprintf(cut, sizeof cut, "%.*s%s", (int)length, name, name[length] ? "…" : "");
+    html_name(out, cut);
+}
+
 static void write_bar(FILE *out, const bar *b, double most) {
     fprintf(out, "<li%s><span class=\"who\">", b->reference ? " class=\"ref\"" : "");
-    html_name(out, b->result->name);
+    short_name(out, b->result->name);
     fputs(" <small>", out);
-    html_name(out, b->result->driver);
+    short_name(out, b->result->driver);
     fputs(", <span class=\"date\">", out);
     html_name(out, b->result->date);
     fprintf(out,

@@ -60,6 +60,8 @@ const char *const page_style =
     ".sort th button{all:unset;cursor:pointer}.sort th button:focus-visible{outline:2px solid var(--blue)}\n"
     ".sort th button:hover{color:var(--blue)}th[aria-sort=ascending] button::after{content:' \\2191'}"
     "th[aria-sort=descending] button::after{content:' \\2193'}\n"
+    ".broad{max-width:84rem}.sort td bdi{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:4;"
+    "overflow:hidden}\n"
     ".sort tr.strong th{font-weight:650}.sort th[scope=row]{min-width:9rem}.lead code{white-space:nowrap}\n"
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:0 2.5rem}\n"
     ".columns>div{min-width:0}.columns table{width:100%}\n"

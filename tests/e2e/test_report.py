@@ -4,26 +4,16 @@ import csv
 import html.parser
 import os
 import random
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
-import zlib
+
+from browser import CHROMIUM, complain, finish, look
 
 ADATOM, SHAPES, FIXTURE = os.environ["ADATOM"], os.environ["SHAPES"], os.environ["FIXTURE"]
 MODEL = os.path.join(FIXTURE, "model.safetensors")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NAMES = ["<script>alert(1)</script>", "\"quotes\" & 'more' &amp;", "قطة صغيرة", "小猫与花", "long" * 60, "turned \u202e back"]
 VOID = {"meta", "img", "br", "link", "hr", "input", "line", "circle", "rect", "path"}
-failures = 0
-
-
-def complain(text):
-    global failures
-    failures += 1
-    print("FAILED:", text)
-
 
 def run(*arguments):
     result = subprocess.run([ADATOM, *arguments, "--device", "cpu", "--quiet"], capture_output=True, text=True)
@@ -80,74 +70,6 @@ def has(page, *texts):
     for text in texts:
         if text not in page.all:
             complain(f"{page.name} does not tell {text!r}")
-
-
-# ---- a browser ----
-
-def browse(url, width, height, *options):
-    """Chromium's standard output; complains of messages on the console."""
-    with tempfile.TemporaryDirectory() as profile:
-        result = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
-             f"--user-data-dir={profile}", f"--window-size={width},{height}", *options, "file://" + os.path.abspath(url)],
-            capture_output=True, text=True, timeout=120)
-    for line in result.stderr.splitlines():
-        if "CONSOLE" in line:
-            complain(f"{url}: {line[:300]}")
-    return result.stdout
-
-
-def rows_of(picture):
-    """The lines of a PNG picture as they are stored, and its width. Lines that are like the ones above are mostly zeros."""
-    with open(picture, "rb") as file:
-        data = file.read()
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    packed, at = b"", 8
-    while at < len(data):
-        size = int.from_bytes(data[at:at + 4], "big")
-        if data[at + 4:at + 8] == b"IDAT":
-            packed += data[at + 8:at + 8 + size]
-        at += 12 + size
-    raw = zlib.decompress(packed)
-    stride = len(raw) // height
-    return [raw[k * stride:(k + 1) * stride] for k in range(height)], width
-
-
-def shoot(url, width, height, dark):
-    """A screenshot's first pixel; complains of an empty one."""
-    browse(url, width, height, f"--blink-settings=preferredColorScheme={0 if dark else 1}", "--screenshot=shot.png")
-    rows, across = rows_of("shot.png")
-    if across != width:
-        complain(f"{url}: the screenshot is {across} pixels wide, not {width}")
-    if len(set(rows)) < height // 8:
-        complain(f"{url}: {len(set(rows))} different lines of {height} at {width} pixels")
-    return tuple(rows[0][1:4])
-
-
-def look(name):
-    """The page at 1400 and 400 pixels, in both schemes. A window may not be as narrow as that, so the page is put into a
-    frame, and a copy that may run a script tells the frame's page how wide it is."""
-    if shoot(name, 1400, 1200, False) != (255, 255, 255):
-        complain(f"{name}: not on white")
-    if sum(shoot(name, 1400, 1200, True)) > 150:
-        complain(f"{name}: not dark")
-    frame = '<!DOCTYPE html><html><body style="margin:0"><iframe src="%s" width="%d" height="2000" style="border:0"></iframe>'
-    with open("narrow.html", "w", encoding="utf-8") as file:
-        file.write(frame % (name, 400))
-    shoot("narrow.html", 800, 1200, False)
-    with open(name, encoding="utf-8") as file:
-        page = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", file.read())
-    tell = ("<script>addEventListener('load',()=>parent.postMessage(innerWidth+'/'+"
-            "document.documentElement.scrollWidth,'*'))</script>")
-    with open("told.html", "w", encoding="utf-8") as file:
-        file.write(page.replace("</body>", tell + "</body>"))
-    for width in (400, 1100):
-        with open("frame.html", "w", encoding="utf-8") as file:
-            file.write("<!DOCTYPE html><script>addEventListener('message',e=>document.title='told '+e.data)</script>")
-            file.write(frame % ("told.html", width))
-        found = re.search("told ([0-9]+)/([0-9]+)", browse("frame.html", 1400, 1200, "--virtual-time-budget=5000", "--dump-dom"))
-        if not found or found[1] != str(width) or int(found[2]) > width:
-            complain(f"{name}: as wide as {found and found[0]} in a frame of {width} pixels")
 
 
 # ---- the pages ----
@@ -213,4 +135,4 @@ with tempfile.TemporaryDirectory() as folder:
     many_classes()
     episodes()
     os.chdir("/")
-sys.exit(1 if failures else 0)
+finish()

@@ -87,7 +87,7 @@ static void list_nv(const vk_instance *instance, VkPhysicalDevice handle, shape_
                   (const int[]){(int)found[i].AType, (int)found[i].BType, (int)found[i].DType});
 }
 
-/* "16x16x16 16x8x16 f16→f32, 16x16x32 s8→s32": the shapes of the same types together; ", ..." for what does not fit. */
+/* "16x16x16 16x8x16 f16→f32, 16x16x32 s8→s32": shapes of the same types together; ", ..." for what does not fit. */
 static void write_shapes(const shape_list *list, char *out, size_t size) {
     size_t used = 0;
     for (uint32_t i = 0; i < list->count; i++) {

@@ -1,4 +1,4 @@
-#include "capabilities.h"
+#include "device_line.h"
 #include "report.h"
 #include <adatom/bench.h>
 

@@ -1,7 +1,7 @@
 /* What a device can do, in one line and as JSON: shown wherever a benchmark's numbers are, since they follow from it.
  */
-#ifndef CLI_CAPABILITIES_H
-#define CLI_CAPABILITIES_H
+#ifndef CLI_DEVICE_LINE_H
+#define CLI_DEVICE_LINE_H
 
 #include "cli.h"
 #include <jansson.h>
