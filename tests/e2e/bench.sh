@@ -14,12 +14,20 @@ same "$(get a.json precision)" fp32 "precision"
 same "$(get a.json headline.convolution_fp32_tflops.case)" "$case" "the fastest convolution"
 awk -v t="$(get a.json headline.convolution_fp32_tflops.value)" -v g="$(get a.json results.8.gflops)" 'BEGIN {exit !(t > 0 && t * 1000 - g < 1e-6 * g && g - t * 1000 < 1e-6 * g)}' ||
     complain "the headline is not the case's number"
+# At the head of the table, what the device can do.
+$bench --filter $case >out 2>err || complain "bench: $(tail -n 1 err)"
+same "$(head -n 1 out)" "$(get a.json device.name): $(get a.json device.capabilities.line)" "the first line"
+get a.json device.capabilities.line | grep -q '; 1 thread; ' || complain "the line is of another number of threads"
 # A case that does not run has a reason and no number.
 same "$(get a.json results.1.name)/$(get a.json results.1.status)" peak/fp16/unsupported "half precision"
 get a.json results.1.value >/dev/null && complain "a number for what is unsupported"
 get a.json results.1.reason | grep -q float32 || complain "no reason for what is unsupported"
 expect 0 "^$case = [0-9.]+ (GFLOP/s|us)\$" $bench --filter $case --plain
 expect 0 '^peak/fp16 = unsupported: ' $bench --filter $case --plain
+expect 0 '^headline/convolution-fp32 = [0-9.e-]+ TFLOP/s$' $bench --filter $case --plain
+# A device asked for half precision may compute a case in float32 all the same, and its figure is that of float32.
+expect 0 '^[0-9.]+ TFLOP/s of convolution in float32 ' $bench --filter $case --precision fp16
+grep -q 'half precision (' out && complain "a figure of half precision without such operands"
 expect 0 '^name,value,unit' $bench --filter $case -o csv
 expect 2 'neither a case' $bench --filter conv/sideways
 expect 2 'did you mean|suite' $bench --suite medium
@@ -115,6 +123,9 @@ broken() {
 }
 broken 'changed sources' 's/0123456789ab/0123456789ab-dirty/'
 broken 'test_time is missing' 's/"test_time"/"time"/'
+broken 'peak/launch.*value is .*follows' '/peak\/launch/,/"value"/ s/"value": /&1/'
+broken 'peak/read.*gbytes_per_s is .*follows' '/peak\/read/,/gbytes/ s/"gbytes_per_s": /&1/'
+broken "its unit is 'smiles', which no case has" 's,"unit": "GB/s","unit": "smiles",'
 broken 'value is .*follows from the samples' 's/"value": 1/"value": 2/; s/"value": [3-9]/"value": 2/'
 broken 'median_ns is .*follows' 's/"median_ns": \([0-9]\)/"median_ns": 1\1/'
 broken 'samples are positive' 's/"samples_ns": \[[0-9]/"samples_ns": [-1/'
