@@ -21,13 +21,24 @@ def finish():
     sys.exit(1 if failures else 0)
 
 
+def start(url, *options):
+    """Chromium with a page, until it ends. Once in a while it does not, on a machine with much else to do: then once more."""
+    for last in (False, True):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+            try:
+                return subprocess.run(
+                    [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+                     f"--user-data-dir={profile}", *options, "file://" + os.path.abspath(url)],
+                    capture_output=True, text=True, timeout=120)
+            except subprocess.TimeoutExpired:
+                print(f"{url}: Chromium did not end within two minutes")
+                if last:
+                    raise
+
+
 def browse(url, width, height, *options):
     """Chromium's standard output; complains of messages on the console."""
-    with tempfile.TemporaryDirectory() as profile:
-        result = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
-             f"--user-data-dir={profile}", f"--window-size={width},{height}", *options, "file://" + os.path.abspath(url)],
-            capture_output=True, text=True, timeout=120)
+    result = start(url, f"--window-size={width},{height}", *options)
     for line in result.stderr.splitlines():
         if "CONSOLE" in line:
             complain(f"{url}: {line[:300]}")

@@ -1,6 +1,6 @@
 """The page of benchmark results (bench --merge --html): its numbers are those of the files, its tables are sorted by their
 headings, its own script runs and no other does, and names are texts, whatever they hold. Real runs of this machine and
-those of bench/results, and copies of them of devices with other names, each whole."""
+those of bench/results, and copies of them of devices with other names, each whole. KEEP: a folder where the pages stay."""
 import base64
 import copy
 import hashlib
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from browser import CHROMIUM, browse, complain, finish, free, look
+from browser import CHROMIUM, browse, complain, finish, free, look, start
 
 ADATOM, SOURCE = os.environ["ADATOM"], os.environ["SOURCE"]
 CASES = ["conv/forward/composed/8x8x3/9/b2", "conv/forward/composed/8x4x3/9/b2", "head/softmax-ce/8x4/b4",
@@ -157,9 +157,7 @@ def check_script(page):
     changed = page.source.replace("'use strict';", "'use strict' ;")
     with open("changed.html", "w", encoding="utf-8") as file:
         file.write(changed)
-    with tempfile.TemporaryDirectory() as profile:
-        refused = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
-                                  "--dump-dom", "file://" + os.path.abspath("changed.html")], capture_output=True, text=True)
+    refused = start("changed.html", "--dump-dom")
     if changed == page.source or "<button" in refused.stdout or "<table" not in refused.stdout:
         complain("a changed script runs")
 

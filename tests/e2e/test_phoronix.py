@@ -94,10 +94,12 @@ def check_install():
     os.chmod("tools/cmake", 0o755)
     os.symlink(PROFILE, "linked")
     built = install({"ADATOM": "", "PATH": os.path.abspath("tools") + ":" + os.environ["PATH"]}, "built", os.path.abspath("linked/install.sh"))
-    with open("built/asked", encoding="utf-8") as file:
-        asked = file.read().splitlines()
+    asked = []
+    if os.path.exists("built/asked"):
+        with open("built/asked", encoding="utf-8") as file:
+            asked = file.read().splitlines()
     tree = asked[0].split()[1] if asked else ""
-    if built.returncode != 0 or len(asked) != 2 or not os.path.samefile(tree, SOURCE) or "--target adatom" not in asked[1]:
+    if built.returncode != 0 or len(asked) != 2 or not os.path.isdir(tree) or not os.path.samefile(tree, SOURCE) or "--target adatom" not in asked[1]:
         complain(f"building from the tree: {asked} {built.stderr}")
     shutil.copy(os.path.join(PROFILE, "install.sh"), "lonely.sh")
     lonely = install({"ADATOM": ""}, "a/b/c/lonely", os.path.abspath("lonely.sh"))
