@@ -79,7 +79,7 @@ adatom_status bench_load(struct cli *cli, const char *path, json_t **out) {
     adatom_status status = ADATOM_OK;
     size_t i;
     if (!command || strcmp(command, "bench") != 0 || !json_is_array(rows))
-        TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench -o json'", path));
+        TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: this is no result of 'adatom bench --format json'", path));
     json_array_foreach(rows, i, row) {
         if (!json_is_string(json_object_get(row, "name")))
             TRY(cli_fail(cli, ADATOM_BAD_DATA, "%s: results[%zu] is not an object with a name, as each case has", path,

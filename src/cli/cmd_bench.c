@@ -53,13 +53,13 @@ static const arg_option table[] = {
      .type = ARG_TEXT,
      AT(compare),
      .value = "OLD.json",
-     .help =
-         "compare with an older result (-o json); exit code 5 if a case became slower beyond the noise, or fails now"},
+     .help = "compare with an older result (--format json); exit code 5 if a case became slower beyond the noise, or "
+             "fails now"},
     {.name = "merge",
      .type = ARG_TEXTS,
      AT(merge),
      .value = "FILE...",
-     .help = "measure nothing: show several results (-o json), of other devices too, as one table"},
+     .help = "measure nothing: show several results (--format json), of other devices too, as one table"},
     {.name = "html",
      .type = ARG_TEXT,
      AT(html),
@@ -75,9 +75,9 @@ static const arg_option table[] = {
      .type = ARG_TEXT,
      AT(verify),
      .value = "RESULT.json",
-     .help =
-         "measure nothing: say whether a result (-o json) is whole, and its numbers those of its samples; exit code "
-         "5 if not"},
+     .help = "measure nothing: say whether a result (--format json) is whole, and its numbers those of its samples; "
+             "exit code "
+             "5 if not"},
     {.name = "plot",
      .type = ARG_TEXT,
      AT(plot),

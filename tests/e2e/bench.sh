@@ -2,7 +2,7 @@
 . "$LIB"
 bench="$ADATOM bench --device cpu --threads 1 --no-cache"
 case=conv/forward/composed/8x8x3/9/b2
-$bench --filter $case --filter adapt/head/conv4/16/2w1s1q/3 -o json --output-file a.json || complain "bench -o json"
+$bench --filter $case --filter adapt/head/conv4/16/2w1s1q/3 --format json --output a.json || complain "bench --format json"
 same "$(get a.json results.#)" 10 "peaks and two cases"
 same "$(get a.json results.8.name)/$(get a.json results.8.status)" $case/ok "the case asked for"
 same "$(get a.json results.9.unit)" episodes/s "unit of adaptation"
@@ -28,7 +28,7 @@ expect 0 '^headline/convolution-fp32 = [0-9.e-]+ TFLOP/s$' $bench --filter $case
 # A device asked for half precision may compute a case in float32 all the same, and its figure is that of float32.
 expect 0 '^[0-9.]+ TFLOP/s of convolution in float32 ' $bench --filter $case --precision fp16
 grep -q 'half precision (' out && complain "a figure of half precision without such operands"
-expect 0 '^name,value,unit' $bench --filter $case -o csv
+expect 0 '^name,value,unit' $bench --filter $case --format csv
 expect 2 'neither a case' $bench --filter conv/sideways
 expect 2 'did you mean|suite' $bench --suite medium
 
@@ -66,14 +66,14 @@ expect 4 'nothing.json' $bench --filter $case --compare nothing.json
 
 # Several results as one table.
 expect 0 "^$case +(GFLOP/s|us) +[0-9.]+ +[0-9.]+\$" "$ADATOM" bench --merge a.json slow.json
-"$ADATOM" bench --merge a.json slow.json -o json >merged.json || complain "--merge -o json"
+"$ADATOM" bench --merge a.json slow.json --format json >merged.json || complain "--merge --format json"
 same "$(get merged.json devices.#)/$(get merged.json results.#)" 2/10 "merged devices and cases"
 same "$(get merged.json devices.1.file)" slow.json "a merged file"
 expect 4 'other.json' "$ADATOM" bench --merge a.json other.json
 
 # Curves: three cases that differ in one number; two do not make one.
 three="--filter adapt/head/conv4/16/2w1s1q/3t1 --filter adapt/head/conv4/16/2w1s1q/3t2 --filter adapt/head/conv4/16/2w1s1q/3t4"
-$bench $three -o json --output-file three.json --plot three.svg || complain "bench --plot"
+$bench $three --format json --output three.json --plot three.svg || complain "bench --plot"
 same "$(grep -c '<circle' three.svg)" 2 "curves of three cases: time and memory"
 grep -q '>tasks<' three.svg || complain "the axis has no name"
 same "$(get three.json results.10.tasks_at_once)" 4 "tasks at once, from the name"
@@ -104,15 +104,15 @@ mkdir blas
 echo none >blas/libopenblas.so.0
 cp blas/libopenblas.so.0 blas/libopenblas.so
 two="--filter $case --filter conv/forward/composed/8x4x3/9/b2"
-LD_LIBRARY_PATH=$work/blas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} $bench $two -o json >out 2>err || complain "bench without OpenBLAS"
+LD_LIBRARY_PATH=$work/blas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} $bench $two --format json >out 2>err || complain "bench without OpenBLAS"
 same "$(grep -c libopenblas0 err)" 1 "warnings that name the package of OpenBLAS"
 same "$(get out results.8.status)$(get out results.9.status)" okok "convolutions without OpenBLAS"
 # After Ctrl-C the measured cases are printed.
-interrupt 'MiB of pictures' $bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose -o json
+interrupt 'MiB of pictures' $bench --suite full --filter adapt/full/conv4/84/5w5s15q/50000 --verbose --format json
 same "$(get out results.0.name)/$(get out results.#)/$(get out unfinished)" peak/fp32/8/interrupted "what was measured before"
 expect 3 'nothing to tune' "$ADATOM" tune --device cpu
 # A result that is sent: whole, or what is wrong with it.
-$bench --filter $case -o json --output-file sent.json || complain "bench"
+$bench --filter $case --format json --output sent.json || complain "bench"
 sed -i 's/"build_commit": "[^"]*"/"build_commit": "0123456789ab"/' sent.json
 expect 0 '^[0-9]+ cases of .*: whole$' "$ADATOM" bench --verify-file sent.json
 # broken PATTERN SED: the file with a change is not whole, and that is said.

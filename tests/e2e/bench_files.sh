@@ -6,7 +6,7 @@ awk 'BEGIN {
         printf "%s{\"name\":\"adapt/a%d/t%d/5w\",\"status\":\"ok\",\"min_ns\":%d,\"value\":1,\"unit\":\"x\"}", i ? "," : "", i % 50, i, i + 1
     print "]}"
 }' >many.json
-timeout 20 "$ADATOM" bench --merge many.json many.json -o json >out 2>err || complain "merge: $? $(tail -n 1 err)"
+timeout 20 "$ADATOM" bench --merge many.json many.json --format json >out 2>err || complain "merge: $? $(tail -n 1 err)"
 same "$(get out results.#)" 6000 "merged rows"
 timeout 20 "$ADATOM" bench --merge many.json many.json --plot many.svg >out 2>err || complain "plot: $? $(tail -n 1 err)"
 same "$(grep -c '<path fill=.none. stroke' many.svg)" 100 "curves" # 50 names in each of two files

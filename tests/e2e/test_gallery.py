@@ -43,7 +43,7 @@ def write(name, document):
 
 def measure(device):
     filters = [word for case in CASES for word in ("--filter", case)]
-    return json.loads(run("--device", device, "--threads", "1", "--no-cache", "--quiet", "-o", "json", *filters))
+    return json.loads(run("--device", device, "--threads", "1", "--no-cache", "--quiet", "--format", "json", *filters))
 
 
 def renamed(document, name, driver, factor):
@@ -198,7 +198,7 @@ def check_sorting(page):
 def gallery():
     """Real runs: of this machine, and what others have measured."""
     real = [write("cpu.json", measure("cpu"))]
-    devices = subprocess.run([ADATOM, "devices", "-o", "csv"], capture_output=True, text=True).stdout
+    devices = subprocess.run([ADATOM, "devices", "--format", "csv"], capture_output=True, text=True).stdout
     if ",vulkan," in devices:
         real.append(write("vulkan.json", measure("vulkan")))
     folder = os.path.join(SOURCE, "bench/results")
