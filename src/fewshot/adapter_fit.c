@@ -253,12 +253,6 @@ static adatom_status keep_answers(const ad_adapter_fit *f, const ad_adapter_fit_
     return ADATOM_OK;
 }
 
-adatom_status ad_adapter_fit_classifier(const ad_adapter_fit *f, adatom_adapter **out) {
-    const ad_settings *s = &f->settings;
-    const bool cosine = s->head == AD_HEAD_COSINE || s->head == AD_HEAD_CENTROID_COSINE;
-    return ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, out);
-}
-
 adatom_status ad_adapter_fit_make(ad_adapter_fit *f, const ad_adapter_fit_checkpoint *best, adatom_adapter **out) {
     adatom_adapter *a = NULL;
     adatom_status status;

@@ -171,6 +171,12 @@ done:
     return status;
 }
 
+adatom_status ad_adapter_fit_classifier(const ad_adapter_fit *f, adatom_adapter **out) {
+    const ad_settings *s = &f->settings;
+    const bool cosine = s->head == AD_HEAD_COSINE || s->head == AD_HEAD_CENTROID_COSINE;
+    return ad_adapter_create(f->ctx, f->info.classes, f->features, cosine, cosine ? s->cosine_scale : 1.0f, out);
+}
+
 /* Scores the first n queries of a task, those of fit->order, by its classifier as an adapter would. */
 static adatom_status score_task(ad_adapter_fit *f, int slot, int n, adatom_adapter *classifier,
                                 ad_adapter_fit_checkpoint *out) {
