@@ -3,7 +3,11 @@
 #define ADATOM_EXPORT_H
 #if defined(__GNUC__)
 #define ADATOM_API __attribute__((visibility("default")))
+#ifdef _WIN32 /* where printf means Microsoft's */
+#define ADATOM_PRINTF(format_at, first) __attribute__((format(gnu_printf, format_at, first)))
+#else
 #define ADATOM_PRINTF(format_at, first) __attribute__((format(printf, format_at, first)))
+#endif
 #else
 #define ADATOM_API
 #define ADATOM_PRINTF(format_at, first)

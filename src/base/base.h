@@ -215,12 +215,14 @@ adatom_status ad_read_long_file(adatom_context *ctx, const char *path, size_t ma
  * false, with a warning in the log, if the folder or a link to it belongs to another user (but root), or others may
  * write in it. */
 bool ad_cache_folder(adatom_context *ctx, const char *folder);
+/* Whether a path does not depend on the current folder. */
+bool ad_is_absolute(const char *path);
 /* Reads the first bytes of a file into out[size] and returns how many; 0: it cannot be read. */
 size_t ad_read_start(const char *path, void *out, size_t size);
 
 /* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers
  * cannot run code that early. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32) && !defined(__SANITIZE_ADDRESS__) &&               \
     !defined(__SANITIZE_THREAD__)
 #define AD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else

@@ -65,3 +65,10 @@ size_t ad_read_start(const char *path, void *out, size_t size) {
     if (file) fclose(file);
     return read;
 }
+
+bool ad_is_absolute(const char *path) {
+#ifdef _WIN32
+    if (path[0] == '\\' || (path[0] && path[1] == ':')) return true;
+#endif
+    return path[0] == '/';
+}

@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Windows keeps aligned memory apart. */
+#ifdef _WIN32
+#define FREE _aligned_free
+#else
+#define FREE free
+#endif
+
 void *ad_malloc(adatom_context *ctx, size_t count, size_t size) {
     void *memory = NULL;
     size_t bytes = 0;
@@ -29,7 +36,7 @@ void *ad_realloc(adatom_context *ctx, void *old, size_t old_count, size_t count,
     return memory;
 }
 
-void ad_free(void *memory) { free(memory); }
+void ad_free(void *memory) { FREE(memory); }
 
 char *ad_strdup(adatom_context *ctx, const char *text) {
     size_t size = strlen(text) + 1;

@@ -43,4 +43,10 @@ void ad_bytes_text(uint64_t bytes, char out[32]) {
         snprintf(out, 32, "%u bytes", (unsigned)bytes);
 }
 
-uint64_t ad_available_bytes(void) { return ad_available_bytes_in(""); }
+uint64_t ad_available_bytes(void) {
+#ifdef _WIN32
+    return windows_available_bytes();
+#else
+    return ad_available_bytes_in("");
+#endif
+}

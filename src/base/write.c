@@ -43,7 +43,7 @@ static adatom_status resolve(adatom_context *ctx, const char *path, char **out, 
         link[length] = 0;
         *open_file |= strncmp(*out, "/proc/", sizeof "/proc/" - 1) == 0;
         char *next =
-            link[0] == '/' ? ad_strdup(ctx, link) : ad_format(ctx, "%.*s%s", (int)folder_length(*out), *out, link);
+            ad_is_absolute(link) ? ad_strdup(ctx, link) : ad_format(ctx, "%.*s%s", (int)folder_length(*out), *out, link);
         if (!next) return ADATOM_OUT_OF_MEMORY;
         ad_free(*out);
         *out = next;
@@ -96,8 +96,20 @@ static bool remove_left(void *user, const char *name) {
     return true;
 }
 
+static int open_to_lock(adatom_context *ctx, const char *path) {
+#ifdef _WIN32 /* where folders cannot be locked: a file in it that vanishes with the last who has it open */
+    char *name = ad_format(ctx, "%s/.adatom-lock", path);
+    const int file = name ? open(name, O_RDWR | O_CREAT | O_TEMPORARY | O_CLOEXEC, 0666) : -1;
+    ad_free(name);
+    return file;
+#else
+    (void)ctx;
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#endif
+}
+
 int ad_lock_folder(adatom_context *ctx, const char *path, bool alone) {
-    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int folder = open_to_lock(ctx, path);
     while (folder >= 0 && flock(folder, alone ? LOCK_EX : LOCK_SH) != 0 && errno == EINTR &&
            ad_interrupted(ctx) == ADATOM_OK)
         continue;

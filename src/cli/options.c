@@ -61,7 +61,7 @@ static const arg_option device_table[] = {
      .offset = offsetof(device_options, cache_dir),
      .value = "DIR",
      .help = "where decoded pictures and compiled pipelines are kept (default $ADATOM_CACHE_DIR, "
-             "$XDG_CACHE_HOME/adatom or ~/.cache/adatom)"},
+             "$XDG_CACHE_HOME/adatom or ~/.cache/adatom; on Windows %LOCALAPPDATA%/adatom/cache)"},
     {.name = "cache-size",
      .type = ARG_BYTES,
      .offset = offsetof(device_options, cache_bytes),
@@ -286,6 +286,7 @@ void cli_describe(struct cli *cli, const cli_command *command, void (*describe)(
 
 void cli_cache_dir(const device_options *options, char *out, size_t capacity) {
     const char *own = getenv("ADATOM_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *windows = getenv("LOCALAPPDATA");
     out[0] = 0;
     if (!options->cache) return;
     int length = 0;
@@ -295,6 +296,8 @@ void cli_cache_dir(const device_options *options, char *out, size_t capacity) {
         length = snprintf(out, capacity, "%s", own);
     else if (xdg && xdg[0] == '/') /* the XDG specification demands that relative paths are ignored */
         length = snprintf(out, capacity, "%s/adatom", xdg);
+    else if (windows && windows[0])
+        length = snprintf(out, capacity, "%s/adatom/cache", windows);
     else if (home && home[0])
         length = snprintf(out, capacity, "%s/.cache/adatom", home);
     if ((size_t)length >= capacity) out[0] = 0;

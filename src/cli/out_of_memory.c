@@ -23,6 +23,9 @@ static void *sure_malloc(size_t size) {
 
 void memory_watch(void) { json_set_alloc_funcs(sure_malloc, free); }
 
+#ifdef _WIN32
+FILE *memory_stream(char **text, size_t *size) { return open_memstream(text, size); }
+#else
 typedef struct stream {
     char **text;
     size_t *size, room;
@@ -63,3 +66,4 @@ FILE *memory_stream(char **text, size_t *size) {
     *text = NULL;
     return NULL;
 }
+#endif

@@ -16,8 +16,23 @@ static adatom_status probe(ad_engine *base, ad_probe *out) {
     return ad_cpu_probe(base->ctx, ((ad_cpu_engine *)base)->threads, out);
 }
 
+/* What the processor says itself, for systems without /proc. */
+static void ask_model(char *out, size_t size) {
+    char text[49] = "";
+#if defined(__x86_64__)
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned words[4] = {0};
+        if (!__get_cpuid(0x80000002 + i, &words[0], &words[1], &words[2], &words[3])) break;
+        memcpy(text + sizeof words * i, words, sizeof words);
+    }
+#endif
+    size_t length = strlen(text);
+    while (length && text[length - 1] == ' ') text[--length] = 0;
+    snprintf(out, size, "%s", length ? text + strspn(text, " ") : "CPU");
+}
+
 static void read_model(char *out, size_t size) {
-    snprintf(out, size, "CPU");
+    ask_model(out, size);
     FILE *file = fopen("/proc/cpuinfo", "re");
     if (!file) return;
     char line[512];

@@ -11,15 +11,19 @@ static bool find(void *handle, const char *name, void *function) {
 }
 
 adatom_status ad_openblas_load(adatom_context *ctx, ad_openblas *out) {
-    static const char *const names[] = {"libopenblas.so.0", "libopenblas.so"};
+#ifdef _WIN32
+    static const char *const names[] = {"libopenblas.dll"}, *const where = "it belongs beside adatom.exe";
+#else
+    static const char *const names[] = {"libopenblas.so.0", "libopenblas.so"},
+                            *const where = "Debian's package libopenblas0 has it";
+#endif
     void *handle = NULL;
     for (size_t i = 0; i < AD_COUNT(names) && !handle; i++)
         handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle)
         return ad_fail(ctx, ADATOM_UNSUPPORTED,
-                       "OpenBLAS, which convolutions are compared with, cannot be loaded (%s; Debian's package "
-                       "libopenblas0 has it)",
-                       names[0]);
+                       "OpenBLAS, which convolutions are compared with, cannot be loaded (%s; %s)",
+                       names[0], where);
     const bool found = find(handle, "cblas_sgemm", &out->sgemm) &&
                        find(handle, "openblas_get_num_threads", &out->get_num_threads) &&
                        find(handle, "openblas_set_num_threads", &out->set_num_threads);
@@ -27,5 +31,5 @@ adatom_status ad_openblas_load(adatom_context *ctx, ad_openblas *out) {
     dlclose(handle);
     return found ? ADATOM_OK
                  : ad_fail(ctx, ADATOM_UNSUPPORTED,
-                           "%s has no cblas_sgemm (Debian's package libopenblas0 has one that does)", names[0]);
+                           "%s has no cblas_sgemm (another is needed; %s)", names[0], where);
 }

@@ -78,6 +78,18 @@ static void choose_locale(ad_source *source) {
     source->locale = chosen;
 }
 
+/* By the name as it is in UTF-8. */
+static bool open_by_name(struct archive *reader, const char *path) {
+#ifdef _WIN32 /* where libarchive takes a narrow name to be in an older encoding */
+    wchar_t *wide = windows_wide_path(path);
+    const bool opened = wide && archive_read_open_filename_w(reader, wide, BLOCK_BYTES) == ARCHIVE_OK;
+    free(wide);
+    return opened;
+#else
+    return archive_read_open_filename(reader, path, BLOCK_BYTES) == ARCHIVE_OK;
+#endif
+}
+
 static adatom_status open_archive(ad_source *source, struct archive **out) {
     struct archive *reader = archive_read_new();
     *out = reader;
@@ -92,7 +104,28 @@ static adatom_status open_archive(ad_source *source, struct archive **out) {
     archive_read_support_filter_xz(reader);
     archive_read_support_filter_bzip2(reader);
     archive_read_support_filter_zstd(reader);
+#ifdef _WIN32 /* names that are not marked as UTF-8 are taken to be UTF-8 all the same, as on other systems */
+    archive_read_set_options(reader, "hdrcharset=UTF-8");
+#endif
     return ADATOM_OK;
+}
+
+/* The names in a member's header; NULL: there is none, or it cannot be expressed. */
+typedef struct member_names {
+    const char *own, *hard, *soft;
+} member_names;
+
+static member_names names_of(struct archive_entry *header) {
+#ifdef _WIN32 /* where libarchive keeps them in UTF-16 */
+    const member_names names = {archive_entry_pathname_utf8(header), archive_entry_hardlink_utf8(header),
+                                archive_entry_symlink_utf8(header)};
+    return names;
+#else
+    /* archive_entry_pathname() is NULL where the locale cannot express the name. */
+    const char *own = archive_entry_pathname(header);
+    return (member_names){own ? own : archive_entry_pathname_utf8(header), archive_entry_hardlink(header),
+                          archive_entry_symlink(header)};
+#endif
 }
 
 static adatom_status read_content(ad_source *source, struct archive *reader, const char *name, char **bytes,
@@ -165,11 +198,8 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
                                  bool *usable) {
     locale_t before = source->locale ? uselocale((locale_t)source->locale) : (locale_t)0;
     adatom_status status = ADATOM_OK;
-    /* archive_entry_pathname() is NULL where the locale cannot express the name. */
-    const char *name = archive_entry_pathname(header);
-    if (!name) name = archive_entry_pathname_utf8(header);
-    const char *hard = archive_entry_hardlink(header);
-    const char *soft = archive_entry_filetype(header) == AE_IFLNK ? archive_entry_symlink(header) : NULL;
+    const member_names names = names_of(header);
+    const char *name = names.own, *hard = names.hard, *soft = names.soft;
     char unnamed[48];
     bool is_same = false;
     if (name && written && strcmp(name, written) != 0) AD_TRY(ad_same_characters(source->ctx, name, written, &is_same));
@@ -243,7 +273,7 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
     if (what == disc) AD_TRY(not_an_archive(source, NULL));
     if (what && !strcmp(what, "a zip archive")) AD_TRY(ad_zip_names(source->ctx, source->root, &written));
     AD_TRY(open_archive(source, &reader));
-    if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK)
+    if (!open_by_name(reader, source->root))
         AD_TRY(not_an_archive(source, reader));
     for (size_t number = 0;; number++) {
         struct archive_entry *header = NULL;
@@ -295,7 +325,7 @@ static adatom_status read_again(ad_source *source, const ad_entry *entry, char *
         status = open_archive(source, &reader);
         source->reader = reader;
         AD_TRY(status);
-        if (archive_read_open_filename(reader, source->root, BLOCK_BYTES) != ARCHIVE_OK)
+        if (!open_by_name(reader, source->root))
             AD_TRY(damaged(source, reader, NULL));
     }
     do {

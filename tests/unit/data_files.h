@@ -3,6 +3,7 @@
 #define DATA_FILES_H
 
 #include "io/dataset.h"
+#include "tests/remove_tree.h"
 #include "tests/run_suite.h"
 
 #include <archive.h>
@@ -36,16 +37,9 @@ static inline void set_up(void) {
     last_warning[0] = 0;
 }
 
-static inline int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 static inline void tear_down(void) {
     adatom_context_destroy(&ctx);
-    nftw(test_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(test_folder);
 }
 
 /* Path inside the test's folder. A few are valid at a time. */

@@ -4,6 +4,7 @@
 #include "compile/build.h"
 #include "fewshot/adapter.h"
 #include "tests/choices.h"
+#include "tests/remove_tree.h"
 #include "tests/run_suite.h"
 
 #include <adatom/transfer.h>
@@ -89,7 +90,7 @@ START_TEST(same_answers) {
         adatom_adapter *adapter, *loaded;
         adatom_adapter_info info = ADATOM_INIT(adatom_adapter_info);
         adatom_model *merged;
-        char folder[] = "/tmp/adatom_kernel_adapters_XXXXXX", command[64];
+        char folder[] = "/tmp/adatom_kernel_adapters_XXXXXX";
         int moved[2], right = 0;
         OK(adatom_adapter_fit(device, model, pictures, &p, &adapter));
         adatom_adapter_describe(adapter, &info);
@@ -112,8 +113,7 @@ START_TEST(same_answers) {
         adatom_model_destroy(&merged);
         adatom_adapter_destroy(&loaded);
         adatom_adapter_destroy(&adapter);
-        snprintf(command, sizeof command, "rm -r %s", folder);
-        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(remove_tree(folder), 0);
     }
     end();
 }

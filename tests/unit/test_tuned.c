@@ -1,5 +1,6 @@
 /* What the tuner chose is what programs run. */
 #include "verify/cases.h"
+#include "tests/remove_tree.h"
 #include "tests/run_suite.h"
 #include "tests/support/hooks.h"
 #include "vk/vk.h"
@@ -20,7 +21,7 @@ static void close_engine(void) { engine->api->destroy(engine); }
 
 /* What was found faster is what a program runs, also in the next process. */
 START_TEST(tuned_choice_is_run) {
-    char folder[] = "/tmp/adatom-test-XXXXXX", command[64];
+    char folder[] = "/tmp/adatom-test-XXXXXX";
     const adatom_device_params params = {.size = sizeof(adatom_device_params), .cache_dir = mkdtemp(folder)};
     OK(adatom_context_create(NULL, &ctx));
     open_engine(&params);
@@ -51,8 +52,7 @@ START_TEST(tuned_choice_is_run) {
     ck_assert_int_eq(ad_vk_test_kernel(engine, plan, op), usual);
     close_engine();
     ad_plan_destroy(&plan);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(remove_tree(folder), 0);
     adatom_context_destroy(&ctx);
 }
 END_TEST

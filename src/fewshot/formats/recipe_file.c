@@ -155,7 +155,7 @@ typedef struct reader {
  * JSON. */
 static adatom_status resolve(const reader *r, json_t *object, const char *key, const char **text) {
     const char *slash = strrchr(r->file, '/');
-    if ((*text)[0] == '/' || !slash || strncmp(*text, "builtin:", 8) == 0) return ADATOM_OK;
+    if (ad_is_absolute(*text) || !slash || strncmp(*text, "builtin:", 8) == 0) return ADATOM_OK;
     char *path = ad_format(r->ctx, "%.*s/%s", (int)(slash - r->file), r->file, *text);
     if (!path) return ADATOM_OUT_OF_MEMORY;
     json_t *value = json_string_nocheck(path);
