@@ -30,4 +30,3 @@ target_link_libraries(windows_program INTERFACE windows_posix)
 # What Windows reads of a program's file: its version, and how texts and paths are to be taken.
 enable_language(RC)
 configure_file(windows/adatom.rc.in ${CMAKE_BINARY_DIR}/generated/adatom.rc @ONLY)
-target_sources(windows_program INTERFACE ${CMAKE_BINARY_DIR}/generated/adatom.rc)

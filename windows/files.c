@@ -51,7 +51,7 @@ static int open_wide(wchar_t *path, int flags, unsigned mode) {
 
 #define MODE_ARGUMENT(flags, mode)                                                                                     \
     unsigned mode = 0666;                                                                                              \
-    if ((flags) & O_CREAT) {                                                                                           \
+    if ((flags)&O_CREAT) {                                                                                             \
         va_list rest;                                                                                                  \
         va_start(rest, flags);                                                                                         \
         mode = va_arg(rest, unsigned);                                                                                 \
@@ -165,6 +165,14 @@ ssize_t windows_pread(int file, void *out, size_t size, int64_t at) {
     return GetLastError() == ERROR_HANDLE_EOF ? 0 : fail_errno();
 }
 
+ssize_t windows_pwrite(int file, const void *bytes, size_t size, int64_t at) {
+    OVERLAPPED place = {.Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32)};
+    DWORD done = 0;
+    if (!WriteFile(handle_of(file), bytes, (DWORD)(size < PART_MOST ? size : PART_MOST), &done, &place))
+        return fail_errno();
+    return (ssize_t)done;
+}
+
 int windows_fsync(int file) {
     struct stat info;
     if (fstat(file, &info) == 0 && !S_ISREG(info.st_mode)) { /* folders need none, consoles and pipes have none */
@@ -187,8 +195,8 @@ int windows_truncate(const char *path, int64_t size) {
 int windows_flock(int file, int operation) {
     OVERLAPPED place = {.Offset = (DWORD)lock_place, .OffsetHigh = (DWORD)(lock_place >> 32)};
     if (operation & LOCK_UN) return UnlockFileEx(handle_of(file), 0, 1, 0, &place) ? 0 : fail_errno();
-    const DWORD flags = (operation & LOCK_EX ? LOCKFILE_EXCLUSIVE_LOCK : 0u) |
-                        (operation & LOCK_NB ? LOCKFILE_FAIL_IMMEDIATELY : 0u);
+    const DWORD flags =
+        (operation & LOCK_EX ? LOCKFILE_EXCLUSIVE_LOCK : 0u) | (operation & LOCK_NB ? LOCKFILE_FAIL_IMMEDIATELY : 0u);
     if (LockFileEx(handle_of(file), flags, 0, 1, 0, &place)) return 0;
     if (GetLastError() == ERROR_IO_PENDING) SetLastError(ERROR_LOCK_VIOLATION);
     return fail_errno();

@@ -150,7 +150,7 @@ int windows_rename(const char *from, const char *to) {
     wchar_t *old = windows_wide_path(from), *new = old ? windows_wide_path(to) : NULL;
     bool done = false;
     DWORD error = 0;
-    for (int i = 0; new && !done && i < RETRIES; i++) {
+    for (int i = 0; new && !done &&i < RETRIES; i++) {
         if (i > 0) Sleep(RETRY_MILLISECONDS);
         done = rename_at_once(old, new) || MoveFileExW(old, new, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
         error = GetLastError();
@@ -168,8 +168,7 @@ int windows_rename(const char *from, const char *to) {
 static bool remove_at_once(const wchar_t *path) {
     enum { DISPOSITION_INFO_EX = 21, DELETE_IT = 1, POSIX = 2, READ_ONLY_TOO = 0x10 };
     DWORD wish = DELETE_IT | POSIX | READ_ONLY_TOO;
-    const HANDLE handle =
-        CreateFileW(path, DELETE, SHARED, NULL, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    const HANDLE handle = CreateFileW(path, DELETE, SHARED, NULL, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
     if (handle == INVALID_HANDLE_VALUE) return false;
     const bool done =
         SetFileInformationByHandle(handle, (FILE_INFO_BY_HANDLE_CLASS)DISPOSITION_INFO_EX, &wish, sizeof wish);
@@ -217,7 +216,7 @@ int windows_rmdir(const char *path) { return windows_unlinkat(AT_FDCWD, path, AT
 
 int windows_link(const char *from, const char *to) {
     wchar_t *old = windows_wide_path(from), *new = old ? windows_wide_path(to) : NULL;
-    const int result = new && CreateHardLinkW(new, old, NULL) ? 0 : new ? fail_errno() : -1;
+    const int result = new &&CreateHardLinkW(new, old, NULL) ? 0 : new ? fail_errno() : -1;
     free(old);
     free(new);
     return result;
@@ -262,8 +261,8 @@ int windows_utimensat(int folder, const char *name, const struct timespec times[
     (void)flags;
     wchar_t *path = wide_path_at(folder, name);
     if (!path) return -1;
-    const HANDLE handle = CreateFileW(path, FILE_WRITE_ATTRIBUTES, SHARED, NULL, OPEN_EXISTING,
-                                      FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    const HANDLE handle =
+        CreateFileW(path, FILE_WRITE_ATTRIBUTES, SHARED, NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
     free(path);
     if (handle == INVALID_HANDLE_VALUE) return fail_errno();
     FILETIME parts[2];
@@ -280,18 +279,20 @@ int windows_utimensat(int folder, const char *name, const struct timespec times[
 
 /* ---- temporary names ---- */
 
-/* Replaces the six X at the name's end by letters that nobody can foresee. */
-static bool choose_letters(char *name) {
+/* Replaces the six X before the name's last characters by letters that nobody can foresee. */
+static bool choose_letters(char *name, size_t rest) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
-    const size_t length = strlen(name);
+    const size_t length = strlen(name) - rest;
     unsigned char random[6];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) return false;
     for (size_t i = 0; i < 6; i++) name[length - 6 + i] = letters[random[i] % 32];
     return true;
 }
 
-int windows_mkstemp(char *name) {
-    for (int i = 0; i < 100 && choose_letters(name); i++) {
+int windows_mkstemp(char *name) { return windows_mkstemps(name, 0); }
+
+int windows_mkstemps(char *name, int rest) {
+    for (int i = 0; i < 100 && choose_letters(name, (size_t)rest); i++) {
         const int file = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
         if (file >= 0 || errno != EEXIST) return file;
     }
@@ -299,7 +300,7 @@ int windows_mkstemp(char *name) {
 }
 
 char *windows_mkdtemp(char *name) {
-    for (int i = 0; i < 100 && choose_letters(name); i++)
+    for (int i = 0; i < 100 && choose_letters(name, 0); i++)
         if (mkdir(name, 0700) == 0)
             return name;
         else if (errno != EEXIST)

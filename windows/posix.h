@@ -48,7 +48,7 @@
 #undef S_IFLNK
 #define S_IFLNK 0xA000
 #undef S_ISLNK
-#define S_ISLNK(mode) (((mode) & 0xF000) == S_IFLNK)
+#define S_ISLNK(mode) (((mode)&0xF000) == S_IFLNK)
 
 typedef uint64_t windows_number;
 #define dev_t windows_number
@@ -96,6 +96,8 @@ ssize_t windows_readlink(const char *path, char *out, size_t size);
 char *windows_realpath(const char *path, char *out); /* out must be NULL */
 int windows_utimensat(int folder, const char *name, const struct timespec times[2], int flags);
 int windows_mkstemp(char *name);
+int windows_mkstemps(char *name, int rest);
+ssize_t windows_pwrite(int file, const void *bytes, size_t size, int64_t at);
 char *windows_mkdtemp(char *name);
 
 #undef stat
@@ -132,6 +134,8 @@ char *windows_mkdtemp(char *name);
 #define realpath windows_realpath
 #define utimensat windows_utimensat
 #define mkstemp windows_mkstemp
+#define mkstemps windows_mkstemps
+#define pwrite windows_pwrite
 #define mkdtemp windows_mkdtemp
 
 wchar_t *windows_wide_path(const char *path); /* the path as system calls take it; free(); NULL: errno says why */
@@ -188,7 +192,9 @@ void windows_freelocale(locale_t locale);
 
 char *windows_stpcpy(char *to, const char *from);
 void *windows_memmem(const void *text, size_t size, const void *part, size_t part_size);
+char *windows_strsep(char **text, const char *separators);
 #define stpcpy windows_stpcpy
+#define strsep windows_strsep
 #define gmtime_r(time, out) (gmtime_s(out, time) == 0 ? (out) : NULL)
 #define memmem windows_memmem
 #define aligned_alloc(alignment, size) _aligned_malloc(size, alignment)

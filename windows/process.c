@@ -148,8 +148,8 @@ static struct windows_sigaction *_Atomic handlers[SIGNALS];
 static struct windows_sigaction kept[SIGNALS];
 static pthread_once_t watching = PTHREAD_ONCE_INIT;
 
-/* Runs in a thread of its own. When it returns from a hang-up the system ends the process: it waits, so that the program
- * can end by itself within the time that the system gives it. */
+/* Runs in a thread of its own. When it returns from a hang-up the system ends the process: it waits, so that the
+ * program can end by itself within the time that the system gives it. */
 static BOOL WINAPI on_event(DWORD event) {
     const int number = event == CTRL_C_EVENT ? SIGINT : event == CTRL_BREAK_EVENT ? SIGTERM : SIGHUP;
     struct windows_sigaction *action = handlers[number];

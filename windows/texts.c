@@ -4,7 +4,7 @@
 #include <locale.h>
 
 struct windows_locale {
-    char *name;       /* of the locale to enter */
+    char *name;          /* of the locale to enter */
     bool was_per_thread; /* where it is the state to return to */
 };
 /* A thread that never entered a locale is in the program's. */
@@ -48,6 +48,15 @@ char *windows_stpcpy(char *to, const char *from) {
     const size_t length = strlen(from);
     memcpy(to, from, length + 1);
     return to + length;
+}
+
+char *windows_strsep(char **text, const char *separators) {
+    char *begin = *text;
+    if (!begin) return NULL;
+    char *end = begin + strcspn(begin, separators);
+    *text = *end ? end + 1 : NULL;
+    *end = 0;
+    return begin;
 }
 
 void *windows_memmem(const void *text, size_t size, const void *part, size_t part_size) {

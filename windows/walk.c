@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <glob.h>
 
 typedef int visitor(const char *path, const struct stat *info, int type, struct FTW *where);
 
@@ -32,4 +33,36 @@ static int walk(const char *path, visitor *visit, int flags, int level) {
 int windows_nftw(const char *path, visitor *visit, int descriptors, int flags) {
     (void)descriptors;
     return walk(path, visit, flags, 0);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+int windows_glob(const char *pattern, int flags, void *on_error, glob_t *out) {
+    const char *star = strrchr(pattern, '*'), *slash = strrchr(pattern, '/');
+    const size_t head = slash ? (size_t)(slash - pattern) + 1 : 0, begin = (size_t)(star - pattern) - head;
+    char folder[PATH_MAX];
+    (void)flags;
+    (void)on_error;
+    *out = (glob_t){0};
+    snprintf(folder, sizeof folder, "%.*s.", (int)head, pattern);
+    DIR *stream = opendir(folder);
+    for (const struct dirent *entry; stream && (entry = readdir(stream));) {
+        const size_t length = strlen(entry->d_name), end = strlen(star + 1), room = head + length + 1;
+        if (length < begin + end || strncmp(entry->d_name, pattern + head, begin) != 0 ||
+            strcmp(entry->d_name + length - end, star + 1) != 0 || entry->d_name[0] == '.')
+            continue;
+        char **larger = realloc(out->gl_pathv, (out->gl_pathc + 1) * sizeof *larger), *path = malloc(room);
+        if (larger) out->gl_pathv = larger;
+        if (!larger || !path) abort();
+        snprintf(path, room, "%.*s%s", (int)head, pattern, entry->d_name);
+        out->gl_pathv[out->gl_pathc++] = path;
+    }
+    if (stream) closedir(stream);
+    if (out->gl_pathc) qsort(out->gl_pathv, out->gl_pathc, sizeof *out->gl_pathv, by_name);
+    return out->gl_pathc ? 0 : 1;
+}
+
+void windows_globfree(glob_t *found) {
+    for (size_t i = 0; i < found->gl_pathc; i++) free(found->gl_pathv[i]);
+    free(found->gl_pathv);
 }

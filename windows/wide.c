@@ -59,9 +59,7 @@ wchar_t *path_of_handle(void *handle) {
     return out;
 }
 
-static bool is_absolute(const char *path) {
-    return path[0] == '/' || path[0] == '\\' || (path[0] && path[1] == ':');
-}
+static bool is_absolute(const char *path) { return path[0] == '/' || path[0] == '\\' || (path[0] && path[1] == ':'); }
 
 wchar_t *wide_path_at(int folder, const char *name) {
     if (folder == AT_FDCWD || is_absolute(name)) return windows_wide_path(name);
@@ -90,21 +88,21 @@ int fail_errno(void) {
     static const struct {
         DWORD error;
         int number;
-    } known[] = {{ERROR_FILE_NOT_FOUND, ENOENT},     {ERROR_PATH_NOT_FOUND, ENOENT},
-                 {ERROR_INVALID_NAME, ENOENT},       {ERROR_BAD_NETPATH, ENOENT},
-                 {ERROR_BAD_NET_NAME, ENOENT},       {ERROR_BAD_PATHNAME, ENOENT},
-                 {ERROR_INVALID_DRIVE, ENOENT},      {ERROR_CANT_RESOLVE_FILENAME, ELOOP},
-                 {ERROR_ACCESS_DENIED, EACCES},      {ERROR_SHARING_VIOLATION, EBUSY},
+    } known[] = {{ERROR_FILE_NOT_FOUND, ENOENT},      {ERROR_PATH_NOT_FOUND, ENOENT},
+                 {ERROR_INVALID_NAME, ENOENT},        {ERROR_BAD_NETPATH, ENOENT},
+                 {ERROR_BAD_NET_NAME, ENOENT},        {ERROR_BAD_PATHNAME, ENOENT},
+                 {ERROR_INVALID_DRIVE, ENOENT},       {ERROR_CANT_RESOLVE_FILENAME, ELOOP},
+                 {ERROR_ACCESS_DENIED, EACCES},       {ERROR_SHARING_VIOLATION, EBUSY},
                  {ERROR_LOCK_VIOLATION, EWOULDBLOCK}, {ERROR_FILE_EXISTS, EEXIST},
-                 {ERROR_ALREADY_EXISTS, EEXIST},     {ERROR_DIR_NOT_EMPTY, ENOTEMPTY},
-                 {ERROR_DIRECTORY, ENOTDIR},         {ERROR_NOT_ENOUGH_MEMORY, ENOMEM},
-                 {ERROR_OUTOFMEMORY, ENOMEM},        {ERROR_COMMITMENT_LIMIT, ENOMEM},
-                 {ERROR_DISK_FULL, ENOSPC},          {ERROR_HANDLE_DISK_FULL, ENOSPC},
+                 {ERROR_ALREADY_EXISTS, EEXIST},      {ERROR_DIR_NOT_EMPTY, ENOTEMPTY},
+                 {ERROR_DIRECTORY, ENOTDIR},          {ERROR_NOT_ENOUGH_MEMORY, ENOMEM},
+                 {ERROR_OUTOFMEMORY, ENOMEM},         {ERROR_COMMITMENT_LIMIT, ENOMEM},
+                 {ERROR_DISK_FULL, ENOSPC},           {ERROR_HANDLE_DISK_FULL, ENOSPC},
                  {ERROR_TOO_MANY_OPEN_FILES, EMFILE}, {ERROR_FILENAME_EXCED_RANGE, ENAMETOOLONG},
-                 {ERROR_NOT_SAME_DEVICE, EXDEV},     {ERROR_WRITE_PROTECT, EROFS},
-                 {ERROR_INVALID_HANDLE, EBADF},      {ERROR_NO_DATA, EPIPE},
-                 {ERROR_BROKEN_PIPE, EPIPE},         {ERROR_NOT_SUPPORTED, ENOTSUP},
-                 {ERROR_INVALID_FUNCTION, ENOTSUP},  {ERROR_INVALID_PARAMETER, EINVAL},
+                 {ERROR_NOT_SAME_DEVICE, EXDEV},      {ERROR_WRITE_PROTECT, EROFS},
+                 {ERROR_INVALID_HANDLE, EBADF},       {ERROR_NO_DATA, EPIPE},
+                 {ERROR_BROKEN_PIPE, EPIPE},          {ERROR_NOT_SUPPORTED, ENOTSUP},
+                 {ERROR_INVALID_FUNCTION, ENOTSUP},   {ERROR_INVALID_PARAMETER, EINVAL},
                  {ERROR_PRIVILEGE_NOT_HELD, EPERM}};
     const DWORD error = GetLastError();
     errno = EIO;

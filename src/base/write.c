@@ -42,8 +42,8 @@ static adatom_status resolve(adatom_context *ctx, const char *path, char **out, 
             return ad_fail(ctx, ADATOM_IO, "cannot create '%s': %s", path, strerror(length < 0 ? errno : ELOOP));
         link[length] = 0;
         *open_file |= strncmp(*out, "/proc/", sizeof "/proc/" - 1) == 0;
-        char *next =
-            ad_is_absolute(link) ? ad_strdup(ctx, link) : ad_format(ctx, "%.*s%s", (int)folder_length(*out), *out, link);
+        char *next = ad_is_absolute(link) ? ad_strdup(ctx, link)
+                                          : ad_format(ctx, "%.*s%s", (int)folder_length(*out), *out, link);
         if (!next) return ADATOM_OUT_OF_MEMORY;
         ad_free(*out);
         *out = next;

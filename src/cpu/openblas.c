@@ -15,21 +15,19 @@ adatom_status ad_openblas_load(adatom_context *ctx, ad_openblas *out) {
     static const char *const names[] = {"libopenblas.dll"}, *const where = "it belongs beside adatom.exe";
 #else
     static const char *const names[] = {"libopenblas.so.0", "libopenblas.so"},
-                            *const where = "Debian's package libopenblas0 has it";
+                             *const where = "Debian's package libopenblas0 has it";
 #endif
     void *handle = NULL;
     for (size_t i = 0; i < AD_COUNT(names) && !handle; i++)
         handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle)
         return ad_fail(ctx, ADATOM_UNSUPPORTED,
-                       "OpenBLAS, which convolutions are compared with, cannot be loaded (%s; %s)",
-                       names[0], where);
+                       "OpenBLAS, which convolutions are compared with, cannot be loaded (%s; %s)", names[0], where);
     const bool found = find(handle, "cblas_sgemm", &out->sgemm) &&
                        find(handle, "openblas_get_num_threads", &out->get_num_threads) &&
                        find(handle, "openblas_set_num_threads", &out->set_num_threads);
     if (!find(handle, "openblas_get_config", &out->get_config)) out->get_config = NULL;
     dlclose(handle);
     return found ? ADATOM_OK
-                 : ad_fail(ctx, ADATOM_UNSUPPORTED,
-                           "%s has no cblas_sgemm (another is needed; %s)", names[0], where);
+                 : ad_fail(ctx, ADATOM_UNSUPPORTED, "%s has no cblas_sgemm (another is needed; %s)", names[0], where);
 }

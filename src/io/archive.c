@@ -273,8 +273,7 @@ adatom_status ad_archive_scan(ad_source *source, size_t keep_bytes) {
     if (what == disc) AD_TRY(not_an_archive(source, NULL));
     if (what && !strcmp(what, "a zip archive")) AD_TRY(ad_zip_names(source->ctx, source->root, &written));
     AD_TRY(open_archive(source, &reader));
-    if (!open_by_name(reader, source->root))
-        AD_TRY(not_an_archive(source, reader));
+    if (!open_by_name(reader, source->root)) AD_TRY(not_an_archive(source, reader));
     for (size_t number = 0;; number++) {
         struct archive_entry *header = NULL;
         if (number % 64 == 0) AD_TRY(ad_interrupted(source->ctx));
@@ -325,8 +324,7 @@ static adatom_status read_again(ad_source *source, const ad_entry *entry, char *
         status = open_archive(source, &reader);
         source->reader = reader;
         AD_TRY(status);
-        if (!open_by_name(reader, source->root))
-            AD_TRY(damaged(source, reader, NULL));
+        if (!open_by_name(reader, source->root)) AD_TRY(damaged(source, reader, NULL));
     }
     do {
         struct archive_entry *header = NULL;

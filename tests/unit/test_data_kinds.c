@@ -8,10 +8,10 @@
 #include <omp.h>
 
 #define SAMPLES "tests/fuzz/corpus/image"
-enum { SIZE = 10 };
+enum { SIDE = 10 };
 
 static const ad_image_params plain = {
-    .size = SIZE, .resize = SIZE, .max_pixels = 1 << 20, .background = {255, 255, 255}};
+    .size = SIDE, .resize = SIDE, .max_pixels = 1 << 20, .background = {255, 255, 255}};
 
 typedef struct sample {
     char name[64], *bytes;
@@ -50,7 +50,7 @@ static void each_sample(void (*look)(const sample *)) {
 }
 
 static void is_read(const sample *s) {
-    uint8_t out[SIZE * SIZE * 3];
+    uint8_t out[SIDE * SIDE * 3];
     ad_image_error error;
     ck_assert_msg(ad_image_decode(s->bytes, s->size, &plain, out, &error) == ADATOM_OK && !*error.text, "%s: %s",
                   s->name, error.text);
@@ -62,7 +62,7 @@ END_TEST
 /* What may be missing at the end without anyone being able to tell: digits of the last number, and what libtiff does
  * not look at. */
 static void is_noticed_when_cut(const sample *s) {
-    uint8_t out[SIZE * SIZE * 3];
+    uint8_t out[SIDE * SIDE * 3];
     ad_image_error error;
     size_t spare = strstr(s->name, ".tif")                                ? 8
                    : strstr(s->name, ".heic") || strstr(s->name, ".avif") ? 4
@@ -80,7 +80,7 @@ END_TEST
 
 /* Damaged pictures are taken where that is allowed: with a word, the same each time. */
 static void is_taken_when_cut(const sample *s) {
-    uint8_t a[SIZE * SIZE * 3], b[SIZE * SIZE * 3];
+    uint8_t a[SIDE * SIDE * 3], b[SIDE * SIDE * 3];
     ad_image_error error;
     ad_image_params params = plain;
     params.allow_truncated = true;
@@ -98,7 +98,7 @@ START_TEST(cuts_can_be_allowed) { each_sample(is_taken_when_cut); }
 END_TEST
 
 static void survives_without_memory(const sample *s) {
-    uint8_t out[SIZE * SIZE * 3];
+    uint8_t out[SIDE * SIDE * 3];
     ad_image_error error;
     ad_image_params params = plain;
     params.size = 7; /* so that it is scaled */
@@ -120,7 +120,7 @@ END_TEST
 START_TEST(lying_jpegs_are_refused) {
     static const char *const files[] = {SAMPLES "/codes257.jpg", SAMPLES "/no_scan.jpg"};
     for (size_t i = 0; i < AD_COUNT(files); i++) {
-        uint8_t out[SIZE * SIZE * 3];
+        uint8_t out[SIDE * SIDE * 3];
         ad_image_error error;
         char *bytes = NULL;
         size_t size = 0;
@@ -133,13 +133,13 @@ START_TEST(lying_jpegs_are_refused) {
 END_TEST
 
 START_TEST(sixteen_bits_are_as_eight) {
-    uint8_t wide[3][SIZE * SIZE * 3];
+    uint8_t wide[3][SIDE * SIDE * 3];
     ad_image_error error;
     static const unsigned maxima[3] = {255, 65535, 1020};
     for (int k = 0; k < 3; k++) {
         char bytes[4096];
-        size_t at = (size_t)sprintf(bytes, "P5 %d %d %u\n", SIZE, SIZE, maxima[k]);
-        for (unsigned i = 0; i < SIZE * SIZE; i++) {
+        size_t at = (size_t)sprintf(bytes, "P5 %d %d %u\n", SIDE, SIDE, maxima[k]);
+        for (unsigned i = 0; i < SIDE * SIDE; i++) {
             unsigned value = i * 37 % 256 * (maxima[k] / 255);
             if (maxima[k] > 255) bytes[at++] = (char)(value >> 8);
             bytes[at++] = (char)value;
@@ -231,7 +231,7 @@ START_TEST(kinds_that_a_build_lacks_are_named) {
          "ftypavif",
          12, "AVIF", "is an AVIF picture; this build reads no HEIC or AVIF (built without libheif)"}};
     for (size_t i = 0; i < AD_COUNT(cases); i++) {
-        uint8_t out[SIZE * SIZE * 3];
+        uint8_t out[SIDE * SIDE * 3];
         ad_image_error error;
         ck_assert_int_eq(ad_image_decode(cases[i].bytes, cases[i].size, &plain, out, &error), ADATOM_BAD_DATA);
         if (!strstr(adatom_picture_kinds(), cases[i].kind)) ck_assert_str_eq(error.text, cases[i].sentence);
