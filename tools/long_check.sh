@@ -8,6 +8,7 @@
 #   backbones    every network of torchvision and timm against PyTorch, on both engines, with residual atoms and back; and every
 #                network as a graph against onnxruntime, where PyPI has it
 #   wheel        Python's wheel, installed into a bare virtual environment and tested there
+#   windows      the program for Windows, cross-built and used under Wine
 #   limits       the kernel check under the least limits that Vulkan allows, judged by the validation layer
 # Ends with a line for each part; exit code 1 if one failed. Logs: build-long/PART.log; inputs that made a fuzz target
 # fail: build-long/fuzz/NAME.
@@ -20,9 +21,9 @@ while [ $# -gt 0 ]; do
         minutes=${2-}
         shift
         ;;
-    address | thread | fuzz | swiftshader | faults | backbones | wheel | limits) parts="$parts $1" ;;
+    address | thread | fuzz | swiftshader | faults | backbones | wheel | windows | limits) parts="$parts $1" ;;
     *)
-        sed -n '2,14s/^# \{0,1\}//p' "$0"
+        sed -n '2,15s/^# \{0,1\}//p' "$0"
         [ "$1" = --help ] && exit 0
         exit 2
         ;;
@@ -34,7 +35,7 @@ case $minutes in '' | 0 | *[!0-9]*)
     exit 2
     ;;
 esac
-[ -n "$parts" ] || parts="address thread fuzz swiftshader faults backbones wheel limits"
+[ -n "$parts" ] || parts="address thread fuzz swiftshader faults backbones wheel windows limits"
 sh tools/setup.sh clang libclang-rt-dev libomp-dev python3-torch python3-torchvision || exit 1
 root=$PWD
 out=$root/build-long
@@ -214,6 +215,22 @@ wheel() {
     sh tools/wheel.sh "$out/wheel" >"$out/wheel.made" 2>"$out/wheel.errors" || status=1
     cat "$out/wheel.errors"
     said "$([ $status -eq 0 ] && sed "s,.*/,," "$out/wheel.made" || tail -n 1 "$out/wheel.errors")"
+    return $status
+}
+
+windows() {
+    status=0
+    sh tools/windows.sh "$out/windows" >"$out/windows.made" 2>"$out/windows.errors" || status=1
+    cat "$out/windows.made" "$out/windows.errors"
+    [ $status -eq 0 ] || { said "$(tail -n 1 "$out/windows.errors")"; return 1; }
+    sh tools/windows_check.sh "$(ls "$out"/windows/*.zip)" "$root/build-windows/program" >"$out/windows.checked" 2>&1 || status=$?
+    cat "$out/windows.checked"
+    if [ $status -eq 77 ]; then
+        said "built; $(tail -n 1 "$out/windows.checked")"
+        return 0
+    fi
+    said "$(grep -c '^passed: ' "$out/windows.checked") commands, $(grep '^unit tests: ' "$out/windows.checked");" \
+        "$(grep -c '^FAILED: ' "$out/windows.checked") failed"
     return $status
 }
 

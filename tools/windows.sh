@@ -1,8 +1,8 @@
 #!/bin/sh
 # windows.sh [--check] [FOLDER]: cross-builds adatom.exe for Windows 10 and newer (x86-64, a processor with AVX2) with
-# mingw-w64 and makes FOLDER/adatom-VERSION-windows-x86_64.zip (default: dist) of it, OpenBLAS, models, documentation and
-# licences. The libraries come from the sources of this system's distribution (tools/windows_libraries.sh); they are kept
-# in build-windows/libraries, the program in build-windows/program. --check: then runs tools/windows_check.sh, under Wine.
+# mingw-w64 and makes FOLDER/adatom-VERSION-windows-x86_64.zip (default: dist) of it, models, documentation and licences.
+# The libraries come from the sources of this system's distribution (tools/windows_libraries.sh); they are kept in
+# build-windows/libraries, the program in build-windows/program. --check: then runs tools/windows_check.sh, under Wine.
 set -eu
 cd "$(dirname "$0")/.."
 check=
@@ -29,16 +29,13 @@ trap 'rm -rf "$work"' EXIT
 root=$work/$name
 mkdir -p "$root/models" "$root/licences"
 x86_64-w64-mingw32-strip -o "$root/adatom.exe" "$build/adatom.exe"
-x86_64-w64-mingw32-strip -o "$root/libopenblas.dll" "$libraries/bin/libopenblas.dll"
-for file in adatom.exe libopenblas.dll; do
-    # Nothing but what every Windows has.
-    needs=$(x86_64-w64-mingw32-objdump -p "$root/$file" | sed -n 's/.*DLL Name: //p' | tr 'A-Z' 'a-z' |
-        grep -vxE '(kernel32|msvcrt|bcrypt|advapi32|user32|shell32|ws2_32|ntdll)\.dll' || true)
-    if [ -n "$needs" ]; then
-        echo "windows: $file would need" $needs >&2
-        exit 1
-    fi
-done
+# Nothing but what every Windows has.
+needs=$(x86_64-w64-mingw32-objdump -p "$root/adatom.exe" | sed -n 's/.*DLL Name: //p' | tr 'A-Z' 'a-z' |
+    grep -vxE '(kernel32|msvcrt|bcrypt|advapi32)\.dll' || true)
+if [ -n "$needs" ]; then
+    echo "windows: adatom.exe would need" $needs >&2
+    exit 1
+fi
 cp models/*.safetensors "$root/models/"
 cp -r LICENSE README.md docs "$root/"
 cp "$libraries"/licences/* "$root/licences/"
@@ -54,5 +51,5 @@ rm -f "$folder/$name.zip.tmp"
 (cd "$work" && find "$name" | LC_ALL=C sort | TZ=UTC zip -q -X -9 "$name.zip" -@)
 cp "$work/$name.zip" "$folder/$name.zip.tmp"
 mv "$folder/$name.zip.tmp" "$folder/$name.zip"
-echo "$folder/$name.zip: $(du -h "$folder/$name.zip" | cut -f1); without HEIC and AVIF pictures, and without the library for C programs"
+echo "$folder/$name.zip: $(du -h "$folder/$name.zip" | cut -f1); without HEIC and AVIF pictures, the library for C programs and OpenBLAS"
 [ -z "$check" ] || sh tools/windows_check.sh "$folder/$name.zip" "$build"

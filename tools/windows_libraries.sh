@@ -1,8 +1,8 @@
 #!/bin/sh
 # windows_libraries.sh FOLDER: cross-builds the libraries that Adatom needs on Windows from the sources of this system's
-# distribution, statically, with mingw-w64, into FOLDER (lib, include, licences); OpenBLAS, which is loaded where it is
-# there, becomes a DLL in FOLDER/bin. What is built is kept: only a library of which the distribution has another
-# version, or which is built otherwise now, is built again. The system's list of package sources stays as it is.
+# distribution, statically, with mingw-w64, into FOLDER (lib, include, licences). What is built is kept: only a library of
+# which the distribution has another version, or which is built otherwise now, is built again. The system's list of
+# package sources stays as it is.
 set -eu
 cd "$(dirname "$0")/.."
 toolchain=$PWD/cmake/mingw-w64.cmake
@@ -12,20 +12,18 @@ sh tools/setup.sh gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix dpkg-dev
 mkdir -p "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/sources" "$folder/stamps" \
     "$folder/include" "$folder/lib/pkgconfig" "$folder/bin" "$folder/licences"
 
-: >"$folder/apt/sources.sources"
-: >"$folder/apt/sources.list"
-for list in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list.d/ubuntu.sources; do
-    if [ -f "$list" ]; then
-        sed 's/^Types:.*/Types: deb-src/' "$list" >>"$folder/apt/sources.sources"
-        echo >>"$folder/apt/sources.sources"
+# The distribution's own lists, of sources instead of packages.
+parts=$folder/apt/parts
+rm -rf "$parts" && mkdir "$parts"
+for list in debian ubuntu; do
+    if [ -f "/etc/apt/sources.list.d/$list.sources" ]; then
+        sed 's/^Types:.*/Types: deb-src/' "/etc/apt/sources.list.d/$list.sources" >"$parts/$list.sources"
     fi
 done
-if [ -f /etc/apt/sources.list ]; then sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$folder/apt/sources.list"; fi
-[ -s "$folder/apt/sources.list" ] || mv "$folder/apt/sources.sources" "$folder/apt/only.sources"
-if [ -s "$folder/apt/sources.list" ]; then list=sources.list; else list=only.sources; fi
+if [ -f /etc/apt/sources.list ]; then sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$parts/older.list"; fi
 cat >"$folder/apt/apt.conf" <<END
-Dir::Etc::sourcelist "$folder/apt/$list";
-Dir::Etc::sourceparts "-";
+Dir::Etc::sourcelist "-";
+Dir::Etc::sourceparts "$parts";
 Dir::State::lists "$folder/apt/lists";
 Dir::Cache "$folder/apt/cache";
 APT::Sandbox::User "";
@@ -108,13 +106,6 @@ with_libarchive() {
 with_check() {
     with_cmake "$@" && sed -i 's/-lcheck_pic/-lcheck/' "$folder/lib/pkgconfig/check.pc"
 }
-# The kernels of four generations of processors; others take the nearest one. LAPACK is not used.
-with_openblas() {
-    make -j "$(nproc)" CC=$cross-gcc-posix AR=$cross-ar RANLIB=$cross-ranlib HOSTCC=gcc CROSS=1 CROSS_SUFFIX=$cross- \
-        OSNAME=WINNT BINARY=64 TARGET=NEHALEM DYNAMIC_ARCH=1 DYNAMIC_LIST="SANDYBRIDGE HASWELL ZEN SKYLAKEX" \
-        NOFORTRAN=1 NO_LAPACK=1 NO_LAPACKE=1 USE_THREAD=1 NUM_THREADS=64 BUILD_SINGLE=1 BUILD_DOUBLE=0 BUILD_COMPLEX=0 \
-        BUILD_COMPLEX16=0 libs shared && cp libopenblas.dll "$folder/bin/"
-}
 
 # What is the same on every system.
 cp -r /usr/include/vulkan /usr/include/vk_video /usr/include/volk.c /usr/include/volk.h /usr/include/stb "$folder/include/"
@@ -139,4 +130,3 @@ build libarchive with_libarchive . -DZLIB_WINAPI=OFF "-DZLIB_WINAPI_WITH_LIB=$fo
     -DENABLE_LIBXML2=OFF -DENABLE_EXPAT=OFF -DENABLE_PCREPOSIX=OFF -DENABLE_LIBB2=OFF -DENABLE_LZ4=OFF -DENABLE_ICONV=OFF \
     -DENABLE_WERROR=OFF
 build check with_check . -DCHECK_ENABLE_TESTS=OFF -DENABLE_SUBUNIT=OFF
-build openblas with_openblas

@@ -6,7 +6,7 @@
 #include <windows.h>
 
 #define SHARED (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
-enum { RETRIES = 50, RETRY_MILLISECONDS = 20 };
+enum { RETRIES = 20, RETRY_MILLISECONDS = 20 };
 
 /* ---- facts ---- */
 
@@ -146,6 +146,32 @@ static bool rename_at_once(const wchar_t *from, const wchar_t *to) {
     return done;
 }
 
+/* Where it cannot (before Windows 10, on other file systems): the old file gets another name, that of a file which a
+ * killed writer left (src/base/write.c), and goes when the last who has it open closes it. For a moment there is no
+ * file of the name. */
+static bool rename_around(const wchar_t *from, const wchar_t *to) {
+    const size_t room = wcslen(to) + 32;
+    wchar_t *aside = malloc(room * sizeof *aside);
+    uint64_t number;
+    if (!aside || getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
+        free(aside);
+        return false;
+    }
+    _snwprintf(aside, room, L"%ls.tmp-%016I64x", to, number);
+    bool done = false;
+    if (MoveFileExW(to, aside, 0)) {
+        done = MoveFileExW(from, to, MOVEFILE_WRITE_THROUGH);
+        const DWORD error = GetLastError();
+        if (done)
+            DeleteFileW(aside);
+        else
+            MoveFileExW(aside, to, 0);
+        SetLastError(error);
+    }
+    free(aside);
+    return done;
+}
+
 int windows_rename(const char *from, const char *to) {
     wchar_t *old = windows_wide_path(from), *new = old ? windows_wide_path(to) : NULL;
     bool done = false;
@@ -156,6 +182,7 @@ int windows_rename(const char *from, const char *to) {
         error = GetLastError();
         if (!is_passing(error) || (GetFileAttributesW(new) & FILE_ATTRIBUTE_DIRECTORY)) break;
     }
+    if (new && !done && is_passing(error)) done = rename_around(old, new);
     SetLastError(error);
     const int result = done ? 0 : new ? fail_errno() : -1;
     free(old);

@@ -89,7 +89,7 @@ done | breach "depends on the locale"
 
 # One subject a file, nothing left for later.
 list_sources() {
-    find src include shaders tests tools examples -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.def' \
+    find src include shaders tests tools examples windows -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.def' \
         -o -name '*.sh' -o -name '*.awk' 2>/dev/null
 }
 list_sources | while read -r file; do
