@@ -71,9 +71,9 @@ mkdir -p "Anpassung 日本"
 for way in atoms lora; do
     try "adapt --adapt $way" adapt --model $model --device cpu --images Übung --adapt $way --steps 5 --output "Anpassung 日本\\$way" ||
         continue
-    try "classify, $way" classify --model $model --device cpu --adapter "Anpassung 日本/$way" Prüfung -o csv --output-file "Antworten $way.csv"
+    try "classify, $way" classify --model $model --device cpu --adapter "Anpassung 日本/$way" Prüfung --format csv --output "Antworten $way.csv"
     "$here" adapt --model $model --device cpu --images Übung --adapt $way --steps 5 --output "here-$way" >log 2>&1 &&
-        "$here" classify --model $model --device cpu --adapter "here-$way" Prüfung -o csv >"here-$way.csv" 2>log || failed "$(tail -n 1 log)"
+        "$here" classify --model $model --device cpu --adapter "here-$way" Prüfung --format csv >"here-$way.csv" 2>log || failed "$(tail -n 1 log)"
     cut -d, -f1,4 "Antworten $way.csv" >answers
     cut -d, -f1,4 "here-$way.csv" >expected
     rows=$(wc -l <answers) different=$(diff answers expected | grep -c '^<')

@@ -122,7 +122,7 @@ build libjpeg-turbo with_cmake . -DCMAKE_INSTALL_LIBDIR:STRING=lib -DENABLE_SHAR
 build libpng1.6 with_cmake . -DPNG_SHARED=OFF -DPNG_TESTS=OFF
 build libwebp with_cmake . -DWEBP_BUILD_ANIM_UTILS=OFF -DWEBP_BUILD_CWEBP=OFF -DWEBP_BUILD_DWEBP=OFF -DWEBP_BUILD_GIF2WEBP=OFF \
     -DWEBP_BUILD_IMG2WEBP=OFF -DWEBP_BUILD_VWEBP=OFF -DWEBP_BUILD_WEBPINFO=OFF -DWEBP_BUILD_WEBPMUX=OFF -DWEBP_BUILD_EXTRAS=OFF
-build tiff with_cmake . -Djbig=OFF -Dlerc=OFF -Dlibdeflate=OFF -Dold-jpeg=OFF -Dcxx=OFF -Dtiff-tools=OFF \
+build tiff with_cmake . -Djpeg=ON -Djbig=OFF -Dlerc=OFF -Dlibdeflate=OFF -Dold-jpeg=OFF -Dcxx=OFF -Dtiff-tools=OFF \
     -Dtiff-tests=OFF -Dtiff-contrib=OFF -Dtiff-docs=OFF
 # The first two answer what it could only find out by running a program.
 build libarchive with_libarchive . -DZLIB_WINAPI=OFF "-DZLIB_WINAPI_WITH_LIB=$folder/lib/libz.a" -DCMAKE_C_FLAGS=-DLZMA_API_STATIC \

@@ -51,7 +51,7 @@ int wmain(int argc, wchar_t **argv) {
     for (int i = 0; texts && i < argc; i++) {
         for (wchar_t *at = argv[i]; *at; at++)
             if (*at == L'\\') *at = L'/';
-        if (!(texts[i] = narrow_text(argv[i]))) texts = NULL;
+        if (!(texts[i] = windows_narrow_text(argv[i]))) texts = NULL;
     }
     if (!texts) {
         fputs("out of memory\n", stderr);

@@ -21,7 +21,10 @@ static int open_wide(wchar_t *path, int flags, unsigned mode) {
                                                             : OPEN_EXISTING;
     DWORD attributes = (flags & O_CREAT) && !(mode & 0222) ? FILE_ATTRIBUTE_READONLY : FILE_ATTRIBUTE_NORMAL;
     if (way == O_RDONLY) attributes |= FILE_FLAG_BACKUP_SEMANTICS; /* else folders cannot be opened */
-    if (flags & O_TEMPORARY) attributes |= FILE_FLAG_DELETE_ON_CLOSE, access |= DELETE;
+    if (flags & O_TEMPORARY) {
+        attributes |= FILE_FLAG_DELETE_ON_CLOSE;
+        access |= DELETE;
+    }
     if (!path) return -1;
     const HANDLE handle = CreateFileW(path, access, SHARED, NULL, create, attributes, NULL);
     if (handle == INVALID_HANDLE_VALUE) {

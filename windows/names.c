@@ -84,7 +84,7 @@ static char *plain_path(wchar_t *path) {
     }
     for (wchar_t *c = at; *c; c++)
         if (*c == L'\\') *c = L'/';
-    return narrow_text(at);
+    return windows_narrow_text(at);
 }
 
 char *windows_realpath(const char *path, char *out) {

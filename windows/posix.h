@@ -138,7 +138,8 @@ char *windows_mkdtemp(char *name);
 #define pwrite windows_pwrite
 #define mkdtemp windows_mkdtemp
 
-wchar_t *windows_wide_path(const char *path); /* the path as system calls take it; free(); NULL: errno says why */
+char *windows_narrow_text(const wchar_t *text); /* UTF-8; free(); NULL: no memory, which errno says */
+wchar_t *windows_wide_path(const char *path);   /* the path as system calls take it; free(); NULL: errno says why */
 
 /* ---- the process ---- */
 

@@ -37,7 +37,7 @@ static char *keep(const char *name, char *value) {
 char *windows_getenv(const char *name) {
     wchar_t *wide = wide_text(name);
     const wchar_t *found = wide ? _wgetenv(wide) : NULL;
-    char *value = found ? narrow_text(found) : NULL;
+    char *value = found ? windows_narrow_text(found) : NULL;
     free(wide);
     return value ? keep(name, value) : NULL;
 }
@@ -59,7 +59,7 @@ int windows_unsetenv(const char *name) { return windows_setenv(name, "", 1); }
 
 const char *windows_temporary_folder(void) {
     wchar_t folder[MAX_PATH + 1];
-    char *text = GetTempPathW(MAX_PATH + 1, folder) ? narrow_text(folder) : NULL;
+    char *text = GetTempPathW(MAX_PATH + 1, folder) ? windows_narrow_text(folder) : NULL;
     for (char *at = text; at && *at; at++)
         if (*at == '\\') *at = '/';
     const char *kept = text ? keep("", text) : NULL;

@@ -76,7 +76,7 @@ wchar_t *wide_path_at(int folder, const char *name) {
     return as_system_path(out);
 }
 
-char *narrow_text(const wchar_t *text) {
+char *windows_narrow_text(const wchar_t *text) {
     const int count = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
     char *out = count > 0 ? malloc((size_t)count) : NULL;
     if (out) WideCharToMultiByte(CP_UTF8, 0, text, -1, out, count, NULL, NULL);

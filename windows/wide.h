@@ -9,8 +9,6 @@
 wchar_t *wide_text(const char *text);
 /* What windows_wide_path() does for a name in an open folder (AT_FDCWD: the current one). */
 wchar_t *wide_path_at(int folder, const char *name);
-/* UTF-8; free(). NULL, with errno set: there is no memory. */
-char *narrow_text(const wchar_t *text);
 /* The path of an open file or folder; free(). NULL, with errno set. */
 wchar_t *path_of_handle(void *handle);
 /* Sets errno to what the system's last error means, and returns -1. */

@@ -222,8 +222,8 @@ size_t ad_read_start(const char *path, void *out, size_t size);
 
 /* Plain loops over numbers are compiled once per instruction set and chosen when the program is loaded. Sanitizers
  * cannot run code that early. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32) && !defined(__SANITIZE_ADDRESS__) &&               \
-    !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32) &&                             \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define AD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define AD_CLONES

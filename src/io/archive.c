@@ -113,19 +113,27 @@ static adatom_status open_archive(ad_source *source, struct archive **out) {
 /* The names in a member's header; NULL: there is none, or it cannot be expressed. */
 typedef struct member_names {
     const char *own, *hard, *soft;
+    char *made[3]; /* what is to be freed of them */
 } member_names;
 
 static member_names names_of(struct archive_entry *header) {
-#ifdef _WIN32 /* where libarchive keeps them in UTF-16 */
-    const member_names names = {archive_entry_pathname_utf8(header), archive_entry_hardlink_utf8(header),
-                                archive_entry_symlink_utf8(header)};
-    return names;
+    member_names names = {0};
+#ifdef _WIN32 /* where libarchive keeps them in UTF-16, and loses letters on some ways from there */
+    const wchar_t *wide[3] = {archive_entry_pathname_w(header), archive_entry_hardlink_w(header),
+                              archive_entry_symlink_w(header)};
+    for (int i = 0; i < 3; i++)
+        if (wide[i]) names.made[i] = windows_narrow_text(wide[i]);
+    names.own = names.made[0];
+    names.hard = names.made[1];
+    names.soft = names.made[2];
 #else
     /* archive_entry_pathname() is NULL where the locale cannot express the name. */
-    const char *own = archive_entry_pathname(header);
-    return (member_names){own ? own : archive_entry_pathname_utf8(header), archive_entry_hardlink(header),
-                          archive_entry_symlink(header)};
+    names.own = archive_entry_pathname(header);
+    if (!names.own) names.own = archive_entry_pathname_utf8(header);
+    names.hard = archive_entry_hardlink(header);
+    names.soft = archive_entry_symlink(header);
 #endif
+    return names;
 }
 
 static adatom_status read_content(ad_source *source, struct archive *reader, const char *name, char **bytes,
@@ -228,6 +236,7 @@ static adatom_status take_member(ad_source *source, struct archive_entry *header
         if (ad_kind_of_name(m->path) != AD_ENTRY_OTHER) AD_TRY(ad_pass_over(source, AD_PASSED_SPECIAL, m->path));
     }
 done:
+    for (size_t i = 0; i < AD_COUNT(names.made); i++) free(names.made[i]);
     if (before) uselocale(before);
     return status;
 }

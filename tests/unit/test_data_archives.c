@@ -39,7 +39,11 @@ START_TEST(names_in_utf8) {
     put_zip("plain.zip", plain, 4);
     put_tar("plain.tar", plain, 4);
     put_tree_of("folder", plain, 4);
+#ifdef _WIN32 /* whose C library has no other that has these letters */
+    static const char *const locales[] = {"C"};
+#else
     static const char *const locales[] = {"C", "C.UTF-8"};
+#endif
     for (size_t k = 0; k < AD_COUNT(locales); k++) { /* as programs that use the library may have it */
         ck_assert_ptr_nonnull(setlocale(LC_ALL, locales[k]));
         check_hash("flagged.zip", "folder", 4);
@@ -227,9 +231,11 @@ int main(void) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, names_in_utf8);
     tcase_add_test(tests, names_in_two_unicode_forms);
+#ifndef _WIN32 /* where every name of a file is a Unicode text, and links need a right that few have */
     tcase_add_test(tests, names_in_other_encodings);
-    tcase_add_test(tests, links_to_files);
     tcase_add_test(tests, links_to_folders);
+#endif
+    tcase_add_test(tests, links_to_files);
     tcase_add_test(tests, links_that_lead_nowhere);
     tcase_add_test(tests, packed_twice);
     tcase_add_test(tests, archives_that_are_not_read);
