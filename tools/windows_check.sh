@@ -91,6 +91,20 @@ for archive in Bilder.zip Bilder.tar.xz; do
     cmp -s "$archive.adapter/adapter.safetensors" "Anpassung 日本/atoms/adapter.safetensors" || failed "$archive gives another adapter than its folder"
 done
 
+# Ctrl-C: the checkpoint is kept, and --resume goes on from it.
+"$wine" "$exe" pretrain --data builtin:shapes/base --per-class 20 --image-size 16 --width 8 --epochs 500 --device cpu --no-cache \
+    --output Modell.safetensors >out 2>err </dev/null &
+training=$! tries=0
+until grep -q '^epoch 2/' err out || [ $tries -gt 600 ]; do sleep 0.2; tries=$((tries + 1)); done
+kill -INT $training
+wait $training
+code=$?
+if [ $code -eq 130 ] && [ -s Modell.safetensors.checkpoint ]; then
+    echo "passed: Ctrl-C: $(tail -n 1 err)"
+else
+    failed "Ctrl-C: exit code $code: $(tail -n 1 err)"
+fi
+
 if [ -n "$driver" ]; then
     try "devices" devices && grep -i llvmpipe out || failed "llvmpipe is not listed through Wine's Vulkan"
     try "doctor --quick, Vulkan" doctor --quick --device vulkan && tail -n 1 out
