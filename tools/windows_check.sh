@@ -119,7 +119,7 @@ if [ -n "$build" ]; then
     cmake --build "$build" >&2 || failed "the unit tests cannot be built"
     passed=0 skipped=0
     for test in "$build"/tests/unit/unit_*.exe; do
-        case $test in */unit_vk.exe | */unit_vk_memory.exe | */unit_stream.exe) # need the validation layer
+        case $test in */unit_vk.exe | */unit_vk_memory.exe | */unit_vk_split.exe | */unit_stream.exe) # need the validation layer
             skipped=$((skipped + 1))
             continue
             ;;
@@ -133,6 +133,6 @@ if [ -n "$build" ]; then
         *) failed "${test##*/}: $(grep -E ':[EF]:|^[0-9]+%' "$work/log" | head -n 3)" ;;
         esac
     done
-    echo "unit tests: $passed passed, $skipped skipped (vk, vk_memory, stream: Wine has no Vulkan validation layer)"
+    echo "unit tests: $passed passed, $skipped skipped (vk, vk_memory, vk_split, stream: Wine has no Vulkan validation layer)"
 fi
 [ $failures -eq 0 ]
