@@ -173,11 +173,15 @@ START_TEST(test_the_same_model) {
 
     p.resume = true;
     unlink(path);
-    w = (watch){.stop = polls / 3};
-    ck_assert_int_eq(adatom_metatrain(device, base, &p, NULL), ADATOM_INTERRUPTED);
-    ck_assert_msg(sscanf(adatom_context_message(ctx), "interrupted at step %ld of 12;", &step) == 1 && step > 0 &&
-                      step % STEPS_PER_EPOCH != 0,
-                  "%s", adatom_context_message(ctx));
+    /* How often it asks depends on how busy the machine is: other places are tried until one is within an epoch. */
+    for (int part = 3; part < 12 && step % STEPS_PER_EPOCH == 0; part++) {
+        unlink(left);
+        w = (watch){.stop = polls / part};
+        ck_assert_int_eq(adatom_metatrain(device, base, &p, NULL), ADATOM_INTERRUPTED);
+        ck_assert_msg(sscanf(adatom_context_message(ctx), "interrupted at step %ld of 12;", &step) == 1, "%s",
+                      adatom_context_message(ctx));
+    }
+    ck_assert_msg(step % STEPS_PER_EPOCH != 0, "%s", adatom_context_message(ctx));
     ck_assert_int_ne(access(path, F_OK), 0);
     ck_assert_int_eq(access(left, F_OK), 0);
     w = (watch){0};
