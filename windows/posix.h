@@ -193,10 +193,12 @@ void windows_freelocale(locale_t locale);
 
 char *windows_stpcpy(char *to, const char *from);
 void *windows_memmem(const void *text, size_t size, const void *part, size_t part_size);
+char *windows_strcasestr(const char *text, const char *part);
 char *windows_strsep(char **text, const char *separators);
 #define stpcpy windows_stpcpy
 #define strsep windows_strsep
 #define gmtime_r(time, out) (gmtime_s(out, time) == 0 ? (out) : NULL)
 #define memmem windows_memmem
+#define strcasestr windows_strcasestr
 #define aligned_alloc(alignment, size) _aligned_malloc(size, alignment)
 #endif

@@ -64,3 +64,10 @@ void *windows_memmem(const void *text, size_t size, const void *part, size_t par
         if (memcmp((const char *)text + at, part, part_size) == 0) return (char *)text + at;
     return NULL;
 }
+
+char *windows_strcasestr(const char *text, const char *part) {
+    const size_t length = strlen(part);
+    for (; strlen(text) >= length; text++)
+        if (_strnicmp(text, part, length) == 0) return (char *)text;
+    return NULL;
+}
