@@ -92,7 +92,8 @@ static void read_points(json_t *rows, plot *p) {
         if (!json_is_number(mean)) continue; /* every episode diverged */
         point *one = &p->points[p->count++];
         *one = (point){.x = number(row, p->on->path), .mean = 100 * json_number_value(mean)};
-        one->ci95 = 100 * number(row, "accuracy.ci95");
+        json_t *ci95 = report_get(row, "accuracy.ci95"); /* null: of one episode, which has no interval */
+        one->ci95 = json_is_number(ci95) ? 100 * json_number_value(ci95) : INFINITY;
         one->level = p->on == &subjects[0] && !report_get(row, "config.optimizer") && one->x == 0;
         label_of(row, p, shots, one->label, sizeof one->label);
         p->diagram.y_least = fmin(p->diagram.y_least, one->mean - one->ci95);

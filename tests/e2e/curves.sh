@@ -34,8 +34,8 @@ for i in 0 3; do
         complain "result $i: as good with most labels wrong"
 done
 case $(get noise.json results.1.config.label_noise) in 0.2*) ;; *) complain "no noise in the config" ;; esac
-expect 2 'label noise is for episodes' "$ADATOM" adapt --device cpu --model "$model" --images builtin:shapes/novel --per-class 4 \
-    --adapt cosine --label-noise 0.2 --output no
+"$SHAPES" few 3 0 4 16 || complain "no pictures"
+expect 2 'label noise is for episodes' "$ADATOM" adapt --device cpu --model "$model" --images few --adapt cosine --label-noise 0.2 --output no
 
 # Shots, with another setting as curves of their own.
 $episodes --shot 1,2,5 --adapt knn --neighbours 1,3 --plot shots.svg -q >out 2>err || complain "shots: $(tail -n 1 err)"
@@ -49,7 +49,7 @@ expect 2 'one episode has no interval' $episodes --adapt cosine --steps 1,2 --ta
 [ ! -e no.svg ] || complain "a picture of nothing"
 
 # Trainings: loss, accuracy and validation against epochs; a place that cannot be written to before the first step.
-train="--data builtin:shapes/base --per-class 2 --image-size 16 --width 8 --atoms 4 --device cpu --no-cache --output trained.safetensors"
+train="--data builtin:shapes/base --per-class 20 --image-size 16 --width 8 --atoms 4 --device cpu --no-cache --output trained.safetensors"
 "$ADATOM" pretrain $train --epochs 3 --val builtin:shapes/val --val-tasks 2 --plot trained.svg >out 2>err || complain "pretrain: $(tail -n 1 err)"
 same "$(grep -c '<circle' trained.svg)" 9 "epochs of three curves"
 same "$(grep -c '>validation: ' trained.svg)" 1 "a curve of validation"
@@ -59,6 +59,7 @@ for file in trained.svg meta.svg; do
     ! grep -q 'nan\|inf' $file || complain "$file has what is no number"
     command -v xmllint >/dev/null && { xmllint --noout $file || complain "$file is not well-formed"; }
 done
-rm trained.safetensors
-expect 3 "no/curve.svg" "$ADATOM" pretrain $train --epochs 1 --plot no/curve.svg
+rm -f trained.safetensors
+expect 1 "no/curve.svg" "$ADATOM" pretrain $train --epochs 1 --plot no/curve.svg
 [ ! -e trained.safetensors ] || complain "trained although the curve could not be drawn"
+finish

@@ -2,10 +2,11 @@
 # model.safetensors (model.sh).
 set -u
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# A test that complained fails, also where nothing after it says so.
+trap 'ended=$?; rm -rf "$work"; [ "$failures" -eq 0 ] || ended=1; exit $ended' EXIT
+failures=0
 cd "$work" || exit 2
 export ADATOM_CACHE_DIR="$work/cache"
-failures=0
 complain() { failures=$((failures + 1)); echo "FAILED: $*"; }
 
 # expect CODE PATTERN COMMAND...: the exit code, and a line of stdout or stderr that matches.
