@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The signal handler, which takes no user data, reaches the context and the commands through these two variables. */
 static adatom_context *volatile interruptible;
@@ -99,5 +100,9 @@ int main(int argc, char **argv) {
     signal(SIGTERM, SIG_DFL);
     interruptible = NULL;
     adatom_context_destroy(&cli.ctx);
+    if (status == ADATOM_DEVICE_LOST) { /* its driver's threads may still be at work: what ends with exit() is theirs */
+        fflush(NULL);
+        _exit(adatom_status_exit_code(status));
+    }
     return adatom_status_exit_code(status);
 }
