@@ -119,7 +119,10 @@ if [ -n "$build" ]; then
     cmake --build "$build" >&2 || failed "the unit tests cannot be built"
     passed=0 skipped=0
     for test in "$build"/tests/unit/unit_*.exe; do
-        case $test in */unit_vk.exe | */unit_vk_memory.exe | */unit_vk_split.exe | */unit_stream.exe) # need the validation layer
+        # The first four need the validation layer; the others did not end within five minutes under Wine 8, and it is not
+        # known why.
+        case $test in */unit_vk.exe | */unit_vk_memory.exe | */unit_vk_split.exe | */unit_stream.exe | */unit_bench.exe | \
+            */unit_metatrain.exe | */unit_vk_queue.exe)
             skipped=$((skipped + 1))
             continue
             ;;
@@ -133,6 +136,6 @@ if [ -n "$build" ]; then
         *) failed "${test##*/}: $(grep -E ':[EF]:|^[0-9]+%' "$work/log" | head -n 3)" ;;
         esac
     done
-    echo "unit tests: $passed passed, $skipped skipped (vk, vk_memory, vk_split, stream: Wine has no Vulkan validation layer)"
+    echo "unit tests: $passed passed, $skipped skipped (vk, vk_memory, vk_split, stream: Wine has no Vulkan validation layer; bench, metatrain, vk_queue: they do not end in time under Wine)"
 fi
 [ $failures -eq 0 ]
