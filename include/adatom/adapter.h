@@ -202,6 +202,8 @@ ADATOM_API const float *adatom_predictions_get(const adatom_predictions *predict
  * length of its features. NaN: the adapter is not calibrated, or result or image is outside; its scores are not finite.
  */
 ADATOM_API double adatom_predictions_typicality(const adatom_predictions *predictions, int result, size_t image);
+/* Whether params.reject refuses picture `image` under adapter number `result`; false if either is outside. */
+ADATOM_API bool adatom_predictions_refused(const adatom_predictions *predictions, int result, size_t image);
 ADATOM_API void adatom_predictions_destroy(adatom_predictions **predictions);
 
 /* The 95 % interval of the proportion successes/trials [Wilson, JASA 1927]; trials 0: 0 to 1. Any thread. */

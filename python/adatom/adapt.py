@@ -188,8 +188,7 @@ class Adapter(Handle):
         that part of the pictures of the adapter's own classes: they are of none of them."""
         predictions = _predict(images, self.model, [self], reject=reject, device=device, batch=batch, progress=progress)
         names, best = self.classes, predictions.arrays()[0].argmax(axis=1)
-        refused = predictions.typicality(0).astype(np.float32) <= np.float32(reject) if reject else np.zeros(len(best), bool)
-        return [None if no else names[c] for c, no in zip(best, refused)]
+        return [None if lib.adatom_predictions_refused(predictions.pointer, 0, i) else names[c] for i, c in enumerate(best)]
 
     def __reduce__(self):
         with tempfile.TemporaryDirectory() as folder:

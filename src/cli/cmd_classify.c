@@ -126,9 +126,7 @@ static json_t *own_names(const adatom_model *model) {
 }
 
 /* With --reject a row tells how typical the picture looks; of a refused one the class is what it comes nearest to. */
-static void add_typicality(json_t *row, float reject, double typicality) {
-    const bool refused = (float)typicality <= reject;
-    if (reject == 0) return;
+static void add_typicality(json_t *row, double typicality, bool refused) {
     json_object_set_new(row, "typicality", report_number(typicality));
     json_object_set_new(row, "refused", json_boolean(refused));
     json_object_set_new(row, "nearest", refused ? json_incref(json_object_get(row, "class")) : json_null());
@@ -141,8 +139,8 @@ static void add_typicality(json_t *row, float reject, double typicality) {
 /* Adds a row for each of the `top` most probable classes; one for a picture that is refused. */
 static adatom_status add_rows(struct cli *cli, const classify_options *o, json_t *rows, const char *picture,
                               const char *name, const adatom_adapter *adapter, const json_t *own,
-                              const float *probabilities, int classes, double typicality) {
-    const int top = (float)typicality <= o->reject ? 1 : o->top;
+                              const float *probabilities, int classes, double typicality, bool refused) {
+    const int top = refused ? 1 : o->top;
     int last = -1;
     if (isnan(probabilities[0])) {
         json_t *row =
@@ -172,7 +170,7 @@ static adatom_status add_rows(struct cli *cli, const classify_options *o, json_t
                                 report_text(name), "rank", rank, "class", report_text(one.name ? one.name : number),
                                 "class_index", best, "probability", report_float(probabilities[best]));
         if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
-        add_typicality(row, o->reject, typicality);
+        if (o->reject > 0) add_typicality(row, typicality, refused);
         json_array_append_new(rows, row);
         last = best;
     }
@@ -192,7 +190,8 @@ static adatom_status add_predictions(struct cli *cli, const classify_options *o,
             const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
             status = add_rows(cli, o, rows, adatom_dataset_path(dataset, i),
                               adapters->count ? adapters->names[r] : "own", adapters->items[r], own, probabilities,
-                              classes, adatom_predictions_typicality(predictions, r, i));
+                              classes, adatom_predictions_typicality(predictions, r, i),
+                              adatom_predictions_refused(predictions, r, i));
         }
     json_decref(own);
     return status;

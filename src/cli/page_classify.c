@@ -103,10 +103,9 @@ static adatom_status collect(page *p, const adatom_dataset *dataset, const class
                             .taken = lost ? -1 : best,
                             .image = (int32_t)i,
                             .probability = lost ? NAN : q[best]};
-        const double typicality = adatom_predictions_typicality(r->predictions, r->number, i);
-        if (r->reject > 0 && (float)typicality <= r->reject) {
+        if (adatom_predictions_refused(r->predictions, r->number, i)) {
             answer refused = one;
-            refused.probability = (float)typicality;
+            refused.probability = (float)adatom_predictions_typicality(r->predictions, r->number, i);
             g->refused_own += truth >= 0;
             TRY(answers_add(p->cli, &g->refused, refused));
             continue;

@@ -269,10 +269,6 @@ static adatom_status check_calibrated(const classification *c) {
     return ADATOM_OK;
 }
 
-static bool refuses(const adatom_predictions *o, int result, size_t image) {
-    return o->reject > 0 && (float)o->typicality[result][image] <= o->reject;
-}
-
 /* The probabilities of a picture are all finite or all NaN. */
 static void count_lost(adatom_predictions *o) {
     for (int r = 0; r < o->info.results; r++)
@@ -283,7 +279,7 @@ static void count_lost(adatom_predictions *o) {
             for (int c = 0; c < o->classes[r] && !finite; c++) row[c] = NAN;
             o->info.lost += !finite;
             if (!finite) o->typicality[r][i] = NAN;
-            o->info.refused += refuses(o, r, i);
+            o->info.refused += adatom_predictions_refused(o, r, i);
         }
 }
 
@@ -358,6 +354,10 @@ const float *adatom_predictions_get(const adatom_predictions *p, int result, siz
 double adatom_predictions_typicality(const adatom_predictions *p, int result, size_t image) {
     if (result < 0 || result >= p->info.results || image >= p->info.images) return NAN;
     return p->typicality[result][image];
+}
+
+bool adatom_predictions_refused(const adatom_predictions *p, int result, size_t image) {
+    return p->reject > 0 && (float)adatom_predictions_typicality(p, result, image) <= p->reject;
 }
 
 void adatom_predictions_destroy(adatom_predictions **predictions) {
