@@ -45,19 +45,23 @@ static const report_column columns[] = {
     {"rank", CELL_COUNT, "rank", NULL},
     {"class", CELL_TEXT, "class", NULL},
     {"probability %", CELL_PERCENT, "probability", NULL},
-    {"error", CELL_TEXT, "error", NULL},
-};
-static const report_column reject_columns[] = {
-    {"picture", CELL_TEXT, "picture", NULL},
-    {"adapter", CELL_TEXT, "adapter", NULL},
-    {"rank", CELL_COUNT, "rank", NULL},
-    {"class", CELL_TEXT, "class", NULL},
-    {"probability %", CELL_PERCENT, "probability", NULL},
-    {"typical %", CELL_PERCENT, "typicality", NULL},
+    {"typical %", CELL_PERCENT, "typicality", NULL}, /* this one and the next two with --reject */
     {"refused", CELL_TEXT, "refused", NULL},
     {NULL, CELL_TEXT, "nearest", NULL},
     {"error", CELL_TEXT, "error", NULL},
 };
+enum { TYPICALITY_AT = 5, TYPICALITY_COLUMNS = 3 };
+
+/* Those that are shown; their number. */
+static size_t choose_columns(bool typicality, bool errors, report_column *shown) {
+    size_t count = 0;
+    for (size_t c = 0; c < COUNT(columns); c++) {
+        const bool of_reject = c >= TYPICALITY_AT && c < TYPICALITY_AT + TYPICALITY_COLUMNS;
+        if ((of_reject && !typicality) || (c + 1 == COUNT(columns) && !errors)) continue;
+        shown[count++] = columns[c];
+    }
+    return count;
+}
 
 /* The adapters of one command. texts: a copy of the option's value, cut into names by NULs. */
 typedef struct adapter_list {
@@ -136,10 +140,14 @@ static void add_typicality(json_t *row, double typicality, bool refused) {
     json_object_set_new(row, "probability", json_null());
 }
 
-/* Adds a row for each of the `top` most probable classes; one for a picture that is refused. */
+/* Adds a row for each of the `top` most probable classes of a picture under a result; one of a picture that is refused.
+ */
 static adatom_status add_rows(struct cli *cli, const classify_options *o, json_t *rows, const char *picture,
                               const char *name, const adatom_adapter *adapter, const json_t *own,
-                              const float *probabilities, int classes, double typicality, bool refused) {
+                              const adatom_predictions *predictions, int result, size_t image) {
+    int classes = 0;
+    const float *probabilities = adatom_predictions_get(predictions, result, image, &classes);
+    const bool refused = adatom_predictions_refused(predictions, result, image);
     const int top = refused ? 1 : o->top;
     int last = -1;
     if (isnan(probabilities[0])) {
@@ -170,7 +178,7 @@ static adatom_status add_rows(struct cli *cli, const classify_options *o, json_t
                                 report_text(name), "rank", rank, "class", report_text(one.name ? one.name : number),
                                 "class_index", best, "probability", report_float(probabilities[best]));
         if (!row) return cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for the result");
-        if (o->reject > 0) add_typicality(row, typicality, refused);
+        if (o->reject > 0) add_typicality(row, adatom_predictions_typicality(predictions, result, image), refused);
         json_array_append_new(rows, row);
         last = best;
     }
@@ -185,14 +193,9 @@ static adatom_status add_predictions(struct cli *cli, const classify_options *o,
     adatom_status status = ADATOM_OK;
     json_t *own = own_names(model);
     for (size_t i = 0; i < p.images; i++)
-        for (int r = 0; r < p.results && status == ADATOM_OK; r++) {
-            int classes = 0;
-            const float *probabilities = adatom_predictions_get(predictions, r, i, &classes);
+        for (int r = 0; r < p.results && status == ADATOM_OK; r++)
             status = add_rows(cli, o, rows, adatom_dataset_path(dataset, i),
-                              adapters->count ? adapters->names[r] : "own", adapters->items[r], own, probabilities,
-                              classes, adatom_predictions_typicality(predictions, r, i),
-                              adatom_predictions_refused(predictions, r, i));
-        }
+                              adapters->count ? adapters->names[r] : "own", adapters->items[r], own, predictions, r, i);
     json_decref(own);
     return status;
 }
@@ -210,7 +213,7 @@ static void add_unreadable(const unreadable_list *unreadable, json_t *rows) {
 
 static adatom_status write_page(struct cli *cli, const char *path, const page_call *call, json_t *document,
                                 const adatom_model *model, const adatom_dataset *dataset, const adapter_list *adapters,
-                                const adatom_predictions *predictions, float reject) {
+                                const adatom_predictions *predictions) {
     adatom_predictions_info p = ADATOM_INIT(adatom_predictions_info);
     classify_result results[ARGS_LIST_MAX] = {0};
     json_t *own = own_names(model), *whole = json_copy(document);
@@ -225,8 +228,7 @@ static adatom_status write_page(struct cli *cli, const char *path, const page_ca
                                        .adapter = adapters->items[r],
                                        .own = own,
                                        .predictions = predictions,
-                                       .number = r,
-                                       .reject = reject};
+                                       .number = r};
     const adatom_status status = page_classify(cli, path, whole, dataset, results, (size_t)p.results, call);
     json_decref(whole);
     json_decref(own);
@@ -243,6 +245,7 @@ static adatom_status report(struct cli *cli, const classify_options *o, const pa
     adatom_device_info d = ADATOM_INIT(adatom_device_info);
     const size_t bad = json_array_size(unreadable->rows);
     char below[128] = "";
+    report_column shown[COUNT(columns)];
     if (model) adatom_model_describe(model, &m);
     json_t *document = report_document("classify"), *rows = json_array();
     adatom_status status = ADATOM_OK;
@@ -271,12 +274,11 @@ static adatom_status report(struct cli *cli, const classify_options *o, const pa
     const bool is_table = strcmp(output->format, "table") == 0 || strcmp(output->format, "md") == 0;
     const struct report r = {.document = document,
                              .rows = "predictions",
-                             .columns = o->reject > 0 ? reject_columns : columns,
-                             .column_count = (o->reject > 0 ? COUNT(reject_columns) : COUNT(columns)) -
-                                             (is_table && !bad && !p.lost),
+                             .columns = shown,
+                             .column_count = choose_columns(o->reject > 0, !is_table || bad || p.lost, shown),
                              .below = below};
     TRY(report_write(cli, output, &r));
-    if (o->report) TRY(write_page(cli, o->report, call, document, model, dataset, adapters, predictions, o->reject));
+    if (o->report) TRY(write_page(cli, o->report, call, document, model, dataset, adapters, predictions));
     TRY(unreadable_end(unreadable));
     if (p.lost)
         status =

@@ -7,10 +7,6 @@
 
 enum { MOST_BLAS = 64 };
 
-static const char *find_blas(struct cli *cli, char out[MOST_BLAS]) {
-    return adatom_bench_blas(cli->ctx, out, MOST_BLAS) == ADATOM_OK ? out : NULL;
-}
-
 static void subgroups(const adatom_device_info *d, char *out, size_t capacity) {
     if (d->subgroup_least < d->subgroup_most)
         snprintf(out, capacity, "subgroups of %d (%d to %d)", d->subgroup, d->subgroup_least, d->subgroup_most);
@@ -25,14 +21,9 @@ static void timestamps(const adatom_device_info *d, char *out, size_t capacity) 
         snprintf(out, capacity, "no timestamps");
 }
 
-void capabilities_line(struct cli *cli, const adatom_device_info *d, char out[CAPABILITIES]) {
-    char blas[MOST_BLAS], sizes[64], timer[64];
-    if (strcmp(d->backend, "vulkan") != 0) {
-        const char *found = find_blas(cli, blas);
-        snprintf(out, CAPABILITIES, "%s; %d thread%s; %s", d->api, d->threads, d->threads == 1 ? "" : "s",
-                 found ? found : "no OpenBLAS");
-        return;
-    }
+/* "driver; version; subgroups; ... ; timestamps", always in this order, with "no ..." for what there is not. */
+static void vulkan_line(const adatom_device_info *d, char out[CAPABILITIES]) {
+    char sizes[64], timer[64];
     subgroups(d, sizes, sizeof sizes);
     timestamps(d, timer, sizeof timer);
     const int used = snprintf(out, CAPABILITIES, "%s%s%s; Vulkan %s; ", d->driver_name, d->driver_name[0] ? " " : "",
@@ -56,14 +47,16 @@ void capabilities_line(struct cli *cli, const adatom_device_info *d, char out[CA
 
 json_t *capabilities_object(struct cli *cli, const adatom_device_info *d) {
     char line[CAPABILITIES], blas[MOST_BLAS];
-    capabilities_line(cli, d, line);
     if (strcmp(d->backend, "vulkan") != 0) {
-        const char *found = find_blas(cli, blas);
+        const bool found = adatom_bench_blas(cli->ctx, blas, sizeof blas) == ADATOM_OK;
+        snprintf(line, sizeof line, "%s; %d thread%s; %s", d->api, d->threads, d->threads == 1 ? "" : "s",
+                 found ? blas : "no OpenBLAS");
         return json_pack("{s:o,s:s,s:i,s:o,s:b}", "line", report_text(line), "instructions", d->api, "threads",
-                         d->threads, "blas", found ? report_text(found) : json_null(), "unified_memory",
+                         d->threads, "blas", found ? report_text(blas) : json_null(), "unified_memory",
                          (int)d->unified_memory);
     }
     json_t *matrix = json_array();
+    vulkan_line(d, line);
     for (const char *at = d->matrix_units; *at;) {
         const size_t length = strcspn(at, ",");
         json_array_append_new(matrix, json_stringn(at, length));

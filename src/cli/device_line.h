@@ -7,9 +7,8 @@
 #include <jansson.h>
 
 enum { CAPABILITIES = 1280 };
-/* "driver; version; subgroups; ... ; timestamps", always in this order, with "no ..." for what there is not. The CPU
- * engine: instruction set, threads, the BLAS it is compared with (which is loaded for that). Names are as they are. */
-void capabilities_line(struct cli *cli, const adatom_device_info *info, char out[CAPABILITIES]);
-/* The same as an object: "line", and each part as a member of its own. */
+/* "line" (of fewer than CAPABILITIES bytes), and each part of it as a member of its own. A Vulkan device: "driver;
+ * version; subgroups; ... ; timestamps", always in this order, with "no ..." for what there is not. The CPU engine:
+ * instruction set, threads, the BLAS it is compared with (which is loaded for that). Names are as they are. */
 json_t *capabilities_object(struct cli *cli, const adatom_device_info *info);
 #endif

@@ -71,7 +71,7 @@ void html_head(FILE *out, const char *caption, const char *const *columns, unsig
     html_columns(out, columns, texts);
 }
 
-void html_base64(FILE *out, const uint8_t *bytes, size_t size) {
+static void put_base64(FILE *out, const uint8_t *bytes, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < size; i += 3) { /* three bytes are four digits [RFC 4648, 4] */
         const size_t left = size - i;
@@ -86,7 +86,7 @@ void html_base64(FILE *out, const uint8_t *bytes, size_t size) {
 
 void html_data(FILE *out, const char *type, const uint8_t *bytes, size_t size) {
     fprintf(out, "data:%s;base64,", type);
-    html_base64(out, bytes, size);
+    put_base64(out, bytes, size);
 }
 
 void shell_word(FILE *out, const char *word) {

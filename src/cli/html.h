@@ -24,8 +24,6 @@ void html_columns(FILE *out, const char *const *columns, unsigned texts);
  * show; NULL ends them. The first column holds
  * names; texts: bits of others that do, too. */
 void html_head(FILE *out, const char *caption, const char *const *columns, unsigned texts);
-/* The bytes as digits of base 64. */
-void html_base64(FILE *out, const uint8_t *bytes, size_t size);
 /* The bytes as the value of an attribute: data:image/png;base64,... */
 void html_data(FILE *out, const char *type, const uint8_t *bytes, size_t size);
 /* A word for a POSIX shell, quoted where it needs to be, so that it is one word and nothing in it is done. */

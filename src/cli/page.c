@@ -2,7 +2,6 @@
 #include "html.h"
 #include "out_of_memory.h"
 #include "report.h"
-#include "sha256.h"
 #include "svg.h"
 
 #include <stdarg.h>
@@ -24,25 +23,19 @@ static void dark_lines(FILE *out) {
 }
 
 /* What says again that nothing is fetched and nothing runs, whatever a name may hold, but the page's own script. */
-static void policy(FILE *out, const char *script) {
+static void policy(FILE *out, const char *hash) {
     fputs("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
           "style-src 'unsafe-inline'",
           out);
-    if (script) {
-        uint8_t hash[SHA256_BYTES];
-        sha256(script, strlen(script), hash);
-        fputs("; script-src 'sha256-", out);
-        html_base64(out, hash, sizeof hash);
-        fputc('\'', out);
-    }
+    if (hash) fprintf(out, "; script-src '%s'", hash);
     fputs("\">\n", out);
 }
 
-static adatom_status begin(page *p, const char *title, const char *on) {
+static adatom_status begin(page *p, const char *title, const char *on, const char *hash) {
     FILE *out = p->out = memory_stream(&p->text, &p->size);
     if (!out) return cli_fail(p->cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", p->path);
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n", out);
-    policy(out, p->script);
+    policy(out, hash);
     fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
           out);
@@ -62,13 +55,13 @@ static adatom_status begin(page *p, const char *title, const char *on) {
 adatom_status page_begin(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
                          const char *on) {
     *p = (page){.cli = cli, .path = path, .document = document};
-    return begin(p, title, on);
+    return begin(p, title, on, NULL);
 }
 
 adatom_status page_begin_scripted(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
-                                  const char *script) {
+                                  const char *script, const char *hash) {
     *p = (page){.cli = cli, .path = path, .document = document, .script = script};
-    return begin(p, title, NULL);
+    return begin(p, title, NULL, hash);
 }
 
 static void fact(FILE *out, const char *what, const char *text, const char *more) {

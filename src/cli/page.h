@@ -37,10 +37,10 @@ typedef struct page {
 /* Begins the page with its title, which is `title` and what the command worked on (a name from outside, or NULL). */
 adatom_status page_begin(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
                          const char *on);
-/* The same of a page with a script of the program's own, which stands at its end: the page allows that one by its hash,
- * and no other. The page must be whole without it. */
+/* The same of a page with a script of the program's own, which stands at its end: the page allows that one by its hash
+ * ("sha256-...", as policies of content take it), and no other. The page must be whole without it. */
 adatom_status page_begin_scripted(page *p, struct cli *cli, const char *path, json_t *document, const char *title,
-                                  const char *script);
+                                  const char *script, const char *hash);
 /* The result in one sentence, below the title, and what it was found with; after page_begin. */
 void page_lead(page *p, const char *format, ...) ADATOM_PRINTF(2, 3);
 /* A section's beginning, and its end. Titles are the program's own words. */
@@ -106,8 +106,8 @@ adatom_status page_moved(page *p, const adatom_adapter *adapter, const adatom_mo
 
 /* ---- page_sort.c: tables that are sorted by a click on a heading ---- */
 
-/* The script; for tables of class "sort". */
-extern const char *const page_sort_script;
+/* The script, for tables of class "sort", and its hash. */
+extern const char *const page_sort_script, *const page_sort_hash;
 /* The beginning of such a table, as html_head() of html.h. */
 void page_sort_head(page *p, const char *caption, const char *const *columns, unsigned texts);
 /* A cell with a number, which it is sorted by, and its text, of digits and the program's own words; what is no number

@@ -182,17 +182,18 @@ static adatom_status least_sure(page *p, const adatom_dataset *dataset, const an
     return page_pictures(p, dataset, a, which, shown, false);
 }
 
-static adatom_status refused(page *p, const adatom_dataset *dataset, const classify_result *r, const gathered *g) {
+static adatom_status refused(page *p, const adatom_dataset *dataset, const gathered *g) {
     size_t which[PAGE_PICTURES];
     const size_t count = g->refused.count, shown = count < PAGE_PICTURES ? count : PAGE_PICTURES,
                  asked = count + g->all.count;
-    if (r->reject == 0) return ADATOM_OK;
+    json_t *share = report_get(p->document, "rejection.share");
+    if (!share) return ADATOM_OK;
     page_section(p, "Refused as none of the classes");
     page_note(
         p,
         "%zu of %zu pictures look less familiar than %g %% of the pictures of the adapter's own classes do, by its "
         "estimate. %zu of them are in folders of its own classes.",
-        count, asked, 100 * (double)r->reject, g->refused_own);
+        count, asked, 100 * json_number_value(share), g->refused_own);
     if (count) page_note(p, "With each: the class it comes nearest to, and the share that looks no more familiar.");
     for (size_t i = 0; i < shown; i++) which[i] = i;
     adatom_status status = page_pictures(p, dataset, &g->refused, which, shown, false);
@@ -241,7 +242,7 @@ static adatom_status one_result(page *p, const adatom_dataset *dataset, const cl
         TRY(least_sure(p, dataset, all));
         page_section_end(p);
     }
-    TRY(refused(p, dataset, r, g));
+    TRY(refused(p, dataset, g));
     settings(p, r);
 done:
     return status;

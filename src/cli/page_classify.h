@@ -10,8 +10,7 @@ typedef struct classify_result {
     const adatom_adapter *adapter; /* NULL: own */
     json_t *own;                   /* the names of the model's own classes; empty where it does not tell them */
     const adatom_predictions *predictions;
-    int number;   /* of the result among the predictions */
-    float reject; /* adatom_classify_params.reject */
+    int number; /* of the result among the predictions */
 } classify_result;
 
 /* dataset NULL: no picture could be read. */

@@ -374,7 +374,7 @@ adatom_status page_gallery(struct cli *cli, const char *path, const arg_texts *f
     if (status == ADATOM_OK && (!bars || !document))
         status = cli_fail(cli, ADATOM_OUT_OF_MEMORY, "out of memory for '%s'", path);
     if (status == ADATOM_OK)
-        status = page_begin_scripted(&p, cli, path, document, "Benchmark results", page_sort_script);
+        status = page_begin_scripted(&p, cli, path, document, "Benchmark results", page_sort_script, page_sort_hash);
     if (status == ADATOM_OK) {
         lead(&p, &g, against != NULL);
         headlines(&p, &g, bars);

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-/* A column of numbers begins with the largest; cells without one stay last. Rows that are equal keep their order. */
+/* Whoever changes it changes its hash; the tests tell what that is. A column of numbers begins with the largest; cells
+ * without one stay last. Rows that are equal keep their order. */
 const char *const page_sort_script =
     "'use strict';\n"
     "const words = new Intl.Collator('en', {numeric: true});\n"
@@ -39,6 +40,7 @@ const char *const page_sort_script =
     "    });\n"
     "  });\n"
     "}\n";
+const char *const page_sort_hash = "sha256-KCsaeOwkkrAd2H3cwp+ZgY6prnsgZ+e2EDdi60Wvspc=";
 
 void page_sort_head(page *p, const char *caption, const char *const *columns, unsigned texts) {
     html_table(p->out, "sort", caption);

@@ -194,31 +194,25 @@ static adatom_status allocate_taken(ad_adapter_fit *f) {
     return ADATOM_OK;
 }
 
-adatom_status ad_adapter_fit_allocate_scores(const ad_adapter_fit *f, int checkpoints, float **out) {
+adatom_status ad_adapter_fit_allocate_scores(adatom_context *ctx, size_t images, int classes,
+                                             ad_adapter_fit_checkpoint *checkpoints, int count, float **out) {
     enum { MOST = (size_t)1 << 28 };
-    const size_t images = f->info.images, each = images * ((size_t)f->info.classes + 1);
+    const size_t each = images * ((size_t)classes + 1);
     *out = NULL;
-    if (each > (size_t)MOST / (size_t)checkpoints) {
-        ad_log(f->ctx, ADATOM_LOG_WARNING,
+    if (each > (size_t)MOST / (size_t)count) {
+        ad_log(ctx, ADATOM_LOG_WARNING,
                "the class scores of %zu pictures and %d classes would take %.1f GiB, so that the adapter is not "
                "calibrated: 'adatom classify' has no --reject and no --calibrated for it",
-               images, f->info.classes, (double)each * (double)checkpoints * sizeof **out / 0x1p30);
+               images, classes, (double)each * (double)count * sizeof **out / 0x1p30);
         return ADATOM_OK;
     }
-    const size_t all = each * (size_t)checkpoints;
-    if (!(*out = ad_malloc(f->ctx, all, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
-    for (size_t i = 0; i < all; i++) (*out)[i] = NAN;
-    return ADATOM_OK;
-}
-
-static adatom_status allocate_scores(ad_adapter_fit *f) {
-    const size_t images = f->info.images, count = ad_adapter_fit_score_count(f);
-    const adatom_status status = ad_adapter_fit_allocate_scores(f, f->checkpoint_count, &f->scores);
-    for (int k = 0; k < f->checkpoint_count && f->scores; k++) {
-        f->checkpoints[k].scores = f->scores + (size_t)k * (count + images);
-        f->checkpoints[k].familiarity = f->checkpoints[k].scores + count;
+    if (!(*out = ad_malloc(ctx, each * (size_t)count, sizeof **out))) return ADATOM_OUT_OF_MEMORY;
+    for (size_t i = 0; i < each * (size_t)count; i++) (*out)[i] = NAN;
+    for (int k = 0; k < count; k++) {
+        checkpoints[k].scores = *out + (size_t)k * each;
+        checkpoints[k].familiarity = checkpoints[k].scores + images * (size_t)classes;
     }
-    return status;
+    return ADATOM_OK;
 }
 
 /* Runs the tasks that leave pictures out; *best: the number of steps that did best. */
@@ -227,7 +221,8 @@ static adatom_status make_estimate(ad_adapter_fit *f, const ad_adapter_fit_check
     *best = &f->checkpoints[f->checkpoint_count - 1];
     if (f->folds == 0) return ADATOM_OK;
     AD_TRY(allocate_taken(f));
-    AD_TRY(allocate_scores(f));
+    AD_TRY(ad_adapter_fit_allocate_scores(f->ctx, f->info.images, f->info.classes, f->checkpoints, f->checkpoint_count,
+                                          &f->scores));
     AD_TRY(ad_adapter_fit_ask(f));
     *best = f->checkpoints;
     for (int k = 0; k < f->checkpoint_count; k++)
@@ -246,7 +241,7 @@ static adatom_status keep_answers(const ad_adapter_fit *f, const ad_adapter_fit_
     memcpy(a->answers, best->taken, f->info.images * sizeof *a->answers);
     a->answer_count = f->info.images;
     if (!best->scores) return ADATOM_OK;
-    const size_t count = ad_adapter_fit_score_count(f);
+    const size_t count = f->info.images * (size_t)f->info.classes;
     a->scores = ad_malloc(f->ctx, count, sizeof *a->scores);
     if (!a->scores) return ADATOM_OUT_OF_MEMORY;
     memcpy(a->scores, best->scores, count * sizeof *a->scores);

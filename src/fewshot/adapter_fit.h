@@ -87,12 +87,10 @@ adatom_status ad_adapter_fit_run(ad_adapter_fit *fit, int at, bool after_start, 
 
 /* An adapter with room for the classifier of a task. */
 adatom_status ad_adapter_fit_classifier(const ad_adapter_fit *fit, adatom_adapter **out);
-/* Room for the class scores of `checkpoints` times all pictures and behind it for their familiarity, filled with NaN;
- * NULL where that is more than 1 GiB, which the log tells. */
-adatom_status ad_adapter_fit_allocate_scores(const ad_adapter_fit *fit, int checkpoints, float **out);
-static inline size_t ad_adapter_fit_score_count(const ad_adapter_fit *f) {
-    return f->info.images * (size_t)f->info.classes;
-}
+/* Gives checkpoints[count] room for the scores and the familiarity of all pictures, filled with NaN, in one block,
+ * *out, which the caller frees; NULL, and none of them has any, where that is more than 1 GiB, which the log tells. */
+adatom_status ad_adapter_fit_allocate_scores(adatom_context *ctx, size_t images, int classes,
+                                             ad_adapter_fit_checkpoint *checkpoints, int count, float **out);
 /* All tasks that leave pictures out, from the start to the last checkpoint. */
 adatom_status ad_adapter_fit_ask(ad_adapter_fit *fit);
 

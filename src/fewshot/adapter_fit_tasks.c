@@ -185,6 +185,7 @@ static adatom_status score_task(ad_adapter_fit *f, int slot, int n, adatom_adapt
     adatom_status status;
     AD_TRY(ad_session_read(s, s->built.head, slot, classifier->head, classes * (size_t)f->features));
     if (classifier->bias) AD_TRY(ad_session_read(s, s->built.head_bias, slot, classifier->bias, classes));
+#pragma omp parallel for
     for (int i = 0; i < n; i++) {
         const size_t image = (size_t)f->order[i];
         out->familiarity[image] =

@@ -20,10 +20,8 @@ typedef struct search {
     size_t done, total; /* progress, in units of work */
     /* The estimate: what each fold's choice answers. */
     ad_adapter_fit_checkpoint estimate;
-    int *counts; /* holds its tested and right */
-    /* What what is chosen answers about each picture adapted to the others, by which it is calibrated; NULL: it is not.
-     */
-    float *scores, *familiarity;
+    int *counts;   /* holds its tested and right */
+    float *scores; /* holds its scores and familiarity, which are those of what is chosen, in every fold */
 } search;
 
 /* ---- what is asked for ---- */
@@ -101,7 +99,8 @@ static adatom_status allocate(search *s, int classes) {
     for (size_t a = 0; a < folds; a++) c->by_fold[a] = -1;
     s->estimate.tested = s->counts;
     s->estimate.right = s->counts + classes;
-    return ADATOM_OK;
+    if (!s->scope.estimated) return ADATOM_OK;
+    return ad_adapter_fit_allocate_scores(s->ctx, images, classes, &s->estimate, 1, &s->scores);
 }
 
 /* Deals the pictures into the folds that the plan asks for; there may be fewer where there are few pictures. */
@@ -275,20 +274,8 @@ static void choose(search *s) {
 }
 
 static void keep_scores(search *s, ad_adapter_fit *f) {
-    f->checkpoints[0].scores = s->scores;
-    f->checkpoints[0].familiarity = s->familiarity;
-}
-
-static adatom_status allocate_scores(search *s) {
-    const ad_choose_candidate *chosen = &s->choice->candidates[s->choice->info.chosen];
-    ad_adapter_fit f = {0};
-    adatom_status status;
-    AD_TRY(open_fit(s, &chosen->method, &s->choice->runs[chosen->run], 0, 0, NULL, &f));
-    AD_TRY(ad_adapter_fit_allocate_scores(&f, 1, &s->scores));
-    if (s->scores) s->familiarity = s->scores + ad_adapter_fit_score_count(&f);
-done:
-    ad_adapter_fit_close(&f);
-    return status;
+    f->checkpoints[0].scores = s->estimate.scores;
+    f->checkpoints[0].familiarity = s->estimate.familiarity;
 }
 
 /* Scores of the folds whose own choice is another one. */
@@ -358,7 +345,6 @@ static adatom_status make_estimate(search *s) {
     int32_t(*leaves)[2] = ad_malloc(s->ctx, (size_t)info->folds, sizeof *leaves);
     int8_t *answers = ad_malloc(s->ctx, (size_t)info->folds * (size_t)c->images, sizeof *answers);
     if (!leaves || !answers) AD_TRY(ADATOM_OUT_OF_MEMORY);
-    AD_TRY(allocate_scores(s));
     for (int k = 0; k < info->candidates; k++) AD_TRY(estimate_candidate(s, k, leaves, answers));
     AD_TRY(score_others(s, leaves));
     info->estimated = s->estimate.all_tested;
@@ -380,8 +366,6 @@ static adatom_status make_adapter(search *s, adatom_adapter **out) {
     adatom_status status;
     AD_TRY(open_fit(s, &chosen->method, &c->runs[chosen->run], 0, 0, NULL, &f));
     s->estimate.steps = chosen->method.steps;
-    s->estimate.scores = s->scores;
-    s->estimate.familiarity = s->familiarity;
     f.p.estimate = s->scope.estimated ? ADATOM_ESTIMATE_FOLDS : ADATOM_ESTIMATE_NONE;
     f.folds = c->info.folds;
     f.weight = s->total - s->done;

@@ -22,6 +22,10 @@ for part in "Adapted episodes a second" "Convolution in float32" "No result has 
 done
 grep -qE '[>" ]-?(nan|inf)[%<" ]' page.html && complain "the page has what is no number"
 same "$(grep -c '<script>' page.html)" 1 "scripts"
+# A browser runs it if its hash is the one that the page allows.
+awk '/<script>/ {sub(/.*<script>/, ""); inside = 1} /<\/script>/ {exit} inside' page.html >script.js
+same "$(sed -n "s/.*script-src 'sha256-\([^']*\)'.*/\1/p" page.html | base64 -d | od -An -v -tx1 | tr -d ' \n')" \
+    "$(sha256sum <script.js | cut -d' ' -f1)" "the script's hash"
 if command -v tidy >/dev/null; then
     tidy -e -q page.html 2>problems
     [ ! -s problems ] || complain "the page is not valid: $(head -n 3 problems)"
